@@ -1,0 +1,66 @@
+# Everything a newcomer runs. `make help` lists the targets.
+# PYTHON is the interpreter that the environment is made with; it must be 3.11 or later.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Each group of packages leaves a stamp, so that it is installed again only when pyproject.toml changes.
+STAMP  = $(VENV)/.installed-$(1)
+JOBS  ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sunspots test check lint types unit doctest fuzz bench docs map wheel clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(call STAMP,test)  ## Make .venv with ingot and all that its tests need
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ingot needs Python 3.11 or later; try make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+sunspots: $(call STAMP,examples)  ## Set up, then run the example of the README
+	$(BIN)/python examples/sunspots.py
+
+test: lint types doctest unit  ## Set up, then lint, check types, and run all tests (under 20 minutes)
+
+check: lint types doctest $(call STAMP,test)  ## As test, without the slow tests
+	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow'
+
+lint: $(call STAMP,test)  ## Check style with ruff
+	$(BIN)/python -m ruff check --no-cache .
+
+types: $(call STAMP,test)  ## Check types with pyright
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+unit: $(call STAMP,test) $(call STAMP,examples)
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+doctest: $(call STAMP,test)  ## Run the examples in docstrings
+	$(BIN)/python -m pytest -n $(JOBS) -q --doctest-modules src/ingot
+
+fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
+	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT 600 \
+	  $(BIN)/python -m pytest -n $(JOBS) -q -x tests/fuzz \
+	  || [ $$? -eq 124 ]  # Nothing was found until the time was up.
+
+bench: $(call STAMP,bench)  ## Measure ingot beside JAX, NumPy and Numba
+	$(BIN)/python benchmarks/run.py
+
+docs: $(call STAMP,docs) map  ## Build the documentation into site/
+	$(BIN)/python -m mkdocs build --strict
+
+map: | $(BIN)/python  ## Write the map of the house into CONTRIBUTING.md
+	$(BIN)/python docs/make_map.py
+
+wheel: | $(BIN)/python  ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## Remove the environment and everything built
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis

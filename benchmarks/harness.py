@@ -1,0 +1,196 @@
+"""What a benchmark is, and how one program is timed under several systems side by side.
+
+A program is written once, as `make(jax, jnp, lax) -> (function, arguments)`; each system is given
+its own modules. The first call (trace, compile, run) is timed in a fresh process per system. Later
+calls are timed in one process, system after system, round by round, so that a busy machine slows
+all alike. Results of the systems are compared: a fast wrong answer is an error, not a row.
+"""
+
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+ROUNDS = 15
+ROUND_SECONDS = 0.02  # a round repeats the call until this much time is spent
+
+
+@dataclass(frozen=True)
+class Program:
+    """One row of a table: how to build it, and rivals by hand, name -> () -> call().
+
+    `per` divides all later times, for loops that are best read per iteration.
+    """
+
+    name: str
+    make: Callable[..., tuple[Callable, tuple]]
+    rivals: dict[str, Callable[[], Callable[[], Any]]] = field(default_factory=dict)
+    per: int = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds of one program: first[system], and later[system or rival] as a list of rounds."""
+
+    name: str
+    first: dict[str, float]
+    later: dict[str, list[float]]
+
+
+# ---- systems ----
+
+
+def modules(system):
+    """The modules a program is written against: system, system.numpy, system.lax, 64-bit."""
+    package = importlib.import_module(system)
+    if system == "jax":
+        package.config.update("jax_enable_x64", True)
+    return package, *(importlib.import_module(f"{system}.{name}") for name in ("numpy", "lax"))
+
+
+def programs(group):
+    """The list PROGRAMS of the file of a group."""
+    return importlib.import_module(f"programs.{group}").PROGRAMS
+
+
+# ---- the first call ----
+
+
+def first_call(system, group, name):
+    """Seconds of building, tracing, compiling and running a program, in this process."""
+    package, *rest = modules(system)
+    program = next(p for p in programs(group) if p.name == name)
+    function, arguments = program.make(package, *rest)
+    package.block_until_ready(arguments)
+    begin = time.perf_counter()
+    package.block_until_ready(function(*arguments))
+    return time.perf_counter() - begin
+
+
+def first_call_in_fresh_process(system, group, name):
+    """Seconds of the first call in a new process without caches on disk; nan if it failed."""
+    with tempfile.TemporaryDirectory() as cache:
+        done = child("--first", system, group, name, XDG_CACHE_HOME=cache)
+    return json.loads(done) if done else float("nan")
+
+
+def child(*arguments, **environment):
+    """Last line that `run.py` prints with these arguments; '' and a message if it failed."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "run.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        print(f"  failed: {' '.join(arguments)}: {lines[-1]}", file=sys.stderr)
+        return ""
+    return done.stdout.strip().splitlines()[-1]
+
+
+# ---- later calls ----
+
+
+def later_calls(program, systems, rounds=ROUNDS):
+    """Seconds per call, a list of `rounds` for each system and rival, taken in turns."""
+    calls, results = {}, {}
+    for system in systems:
+        package, *rest = modules(system)
+        calls[system] = _caller(package, *program.make(package, *rest))
+        leaves = package.tree_util.tree_leaves(calls[system]())
+        results[system] = [np.asarray(leaf) for leaf in leaves]
+    _require_agreement(program, results)
+    for name, make in program.rivals.items():
+        calls[name] = make()
+    repeats = {name: _repeats(call) for name, call in calls.items()}
+    times = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(_seconds(call, repeats[name]) / repeats[name] / program.per)
+    return times
+
+
+def _require_agreement(program, results):
+    reference, *others = results.values()
+    for other in others:
+        for mine, theirs in zip(reference, other, strict=True):
+            np.testing.assert_allclose(theirs, mine, rtol=1e-6, atol=1e-9, err_msg=program.name)
+
+
+def _caller(package, function, arguments):
+    wait = package.block_until_ready
+    return lambda: wait(function(*arguments))
+
+
+def _seconds(call, repeats):
+    begin = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return time.perf_counter() - begin
+
+
+def _repeats(call):
+    """How often to call in a round; warms up too, and gives a background compiler time to end."""
+    for _ in range(3):
+        seconds = _seconds(call, 1)
+    time.sleep(0.2)
+    seconds = min(seconds, _seconds(call, 1))
+    return max(1, min(10_000, int(ROUND_SECONDS / max(seconds, 1e-9))))
+
+
+# ---- tables ----
+
+
+def pretty(seconds):
+    """Seconds with three digits and a unit."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return "-" if seconds != seconds else f"{seconds / 1e-9:.3g} ns"
+
+
+def print_table(head, rows):
+    """Columns as wide as their widest entry, the first one flush left."""
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join([row[0].ljust(widths[0]), *cells[1:]]).rstrip())
+    print(flush=True)
+
+
+def print_rows(rows, systems):
+    """First call, median and minimum of later calls, and ratios, first system over the last."""
+    rivals = list(dict.fromkeys(name for row in rows for name in row.later if name not in systems))
+    head = ["program", *(f"{s} first" for s in systems), "ratio"]
+    head += [f"{name} later (min)" for name in (*systems, *rivals)] + ["ratio"]
+    print_table(head, [_cells(row, systems, rivals) for row in rows])
+
+
+def _cells(row, systems, rivals):
+    nan = float("nan")
+    first = [row.first.get(s, nan) for s in systems]
+    median = {name: statistics.median(times) for name, times in row.later.items()}
+    later = [
+        f"{pretty(median[n])} ({pretty(min(row.later[n]))})" if n in median else "-"
+        for n in (*systems, *rivals)
+    ]
+    ends = [median.get(s, nan) for s in (systems[0], systems[-1])]
+    return [row.name, *map(pretty, first), _ratio(first[0], first[-1]), *later, _ratio(*ends)]
+
+
+def _ratio(numerator, denominator):
+    ratio = numerator / denominator
+    return "-" if ratio != ratio else f"{ratio:.3g}"

@@ -1,0 +1,81 @@
+"""Runs groups of benchmarks under JAX and ingot in turns and prints the times and their ratios.
+
+python benchmarks/run.py                      all groups
+python benchmarks/run.py statespace loops     some
+python benchmarks/run.py --systems jax        one system alone
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import importtime  # noqa: E402
+
+import harness  # noqa: E402
+
+GROUPS = ("importtime", *sorted(p.stem for p in (HERE / "programs").glob("[a-z]*.py")))
+
+
+def run_group(group, options):
+    """Measure every program of a group and print its table."""
+    print(f"---- {group} ----")
+    if group == "importtime":
+        importtime.main(options.systems, options.rounds)
+        return
+    rows = []
+    for program in harness.programs(group):
+        if options.only and options.only not in program.name:
+            continue
+        first = {}
+        if not options.no_first:
+            for system in options.systems:
+                first[system] = harness.first_call_in_fresh_process(system, group, program.name)
+        arguments = "--later", ",".join(options.systems), group, program.name
+        answer = harness.child(*arguments, "--rounds", str(options.rounds))
+        rows.append(harness.Row(program.name, first, json.loads(answer) if answer else {}))
+    harness.print_rows(rows, options.systems)
+
+
+def one_program(system, group, name, options):
+    """What a child process is asked for: one measurement, printed as JSON."""
+    if options.first:
+        print(json.dumps(harness.first_call(system, group, name)))
+        return
+    program = next(p for p in harness.programs(group) if p.name == name)
+    print(json.dumps(harness.later_calls(program, system.split(","), options.rounds)))
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
+    parser.add_argument("--systems", default="jax,ingot", help="in the order of the columns")
+    parser.add_argument("--rounds", type=int, default=harness.ROUNDS)
+    parser.add_argument("--only", help="programs whose name contains this text")
+    parser.add_argument("--no-first", action="store_true", help="leave out the first calls")
+    parser.add_argument("--first", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--later", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.systems = options.systems.split(",")
+    unknown = set(options.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    return options
+
+
+def main():
+    options = parse()
+    if options.first or options.later:
+        return one_program(*(options.first or options.later), options)
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, float64; ", end="")
+    print("median (minimum) per call; ratio: the first system's time over the last one's\n")
+    for group in options.groups or GROUPS:
+        run_group(group, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""ingot: NumPy programs, cast into native code; grad, jit and vmap, and what composes from them."""
+
+import importlib
+from typing import Any
+
+from ingot import dtypes, errors, numpy, tree, tree_util, typing
+from ingot.api.devices import (
+    Device,
+    block_until_ready,
+    copy_to_host_async,
+    default_backend,
+    device_count,
+    device_get,
+    device_put,
+    devices,
+    effects_barrier,
+    host_count,
+    host_id,
+    host_ids,
+    live_arrays,
+    local_device_count,
+    local_devices,
+    process_count,
+    process_index,
+    process_indices,
+)
+from ingot.api.grad import (
+    fwd_and_bwd,
+    grad,
+    jvp,
+    linear_transpose,
+    linearize,
+    value_and_grad,
+    vjp,
+)
+from ingot.api.jacobian import hessian, jacfwd, jacobian, jacrev
+from ingot.api.jit import jit
+from ingot.api.make_jaxpr import (
+    ensure_compile_time_eval,
+    eval_shape,
+    make_jaxpr,
+    named_call,
+    named_scope,
+)
+from ingot.api.pmap import pmap
+from ingot.api.shapes import ShapeDtypeStruct
+from ingot.api.vmap import vmap
+from ingot.backends import llvm as _llvm, reference as _reference
+from ingot.config import config as config, context
+from ingot.control.callback import pure_callback
+from ingot.control.checkpoint import checkpoint, checkpoint_policies, remat
+from ingot.control.custom_gradient import closure_convert, custom_gradient
+from ingot.control.custom_jvp import custom_jvp
+from ingot.control.custom_vjp import custom_vjp
+from ingot.core.array import Array
+from ingot.core.interpreter import typeof
+from ingot.dtypes import float0
+from ingot.util import clear_caches
+
+__version__ = "0.1.0"
+
+check_tracer_leaks = checking_leaks = context("check_tracer_leaks")
+debug_infs = context("debug_infs")
+debug_nans = context("debug_nans")
+default_matmul_precision = context("default_matmul_precision")
+default_prng_impl = context("default_prng_impl")
+disable_jit = context("disable_jit")
+enable_checks = context("enable_checks")
+enable_custom_prng = context("enable_custom_prng")
+enable_x64 = context("enable_x64")
+log_compiles = context("log_compiles")
+numpy_dtype_promotion = context("numpy_dtype_promotion")
+numpy_rank_promotion = context("numpy_rank_promotion")
+softmax_custom_jvp = context("softmax_custom_jvp")
+threefry_partitionable = context("threefry_partitionable")
+
+# Imported when first asked for, so that `import ingot` stays quick.
+_LAZY = ("ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack",
+         "experimental", "flatten_util", "image", "lax", "nn", "random", "scipy", "stages")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"ingot.{name}")
+    raise AttributeError(f"module 'ingot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

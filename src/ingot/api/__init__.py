@@ -1,0 +1,1 @@
+"""Pytrees and signatures around transformations: what users call."""

@@ -1,0 +1,266 @@
+"""jit: compile a function once for each type of its arguments, and run the compiled program."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+from ingot.api.arguments import (
+    FlatFunction,
+    Statics,
+    check_callable,
+    function_name,
+    to_arrays,
+)
+from ingot.api.leaks import leaks_checked
+from ingot.api.shapes import abstractify, struct_of
+from ingot.api.stages import Lowered, Traced
+from ingot.api.tracebacks import hide_frames
+from ingot.config import config
+from ingot.control.call import jit_p
+from ingot.core.array import Array, debug_check
+from ingot.core.avals import ShapedArray
+from ingot.core.axes import axis_sizes
+from ingot.core.backend import compile_jaxpr
+from ingot.core.interpreter import EVAL, Tracer, current, interpreting
+from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.transforms.stage import hoist_traced_constants, stage
+from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten, treedef_is_strict_leaf
+from ingot.util import register_cache, update_wrapper
+
+
+@dataclass
+class Program:
+    """A traced function: its jaxpr, the tracers it closes over (its leading arguments), and the
+    structures of arguments and result."""
+
+    jaxpr: Jaxpr
+    consts: list[Any]
+    in_tree: PyTreeDef
+    out_tree: PyTreeDef
+
+    @property
+    def usable(self) -> bool:
+        """Whether the tracers that the function closes over are still alive."""
+        return all(c._interpreter.alive for c in self.consts)
+
+
+def trace(transform: str, fun: Callable[..., Any], in_tree: PyTreeDef,
+          avals: Sequence[ShapedArray], static: tuple[Any, ...] = ()) -> Program:
+    """Stage a user function for arguments of these types."""
+    flat = FlatFunction(transform, fun, in_tree, static)
+    with leaks_checked(transform, fun):
+        jaxpr = stage(flat, avals, function_name(fun))
+    jaxpr, consts = hoist_traced_constants(jaxpr)
+    return Program(jaxpr, consts, in_tree, flat.out_tree)
+
+
+class _Programs(weakref.WeakKeyDictionary[Any, dict[Any, Program]]):
+    """Programs traced from each function, for as long as it lives."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def clear(self) -> None:
+        """Forget the programs, but not which table is whose."""
+        for table in list(self.values()):
+            table.clear()
+
+
+_programs = _Programs()
+register_cache(_programs)
+
+
+def _programs_of(fun: Any) -> dict[Any, Program]:
+    """Programs traced from a function, shared by all `jit(fun)`.
+
+    A callable that may equal another one, or that cannot be referred to weakly, gets its own.
+    """
+    if type(fun).__eq__ is not object.__eq__:
+        return {}
+    try:
+        return _programs.setdefault(fun, {})
+    except TypeError:
+        return {}
+
+
+class _Entry:
+    """What a repeated eager call needs: the executable and the types of its results."""
+
+    __slots__ = ("executable", "jaxpr", "out_avals", "out_tree", "single")
+
+    def __init__(self, program: Program):
+        self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
+        self.executable = compile_jaxpr(program.jaxpr)
+        self.out_avals = program.jaxpr.out_avals
+        self.single = treedef_is_strict_leaf(program.out_tree)
+
+    def __call__(self, arrays: Sequence[Array]) -> Any:
+        outs = self.executable(*[x._data for x in arrays])
+        results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+        if config.debug_nans or config.debug_infs:
+            _debug(self.jaxpr, arrays, results)
+        return results[0] if self.single else tree_unflatten(self.out_tree, results)
+
+
+def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> None:
+    """Find the operation that made a NaN or infinity by running the program op by op."""
+    try:
+        debug_check("a compiled function", results, jaxpr.debug_name)
+    except FloatingPointError:
+        with interpreting(EVAL):
+            eval_jaxpr(jaxpr, jaxpr.consts, *arrays)
+        raise
+
+
+class Jitted:
+    """A compiled function: call it as the original; see `jit`."""
+
+    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool):
+        update_wrapper(self, fun)
+        self._fun, self._statics, self._inline = fun, statics, inline
+        self._programs = _programs_of(fun)
+        self._tables: dict[Any, dict[Any, _Entry]] = {}
+        self._current: tuple[Any, dict[Any, _Entry]] = (None, {})
+        register_cache(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled function; inside a transformation, record a call of it."""
+        __tracebackhide__ = True
+        try:
+            if config.disable_jit:
+                return self._fun(*args, **kwargs)
+            if current() is EVAL:
+                return self._run(args, kwargs)
+            return self._bind(args, kwargs)
+        except Exception as error:
+            if config.traceback_filtering != "off":
+                hide_frames(error)
+            raise
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jit of {self._fun!r}>"
+
+    # ---- the eager call ----
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        key, table = self._current
+        now = config.trace_key()
+        if key is not now:
+            table = self._tables.setdefault(now, {})
+            self._current = now, table
+        if not kwargs:  # positional arrays are found by their types alone
+            entry = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
+            if entry is not None:
+                return entry(args)
+        dynamic, named, static = self._statics.split(args, kwargs)
+        leaves, tree = tree_flatten((dynamic, named))
+        for x in leaves:
+            if type(x) is not Array:
+                leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
+                break
+        signature = (tree, static, *[x.aval for x in leaves])
+        entry = self._found(table, signature, static)
+        if entry is None:
+            self._refuse_leaked(leaves)
+            program = self._program(tree, static, [x.aval for x in leaves])
+            entry = table[signature] = _Entry(program)
+        if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
+            table[signature[2:]] = entry
+        return entry(leaves)
+
+    def _found(self, table: dict[Any, Any], key: Any, static: tuple[Any, ...]) -> Any:
+        """What a table has under a key; ValueError if a static argument cannot be a key."""
+        try:
+            return table.get(key)
+        except TypeError:
+            self._statics.check_hashable(static)
+            raise
+
+    def _refuse_leaked(self, leaves: Sequence[Any]) -> None:
+        for x in leaves:
+            if isinstance(x, Tracer) and type(x) is not Array:
+                EVAL.process(jit_p, [x], {})
+
+    # ---- the call inside a transformation ----
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        dynamic, named, static = self._statics.split(args, kwargs)
+        leaves, tree = tree_flatten((dynamic, named))
+        leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
+        program = self._program(tree, static, [x.aval for x in leaves])
+        operands = [*program.consts, *leaves]
+        if self._inline:
+            outs = eval_jaxpr(program.jaxpr, program.jaxpr.consts, *operands)
+        else:
+            outs = jit_p.bind(*operands, jaxpr=program.jaxpr, name=function_name(self._fun),
+                              inline=self._inline)
+        return tree_unflatten(program.out_tree, outs)
+
+    def _program(self, tree: PyTreeDef, static: tuple[Any, ...], avals: Sequence[ShapedArray]
+                 ) -> Program:
+        key = (tree, static, tuple(avals), config.trace_key(), tuple(axis_sizes().items()))
+        program = self._found(self._programs, key, static)
+        if program is None or not program.usable:
+            program = trace("jit", self._fun, tree, avals, static)
+            self._programs[key] = program
+        return program
+
+    # ---- ahead of time ----
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """The traced program for arguments of these types (arrays or ShapeDtypeStructs)."""
+        dynamic, named, static = self._statics.split(args, kwargs)
+        self._statics.check_hashable(static)
+        leaves, tree = tree_flatten((dynamic, named))
+        program = self._program(tree, static, [abstractify(x) for x in leaves])
+        return Traced(program.jaxpr, program.consts, tree, program.out_tree, self._fun)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The program for arguments of these types, ready to be compiled."""
+        return self.trace(*args, **kwargs).lower()
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The result's shapes and dtypes as ShapeDtypeStructs; nothing is computed."""
+        traced = self.trace(*args, **kwargs)
+        return tree_unflatten(traced.out_tree, [struct_of(a) for a in traced.out_avals])
+
+    def clear_cache(self) -> None:
+        """Forget all programs traced and compiled for this function."""
+        self._programs.clear()
+        self._tables.clear()
+        self._current = (None, {})
+
+    clear = clear_cache
+
+    def _cache_size(self) -> int:
+        return len({id(e) for table in self._tables.values() for e in table.values()})
+
+
+def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
+        out_shardings: Any = None, static_argnums: int | Iterable[int] | None = None,
+        static_argnames: str | Iterable[str] | None = None,
+        donate_argnums: int | Iterable[int] | None = None,
+        donate_argnames: str | Iterable[str] | None = None, keep_unused: bool = False,
+        device: Any = None, backend: str | None = None, inline: bool = False,
+        abstracted_axes: Any = None, compiler_options: dict[str, Any] | None = None) -> Any:
+    """Compile a function; each new type of arguments is traced and compiled once.
+
+    fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
+    values, a program for each. Options that concern accelerators or donation change nothing.
+    Without `fun`, a decorator. Raises TypeError where an argument or result is no array,
+    ValueError for unhashable static arguments.
+
+    >>> jit(lambda x: 2 * x)(3.0)
+    Array(6., dtype=float64, weak_type=True)
+    """
+    if fun is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames,
+            donate_argnums=donate_argnums, donate_argnames=donate_argnames, inline=inline)
+    check_callable("jit", fun)
+    Statics("jit", fun, donate_argnums, donate_argnames)  # checked; arrays are immutable here
+    return Jitted(fun, Statics("jit", fun, static_argnums, static_argnames), inline)

@@ -1,0 +1,132 @@
+"""Linear functions that leave jit: what `vjp` and `linearize` return, and checks of tangents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.api.tracebacks import hidden
+from ingot.control.tracing import tree_differences
+from ingot.core.avals import ShapedArray, is_inexact
+from ingot.core.interpreter import to_array, typeof
+from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.primitive import Linear
+from ingot.ops.movement import zeros
+from ingot.transforms.transpose import transpose
+from ingot.tree import (
+    PyTreeDef,
+    keystr,
+    register_pytree_node,
+    tree_flatten,
+    tree_flatten_with_path,
+    tree_unflatten,
+)
+
+
+def zero_tangent(aval: ShapedArray) -> Any:
+    """Zeros of the tangent type; a NumPy array of float0 for types without derivatives."""
+    if is_inexact(aval):
+        return zeros(aval)
+    return np.zeros(aval.shape, dtypes.float0)
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What is static about a linear program at a point: `jaxpr` takes residuals first, then the
+    tangents of arguments with derivatives, and returns those of results for which `has` holds."""
+
+    jaxpr: Jaxpr
+    has: tuple[bool, ...]
+    in_avals: tuple[ShapedArray, ...]
+    out_avals: tuple[ShapedArray, ...]
+    in_tree: PyTreeDef
+    out_tree: PyTreeDef
+    name: str
+
+
+class _LinearFunction:
+    """A linear function that can leave jit: a pytree whose leaves are the residuals."""
+
+    def __init__(self, shape: Shape, residuals: Sequence[Any]):
+        self.shape, self.residuals = shape, list(residuals)
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__.lower()
+        return f"<{kind} of {self.shape.name} with {len(self.residuals)} residuals>"
+
+
+class Pushforward(_LinearFunction):
+    """Tangents of arguments -> tangents of results; what `linearize` returns."""
+
+    @hidden
+    def __call__(self, *tangents: Any) -> Any:
+        """Tangents, in the structure of the arguments, to tangents of the result."""
+        s = self.shape
+        leaves = match_tangents(f"the linear function of {s.name}", tangents, s.in_tree, s.in_avals,
+                                "tangent", "argument")
+        given = [t for t, a in zip(leaves, s.in_avals, strict=True) if is_inexact(a)]
+        outs = iter(eval_jaxpr(s.jaxpr, (), *self.residuals, *given))
+        full = [next(outs) if h else zero_tangent(a)
+                for h, a in zip(s.has, s.out_avals, strict=True)]
+        return tree_unflatten(s.out_tree, full)
+
+
+class Pullback(_LinearFunction):
+    """Cotangents of results -> cotangents of arguments; what `vjp` returns."""
+
+    @hidden
+    def __call__(self, cotangent: Any) -> Any:
+        """A cotangent, in the structure of the result, to a tuple of cotangents of arguments."""
+        s = self.shape
+        cts = match_tangents(f"the vjp function of {s.name}", cotangent, s.out_tree, s.out_avals,
+                             "cotangent", "result")
+        return tree_unflatten(s.in_tree, self.flat(cts))
+
+    def flat(self, cts: Sequence[Any]) -> list[Any]:
+        """The same on flat lists; None stands for an absent cotangent."""
+        s = self.shape
+        found = self.sparse(cts)
+        return [zero_tangent(a) if ct is None else ct
+                for ct, a in zip(found, s.in_avals, strict=True)]
+
+    def sparse(self, cts: Sequence[Any]) -> list[Any]:
+        """As `flat`, but None where the cotangent is zero."""
+        s = self.shape
+        given = [ct for ct, h in zip(cts, s.has, strict=True) if h]
+        n = len(self.residuals)
+        args = [*self.residuals, *(Linear(v.aval) for v in s.jaxpr.invars[n:])]
+        found = iter(transpose(s.jaxpr, (), args, given)[n:])
+        return [next(found) if is_inexact(a) else None for a in s.in_avals]
+
+
+for _cls in (Pushforward, Pullback):
+    register_pytree_node(_cls, lambda f: (tuple(f.residuals), f.shape),
+                         lambda shape, residuals, _cls=_cls: _cls(shape, residuals))
+
+
+def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[ShapedArray],
+                   kind: str, of: str) -> list[Any]:
+    """Leaves of a tree of tangents; None for float0. Raises if structure or types do not fit."""
+    leaves, got = tree_flatten(tree)
+    if got != treedef:
+        raise ValueError(f"{title}: the {kind} must have the structure of the {of}; it differs\n"
+                         + tree_differences(treedef, got, kind))
+    out: list[Any] = []
+    for i, (x, aval) in enumerate(zip(leaves, avals, strict=True)):
+        want = aval.to_tangent_aval()
+        if want.dtype == dtypes.float0 and getattr(x, "dtype", None) == dtypes.float0:
+            out.append(None)
+            continue
+        got_aval = typeof(x)
+        if not got_aval.same_type(want):
+            path = tree_flatten_with_path(tree)[0][i][0]
+            remedy = ("use np.zeros(shape, ingot.dtypes.float0), as integers have no derivatives"
+                      if want.dtype == dtypes.float0 else "convert or reshape it")
+            raise TypeError(f"{title}: the {kind} of {of}{keystr(path)}, which is {aval}, must be"
+                            f" {want}, got {got_aval}; {remedy}")
+        out.append(to_array(x))
+    return out

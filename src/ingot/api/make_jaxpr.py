@@ -1,0 +1,133 @@
+"""make_jaxpr, eval_shape and names of scopes: functions as programs, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from ingot.api.arguments import FlatFunction, Statics, check_callable, function_name
+from ingot.api.leaks import leaks_checked
+from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
+from ingot.api.tracebacks import hidden
+from ingot.core.axes import Axis, named_axis
+from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
+from ingot.core.jaxpr import Jaxpr
+from ingot.ops.movement import zeros
+from ingot.transforms.stage import stage
+from ingot.tree import tree_flatten, tree_map, tree_unflatten
+from ingot.util import wraps
+
+
+def _staged(transform: str, fun: Callable[..., Any], statics: Statics, args: Any, kwargs: Any
+            ) -> tuple[Jaxpr, Any]:
+    dynamic, named, static = statics.split(args, kwargs)
+    leaves, tree = tree_flatten((dynamic, named))
+    flat = FlatFunction(transform, fun, tree, static)
+    with leaks_checked(transform, fun):
+        jaxpr = stage(flat, [abstractify(x) for x in leaves], function_name(fun))
+    return jaxpr, tree_unflatten(flat.out_tree, [struct_of(a) for a in jaxpr.out_avals])
+
+
+def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = (),
+               axis_env: Sequence[tuple[Any, int]] | None = None, return_shape: bool = False,
+               abstracted_axes: Any = None) -> Callable[..., Any]:
+    """A function that returns the program of `fun` for arguments of given types.
+
+    The arguments may be arrays, numbers or ShapeDtypeStructs. axis_env: (name, size) of mapped
+    axes to assume. With return_shape, also the result's ShapeDtypeStructs. Raises what
+    tracing `fun` raises.
+
+    >>> make_jaxpr(lambda x: x)(1.0)
+    { lambda ; a:f64[]. let
+    in (a,) }
+    """
+    check_callable("make_jaxpr", fun)
+    statics = Statics("make_jaxpr", fun, static_argnums, None)
+
+    @wraps(fun)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as scopes:
+            for name, size in axis_env or ():
+                scopes.enter_context(named_axis(Axis(name, size)))
+            jaxpr, shape = _staged("make_jaxpr", fun, statics, args, kwargs)
+        return (jaxpr, shape) if return_shape else jaxpr
+
+    return hidden(make)
+
+
+@hidden
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The shapes and dtypes of fun(*args, **kwargs), by tracing it.
+
+    The arguments, and what fun returns, may be arrays, numbers or ShapeDtypeStructs -> a pytree of
+    ShapeDtypeStructs.
+
+    >>> eval_shape(lambda x: {"a": x}, 1)
+    {'a': ShapeDtypeStruct(shape=(), dtype=int64, weak_type=True)}
+    """
+    check_callable("eval_shape", fun)
+
+    @wraps(fun)
+    def arrays(*args: Any, **kwargs: Any) -> Any:
+        return tree_map(lambda x: zeros(x.aval) if isinstance(x, ShapeDtypeStruct) else x,
+                        fun(*args, **kwargs))
+
+    return _staged("eval_shape", arrays, Statics("eval_shape", fun, None, None), args, kwargs)[1]
+
+
+@contextmanager
+def named_scope(name: str) -> Iterator[None]:
+    """Name a part of a program. Equations know their line of the user's code, so that the name
+    is only checked: TypeError unless it is a string.
+
+    >>> with named_scope("layer"): pass
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"named_scope: the name must be a string, got {name!r:.60}")
+    yield
+
+
+class CompileTime(Interpreter):
+    """Evaluates operations on known values at once; the parent sees those on traced ones."""
+
+    def __init__(self, parent: Interpreter):
+        self.parent: Interpreter = parent
+
+    def name(self) -> str:
+        """What error messages call it: the transformation around it."""
+        return self.parent.name()
+
+    def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Apply a primitive at once, or as the parent does."""
+        traced = any(isinstance(x, Tracer) for x in args)
+        with interpreting(self.parent if traced else EVAL):
+            return primitive.bind(*args, **params)
+
+
+@contextmanager
+def ensure_compile_time_eval() -> Iterator[None]:
+    """Compute at once, also inside jit, what is computed meanwhile from values known now.
+
+    >>> with ensure_compile_time_eval(): pass
+    """
+    before = current()
+    with interpreting(EVAL if before is EVAL else CompileTime(before)):
+        yield
+
+
+def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
+    """The function, whose name in programs is `name`.
+
+    >>> named_call(lambda x: x, name="layer").__name__
+    'layer'
+    """
+    check_callable("named_call", fun)
+
+    @wraps(fun)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with named_scope(call.__name__):
+            return fun(*args, **kwargs)
+
+    call.__name__ = function_name(fun) if name is None else name
+    return call

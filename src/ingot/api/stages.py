@@ -1,0 +1,158 @@
+"""Stages of compilation as objects: Traced, Lowered, Compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from ingot.api.arguments import argument_names, function_name, to_arrays
+from ingot.api.shapes import struct_of
+from ingot.api.tracebacks import hidden
+from ingot.control.call import jit_p
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.core.backend import compile_jaxpr
+from ingot.core.interpreter import trace_state_clean
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.printing import pretty
+from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
+
+
+@runtime_checkable
+class Wrapped(Protocol):
+    """What `jit` returns: a callable with `trace` and `lower`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function."""
+        ...
+
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """The program for arguments of these types."""
+        ...
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The program for arguments of these types, ready to be compiled."""
+        ...
+
+
+class Stage:
+    """What all stages know: types and structures of arguments and result."""
+
+    def __init__(self, jaxpr: Jaxpr, consts: Sequence[Any], in_tree: PyTreeDef,
+                 out_tree: PyTreeDef, fun: Any):
+        self._jaxpr, self._consts = jaxpr, list(consts)
+        self.in_tree, self.out_tree, self._fun = in_tree, out_tree, fun
+
+    @property
+    def fun_name(self) -> str:
+        """The function's name."""
+        return function_name(self._fun)
+
+    @property
+    def in_avals(self) -> Any:
+        """Types of the arguments, in the structure of (args, kwargs)."""
+        return tree_unflatten(self.in_tree, self._jaxpr.in_avals[len(self._consts):])
+
+    args_info = in_avals
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        """Types of the results, flat."""
+        return self._jaxpr.out_avals
+
+    @property
+    def out_info(self) -> Any:
+        """Shapes and dtypes of the result in its structure."""
+        return tree_unflatten(self.out_tree, [struct_of(a) for a in self.out_avals])
+
+    @property
+    def donate_argnums(self) -> tuple[int, ...]:
+        """Arguments whose buffers may be reused: none, as arrays are immutable here."""
+        return ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.fun_name}>"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self._jaxpr, self._consts, self.in_tree, self.out_tree, self._fun
+
+
+class Traced(Stage):
+    """A function traced for certain types; `.jaxpr` is its program."""
+
+    @property
+    def jaxpr(self) -> Jaxpr:
+        """The program."""
+        return self._jaxpr
+
+    def lower(self, *, lowering_platforms: Any = None) -> Lowered:
+        """The next stage."""
+        return Lowered(*self._parts())
+
+
+class Lowered(Stage):
+    """A program ready to be compiled."""
+
+    def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
+        """The program as text; with `debug_info`, each equation with the user's line."""
+        return pretty(self._jaxpr, debug_info)
+
+    def compiler_ir(self, dialect: str | None = None) -> Jaxpr:
+        """The program itself."""
+        return self._jaxpr
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Estimates of the compiler, by name."""
+        return self.compile().cost_analysis()
+
+    def compile(self, compiler_options: dict[str, Any] | None = None, **_: Any) -> Compiled:
+        """Compile with the current back end."""
+        return Compiled(*self._parts())
+
+
+class Compiled(Stage):
+    """A compiled program: a function of arguments of exactly the types it was compiled for."""
+
+    def __init__(self, *parts: Any):
+        super().__init__(*parts)
+        self._executable = compile_jaxpr(self._jaxpr)
+
+    def as_text(self, stage: str | None = None) -> str:
+        """The program at a stage of compilation, by default the last that has a text."""
+        return self._executable.as_text(stage)
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Estimates of the compiler, by name."""
+        return self._executable.cost_analysis()
+
+    def memory_analysis(self) -> dict[str, int]:
+        """Sizes of the program's memory in bytes, by name."""
+        return self._executable.memory_analysis()
+
+    def runtime_executable(self) -> Any:
+        """The back end's own object."""
+        return self._executable
+
+    @hidden
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; TypeError unless types and structure are those it was compiled for."""
+        leaves, tree = tree_flatten((args, kwargs))
+        if tree != self.in_tree:
+            raise TypeError(
+                f"{self.fun_name}: a compiled function takes arguments of the structure it was"
+                f" compiled for, {self.in_tree}, got {tree}; lower it again for this one")
+        arrays = to_arrays("a compiled function", self._fun, args, kwargs, leaves)
+        expected = self._jaxpr.in_avals[len(self._consts):]
+        for i, (x, want) in enumerate(zip(arrays, expected, strict=True)):
+            if not x.aval.same_type(want):
+                raise TypeError(
+                    f"{self.fun_name}: a compiled function takes arguments of the types it was"
+                    f" compiled for, got {x.aval} in place of {want} for"
+                    f" {argument_names(self._fun, args, kwargs)[i]}; lower it again for this type")
+        operands = [*self._consts, *arrays]
+        if trace_state_clean():
+            outs = self._executable(*[x._data for x in operands])
+            outs = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+        else:
+            outs = jit_p.bind(*operands, jaxpr=self._jaxpr, name=self.fun_name, inline=False)
+        return tree_unflatten(self.out_tree, outs)

@@ -1,0 +1,396 @@
+"""Kernel IR to LLVM's text: structured loops and branches become blocks and phis.
+
+The program is one function `i32 run(ptr arguments, ptr results, ptr constants, ptr arena,
+i64 context)`: two Python tuples of NumPy arrays, a table of pointers, temporary memory, and the
+number by which host calls name the program. It returns 1 when a host call failed, 2 when a signal
+handler raised, 3 when an argument is not contiguous. It is called with Python's lock held, and
+lets it go if the work is long.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm.scalar import (
+    ScalarEmitter,
+    is_narrow,
+    literal,
+    llvm_type,
+    memory_type,
+    quoted,
+)
+from ingot.kernel import ir
+
+HOST_CALL = "ingot_host_call"
+
+
+# Where CPython and NumPy keep things (both layouts are part of their binary interfaces).
+TUPLE_ITEMS = tuple.__basicsize__
+ARRAY_DATA = object.__basicsize__
+ARRAY_FLAGS = object.__basicsize__ + 48
+CARRAY = 0x101  # C-contiguous and aligned
+
+
+def data_of_item(table: str, k: int) -> list[str]:
+    """Load the data pointer of array k of a tuple."""
+    return [f"  %place.{table}{k} = getelementptr i8, ptr %{table}, i64 {TUPLE_ITEMS + 8 * k}",
+            f"  %item.{table}{k} = load ptr, ptr %place.{table}{k}",
+            f"  %field.{table}{k} = getelementptr i8, ptr %item.{table}{k}, i64 {ARRAY_DATA}",
+            f"  %data.{table}{k} = load ptr, ptr %field.{table}{k}"]
+
+
+def data_of_constant(table: str, k: int) -> list[str]:
+    """Load pointer k of a table."""
+    return [f"  %place.{table}{k} = getelementptr ptr, ptr %{table}, i64 {k}",
+            f"  %data.{table}{k} = load ptr, ptr %place.{table}{k}"]
+
+
+def check_layouts(count: int) -> list[str]:
+    """Leave with status 3 unless all arguments are contiguous and aligned."""
+    lines: list[str] = []
+    all_set = str(CARRAY)
+    for k in range(count):
+        lines += [
+            f"  %flagged.{k} = getelementptr i8, ptr %item.arguments{k}, i64 {ARRAY_FLAGS}",
+            f"  %flags.{k} = load i32, ptr %flagged.{k}",
+            f"  %all.{k} = and i32 %flags.{k}, {all_set}"]
+        all_set = f"%all.{k}"
+    return [*lines, f"  %fit = icmp eq i32 {all_set}, {CARRAY}",
+            "  br i1 %fit, label %go, label %unfit", "unfit:", "  ret i32 3", "go:"]
+
+
+class Emitter:
+    """Writes one function."""
+
+    def __init__(self, function: ir.Function, long: bool):
+        self.function, self.long = function, long
+        self.lines: list[str] = []
+        self.head: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.count = 0
+        self.label = "entry"
+        self.scalar = ScalarEmitter(self.new, self.declare)
+        self.may_fail = self.may_stop = False
+
+    # ---- writing -----------------------------------------------------------------------------
+    def fresh(self, prefix: str = "v") -> str:
+        self.count += 1
+        return f"%{prefix}{self.count}"
+
+    def new(self, text: str) -> str:
+        """Append an instruction with a result."""
+        self.count += 1
+        name = f"%v{self.count}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        """Append an instruction without a result."""
+        self.lines.append("  " + text)
+
+    def declare(self, name: str, text: str) -> None:
+        self.declarations[name] = text
+
+    def start(self, label: str) -> None:
+        """Begin a basic block."""
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def new_label(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    # ---- names -------------------------------------------------------------------------------
+    def name(self, x: Any) -> str:
+        """A scalar or static index as an operand."""
+        if isinstance(x, int):
+            return str(x)
+        if x.op == "const":
+            return literal(x.attr, x.dtype)
+        return x.name
+
+    def pointer(self, memory: ir.Memory) -> str:
+        if memory.name is None:
+            if memory.kind != "temporary":
+                raise ValueError(f"memory of kind {memory.kind} has no pointer")
+            memory.name = f"%t{memory.offset}_{self.count}"
+            self.count += 1
+            self.head.append(f"  {memory.name} = getelementptr i8, ptr %arena, i64 {memory.offset}")
+        return memory.name
+
+    def address(self, memory: ir.Memory, index: Any, dtype: np.dtype) -> str:
+        """Pointer to element `index`, counted in elements of the given dtype."""
+        base = self.pointer(memory)
+        if isinstance(index, int) and index == 0:
+            return base
+        return self.new(f"getelementptr inbounds {memory_type(dtype)}, ptr {base},"
+                        f" i64 {self.name(index)}")
+
+    # ---- nodes -------------------------------------------------------------------------------
+    def block(self, block: ir.Block) -> None:
+        for node in block.nodes:
+            if type(node) is ir.Scalar:
+                self.instruction(node)
+            else:
+                getattr(self, "node_" + type(node).__name__.lower())(node)
+
+    def instruction(self, node: ir.Scalar) -> None:
+        if node.op == "load":
+            place = self.address(*node.args, dtype=node.dtype)
+            kind = memory_type(node.dtype)
+            value = self.new(f"load {kind}, ptr {place}")
+            if node.dtype.kind == "b":
+                value = self.new(f"trunc i8 {value} to i1")
+            elif is_narrow(node.dtype):
+                value = self.scalar.from_bits(value, node.dtype)
+            node.name = value
+        elif node.op == "external":
+            node.name = self.external(node)
+        else:
+            node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
+
+    def external(self, node: ir.Scalar) -> str:
+        args = [self.scalar.convert(self.name(a), a.dtype, np.dtype(np.float64))
+                for a in node.args]
+        out = self.scalar.external(node.attr, args, "double")
+        return self.scalar.convert(out, np.dtype(np.float64), node.dtype)
+
+    def node_store(self, node: ir.Store) -> None:
+        value, dtype = self.name(node.value), node.value.dtype
+        place = self.address(node.memory, node.index, dtype)
+        if dtype.kind == "b":
+            value = self.new(f"zext i1 {value} to i8")
+        elif is_narrow(dtype):
+            value = self.scalar.to_bits(value, dtype)
+        self.do(f"store {memory_type(dtype)} {value}, ptr {place}")
+
+    def node_copy(self, node: ir.Copy) -> None:
+        target = self.address_of_item(node.target, node.target_index, node.dtype)
+        source = self.address_of_item(node.source, node.source_index, node.dtype)
+        self.declare("llvm.memmove.p0.p0.i64",
+                     "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)")
+        self.do(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {source},"
+                f" i64 {node.nbytes}, i1 false)")
+
+    def address_of_item(self, memory: ir.Memory, index: Any, dtype: np.dtype) -> str:
+        """Pointer to element `index` of any dtype, complex ones included."""
+        base = self.pointer(memory)
+        if isinstance(index, int):
+            if index == 0:
+                return base
+            return self.new(f"getelementptr inbounds i8, ptr {base}, i64 {index * dtype.itemsize}")
+        offset = self.new(f"mul i64 {self.name(index)}, {dtype.itemsize}")
+        return self.new(f"getelementptr inbounds i8, ptr {base}, i64 {offset}")
+
+    def node_for(self, node: ir.For) -> None:
+        """The test is at the end: loops run at least once."""
+        before, body, after = self.label, self.new_label("loop"), self.new_label("done")
+        self.do(f"br label %{body}")
+        self.start(body)
+        node.index.name = self.fresh("i")
+        place = len(self.lines)
+        self.name_phis(node)
+        self.block(node.body)
+        poll = self.poll(node, before)
+        following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
+        again = self.new(f"icmp slt i64 {following}, {self.name(node.stop)}")
+        phis = [f"  {node.index.name} = phi i64 [0, %{before}], [{following}, %{self.label}]"]
+        self.lines[place:place] = phis + poll + self.phi_lines(node, before, self.label)
+        self.do(f"br i1 {again}, label %{body}, label %{after}")
+        self.start(after)
+        for phi in node.phis:
+            phi.result.name = self.name(phi.next)
+        for pointer in node.pointers:
+            pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
+
+    def poll(self, node: ir.For | ir.While, before: str) -> list[str]:
+        """At the end of an iteration, count down to the next look for an interrupt.
+
+        Returns the phi of the counter, which belongs at the head of the loop.
+        """
+        if not node.poll_every:
+            return []
+        self.may_stop = True
+        counter, look, go_on = self.fresh("n"), self.new_label("look"), self.new_label("on")
+        less = self.new(f"sub i64 {counter}, 1")
+        due = self.new(f"icmp eq i64 {less}, 0")
+        end = self.label
+        self.do(f"br i1 {due}, label %{look}, label %{go_on}, !prof !0")
+        self.start(look)
+        status = self.check_signals()
+        stop = self.new(f"icmp ne i32 {status}, 0")
+        reset = self.new_label("reset")
+        self.do(f"br i1 {stop}, label %interrupted, label %{reset}")
+        self.start(reset)
+        self.do(f"br label %{go_on}")
+        self.start(go_on)
+        count = self.new(f"phi i64 [{less}, %{end}], [{node.poll_every}, %{reset}]")
+        return [(f"  {counter} = phi i64 [{node.poll_every}, %{before}],"
+                 f" [{count}, %{go_on}]")]
+
+    def check_signals(self) -> str:
+        """Run pending signal handlers; the status is not 0 if one raised."""
+        self.declare("PyGILState_Ensure", "declare i32 @PyGILState_Ensure()")
+        self.declare("PyErr_CheckSignals", "declare i32 @PyErr_CheckSignals()")
+        self.declare("PyGILState_Release", "declare void @PyGILState_Release(i32)")
+        lock = self.new("call i32 @PyGILState_Ensure()")
+        status = self.new("call i32 @PyErr_CheckSignals()")
+        self.do(f"call void @PyGILState_Release(i32 {lock})")
+        return status
+
+    def name_phis(self, node: ir.For | ir.While) -> None:
+        for phi in node.phis:
+            phi.scalar.name = self.fresh("c")
+        for pointer in node.pointers:
+            pointer.inside.name = self.fresh("p")
+
+    def phi_lines(self, node: ir.For | ir.While, before: str, end: str) -> list[str]:
+        lines = [f"  {p.scalar.name} = phi {llvm_type(p.scalar.dtype)}"
+                 f" [{self.name(p.init)}, %{before}], [{self.name(p.next)}, %{end}]"
+                 for p in node.phis]
+        return lines + [
+            f"  {p.inside.name} = phi ptr [{self.pointer(p.init)}, %{before}],"
+            f" [{self.pointer(p.next)}, %{end}]"  # type: ignore[arg-type]
+            for p in node.pointers]
+
+    def node_while(self, node: ir.While) -> None:
+        before, head = self.label, self.new_label("while")
+        body, after = self.new_label("body"), self.new_label("done")
+        self.do(f"br label %{head}")
+        self.start(head)
+        place = len(self.lines)
+        self.name_phis(node)
+        self.block(node.cond)
+        self.do(f"br i1 {self.name(node.predicate)}, label %{body}, label %{after}")
+        self.start(body)
+        self.block(node.body)
+        poll = self.poll(node, before)
+        self.lines[place:place] = poll + self.phi_lines(node, before, self.label)
+        self.do(f"br label %{head}")
+        self.start(after)
+        for phi in node.phis:
+            phi.result.name = phi.scalar.name
+        for pointer in node.pointers:
+            pointer.result.name = pointer.inside.name
+
+    def node_switch(self, node: ir.Switch) -> None:
+        labels = [self.new_label("case") for _ in node.branches]
+        after = self.new_label("join")
+        kind = llvm_type(node.index.dtype)
+        cases = " ".join(f"{kind} {i}, label %{label}" for i, label in enumerate(labels[:-1]))
+        self.do(f"switch {kind} {self.name(node.index)}, label %{labels[-1]} [{cases}]")
+        ends: list[str] = []
+        for label, branch in zip(labels, node.branches, strict=True):
+            self.start(label)
+            self.block(branch)
+            ends.append(self.label)
+            self.do(f"br label %{after}")
+        self.start(after)
+        for k, result in enumerate(node.results):
+            values = ", ".join(f"[{self.name(outs[k])}, %{end}]"
+                               for outs, end in zip(node.outs, ends, strict=True))
+            result.name = self.new(f"phi {llvm_type(result.dtype)} {values}")
+
+    def node_library(self, node: ir.Library) -> None:
+        given = [self.library_argument(a) for a in node.args]
+        types = ", ".join("ptr" for _ in given)
+        self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({types})")
+        self.do(f"call void @{quoted(node.symbol)}({', '.join('ptr ' + g for g in given)})")
+
+    def library_argument(self, arg: Any) -> str:
+        """A pointer to the argument, as Fortran wants it."""
+        if arg[0] == "pointer":
+            return self.address_of_item(arg[1], arg[2], arg[1].dtype)
+        kind, value = {
+            "int": lambda: ("i32", str(arg[1])),
+            "char": lambda: ("i8", str(ord(arg[1]))),
+            "float": lambda: self.float_argument(arg[1]),
+        }[arg[0]]()
+        slot = self.fresh("slot")
+        self.head.append(f"  {slot} = alloca {kind}")
+        for k, part in enumerate(value if isinstance(value, list) else [value]):
+            place = slot
+            if k:
+                place = self.new(f"getelementptr {kind[5:-1]}, ptr {slot}, i64 {k}")
+            inner = kind[5:-1] if kind.startswith("[") else kind
+            self.do(f"store {inner} {part}, ptr {place}")
+        return slot
+
+    def float_argument(self, value: np.generic) -> tuple[str, Any]:
+        dtype = value.dtype
+        if dtype.kind != "c":
+            return llvm_type(dtype), literal(value, dtype)
+        part = np.dtype(np.float32 if dtype.itemsize == 8 else np.float64)
+        parts = [literal(complex(value).real, part), literal(complex(value).imag, part)]
+        return f"[2 x {llvm_type(part)}]", parts
+
+    def node_hostcall(self, node: ir.HostCall) -> None:
+        self.may_fail = True
+        n = max(len(node.places), 1)
+        table = self.fresh("table")
+        self.head.append(f"  {table} = alloca [{n} x ptr]")
+        for k, (memory, index) in enumerate(node.places):
+            place = self.address_of_item(memory, index, memory.dtype)
+            slot = self.new(f"getelementptr ptr, ptr {table}, i64 {k}")
+            self.do(f"store ptr {place}, ptr {slot}")
+        self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
+        status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
+        failed = self.new(f"icmp ne i32 {status}, 0")
+        after = self.new_label("ok")
+        self.do(f"br i1 {failed}, label %failed, label %{after}")
+        self.start(after)
+
+    # ---- the function ------------------------------------------------------------------------
+    def text(self) -> str:
+        """The module."""
+        tables = [("arguments", self.function.arguments), ("results", self.function.results),
+                  ("constants", self.function.constants)]
+        parameters, loads, given = [], [], []
+        for table, memories in tables:
+            for k, memory in enumerate(memories):
+                memory.name = f"%{table}.{k}"
+                qualifier = "noalias" if table == "results" else "noalias readonly"
+                parameters.append(f"ptr {qualifier} {memory.name}")
+                loads += (data_of_constant if table == "constants" else data_of_item)(table, k)
+                given.append(f"ptr %data.{table}{k}")
+        loads += check_layouts(len(self.function.arguments))
+        parameters += ["ptr noalias %arena", "i64 %context"]
+        given += ["ptr %arena", "i64 %context"]
+        self.block(self.function.body)
+        self.do("ret i32 0")
+        exits = [f"{label}:\n  ret i32 {status}" for label, status, there in
+                 (("failed", 1, self.may_fail), ("interrupted", 2, self.may_stop)) if there]
+        call = [f"  %status = call i32 @kernel({', '.join(given)})"]
+        if self.long:
+            call = self.without_lock(call)
+        return "\n".join([
+            *self.declarations.values(),
+            f"define internal i32 @kernel({', '.join(parameters)}) {{",
+            "entry:", *self.head, *self.lines, *exits, "}",
+            "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"
+            " i64 %context) {",
+            *loads, *call,
+            "  ret i32 %status", "}",
+            '!0 = !{!"branch_weights", i32 1, i32 1000000}', ""])
+
+    def without_lock(self, call: list[str]) -> list[str]:
+        """A call during which other Python threads run."""
+        self.declare("PyEval_SaveThread", "declare ptr @PyEval_SaveThread()")
+        self.declare("PyEval_RestoreThread", "declare void @PyEval_RestoreThread(ptr)")
+        return ["  %thread = call ptr @PyEval_SaveThread()", *call,
+                "  call void @PyEval_RestoreThread(ptr %thread)"]
+
+
+def emit(function: ir.Function, long: bool = True) -> tuple[str, list[str]]:
+    """The LLVM module of a function, and the external symbols it needs.
+
+    `long` work is done without Python's lock.
+    """
+    emitter = Emitter(function, long)
+    text = emitter.text()
+    symbols = [name for name in emitter.declarations if not name.startswith("llvm.")]
+    return text, symbols
+
+

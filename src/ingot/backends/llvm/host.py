@@ -1,0 +1,80 @@
+"""Calls from native code back into Python: the one trampoline and what it does with errors."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm.emit import HOST_CALL
+from ingot.core.array import Array
+from ingot.core.interpreter import EVAL, interpreting
+
+_executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_state = threading.local()
+
+
+def register(executable: Any) -> int:
+    """The context number by which native code names an executable."""
+    number = id(executable)
+    _executables[number] = executable
+    return number
+
+
+def _view(address: int, aval: Any) -> np.ndarray:
+    raw = (ctypes.c_char * max(aval.nbytes, 1)).from_address(address)
+    return np.frombuffer(raw, aval.storage, count=aval.size).reshape(aval.shape)
+
+
+def _host_call(context: int, number: int, table: int) -> int:
+    try:
+        function = _executables[context].host_functions[number]
+        avals = [*function.in_avals, *function.out_avals]
+        pointers = (ctypes.c_void_p * len(avals)).from_address(table)
+        views = [_view(p, a) for p, a in zip(pointers, avals, strict=True)]
+        n = len(function.in_avals)
+        with interpreting(EVAL):
+            outs = _evaluate(function.eqn, [np.array(v) for v in views[:n]], function.in_avals)
+        for view, out in zip(views[n:], outs, strict=True):
+            view[...] = out
+        return 0
+    except BaseException as error:
+        _state.error = error
+        return 1
+
+
+def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], avals: Sequence[Any]) -> list[np.ndarray]:
+    arrays = [Array(x, a) for x, a in zip(inputs, avals, strict=True)]
+    outs = eqn.primitive.bind(*arrays, **eqn.params)
+    return [np.asarray(o._data) for o in (outs if eqn.primitive.multiple_results else [outs])]
+
+
+def raise_error() -> None:
+    """Raise in the caller what the host function raised."""
+    error = _state.error
+    _state.error = None
+    raise error
+
+
+_INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+PYTHON = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyEval_SaveThread",
+          "PyEval_RestoreThread")
+
+
+@functools.cache
+def _trampoline() -> Any:
+    """The C function `i32 (i64 context, i64 number, ptr table)`; kept alive by the cache."""
+    return ctypes.CFUNCTYPE(_INT, _LONG, _LONG, _POINTER)(_host_call)
+
+
+@functools.cache
+def symbols() -> dict[str, int]:
+    """Addresses of the C functions by which native code enters Python."""
+    functions = {name: getattr(ctypes.pythonapi, name) for name in PYTHON}
+    functions[HOST_CALL] = _trampoline()
+    return {name: ctypes.cast(f, _POINTER).value or 0 for name, f in functions.items()}

@@ -1,0 +1,104 @@
+"""Attributes by which packages ask primitives, equations, tracers and programs what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
+from ingot.core.jaxpr import Eqn, Jaxpr
+from ingot.core.primitive import Primitive
+from ingot.core.source import describe
+
+
+@dataclass(frozen=True)
+class NameStack:
+    """Names of the scopes around an equation; ours keep none."""
+
+    stack: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return "/".join(map(str, self.stack))
+
+    def __len__(self) -> int:
+        return len(self.stack)
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where an equation comes from: the user's line, as text, and its (empty) name stack."""
+
+    traceback: Any = None
+    name_stack: NameStack = NameStack()
+    line: str = "unknown location"
+
+    def __str__(self) -> str:
+        return self.line
+
+
+@dataclass(frozen=True)
+class DebugInfo:
+    """What a traced function and its arguments are called."""
+
+    traced_for: str = ""
+    func_src_info: str = ""
+    arg_names: tuple[str, ...] | None = None
+    result_paths: tuple[str, ...] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in ("func_name", "func_filename", "func_lineno"):
+            return self.func_src_info if name == "func_name" else None
+        if name.startswith(("with_", "resolve_", "safe_", "assert_")):
+            return lambda *args, **kwargs: self
+        raise AttributeError(name)
+
+
+class OpaqueTraceState:
+    """Which interpreter is in force; equal to another if it is the same one."""
+
+    def __init__(self, interpreter: Interpreter):
+        self._interpreter = interpreter
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, OpaqueTraceState)
+                and self._interpreter is other._interpreter)
+
+    def __hash__(self) -> int:
+        return id(self._interpreter)
+
+
+def get_opaque_trace_state(convention: str = "flax") -> OpaqueTraceState:
+    """A token of the interpreter in force, to be compared with a later one."""
+    return OpaqueTraceState(current())
+
+
+def find_top_trace(xs: Any) -> Interpreter:
+    """The interpreter that an operation on these values would run in."""
+    found = [x._interpreter for x in xs if isinstance(x, Tracer)]
+    return max(found, key=_depth) if found else current()
+
+
+def _depth(interpreter: Interpreter | None) -> int:
+    depth = 0
+    while interpreter is not None and interpreter is not EVAL:
+        depth, interpreter = depth + 1, interpreter.parent
+    return depth
+
+
+def _set(cls: Any, **attributes: Any) -> None:
+    for name, value in attributes.items():
+        setattr(cls, name, value)
+
+
+_set(Primitive, impl=property(lambda self: self.bind), call_primitive=False, map_primitive=False,
+     get_bind_params=lambda self, params: params)
+_set(Tracer, _trace=property(lambda self: self._interpreter))
+_set(Interpreter, main=property(lambda self: self), level=property(_depth),
+     tag=property(lambda self: self))
+_set(Eqn, source_info=property(lambda self: SourceInfo(line=describe(self.source))), ctx=None)
+_set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)), is_high=False)
+
+__all__ = ["DebugInfo", "NameStack", "OpaqueTraceState", "SourceInfo", "find_top_trace",
+           "get_opaque_trace_state"]

@@ -1,0 +1,84 @@
+"""Types of JAX that are built or subclassed otherwise than ours, yet must recognize ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ingot.core.avals import ShapedArray as OurShapedArray
+from ingot.core.jaxpr import Eqn, Jaxpr as OurJaxpr, Var
+from ingot.core.source import Source
+
+
+class Facade(type):
+    """Metaclass: `class X(metaclass=Facade, stands_for=Y)` has the instances of Y as its own."""
+
+    stands_for: type | None
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], space: dict[str, Any],
+                stands_for: type | None = None, **kwargs: Any) -> Any:
+        cls = super().__new__(mcs, name, bases, space, **kwargs)
+        cls.stands_for = stands_for
+        return cls
+
+    def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any],
+                 stands_for: type | None = None, **kwargs: Any) -> None:
+        super().__init__(name, bases, space, **kwargs)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        found = cls.stands_for
+        return type.__instancecheck__(cls, instance) or (
+            found is not None and isinstance(instance, found))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        found = cls.stands_for
+        return type.__subclasscheck__(cls, subclass) or (
+            found is not None and issubclass(subclass, found))
+
+
+class AbstractValue(metaclass=Facade, stands_for=OurShapedArray):
+    """What is known of a value before it is computed; ours are all `ShapedArray`s."""
+
+    __slots__ = ()
+
+
+class ShapedArray(AbstractValue, metaclass=Facade, stands_for=OurShapedArray):
+    """Makes the type of an array; shardings and memory spaces are accepted and dropped."""
+
+    def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
+                vma: Any = None, memory_space: Any = None, **_: Any) -> Any:
+        return OurShapedArray(shape, dtype, weak_type)
+
+
+class ClosedJaxpr(metaclass=Facade, stands_for=OurJaxpr):
+    """Attaches constants to a program."""
+
+    def __new__(cls, jaxpr: OurJaxpr, consts: Sequence[Any] = ()) -> Any:
+        if len(consts) == len(jaxpr.constvars):
+            return jaxpr.replace(consts=list(consts))
+        if not consts:  # ours have theirs attached
+            return jaxpr
+        raise ValueError(f"ClosedJaxpr: the program has {len(jaxpr.constvars)} constant variables,"
+                         f" got {len(consts)} values")
+
+
+class Jaxpr(metaclass=Facade, stands_for=OurJaxpr):
+    """Makes a program from its parts."""
+
+    def __new__(cls, constvars: Sequence[Var], invars: Sequence[Var], outvars: Sequence[Any],
+                eqns: Sequence[Eqn], effects: Any = None, debug_info: Any = None,
+                is_high: bool = False) -> Any:
+        if constvars:
+            raise ValueError("Jaxpr: constants are attached to their variables here; make them"
+                             " arguments, or give them to ClosedJaxpr")
+        return OurJaxpr([], invars, outvars, eqns)
+
+
+def new_jaxpr_eqn(invars: Sequence[Any], outvars: Sequence[Var], primitive: Any,
+                  params: dict[str, Any], effects: Any = frozenset(),
+                  source_info: Source | None = None, ctx: Any = None) -> Eqn:
+    """An equation from its parts."""
+    return Eqn(primitive, invars, outvars, params, frozenset(effects))
+
+
+__all__ = ["AbstractValue", "ClosedJaxpr", "Facade", "Jaxpr", "ShapedArray", "new_jaxpr_eqn"]

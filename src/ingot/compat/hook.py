@@ -1,0 +1,203 @@
+"""The import hook: modules named `jax` and `jaxlib` whose attributes are ingot's."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from ingot.compat.flags import apply_environment
+from ingot.compat.names import ABSENT, MODULES, NAMES, Missing
+from ingot.compat.version import __version__
+
+SERVED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "served")
+"""A folder whose packages `jax` and `jaxlib` install the hook: how child processes get it."""
+
+ROOTS = ("jax", "jaxlib")
+_SERVED_DUNDERS = ("__version__", "__version_info__")
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A name that was asked for and is not here: which, why, and who asked."""
+
+    name: str
+    why: str
+    asked_at: str
+
+
+class Served(ModuleType):
+    """A module under JAX's name. Attributes are looked up in ingot when they are first read, then
+    kept, so that assigning to one (as `mock.patch` does) changes what everybody reads."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return [n for n in dir(self) if not n.startswith("_")]
+        if name.startswith("__") and name not in _SERVED_DUNDERS:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value = self.__dict__[name] = resolve(self.__name__, name)
+        return value
+
+    def __dir__(self) -> list[str]:
+        own = self.__name__
+        names = {n for n in self.__dict__ if not n.startswith("__")}
+        for source in _sources(own):
+            module = importlib.import_module(source)
+            names.update(n for n in dir(module) if not n.startswith("_")
+                         and not isinstance(module.__dict__.get(n), ModuleType))
+        for full, target in NAMES.items():
+            module_name, _, name = full.rpartition(".")
+            if module_name == own and not isinstance(target, Missing):
+                names.add(name)
+        names.update(m.rpartition(".")[2] for m in MODULES if m.rpartition(".")[0] == own)
+        return sorted(names)
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__!r} served by ingot>"
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self.__name__,)
+
+
+def _sources(module: str) -> tuple[str, ...]:
+    found = MODULES[module]
+    return (found,) if isinstance(found, str) else found
+
+
+def resolve(module: str, name: str) -> Any:
+    """What a served module has under a name; AttributeError with the reason if it has nothing."""
+    full = f"{module}.{name}"
+    target = NAMES.get(full)
+    if isinstance(target, str):
+        source, _, attribute = target.partition(":")
+        value: Any = importlib.import_module(source)
+        for part in attribute.split(".") if attribute else ():
+            value = getattr(value, part)
+        return value
+    if target is None:
+        if full in MODULES:
+            return importlib.import_module(full)
+        found, value = _from_sources(module, name)
+        if found:
+            return value
+        why = value
+    else:
+        why = target.why
+    _record(full, why)
+    raise AttributeError(f"module {module!r} (served by ingot) has no attribute {name!r}"
+                         f"{f': {why}' if why else ''}")
+
+
+def _from_sources(module: str, name: str) -> tuple[bool, Any]:
+    """(True, value), or (False, why not)."""
+    why = ""
+    for source in _sources(module):
+        try:
+            value = getattr(importlib.import_module(source), name)
+        except AttributeError as error:
+            why = why or str(error).partition(f"{name!r}: ")[2]
+            continue
+        if not isinstance(value, ModuleType):  # ours are no part of the served names
+            return True, value
+    return False, why
+
+
+def _record(name: str, why: str) -> None:
+    finder = installed()
+    if finder is not None and name not in ABSENT:
+        finder.misses.append(Miss(name, why, _asker()))
+
+
+def _asker() -> str:
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if os.path.dirname(__file__) not in file and "importlib" not in file:
+            return f"{file}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "unknown location"
+
+
+class Finder(MetaPathFinder, Loader):
+    """Finds and makes the served modules; remembers names that were asked for in vain."""
+
+    def __init__(self) -> None:
+        self.misses: list[Miss] = []
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname in MODULES:
+            return _spec(fullname, self)
+        if fullname.partition(".")[0] not in ROOTS:
+            return None
+        missing = NAMES.get(fullname)
+        why = missing.why if isinstance(missing, Missing) else ""
+        _record(fullname, why)
+        if why:
+            raise ModuleNotFoundError(f"No module named {fullname!r} (served by ingot): {why}",
+                                      name=fullname)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return Served(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        for source in _sources(module.__name__):
+            importlib.import_module(source)
+
+
+def _spec(name: str, finder: Finder) -> ModuleSpec:
+    spec = ModuleSpec(name, finder, is_package=True)
+    spec.origin = "ingot"
+    return spec
+
+
+def installed() -> Finder | None:
+    """The finder, if the hook is installed."""
+    return next((f for f in sys.meta_path if isinstance(f, Finder)), None)
+
+
+def _refuse_real(module: ModuleType) -> None:
+    file = getattr(module, "__file__", None) or ""
+    if isinstance(module, Served) or file.startswith(SERVED):
+        return
+    raise ImportError(
+        f"ingot.as_jax: {module.__name__} {getattr(module, '__version__', '')} from {file or '?'}"
+        " is already imported, and both cannot be `jax` in one process; make `import ingot.as_jax`"
+        " the first line of the program, or start it with `python -m ingot`",
+        name=module.__name__)
+
+
+def install() -> Finder:
+    """Make `import jax` give ingot from now on, here and in child processes.
+
+    Flags get JAX's defaults (64-bit types off) and what the JAX_* environment variables say.
+    Raises ImportError if JAX itself is already imported.
+    """
+    found = installed()
+    if found is not None:
+        return found
+    for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
+        _refuse_real(sys.modules[name])
+    finder = Finder()
+    for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, finder)
+    apply_environment(os.environ)
+    # The folder carries the distributions' metadata; multiprocessing hands sys.path to its
+    # children, PYTHONPATH reaches all others.
+    if SERVED not in sys.path:
+        sys.path.insert(min(1, len(sys.path)), SERVED)
+    paths = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    if SERVED not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([SERVED, *paths])
+    return finder
+
+
+__all__ = ["SERVED", "Finder", "Miss", "Served", "install", "installed", "resolve", "__version__"]

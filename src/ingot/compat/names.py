@@ -1,0 +1,223 @@
+"""The table of names: which modules of JAX are served from which of ours, and single names.
+
+MODULES says where a served module looks for its attributes, in order. NAMES has the single names
+that are elsewhere (`module:attribute`), and those that are not here with the reason why not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A name of JAX that is not here; the reason is what its user is told."""
+
+    why: str
+
+
+_COMPAT = "ingot.compat."
+_CORE = ("ingot.extend.core",)
+_AD = (_COMPAT + "tables", "ingot.transforms.jvp")
+_STATS = ("bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon",
+          "gamma", "gennorm", "geom", "gumbel_l", "gumbel_r", "laplace", "logistic",
+          "multinomial", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "t",
+          "truncnorm", "uniform", "vonmises", "wrapcauchy")
+
+_PUBLIC: dict[str, str | tuple[str, ...]] = {
+    "jax": (_COMPAT + "top", "ingot"),
+    "jax.ad_checkpoint": "ingot.ad_checkpoint",
+    "jax.api_util": _COMPAT + "linear_util",
+    "jax.core": _CORE,
+    "jax.custom_batching": "ingot.custom_batching",
+    "jax.custom_derivatives": "ingot.custom_derivatives",
+    "jax.debug": "ingot.debug",
+    "jax.distributed": _COMPAT + "observation",
+    "jax.dlpack": "ingot.dlpack",
+    "jax.dtypes": "ingot.dtypes",
+    "jax.errors": "ingot.errors",
+    "jax.example_libraries": "ingot.example_libraries",
+    "jax.example_libraries.optimizers": "ingot.example_libraries.optimizers",
+    "jax.example_libraries.stax": "ingot.example_libraries.stax",
+    "jax.experimental": "ingot.experimental",
+    "jax.experimental.mesh_utils": _COMPAT + "meshes",
+    "jax.experimental.multihost_utils": _COMPAT + "meshes",
+    "jax.experimental.pjit": (_COMPAT + "meshes", "ingot"),
+    "jax.experimental.shard_map": _COMPAT + "meshes",
+    "jax.experimental.layout": _COMPAT + "meshes",
+    "jax.experimental.sparse": "ingot.experimental.sparse",
+    "jax.extend": "ingot.extend",
+    "jax.extend.backend": (_COMPAT + "privates", "ingot"),
+    "jax.extend.core": _CORE,
+    "jax.extend.core.primitives": _COMPAT + "primitives",
+    "jax.extend.linear_util": "ingot.extend.linear_util",
+    "jax.extend.random": ("ingot.random",),
+    "jax.extend.source_info_util": "ingot.extend.source_info_util",
+    "jax.flatten_util": "ingot.flatten_util",
+    "jax.interpreters": _COMPAT + "tables",
+    "jax.interpreters.ad": _AD,
+    "jax.interpreters.batching": (_COMPAT + "tables", "ingot.transforms.batch"),
+    "jax.interpreters.mlir": _COMPAT + "tables",
+    "jax.interpreters.partial_eval": (_COMPAT + "partial_eval",),
+    "jax.interpreters.pxla": "ingot.sharding",
+    "jax.interpreters.xla": _COMPAT + "privates",
+    "jax.lax": "ingot.lax",
+    "jax.lax.linalg": "ingot.lax.linalg",
+    "jax.lib": _COMPAT + "version",
+    "jax.monitoring": _COMPAT + "observation",
+    "jax.nn": "ingot.nn",
+    "jax.nn.initializers": "ingot.nn.initializers",
+    "jax.numpy": "ingot.numpy",
+    "jax.numpy.fft": "ingot.numpy.fft",
+    "jax.numpy.linalg": "ingot.numpy.linalg",
+    "jax.ops": _COMPAT + "segments",
+    "jax.profiler": _COMPAT + "observation",
+    "jax.random": "ingot.random",
+    "jax.scipy": "ingot.scipy",
+    "jax.scipy.fft": "ingot.scipy.fft",
+    "jax.scipy.integrate": "ingot.scipy.integrate",
+    "jax.scipy.linalg": "ingot.scipy.linalg",
+    "jax.scipy.optimize": "ingot.scipy.optimize",
+    "jax.scipy.special": "ingot.scipy.special",
+    "jax.scipy.stats": "ingot.scipy.stats",
+    **{f"jax.scipy.stats.{name}": f"ingot.scipy.stats.{name}" for name in _STATS},
+    "jax.sharding": "ingot.sharding",
+    "jax.stages": "ingot.stages",
+    "jax.test_util": _COMPAT + "checks",
+    "jax.tree": "ingot.tree",
+    "jax.tree_util": "ingot.tree_util",
+    "jax.typing": "ingot.typing",
+    "jax.util": "ingot.util",
+    "jax.version": _COMPAT + "version",
+    "jaxlib": _COMPAT + "version",
+    "jaxlib.version": _COMPAT + "version",
+    "jaxlib.xla_client": ("ingot.api.devices", _COMPAT + "version"),
+    "jaxlib.xla_extension": ("ingot.api.devices", _COMPAT + "version"),
+}
+
+_PRIVATE: dict[str, str | tuple[str, ...]] = {
+    "jax._src": _COMPAT + "privates",
+    "jax._src.abstract_arrays": _COMPAT + "privates",
+    "jax._src.ad_util": (_COMPAT + "tables", _COMPAT + "privates", "ingot.lax"),
+    "jax._src.ad_checkpoint": "ingot.control.checkpoint",
+    "jax._src.api": (_COMPAT + "top", "ingot"),
+    "jax._src.api_util": _COMPAT + "linear_util",
+    "jax._src.array": _COMPAT + "privates",
+    "jax._src.basearray": "ingot.core.array",
+    "jax._src.callback": "ingot.control.callback",
+    "jax._src.checkify": "ingot.experimental.checkify",
+    "jax._src.compiler": _COMPAT + "privates",
+    "jax._src.config": (_COMPAT + "flags", "ingot"),
+    "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axes"),
+    "jax._src.custom_batching": "ingot.custom_batching",
+    "jax._src.custom_derivatives": "ingot.custom_derivatives",
+    "jax._src.debugging": "ingot.debug",
+    "jax._src.dispatch": _COMPAT + "privates",
+    "jax._src.dtypes": (_COMPAT + "privates", "ingot.dtypes"),
+    "jax._src.errors": "ingot.errors",
+    "jax._src.flatten_util": "ingot.flatten_util",
+    "jax._src.interpreters": _COMPAT + "tables",
+    "jax._src.interpreters.ad": _AD,
+    "jax._src.interpreters.batching": (_COMPAT + "tables", "ingot.transforms.batch"),
+    "jax._src.interpreters.mlir": _COMPAT + "tables",
+    "jax._src.interpreters.partial_eval": (_COMPAT + "partial_eval",),
+    "jax._src.lax": "ingot.lax",
+    "jax._src.lax.control_flow": "ingot.lax",
+    "jax._src.lax.control_flow.loops": "ingot.lax",
+    "jax._src.lax.lax": "ingot.lax",
+    "jax._src.lax.linalg": "ingot.lax.linalg",
+    "jax._src.lax.parallel": "ingot.lax",
+    "jax._src.lax.slicing": "ingot.lax",
+    "jax._src.linear_util": "ingot.extend.linear_util",
+    "jax._src.literals": _COMPAT + "privates",
+    "jax._src.mesh": "ingot.sharding",
+    "jax._src.named_sharding": "ingot.sharding",
+    "jax._src.nn": "ingot.nn",
+    "jax._src.nn.functions": "ingot.nn",
+    "jax._src.nn.initializers": "ingot.nn.initializers",
+    "jax._src.numpy": "ingot.numpy",
+    "jax._src.numpy.lax_numpy": "ingot.numpy",
+    "jax._src.numpy.linalg": "ingot.numpy.linalg",
+    "jax._src.numpy.reductions": "ingot.numpy",
+    "jax._src.numpy.ufuncs": "ingot.numpy",
+    "jax._src.numpy.util": "ingot.numpy.promotion",
+    "jax._src.partition_spec": "ingot.sharding",
+    "jax._src.pjit": ("ingot.sharding", "ingot", "ingot.control.call"),
+    "jax._src.prng": ("ingot.random",),
+    "jax._src.public_test_util": _COMPAT + "checks",
+    "jax._src.random": "ingot.random",
+    "jax._src.scipy": "ingot.scipy",
+    "jax._src.scipy.linalg": "ingot.scipy.linalg",
+    "jax._src.scipy.special": "ingot.scipy.special",
+    "jax._src.sharding": "ingot.sharding",
+    "jax._src.sharding_impls": (_COMPAT + "privates", "ingot.sharding"),
+    "jax._src.source_info_util": "ingot.extend.source_info_util",
+    "jax._src.stages": "ingot.stages",
+    "jax._src.state": _COMPAT + "privates",
+    "jax._src.state.types": _COMPAT + "privates",
+    "jax._src.traceback_util": _COMPAT + "privates",
+    "jax._src.tree_util": "ingot.tree_util",
+    "jax._src.typing": (_COMPAT + "privates", "ingot.typing"),
+    "jax._src.util": "ingot.util",
+    "jax._src.xla_bridge": (_COMPAT + "privates", "ingot"),
+}
+
+MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
+
+_PALLAS = "kernels for accelerators; write array programs, they are compiled whole"
+_MLIR = "there is no MLIR here; register_lowering takes what lower_fun returns"
+_EXPORT = "programs are not exported; pickle the function, or keep jit's cache on disk"
+_REFS = "arrays are immutable; carry them through loops, where they are updated in place"
+
+NAMES: dict[str, str | Missing] = {
+    "jax.Device": "ingot.api.devices:Device",
+    "jax.config": _COMPAT + "flags:config",
+    "jax._src.config.config": _COMPAT + "flags:config",
+    "jax.core.JaxprTypeError": "ingot.errors:InternalError",
+    "jax.core.pytype_aval_mappings": _COMPAT + "privates:pytype_aval_mappings",
+    "jax.debug.log": "ingot.debug:print",
+    "jax.dtypes.TypePromotionError": "ingot.errors:TypePromotionError",
+    "jax._src.dtypes.TypePromotionError": "ingot.errors:TypePromotionError",
+    "jax.errors.JaxRuntimeError": "ingot.errors:HostCallError",
+    "jax.errors.JaxprTypeError": "ingot.errors:InternalError",
+    "jax.extend.core.primitives.jit_p": "ingot.control.call:jit_p",
+    "jax.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
+    "jax.interpreters.ad.jvp": Missing("use jax.jvp"),
+    "jax.interpreters.ad.linearize": Missing("use jax.linearize"),
+    "jax.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
+    "jax._src.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
+    "jax._src.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
+    "jax.interpreters.mlir.emit_python_callback": Missing(_MLIR),
+    "jax.interpreters.mlir.ir": Missing(_MLIR),
+    "jax.lib.xla_bridge": _COMPAT + "privates",
+    "jax._src.tree_util._registry": _COMPAT + "privates:_registry",
+    "jaxlib.xla_client.Device": "ingot.api.devices:Device",
+    "jax.Ref": _COMPAT + "top:Ref",
+    "jax.new_ref": Missing(_REFS),
+    "jax.freeze": Missing(_REFS),
+    "jax.empty_ref": Missing(_REFS),
+    "jax.free_ref": Missing(_REFS),
+    "jax.ref": Missing(_REFS),
+    "jax.export": Missing(_EXPORT),
+    "jax.ffi": Missing("functions of C are called by pure_callback with ctypes"),
+    "jax.extend.mlir": Missing(_MLIR),
+    "jax.experimental.pallas": Missing(_PALLAS),
+    "jax.experimental.pallas.tpu": Missing(_PALLAS),
+    "jax.experimental.mosaic": Missing(_PALLAS),
+    "jax.experimental.jax2tf": Missing("no conversion to TensorFlow"),
+}
+
+# Names that JAX itself does not have (any more) and packages probe for: not worth a report.
+ABSENT = frozenset({
+    "jax.ArrayRef", "jax.array_ref", "jax._src.compiler.backend_compile",
+    "jax._src.literals.LiteralArray", "jax.core.TraceTag", "jax.core.cur_sublevel",
+    "jax.core.get_aval", "jax.core.raise_to_shaped", "jax.core.thread_local_state",
+    "jax.errors.JAXRuntimeError", "jax.experimental.MutableArray",
+    "jax.interpreters.xla.pytype_aval_mappings", "jax.lib.xla_extension", "jax.linear_util",
+    "jax.numpy.random", "jax.numpy.str_", "jax.numpy.string", "jax.pxla", "jax.random.KeyArray",
+    "jax.random.PRNGKeyArray", "jax.extend.core.primitives.xla_pmap_p",
+})
+
+# The old names that programs still use, and JAX itself has removed.
+for _name in ("all", "flatten", "leaves", "map", "reduce", "structure", "transpose", "unflatten"):
+    NAMES[f"jax.tree_{_name}"] = f"ingot.tree:tree_{_name}"

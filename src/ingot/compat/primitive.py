@@ -1,0 +1,138 @@
+"""Primitives as JAX lets packages define them: a name first, the rules one by one afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot.compat.facades import Facade
+from ingot.core.avals import ShapedArray
+from ingot.core.effects import Effect
+from ingot.core.interpreter import current, to_array
+from ingot.core.primitive import Host, Primitive as OurPrimitive, Undefined
+from ingot.kernel.build import Unsupported
+from ingot.transforms.stage import stage
+
+Rule = Callable[..., Any]
+
+
+def listed(out: Any) -> list[Any]:
+    """One result or several, as a list."""
+    return list(out) if isinstance(out, (list, tuple)) else [out]
+
+
+class LoweredFunction:
+    """What `mlir.lower_fun` returns: a Python function to be compiled in an operation's place."""
+
+    def __init__(self, fun: Rule, multiple_results: bool = True):
+        self.fun, self.multiple_results = fun, multiple_results
+
+    def __call__(self, ctx: Any, *args: Any, **params: Any) -> Any:
+        """JAX calls lowering rules with MLIR values, which there are none of here."""
+        raise TypeError("mlir.lower_fun: there is no MLIR here; the rule is for"
+                        " mlir.register_lowering alone")
+
+
+def kernel_of(lowered: LoweredFunction) -> Rule:
+    """The `kernel` slot that compiles a Python function in place of the operation."""
+
+    def kernel(build: Any, *values: Any, out: Any, **params: Any) -> Any:
+        outs = out if isinstance(out, (list, tuple)) else [out]
+        avals = [ShapedArray(v.shape, v.dtype) for v in values]
+        jaxpr = stage(lambda *xs: listed(lowered.fun(*xs, **params)), avals)
+        if not all(a.same_type(o) for a, o in zip(jaxpr.out_avals, outs, strict=True)):
+            raise Unsupported("weakly typed arguments or keys")
+        found = build.inline(jaxpr, list(values))
+        return found if out is outs else found[0]
+
+    return kernel
+
+
+class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
+    """An operation defined the JAX way: `p = Primitive("name")`, then `p.def_impl(...)`,
+    `p.def_abstract_eval(...)` and entries in the tables of `ad`, `batching` and `mlir`.
+
+    Each of them fills a slot of the primitive; see `ingot.core.primitive`.
+    """
+
+    call_primitive = map_primitive = False
+    ref_primitive = skip_canonicalization = is_effectful = False
+    impl: Any = None
+    abstract_eval: Any = None
+
+    def __init__(self, name: str):
+        def none(call: str) -> Undefined:
+            return Undefined(f"{call} has not been called for it")
+
+        super().__init__(
+            name, type=none("def_abstract_eval"), eval=none("def_impl"),
+            jvp=none("interpreters.ad.primitive_jvps"),
+            transpose=none("interpreters.ad.primitive_transposes"),
+            batch=none("interpreters.batching.primitive_batchers"),
+            kernel=Host("no lowering by mlir.lower_fun is registered for it"),
+            multiple_results=False, higher_order=True, register=False)
+        self.lowered: LoweredFunction | None = None
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        out = current().process(self, args, params)
+        return out[0] if type(out) is list and not self.multiple_results else out
+
+    def def_impl(self, impl: Rule) -> Rule:
+        """Say how it is evaluated on arrays."""
+        self.impl = impl
+        self.eval = lambda *xs, **params: [
+            to_array(o) if isinstance(o, (np.ndarray, np.generic, int, float, complex)) else o
+            for o in listed(impl(*xs, **params))]
+        return impl
+
+    def def_abstract_eval(self, rule: Rule) -> Rule:
+        """Say which types of arguments give which types of results."""
+        self.abstract_eval = rule
+        self.type = lambda *avals, **params: listed(rule(*avals, **params))
+        return rule
+
+    def def_effectful_abstract_eval(self, rule: Rule) -> Rule:
+        """The same for a rule that also returns effects: they keep the operation alive."""
+        self.abstract_eval = rule
+        self.type = lambda *avals, **params: listed(rule(*avals, **params)[0])
+        effects = frozenset({Effect(self.name)})
+        self.effects = lambda **params: effects
+        return rule
+
+    def_effectful_abstract_eval2 = def_effectful_abstract_eval
+
+    def def_bind_with_trace(self, rule: Rule) -> Rule:
+        """JAX's interpreters call this rule; ours do not."""
+        raise TypeError(f"{self.name}: def_bind_with_trace replaces what an interpreter does;"
+                        " define the primitive's rules instead")
+
+    def lower_to(self, lowered: LoweredFunction) -> None:
+        """Compile a Python function in the operation's place."""
+        self.lowered = lowered
+        self.kernel = kernel_of(lowered)
+        if isinstance(self.eval, Undefined):
+            self.eval = lambda *xs, **params: listed(lowered.fun(*xs, **params))
+
+    def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of an equation as arguments of `bind`: they are the same."""
+        return params
+
+    def __copy__(self) -> Primitive:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Primitive:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self.name}: primitives defined by packages cannot be pickled")
+
+
+class CallPrimitive(Primitive):
+    """A primitive that calls a function; none of ours is one, so that nothing is an instance."""
+
+    call_primitive = multiple_results = True
+
+
+__all__ = ["CallPrimitive", "LoweredFunction", "Primitive", "listed"]

@@ -1,0 +1,158 @@
+"""Names below `jax._src` that packages read: mostly ours by another name, some without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.compat.tables import zeros_like_aval
+from ingot.core.array import Array, from_numpy
+from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import to_array, typeof
+from ingot.ops.movement import zeros
+from ingot.tree import is_tree_node
+from ingot.typing import SupportsDType
+
+F = TypeVar("F", bound=Callable[..., Any])
+_exclude_paths: list[str] = []
+
+
+# ---- traceback_util ------------------------------------------------------------------------------
+class UnfilteredStackTrace(Exception):
+    """What JAX chains to errors; ours keep their traceback."""
+
+
+class SimplifiedTraceback(Exception):
+    """What JAX chains to errors; ours keep their traceback."""
+
+
+def register_exclusion(path: str) -> None:
+    """Ask that a package's frames be left out of tracebacks; only ingot's own are."""
+
+
+def include_frame(frame: Any) -> bool:
+    """Whether a frame is the user's."""
+    return True
+
+
+def api_boundary(fun: Any, **_: Any) -> Any:
+    """The function itself: frames are hidden where they are made."""
+    return fun
+
+
+# ---- dispatch ------------------------------------------------------------------------------------
+def wait_for_tokens() -> None:
+    """Wait until all effects have happened: they have, when a call returns."""
+
+
+def apply_primitive(primitive: Any, *args: Any, **params: Any) -> Any:
+    """Run one operation."""
+    return primitive.bind(*args, **params)
+
+
+# ---- compiler, xla_bridge ------------------------------------------------------------------------
+def backend_compile_and_load(backend: Any, *args: Any, **kwargs: Any) -> Any:
+    """JAX's entry to its compiler; ours does not pass here."""
+    raise RuntimeError("jax._src.compiler: programs are compiled by ingot's own back end")
+
+
+class _Backend:
+    platform = "cpu"
+
+    def device_count(self) -> int:
+        """One."""
+        return 1
+
+
+_backends: dict[str, Any] = {"cpu": _Backend()}
+
+
+def get_backend(platform: Any = None) -> Any:
+    """The one there is."""
+    return _backends["cpu"]
+
+
+def backends_are_initialized() -> bool:
+    """Whether devices are known: always."""
+    return True
+
+
+# ---- dtypes --------------------------------------------------------------------------------------
+class ExtendedDType:
+    """Base of dtypes that packages define; only PRNG keys have one here."""
+
+
+DType = np.dtype
+extended = dtypes.extended
+
+
+def to_complex_dtype(dtype: Any) -> np.dtype[Any]:
+    """The complex dtype of a real one."""
+    return dtypes.to_complex(dtype)
+
+
+def supports_inf(dtype: Any) -> bool:
+    """Whether a dtype has an infinity."""
+    return bool(np.isinf(np.array(np.inf).astype(dtype).astype(np.float32)))
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+class TypedNdArray:
+    """JAX's constants inside programs; ours are `Array`s, so that nothing is an instance."""
+
+
+class ArrayImpl:
+    """Only for unpickling arrays that JAX has pickled; see `_reconstruct_array`."""
+
+
+def _reconstruct_array(fun: Any, args: Any, arr_state: Any, aval_state: dict[str, Any]) -> Array:
+    """An array from what JAX has pickled."""
+    data = fun(*args)
+    data.__setstate__(arr_state)
+    array = from_numpy(data)
+    return Array(array._data, array.aval.update(weak_type=aval_state.get("weak_type", False)))
+
+
+# ---- core, custom derivatives --------------------------------------------------------------------
+def physical_aval(aval: ShapedArray) -> ShapedArray:
+    """The type of what is in memory."""
+    return aval
+
+
+def get_aval(x: Any) -> ShapedArray:
+    """The type of a value."""
+    return typeof(x)
+
+
+def zeros_like_jaxval(x: Any) -> Any:
+    """Zeros of a value's type."""
+    return zeros(typeof(x))
+
+
+def canonicalize_sharding(sharding: Any, *_: Any, **__: Any) -> None:
+    """Where an array must go: nowhere, as there is one device."""
+
+
+class AbstractRef:
+    """The type of mutable arrays; there are none, so that nothing is an instance."""
+
+
+pytype_aval_mappings: dict[type, Callable[[Any], Any]] = {
+    np.ndarray: typeof, Array: typeof, int: typeof, float: typeof, complex: typeof, bool: typeof}
+canonicalize_dtype_handlers: dict[type, Callable[[Any], Any]] = {
+    np.ndarray: to_array, Array: to_array}
+
+
+class _Registry:
+    """`type in _registry`: whether values of a type are nodes of pytrees."""
+
+    def __contains__(self, cls: Any) -> bool:
+        return is_tree_node(cls)
+
+
+_registry = _Registry()
+
+__all__ = ["SupportsDType", "zeros_like_aval"]

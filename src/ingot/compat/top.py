@@ -1,0 +1,89 @@
+"""Names of the module `jax` itself that ingot has elsewhere, or has no need of."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ingot.api.devices import CPU, device_put
+from ingot.api.make_jaxpr import ensure_compile_time_eval
+from ingot.api.pmap import pmap
+from ingot.compat.flags import config, default_device, transfer_guard
+from ingot.compat.version import __version__, __version_info__
+from ingot.config import context
+from ingot.core.array import Array
+from ingot.sharding import (
+    NamedSharding,
+    PartitionSpec as P,
+    make_mesh,
+    reshard,
+    set_mesh,
+    shard_map,
+)
+
+transfer_guard_device_to_device = transfer_guard_device_to_host = transfer_guard
+transfer_guard_host_to_device = thread_guard = array_garbage_collection_guard = transfer_guard
+jax_debug_infs = context("debug_infs")
+
+
+class Ref:
+    """Mutable arrays; there are none, so nothing is an instance."""
+
+
+class Shard:
+    """The part of an array that a device holds: all of it."""
+
+    def __init__(self, data: Array):
+        self.data, self.device, self.replica_id = data, CPU, 0
+        self.index = tuple(slice(None) for _ in data.shape)
+
+
+@contextmanager
+def explain_cache_misses(new_val: bool = True) -> Any:
+    """JAX logs why functions are traced again; `log_compiles` does so here."""
+    yield
+
+
+@contextmanager
+def legacy_prng_key(new_val: Any = "allow") -> Any:
+    """Old-style keys are always allowed."""
+    yield
+
+
+def print_environment_info(return_string: bool = False) -> str | None:
+    """Say which versions and which machine this is."""
+    text = (f"jax:    {__version__} (names served by ingot)\nnumpy:  {np.__version__}\n"
+            f"python: {sys.version}\ndevice info: cpu-1, 1 local devices\n"
+            f"platform: {platform.uname()}\n")
+    if return_string:
+        return text
+    sys.stdout.write(text)
+    return None
+
+
+def make_array_from_callback(shape: Any, sharding: Any, data_callback: Callable[..., Any],
+                             **_: Any) -> Array:
+    """The array whose parts a function gives for an index: one part, the whole."""
+    return device_put(data_callback(tuple(slice(0, n) for n in shape)))
+
+
+def make_array_from_process_local_data(sharding: Any, local_data: Any, global_shape: Any = None
+                                       ) -> Array:
+    """The array whose parts the processes have: one part, the whole."""
+    return device_put(local_data)
+
+
+def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any, **_: Any) -> Array:
+    """The array whose parts the devices have: one part, the whole."""
+    (only,) = arrays
+    return only
+
+
+__all__ = ["NamedSharding", "P", "Ref", "Shard", "__version__", "__version_info__", "config",
+           "default_device", "ensure_compile_time_eval", "make_mesh", "pmap", "reshard", "set_mesh",
+           "shard_map"]

@@ -1,0 +1,300 @@
+"""Programs to kernels: each equation by its `kernel` slot, values computed where they are used.
+
+Small arrays become scalars at once. Larger ones stay functions of an index until somebody needs
+them in memory, so that a chain of elementwise operations is one loop. Memory is freed when the
+last value that refers to it is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ingot.compiler.arena import Arena
+from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import to_array
+from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
+from ingot.core.primitive import Host
+from ingot.kernel import ir
+from ingot.kernel.build import (
+    CHEAP,
+    MAX_SCALARS,
+    NATIVE,
+    ArrayValue,
+    Buffer,
+    Builder,
+    Lazy,
+    Scalars,
+    Unsupported,
+    indices,
+    row_major,
+)
+from ingot.util import size_of
+
+
+class HostFunction:
+    """The `eval` of an equation, called from native code."""
+
+    def __init__(self, eqn: Eqn, in_avals: list[ShapedArray], out_avals: list[ShapedArray]):
+        self.eqn, self.in_avals, self.out_avals = eqn, in_avals, out_avals
+
+    def __repr__(self) -> str:
+        return self.eqn.primitive.name
+
+
+class Lowering(Builder):
+    """Builds the native function of one program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arena = Arena()
+        self.temporaries: list[ir.Memory] = []
+        self.constants: list[ir.Memory] = []
+        self.host_functions: list[HostFunction] = []
+        self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
+        self._fresh: list[ir.Memory] = []
+
+    # ---- the whole program -----------------------------------------------------------------
+    def function(self, jaxpr: Jaxpr) -> ir.Function:
+        """The kernel of a program over its arguments and results."""
+        arguments = [ir.Memory("argument", v.aval.nbytes, v.aval.storage, i)
+                     for i, v in enumerate(jaxpr.invars)]
+        values = [self.argument(m, v.aval)
+                  for m, v in zip(arguments, jaxpr.invars, strict=True)]
+        outs = self.inline(jaxpr, values)
+        for out in outs:
+            self.hold(out.memories)
+        results = [self.result(i, value, v.aval)
+                   for i, (value, v) in enumerate(zip(outs, jaxpr.outvars, strict=True))]
+        return ir.Function(self.root, arguments, results, self.constants,
+                           [m for m in self.temporaries if m.kind == "temporary"],
+                           self.arena.size)
+
+    def argument(self, memory: ir.Memory, aval: ShapedArray) -> ArrayValue:
+        """An argument of the program; small ones are read at once."""
+        buffer = Buffer(memory, aval.shape, aval.storage)
+        return self.scalars(buffer) if aval.size <= MAX_SCALARS else buffer
+
+    def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:
+        """Memory of a result; a temporary that holds just this value becomes it."""
+        if (isinstance(value, Buffer) and value.memory.kind == "temporary" and value.contiguous
+                and value.memory.refs == 1 and value.offset == 0
+                and value.memory.nbytes == aval.nbytes):
+            memory = value.memory
+            memory.kind, memory.position = "result", position
+            return memory
+        memory = ir.Memory("result", aval.nbytes, aval.storage, position)
+        self.write(Buffer(memory, aval.shape, aval.storage), value)
+        return memory
+
+    # ---- equations ---------------------------------------------------------------------------
+    def inline(self, jaxpr: Jaxpr, args: Sequence[ArrayValue]) -> list[ArrayValue]:
+        """Results of a program, its equations appended to the current block."""
+        env: dict[Var, ArrayValue] = {}
+        uses = use_counts(jaxpr)
+        last = last_uses(jaxpr)
+        for var, const in zip(jaxpr.constvars, jaxpr.consts, strict=True):
+            self._bind(env, var, self.constant(const))
+        for var, arg in zip(jaxpr.invars, args, strict=True):
+            if uses.get(var, 0) > 1 and isinstance(arg, Lazy) and arg.cost > CHEAP:
+                arg = self.materialize(arg)
+            if isinstance(arg, Scalars) and arg.block is None:
+                self.hold_scalars(arg)
+            self._bind(env, var, arg)
+        for eqn, dying in zip(jaxpr.eqns, last, strict=True):
+            self._equation(env, eqn, dying, uses)
+        outs = [self._read(env, atom) for atom in jaxpr.outvars]
+        for out in outs:
+            self.hold(out.memories)
+        for value in env.values():
+            self.release(value.memories)
+        for out in outs:
+            self.release(out.memories, free=False)
+        self._fresh.extend(m for out in outs for m in out.memories)
+        return outs
+
+    def _equation(self, env: dict[Var, ArrayValue], eqn: Eqn, dying: Sequence[Var],
+                  uses: dict[Var, int]) -> None:
+        args = [self._read(env, a) for a in eqn.invars]
+        fresh, self._fresh = self._fresh, []
+        for var in dying:  # operands that die here may be updated in place
+            if var in env:
+                value = env.pop(var)
+                self.release(value.memories, free=False)
+                self._fresh.extend(value.memories)
+        outs = self._run(eqn, args)
+        for var, out in zip(eqn.outvars, outs, strict=True):
+            if not isinstance(var, DropVar) and uses.get(var, 0):
+                self._bind(env, var, self.settle(out, uses.get(var, 0)))
+        for memory in self._fresh:
+            self.free_if_dead(memory)
+        self._fresh = fresh
+
+    def _run(self, eqn: Eqn, args: Sequence[ArrayValue]) -> list[ArrayValue]:
+        primitive, out_avals = eqn.primitive, [v.aval for v in eqn.outvars]
+        if isinstance(primitive.kernel, Host):
+            return self.host_call(eqn, args)
+        nodes = len(self.block.nodes)
+        try:
+            if primitive.multiple_results:
+                return list(primitive.rule("kernel")(self, *args, out=out_avals, **eqn.params))
+            return [primitive.rule("kernel")(self, *args, out=out_avals[0], **eqn.params)]
+        except Unsupported:
+            self.roll_back(nodes)
+            return self.host_call(eqn, args)
+
+    def _bind(self, env: dict[Var, ArrayValue], var: Var, value: ArrayValue) -> None:
+        env[var] = value
+        self.hold(value.memories)
+
+    def _read(self, env: dict[Var, ArrayValue], atom: Any) -> ArrayValue:
+        return self.constant(atom.val) if type(atom) is Literal else env[atom]
+
+    def settle(self, x: ArrayValue, uses: int = 1) -> ArrayValue:
+        """Compute now what is small or used repeatedly at a cost; leave the rest for its user."""
+        if isinstance(x, Scalars):
+            return x if x.block is not None else self.hold_scalars(x)
+        if x.size <= MAX_SCALARS or (isinstance(x, Lazy) and uses > 1 and x.cost > CHEAP):
+            x = self.materialize(x)
+            if x.size <= MAX_SCALARS and isinstance(x, Buffer):
+                x = self.scalars(x)
+        return x
+
+    def settled(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
+        """Values fit to be read repeatedly, from inside a loop or a branch."""
+        return [self.settle(x, uses=2) if x.size <= MAX_SCALARS or x.cost else x for x in xs]
+
+    # ---- constants ---------------------------------------------------------------------------
+    def constant(self, value: Any) -> ArrayValue:
+        """A concrete array as a value of the program."""
+        array = to_array(value)
+        found = self._constant_of.get(id(array))
+        if found is None:
+            found = self._constant_of[id(array)] = (array, self._constant(array._data))
+        return found[1]
+
+    def _constant(self, data: np.ndarray) -> ArrayValue:
+        if data.size <= MAX_SCALARS and data.dtype in NATIVE:
+            elements = [self.const(data[i], data.dtype) for i in indices(data.shape)]
+            scalars = Scalars(data.shape, data.dtype, elements)
+            scalars.block = self.root
+            return scalars
+        if data.size > 1 and not any(data.strides[a] for a, n in enumerate(data.shape) if n > 1):
+            inner = self._constant(np.ascontiguousarray(data[(0,) * data.ndim]).reshape(()))
+            return Lazy(data.shape, data.dtype, lambda build, index: inner.at(build, ()), [inner])
+        data = np.ascontiguousarray(data).reshape(data.shape)  # keeps rank 0
+        memory = ir.Memory("constant", data.nbytes, data.dtype, len(self.constants), data=data)
+        memory.refs = 1
+        self.constants.append(memory)
+        return Buffer(memory, data.shape, data.dtype)
+
+    # ---- memory ------------------------------------------------------------------------------
+    def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
+        """Temporary memory, freed when no value refers to it.
+
+        What is `lasting` is never freed, nor shared with what was freed before: it may be written
+        in an enclosing block, before a loop whose body has used that memory already.
+        """
+        nbytes = size_of(shape) * dtype.itemsize
+        memory = ir.Memory("temporary", nbytes, dtype,
+                           offset=self.arena.allocate(nbytes, fresh=lasting))
+        self.temporaries.append(memory)
+        if lasting:
+            memory.refs = 1
+        else:
+            self._fresh.append(memory)
+        return Buffer(memory, shape, dtype)
+
+    def hold(self, memories: Iterable[ir.Memory]) -> None:
+        """Keep memories from being freed or updated in place."""
+        for memory in memories:
+            memory.refs += 1
+
+    def release(self, memories: Iterable[ir.Memory], free: bool = True) -> None:
+        """Undo `hold`."""
+        for memory in memories:
+            memory.refs -= 1
+            if free:
+                self.free_if_dead(memory)
+
+    def free_if_dead(self, memory: ir.Memory) -> None:
+        """Give a temporary's block back if no live value refers to it."""
+        if memory.kind == "temporary" and memory.refs == 0 and memory.offset >= 0 \
+                and memory.position != FREED:
+            memory.position = FREED
+            self.arena.free(memory.offset, memory.nbytes)
+
+    @contextmanager
+    def holding(self, *values: ArrayValue) -> Iterator[None]:
+        """Keep the memory of values for the duration: loops read it again and again."""
+        memories = [m for v in values for m in v.memories]
+        self.hold(memories)
+        try:
+            yield
+        finally:
+            self.release(memories, free=False)
+            self._fresh.extend(memories)
+
+    def owned(self, x: ArrayValue) -> bool:
+        """Whether `x` is all of some memory that nobody else will read."""
+        return (isinstance(x, Buffer) and x.memory.writable and x.memory.refs == 0
+                and x.memory.position != FREED and x.contiguous and x.offset == 0
+                and x.memory.nbytes == x.size * x.dtype.itemsize)
+
+    def copy_of(self, x: ArrayValue) -> Buffer:
+        """An owned contiguous buffer with the elements of `x`: its own memory if that is dying."""
+        if self.owned(x):
+            return x  # type: ignore[return-value]
+        target = self.allocate(x.shape, x.dtype)
+        self.write(target, x)
+        return target
+
+    def write(self, target: Buffer, x: ArrayValue) -> None:
+        """Store every element; contiguous memory is copied at once."""
+        if isinstance(x, Buffer) and x.contiguous and target.contiguous and x.size > 1 \
+                and x.memory is not target.memory:
+            self.block.nodes.append(ir.Copy(
+                target.memory, target.offset, x.memory, x.offset, x.size * x.dtype.itemsize,
+                x.dtype))
+            return
+        super().write(target, x)
+
+    # ---- host calls --------------------------------------------------------------------------
+    def host_call(self, eqn: Eqn, args: Sequence[ArrayValue]) -> list[ArrayValue]:
+        """Run an equation by its `eval`, in Python."""
+        in_avals = [a.aval for a in eqn.invars]
+        out_avals = [v.aval for v in eqn.outvars]
+        inputs = [self.contiguous(x) for x in args]
+        outs = [self.allocate(a.shape, a.storage) for a in out_avals]
+        number = len(self.host_functions)
+        self.host_functions.append(HostFunction(eqn, in_avals, out_avals))
+        places = [(b.memory, b.offset) for b in (*inputs, *outs)]
+        self.block.nodes.append(ir.HostCall(number, places))
+        return list(outs)
+
+
+FREED = -2
+
+
+def use_counts(jaxpr: Jaxpr) -> dict[Var, int]:
+    """How often each variable is read; programs inside an equation read repeatedly."""
+
+    def compute() -> dict[Var, int]:
+        counts: dict[Var, int] = {}
+        for eqn in jaxpr.eqns:
+            weight = 2 if eqn.primitive.higher_order and eqn.primitive.name != "jit" else 1
+            for atom in eqn.invars:
+                if type(atom) is not Literal:
+                    counts[atom] = counts.get(atom, 0) + weight  # type: ignore[index]
+        for atom in jaxpr.outvars:
+            if type(atom) is not Literal:
+                counts[atom] = counts.get(atom, 0) + 1  # type: ignore[index]
+        return counts
+
+    return jaxpr.memo("use_counts", compute)
+
+
+__all__ = ["HostFunction", "Lowering", "row_major", "use_counts"]

@@ -1,0 +1,168 @@
+"""Every flag of ingot in one table: name, type, default, sentence, environment variable."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One switch; `traced` flags change what tracing produces: they are part of cache keys."""
+
+    name: str
+    type: type
+    default: Any
+    sentence: str
+    traced: bool = False
+    choices: tuple[Any, ...] | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "INGOT_" + self.name.upper()
+
+    def parse(self, value: Any) -> Any:
+        """The value as the flag's type; ValueError if it is not one of the choices."""
+        if self.type is bool and isinstance(value, str):
+            if value.lower() not in ("0", "1", "true", "false", "on", "off", "yes", "no", ""):
+                raise ValueError(f"{self.name}: expected a boolean, got {value!r}")
+            value = value.lower() in ("1", "true", "on", "yes")
+        elif value is not None:
+            value = self.type(value)
+        if self.choices is not None and value not in self.choices:
+            raise ValueError(f"{self.name}: expected one of {self.choices}, got {value!r}")
+        return value
+
+
+TABLE = [
+    Flag("enable_x64", bool, True, "Allow 64-bit types, and make them the default.", True),
+    Flag("numpy_dtype_promotion", str, "standard",
+         "'standard' promotes mixed dtypes by the lattice, 'strict' refuses.", True,
+         ("standard", "strict")),
+    Flag("numpy_rank_promotion", str, "allow",
+         "What broadcasting of different ranks does.", True, ("allow", "warn", "raise")),
+    Flag("default_matmul_precision", str, None, "Precision of contractions; the CPU is exact.",
+         True),
+    Flag("default_prng_impl", str, "threefry2x32", "Generator behind new PRNG keys.", True,
+         ("threefry2x32", "rbg", "unsafe_rbg")),
+    Flag("threefry_partitionable", bool, True, "Derive random bits per element index.", True),
+    Flag("enable_custom_prng", bool, False, "`random.PRNGKey` makes typed keys.", True),
+    Flag("disable_jit", bool, False, "Run functions under jit op by op.", True),
+    Flag("debug_nans", bool, False, "Raise FloatingPointError at the first NaN.", True),
+    Flag("debug_infs", bool, False, "Raise FloatingPointError at the first infinity.", True),
+    Flag("enable_checks", bool, False, "Type-check programs after every pass.", True),
+    Flag("check_tracer_leaks", bool, False, "Raise when a tracer outlives its transformation.",
+         True),
+    Flag("softmax_custom_jvp", bool, True, "Differentiate softmax by its closed form.", True),
+    Flag("log_compiles", bool, False, "Log each compilation at warning level."),
+    Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
+         ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
+    Flag("backend", str, "llvm", "Which back end runs compiled programs.", True,
+         ("llvm", "reference")),
+    Flag("cache", bool, True, "Keep machine code on disk for later processes."),
+    Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
+    Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),
+    Flag("optimize", str, "auto",
+         "LLVM tier: 'fast' compiles soonest, 'full' runs fastest, 'auto' moves from one to the"
+         " other.", True, ("auto", "fast", "full")),
+]
+
+
+_lock = threading.Lock()
+_defaults: dict[str, Any] = {}
+_threads: list[tuple[weakref.ref[threading.Thread], dict[str, Any]]] = []
+
+
+class Config(threading.local):
+    """Values of all flags, as plain attributes; `update` is for all threads, `override` for this.
+
+    Every thread has its own copy, because flags are read on the path of every operation.
+    """
+
+    def __init__(self) -> None:
+        with _lock:
+            self.__dict__.update(_defaults)
+            self._overridden: dict[str, int] = {}
+            self._key: tuple[Any, ...] | None = None
+            _threads.append((weakref.ref(threading.current_thread()), self.__dict__))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(f"flags are set by config.update({name!r}, {value!r}), or in a"
+                                 " context of their own")
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__[self.flag(name).name]  # a flag under its JAX name
+
+    def flag(self, name: str) -> Flag:
+        """The row of the table for this name, with or without `jax_` in front; AttributeError if
+        there is none."""
+        flag = _rows.get(name.removeprefix("jax_"))
+        if flag is None:
+            raise AttributeError(f"ingot has no flag named {name!r}; the flags are"
+                                 f" {', '.join(_rows)}")
+        return flag
+
+    def update(self, name: str, value: Any) -> None:
+        """Set a flag for all threads that do not override it."""
+        flag = self.flag(name)
+        name, value = flag.name, flag.parse(value)
+        with _lock:
+            _defaults[name] = value
+            _threads[:] = [(t, values) for t, values in _threads if t() is not None]
+            for _, values in _threads:
+                if not values["_overridden"].get(name):
+                    values[name] = value
+                    values["_key"] = None
+
+    @contextmanager
+    def override(self, name: str, value: Any) -> Iterator[None]:
+        """Set a flag in this thread while the context lasts."""
+        flag = self.flag(name)
+        name, value = flag.name, flag.parse(value)
+        values, depth = self.__dict__, self._overridden
+        before = values[name]
+        values[name], self._key = value, None
+        depth[name] = depth.get(name, 0) + 1
+        try:
+            yield
+        finally:
+            depth[name] -= 1
+            values[name] = before if depth[name] else _defaults[name]
+            self._key = None
+
+    def trace_key(self) -> tuple[Any, ...]:
+        """Values of all flags that change what tracing produces."""
+        if self._key is None:
+            self._key = tuple(getattr(self, f.name) for f in TABLE if f.traced)
+        return self._key
+
+
+def _from_environment() -> dict[str, Any]:
+    return {
+        f.name: f.parse(os.environ[f.variable]) if f.variable in os.environ else f.default
+        for f in TABLE
+    }
+
+
+_rows = {flag.name: flag for flag in TABLE}
+_defaults.update(_from_environment())
+config = Config()
+
+
+def context(name: str) -> Callable[[Any], Any]:
+    """A context manager factory for one flag: `with context("debug_nans")(True): ...`."""
+
+    def manager(new_value: Any = True) -> Any:
+        return config.override(name, new_value)
+
+    manager.__name__ = name
+    manager.__doc__ = config.flag(name).sentence
+    return manager

@@ -1,0 +1,1 @@
+"""Higher-order primitives: their rules call transformations, so they come after them."""

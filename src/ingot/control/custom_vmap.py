@@ -1,0 +1,197 @@
+"""custom_vmap: functions that bring their own batching rule."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ingot.control.custom_common import (
+    FlatCall,
+    axes_of_call,
+    call_kernel,
+    call_transpose,
+    call_type,
+    call_user,
+    check_same_structure,
+    positional,
+    split_arguments,
+    staged,
+)
+from ingot.control.mapping import map as lax_map
+from ingot.control.tracing import check_callable, flatten_arrays, function_name
+from ingot.core.axes import Axis
+from ingot.core.primitive import Primitive
+from ingot.errors import UnexpectedTracerError
+from ingot.transforms.batch import place_axis
+from ingot.transforms.jvp import instantiate, jvp
+from ingot.tree import (
+    PyTreeDef,
+    broadcast_prefix,
+    tree_flatten,
+    tree_leaves,
+    tree_unflatten,
+)
+from ingot.util import update_wrapper
+
+FlatRule = Callable[[int, Sequence[bool], Sequence[Any]], tuple[list[Any], list[bool]]]
+"""(size, which arguments are batched, arguments) -> results, and which of them are batched."""
+
+
+# ---- custom_vmap_call ---------------------------------------------------------------------------
+def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: Any,
+           rule: FlatRule, num_consts: int, **params: Any) -> Any:
+    if any(d is not None for d in dims[:num_consts]):
+        raise UnexpectedTracerError(
+            f"custom_vmap: {function_name(rule)} closes over a value that is mapped, and its rule"
+            " says nothing about that; pass the value as an argument")
+    dims = dims[num_consts:]
+    placed = [place_axis(x, d, None if d is None else 0, axis.size)
+              for x, d in zip(args[num_consts:], dims, strict=True)]
+    outs, batched = rule(axis.size, [d is not None for d in dims], placed)
+    return outs, [0 if b else None for b in batched]
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, rule: FlatRule,
+         num_consts: int, **params: Any) -> Any:
+    """The tangents are a call of their own: derivative of the function, derivative of the rule."""
+    outs = custom_vmap_call_p.bind(*primals, call_jaxpr=call_jaxpr, rule=rule,
+                                   num_consts=num_consts, **params)
+    n = len(primals)
+    given = [t is not None for t in tangents]
+
+    def pad(ts: Sequence[Any]) -> list[Any]:
+        rest = iter(ts)
+        return [next(rest) if g else None for g in given]
+
+    def call(*args: Any) -> list[Any]:
+        values, ts = jvp(lambda *xs: call_jaxpr(*xs), args[:n], pad(args[n:]))
+        return [instantiate(t, x) for t, x in zip(ts, values, strict=True)]
+
+    @functools.wraps(rule, assigned=("__name__",), updated=())
+    def derivative(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
+        ts, mapped = pad(args[n:]), pad(batched[n:])
+        either = [bool(b or m) for b, m in zip(batched[:n], mapped, strict=True)]
+        values = [place_axis(x, None if not b else 0, 0 if e else None, size)
+                  for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
+        ts = [None if t is None else place_axis(t, None if not m else 0, 0 if e else None, size)
+              for t, m, e in zip(ts, mapped, either, strict=True)]
+        flags: list[bool] = []
+
+        def run(*xs: Any) -> list[Any]:
+            found, where = rule(size, either[num_consts:], xs[num_consts:])
+            flags[:] = where
+            return found
+
+        found, out_ts = jvp(run, values, ts)
+        return [instantiate(t, x) for t, x in zip(out_ts, found, strict=True)], flags
+
+    call.__name__ = derivative.__name__
+    out_ts = custom_vmap_call_p.bind(*primals, *(t for t in tangents if t is not None),
+                                     call_jaxpr=call, rule=derivative, num_consts=0, **params)
+    return outs, out_ts
+
+
+custom_vmap_call_p = Primitive(
+    "custom_vmap_call", multiple_results=True, higher_order=True, type=call_type,
+    eval=lambda *args, call_jaxpr, **params: call_jaxpr(*args), jvp=_jvp, batch=_batch,
+    transpose=call_transpose, kernel=call_kernel, stage=staged, axes_of=axes_of_call)
+
+
+# ---- custom_vmap --------------------------------------------------------------------------------
+def _flat_rule(fun: Any, rule: Any, in_tree: PyTreeDef, trees: list[PyTreeDef]) -> FlatRule:
+    name = function_name(fun)
+
+    def flat(size: int, batched: Sequence[bool], leaves: Sequence[Any]) -> Any:
+        pair = call_user("custom_vmap", rule, size, list(tree_unflatten(in_tree, batched)),
+                         *tree_unflatten(in_tree, leaves))
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"custom_vmap: the rule of {name} must return a pair (result, which of"
+                            f" it is batched), got {pair!r:.80}")
+        outs, tree = flatten_arrays(f"custom_vmap of {name}", "the result of its rule", pair[0])
+        if trees:
+            check_same_structure(f"custom_vmap: the rule of {name} must return a result of the"
+                                 f" structure that {name} returns", trees[-1], tree, "result")
+        trees.append(tree)
+        flags = _flags(name, tree, pair)
+        for x, b in zip(outs, flags, strict=True):
+            if b and (not x.shape or x.shape[0] != size):
+                raise ValueError(f"custom_vmap: the rule of {name} must return batched results with"
+                                 f" a leading axis of length {size}, got {x.aval}")
+        return outs, flags
+
+    flat.__name__ = name
+    return flat
+
+
+def _flags(name: str, tree: PyTreeDef, pair: Any) -> list[bool]:
+    try:
+        return [bool(b) for b in broadcast_prefix(pair[1], pair[0])]
+    except ValueError as e:
+        raise TypeError(f"custom_vmap: the rule of {name} must say of each result whether it is"
+                        f" batched, in the structure of the results: {e}") from None
+
+
+class custom_vmap:  # noqa: N801 - a decorator
+    """A function whose behavior under vmap is given by a rule.
+
+    After `f.def_vmap(rule)`: rule(axis_size, in_batched, *args) -> (result, out_batched), where
+    batched arguments and results have the mapped axis first and the flags have their structure.
+
+    >>> @custom_vmap
+    ... def double(x):
+    ...     return 2 * x
+    >>> @double.def_vmap
+    ... def rule(axis_size, in_batched, x):
+    ...     return 2 * x, in_batched[0]
+    """
+
+    def __init__(self, fun: Callable[..., Any]):
+        check_callable("custom_vmap", "fun", fun)
+        update_wrapper(self, fun)
+        self.fun = fun
+        self.vmap_rule: Callable[..., Any] | None = None
+
+    def def_vmap(self, vmap_rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Set the rule; returns it."""
+        check_callable("custom_vmap", "vmap_rule", vmap_rule)
+        self.vmap_rule = vmap_rule
+        return vmap_rule
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value of the function."""
+        name = function_name(self.fun)
+        if self.vmap_rule is None:
+            raise AttributeError(f"custom_vmap: no rule is defined for {name}; give one with"
+                                 f" {name}.def_vmap")
+        split = split_arguments(self.fun, positional(self.fun, args, kwargs), ())
+        leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
+        call = FlatCall(self.fun, split, in_tree, "custom_vmap")
+        rule = _flat_rule(self.fun, self.vmap_rule, in_tree, call.trees)
+        outs = custom_vmap_call_p.bind(*leaves, call_jaxpr=call, rule=rule, num_consts=0)
+        return tree_unflatten(call.trees[-1], outs)
+
+
+def sequential_vmap(f: Callable[..., Any]) -> custom_vmap:
+    """A function that vmap runs for one entry after another, with `lax.map`.
+
+    >>> sequential_vmap(lambda x: x + 1)(1)
+    Array(2, dtype=int64, weak_type=True)
+    """
+    mapped = custom_vmap(f)
+
+    @mapped.def_vmap
+    def rule(axis_size: int, in_batched: Sequence[Any], *args: Any) -> Any:
+        leaves, tree = tree_flatten(args)
+        flags = tree_leaves(list(in_batched))
+        entries = [x for x, b in zip(leaves, flags, strict=True) if b]
+
+        def one(xs: Any) -> Any:
+            rest = iter(xs)
+            return f(*tree_unflatten(tree, [next(rest) if b else x
+                                            for x, b in zip(leaves, flags, strict=True)]))
+
+        out = lax_map(one, entries)
+        return out, tree_unflatten(tree_flatten(out)[1], [True] * len(tree_leaves(out)))
+
+    return mapped

@@ -1,0 +1,180 @@
+"""Bodies of scans: derivative, linearization, transposition of one turn of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingot.control.loop_residuals import Placed, place_residuals
+from ingot.control.tracing import evaluate, permuted
+from ingot.core.jaxpr import Jaxpr
+from ingot.ops.movement import zeros
+from ingot.transforms.jvp import add_tangents, jvp_jaxpr
+from ingot.transforms.linearize import linearize_jaxpr
+from ingot.transforms.partial import split_jaxpr
+from ingot.transforms.stage import stage
+from ingot.transforms.transpose import transpose_jaxpr
+from ingot.util import partition_list, split_list
+
+
+def groups(xs: Sequence[Any], num_consts: int, num_carry: int) -> tuple[list[Any], ...]:
+    """Constants, carry and the rest."""
+    return tuple(split_list(xs, [num_consts, num_carry]))
+
+
+def carry_fixpoint(start: Sequence[bool], step: Callable[[list[bool]], Sequence[bool]]
+                   ) -> list[bool]:
+    """Grow a property of the carry until a turn of the body adds nothing to it."""
+    now = list(start)
+    while True:
+        after = [a or b for a, b in zip(now, step(now), strict=True)]
+        if after == now:
+            return now
+        now = after
+
+
+# ---- forward derivative -------------------------------------------------------------------------
+def _interleaved(body: Jaxpr, jvp: Jaxpr, nonzero: Sequence[bool], has: Sequence[bool],
+                 num_consts: int, num_carry: int) -> Jaxpr:
+    """The program of a derivative in the order of scan: each group followed by its tangents."""
+    n_in, n_out = len(body.invars), len(body.outvars)
+    counts = [sum(nonzero[:num_consts]), sum(nonzero[num_consts : num_consts + num_carry])]
+    primals = groups(jvp.invars[:n_in], num_consts, num_carry)
+    tangents = split_list(jvp.invars[n_in:], counts)
+    ins = [v for p, t in zip(primals, tangents, strict=True) for v in (*p, *t)]
+    outs, out_ts = jvp.outvars[:n_out], jvp.outvars[n_out:]
+    n = sum(has[:num_carry])
+    return permuted(jvp, ins, [*outs[:num_carry], *out_ts[:n], *outs[num_carry:], *out_ts[n:]])
+
+
+def jvp_body(jaxpr: Jaxpr, nonzero: Sequence[bool], num_consts: int, num_carry: int
+                   ) -> tuple[Jaxpr, list[bool], list[bool]]:
+    """Body of the derivative; which arguments, and which results, have tangents."""
+    consts, carry, xs = groups(nonzero, num_consts, num_carry)
+    num_ys = len(jaxpr.outvars) - num_carry
+
+    def step(now: list[bool]) -> list[bool]:
+        return jvp_jaxpr(jaxpr, [*consts, *now, *xs], [*now, *[False] * num_ys])[1][:num_carry]
+
+    carry = carry_fixpoint(carry, step)
+    flags = [*consts, *carry, *xs]
+    program, has = jvp_jaxpr(jaxpr, flags, [*carry, *[False] * num_ys])
+    return _interleaved(jaxpr, program, flags, has, num_consts, num_carry), flags, has
+
+
+# ---- linearization ------------------------------------------------------------------------------
+@dataclass
+class Linearized:
+    """`known.body` computes results and residuals; `linear` maps (constant residuals, tangents of
+    consts; tangents of carry; other residuals, tangents of xs) to tangents."""
+
+    known: Placed
+    linear: Jaxpr
+    nonzero: list[bool]
+    has: list[bool]
+
+
+def _linear_order(program: Jaxpr, constant: Sequence[bool], num_tangents: Sequence[int]) -> Jaxpr:
+    """Arguments (residuals, tangents) of a linear body in the order of scan."""
+    residuals, rest = split_list(program.invars, [len(constant)])
+    stacked, fixed = partition_list(constant, residuals)
+    consts, carry, xs = split_list(rest, num_tangents)
+    return permuted(program, [*fixed, *consts, *carry, *stacked, *xs], program.outvars)
+
+
+def linearize_body(jaxpr: Jaxpr, nonzero: Sequence[bool], num_consts: int, num_carry: int
+                   ) -> Linearized:
+    """Split a body by the tangents of its arguments."""
+    consts, carry, xs = groups(nonzero, num_consts, num_carry)
+    num_outs = len(jaxpr.outvars)
+    rest = [False] * (num_outs - num_carry)
+
+    def step(now: list[bool]) -> list[bool]:
+        return linearize_jaxpr(jaxpr, [*consts, *now, *xs], [*now, *rest]).has[:num_carry]
+
+    carry = carry_fixpoint(carry, step)
+    flags = [*consts, *carry, *xs]
+    split = linearize_jaxpr(jaxpr, flags, [*carry, *rest])
+    computed = iter(split.known.outvars[num_outs:])
+    residuals = [next(computed) if f is None else split.known.invars[f] for f in split.forwarded]
+    known = permuted(split.known, split.known.invars, [*split.known.outvars[:num_outs], *residuals])
+    placed = place_residuals(known, num_outs, num_consts, num_carry)
+    linear = _linear_order(split.linear, placed.constant, [sum(consts), sum(carry)])
+    return Linearized(placed, linear, flags, split.has)
+
+
+# ---- transposition ------------------------------------------------------------------------------
+@dataclass
+class Separated:
+    """A body split by dependence on linear arguments. `known.body` runs forwards first; `unknown`
+    takes (residuals, linear arguments) in the order of scan and has a linear carry alone."""
+
+    known: Placed
+    unknown: Jaxpr
+    linear: list[bool]
+    out_linear: list[bool]
+
+
+def separate(jaxpr: Jaxpr, linear: Sequence[bool], num_consts: int, num_carry: int) -> Separated:
+    """Split a body by the arguments it is linear in."""
+    consts, carry, xs = groups(linear, num_consts, num_carry)
+    rest = [False] * (len(jaxpr.outvars) - num_carry)
+
+    def step(now: list[bool]) -> list[bool]:
+        return split_jaxpr(jaxpr, [*consts, *now, *xs], [*now, *rest]).out_unknown[:num_carry]
+
+    carry = carry_fixpoint(carry, step)
+    split = split_jaxpr(jaxpr, [*consts, *carry, *xs], [*carry, *rest])
+    num_outs = len(split.known.outvars) - split.num_residuals
+    known = place_residuals(split.known, num_outs, num_consts - sum(consts), num_carry - sum(carry))
+    unknown = _linear_order(split.unknown, known.constant, [sum(consts), sum(carry)])
+    return Separated(known, unknown, [*consts, *carry, *xs], split.out_unknown)
+
+
+@dataclass
+class Backwards:
+    """A transposed body: (known consts; sums of cotangents of consts, cotangents of carry; known
+    xs, cotangents of ys) -> (sums, cotangents of carry, cotangents of xs). The flags say which of
+    the linear constants, the carry and the linear xs have cotangents."""
+
+    jaxpr: Jaxpr
+    consts: list[bool]
+    carry: list[bool]
+    xs: list[bool]
+
+
+def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
+                   ct_carry: Sequence[bool], ct_ys: Sequence[bool]) -> Backwards:
+    """`known` and `linear` count the constants and xs of a body all of whose carry is linear."""
+    num_carry = len(ct_carry)
+    flags = [*[False] * known[0], *[True] * (linear[0] + num_carry), *[False] * known[1],
+             *[True] * linear[1]]
+
+    def step(now: list[bool]) -> list[bool]:
+        return transpose_jaxpr(body, flags, [*now, *ct_ys])[1][linear[0] : linear[0] + num_carry]
+
+    carry = carry_fixpoint(ct_carry, step)
+    program, has = transpose_jaxpr(body, flags, [*carry, *ct_ys])
+    has_consts, has_carry, has_xs = split_list(has, [linear[0], num_carry])
+    const_avals, carry_avals, known_avals = (
+        body.in_avals[known[0] : known[0] + linear[0]], body.out_avals[:num_carry],
+        body.in_avals[known[0] + linear[0] + num_carry :][: known[1]])
+    sums = [a for a, h in zip(const_avals, has_consts, strict=True) if h]
+    carried = [a for a, nz in zip(carry_avals, carry, strict=True) if nz]
+    ys = [a for a, nz in zip(body.out_avals[num_carry:], ct_ys, strict=True) if nz]
+
+    def fun(*args: Any) -> list[Any]:
+        fixed, totals, cts, elements, ct_y = split_list(
+            args, [known[0], len(sums), len(carried), known[1]])
+        found = iter(evaluate(program, *fixed, *elements, *cts, *ct_y))
+        dc, dcarry, dx = split_list([next(found) if h else None for h in has],
+                                    [linear[0], num_carry])
+        totals = [add_tangents(t, d) for t, d in zip(
+            totals, [d for d, h in zip(dc, has_consts, strict=True) if h], strict=True)]
+        after = [zeros(a) if d is None else d
+                 for d, a, nz in zip(dcarry, carry_avals, carry, strict=True) if nz]
+        return [*totals, *after, *(d for d in dx if d is not None)]
+
+    avals = [*body.in_avals[: known[0]], *sums, *carried, *known_avals, *ys]
+    return Backwards(stage(fun, avals, f"transpose_{body.debug_name}"), has_consts, carry, has_xs)

@@ -1,0 +1,242 @@
+"""User functions of control flow as programs, and errors that say which leaf is wrong."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingot import dtypes
+from ingot.config import config
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.core.axes import axis_sizes
+from ingot.core.backend import compile_jaxpr
+from ingot.core.effects import NamedAxisEffect
+from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
+from ingot.core.primitive import Primitive
+from ingot.core.source import describe, here
+from ingot.ops.convert import convert_element_type_p
+from ingot.transforms.stage import effects_of, inline_constants, stage
+from ingot.tree import (
+    PyTreeDef,
+    equality_errors_pytreedef,
+    keystr,
+    tree_flatten,
+    tree_flatten_with_path,
+    tree_unflatten,
+)
+
+
+def function_name(fun: Any) -> str:
+    """What to call a function in messages and programs."""
+    name = getattr(fun, "__name__", None)
+    if name is None and hasattr(fun, "func"):
+        return function_name(fun.func)
+    return name if isinstance(name, str) else type(fun).__name__
+
+
+def function_place(fun: Any) -> str:
+    """`name (file.py:12)`, so that a message can point at a function."""
+    code = getattr(getattr(fun, "__wrapped__", fun), "__code__", None)
+    name = function_name(fun)
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
+
+
+def check_callable(what: str, name: str, fun: Any) -> None:
+    """Raise TypeError unless an argument is a function."""
+    if not callable(fun):
+        raise TypeError(f"{what}: {name} must be a function, got {fun!r:.60} of type"
+                        f" {type(fun).__name__}")
+
+
+def flatten_arrays(what: str, name: str, tree: Any) -> tuple[list[Any], PyTreeDef]:
+    """The leaves of a tree as arrays, and its structure; TypeError names a leaf that is none."""
+    leaves, treedef = tree_flatten(tree)
+    try:
+        return [to_array(x) for x in leaves], treedef
+    except TypeError:
+        for path, leaf in tree_flatten_with_path(tree)[0]:
+            try:
+                to_array(leaf)
+            except TypeError:
+                raise TypeError(
+                    f"{what}: every leaf of {name} must be an array or a number, got {leaf!r:.60}"
+                    f" of type {type(leaf).__name__} at {name}{keystr(path)}; close over what is"
+                    " not an array") from None
+        raise
+
+
+# ---- programs of user functions -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Traced:
+    """A user function as a program whose constants are its leading arguments."""
+
+    jaxpr: Jaxpr
+    consts: list[Any]
+    out_tree: PyTreeDef
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        """Types of the results."""
+        return self.jaxpr.out_avals
+
+
+_traces: weakref.WeakKeyDictionary[Any, dict[Any, Traced]] = weakref.WeakKeyDictionary()
+
+
+def _cache_of(fun: Any) -> dict[Any, Traced] | None:
+    """Programs of a function made so far; None where a function cannot be told from its equals."""
+    if type(fun).__eq__ is not object.__eq__:
+        return None
+    try:
+        return _traces.setdefault(fun, {})
+    except TypeError:
+        return None
+
+
+def trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray]) -> Traced:
+    """The program of a function for positional arguments of this structure and these types.
+
+    Remembered for as long as the function lives, unless it closes over traced values.
+    """
+    cache = _cache_of(fun)
+    key = (in_tree, tuple(avals), config.trace_key(), tuple(axis_sizes().items()))
+    try:
+        found = None if cache is None else cache.get(key)
+    except TypeError:  # static data in the tree that cannot be hashed
+        cache = found = None
+    if found is None:
+        found = _trace(fun, in_tree, avals, function_name(fun))
+        if cache is not None and not any(isinstance(c, Tracer) for c in found.consts):
+            cache[key] = found
+    return found
+
+
+def _trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray], name: str
+           ) -> Traced:
+    trees: list[PyTreeDef] = []
+
+    def flat(*leaves: Any) -> list[Any]:
+        outs, tree = flatten_arrays(name, "its result", fun(*tree_unflatten(in_tree, leaves)))
+        trees.append(tree)
+        return outs
+
+    jaxpr = stage(flat, avals, name)
+    return Traced(inline_constants(jaxpr), list(jaxpr.consts), trees[0])
+
+
+# ---- comparisons of types -----------------------------------------------------------------------
+def leaf_paths(tree: PyTreeDef) -> list[str]:
+    """Where each leaf stands, as text."""
+    pairs, _ = tree_flatten_with_path(tree_unflatten(tree, [0] * tree.num_leaves))
+    return [keystr(path) for path, _ in pairs]
+
+
+def tree_differences(left: PyTreeDef, right: PyTreeDef, name: str) -> str:
+    """The places where two structures differ, a line each."""
+    differences: Any = equality_errors_pytreedef(left, right)
+    found = [d.text(name) for d in differences]
+    return "\n".join(f"  {line}" for line in found) or f"  {left} and {right}"
+
+
+def type_differences(left: Sequence[ShapedArray], right: Sequence[ShapedArray],
+                     paths: Sequence[str], said_left: str, said_right: str, name: str) -> str:
+    """A line for each pair of types that differ by more than weakness; '' if there is none."""
+    return "\n".join(
+        f"  {name}{path}: {said_left} {a}, {said_right} {b}"
+        for a, b, path in zip(left, right, paths, strict=True) if not a.same_type(b))
+
+
+def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray],
+                out_tree: PyTreeDef, out_avals: Sequence[ShapedArray], body: Any) -> None:
+    """Raise TypeError unless what a loop body returns can be passed to it again."""
+    if in_tree != out_tree:
+        raise TypeError(
+            f"{what}: the body {function_place(body)} must return a carry of the structure of"
+            f" {argument}:\n{tree_differences(in_tree, out_tree, 'carry')}")
+    wrong = type_differences(in_avals, out_avals, leaf_paths(in_tree), f"{argument} has type",
+                             "the body returns", "carry")
+    if wrong:
+        raise TypeError(
+            f"{what}: the body {function_place(body)} must return a carry of the types of"
+            f" {argument}:\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
+            " with x.astype(dtype)")
+
+
+def stronger(values: Sequence[Any], avals: Sequence[ShapedArray], outs: Sequence[ShapedArray]
+             ) -> list[Any] | None:
+    """Weakly typed values converted where the body returns another type; None if none has to be."""
+    changed = False
+    converted = []
+    for x, a, out in zip(values, avals, outs, strict=True):
+        if a.weak_type and (a.dtype, a.weak_type) != (out.dtype, out.weak_type) \
+                and not isinstance(out.dtype, dtypes.KeyDType):
+            dtype, weak = dtypes.lattice_promote([a.dtype, out.dtype], [True, out.weak_type])
+            if (dtype, weak) != (a.dtype, True):
+                changed = True
+                x = convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak, sharding=None)
+        converted.append(x)
+    return converted if changed else None
+
+
+# ---- programs -----------------------------------------------------------------------------------
+def permuted(jaxpr: Jaxpr, ins: Iterable[Var], outs: Iterable[Any], name: str | None = None
+             ) -> Jaxpr:
+    """The same equations with arguments and results in another order (or fewer, or more)."""
+    return Jaxpr(jaxpr.constvars, list(ins), list(outs), jaxpr.eqns, jaxpr.consts, jaxpr.effects,
+                 name or jaxpr.debug_name)
+
+
+def with_ignored(jaxpr: Jaxpr, avals: Sequence[ShapedArray]) -> Jaxpr:
+    """The program with further arguments that it does not read."""
+    return permuted(jaxpr, [*jaxpr.invars, *(Var(a) for a in avals)], jaxpr.outvars)
+
+
+def single_equation(primitive: Primitive, avals: Sequence[ShapedArray], params: dict[str, Any]
+                    ) -> Jaxpr:
+    """The program that consists of one operation."""
+    invars = [Var(a) for a in avals]
+    outvars = [Var(a) for a in primitive.out_avals(avals, params)]
+    eqn = Eqn(primitive, invars, outvars, params, effects_of(primitive, params))
+    return Jaxpr([], invars, outvars, [eqn], debug_name=primitive.name)
+
+
+def run_whole(primitive: Primitive, owner: Jaxpr, args: Sequence[Array], params: dict[str, Any]
+              ) -> list[Array]:
+    """Compile an operation as a program of its own, remembered with `owner`, and run it."""
+    key = ("whole", primitive.name, tuple(sorted(params.items(), key=lambda kv: kv[0])),
+           tuple(x.aval for x in args))
+    program = owner.memo(key, lambda: single_equation(primitive, [x.aval for x in args], params))
+    outs = compile_jaxpr(program)(*[x._data for x in args])
+    return [Array(o, v.aval) for o, v in zip(outs, program.outvars, strict=True)]
+
+
+def axes_of_programs(**params: Any) -> frozenset[Any]:
+    """Named axes that the programs among the parameters refer to."""
+    eqn = Eqn(None, [], [], params)
+    return frozenset(e.name for j in subjaxprs(eqn) for e in j.effects
+                     if isinstance(e, NamedAxisEffect))
+
+
+def invariants(jaxpr: Jaxpr, num_consts: int) -> set[Any]:
+    """Variables that depend on the first `num_consts` arguments and constants alone."""
+    fixed: set[Any] = {*jaxpr.constvars, *jaxpr.invars[:num_consts]}
+    for eqn in jaxpr.eqns:
+        if eqn.outvars and not eqn.effects and all(
+                type(v) is Literal or v in fixed for v in eqn.invars):
+            fixed.update(eqn.outvars)
+    return fixed
+
+
+def evaluate(jaxpr: Jaxpr, *args: Any) -> list[Any]:
+    """Run a program in the current interpreter."""
+    return eval_jaxpr(jaxpr, jaxpr.consts, *args)
+
+
+__all__ = ["Traced", "axes_of_programs", "check_callable", "check_carry", "describe", "evaluate",
+           "flatten_arrays", "function_name", "function_place", "here", "invariants", "leaf_paths",
+           "permuted", "run_whole", "single_equation", "stronger", "trace", "tree_differences",
+           "type_differences", "typeof", "with_ignored"]

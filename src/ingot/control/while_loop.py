@@ -1,0 +1,358 @@
+"""while_loop and fori_loop: a body repeated while a condition holds, or a number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ingot import dtypes
+from ingot.config import config
+from ingot.control import native
+from ingot.control.scan import scan_p, unroll_count
+from ingot.control.scan_bodies import carry_fixpoint
+from ingot.control.tracing import (
+    Traced,
+    axes_of_programs,
+    check_callable,
+    check_carry,
+    evaluate,
+    flatten_arrays,
+    function_place,
+    permuted,
+    run_whole,
+    stronger,
+    trace,
+    with_ignored,
+)
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.core.axes import Axis
+from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.core.jaxpr import Jaxpr, lasting_effects
+from ingot.core.primitive import Primitive
+from ingot.core.source import describe, user_source
+from ingot.errors import UndefinedRuleError
+from ingot.ops.arithmetic import add
+from ingot.ops.compare import lt
+from ingot.ops.convert import convert_element_type_p
+from ingot.ops.movement import broadcast_in_dim, scalar, zeros
+from ingot.ops.reduce import reduce_or
+from ingot.ops.select import select_n
+from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.jvp import jvp_jaxpr
+from ingot.transforms.stage import known_array, stage
+from ingot.tree import tree_structure, tree_unflatten, treedef_tuple
+from ingot.util import split_list
+
+
+# ---- while_p ------------------------------------------------------------------------------------
+def _while_type(*avals: ShapedArray, cond_nconsts: int, body_nconsts: int, body_jaxpr: Jaxpr,
+                **params: Any) -> list[ShapedArray]:
+    return list(avals[cond_nconsts + body_nconsts :])
+
+
+def _while_eval(*args: Array, **params: Any) -> list[Array]:
+    if config.backend != "reference":
+        return run_whole(while_p, params["body_jaxpr"], args, params)
+    return _loop(args, **params)
+
+
+def _loop(args: Sequence[Array], *, cond_nconsts: int, cond_jaxpr: Jaxpr, body_nconsts: int,
+          body_jaxpr: Jaxpr) -> list[Array]:
+    """The meaning of while: its body, for as long as the condition holds."""
+    cond_consts, body_consts, carry = split_list(args, [cond_nconsts, body_nconsts])
+    while bool(evaluate(cond_jaxpr, *cond_consts, *carry)[0]._data):
+        carry = evaluate(body_jaxpr, *body_consts, *carry)
+    return [Array(x._data, a.aval) for x, a in zip(carry, args[cond_nconsts + body_nconsts :],
+                                                   strict=True)]
+
+
+# ---- while_p: derivatives -----------------------------------------------------------------------
+def _jvp_programs(cond_jaxpr: Jaxpr, body_jaxpr: Jaxpr, consts: Sequence[bool], init: Sequence[bool]
+                  ) -> tuple[Jaxpr, Jaxpr, list[bool]]:
+    """Condition and body over (carry, tangents of the carry), and which of these there are."""
+    def step(now: list[bool]) -> list[bool]:
+        return jvp_jaxpr(body_jaxpr, [*consts, *now], now)[1]
+
+    carry = carry_fixpoint(init, step)
+    program, _ = jvp_jaxpr(body_jaxpr, [*consts, *carry], carry)
+    n, n_in, n_const = len(carry), len(body_jaxpr.invars), sum(consts)
+    primals, tangents = program.invars[:n_in], program.invars[n_in:]
+    body = permuted(program, [*primals[: n_in - n], *tangents[:n_const], *primals[n_in - n :],
+                              *tangents[n_const:]], program.outvars)
+    copy_source(body_jaxpr, body)
+    extra = [v.aval for v in tangents[n_const:]]
+    return with_ignored(cond_jaxpr, extra), body, carry
+
+
+def _bind_jvp(primals: Sequence[Any], tangents: Sequence[Any], nonzero: Sequence[bool],
+              params: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Run the derivative loop; results and their tangents (None where there is none)."""
+    n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
+    cond_consts, body_consts, init = split_list(primals, [n_cond, n_body])
+    _, const_ts, init_ts = split_list(tangents, [n_cond, n_body])
+    _, const_nz, init_nz = split_list(list(nonzero), [n_cond, n_body])
+    cond, body, carry = params["body_jaxpr"].memo(
+        ("while_jvp", params["cond_jaxpr"], tuple(const_nz), tuple(init_nz)),
+        lambda: _jvp_programs(params["cond_jaxpr"], params["body_jaxpr"], const_nz, init_nz))
+    init_ts = [zeros(typeof(x).to_tangent_aval()) if t is None else t
+               for t, x, nz in zip(init_ts, init, carry, strict=True) if nz]
+    const_ts = [t for t in const_ts if t is not None]
+    outs = while_p.bind(
+        *cond_consts, *body_consts, *const_ts, *init, *init_ts, cond_nconsts=n_cond,
+        cond_jaxpr=cond, body_nconsts=n_body + len(const_ts), body_jaxpr=body)
+    rest = iter(outs[len(carry) :])
+    return outs[: len(carry)], [next(rest) if nz else None for nz in carry]
+
+
+def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    return _bind_jvp(primals, tangents, [t is not None for t in tangents], params)
+
+
+def _while_linearize(nonzero: Sequence[bool], *primals: Any, **params: Any) -> Any:
+    """The tangents are those of the derivative loop, which computes the primals once more."""
+    n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
+    body = params["body_jaxpr"]
+    outs = while_p.bind(*primals, **params)
+    consts, init = list(nonzero[n_cond : n_cond + n_body]), list(nonzero[n_cond + n_body :])
+    has = carry_fixpoint(init, lambda now: jvp_jaxpr(body, [*consts, *now], now)[1])
+
+    def apply(*tangents: Any) -> list[Any]:
+        rest = iter(tangents)
+        full = [next(rest) if nz else None for nz in nonzero]
+        _, out_ts = _bind_jvp(primals, full, nonzero, params)
+        return [t for t in out_ts if t is not None]
+
+    return outs, has, apply
+
+
+def _while_transpose(cts: Sequence[Any], *args: Any, body_jaxpr: Jaxpr, **params: Any) -> Any:
+    where = _source_of(body_jaxpr)
+    raise UndefinedRuleError(
+        f"while_loop: no reverse-mode derivative, since the number of iterations is not known in"
+        f" advance and so neither is the memory for their values; the loop is at {where}.\nUse"
+        " fori_loop with bounds that are Python integers, or scan, or define the derivative with"
+        " custom_vjp (or custom_root, if the loop solves an equation). Forward mode works: jvp,"
+        " jacfwd.")
+
+
+def _source_of(body: Jaxpr) -> str:
+    """Where the loop was written."""
+    return describe(body.memo("source", lambda: None))
+
+
+def copy_source(old: Jaxpr, new: Jaxpr) -> Jaxpr:
+    """Let a program that was made from a loop body know where the loop was written."""
+    new.memo("source", lambda: old.memo("source", lambda: None))
+    return new
+
+
+# ---- while_p: batching --------------------------------------------------------------------------
+def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_nconsts: int,
+                 cond_jaxpr: Jaxpr, body_nconsts: int, body_jaxpr: Jaxpr) -> Any:
+    flags = [d is not None for d in dims]
+    cond_flags, body_flags, carry = split_list(flags, [cond_nconsts, body_nconsts])
+
+    def mapped(jaxpr: Jaxpr, consts: Sequence[bool], now: Sequence[bool], force: Any) -> Any:
+        return batch_jaxpr(jaxpr, axis, [0 if b else None for b in (*consts, *now)], force)
+
+    def step(now: list[bool]) -> list[bool]:
+        if mapped(cond_jaxpr, cond_flags, now, False)[1][0] is not None:
+            return [True] * len(now)
+        return [d is not None for d in mapped(body_jaxpr, body_flags, now, now)[1]]
+
+    carry = carry_fixpoint(carry, step)
+    cond, (cond_dim,) = mapped(cond_jaxpr, cond_flags, carry, False)
+    body, _ = mapped(body_jaxpr, body_flags, carry, carry)
+    placed = [place_axis(x, d, 0 if b else None, axis.size)
+              for x, d, b in zip(args, dims, [*cond_flags, *body_flags, *carry], strict=True)]
+    if cond_dim is not None:
+        if lasting_effects(body_jaxpr.effects | cond_jaxpr.effects):
+            raise UndefinedRuleError(
+                "while_loop: a loop with side effects cannot be mapped over a batched condition,"
+                " since its body runs until all are done; move the effect out of the loop, or use"
+                " lax.map")
+        cond_consts = placed[:cond_nconsts]
+        cond, body = body.memo(("while_select", cond, cond_nconsts, body_nconsts),
+                               lambda: _selecting(cond, body, cond_nconsts, body_nconsts))
+        placed = [*cond_consts, *cond_consts, *placed[cond_nconsts:]]
+        body_nconsts += cond_nconsts
+    copy_source(body_jaxpr, body)
+    outs = while_p.bind(*placed, cond_nconsts=cond_nconsts, cond_jaxpr=cond,
+                        body_nconsts=body_nconsts, body_jaxpr=body)
+    return outs, [0 if b else None for b in carry]
+
+
+def _selecting(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: int
+               ) -> tuple[Jaxpr, Jaxpr]:
+    """A loop until all are done whose body leaves alone what belongs to those that are."""
+    def any_left(*args: Any) -> list[Any]:
+        return [reduce_or(evaluate(cond, *args)[0], (0,))]
+
+    def guarded(*args: Any) -> list[Any]:
+        cond_consts, body_consts, carry = split_list(args, [cond_nconsts, body_nconsts])
+        (going,) = evaluate(cond, *cond_consts, *carry)
+        after = evaluate(body, *body_consts, *carry)
+        return [select_n(broadcast_in_dim(going, typeof(old).shape, (0,)), old, new)
+                for old, new in zip(carry, after, strict=True)]
+
+    avals = [*cond.in_avals[:cond_nconsts], *body.in_avals]
+    return (stage(any_left, cond.in_avals, cond.debug_name),
+            stage(guarded, avals, body.debug_name))
+
+
+while_p = Primitive(
+    "while", multiple_results=True, higher_order=True, type=_while_type, eval=_while_eval,
+    jvp=_while_jvp, linearize=_while_linearize, transpose=_while_transpose, batch=_while_batch,
+    kernel=native.while_kernel, axes_of=axes_of_programs)
+
+
+# ---- while_loop ---------------------------------------------------------------------------------
+def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
+    """`body_fun` applied to `init_val` again and again, for as long as `cond_fun` is true of it.
+
+    cond_fun: carry -> boolean []; body_fun: carry -> carry of the same structure and types.
+    -> the last carry. Raises TypeError if the types do not fit. Differentiable in forward mode.
+
+    >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
+    Array(192, dtype=int64, weak_type=True)
+    """
+    check_callable("while_loop", "cond_fun", cond_fun)
+    check_callable("while_loop", "body_fun", body_fun)
+    init, tree = flatten_arrays("while_loop", "init_val", init_val)
+    if config.disable_jit and not any(isinstance(x, Tracer) for x in init):
+        carry = init_val
+        while bool(to_array(cond_fun(carry))._data):
+            carry = body_fun(carry)
+        return carry
+    in_tree = treedef_tuple([tree])
+    while True:
+        avals = [typeof(x) for x in init]
+        body = trace(body_fun, in_tree, avals)
+        converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
+        if converted is None:
+            break
+        init = converted
+    check_carry("while_loop", "init_val", tree, avals, body.out_tree, body.out_avals, body_fun)
+    body.jaxpr.memo("source", user_source)
+    cond = trace(cond_fun, in_tree, avals)
+    _check_condition(cond_fun, cond.out_tree, cond.out_avals)
+    outs = while_p.bind(
+        *cond.consts, *body.consts, *init, cond_nconsts=len(cond.consts), cond_jaxpr=cond.jaxpr,
+        body_nconsts=len(body.consts), body_jaxpr=body.jaxpr)
+    return tree_unflatten(tree, outs)
+
+
+def _check_condition(cond_fun: Any, tree: Any, avals: Sequence[ShapedArray]) -> None:
+    good = len(avals) == 1 and avals[0].shape == () and dtypes.kind(avals[0].dtype) == "b" \
+        and not tree.children()
+    if not good:
+        got = ", ".join(map(str, avals)) if not tree.children() and avals else str(tree)
+        raise TypeError(f"while_loop: the condition {function_place(cond_fun)} must return a"
+                        f" boolean scalar, bool[], got {got}; compare, or reduce with .any() or"
+                        " .all()")
+
+
+# ---- fori_loop ----------------------------------------------------------------------------------
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any, *,
+              unroll: int | bool | None = None) -> Any:
+    """`x = body_fun(i, x)` for i from `lower` to `upper - 1`, starting with `init_val`.
+
+    lower, upper: integers of one dtype. Where both are known the loop is a scan, so that it has
+    derivatives in reverse mode too, and may be unrolled; else it is a while_loop.
+    -> the last x. Raises TypeError if the body changes the structure or types of x.
+
+    >>> fori_loop(0, 4, lambda i, x: x + i, 10)
+    Array(16, dtype=int64, weak_type=True)
+    """
+    check_callable("fori_loop", "body_fun", body_fun)
+    start, stop = _bounds(lower, upper)
+    init, tree = flatten_arrays("fori_loop", "init_val", init_val)
+    first, last = known_array(start), known_array(stop)
+    if config.disable_jit and first is not None and last is not None:
+        x = init_val
+        for i in range(int(first), int(last)):
+            x = body_fun(scalar(i, start.dtype, start.weak_type), x)
+        return x
+    body, init = _trace_counted(body_fun, start, init, tree)
+    if first is None or last is None:
+        if unroll:
+            raise ValueError("fori_loop: unroll needs bounds that are known, not traced values")
+        outs = _bind_while(body, start, stop, init)
+    else:
+        outs = _bind_scan(body, start, max(int(last) - int(first), 0), unroll or 1, init)
+    return tree_unflatten(tree, outs)
+
+
+def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
+    """Both bounds as integers of one type."""
+    bounds = []
+    for name, x in (("lower", lower), ("upper", upper)):
+        try:
+            x = to_array(x)
+        except TypeError:
+            raise TypeError(f"fori_loop: {name} must be an integer, got {x!r:.60}") from None
+        if x.shape or dtypes.kind(x.dtype) not in "iu":
+            raise TypeError(f"fori_loop: {name} must be a scalar integer, got {typeof(x)}")
+        bounds.append(x)
+    start, stop = bounds
+    if start.dtype != stop.dtype and not (start.weak_type or stop.weak_type):
+        raise TypeError(f"fori_loop: lower and upper must have one type, got {typeof(start)} and"
+                        f" {typeof(stop)}; convert one of them")
+    dtype, weak = dtypes.lattice_promote([x.dtype for x in bounds], [x.weak_type for x in bounds])
+    first, second = (convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak, sharding=None)
+                     if (x.dtype, x.weak_type) != (dtype, weak) else x for x in bounds)
+    return first, second
+
+
+def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
+                   ) -> tuple[Traced, list[Any]]:
+    """The program of a body of (counter, x), and x in the types that the body gives it."""
+    in_tree = treedef_tuple([tree_structure(0), tree])
+    while True:
+        avals = [typeof(x) for x in init]
+        body = trace(body_fun, in_tree, [typeof(start), *avals])
+        converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
+        if converted is None:
+            break
+        init = converted
+    check_carry("fori_loop", "init_val", tree, avals, body.out_tree, body.out_avals, body_fun)
+    body.jaxpr.memo("source", user_source)
+    return body, init
+
+
+def _counted(body: Traced, counter: ShapedArray, with_bound: bool) -> Jaxpr:
+    """The body as a program of (counter, bound if asked for, x)."""
+    n = len(body.consts)
+
+    def fun(*args: Any) -> list[Any]:
+        consts, (i, *rest) = args[:n], args[n:]
+        bound, x = (rest[:1], rest[1:]) if with_bound else ([], rest)
+        after = add(i, scalar(1, counter.dtype, counter.weak_type))
+        return [after, *bound, *evaluate(body.jaxpr, *consts, i, *x)]
+
+    avals = body.jaxpr.in_avals
+    counters = [counter] * (2 if with_bound else 1)
+    return stage(fun, [*avals[:n], *counters, *avals[n + 1 :]], body.jaxpr.debug_name)
+
+
+def _bind_scan(body: Traced, start: Any, length: int, unroll: int | bool, init: list[Any]
+               ) -> list[Any]:
+    jaxpr = body.jaxpr.memo("counted_scan", lambda: _counted(body, typeof(start), False))
+    args = [*body.consts, start, *init]
+    outs = scan_p.bind(
+        *args, reverse=False, length=length, jaxpr=jaxpr, num_consts=len(body.consts),
+        num_carry=1 + len(init), linear=(False,) * len(args), unroll=unroll_count(unroll, length),
+        _split_transpose=False)
+    return outs[1:]
+
+
+def _bind_while(body: Traced, start: Any, stop: Any, init: list[Any]) -> list[Any]:
+    jaxpr = body.jaxpr.memo("counted_while", lambda: _counted(body, typeof(start), True))
+    cond = body.jaxpr.memo("below", lambda: stage(
+        lambda i, bound, *x: [lt(i, bound)],
+        [typeof(start), typeof(start), *(typeof(x) for x in init)], "below"))
+    copy_source(body.jaxpr, jaxpr)
+    outs = while_p.bind(*body.consts, start, stop, *init, cond_nconsts=0, cond_jaxpr=cond,
+                        body_nconsts=len(body.consts), body_jaxpr=jaxpr)
+    return outs[2:]

@@ -1,0 +1,1 @@
+"""The language: types, primitives, the current interpreter, programs. Knows no operation."""

@@ -1,0 +1,96 @@
+"""Array: an immutable buffer with its type. NumPy's operators come from `numpy/methods.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.config import config
+from ingot.core.avals import ShapedArray
+
+
+class _ArrayMeta(type):
+    """Makes tracers count as instances of `Array`, as users expect of `isinstance`."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        if type.__instancecheck__(cls, instance):
+            return True
+        return cls.__name__ == "Array" and isinstance(instance, ArrayBase)
+
+
+class ArrayBase:
+    """What arrays and tracers have in common; `numpy/methods.py` hangs the operators here."""
+
+    __slots__ = ("__weakref__",)
+    __array_priority__ = 100
+
+    aval: ShapedArray
+
+    if TYPE_CHECKING:  # of what is hung here, what ingot itself relies on
+        at: Any
+
+        def __index__(self) -> int: ...
+
+        def __int__(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    @property
+    def weak_type(self) -> bool:
+        return self.aval.weak_type
+
+
+class Array(ArrayBase, metaclass=_ArrayMeta):
+    """An immutable array on the CPU: a read-only NumPy buffer and its type."""
+
+    __slots__ = ("_data", "aval")
+
+    def __init__(self, data: np.ndarray, aval: ShapedArray):
+        self._data = data
+        self.aval = aval
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self._data, self.aval)
+
+
+def _rebuild(data: np.ndarray, aval: ShapedArray) -> Array:
+    return Array(data, aval)
+
+
+def from_numpy(x: Any) -> Array:
+    """An Array with a copy of NumPy data, 64-bit types narrowed when 64 bit is off."""
+    x = np.asarray(x)
+    dtype: Any = x.dtype if x.dtype == dtypes.float0 else dtypes.canonicalize_dtype(x.dtype)
+    data = np.array(x, dtype=dtype, copy=True, order="C")
+    return Array(data, ShapedArray(data.shape, dtype))
+
+
+def debug_check(name: str, arrays: Sequence[Array], where: str) -> None:
+    """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask."""
+    for x in arrays:
+        if not dtypes.issubdtype(x.aval.dtype, np.inexact):
+            continue
+        data = x._data
+        if data.dtype.kind not in "fc":
+            data = data.astype(np.float32)
+        if config.debug_nans and np.isnan(data).any():
+            raise FloatingPointError(f"invalid value (nan) encountered in {name} at {where}")
+        if config.debug_infs and np.isinf(data).any():
+            raise FloatingPointError(f"invalid value (inf) encountered in {name} at {where}")

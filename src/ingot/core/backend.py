@@ -1,0 +1,43 @@
+"""The protocol of back ends and their registry, so that a program is run without importing one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ingot.config import config
+from ingot.core.jaxpr import Jaxpr
+from ingot.util import collection_paused
+
+
+class Executable(Protocol):
+    """A compiled program: NumPy arrays in, NumPy arrays out."""
+
+    def __call__(self, *args: np.ndarray) -> Sequence[np.ndarray]: ...
+
+    def as_text(self, stage: str | None = None) -> str:
+        """The program at a stage of compilation, by default the last one with a text."""
+        ...
+
+    def cost_analysis(self) -> dict[str, float]: ...
+
+    def memory_analysis(self) -> dict[str, int]: ...
+
+
+Compiler = Callable[[Jaxpr], Any]
+_backends: dict[str, Compiler] = {}
+
+
+def register_backend(name: str, compiler: Compiler) -> None:
+    """Make a compiler available under a name; `config.backend` chooses."""
+    _backends[name] = compiler
+
+
+def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None) -> Any:
+    """An executable for a program whose constants are concrete; remembered with the program."""
+    name = backend or config.backend
+    key = ("executable", name, config.trace_key())
+    with collection_paused():
+        return jaxpr.memo(key, lambda: _backends[name](jaxpr))

@@ -1,0 +1,36 @@
+"""What an equation may do besides compute, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A side effect; equations with effects are never dropped, merged or recomputed.
+
+    Ordered effects keep the program's order among themselves, in loops as well.
+    """
+
+    name: str
+    ordered: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+DEBUG = Effect("Debug")
+ORDERED_DEBUG = Effect("OrderedDebug", ordered=True)
+IO = Effect("IO")
+ORDERED_IO = Effect("OrderedIO", ordered=True)
+
+
+@dataclass(frozen=True)
+class NamedAxisEffect(Effect):
+    """The equation refers to a mapped axis by name, so it has no meaning outside of it."""
+
+    name: str = ""
+
+
+NO_EFFECTS: frozenset[Effect] = frozenset()
+EffectSet = frozenset[Effect]

@@ -1,0 +1,170 @@
+"""Primitives: one operation and everything the system knows about it, as required slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingot.config import config
+from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import current
+from ingot.errors import UndefinedRuleError
+
+
+class _Marker:
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+LINEAR = _Marker("LINEAR")
+"""`jvp`: linear in all arguments together; the tangent is the operation on the tangents."""
+
+ZERO = _Marker("ZERO")
+"""`jvp`: constant almost everywhere; there is no tangent."""
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """The only way to leave a slot empty: say why. The text becomes the error message."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Linear:
+    """What a transpose rule gets in place of an argument whose cotangent is asked for."""
+
+    aval: ShapedArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.aval.ndim
+
+
+def is_linear(x: Any) -> bool:
+    """Whether a transpose rule is asked for this argument's cotangent."""
+    return type(x) is Linear
+
+
+Rule = Callable[..., Any]
+REGISTRY: dict[str, Primitive] = {}
+MAX_TYPES = 4096
+SLOTS = ("type", "eval", "jvp", "transpose", "batch", "kernel")
+
+
+class Primitive:
+    """One operation with all its rules.
+
+    type(*avals, **params) -> aval            the result's type; raises the user's errors
+    eval(*ndarrays, **params) -> ndarray      the meaning; NumPy arrays in and out
+    jvp       LINEAR | ZERO | [partial, ...] | rule(primals, tangents, **params) -> (out, tangent)
+              partial(t, out, *args, **params) -> tangent, one an argument (None: no derivative);
+              a rule gets tangents of all arguments (zeros where there is none)
+    transpose(ct, *args, **params) -> [cotangent or None, ...]; linear arguments come as `Linear`
+    batch(args, dims, **params) -> (out, dim); dims hold None for arguments without the axis
+    kernel(build, *values, out, **params) -> value | Host(why); `out` is the result's aval
+
+    With `multiple_results`, type, eval, kernel (and `out`) deal in lists, a partial gets the list
+    of results and returns a list, `ct` is a list, and batch returns (outs, dims).
+
+    Higher-order primitives (in `control/`) set `higher_order`: jvp and transpose then see None for
+    absent tangents and cotangents, batch gets the axis as its first argument, and two more may be
+    given: linearize(nonzero, *primals, **params) -> (outs, which have tangents, a function from the
+    nonzero tangents to these), and stage(args, params) -> (args, params) fit for a program.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        type: Rule | Undefined,
+        eval: Rule | Undefined,
+        jvp: Any,
+        transpose: Rule | Undefined,
+        batch: Rule | Undefined,
+        kernel: Rule | Host | Undefined,
+        multiple_results: bool = False,
+        higher_order: bool = False,
+        linearize: Rule | None = None,
+        stage: Rule | None = None,
+        axes_of: Rule | None = None,
+        effects: Rule | None = None,
+        register: bool = True,
+    ):
+        self.name = name
+        self.type, self.eval, self.jvp = type, eval, jvp
+        self.transpose, self.batch, self.kernel = transpose, batch, kernel
+        self.multiple_results, self.higher_order = multiple_results, higher_order
+        self.linearize, self.stage = linearize, stage
+        self.axes_of, self.effects = axes_of, effects
+        self._types: dict[Any, list[ShapedArray]] = {}
+        if register:
+            if name in REGISTRY:
+                raise ValueError(f"primitive {name!r} is defined twice")
+            REGISTRY[name] = self
+
+    def rule(self, slot: str) -> Any:
+        """The rule in a slot; UndefinedRuleError with the stated reason if there is none."""
+        rule = getattr(self, slot)
+        if isinstance(rule, Undefined):
+            raise UndefinedRuleError(f"{self.name}: no {slot} rule: {rule.why}")
+        return rule
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Apply the operation in the current interpreter."""
+        return current().process(self, args, params)
+
+    def out_avals(self, avals: Sequence[ShapedArray], params: dict[str, Any]) -> list[ShapedArray]:
+        """Types of the results, always as a list; remembered, for tracing asks again and again."""
+        if self.higher_order:
+            return list(self.rule("type")(*avals, **params))
+        try:
+            key = (config.enable_x64, *avals, *params.items()) if params else (
+                config.enable_x64, *avals)
+            found = self._types.get(key)
+        except TypeError:  # a parameter that cannot be hashed
+            return self._out_avals(avals, params)
+        if found is None:
+            found = self._out_avals(avals, params)
+            if len(self._types) >= MAX_TYPES:
+                self._types.clear()
+            self._types[key] = found
+        return found
+
+    def _out_avals(self, avals: Sequence[ShapedArray], params: dict[str, Any]
+                   ) -> list[ShapedArray]:
+        out = self.rule("type")(*avals, **params)
+        return list(out) if self.multiple_results else [out]
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> Any:
+        return _primitive, (self.name,)
+
+
+def _primitive(name: str) -> Primitive:
+    return REGISTRY[name]
+
+
+NOT_LINEAR = Undefined("not linear in any argument")
+INTEGER_ONLY = Undefined("works on integers and booleans, which carry no derivatives")

@@ -1,0 +1,69 @@
+"""What happens inside: each stage of compilation as text, printing from compiled programs."""
+
+from __future__ import annotations
+
+import code
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from ingot.api.jit import Jitted, jit
+from ingot.control.callback import debug_callback, debug_print
+from ingot.core.array import ArrayBase
+from ingot.core.source import here
+from ingot.util import wraps
+
+STAGES = ("jaxpr", "simplified", "kernels", "llvm", "optimized", "assembly")
+"""What `stages` can show, in the order of compilation."""
+
+
+def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: TextIO | None = None,
+           **jit_options: Any) -> Callable[..., None]:
+    """A function that prints what `jit(fun)` becomes for its arguments, stage by stage.
+
+    show: names of stages, of `STAGES`; file: where to, by default standard output; further
+    options go to `jit`. Nothing is run. Raises ValueError for other names.
+
+    >>> stages(lambda x: x, show="jaxpr")(1.0)
+    ======== jaxpr
+    { lambda ; a:f64[]. let
+    in (a,) }
+    """
+    names = (show,) if isinstance(show, str) else tuple(show)
+    unknown = [n for n in names if n not in STAGES]
+    if unknown:
+        raise ValueError(f"stages: show must name some of {STAGES}, got {unknown}")
+    jitted = fun if isinstance(fun, Jitted) else jit(fun, **jit_options)
+
+    @wraps(fun)
+    def display(*args: Any, **kwargs: Any) -> None:
+        compiled = jitted.lower(*args, **kwargs).compile()
+        out = file or sys.stdout
+        for name in names:
+            out.write(f"======== {name}\n{compiled.as_text(name).rstrip()}\n")
+
+    return display
+
+
+def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any) -> None:
+    """Open a Python console when the program gets here, with the caller's variables.
+
+    Arrays among them (traced ones too) have the values of that moment, as NumPy arrays. The
+    console reads standard input until its end.
+    """
+    frame = sys._getframe(1)
+    variables = dict(frame.f_locals)
+    arrays = {k: v for k, v in variables.items() if isinstance(v, ArrayBase)}
+    others = {k: v for k, v in variables.items() if k not in arrays}
+    banner = f"breakpoint at {here()}; variables: {', '.join(variables)}"
+
+    def interact(values: dict[str, Any]) -> None:
+        code.interact(banner, local={**others, **values}, exitmsg="")
+
+    debug_callback(interact, arrays, ordered=ordered)
+
+
+callback = debug_callback
+print = debug_print
+
+__all__ = ["STAGES", "breakpoint", "callback", "print", "stages"]

@@ -1,0 +1,42 @@
+"""DLPack: arrays from other libraries without knowing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import Array, from_numpy
+
+
+def is_supported_dtype(dtype: Any) -> bool:
+    """Whether arrays of a dtype can be exchanged: NumPy's own numbers and booleans.
+
+    >>> is_supported_dtype("float32"), is_supported_dtype(dtypes.bfloat16)
+    (True, False)
+    """
+    found = dtypes.canonicalize_dtype(dtype)
+    return isinstance(found, np.dtype) and found.kind in "biufc"
+
+
+def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = None) -> Array:
+    """An array with the elements of another library's array in the host's memory.
+
+    external_array: has `__dlpack__`. The elements are copied, as arrays are immutable here.
+    Raises TypeError for objects without `__dlpack__`, ValueError for copy=False.
+
+    >>> from_dlpack(np.arange(2.0))
+    Array([0., 1.], dtype=float64)
+    """
+    if not hasattr(external_array, "__dlpack__"):
+        raise TypeError(
+            "from_dlpack: expected an object with __dlpack__ and __dlpack_device__, got"
+            f" {type(external_array).__name__}; capsules are no longer part of the standard")
+    if copy is False:
+        raise ValueError("from_dlpack: copy=False is not possible, as arrays are immutable here and"
+                         " the other library could write to its own; leave it out")
+    return from_numpy(np.from_dlpack(external_array))
+
+
+__all__ = ["from_dlpack", "is_supported_dtype"]

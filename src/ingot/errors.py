@@ -1,0 +1,88 @@
+"""What a user can see raised; the docstring of a class is its help page."""
+
+from __future__ import annotations
+
+
+class IngotError(Exception):
+    """Base of the errors that only ingot raises."""
+
+
+class InternalError(IngotError):
+    """ingot broke a rule of its own: a bug of ours. The text names the pass and the program."""
+
+
+class TracerError(IngotError, TypeError):
+    """A traced value was used where a concrete one is needed.
+
+    Inside `jit`, `scan`, `vmap`... the arguments are tracers: they have a shape and a dtype, but
+    no value yet.
+    """
+
+
+class ConcretizationTypeError(TracerError):
+    """A concrete value was asked of a tracer.
+
+    Mark the argument as static (`static_argnums`), or move the decision into the program
+    (`where`, `lax.cond`, `lax.while_loop`).
+    """
+
+
+class TracerBoolConversionError(ConcretizationTypeError):
+    """A Python `if`, `while`, `and`, `or` or `not` met a tracer.
+
+    Use `jnp.where(c, a, b)` to choose between values, `lax.cond(c, f, g, x)` between computations.
+    """
+
+
+class TracerArrayConversionError(TracerError):
+    """NumPy, or code that calls NumPy, was given a tracer. Use `ingot.numpy` there."""
+
+
+class TracerIntegerConversionError(TracerError):
+    """A tracer was used as a Python integer: a list index, a `range`, a shape.
+
+    Index arrays instead of lists, use `lax.fori_loop` instead of `range`, make shapes static.
+    """
+
+
+class NonConcreteBooleanIndexError(IngotError, IndexError):
+    """A traced boolean mask was used as an index; the result's shape would depend on its values.
+
+    Use `jnp.where(mask, x, 0)`, or `jnp.nonzero(mask, size=n)` with a static size.
+    """
+
+
+class UnexpectedTracerError(IngotError):
+    """A tracer outlived the transformation that made it.
+
+    Values must leave a transformed function through its result, not through a global, an
+    attribute or a closure.
+    """
+
+
+class LeakChecked(IngotError):
+    """`check_tracer_leaks` found a tracer that is still referred to."""
+
+
+class KeyReuseError(IngotError, RuntimeError):
+    """A PRNG key was used twice."""
+
+
+class TypePromotionError(IngotError, ValueError):
+    """Operands of different dtypes met while `numpy_dtype_promotion` is 'strict'."""
+
+
+class UndefinedRuleError(IngotError, NotImplementedError):
+    """The operation has no rule for this transformation; the text says why."""
+
+
+class InconclusiveDimensionOperation(IngotError):
+    """Named for JAX's sake: shapes are always static here."""
+
+
+class HostCallError(IngotError, RuntimeError):
+    """A Python function called from compiled code raised; the cause is chained."""
+
+
+JAXTypeError = TracerError
+JAXIndexError = NonConcreteBooleanIndexError

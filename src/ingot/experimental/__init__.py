@@ -1,0 +1,22 @@
+"""What JAX calls experimental and programs use all the same: io_callback, sparse matrices."""
+
+from typing import Any
+
+from ingot.config import context
+from ingot.control.callback import io_callback
+from ingot.core.avals import ShapedArray
+
+enable_x64 = context("enable_x64")
+
+
+def disable_x64() -> Any:
+    """A context in which 64-bit types are off."""
+    return enable_x64(False)
+
+
+def primal_tangent_dtype(primal_dtype: Any, tangent_dtype: Any = None) -> Any:
+    """The dtype of tangents of values of a dtype."""
+    return tangent_dtype or ShapedArray((), primal_dtype).to_tangent_aval().dtype
+
+
+__all__ = ["disable_x64", "enable_x64", "io_callback", "primal_tangent_dtype"]

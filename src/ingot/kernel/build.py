@@ -1,0 +1,106 @@
+"""What operations write in their `kernel` slot, and the names they need for it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.core.primitive import Host as Host
+from ingot.kernel import ir as ir
+from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
+from ingot.kernel.ir import Index as Index, Scalar as Scalar
+from ingot.kernel.values import (
+    BOOL as BOOL,
+    CHEAP as CHEAP,
+    COSTS as COSTS,
+    INT as INT,
+    MAX_SCALARS as MAX_SCALARS,
+    MAX_UNROLLED as MAX_UNROLLED,
+    NATIVE as NATIVE,
+    ArrayValue as ArrayValue,
+    Buffer as Buffer,
+    Complex as Complex,
+    Lazy as Lazy,
+    Scalars as Scalars,
+    Unsupported as Unsupported,
+    flatten_scalars as flatten_scalars,
+    indices as indices,
+    real_dtype as real_dtype,
+    row_major as row_major,
+    supported as supported,
+)
+from ingot.util import size_of
+
+ScalarRule = str | Callable[..., Any]
+
+
+def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]:
+    """Apply a scalar operation at every index.
+
+    `rule` is the name of one in `ir.SCALAR_OPS`, or `rule(build, *scalars, out_dtype, **params)`.
+    Operands of rank 0 are broadcast.
+    """
+    price = cost if cost is not None else COSTS.get(rule, 1) if isinstance(rule, str) else 4
+
+    def kernel(build: Builder, *xs: ArrayValue, out: Any, **params: Any) -> Lazy:
+        dtype = out.storage
+        supported(*(x.dtype for x in xs), dtype)
+        if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
+            raise Unsupported(f"{rule} of complex numbers")
+        if not isinstance(rule, str):
+            # A rule refuses types where it is applied, which may be after this one has returned.
+            with build.inside(ir.Block()):
+                rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
+
+        def at(build: Builder, index: Sequence[Index]) -> Any:
+            scalars = [x.at(build, index if x.shape else ()) for x in xs]
+            if isinstance(rule, str):
+                return build.op(rule, *scalars, dtype=dtype)
+            return rule(build, *scalars, out_dtype=dtype, **params)
+
+        return Lazy(out.shape, dtype, at, xs, price)
+
+    return kernel
+
+
+def index_map(rule: Callable[..., Sequence[Index]]) -> Callable[..., Any]:
+    """Move elements: `rule(build, index, x, **params)` is where in `x` the element comes from."""
+
+    def kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
+        return Lazy(out.shape, x.dtype,
+                    lambda build, index: x.at(build, rule(build, index, x, **params)), [x])
+
+    return kernel
+
+
+def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    """Combine the elements along `axes` with a scalar operation, from `init(dtype)`."""
+
+    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
+               **params: Any) -> Lazy:
+        supported(x.dtype)
+        if isinstance(rule, str) and rule not in COMPLEX and x.dtype.kind == "c":
+            raise Unsupported(f"{rule} of complex numbers")
+        reduced = [x.shape[a] for a in axes]
+        kept = [a for a in range(x.ndim) if a not in axes]
+
+        def at(build: Builder, index: Sequence[Index]) -> Any:
+            def combine(carry: Any, inner: Sequence[Index]) -> Any:
+                full: list[Index] = [0] * x.ndim
+                for a, i in itertools.chain(zip(kept, index, strict=True),
+                                            zip(axes, inner, strict=True)):
+                    full[a] = i
+                element = x.at(build, full)
+                if isinstance(rule, str):
+                    return build.op(rule, carry, element, attr="reassociate")
+                return rule(build, carry, element)
+
+            return build.fold(reduced, build.const(init(x.dtype), x.dtype), combine)
+
+        cost = (x.cost + 1) * size_of(reduced)
+        return Lazy(out.shape, x.dtype, at, [x], cost)
+
+    return kernel

@@ -1,0 +1,353 @@
+"""The builder: appends instructions, loops and branches to the kernel under construction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ingot.kernel import ir
+from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.values import (
+    BOOL,
+    INT,
+    MAX_SCALARS,
+    MAX_UNROLLED,
+    ArrayValue,
+    Buffer,
+    Complex,
+    Scalars,
+    Unsupported,
+    flatten_scalars,
+    indices,
+    real_dtype,
+)
+from ingot.util import size_of
+
+
+class Builder:
+    """Appends instructions to the current block."""
+
+    def __init__(self) -> None:
+        self.root = self.block = ir.Block()
+        self._numbered: list[dict[Any, Scalar]] = [{}]
+        self._constants: dict[Any, Scalar] = {}
+
+    # ---- scalars ---------------------------------------------------------------------------------
+    def const(self, value: Any, dtype: Any) -> Any:
+        """A scalar constant."""
+        dtype = np.dtype(dtype)
+        if dtype.kind == "c":
+            part = real_dtype(dtype)
+            value = complex(value)
+            return Complex(self.const(value.real, part), self.const(value.imag, part), dtype)
+        key = (dtype, np.asarray(value).astype(dtype).tobytes())
+        found = self._constants.get(key)
+        if found is None:
+            found = self._constants[key] = Scalar("const", (), dtype, np.asarray(value, dtype)[()])
+        return found
+
+    def op(self, name: str, *args: Any, dtype: Any = None, attr: Any = None) -> Any:
+        """One scalar operation; the result has `dtype`, by default that of the first argument.
+
+        `attr="reassociate"` lets a back end regroup a reduction.
+        """
+        if name in ir.COMPARE:
+            dtype = BOOL
+        elif dtype is None:
+            dtype = args[1].dtype if name == "select" else args[0].dtype
+        else:
+            dtype = np.dtype(dtype)
+        if name == "select":
+            return self.select(*args)
+        if any(type(a) is Complex for a in args):
+            return complex_op(self, name, *args)
+        if name == "convert" and args[0].dtype == dtype:
+            return args[0]
+        known = simplified(name, args, attr)
+        return known if known is not None else self._number(name, args, dtype, attr)
+
+    def _number(self, name: str, args: Sequence[Scalar], dtype: np.dtype, attr: Any) -> Scalar:
+        """Append an instruction, or find the same one in this block or an enclosing one."""
+        key = (name, *map(id, args), dtype, attr)
+        for table in reversed(self._numbered):
+            found = table.get(key)
+            if found is not None:
+                return found
+        result = Scalar(name, args, dtype, attr)
+        self._numbered[-1][key] = result
+        self.block.nodes.append(result)
+        return result
+
+    def roll_back(self, nodes: int) -> None:
+        """Forget what was appended to the current block after its first `nodes` nodes."""
+        del self.block.nodes[nodes:]
+        self._numbered[-1].clear()
+
+    def external(self, symbol: str, *args: Scalar, dtype: Any = None) -> Scalar:
+        """Call a pure C function on scalars, e.g. 'scipy.special.cython_special:psi'."""
+        return self._number("external", args, np.dtype(dtype or args[0].dtype), symbol)
+
+    def select(self, pred: Scalar, on_true: Any, on_false: Any) -> Any:
+        """`on_true` where `pred` holds, else `on_false`; both are computed."""
+        if type(on_true) is Complex:
+            return Complex(self.select(pred, on_true.real, on_false.real),
+                           self.select(pred, on_true.imag, on_false.imag), on_true.dtype)
+        if pred.op == "const":
+            return on_true if pred.attr else on_false
+        if on_true is on_false:
+            return on_true
+        return self._number("select", (pred, on_true, on_false), on_true.dtype, None)
+
+    # ---- index arithmetic: Python integers are folded --------------------------------------------
+    def index(self, i: Index) -> Scalar:
+        """An index as an int64 scalar."""
+        return self.const(i, INT) if isinstance(i, int) else i
+
+    def iadd(self, a: Index, b: Index) -> Index:
+        if isinstance(a, int) and isinstance(b, int):
+            return a + b
+        if isinstance(a, int) and a == 0:
+            return b
+        if isinstance(b, int) and b == 0:
+            return a
+        return self.op("add", self.index(a), self.index(b))
+
+    def isub(self, a: Index, b: Index) -> Index:
+        if isinstance(a, int) and isinstance(b, int):
+            return a - b
+        if isinstance(b, int) and b == 0:
+            return a
+        return self.op("sub", self.index(a), self.index(b))
+
+    def imul(self, a: Index, b: Index) -> Index:
+        if isinstance(a, int) and isinstance(b, int):
+            return a * b
+        for x, y in ((a, b), (b, a)):
+            if isinstance(x, int) and x in (0, 1):
+                return y if x == 1 else 0
+        return self.op("mul", self.index(a), self.index(b))
+
+    def idiv(self, a: Index, b: int) -> Index:
+        """Floor quotient of a nonnegative index."""
+        if isinstance(a, int):
+            return a // b
+        return a if b == 1 else self.op("div", a, self.index(b))
+
+    def irem(self, a: Index, b: int) -> Index:
+        """Remainder of a nonnegative index."""
+        if isinstance(a, int):
+            return a % b
+        return 0 if b == 1 else self.op("rem", a, self.index(b))
+
+    def iclamp(self, a: Index, high: int) -> Index:
+        """The index moved into [0, high]."""
+        if isinstance(a, int):
+            return min(max(a, 0), high)
+        low = self.op("max", a, self.index(0))
+        return self.op("min", low, self.index(high))
+
+    def as_index(self, x: Scalar) -> Index:
+        """An integer scalar of any dtype as an index."""
+        if x.op == "const":
+            return int(x.attr)
+        return self.op("convert", x, dtype=INT)
+
+    # ---- memory ----------------------------------------------------------------------------------
+    def load(self, memory: Any, position: Index, dtype: np.dtype) -> Any:
+        """The element at a position counted in elements."""
+        if dtype.kind == "c":
+            part = real_dtype(dtype)
+            two = self.imul(position, 2)
+            return Complex(self.load(memory, two, part),
+                           self.load(memory, self.iadd(two, 1), part), dtype)
+        result = Scalar("load", (memory, position), dtype)
+        self.block.nodes.append(result)
+        return result
+
+    def store(self, target: Buffer, index: Sequence[Index], value: Any) -> None:
+        """Write one element."""
+        position = target.position(self, index)
+        if type(value) is Complex:
+            two = self.imul(position, 2)
+            self.block.nodes.append(ir.Store(target.memory, two, value.real))
+            self.block.nodes.append(ir.Store(target.memory, self.iadd(two, 1), value.imag))
+        else:
+            self.block.nodes.append(ir.Store(target.memory, position, value))
+
+    def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
+        """Temporary memory; the compiler's builder says where."""
+        raise TypeError("abstract")  # pragma: no cover
+
+    # ---- control ---------------------------------------------------------------------------------
+    @contextmanager
+    def inside(self, block: ir.Block) -> Iterator[ir.Block]:
+        """Append to another block meanwhile."""
+        before, self.block = self.block, block
+        self._numbered.append({})
+        try:
+            yield block
+        finally:
+            self._numbered.pop()
+            self.block = before
+
+    @contextmanager
+    def loop(self, stop: Index, vector: bool = False) -> Iterator[Index]:
+        """`with build.loop(n) as i:` the body sees i = 0..n-1."""
+        if stop == 1:
+            yield 0
+            return
+        if stop == 0:
+            with self.inside(ir.Block()):  # built, for its types, and thrown away
+                yield 0
+            return
+        node = ir.For(Scalar("index", (), INT), stop, [], ir.Block(), vector)
+        with self.inside(node.body):
+            yield node.index
+        self.block.nodes.append(node)
+
+    def accumulate(self, stop: Index, init: Sequence[Any],
+                   body: Callable[[Index, list[Any]], Sequence[Any]]) -> list[Any]:
+        """A loop that carries scalars: `body(i, carry) -> carry`; the last carry is the result."""
+        flat, rebuild = flatten_scalars(init)
+        phis = [ir.Phi(Scalar("phi", (), s.dtype), s, None, Scalar("result", (), s.dtype))
+                for s in flat]
+        node = ir.For(Scalar("index", (), INT), stop, phis, ir.Block())
+        with self.inside(node.body):
+            out = body(node.index, rebuild([p.scalar for p in phis]))
+            for phi, value in zip(phis, flatten_scalars(out)[0], strict=True):
+                phi.next = value
+        self.block.nodes.append(node)
+        return rebuild([p.result for p in phis])
+
+    # ---- arrays ----------------------------------------------------------------------------------
+    def spill(self, x: Scalars) -> Buffer:
+        """A small array's elements in memory, for indexing at run time.
+
+        The stores go where the elements were computed, an enclosing block whose loop node is not
+        yet appended: so they are done once, before the loop.
+        """
+        if x.spilled is None:
+            buffer = self.allocate(x.shape, x.dtype, lasting=True)
+            with self.inside(x.block or self.root):
+                for index, element in zip(indices(x.shape), x.elements, strict=True):
+                    self.store(buffer, index, element)
+            x.spilled = buffer
+        return x.spilled
+
+    def scalars(self, x: ArrayValue) -> Scalars:
+        """A small array with every element computed now."""
+        if isinstance(x, Scalars):
+            return x
+        return self.hold_scalars(
+            Scalars(x.shape, x.dtype, [x.at(self, i) for i in indices(x.shape)]))
+
+    def hold_scalars(self, x: Scalars) -> Scalars:
+        """Remember that the elements are available from here on."""
+        x.block = self.block
+        return x
+
+    def materialize(self, x: ArrayValue) -> ArrayValue:
+        """The value computed now: scalars if it is small, memory if not."""
+        if isinstance(x, (Scalars, Buffer)):
+            return x
+        if x.size <= MAX_SCALARS and (x.size <= 1 or x.cost * x.size <= MAX_UNROLLED):
+            return self.scalars(x)
+        target = self.allocate(x.shape, x.dtype)
+        self.write(target, x)
+        return target
+
+    def contiguous(self, x: ArrayValue) -> Buffer:
+        """The value in row-major memory, as libraries want it."""
+        if isinstance(x, Buffer) and x.contiguous:
+            return x
+        if isinstance(x, Scalars):
+            return self.spill(x)
+        target = self.allocate(x.shape, x.dtype)
+        self.write(target, x)
+        return target
+
+    def write(self, target: Buffer, x: ArrayValue) -> None:
+        """Store every element of `x` into `target`."""
+        self.nest(target.shape, lambda index: self.store(target, index, x.at(self, index)),
+                  vector=True, cost=x.cost)
+
+    def nest(self, shape: Sequence[int], body: Callable[[tuple[Index, ...]], None],
+             vector: bool = False, cost: int = 1) -> None:
+        """A loop nest over all indices; short ones are unrolled."""
+        if size_of(shape) == 0:
+            return
+        if size_of(shape) <= MAX_SCALARS // 4 and cost * size_of(shape) <= MAX_UNROLLED:
+            for index in indices(shape):
+                body(index)
+            return
+
+        def level(depth: int, index: tuple[Index, ...]) -> None:
+            if depth == len(shape):
+                body(index)
+                return
+            innermost = all(n == 1 for n in shape[depth + 1 :])
+            with self.loop(shape[depth], vector and innermost) as i:
+                level(depth + 1, (*index, i))
+
+        level(0, ())
+
+    def fold(self, shape: Sequence[int], init: Any,
+             combine: Callable[[Any, tuple[Index, ...]], Any]) -> Any:
+        """Fold over all indices of `shape`: `carry = combine(carry, index)`."""
+        if size_of(shape) == 0:
+            return init
+        if size_of(shape) <= MAX_SCALARS:
+            for index in indices(shape):
+                init = combine(init, index)
+            return init
+
+        def level(depth: int, index: tuple[Index, ...], carry: Any) -> Any:
+            if depth == len(shape):
+                return combine(carry, index)
+            if shape[depth] == 1:
+                return level(depth + 1, (*index, 0), carry)
+            return self.accumulate(
+                shape[depth], [carry], lambda i, c: [level(depth + 1, (*index, i), c[0])])[0]
+
+        return level(0, (), init)
+
+
+def simplified(name: str, args: Sequence[Scalar], attr: Any) -> Scalar | None:
+    """An operand that equals the result, for identities that hold exactly (NaN, -0 included)."""
+    if name == "mul":
+        for x, y in ((args[0], args[1]), (args[1], args[0])):
+            if y.op == "const" and y.attr == 1:
+                return x
+    elif name == "add":
+        for x, y in ((args[0], args[1]), (args[1], args[0])):
+            if y.op == "const" and y.attr == 0 and (attr or x.dtype.kind != "f"
+                                                    or np.signbit(y.attr)):
+                return x
+    elif name in ("sub", "div") and args[1].op == "const":
+        neutral = 0 if name == "sub" else 1
+        if args[1].attr == neutral and not (name == "sub" and np.signbit(args[1].attr)):
+            return args[0]
+    return None
+
+
+# ---- complex arithmetic, in pairs of real scalars ------------------------------------------------
+COMPLEX = frozenset(["add", "sub", "mul", "neg", "eq", "ne", "select"])
+
+
+def complex_op(build: Builder, name: str, x: Complex, y: Complex | None = None) -> Any:
+    """The arithmetic that needs no care at infinities; the rest goes to the host."""
+    if name == "neg":
+        return Complex(build.op("neg", x.real), build.op("neg", x.imag), x.dtype)
+    if y is None or name not in COMPLEX:
+        raise Unsupported(f"{name} of complex numbers")
+    if name in ("add", "sub"):
+        return Complex(build.op(name, x.real, y.real), build.op(name, x.imag, y.imag), x.dtype)
+    if name == "mul":
+        ac, bd = build.op("mul", x.real, y.real), build.op("mul", x.imag, y.imag)
+        ad, bc = build.op("mul", x.real, y.imag), build.op("mul", x.imag, y.real)
+        return Complex(build.op("sub", ac, bd), build.op("add", ad, bc), x.dtype)
+    real, imag = build.op(name, x.real, y.real), build.op(name, x.imag, y.imag)
+    return build.op("and" if name == "eq" else "or", real, imag)

@@ -1,0 +1,42 @@
+"""How large a kernel is and how much work it does, in instructions, estimated."""
+
+from __future__ import annotations
+
+from ingot.kernel import ir
+from ingot.kernel.build import COSTS
+
+WHILE_GUESS = 16
+"""Iterations assumed of a loop whose trip count is not known."""
+
+
+def work(block: ir.Block) -> int:
+    """Instructions that one run of a block executes."""
+    total = 0
+    for node in block.nodes:
+        if type(node) is ir.Scalar:
+            total += COSTS.get(node.op, 1)
+        elif type(node) is ir.For:
+            trips = node.stop if isinstance(node.stop, int) else WHILE_GUESS
+            total += trips * (work(node.body) + 2)
+        elif type(node) is ir.While:
+            total += WHILE_GUESS * (work(node.cond) + work(node.body))
+        elif type(node) is ir.Switch:
+            total += max((work(b) for b in node.branches), default=0)
+        elif type(node) is ir.Copy:
+            total += node.nbytes // 8
+        else:
+            total += 10
+    return total
+
+
+def size(block: ir.Block) -> int:
+    """Instructions written in a block and the blocks inside it."""
+    total = len(block.nodes)
+    for node in block.nodes:
+        if type(node) is ir.For:
+            total += size(node.body)
+        elif type(node) is ir.While:
+            total += size(node.cond) + size(node.body)
+        elif type(node) is ir.Switch:
+            total += sum(map(size, node.branches))
+    return total

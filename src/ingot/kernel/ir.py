@@ -1,0 +1,173 @@
+"""Kernel IR: scalar instructions, loops, branches, memory and calls, as a structured SSA tree.
+
+Closed: a back end implements exactly these nodes and the scalar operations in `SCALAR_OPS`.
+Scalars are real numbers, integers or booleans; `build.py` makes complex arithmetic of pairs.
+Indices and offsets are Python integers where known, else int64 scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+ARITHMETIC = ("add", "sub", "mul", "div", "rem", "neg", "abs", "sign", "min", "max", "fma")
+COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
+BITS = ("and", "or", "xor", "not", "shift_left", "shift_right_logical",
+        "shift_right_arithmetic", "population_count", "clz", "umulhi")
+CONVERT = ("convert", "bitcast", "select")
+ROUND = ("floor", "ceil", "rint", "round_away", "trunc", "nextafter", "copysign", "is_finite")
+ANALYSIS = ("sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "cos", "tan",
+            "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+            "erf", "erfc", "erf_inv", "lgamma", "digamma")
+SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + ANALYSIS)
+
+
+class Scalar:
+    """The result of one instruction. `op` is a scalar operation, 'load', 'index', 'phi', 'const',
+    'external' (a call of a C function named by `attr`), or 'result' of a structured node."""
+
+    __slots__ = ("args", "attr", "dtype", "name", "op")
+
+    def __init__(self, op: str, args: Sequence[Any], dtype: np.dtype, attr: Any = None):
+        self.op, self.args, self.dtype, self.attr = op, args, dtype, attr
+        self.name: str | None = None  # the back end's name for it
+
+
+Index = int | Scalar
+
+
+@dataclass(eq=False)
+class Memory:
+    """A block of memory: an 'argument', 'result', 'constant', 'temporary' or loop 'pointer'.
+
+    Temporaries share one arena at `offset` bytes. A pointer stands for one of its `roots`,
+    exchanged from one iteration to the next. `refs` counts the live values that refer to it.
+    """
+
+    kind: str
+    nbytes: int
+    dtype: np.dtype
+    position: int = -1
+    offset: int = -1
+    data: np.ndarray | None = None
+    roots: frozenset[Any] = frozenset()
+    refs: int = 0
+    name: str | None = None
+
+    @property
+    def writable(self) -> bool:
+        """Whether the program owns it and may update it in place."""
+        return self.kind in ("temporary", "pointer")
+
+
+@dataclass(eq=False)
+class PointerPhi:
+    """Memory exchanged around a loop: seen inside, at first, in the next iteration, at last."""
+
+    inside: Memory
+    init: Memory
+    next: Memory | None
+    result: Memory
+
+
+@dataclass(eq=False)
+class Store:
+    memory: Any
+    index: Index
+    value: Scalar
+
+
+@dataclass(eq=False)
+class Copy:
+    """Move `nbytes` bytes between two places that do not overlap."""
+
+    target: Any
+    target_index: Index
+    source: Any
+    source_index: Index
+    nbytes: int
+    dtype: np.dtype
+
+
+@dataclass(eq=False)
+class Block:
+    """Nodes in order of execution."""
+
+    nodes: list[Any] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Phi:
+    """A value carried around a loop: the scalar inside, its first value, the next, the last."""
+
+    scalar: Scalar
+    init: Scalar
+    next: Scalar | None
+    result: Scalar
+
+
+@dataclass(eq=False)
+class For:
+    """`for index in range(stop)`, stop >= 1; `vector` says that iterations are independent."""
+
+    index: Scalar
+    stop: Index
+    phis: list[Phi]
+    body: Block
+    vector: bool = False
+    pointers: list[PointerPhi] = field(default_factory=list)
+    poll_every: int = 0  # iterations between looks for an interrupt; 0: never
+
+
+@dataclass(eq=False)
+class While:
+    """`while cond: body`, the condition computed by its own block."""
+
+    phis: list[Phi]
+    cond: Block
+    predicate: Scalar | None
+    body: Block
+    pointers: list[PointerPhi] = field(default_factory=list)
+    poll_every: int = 0  # iterations between looks for an interrupt; 0: never
+
+
+@dataclass(eq=False)
+class Switch:
+    """Run branch `index` (already in range); `results[i]` is that branch's `outs[branch][i]`."""
+
+    index: Scalar
+    branches: list[Block]
+    outs: list[list[Scalar]]
+    results: list[Scalar]
+
+
+@dataclass(eq=False)
+class Library:
+    """Call a Fortran routine. `args`: ('pointer', memory, index) or a value passed by reference,
+    ('int', i), ('float', a NumPy scalar), ('char', 'N')."""
+
+    symbol: str
+    args: list[Any]
+
+
+@dataclass(eq=False)
+class HostCall:
+    """Call back into Python: `number` picks the function, places hold operands and results."""
+
+    number: int
+    places: list[tuple[Any, Index]]
+
+
+@dataclass(eq=False)
+class Function:
+    """One native function and the memory it works on."""
+
+    body: Block
+    arguments: list[Memory]
+    results: list[Memory]
+    constants: list[Memory]
+    temporaries: list[Memory]
+    arena_bytes: int

@@ -1,0 +1,97 @@
+"""The text form of kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.kernel import ir
+
+
+class _Printer:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+
+    def name(self, x: Any) -> str:
+        """A letter-number name for scalars and memories, digits for constants."""
+        if isinstance(x, ir.Scalar):
+            if x.op == "const":
+                return f"{x.attr}"
+            return self.names.setdefault(id(x), f"%{len(self.names)}")
+        if isinstance(x, ir.Memory):
+            if x.kind == "temporary":
+                return f"temporary+{x.offset}"
+            if x.kind == "pointer":
+                return self.names.setdefault(id(x), f"pointer{len(self.names)}")
+            return f"{x.kind}{x.position}"
+        return str(x)
+
+    def place(self, memory: Any, index: Any) -> str:
+        return f"{self.name(memory)}[{self.name(index)}]"
+
+    def carried(self, node: Any) -> str:
+        parts = [f"{self.name(p.scalar)} = {self.name(p.init)}" for p in node.phis]
+        parts += [f"{self.name(p.inside)} = {self.name(p.init)}" for p in node.pointers]
+        return f" carrying {', '.join(parts)}" if parts else ""
+
+    def following(self, node: Any, indent: str) -> None:
+        parts = [self.name(p.next) for p in (*node.phis, *node.pointers)]
+        if parts:
+            self.lines.append(f"{indent}next {', '.join(parts)}")
+        for p in (*node.phis, *node.pointers):
+            self.names[id(p.result)] = self.name(p.result)
+
+    def block(self, block: ir.Block, indent: str) -> None:
+        for node in block.nodes:
+            self.node(node, indent)
+
+    def node(self, node: Any, indent: str) -> None:
+        kind = type(node)
+        deeper = indent + "  "
+        if kind is ir.Scalar:
+            right = self.place(*node.args) if node.op == "load" else ", ".join(
+                map(self.name, node.args))
+            what = node.attr if node.op == "external" else node.op
+            self.lines.append(f"{indent}{self.name(node)}: {node.dtype.name} = {what} {right}")
+        elif kind is ir.Store:
+            self.lines.append(
+                f"{indent}{self.place(node.memory, node.index)} = {self.name(node.value)}")
+        elif kind is ir.Copy:
+            self.lines.append(f"{indent}copy {node.nbytes} bytes to"
+                              f" {self.place(node.target, node.target_index)} from"
+                              f" {self.place(node.source, node.source_index)}")
+        elif kind is ir.For:
+            self.lines.append(f"{indent}for {self.name(node.index)} < {self.name(node.stop)}"
+                              f"{self.carried(node)}:")
+            self.block(node.body, deeper)
+            self.following(node, deeper)
+        elif kind is ir.While:
+            self.lines.append(f"{indent}while{self.carried(node)}:")
+            self.block(node.cond, deeper)
+            self.lines.append(f"{indent}do as long as {self.name(node.predicate)}:")
+            self.block(node.body, deeper)
+            self.following(node, deeper)
+        elif kind is ir.Switch:
+            results = ", ".join(map(self.name, node.results))
+            self.lines.append(f"{indent}{results} = switch {self.name(node.index)}:")
+            for k, (branch, outs) in enumerate(zip(node.branches, node.outs, strict=True)):
+                self.lines.append(f"{indent}case {k}:")
+                self.block(branch, deeper)
+                self.lines.append(f"{deeper}yield {', '.join(map(self.name, outs))}")
+        elif kind is ir.Library:
+            args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else str(a[1])
+                             for a in node.args)
+            self.lines.append(f"{indent}call {node.symbol}({args})")
+        elif kind is ir.HostCall:
+            places = ", ".join(self.place(*p) for p in node.places)
+            self.lines.append(f"{indent}host call {node.number}({places})")
+
+
+def pretty_kernel(function: ir.Function) -> str:
+    """A function as text."""
+    printer = _Printer()
+    printer.block(function.body, "  ")
+    memories = ", ".join(f"{m.kind}{m.position}: {m.nbytes} bytes"
+                         for m in (*function.arguments, *function.results, *function.constants))
+    return "\n".join([f"kernel({memories}; arena: {function.arena_bytes} bytes)",
+                      *printer.lines])

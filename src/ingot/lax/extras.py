@@ -1,0 +1,80 @@
+"""Functions of lax that are not operations: the choice of platform, named composites, dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import Array
+from ingot.ops.shape import constant
+from ingot.util import wraps
+
+
+def dtype(x: Any) -> Any:
+    """The dtype that a value has as an array.
+
+    >>> dtype(1.5)
+    dtype('float64')
+    """
+    return dtypes.dtype_of(x)
+
+
+def shape_as_value(shape: Any) -> Array:
+    """A shape as an integer array [rank].
+
+    >>> shape_as_value((2, 3))
+    Array([2, 3], dtype=int64)
+    """
+    return constant(np.asarray([int(n) for n in shape], dtypes.default_int()), dtypes.default_int())
+
+
+def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
+                       **per_platform: Callable[..., Any]) -> Any:
+    """The result of the function given for this platform, `cpu`, or else of `default`.
+
+    args: passed on. Raises ValueError if there is neither.
+
+    >>> platform_dependent(3, cpu=lambda x: x + 1)
+    4
+    """
+    chosen = per_platform.get("cpu", default)
+    if chosen is None:
+        raise ValueError("platform_dependent: programs run on 'cpu', but only"
+                         f" {sorted(per_platform)} and no default are given")
+    return chosen(*args)
+
+
+def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
+    """A function by a name that back ends may know; here it is what its decomposition says.
+
+    >>> composite(lambda x: x + 1, name="my.increment")(3)
+    4
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"composite: name must be a nonempty string, got {name!r:.60}")
+
+    @wraps(decomposition)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return decomposition(*args, **kwargs)
+
+    return call
+
+
+def with_sharding_constraint(x: Any, shardings: Any) -> Any:
+    """The same values: programs run on one device, where every sharding is the same.
+
+    >>> with_sharding_constraint(3, None)
+    3
+    """
+    return x
+
+
+# Names for annotations; checks at run time say more than they could.
+ConvGeneralDilatedDimensionNumbers = DotDimensionNumbers = PrecisionLike = Any
+
+__all__ = ["ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "PrecisionLike",
+           "composite", "dtype", "platform_dependent", "shape_as_value",
+           "with_sharding_constraint"]

@@ -1,0 +1,56 @@
+"""Names of `jax.lax` that are not here, and why."""
+
+_TOKENS = "effects keep their order by themselves; there are no tokens"
+_RAGGED = "contractions of ragged groups are not implemented; use dot_general on padded groups"
+_SHAPES = "shapes of convolutions come from eval_shape of conv_general_dilated"
+_DEVICES = "communication between devices; programs run on one device"
+_LIBRARY = "there is no such primitive; the function is made of others"
+
+MISSING = {
+    "after_all": _TOKENS,
+    "after_all_p": _TOKENS,
+    "create_token": _TOKENS,
+    "create_token_p": _TOKENS,
+    "approx_top_k_p": _LIBRARY,
+    "conv_general_permutations": _SHAPES,
+    "conv_general_shape_tuple": _SHAPES,
+    "conv_shape_tuple": _SHAPES,
+    "conv_transpose_shape_tuple": _SHAPES,
+    "dce_sink": "unused values are always dropped; use io_callback to keep a computation",
+    "dce_sink_p": "unused values are always dropped; use io_callback to keep a computation",
+    "device_put_p": _DEVICES,
+    "precv": _DEVICES,
+    "psend": _DEVICES,
+    "ragged_all_to_all": _DEVICES,
+    "ragged_all_to_all_p": _DEVICES,
+    "sharding_constraint_p": _DEVICES,
+    "ragged_dot": _RAGGED,
+    "ragged_dot_general": _RAGGED,
+    "RaggedDotDimensionNumbers": _RAGGED,
+    "scaled_dot": "products of block-scaled 8-bit floats; convert and scale before dot_general",
+    "reduce_p": _LIBRARY,
+    "reduce_window_p": _LIBRARY,
+    "select_and_scatter_p": _LIBRARY,
+    "stack_p": _LIBRARY,
+    "unstack_p": _LIBRARY,
+    "rng_uniform": "a generator with hidden state; use ingot.random.uniform with a key",
+    "rng_uniform_p": "a generator with hidden state; use ingot.random.uniform with a key",
+    "stage": "an experiment of JAX",
+    "stage_p": "an experiment of JAX",
+    "DotAlgorithm": "algorithms of accelerators; precision is that of the dtype",
+    "DotAlgorithmPreset": "algorithms of accelerators; precision is that of the dtype",
+}
+
+MISSING_LINALG = {
+    "cholesky_update": "rank-one updates are not implemented; use cholesky of the updated matrix",
+    "cholesky_update_p": "rank-one updates are not implemented; use cholesky of the updated matrix",
+    "qdwh": "an algorithm of accelerators; use svd",
+    "symmetric_product": "a kernel of accelerators; use a matrix product with the transpose",
+    "symmetric_product_p": "a kernel of accelerators; use a matrix product with the transpose",
+}
+
+
+def absent(module: str, table: dict[str, str], name: str) -> AttributeError:
+    """The error for a name that a module does not have, with the reason if there is one."""
+    why = table.get(name)
+    return AttributeError(f"module {module!r} has no attribute {name!r}{f': {why}' if why else ''}")

@@ -1,0 +1,231 @@
+"""Initial values of parameters: constant, random, orthogonal, scaled by fan-in and fan-out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ingot import dtypes, random
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import canonical_shape, full, ones as ones_, zeros as zeros_
+from ingot.numpy.linalg import qr
+from ingot.numpy.manipulation import moveaxis
+from ingot.numpy.promotion import user_dtype
+from ingot.numpy.rearranging import diagonal
+
+Axes = int | Sequence[int]
+
+
+class Initializer(Protocol):
+    """A function of a key, a shape and a dtype that makes an array."""
+
+    def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+        """An array of this shape and dtype, drawn with the key."""
+        ...
+
+
+def _dtype(dtype: Any, default: Any = None) -> Any:
+    return user_dtype("initializer", dtype) or user_dtype("initializer", default) \
+        or dtypes.default_float()
+
+
+def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+    """Zeros, whatever the key.
+
+    >>> zeros(None, (2,))
+    Array([0., 0.], dtype=float64)
+    """
+    return zeros_(shape, _dtype(dtype))
+
+
+def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+    """Ones, whatever the key.
+
+    >>> ones(None, (2,))
+    Array([1., 1.], dtype=float64)
+    """
+    return ones_(shape, _dtype(dtype))
+
+
+def constant(value: Any, dtype: Any = None) -> Initializer:
+    """An initializer of one value.
+
+    >>> constant(2.0)(None, (1,))
+    Array([2.], dtype=float64)
+    """
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        return full(shape, value, _dtype(dtype))
+
+    return init
+
+
+def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
+    """Uniform in [0, scale)."""
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        dtype = _dtype(dtype)
+        return random.uniform(key, shape, dtype) * ones_((), dtype) * full((), scale, dtype)
+
+    return init
+
+
+def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
+    """Normal with mean 0 and a standard deviation."""
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        dtype = _dtype(dtype)
+        return random.normal(key, shape, dtype) * full((), stddev, dtype)
+
+    return init
+
+
+def truncated_normal(stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0,
+                     upper: Any = 2.0) -> Initializer:
+    """Normal truncated to [lower, upper] standard deviations."""
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        dtype = _dtype(dtype)
+        return random.truncated_normal(key, lower, upper, shape, dtype) * full((), stddev, dtype)
+
+    return init
+
+
+def _axes(axis: Axes, ndim: int) -> tuple[int, ...]:
+    given = (axis,) if isinstance(axis, int) else tuple(axis)
+    return tuple(i % ndim for i in given)
+
+
+def _fans(shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes
+          ) -> tuple[float, float]:
+    """Numbers of inputs and outputs of a unit: a receptive field times the channels."""
+    ndim = len(shape)
+    if ndim <= 1:
+        raise ValueError(f"variance_scaling: rank 2 at least is needed, got shape {tuple(shape)}")
+    ins, outs, batch = (_axes(a, ndim) for a in (in_axis, out_axis, batch_axis))
+    n_in, n_out, n_batch = (math.prod(shape[i] for i in a) for a in (ins, outs, batch))
+    field = math.prod(shape) / n_in / n_out / n_batch
+    return n_in * field, n_out * field
+
+
+def variance_scaling(scale: Any, mode: str, distribution: str, in_axis: Axes = -2,
+                     out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None) -> Initializer:
+    """Variance scale / n, n the fan of `mode`: 'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'.
+
+    distribution: 'truncated_normal', 'normal' or 'uniform'; complex dtypes have it in the plane.
+    """
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        shape, dtype = canonical_shape("variance_scaling", shape), _dtype(dtype)
+        fan_in, fan_out = _fans(shape, in_axis, out_axis, batch_axis)
+        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2,
+                "fan_geo_avg": math.sqrt(fan_in * fan_out)}
+        if mode not in fans:
+            raise ValueError(
+                f"variance_scaling: mode must be one of {', '.join(fans)}, got {mode!r}")
+        variance = full((), scale / max(1.0, fans[mode]), dtype)
+        if distribution == "normal":
+            return random.normal(key, shape, dtype) * lax.sqrt(variance)
+        is_complex = dtypes.kind(dtype) == "c"
+        if distribution == "uniform":
+            if is_complex:
+                return _complex_disk(key, shape, dtype) * lax.sqrt(variance)
+            return random.uniform(key, shape, dtype, -1) * lax.sqrt(3 * variance)
+        if distribution == "truncated_normal":
+            if is_complex:
+                # Standard deviation of the complex normal with modulus below 2.
+                stddev = lax.sqrt(variance) / 0.95311164380491208
+                return _complex_truncated(key, 2.0, shape, dtype) * stddev
+            # Standard deviation of the normal truncated to [-2, 2].
+            stddev = lax.sqrt(variance) / 0.87962566103423978
+            return random.truncated_normal(key, -2.0, 2.0, shape, dtype) * stddev
+        raise ValueError(f"variance_scaling: no distribution {distribution!r}")
+
+    return init
+
+
+def _polar(radius: Any, angle: Any, dtype: Any) -> Any:
+    return lax.complex(radius * lax.cos(angle), radius * lax.sin(angle))
+
+
+def _complex_disk(key: Any, shape: Any, dtype: Any) -> Any:
+    """Uniform in the unit disk."""
+    radius_key, angle_key = random.split(key)
+    part = dtypes.real_of(dtype)
+    radius = lax.sqrt(random.uniform(radius_key, shape, part))
+    return _polar(radius, 2 * math.pi * random.uniform(angle_key, shape, part), dtype)
+
+
+def _complex_truncated(key: Any, upper: float, shape: Any, dtype: Any) -> Any:
+    """Complex normal with modulus below `upper`."""
+    radius_key, angle_key = random.split(key)
+    part = dtypes.real_of(dtype)
+    share = (1 - math.exp(-(upper**2))) * random.uniform(radius_key, shape, part)
+    return _polar(lax.sqrt(-lax.log1p(-share)),
+                  2 * math.pi * random.uniform(angle_key, shape, part), dtype)
+
+
+def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str
+            ) -> Callable[..., Initializer]:
+    def make(in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (),
+             dtype: Any = None) -> Initializer:
+        return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = doc
+    return make
+
+
+glorot_uniform = _scaled("glorot_uniform", 1.0, "fan_avg", "uniform",
+                         "Uniform with variance 1 / mean fan (Glorot and Bengio, 2010).")
+glorot_normal = _scaled("glorot_normal", 1.0, "fan_avg", "truncated_normal",
+                        "Truncated normal with variance 1 / mean fan (Glorot and Bengio, 2010).")
+lecun_uniform = _scaled("lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan-in.")
+lecun_normal = _scaled("lecun_normal", 1.0, "fan_in", "truncated_normal",
+                       "Truncated normal, variance 1 / fan-in.")
+he_uniform = _scaled("he_uniform", 2.0, "fan_in", "uniform",
+                     "Uniform with variance 2 / fan-in (He et al., 2015).")
+he_normal = _scaled("he_normal", 2.0, "fan_in", "truncated_normal",
+                    "Truncated normal with variance 2 / fan-in (He et al., 2015).")
+xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
+kaiming_uniform, kaiming_normal = he_uniform, he_normal
+
+
+def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """Matrices, of all axes but one, with orthonormal rows or columns times `scale`."""
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        shape, dtype = canonical_shape("orthogonal", shape), _dtype(dtype)
+        if len(shape) < 2:
+            raise ValueError(f"orthogonal: rank 2 at least is needed, got shape {shape}")
+        columns = shape[column_axis]
+        rows = math.prod(shape) // columns
+        size = (rows, columns) if rows > columns else (columns, rows)
+        q, r = qr(random.normal(key, size, dtype))
+        d = diagonal(r)
+        q = q * lax.broadcast_in_dim(d / lax.abs(d) if dtypes.kind(dtype) == "c" else lax.sign(d),
+                                     q.aval.shape, (1,))
+        q = q.T if rows < columns else q
+        rest = tuple(n for i, n in enumerate(shape) if i != column_axis % len(shape))
+        return full((), scale, dtype) * moveaxis(lax.reshape(q, (*rest, columns)), -1, column_axis)
+
+    return init
+
+
+def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """Convolution kernels that are orthogonal in the middle and zero elsewhere."""
+
+    def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
+        shape, dtype = canonical_shape("delta_orthogonal", shape), _dtype(dtype)
+        if len(shape) not in (3, 4, 5):
+            raise ValueError(f"delta_orthogonal: rank 3, 4 or 5 is needed, got shape {shape}")
+        if shape[-1] < shape[-2]:
+            raise ValueError(f"delta_orthogonal: no more inputs than outputs, got shape {shape}")
+        q = orthogonal(1.0, column_axis, dtype)(key, (shape[-1], shape[-1]))[:shape[-2], :]
+        middle = tuple((n - 1) // 2 for n in shape[:-2])
+        return zeros_(shape, dtype).at[middle].set(full((), scale, dtype) * q)
+
+    return init
+
+

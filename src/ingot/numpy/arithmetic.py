@@ -1,0 +1,289 @@
+"""Arithmetic, elementwise: sums, products, quotients, remainders, powers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ingot import dtypes
+from ingot.core.array import Array
+from ingot.numpy import primitives as lax
+from ingot.numpy.families import binary, kind_of, like, unary, unary_inexact
+from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
+from ingot.numpy.rounding import isinf, trunc
+
+# ---- arithmetic ----
+
+def _add(x: Any, y: Any) -> Any:
+    return lax.bitwise_or(x, y) if x.aval.dtype == dtypes.bool_ else lax.add(x, y)
+
+
+def _mul(x: Any, y: Any) -> Any:
+    return lax.bitwise_and(x, y) if x.aval.dtype == dtypes.bool_ else lax.mul(x, y)
+
+
+add = binary("add", _add, """Sum, elementwise; of booleans the logical or.
+
+    >>> add(1, 2.5)
+    Array(3.5, dtype=float64, weak_type=True)
+    """)
+subtract = binary("subtract", lax.sub, """Difference, elementwise. Raises TypeError for booleans.
+
+    >>> subtract(1, 2.5)
+    Array(-1.5, dtype=float64, weak_type=True)
+    """)
+multiply = binary("multiply", _mul, """Product, elementwise; of booleans the logical and.
+
+    >>> multiply(2, 2.5)
+    Array(5., dtype=float64, weak_type=True)
+    """)
+divide = binary("divide", lax.div, """Quotient, elementwise; of integers a float.
+
+    >>> divide(1, 4)
+    Array(0.25, dtype=float64, weak_type=True)
+    """, "inexact")
+true_divide = divide
+negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError for booleans.
+
+    >>> negative(2.0)
+    Array(-2., dtype=float64, weak_type=True)
+    """)
+
+
+def positive(x: Any, /) -> Any:
+    """The array itself.
+
+    >>> positive(2.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    return as_array("positive", x)
+
+
+def absolute(x: Any, /) -> Any:
+    """Absolute value, elementwise; of a complex number its modulus.
+
+    >>> absolute(-2)
+    Array(2, dtype=int64, weak_type=True)
+    """
+    x = as_array("absolute", x)
+    return x if kind_of(x) in "bu" else lax.abs(x)
+
+
+abs = absolute
+
+
+def fabs(x: Any, /) -> Any:
+    """Absolute value as a float. Raises TypeError for complex numbers.
+
+    >>> fabs(-2)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    x = inexact("fabs", x)
+    if kind_of(x) == "c":
+        raise TypeError(f"fabs: the argument must be real, got {x.aval}; use abs")
+    return lax.abs(x)
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Any:
+    """Largest integer not above the quotient, in the operands' dtype.
+
+    Integer division by zero gives -1 for positive and -2 for non-positive numerators, as XLA's.
+
+    >>> floor_divide(-7, 2)
+    Array(-4, dtype=int64, weak_type=True)
+    """
+    x, y = promote("floor_divide", x1, x2, kind="numeric")
+    kind = kind_of(x)
+    if kind == "u":
+        return lax.div(x, y)
+    if kind == "i":
+        quotient = lax.div(x, y)
+        below = lax.bitwise_and(lax.ne(lax.sign(x), lax.sign(y)),
+                                lax.ne(lax.rem(x, y), like(x, 0)))
+        return lax.select(below, lax.sub(quotient, like(x, 1)), quotient)
+    if kind == "c":
+        raise TypeError(f"floor_divide: the arguments must be real, got {x.aval}")
+    return _float_divmod(x, y)[0]
+
+
+def _float_divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    zero = like(x, 0)
+    rest = lax.rem(x, y)
+    quotient = lax.div(lax.sub(x, rest), y)
+    adjust = lax.bitwise_and(lax.ne(rest, zero), lax.ne(lax.lt(rest, zero), lax.lt(y, zero)))
+    rest = lax.select(adjust, lax.add(rest, y), rest)
+    quotient = lax.select(adjust, lax.sub(quotient, like(x, 1)), quotient)
+    quotient = lax.round(quotient, lax.RoundingMethod.TO_NEAREST_EVEN)
+    return lax.select(lax.eq(y, zero), lax.div(x, y), quotient), rest
+
+
+def _rem(x: Any, y: Any) -> Any:
+    """Truncated remainder; of integers by zero it is 0."""
+    if kind_of(x) == "f":
+        return lax.rem(x, y)
+    return lax.rem(x, lax.select(lax.eq(y, like(y, 0)), like(y, 1), y))
+
+
+def remainder(x1: Any, x2: Any, /) -> Any:
+    """Remainder of floor division, with the sign of the divisor.
+
+    >>> remainder(-7, 4)
+    Array(1, dtype=int64, weak_type=True)
+    """
+    x, y = promote("remainder", x1, x2, kind="numeric")
+    zero, rest = like(x, 0), _rem(x, y)
+    if kind_of(x) == "u":
+        return rest
+    nonzero = lax.ne(rest, zero)
+    opposite = lax.ne(lax.lt(rest, zero), lax.lt(y, zero))
+    return lax.select(lax.bitwise_and(opposite, nonzero), lax.add(rest, y), rest)
+
+
+mod = remainder
+
+
+def fmod(x1: Any, x2: Any, /) -> Any:
+    """Remainder of truncated division, with the sign of the dividend.
+
+    >>> fmod(-7, 4)
+    Array(-3, dtype=int64, weak_type=True)
+    """
+    return _rem(*promote("fmod", x1, x2, kind="numeric"))
+
+
+def divmod(x1: Any, x2: Any, /) -> tuple[Any, Any]:
+    """Quotient and remainder of floor division.
+
+    >>> divmod(7, 2)
+    (Array(3, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
+    """
+    x, y = promote("divmod", x1, x2, kind="numeric")
+    if kind_of(x) in "iu":
+        return floor_divide(x, y), remainder(x, y)
+    return _float_divmod(x, y)
+
+
+def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
+    """Fractional and integral part, both with the sign of `x`.
+
+    >>> modf(-1.5)
+    (Array(-0.5, dtype=float64, weak_type=True), Array(-1., dtype=float64, weak_type=True))
+    """
+    x = inexact("modf", x)
+    whole = trunc(x)
+    return lax.select(isinf(x), lax.mul(like(x, 0), lax.sign(x)), lax.sub(x, whole)), whole
+
+
+def reciprocal(x: Any, /) -> Any:
+    """1 / x, elementwise.
+
+    >>> reciprocal(4.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
+    x = inexact("reciprocal", x)
+    return lax.div(like(x, 1), x)
+
+
+# ---- powers ----
+
+def power(x1: Any, x2: Any, /) -> Any:
+    """`x1` to the power of `x2`, elementwise.
+
+    Python integers as exponents are exact products. Raises TypeError for integers to negative
+    Python integers.
+
+    >>> power(2, 10)
+    Array(1024, dtype=int64, weak_type=True)
+    """
+    a, b = aval_of("power", x1), aval_of("power", x2, 1)
+    if type(x2) is int and b.ndim == 0:
+        return _integer_power(as_array("power", x1), x2)
+    if type(x2) is Array and b.ndim == 0 and b.weak_type and dtypes.kind(b.dtype) == "i":
+        return _integer_power(as_array("power", x1), int(x2._data))
+    integers = dtypes.kind(a.dtype) in "biu", dtypes.kind(b.dtype) in "biu"
+    if all(integers):
+        x, y = promote("power", x1, x2, kind="numeric")
+        return _int_by_squaring(x, y)
+    if integers[1] and dtypes.kind(b.dtype) != "b":
+        # XLA's pow takes integer exponents, which keeps the sign of negative bases exact.
+        dtype, weak = dtypes.lattice_promote([a.dtype, b.dtype], [a.weak_type, b.weak_type])
+        x, y = promote_shapes("power", convert(x1, dtype, weak), x2)
+        return lax.pow(x, y)
+    return lax.pow(*promote("power", x1, x2, kind="numeric"))
+
+
+def _integer_power(x: Any, n: int) -> Any:
+    x = _number(x)
+    if kind_of(x) in "iu" and n < 0:
+        raise TypeError(f"power: integers cannot be raised to negative powers, got {x.aval} ** {n};"
+                        " convert to float first")
+    return lax.integer_pow(x, n)
+
+
+def _int_by_squaring(x: Any, n: Any) -> Any:
+    """Integer power by at most 64 squarings; with n < 0 it is 1 for 1, ±1 for -1, else 0."""
+    one, zero = like(x, 1), like(x, 0)
+    result, base, rest = one, x, n
+    for _ in range(dtypes.itemsize_bits(x.aval.dtype) - (kind_of(x) == "i")):
+        odd = lax.eq(lax.bitwise_and(rest, one), one)
+        result = lax.select(odd, lax.mul(result, base), result)
+        base, rest = lax.mul(base, base), lax.shift_right_logical(rest, one)
+    if kind_of(x) == "u":
+        return result
+    minus = like(x, -1)
+    even = lax.eq(lax.bitwise_and(n, one), zero)
+    unit = lax.select(lax.eq(x, one), one, lax.select(
+        lax.eq(x, minus), lax.select(even, one, minus), zero))
+    return lax.select(lax.lt(n, zero), unit, result)
+
+
+pow = power
+
+
+def float_power(x: Any, y: Any, /) -> Any:
+    """`x` to the power of `y` in inexact dtype.
+
+    >>> float_power(2, -1)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
+    return lax.pow(*promote("float_power", x, y, kind="inexact"))
+
+
+def _number(x: Any) -> Any:
+    return convert(x, dtypes.int32) if kind_of(x) == "b" else x
+
+
+square = unary("square", lambda x: lax.square(_number(x)),
+                """Square, elementwise.
+
+    >>> square(3)
+    Array(9, dtype=int64, weak_type=True)
+    """)
+sqrt = unary_inexact("sqrt", lax.sqrt, """Square root; nan for negative reals.
+
+    >>> sqrt(4.0)
+    Array(2., dtype=float64, weak_type=True)
+    """)
+cbrt = unary_inexact("cbrt", lax.cbrt, """Real cube root.
+
+    >>> cbrt(-8.0)
+    Array(-2., dtype=float64, weak_type=True)
+    """)
+
+
+def hypot(x1: Any, x2: Any, /) -> Any:
+    """Length of the vector (x1, x2), without overflow.
+
+    >>> hypot(3.0, 4.0)
+    Array(5., dtype=float64, weak_type=True)
+    """
+    x, y = promote("hypot", x1, x2, kind="inexact")
+    if kind_of(x) == "c":
+        raise ValueError(f"hypot: the arguments must be real, got {x.aval}")
+    x, y = lax.abs(x), lax.abs(y)
+    large, small = lax.max(x, y), lax.min(x, y)
+    zero = lax.eq(large, like(x, 0))
+    ratio = lax.div(small, lax.select(zero, like(x, 1), large))
+    length = lax.select(zero, large, lax.mul(large, lax.sqrt(lax.add(
+        like(x, 1), lax.integer_pow(ratio, 2)))))
+    return lax.select(lax.bitwise_or(isinf(x), isinf(y)), like(x, math.inf), length)

@@ -1,0 +1,151 @@
+"""Functional updates: `x.at[index].set(y)` and its companions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.families import like
+from ingot.numpy.indexing import getitem, scatter
+from ingot.numpy.promotion import as_array, convert
+
+
+class IndexUpdateHelper:
+    """`x.at`: index it to say which elements an update is about."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any):
+        self.array = array
+
+    def __getitem__(self, index: Any) -> IndexUpdateRef:
+        return IndexUpdateRef(self.array, index)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.array!r})"
+
+
+class IndexUpdateRef:
+    """`x.at[index]`: its methods return new arrays, updated at the index.
+
+    mode: out of bounds, 'drop' (default for updates: they are lost), 'clip', 'fill' or
+    'promise_in_bounds'. Static integers out of bounds raise IndexError unless a mode is given.
+    """
+
+    __slots__ = ("array", "index")
+
+    def __init__(self, array: Any, index: Any):
+        self.array, self.index = array, index
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.array!r}, {self.index!r})"
+
+    def _update(self, name: str, op: Callable[..., Any], values: Any, indices_are_sorted: bool,
+                unique_indices: bool, mode: Any, wrap_negative_indices: bool) -> Any:
+        x = self.array
+        values = as_array(f"at[].{name}", values)
+        values = _value(name, x, values)
+        return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
+                       wrap_negative_indices)
+
+    def get(self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+            mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
+            wrap_negative_indices: bool = True) -> Any:
+        """The elements; out of bounds with mode='fill': `fill_value` (nan, the extreme integer)."""
+        return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
+                       unique_indices, wrap_negative_indices)
+
+    def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+            mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
+        """The array with the elements replaced."""
+        return self._update("set", lax.scatter, values, indices_are_sorted, unique_indices, mode,
+                            wrap_negative_indices)
+
+    def add(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+            mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
+        """The array with values added; each of several values for one element counts."""
+        return self._update("add", lax.scatter_add, values, indices_are_sorted, unique_indices,
+                            mode, wrap_negative_indices)
+
+    def subtract(self, values: Any, *, indices_are_sorted: bool = False,
+                 unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+                 wrap_negative_indices: bool = True) -> Any:
+        """The array with values subtracted."""
+        return self._update("subtract", lax.scatter_sub, values, indices_are_sorted,
+                            unique_indices, mode, wrap_negative_indices)
+
+    def multiply(self, values: Any, *, indices_are_sorted: bool = False,
+                 unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+                 wrap_negative_indices: bool = True) -> Any:
+        """The array with elements multiplied by values."""
+        return self._update("multiply", lax.scatter_mul, values, indices_are_sorted,
+                            unique_indices, mode, wrap_negative_indices)
+
+    mul = multiply
+
+    def min(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+            mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
+        """The array with elements replaced by the smaller of both."""
+        return self._update("min", lax.scatter_min, values, indices_are_sorted, unique_indices,
+                            mode, wrap_negative_indices)
+
+    def max(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
+            mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
+        """The array with elements replaced by the larger of both."""
+        return self._update("max", lax.scatter_max, values, indices_are_sorted, unique_indices,
+                            mode, wrap_negative_indices)
+
+    def divide(self, values: Any, *, indices_are_sorted: bool = False,
+               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+               wrap_negative_indices: bool = True) -> Any:
+        """The array with elements divided by values."""
+        divisor = self._ones().at[self.index].multiply(
+            values, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+            mode=mode, wrap_negative_indices=wrap_negative_indices)
+        return self.array / divisor
+
+    def power(self, values: Any, *, indices_are_sorted: bool = False,
+              unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+              wrap_negative_indices: bool = True) -> Any:
+        """The array with elements raised to powers."""
+        exponent = self._ones().at[self.index].multiply(
+            values, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+            mode=mode, wrap_negative_indices=wrap_negative_indices)
+        return self.array ** exponent
+
+    def apply(self, func: Callable[[Any], Any], *, indices_are_sorted: bool = False,
+              unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
+              wrap_negative_indices: bool = True) -> Any:
+        """The array with `func`, an elementwise function, applied to the elements."""
+        def scatter_apply(x: Any, indices: Any, updates: Any, numbers: Any, **flags: Any) -> Any:
+            return lax.scatter_apply(x, indices, func, numbers,
+                                     update_shape=updates.aval.shape, **flags)
+
+        return scatter(scatter_apply, self.array, self.index, convert(0, self.array.aval.dtype),
+                       mode, indices_are_sorted, unique_indices, wrap_negative_indices)
+
+    def _ones(self) -> Any:
+        return like(self.array, 1)
+
+
+def _value(name: str, x: Any, values: Any) -> Any:
+    """Values in the dtype of the array they go to; as in NumPy, no implicit loss of kind."""
+    if dtypes.is_key_dtype(x.aval.dtype) or dtypes.is_key_dtype(values.aval.dtype):
+        if x.aval.dtype != values.aval.dtype:
+            raise TypeError(f"at[].{name}: cannot put {values.aval} into {x.aval}")
+        return values
+    order = "biufc"
+    have, want = dtypes.kind(values.aval.dtype), dtypes.kind(x.aval.dtype)
+    if have == "c" and want != "c":
+        values = lax.real(values)
+    if order.index(have) > order.index(want) and not values.aval.weak_type and have != "u":
+        _lossy(name, x, values)
+    return convert(values, x.aval.dtype, x.aval.weak_type)
+
+
+def _lossy(name: str, x: Any, values: Any) -> None:
+    warnings.warn(f"at[].{name}: values {values.aval} lose information in {x.aval}; convert them"
+                  " first, as in values.astype(x.dtype)", FutureWarning, stacklevel=5)

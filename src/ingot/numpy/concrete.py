@@ -1,0 +1,59 @@
+"""From arrays to Python values, and the errors where a tracer has no value to give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot.core.array import Array
+from ingot.core.source import describe, here
+from ingot.errors import (
+    ConcretizationTypeError,
+    TracerArrayConversionError,
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+)
+
+_ERRORS: dict[str, tuple[type[Exception], str, str]] = {
+    "bool": (
+        TracerBoolConversionError, "its truth value was asked for (by if, while, and, or, not, in)",
+        "jnp.where(c, a, b) chooses between values, lax.cond(c, f, g, x) between computations,\n"
+        "lax.while_loop loops, and & | ~ combine conditions"),
+    "index": (
+        TracerIntegerConversionError, "it was used as a Python integer (range, list index, shape)",
+        "index arrays instead of lists, use lax.fori_loop instead of range, keep shapes static"),
+    "array": (
+        TracerArrayConversionError, "NumPy, or code that calls NumPy, was given it",
+        "call ingot.numpy there, or jax.pure_callback for code that must run on the host"),
+    "item": (
+        ConcretizationTypeError, "a Python number was asked of it",
+        "compute with arrays: astype(int) instead of int(x), jnp functions instead of math's"),
+}
+
+
+def concrete_array(x: Any, use: str) -> Array:
+    """The array behind an array or tracer; the error for this use if there is no value yet."""
+    if type(x) is Array:
+        return x
+    known = x.concrete()
+    if known is not None:
+        return known
+    error, what, remedy = _ERRORS[use]
+    made = f"\nThe value was made at {describe(x._source)}." if getattr(x, "_source", None) else ""
+    raise error(
+        f"a value of type {x.aval.str_short()} is traced by {x._interpreter.name()}, so it has a"
+        f" shape and a dtype but no value yet,\nand {what}\nat {here()}.{made}\n"
+        f"Instead: {remedy};\nor, if the value is known before tracing, mark the argument static"
+        " (static_argnums, static_argnames).")
+
+
+def scalar_of(x: Any, kind: type) -> Any:
+    """An array of rank 0 as a Python int, float or complex."""
+    if x.aval.ndim:
+        raise TypeError(f"{kind.__name__}: only scalar arrays can be converted to Python scalars,"
+                        f" got {x.aval}")
+    data: Any = concrete_array(x, "item")._data
+    if kind is not complex and np.iscomplexobj(data):
+        data = data.real
+    return kind(data.item())

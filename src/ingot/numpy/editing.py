@@ -1,0 +1,184 @@
+"""Inserting, deleting and trimming elements; packing of bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import asarray, concrete, concrete_int
+from ingot.numpy.families import kind_of, truth
+from ingot.numpy.indexing import getitem
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast_shapes,
+    convert,
+)
+from ingot.numpy.reductions import axes_of, sum as sum_
+
+# ---- insert and delete ----
+
+
+def _places(name: str, obj: Any, n: int) -> np.ndarray:
+    """Concrete places along an axis of length n."""
+    if isinstance(obj, slice):
+        return np.arange(n)[obj]
+    data = np.asarray(concrete(name, obj, "the places"))
+    if data.dtype == bool:
+        if data.shape != (n,):
+            raise ValueError(f"{name}: a mask must have length {n}, got shape {data.shape}")
+        return np.flatnonzero(data)
+    data = data.astype(np.int64)
+    if data.size and ((data < -n) | (data > n)).any():
+        raise IndexError(f"{name}: a place is out of bounds for an axis of length {n}")
+    return np.where(data < 0, data + n, data)
+
+
+def delete(arr: Any, obj: Any, axis: int | None = None, *,
+           assume_unique_indices: bool = False) -> Any:
+    """The array without some elements, or slices along an axis.
+
+    obj: an integer, slice, mask or integers; traced integers need `assume_unique_indices`.
+
+    >>> delete(np.array([1, 2, 3]), 1)
+    Array([1, 3], dtype=int64)
+    """
+    arr = as_array("delete", arr)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    (axis,) = axes_of("delete", axis, arr.aval.ndim)
+    n = arr.aval.shape[axis]
+    if not assume_unique_indices or isinstance(obj, slice):
+        keep = np.ones(n, bool)
+        gone = _places("delete", obj, n)
+        if gone.size and (gone >= n).any():
+            raise IndexError(f"delete: a place is out of bounds for an axis of length {n}")
+        keep[gone] = False
+        return getitem(arr, (*(slice(None),) * axis, np.flatnonzero(keep)))
+    gone = ravel(as_array("delete", obj))
+    m = gone.aval.size
+    hit = asarray(np.zeros(n, bool)).at[gone].set(True)
+    keep = where(~hit, size=n - m)[0]
+    return getitem(arr, (*(slice(None),) * axis, keep))
+
+
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """The array with values inserted before some places along an axis.
+
+    >>> insert(np.array([1, 3]), 1, 2)
+    Array([1, 2, 3], dtype=int64)
+    """
+    arr = as_array("insert", arr)
+    values = convert(as_array("insert", values), arr.aval.dtype)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    (axis,) = axes_of("insert", axis, arr.aval.ndim)
+    n = arr.aval.shape[axis]
+    places = _places("insert", obj, n)
+    single = places.ndim == 0
+    front = moveaxis(arr, axis, 0)
+    rest = front.aval.shape[1:]
+    if single and values.aval.ndim == arr.aval.ndim:
+        values = moveaxis(values, axis, 0)
+    elif single:
+        values = lax.reshape(values, (1, *values.aval.shape)) if values.aval.ndim else values
+    elif values.aval.ndim == arr.aval.ndim:
+        values = moveaxis(values, axis, 0)
+    flat = np.atleast_1d(places)
+    count = flat.size
+    if (single or count == 1) and values.aval.ndim == len(rest) + 1:
+        count = values.aval.shape[0]
+        flat = np.full(count, flat[0])
+    shape = broadcast_shapes(values.aval.shape, (count, *rest))
+    values = lax.broadcast_in_dim(values, shape, range(len(shape) - values.aval.ndim, len(shape)))
+    order = np.argsort(flat, kind="stable")
+    target = np.empty(count, int)
+    target[order] = flat[order] + np.arange(count)
+    source = np.full(n + count, -1)
+    source[target] = n + np.arange(count)
+    source[source < 0] = np.arange(n)
+    return moveaxis(getitem(concatenate([front, values], 0), source), 0, axis)
+
+
+def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:
+    """A concrete array without zeros at the front ('f') and the back ('b').
+
+    >>> trim_zeros(np.array([0, 1, 0]))
+    Array([1], dtype=int64)
+    """
+    filt = as_array("trim_zeros", filt)
+    data = concrete("trim_zeros", filt, "the array")
+    axes = axes_of("trim_zeros", axis, filt.aval.ndim)
+    found = np.nonzero(data)
+    key: list[Any] = [slice(None)] * filt.aval.ndim
+    for i in axes:
+        if not found[i].size:
+            key[i] = slice(0, 0)
+            continue
+        low = found[i].min() if "f" in trim.lower() else 0
+        high = found[i].max() + 1 if "b" in trim.lower() else filt.aval.shape[i]
+        key[i] = slice(int(low), int(high))
+    return getitem(filt, tuple(key))
+
+
+# ---- bits ----
+
+
+def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
+    """Eight truth values as one byte, along an axis or of the flat array.
+
+    >>> packbits(np.array([1, 0, 1]))
+    Array([160], dtype=uint8)
+    """
+    a = as_array("packbits", a)
+    if kind_of(a) not in "biu":
+        raise TypeError(f"packbits: integers or booleans are needed, got {a.aval}")
+    weights = _bit_weights("packbits", bitorder)
+    if axis is None:
+        a, axis = ravel(a), 0
+    bits = convert(moveaxis(truth("packbits", a), axis, -1), dtypes.uint8)
+    *lead, n = bits.aval.shape
+    pads = [(0, 0, 0)] * len(lead) + [(0, -n % 8, 0)]
+    bits = lax.pad(bits, convert(0, dtypes.uint8), pads)
+    groups = lax.reshape(bits, (*lead, -(-n // 8), 8))
+    packed = sum_(groups * convert(weights, dtypes.uint8), -1, dtype=dtypes.uint8)
+    return moveaxis(packed, -1, axis)
+
+
+def unpackbits(a: Any, axis: int | None = None, count: int | None = None,
+               bitorder: str = "big") -> Any:
+    """The eight bits of each byte, along an axis or of the flat array; the first `count` of them.
+
+    >>> unpackbits(np.array([160], "uint8"), count=3)
+    Array([1, 0, 1], dtype=uint8)
+    """
+    a = as_array("unpackbits", a)
+    if a.aval.dtype != dtypes.uint8:
+        raise TypeError(f"unpackbits: bytes (uint8) are needed, got {a.aval}")
+    weights = _bit_weights("unpackbits", bitorder)
+    if axis is None:
+        a, axis = ravel(a), 0
+    a = moveaxis(a, axis, -1)
+    wide = lax.reshape(a, (*a.aval.shape, 1))
+    bits = convert((wide & convert(weights, dtypes.uint8)) != 0, dtypes.uint8)
+    bits = lax.reshape(bits, (*a.aval.shape[:-1], a.aval.shape[-1] * 8))
+    if count is not None:
+        n, have = concrete_int("unpackbits", count, "count"), bits.aval.shape[-1]
+        n = have + n if n < 0 else n
+        pads = [(0, 0, 0)] * (bits.aval.ndim - 1) + [(0, n - have, 0)]
+        bits = lax.pad(bits, convert(0, dtypes.uint8), pads)
+    return moveaxis(bits, -1, axis)
+
+
+def _bit_weights(name: str, bitorder: str) -> np.ndarray:
+    if bitorder not in ("big", "little"):
+        raise ValueError(f"{name}: bitorder must be 'big' or 'little', got {bitorder!r}")
+    weights = 2 ** np.arange(8)
+    return weights[::-1].copy() if bitorder == "big" else weights
+
+

@@ -1,0 +1,202 @@
+"""Elementary functions, elementwise: exponentials, logarithms, trigonometry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.families import binary, kind_of, like, unary_inexact
+from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_shapes
+
+# ---- exponentials and logarithms ----
+
+exp = unary_inexact("exp", lax.exp, """Exponential, elementwise.
+
+    >>> exp(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """)
+exp2 = unary_inexact("exp2", lax.exp2, """2 to the power of x.
+
+    >>> exp2(3.0)
+    Array(8., dtype=float64, weak_type=True)
+    """)
+expm1 = unary_inexact("expm1", lax.expm1, """exp(x) - 1, accurate near 0.
+
+    >>> expm1(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """)
+log = unary_inexact("log", lax.log, """Natural logarithm; nan for negative reals, -inf for 0.
+
+    >>> log(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """)
+log1p = unary_inexact("log1p", lax.log1p, """log(1 + x), accurate near 0.
+
+    >>> log1p(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """)
+
+
+def _log_base(name: str, base: float, doc: str) -> Callable[..., Any]:
+    def op(x: Any) -> Any:
+        logarithm = lax.log(convert(x, x.aval.dtype))
+        return lax.div(logarithm, like(logarithm, math.log(base)))
+
+    return unary_inexact(name, op, doc)
+
+
+log2 = _log_base("log2", 2, """Logarithm to base 2.
+
+    >>> log2(8.0)
+    Array(3., dtype=float64, weak_type=True)
+    """)
+log10 = _log_base("log10", 10, """Logarithm to base 10.
+
+    >>> log10(100.0)
+    Array(2., dtype=float64, weak_type=True)
+    """)
+
+
+def logaddexp(x1: Any, x2: Any, /) -> Any:
+    """log(exp(x1) + exp(x2)) without overflow.
+
+    >>> logaddexp(-float("inf"), 2.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    x, y = promote("logaddexp", x1, x2, kind="inexact")
+    if kind_of(x) == "c":
+        larger = lax.gt(lax.real(x), lax.real(y))
+        high, low = lax.select(larger, x, y), lax.select(larger, y, x)
+        return lax.add(high, lax.log1p(lax.exp(lax.sub(low, high))))
+    high, delta = lax.max(x, y), lax.sub(x, y)
+    # At equal infinities the difference is nan, and the sum of both is the answer.
+    undefined = lax.ne(delta, delta)
+    safe = lax.select(undefined, like(x, 0), delta)
+    return lax.select(undefined, lax.add(x, y),
+                      lax.add(high, lax.log1p(lax.exp(lax.neg(lax.abs(safe))))))
+
+
+def logaddexp2(x1: Any, x2: Any, /) -> Any:
+    """log2(2**x1 + 2**x2) without overflow.
+
+    >>> logaddexp2(3.0, 3.0)
+    Array(4., dtype=float64, weak_type=True)
+    """
+    x, y = promote("logaddexp2", x1, x2, kind="inexact")
+    scale = like(x, math.log(2))
+    return lax.div(logaddexp(lax.mul(x, scale), lax.mul(y, scale)), scale)
+
+
+def frexp(x: Any, /) -> tuple[Any, Any]:
+    """Mantissa in [0.5, 1) and exponent: x = m * 2**e.
+
+    >>> frexp(8.0)
+    (Array(0.5, dtype=float64), Array(4, dtype=int32))
+    """
+    x = inexact("frexp", x)
+    x = convert(x, x.aval.dtype)
+    if kind_of(x) == "c":
+        raise TypeError(f"frexp: the argument must be real, got {x.aval}")
+    bits, info, small = _bits(x)
+    mantissa_bits = info.nmant
+    bias = (1 << (info.bits - info.nmant - 2)) - 1
+    special = lax.bitwise_or(lax.eq(x, like(x, 0)), lax.bitwise_not(lax.is_finite(x)))
+    field = lax.bitwise_and(lax.shift_right_logical(bits, like(bits, mantissa_bits)),
+                            like(bits, (1 << (info.bits - info.nmant - 1)) - 1))
+    exponent = lax.sub(convert(field, dtypes.int32), like(convert(field, dtypes.int32), bias - 1))
+    exponent = lax.sub(exponent, lax.select(small, like(exponent, info.nmant + 1),
+                                            like(exponent, 0)))
+    keep = ((1 << info.bits) - 1) ^ (((1 << (info.bits - info.nmant - 1)) - 1) << mantissa_bits)
+    half = lax.bitwise_or(lax.bitwise_and(bits, like(bits, keep)),
+                          like(bits, (bias - 1) << mantissa_bits))
+    mantissa = lax.bitcast_convert_type(half, x.aval.dtype)
+    return (lax.select(special, x, mantissa), lax.select(special, like(exponent, 0), exponent))
+
+
+def _bits(x: Any) -> tuple[Any, Any, Any]:
+    """Bits of a float after scaling subnormals up, its limits, and where it was scaled."""
+    info = dtypes.finfo(x.aval.dtype)
+    small = lax.lt(lax.abs(x), like(x, float(info.smallest_normal)))
+    scaled = lax.select(small, lax.mul(x, like(x, 2.0 ** (info.nmant + 1))), x)
+    integer = {16: dtypes.uint16, 32: dtypes.uint32, 64: dtypes.uint64}[info.bits]
+    return lax.bitcast_convert_type(scaled, integer), info, small
+
+
+def ldexp(x1: Any, x2: Any, /) -> Any:
+    """x1 * 2**x2, elementwise; exact where it does not leave the range of normal numbers.
+
+    >>> ldexp(0.5, 4)
+    Array(8., dtype=float64)
+    """
+    if dtypes.kind(aval_of("ldexp", x2, 1).dtype) not in "iu":
+        raise ValueError(
+            f"ldexp: the exponent must be of integer dtype, got {aval_of('ldexp', x2)}")
+    x = inexact("ldexp", x1)
+    x, n = promote_shapes("ldexp", convert(x, x.aval.dtype), x2)
+    half = lax.shift_right_arithmetic(n, like(n, 1))
+    for part in (half, lax.sub(n, half)):
+        x = lax.mul(x, lax.exp2(convert(part, x.aval.dtype, x.aval.weak_type)))
+    return x
+
+
+# ---- trigonometry ----
+
+sin = unary_inexact("sin", lax.sin, """Sine of x radians.
+
+    >>> sin(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """)
+cos = unary_inexact("cos", lax.cos, """Cosine of x radians.
+
+    >>> cos(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """)
+tan = unary_inexact("tan", lax.tan, """Tangent of x radians.
+
+    >>> tan(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """)
+arcsin = unary_inexact(
+    "arcsin", lax.asin, "Inverse sine in radians, in [-pi/2, pi/2]; nan outside [-1, 1].")
+arccos = unary_inexact(
+    "arccos", lax.acos, "Inverse cosine in radians, in [0, pi]; nan outside [-1, 1].")
+arctan = unary_inexact("arctan", lax.atan, "Inverse tangent in radians, in [-pi/2, pi/2].")
+sinh = unary_inexact("sinh", lax.sinh, "Hyperbolic sine.")
+cosh = unary_inexact("cosh", lax.cosh, "Hyperbolic cosine.")
+tanh = unary_inexact("tanh", lax.tanh, "Hyperbolic tangent.")
+arcsinh = unary_inexact("arcsinh", lax.asinh, "Inverse hyperbolic sine.")
+arccosh = unary_inexact("arccosh", lax.acosh, "Inverse hyperbolic cosine; nan below 1.")
+arctanh = unary_inexact("arctanh", lax.atanh, "Inverse hyperbolic tangent; nan outside [-1, 1].")
+arctan2 = binary("arctan2", lax.atan2, """Angle in radians of the vector (x2, x1), in [-pi, pi].
+
+    >>> arctan2(0.0, 1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """, "inexact")
+asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
+asinh, acosh, atanh = arcsinh, arccosh, arctanh
+degrees = unary_inexact(
+    "degrees", lambda x: lax.mul(x, like(x, 180 / math.pi)), "Radians to degrees.")
+radians = unary_inexact(
+    "radians", lambda x: lax.mul(x, like(x, math.pi / 180)), "Degrees to radians.")
+deg2rad, rad2deg = radians, degrees
+
+
+def sinc(x: Any, /) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0, with all derivatives.
+
+    >>> sinc(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """
+    x = inexact("sinc", x)
+    scaled = lax.mul(x, like(x, math.pi))
+    # Near 0 the Taylor series has the right derivatives of every order that matters.
+    near = lax.lt(lax.abs(scaled), lax.abs(like(x, 0.02)))
+    safe = lax.select(near, like(x, 1), scaled)
+    small = lax.select(near, scaled, like(x, 0))
+    squared, series = lax.mul(small, small), like(x, 0)
+    for n in range(5, -1, -1):
+        series = lax.add(lax.mul(series, squared), like(x, (-1) ** n / math.factorial(2 * n + 1)))
+    return lax.select(near, series, lax.div(lax.sin(safe), safe))

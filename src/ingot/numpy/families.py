@@ -1,0 +1,67 @@
+"""Makers of elementwise functions: how one or two arguments are promoted before the operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ingot import dtypes
+from ingot.core.array import ArrayBase
+from ingot.numpy import primitives as lax
+from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
+
+
+def named(function: Callable[..., Any], name: str, doc: str) -> Callable[..., Any]:
+    """The function itself, now with this name and docstring."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+def unary(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """A function of one array in its own dtype."""
+
+    def function(x: Any, /) -> Any:
+        return op(x if isinstance(x, ArrayBase) else as_array(name, x))
+
+    return named(function, name, doc)
+
+
+def unary_inexact(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """A function of one array; integers become floats."""
+
+    def function(x: Any, /) -> Any:
+        return op(inexact(name, x))
+
+    return named(function, name, doc)
+
+
+def binary(name: str, op: Callable[..., Any], doc: str, kind: str = "same") -> Callable[..., Any]:
+    """A function of two arrays, promoted to one dtype and shape."""
+
+    def function(x: Any, y: Any, /) -> Any:
+        if (isinstance(x, ArrayBase) and isinstance(y, ArrayBase) and kind == "same"
+                and x.aval == y.aval):  # type: ignore[attr-defined]
+            return op(x, y)
+        return op(*promote(name, x, y, kind=kind))
+
+    return named(function, name, doc)
+
+
+def like(x: Any, value: Any) -> Any:
+    """A number as an array of the type of `x`."""
+    aval = x.aval
+    if type(value) in (int, float, bool, complex):
+        return constant(value, aval.dtype, aval.weak_type, aval.shape)
+    return lax.broadcast_in_dim(convert(value, aval.dtype, aval.weak_type), aval.shape, ())
+
+
+def kind_of(x: Any) -> str:
+    """The kind of an array's dtype: one of 'b', 'i', 'u', 'f', 'c'."""
+    return dtypes.kind(x.aval.dtype)
+
+
+def truth(name: str, x: Any) -> Any:
+    """An array as booleans: whether elements differ from zero."""
+    x = as_array(name, x)
+    return x if x.aval.dtype == dtypes.bool_ else lax.ne(x, like(x, 0))

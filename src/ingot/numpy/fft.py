@@ -1,0 +1,283 @@
+"""Discrete Fourier transforms."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import from_numpy
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import divide
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.manipulation import moveaxis
+from ingot.numpy.promotion import aval_of, convert, inexact, user_dtype
+from ingot.numpy.rearranging import roll
+from ingot.numpy.reductions import axes_of
+from ingot.numpy.rounding import conj
+from ingot.util import size_of
+
+Shape = Sequence[int] | None
+
+
+def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | None,
+               norm: str | None) -> Any:
+    """One transform over several axes, the last of which is halved in real ones."""
+    a = inexact(name, a)
+    if axes is None:
+        axes = range(a.aval.ndim) if s is None else range(a.aval.ndim - len(s), a.aval.ndim)
+    places = axes_of(name, tuple(operator.index(i) for i in axes), a.aval.ndim)
+    if len(places) == 0:
+        return a if kind in ("RFFT", "IRFFT") else convert(a, dtypes.to_complex(a.aval.dtype))
+    if s is not None and len(s) != len(places):
+        raise ValueError(f"{name}: as many lengths as axes are needed, got {s} for {tuple(axes)}")
+    lengths = [a.aval.shape[i] for i in places] if s is None else [operator.index(n) for n in s]
+    if s is None and kind == "IRFFT":
+        lengths[-1] = max(2 * (lengths[-1] - 1), 0)
+    if any(n <= 0 for n in lengths):
+        raise ValueError(f"{name}: lengths must be positive, got {lengths} for {a.aval}")
+    if kind == "RFFT":
+        if kind_of(a) == "c":
+            raise ValueError(f"{name}: the argument must be real, got {a.aval}")
+        a = convert(a, dtypes.promote_types(a.aval.dtype, dtypes.float32))
+    else:
+        a = convert(a, dtypes.to_complex(a.aval.dtype))
+    need = list(lengths)
+    if kind == "IRFFT":
+        need[-1] = lengths[-1] // 2 + 1
+    a = _resized(a, places, need)
+    last = range(a.aval.ndim - len(places), a.aval.ndim)
+    a = moveaxis(a, places, last)
+    for chunk, out_lengths in _chunks(kind, lengths):
+        a = _apply(a, chunk, out_lengths, len(lengths))
+    a = moveaxis(a, last, places)
+    factor = _factor(name, norm, lengths, kind in ("FFT", "RFFT"))
+    return a if factor == 1 else lax.mul(a, like(a, factor))
+
+
+def _chunks(kind: str, lengths: list[int]) -> list[tuple[tuple[str, int, int], list[int]]]:
+    """At most three axes at once; of a real transform the last axes come first, or last back."""
+    groups = []
+    stop = len(lengths)
+    while stop:
+        start = max(stop - 3, 0)
+        groups.append((start, stop))
+        stop = start
+    complex_kind = "FFT" if kind in ("FFT", "RFFT") else "IFFT"
+    out = [((kind if stop == len(lengths) else complex_kind, start, stop), lengths[start:stop])
+           for start, stop in groups]
+    return out[::-1] if kind == "IRFFT" else out
+
+
+def _apply(a: Any, chunk: tuple[str, int, int], lengths: list[int], count: int) -> Any:
+    kind, start, stop = chunk
+    base = a.aval.ndim - count
+    if stop == count:
+        return lax.fft(a, getattr(lax.FftType, kind), tuple(lengths))
+    places = range(base + start, base + stop)
+    last = range(a.aval.ndim - (stop - start), a.aval.ndim)
+    moved = lax.fft(moveaxis(a, places, last), getattr(lax.FftType, kind), tuple(lengths))
+    return moveaxis(moved, last, places)
+
+
+def _resized(a: Any, places: Sequence[int], lengths: Sequence[int]) -> Any:
+    """The array cut, or padded with zeros, to the lengths."""
+    limits = list(a.aval.shape)
+    for i, n in zip(places, lengths, strict=True):
+        limits[i] = min(limits[i], n)
+    if tuple(limits) != a.aval.shape:
+        a = lax.slice(a, (0,) * a.aval.ndim, limits)
+    pads = [(0, 0, 0)] * a.aval.ndim
+    for i, n in zip(places, lengths, strict=True):
+        pads[i] = (0, n - a.aval.shape[i], 0)
+    return lax.pad(a, convert(0, a.aval.dtype), pads) if any(p[1] for p in pads) else a
+
+
+def _factor(name: str, norm: str | None, lengths: list[int], forward: bool) -> float:
+    """What to multiply by: the inverse transform itself divides by n."""
+    n = size_of(lengths)
+    if norm in (None, "backward"):
+        return 1
+    if norm == "ortho":
+        return 1 / math.sqrt(n) if forward else math.sqrt(n)
+    if norm == "forward":
+        return 1 / n if forward else n
+    raise ValueError(f"{name}: norm must be None, 'backward', 'ortho' or 'forward', got {norm!r}")
+
+
+def _single(name: str, kind: str, a: Any, n: int | None, axis: int, norm: str | None) -> Any:
+    if isinstance(axis, (tuple, list)):
+        raise ValueError(f"{name}: one axis is transformed, got {axis}; use the n-dimensional form")
+    return _transform(name, kind, a, None if n is None else (n,), (axis,), norm)
+
+
+def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Fourier transform along an axis, cut or padded with zeros to length n.
+
+    >>> fft(np.ones(2))
+    Array([2.+0.j, 0.+0.j], dtype=complex128)
+    """
+    return _single("fft", "FFT", a, n, axis, norm)
+
+
+def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Inverse Fourier transform along an axis.
+
+    >>> ifft(np.ones(2))
+    Array([1.+0.j, 0.+0.j], dtype=complex128)
+    """
+    return _single("ifft", "IFFT", a, n, axis, norm)
+
+
+def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Non-negative half of the Fourier transform of real numbers.
+
+    >>> rfft(np.ones(2))
+    Array([2.+0.j, 0.+0.j], dtype=complex128)
+    """
+    return _single("rfft", "RFFT", a, n, axis, norm)
+
+
+def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Inverse of `rfft`; n is the length of the result, by default even.
+
+    >>> irfft(np.ones(2))
+    Array([1., 0.], dtype=float64)
+    """
+    return _single("irfft", "IRFFT", a, n, axis, norm)
+
+
+def fftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+         ) -> Any:
+    """Fourier transform over several axes.
+
+    >>> fftn(np.ones((1, 2)))
+    Array([[2.+0.j, 0.+0.j]], dtype=complex128)
+    """
+    return _transform("fftn", "FFT", a, s, axes, norm)
+
+
+def ifftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+          ) -> Any:
+    """Inverse Fourier transform over several axes."""
+    return _transform("ifftn", "IFFT", a, s, axes, norm)
+
+
+def rfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+          ) -> Any:
+    """Fourier transform of real numbers over several axes, the last one halved."""
+    return _transform("rfftn", "RFFT", a, s, axes, norm)
+
+
+def irfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None,
+           norm: str | None = None) -> Any:
+    """Inverse of `rfftn`."""
+    return _transform("irfftn", "IRFFT", a, s, axes, norm)
+
+
+def fft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
+    """Fourier transform over two axes."""
+    return _transform("fft2", "FFT", a, s, _two("fft2", axes), norm)
+
+
+def ifft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
+    """Inverse Fourier transform over two axes."""
+    return _transform("ifft2", "IFFT", a, s, _two("ifft2", axes), norm)
+
+
+def rfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
+    """Fourier transform of real numbers over two axes, the last one halved."""
+    return _transform("rfft2", "RFFT", a, s, _two("rfft2", axes), norm)
+
+
+def irfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
+    """Inverse of `rfft2`."""
+    return _transform("irfft2", "IRFFT", a, s, _two("irfft2", axes), norm)
+
+
+def _two(name: str, axes: Sequence[int]) -> Sequence[int]:
+    if len(axes) != 2:
+        raise ValueError(f"{name}: two axes are needed, got {axes}")
+    return axes
+
+
+def _mirrored(norm: str | None) -> str | None:
+    """The normalization of the opposite direction."""
+    return {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
+
+
+def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Fourier transform of numbers with Hermitian symmetry, which is real.
+
+    >>> hfft(np.ones(2))
+    Array([2., 0.], dtype=float64)
+    """
+    return _single("hfft", "IRFFT", conj(a), n, axis, _mirrored(norm))
+
+
+def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Inverse of `hfft`.
+
+    >>> ihfft(np.ones(2))
+    Array([1.-0.j, 0.-0.j], dtype=complex128)
+    """
+    return conj(_single("ihfft", "RFFT", a, n, axis, _mirrored(norm)))
+
+
+def _frequencies(name: str, k: np.ndarray, n: int, d: Any, dtype: Any) -> Any:
+    if n == 0:
+        raise ValueError(f"{name}: n must not be zero")
+    dtype = user_dtype(name, dtype) or dtypes.to_inexact_dtype(dtypes.result_type(
+        dtypes.default_float(), aval_of(name, d).dtype))
+    return divide(from_numpy(k.astype(dtype)), convert(d * n if isinstance(d, (int, float)) else
+                                                       d * float(n), dtype))
+
+
+def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
+    """Frequencies of `fft` in cycles per unit of the sample spacing d.
+
+    >>> fftfreq(2)
+    Array([ 0. , -0.5], dtype=float64)
+    """
+    n = operator.index(n)
+    k = np.arange(n)
+    return _frequencies("fftfreq", np.where(k < (n + 1) // 2, k, k - n), n, d, dtype)
+
+
+def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
+    """Frequencies of `rfft` in cycles per unit of the sample spacing d.
+
+    >>> rfftfreq(2)
+    Array([0. , 0.5], dtype=float64)
+    """
+    n = operator.index(n)
+    return _frequencies("rfftfreq", np.arange(n // 2 + 1), n, d, dtype)
+
+
+def _shifted(x: Any, axes: Any, sign: int) -> Any:
+    aval = aval_of("fftshift", x)
+    places = axes_of("fftshift", axes, aval.ndim)
+    by = [aval.shape[i] // 2 if sign > 0 else -(aval.shape[i] // 2) for i in places]
+    return roll(x, by, places) if places else x
+
+
+def fftshift(x: Any, axes: Any = None) -> Any:
+    """Zero frequency moved to the middle.
+
+    >>> fftshift(fftfreq(2))
+    Array([-0.5,  0. ], dtype=float64)
+    """
+    return _shifted(x, axes, 1)
+
+
+def ifftshift(x: Any, axes: Any = None) -> Any:
+    """Undo `fftshift`.
+
+    >>> ifftshift(np.array([-1, 0]))
+    Array([ 0, -1], dtype=int64)
+    """
+    return _shifted(x, axes, -1)

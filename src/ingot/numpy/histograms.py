@@ -1,0 +1,181 @@
+"""Counting: bincount and histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.interpreter import typeof
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import divide
+from ingot.numpy.creation import asarray, concrete, concrete_int, ones
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import ravel, transpose
+from ingot.numpy.promotion import as_array, broadcast, convert, promote_dtypes
+from ingot.numpy.ranges import linspace
+from ingot.numpy.reductions import max as max_, min as min_, sum as sum_
+from ingot.numpy.signal import diff
+from ingot.numpy.sorting import searchsorted
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | None = None,
+             out_sharding: Any = None) -> Any:
+    """How often each non-negative integer occurs, or the sum of its weights.
+
+    length: static length of the result (larger integers are dropped); needed when traced.
+
+    >>> bincount(np.array([0, 2, 2]))
+    Array([1, 0, 2], dtype=int64)
+    """
+    x = as_array("bincount", x)
+    if kind_of(x) not in "iub":
+        raise TypeError(f"bincount: integers are needed, got {x.aval}")
+    if x.aval.ndim != 1:
+        raise ValueError(f"bincount: a vector is needed, got {x.aval}")
+    x = convert(x, dtypes.int32) if kind_of(x) == "b" else x
+    minlength = concrete_int("bincount", minlength, "minlength")
+    if length is None:
+        data = concrete("bincount", x, "the array (without `length`)")
+        length = max(minlength, int(data.max()) + 1 if data.size else 0, 0)
+    else:
+        length = concrete_int("bincount", length, "length")
+    counted = ones(x.aval.shape, dtypes.default_int()) if weights is None else as_array(
+        "bincount", weights)
+    if counted.aval.shape != x.aval.shape:
+        raise ValueError(f"bincount: weights {counted.aval} do not fit {x.aval}")
+    zero = broadcast(convert(0, counted.aval.dtype), (length,))
+    place = lax.max(x, like(x, 0)) if kind_of(x) == "i" else x
+    return zero.at[place].add(counted, mode="drop")
+
+
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """Edges of the bins of a histogram: given ones, or a number of equal ones over a range.
+
+    >>> histogram_bin_edges(np.array([0, 1]), 2)
+    Array([0. , 0.5, 1. ], dtype=float64)
+    """
+    if isinstance(bins, str):
+        raise NotImplementedError(f"histogram_bin_edges: bins={bins!r} depends on the data; give a"
+                                  " number or edges")
+    if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
+        return asarray(bins)
+    a = ravel(a)
+    dtype = dtypes.to_inexact_dtype(a.aval.dtype)
+    if range is not None:
+        bounds = convert(asarray(range), dtype)
+        low, high = getitem(bounds, 0), getitem(bounds, 1)
+    elif a.aval.size:
+        low, high = (convert(f(a), dtype) for f in (min_, max_))
+    else:
+        low, high = convert(0.0, dtype), convert(1.0, dtype)
+    same, half = lax.eq(low, high), convert(0.5, dtype)
+    low = lax.select(same, lax.sub(low, half), low)
+    high = lax.select(same, lax.add(high, half), high)
+    return linspace(low, high, concrete_int("histogram_bin_edges", bins, "bins") + 1, dtype=dtype)
+
+
+def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
+              density: bool | None = None) -> tuple[Any, Any]:
+    """Counts (or sums of weights) in bins, and their edges; the last bin is closed.
+
+    density: divide by the total and the widths.
+
+    >>> histogram(np.array([0.0, 0.2, 1.0]), 2)[0]
+    Array([2., 1.], dtype=float64)
+    """
+    a = as_array("histogram", a)
+    weights = None if weights is None else as_array("histogram", weights)
+    if weights is not None and weights.aval.shape != a.aval.shape:
+        raise ValueError(f"histogram: weights {weights.aval} do not fit {a.aval}")
+    edges = histogram_bin_edges(a, bins, range, weights)
+    a, edges = promote_dtypes("histogram", ravel(a), edges, kind="inexact")
+    counted = (ones((a.aval.size,), a.aval.dtype) if weights is None else ravel(weights))
+    counts = _counts(_bin(a, edges), counted, edges.aval.size - 1)
+    if density:
+        widths = convert(diff(edges), counts.aval.dtype)
+        counts = divide(divide(counts, widths), sum_(counts))
+    return counts, edges
+
+
+def _bin(a: Any, edges: Any) -> Any:
+    """The bin of each element, or one beyond the last if it is in none."""
+    n = edges.aval.size
+    place = searchsorted(edges, a, side="right")
+    last = lax.eq(a, broadcast(getitem(edges, -1), a.aval.shape))
+    place = lax.select(last, like(place, n - 1), place)
+    outside = lax.bitwise_or(lax.eq(place, like(place, 0)), lax.ne(a, a))
+    return lax.select(outside, like(place, n - 1), lax.sub(place, like(place, 1)))
+
+
+def _counts(place: Any, counted: Any, n: int) -> Any:
+    zero = broadcast(convert(0, counted.aval.dtype), (n,))
+    return zero.at[place].add(counted, mode="drop")
+
+
+def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any = None,
+                density: bool | None = None) -> tuple[Any, Any, Any]:
+    """Counts of pairs in rectangles, and the edges of both axes.
+
+    >>> histogram2d(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 2)[0]
+    Array([[1, 0],
+           [0, 1]], dtype=int64)
+    """
+    x, y = as_array("histogram2d", x), as_array("histogram2d", y)
+    if x.aval.shape != y.aval.shape or x.aval.ndim != 1:
+        raise ValueError(f"histogram2d: vectors of one length are needed, got {x.aval}, {y.aval}")
+    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
+    if several and len(bins) not in (1, 2):
+        bins = [asarray(bins)] * 2
+    sample = transpose(lax.concatenate([lax.reshape(v, (1, v.aval.size)) for v in promote_dtypes(
+        "histogram2d", x, y)], 0))
+    counts, edges = histogramdd(sample, bins, range, weights, density)
+    return counts, edges[0], edges[1]
+
+
+def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
+                weights: Any = None, density: bool | None = None) -> tuple[Any, list[Any]]:
+    """Counts of points, given as rows, in boxes, and the edges of all axes.
+
+    >>> histogramdd(np.array([[0.0], [1.0]]), 2)[0]
+    Array([1, 1], dtype=int64)
+    """
+    sample = as_array("histogramdd", sample)
+    if sample.aval.ndim != 2:
+        raise ValueError(f"histogramdd: points must be the rows of a matrix, got {sample.aval}")
+    points, rank = sample.aval.shape
+    if range is not None and len(range) != rank:
+        raise ValueError(
+            f"histogramdd: a range for each of {rank} axes is needed, got {len(range)}")
+    per_axis = list(bins) if isinstance(bins, (list, tuple)) else [bins] * rank
+    if len(per_axis) != rank:
+        raise ValueError(
+            f"histogramdd: bins for each of {rank} axes are needed, got {len(per_axis)}")
+    edges, flat, inside = [], None, None
+    for i, b in enumerate(per_axis):
+        column = getitem(sample, (slice(None), i))
+        limits = None if range is None else range[i]
+        edge = histogram_bin_edges(column, b, limits, weights)
+        column, edge = promote_dtypes("histogramdd", column, edge, kind="inexact")
+        place, n = _bin(column, edge), edge.aval.size - 1
+        valid = lax.lt(place, like(place, n))
+        flat = place if flat is None else lax.add(lax.mul(flat, like(flat, n)), place)
+        inside = valid if inside is None else lax.bitwise_and(inside, valid)
+        edges.append(edge)
+    shape = tuple(e.aval.size - 1 for e in edges)
+    total = int(np.prod(shape))
+    counted = ones((points,), dtypes.default_int()) if weights is None else \
+        convert(as_array("histogramdd", weights), dtypes.to_inexact_dtype(typeof(weights).dtype))
+    counts = lax.reshape(_counts(where(inside, flat, total), counted, total), shape)
+    if density:
+        counts = divide(counts, sum_(counts))
+        for i, e in enumerate(edges):
+            widths = lax.broadcast_in_dim(convert(diff(e), counts.aval.dtype), shape, (i,))
+            counts = divide(counts, widths)
+    return counts, edges
+
+

@@ -1,0 +1,161 @@
+"""Objects indexed to make grids and arrays: mgrid, ogrid, r_, c_, s_; flat and grid indices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import remainder
+from ingot.numpy.creation import asarray, canonical_shape
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.logic import clip, where
+from ingot.numpy.manipulation import concatenate, stack
+from ingot.numpy.promotion import as_array, convert, promote_dtypes, user_dtype
+from ingot.numpy.ranges import arange, linspace
+from ingot.numpy.rearranging import meshgrid
+from ingot.numpy.reductions import any as any_
+
+index_exp = np.index_exp
+s_ = np.s_
+
+
+def _range(key: slice) -> Any:
+    """The numbers of a slice: an imaginary step is a number of points."""
+    start = 0 if key.start is None else key.start
+    step = 1 if key.step is None else key.step
+    if isinstance(step, complex):
+        return linspace(start, key.stop, int(abs(step)))
+    return arange(start, key.stop, step)
+
+
+class _Grid:
+    """What mgrid and ogrid have in common."""
+
+    def __init__(self, name: str, sparse: bool):
+        self.name, self.sparse = name, sparse
+
+    def __repr__(self) -> str:
+        return f"<ingot.numpy.{self.name}>"
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return _range(key)
+        axes = promote_dtypes(self.name, *map(_range, key))
+        grids = meshgrid(*axes, indexing="ij", sparse=self.sparse)
+        return grids if self.sparse else stack(grids)
+
+
+mgrid = _Grid("mgrid", False)
+ogrid = _Grid("ogrid", True)
+
+
+class _Concatenator:
+    """What r_ and c_ have in common: items joined along an axis."""
+
+    def __init__(self, name: str, axis: int, ndmin: int, column: int):
+        self.name, self.axis, self.ndmin, self.column = name, axis, ndmin, column
+
+    def __repr__(self) -> str:
+        return f"<ingot.numpy.{self.name}>"
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        axis, ndmin, column = self.axis, self.ndmin, self.column
+        if items and isinstance(items[0], str):
+            axis, ndmin, column = self._directive(items[0])
+            items = items[1:]
+        return concatenate([_item(x, ndmin, column) for x in items], axis)
+
+    def _directive(self, text: str) -> tuple[int, int, int]:
+        if text in ("r", "c"):
+            return -1, 2, -1 if text == "r" else 0
+        try:
+            numbers = [int(n) for n in text.split(",")]
+        except ValueError:
+            raise ValueError(f"{self.name}: expected 'r', 'c' or 'axis,ndmin,place', got {text!r}"
+                             ) from None
+        defaults = (self.axis, self.ndmin, self.column)
+        return tuple([*numbers, *defaults[len(numbers):]])  # type: ignore[return-value]
+
+
+def _item(x: Any, ndmin: int, column: int) -> Any:
+    a = _range(x) if isinstance(x, slice) else asarray(x)
+    if a.aval.ndim == 0:
+        a = lax.reshape(a, (1,))
+    missing = ndmin - a.aval.ndim
+    if missing <= 0:
+        return a
+    # `column` says where the item's axes go among the new ones: -1 last, 0 first.
+    place = column if column >= 0 else missing + 1 + column
+    before = min(place, missing)
+    return lax.reshape(a, (1,) * before + a.aval.shape + (1,) * (missing - before))
+
+
+r_ = _Concatenator("r_", 0, 1, -1)
+c_ = _Concatenator("c_", -1, 2, 0)
+
+
+# ---- flat and grid indices ----
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """Indices of each axis for indices into the flat array; out of bounds ones are clipped.
+
+    >>> unravel_index(3, (2, 2))
+    (Array(1, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
+    """
+    indices = as_array("unravel_index", indices)
+    if kind_of(indices) not in "iu":
+        raise TypeError(f"unravel_index: indices must be integers, got {indices.aval}")
+    shape = canonical_shape("unravel_index", shape)
+    total = math.prod(shape)
+    flat = where(lax.lt(indices, like(indices, 0)), indices + total, indices)
+    flat = clip(flat, 0, max(total - 1, 0))
+    out = []
+    for n in reversed(shape):
+        out.append(remainder(flat, n))
+        flat = flat // n
+    return tuple(out[::-1])
+
+
+def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str = "raise",
+                      order: str = "C", *, dtype: Any = None) -> Any:
+    """Indices into the flat array for indices of each axis.
+
+    mode: 'raise' (only outside of traced code), 'wrap' or 'clip'.
+
+    >>> ravel_multi_index((1, 1), (2, 2))
+    Array(3, dtype=int64, weak_type=True)
+    """
+    dims = canonical_shape("ravel_multi_index", dims)
+    arrays = [as_array("ravel_multi_index", i) for i in multi_index]
+    if len(arrays) != len(dims):
+        raise ValueError(f"ravel_multi_index: {len(arrays)} indices for {len(dims)} axes")
+    if any(kind_of(i) not in "iu" for i in arrays):
+        raise TypeError("ravel_multi_index: indices must be integers")
+    want = user_dtype("ravel_multi_index", dtype)
+    arrays = [i if want is None else convert(i, want) for i in arrays]
+    if order not in ("C", "F"):
+        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
+    if mode == "raise":
+        outside = [any_((i < 0) | (i >= n)) for i, n in zip(arrays, dims, strict=True)]
+        if any(bool(o) for o in outside):
+            raise ValueError("ravel_multi_index: an index is out of bounds")
+    elif mode == "clip":
+        arrays = [clip(i, 0, n - 1) for i, n in zip(arrays, dims, strict=True)]
+    elif mode == "wrap":
+        arrays = [remainder(i, n) for i, n in zip(arrays, dims, strict=True)]
+    else:
+        raise ValueError(f"ravel_multi_index: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
+    pairs = list(zip(arrays, dims, strict=True))
+    flat: Any = None
+    for i, n in pairs if order == "C" else pairs[::-1]:
+        flat = i if flat is None else flat * n + i
+    return flat if flat is not None else convert(0, dtypes.default_int())
+
+

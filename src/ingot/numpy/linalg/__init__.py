@@ -1,0 +1,43 @@
+"""Linear algebra on stacks of matrices: the table of contents."""
+
+from ingot.numpy.linalg.factorizations import (
+    EighResult as EighResult,
+    EigResult as EigResult,
+    QRResult as QRResult,
+    SlogdetResult as SlogdetResult,
+    SVDResult as SVDResult,
+    cholesky as cholesky,
+    eig as eig,
+    eigh as eigh,
+    eigvals as eigvals,
+    eigvalsh as eigvalsh,
+    qr as qr,
+    svd as svd,
+    svdvals as svdvals,
+)
+from ingot.numpy.linalg.norms import (
+    cond as cond,
+    cross as cross,
+    det as det,
+    diagonal as diagonal,
+    matrix_norm as matrix_norm,
+    multi_dot as multi_dot,
+    norm as norm,
+    outer as outer,
+    slogdet as slogdet,
+    tensordot as tensordot,
+    tensorinv as tensorinv,
+    tensorsolve as tensorsolve,
+    trace as trace,
+    vector_norm as vector_norm,
+)
+from ingot.numpy.linalg.solving import (
+    inv as inv,
+    lstsq as lstsq,
+    matrix_power as matrix_power,
+    matrix_rank as matrix_rank,
+    pinv as pinv,
+    solve as solve,
+)
+from ingot.numpy.manipulation import matrix_transpose as matrix_transpose
+from ingot.numpy.products import matmul as matmul, vecdot as vecdot

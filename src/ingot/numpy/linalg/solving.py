@@ -1,0 +1,219 @@
+"""Linear systems: solve, inverses, least squares, powers and ranks."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any
+
+from ingot import dtypes
+from ingot.api.vmap import vmap
+from ingot.control.custom_jvp import custom_jvp
+from ingot.control.linear_solve import custom_linear_solve
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import multiply
+from ingot.numpy.creation import broadcast_to, eye
+from ingot.numpy.families import like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.linalg.factorizations import adjoint, matrices, svd
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import matrix_transpose as matrix_transpose, ravel
+from ingot.numpy.products import (
+    matmul as matmul,
+    vecdot as vecdot,
+)
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast_shapes,
+    convert,
+    inexact,
+    promote_dtypes,
+)
+from ingot.numpy.reductions import max as max_, sum as sum_
+from ingot.numpy.rounding import conj, real
+from ingot.ops import linalg as factors
+
+
+def lu_solve_permuted(lu: Any, permutation: Any, b: Any, trans: int = 0) -> Any:
+    """Solve with LU factors [n, n] for b [n, m]; trans: 0 plain, 1 transposed, 2 adjoint."""
+    if trans == 0:
+        x = factors.triangular_solve(lu, getitem(b, permutation), left_side=True, lower=True,
+                                     unit_diagonal=True)
+        return factors.triangular_solve(lu, x, left_side=True, lower=False)
+    conjugate = trans == 2
+    x = factors.triangular_solve(lu, b, left_side=True, lower=False, transpose_a=True,
+                                 conjugate_a=conjugate)
+    x = factors.triangular_solve(lu, x, left_side=True, lower=True, unit_diagonal=True,
+                                 transpose_a=True, conjugate_a=conjugate)
+    _, inverse = lax.sort([permutation, lax.iota(permutation.aval.dtype, permutation.aval.size)],
+                          dimension=0, num_keys=1)
+    return getitem(x, inverse)
+
+
+def _solve_one(a: Any, b: Any) -> Any:
+    """One system, factored once for the solution and all its derivatives."""
+    lu, _, permutation = factors.lu(lax.stop_gradient(a))
+
+    def multiply_by(matrix: Any) -> Any:
+        return lambda x: matmul(matrix, x)
+
+    return custom_linear_solve(
+        multiply_by(a), b, solve=lambda _, r: lu_solve_permuted(lu, permutation, r),
+        transpose_solve=lambda _, r: lu_solve_permuted(lu, permutation, r, 1))
+
+
+def solve(a: Any, b: Any) -> Any:
+    """Solve a x = b; b is a vector if it has rank 1, else a stack of matrices.
+
+    >>> solve(np.eye(2), np.ones(2))
+    Array([1., 1.], dtype=float64)
+    """
+    a, b = promote_dtypes("solve", a, b, kind="inexact")
+    a = matrices("solve", a)
+    b = convert(b, a.aval.dtype)
+    if b.aval.ndim == 0:
+        raise ValueError(f"solve: b must have rank 1 at least, got {b.aval}")
+    vector = b.aval.ndim == 1
+    if vector:
+        b = lax.reshape(b, (*b.aval.shape, 1))
+    n = a.aval.shape[-1]
+    if b.aval.shape[-2] != n:
+        raise ValueError(f"solve: b must have {n} rows, got {a.aval} and {b.aval}")
+    lead = broadcast_shapes(a.aval.shape[:-2], b.aval.shape[:-2])
+    if not lead or not any(lead):
+        fun = _solve_one
+    else:
+        fun = functools.reduce(lambda f, _: vmap(f), lead, _solve_one)
+    x = fun(broadcast_to(a, (*lead, n, n)), broadcast_to(b, (*lead, *b.aval.shape[-2:])))
+    return lax.squeeze(x, (x.aval.ndim - 1,)) if vector else x
+
+
+def inv(a: Any) -> Any:
+    """Inverse of matrices; inf and nan where they are singular.
+
+    >>> inv(np.diag([2.0, 4.0]))
+    Array([[0.5 , 0.  ],
+           [0.  , 0.25]], dtype=float64)
+    """
+    a = matrices("inv", a)
+    return solve(a, broadcast_to(eye(a.aval.shape[-1], dtype=a.aval.dtype), a.aval.shape))
+
+
+@functools.partial(custom_jvp, nondiff_argnums=(1, 2))
+def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
+    u, s, vh = svd(a, full_matrices=False, hermitian=hermitian)
+    cutoff = rtol if rtol is not None else (
+        10.0 * max(a.aval.shape[-2:]) * float(dtypes.finfo(a.aval.dtype).eps))
+    cutoff = convert(cutoff, s.aval.dtype)
+    largest = getitem(s, (Ellipsis, slice(0, 1)))
+    limit = multiply(lax.reshape(cutoff, (*cutoff.aval.shape, 1)), largest)
+    keep = lax.gt(s, broadcast_to(limit, s.aval.shape))
+    s_inverse = where(keep, 1 / where(keep, s, 1), 0)
+    return matmul(adjoint(vh), multiply(lax.reshape(convert(s_inverse, u.aval.dtype),
+                                                    (*s.aval.shape, 1)), adjoint(u)))
+
+
+@_pinv.defjvp
+def _pinv_jvp(rtol: Any, hermitian: bool, primals: Any, tangents: Any) -> Any:
+    """Golub and Pereyra (1973), for constant rank."""
+    (a,), (t,) = primals, tangents
+    p = _pinv(a, rtol, hermitian)
+    m, n = a.aval.shape[-2:]
+    ph, th = adjoint(p), adjoint(t)
+    out = -matmul(matmul(p, t), p)
+    left = eye(m, dtype=a.aval.dtype) - matmul(a, p)
+    right = eye(n, dtype=a.aval.dtype) - matmul(p, a)
+    out = out + matmul(matmul(matmul(p, ph), th), left)
+    return p, out + matmul(matmul(matmul(right, th), ph), p)
+
+
+def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Any:
+    """Moore-Penrose inverse; singular values up to rtol times the largest count as 0.
+
+    >>> pinv(np.diag([2.0, 0.0]))
+    Array([[0.5, 0. ],
+           [0. , 0. ]], dtype=float64)
+    """
+    a = matrices("pinv", a, square=hermitian)
+    if not a.aval.size:
+        return matrix_transpose(a)
+    return _pinv(a, rtol if rtol is not None else rcond, hermitian)
+
+
+def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = False) -> Any:
+    """Least-squares solution, sums of squared residuals, rank and singular values.
+
+    >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[0]
+    Array([2.], dtype=float64)
+    """
+    a, b = promote_dtypes("lstsq", a, b, kind="inexact")
+    a, vector = matrices("lstsq", a, square=False), b.aval.ndim == 1
+    b = convert(b, a.aval.dtype)
+    if a.aval.ndim != 2 or b.aval.ndim not in (1, 2) or a.aval.shape[0] != b.aval.shape[0]:
+        raise ValueError(f"lstsq: a matrix and as many rows are needed, got {a.aval} and {b.aval}")
+    b = lax.reshape(b, (b.aval.size, 1)) if vector else b
+    m, n = a.aval.shape
+    dtype = a.aval.dtype
+    eps = float(dtypes.finfo(dtype).eps)
+    if rcond is None:
+        rcond = eps * max(n, m)
+    elif rcond < 0:
+        rcond = eps
+    u, s, vh = svd(a, full_matrices=False)
+    keep = lax.ge(s, like(s, 0) + rcond * s[0]) & (s > 0) if s.aval.size else s > 0
+    rank = sum_(keep)
+    s_inverse = where(keep, 1 / where(keep, s, 1), 0)
+    x = matmul(adjoint(vh), multiply(lax.reshape(convert(s_inverse, dtype), (s.aval.size, 1)),
+                                     matmul(adjoint(u), b)))
+    residual = b - matmul(a, x)
+    squares = sum_(real(residual * conj(residual)), 0)
+    if not numpy_resid:
+        resid = squares
+    elif m <= n or int(rank) < n:
+        resid = getitem(squares, slice(0, 0))
+    else:
+        resid = squares
+    return (ravel(x) if vector else x), resid, rank, s
+
+
+def matrix_power(a: Any, n: int) -> Any:
+    """Integer power of square matrices; negative ones of the inverse.
+
+    >>> matrix_power(np.diag([2.0, 3.0]), 2)
+    Array([[4., 0.],
+           [0., 9.]], dtype=float64)
+    """
+    a = as_array("matrix_power", a)
+    n = operator.index(n)
+    if a.aval.ndim < 2 or a.aval.shape[-1] != a.aval.shape[-2]:
+        raise TypeError(f"matrix_power: square matrices are needed, got {a.aval}")
+    if n < 0:
+        a, n = inv(a), -n
+    result = None
+    while n:
+        if n % 2:
+            result = a if result is None else matmul(result, a)
+        n //= 2
+        a = matmul(a, a) if n else a
+    return broadcast_to(eye(a.aval.shape[-1], dtype=a.aval.dtype), a.aval.shape) \
+        if result is None else result
+
+
+def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None) -> Any:
+    """Number of singular values above rtol times the largest.
+
+    >>> matrix_rank(np.diag([2.0, 0.0]))
+    Array(1, dtype=int64)
+    """
+    M = inexact("matrix_rank", M)
+    if M.aval.ndim < 2:
+        return convert(lax.reduce_or(lax.ne(M, like(M, 0)), tuple(range(M.aval.ndim))),
+                       dtypes.default_int())
+    s = svd(M, full_matrices=False, compute_uv=False, hermitian=hermitian)
+    rtol = tol if rtol is None else rtol
+    if rtol is None:
+        rtol = max(M.aval.shape[-2:]) * float(dtypes.finfo(s.aval.dtype).eps)
+    rtol = convert(as_array("matrix_rank", rtol), s.aval.dtype)
+    limit = multiply(max_(s, -1), rtol)
+    return sum_(lax.gt(s, broadcast_to(lax.reshape(limit, (*limit.aval.shape, 1)), s.aval.shape)),
+                -1)

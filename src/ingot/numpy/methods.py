@@ -1,0 +1,326 @@
+"""The one place that gives arrays and tracers NumPy's operators, methods and properties."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.api.devices import CPU, SingleDeviceSharding
+from ingot.core.array import Array, ArrayBase
+from ingot.core.interpreter import Tracer
+from ingot.numpy import (
+    arithmetic,
+    creation,
+    indexing,
+    logic,
+    manipulation,
+    nanreductions,
+    nonzero,
+    products,
+    rearranging,
+    reductions,
+    rounding,
+    sorting,
+)
+from ingot.numpy.at import IndexUpdateHelper
+from ingot.numpy.concrete import concrete_array, scalar_of
+from ingot.numpy.views import view
+
+# ---- operators ----
+
+_ACCEPTED = (int, float, complex, np.generic, np.ndarray, ArrayBase)
+_REJECTED = (list, tuple, set, dict)
+
+
+def _operator(function: Callable[[Any, Any], Any], symbol: str, swap: bool) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, _ACCEPTED):
+            if hasattr(other, "__jax_array__"):
+                other = other.__jax_array__()
+            elif isinstance(other, _REJECTED):
+                left, right = (other, self) if swap else (self, other)
+                raise TypeError(f"unsupported operand type(s) for {symbol}: "
+                                f"{type(left).__name__!r} and {type(right).__name__!r}; convert"
+                                " sequences with jnp.asarray first")
+            else:
+                return NotImplemented
+        return function(other, self) if swap else function(self, other)
+
+    return method
+
+
+_BINARY = [
+    ("add", "+", arithmetic.add), ("sub", "-", arithmetic.subtract),
+    ("mul", "*", arithmetic.multiply), ("truediv", "/", arithmetic.divide),
+    ("floordiv", "//", arithmetic.floor_divide), ("mod", "%", arithmetic.remainder),
+    ("divmod", "divmod", arithmetic.divmod), ("pow", "**", arithmetic.power),
+    ("matmul", "@", products.matmul), ("and", "&", logic.bitwise_and),
+    ("or", "|", logic.bitwise_or), ("xor", "^", logic.bitwise_xor),
+    ("lshift", "<<", logic.left_shift), ("rshift", ">>", logic.right_shift),
+]
+_COMPARISONS = [
+    ("eq", "==", logic.equal), ("ne", "!=", logic.not_equal), ("lt", "<", logic.less),
+    ("le", "<=", logic.less_equal), ("gt", ">", logic.greater), ("ge", ">=", logic.greater_equal),
+]
+
+
+def _operators() -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, symbol, function in _BINARY:
+        table[f"__{name}__"] = _operator(function, symbol, swap=False)
+        table[f"__r{name}__"] = _operator(function, symbol, swap=True)
+    for name, symbol, function in _COMPARISONS:
+        table[f"__{name}__"] = _operator(function, symbol, swap=False)
+    return table | {
+        "__neg__": arithmetic.negative, "__pos__": arithmetic.positive,
+        "__abs__": arithmetic.absolute, "__invert__": logic.bitwise_not,
+        "__round__": lambda self, ndigits=None: rounding.round(self, ndigits or 0),
+    }
+
+
+# ---- Python's protocols ----
+
+
+def _hash(self: Any) -> int:
+    raise TypeError(f"unhashable type: {type(self).__name__!r}; arrays are compared elementwise."
+                    " Use a Python scalar or x.tobytes() as a key")
+
+
+def _len(self: Any) -> int:
+    if not self.aval.shape:
+        raise TypeError("len() of unsized object: the array has rank 0")
+    return self.aval.shape[0]
+
+
+def _iter(self: Any) -> Iterator[Any]:
+    if not self.aval.shape:
+        raise TypeError("iteration over a 0-d array")
+    return (indexing.getitem(self, i) for i in range(self.aval.shape[0]))
+
+
+def _reversed(self: Any) -> Iterator[Any]:
+    if not self.aval.shape:
+        raise TypeError("iteration over a 0-d array")
+    return (indexing.getitem(self, i) for i in reversed(range(self.aval.shape[0])))
+
+
+def _setitem(self: Any, index: Any, value: Any) -> None:
+    raise TypeError(f"{type(self).__name__} of type {self.aval} does not support item assignment:"
+                    " arrays are immutable. Instead of x[i] = y write x = x.at[i].set(y), instead"
+                    " of x[i] += y write x = x.at[i].add(y)")
+
+
+def _contains(self: Any, item: Any) -> Any:
+    if self.aval.ndim != 1:
+        raise ValueError(f"in: the array must be a vector, got {self.aval}; use (x == item).any()")
+    return reductions.any(logic.equal(self, item))
+
+
+def _bool(self: Any) -> bool:
+    if self.aval.size != 1:
+        raise ValueError(f"the truth value of {self.aval} is ambiguous, as it has {self.aval.size}"
+                         " elements; use a.any() or a.all()")
+    return builtins.bool(concrete_array(self, "bool")._data)
+
+
+def _index(self: Any) -> int:
+    if self.aval.ndim or dtypes.kind(self.aval.dtype) not in "iu":
+        raise TypeError(f"only integer scalar arrays can be converted to an index, got {self.aval}")
+    return operator.index(concrete_array(self, "index")._data.item())
+
+
+def _array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    data = concrete_array(self, "array")._data
+    if dtypes.is_key_dtype(self.aval.dtype):
+        raise TypeError(f"{self.aval}: PRNG keys have no NumPy form; use random.key_data")
+    if dtype is not None and np.dtype(dtype) != data.dtype:
+        return data.astype(dtype)
+    if copy:
+        return data.copy()
+    data = data.view()
+    data.flags.writeable = False
+    return data
+
+
+def _format(self: Any, spec: str) -> str:
+    if isinstance(self, Tracer) and self.concrete() is None:
+        return format(repr(self), spec)
+    if self.aval.ndim == 0 and not dtypes.is_key_dtype(self.aval.dtype):
+        return format(concrete_array(self, "array")._data[()], spec)
+    return format(str(self), spec) if not spec else format(np.asarray(self), spec)
+
+
+def _repr(self: Array) -> str:
+    aval = self.aval
+    if dtypes.is_key_dtype(aval.dtype):
+        return f"Array({aval.shape}, dtype={aval.dtype.name}) overlaying:\n{self._data}"
+    weak = ", weak_type=True" if aval.weak_type else ""
+    name = aval.dtype.name if aval.dtype != dtypes.float0 else str(aval.dtype)
+    suffix = f"dtype={name}{weak})"
+    threshold = np.get_printoptions()["threshold"]
+    if 0 in aval.shape:
+        body = "[]" if aval.ndim == 1 else f"[], shape={aval.shape}"
+        return f"Array({body}, {suffix}"
+    if aval.size > threshold and threshold == 0:
+        return f"Array(shape={aval.shape}, {suffix}"
+    body = np.array2string(self._data, prefix="Array(", suffix=",", separator=", ")
+    shown = f", shape={aval.shape}" if aval.size > threshold else ""
+    last = body[body.rfind("\n") + 1:] if "\n" in body else "Array(" + body
+    width = np.get_printoptions()["linewidth"]
+    glue = " " if len(last) + len(shown) + len(suffix) + 2 <= width else "\n" + " " * 6
+    return f"Array({body}{shown},{glue}{suffix}"
+
+
+def _str(self: Array) -> str:
+    return repr(self) if dtypes.is_key_dtype(self.aval.dtype) else str(self._data)
+
+
+def _deepcopy(self: Any, memo: Any) -> Any:
+    return _copy(self)
+
+
+def _copy(self: Any) -> Any:
+    return Array(self._data, self.aval) if type(self) is Array else self
+
+
+def _tracer_reduce(self: Tracer) -> Any:
+    raise TypeError(f"{self!r}: a traced value cannot be pickled")
+
+
+# ---- methods ----
+
+
+def _reshape(self: Any, *args: Any, order: str = "C", out_sharding: Any = None) -> Any:
+    shape = args[0] if len(args) == 1 else args
+    return manipulation.reshape(self, shape, order)
+
+
+def _transpose(self: Any, *args: Any) -> Any:
+    axes = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
+    return manipulation.transpose(self, axes or None)
+
+
+def _tobytes(self: Any, order: Literal["K", "A", "C", "F"] | None = "C") -> bytes:
+    return _array(self).tobytes(order)
+
+
+def _item(self: Any, *args: int) -> Any:
+    data = concrete_array(self, "item")._data
+    if not args and data.size != 1:
+        raise ValueError(
+            f"item: only arrays of one element become a Python scalar, got {self.aval}")
+    return data.item(*args)
+
+
+def _argsort(self: Any, axis: int | None = -1, **kwargs: Any) -> Any:
+    return sorting.argsort(self, axis, **kwargs)
+
+
+def _sort(self: Any, axis: int | None = -1, **kwargs: Any) -> Any:
+    return sorting.sort(self, axis, **kwargs)
+
+
+def _astype(self: Any, dtype: Any = None, copy: bool = False, device: Any = None) -> Any:
+    return creation.astype(self, dtype)
+
+
+def _clip(self: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+    return logic.clip(self, min, max)
+
+
+def _squeeze(self: Any, axis: Any = None) -> Any:
+    return manipulation.squeeze(self, axis)
+
+
+def _flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
+    return manipulation.ravel(self, order)
+
+
+def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
+    return self
+
+
+def _same(self: Any) -> Any:
+    return self
+
+
+def _nothing(self: Any) -> None:
+    return None
+
+
+def _delete(self: Any) -> None:
+    """Memory is freed with the last reference; there is nothing to delete earlier."""
+
+
+def _dlpack(self: Any, **kwargs: Any) -> Any:
+    kwargs.pop("stream", None)
+    # NumPy exports writable arrays only before version 2.1 of the protocol's flags.
+    return np.array(concrete_array(self, "array")._data).__dlpack__(**kwargs)
+
+
+_METHODS: dict[str, Any] = {
+    "all": reductions.all, "any": reductions.any, "argmax": reductions.argmax,
+    "argmin": reductions.argmin, "argpartition": sorting.argpartition, "argsort": _argsort,
+    "astype": _astype, "choose": sorting.choose, "clip": _clip,
+    "compress": lambda self, condition, axis=None, **kwargs: sorting.compress(
+        condition, self, axis, **kwargs),
+    "conj": rounding.conj, "conjugate": rounding.conjugate,
+    "copy": lambda self: creation.array(self), "cumprod": nanreductions.cumprod,
+    "cumsum": nanreductions.cumsum, "diagonal": rearranging.diagonal, "dot": products.dot,
+    "flatten": _flatten, "item": _item, "max": reductions.max, "mean": reductions.mean,
+    "min": reductions.min, "nonzero": nonzero.nonzero, "prod": reductions.prod,
+    "ptp": reductions.ptp, "ravel": manipulation.ravel, "repeat": rearranging.repeat,
+    "reshape": _reshape, "round": rounding.round, "searchsorted": sorting.searchsorted,
+    "sort": _sort, "squeeze": _squeeze, "std": reductions.std, "sum": reductions.sum,
+    "swapaxes": manipulation.swapaxes, "take": sorting.take,
+    "tobytes": _tobytes,
+    "tolist": lambda self: concrete_array(self, "array")._data.tolist(),
+    "trace": rearranging.trace, "transpose": _transpose, "var": reductions.var, "view": view,
+    "clone": _same, "block_until_ready": _same, "copy_to_host_async": _nothing,
+    "to_device": _to_device, "delete": _delete, "is_deleted": lambda self: False,
+    "is_ready": lambda self: True, "devices": lambda self: {CPU},
+    "on_device_size_in_bytes": lambda self: self.aval.nbytes,
+    "addressable_data": lambda self, index: self,
+}
+
+_PROPERTIES: dict[str, Any] = {
+    "T": lambda self: manipulation.transpose(self), "mT": manipulation.matrix_transpose,
+    "real": rounding.real, "imag": rounding.imag, "at": IndexUpdateHelper,
+    "flat": lambda self: manipulation.ravel(self), "nbytes": lambda self: self.aval.nbytes,
+    "itemsize": lambda self: self.aval.storage.itemsize, "device": lambda self: CPU,
+    "sharding": lambda self: SingleDeviceSharding(CPU), "committed": lambda self: False,
+    "is_fully_addressable": lambda self: True, "is_fully_replicated": lambda self: True,
+}
+
+_PROTOCOLS: dict[str, Any] = {
+    "__hash__": _hash, "__len__": _len, "__iter__": _iter, "__reversed__": _reversed,
+    "__getitem__": indexing.getitem, "__setitem__": _setitem, "__contains__": _contains,
+    "__bool__": _bool, "__index__": _index, "__array__": _array, "__format__": _format,
+    "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),
+    "__complex__": lambda self: scalar_of(self, complex), "__copy__": _copy,
+    "__deepcopy__": _deepcopy, "__dlpack__": _dlpack,
+    "__dlpack_device__": lambda self: (1, 0),
+    "__array_namespace__": lambda self, api_version=None: _namespace[0],
+}
+
+_namespace: list[Any] = [None]
+
+
+def install(namespace: Any) -> None:
+    """Give arrays and tracers everything above; `namespace` answers `__array_namespace__`."""
+    _namespace[0] = namespace
+    for name, function in (_operators() | _PROTOCOLS).items():
+        setattr(ArrayBase, name, function)
+    for name, function in _METHODS.items():
+        setattr(ArrayBase, name, function)
+    for name, function in _PROPERTIES.items():
+        # The example in its docstring names a function of another module: the sentence suffices.
+        doc = (function.__doc__ or "").partition("\n")[0]
+        setattr(ArrayBase, name, property(function, doc=doc))
+    Array.__repr__, Array.__str__ = _repr, _str  # type: ignore[method-assign]
+    Tracer.__reduce__ = _tracer_reduce  # type: ignore[method-assign]

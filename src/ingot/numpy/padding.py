@@ -1,0 +1,190 @@
+"""Padding: constant, edge, reflect, symmetric, wrap, ramps and statistics of the borders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.core.interpreter import Tracer
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import concrete_int
+from ingot.numpy.families import kind_of
+from ingot.numpy.indexing import getitem
+from ingot.numpy.manipulation import concatenate
+from ingot.numpy.promotion import as_array, broadcast, convert
+from ingot.numpy.ranges import linspace
+from ingot.numpy.reductions import max as max_, mean, min as min_
+from ingot.numpy.rounding import round as round_
+from ingot.numpy.statistics import median
+
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "constant": ("constant_values",), "edge": (), "empty": (), "linear_ramp": ("end_values",),
+    "maximum": ("stat_length",), "mean": ("stat_length",), "median": ("stat_length",),
+    "minimum": ("stat_length",), "reflect": ("reflect_type",), "symmetric": ("reflect_type",),
+    "wrap": (),
+}
+
+
+def _pairs(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
+    """One value, one pair, or a pair an axis, as a pair an axis."""
+    if isinstance(value, Tracer) or np.ndim(getattr(value, "_data", value)) == 0:
+        return [(value, value)] * rank
+    rows = list(value)
+    if len(rows) == 1 and np.ndim(rows[0]) == 0:
+        return [(rows[0], rows[0])] * rank
+    if all(np.ndim(getattr(r, "_data", r)) == 0 for r in rows) and len(rows) == 2:
+        return [(rows[0], rows[1])] * rank
+    if len(rows) == 1:
+        rows = rows * rank
+    if len(rows) != rank or any(np.ndim(r) != 1 or len(r) not in (1, 2) for r in rows):
+        raise ValueError(f"pad: {name} must be a number, a pair or a pair for each of {rank} axes,"
+                         f" got {value!r:.80}")
+    return [(r[0], r[-1]) for r in rows]
+
+
+def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
+        **kwargs: Any) -> Any:
+    """An array with borders added before and after along each axis.
+
+    mode: 'constant' (constant_values=), 'edge', 'reflect', 'symmetric', 'wrap', 'linear_ramp'
+    (end_values=), 'maximum', 'minimum', 'mean', 'median' (stat_length=), or a function.
+
+    >>> pad(np.array([1, 2]), 1)
+    Array([0, 1, 2, 0], dtype=int64)
+    """
+    array = as_array("pad", array)
+    rank = array.aval.ndim
+    if isinstance(pad_width, dict):
+        widths: list[Any] = [(0, 0)] * rank
+        for axis, width in pad_width.items():
+            widths[axis] = _pairs("pad_width", width, 1)[0]
+    else:
+        widths = _pairs("pad_width", pad_width, rank)
+    widths = [tuple(concrete_int("pad", n, "pad_width") for n in pair) for pair in widths]
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"pad: widths must not be negative, got {widths}")
+    if callable(mode):
+        return _by_function(array, widths, mode, kwargs)
+    if mode not in _OPTIONS:
+        raise NotImplementedError(f"pad: no mode {mode!r}; there are {', '.join(_OPTIONS)}")
+    unknown = set(kwargs) - set(_OPTIONS[mode])
+    if unknown:
+        raise ValueError(f"pad: mode {mode!r} has no argument {', '.join(sorted(unknown))}")
+    if mode in ("constant", "empty"):
+        return _constant(array, widths, kwargs.get("constant_values", 0))
+    for axis, (before, after) in enumerate(widths):
+        if not before and not after:
+            continue
+        if array.aval.shape[axis] == 0:
+            raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
+                             f" mode {mode!r}")
+        if mode in ("edge", "reflect", "symmetric", "wrap"):
+            array = _indexed(array, axis, before, after, mode, kwargs.get("reflect_type", "even"))
+        elif mode == "linear_ramp":
+            ends = _pairs("end_values", kwargs.get("end_values", 0), rank)[axis]
+            array = _ramp(array, axis, before, after, ends)
+        else:
+            lengths = kwargs.get("stat_length")
+            pair = (None, None) if lengths is None else _pairs("stat_length", lengths, rank)[axis]
+            array = _statistic(array, axis, before, after, mode, pair)
+    return array
+
+
+def _constant(array: Any, widths: Sequence[Any], values: Any) -> Any:
+    pairs = _pairs("constant_values", values, array.aval.ndim)
+    rank = array.aval.ndim
+    first = pairs[0] if pairs else (0, 0)
+    if all(v is first[0] for pair in pairs for v in pair):
+        fill = convert(first[0], array.aval.dtype, array.aval.weak_type)
+        return lax.pad(array, fill, [(a, b, 0) for a, b in widths])
+    for axis, (pair, width) in enumerate(zip(pairs, widths, strict=True)):
+        for value, before, after in ((pair[0], width[0], 0), (pair[1], 0, width[1])):
+            config = [(0, 0, 0)] * rank
+            config[axis] = (before, after, 0)
+            array = lax.pad(array, convert(value, array.aval.dtype, array.aval.weak_type), config)
+    return array
+
+
+def _indexed(array: Any, axis: int, before: int, after: int, mode: str, reflect_type: str) -> Any:
+    """Modes that repeat elements: one gather; odd reflection mirrors at the border's value."""
+    n = array.aval.shape[axis]
+    i = np.arange(-before, n + after)
+    if mode == "edge":
+        source = np.clip(i, 0, n - 1)
+    elif mode == "wrap":
+        source = i % n
+    elif mode == "symmetric":
+        source = i % (2 * n)
+        source = np.where(source < n, source, 2 * n - 1 - source)
+    else:
+        period = max(2 * (n - 1), 1)
+        source = i % period
+        source = np.where(source < n, source, period - source)
+    if reflect_type not in ("even", "odd"):
+        raise ValueError(f"pad: reflect_type must be 'even' or 'odd', got {reflect_type!r}")
+    if reflect_type == "even" or mode in ("edge", "wrap"):
+        return getitem(array, (*(slice(None),) * axis, source))
+    return _odd(array, axis, before, after, mode)
+
+
+def _odd(array: Any, axis: int, before: int, after: int, mode: str) -> Any:
+    skip = 1 if mode == "reflect" else 0
+    while before or after:
+        n = array.aval.shape[axis]
+        most = n - skip if n > 1 or not skip else 1
+        left, right = min(before, most), min(after, most)
+
+        def take(index: np.ndarray, source: Any = array) -> Any:
+            return getitem(source, (*(slice(None),) * axis, index % source.aval.shape[axis]))
+
+        first, last = take(np.array([0])), take(np.array([n - 1]))
+        head = 2 * first - take(np.arange(left - 1 + skip, skip - 1, -1))
+        tail = 2 * last - take(n - 1 - skip - np.arange(right))
+        array = concatenate([head, array, tail], axis)
+        before, after = before - left, after - right
+    return array
+
+
+def _ramp(array: Any, axis: int, before: int, after: int, ends: tuple[Any, Any]) -> Any:
+    n = array.aval.shape[axis]
+    edges = [lax.squeeze(lax.slice_in_dim(array, i, i + 1, axis=axis), (axis,)) for i in (0, n - 1)]
+    head = linspace(ends[0], edges[0], before, endpoint=False, axis=axis)
+    tail = lax.rev(linspace(ends[1], edges[1], after, endpoint=False, axis=axis), (axis,))
+    parts = [convert(part, array.aval.dtype) for part in (head, tail)]
+    return lax.concatenate([parts[0], array, parts[1]], axis)
+
+
+def _statistic(array: Any, axis: int, before: int, after: int, mode: str,
+               lengths: tuple[Any, Any]) -> Any:
+    function = {"maximum": max_, "minimum": min_, "mean": mean, "median": median}[mode]
+    n = array.aval.shape[axis]
+    parts = []
+    for width, length, front in ((before, lengths[0], True), (after, lengths[1], False)):
+        size = n if length is None else min(concrete_int("pad", length, "stat_length"), n)
+        if size <= 0:
+            raise ValueError(f"pad: stat_length must be positive, got {length}")
+        border = lax.slice_in_dim(array, 0 if front else n - size, size if front else n, axis=axis)
+        value = function(border, axis=axis, keepdims=True)
+        if kind_of(array) in "iu":
+            value = round_(value)
+        value = convert(value, array.aval.dtype)
+        shape = tuple(width if i == axis else m for i, m in enumerate(array.aval.shape))
+        parts.append(broadcast(value, shape))
+    return lax.concatenate([parts[0], array, parts[1]], axis)
+
+
+def _by_function(array: Any, widths: Sequence[Any], mode: Callable[..., Any], kwargs: Any) -> Any:
+    """The function gets each padded vector, its widths, the axis and the keywords."""
+    from_zero = lax.pad(array, convert(0, array.aval.dtype), [(a, b, 0) for a, b in widths])
+    data = np.array(from_zero)
+    for axis, width in enumerate(widths):
+        moved = np.moveaxis(data, axis, -1)
+        for index in np.ndindex(*moved.shape[:-1]):
+            vector = moved[index].copy()
+            out = mode(vector, width, axis, kwargs)
+            moved[index] = vector if out is None else np.asarray(out)
+    return as_array("pad", data)
+
+

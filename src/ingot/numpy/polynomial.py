@@ -1,0 +1,254 @@
+"""Polynomials by their coefficients, highest power first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.control.scan import scan
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import divide, multiply
+from ingot.numpy.creation import asarray, broadcast_to, concrete, concrete_int
+from ingot.numpy.editing import trim_zeros
+from ingot.numpy.families import like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.linalg import eigvals, inv, lstsq
+from ingot.numpy.manipulation import atleast_1d, concatenate
+from ingot.numpy.products import dot
+from ingot.numpy.promotion import as_array, broadcast_shapes, convert, inexact, promote_dtypes
+from ingot.numpy.rearranging import diag
+from ingot.numpy.reductions import sum as sum_
+from ingot.numpy.signal import convolve
+
+
+def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
+    """Value of a polynomial at x by Horner's rule; x may be a polynomial too.
+
+    >>> polyval(np.array([1.0, 2.0]), 3.0)
+    Array(5., dtype=float64)
+    """
+    p, x = promote_dtypes("polyval", p, x)
+    p, x = convert(p, p.aval.dtype), convert(x, x.aval.dtype)
+    shape = broadcast_shapes(x.aval.shape, p.aval.shape[1:])
+    x = lax.broadcast_in_dim(x, shape, range(len(shape) - x.aval.ndim, len(shape)))
+    zero = like(x, 0)
+    if p.aval.shape[0] > 2 * unroll:
+        return scan(lambda y, c: (y * x + c, None), zero, p, unroll=unroll)[0]
+    y = zero
+    for i in range(p.aval.shape[0]):
+        y = y * x + getitem(p, i)
+    return y
+
+
+def polyadd(a1: Any, a2: Any) -> Any:
+    """Sum of two polynomials.
+
+    >>> polyadd(np.array([1, 2]), np.array([3]))
+    Array([1, 5], dtype=int64)
+    """
+    a, b = _same_length("polyadd", a1, a2)
+    return a + b
+
+
+def polysub(a1: Any, a2: Any) -> Any:
+    """Difference of two polynomials.
+
+    >>> polysub(np.array([1, 2]), np.array([3]))
+    Array([ 1, -1], dtype=int64)
+    """
+    a, b = _same_length("polysub", a1, a2)
+    return a - b
+
+
+def _same_length(name: str, a1: Any, a2: Any) -> tuple[Any, Any]:
+    a, b = promote_dtypes(name, a1, a2)
+    n = max(a.aval.shape[0], b.aval.shape[0])
+    zero = convert(0, a.aval.dtype, a.aval.weak_type)
+    pad = [(0, 0, 0)]
+    return tuple(lax.pad(x, zero, [(n - x.aval.shape[0], 0, 0), *pad * (x.aval.ndim - 1)])
+                 for x in (a, b))
+
+
+def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
+    """Product of two polynomials.
+
+    >>> polymul(np.array([1, 2]), np.array([1, 0]))
+    Array([1., 2., 0.], dtype=float64)
+    """
+    a, b = promote_dtypes("polymul", a1, a2, kind="inexact")
+    if trim_leading_zeros and (a.aval.size > 1 or b.aval.size > 1):
+        a, b = trim_zeros(a, "f"), trim_zeros(b, "f")
+    a = a if a.aval.size else asarray(np.zeros(1, a.aval.dtype))
+    b = b if b.aval.size else asarray(np.zeros(1, b.aval.dtype))
+    return convolve(a, b)
+
+
+def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, Any]:
+    """Quotient and remainder of two polynomials.
+
+    >>> polydiv(np.array([1.0, 3.0, 2.0]), np.array([1.0, 1.0]))
+    (Array([1., 2.], dtype=float64), Array([0., 0., 0.], dtype=float64))
+    """
+    u, v = promote_dtypes("polydiv", u, v, kind="inexact")
+    m, n = u.aval.shape[0] - 1, v.aval.shape[0] - 1
+    quotient = asarray(np.zeros(max(m - n + 1, 1), u.aval.dtype))
+    for k in range(m - n + 1):
+        d = divide(u[k], v[0])
+        quotient = quotient.at[k].set(d)
+        u = u.at[k:k + n + 1].add(-d * v)
+    return quotient, trim_zeros(u, "f") if trim_leading_zeros else u
+
+
+def polyder(p: Any, m: int = 1) -> Any:
+    """m-th derivative of a polynomial.
+
+    >>> polyder(np.array([3, 2, 1]))
+    Array([6, 2], dtype=int64)
+    """
+    p = as_array("polyder", p)
+    m = concrete_int("polyder", m, "m")
+    if m < 0:
+        raise ValueError(f"polyder: m must not be negative, got {m}")
+    if m == 0:
+        return p
+    n = p.aval.shape[0]
+    k = np.arange(n)[::-1]
+    factor = np.prod([k - i for i in range(m)], axis=0)[:max(n - m, 0)]
+    return multiply(p[:max(n - m, 0)], convert(factor, p.aval.dtype))
+
+
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """m-th integral of a polynomial with integration constants k.
+
+    >>> polyint(np.array([2.0]))
+    Array([2., 0.], dtype=float64)
+    """
+    m = concrete_int("polyint", m, "m")
+    p, k = promote_dtypes("polyint", p, 0 if k is None else k, kind="inexact")
+    if m < 0:
+        raise ValueError(f"polyint: m must not be negative, got {m}")
+    k = atleast_1d(k)
+    if k.aval.shape[0] == 1:
+        k = lax.broadcast_in_dim(lax.reshape(k, ()), (m,), ())
+    if k.aval.shape != (m,):
+        raise ValueError(f"polyint: {m} constants are needed, got {k.aval}")
+    for i in range(m):
+        n = p.aval.shape[0]
+        p = concatenate([divide(p, convert(np.arange(n, 0, -1), p.aval.dtype)), k[i:i + 1]])
+    return p
+
+
+def poly(seq_of_zeros: Any) -> Any:
+    """Coefficients of the polynomial with given zeros, or the characteristic one of a matrix.
+
+    >>> poly(np.array([1.0, 2.0]))
+    Array([ 1., -3.,  2.], dtype=float64)
+    """
+    zeros = inexact("poly", seq_of_zeros)
+    if zeros.aval.ndim == 2 and zeros.aval.shape[0] == zeros.aval.shape[1]:
+        zeros = eigvals(zeros)
+    if zeros.aval.ndim != 1:
+        raise ValueError(f"poly: a vector or a square matrix is needed, got {zeros.aval}")
+    out = asarray(np.ones(1, zeros.aval.dtype))
+    for i in range(zeros.aval.shape[0]):
+        out = concatenate([out, asarray(np.zeros(1, out.aval.dtype))]) - concatenate(
+            [asarray(np.zeros(1, out.aval.dtype)), out * zeros[i]])
+    return out
+
+
+def roots(p: Any, *, strip_zeros: bool = True) -> Any:
+    """Complex zeros of a polynomial, the eigenvalues of its companion matrix.
+
+    strip_zeros: leave out leading and trailing zeros, which needs a concrete polynomial.
+
+    >>> roots(np.array([1.0, -2.0]))
+    Array([2.+0.j], dtype=complex128)
+    """
+    p = atleast_1d(inexact("roots", p))
+    if p.aval.ndim != 1:
+        raise ValueError(f"roots: a vector is needed, got {p.aval}")
+    trailing = 0
+    if strip_zeros:
+        data = concrete("roots", p, "the polynomial (with strip_zeros=True)")
+        found = np.flatnonzero(data)
+        if not found.size:
+            return asarray(np.zeros(0, dtypes.to_complex(p.aval.dtype)))
+        trailing = len(data) - 1 - int(found[-1])
+        p = p[int(found[0]):int(found[-1]) + 1]
+    n = p.aval.shape[0]
+    if n < 2:
+        out = asarray(np.zeros(0, dtypes.to_complex(p.aval.dtype)))
+    else:
+        companion = diag(asarray(np.ones(n - 2, p.aval.dtype)), -1)
+        companion = companion.at[0].set(divide(-p[1:], p[0]))
+        out = eigvals(companion)
+    return concatenate([out, asarray(np.zeros(trailing, out.aval.dtype))]) if trailing else out
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of the elements of a vector as columns.
+
+    >>> vander(np.array([2, 3]), 3)
+    Array([[4, 2, 1],
+           [9, 3, 1]], dtype=int64)
+    """
+    x = as_array("vander", x)
+    if x.aval.ndim != 1:
+        raise ValueError(f"vander: a vector is needed, got {x.aval}")
+    n = x.aval.shape[0] if N is None else concrete_int("vander", N, "N")
+    if n < 0:
+        raise ValueError(f"vander: N must not be negative, got {n}")
+    powers = concatenate([lax.reshape(lax.integer_pow(x, k) if k else like(x, 1), (x.aval.size, 1))
+                          for k in range(n)], 1) if n else broadcast_to(x[:0], (x.aval.size, 0))
+    return powers if increasing else lax.rev(powers, (1,))
+
+
+def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False,
+            w: Any = None, cov: bool | str = False) -> Any:
+    """Least-squares polynomial of a degree through points, with weights w.
+
+    full: also residuals, rank, singular values, rcond; cov: also the covariance of coefficients.
+
+    >>> polyfit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1).round(6)
+    Array([2., 1.], dtype=float64)
+    """
+    x, y = promote_dtypes("polyfit", x, y, kind="inexact")
+    deg = concrete_int("polyfit", deg, "deg")
+    if deg < 0:
+        raise ValueError(f"polyfit: the degree must not be negative, got {deg}")
+    if x.aval.ndim != 1 or not x.aval.size:
+        raise TypeError(f"polyfit: x must be a non-empty vector, got {x.aval}")
+    if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
+        raise TypeError(f"polyfit: y must be a vector or matrix of as many rows, got {y.aval}")
+    order = deg + 1
+    if rcond is None:
+        rcond = x.aval.size * float(dtypes.finfo(x.aval.dtype).eps)
+    left, right = vander(x, order), y
+    if w is not None:
+        (w,) = promote_dtypes("polyfit", w, kind="inexact")
+        w = convert(w, x.aval.dtype)
+        if w.aval.shape != x.aval.shape:
+            raise TypeError(f"polyfit: one weight for each point is needed, got {w.aval}")
+        column = lax.reshape(w, (w.aval.size, 1))
+        left, right = left * column, right * (column if y.aval.ndim == 2 else w)
+    scale = lax.sqrt(sum_(left * left, 0))
+    c, residuals, rank, s = lstsq(left / scale, right, rcond)
+    c = c / (lax.reshape(scale, (order, 1)) if c.aval.ndim == 2 else scale)
+    if full:
+        return c, residuals, rank, s, asarray(rcond)
+    if not cov:
+        return c
+    base = inv(dot((left / scale).T, left / scale)) / outer_scale(scale)
+    factor = 1 if cov == "unscaled" else residuals / (x.aval.size - order)
+    if y.aval.ndim == 1:
+        return c, base * factor
+    return c, lax.reshape(base, (order, order, 1)) * factor
+
+
+def outer_scale(scale: Any) -> Any:
+    """Products of all pairs of elements of a vector."""
+    n = scale.aval.size
+    return lax.reshape(scale, (n, 1)) * lax.reshape(scale, (1, n))
+

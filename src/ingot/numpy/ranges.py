@@ -1,0 +1,155 @@
+"""Arrays of numbers from one end to the other, spaced evenly or in geometric progression."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import from_numpy
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import power
+from ingot.numpy.creation import broadcast_to, concrete, concrete_int, filled
+from ingot.numpy.manipulation import moveaxis
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast,
+    broadcast_shapes,
+    convert,
+    promote_dtypes,
+    strong,
+    user_dtype,
+)
+
+# ---- evenly spaced ----
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
+           device: Any = None, out_sharding: Any = None) -> Any:
+    """Evenly spaced numbers from `start` (included) to `stop` (excluded).
+
+    start, stop, step: concrete numbers -> [ceil((stop - start) / step)]. Raises
+    ConcretizationTypeError for traced numbers, as the shape depends on them.
+
+    >>> arange(3)
+    Array([0, 1, 2], dtype=int64)
+    """
+    given = [x for x in (start, stop, step) if x is not None]
+    if start is None and stop is None:
+        raise TypeError("arange: a stop must be given")
+    dtype = user_dtype("arange", dtype) or dtypes.result_type(*given)
+    values = [concrete("arange", x, "a bound") for x in given]
+    if any(np.ndim(v) for v in values):
+        raise TypeError(f"arange: bounds must be scalars, got {[np.shape(v) for v in values]}")
+    if start is None:
+        values.insert(0, 0)
+    if len(given) == 1 and stop is None:
+        values = [0, values[0]]
+    integer = all(isinstance(v, (int, np.integer)) or getattr(v, "dtype", np.dtype("O")).kind in
+                  "iu" for v in values)
+    if integer and dtypes.kind(dtype) in "iuf":
+        low, high, by = (int(v) for v in (*values, 1)[:3])
+        if by == 0:
+            raise ZeroDivisionError("arange: the step must not be zero")
+        size = max(0, -((low - high) // by))
+        out = lax.iota(dtype, size)
+        if by != 1:
+            out = lax.mul(out, filled((size,), by, dtype))
+        return lax.add(out, filled((size,), low, dtype)) if low else out
+    return from_numpy(np.arange(*values).astype(dtype))
+
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+             dtype: Any = None, axis: int = 0, *, device: Any = None) -> Any:
+    """`num` evenly spaced numbers from `start` to `stop`, which is included if `endpoint`.
+
+    start, stop: numbers or arrays that broadcast -> [num, ...] with the new axis at `axis`;
+    with `retstep` also the step. Both ends are exact.
+
+    >>> linspace(0, 1, 3)
+    Array([0. , 0.5, 1. ], dtype=float64)
+    """
+    num = concrete_int("linspace", num, "num")
+    if num < 0:
+        raise ValueError(f"linspace: num must not be negative, got {num}")
+    asked = user_dtype("linspace", dtype)
+    lo, hi = (strong(x) for x in promote_dtypes("linspace", start, stop, kind="inexact"))
+    shape = broadcast_shapes(lo.aval.shape, hi.aval.shape)
+    work = lo.aval.dtype
+    lo, hi = broadcast_to(lo, shape), broadcast_to(hi, shape)
+    pieces = num - 1 if endpoint else num
+    if num > 1:
+        count = pieces if endpoint else num
+        share = lax.div(lax.iota(work, count), filled((count,), pieces, work))
+        share = lax.broadcast_in_dim(share, (count, *shape), (0,))
+        rest = lax.sub(filled((count, *shape), 1, work), share)
+        out = lax.add(lax.mul(broadcast_to(lo, (count, *shape)), rest),
+                      lax.mul(broadcast_to(hi, (count, *shape)), share))
+        if endpoint:
+            out = lax.concatenate([out, lax.reshape(hi, (1, *shape))], 0)
+    else:
+        out = lax.reshape(lo, (1, *shape)) if num == 1 else filled((0, *shape), 0, work)
+    result_dtype = asked or work
+    if dtypes.kind(result_dtype) in "iu":
+        out = lax.floor(out)
+    out = convert(out, result_dtype)
+    axis = axis + len(shape) + 1 if axis < 0 else axis
+    if axis:
+        order = list(range(1, len(shape) + 1))
+        order.insert(axis, 0)
+        out = lax.transpose(out, order)
+    if not retstep:
+        return out
+    step = (lax.div(lax.sub(hi, lo), filled(shape, pieces, work)) if pieces > 0
+            else filled(shape, math.nan, work))
+    return out, step
+
+
+# ---- geometric progressions ----
+
+
+def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0,
+             dtype: Any = None, axis: int = 0) -> Any:
+    """Powers of `base` with evenly spaced exponents.
+
+    >>> logspace(0, 2, 3)
+    Array([  1.,  10., 100.], dtype=float64)
+    """
+    want = user_dtype("logspace", dtype)
+    exponents = linspace(start, stop, num, endpoint, dtype=None, axis=axis)
+    out = power(convert(as_array("logspace", base), exponents.aval.dtype), exponents)
+    return out if want is None else convert(out, want)
+
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None,
+              axis: int = 0) -> Any:
+    """Numbers in geometric progression, both ends exact.
+
+    >>> geomspace(1.0, 100.0, 3)
+    Array([  1.,  10., 100.], dtype=float64)
+    """
+    want = user_dtype("geomspace", dtype)
+    num = concrete_int("geomspace", num, "num")
+    lo, hi = promote_dtypes("geomspace", start, stop, kind="inexact")
+    lo, hi = convert(lo, lo.aval.dtype), convert(hi, hi.aval.dtype)
+    shape = broadcast_shapes(lo.aval.shape, hi.aval.shape)
+    lo, hi = (lax.broadcast_in_dim(x, shape, range(len(shape) - x.aval.ndim, len(shape)))
+              for x in (lo, hi))
+    pieces = max(num - 1 if endpoint else num, 1)
+    share = lax.div(lax.iota(lo.aval.dtype, num), broadcast(convert(pieces, lo.aval.dtype), (num,)))
+    wide = (num, *shape)
+    inside = range(1, len(wide))
+    ratio = lax.broadcast_in_dim(lax.div(hi, lo), wide, inside)
+    out = lax.mul(lax.broadcast_in_dim(lo, wide, inside),
+                  lax.pow(ratio, lax.broadcast_in_dim(share, wide, (0,))))
+    if num > 0:
+        out = out.at[0].set(lo)
+        if endpoint and num > 1:
+            out = out.at[-1].set(hi)
+    if want is not None and dtypes.kind(want) in "iu":  # a rounding error must not cost a unit
+        whole = lax.round(out, lax.RoundingMethod.TO_NEAREST_EVEN)
+        out = lax.select(lax.le(abs(out - whole), 1e-6 * abs(whole)), whole, out)
+    out = moveaxis(out, 0, axis)
+    return out if want is None else convert(out, want)

@@ -1,0 +1,172 @@
+"""Scalar types that make arrays when called, and functions on dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import ArrayBase
+from ingot.core.interpreter import typeof
+from ingot.numpy.creation import asarray
+
+
+class ScalarMeta(type):
+    """Makes `jnp.float32(x)` an array, and `jnp.float32` stand for its dtype."""
+
+    dtype: np.dtype[Any]
+
+    def __call__(cls, x: Any) -> Any:
+        """x as an array of this dtype."""
+        return asarray(x, dtype=cls.dtype)
+
+    def __hash__(cls) -> int:
+        return hash(cls.dtype.type)
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other or cls.dtype.type == other
+
+    def __ne__(cls, other: object) -> bool:
+        return not cls == other
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.dtype.type)
+
+
+def _scalar_type(name: str, scalar: Any) -> Any:
+    made = ScalarMeta(name, (), {"dtype": np.dtype(scalar), "__module__": "ingot.numpy"})
+    made.__doc__ = f"Scalar type {name}: a dtype, and a function that makes arrays of it."
+    return made
+
+
+bool_ = _scalar_type("bool", np.bool_)
+int2, int4 = _scalar_type("int2", ml_dtypes.int2), _scalar_type("int4", ml_dtypes.int4)
+int8, int16 = _scalar_type("int8", np.int8), _scalar_type("int16", np.int16)
+int32, int64 = _scalar_type("int32", np.int32), _scalar_type("int64", np.int64)
+uint2, uint4 = _scalar_type("uint2", ml_dtypes.uint2), _scalar_type("uint4", ml_dtypes.uint4)
+uint8, uint16 = _scalar_type("uint8", np.uint8), _scalar_type("uint16", np.uint16)
+uint32, uint64 = _scalar_type("uint32", np.uint32), _scalar_type("uint64", np.uint64)
+float4_e2m1fn = _scalar_type("float4_e2m1fn", ml_dtypes.float4_e2m1fn)
+float6_e2m3fn = _scalar_type("float6_e2m3fn", ml_dtypes.float6_e2m3fn)
+float6_e3m2fn = _scalar_type("float6_e3m2fn", ml_dtypes.float6_e3m2fn)
+float8_e3m4 = _scalar_type("float8_e3m4", ml_dtypes.float8_e3m4)
+float8_e4m3 = _scalar_type("float8_e4m3", ml_dtypes.float8_e4m3)
+float8_e4m3b11fnuz = _scalar_type("float8_e4m3b11fnuz", ml_dtypes.float8_e4m3b11fnuz)
+float8_e4m3fn = _scalar_type("float8_e4m3fn", ml_dtypes.float8_e4m3fn)
+float8_e4m3fnuz = _scalar_type("float8_e4m3fnuz", ml_dtypes.float8_e4m3fnuz)
+float8_e5m2 = _scalar_type("float8_e5m2", ml_dtypes.float8_e5m2)
+float8_e5m2fnuz = _scalar_type("float8_e5m2fnuz", ml_dtypes.float8_e5m2fnuz)
+float8_e8m0fnu = _scalar_type("float8_e8m0fnu", ml_dtypes.float8_e8m0fnu)
+bfloat16 = _scalar_type("bfloat16", ml_dtypes.bfloat16)
+float16, float32 = _scalar_type("float16", np.float16), _scalar_type("float32", np.float32)
+float64 = _scalar_type("float64", np.float64)
+complex64 = _scalar_type("complex64", np.complex64)
+complex128 = _scalar_type("complex128", np.complex128)
+single, double, csingle, cdouble = float32, float64, complex64, complex128
+int_, uint, float_, complex_ = int64, uint64, float64, complex128
+
+
+# ---- functions on dtypes ----
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """Whether a dtype can be cast to another under NumPy's rule `casting`.
+
+    >>> can_cast("int32", "float64")
+    True
+    """
+    return np.can_cast(from_, to, casting=casting)  # type: ignore[arg-type]
+
+
+def result_type(*args: Any) -> Any:
+    """The dtype that an operation on these arrays, numbers and dtypes has.
+
+    >>> result_type("int32", 1.0)
+    dtype('float64')
+    """
+    if not args:
+        raise ValueError("result_type: at least one array or dtype is required")
+    return dtypes.result_type(*args)
+
+
+def promote_types(a: Any, b: Any) -> Any:
+    """The dtype that two dtypes promote to.
+
+    >>> promote_types("int32", "float32")
+    dtype('float32')
+    """
+    return dtypes.promote_types(a, b)
+
+
+def issubdtype(arg1: Any, arg2: Any) -> bool:
+    """Whether a dtype is another or of its kind.
+
+    >>> issubdtype("bfloat16", np.floating)
+    True
+    """
+    return dtypes.issubdtype(arg1, arg2)
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether a dtype equals, or belongs to the named kind, or any of a tuple of these.
+
+    >>> isdtype("int8", "integral")
+    True
+    """
+    return dtypes.isdtype(dtype, kind)
+
+
+def iscomplexobj(x: Any) -> bool:
+    """Whether the dtype of `x` is complex; lists and None count as NumPy counts them.
+
+    >>> iscomplexobj(1j)
+    True
+    """
+    if x is None:
+        return False
+    dtype = getattr(x, "dtype", None)
+    return dtypes.issubdtype(np.asarray(x).dtype if dtype is None else dtype, np.complexfloating)
+
+
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype of `x` is not complex.
+
+    >>> isrealobj(1.0)
+    True
+    """
+    return not iscomplexobj(x)
+
+
+def isscalar(element: Any) -> bool:
+    """Whether this is a number or an array of rank 0.
+
+    >>> isscalar(3.0)
+    True
+    """
+    if isinstance(element, ArrayBase) or hasattr(element, "__jax_array__"):
+        return typeof(element).ndim == 0
+    return np.isscalar(element)
+
+
+def finfo(dtype: Any) -> Any:
+    """Limits of a floating dtype, as `np.finfo`.
+
+    >>> float(finfo("float32").eps)
+    1.1920928955078125e-07
+    """
+    return dtypes.finfo(_dtype(dtype))
+
+
+def iinfo(int_type: Any) -> Any:
+    """Limits of an integer dtype, as `np.iinfo`.
+
+    >>> iinfo("int8").max
+    127
+    """
+    return dtypes.iinfo(_dtype(int_type))
+
+
+def _dtype(dtype: Any) -> Any:
+    return dtypes.dtype_of(dtype) if not isinstance(dtype, ScalarMeta) else dtype.dtype

@@ -1,0 +1,262 @@
+"""Set operations on the elements of arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import from_numpy
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import asarray, concrete, concrete_int
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.nonzero import nonzero
+from ingot.numpy.promotion import as_array, broadcast, convert, promote_dtypes
+from ingot.numpy.reductions import any as any_, axes_of, sum as sum_
+from ingot.numpy.sorting import searchsorted, sort
+
+# ---- unique ----
+
+
+class UniqueAllResult(NamedTuple):
+    """What `unique_all` returns."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCountsResult(NamedTuple):
+    """What `unique_counts` returns."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverseResult(NamedTuple):
+    """What `unique_inverse` returns."""
+
+    values: Any
+    inverse_indices: Any
+
+
+def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
+           return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
+           size: int | None = None, fill_value: Any = None, sorted: bool = True) -> Any:
+    """Distinct elements (or slices along an axis) in ascending order.
+
+    With a static `size` there are that many: surplus ones are dropped, missing ones are
+    `fill_value`, by default the smallest. Without it the array must be concrete.
+    return_index, return_inverse, return_counts: also first places, indices that rebuild the array,
+    and frequencies.
+
+    >>> unique(np.array([3, 1, 3]))
+    Array([1, 3], dtype=int64)
+    """
+    ar = as_array("unique", ar)
+    shape = ar.aval.shape
+    if axis is None:
+        rows = lax.reshape(ar, (ar.aval.size, 1))
+        rest: tuple[int, ...] = ()
+    else:
+        (axis,) = axes_of("unique", axis, ar.aval.ndim)
+        front = moveaxis(ar, axis, 0)
+        rest = front.aval.shape[1:]
+        rows = lax.reshape(front, (shape[axis], int(np.prod(rest))))
+    if size is None:
+        concrete("unique", ar, "the array (without a static `size`)")
+    order, first = _groups(rows, equal_nan)
+    n = rows.aval.shape[0]
+    number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
+                     broadcast(convert(1, dtypes.default_int()), (n,)))
+    found = int(number._data[-1]) + 1 if size is None and n else 0
+    count = found if size is None else concrete_int("unique", size, "size")
+    starts = nonzero(first, size=count, fill_value=n)[0]
+    total = convert(lax.add(number[-1], like(number[-1], 1)), dtypes.default_int()) if n else \
+        convert(0, dtypes.default_int())
+    real_ = lax.lt(lax.iota(dtypes.default_int(), count), broadcast(total, (count,)))
+    places = getitem(order, where(real_, starts, 0)) if n else starts
+    values = getitem(rows, places) if n else broadcast(convert(0, rows.aval.dtype),
+                                                       (count, rows.aval.shape[1]))
+    if size is not None and count:
+        fill = values[0] if fill_value is None else convert(asarray(fill_value), values.aval.dtype)
+        mask = lax.broadcast_in_dim(real_, values.aval.shape, (0,))
+        values = where(mask, values, fill)
+        places = where(real_, places, places[0]) if n else places
+    out: list[Any] = [lax.reshape(values, (count,)) if axis is None else moveaxis(
+        lax.reshape(values, (count, *rest)), 0, axis)]
+    if return_index:
+        out.append(places)
+    if return_inverse:
+        inverse = broadcast(convert(0, dtypes.default_int()), (n,)).at[order].set(number)
+        out.append(lax.reshape(inverse, shape) if axis is None else inverse)
+    if return_counts:
+        zero = broadcast(convert(0, dtypes.default_int()), (count,))
+        out.append(zero.at[number].add(1, mode="drop"))
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def _groups(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
+    """The order that sorts rows, and which of the sorted rows begin a new group."""
+    n, width = rows.aval.shape
+    int_ = dtypes.default_int()
+    columns = [rows[:, i] for i in range(width)]
+    *ordered, order = lax.sort([*columns, lax.iota(int_, n)], dimension=0, num_keys=max(width, 1))
+    if not n:
+        return order, convert(order, dtypes.bool_)
+    differs = broadcast(convert(False, dtypes.bool_), (n - 1,))
+    for column in ordered:
+        here, before = column[1:], column[:-1]
+        other = lax.ne(here, before)
+        if equal_nan and kind_of(column) in "fc":
+            both = lax.bitwise_and(lax.ne(here, here), lax.ne(before, before))
+            other = lax.bitwise_and(other, lax.bitwise_not(both))
+        differs = lax.bitwise_or(differs, other)
+    return order, concatenate([asarray(np.array([True])), differs])
+
+
+def unique_all(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAllResult:
+    """Distinct elements, first places, inverse and counts; nan differ from each other."""
+    return UniqueAllResult(*unique(x, True, True, True, equal_nan=False, size=size,
+                                   fill_value=fill_value))
+
+
+def unique_counts(x: Any, /, *, size: int | None = None,
+                  fill_value: Any = None) -> UniqueCountsResult:
+    """Distinct elements and their counts; nan differ from each other."""
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False, size=size,
+                                      fill_value=fill_value))
+
+
+def unique_inverse(x: Any, /, *, size: int | None = None,
+                   fill_value: Any = None) -> UniqueInverseResult:
+    """Distinct elements and the indices that rebuild the array; nan differ from each other."""
+    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False, size=size,
+                                       fill_value=fill_value))
+
+
+def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Any:
+    """Distinct elements; nan differ from each other."""
+    return unique(x, equal_nan=False, size=size, fill_value=fill_value)
+
+
+# ---- membership ----
+
+
+def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+         method: str = "auto") -> Any:
+    """Whether each element is among others.
+
+    >>> isin(np.array([1, 2]), np.array([2]))
+    Array([False,  True], dtype=bool)
+    """
+    if method not in ("auto", "compare_all", "binary_search", "sort"):
+        raise ValueError(f"isin: no method {method!r}")
+    x, others = promote_dtypes("isin", element, test_elements)
+    others = ravel(others)
+    if not others.aval.size:
+        found = broadcast(convert(False, dtypes.bool_), x.aval.shape)
+    elif method == "compare_all" or others.aval.size <= 16 and method == "auto":
+        wide = (*x.aval.shape, others.aval.size)
+        found = any_(lax.eq(lax.broadcast_in_dim(x, wide, range(x.aval.ndim)),
+                            lax.broadcast_in_dim(others, wide, (x.aval.ndim,))), -1)
+    else:
+        ordered = sort(others)
+        found = lax.eq(getitem(ordered, searchsorted(ordered, x)), x)
+    return lax.bitwise_not(found) if invert else found
+
+
+# ---- two sets ----
+
+
+def _both(name: str, ar1: Any, ar2: Any) -> tuple[Any, Any]:
+    a, b = promote_dtypes(name, ar1, ar2)
+    return ravel(a), ravel(b)
+
+
+def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
+    """Distinct elements of two arrays together.
+
+    >>> union1d(np.array([1, 2]), np.array([2, 3]))
+    Array([1, 2, 3], dtype=int64)
+    """
+    return unique(concatenate(_both("union1d", ar1, ar2)), size=size, fill_value=fill_value)
+
+
+def _kept(values: Any, mask: Any, size: int | None, fill_value: Any) -> Any:
+    """Elements of a sorted vector under a mask, or a static number of them."""
+    if size is None:
+        return getitem(values, nonzero(mask)[0])
+    n = values.aval.size
+    places = nonzero(mask, size=size, fill_value=n)[0]
+    out = getitem(values, lax.min(places, like(places, max(n - 1, 0)))) if n else broadcast(
+        convert(0, values.aval.dtype), (size,))
+    total = broadcast(sum_(mask), (size,))
+    fill = (out[0] if size else 0) if fill_value is None else fill_value
+    return where(lax.lt(lax.iota(total.aval.dtype, size), total), out, fill)
+
+
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
+              fill_value: Any = None) -> Any:
+    """Distinct elements of the first array that are not in the second.
+
+    >>> setdiff1d(np.array([1, 2]), np.array([2, 3]))
+    Array([1], dtype=int64)
+    """
+    a, b = _both("setdiff1d", ar1, ar2)
+    if size is not None:
+        a = sort(a)
+        new = concatenate([asarray(np.array([True])), lax.ne(a[1:], a[:-1])]) if a.aval.size else \
+            lax.ne(a, a)
+        fill = 0 if fill_value is None else fill_value
+        return _kept(a, lax.bitwise_and(new, isin(a, b, invert=True)), size, fill)
+    a = a if assume_unique else unique(a)
+    return _kept(a, isin(a, b, invert=True), None, fill_value)
+
+
+def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
+             fill_value: Any = None) -> Any:
+    """Distinct elements that are in exactly one of two arrays.
+
+    >>> setxor1d(np.array([1, 2]), np.array([2, 3]))
+    Array([1, 3], dtype=int64)
+    """
+    a, b = _both("setxor1d", ar1, ar2)
+    everything = sort(concatenate([a, b]))
+    if not everything.aval.size:
+        return everything
+    new = concatenate([asarray(np.array([True])), lax.ne(everything[1:], everything[:-1])])
+    mask = lax.bitwise_and(new, lax.ne(isin(everything, a), isin(everything, b)))
+    return _kept(everything, mask, size, fill_value)
+
+
+def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False, *,
+                size: int | None = None, fill_value: Any = None) -> Any:
+    """Distinct elements that are in both arrays; with `return_indices` also their first places.
+
+    >>> intersect1d(np.array([1, 2]), np.array([2, 3]))
+    Array([2], dtype=int64)
+    """
+    a, b = _both("intersect1d", ar1, ar2)
+    n, int_ = a.aval.size, dtypes.default_int()
+    key, order = lax.sort([a, lax.iota(int_, n)], dimension=0, num_keys=1)
+    new = concatenate([asarray(np.array([True])), lax.ne(key[1:], key[:-1])]) if n else (
+        lax.ne(key, key))
+    mask = lax.bitwise_and(new, isin(key, b))
+    common = _kept(key, mask, size, fill_value)
+    if not return_indices:
+        return common
+    first = _kept(order, mask, size, n)
+    m = b.aval.size
+    key_b, order_b = lax.sort([b, lax.iota(int_, m)], dimension=0, num_keys=1)
+    second = getitem(order_b, lax.min(searchsorted(key_b, common), like(
+        searchsorted(key_b, common), max(m - 1, 0)))) if m else from_numpy(np.zeros(0, int_))
+    if size is not None:
+        valid = lax.lt(lax.iota(int_, size), broadcast(sum_(mask), (size,)))
+        second = where(valid, second, m)
+    return common, first, second

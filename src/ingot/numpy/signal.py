@@ -1,0 +1,289 @@
+"""Differences, integrals, convolution and interpolation of samples."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import remainder, subtract
+from ingot.numpy.creation import asarray
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.logic import clip, where
+from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.nanreductions import cumsum
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast,
+    convert,
+    inexact,
+    promote_dtypes,
+    user_dtype,
+)
+from ingot.numpy.rearranging import flip
+from ingot.numpy.reductions import axes_of, sum as sum_
+from ingot.numpy.rounding import conj
+from ingot.numpy.sorting import searchsorted
+
+# ---- differences ----
+
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """n-th differences of neighbors along an axis.
+
+    >>> diff(np.array([1, 4, 9]))
+    Array([3, 5], dtype=int64)
+    """
+    a = as_array("diff", a)
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    if a.aval.ndim == 0:
+        raise ValueError("diff: rank 1 at least is needed, got a scalar")
+    (axis,) = axes_of("diff", operator.index(axis), a.aval.ndim)
+    if n == 0:
+        return a
+    ends = [_end(a, x, axis) for x in (prepend, append)]
+    parts = [ends[0], a, ends[1]]
+    if any(e is not None for e in ends):
+        a = concatenate([p for p in parts if p is not None], axis)
+    for _ in range(n):
+        length = a.aval.shape[axis]
+        late = lax.slice_in_dim(a, min(1, length), length, axis=axis)
+        early = lax.slice_in_dim(a, 0, max(length - 1, 0), axis=axis)
+        a = lax.bitwise_xor(late, early) if kind_of(a) == "b" else lax.sub(late, early)
+    return a
+
+
+def _end(a: Any, x: Any, axis: int) -> Any:
+    if x is None:
+        return None
+    x = as_array("diff", x)
+    if x.aval.ndim == 0:
+        return broadcast(x, tuple(1 if i == axis else n for i, n in enumerate(a.aval.shape)))
+    return x
+
+
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Differences of neighbors of the flat array, with something before and after.
+
+    >>> ediff1d(np.array([1, 4]))
+    Array([3], dtype=int64)
+    """
+    out = diff(ravel(ary))
+    if to_begin is not None:
+        out = concatenate([convert(ravel(asarray(to_begin)), out.aval.dtype), out])
+    if to_end is not None:
+        out = concatenate([out, convert(ravel(asarray(to_end)), out.aval.dtype)])
+    return out
+
+
+def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None,
+             edge_order: int | None = None) -> Any:
+    """Central differences inside and one-sided ones at the ends, along each axis.
+
+    varargs: spacing of all axes, or one an axis: numbers or coordinates.
+
+    >>> gradient(np.array([1.0, 4.0, 9.0]))
+    Array([3., 4., 5.], dtype=float64)
+    """
+    if edge_order not in (None, 1):
+        raise NotImplementedError(f"gradient: edge_order must be 1, got {edge_order}")
+    f = inexact("gradient", f)
+    axes = axes_of("gradient", axis, f.aval.ndim)
+    if len(varargs) not in (0, 1, len(axes)):
+        raise TypeError(f"gradient: {len(varargs)} spacings for {len(axes)} axes")
+    if any(f.aval.shape[i] < 2 for i in axes):
+        raise ValueError(f"gradient: two elements along an axis at least, got {f.aval}")
+    steps = [1.0] * len(axes) if not varargs else list(varargs) * (len(axes) // len(varargs))
+    out = [_gradient(f, i, h) for i, h in zip(axes, steps, strict=True)]
+    return out[0] if isinstance(axis, (int, np.integer)) or len(out) == 1 else out
+
+
+def _gradient(f: Any, axis: int, h: Any) -> Any:
+    n = f.aval.shape[axis]
+
+    def part(start: int, stop: int) -> Any:
+        return lax.slice_in_dim(f, start, stop, axis=axis)
+
+    h = convert(inexact("gradient", h), f.aval.dtype)
+    first = lax.sub(part(1, 2), part(0, 1))
+    last = lax.sub(part(n - 1, n), part(n - 2, n - 1))
+    if h.aval.ndim == 0:
+        inner = lax.mul(lax.sub(part(2, n), part(0, n - 2)), like(part(2, n), 0.5))
+        out = lax.concatenate([first, inner, last], axis)
+        return lax.div(out, broadcast(h, out.aval.shape))
+    if h.aval.shape != (n,):
+        raise ValueError(f"gradient: {n} coordinates are needed along axis {axis}, got {h.aval}")
+    d = diff(h)
+    a, b = lax.slice_in_dim(d, 0, n - 2), lax.slice_in_dim(d, 1, n - 1)
+
+    def spread(x: Any) -> Any:
+        shape = [x.aval.shape[0] if i == axis else m for i, m in enumerate(f.aval.shape)]
+        return lax.broadcast_in_dim(x, shape, (axis,))
+
+    total = lax.add(a, b)
+    inner = lax.add(lax.add(
+        lax.mul(spread(lax.neg(lax.div(b, lax.mul(a, total)))), part(0, n - 2)),
+        lax.mul(spread(lax.div(lax.sub(b, a), lax.mul(a, b))), part(1, n - 1))),
+        lax.mul(spread(lax.div(a, lax.mul(b, total))), part(2, n)))
+    return lax.concatenate([lax.div(first, spread(lax.slice_in_dim(d, 0, 1))), inner,
+                            lax.div(last, spread(lax.slice_in_dim(d, n - 2, n - 1)))], axis)
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral along an axis by the trapezoidal rule.
+
+    x: coordinates, else the samples are `dx` apart.
+
+    >>> trapezoid(np.array([0.0, 2.0]))
+    Array(1., dtype=float64)
+    """
+    if x is None:
+        y, step = promote_dtypes("trapezoid", y, dx, kind="inexact")
+        y = moveaxis(convert(y, y.aval.dtype), axis, -1)
+    else:
+        y, x = promote_dtypes("trapezoid", y, x, kind="inexact")
+        if x.aval.ndim == 1:
+            step = diff(x)
+        else:
+            step = diff(moveaxis(x, axis, -1))
+        y = moveaxis(convert(y, y.aval.dtype), axis, -1)
+    n = y.aval.shape[-1]
+    pairs = lax.add(getitem(y, (Ellipsis, slice(1, n))),
+                    getitem(y, (Ellipsis, slice(0, max(n - 1, 0)))))
+    area = lax.mul(pairs, broadcast(convert(step, y.aval.dtype), pairs.aval.shape))
+    return lax.mul(sum_(area, -1), like(sum_(area, -1), 0.5))
+
+
+# ---- convolution ----
+
+
+def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
+             preferred_element_type: Any = None) -> Any:
+    """Convolution of two vectors; mode 'full', 'same' or 'valid'.
+
+    >>> convolve(np.array([1, 2]), np.array([1, 1]))
+    Array([1., 3., 2.], dtype=float64)
+    """
+    return _convolve("convolve", a, v, mode, precision, preferred_element_type)
+
+
+def correlate(a: Any, v: Any, mode: str = "valid", *, precision: Any = None,
+              preferred_element_type: Any = None) -> Any:
+    """Cross-correlation of two vectors; mode 'full', 'same' or 'valid'.
+
+    >>> correlate(np.array([1, 2]), np.array([1, 1]))
+    Array([3.], dtype=float64)
+    """
+    return _convolve("correlate", a, v, mode, precision, preferred_element_type)
+
+
+def _convolve(name: str, a: Any, v: Any, mode: str, precision: Any, preferred: Any) -> Any:
+    x, y = promote_dtypes(name, a, v, kind="inexact")
+    weak = x.aval.weak_type
+    if x.aval.ndim != 1 or y.aval.ndim != 1:
+        raise ValueError(f"{name}: vectors are needed, got {x.aval} and {y.aval}")
+    if not x.aval.size or not y.aval.size:
+        raise ValueError(f"{name}: empty vectors cannot be convolved: {x.aval}, {y.aval}")
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"{name}: mode must be 'full', 'same' or 'valid', got {mode!r}")
+    swapped = x.aval.size < y.aval.size
+    if name == "convolve":
+        x, y = (y, x) if swapped else (x, y)
+        y = flip(y)
+        mirrored = False
+    else:
+        y = conj(y)
+        mirrored = swapped
+        if swapped:
+            x, y = y, x
+    n = y.aval.size
+    pads = {"valid": (0, 0), "same": (n // 2, n - n // 2 - 1), "full": (n - 1, n - 1)}[mode]
+    want = user_dtype(name, preferred)
+    out = lax.conv_general_dilated(
+        lax.reshape(x, (1, 1, x.aval.size)), lax.reshape(y, (1, 1, n)), (1,), [pads],
+        precision=precision)
+    out = lax.reshape(out, (out.aval.size,))
+    out = flip(out) if mirrored else out
+    return convert(out, want or out.aval.dtype, weak and want is None)
+
+
+# ---- interpolation ----
+
+
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+           ) -> Any:
+    """Piecewise linear interpolation of the points (xp, fp), xp ascending.
+
+    left, right: values beyond the ends, by default the end values, or 'extrapolate'.
+
+    >>> interp(1.5, np.array([1.0, 2.0]), np.array([10.0, 20.0]))
+    Array(15., dtype=float64)
+    """
+    xp_, fp_ = as_array("interp", xp), as_array("interp", fp)
+    if xp_.aval.ndim != 1 or xp_.aval.shape != fp_.aval.shape:
+        raise ValueError(f"interp: xp and fp must be vectors of one length, got {xp_.aval} and"
+                         f" {fp_.aval}")
+    x, xp_ = promote_dtypes("interp", x, xp_, kind="inexact")
+    (fp_,) = promote_dtypes("interp", fp_, kind="inexact")
+    fp_ = convert(fp_, dtypes.promote_types(fp_.aval.dtype, x.aval.dtype))
+    if kind_of(x) == "c":
+        raise ValueError("interp: the coordinates must be real")
+    if period is not None:
+        x, xp_, fp_ = _periodic(x, xp_, fp_, period)
+    n = xp_.aval.size
+    i = clip(searchsorted(xp_, x, side="right"), 1, n - 1)
+    before = lax.sub(i, like(i, 1))
+    x0, y0 = getitem(xp_, before), getitem(fp_, before)
+    gap = subtract(getitem(xp_, i), x0)
+    dy = subtract(getitem(fp_, i), y0)
+    # Equal coordinates make a step: the value to the left, without dividing by zero.
+    tiny = lax.le(lax.abs(gap), like(gap, float(np.spacing(dtypes.finfo(xp_.aval.dtype).eps))))
+    share = lax.div(lax.sub(x, x0), lax.select(tiny, like(gap, 1), gap))
+    out = where(tiny, y0, lax.add(y0, lax.mul(convert(share, y0.aval.dtype), dy)))
+    if period is None:
+        for side, test, end in ((left, lax.lt, 0), (right, lax.gt, -1)):
+            if isinstance(side, str):
+                if side != "extrapolate":
+                    raise ValueError(
+                        f"interp: the only text allowed is 'extrapolate', got {side!r}")
+                continue
+            value = getitem(fp_, end) if side is None else side
+            out = where(test(x, broadcast(getitem(xp_, end), x.aval.shape)), value, out)
+    return out
+
+
+def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+    period = convert(period, xp.aval.dtype)
+    if period.aval.ndim:
+        raise ValueError(f"interp: the period must be a scalar, got {period.aval}")
+    period = lax.abs(period)
+    x, xp = remainder(x, period), remainder(xp, period)
+    xp, fp = lax.sort([xp, fp], dimension=0, num_keys=1)
+    ends = [subtract(getitem(xp, slice(-1, None)), period), xp, getitem(xp, slice(0, 1)) + period]
+    return x, concatenate(ends), concatenate([getitem(fp, slice(-1, None)), fp,
+                                              getitem(fp, slice(0, 1))])
+
+
+def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.pi) -> Any:
+    """Phases with jumps of more than half a period replaced by their complement.
+
+    >>> unwrap(np.array([0.0, 6.0]))
+    Array([ 0.        , -0.28318531], dtype=float64)
+    """
+    p = as_array("unwrap", p)
+    p = inexact("unwrap", p) if kind_of(p) not in "iu" or isinstance(period, float) else p
+    steps = diff(p, axis=axis)
+    half = period / 2 if kind_of(p) == "f" else period // 2
+    wrapped = remainder(steps + half, period) - half
+    wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
+    correction = where(abs(steps) < (half if discont is None else discont), 0, wrapped - steps)
+    (i,) = axes_of("unwrap", axis, p.aval.ndim)
+    head = (slice(None),) * i + (slice(1, None),)
+    return p.at[head].add(cumsum(convert(correction, p.aval.dtype), axis))

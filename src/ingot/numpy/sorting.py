@@ -1,0 +1,399 @@
+"""Sorting, searching and picking: sort, argsort, searchsorted, take, choose."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import Array
+from ingot.core.interpreter import to_array
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import asarray, concrete_int
+from ingot.numpy.families import kind_of, like, truth
+from ingot.numpy.indexing import as_index, getitem
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import moveaxis, ravel
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast,
+    broadcast_shapes,
+    convert,
+    promote_dtypes,
+    unsupported,
+    user_dtype,
+)
+from ingot.numpy.reductions import axes_of
+
+# ---- sorting ----
+
+
+def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
+         stable: bool = True, descending: bool = False) -> Any:
+    """Elements in ascending order along an axis; nan come last.
+
+    >>> sort(np.array([2, 1]))
+    Array([1, 2], dtype=int64)
+    """
+    unsupported("sort", kind=kind, order=order)
+    a, axis = _axis("sort", a, axis)
+    out = lax.sort(a, dimension=axis, is_stable=stable)
+    return lax.rev(out, (axis,)) if descending else out
+
+
+def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
+    """The array, flat if the axis is None, and its axis in [0, ndim)."""
+    a = as_array(name, a)
+    if axis is None:
+        return ravel(a), 0
+    return a, axes_of(name, operator.index(axis), a.aval.ndim)[0]
+
+
+def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
+            stable: bool = True, descending: bool = False, dtype: Any = None) -> Any:
+    """Indices that sort along an axis; nan come last, equal elements keep their order.
+
+    >>> argsort(np.array([2, 1]))
+    Array([1, 0], dtype=int64)
+    """
+    unsupported("argsort", kind=kind, order=order)
+    a, axis = _axis("argsort", a, axis)
+    index = lax.broadcasted_iota(user_dtype("argsort", dtype) or dtypes.default_int(),
+                                 a.aval.shape, axis)
+    if descending:  # mirrored twice, so that equal elements keep their order
+        a, index = lax.rev(a, (axis,)), lax.rev(index, (axis,))
+    out = lax.sort([a, index], dimension=axis, is_stable=stable, num_keys=1)[1]
+    return lax.rev(out, (axis,)) if descending else out
+
+
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """Indices that sort by several keys, of which the last is the first to decide.
+
+    >>> lexsort((np.array([1, 0]), np.array([2, 2])))
+    Array([1, 0], dtype=int64)
+    """
+    arrays = [as_array("lexsort", getitem(to_array(keys), i) if hasattr(keys, "ndim") else key)
+              for i, key in enumerate(keys)]
+    if not arrays:
+        raise TypeError("lexsort: at least one key is needed")
+    if len({a.aval.shape for a in arrays}) > 1:
+        raise ValueError("lexsort: keys must have one shape, got"
+                         f" {', '.join(str(a.aval) for a in arrays)}")
+    if arrays[0].aval.ndim == 0:
+        return convert(0, dtypes.default_int())
+    (axis,) = axes_of("lexsort", axis, arrays[0].aval.ndim)
+    index = lax.broadcasted_iota(dtypes.default_int(), arrays[0].aval.shape, axis)
+    return lax.sort([*arrays[::-1], index], dimension=axis, num_keys=len(arrays))[-1]
+
+
+def sort_complex(a: Any) -> Any:
+    """Elements as complex numbers in lexicographic order along the last axis.
+
+    >>> sort_complex(np.array([2, 1]))
+    Array([1.+0.j, 2.+0.j], dtype=complex128)
+    """
+    a = as_array("sort_complex", a)
+    return sort(convert(a, dtypes.to_complex(a.aval.dtype)))
+
+
+def partition(a: Any, kth: int, axis: int = -1) -> Any:
+    """Smaller elements before the k-th of the sorted order, larger ones behind: here sorted.
+
+    >>> partition(np.array([2, 1]), 0)
+    Array([1, 2], dtype=int64)
+    """
+    a, axis = _axis("partition", a, axis)
+    axes_of("partition", kth, a.aval.shape[axis])
+    return sort(a, axis)
+
+
+def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
+    """Indices of `partition`: here those of `argsort`.
+
+    >>> argpartition(np.array([2, 1]), 0)
+    Array([1, 0], dtype=int64)
+    """
+    a, axis = _axis("argpartition", a, axis)
+    axes_of("argpartition", kth, a.aval.shape[axis])
+    return argsort(a, axis)
+
+
+def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
+    """The k largest elements along an axis in descending order, and their indices.
+
+    >>> top_k(np.array([1, 3, 2]), 1)[0]
+    Array([3], dtype=int64)
+    """
+    a, axis = _axis("top_k", a, axis)
+    return tuple(moveaxis(x, -1, axis) for x in lax.top_k(moveaxis(a, axis, -1), k))
+
+
+# ---- searching ----
+
+
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
+                 method: str = "scan") -> Any:
+    """Where elements of `v` go into the sorted vector `a`: 'left' or 'right' of equal ones.
+
+    >>> searchsorted(np.array([1, 3]), 2)
+    Array(1, dtype=int32)
+    """
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    if method not in ("default", "scan", "scan_unrolled", "sort", "compare_all"):
+        raise ValueError(f"searchsorted: no method {method!r}")
+    a, v = promote_dtypes("searchsorted", a, v)
+    if a.aval.ndim != 1:
+        raise ValueError(f"searchsorted: a vector is needed, got {a.aval}")
+    if sorter is not None:
+        a = getitem(a, sorter)
+    n = a.aval.shape[0]
+    out = dtypes.int32 if n < 2**31 else dtypes.int64
+    low = broadcast(convert(0, out), v.aval.shape)
+    high = broadcast(convert(n, out), v.aval.shape)
+    goes_right = _before if side == "left" else _not_after
+    # Bisection with a fixed number of steps: straight code for any compiler, no branches.
+    for _ in range(n.bit_length()):
+        middle = lax.shift_right_logical(lax.add(low, high), like(low, 1))
+        element = getitem(a, lax.min(middle, like(middle, n - 1)))
+        right = lax.bitwise_and(goes_right(element, v), lax.lt(low, high))
+        low = lax.select(right, lax.add(middle, like(middle, 1)), low)
+        high = lax.select(right, high, middle)
+    return low
+
+
+def _before(a: Any, v: Any) -> Any:
+    """a < v in the order of sort: nan after everything."""
+    if kind_of(a) == "c":
+        equal = lax.eq(lax.real(a), lax.real(v))
+        return lax.select(equal, _before(lax.imag(a), lax.imag(v)),
+                          _before(lax.real(a), lax.real(v)))
+    if kind_of(a) != "f":
+        return lax.lt(a, v)
+    return lax.bitwise_or(lax.lt(a, v), lax.bitwise_and(lax.eq(a, a), lax.ne(v, v)))
+
+
+def _not_after(a: Any, v: Any) -> Any:
+    return lax.bitwise_not(_before(v, a))
+
+
+def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Any:
+    """The bins that elements fall into, between the monotonic edges `bins`.
+
+    >>> digitize(2.5, np.array([1, 2, 3]))
+    Array(2, dtype=int32)
+    """
+    x, bins = as_array("digitize", x), as_array("digitize", bins)
+    if bins.aval.ndim != 1:
+        raise ValueError(f"digitize: bins must be a vector, got {bins.aval}")
+    n = bins.aval.shape[0]
+    if not n:
+        return broadcast(convert(0, dtypes.int32), x.aval.shape)
+    side = "right" if not right else "left"
+    other = "left" if not right else "right"
+    up = searchsorted(bins, x, side)
+    down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, other))
+    rising = _not_after(*promote_dtypes("digitize", getitem(bins, 0), getitem(bins, -1)))
+    return where(rising, up, down)
+
+
+# ---- picking ----
+
+
+def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str | None = None,
+         unique_indices: bool = False, indices_are_sorted: bool = False,
+         fill_value: Any = None) -> Any:
+    """Elements, or slices along an axis, at indices.
+
+    mode: 'fill' (default: nan or the extreme integer out of bounds), 'clip' or 'wrap'.
+
+    >>> take(np.array([5, 6]), 1)
+    Array(6, dtype=int64)
+    """
+    unsupported("take", out=out)
+    a, axis = _axis("take", a, axis)
+    indices = as_array("take", indices)
+    if kind_of(indices) not in "iu":
+        raise TypeError(f"take: indices must be integers, got {indices.aval}")
+    n = a.aval.shape[axis]
+    if mode in ("raise", None) and n == 0 and indices.aval.size:
+        raise IndexError(f"take: no element to take from an empty axis of {a.aval}")
+    if mode == "wrap":
+        indices, mode = _floor_mod(indices, n), "promise_in_bounds"
+    elif mode == "raise":
+        raise NotImplementedError("take: mode 'raise' is not possible; use 'fill', 'clip', 'wrap'")
+    elif mode == "clip":
+        indices = lax.min(lax.max(indices, like(indices, 0)), like(indices, n - 1))
+    key = (*(slice(None),) * axis, lax.reshape(indices, indices.aval.shape))
+    return getitem(a, key, mode or "fill", fill_value, indices_are_sorted, unique_indices,
+                   wrap_negative_indices=mode not in ("clip", "promise_in_bounds"))
+
+
+def _floor_mod(i: Any, n: int) -> Any:
+    rest = lax.rem(i, like(i, n))
+    return lax.select(lax.lt(rest, like(i, 0)), lax.add(rest, like(i, n)), rest)
+
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = None,
+                    fill_value: Any = None, *, wrap_negative_indices: bool | None = None) -> Any:
+    """Elements along an axis at an index of their own for each element of the other axes.
+
+    >>> take_along_axis(np.array([[5, 6]]), np.array([[1]]), 1)
+    Array([[6]], dtype=int64)
+    """
+    arr, axis_ = _axis("take_along_axis", arr, axis)
+    indices = as_array("take_along_axis", indices)
+    if kind_of(indices) not in "iu":
+        raise TypeError(f"take_along_axis: indices must be integers, got {indices.aval}")
+    if axis is None:
+        indices = ravel(indices)
+    if indices.aval.ndim != arr.aval.ndim:
+        raise ValueError(f"take_along_axis: ranks must agree, got {indices.aval} for {arr.aval}")
+    key = _grid("take_along_axis", arr.aval.shape, indices, axis_)
+    return getitem(arr, key, mode or "fill", fill_value,
+                   wrap_negative_indices=wrap_negative_indices is not False)
+
+
+def _grid(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+    """Index arrays for all axes: `indices` along one, positions along the others."""
+    have = indices.aval.shape
+    rest = broadcast_shapes(*([m for j, m in enumerate(s) if j != axis] for s in (shape, have)))
+    grid = (*rest[:axis], have[axis], *rest[axis:])
+    key = []
+    for j, n in enumerate(shape):
+        if j == axis:
+            key.append(broadcast(as_index(indices, n), grid))
+        else:
+            step = np.arange(grid[j]) if n != 1 else np.zeros(grid[j], int)
+            key.append(step.reshape([-1 if i == j else 1 for i in range(len(grid))]))
+    return tuple(key)
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = True, *,
+                   mode: str | None = None) -> Any:
+    """A copy with elements along an axis replaced; `inplace` must be False.
+
+    >>> put_along_axis(np.zeros((1, 2)), np.array([[1]]), 5.0, 1, inplace=False)
+    Array([[0., 5.]], dtype=float64)
+    """
+    if inplace:
+        raise ValueError("put_along_axis: arrays are immutable; pass inplace=False and use the"
+                         " result")
+    whole = as_array("put_along_axis", arr)
+    arr, axis_ = _axis("put_along_axis", whole, axis)
+    indices = as_array("put_along_axis", indices)
+    indices = ravel(indices) if axis is None else indices
+    key = _grid("put_along_axis", arr.aval.shape, indices, axis_)
+    return lax.reshape(arr.at[key].set(values, mode=mode), whole.aval.shape)
+
+
+def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Any:
+    """A copy with elements of the flat array replaced; `inplace` must be False.
+
+    >>> put(np.zeros(2), 1, 5.0, inplace=False)
+    Array([0., 5.], dtype=float64)
+    """
+    if inplace:
+        raise ValueError("put: arrays are immutable; pass inplace=False and use the result")
+    a, ind, v = as_array("put", a), ravel(as_array("put", ind)), ravel(asarray(v))
+    n = a.aval.size
+    if not n or not ind.aval.size:
+        return a
+    if mode == "wrap":
+        ind = _floor_mod(ind, n)
+    elif mode == "clip":
+        ind = lax.min(lax.max(ind, like(ind, 0)), like(ind, n - 1))
+    elif mode is not None:
+        raise ValueError(f"put: mode must be None, 'clip' or 'wrap', got {mode!r}")
+    if v.aval.size != ind.aval.size:
+        v = getitem(v, np.arange(ind.aval.size) % v.aval.size)
+    return lax.reshape(ravel(a).at[ind].set(v, mode="drop"), a.aval.shape)
+
+
+def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
+    """A copy with elements where the mask holds replaced in order; `inplace` must be False.
+
+    >>> place(np.zeros(2), np.array([False, True]), np.array([5.0]), inplace=False)
+    Array([0., 5.], dtype=float64)
+    """
+    if inplace:
+        raise ValueError("place: arrays are immutable; pass inplace=False and use the result")
+    arr, mask, vals = as_array("place", arr), truth("place", mask), ravel(asarray(vals))
+    if mask.aval.size != arr.aval.size:
+        raise ValueError(f"place: mask and array differ in size: {mask.aval}, {arr.aval}")
+    if not vals.aval.size:
+        raise ValueError("place: at least one value is needed")
+    flat = ravel(mask)
+    order = lax.sub(lax.cumsum(convert(flat, dtypes.default_int()), 0),
+                    broadcast(convert(1, dtypes.default_int()), flat.aval.shape))
+    picked = getitem(vals, _floor_mod(order, vals.aval.size))
+    return lax.reshape(where(flat, convert(picked, arr.aval.dtype), ravel(arr)), arr.aval.shape)
+
+
+def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
+    """For each element i of `a` the element of the i-th choice.
+
+    mode: 'raise' (only outside of traced code), 'wrap' or 'clip'.
+
+    >>> choose(np.array([1, 0]), [np.array([1, 2]), np.array([3, 4])])
+    Array([3, 2], dtype=int64)
+    """
+    unsupported("choose", out=out)
+    a = as_array("choose", a)
+    if kind_of(a) not in "iu":
+        raise ValueError(f"choose: the indices must be integers, got {a.aval}")
+    n = len(choices)
+    if mode == "raise":
+        a = as_array("choose", a)
+        known = a if type(a) is Array else a.concrete()
+        if known is None:
+            raise TypeError(f"choose: mode 'raise' cannot check traced indices {a.aval}; use"
+                            " 'clip' or 'wrap'")
+        if ((known._data < 0) | (known._data >= n)).any():
+            raise ValueError(f"choose: an index is out of range for {n} choices")
+    elif mode == "wrap":
+        a = _floor_mod(a, n)
+    elif mode == "clip":
+        a = lax.min(lax.max(a, like(a, 0)), like(a, n - 1))
+    else:
+        raise ValueError(f"choose: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
+    made = promote_dtypes("choose", *(getitem(to_array(choices), i) if hasattr(choices, "ndim")
+                                      else c for i, c in enumerate(choices)))
+    shape = broadcast_shapes(a.aval.shape, *(c.aval.shape for c in made))
+    stacked = lax.concatenate([lax.reshape(broadcast(c, shape), (1, *shape)) for c in made], 0)
+    index = lax.reshape(broadcast(a, shape), (1, *shape))
+    return lax.reshape(take_along_axis(stacked, index, 0), shape)
+
+
+def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | None = None,
+             fill_value: Any = 0, out: None = None) -> Any:
+    """Slices along an axis where the condition holds; with `size` so many, filled up.
+
+    >>> compress(np.array([False, True]), np.array([5, 6]))
+    Array([6], dtype=int64)
+    """
+    unsupported("compress", out=out)
+    condition = truth("compress", condition)
+    if condition.aval.ndim != 1:
+        raise ValueError(f"compress: the condition must be a vector, got {condition.aval}")
+    a, axis = _axis("compress", a, axis)
+    n = a.aval.shape[axis]
+    if size is None:
+        (index,) = where(condition)
+        if index.aval.size and int(index._data[-1]) >= n:
+            raise ValueError(f"compress: the condition holds beyond the length {n}")
+        return getitem(a, (*(slice(None),) * axis, index))
+    (index,) = where(condition, size=concrete_int("compress", size, "size"), fill_value=n)
+    return getitem(a, (*(slice(None),) * axis, index), "fill", fill_value)
+
+
+def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Any:
+    """Elements of the flat array where the condition holds.
+
+    >>> extract(np.array([False, True]), np.array([5, 6]))
+    Array([6], dtype=int64)
+    """
+    return compress(ravel(condition), ravel(arr), size=size, fill_value=fill_value)
+

@@ -1,0 +1,330 @@
+"""Order statistics and correlations: median, quantiles, covariance."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.arithmetic import multiply
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.logic import clip, where
+from ingot.numpy.manipulation import concatenate, moveaxis
+from ingot.numpy.products import dot
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast,
+    convert,
+    inexact,
+    promote_dtypes,
+    unsupported,
+    user_dtype,
+)
+from ingot.numpy.rearranging import diagonal
+from ingot.numpy.reductions import Axis, any as any_, average, axes_of, sum as sum_
+from ingot.numpy.rounding import real
+from ingot.numpy.sorting import sort, take_along_axis
+
+# ---- quantiles ----
+
+# Continuous methods of Hyndman and Fan: the position of quantile q among n sorted elements is
+# q (n + 1 - a - b) + a - 1.
+_CONTINUOUS = {
+    "linear": (1, 1), "interpolated_inverted_cdf": (0, 1), "hazen": (0.5, 0.5), "weibull": (0, 0),
+    "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+}
+_DISCRETE = ("lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
+             "closest_observation")
+
+
+def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool,
+              skip_nan: bool, weights: Any) -> Any:
+    if method not in _CONTINUOUS and method not in _DISCRETE:
+        raise ValueError(f"{name}: no method {method!r}; there are"
+                         f" {', '.join([*_CONTINUOUS, *_DISCRETE])}")
+    a, q = promote_dtypes(name, convert(inexact(name, a), inexact(name, a).aval.dtype),
+                          inexact(name, q))
+    if kind_of(a) == "c":
+        raise ValueError(f"{name}: complex numbers have no order, got {a.aval}")
+    result = a.aval.dtype
+    if result.itemsize < 4:
+        a, q = convert(a, dtypes.float32), convert(q, dtypes.float32)
+    if q.aval.ndim > 1:
+        raise ValueError(f"{name}: q must be a scalar or a vector, got {q.aval}")
+    shape = a.aval.shape
+    axes = axes_of(name, axis, len(shape))
+    kept = [i for i in range(len(shape)) if i not in axes]
+    rows = lax.transpose(a, [*kept, *axes])
+    rows = lax.reshape(rows, (*(shape[i] for i in kept), math.prod(shape[i] for i in axes)))
+    if weights is not None:
+        if method != "inverted_cdf":
+            raise ValueError(f"{name}: weights need method 'inverted_cdf', got {method!r}")
+        out = _weighted(name, rows, q, weights, shape, axes, kept)
+    else:
+        out = _of_rows(rows, q, method, skip_nan)
+    out = convert(out, result)
+    if keepdims:
+        lengths = [1 if i in axes else n for i, n in enumerate(shape)]
+        out = lax.reshape(out, (*q.aval.shape, *lengths))
+    return out
+
+
+def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
+    """Quantiles along the last axis, those of q first."""
+    n = rows.aval.shape[-1]
+    lead = rows.aval.shape[:-1]
+    ordered = sort(rows)
+    bad = lax.ne(rows, rows)
+    dtype = rows.aval.dtype
+    if skip_nan:
+        count = lax.reduce_sum(convert(lax.bitwise_not(bad), dtype), (len(lead),))
+    else:
+        count = broadcast(convert(float(n), dtype), lead)
+    rank = q.aval.ndim
+    full = (*q.aval.shape, *lead)
+    count = lax.broadcast_in_dim(count, full, range(rank, len(full)))
+    qs = lax.broadcast_in_dim(q, full, range(rank))
+    low, high, share = _positions(qs, count, method)
+    pick = [_pick(ordered, i, count, rank) for i in (low, high)]
+    below = lax.select(lax.eq(share, like(share, 1)), like(share, 0), pick[0])
+    above = lax.select(lax.eq(share, like(share, 0)), like(share, 0), pick[1])
+    out = lax.add(lax.mul(below, lax.sub(like(share, 1), share)), lax.mul(above, share))
+    wrong = lax.bitwise_or(lax.lt(qs, like(qs, 0)), lax.gt(qs, like(qs, 1)))
+    wrong = lax.bitwise_or(wrong, lax.ne(qs, qs))
+    if skip_nan:
+        wrong = lax.bitwise_or(wrong, lax.eq(count, like(count, 0)))
+    else:
+        any_bad = lax.reduce_or(bad, (len(lead),))
+        wrong = lax.bitwise_or(wrong, lax.broadcast_in_dim(any_bad, full, range(rank, len(full))))
+    return lax.select(wrong, like(out, math.nan), out)
+
+
+def _positions(q: Any, n: Any, method: str) -> tuple[Any, Any, Any]:
+    """Lower and upper element of a quantile, and the share of the upper one."""
+    one, half = like(q, 1), like(q, 0.5)
+    if method in _CONTINUOUS or method in ("lower", "higher", "midpoint", "nearest"):
+        a, b = _CONTINUOUS.get(method, (1, 1))
+        place = lax.sub(lax.add(lax.mul(q, lax.add(n, like(n, 1 - a - b))), like(q, a)), one)
+        low = lax.floor(place)
+        share = lax.sub(place, low)
+        if method == "lower":
+            share = like(q, 0)
+        elif method == "higher":
+            share = convert(lax.gt(share, like(q, 0)), q.aval.dtype)
+        elif method == "midpoint":
+            share = lax.select(lax.gt(share, like(q, 0)), half, like(q, 0))
+        elif method == "nearest":
+            low, share = lax.round(place, lax.RoundingMethod.TO_NEAREST_EVEN), like(q, 0)
+        return low, lax.add(low, one), share
+    place = lax.mul(q, n)
+    if method == "closest_observation":  # at ties the even order statistic, counted from 1
+        below = lax.sub(place, like(q, 1.5))
+        low = lax.floor(below)
+        odd = lax.ne(lax.rem(low, like(q, 2)), like(q, 0))
+        stay = lax.bitwise_and(lax.eq(below, low), odd)
+        low = lax.select(stay, low, lax.add(low, one))
+        return low, low, like(q, 0)
+    low = lax.sub(lax.ceil(place), one)
+    whole = lax.eq(place, lax.floor(place))
+    share = like(q, 0)
+    if method == "averaged_inverted_cdf":
+        share = lax.select(whole, half, share)
+    return low, lax.add(low, one), share
+
+
+def _pick(ordered: Any, place: Any, count: Any, rank: int) -> Any:
+    """Elements of sorted rows at float positions, limited to the rows' valid part."""
+    n = ordered.aval.shape[-1]
+    index = clip(place, like(place, 0), lax.max(lax.sub(count, like(count, 1)), like(count, 0)))
+    index = convert(lax.select(lax.ne(index, index), like(index, 0), index), dtypes.default_int())
+    if n == 0:
+        return like(place, math.nan)
+    full = place.aval.shape
+    if rank == 0:
+        column = lax.reshape(index, (*full, 1))
+        return lax.reshape(take_along_axis(ordered, column, -1, "clip"), full)
+    column = moveaxis(index, 0, -1)
+    return moveaxis(take_along_axis(ordered, column, -1, "clip"), -1, 0)
+
+
+def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any) -> Any:
+    weights = convert(as_array(name, weights), rows.aval.dtype)
+    if weights.aval.shape != shape:
+        if weights.aval.shape != tuple(shape[i] for i in axes):
+            raise ValueError(
+                f"{name}: weights {weights.aval} do not fit axes {axes} of shape {shape}")
+        weights = lax.broadcast_in_dim(weights, shape, axes)
+    weights = lax.reshape(lax.transpose(weights, [*kept, *axes]), rows.aval.shape)
+    bad = any_(lax.ne(rows, rows), -1)
+    ordered, weights = lax.sort([rows, weights], dimension=rows.aval.ndim - 1, num_keys=1)
+    total = lax.cumsum(weights, rows.aval.ndim - 1)
+    share = lax.div(total, lax.broadcast_in_dim(
+        sum_(weights, -1), rows.aval.shape, range(rows.aval.ndim - 1)))
+
+    def one(level: Any) -> Any:
+        before = lax.lt(share, broadcast(level, share.aval.shape))
+        index = sum_(before, -1, keepdims=True)
+        value = lax.squeeze(take_along_axis(ordered, index, -1, "clip"), (rows.aval.ndim - 1,))
+        return where(bad, math.nan, value)
+
+    if q.aval.ndim == 0:
+        return one(q)
+    levels = [one(q[i]) for i in range(q.aval.shape[0])]
+    return concatenate([lax.expand_dims(x, (0,)) for x in levels], 0)
+
+
+def quantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+             method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
+    """Quantiles q in [0, 1] over axes; nan for other q and where an element is nan.
+
+    method: 'linear', 'lower', 'higher', 'midpoint', 'nearest' or another of NumPy's.
+
+    >>> quantile(np.array([1.0, 3.0]), 0.5)
+    Array(2., dtype=float64)
+    """
+    unsupported("quantile", out=out, overwrite_input=overwrite_input or None)
+    return _quantile("quantile", a, q, axis, method, keepdims, False, weights)
+
+
+def nanquantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+                method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
+    """Quantiles of the elements that are not nan.
+
+    >>> nanquantile(np.array([1.0, float("nan")]), 0.5)
+    Array(1., dtype=float64)
+    """
+    unsupported("nanquantile", out=out, overwrite_input=overwrite_input or None)
+    return _quantile("nanquantile", a, q, axis, method, keepdims, True, weights)
+
+
+def _percent(name: str, q: Any) -> Any:
+    q = inexact(name, q)
+    return lax.div(q, like(q, 100))
+
+
+def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+               method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+               out_sharding: Any = None) -> Any:
+    """Quantiles with q in percent.
+
+    >>> percentile(np.array([1.0, 3.0]), 50)
+    Array(2., dtype=float64)
+    """
+    return quantile(a, _percent("percentile", q), axis, out, overwrite_input, method, keepdims,
+                    weights=weights)
+
+
+def nanpercentile(a: Any, q: Any, axis: Axis = None, out: None = None,
+                  overwrite_input: bool = False, method: str = "linear", keepdims: bool = False, *,
+                  weights: Any = None) -> Any:
+    """Quantiles in percent of the elements that are not nan.
+
+    >>> nanpercentile(np.array([1.0, float("nan")]), 50)
+    Array(1., dtype=float64)
+    """
+    return nanquantile(a, _percent("nanpercentile", q), axis, out, overwrite_input, method,
+                       keepdims, weights=weights)
+
+
+def median(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+           keepdims: bool = False) -> Any:
+    """Median over axes.
+
+    >>> median(np.array([1.0, 5.0, 2.0]))
+    Array(2., dtype=float64)
+    """
+    return quantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
+
+
+def nanmedian(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
+              keepdims: bool = False) -> Any:
+    """Median over axes of the elements that are not nan.
+
+    >>> nanmedian(np.array([1.0, float("nan")]))
+    Array(1., dtype=float64)
+    """
+    return nanquantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
+
+
+# ---- correlation ----
+
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
+        fweights: Any = None, aweights: Any = None, dtype: Any = None) -> Any:
+    """Covariance matrix of variables in rows (or columns), with divisor n - 1 unless `bias`.
+
+    >>> cov(np.array([1.0, 3.0]))
+    Array(2., dtype=float64)
+    """
+    rows = [_variables("cov", x, rowvar) for x in (m, y) if x is not None]
+    rows = promote_dtypes("cov", *rows)
+    x = concatenate(rows, 0)
+    want = user_dtype("cov", dtype)
+    x = convert(x, want) if want is not None else convert(x, x.aval.dtype)
+    if ddof is None:
+        ddof = 0 if bias else 1
+    elif operator.index(ddof) != ddof:
+        raise ValueError(f"cov: ddof must be an integer, got {ddof!r}")
+    weights = _weights("cov", x, fweights, aweights)
+    center, total = average(x, 1, weights, returned=True)
+    total = total[0] if weights is not None or total.aval.ndim else total
+    total = lax.reshape(total, ())
+    if weights is None:
+        divisor = like(total, x.aval.shape[1] - ddof)
+    elif ddof == 0 or aweights is None:
+        divisor = lax.sub(total, like(total, ddof))
+    else:
+        spread = sum_(multiply(weights, convert(as_array("cov", aweights), weights.aval.dtype)))
+        divisor = lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype),
+                                                 like(total, ddof)), total))
+    x = lax.sub(x, lax.broadcast_in_dim(center, x.aval.shape, (0,)))
+    other = x if weights is None else multiply(x, weights)
+    product = dot(x, lax.transpose(other, (1, 0)) if kind_of(x) != "c" else
+                  lax.conj(lax.transpose(other, (1, 0))))
+    out = lax.div(product, broadcast(convert(divisor, product.aval.dtype), product.aval.shape))
+    return lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1])
+
+
+def _variables(name: str, x: Any, rowvar: bool) -> Any:
+    x = inexact(name, x)
+    if x.aval.ndim > 2:
+        raise ValueError(f"{name}: rank 1 or 2 is needed, got {x.aval}")
+    if x.aval.ndim < 2:
+        return lax.reshape(x, (1, x.aval.size))
+    return x if rowvar or x.aval.shape[0] == 1 else lax.transpose(x, (1, 0))
+
+
+def _weights(name: str, x: Any, fweights: Any, aweights: Any) -> Any:
+    out = None
+    for given, kinds in ((fweights, "iu"), (aweights, "iuf")):
+        if given is None:
+            continue
+        w = as_array(name, given)
+        if w.aval.shape != (x.aval.shape[1],) or kind_of(w) not in kinds:
+            raise ValueError(f"{name}: weights must be a vector, one for each of"
+                             f" {x.aval.shape[1]} observations (fweights integers), got {w.aval}")
+        w = lax.abs(w) if kind_of(w) != "u" else w
+        out = w if out is None else multiply(out, w)
+    return out
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> Any:
+    """Correlation matrix of variables in rows (or columns).
+
+    >>> corrcoef(np.array([1.0, 3.0]))
+    Array(1., dtype=float64)
+    """
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.aval.ndim < 2:
+        return lax.div(c, c)
+    deviation = lax.sqrt(real(diagonal(c)))
+    deviation = convert(deviation, c.aval.dtype)
+    for axis in (0, 1):
+        c = lax.div(c, lax.broadcast_in_dim(deviation, c.aval.shape, (axis,)))
+    one = convert(1, dtypes.real_of(c.aval.dtype))
+    if kind_of(c) == "c":
+        return lax.complex(*(clip(p, -one, one) for p in (lax.real(c), lax.imag(c))))
+    return clip(c, -one, one)
+

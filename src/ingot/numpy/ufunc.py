@@ -1,0 +1,90 @@
+"""Universal functions as objects, with reduce, accumulate, outer, at and reduceat."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ingot.numpy.promotion import unsupported
+
+
+class ufunc:  # noqa: N801 (NumPy's name)
+    """An elementwise function of `nin` arguments and `nout` results.
+
+    Its methods follow `np.ufunc`; `at` and friends return new arrays.
+    """
+
+    def __init__(self, func: Callable[..., Any], nin: int, nout: int, *, name: str | None = None,
+                 identity: Any = None, methods: Any = None):
+        self._func, self.nin, self.nout = func, nin, nout
+        self.nargs, self.identity = nin + nout, identity
+        self.__name__ = name or func.__name__
+        self.__doc__ = func.__doc__
+        self._methods = methods or {}
+
+    def __call__(self, *args: Any, out: None = None, where: None = None) -> Any:
+        """The function of the broadcast arguments; TypeError for `out` and `where`."""
+        if out is not None or where is not None:
+            unsupported(self.__name__, out=out, where=where)
+        return self._func(*args)
+
+    def __repr__(self) -> str:
+        return f"<jnp.ufunc '{self.__name__}'>"
+
+    def __hash__(self) -> int:
+        return hash((self._func, self.__name__, self.nin, self.nout))
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, ufunc) and
+                (self._func, self.__name__, self.nin) == (other._func, other.__name__, other.nin))
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        if self.nin != 2 or self.nout != 1:
+            raise ValueError(f"{self.__name__}.{name}: only functions of two arguments and one"
+                             f" result have it, this has {self.nin} and {self.nout}")
+        return self._methods.get(name) or functools.partial(_GENERIC[name], self)
+
+    def reduce(self, a: Any, axis: int | None = 0, dtype: Any = None, out: None = None,
+               keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
+        """Combine the elements along an axis from the first to the last."""
+        unsupported(f"{self.__name__}.reduce", out=out)
+        return self._method("reduce")(a, axis=axis, dtype=dtype, keepdims=keepdims,
+                                      initial=initial, where=where)
+
+    def accumulate(self, a: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+        """All partial results of combining the elements along an axis."""
+        unsupported(f"{self.__name__}.accumulate", out=out)
+        return self._method("accumulate")(a, axis=axis, dtype=dtype)
+
+    def outer(self, A: Any, B: Any, /) -> Any:
+        """The function of all pairs of elements: shape A.shape + B.shape."""
+        return self._method("outer")(A, B)
+
+    def at(self, a: Any, indices: Any, b: Any = None, /, *, inplace: bool = True) -> Any:
+        """A copy of `a` with the function applied at some elements; `inplace` must be False."""
+        if inplace:
+            raise NotImplementedError(f"{self.__name__}.at: arrays are immutable; pass"
+                                      " inplace=False and use the result")
+        if self.nin == 1:
+            return _GENERIC["at"](self, a, indices, None)
+        return self._method("at")(a, indices, b)
+
+    def reduceat(self, a: Any, indices: Any, axis: int = 0, dtype: Any = None,
+                 out: None = None) -> Any:
+        """Reductions over the slices between consecutive indices."""
+        unsupported(f"{self.__name__}.reduceat", out=out)
+        return self._method("reduceat")(a, indices, axis=axis, dtype=dtype)
+
+
+_GENERIC: dict[str, Callable[..., Any]] = {}
+
+
+def generic(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the general implementation of a method."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        _GENERIC[name] = function
+        return function
+
+    return register

@@ -1,0 +1,59 @@
+"""The bits of an array read in another dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.promotion import as_array, convert, user_dtype
+
+
+def view(self: Any, dtype: Any = None, type: None = None) -> Any:
+    """The bits read as another dtype; the last axis grows or shrinks with the width.
+
+    >>> view(convert(1.0, dtypes.float32), "int32")
+    Array(1065353216, dtype=int32)
+    """
+    if type is not None:
+        raise NotImplementedError("view: the argument 'type' is not supported")
+    x = as_array("view", self)
+    dtype = user_dtype("view", dtype) or dtypes.default_float()
+    have = x.aval.dtype
+    if have == dtype:
+        return convert(x, dtype)
+    if kind_of(x) == "b":
+        return view(convert(x, dtypes.uint8), dtype)
+    if dtypes.kind(dtype) == "b":
+        return lax.ne(*(lambda bits: (bits, like(bits, 0)))(view(x, dtypes.uint8)))
+    if kind_of(x) == "c":
+        part = dtypes.real_of(have)
+        pair = lax.concatenate([lax.reshape(p, (*x.aval.shape, 1)) for p in (
+            lax.real(x), lax.imag(x))], x.aval.ndim)
+        return view(_merged(pair), dtype) if dtype != part else _merged(pair)
+    if dtypes.kind(dtype) == "c":
+        parts = view(x, dtypes.real_of(dtype))
+        n = parts.aval.shape[-1]
+        split = lax.reshape(parts, (*parts.aval.shape[:-1], n // 2, 2))
+        return lax.complex(*(lax.squeeze(lax.slice_in_dim(split, i, i + 1, axis=-1),
+                                         (split.aval.ndim - 1,)) for i in (0, 1)))
+    wide, narrow = dtypes.itemsize_bits(have), dtypes.itemsize_bits(dtype)
+    if wide == narrow:
+        return lax.bitcast_convert_type(x, dtype)
+    if x.aval.ndim == 0:
+        raise ValueError(f"view: a scalar {x.aval} cannot change its width to {dtype}")
+    if wide > narrow:
+        return _merged(lax.bitcast_convert_type(x, dtype))
+    ratio, n = narrow // wide, x.aval.shape[-1]
+    if n % ratio:
+        raise ValueError(f"view: the last axis of {x.aval} must be a multiple of {ratio} to be read"
+                         f" as {dtypes.short_name(dtype)}")
+    return lax.bitcast_convert_type(
+        lax.reshape(x, (*x.aval.shape[:-1], n // ratio, ratio)), dtype)
+
+
+def _merged(x: Any) -> Any:
+    """The last two axes as one."""
+    shape = x.aval.shape
+    return lax.reshape(x, (*shape[:-2], shape[-2] * shape[-1]) if len(shape) > 1 else shape)

@@ -1,0 +1,1 @@
+"""First-order primitives, one family a file; each op and all its rules in one place."""

@@ -1,0 +1,235 @@
+"""Collectives: operations along a mapped axis that is referred to by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.avals import ShapedArray
+from ingot.core.axes import Axis, axis_size as size_in_scope
+from ingot.core.effects import NamedAxisEffect
+from ingot.core.interpreter import to_array, typeof
+from ingot.core.primitive import NOT_LINEAR, Host, Primitive
+from ingot.errors import UndefinedRuleError
+from ingot.ops.arithmetic import add, div, mul
+from ingot.ops.compare import eq
+from ingot.ops.convert import convert_element_type
+from ingot.ops.movement import full_like, reduce_sum, scalar
+from ingot.ops.reduce import reduce_max, reduce_min
+from ingot.ops.shape import iota
+from ingot.tree import tree_flatten, tree_map, tree_unflatten
+from ingot.util import canonicalize_axis
+
+NO_KERNEL = Host("a collective is gone once its axis is mapped, and has no meaning without one")
+
+
+def as_names(axis_name: Any) -> tuple[Any, ...]:
+    """One axis name or several as a tuple."""
+    return tuple(axis_name) if isinstance(axis_name, (tuple, list)) else (axis_name,)
+
+
+def check_names(name: str, axis_name: Any, groups: Any = None) -> tuple[Any, ...]:
+    """The axis names in a tuple; NameError unless all are mapped."""
+    names = as_names(axis_name)
+    for n in names:
+        size_in_scope(n)
+    if groups is not None:
+        raise UndefinedRuleError(
+            f"{name}: axis_index_groups is not supported under vmap; map over two axes, of groups"
+            " and of members, and reduce over the latter")
+    return names
+
+
+def _no_eval(*args: Any, axis: Any = (), **params: Any) -> Any:
+    for n in axis:
+        size_in_scope(n)
+    raise NameError(f"a collective over {axis} was evaluated outside of the map over that axis")
+
+
+def collective(name: str, *, type: Any, jvp: Any, transpose: Any, batch: Any,
+                axes: Callable[..., tuple[Any, ...]]) -> Primitive:
+    """A primitive that refers to named axes; `axes(**params)` are their names."""
+    primitive = Primitive(
+        name, type=type, jvp=jvp, transpose=transpose, batch=batch, kernel=NO_KERNEL,
+        eval=lambda *args, **params: _no_eval(axis=axes(**params)),
+        axes_of=lambda **params: frozenset(axes(**params)),
+        effects=lambda **params: frozenset(NamedAxisEffect(name=n) for n in axes(**params)))
+    return primitive
+
+
+def linear_partial(primitive: Callable[[], Primitive]) -> list[Any]:
+    """The `jvp` slot of a collective that is linear in its operand."""
+    return [lambda t, out, x, **params: primitive().bind(t, **params)]
+
+
+# ---- psum, pmax, pmin ---------------------------------------------------------------------------
+def _named_axes(*, axes: tuple[Any, ...], **params: Any) -> tuple[Any, ...]:
+    return axes
+
+
+def _reducer(name: str, local: Callable[[Any, Sequence[int]], Any],
+             same: Callable[[Any, int], Any], jvp: Any, transpose: Any) -> Primitive:
+    """A reduction over named axes. same(x, n): the result for n equal values."""
+    def batch(axis: Axis, args: Any, dims: Any, *, axes: tuple[Any, ...], axis_index_groups: Any
+              ) -> Any:
+        (x,), (dim,) = args, dims
+        rest = tuple(n for n in axes if n != axis.name)
+        if len(rest) < len(axes):
+            x = same(x, axis.size) if dim is None else local(x, (dim,))
+            dim = None
+        if rest:
+            x = primitive.bind(x, axes=rest, axis_index_groups=axis_index_groups)
+        return x, dim
+
+    primitive = collective(name, type=lambda x, **params: x, jvp=jvp, transpose=transpose,
+                            batch=batch, axes=_named_axes)
+    return primitive
+
+
+psum_p = _reducer(
+    "psum", reduce_sum, lambda x, n: mul(x, full_like(x, n)), linear_partial(lambda: psum_p),
+    lambda ct, x, **params: [psum_p.bind(ct, **params)])
+
+
+def _extreme_partial(t: Any, out: Any, x: Any, *, axes: Any, axis_index_groups: Any) -> Any:
+    """The tangent of the extreme value, the mean of them at a tie."""
+    where = convert_element_type(eq(x, out), t.dtype)
+    params = {"axes": axes, "axis_index_groups": axis_index_groups}
+    return div(psum_p.bind(mul(t, where), **params), psum_p.bind(where, **params))
+
+
+pmax_p = _reducer("pmax", reduce_max, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
+pmin_p = _reducer("pmin", reduce_min, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
+
+
+def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Primitive,
+                 local: Callable[[Any, Sequence[int]], Any]) -> Any:
+    """Reduce each leaf over positional axes (integers) here, over named ones by the primitive."""
+    names = as_names(axis_name)
+    named = tuple(n for n in names if not isinstance(n, int))
+    positional = [n for n in names if isinstance(n, int)]
+    check_names(name, named, groups)
+
+    def one(leaf: Any) -> Any:
+        leaf = to_array(leaf)
+        if name == "psum" and dtypes.kind(leaf.dtype) == "b":
+            leaf = convert_element_type(leaf, dtypes.default_int())
+        if positional:
+            leaf = local(leaf, [canonicalize_axis(a, leaf.ndim) for a in positional])
+        return primitive.bind(leaf, axes=named, axis_index_groups=None) if named else leaf
+
+    leaves, tree = tree_flatten(x)
+    return tree_unflatten(tree, [one(leaf) for leaf in leaves])
+
+
+def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
+    """Sum over a mapped axis; the same for all of its entries.
+
+    x: pytree of arrays -> the same types; Python numbers are multiplied by the axis size at once,
+    so that `psum(1, name)` is that size. Raises NameError if no such axis is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: psum(x, "i"), axis_name="i")(np.arange(3.0))
+    Array([3., 3., 3.], dtype=float64)
+    """
+    leaves, tree = tree_flatten(x)
+    if leaves and all(isinstance(leaf, (int, float, complex)) for leaf in leaves):
+        names = check_names("psum", axis_name, axis_index_groups)
+        return tree_unflatten(tree, [leaf * size_in_scope(names) for leaf in leaves])
+    return _over_leaves("psum", x, axis_name, axis_index_groups, psum_p, reduce_sum)
+
+
+def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
+    """Mean over a mapped axis; see `psum`.
+
+    x: pytree of arrays -> the same, integers as floats. Raises NameError if no such axis is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: x - pmean(x, "i"), axis_name="i")(np.arange(3.0))
+    Array([-1.,  0.,  1.], dtype=float64)
+    """
+    total = psum(x, axis_name, axis_index_groups=axis_index_groups)
+    count = _count(x, axis_name)
+
+    def mean(s: Any) -> Any:
+        s = to_array(s)
+        if not dtypes.issubdtype(s.dtype, np.inexact):
+            s = convert_element_type(s, dtypes.default_float())
+        return div(s, full_like(s, count))
+
+    return tree_map(mean, total)
+
+
+def _count(x: Any, axis_name: Any) -> int:
+    names = as_names(axis_name)
+    count = size_in_scope(tuple(n for n in names if not isinstance(n, int)))
+    leaves, _ = tree_flatten(x)
+    for n in names:
+        if isinstance(n, int) and leaves:
+            count *= typeof(leaves[0]).shape[n]
+    return count
+
+
+def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
+    """Largest value over a mapped axis; see `psum`.
+
+    x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: pmax(x, "i"), axis_name="i")(np.arange(3.0))
+    Array([2., 2., 2.], dtype=float64)
+    """
+    return _over_leaves("pmax", x, axis_name, axis_index_groups, pmax_p, reduce_max)
+
+
+def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
+    """Smallest value over a mapped axis; see `psum`.
+
+    x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: pmin(x, "i"), axis_name="i")(np.arange(3.0))
+    Array([0., 0., 0.], dtype=float64)
+    """
+    return _over_leaves("pmin", x, axis_name, axis_index_groups, pmin_p, reduce_min)
+
+
+# ---- axis_index, axis_size ----------------------------------------------------------------------
+def one_name(*, axis_name: Any, **params: Any) -> tuple[Any, ...]:
+    """The axes of a collective with a parameter axis_name."""
+    return as_names(axis_name)
+
+
+axis_index_p = collective(
+    "axis_index", type=lambda *, axis_name: ShapedArray((), np.int32), jvp=[],
+    transpose=lambda ct, **params: [],
+    batch=lambda axis, args, dims, *, axis_name: (iota(np.int32, axis.size), 0), axes=one_name)
+
+
+def axis_index(axis_name: Any) -> Any:
+    """Position along a mapped axis: i32[]; in row-major order for several axes.
+
+    Raises NameError if no such axis is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: axis_index("i"), axis_name="i")(np.arange(3.0))
+    Array([0, 1, 2], dtype=int32)
+    """
+    index: Any = None
+    for n in check_names("axis_index", axis_name):
+        here = axis_index_p.bind(axis_name=n)
+        index = here if index is None else add(mul(index, scalar(size_in_scope(n), np.int32)), here)
+    return index
+
+
+def axis_size(axis_name: Any) -> int:
+    """Length of a mapped axis, a product for several. Raises NameError if none is mapped.
+
+    >>> import ingot
+    >>> ingot.vmap(lambda x: x / axis_size("i"), axis_name="i")(np.array([0.0, 3.0, 6.0]))
+    Array([0., 1., 2.], dtype=float64)
+    """
+    return size_in_scope(axis_name)

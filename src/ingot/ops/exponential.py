@@ -1,0 +1,132 @@
+"""Exponentials and logarithms, elementwise: exp, exp2, expm1, log, log1p, logistic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.ops.arithmetic import add, div, mul, neg
+from ingot.ops.families import INEXACT, unary
+from ingot.ops.movement import full_like
+from ingot.ops.numerics import check_accuracy, widened
+
+
+# ---- exp, exp2, expm1 ----------------------------------------------------------------------------
+def _exp2_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind == "c":
+        return np.exp(x * dtypes.real_of(x.dtype).type(math.log(2)))
+    return np.exp2(x)
+
+
+exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel="exp",
+              jvp=[lambda t, out, x, **_: mul(t, out)])
+exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
+               jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
+expm1_p = unary("expm1", INEXACT, eval=widened(np.expm1), kernel="expm1",
+                jvp=[lambda t, out, x, **_: mul(t, add(out, full_like(x, 1)))])
+
+
+def exp(x: Any, *, accuracy: Any = None) -> Any:
+    """The exponential of each element.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> exp(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """
+    return exp_p.bind(x, accuracy=check_accuracy("exp", accuracy))
+
+
+def exp2(x: Any, *, accuracy: Any = None) -> Any:
+    """Two to the power of each element.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> exp2(3.0)
+    Array(8., dtype=float64, weak_type=True)
+    """
+    return exp2_p.bind(x, accuracy=check_accuracy("exp2", accuracy))
+
+
+def expm1(x: Any, *, accuracy: Any = None) -> Any:
+    """`exp(x) - 1` of each element, accurate near zero.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> expm1(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """
+    return expm1_p.bind(x, accuracy=check_accuracy("expm1", accuracy))
+
+
+# ---- log, log1p ----------------------------------------------------------------------------------
+def _log1p_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return np.log1p(x)
+    import scipy.special  # NumPy's loses all digits near zero
+
+    return scipy.special.log1p(x)
+
+
+log_p = unary("log", INEXACT, eval=widened(np.log), kernel="log",
+              jvp=[lambda t, out, x, **_: div(t, x)])
+log1p_p = unary("log1p", INEXACT, eval=widened(_log1p_eval), kernel="log1p",
+                jvp=[lambda t, out, x, **_: div(t, add(x, full_like(x, 1)))])
+
+
+def log(x: Any, *, accuracy: Any = None) -> Any:
+    """The natural logarithm of each element; nan below zero, the principal value if complex.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> log(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return log_p.bind(x, accuracy=check_accuracy("log", accuracy))
+
+
+def log1p(x: Any, *, accuracy: Any = None) -> Any:
+    """`log(1 + x)` of each element, accurate near zero.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> log1p(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """
+    return log1p_p.bind(x, accuracy=check_accuracy("log1p", accuracy))
+
+
+# ---- logistic ------------------------------------------------------------------------------------
+def _logistic_eval(x: np.ndarray) -> np.ndarray:
+    return np.reciprocal(np.exp(-x) + x.dtype.type(1))
+
+
+def _logistic_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
+    if out_dtype.kind == "c":
+        raise Unsupported("logistic of complex numbers")
+    one = build.const(1, out_dtype)
+    return build.op("div", one, build.op("add", one, build.op("exp", build.op("neg", x))))
+
+
+def _logistic_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
+    # logistic(-x) is 1 - logistic(x) without cancellation where that is small.
+    return mul(t, mul(out, logistic(neg(x))))
+
+
+logistic_p = unary("logistic", INEXACT, eval=widened(_logistic_eval), jvp=[_logistic_jvp],
+                   kernel=elementwise(_logistic_scalar, cost=30))
+
+
+def logistic(x: Any, *, accuracy: Any = None) -> Any:
+    """`1 / (1 + exp(-x))` of each element.
+
+    x: inexact [...] -> same type. Error 3 ulp for real numbers. Raises TypeError for integers.
+
+    >>> logistic(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
+    return logistic_p.bind(x, accuracy=check_accuracy("logistic", accuracy))

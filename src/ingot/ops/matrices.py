@@ -1,0 +1,172 @@
+"""What operations on stacks of matrices share: triangles, diagonals, products, calls of LAPACK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import typeof
+from ingot.core.primitive import Primitive
+from ingot.ops.arithmetic import add, div
+from ingot.ops.compare import eq, ge
+from ingot.ops.complex import conj
+from ingot.ops.dot import batch_matmul
+from ingot.ops.movement import (
+    broadcast_in_dim,
+    full_like,
+    move_axis,
+    reduce_sum,
+    transpose,
+)
+from ingot.ops.select import select
+from ingot.ops.shape import broadcasted_iota
+
+LAPACK_DTYPES = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
+
+
+# ---- types ---------------------------------------------------------------------------------------
+def check_matrix(name: str, x: ShapedArray, square: bool = False) -> None:
+    """TypeError, ValueError unless `x` is a stack of (square) matrices in a dtype of LAPACK's."""
+    if x.dtype not in LAPACK_DTYPES:
+        raise TypeError(f"{name}: the operand must be f32, f64, c64 or c128, got {x}; convert it"
+                        " first, e.g. x.astype(float)")
+    if x.ndim < 2:
+        raise TypeError(f"{name}: the operand must have rank 2 or more, got {x}")
+    if square and x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"{name}: the last two axes must be equal, got {x}")
+
+
+def batched(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    """Batch rule of operations of one stack of matrices: the mapped axis becomes the first."""
+
+    def batch(args: Any, dims: Any, **params: Any) -> Any:
+        out = primitive().bind(move_axis(args[0], dims[0], 0), **params)
+        return (out, [0] * len(out)) if primitive().multiple_results else (out, 0)
+
+    return batch
+
+
+# ---- calls of LAPACK -----------------------------------------------------------------------------
+def each_matrix(fun: Callable[..., Sequence[np.ndarray]], outs: Sequence[ShapedArray],
+                *args: np.ndarray, finite: bool = False) -> list[np.ndarray]:
+    """Apply a function of matrices to all in a stack; where it fails, the results are NaN.
+
+    `outs` are the types of the results; with `finite`, matrices with NaN or inf count as failures.
+    """
+    lead = args[0].shape[:-2]
+    results = [np.empty(o.shape, o.dtype) for o in outs]
+    for index in np.ndindex(*lead):
+        matrices = [a[index] for a in args]
+        try:
+            if finite and not all(np.isfinite(a).all() for a in matrices):
+                raise np.linalg.LinAlgError
+            values = fun(*matrices)
+        except np.linalg.LinAlgError:
+            values = [np.nan if dtypes.kind(r.dtype) in "fc" else 0 for r in results]
+        for result, value in zip(results, values, strict=True):
+            result[index] = value
+    return results
+
+
+def lapack(name: str, dtype: Any) -> Callable[..., Any]:
+    """SciPy's wrapper of a LAPACK routine, e.g. lapack("getrf", float32) is sgetrf."""
+    from scipy.linalg import lapack as library
+
+    return getattr(library, "sdcz"[LAPACK_DTYPES.index(np.dtype(dtype))] + name)
+
+
+# ---- in terms of other operations ----------------------------------------------------------------
+def swap(x: Any) -> Any:
+    """Each matrix transposed."""
+    rank = typeof(x).ndim
+    return transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def adjoint(x: Any) -> Any:
+    """Each matrix conjugated and transposed."""
+    return conj(swap(x)) if dtypes.kind(typeof(x).dtype) == "c" else swap(x)
+
+
+def matmul(*factors: Any) -> Any:
+    """Product of stacks of matrices from left to right."""
+    out = factors[0]
+    for factor in factors[1:]:
+        out = batch_matmul(out, factor)
+    return out
+
+
+def _offsets(shape: Sequence[int]) -> tuple[Any, Any]:
+    rank = len(shape)
+    return tuple(broadcasted_iota(dtypes.int32, tuple(shape), rank - 2 + i) for i in range(2))
+
+
+def tril(x: Any, k: int = 0) -> Any:
+    """Zeros above diagonal k."""
+    rows, columns = _offsets(typeof(x).shape)
+    return select(ge(add(rows, full_like(rows, k)), columns), x, full_like(x, 0))
+
+
+def triu(x: Any, k: int = 0) -> Any:
+    """Zeros below diagonal k."""
+    rows, columns = _offsets(typeof(x).shape)
+    return select(ge(columns, add(rows, full_like(rows, k))), x, full_like(x, 0))
+
+
+def on_diagonal(x: Any) -> Any:
+    """Boolean matrices of the shape of `x`, true on the diagonal."""
+    rows, columns = _offsets(typeof(x).shape)
+    return eq(rows, columns)
+
+
+def eye_like(x: Any) -> Any:
+    """Identity matrices of the type of `x`."""
+    return select(on_diagonal(x), full_like(x, 1), full_like(x, 0))
+
+
+def diagonal(x: Any) -> Any:
+    """The diagonals of square matrices."""
+    kept = select(on_diagonal(x), x, full_like(x, 0))
+    return reduce_sum(kept, (typeof(x).ndim - 1,))
+
+
+def rows(x: Any, like: Any) -> Any:
+    """Vectors [..., n] repeated as the rows of matrices of the shape of `like` [..., m, n]."""
+    shape = typeof(like).shape
+    return broadcast_in_dim(x, shape, (*range(len(shape) - 2), len(shape) - 1))
+
+
+def columns(x: Any, like: Any) -> Any:
+    """Vectors [..., m] repeated as the columns of matrices of the shape of `like` [..., m, n]."""
+    shape = typeof(like).shape
+    return broadcast_in_dim(x, shape, tuple(range(len(shape) - 1)))
+
+
+def halved(x: Any) -> Any:
+    """Half of every element."""
+    return div(x, full_like(x, 2))
+
+
+def hermitian_part(x: Any) -> Any:
+    """The mean of each matrix and its adjoint."""
+    return halved(add(x, adjoint(x)))
+
+
+def permuted_rows(x: Any, permutation: Any) -> Any:
+    """Rows of each matrix in the given order: x [..., m, n], integers [..., m]."""
+    shape = (*typeof(permutation).shape, typeof(x).shape[-2])
+    chosen = broadcast_in_dim(permutation, shape, tuple(range(len(shape) - 1)))
+    places = broadcasted_iota(typeof(permutation).dtype, shape, len(shape) - 1)
+    one = ShapedArray(shape, typeof(x).dtype)
+    return matmul(select(eq(chosen, places), full_like(one, 1), full_like(one, 0)), x)
+
+
+def inverse_or_zero(x: Any) -> Any:
+    """1 / x, and 0 where x is 0."""
+    zero, one = full_like(x, 0), full_like(x, 1)
+    none = eq(x, zero)
+    return select(none, zero, div(one, select(none, one, x)))
+

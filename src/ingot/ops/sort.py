@@ -1,0 +1,201 @@
+"""Sorting: sort of one or several arrays by keys, top_k, and what is built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.core.avals import ShapedArray, is_inexact, short
+from ingot.core.interpreter import typeof
+from ingot.core.primitive import NOT_LINEAR, Host, Primitive
+from ingot.ops.cutting import slice_in_dim
+from ingot.ops.families import ANY, check_kind
+from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
+from ingot.ops.movement import all_to_front, move_axis
+from ingot.ops.shape import broadcasted_iota, expand_dims, full
+from ingot.util import canonicalize_axis
+
+
+def take_along(x: Any, index: Any, axis: int) -> Any:
+    """Elements of `x` at integer places along an axis; the other axes go together."""
+    if not typeof(x).size:
+        return full(typeof(index).shape, 0, typeof(x).dtype)
+    others = tuple(i for i in range(typeof(x).ndim) if i != axis)
+    numbers = GatherDimensionNumbers(
+        offset_dims=(), collapsed_slice_dims=(axis,), start_index_map=(axis,),
+        operand_batching_dims=others, start_indices_batching_dims=others)
+    ndim = typeof(index).ndim
+    return gather(x, expand_dims(index, (ndim,)), numbers, (1,) * typeof(x).ndim,
+                  mode=GatherScatterMode.PROMISE_IN_BOUNDS)
+
+
+def _orderable(x: np.ndarray) -> np.ndarray:
+    """Values that NumPy orders as we do: narrow floats as float32."""
+    return x.astype(np.float32) if x.dtype.kind == "V" else x
+
+
+def _keys(x: np.ndarray) -> list[np.ndarray]:
+    """Keys that order as `x` does; complex numbers by real, then by imaginary part, nan last."""
+    return [np.real(x), np.imag(x)] if x.dtype.kind == "c" else [_orderable(x)]
+
+
+# ---- sort ----------------------------------------------------------------------------------------
+def _sort_type(*xs: ShapedArray, dimension: int, is_stable: bool, num_keys: int
+               ) -> list[ShapedArray]:
+    if any(x.shape != xs[0].shape for x in xs):
+        raise TypeError(f"sort: shapes must match, got {short(xs)}")
+    if not 0 <= dimension < max(xs[0].ndim, 1):
+        raise ValueError(f"sort: axis {dimension} is out of range for {xs[0]}")
+    if not 1 <= num_keys <= len(xs):
+        raise ValueError(f"sort: num_keys must be between 1 and {len(xs)}, got {num_keys}")
+    check_kind("sort", ANY, *xs[:num_keys])
+    return list(xs)
+
+
+def _sort_eval(*xs: np.ndarray, dimension: int, is_stable: bool, num_keys: int
+               ) -> list[np.ndarray]:
+    if xs[0].ndim == 0 or xs[0].size == 0:
+        return list(xs)
+    if len(xs) == 1 and xs[0].dtype.kind not in "Vc":
+        return [np.sort(xs[0], dimension, kind="stable" if is_stable else None)]
+    keys = [key for x in xs[:num_keys] for key in _keys(x)]
+    order = (np.argsort(keys[0], dimension, kind="stable") if len(keys) == 1
+             else np.lexsort(keys[::-1], axis=dimension))
+    return [np.take_along_axis(x, order, dimension) for x in xs]
+
+
+def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
+              num_keys: int) -> Any:
+    shape = typeof(primals[0]).shape
+    place = broadcasted_iota(np.int64, shape, dimension)
+    *outs, order = sort_p.bind(*primals, place, dimension=dimension, is_stable=is_stable,
+                               num_keys=num_keys)
+    return outs, [take_along(t, order, dimension) if is_inexact(typeof(x)) else None
+                  for x, t in zip(primals, tangents, strict=True)]
+
+
+def _sort_batch(args: Any, dims: Any, *, dimension: int, **params: Any) -> Any:
+    moved = all_to_front(args, dims)
+    outs = sort_p.bind(*moved, dimension=dimension + 1, **params)
+    return outs, [0] * len(outs)
+
+
+sort_p = Primitive(
+    "sort", multiple_results=True, type=_sort_type, eval=_sort_eval, jvp=_sort_jvp,
+    transpose=NOT_LINEAR, batch=_sort_batch, kernel=Host("sorting runs in NumPy"))
+
+
+def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
+    """Sort along an axis, ascending, NaN last; several arrays go together, by the first `num_keys`.
+
+    operand: an array or a sequence of arrays of one shape -> the same, sorted.
+    Raises TypeError when shapes differ.
+
+    >>> sort((np.array([2, 1]), np.array([0.5, 1.5])))
+    (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
+    """
+    several = isinstance(operand, (tuple, list))
+    xs = list(operand) if several else [operand]
+    if not xs:
+        raise TypeError("sort: at least one array is needed")
+    if not typeof(xs[0]).ndim:
+        raise ValueError(f"sort: needs an axis to sort along, got {typeof(xs[0])}")
+    dimension = canonicalize_axis(dimension, typeof(xs[0]).ndim)
+    outs = sort_p.bind(*xs, dimension=dimension, is_stable=bool(is_stable), num_keys=num_keys)
+    return tuple(outs) if several else outs[0]
+
+
+def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = True
+                 ) -> tuple[Any, Any]:
+    """Sort keys along an axis and put values of the same shape in the keys' order.
+
+    keys, values: any dtype [...] -> the same types. Raises TypeError when shapes differ.
+
+    >>> sort_key_val(np.array([2, 1]), np.array([0.5, 1.5]))
+    (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
+    """
+    keys, values = sort((keys, values), dimension, is_stable, 1)
+    return keys, values
+
+
+# ---- top_k ---------------------------------------------------------------------------------------
+def _top_k_type(x: ShapedArray, *, k: int, axis: int) -> list[ShapedArray]:
+    check_kind("top_k", (np.floating, np.integer, np.bool_), x)
+    if not 0 <= axis < x.ndim:
+        raise ValueError(f"top_k: axis {axis} is out of range for {x}")
+    if not 0 <= k <= x.shape[axis]:
+        raise ValueError(f"top_k: k = {k} must be between 0 and the length of axis {axis} of {x}")
+    shape = [*x.shape[:axis], k, *x.shape[axis + 1 :]]
+    return [x.update(shape=shape), ShapedArray(shape, np.int32)]
+
+
+def _top_k_eval(x: np.ndarray, *, k: int, axis: int) -> list[np.ndarray]:
+    # Descending and stable, NaN first: ascending on the reversed axis, read backwards.
+    flipped = np.flip(_orderable(x), axis)
+    order = np.flip(np.argsort(flipped, axis, kind="stable"), axis)
+    order = np.take(x.shape[axis] - 1 - order, np.arange(k), axis)
+    return [np.take_along_axis(x, order, axis), order.astype(np.int32)]
+
+
+def _top_k_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, k: int, axis: int) -> Any:
+    values, places = top_k_p.bind(*primals, k=k, axis=axis)
+    return [values, places], [take_along(tangents[0], places, axis), None]
+
+
+def _top_k_batch(args: Any, dims: Any, *, k: int, axis: int) -> Any:
+    outs = top_k_p.bind(move_axis(args[0], dims[0], 0), k=k, axis=axis + 1)
+    return outs, [0, 0]
+
+
+top_k_p = Primitive(
+    "top_k", multiple_results=True, type=_top_k_type, eval=_top_k_eval, jvp=_top_k_jvp,
+    transpose=NOT_LINEAR, batch=_top_k_batch, kernel=Host("sorting runs in NumPy"))
+
+
+def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
+    """The k largest elements along an axis, descending, and their indices (int32).
+
+    operand: real [...] -> two arrays with that axis of length k. Equal elements keep their order.
+    Raises ValueError when the axis is shorter than k.
+
+    >>> top_k(np.array([1.0, 3.0, 2.0]), 2)
+    (Array([3., 2.], dtype=float64), Array([1, 2], dtype=int32))
+    """
+    axis = canonicalize_axis(axis, typeof(operand).ndim)
+    values, places = top_k_p.bind(operand, k=int(k), axis=axis)
+    return values, places
+
+
+def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+                 reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
+                 ) -> tuple[Any, Any]:
+    """The k largest elements along an axis and their indices; exact here, whatever the recall.
+
+    operand: real [...] -> like `top_k`.
+
+    >>> approx_max_k(np.array([1.0, 3.0, 2.0]), 1)
+    (Array([3.], dtype=float64), Array([1], dtype=int32))
+    """
+    return top_k(operand, k, axis=reduction_dimension)
+
+
+def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+                 reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
+                 ) -> tuple[Any, Any]:
+    """The k smallest elements along an axis and their indices; exact here, whatever the recall.
+
+    operand: real [...] -> like `top_k`, ascending. Raises ValueError when the axis
+    is shorter than k.
+
+    >>> approx_min_k(np.array([1.0, 3.0, 2.0]), 1)
+    (Array([1.], dtype=float64), Array([0], dtype=int32))
+    """
+    axis = canonicalize_axis(reduction_dimension, typeof(operand).ndim)
+    place = broadcasted_iota(np.int32, typeof(operand).shape, axis)
+    values, order = sort_key_val(operand, place, axis)
+    n = typeof(operand).shape[axis]
+    if not 0 <= k <= n:
+        raise ValueError(f"approx_min_k: k = {k} must be between 0 and {n}")
+    return slice_in_dim(values, 0, k, axis=axis), slice_in_dim(order, 0, k, axis=axis)

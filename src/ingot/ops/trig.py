@@ -1,0 +1,226 @@
+"""Trigonometric and hyperbolic functions and their inverses, elementwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot.core.primitive import Primitive
+from ingot.ops.arithmetic import add, div, mul, neg, sub
+from ingot.ops.families import INEXACT, nary, unary
+from ingot.ops.movement import full_like
+from ingot.ops.numerics import check_accuracy, same_shape, widened
+from ingot.ops.powers import rsqrt, square
+
+
+def _one(x: Any) -> Any:
+    return full_like(x, 1)
+
+
+# ---- sin, cos, tan -------------------------------------------------------------------------------
+sin_p = unary("sin", INEXACT, eval=widened(np.sin), kernel="sin",
+              jvp=[lambda t, out, x, **_: mul(t, cos(x))])
+cos_p = unary("cos", INEXACT, eval=widened(np.cos), kernel="cos",
+              jvp=[lambda t, out, x, **_: neg(mul(t, sin(x)))])
+tan_p = unary("tan", INEXACT, eval=widened(np.tan), kernel="tan",
+              jvp=[lambda t, out, x, **_: mul(t, add(_one(out), square(out)))])
+
+
+def sin(x: Any, *, accuracy: Any = None) -> Any:
+    """The sine of each element, in radians.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> sin(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return sin_p.bind(x, accuracy=check_accuracy("sin", accuracy))
+
+
+def cos(x: Any, *, accuracy: Any = None) -> Any:
+    """The cosine of each element, in radians.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> cos(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """
+    return cos_p.bind(x, accuracy=check_accuracy("cos", accuracy))
+
+
+def tan(x: Any, *, accuracy: Any = None) -> Any:
+    """The tangent of each element, in radians.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> tan(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return tan_p.bind(x, accuracy=check_accuracy("tan", accuracy))
+
+
+# ---- asin, acos, atan ----------------------------------------------------------------------------
+def _one_minus_square(x: Any) -> Any:
+    return mul(sub(_one(x), x), add(_one(x), x))
+
+
+def _inverse(name: str, fun: Any, derivative: Any) -> Primitive:
+    return unary(name, INEXACT, eval=widened(fun), kernel=name, jvp=[derivative])
+
+
+asin_p = _inverse("asin", np.arcsin, lambda t, out, x: mul(t, rsqrt(_one_minus_square(x))))
+acos_p = _inverse("acos", np.arccos, lambda t, out, x: mul(t, neg(rsqrt(_one_minus_square(x)))))
+atan_p = _inverse("atan", np.arctan, lambda t, out, x: div(t, add(_one(x), square(x))))
+
+
+def asin(x: Any) -> Any:
+    """The angle in [-pi/2, pi/2] whose sine is each element; nan outside [-1, 1] for real numbers.
+
+    x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
+    integers.
+
+    >>> asin(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return asin_p.bind(x)
+
+
+def acos(x: Any) -> Any:
+    """The angle in [0, pi] whose cosine is each element; nan outside [-1, 1] for real numbers.
+
+    x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
+    integers.
+
+    >>> acos(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return acos_p.bind(x)
+
+
+def atan(x: Any) -> Any:
+    """The angle in [-pi/2, pi/2] whose tangent is each element.
+
+    x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
+    integers.
+
+    >>> atan(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return atan_p.bind(x)
+
+
+# ---- atan2 ---------------------------------------------------------------------------------------
+def _atan2_eval(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    if y.dtype.kind != "c":
+        return np.arctan2(y, x)
+    return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
+
+
+def _atan2_jvp_y(t: Any, out: Any, y: Any, x: Any) -> Any:
+    return mul(t, div(x, add(square(x), square(y))))
+
+
+def _atan2_jvp_x(t: Any, out: Any, y: Any, x: Any) -> Any:
+    return mul(t, div(neg(y), add(square(x), square(y))))
+
+
+atan2_p = nary("atan2", INEXACT, eval=widened(_atan2_eval), kernel="atan2",
+               jvp=[_atan2_jvp_y, _atan2_jvp_x])
+
+
+def atan2(x: Any, y: Any) -> Any:
+    """The angle in [-pi, pi] of the point with ordinate `x` (the first argument) and abscissa `y`.
+
+    x, y: inexact [...] of one shape, or one a scalar -> same type, in radians. Error 1 ulp for real
+    numbers. Raises TypeError for integers.
+
+    >>> atan2(1.0, 0.0)
+    Array(1.57079633, dtype=float64, weak_type=True)
+    """
+    return atan2_p.bind(*same_shape("atan2", x, y))
+
+
+# ---- sinh, cosh, tanh ----------------------------------------------------------------------------
+def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
+    return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
+
+
+sinh_p = unary("sinh", INEXACT, eval=widened(np.sinh), kernel="sinh",
+               jvp=[lambda t, out, x: mul(t, cosh(x))])
+cosh_p = unary("cosh", INEXACT, eval=widened(np.cosh), kernel="cosh",
+               jvp=[lambda t, out, x: mul(t, sinh(x))])
+tanh_p = unary("tanh", INEXACT, eval=widened(np.tanh), kernel="tanh", jvp=[_tanh_jvp])
+
+
+def sinh(x: Any) -> Any:
+    """The hyperbolic sine of each element.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> sinh(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return sinh_p.bind(x)
+
+
+def cosh(x: Any) -> Any:
+    """The hyperbolic cosine of each element.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> cosh(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """
+    return cosh_p.bind(x)
+
+
+def tanh(x: Any, *, accuracy: Any = None) -> Any:
+    """The hyperbolic tangent of each element.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> tanh(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return tanh_p.bind(x, accuracy=check_accuracy("tanh", accuracy))
+
+
+# ---- asinh, acosh, atanh -------------------------------------------------------------------------
+asinh_p = _inverse("asinh", np.arcsinh, lambda t, out, x: mul(t, rsqrt(add(square(x), _one(x)))))
+acosh_p = _inverse("acosh", np.arccosh, lambda t, out, x: mul(
+    t, mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x))))))
+atanh_p = _inverse("atanh", np.arctanh, lambda t, out, x: div(t, _one_minus_square(x)))
+
+
+def asinh(x: Any) -> Any:
+    """The number whose hyperbolic sine is each element.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> asinh(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return asinh_p.bind(x)
+
+
+def acosh(x: Any) -> Any:
+    """The nonnegative number whose hyperbolic cosine is each element; nan below 1 for real numbers.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> acosh(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return acosh_p.bind(x)
+
+
+def atanh(x: Any) -> Any:
+    """The number whose hyperbolic tangent is each element; nan outside [-1, 1] for real numbers.
+
+    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+
+    >>> atanh(0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return atanh_p.bind(x)

@@ -1,0 +1,66 @@
+"""Derivatives of the Hurwitz zeta function in its exponent, by Euler and Maclaurin's formula."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+TERMS = 16
+"""Terms summed one by one; the formula takes over at q + TERMS."""
+
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510,
+             43867 / 798, -174611 / 330, 854513 / 138, -236364091 / 2730)
+"""The Bernoulli numbers B_2, B_4, ..., B_24."""
+
+Series = list[np.ndarray]
+
+
+def _times(x: Series, y: Series) -> Series:
+    """Product of two power series in e, cut off behind the same power."""
+    return [sum((x[j] * y[i - j] for j in range(1, i + 1)), x[0] * y[i]) for i in range(len(x))]
+
+
+def _power(u: np.ndarray, s: np.ndarray, order: int) -> Series:
+    """u ** -(s + e) as a series in e."""
+    log = np.log(u)
+    return [u**-s * (-log) ** i / math.factorial(i) for i in range(order + 1)]
+
+
+def _linear(constant: np.ndarray, order: int) -> Series:
+    """constant + e, as a series."""
+    one, zero = np.ones(constant.shape), np.zeros(constant.shape)
+    return [constant, one, *[zero] * (order - 1)]
+
+
+def _reciprocal(constant: np.ndarray, order: int) -> Series:
+    """1 / (constant + e), as a series."""
+    return [(-1) ** i / constant ** (i + 1) for i in range(order + 1)]
+
+
+def _rest(u: np.ndarray, s: np.ndarray, order: int) -> Series:
+    """The sum of (u + k) ** -(s + e) over k = 0, 1, ... for a large u."""
+    power = _power(u, s, order)
+    integral = _times(_power(u, s - 1, order), _reciprocal(s - 1, order))
+    total = [a + b / 2 for a, b in zip(integral, power, strict=True)]
+    rising = [c / u for c in _times(power, _linear(s, order))]
+    for j, number in enumerate(BERNOULLI):
+        weight = number / math.factorial(2 * j + 2)
+        total = [a + weight * b for a, b in zip(total, rising, strict=True)]
+        for k in (2 * j + 1, 2 * j + 2):
+            rising = [c / u for c in _times(rising, _linear(s + k, order))]
+    return total
+
+
+def zeta_derivative(s: np.ndarray, q: np.ndarray, order: int) -> np.ndarray:
+    """d^order zeta(s, q) / ds^order of float64 arrays, order >= 1; nan outside s > 1, q > 0.
+
+    The sum of (-log(q + k))^order (q + k)^-s; relative error 1e-14 times `order`, unless terms of
+    both signs cancel (q < 1).
+    """
+    inside = (s > 1) & (q > 0)
+    s, q = np.where(inside, s, 2.0), np.where(inside, q, 1.0)
+    total = _rest(q + TERMS, s, order)[order]
+    for k in reversed(range(TERMS)):
+        total = total + _power(q + k, s, order)[order]
+    return np.where(inside, math.factorial(order) * total, np.nan)

@@ -1,0 +1,116 @@
+"""Checks of what samplers are given: keys, shapes, dtypes, and parameters that broadcast."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.config import config
+from ingot.core.array import ArrayBase
+from ingot.core.interpreter import typeof
+from ingot.errors import TypePromotionError
+from ingot.ops.random_keys import random_wrap
+from ingot.ops.shape import broadcast_shapes
+
+Shape = tuple[int, ...]
+
+
+# ---- keys ----------------------------------------------------------------------------------------
+def default_impl() -> Any:
+    """The key dtype of the generator that the flag `default_prng_impl` names."""
+    return dtypes.KEY_DTYPES[config.default_prng_impl]
+
+
+def typed_key(name: str, key: Any, many: bool = False) -> tuple[Any, bool]:
+    """The key as a typed key, and whether it was raw words; one key unless `many`.
+
+    Raises TypeError for what is no key, ValueError for several keys where one is expected.
+    """
+    raw = False
+    if not isinstance(key, (ArrayBase, np.ndarray, np.generic)):
+        raise TypeError(f"{name}: expected a PRNG key, got {key!r:.60} of type"
+                        f" {type(key).__name__}; make one with random.key(seed)")
+    if not dtypes.is_key_dtype(typeof(key).dtype):
+        if config.enable_custom_prng:
+            warnings.warn(f"{name}: raw words as a key are deprecated; make keys with random.key",
+                          FutureWarning, stacklevel=3)
+        impl, aval = default_impl(), typeof(key)
+        if aval.dtype != np.uint32 or aval.shape[-1:] != impl.key_shape:
+            raise TypeError(f"{name}: expected a PRNG key, or the words of one as"
+                            f" u32[{impl.key_shape[0]}], got {aval}; make one with"
+                            " random.key(seed)")
+        key, raw = random_wrap(key, impl), True
+    shape = typeof(key).shape
+    if shape and not many:
+        raise ValueError(f"{name}: expected one key, got an array of keys of shape {shape}; map"
+                         " over them with vmap")
+    return key, raw
+
+
+def one_key(name: str, key: Any) -> Any:
+    """A single typed key."""
+    return typed_key(name, key)[0]
+
+
+# ---- shapes and dtypes ---------------------------------------------------------------------------
+def shape_of(name: str, shape: Any) -> Shape:
+    """A shape given as integers or one integer; TypeError, ValueError for anything else."""
+    try:
+        out = (operator.index(shape),) if not isinstance(shape, (Sequence, np.ndarray)) else tuple(
+            operator.index(n) for n in shape)
+    except TypeError as error:
+        raise TypeError(f"{name}: shape must consist of known integers, got"
+                        f" {shape!r:.80}") from error
+    if any(n < 0 for n in out):
+        raise ValueError(f"{name}: shape must not be negative, got {out}")
+    return out
+
+
+def common_shape(name: str, shape: Any, *parameters: Any) -> Shape:
+    """The shape asked for, or that of all parameters together; parameters must broadcast to it."""
+    return fitting_shape(name, shape, *(np.shape(p) for p in parameters))
+
+
+def fitting_shape(name: str, shape: Any, *shapes: Shape) -> Shape:
+    """The same for the parameters' shapes."""
+    if shape is None:
+        return broadcast_shapes(*shapes) if shapes else ()
+    shape = shape_of(name, shape)
+    try:
+        fits = not shapes or broadcast_shapes(shape, *shapes) == shape
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{name}: parameters of shapes {', '.join(map(str, shapes))} must"
+                         f" broadcast to the shape asked for, {shape}")
+    return shape
+
+
+def dtype_of_kind(name: str, dtype: Any, kinds: str, default: Any) -> Any:
+    """The canonical form of a dtype of certain kinds (letters as in `dtypes.kind`)."""
+    dtype = dtypes.as_user_dtype(default if dtype is None else dtype, name)
+    if dtypes.kind(dtype) not in kinds:
+        wanted = {"f": "a float", "fc": "a float or complex", "iu": "an integer",
+                  "u": "an unsigned integer"}[kinds]
+        error = TypeError if name == "randint" else ValueError
+        raise error(f"{name}: dtype must be {wanted} dtype, got {dtypes.short_name(dtype)}")
+    return dtype
+
+
+def float_dtype(name: str, dtype: Any) -> Any:
+    """A float dtype, the default one for None; ValueError for others."""
+    return dtype_of_kind(name, dtype, "f", float)
+
+
+def check_casts(name: str, dtype: Any, *parameters: Any) -> None:
+    """Raise TypePromotionError if a parameter would lose precision in `dtype`."""
+    for p in parameters:
+        if not dtypes.safe_to_cast(p, dtype):
+            raise TypePromotionError(
+                f"{name}: a parameter of type {typeof(p)} does not fit in"
+                f" {dtypes.short_name(dtype)}; convert it first, or ask for a wider dtype")

@@ -1,0 +1,299 @@
+"""Continuous distributions that are functions of uniform and normal numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes, numpy as jnp
+from ingot.core.interpreter import typeof
+from ingot.ops.complex import complex
+from ingot.ops.convert import convert_element_type
+from ingot.ops.shape import stop_gradient
+from ingot.ops.special import erf, erf_inv
+from ingot.random.arguments import (
+    Shape,
+    check_casts,
+    common_shape,
+    dtype_of_kind,
+    fitting_shape,
+    float_dtype,
+    one_key,
+    shape_of,
+)
+from ingot.random.uniform import pair, rademacher, uniform_between, unit
+
+
+def prepared(name: str, key: Any, shape: Any, dtype: Any, *parameters: Any
+             ) -> tuple[Any, Shape, Any, list[Any]]:
+    """Key, shape, dtype, and parameters in that dtype and shape."""
+    key, dtype = one_key(name, key), float_dtype(name, dtype)
+    shape = common_shape(name, shape, *parameters)
+    check_casts(name, dtype, *parameters)
+    return key, shape, dtype, [
+        jnp.broadcast_to(convert_element_type(p, dtype), shape) for p in parameters]
+
+
+# ---- normal --------------------------------------------------------------------------------------
+def standard_normal(key: Any, shape: Shape, dtype: Any) -> Any:
+    """Standard normal numbers: the quantile function of uniform ones."""
+    if dtypes.kind(dtype) == "c":
+        part = dtypes.real_of(dtype)
+        halves = [standard_normal(k, shape, part) for k in pair(key)]
+        return complex(*halves) / np.asarray(math.sqrt(2), dtype)
+    low = np.nextafter(np.asarray(-1, dtype), np.asarray(0, dtype), dtype=dtype)
+    drawn = uniform_between(key, shape, dtype, low, np.asarray(1, dtype))
+    return np.asarray(math.sqrt(2), dtype) * erf_inv(drawn)
+
+
+def normal(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Standard normal numbers, of density exp(-x**2 / 2) / sqrt(2 pi).
+
+    -> float [shape], or complex with E |x|**2 = 1. Raises ValueError for other dtypes.
+    >>> from ingot import random
+    >>> random.normal(random.key(0), (2,), "float32")
+    Array([1.622642 , 2.0252647], dtype=float32)
+    """
+    key = one_key("normal", key)
+    dtype = dtype_of_kind("normal", dtype, "fc", float)
+    return standard_normal(key, shape_of("normal", shape), dtype)
+
+
+def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None, *,
+                     out_sharding: Any = None) -> Any:
+    """Standard normal numbers conditioned to lie in (lower, upper).
+
+    lower, upper: bounds [...] -> float [shape], by default the bounds' shape.
+    >>> from ingot import random
+    >>> random.truncated_normal(random.key(0), 1.0, 2.0, dtype="float32")
+    Array(1.8828187, dtype=float32)
+    """
+    key, dtype = one_key("truncated_normal", key), float_dtype("truncated_normal", dtype)
+    shape = common_shape("truncated_normal", shape, lower, upper)
+    lower, upper = (convert_element_type(v, dtype) for v in (lower, upper))
+    root = np.asarray(math.sqrt(2), dtype)
+    drawn = uniform_between(key, shape, dtype, erf(lower / root), erf(upper / root))
+    infinity = np.asarray(np.inf, dtype)
+    # Rounding must not leave the open interval.
+    return jnp.clip(root * erf_inv(drawn), jnp.nextafter(stop_gradient(lower), infinity),
+                    jnp.nextafter(stop_gradient(upper), -infinity))
+
+
+def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, *,
+              out_sharding: Any = None) -> Any:
+    """exp(sigma z) for standard normal z.
+
+    >>> from ingot import random
+    >>> random.lognormal(random.key(0), 1.0, dtype="float32")
+    Array(5.066458, dtype=float32)
+    """
+    key = one_key("lognormal", key)
+    dtype = dtype_of_kind("lognormal", dtype, "fc", float)
+    shape = common_shape("lognormal", shape, sigma)
+    check_casts("lognormal", dtype, sigma)
+    return jnp.exp(standard_normal(key, shape, dtype) * convert_element_type(sigma, dtype))
+
+
+def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Norms of standard normal vectors in three dimensions.
+
+    >>> from ingot import random
+    >>> random.maxwell(random.key(0), dtype="float32")
+    Array(2.6310966, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("maxwell", key, shape, dtype)
+    drawn = standard_normal(key, (*shape, 3), dtype)
+    return jnp.sqrt((drawn * drawn).sum(-1))
+
+
+def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None) -> Any:
+    """loc + scale * sign * m for Maxwell numbers m and random signs.
+
+    loc, scale: [...] -> float [shape, *their common shape] (just that shape if `shape` is empty).
+    >>> from ingot import random
+    >>> random.double_sided_maxwell(random.key(0), 0.0, 1.0, dtype="float32").shape
+    ()
+    """
+    name = "double_sided_maxwell"
+    key, dtype = one_key(name, key), float_dtype(name, dtype)
+    parameters = common_shape(name, None, loc, scale)
+    shape = (*(shape_of(name, shape) or parameters), *parameters)
+    first, second = pair(key)
+    drawn = maxwell(first, shape, dtype)
+    return rademacher(second, shape, dtype) * drawn * scale + loc
+
+
+def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
+         ) -> Any:
+    """Wald (inverse Gaussian) numbers of scale 1, of density
+    sqrt(1 / (2 pi x**3)) exp(-(x - mean)**2 / (2 mean**2 x)).
+
+    >>> from ingot import random
+    >>> random.wald(random.key(0), 1.0, dtype="float32")
+    Array(0.38059747, dtype=float32)
+    """
+    key, shape, dtype, (mean,) = prepared("wald", key, shape, dtype, mean)
+    first, second = pair(key)
+    square = standard_normal(first, shape, dtype) ** 2
+    root = jnp.sqrt(4 * mean * square + mean**2 * square**2)
+    small = mean + mean**2 * square / 2 - mean / 2 * root
+    drawn = unit(second, shape, dtype)
+    return jnp.where(drawn <= mean / (mean + small), small, mean**2 / small)
+
+
+# ---- of one uniform number -----------------------------------------------------------------------
+def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Exponential numbers of mean 1, of density exp(-x).
+
+    >>> from ingot import random
+    >>> random.exponential(random.key(0), dtype="float32")
+    Array(2.950128, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("exponential", key, shape, dtype)
+    return -jnp.log1p(-unit(key, shape, dtype))
+
+
+def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
+           ) -> Any:
+    """Pareto numbers, of density b / x**(b + 1) for x >= 1.
+
+    >>> from ingot import random
+    >>> random.pareto(random.key(0), 2.0, dtype="float32")
+    Array(4.3713155, dtype=float32)
+    """
+    key, shape, dtype, (b,) = prepared("pareto", key, shape, dtype, b)
+    return jnp.exp(exponential(key, shape, dtype) / b)
+
+
+def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Laplace numbers, of density exp(-|x|) / 2.
+
+    >>> from ingot import random
+    >>> random.laplace(random.key(0), dtype="float32")
+    Array(-2.2569816, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("laplace", key, shape, dtype)
+    low = np.asarray(-1 + np.asarray(dtypes.finfo(dtype).epsneg, dtype), dtype)
+    drawn = uniform_between(key, shape, dtype, low, 1.0)
+    return jnp.sign(drawn) * jnp.log1p(-jnp.abs(drawn))
+
+
+def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Logistic numbers, of density exp(-x) / (1 + exp(-x))**2.
+
+    >>> from ingot import random
+    >>> random.logistic(random.key(0), dtype="float32")
+    Array(2.896376, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("logistic", key, shape, dtype)
+    drawn = uniform_between(key, shape, dtype, np.asarray(dtypes.finfo(dtype).tiny, dtype), 1.0)
+    return jnp.log(drawn) - jnp.log1p(-drawn)
+
+
+def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Cauchy numbers, of density 1 / (pi (1 + x**2)).
+
+    >>> from ingot import random
+    >>> random.cauchy(random.key(0), dtype="float32")
+    Array(6.0274944, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("cauchy", key, shape, dtype)
+    drawn = uniform_between(key, shape, dtype, np.asarray(dtypes.finfo(dtype).eps, dtype), 1.0)
+    return jnp.tan(np.asarray(np.pi, dtype) * (drawn - np.asarray(0.5, dtype)))
+
+
+def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
+             out_sharding: Any = None) -> Any:
+    """Rayleigh numbers, of density x / scale**2 exp(-x**2 / (2 scale**2)).
+
+    >>> from ingot import random
+    >>> random.rayleigh(random.key(0), 1.0, dtype="float32")
+    Array(0.32787833, dtype=float32)
+    """
+    key, shape, dtype, (scale,) = prepared("rayleigh", key, shape, dtype, scale)
+    return scale * jnp.sqrt(-2 * jnp.log(unit(key, shape, dtype)))
+
+
+def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype: Any = None
+                ) -> Any:
+    """Weibull numbers, of density c / s (x / s)**(c - 1) exp(-(x / s)**c).
+
+    scale s, concentration c: [...] -> float, of `shape` broadcast with both.
+    >>> from ingot import random
+    >>> random.weibull_min(random.key(0), 1.0, 2.0, dtype="float32")
+    Array(1.7175937, dtype=float32)
+    """
+    key, shape, dtype, _ = prepared("weibull_min", key, shape, dtype)
+    drawn = -jnp.log1p(-unit(key, shape, dtype))
+    return jnp.power(drawn, 1.0 / concentration) * scale
+
+
+def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = None, *,
+               out_sharding: Any = None) -> Any:
+    """Numbers in [left, right] whose density rises linearly to `mode` and then falls.
+
+    >>> from ingot import random
+    >>> random.triangular(random.key(0), 0.0, 1.0, 2.0, dtype="float32")
+    Array(1.6764787, dtype=float32)
+    """
+    key, shape, dtype, (left, mode, right) = prepared(
+        "triangular", key, shape, dtype, left, mode, right)
+    drawn = unit(key, shape, dtype)
+    rising = left + jnp.sqrt(drawn * (right - left) * (mode - left))
+    falling = right - jnp.sqrt((1 - drawn) * (right - left) * (right - mode))
+    return jnp.where(drawn < (mode - left) / (right - left), rising, falling)
+
+
+# ---- vectors and matrices ------------------------------------------------------------------------
+def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype: Any = None,
+                        method: str = "cholesky", *, out_sharding: Any = None) -> Any:
+    """Normal vectors with a mean and a covariance matrix.
+
+    mean: [..., n], cov: [..., n, n]; method: the factorization, 'cholesky', 'eigh' or 'svd'
+    -> float [shape, n]. NaN for a covariance without Cholesky factor. Raises ValueError.
+    >>> from ingot import random
+    >>> random.multivariate_normal(random.key(0), np.zeros(2), np.eye(2)).shape
+    (2,)
+    """
+    name = "multivariate_normal"
+    key = one_key(name, key)
+    if method not in ("svd", "eigh", "cholesky"):
+        raise ValueError(f"{name}: method must be 'cholesky', 'eigh' or 'svd', got {method!r}")
+    both = dtypes.to_inexact_dtype(dtypes.result_type(mean, cov))
+    mean, cov = (convert_element_type(v, both) for v in (mean, cov))
+    dtype = dtype_of_kind(name, dtype, "f", both)
+    if mean.ndim < 1 or cov.shape[-2:] != (mean.shape[-1],) * 2 or cov.ndim < 2:
+        raise ValueError(f"{name}: mean must be [..., n] and cov [..., n, n], got {typeof(mean)}"
+                         f" and {typeof(cov)}")
+    shape = fitting_shape(name, shape, mean.shape[:-1], cov.shape[:-2])
+    if method == "cholesky":
+        factor = jnp.linalg.cholesky(cov)
+    elif method == "eigh":
+        values, vectors = jnp.linalg.eigh(cov)
+        factor = vectors * jnp.sqrt(values[..., None, :])
+    else:
+        vectors, values, _ = jnp.linalg.svd(cov)
+        factor = vectors * jnp.sqrt(values[..., None, :])
+    drawn = standard_normal(key, (*shape, mean.shape[-1]), dtype)
+    return mean + jnp.einsum("...ij,...j->...i", factor, drawn)
+
+
+def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | None = None, *,
+               out_sharding: Any = None) -> Any:
+    """Uniformly random orthogonal (for complex dtypes unitary) matrices.
+
+    -> [shape, n, m], by default m = n, with orthonormal columns (rows if n < m).
+    >>> from ingot import random
+    >>> random.orthogonal(random.key(0), 2).shape
+    (2, 2)
+    """
+    key, shape = one_key("orthogonal", key), shape_of("orthogonal", shape)
+    dtype = dtype_of_kind("orthogonal", dtype, "fc", float)
+    n = operator.index(n)
+    m = n if m is None else operator.index(m)
+    q, r = jnp.linalg.qr(standard_normal(key, (*shape, max(n, m), min(n, m)), dtype))
+    out = q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    return jnp.swapaxes(out, -1, -2) if n < m else out

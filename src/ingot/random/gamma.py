@@ -1,0 +1,268 @@
+"""Gamma numbers by rejection, and the distributions made of them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes, numpy as jnp
+from ingot.config import config
+from ingot.control.mapping import map as map_entries
+from ingot.control.while_loop import while_loop
+from ingot.core.avals import ShapedArray
+from ingot.core.backend import compile_jaxpr
+from ingot.core.interpreter import typeof
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.primitive import NOT_LINEAR, Primitive
+from ingot.ops.convert import convert_element_type
+from ingot.ops.movement import all_to_front, reshape
+from ingot.ops.random_keys import random_split
+from ingot.ops.shape import stop_gradient
+from ingot.ops.special import random_gamma_grad
+from ingot.random.arguments import (
+    Shape,
+    common_shape,
+    fitting_shape,
+    float_dtype,
+    one_key,
+    shape_of,
+)
+from ingot.random.continuous import exponential, prepared, standard_normal
+from ingot.random.uniform import pair, rademacher, unit
+from ingot.transforms.stage import stage
+from ingot.util import memoize, size_of
+
+
+# ---- random_gamma --------------------------------------------------------------------------------
+def _one(key: Any, alpha: Any, log_space: bool) -> Any:
+    """One gamma number (Marsaglia and Tsang 2000): d v with v = (1 + c x)**3 for normal x, accepted
+    with a probability that corrects its density. For alpha < 1: that of alpha + 1, scaled."""
+    dtype = alpha.dtype
+
+    def const(value: float) -> Any:
+        return np.asarray(value, dtype)
+
+    large = alpha >= const(1)
+    d = jnp.where(large, alpha, alpha + const(1)) - const(1 / 3)
+    c = const(1 / 3) / jnp.sqrt(d)
+
+    def rejected(state: Any) -> Any:
+        _, square, v, drawn = state
+        return (drawn >= const(1) - const(0.0331) * (square * square)) & (
+            jnp.log(drawn) >= square * const(0.5) + d * (const(1) - v + jnp.log(v)))
+
+    def propose(state: Any) -> Any:
+        key, for_normal, for_uniform = pair(state[0], 3)
+
+        def next_root(state: Any) -> Any:
+            key, subkey = pair(state[0])
+            x = standard_normal(subkey, (), dtype)
+            return key, x, const(1) + x * c
+
+        _, x, root = while_loop(lambda state: state[2] <= const(0), next_root,
+                                (for_normal, const(0), const(-1)))
+        return key, x * x, root * root * root, unit(for_uniform, (), dtype)
+
+    key, subkey = pair(key)
+    _, _, v, _ = while_loop(rejected, propose, (key, const(0), const(1), const(2)))
+    if log_space:
+        drawn = -exponential(subkey, (), dtype)
+        boost = jnp.where(large | (drawn == const(0)), const(0), drawn * (const(1) / alpha))
+        return jnp.log(d) + jnp.log(v) + boost
+    drawn = const(1) - unit(subkey, (), dtype)
+    return d * v * jnp.where(large, const(1), jnp.power(drawn, const(1) / alpha))
+
+
+def _gamma_type(keys: ShapedArray, alpha: ShapedArray, *, log_space: bool, impl: Any
+                ) -> ShapedArray:
+    if dtypes.kind(alpha.dtype) != "f":
+        raise TypeError(f"random_gamma: alpha must be of floating dtype, got {alpha}")
+    if alpha.shape[: keys.ndim] != keys.shape:
+        raise TypeError(f"random_gamma: keys must be for the leading axes of alpha, got {keys} and"
+                        f" {alpha}")
+    return alpha
+
+
+def _program(keys: Shape, alpha: ShapedArray, log_space: bool, impl: Any) -> Jaxpr:
+    """A loop over all elements; each key is split for the elements it is for."""
+    return _staged(ShapedArray(keys, impl), alpha, log_space, config.trace_key())
+
+
+@memoize()
+def _staged(keys: ShapedArray, alpha: ShapedArray, log_space: bool, flags: Any) -> Jaxpr:
+    size, each = alpha.size, size_of(alpha.shape[keys.ndim :])
+
+    def fun(keys: Any, alpha: Any) -> list[Any]:
+        flat = reshape(random_split(keys, (each,)), (size,))
+        entries = flat, reshape(alpha, (size,))
+        out = map_entries(lambda xs: _one(*xs, log_space=log_space), entries)
+        return [reshape(out, typeof(alpha).shape)]
+
+    return stage(fun, [keys, alpha], "random_gamma")
+
+
+def _gamma_eval(keys: np.ndarray, alpha: np.ndarray, **params: Any) -> np.ndarray:
+    program = _program(keys.shape, ShapedArray(alpha.shape, alpha.dtype), **params)
+    return compile_jaxpr(program)(keys, alpha)[0]
+
+
+def _gamma_kernel(build: Any, keys: Any, alpha: Any, *, out: ShapedArray, **params: Any) -> Any:
+    return build.inline(_program(keys.shape, out.strip_weak_type(), **params), [keys, alpha])[0]
+
+
+def _gamma_partial(t: Any, out: Any, keys: Any, alpha: Any, *, log_space: bool, impl: Any) -> Any:
+    if not log_space:
+        return t * random_gamma_grad(alpha, out)
+    sample = jnp.exp(out)
+    tiny = np.asarray(dtypes.finfo(sample.dtype).tiny, sample.dtype)
+    sample = jnp.where(sample == 0, tiny, sample)
+    return t * (random_gamma_grad(alpha, sample) / sample)
+
+
+def _gamma_batch(args: Any, dims: Any, **params: Any) -> Any:
+    return random_gamma_p.bind(*all_to_front(args, dims), **params), 0
+
+
+random_gamma_p = Primitive(
+    "random_gamma", type=_gamma_type, eval=_gamma_eval, jvp=[None, _gamma_partial],
+    transpose=NOT_LINEAR, batch=_gamma_batch, kernel=_gamma_kernel)
+
+
+def _gamma(name: str, key: Any, a: Any, shape: Any, dtype: Any, log_space: bool) -> Any:
+    key, dtype = one_key(name, key), float_dtype(name, dtype)
+    shape = common_shape(name, shape, a)
+    alpha = jnp.broadcast_to(convert_element_type(a, dtype), shape)
+    if size_of(shape) == 0:
+        return alpha
+    return random_gamma_p.bind(key, alpha, log_space=log_space, impl=typeof(key).dtype)
+
+
+def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
+          ) -> Any:
+    """Gamma numbers of shape parameter a, of density x**(a - 1) exp(-x) / Gamma(a).
+
+    a: number [...] -> float [shape], by default the shape of a. Differentiable with respect to a,
+    by the implicit derivative at a fixed quantile. For small a, use `loggamma`.
+    >>> from ingot import random
+    >>> random.gamma(random.key(0), 2.0, dtype="float32").shape
+    ()
+    """
+    return _gamma("gamma", key, a, shape, dtype, False)
+
+
+def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
+             ) -> Any:
+    """Logarithms of gamma numbers: exact where gamma numbers underflow. See `gamma`.
+
+    >>> from ingot import random
+    >>> random.loggamma(random.key(0), 1e-3, dtype="float32").shape
+    ()
+    """
+    return _gamma("loggamma", key, a, shape, dtype, True)
+
+
+# ---- made of gamma numbers -----------------------------------------------------------------------
+def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
+         out_sharding: Any = None) -> Any:
+    """Beta numbers, of density proportional to x**(a - 1) (1 - x)**(b - 1).
+
+    >>> from ingot import random
+    >>> random.beta(random.key(0), 2.0, 3.0, (4,)).shape
+    (4,)
+    """
+    key, shape, dtype, (a, b) = prepared("beta", key, shape, dtype, a, b)
+    first, second = pair(key)
+    x, y = loggamma(first, a, shape, dtype), loggamma(second, b, shape, dtype)
+    largest = jnp.maximum(x, y)
+    x, y = jnp.exp(x - largest), jnp.exp(y - largest)
+    return x / (x + y)
+
+
+def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
+              out_sharding: Any = None) -> Any:
+    """Vectors of positive numbers that sum to 1, of density proportional to prod x**(alpha - 1).
+
+    alpha: [..., n] -> float [shape, n]. Raises ValueError for scalars.
+    >>> from ingot import random
+    >>> random.dirichlet(random.key(0), np.ones(3)).shape
+    (3,)
+    """
+    key, dtype = one_key("dirichlet", key), float_dtype("dirichlet", dtype)
+    if np.ndim(alpha) < 1:
+        raise ValueError(f"dirichlet: alpha must have rank 1 or more, got {typeof(alpha)}")
+    shape = fitting_shape("dirichlet", shape, np.shape(alpha)[:-1])
+    x = loggamma(key, alpha, (*shape, np.shape(alpha)[-1]), dtype)
+    x = jnp.exp(x - stop_gradient(x.max(-1, keepdims=True)))
+    return x / x.sum(-1, keepdims=True)
+
+
+def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
+              ) -> Any:
+    """Chi-square numbers of df degrees of freedom.
+
+    >>> from ingot import random
+    >>> random.chisquare(random.key(0), 3.0, (4,)).shape
+    (4,)
+    """
+    key, shape, dtype, (df,) = prepared("chisquare", key, shape, dtype, df)
+    return jnp.exp(loggamma(key, df / 2, shape, dtype)) * 2
+
+
+def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
+      out_sharding: Any = None) -> Any:
+    """F numbers: quotients of chi-square numbers, each divided by its degrees of freedom.
+
+    >>> from ingot import random
+    >>> random.f(random.key(0), 3.0, 4.0, (4,)).shape
+    (4,)
+    """
+    key, shape, dtype, (dfnum, dfden) = prepared("f", key, shape, dtype, dfnum, dfden)
+    below, above = pair(key)
+    numerator = chisquare(above, dfnum, shape, dtype) / dfnum
+    return numerator / (chisquare(below, dfden, shape, dtype) / dfden)
+
+
+def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Student-t numbers of df degrees of freedom.
+
+    >>> from ingot import random
+    >>> random.t(random.key(0), 3.0, (4,)).shape
+    (4,)
+    """
+    key, shape, dtype, (df,) = prepared("t", key, shape, dtype, df)
+    first, second = pair(key)
+    half = df / 2
+    return standard_normal(first, shape, dtype) * jnp.sqrt(
+        half / gamma(second, half, shape, dtype))
+
+
+def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
+                       out_sharding: Any = None) -> Any:
+    """Generalized normal numbers, of density proportional to exp(-|x|**p).
+
+    >>> from ingot import random
+    >>> random.generalized_normal(random.key(0), 3.0, (4,)).shape
+    (4,)
+    """
+    name = "generalized_normal"
+    key, shape, dtype = one_key(name, key), shape_of(name, shape), float_dtype(name, dtype)
+    first, second = pair(key)
+    size = gamma(first, 1 / p, shape, dtype)
+    return rademacher(second, shape, dtype) * size ** (1 / p)
+
+
+def ball(key: Any, d: int, p: Any = 2, shape: Any = (), dtype: Any = None, *,
+         out_sharding: Any = None) -> Any:
+    """Uniformly random points of the unit ball of the p-norm in d dimensions: float [shape, d].
+
+    >>> from ingot import random
+    >>> random.ball(random.key(0), 3, shape=(4,)).shape
+    (4, 3)
+    """
+    key, shape, dtype = one_key("ball", key), shape_of("ball", shape), float_dtype("ball", dtype)
+    first, second = pair(key)
+    x = generalized_normal(first, p, (*shape, operator.index(d)), dtype)
+    size = (jnp.abs(x) ** p).sum(-1) + exponential(second, shape, dtype)
+    return x / (size ** (1 / p))[..., None]

@@ -1,0 +1,315 @@
+"""Uniform numbers and bits, integers, and what is drawn from a given set: shuffles and choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes, numpy as jnp
+from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.ops.bits import shift_right_logical
+from ingot.ops.convert import bitcast_convert_type, convert_element_type
+from ingot.ops.cutting import slice_in_dim
+from ingot.ops.movement import full_like, reshape
+from ingot.ops.random_bits import UINTS
+from ingot.ops.random_keys import random_bits, random_split
+from ingot.ops.sort import sort_key_val, top_k
+from ingot.random.arguments import (
+    Shape,
+    common_shape,
+    dtype_of_kind,
+    float_dtype,
+    one_key,
+    shape_of,
+)
+from ingot.util import canonicalize_axis
+
+
+def pair(key: Any, num: int = 2) -> list[Any]:
+    """A key split into several."""
+    keys = random_split(key, (num,))
+    return [reshape(slice_in_dim(keys, i, i + 1), ()) for i in range(num)]
+
+
+# ---- bits ----------------------------------------------------------------------------------------
+def bits(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """Uniformly random bits as unsigned integers.
+
+    -> uint8, uint16, uint32 or uint64 [shape], the default uint64 (uint32 without 64-bit types).
+    >>> from ingot import random
+    >>> random.bits(random.key(0), (2,), "uint8")
+    Array([167, 146], dtype=uint8)
+    """
+    key = one_key("bits", key)
+    dtype = dtype_of_kind("bits", dtype, "u", dtypes.default_uint())
+    return random_bits(key, dtypes.itemsize_bits(dtype), shape_of("bits", shape))
+
+
+# ---- uniform -------------------------------------------------------------------------------------
+def unit(key: Any, shape: Shape, dtype: Any) -> Any:
+    """Uniform floats in [0, 1): random mantissas of numbers in [1, 2), minus 1."""
+    limits = dtypes.finfo(dtype)
+    width = 8 if limits.nmant < 8 else limits.bits
+    word = UINTS[limits.bits]
+    drawn = convert_element_type(random_bits(key, width, shape), word)
+    mantissa = shift_right_logical(drawn, full_like(drawn, width - limits.nmant))
+    exponent = np.ones((), dtype).view(word)
+    return bitcast_convert_type(mantissa | exponent, dtype) - np.ones((), dtype)
+
+
+def uniform_between(key: Any, shape: Shape, dtype: Any, low: Any, high: Any) -> Any:
+    """Uniform floats in [low, high), for bounds that broadcast to the shape."""
+    floats = unit(key, shape, dtype)
+    if type(low) in (int, float) and type(high) in (int, float) and (low, high) == (0, 1):
+        return floats
+    low, high = (convert_element_type(v, dtype) for v in (low, high))
+    return jnp.maximum(low, reshape(floats * (high - low) + low, shape))
+
+
+def uniform(key: Any, shape: Any = (), dtype: Any = None, minval: Any = 0.0, maxval: Any = 1.0, *,
+            out_sharding: Any = None) -> Any:
+    """Uniform floats in [minval, maxval).
+
+    minval, maxval: numbers that broadcast to the shape -> float [shape]. Raises ValueError for
+    other dtypes and bounds that do not broadcast.
+    >>> from ingot import random
+    >>> random.uniform(random.key(0), (2,), "float32")
+    Array([0.947667 , 0.9785799], dtype=float32)
+    """
+    key = one_key("uniform", key)
+    dtype = float_dtype("uniform", dtype)
+    shape = common_shape("uniform", shape, minval, maxval)
+    if dtypes.finfo(dtype).bits not in UINTS:
+        raise TypeError(f"uniform: needs a dtype of 8, 16, 32 or 64 bits, got"
+                        f" {dtypes.short_name(dtype)}")
+    return uniform_between(key, shape, dtype, minval, maxval)
+
+
+# ---- randint -------------------------------------------------------------------------------------
+def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None, *,
+            out_sharding: Any = None) -> Any:
+    """Uniform integers in [minval, maxval); minval where that is empty.
+
+    minval, maxval: integers that broadcast to the shape -> integer [shape]. Twice the bits of the
+    dtype are drawn, so the bias is at most (maxval - minval) / 2**64 (2**32 for 32 bits).
+    >>> from ingot import random
+    >>> random.randint(random.key(0), (3,), 0, 10)
+    Array([5, 1, 5], dtype=int64)
+    """
+    key = one_key("randint", key)
+    dtype = dtype_of_kind("randint", dtype, "iu", int)
+    shape = common_shape("randint", shape, minval, maxval)
+    limits = dtypes.iinfo(dtype)
+    if limits.bits < 32:  # drawn with 32 bits, to keep the bias small
+        low, high = int(limits.min), int(limits.max)
+        minval = jnp.clip(jnp.asarray(minval).astype(np.int32), low, high)
+        maxval = jnp.clip(jnp.asarray(maxval).astype(np.int32), low, high + 1)
+        return _integers(key, shape, minval, maxval, dtypes.int32).astype(dtype)
+    return _integers(key, shape, _integral(minval), _integral(maxval), dtype)
+
+
+def _integral(x: Any) -> Any:
+    x = jnp.asarray(x)
+    return x if dtypes.kind(x.dtype) in "iu" else x.astype(int)
+
+
+def _clipped(x: Any, dtype: Any) -> Any:
+    """Integers moved into the range of another integer dtype, and converted to it."""
+    here, there = dtypes.iinfo(x.dtype), dtypes.iinfo(dtype)
+    low, high = max(here.min, there.min), min(here.max, there.max)
+    return jnp.clip(x, int(low), int(high)).astype(dtype)
+
+
+def _integers(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any) -> Any:
+    width = int(dtypes.iinfo(dtype).bits)
+    top = jnp.asarray(np.asarray(dtypes.iinfo(dtype).max, dtype))
+    beyond = maxval > _clipped(top, maxval.dtype)
+    minval, maxval = _clipped(minval, dtype), _clipped(maxval, dtype)
+    high, low = (random_bits(k, width, shape) for k in pair(key))
+    span = convert_element_type(maxval - minval, UINTS[width])
+    span = jnp.where(maxval <= minval, jnp.ones_like(span), span)
+    # One more where maxval does not fit in the dtype. A span of 2**width wraps to 0, for which
+    # remainders change nothing: just what is wanted.
+    span = jnp.where(beyond & (maxval > minval), span + jnp.ones_like(span), span)
+    span = jnp.broadcast_to(span, shape)
+    # high * 2**width + low, modulo span, without overflow.
+    half = _remainder(full_like(span, 2 ** (width // 2)), span)
+    scale = _remainder(half * half, span)
+    offset = _remainder(_remainder(high, span) * scale + _remainder(low, span), span)
+    return jnp.broadcast_to(minval, shape) + convert_element_type(offset, dtype)
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    """x % y for unsigned integers, and x where y is 0."""
+    return jnp.where(y == jnp.zeros_like(y), x, x % jnp.maximum(y, jnp.ones_like(y)))
+
+
+# ---- permutation ---------------------------------------------------------------------------------
+def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *,
+                out_sharding: Any = None) -> Any:
+    """A random order of 0 .. x - 1, or of the entries of an array along an axis.
+
+    x: integer or array; with `independent` each line along the axis is shuffled by itself
+    -> array of the same type. Raises TypeError for other scalars.
+    >>> from ingot import random
+    >>> random.permutation(random.key(0), 4)
+    Array([0, 1, 3, 2], dtype=int64)
+    """
+    key = one_key("permutation", key)
+    x = to_array(x)
+    axis = canonicalize_axis(axis, x.ndim or 1)
+    if not x.ndim:
+        return _shuffled(key, jnp.arange(_count("permutation", x)), axis)
+    if independent or x.ndim == 1:
+        return _shuffled(key, x, axis)
+    return jnp.take(x, _shuffled(key, jnp.arange(x.shape[axis]), 0), axis)
+
+
+def _count(name: str, x: Any) -> int:
+    if isinstance(x, Tracer) and x.concrete() is None:
+        raise TypeError(f"{name}: the number of elements must be known while tracing, got {x}")
+    if dtypes.kind(typeof(x).dtype) not in "iu":
+        raise TypeError(f"{name}: expected an integer or an array, got {typeof(x)}")
+    return int(x)
+
+
+def _shuffled(key: Any, x: Any, axis: int) -> Any:
+    """Sort by random 32-bit keys, in as many rounds as make ties in all of them unlikely."""
+    rounds = math.ceil(3 * np.log(max(1, x.size)) / np.log(2**32 - 1))
+    for _ in range(rounds):
+        key, subkey = pair(key)
+        _, x = sort_key_val(random_bits(subkey, 32, x.shape), x, axis)
+    return x
+
+
+# ---- choice --------------------------------------------------------------------------------------
+def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0,
+           mode: Any = None) -> Any:
+    """Random entries of an array along an axis, or of 0 .. a - 1.
+
+    a: integer or array; p: probabilities [n], uniform by default; without `replace` no entry is
+    drawn twice -> [shape] for an integer, else the axis replaced by `shape`. Raises ValueError for
+    more draws than entries, and for p of another length.
+    >>> from ingot import random
+    >>> random.choice(random.key(0), 5, (3,), replace=False)
+    Array([0, 1, 4], dtype=int64)
+    """
+    key = one_key("choice", key)
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"choice: shape must be a sequence, got {shape!r}")
+    shape, a = shape_of("choice", shape), to_array(a)
+    axis = canonicalize_axis(axis, a.ndim) if a.ndim else 0
+    n = a.shape[axis] if a.ndim else _count("choice", a)
+    draws = math.prod(shape)
+    full_shape = (*a.shape[:axis], *shape, *a.shape[axis + 1 :])
+    if draws == 0:
+        return jnp.zeros(full_shape, a.dtype)
+    if n <= 0:
+        raise ValueError("choice: cannot draw from an empty array")
+    if not replace and draws > n:
+        raise ValueError(f"choice: cannot draw {draws} of {n} entries without replacement")
+    if p is None and not replace:
+        shuffled = permutation(key, n if not a.ndim else a, axis)
+        return reshape(slice_in_dim(shuffled, 0, draws, axis=axis), full_shape)
+    index = _chosen(key, n, draws, shape, replace, p, mode)
+    if not a.ndim:
+        return reshape(convert_element_type(index, a.dtype) if p is not None else index, shape)
+    return reshape(jnp.take(a, index, axis), full_shape)
+
+
+def _chosen(key: Any, n: int, draws: int, shape: Shape, replace: bool, p: Any, mode: Any) -> Any:
+    if p is None:
+        return randint(key, shape, 0, n)
+    p = jnp.asarray(p)
+    p = convert_element_type(p, dtypes.to_inexact_dtype(p.dtype))
+    if p.shape != (n,):
+        raise ValueError(f"choice: p must have one entry for each of the {n} that are drawn from,"
+                         f" got {typeof(p)}")
+    if replace:
+        total = jnp.cumsum(p)
+        drawn = total[-1] * (1 - unit(key, shape, total.dtype))
+        return jnp.searchsorted(total, drawn).astype(int)
+    return top_k(gumbel(key, (n,), p.dtype, mode) + jnp.log(p), draws)[1].astype(int)
+
+
+# ---- bernoulli, rademacher -----------------------------------------------------------------------
+def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
+              out_sharding: Any = None) -> Any:
+    """True with probability p.
+
+    p: float [...]; mode: 'high' draws twice as many bits, for very small p -> bool [shape], by
+    default the shape of p. Raises TypeError for integers, ValueError for other modes.
+    >>> from ingot import random
+    >>> random.bernoulli(random.key(0), 0.5, (3,))
+    Array([ True,  True, False], dtype=bool)
+    """
+    if mode not in ("high", "low"):
+        raise ValueError(f"bernoulli: mode must be 'high' or 'low', got {mode!r}")
+    key, p = one_key("bernoulli", key), to_array(p)
+    if dtypes.kind(p.dtype) != "f":
+        raise TypeError(f"bernoulli: the probability must be a float, got {typeof(p)}")
+    shape = common_shape("bernoulli", shape, p)
+    if mode == "low":
+        return unit(key, shape, p.dtype) < p
+    drawn = unit(key, (2, *shape), p.dtype)
+    return drawn[1] * 2.0 ** -dtypes.finfo(p.dtype).nmant < p - drawn[0]
+
+
+def rademacher(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
+    """1 or -1 with equal probability, as integers unless another dtype is given.
+
+    >>> from ingot import random
+    >>> random.rademacher(random.key(0), (3,))
+    Array([ 1,  1, -1], dtype=int64)
+    """
+    key = one_key("rademacher", key)
+    dtype = dtypes.as_user_dtype(int if dtype is None else dtype, "rademacher")
+    signs = unit(key, shape_of("rademacher", shape), dtypes.default_float()) < 0.5
+    return (2 * signs.astype(dtype) - 1).astype(dtype)
+
+
+# ---- gumbel --------------------------------------------------------------------------------------
+def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: Any = None, *,
+           out_sharding: Any = None) -> Any:
+    """Standard Gumbel numbers, of density exp(-x - exp(-x)).
+
+    mode: 'low' (default), or 'high' and 'highest' for twice the bits, where large values matter
+    -> float [shape].
+    >>> from ingot import random
+    >>> random.gumbel(random.key(0), (2,), "float32")
+    Array([2.9233725, 3.8326178], dtype=float32)
+    """
+    key = one_key("gumbel", key)
+    dtype = float_dtype("gumbel", dtype)
+    mode = "low" if mode is None else mode
+    if mode not in ("highest", "high", "low"):
+        raise ValueError(f"gumbel: mode must be 'low', 'high' or 'highest', got {mode!r}")
+    limits, shape = dtypes.finfo(dtype), shape_of("gumbel", shape)
+    if mode == "low":
+        tiny = float(limits.tiny)
+        return -jnp.log(-jnp.log(uniform_between(key, shape, dtype, tiny, 1.0)))
+    if mode == "highest" and dtype == dtypes.float32:
+        return _gumbel_of_64_bits(random_bits(key, 32, (2, *shape)))
+    drawn = unit(key, (2, *shape), dtype)
+    high, low = drawn[0], drawn[1]
+    fine = high + np.asarray(2.0**-limits.nmant, dtype) * low + np.asarray(limits.tiny, dtype)
+    return -jnp.log(-jnp.log1p(-jnp.where(high >= 0.5, high, fine)))
+
+
+
+def _gumbel_of_64_bits(drawn: Any) -> Any:
+    """Gumbel numbers from 64-bit fixed-point numbers v in [0, 1), as two words: -log(-log(1 - v)).
+
+    Of v and 1 - v the smaller one is made a float, which then has a full mantissa.
+    """
+    high, low = drawn[0], drawn[1]
+    small = high < np.uint32(1 << 31)
+    zero = jnp.zeros_like(low)
+    high = jnp.where(small, high, ~high + (low == zero).astype(low.dtype))
+    low = jnp.where(small, low, zero - low)
+    high, low = high.astype(np.float32), low.astype(np.float32)
+    x = high * np.float32(2.0**-32) + low * np.float32(2.0**-64)
+    return -jnp.log(-jnp.where(small, jnp.log1p(-x), jnp.log(x)))

@@ -1,0 +1,322 @@
+"""Factorizations, solutions and eigenvalues under the names of scipy.linalg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import broadcast_to, concrete_int, eye
+from ingot.numpy.indexing import getitem
+from ingot.numpy.linalg import (
+    det as _det,
+    eigh as _eigh,
+    inv as _inv,
+    solve as _solve,
+    svd as _svd,
+)
+from ingot.numpy.linalg.factorizations import adjoint, matrices
+from ingot.numpy.linalg.solving import lu_solve_permuted
+from ingot.numpy.logic import where
+from ingot.numpy.products import matmul
+from ingot.numpy.promotion import as_array, convert, promote_dtypes
+from ingot.numpy.rearranging import tril, triu
+from ingot.ops import decompositions, linalg as factors, qr as orthogonal
+
+# ---- Cholesky ----
+
+
+def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False,
+             check_finite: bool = True) -> Any:
+    """Cholesky factor U with U^H U = a, or L with L L^H = a if `lower`.
+
+    >>> cholesky(np.array([[4.0]]))
+    Array([[2.]], dtype=float64)
+    """
+    a = matrices("cholesky", a)
+    factor = factors.cholesky(a if lower else adjoint(a), symmetrize_input=False)
+    return factor if lower else adjoint(factor)
+
+
+def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False,
+               check_finite: bool = True) -> tuple[Any, bool]:
+    """Cholesky factor and the flag `lower`, for `cho_solve`.
+
+    >>> cho_factor(np.array([[4.0]]))
+    (Array([[2.]], dtype=float64), False)
+    """
+    return cholesky(a, lower), lower
+
+
+def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
+              check_finite: bool = True) -> Any:
+    """Solve a x = b with the result of `cho_factor(a)`.
+
+    >>> cho_solve(cho_factor(np.array([[4.0]])), np.array([8.0]))
+    Array([2.], dtype=float64)
+    """
+    c, lower = c_and_lower
+    y = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
+    return solve_triangular(c, y, trans=2 if lower else 0, lower=lower)
+
+
+# ---- solutions ----
+
+
+def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False,
+                     unit_diagonal: bool = False, overwrite_b: bool = False, debug: Any = None,
+                     check_finite: bool = True) -> Any:
+    """Solve op(a) x = b for triangular a; trans 0 'N', 1 'T', 2 'C'.
+
+    >>> solve_triangular(np.array([[2.0]]), np.array([4.0]))
+    Array([2.], dtype=float64)
+    """
+    a, b = promote_dtypes("solve_triangular", a, b, kind="inexact")
+    a = matrices("solve_triangular", a)
+    b = convert(b, a.aval.dtype)
+    codes = {0: (False, False), "N": (False, False), 1: (True, False), "T": (True, False),
+             2: (True, True), "C": (True, True)}
+    if trans not in codes:
+        raise ValueError(f"solve_triangular: trans must be 0, 1, 2, 'N', 'T' or 'C', got {trans!r}")
+    transpose, conjugate = codes[trans]
+    vector = b.aval.ndim == 1 or b.aval.ndim == a.aval.ndim - 1
+    b = lax.reshape(b, (*b.aval.shape, 1)) if vector else b
+    lead = np.broadcast_shapes(a.aval.shape[:-2], b.aval.shape[:-2])
+    a = broadcast_to(a, (*lead, *a.aval.shape[-2:]))
+    b = broadcast_to(b, (*lead, *b.aval.shape[-2:]))
+    out = factors.triangular_solve(a, b, left_side=True, lower=lower, transpose_a=transpose,
+                                   conjugate_a=conjugate, unit_diagonal=unit_diagonal)
+    return lax.squeeze(out, (out.aval.ndim - 1,)) if vector else out
+
+
+def solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False,
+          overwrite_b: bool = False, debug: bool = False, check_finite: bool = True,
+          assume_a: str = "gen") -> Any:
+    """Solve a x = b; assume_a: 'gen', 'sym', 'her', or 'pos' for positive definite a.
+
+    >>> solve(np.array([[2.0]]), np.array([4.0]))
+    Array([2.], dtype=float64)
+    """
+    if assume_a not in ("gen", "sym", "her", "pos"):
+        raise ValueError(f"solve: assume_a must be 'gen', 'sym', 'her' or 'pos', got {assume_a!r}")
+    if assume_a == "pos":
+        a, b = promote_dtypes("solve", a, b, kind="inexact")
+        return cho_solve(cho_factor(a, lower=lower), b)
+    return _solve(a, b)
+
+
+def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+    """Inverse of a matrix.
+
+    >>> inv(np.array([[2.0]]))
+    Array([[0.5]], dtype=float64)
+    """
+    return _inv(a)
+
+
+def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+    """Determinant of a matrix.
+
+    >>> det(np.array([[2.0]]))
+    Array(2., dtype=float64)
+    """
+    return _det(a)
+
+
+# ---- LU, QR, SVD ----
+
+
+def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, Any]:
+    """LU factors in one matrix, and the row that each row was exchanged with.
+
+    >>> lu_factor(np.array([[2.0]]))[1]
+    Array([0], dtype=int32)
+    """
+    packed, pivots, _ = factors.lu(matrices("lu_factor", a, square=False))
+    return packed, pivots
+
+
+def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: bool = False,
+             check_finite: bool = True) -> Any:
+    """Solve a x = b with the result of `lu_factor(a)`; trans 0 plain, 1 transposed, 2 adjoint.
+
+    >>> lu_solve(lu_factor(np.array([[2.0]])), np.array([4.0]))
+    Array([2.], dtype=float64)
+    """
+    if trans not in (0, 1, 2):
+        raise ValueError(f"lu_solve: trans must be 0, 1 or 2, got {trans!r}")
+    packed, pivots = lu_and_piv
+    packed, b = promote_dtypes("lu_solve", packed, b, kind="inexact")
+    permutation = factors.lu_pivots_to_permutation(as_array("lu_solve", pivots),
+                                                   packed.aval.shape[-2])
+    vector = b.aval.ndim == 1
+    column = lax.reshape(b, (b.aval.size, 1)) if vector else b
+    x = lu_solve_permuted(packed, permutation, column, trans)
+    return lax.reshape(x, b.aval.shape) if vector else x
+
+
+def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False,
+       check_finite: bool = True) -> Any:
+    """P, L, U with a = P L U; with `permute_l` P L and U.
+
+    >>> lu(np.array([[2.0]]))[2]
+    Array([[2.]], dtype=float64)
+    """
+    a = matrices("lu", a, square=False)
+    packed, _, permutation = factors.lu(a)
+    m, n = a.aval.shape[-2:]
+    k = min(m, n)
+    dtype = a.aval.dtype
+    lower = tril(getitem(packed, (Ellipsis, slice(0, k))), -1) + eye(m, k, dtype=dtype)
+    upper = triu(getitem(packed, (Ellipsis, slice(0, k), slice(None))))
+    grid = (*permutation.aval.shape, m)
+    rank = len(grid)
+    rows = lax.broadcasted_iota(permutation.aval.dtype, grid, rank - 2)
+    places = lax.broadcast_in_dim(permutation, grid, (*range(rank - 2), rank - 1))
+    p = convert(lax.eq(rows, places), dtypes.real_of(dtype))
+    if permute_l:
+        return matmul(p, lower), upper
+    return p, lower, upper
+
+
+def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
+       pivoting: bool = False, check_finite: bool = True) -> Any:
+    """QR factorization; mode 'full', 'economic' or 'r'; with `pivoting` also the permutation.
+
+    >>> qr(np.array([[3.0], [4.0]]), mode="r")[0]
+    Array([[-5.],
+           [ 0.]], dtype=float64)
+    """
+    if mode not in ("full", "economic", "r"):
+        raise ValueError(f"qr: mode must be 'full', 'economic' or 'r', got {mode!r}")
+    out = orthogonal.qr(matrices("qr", a, square=False), pivoting=pivoting,
+                        full_matrices=mode != "economic")
+    return out[1:] if mode == "r" else out
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
+        check_finite: bool = True, lapack_driver: str = "gesdd") -> Any:
+    """Singular value decomposition U, s, Vh.
+
+    >>> svd(np.array([[2.0]]), compute_uv=False)
+    Array([2.], dtype=float64)
+    """
+    out = _svd(a, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | None = None,
+          max_iterations: int | None = None) -> tuple[Any, Any]:
+    """Unitary and positive semidefinite factor: a = u p ('right') or a = p u ('left').
+
+    >>> polar(np.array([[2.0]]))
+    (Array([[1.]], dtype=float64), Array([[2.]], dtype=float64))
+    """
+    if side not in ("right", "left"):
+        raise ValueError(f"polar: side must be 'right' or 'left', got {side!r}")
+    a = matrices("polar", a, square=False)
+    u, s, vh = _svd(a, full_matrices=False)
+    unitary = matmul(u, vh)
+    scale = convert(lax.reshape(s, (*s.aval.shape[:-1], 1, s.aval.shape[-1])), a.aval.dtype)
+    if side == "right":
+        return unitary, matmul(adjoint(vh) * scale, vh)
+    return unitary, matmul(u * scale, adjoint(u))
+
+
+# ---- eigenvalues ----
+
+
+def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
+         overwrite_a: bool = False, overwrite_b: bool = False, turbo: bool = True,
+         eigvals: None = None, type: int = 1, check_finite: bool = True) -> Any:  # noqa: A002
+    """Ascending eigenvalues and eigenvectors of a Hermitian matrix.
+
+    >>> eigh(np.array([[2.0]]), eigvals_only=True)
+    Array([2.], dtype=float64)
+    """
+    if b is not None or type != 1:
+        raise NotImplementedError("eigh: the generalized problem is not supported; factor b with"
+                                  " cholesky first")
+    if eigvals is not None:
+        raise NotImplementedError("eigh: a range of eigenvalues is not supported; slice the result")
+    values, vectors = _eigh(a, "L" if lower else "U", symmetrize_input=False)
+    return values if eigvals_only else (values, vectors)
+
+
+def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str = "a",
+                     select_range: Any = None, tol: float | None = None, key: Any = None) -> Any:
+    """Eigenvalues (and eigenvectors) of a symmetric tridiagonal matrix: all, or 'i' some of them.
+
+    d: diagonal [n], e: off-diagonal [n - 1].
+
+    >>> eigh_tridiagonal(np.array([1.0, 2.0]), np.array([0.0]), eigvals_only=True)
+    Array([1., 2.], dtype=float64)
+    """
+    d, e = promote_dtypes("eigh_tridiagonal", d, e, kind="inexact")
+    n = d.aval.shape[0]
+    if e.aval.shape != (n - 1,):
+        raise ValueError(
+            f"eigh_tridiagonal: n and n - 1 elements are needed, got {d.aval}, {e.aval}")
+    matrix = lax.broadcast_in_dim(d, (n, n), (1,)) * eye(n, dtype=d.aval.dtype)
+    rows = np.arange(n - 1)
+    matrix = matrix.at[rows + 1, rows].set(e)
+    values, vectors = _eigh(matrix, "L", symmetrize_input=False)
+    if select == "i":
+        low, high = (concrete_int("eigh_tridiagonal", i, "select_range") for i in select_range)
+        values, vectors = values[low:high + 1], vectors[:, low:high + 1]
+    elif select != "a":
+        raise NotImplementedError(f"eigh_tridiagonal: select must be 'a' or 'i', got {select!r}")
+    return values if eigvals_only else (values, vectors)
+
+
+def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
+    """Schur form T and unitary Z with a = Z T Z^H; output 'real' or 'complex'.
+
+    >>> schur(np.array([[2.0]]))[0]
+    Array([[2.]], dtype=float64)
+    """
+    if output not in ("real", "complex"):
+        raise ValueError(f"schur: output must be 'real' or 'complex', got {output!r}")
+    a = matrices("schur", a)
+    if output == "complex":
+        a = convert(a, dtypes.to_complex(a.aval.dtype))
+    t, z = decompositions.schur(a)
+    return t, z
+
+
+def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
+    """A real Schur form made complex: upper triangular.
+
+    >>> rsf2csf(np.eye(1), np.eye(1))[0]
+    Array([[1.+0.j]], dtype=complex128)
+    """
+    T, Z = promote_dtypes("rsf2csf", T, Z, kind="inexact")
+    T, Z = matrices("rsf2csf", T), matrices("rsf2csf", Z)
+    wide = dtypes.to_complex(T.aval.dtype)
+    t, turn = decompositions.schur(convert(T, wide))
+    return t, matmul(convert(Z, wide), turn)
+
+
+def hessenberg(a: Any, *, calc_q: bool = False, overwrite_a: bool = False,
+               check_finite: bool = True) -> Any:
+    """Hessenberg form; with `calc_q` also the unitary Q with a = Q H Q^H.
+
+    >>> hessenberg(np.array([[2.0]]))
+    Array([[2.]], dtype=float64)
+    """
+    a = matrices("hessenberg", a)
+    n = a.aval.shape[-1]
+    if n == 1:
+        return (a, eye(1, dtype=a.aval.dtype) + 0 * a) if calc_q else a
+    packed, taus = decompositions.hessenberg(a)
+    form = triu(packed, -1)
+    if not calc_q:
+        return form
+    below = getitem(packed, (Ellipsis, slice(1, None), slice(0, n - 1)))
+    inner = orthogonal.householder_product(below, taus)
+    q = lax.pad(inner, convert(0, a.aval.dtype), [(0, 0, 0)] * (a.aval.ndim - 2) + [(1, 0, 0)] * 2)
+    corner = np.zeros((n, n), bool)
+    corner[0, 0] = True
+    return form, where(corner, 1, q)

@@ -1,0 +1,206 @@
+"""Functions of matrices: exponential, square root, general functions, Sylvester's equation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.control.scan import scan
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import broadcast_to, eye
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.linalg import norm, solve as _solve
+from ingot.numpy.linalg.factorizations import adjoint, matrices
+from ingot.numpy.logic import where
+from ingot.numpy.products import matmul
+from ingot.numpy.promotion import convert, promote_dtypes
+from ingot.numpy.rearranging import triu
+from ingot.numpy.reductions import all as all_
+from ingot.ops import linalg as factors
+from ingot.scipy.factorizations import schur, solve_triangular
+
+# ---- functions of matrices ----
+
+# Padé coefficients of exp of orders 3, 5, 7, 9, 13, and the norm up to which each is exact to
+# double and to single precision (Higham, 2005).
+_PADE = {3: (120, 60, 12, 1), 5: (30240, 15120, 3360, 420, 30, 1),
+         7: (17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1),
+         9: (17643225600, 8821612800, 2075673600, 302702400, 30270240, 2162160, 110880, 3960, 90,
+             1),
+         13: (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800,
+              129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800,
+              960960, 16380, 182, 1)}
+
+
+def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> Any:
+    """Exponential of square matrices, by scaling and squaring; nan if more squarings are needed.
+
+    >>> expm(np.zeros((1, 1)))
+    Array([[1.]], dtype=float64)
+    """
+    A = matrices("expm", A)
+    double = dtypes.real_of(A.aval.dtype) == dtypes.float64
+    order, limit = (13, 5.371920351148152) if double else (7, 3.925724783138660)
+    size = norm(A, 1, (-2, -1))
+    needed = lax.ceil(lax.div(lax.log(lax.div(size, like(size, limit))), like(size, math.log(2))))
+    squarings = lax.max(needed, like(size, 0))
+    too_many = lax.gt(squarings, like(size, max_squarings))
+    squarings = lax.select(too_many, like(size, 0), squarings)
+    lead = (*size.aval.shape, 1, 1)
+    scale = lax.exp2(lax.neg(squarings))
+    scaled = A * lax.reshape(convert(scale, A.aval.dtype), lead)
+    numerator, denominator = _pade(scaled, order)
+    if upper_triangular:
+        result = factors.triangular_solve(denominator, numerator, left_side=True)
+    else:
+        result = _solve(denominator, numerator)
+
+    def square(state: Any, i: Any) -> tuple[Any, None]:
+        todo = lax.lt(convert(i, size.aval.dtype) + like(size, 0), squarings)
+        return where(lax.reshape(todo, lead), matmul(state, state), state), None
+
+    result = scan(square, result, lax.iota(dtypes.int32, max_squarings))[0]
+    return where(lax.reshape(too_many, lead), math.nan, result)
+
+
+def _pade(A: Any, order: int) -> tuple[Any, Any]:
+    """Numerator and denominator of the diagonal Padé approximant of exp."""
+    b = _PADE[order]
+    one = broadcast_to(eye(A.aval.shape[-1], dtype=A.aval.dtype), A.aval.shape)
+    a2 = matmul(A, A)
+    powers = [one, a2]
+    if order == 13:
+        a4 = matmul(a2, a2)
+        a6 = matmul(a4, a2)
+        odd = matmul(A, matmul(a6, b[13] * a6 + b[11] * a4 + b[9] * a2)
+                     + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one)
+        even = matmul(a6, b[12] * a6 + b[10] * a4 + b[8] * a2) + (
+            b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * one)
+        return even + odd, even - odd
+    while len(powers) <= order // 2:
+        powers.append(matmul(powers[-1], a2))
+    odd = matmul(A, sum((b[2 * i + 1] * p for i, p in enumerate(powers[1:], 1)), b[1] * one))
+    even = sum((b[2 * i] * p for i, p in enumerate(powers[1:], 1)), b[0] * one)
+    return even + odd, even - odd
+
+
+def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: bool = True) -> Any:
+    """Derivative of expm at A in direction E, with expm(A) before it if `compute_expm`.
+
+    >>> expm_frechet(np.zeros((1, 1)), np.ones((1, 1)))[1]
+    Array([[1.]], dtype=float64)
+    """
+    A, E = promote_dtypes("expm_frechet", A, E, kind="inexact")
+    A, E = matrices("expm_frechet", A), matrices("expm_frechet", E)
+    if A.aval.shape != E.aval.shape or A.aval.ndim != 2:
+        raise ValueError(
+            f"expm_frechet: two matrices of one shape are needed, got {A.aval}, {E.aval}")
+    n = A.aval.shape[-1]
+    zero = like(A, 0)
+    whole = lax.concatenate([lax.concatenate([A, E], 1), lax.concatenate([zero, A], 1)], 0)
+    out = expm(whole)
+    first, second = out[:n, :n], out[:n, n:]
+    return (first, second) if compute_expm else second
+
+
+def sqrtm(A: Any, blocksize: int = 1) -> Any:
+    """Principal square root of a matrix, complex.
+
+    >>> sqrtm(np.array([[4.0]]))
+    Array([[2.+0.j]], dtype=complex128)
+    """
+    if blocksize != 1:
+        raise NotImplementedError(f"sqrtm: blocksize must be 1, got {blocksize}")
+    T, Z = schur(A, output="complex")
+    return matmul(matmul(Z, _triangular_sqrt(T)), adjoint(Z))
+
+
+def _triangular_sqrt(T: Any) -> Any:
+    """Square root of an upper triangular matrix, column by column (Björck and Hammarling, 1983)."""
+    n = T.aval.shape[-1]
+    diagonal = lax.sqrt(T[np.arange(n), np.arange(n)])
+    index = lax.iota(dtypes.int32, n)
+
+    def column(U: Any, j: Any) -> tuple[Any, None]:
+        def element(u: Any, k: Any) -> tuple[Any, None]:
+            i = j - 1 - k
+            row = where(index > i, getitem(U, i), 0)
+            value = (getitem(T, (i, j)) - (row * u).sum()) / (getitem(diagonal, i) +
+                                                              getitem(diagonal, j))
+            return where((index == i) & (i >= 0), value, u), None
+
+        start = where(index == j, diagonal, 0)
+        u = scan(element, start, index)[0]
+        return where(index[None, :] == j, u[:, None], U), None
+
+    return scan(column, like(T, 0), index)[0]
+
+
+def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
+    """A function of a matrix, given elementwise, by Parlett's recurrence on the Schur form.
+
+    >>> funm(np.array([[4.0]]), lambda x: x**0.5)
+    Array([[2.+0.j]], dtype=complex128)
+    """
+    T, Z = schur(A, output="complex")
+    n = T.aval.shape[-1]
+    F = func(T[np.arange(n), np.arange(n)])
+    F = lax.broadcast_in_dim(F, (n, n), (1,)) * eye(n, dtype=F.aval.dtype)
+    smallest = lax.abs(T[0, 0])
+    for p in range(1, n):
+        for i in range(n - p):
+            j = i + p
+            s = T[i, j] * (F[j, j] - F[i, i])
+            if p > 1:
+                inner = slice(i + 1, j)
+                s = s + (T[i, inner] * F[inner, j]).sum() - (F[i, inner] * T[inner, j]).sum()
+            gap = T[j, j] - T[i, i]
+            F = F.at[i, j].set(where(gap != 0, s / where(gap != 0, gap, 1), s))
+            smallest = lax.min(smallest, lax.abs(gap))
+    F = matmul(matmul(Z, F), adjoint(Z))
+    if disp:
+        return F
+    eps = float(dtypes.finfo(dtypes.real_of(F.aval.dtype)).eps)
+    smallest = where(smallest == 0, eps, smallest)
+    error = lax.min(like(smallest, 1), lax.max(like(smallest, eps), (eps / smallest) * norm(
+        triu(T, 1), 1)))
+    return F, error
+
+
+def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float = 1e-8) -> Any:
+    """Solve A X + X B = C; nan where A and -B have a common eigenvalue up to tol.
+
+    >>> solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
+    Array([[0.5]], dtype=float64)
+    """
+    A, B, C = promote_dtypes("solve_sylvester", A, B, C, kind="inexact")
+    A, B = matrices("solve_sylvester", A), matrices("solve_sylvester", B)
+    C = convert(C, A.aval.dtype)
+    m, n = A.aval.shape[0], B.aval.shape[0]
+    if C.aval.shape != (m, n):
+        raise ValueError(f"solve_sylvester: C must be [{m}, {n}], got {C.aval}")
+    if method not in ("schur", "eigen"):
+        raise ValueError(f"solve_sylvester: method must be 'schur' or 'eigen', got {method!r}")
+    R, U = schur(A, output="complex")
+    S, V = schur(B, output="complex")
+    F = matmul(matmul(adjoint(U), convert(C, R.aval.dtype)), V)
+    index = lax.iota(dtypes.int32, n)
+    identity = eye(m, dtype=R.aval.dtype)
+
+    def column(Y: Any, k: Any) -> tuple[Any, None]:
+        known = matmul(Y, where(index < k, getitem(S, (slice(None), k)), 0))
+        right = getitem(F, (slice(None), k)) - known
+        y = solve_triangular(R + getitem(S, (k, k)) * identity, right)
+        return where(index[None, :] == k, y[:, None], Y), None
+
+    Y = scan(column, like(F, 0), index)[0]
+    X = matmul(matmul(U, Y), adjoint(V))
+    gaps = lax.abs(R[np.arange(m), np.arange(m)][:, None] + S[np.arange(n), np.arange(n)][None, :])
+    X = where(all_(gaps > tol), X, math.nan)
+    return X if kind_of(A) == "c" else lax.real(X)
+

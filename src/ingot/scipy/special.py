@@ -1,0 +1,436 @@
+"""Special functions under the names of scipy.special."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.control.custom_jvp import custom_jvp
+from ingot.core.array import from_numpy
+from ingot.nn.functions import (
+    log_softmax as _log_softmax,
+    logsumexp as logsumexp,
+    sigmoid as expit,  # noqa: F401
+    softmax as _softmax,
+)
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import concrete_int
+from ingot.numpy.families import kind_of, like, named
+from ingot.numpy.manipulation import stack
+from ingot.numpy.promotion import as_array, convert, inexact, promote
+from ingot.numpy.reductions import sum as sum_
+from ingot.scipy import special_primitives as more
+
+# ---- makers ----
+
+
+def _real(name: str, *args: Any) -> list[Any]:
+    """Arguments as floats of one dtype and shape; TypeError for complex numbers."""
+    out = promote(name, *args, kind="inexact")
+    if kind_of(out[0]) == "c":
+        raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
+    return out
+
+
+def _function(name: str, op: Callable[..., Any], doc: str, arity: int = 1) -> Callable[..., Any]:
+    def unary(x: Any) -> Any:
+        return op(*_real(name, x))
+
+    def binary(x: Any, y: Any) -> Any:
+        return op(*_real(name, x, y))
+
+    def ternary(a: Any, b: Any, x: Any) -> Any:
+        return op(*_real(name, a, b, x))
+
+    return named((unary, binary, ternary)[arity - 1], name, doc)
+
+
+# ---- gamma and its relatives ----
+
+gammaln = _function("gammaln", lax.lgamma, "Logarithm of the absolute value of the gamma function.")
+digamma = _function("digamma", lax.digamma, "Derivative of gammaln.")
+gamma = _function("gamma", more.gamma_p.bind, "The gamma function.")
+gammainc = _function("gammainc", lax.igamma, "Regularized lower incomplete gamma function.", 2)
+gammaincc = _function("gammaincc", lax.igammac, "Regularized upper incomplete gamma function.", 2)
+betainc = _function("betainc", lax.betainc, "Regularized incomplete beta function.", 3)
+
+
+def loggamma(x: Any) -> Any:
+    """Principal branch of the logarithm of gamma; nan for negative reals.
+
+    >>> loggamma(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    x = inexact("loggamma", x)
+    if kind_of(x) == "c":
+        return more.loggamma_p.bind(x)
+    return lax.select(lax.lt(x, like(x, 0)), like(x, math.nan), lax.lgamma(x))
+
+
+def gammasgn(x: Any) -> Any:
+    """Sign of the gamma function; nan at negative integers, and the sign of zero at zero.
+
+    >>> gammasgn(-0.5)
+    Array(-1., dtype=float64, weak_type=True)
+    """
+    (x,) = _real("gammasgn", x)
+    low = lax.floor(x)
+    odd = lax.ne(lax.rem(low, like(x, 2)), like(x, 0))
+    negative = lax.select(odd, like(x, -1), like(x, 1))
+    negative = lax.select(lax.bitwise_or(lax.eq(low, x), lax.ne(x, x)), like(x, math.nan), negative)
+    one = like(x, 1)
+    zero = lax.select(lax.lt(lax.div(one, x), like(x, 0)), like(x, -1), one)
+    return lax.select(lax.eq(x, like(x, 0)), zero, lax.select(lax.gt(x, like(x, 0)), one, negative))
+
+
+def betaln(a: Any, b: Any) -> Any:
+    """Logarithm of the beta function.
+
+    >>> betaln(1.0, 1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    a, b = _real("betaln", a, b)
+    return lax.sub(lax.add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(lax.add(a, b)))
+
+
+def beta(a: Any, b: Any) -> Any:
+    """The beta function.
+
+    >>> beta(1.0, 2.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
+    a, b = _real("beta", a, b)
+    sign = lax.mul(lax.mul(gammasgn(a), gammasgn(b)), gammasgn(lax.add(a, b)))
+    return lax.mul(sign, lax.exp(betaln(a, b)))
+
+
+def factorial(n: Any, exact: bool = False) -> Any:
+    """n! as gamma(n + 1); 0 for negative n.
+
+    >>> factorial(3.0)
+    Array(6., dtype=float64, weak_type=True)
+    """
+    if exact:
+        raise NotImplementedError("factorial: exact=True is not supported; use math.factorial")
+    (n,) = _real("factorial", n)
+    negative = lax.lt(n, like(n, 0))
+    safe = lax.select(negative, like(n, 0), n)
+    return lax.select(negative, like(n, 0), more.gamma_p.bind(lax.add(safe, like(n, 1))))
+
+
+def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
+    """Number of ways to choose k of N things, with repetition if asked; 0 where there is none.
+
+    >>> comb(4.0, 2.0).round(6)
+    Array(6., dtype=float64, weak_type=True)
+    """
+    N, k = _real("comb", N, k)
+    one, zero = like(N, 1), like(N, 0)
+    if repetition:
+        N = lax.sub(lax.add(N, k), one)
+    wrong = lax.bitwise_or(lax.bitwise_or(lax.lt(k, zero), lax.lt(N, zero)), lax.gt(k, N))
+    n, m = lax.select(wrong, one, N), lax.select(wrong, one, k)
+    rest = lax.sub(n, m)
+    exponent = lax.sub(lax.lgamma(lax.add(n, one)),
+                       lax.add(lax.lgamma(lax.add(m, one)), lax.lgamma(lax.add(rest, one))))
+    return lax.select(wrong, zero, lax.exp(exponent))
+
+
+def poch(z: Any, m: Any) -> Any:
+    """Rising factorial gamma(z + m) / gamma(z).
+
+    >>> poch(1.0, 3.0).round(6)
+    Array(6., dtype=float64, weak_type=True)
+    """
+    z, m = _real("poch", z, m)
+    top = lax.add(z, m)
+    size = lax.exp(lax.sub(lax.lgamma(top), lax.lgamma(z)))
+    out = lax.mul(lax.mul(gammasgn(z), gammasgn(top)), size)
+    return lax.select(lax.eq(m, like(m, 0)), like(m, 1), out)
+
+
+def multigammaln(a: Any, d: Any) -> Any:
+    """Logarithm of the multivariate gamma function of dimension d.
+
+    >>> multigammaln(1.0, 1)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    d = concrete_int("multigammaln", d, "d")
+    (a,) = _real("multigammaln", a)
+    shifts = from_numpy(np.arange(d).astype(a.aval.dtype) / 2)
+    grid = (*a.aval.shape, d)
+    terms = lax.lgamma(lax.sub(lax.broadcast_in_dim(a, grid, range(a.aval.ndim)),
+                               lax.broadcast_in_dim(shifts, grid, (a.aval.ndim,))))
+    out = lax.add(sum_(terms, -1), like(sum_(terms, -1), d * (d - 1) / 4 * math.log(math.pi)))
+    return convert(out, a.aval.dtype, a.aval.weak_type)
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    """n-th derivative of digamma.
+
+    >>> polygamma(0, 1.0)
+    Array(-0.57721566, dtype=float64, weak_type=True)
+    """
+    return lax.polygamma(*_real("polygamma", n, x))
+
+
+def zeta(x: Any, q: Any = None) -> Any:
+    """Hurwitz' zeta function; Riemann's for q = 1, which must be given.
+
+    >>> zeta(2.0, 1.0)
+    Array(1.64493407, dtype=float64, weak_type=True)
+    """
+    if q is None:
+        raise NotImplementedError("zeta: give q, as in zeta(x, 1) for Riemann's zeta function")
+    return lax.zeta(*_real("zeta", x, q))
+
+
+def bernoulli(n: int) -> Any:
+    """Bernoulli numbers B_0 to B_n, with B_1 = -1/2.
+
+    >>> bernoulli(2)
+    Array([ 1.        , -0.5       ,  0.16666667], dtype=float64)
+    """
+    import scipy.special
+
+    n = concrete_int("bernoulli", n, "n")
+    if n < 0:
+        raise ValueError(f"bernoulli: n must not be negative, got {n}")
+    return from_numpy(scipy.special.bernoulli(max(n, 2))[:n + 1].astype(dtypes.default_float()))
+
+
+# ---- error functions and the normal distribution ----
+
+erf = _function("erf", lax.erf, "The error function.")
+erfc = _function("erfc", lax.erfc, "1 - erf(x), accurate where that is small.")
+erfinv = _function("erfinv", lax.erf_inv, "Inverse of the error function.")
+erfcx = _function("erfcx", more.erfcx_p.bind, "exp(x^2) erfc(x), without overflow.")
+dawsn = _function("dawsn", more.dawsn_p.bind, "Dawson's integral.")
+ndtri = _function("ndtri", more.ndtri_p.bind, "Quantile of the normal distribution.")
+owens_t = _function("owens_t", more.owens_t_p.bind, "Owen's T function of h and a.", 2)
+
+
+def ndtr(x: Any) -> Any:
+    """Distribution function of the normal distribution.
+
+    >>> ndtr(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
+    (x,) = _real("ndtr", x)
+    return lax.mul(like(x, 0.5), lax.erfc(lax.mul(x, like(x, -math.sqrt(0.5)))))
+
+
+def log_ndtr(x: Any, series_order: int = 3) -> Any:
+    """Logarithm of `ndtr`, accurate far below 0; `series_order` is of no consequence.
+
+    >>> log_ndtr(0.0)
+    Array(-0.69314718, dtype=float64, weak_type=True)
+    """
+    return more.log_ndtr_p.bind(*_real("log_ndtr", x))
+
+
+def wofz(z: Any) -> Any:
+    """Faddeeva's function exp(-z^2) erfc(-iz), complex.
+
+    >>> wofz(0.0)
+    Array(1.+0.j, dtype=complex128)
+    """
+    z = as_array("wofz", z)
+    return more.wofz_p.bind(convert(z, dtypes.to_complex(z.aval.dtype)))
+
+
+# ---- logistic, logarithms ----
+
+
+def logit(x: Any) -> Any:
+    """log(x / (1 - x)).
+
+    >>> logit(0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    x = inexact("logit", x)
+    return lax.sub(lax.log(x), lax.log1p(lax.neg(x)))
+
+
+@custom_jvp
+def _xlogy(x: Any, y: Any) -> Any:
+    zero = lax.eq(x, like(x, 0))
+    return lax.select(zero, like(x, 0), lax.mul(x, lax.log(lax.select(zero, like(y, 1), y))))
+
+
+_xlogy.defjvps(lambda t, out, x, y: lax.mul(t, lax.log(y)),
+               lambda t, out, x, y: lax.mul(t, lax.div(x, y)))
+
+
+@custom_jvp
+def _xlog1py(x: Any, y: Any) -> Any:
+    zero = lax.eq(x, like(x, 0))
+    return lax.select(zero, like(x, 0), lax.mul(x, lax.log1p(lax.select(zero, like(y, 1), y))))
+
+
+_xlog1py.defjvps(lambda t, out, x, y: lax.mul(t, lax.log1p(y)),
+                 lambda t, out, x, y: lax.mul(t, lax.div(x, lax.add(y, like(y, 1)))))
+
+
+def xlogy(x: Any, y: Any) -> Any:
+    """x log(y), and 0 where x is 0.
+
+    >>> xlogy(0.0, 0.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return _xlogy(*promote("xlogy", x, y, kind="inexact"))
+
+
+def xlog1py(x: Any, y: Any) -> Any:
+    """x log(1 + y), and 0 where x is 0.
+
+    >>> xlog1py(0.0, -1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return _xlog1py(*promote("xlog1py", x, y, kind="inexact"))
+
+
+def entr(x: Any) -> Any:
+    """-x log(x); 0 at 0 and -inf below.
+
+    >>> entr(0.5)
+    Array(0.34657359, dtype=float64, weak_type=True)
+    """
+    (x,) = _real("entr", x)
+    return lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.neg(_xlogy(x, x)))
+
+
+def rel_entr(p: Any, q: Any) -> Any:
+    """p log(p / q); 0 where p = 0 <= q, and inf elsewhere.
+
+    >>> rel_entr(1.0, 1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    p, q = _real("rel_entr", p, q)
+    zero = like(p, 0)
+    both = lax.bitwise_and(lax.gt(p, zero), lax.gt(q, zero))
+    none = lax.bitwise_and(lax.eq(p, zero), lax.ge(q, zero))
+    a, b = lax.select(both, p, like(p, 1)), lax.select(both, q, like(q, 1))
+    value = lax.sub(_xlogy(a, a), _xlogy(a, b))
+    return lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
+
+
+def kl_div(p: Any, q: Any) -> Any:
+    """p log(p / q) - p + q.
+
+    >>> kl_div(1.0, 1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    p, q = _real("kl_div", p, q)
+    return lax.add(lax.sub(rel_entr(p, q), p), q)
+
+
+def _box(name: str, log: Any, exponent: Any) -> Any:
+    """(exp(exponent log) - 1) / exponent, and its limit at exponent 0."""
+    zero = lax.eq(exponent, like(exponent, 0))
+    safe = lax.select(zero, like(exponent, 1), exponent)
+    return lax.select(zero, log, lax.div(lax.expm1(lax.mul(safe, log)), safe))
+
+
+def boxcox(x: Any, lmbda: Any) -> Any:
+    """(x^lambda - 1) / lambda, log(x) for lambda = 0.
+
+    >>> boxcox(3.0, 1.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    x, lmbda = _real("boxcox", x, lmbda)
+    return _box("boxcox", lax.log(x), lmbda)
+
+
+def boxcox1p(x: Any, lmbda: Any) -> Any:
+    """boxcox(1 + x, lambda), accurate near 0.
+
+    >>> boxcox1p(2.0, 1.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    x, lmbda = _real("boxcox1p", x, lmbda)
+    return _box("boxcox1p", lax.log1p(x), lmbda)
+
+
+def softmax(x: Any, /, *, axis: Any = None) -> Any:
+    """exp(x) divided by its sum over axes, by default all.
+
+    >>> softmax(np.zeros(2))
+    Array([0.5, 0.5], dtype=float64)
+    """
+    return _softmax(x, axis)
+
+
+def log_softmax(x: Any, /, *, axis: Any = None) -> Any:
+    """Logarithm of `softmax`.
+
+    >>> log_softmax(np.zeros(1))
+    Array([0.], dtype=float64)
+    """
+    return _log_softmax(x, axis)
+
+
+# ---- exponential integrals and others ----
+
+expi = _function("expi", more.expi_p.bind, "Exponential integral Ei.")
+exp1 = _function("exp1", more.exp1_p.bind, "Exponential integral E1.")
+expn = _function("expn", more.expn_p.bind, "Generalized exponential integral E_n(x).", 2)
+spence = _function(
+    "spence", more.spence_p.bind, "Spence's function, the integral of log t / (1 - t).")
+hyp1f1 = _function(
+    "hyp1f1", more.hyp1f1_p.bind, "Kummer's hypergeometric function 1F1(a; b; x).", 3)
+
+
+def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
+    """Gauss' hypergeometric function 2F1(a, b; c; x).
+
+    >>> hyp2f1(1.0, 1.0, 1.0, 0.5)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    return more.hyp2f1_p.bind(*_real("hyp2f1", a, b, c, x))
+
+
+def sici(x: Any) -> tuple[Any, Any]:
+    """Sine and cosine integrals.
+
+    >>> sici(0.0)[0]
+    Array(0., dtype=float64, weak_type=True)
+    """
+    (x,) = _real("sici", x)
+    return more.si_p.bind(x), more.ci_p.bind(x)
+
+
+def fresnel(x: Any) -> tuple[Any, Any]:
+    """Fresnel's integrals S and C.
+
+    >>> fresnel(0.0)[1]
+    Array(0., dtype=float64, weak_type=True)
+    """
+    (x,) = _real("fresnel", x)
+    return more.fresnel_s_p.bind(x), more.fresnel_c_p.bind(x)
+
+
+# ---- Bessel functions ----
+
+i0 = _function("i0", lax.bessel_i0, "Modified Bessel function of order 0.")
+i0e = _function("i0e", lax.bessel_i0e, "exp(-|x|) i0(x).")
+i1 = _function("i1", lax.bessel_i1, "Modified Bessel function of order 1.")
+i1e = _function("i1e", lax.bessel_i1e, "exp(-|x|) i1(x).")
+
+
+def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
+    """Bessel functions of the first kind of orders 0 to v: [v + 1, ...]; n_iter has no effect.
+
+    >>> bessel_jn(0.0, v=1)
+    Array([1., 0.], dtype=float64)
+    """
+    v = concrete_int("bessel_jn", v, "v")
+    (z,) = _real("bessel_jn", z)
+    z = convert(z, z.aval.dtype)
+    return stack([more.jv_p.bind(like(z, k), z) for k in range(v + 1)])
+
+

@@ -1,0 +1,291 @@
+"""Matrices of a special form under the names of scipy.linalg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.core.array import from_numpy
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import broadcast_to, concrete_int, zeros
+from ingot.numpy.families import like
+from ingot.numpy.indexing import getitem
+from ingot.numpy.manipulation import concatenate, ravel
+from ingot.numpy.promotion import as_array, convert, inexact, promote_dtypes, user_dtype
+from ingot.numpy.rounding import conjugate
+
+
+def block_diag(*arrs: Any) -> Any:
+    """A matrix with the given ones along its diagonal and zeros elsewhere.
+
+    >>> block_diag(np.ones((1, 1)), np.ones((1, 1)))
+    Array([[1., 0.],
+           [0., 1.]], dtype=float64)
+    """
+    given = arrs or (np.zeros((1, 0)),)
+    made = promote_dtypes("block_diag", *given)
+    if any(a.aval.ndim > 2 for a in made):
+        raise ValueError("block_diag: rank 2 at most is allowed, got"
+                         f" {', '.join(str(a.aval) for a in made)}")
+    made = [lax.reshape(a, (1,) * (2 - a.aval.ndim) + a.aval.shape) for a in made]
+    width = sum(a.aval.shape[1] for a in made)
+    rows, start = [], 0
+    for a in made:
+        n = a.aval.shape[1]
+        zero, margins = convert(0, a.aval.dtype), (start, width - start - n, 0)
+        rows.append(lax.pad(a, zero, [(0, 0, 0), margins]))
+        start += n
+    return concatenate(rows, 0)
+
+
+def _vector(name: str, x: Any) -> Any:
+    x = as_array(name, x)
+    if x.aval.ndim == 0:
+        x = lax.reshape(x, (1,))
+    if x.aval.ndim != 1:
+        raise ValueError(f"{name}: a vector is needed, got {x.aval}")
+    return x
+
+
+def toeplitz(c: Any, r: Any = None) -> Any:
+    """Constant diagonals: first column c, first row r (without its first element), else conj(c).
+
+    >>> toeplitz(np.array([1, 2]))
+    Array([[1, 2],
+           [2, 1]], dtype=int64)
+    """
+    c = as_array("toeplitz", c)
+    r = conjugate(c) if r is None else r
+    c, r = promote_dtypes("toeplitz", ravel(c) if c.aval.ndim == 0 else c, ravel(r))
+    if c.aval.ndim > 1:
+        c = ravel(c)
+    m, n = c.aval.size, r.aval.size
+    if not m or not n:
+        return zeros((m, n), c.aval.dtype)
+    line = concatenate([lax.rev(c, (0,)), getitem(r, slice(1, None))])
+    return getitem(line, np.arange(n)[None, :] + np.arange(m)[::-1, None])
+
+
+def hankel(c: Any, r: Any = None) -> Any:
+    """Constant antidiagonals: first column c, last row r (without its first element), else zeros.
+
+    >>> hankel(np.array([1, 2]))
+    Array([[1, 2],
+           [2, 0]], dtype=int64)
+    """
+    c = _vector("hankel", c)
+    r = like(c, 0) if r is None else _vector("hankel", r)
+    c, r = promote_dtypes("hankel", c, r)
+    line = concatenate([c, getitem(r, slice(1, None))])
+    return getitem(line, np.arange(c.aval.size)[:, None] + np.arange(r.aval.size)[None, :])
+
+
+def circulant(c: Any) -> Any:
+    """Each column is the first one, c, turned by one place more.
+
+    >>> circulant(np.array([1, 2]))
+    Array([[1, 2],
+           [2, 1]], dtype=int64)
+    """
+    c = as_array("circulant", c)
+    n = c.aval.shape[-1]
+    index = (np.arange(n)[:, None] - np.arange(n)[None, :]) % max(n, 1)
+    return getitem(c, (Ellipsis, index))
+
+
+def companion(a: Any) -> Any:
+    """The matrix whose characteristic polynomial has the coefficients a.
+
+    >>> companion(np.array([1.0, -2.0]))
+    Array([[2.]], dtype=float64)
+    """
+    a = inexact("companion", a)
+    n = a.aval.shape[-1]
+    if a.aval.ndim != 1 or n < 2:
+        raise ValueError(f"companion: two coefficients at least are needed, got {a.aval}")
+    out: Any = from_numpy(np.eye(n - 1, k=-1, dtype=a.aval.dtype))
+    return out.at[0].set(-a[1:] / a[0])
+
+
+def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
+    """The matrix that convolves vectors of length n with a.
+
+    >>> convolution_matrix(np.array([1, 2]), 1)
+    Array([[1],
+           [2]], dtype=int64)
+    """
+    a, n = _vector("convolution_matrix", a), concrete_int("convolution_matrix", n, "n")
+    if n <= 0 or not a.aval.size:
+        raise ValueError(f"convolution_matrix: lengths must be positive, got {a.aval} and {n}")
+    m = a.aval.size
+    zero = convert(0, a.aval.dtype)
+    column = lax.pad(a, zero, [(0, n - 1, 0)])
+    row = lax.pad(a[:1], zero, [(0, n - 1, 0)])
+    full = toeplitz(column, row)
+    if mode == "full":
+        return full
+    if mode == "valid":
+        low = min(n, m) - 1
+        return full[low:low + max(n, m) - min(n, m) + 1]
+    if mode == "same":
+        low = (min(n, m) - 1) // 2
+        return full[low:low + max(n, m)]
+    raise ValueError(f"convolution_matrix: mode must be 'full', 'same' or 'valid', got {mode!r}")
+
+
+def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
+    """The matrix of the discrete Fourier transform; scale None, 'sqrtn' or 'n'.
+
+    >>> dft(1)
+    Array([[1.+0.j]], dtype=complex128)
+    """
+    n = concrete_int("dft", n, "n")
+    factors = {None: 1.0, "sqrtn": n ** -0.5 if n else 1.0, "n": 1 / n if n else 1.0}
+    if scale not in factors:
+        raise ValueError(f"dft: scale must be None, 'sqrtn' or 'n', got {scale!r}")
+    k = np.arange(n)
+    matrix = np.exp(-2j * np.pi * ((k[:, None] * k) % max(n, 1)) / max(n, 1)) * factors[scale]
+    return from_numpy(matrix.astype(user_dtype("dft", dtype) or dtypes.default_complex()))
+
+
+def fiedler(a: Any) -> Any:
+    """Absolute differences of all pairs of elements.
+
+    >>> fiedler(np.array([1, 3]))
+    Array([[0, 2],
+           [2, 0]], dtype=int64)
+    """
+    a = as_array("fiedler", a)
+    rows = lax.expand_dims(a, (a.aval.ndim,))
+    columns = lax.expand_dims(a, (a.aval.ndim - 1,))
+    return abs(rows - columns)
+
+
+def fiedler_companion(a: Any) -> Any:
+    """Fiedler's pentadiagonal companion matrix of a polynomial.
+
+    >>> fiedler_companion(np.array([1.0, -2.0]))
+    Array([[2.]], dtype=float64)
+    """
+    a = inexact("fiedler_companion", a)
+    if a.aval.ndim != 1:
+        raise ValueError(f"fiedler_companion: a vector is needed, got {a.aval}")
+    n = a.aval.shape[0] - 1
+    if n < 1:
+        return zeros((0, 0), a.aval.dtype)
+    a = a / a[0]
+    if n == 1:
+        return -a[1:].reshape(1, 1)
+    out = zeros((n, n), a.aval.dtype)
+    k = np.arange(n)
+    out = out.at[k[3::2], k[1:-2:2]].set(1.0)
+    out = out.at[k[2::2], k[1:-1:2]].set(-a[3::2]) if n > 2 else out
+    out = out.at[k[0:-2:2], k[2::2]].set(1.0)
+    out = out.at[k[0:-1:2], k[1::2]].set(-a[2::2][:len(k[1::2])])
+    out = out.at[0, 0].set(-a[1])
+    return out.at[1, 0].set(1.0)
+
+
+def hadamard(n: int, dtype: Any = int) -> Any:
+    """Sylvester's matrix of orthogonal rows of ±1; n is a power of 2.
+
+    >>> hadamard(2)
+    Array([[ 1,  1],
+           [ 1, -1]], dtype=int64)
+    """
+    n = concrete_int("hadamard", n, "n")
+    if n < 1 or n & (n - 1):
+        raise ValueError(f"hadamard: n must be a power of 2, got {n}")
+    k = np.arange(n)
+    bits = np.vectorize(lambda i: i.bit_count(), otypes=[int])(k[:, None] & k)
+    return from_numpy((1 - 2 * (bits % 2)).astype(user_dtype("hadamard", dtype)))
+
+
+def helmert(n: int, full: bool = False) -> Any:
+    """Orthonormal rows that sum to zero; `full` puts the constant row first.
+
+    >>> helmert(1, full=True)
+    Array([[1.]], dtype=float64)
+    """
+    n = concrete_int("helmert", n, "n")
+    H = np.tril(np.ones((n, n)), -1) - np.diag(np.arange(n))
+    d = np.arange(n) * np.arange(1, n + 1)
+    H[0], d[0] = 1, n
+    out = (H / np.sqrt(d)[:, None]).astype(dtypes.default_float())
+    return from_numpy(out if full else out[1:])
+
+
+def hilbert(n: int) -> Any:
+    """1 / (i + j + 1).
+
+    >>> hilbert(1)
+    Array([[1.]], dtype=float64)
+    """
+    k = np.arange(concrete_int("hilbert", n, "n"))
+    return from_numpy((1 / (k[:, None] + k + 1)).astype(dtypes.default_float()))
+
+
+def invhilbert(n: int) -> Any:
+    """Inverse of the Hilbert matrix, from its integer elements.
+
+    >>> invhilbert(1)
+    Array([[1.]], dtype=float64)
+    """
+    import scipy.linalg
+
+    n = concrete_int("invhilbert", n, "n")
+    exact = np.array(scipy.linalg.invhilbert(n, exact=True), object)
+    return from_numpy(exact.astype(np.float64).astype(dtypes.default_float()))
+
+
+def leslie(f: Any, s: Any) -> Any:
+    """Population matrix: first row f, survival s below the diagonal.
+
+    >>> leslie(np.array([1.0, 2.0]), np.array([0.5]))
+    Array([[1. , 2. ],
+           [0.5, 0. ]], dtype=float64)
+    """
+    f, s = promote_dtypes("leslie", f, s)
+    n = f.aval.shape[-1]
+    if n < 2 or s.aval.shape[-1] != n - 1:
+        raise ValueError(f"leslie: n > 1 and n - 1 elements are needed, got {f.aval} and {s.aval}")
+    lead = np.broadcast_shapes(f.aval.shape[:-1], s.aval.shape[:-1])
+    out = zeros((*lead, n, n), f.aval.dtype)
+    k = np.arange(n - 1)
+    out = out.at[..., 0, :].set(broadcast_to(f, (*lead, n)))
+    return out.at[..., k + 1, k].set(broadcast_to(s, (*lead, n - 1)))
+
+
+def pascal(n: int, kind: str | None = None) -> Any:
+    """Binomial coefficients: 'symmetric' (default), 'lower' or 'upper'.
+
+    >>> pascal(2)
+    Array([[1., 1.],
+           [1., 2.]], dtype=float64)
+    """
+    return _pascal("pascal", n, kind, "pascal")
+
+
+def invpascal(n: int, kind: str | None = None) -> Any:
+    """Inverse of the Pascal matrix.
+
+    >>> invpascal(2)
+    Array([[ 2., -1.],
+           [-1.,  1.]], dtype=float64)
+    """
+    return _pascal("invpascal", n, kind, "invpascal")
+
+
+def _pascal(name: str, n: int, kind: str | None, function: str) -> Any:
+    import scipy.linalg
+
+    kind = "symmetric" if kind is None else kind
+    if kind not in ("symmetric", "lower", "upper"):
+        raise ValueError(f"{name}: kind must be 'symmetric', 'lower' or 'upper', got {kind!r}")
+    n = concrete_int(name, n, "n")
+    if not n:
+        return zeros((0, 0))
+    made = getattr(scipy.linalg, function)(n, kind=kind, exact=True)
+    return from_numpy(np.array(made, object).astype(np.float64).astype(dtypes.default_float()))

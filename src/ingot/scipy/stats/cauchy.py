@@ -1,0 +1,53 @@
+"""Cauchy's distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ingot.numpy.elementary import arctan, log, log1p, tan
+from ingot.scipy.stats.common import exp, real
+
+
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, loc, scale = real("cauchy.logpdf", x, loc, scale)
+    return -log(math.pi * scale) - log1p(((x - loc) / scale) ** 2)
+
+
+def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, loc, scale))
+
+
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, loc, scale = real("cauchy.cdf", x, loc, scale)
+    return arctan((x - loc) / scale) / math.pi + 0.5
+
+
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    return log(cdf(x, loc, scale))
+
+
+def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    return cdf(-x, -loc, scale)
+
+
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    return logcdf(-x, -loc, scale)
+
+
+def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, loc, scale = real("cauchy.ppf", q, loc, scale)
+    return loc + scale * tan(math.pi * (q - 0.5))
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("cauchy.isf", q, loc, scale)
+    return loc + scale * tan(math.pi * (0.5 - q))

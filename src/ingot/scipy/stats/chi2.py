@@ -1,0 +1,47 @@
+"""The chi-square distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ingot.numpy.elementary import log
+from ingot.numpy.logic import clip, where
+from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
+from ingot.scipy.stats.common import INF, exp, real
+
+
+def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, df, loc, scale = real("chi2.logpdf", x, df, loc, scale)
+    inside = x >= loc
+    y = where(inside, (x - loc) / scale, 1)
+    value = xlogy(df / 2 - 1, y) - y / 2 - gammaln(df / 2) - df / 2 * math.log(2) - log(scale)
+    return where(inside, value, -INF)
+
+
+def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, df, loc, scale))
+
+
+def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, df, loc, scale = real("chi2.cdf", x, df, loc, scale)
+    return gammainc(df / 2, clip((x - loc) / scale / 2, 0))
+
+
+def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    return log(cdf(x, df, loc, scale))
+
+
+def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    x, df, loc, scale = real("chi2.sf", x, df, loc, scale)
+    return gammaincc(df / 2, clip((x - loc) / scale / 2, 0))
+
+
+def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    return log(sf(x, df, loc, scale))

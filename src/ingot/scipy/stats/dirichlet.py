@@ -1,0 +1,36 @@
+"""Dirichlet's distribution on the simplex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy import primitives as lax
+from ingot.numpy.families import like
+from ingot.numpy.logic import where
+from ingot.numpy.manipulation import concatenate
+from ingot.numpy.promotion import promote_dtypes, promote_shapes
+from ingot.numpy.reductions import all as all_, sum as sum_
+from ingot.scipy.special import gammaln, xlogy
+from ingot.scipy.stats.common import INF, exp
+
+
+def logpdf(x: Any, alpha: Any) -> Any:
+    """Logarithm of the probability density at x [k, ...] or [k - 1, ...] for alpha [k]."""
+    x, alpha = promote_dtypes("dirichlet.logpdf", x, alpha, kind="inexact")
+    if alpha.aval.ndim != 1:
+        raise ValueError(f"dirichlet.logpdf: alpha must be a vector, got {alpha.aval}")
+    k = alpha.aval.shape[0]
+    if x.aval.shape[0] not in (k, k - 1):
+        raise ValueError(f"dirichlet.logpdf: x must have {k} or {k - 1} components, got {x.aval}")
+    if x.aval.shape[0] == k - 1:
+        x = concatenate([x, lax.sub(like(x[:1], 1), sum_(x, 0, keepdims=True))], 0)
+    column = lax.reshape(alpha, (k,) + (1,) * (x.aval.ndim - 1))
+    value = sum_(gammaln(alpha)) * -1 + gammaln(sum_(alpha)) + sum_(
+        xlogy(*promote_shapes("dirichlet", column - 1, x)), 0)
+    inside = all_(x >= 0, 0) & (abs(sum_(x, 0) - 1) < 1e-6)
+    return where(inside, value, -INF)
+
+
+def pdf(x: Any, alpha: Any) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, alpha))

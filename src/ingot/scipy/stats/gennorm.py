@@ -1,0 +1,28 @@
+"""The generalized normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ingot.numpy.elementary import log
+from ingot.numpy.rounding import sign
+from ingot.scipy.special import gammainc, gammaln
+from ingot.scipy.stats.common import exp, real
+
+
+def logpdf(x: Any, beta: Any) -> Any:
+    """Logarithm of the probability density."""
+    x, beta = real("gennorm.logpdf", x, beta)
+    return log(beta) - math.log(2) - gammaln(1 / beta) - abs(x) ** beta
+
+
+def pdf(x: Any, beta: Any) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, beta))
+
+
+def cdf(x: Any, beta: Any) -> Any:
+    """Distribution function."""
+    x, beta = real("gennorm.cdf", x, beta)
+    return 0.5 * (1 + sign(x) * gammainc(1 / beta, abs(x) ** beta))

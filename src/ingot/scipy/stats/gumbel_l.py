@@ -1,0 +1,54 @@
+"""Gumbel's distribution of smallest values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy.elementary import expm1, log, log1p
+from ingot.numpy.logic import where
+from ingot.scipy.stats.common import NAN, exp, real
+
+
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, loc, scale = real("gumbel_l.logpdf", x, loc, scale)
+    z = (loc - x) / scale
+    return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
+
+
+def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, loc, scale))
+
+
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    x, loc, scale = real("gumbel_l", x, loc, scale)
+    z = (loc - x) / scale
+    return -exp(-z)
+
+
+def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    return exp(logsf(x, loc, scale))
+
+
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    x, loc, scale = real("gumbel_l", x, loc, scale)
+    z = (loc - x) / scale
+    return where(z < 0, log1p(-exp(-exp(-z))), log(-expm1(-exp(-z))))
+
+
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, loc, scale = real("gumbel_l", x, loc, scale)
+    z = (loc - x) / scale
+    return -expm1(-exp(-z))
+
+
+def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    p, loc, scale = real("gumbel_l.ppf", p, loc, scale)
+    value = loc + scale * log(-log1p(-p))
+    return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)

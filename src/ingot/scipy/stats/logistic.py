@@ -1,0 +1,45 @@
+"""The logistic distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy.elementary import log, logaddexp
+from ingot.scipy.special import expit, logit
+from ingot.scipy.stats.common import exp, real
+
+
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, loc, scale = real("logistic.logpdf", x, loc, scale)
+    half = (x - loc) / (2 * scale)
+    return -2 * logaddexp(half, -half) - log(scale)
+
+
+def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, loc, scale))
+
+
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, loc, scale = real("logistic.cdf", x, loc, scale)
+    return expit((x - loc) / scale)
+
+
+def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    x, loc, scale = real("logistic.sf", x, loc, scale)
+    return expit((loc - x) / scale)
+
+
+def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, loc, scale = real("logistic.ppf", q, loc, scale)
+    return logit(q) * scale + loc
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("logistic.isf", q, loc, scale)
+    return -logit(q) * scale + loc

@@ -1,0 +1,48 @@
+"""The multivariate normal distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy import primitives as lax
+from ingot.numpy.creation import broadcast_to
+from ingot.numpy.elementary import log
+from ingot.numpy.linalg import cholesky
+from ingot.numpy.promotion import broadcast_shapes, promote_dtypes
+from ingot.numpy.rearranging import diagonal
+from ingot.numpy.reductions import sum as sum_
+from ingot.ops.linalg import triangular_solve
+from ingot.scipy.stats.common import LOG_2PI, exp
+
+
+def logpdf(x: Any, mean: Any, cov: Any, allow_singular: None = None) -> Any:
+    """Logarithm of the probability density at x [..., k]; cov is a scalar or [..., k, k]."""
+    if allow_singular is not None:
+        raise NotImplementedError("multivariate_normal.logpdf: allow_singular is not supported")
+    x, mean, cov = promote_dtypes("multivariate_normal.logpdf", x, mean, cov, kind="inexact")
+    if not mean.aval.shape:
+        return -0.5 * (x - mean) ** 2 / cov - 0.5 * (LOG_2PI + log(cov))
+    n = mean.aval.shape[-1]
+    if not cov.aval.shape:
+        y = x - mean
+        return -0.5 * sum_(y * y, -1) / cov - n / 2 * (LOG_2PI + log(cov))
+    if cov.aval.ndim < 2 or cov.aval.shape[-2:] != (n, n):
+        raise ValueError(f"multivariate_normal.logpdf: cov must be [{n}, {n}], got {cov.aval}")
+    lower = cholesky(cov)
+    points = broadcast_shapes(x.aval.shape, mean.aval.shape)[:-1]
+    lead = broadcast_shapes(points, cov.aval.shape[:-2])
+    y = broadcast_to(x - mean, (*lead, n))
+    if cov.aval.ndim == 2:  # one factor for all points: solve for them together
+        columns = lax.transpose(lax.reshape(y, (y.aval.size // n if n else 0, n)), (1, 0))
+        z = triangular_solve(lower, columns, left_side=True, lower=True)
+        squares = lax.reshape(sum_(z * z, 0), lead)
+    else:
+        z = triangular_solve(broadcast_to(lower, (*lead, n, n)), lax.reshape(y, (*lead, n, 1)),
+                             left_side=True, lower=True)
+        squares = sum_(z * z, (-1, -2))
+    return -0.5 * squares - n / 2 * LOG_2PI - sum_(log(diagonal(lower, axis1=-1, axis2=-2)), -1)
+
+
+def pdf(x: Any, mean: Any, cov: Any) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, mean, cov))

@@ -1,0 +1,22 @@
+"""The negative binomial distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy.logic import where
+from ingot.scipy.special import gammaln, xlog1py, xlogy
+from ingot.scipy.stats.common import INF, exp, real
+
+
+def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
+    """Logarithm of the probability of each value."""
+    k, n, p, loc = real("nbinom.logpmf", k, n, p, loc)
+    x = k - loc
+    value = gammaln(x + n) - gammaln(n) - gammaln(x + 1) + xlogy(n, p) + xlog1py(x, -p)
+    return where(x < 0, -INF, value)
+
+
+def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
+    """Probability of each value."""
+    return exp(logpmf(k, n, p, loc))

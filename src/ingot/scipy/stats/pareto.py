@@ -1,0 +1,50 @@
+"""Pareto's distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy.elementary import expm1, log, log1p
+from ingot.numpy.logic import clip, where
+from ingot.scipy.stats.common import INF, NAN, exp, real
+
+
+def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, b, loc, scale = real("pareto.logpdf", x, b, loc, scale)
+    y = (x - loc) / scale
+    inside = y >= 1
+    return where(inside, log(b) - log(scale) - (b + 1) * log(where(inside, y, 1)), -INF)
+
+
+def pdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, b, loc, scale))
+
+
+def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    x, b, loc, scale = real("pareto.logsf", x, b, loc, scale)
+    return -b * log(clip((x - loc) / scale, 1))
+
+
+def sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    return exp(logsf(x, b, loc, scale))
+
+
+def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    return -expm1(logsf(x, b, loc, scale))
+
+
+def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    return log(cdf(x, b, loc, scale))
+
+
+def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, b, loc, scale = real("pareto.ppf", q, b, loc, scale)
+    value = loc + scale * exp(-log1p(-q) / b)
+    return where((q < 0) | (q > 1), NAN, value)

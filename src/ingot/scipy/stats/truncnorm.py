@@ -1,0 +1,71 @@
+"""The normal distribution truncated to [a, b] standard deviations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy import primitives as lax
+from ingot.numpy.elementary import log, log1p
+from ingot.numpy.logic import where
+from ingot.scipy.special import log_ndtr
+from ingot.scipy.stats import norm
+from ingot.scipy.stats.common import INF, NAN, exp, real
+
+
+def _log_difference(p: Any, q: Any) -> Any:
+    """log(exp(p) - exp(q)) for p >= q."""
+    gap = where(p == q, -1, q - p)
+    return where(p == q, -INF, p + log1p(-exp(gap)))
+
+
+def _log_mass(a: Any, b: Any) -> Any:
+    """Logarithm of the normal probability of [a, b], computed in the tail nearer to it."""
+    left, right = b <= 0, a > 0
+    middle = ~left & ~right
+    lo, hi = where(right, -b, a), where(right, -a, b)
+    one_tail = _log_difference(log_ndtr(where(middle, 0, hi)), log_ndtr(where(middle, -1, lo)))
+    two_tails = log1p(-exp(log_ndtr(where(middle, a, -1))) - exp(log_ndtr(where(middle, -b, -1))))
+    return where(middle, two_tails, one_tail)
+
+
+def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, a, b, loc, scale = real("truncnorm.logpdf", x, a, b, loc, scale)
+    y = (x - loc) / scale
+    value = norm.logpdf(y) - _log_mass(a, b) - log(scale)
+    value = where((y < a) | (y > b), -INF, value)
+    return where(a >= b, NAN, value)
+
+
+def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, a, b, loc, scale))
+
+
+def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    x, a, b, loc, scale = real("truncnorm.logcdf", x, a, b, loc, scale)
+    y = lax.min(lax.max((x - loc) / scale, a), b)
+    value = where(y <= a, -INF, where(y >= b, 0, _log_mass(a, y) - _log_mass(a, b)))
+    # Near the right end the complement is the accurate one.
+    accurate = log1p(-exp(where(value > -0.1, _log_mass(y, b) - _log_mass(a, b), -1)))
+    value = where((value > -0.1) & (y < b), accurate, value)
+    return where(a >= b, NAN, value)
+
+
+def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    return exp(logcdf(x, a, b, loc, scale))
+
+
+def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    x, a, b, loc, scale = real("truncnorm.logsf", x, a, b, loc, scale)
+    return logcdf(-x, -b, -a, -loc, scale)
+
+
+def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    return exp(logsf(x, a, b, loc, scale))
+
+

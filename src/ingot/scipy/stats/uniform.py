@@ -1,0 +1,32 @@
+"""The uniform distribution on [loc, loc + scale]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.numpy.elementary import log
+from ingot.numpy.logic import clip, where
+from ingot.scipy.stats.common import INF, NAN, exp, real
+
+
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the probability density."""
+    x, loc, scale = real("uniform.logpdf", x, loc, scale)
+    return where((x < loc) | (x > loc + scale), -INF, -log(scale))
+
+
+def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Probability density."""
+    return exp(logpdf(x, loc, scale))
+
+
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, loc, scale = real("uniform.cdf", x, loc, scale)
+    return clip((x - loc) / scale, 0, 1)
+
+
+def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, loc, scale = real("uniform.ppf", q, loc, scale)
+    return where((q < 0) | (q > 1), NAN, q * scale + loc)

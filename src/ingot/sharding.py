@@ -1,0 +1,273 @@
+"""Meshes and partitions of arrays, in JAX's terms; there is one device, which holds all of it."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ingot.api.devices import CPU, Device, SingleDeviceSharding
+from ingot.api.vmap import vmap
+from ingot.tree import tree_map
+from ingot.util import wraps
+
+
+class AxisType(enum.Enum):
+    """How an axis of a mesh is partitioned; with one device it makes no difference."""
+
+    Auto = enum.auto()
+    Explicit = enum.auto()
+    Manual = enum.auto()
+
+
+class PartitionSpec(tuple[Any, ...]):
+    """For each axis of an array, the mesh axes over which it is divided: names, tuples, None.
+
+    >>> PartitionSpec("x", None)
+    PartitionSpec('x', None)
+    """
+
+    UNCONSTRAINED = "UNCONSTRAINED"
+
+    def __new__(cls, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset()
+                ) -> PartitionSpec:
+        """From the entries, one an axis."""
+        return super().__new__(cls, partitions)
+
+    def __repr__(self) -> str:
+        return f"PartitionSpec({', '.join(map(repr, self))})"
+
+    def __reduce__(self) -> Any:
+        return PartitionSpec, tuple(self)
+
+
+class AbstractMesh:
+    """Names and sizes of the axes of a mesh, without devices."""
+
+    def __init__(self, axis_sizes: Sequence[int] = (), axis_names: Sequence[Any] = (),
+                 axis_types: Any = None, **_: Any):
+        self.axis_sizes, self.axis_names = tuple(axis_sizes), tuple(axis_names)
+        self.axis_types = tuple(axis_types or (AxisType.Auto,) * len(self.axis_names))
+        if len(self.axis_sizes) != len(self.axis_names):
+            raise ValueError(f"mesh: expected a name for each axis, got {self.axis_names} for axes"
+                             f" of sizes {self.axis_sizes}")
+
+    @property
+    def shape(self) -> dict[Any, int]:
+        """Sizes of the axes by name."""
+        return dict(zip(self.axis_names, self.axis_sizes, strict=True))
+
+    @property
+    def shape_tuple(self) -> tuple[tuple[Any, int], ...]:
+        """Names and sizes of the axes."""
+        return tuple(self.shape.items())
+
+    @property
+    def size(self) -> int:
+        """How many devices it would take."""
+        return int(np.prod(self.axis_sizes, dtype=int))
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no axes."""
+        return not self.axis_names
+
+    @property
+    def are_all_axes_explicit(self) -> bool:
+        """Whether all axes, and at least one, are explicit."""
+        return not self.empty and all(t is AxisType.Explicit for t in self.axis_types)
+
+    @property
+    def are_all_axes_auto(self) -> bool:
+        """Whether all axes are automatic."""
+        return all(t is AxisType.Auto for t in self.axis_types)
+
+    def _key(self) -> Any:
+        return self.axis_sizes, self.axis_names, self.axis_types
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._key() == self._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple)
+        return f"{type(self).__name__}({axes})"
+
+
+class Mesh(AbstractMesh):
+    """Devices in an array with named axes. There is one device, so all axes have size 1.
+
+    >>> from ingot import devices
+    >>> Mesh(devices(), ("x",))
+    Mesh('x': 1)
+    """
+
+    def __init__(self, devices: Any, axis_names: Any, axis_types: Any = None):
+        self.devices = np.array(devices, dtype=object)
+        if any(d is not CPU for d in self.devices.flat):
+            raise ValueError(f"Mesh: devices must be arrays of {CPU!r}, the only device, got"
+                             f" {devices!r:.80}")
+        names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
+        super().__init__(self.devices.shape, names, axis_types)
+
+    @property
+    def abstract_mesh(self) -> AbstractMesh:
+        """The same without devices."""
+        return AbstractMesh(self.axis_sizes, self.axis_names, self.axis_types)
+
+    @property
+    def device_ids(self) -> np.ndarray:
+        """The numbers of the devices."""
+        return np.zeros(self.devices.shape, int)
+
+    local_mesh = property(lambda self: self)
+
+    def __enter__(self) -> Mesh:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing changes within the context."""
+
+
+class NamedSharding:
+    """How an array is divided over a mesh: here it is whole, on the one device."""
+
+    def __init__(self, mesh: AbstractMesh, spec: Any = (), *,
+                 memory_kind: str | None = None, **_: Any):
+        self.mesh = mesh
+        self.spec = spec if isinstance(spec, PartitionSpec) else PartitionSpec(*spec)
+        self.memory_kind = memory_kind
+
+    is_fully_addressable = is_fully_replicated = True
+
+    @property
+    def device_set(self) -> set[Device]:
+        """The devices that hold a part: one."""
+        return {CPU}
+
+    def shard_shape(self, global_shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the part on a device: the whole."""
+        return tuple(global_shape)
+
+    def is_equivalent_to(self, other: Any, ndim: int) -> bool:
+        """Whether another sharding puts the array on the same device."""
+        return getattr(other, "device_set", None) == self.device_set
+
+    def update(self, **changes: Any) -> NamedSharding:
+        """A copy with some fields replaced."""
+        return NamedSharding(changes.get("mesh", self.mesh), changes.get("spec", self.spec))
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, NamedSharding) and self.mesh == other.mesh
+                and self.spec == other.spec)
+
+    def __hash__(self) -> int:
+        return hash((self.mesh, self.spec))
+
+    def __repr__(self) -> str:
+        return f"NamedSharding(mesh={self.mesh!r}, spec={self.spec!r})"
+
+
+class _ShardingMeta(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, (SingleDeviceSharding, NamedSharding))
+
+
+class Sharding(metaclass=_ShardingMeta):
+    """What all shardings are instances of."""
+
+
+def make_mesh(axis_shapes: Sequence[int], axis_names: Sequence[Any], axis_types: Any = None, *,
+              devices: Any = None) -> Mesh:
+    """A mesh of all devices: ValueError unless the sizes multiply to one.
+
+    >>> make_mesh((1, 1), ("x", "y"))
+    Mesh('x': 1, 'y': 1)
+    """
+    if int(np.prod(axis_shapes, dtype=int)) != 1:
+        raise ValueError(f"make_mesh: there is one device, got sizes {tuple(axis_shapes)}; use 1"
+                         " for each axis")
+    return Mesh(np.full(tuple(axis_shapes), CPU, dtype=object), axis_names, axis_types)
+
+
+_EMPTY = AbstractMesh()
+
+
+def get_abstract_mesh() -> AbstractMesh:
+    """The mesh in force: none, an empty one."""
+    return _EMPTY
+
+
+get_mesh = get_abstract_mesh
+
+
+@contextmanager
+def set_mesh(mesh: Any) -> Iterator[Any]:
+    """A context with a mesh; with one device nothing changes."""
+    yield mesh
+
+
+use_abstract_mesh = set_mesh
+
+
+def reshard(x: Any, sharding: Any) -> Any:
+    """The same array: there is one device.
+
+    >>> reshard(3, None)
+    3
+    """
+    return x
+
+
+def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
+              in_specs: Any = None, mesh: AbstractMesh | None = None, axis_names: Any = frozenset(),
+              check_vma: bool = True, check_rep: bool = True, auto: Any = frozenset()) -> Any:
+    """A function of the parts of its arguments on each device: the whole ones, on one device.
+
+    f may refer to the mesh's axes in collectives; all have size 1. Raises ValueError without a
+    mesh, or if one of its axes is larger.
+
+    >>> shard_map(lambda x: x + 1, mesh=make_mesh((1,), ("x",)), in_specs=None, out_specs=None)(2)
+    Array(3, dtype=int64, weak_type=True)
+    """
+    if f is None:
+        return functools.partial(shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh,
+                                 axis_names=axis_names, check_vma=check_vma)
+    if mesh is None or mesh.size != 1:
+        raise ValueError(f"shard_map: the mesh must be given and have one device, got {mesh!r}")
+    mapped = f
+    for name in reversed(mesh.axis_names):
+        mapped = _with_axis(mapped, name)
+    return wraps(f)(mapped)
+
+
+def _with_axis(f: Callable[..., Any], name: Any) -> Callable[..., Any]:
+    def mapped(*args: Any) -> Any:
+        outs = vmap(f, in_axes=None, axis_name=name, axis_size=1)(*args)
+        return tree_map(lambda x: x[0], outs)
+
+    return mapped
+
+
+def make_single_device_sharding(device: Any = CPU) -> SingleDeviceSharding:
+    """The sharding of all arrays."""
+    return SingleDeviceSharding(device)
+
+
+def auto_axes(fun: Any = None, /, **_: Any) -> Any:
+    """The function itself: no axis is explicit."""
+    return (lambda f: f) if fun is None else fun
+
+
+explicit_axes = auto_axes
+
+__all__ = ["AbstractMesh", "AxisType", "Mesh", "NamedSharding", "PartitionSpec", "Sharding",
+           "SingleDeviceSharding", "auto_axes", "explicit_axes", "get_abstract_mesh", "get_mesh",
+           "make_mesh", "make_single_device_sharding", "reshard", "set_mesh",
+           "shard_map", "use_abstract_mesh"]

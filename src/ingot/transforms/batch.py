@@ -1,0 +1,132 @@
+"""vmap: values travel with the place of their mapped axis; None where they have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ingot.core.avals import ShapedArray
+from ingot.core.axes import Axis, named_axis
+from ingot.core.check import checked
+from ingot.core.interpreter import (
+    Interpreter,
+    Tracer,
+    current,
+    interpreting,
+    typeof,
+)
+from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.primitive import Primitive
+from ingot.ops.movement import add_axis, move_axis
+from ingot.transforms.stage import stage
+
+
+class BatchTracer(Tracer):
+    """A value one of whose axes is mapped; its type is without that axis."""
+
+    __slots__ = ("dim", "value")
+
+    def __init__(self, interpreter: Batch, value: Any, dim: int):
+        Tracer.__init__(self, interpreter, without_axis(typeof(value), dim))
+        self.value, self.dim = value, dim
+        self._source = getattr(value, "_source", None)
+
+
+class Batch(Interpreter):
+    """Applies the `batch` slot to values with a mapped axis, the primitive itself to others."""
+
+    def __init__(self, parent: Interpreter, axis: Axis):
+        self.parent: Interpreter = parent
+        self.axis = axis
+
+    def name(self) -> str:
+        return "vmap"
+
+    def split(self, x: Any) -> tuple[Any, int | None]:
+        if isinstance(x, BatchTracer) and x._interpreter is self:
+            return x.value, x.dim
+        return x, None
+
+    def join(self, value: Any, dim: int | None) -> Any:
+        if dim is None:
+            return value
+        return BatchTracer(self, value, dim)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        pairs = [self.split(x) for x in args]
+        values = [v for v, _ in pairs]
+        dims = [d for _, d in pairs]
+        named = (primitive.axes_of is not None and self.axis.name is not None
+                 and self.axis.name in primitive.axes_of(**params))
+        with interpreting(self.parent):
+            if all(d is None for d in dims) and not named:
+                return primitive.bind(*values, **params)
+            rule = primitive.rule("batch")
+            if primitive.higher_order or primitive.axes_of is not None:
+                out, dim = rule(self.axis, values, dims, **params)
+            else:
+                out, dim = rule(values, dims, **params)
+        if primitive.multiple_results:
+            return [self.join(o, d) for o, d in zip(out, dim, strict=True)]
+        return self.join(out, dim)
+
+
+def without_axis(aval: ShapedArray, dim: int) -> ShapedArray:
+    """The type of one element along an axis."""
+    return aval.update(shape=aval.shape[:dim] + aval.shape[dim + 1 :])
+
+
+def with_axis(aval: ShapedArray, dim: int | None, size: int) -> ShapedArray:
+    """The type with an axis added at `dim` (None: as it is)."""
+    if dim is None:
+        return aval
+    return aval.update(shape=(*aval.shape[:dim], size, *aval.shape[dim:]))
+
+
+def place_axis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
+    """`x` with its mapped axis at `want`; repeated if it has none, refused if it must have none."""
+    if want is None:
+        return x
+    if dim is None:
+        return add_axis(x, want, size)
+    return move_axis(x, dim, want)
+
+
+def batch(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[Any],
+          dims: Sequence[int | None]) -> tuple[list[Any], list[int | None]]:
+    """Map a function on flat lists over an axis of its arguments; says where results have it."""
+    interpreter = Batch(current(), axis)
+    try:
+        with interpreting(interpreter), named_axis(axis):
+            outs = fun(*[interpreter.join(x, d) for x, d in zip(args, dims, strict=True)])
+            pairs = [interpreter.split(o) for o in outs]
+    finally:
+        interpreter.alive = False
+    return [v for v, _ in pairs], [d for _, d in pairs]
+
+
+def batch_jaxpr(jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None],
+                force: Sequence[bool] | bool = False) -> tuple[Jaxpr, list[int | None]]:
+    """The program mapped over an axis of some arguments; results have it first, or not at all.
+
+    `force` (a bool, or one for each result) asks for the axis even where it is not needed.
+    """
+    forced = [force] * len(jaxpr.outvars) if isinstance(force, bool) else list(force)
+    key = ("batch", axis, tuple(dims), tuple(forced))
+    return jaxpr.memo(key, lambda: _batch_jaxpr(jaxpr, axis, dims, forced))
+
+
+def _batch_jaxpr(jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None], forced: Sequence[bool]
+                 ) -> tuple[Jaxpr, list[int | None]]:
+    out_dims: list[int | None] = []
+
+    def fun(*args: Any) -> list[Any]:
+        outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, jaxpr.consts, *xs), axis, args, dims)
+        want = [0 if f or d is not None else None for f, d in zip(forced, found, strict=True)]
+        out_dims[:] = want
+        return [place_axis(o, d, w, axis.size)
+                for o, d, w in zip(outs, found, want, strict=True)]
+
+    avals = [with_axis(a, d, axis.size) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
+    out = stage(fun, avals, f"vmap_{jaxpr.debug_name}")
+    return checked(out, "batch_jaxpr"), list(out_dims)

@@ -1,0 +1,237 @@
+"""Staging: a Python function becomes a Jaxpr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.config import config
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.core.check import checked
+from ingot.core.effects import NO_EFFECTS
+from ingot.core.interpreter import (
+    Interpreter,
+    Tracer,
+    current,
+    escaped,
+    interpreting,
+    to_array,
+)
+from ingot.core.jaxpr import (
+    DropVar,
+    Eqn,
+    Jaxpr,
+    Literal,
+    Var,
+    joined_effects,
+    lasting_effects,
+    subjaxprs,
+)
+from ingot.core.primitive import Primitive
+from ingot.core.source import user_source
+from ingot.util import collection_paused
+
+
+class JaxprTracer(Tracer):
+    """A value of a program under construction."""
+
+    __slots__ = ("var",)
+
+    def __init__(self, interpreter: Stage, aval: ShapedArray, var: Var | Literal):
+        Tracer.__init__(self, interpreter, aval)
+        self.var = var
+
+    def concrete(self) -> Any:
+        return self.var.val if type(self.var) is Literal else None
+
+
+class Stage(Interpreter):
+    """Records equations. With `only_traced`, operations on known values go to the parent, so the
+    program holds just what depends on its arguments (that is how linear programs are made)."""
+
+    def __init__(self, parent: Interpreter, only_traced: bool = False):
+        self.parent: Interpreter = parent
+        self.only_traced = only_traced
+        self.eqns: list[Eqn] = []
+        self.constants: dict[int, tuple[Var, Any, Any]] = {}
+
+    def name(self) -> str:
+        return "jit or another staging transformation"
+
+    def argument(self, aval: ShapedArray) -> JaxprTracer:
+        """A new argument of the program."""
+        tracer = JaxprTracer(self, aval, Var(aval))
+        tracer._source = user_source()
+        return tracer
+
+    def owns(self, x: Any) -> bool:
+        return isinstance(x, Tracer) and x._interpreter is self
+
+    def atom(self, x: Any) -> Var | Literal:
+        """The variable or literal that stands for a value; foreign values become constants."""
+        if isinstance(x, Tracer):
+            if x._interpreter is self:
+                return x.var  # type: ignore[attr-defined]
+            if not x._interpreter.alive:
+                raise escaped(x)
+            return self.constant(x, x)
+        array = to_array(x)
+        if not array.aval.shape and array.aval.dtype != dtypes.float0 and not isinstance(
+                array.aval.dtype, dtypes.KeyDType):
+            return Literal(array)
+        return self.constant(x, array)
+
+    def constant(self, given: Any, value: Any) -> Var:
+        """The variable of a constant; one for each object, which is kept alive with it.
+
+        NumPy arrays may have changed between two uses, so their contents are compared.
+        """
+        key = id(given)
+        found = self.constants.get(key)
+        if found is not None and given is not value and (
+                found[1]._data.tobytes() != value._data.tobytes()):
+            key, found = id(value), None
+        if found is None:
+            found = self.constants[key] = (Var(value.aval), value, given)
+        return found[0]
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if self.only_traced and not any(self.owns(x) for x in args):
+            with interpreting(self.parent):
+                return primitive.bind(*args, **params)
+        if primitive.stage is not None:
+            args, params = primitive.stage(args, params)
+        atoms = [self.atom(x) for x in args]
+        out_avals = primitive.out_avals([a.aval for a in atoms], params)
+        outs = self.emit(primitive, atoms, out_avals, params)
+        return outs if primitive.multiple_results else outs[0]
+
+    def emit(self, primitive: Primitive, atoms: list[Any], out_avals: Sequence[ShapedArray],
+             params: dict[str, Any]) -> list[JaxprTracer]:
+        """Append an equation and return tracers of its results."""
+        outvars = [Var(a) for a in out_avals]
+        source = user_source()
+        effects = effects_of(primitive, params)
+        self.eqns.append(Eqn(primitive, atoms, outvars, params, effects, source))
+        outs = [JaxprTracer(self, a, v) for a, v in zip(out_avals, outvars, strict=True)]
+        for out in outs:
+            out._source = source
+        return outs
+
+    def finish(self, args: Sequence[JaxprTracer], outs: Sequence[Any], name: str) -> Jaxpr:
+        """The program from the given arguments to the given values, without dead equations."""
+        outvars = [self.atom(x) for x in outs]
+        self.alive = False
+        pairs = list(self.constants.values())
+        invars = [a.var for a in args]
+        eqns, used = live_equations(self.eqns, outvars)
+        kept = [(v, c) for v, c, _ in pairs if v in used]
+        return Jaxpr([v for v, _ in kept], invars, outvars, eqns, [c for _, c in kept],  # type: ignore[arg-type]
+                     debug_name=name)
+
+
+def effects_of(primitive: Primitive, params: dict[str, Any]) -> Any:
+    """Effects of an equation: the primitive's own and those of the programs it runs."""
+    if primitive.effects is not None:
+        return primitive.effects(**params)
+    if not primitive.higher_order:
+        return NO_EFFECTS
+    eqn = Eqn(primitive, [], [], params)
+    return frozenset().union(*(j.effects for j in subjaxprs(eqn)))
+
+
+def live_equations(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> tuple[list[Eqn], set[Any]]:
+    """Equations that the results or an effect need, and the variables they use."""
+    used = {v for v in outvars if type(v) is not Literal}
+    kept: list[Eqn] = []
+    for eqn in reversed(eqns):
+        if lasting_effects(eqn.effects) or any(v in used for v in eqn.outvars):
+            kept.append(eqn)
+            used.update(v for v in eqn.invars if type(v) is not Literal)
+    return kept[::-1], used
+
+
+def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name: str = "fun"
+          ) -> Jaxpr:
+    """The program of a function on flat lists, for arguments of these types.
+
+    Operations on constants are staged as well (omnistaging); arrays and outer tracers that the
+    function closes over become constants of the program.
+    """
+    interpreter = Stage(current())
+    with interpreting(interpreter), collection_paused():
+        args = [interpreter.argument(a) for a in avals]
+        try:
+            outs = fun(*args)
+            jaxpr = interpreter.finish(args, outs, name)
+        finally:
+            interpreter.alive = False
+    return checked(jaxpr, "stage")
+
+
+def inline_constants(jaxpr: Jaxpr) -> Jaxpr:
+    """The same program with its constants as leading arguments (and none attached)."""
+    return Jaxpr([], [*jaxpr.constvars, *jaxpr.invars], jaxpr.outvars, jaxpr.eqns, (),
+                 jaxpr.effects, jaxpr.debug_name)
+
+
+def close(jaxpr: Jaxpr, consts: Sequence[Any]) -> Jaxpr:
+    """Turn the first arguments into constants with these values."""
+    n = len(consts)
+    return Jaxpr([*jaxpr.constvars, *jaxpr.invars[:n]], jaxpr.invars[n:], jaxpr.outvars,
+                 jaxpr.eqns, [*jaxpr.consts, *consts], jaxpr.effects, jaxpr.debug_name)
+
+
+def hoist_traced_constants(jaxpr: Jaxpr) -> tuple[Jaxpr, list[Any]]:
+    """Make constants that are tracers leading arguments, so that the program can be kept.
+
+    Returns the program and the values of its new leading arguments; concrete constants stay.
+    """
+    if not any(isinstance(c, Tracer) for c in jaxpr.consts):
+        return jaxpr, []
+    traced = [isinstance(c, Tracer) for c in jaxpr.consts]
+    fixed = [(v, c) for v, c, t in zip(jaxpr.constvars, jaxpr.consts, traced, strict=True) if not t]
+    moved = [(v, c) for v, c, t in zip(jaxpr.constvars, jaxpr.consts, traced, strict=True) if t]
+    out = Jaxpr([v for v, _ in fixed], [*(v for v, _ in moved), *jaxpr.invars], jaxpr.outvars,
+                jaxpr.eqns, [c for _, c in fixed], jaxpr.effects, jaxpr.debug_name)
+    return out, [c for _, c in moved]
+
+
+def dead_code(jaxpr: Jaxpr, used_outputs: Sequence[bool] | None = None
+              ) -> tuple[Jaxpr, list[bool]]:
+    """Keep some results and what they need; also says which arguments are still read."""
+    keep = [True] * len(jaxpr.outvars) if used_outputs is None else list(used_outputs)
+    outvars = [v for v, k in zip(jaxpr.outvars, keep, strict=True) if k]
+    eqns, used = live_equations(jaxpr.eqns, outvars)
+    consts = [(v, c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True) if v in used]
+    read = [v in used for v in jaxpr.invars]
+    invars = [v for v, r in zip(jaxpr.invars, read, strict=True) if r]
+    out = Jaxpr([v for v, _ in consts], invars, outvars, eqns, [c for _, c in consts],
+                debug_name=jaxpr.debug_name)
+    return out, read
+
+
+def drop_unused_results(jaxpr: Jaxpr) -> Jaxpr:
+    """Mark results that nobody reads, for the printer and for compilers."""
+    _, used = live_equations(jaxpr.eqns, jaxpr.outvars)
+    eqns = [e if all(v in used for v in e.outvars) else
+            e.replace(outvars=[v if v in used else DropVar(v.aval) for v in e.outvars])
+            for e in jaxpr.eqns]
+    return jaxpr.replace(eqns=eqns, effects=joined_effects(eqns))
+
+
+def known_array(x: Any) -> np.ndarray | None:
+    """The NumPy data of a concrete value, None for a tracer without one."""
+    if isinstance(x, Tracer):
+        x = x.concrete()
+        return None if x is None else known_array(x)
+    return x._data if type(x) is Array else np.asarray(x)
+
+
+def checks_enabled() -> bool:
+    """Whether programs are type-checked after every pass."""
+    return config.enable_checks

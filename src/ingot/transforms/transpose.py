@@ -1,0 +1,113 @@
+"""Run a linear program backwards: cotangents of results to cotangents of arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ingot.core.avals import is_inexact
+from ingot.core.check import checked
+from ingot.core.jaxpr import Jaxpr, Literal, Var
+from ingot.core.primitive import Linear
+from ingot.ops.movement import zeros
+from ingot.transforms.jvp import add_tangents
+from ingot.transforms.stage import stage
+
+
+def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Sequence[Any]
+              ) -> list[Any]:
+    """Cotangents of the linear arguments of a program, given those of its results.
+
+    args: `Linear` where a cotangent is asked for, values elsewhere; cts: None where absent.
+    Equations that do not depend on a linear argument are evaluated first. Returns a list with
+    None for the other arguments and for cotangents that are zero.
+    """
+    env: dict[Var, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    linear: set[Var] = set()
+    for var, arg in zip(jaxpr.invars, args, strict=True):
+        if type(arg) is Linear:
+            linear.add(var)
+        else:
+            env[var] = arg
+    backwards = _run_nonlinear(jaxpr, env, linear)
+    ct_env: dict[Var, Any] = {}
+    for atom, ct in zip(jaxpr.outvars, cts, strict=True):
+        _add(ct_env, linear, atom, ct)
+    for eqn in reversed(backwards):
+        _transpose_eqn(eqn, env, linear, ct_env)
+    return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
+
+
+def _read(env: dict[Var, Any], linear: set[Var], atom: Any) -> Any:
+    if type(atom) is Literal:
+        return atom.val
+    return Linear(atom.aval) if atom in linear else env[atom]
+
+
+def _run_nonlinear(jaxpr: Jaxpr, env: dict[Var, Any], linear: set[Var]) -> list[Any]:
+    """Evaluate equations without linear operands; return the others."""
+    rest: list[Any] = []
+    for eqn in jaxpr.eqns:
+        if any(type(v) is not Literal and v in linear for v in eqn.invars):
+            rest.append(eqn)
+            linear.update(eqn.outvars)
+            continue
+        outs = eqn.primitive.bind(*[_read(env, linear, v) for v in eqn.invars], **eqn.params)
+        env.update(zip(eqn.outvars, outs if eqn.primitive.multiple_results else [outs],
+                       strict=True))
+    return rest
+
+
+def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
+    if ct is not None and type(atom) is not Literal and atom in linear and is_inexact(atom.aval):
+        ct_env[atom] = add_tangents(ct_env.get(atom), ct)
+
+
+def _transpose_eqn(eqn: Any, env: dict[Var, Any], linear: set[Var], ct_env: dict[Var, Any]) -> None:
+    primitive = eqn.primitive
+    cts = [ct_env.pop(v, None) for v in eqn.outvars]
+    if all(ct is None for ct in cts):
+        return
+    args = [_read(env, linear, v) for v in eqn.invars]
+    if primitive.multiple_results:
+        if not primitive.higher_order:
+            cts = [zeros(v.aval) if ct is None else ct
+                   for ct, v in zip(cts, eqn.outvars, strict=True)]
+        found = primitive.rule("transpose")(cts, *args, **eqn.params)
+    else:
+        found = primitive.rule("transpose")(cts[0], *args, **eqn.params)
+    for atom, arg, ct in zip(eqn.invars, args, found, strict=True):
+        if type(arg) is Linear:
+            _add(ct_env, linear, atom, ct)
+
+
+def transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], ct_nonzero: Sequence[bool],
+                    force: bool = False) -> tuple[Jaxpr, list[bool]]:
+    """The program (values of nonlinear arguments, cotangents present) -> cotangents of linear ones.
+
+    Returns which linear arguments get a cotangent; with `force`, all do.
+    """
+    key = ("transpose", tuple(linear), tuple(ct_nonzero), force)
+    return jaxpr.memo(key, lambda: _transpose_jaxpr(jaxpr, linear, ct_nonzero, force))
+
+
+def _transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], ct_nonzero: Sequence[bool], force: bool
+                     ) -> tuple[Jaxpr, list[bool]]:
+    has: list[bool] = []
+    num_known = len(linear) - sum(linear)
+
+    def fun(*args: Any) -> list[Any]:
+        known, given = iter(args[:num_known]), iter(args[num_known:])
+        full = [Linear(v.aval) if lin else next(known)
+                for v, lin in zip(jaxpr.invars, linear, strict=True)]
+        cts = [next(given) if nz else None for nz in ct_nonzero]
+        found = transpose(jaxpr, jaxpr.consts, full, cts)
+        picked = [(ct, v) for ct, v, lin in zip(found, jaxpr.invars, linear, strict=True) if lin]
+        has[:] = [force or ct is not None for ct, _ in picked]
+        return [zeros(v.aval) if ct is None else ct
+                for ct, v in picked if force or ct is not None]
+
+    avals = [v.aval for v, lin in zip(jaxpr.invars, linear, strict=True) if not lin]
+    avals += [v.aval for v, nz in zip(jaxpr.outvars, ct_nonzero, strict=True) if nz]
+    out = stage(fun, avals, f"transpose_{jaxpr.debug_name}")
+    return checked(out, "transpose_jaxpr"), list(has)

@@ -1,0 +1,310 @@
+"""Functions over whole pytrees: map, reduce, transpose, broadcast, compare."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ingot.tree.flattening import (
+    IsLeaf,
+    tree_flatten,
+    tree_flatten_with_path,
+    tree_leaves,
+    tree_structure,
+)
+from ingot.tree.keys import KeyPath
+from ingot.tree.mismatch import Difference, TreeView, differences
+from ingot.tree.registry import (
+    flatten_one_level,
+    flatten_one_level_with_keys,
+    is_tree_node,
+    node_type,
+    register_pytree_node,
+)
+from ingot.tree.treedef import (
+    PyTreeDef,
+    StructureView,
+    flatten_up_to,
+    tree_unflatten,
+    treedef_is_strict_leaf,
+)
+
+_MISSING: Any = object()
+
+
+# ---- map ----------------------------------------------------------------------------------------
+def _match(operation: str, treedef: PyTreeDef, rest: tuple[Any, ...]) -> list[list[Any]]:
+    rule = f"{operation}: the first tree must be a prefix of the others"
+    return [flatten_up_to(treedef, tree, rule, f"rest[{i}]") for i, tree in enumerate(rest)]
+
+
+def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = None) -> Any:
+    """The tree of f(leaf, *subtrees of `rest` in the same place), of the structure of `tree`.
+
+    The structure of `tree` must be a prefix of that of each tree in `rest`; ValueError names the
+    first place where it is not. is_leaf(subtree) -> bool stops the descent into `tree`.
+
+    >>> tree_map(lambda x, y: x + y, {"a": 1, "b": (2,)}, {"a": 10, "b": (20,)})
+    {'a': 11, 'b': (22,)}
+    """
+    leaves, treedef = tree_flatten(tree, is_leaf)
+    return tree_unflatten(treedef, list(map(f, leaves, *_match("tree_map", treedef, rest))))
+
+
+def tree_map_with_path(
+    f: Callable[..., Any],
+    tree: Any,
+    *rest: Any,
+    is_leaf: Callable[..., bool | None] | None = None,
+    is_leaf_takes_path: bool = False,
+) -> Any:
+    """As `tree_map`, with the key path of the leaf as the first argument of f.
+
+    >>> tree_map_with_path(lambda path, x: f"{path[0]} is {x}", [5, 6])
+    ['[0] is 5', '[1] is 6']
+    """
+    pairs, treedef = tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)
+    paths, leaves = [path for path, _ in pairs], [leaf for _, leaf in pairs]
+    others = _match("tree_map_with_path", treedef, rest)
+    return tree_unflatten(treedef, list(map(f, paths, leaves, *others)))
+
+
+def tree_leaves_with_path(
+    tree: Any, is_leaf: Callable[..., bool | None] | None = None, is_leaf_takes_path: bool = False
+) -> list[tuple[KeyPath, Any]]:
+    """The (key path, leaf) pairs of a tree, in order; see `tree_flatten_with_path`.
+
+    >>> tree_leaves_with_path([5])
+    [((SequenceKey(idx=0),), 5)]
+    """
+    return tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
+
+
+generate_key_paths = tree_leaves_with_path
+
+
+# ---- reduce -------------------------------------------------------------------------------------
+def tree_reduce(
+    function: Callable[[Any, Any], Any],
+    tree: Any,
+    initializer: Any = _MISSING,
+    is_leaf: IsLeaf | None = None,
+) -> Any:
+    """function(... function(function(initializer, leaf 0), leaf 1) ..., last leaf).
+
+    Raises TypeError for a tree without leaves if there is no initializer.
+
+    >>> tree_reduce(lambda x, y: x + y, (1, [2, 3]))
+    6
+    """
+    leaves = tree_leaves(tree, is_leaf)
+    if initializer is not _MISSING:
+        return functools.reduce(function, leaves, initializer)
+    if not leaves:
+        raise TypeError("tree_reduce: a tree without leaves needs an initializer, got none")
+    return functools.reduce(function, leaves)
+
+
+def tree_reduce_associative(
+    operation: Callable[[Any, Any], Any],
+    tree: Any,
+    *,
+    identity: Any = _MISSING,
+    is_leaf: IsLeaf | None = None,
+) -> Any:
+    """The leaves combined by an associative operation, in order, in a balanced binary tree.
+
+    The depth is the logarithm of the number of leaves. `identity` is the result for no leaves;
+    without it that raises TypeError.
+
+    >>> tree_reduce_associative(lambda x, y: f"({x}{y})", ["a", "b", "c", "d"])
+    '((ab)(cd))'
+    """
+
+    def combine(leaves: list[Any]) -> Any:
+        if len(leaves) == 1:
+            return leaves[0]
+        half = len(leaves) // 2
+        return operation(combine(leaves[:half]), combine(leaves[half:]))
+
+    leaves = tree_leaves(tree, is_leaf)
+    if not leaves and identity is _MISSING:
+        raise TypeError("tree_reduce_associative: a tree without leaves needs `identity`, got none")
+    return combine(leaves) if leaves else identity
+
+
+def tree_all(tree: Any, *, is_leaf: IsLeaf | None = None) -> bool:
+    """Whether all leaves of a tree are true.
+
+    >>> tree_all({"a": True, "b": (1, None)})
+    True
+    """
+    return all(tree_leaves(tree, is_leaf))
+
+
+def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf | None = None) -> bool:
+    """Whether each element is a leaf by itself; None is one only if is_leaf says so.
+
+    >>> all_leaves([1, 2]), all_leaves([1, (2,)])
+    (True, False)
+    """
+    if is_leaf is None:
+        return all(node_type(type(element)) is None for element in iterable)
+    return all(treedef_is_strict_leaf(tree_structure(element, is_leaf)) for element in iterable)
+
+
+# ---- transpose ----------------------------------------------------------------------------------
+def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: Any) -> Any:
+    """A tree of structure inner over outer from one of structure outer over inner.
+
+    inner_treedef None: the structure of the first subtree. Only the numbers of leaves have to
+    agree, so that a list may stand for a tuple; TypeError if they do not.
+
+    >>> tree_transpose(tree_structure((0, 0)), None, ({"a": 1}, {"a": 2}))
+    {'a': (1, 2)}
+    """
+    if inner_treedef is None:
+        subtrees = outer_treedef.flatten_up_to(tree)
+        if not subtrees:
+            raise ValueError(
+                f"tree_transpose: the outer structure must have leaves, got {outer_treedef}; "
+                "give inner_treedef"
+            )
+        inner_treedef = tree_structure(subtrees[0])
+    leaves, treedef = tree_flatten(tree)
+    rows, columns = outer_treedef.num_leaves, inner_treedef.num_leaves
+    if len(leaves) != rows * columns:
+        raise TypeError(
+            f"tree_transpose: the tree must have the structure "
+            f"{outer_treedef.compose(inner_treedef)}, got {treedef}"
+        )
+    outers = [tree_unflatten(outer_treedef, leaves[i::columns]) for i in range(columns)]
+    return tree_unflatten(inner_treedef, outers)
+
+
+# ---- broadcast ----------------------------------------------------------------------------------
+def broadcast_prefix(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
+    """The leaves of a prefix, each repeated for every leaf of the full tree below it.
+
+    is_leaf applies to the prefix. Raises ValueError naming the place if it is no prefix.
+
+    >>> broadcast_prefix((1, 2), ([0, 0], 0))
+    [1, 1, 2]
+    """
+    return _broadcast("broadcast_prefix", prefix_tree, full_tree, is_leaf)
+
+
+def _broadcast(operation: str, prefix: Any, full_tree: Any, is_leaf: IsLeaf | None) -> list[Any]:
+    leaves, treedef = tree_flatten(prefix, is_leaf)
+    rule = f"{operation}: prefix_tree must be a prefix of full_tree"
+    subtrees = flatten_up_to(treedef, full_tree, rule, "full_tree")
+    counts = [tree_structure(subtree).num_leaves for subtree in subtrees]
+    return [leaf for leaf, count in zip(leaves, counts, strict=True) for _ in range(count)]
+
+
+def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None) -> Any:
+    """A tree of the structure of full_tree whose leaves are those of the prefix above them.
+
+    is_leaf applies to the prefix. Raises ValueError naming the place if it is no prefix.
+
+    >>> tree_broadcast((1, 2), ([0, 0], 0))
+    ([1, 1], 2)
+    """
+    leaves = _broadcast("tree_broadcast", prefix_tree, full_tree, is_leaf)
+    return tree_unflatten(tree_structure(full_tree), leaves)
+
+
+def broadcast_flattened_prefix(
+    prefix_leaves: Iterable[Any], prefix_treedef: PyTreeDef, full_treedef: PyTreeDef
+) -> list[Any]:
+    """As `broadcast_prefix`, from leaves and structures.
+
+    >>> full = tree_structure(([0, 0], 0))
+    >>> broadcast_flattened_prefix([1, 2], tree_structure((0, 0)), full)
+    [1, 1, 2]
+    """
+    prefix = tree_unflatten(prefix_treedef, map(_Opaque, prefix_leaves))
+    full = tree_unflatten(full_treedef, [_Opaque(None)] * full_treedef.num_leaves)
+    boxes = _broadcast("broadcast_flattened_prefix", prefix, full, lambda x: type(x) is _Opaque)
+    return [box.value for box in boxes]
+
+
+class _Opaque:
+    """A leaf whatever it holds."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+
+# ---- compare ------------------------------------------------------------------------------------
+def prefix_errors(
+    prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None
+) -> list[Callable[[str], ValueError]]:
+    """Why one tree is not a prefix of another: a maker of errors per place, none if it is.
+
+    Each takes the name by which to call the prefix in the text.
+
+    >>> [make_error] = prefix_errors((1, [2]), (1, [2, 3]))
+    >>> print(make_error("in_axes"))
+    pytrees must match: at in_axes[1] expected a list of length 1, got a list of length 2 \
+(the lengths differ)
+    """
+    left, right = TreeView(prefix_tree, is_leaf), TreeView(full_tree)
+    return [functools.partial(_prefix_error, d) for d in differences(left, right, exact=False)]
+
+
+def _prefix_error(difference: Difference, name: str) -> ValueError:
+    return ValueError(f"pytrees must match: {difference.text(name)}")
+
+
+def equality_errors(
+    tree1: Any, tree2: Any, is_leaf: IsLeaf | None = None
+) -> Iterator[tuple[KeyPath, str, str, str]]:
+    """The places where the structures of two trees differ: (path, the first, the second, why).
+
+    >>> [(_, first, second, why)] = equality_errors((1, 2), [1, 2])
+    >>> first, second, why
+    ('a tuple of length 2', 'a list of length 2', 'the types differ')
+    """
+    return differences(TreeView(tree1, is_leaf), TreeView(tree2, is_leaf), exact=True)
+
+
+def equality_errors_pytreedef(
+    tree1: PyTreeDef, tree2: PyTreeDef
+) -> Iterator[tuple[KeyPath, str, str, str]]:
+    """The places where two structures differ: (path, the first, the second, why).
+
+    >>> len(list(equality_errors_pytreedef(tree_structure((1, 2)), tree_structure(1))))
+    1
+    """
+    return differences(StructureView(tree1), StructureView(tree2), exact=True)
+
+
+# ---- the registry as an object ------------------------------------------------------------------
+class PyTreeRegistry:
+    """The registry of node types, as an object; `default_registry` is the only one.
+
+    >>> default_registry.flatten_one_level([1, 2]), default_registry.flatten_one_level(1)
+    (([1, 2], None), None)
+    """
+
+    __slots__ = ()
+    register_node = staticmethod(register_pytree_node)
+    flatten = staticmethod(tree_flatten)
+    flatten_with_path = staticmethod(tree_flatten_with_path)
+
+    def is_node(self, tree: Any) -> bool:
+        """Whether a tree is more than a leaf."""
+        return is_tree_node(type(tree))
+
+    def flatten_one_level(self, tree: Any) -> tuple[Any, Any] | None:
+        """As the function `flatten_one_level`, but None for a leaf."""
+        return flatten_one_level(tree) if self.is_node(tree) else None
+
+    def flatten_one_level_with_keys(self, tree: Any) -> tuple[Any, Any] | None:
+        """As the function `flatten_one_level_with_keys`, but None for a leaf."""
+        return flatten_one_level_with_keys(tree) if self.is_node(tree) else None
+
+
+default_registry = PyTreeRegistry()

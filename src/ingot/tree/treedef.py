@@ -1,0 +1,392 @@
+"""PyTreeDef, the structure of a pytree without its leaves: made, compared, filled, matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, repeat
+from typing import Any, Self
+
+from ingot.tree.keys import KeyEntry
+from ingot.tree.mismatch import TreeView, differences
+from ingot.tree.registry import DICT, LIST, TUPLE, NodeType, node_type
+
+_set = object.__setattr__
+
+
+class PyTreeDef:
+    """The structure of a pytree: types, keys and static data of its nodes, and a `*` per leaf.
+
+    Immutable, hashable, compared by value; equal structures are usually the same object.
+    Made by `tree_structure` and `tree_flatten`, never directly.
+
+    >>> from ingot.tree import tree_structure
+    >>> tree_structure({"a": 1, "b": (2, None)})
+    PyTreeDef({'a': *, 'b': (*, None)})
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_children",
+        "_data",
+        "_flat",
+        "_hash",
+        "_interned",
+        "_kind",
+        "num_leaves",
+        "num_nodes",
+    )
+    _kind: NodeType | None  # None for a leaf
+    _data: Any
+    _children: tuple[PyTreeDef, ...]
+    _flat: bool  # every child is a leaf
+    _interned: bool  # the only structure of its value, unless the table was emptied
+    _hash: int | None
+    num_leaves: int
+    num_nodes: int
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Raises TypeError: structures come from trees."""
+        raise TypeError("PyTreeDef: has no constructor; use tree_structure(tree)")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"PyTreeDef: is immutable, cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"PyTreeDef: is immutable, cannot delete {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, PyTreeDef):
+            return NotImplemented
+        return (
+            self._kind is other._kind
+            and self.num_leaves == other.num_leaves
+            and self.num_nodes == other.num_nodes
+            and same_data(self, other._data)
+            and self._children == other._children
+        )
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            try:
+                data = hash(self._data)
+            except TypeError:  # such data is compared but not hashed
+                data = 0
+            _set(self, "_hash", hash((self._kind, data, self._children)))
+        return self._hash  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"PyTreeDef({_text(self)})"
+
+    def __reduce__(self) -> Any:
+        if self._kind is None:
+            return "LEAF"
+        return _rebuild, (self._kind.cls, self._data, self._children)
+
+    def children(self) -> list[PyTreeDef]:
+        """The structures of the children of the root."""
+        return list(self._children)
+
+    def node_data(self) -> tuple[type, Any] | None:
+        """Type and static data of the root, or None for a leaf."""
+        if self._kind is None:
+            return None
+        return self._kind.cls, _visible_data(self)
+
+    def unflatten(self, leaves: Iterable[Any]) -> Any:
+        """The tree of this structure with the given leaves, as many as `num_leaves`."""
+        return tree_unflatten(self, leaves)
+
+    def flatten_up_to(self, tree: Any) -> list[Any]:
+        """The subtrees of a tree at the leaves of this structure, which must be its prefix.
+
+        Raises ValueError naming the place of the first mismatch.
+
+        >>> from ingot.tree import tree_structure
+        >>> tree_structure((0, 0)).flatten_up_to(([1, 2], 3))
+        [[1, 2], 3]
+        """
+        return flatten_up_to(self, tree, _UP_TO, "tree")
+
+    def compose(self, inner: PyTreeDef) -> PyTreeDef:
+        """This structure with each of its leaves replaced by another structure.
+
+        >>> from ingot.tree import tree_structure
+        >>> tree_structure((0, 0)).compose(tree_structure([0]))
+        PyTreeDef(([*], [*]))
+        """
+        if not isinstance(inner, PyTreeDef):
+            raise TypeError(f"compose: expected a PyTreeDef, got {type(inner)}")
+        if self._kind is None:
+            return inner
+        return make(self._kind, self._data, tuple(c.compose(inner) for c in self._children))
+
+    def walk(
+        self,
+        f_node: Callable[[tuple[Any, ...], Any], Any],
+        f_leaf: Callable[[Any], Any] | None,
+        leaves: Iterable[Any],
+    ) -> Any:
+        """Fold leaves over this structure: f_leaf(leaf), f_node(results of children, node data).
+
+        Children come before their parents; f_leaf None leaves the leaves as they are.
+        """
+        items = iter(_counted(self, leaves, "walk"))
+
+        def visit(treedef: PyTreeDef) -> Any:
+            if treedef._kind is None:
+                leaf = next(items)
+                return leaf if f_leaf is None else f_leaf(leaf)
+            results = tuple([visit(child) for child in treedef._children])
+            return f_node(results, _visible_data(treedef))
+
+        return visit(self)
+
+
+def _visible_data(treedef: PyTreeDef) -> Any:
+    return list(treedef._data) if treedef._kind is DICT else treedef._data
+
+
+def same_data(treedef: PyTreeDef, data: Any) -> bool:
+    """Whether the static data of the root of a structure equals other data."""
+    own = treedef._data
+    if own is data:
+        return True
+    try:
+        return bool(own == data)
+    except ValueError as error:  # arrays compare elementwise
+        raise ValueError(
+            f"PyTreeDef: static data must be comparable by ==, got {own!r} in a node of type "
+            f"{treedef._kind.cls}; make array-valued fields children instead"  # type: ignore[union-attr]
+        ) from error
+
+
+def _text(treedef: PyTreeDef) -> str:
+    kind, data = treedef._kind, treedef._data
+    if kind is None:
+        return "*"
+    parts = [_text(child) for child in treedef._children]
+    if kind is TUPLE:
+        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+    if kind is LIST:
+        return f"[{', '.join(parts)}]"
+    if kind is DICT:
+        return (
+            "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(data, parts, strict=True)) + "}"
+        )
+    if kind.cls is type(None):
+        return "None"
+    return f"CustomNode({kind.label(data)}, [{', '.join(parts)}])"
+
+
+# ---- making structures --------------------------------------------------------------------------
+# Nodes whose data consist of a few atomic types are interned: their equality implies that they are
+# interchangeable once the types agree too (1 == True, but they are different dict keys). Other
+# nodes, say with a function as data, are made anew each time and compared by value, so that the
+# table keeps no user object alive. Children enter the key by identity: the table holds them.
+_ATOMS = frozenset({str, int, bool, bytes, type(None), type})
+_ATOMS_AND_TUPLES = _ATOMS | {tuple}
+_TABLE: dict[Any, PyTreeDef] = {}
+_TABLE_LIMIT = 8192
+
+
+def _new(kind: NodeType | None, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef:
+    treedef = object.__new__(PyTreeDef)
+    _set(treedef, "_kind", kind)
+    _set(treedef, "_data", data)
+    _set(treedef, "_children", children)
+    _set(treedef, "_flat", all(child is LEAF for child in children) if kind else False)
+    _set(treedef, "_interned", False)
+    _set(treedef, "_hash", None)
+    _set(treedef, "num_leaves", sum(child.num_leaves for child in children) if kind else 1)
+    _set(treedef, "num_nodes", 1 + sum(child.num_nodes for child in children))
+    return treedef
+
+
+LEAF = _new(None, None, ())
+_set(LEAF, "_interned", True)
+
+
+def _signature(data: Any) -> Any:
+    """Types that make equal data interchangeable, or None if the data are not atomic."""
+    cls = type(data)
+    if cls is tuple:
+        types = set(map(type, data))
+        if types <= _ATOMS:
+            return types.pop() if len(types) == 1 else tuple(map(type, data))
+        if types <= _ATOMS_AND_TUPLES:
+            parts = tuple(map(_signature, data))
+            return None if None in parts else parts
+    elif cls in _ATOMS:
+        return (cls,)
+    return None
+
+
+def make(kind: NodeType, data: Any, children: int | tuple[PyTreeDef, ...]) -> PyTreeDef:
+    """The structure of a node over child structures, or over that many leaves."""
+    shape = children if type(children) is int else tuple(map(id, children))  # type: ignore[arg-type]
+    if data is None:
+        key = (kind, shape)
+    else:
+        signature = _signature(data)
+        if signature is None:
+            return _new(kind, data, _expand(children))
+        key = (kind, shape, data, signature)
+    found = _TABLE.get(key)
+    return found if found is not None else _intern(key, kind, data, _expand(children))
+
+
+def _expand(children: int | tuple[PyTreeDef, ...]) -> tuple[PyTreeDef, ...]:
+    return (LEAF,) * children if isinstance(children, int) else children
+
+
+def _intern(key: Any, kind: NodeType, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef:
+    treedef = _new(kind, data, children)
+    if not all(child._interned for child in children):
+        return treedef
+    if len(_TABLE) >= _TABLE_LIMIT:
+        _TABLE.clear()
+    if treedef._flat and type(key[1]) is tuple:  # another name of the node over so many leaves
+        return _TABLE.setdefault(key, make(kind, data, len(children)))
+    _set(treedef, "_interned", True)
+    return _TABLE.setdefault(key, treedef)
+
+
+def _rebuild(cls: type, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef:
+    kind = node_type(cls)
+    if kind is None:
+        raise ValueError(
+            f"PyTreeDef: cannot be unpickled, {cls} is not registered as a pytree node here; "
+            "register it first"
+        )
+    return make(kind, data, children)
+
+
+def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
+    """The structure of a tuple whose elements have the given structures.
+
+    >>> from ingot.tree import tree_structure
+    >>> treedef_tuple([tree_structure(0), tree_structure([0])])
+    PyTreeDef((*, [*]))
+    """
+    children = tuple(treedefs)
+    for child in children:
+        if not isinstance(child, PyTreeDef):
+            raise TypeError(f"treedef_tuple: expected PyTreeDefs, got {type(child)}")
+    return make(TUPLE, None, children)
+
+
+def treedef_children(treedef: PyTreeDef) -> list[PyTreeDef]:
+    """The structures of the children of the root.
+
+    >>> from ingot.tree import tree_structure
+    >>> treedef_children(tree_structure((0, [0])))
+    [PyTreeDef(*), PyTreeDef([*])]
+    """
+    return treedef.children()
+
+
+def treedef_is_leaf(treedef: PyTreeDef) -> bool:
+    """Whether a structure is a single node: a leaf, or a node without children.
+
+    >>> from ingot.tree import tree_structure
+    >>> treedef_is_leaf(tree_structure(0)), treedef_is_leaf(tree_structure(None))
+    (True, True)
+    """
+    return treedef.num_nodes == 1
+
+
+def treedef_is_strict_leaf(treedef: PyTreeDef) -> bool:
+    """Whether a structure is one leaf; None and empty containers are not.
+
+    >>> from ingot.tree import tree_structure
+    >>> treedef_is_strict_leaf(tree_structure(0)), treedef_is_strict_leaf(tree_structure(None))
+    (True, False)
+    """
+    return treedef is LEAF
+
+
+# ---- unflatten ----------------------------------------------------------------------------------
+def _counted(treedef: PyTreeDef, leaves: Iterable[Any], operation: str) -> list[Any] | tuple:
+    items = leaves if type(leaves) in (list, tuple) else list(leaves)
+    if len(items) != treedef.num_leaves:  # type: ignore[arg-type]
+        raise ValueError(
+            f"{operation}: the number of leaves must be {treedef.num_leaves}, "
+            f"got {len(items)} for {treedef}"  # type: ignore[arg-type]
+        )
+    return items  # type: ignore[return-value]
+
+
+def _unflatten(treedef: PyTreeDef, items: Iterator[Any]) -> Any:
+    kind = treedef._kind
+    if kind is None:
+        return next(items)
+    children = treedef._children
+    if treedef._flat:
+        return kind.unflatten(treedef._data, tuple(islice(items, len(children))))
+    return kind.unflatten(treedef._data, tuple([_unflatten(child, items) for child in children]))
+
+
+def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
+    """The tree of a structure with the given leaves; the inverse of `tree_flatten`.
+
+    Raises ValueError if the number of leaves is not `treedef.num_leaves`.
+
+    >>> from ingot.tree import tree_structure
+    >>> tree_unflatten(tree_structure({"a": 0, "b": (0,)}), [1, 2])
+    {'a': 1, 'b': (2,)}
+    """
+    if type(treedef) is not PyTreeDef:
+        raise TypeError(f"tree_unflatten: expected a PyTreeDef first, got {type(treedef)}")
+    return _unflatten(treedef, iter(_counted(treedef, leaves, "tree_unflatten")))
+
+
+# ---- flatten up to a structure ------------------------------------------------------------------
+def _collect(treedef: PyTreeDef, tree: Any, out: list[Any]) -> bool:
+    kind = treedef._kind
+    if kind is None:
+        out.append(tree)
+        return True
+    if node_type(type(tree)) is not kind:
+        return False
+    subtrees, data = kind.flatten(tree)
+    children = treedef._children
+    if len(subtrees) != len(children) or not same_data(treedef, data):
+        return False
+    if treedef._flat:
+        out.extend(subtrees)
+        return True
+    return all(map(_collect, children, subtrees, repeat(out)))
+
+
+_UP_TO = "flatten_up_to: the treedef must be a prefix of the tree"
+
+
+def flatten_up_to(treedef: PyTreeDef, tree: Any, rule: str, name: str) -> list[Any]:
+    """The subtrees of `tree` at the leaves of `treedef`; an error states `rule` and the place."""
+    out: list[Any] = []
+    if _collect(treedef, tree, out):
+        return out
+    first = next(differences(StructureView(treedef), TreeView(tree), exact=False))
+    raise ValueError(f"{rule}; {first.text(name)}")
+
+
+class StructureView:
+    """The View of a structure."""
+
+    leaf_text = "a leaf"
+
+    def __init__(self, treedef: PyTreeDef):
+        self._treedef = treedef
+        self.kind = treedef._kind
+        self.data = treedef._data
+        self.count = len(treedef._children)
+
+    def children(self) -> list[StructureView]:
+        """Views of the structures of the children."""
+        return [StructureView(child) for child in self._treedef._children]
+
+    def keys(self) -> Sequence[KeyEntry]:
+        """The key that leads to each child, from the static data alone."""
+        return () if self.kind is None else self.kind.keys_from_data(self.data, self.count)

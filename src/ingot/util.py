@@ -1,0 +1,131 @@
+"""Strict zip and map, list splitting, clearable caches: helpers that know nothing of ingot."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import math
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+_caches: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def update_wrapper(wrapper: Any, wrapped: Any) -> Any:
+    """`functools.update_wrapper` for any callable: objects may have odd attributes, or none."""
+    for name in functools.WRAPPER_ASSIGNMENTS:
+        if hasattr(wrapped, name):
+            with suppress(TypeError):
+                setattr(wrapper, name, getattr(wrapped, name))
+    wrapper.__dict__.update(getattr(wrapped, "__dict__", {}))
+    wrapper.__wrapped__ = wrapped
+    return wrapper
+
+
+def wraps(wrapped: Any) -> Callable[[Any], Any]:
+    """`functools.wraps` for any callable."""
+    return lambda wrapper: update_wrapper(wrapper, wrapped)
+
+
+def safe_zip(*sequences: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Zip that refuses sequences of different lengths."""
+    return list(zip(*sequences, strict=True))
+
+
+def safe_map(fun: Callable[..., Any], *sequences: Sequence[Any]) -> list[Any]:
+    """Map to a list that refuses sequences of different lengths."""
+    if len(sequences) == 1:
+        return [fun(x) for x in sequences[0]]
+    return [fun(*xs) for xs in zip(*sequences, strict=True)]
+
+
+def unzip2(pairs: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+    """Split a sequence of pairs into two lists."""
+    first: list[Any] = []
+    second: list[Any] = []
+    for a, b in pairs:
+        first.append(a)
+        second.append(b)
+    return first, second
+
+
+def split_list(xs: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
+    """Split into lists of the given sizes and the rest."""
+    xs = list(xs)
+    out, start = [], 0
+    for n in sizes:
+        out.append(xs[start : start + n])
+        start += n
+    out.append(xs[start:])
+    return out
+
+
+def partition_list(mask: Sequence[bool], xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Split into the elements where the mask is False and those where it is True."""
+    out: tuple[list[Any], list[Any]] = ([], [])
+    for m, x in zip(mask, xs, strict=True):
+        out[bool(m)].append(x)
+    return out
+
+
+def merge_lists(mask: Sequence[bool], false: Sequence[Any], true: Sequence[Any]) -> list[Any]:
+    """Undo `partition_list`."""
+    sources = (iter(false), iter(true))
+    return [next(sources[bool(m)]) for m in mask]
+
+
+def memoize(maxsize: int | None = 4096) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Least-recently-used cache that `clear_caches` empties."""
+
+    def decorate(fun: Callable[..., Any]) -> Callable[..., Any]:
+        cached = functools.lru_cache(maxsize)(fun)
+        _caches.add(cached)
+        return cached
+
+    return decorate
+
+
+def register_cache(cache: Any) -> None:
+    """Let `clear_caches` call `cache.cache_clear()` (or `clear()`) as well."""
+    _caches.add(cache)
+
+
+def clear_caches() -> None:
+    """Empty every registered cache."""
+    for cache in list(_caches):
+        (getattr(cache, "cache_clear", None) or cache.clear)()
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Without cyclic garbage collection, which would walk a growing program again and again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def canonicalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
+    """Turn a possibly negative axis into one in [0, ndim)."""
+    axis = axis.__index__()
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{what} {axis} is out of bounds for an array of dimension {ndim}")
+    return axis % ndim if ndim else 0
+
+
+def moved(xs: Sequence[Any], src: int, dst: int) -> list[Any]:
+    """The list with the element at `src` moved to position `dst`."""
+    xs = list(xs)
+    xs.insert(dst, xs.pop(src))
+    return xs
+
+
+def size_of(shape: Sequence[int]) -> int:
+    """Number of elements of an array of this shape."""
+    return math.prod(shape)

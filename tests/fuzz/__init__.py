@@ -1,0 +1,1 @@
+"""Random programs and malformed arguments, for as long as one likes: `make fuzz`."""

@@ -1,0 +1,10 @@
+"""The properties of random programs, on new programs each time."""
+
+from test_compositions import (  # noqa: F401
+    test_forward_is_backward,
+    test_grad_of_vmap_is_vmap_of_grad,
+    test_jit_anywhere,
+    test_jit_is_eager,
+    test_second_derivatives_are_symmetric,
+    test_vmap_is_a_loop,
+)

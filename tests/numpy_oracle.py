@@ -1,0 +1,116 @@
+"""Expressions evaluated by JAX and by ingot: same types, same values, errors in the same places."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.nn
+import jax.numpy
+import jax.scipy.linalg
+import jax.scipy.special
+import jax.scipy.stats
+import numpy as np
+
+import ingot.nn
+import ingot.numpy
+import ingot.scipy.linalg
+import ingot.scipy.special
+import ingot.scipy.stats
+
+jax.config.update("jax_enable_x64", True)
+
+JAX = {"jnp": jax.numpy, "nn": jax.nn, "S": jax.scipy.special, "L": jax.scipy.linalg,
+       "T": jax.scipy.stats, "np": np}
+INGOT = {"jnp": ingot.numpy, "nn": ingot.nn, "S": ingot.scipy.special, "L": ingot.scipy.linalg,
+         "T": ingot.scipy.stats, "np": np}
+
+
+def table(text: str) -> list[str]:
+    """Expressions separated by semicolons or line ends."""
+    return [e.strip() for e in text.replace("\n", ";").split(";") if e.strip()]
+
+
+def arguments(seed: int = 0) -> dict[str, Any]:
+    """NumPy arrays of many dtypes under short names."""
+    r = np.random.RandomState(seed)
+    a = r.randn(4, 4)
+    return {
+        "x": r.randn(3, 4), "y": r.randn(3, 4), "v": r.randn(5), "u": r.rand(5),
+        "p": r.rand(3, 4) + 0.1, "i": r.randint(-5, 9, (3, 4)), "k": r.randint(0, 3, (2, 2)),
+        "f": r.randn(3, 4).astype("f4"), "i8": r.randint(-5, 9, (3, 4)).astype("i1"),
+        "u8": r.randint(0, 9, (3, 4)).astype("u1"), "b": r.rand(3, 4) > 0.5,
+        "z": r.randn(3, 4) + 1j * r.randn(3, 4), "t3": r.randn(2, 3, 4),
+        "h": r.randn(3, 4).astype("f2"), "e": np.zeros((0, 3)), "iv": np.array([2, 0, 1]),
+        "nan": np.where(r.rand(3, 4) > 0.6, np.nan, r.randn(3, 4)), "A": a,
+        "P": a @ a.T + 4 * np.eye(4), "B": r.randn(4, 2), "bv": r.randn(4), "R": r.randn(5, 3),
+        "Z": r.randn(3, 3) + 1j * r.randn(3, 3), "H": a + a.T, "SA": r.randn(2, 3, 4, 4),
+        "SB": r.randn(3, 4, 2), "T4": r.randn(2, 3, 4, 5), "s6": r.randn(6),
+    }
+
+
+def environment(modules: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Names for one system: its modules, and the arguments as its arrays."""
+    jnp = modules["jnp"]
+    made = {name: jnp.asarray(value) for name, value in values.items()}
+    return {**modules, **made, "w": jnp.asarray(2.5), "wi": jnp.asarray(3),
+            "bf": made["x"].astype(jnp.bfloat16) if "x" in made else None}
+
+
+def leaves(result: Any) -> Iterator[Any]:
+    """The arrays and other values in nested lists and tuples."""
+    if isinstance(result, (list, tuple)):
+        for element in result:
+            yield from leaves(element)
+    else:
+        yield result
+
+
+def kind_of(x: Any) -> Any:
+    """Shape, dtype and weak type; JAX's booleans may be weak, which means nothing."""
+    if not hasattr(x, "weak_type"):
+        return type(x).__name__ if not hasattr(x, "aval") else None
+    return tuple(x.shape), str(x.dtype), bool(x.weak_type) and str(x.dtype) != "bool"
+
+
+def attempt(expression: str, names: dict[str, Any]) -> tuple[Any, Exception | None]:
+    """The value, or the error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return eval(expression, dict(names)), None
+        except Exception as error:
+            return None, error
+
+
+def check(expression: str, values: Callable[[], dict[str, Any]] = arguments,
+          tolerance: float = 1e-12) -> None:
+    """Assert that both systems agree on an expression."""
+    given = values()
+    want, their_error = attempt(expression, environment(JAX, given))
+    got, our_error = attempt(expression, environment(INGOT, given))
+    if their_error is not None:
+        assert our_error is not None, f"JAX raises {their_error!r}, ingot gives {got!r}"
+        return
+    if our_error is not None:
+        raise AssertionError(f"ingot raises {our_error!r}, JAX gives {want!r}") from our_error
+    theirs, ours = list(leaves(want)), list(leaves(got))
+    assert len(theirs) == len(ours)
+    for a, b in zip(theirs, ours, strict=True):
+        if hasattr(a, "weak_type"):
+            assert kind_of(a) == kind_of(b)
+            close(np.asarray(a), np.asarray(b), tolerance)
+
+
+def close(want: np.ndarray, got: np.ndarray, tolerance: float) -> None:
+    """Equal within a tolerance that grows as the dtype narrows."""
+    if want.dtype.kind not in "biufc":
+        want, got = want.astype(np.float32), got.astype(np.float32)
+        tolerance = 2e-2
+    elif want.dtype.itemsize < 4 and want.dtype.kind == "f":
+        tolerance = 1e-2
+    elif want.dtype.name in ("float32", "complex64"):
+        tolerance = max(tolerance, 5e-6)
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, equal_nan=True)

@@ -1,0 +1,146 @@
+"""The package: what importing it costs, its names, devices, exchange of arrays, stages as text."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ingot
+from ingot import debug, dlpack, lax
+from ingot.config import config
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_import_loads_little():
+    out = run("import sys, threading, ingot\n"
+              "late = 'scipy', 'llvmlite', 'opt_einsum', 'jaxlib', 'jax'\n"
+              "print([m for m in late if m in sys.modules], threading.active_count())")
+    assert out.split() == ["[]", "1"]
+
+
+def test_lazy_modules_are_found():
+    for name in ingot._LAZY:
+        assert name in dir(ingot)
+    assert run("import ingot; print(ingot.debug.stages.__name__)").strip() == "stages"
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        ingot.nope  # noqa: B018
+
+
+def test_flags_under_jaxs_names():
+    with config.override("jax_enable_x64", False):
+        assert not ingot.config.jax_enable_x64 and not ingot.config.enable_x64
+    assert ingot.config.enable_x64
+    ingot.config.update("jax_debug_nans", True)
+    assert ingot.config.debug_nans
+    ingot.config.update("debug_nans", False)
+
+
+def test_devices():
+    (cpu,) = ingot.devices()
+    assert (cpu.platform, cpu.id, str(cpu), repr(cpu)) == ("cpu", 0, "cpu:0", "CpuDevice(id=0)")
+    assert ingot.local_devices() == [cpu] and ingot.device_count() == 1
+    assert ingot.process_index() == 0 and ingot.default_backend() == "cpu"
+    x = ingot.device_put({"a": np.ones(3), "b": 1}, cpu)
+    assert isinstance(x["a"], ingot.Array) and x["b"].weak_type
+    back = ingot.device_get(x)
+    assert type(back["a"]) is np.ndarray and back["b"] == 1
+    assert ingot.block_until_ready(x) is x
+    assert any(y is x["a"] for y in ingot.live_arrays())
+
+
+def test_pmap():
+    x = np.arange(3.0)
+    f = ingot.pmap(lambda x, n: lax.mul(x, float(n)), static_broadcasted_argnums=1)
+    np.testing.assert_array_equal(f(x, 2), 2 * x)
+    g = ingot.pmap(lambda x, y: lax.mul(x, y), in_axes=(0, None), axis_name="i")
+    np.testing.assert_array_equal(g(x, 3.0), 3 * x)
+    total = ingot.pmap(lambda x: lax.psum(x, "i"), "i")
+    np.testing.assert_array_equal(total(x), [3.0, 3.0, 3.0])
+
+
+def test_dlpack():
+    x = np.arange(3.0)
+    y = dlpack.from_dlpack(x)
+    x[0] = 7
+    np.testing.assert_array_equal(y, [0.0, 1.0, 2.0])
+    with pytest.raises(TypeError, match="__dlpack__"):
+        dlpack.from_dlpack([1.0])
+
+
+def test_shape_dtype_struct():
+    s = ingot.ShapeDtypeStruct((2, 3), "float32")
+    assert (s.ndim, s.size, len(s), str(s.aval)) == (2, 6, 2, "f32[2,3]")
+    assert s.update(shape=(3,)) == ingot.ShapeDtypeStruct((3,), np.float32)
+    assert {s: 1}[ingot.ShapeDtypeStruct((2, 3), "f4")] == 1
+    assert ingot.eval_shape(lambda x: x, s) == s
+
+
+def test_debug_stages():
+    out = io.StringIO()
+    debug.stages(lambda x: lax.sin(x), file=out)(1.0)
+    text = out.getvalue()
+    assert all(f"======== {name}\n" in text for name in debug.STAGES)
+    assert "sin" in text and "define" in text
+    with pytest.raises(ValueError, match="nope"):
+        debug.stages(lambda x: x, show="nope")
+
+
+def test_debug_print_and_callback(capsys):
+    seen = []
+
+    @ingot.jit
+    def f(x):
+        debug.print("x = {x}", x=x)
+        debug.callback(lambda y: seen.append(float(y)), lax.mul(x, 2.0))
+        return x
+
+    f(1.5)
+    ingot.effects_barrier()
+    assert capsys.readouterr().out == "x = 1.5\n" and seen == [3.0]
+
+
+def test_breakpoint(monkeypatch):
+    seen = []
+    monkeypatch.setattr(debug.code, "interact",
+                        lambda banner, local, exitmsg: seen.append((banner, local)))
+
+    @ingot.jit
+    def f(x):
+        y, _name = lax.mul(x, 2.0), "text"
+        debug.breakpoint()
+        return y
+
+    f(1.5)
+    ((banner, local),) = seen
+    assert "test_api_package.py" in banner and "y" in banner
+    assert float(local["x"]) == 1.5 and float(local["y"]) == 3 and local["_name"] == "text"
+
+
+def test_make_jaxpr():
+    jaxpr, shape = ingot.make_jaxpr(lambda x, n: (lax.mul(x, float(n)), x), static_argnums=1,
+                                    return_shape=True)(1.0, 2)
+    assert [e.primitive.name for e in jaxpr.eqns] == ["mul"] and len(jaxpr.in_avals) == 1
+    assert shape == (ingot.ShapeDtypeStruct((), "float64", weak_type=True),) * 2
+    jaxpr = ingot.make_jaxpr(lambda x: lax.psum(x, "i"), axis_env=[("i", 4)])(1.0)
+    assert "psum" in str(jaxpr)
+
+
+def test_named_call():
+    f = ingot.named_call(lambda x: lax.sin(x), name="layer")
+    assert f.__name__ == "layer" and ingot.jit(f).lower(1.0).fun_name == "layer"
+    with ingot.named_scope("part"):
+        assert float(f(0.0)) == 0
+
+
+def test_fwd_and_bwd():
+    forward, backward = ingot.fwd_and_bwd(lambda x, y: lax.mul(x, y), (0, 1))
+    value, residuals = forward(2.0, 3.0)
+    assert float(value) == 6
+    x, y = backward(residuals, 1.0)
+    assert (float(x), float(y)) == (3, 2)

@@ -1,0 +1,294 @@
+"""The compiler and the LLVM back end: memory, tiers, host calls, interrupts, stages."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import ingot  # registers the back ends
+from ingot import lax
+from ingot.compiler.arena import Arena
+from ingot.config import config
+from ingot.control.scan import scan
+from ingot.control.while_loop import while_loop
+from ingot.core.backend import compile_jaxpr
+from ingot.core.interpreter import to_array, typeof
+from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.kernel import ir
+from ingot.ops.arithmetic import add, mul
+from ingot.ops.compare import lt
+from ingot.ops.dot import dot
+from ingot.ops.exponential import exp
+from ingot.ops.index import dynamic_update_slice
+from ingot.ops.movement import reduce_sum
+from ingot.ops.trig import sin
+from ingot.transforms.stage import stage
+
+
+def compiled(fun, *args):
+    """Stage a function on flat lists and compile it with LLVM."""
+    return compile_jaxpr(stage(fun, [typeof(to_array(a)) for a in args]), "llvm")
+
+
+def agree(fun, *args, rtol=1e-14):
+    """Compiled and eager results agree; returns the executable."""
+    executable = compiled(fun, *args)
+    eager = fun(*map(to_array, args))
+    for got, want in zip(executable(*map(np.asarray, args)), eager, strict=True):
+        np.testing.assert_allclose(got, want._data, rtol=rtol)
+    return executable
+
+
+def nodes(block, kind):
+    """All nodes of a kind, at any depth."""
+    found = []
+    for node in block.nodes:
+        if type(node) is kind:
+            found.append(node)
+        for name in ("body", "cond"):
+            if hasattr(node, name):
+                found += nodes(getattr(node, name), kind)
+        for branch in getattr(node, "branches", ()):
+            found += nodes(branch, kind)
+    return found
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 64, 65, 1000])
+def test_sizes_around_the_limit_of_scalars(n):
+    x = np.linspace(-2, 2, n)
+    agree(lambda x: [add(mul(x, x), sin(x)), reduce_sum(exp(x), (0,))], x)
+
+
+def test_an_elementwise_chain_is_one_loop_without_temporaries():
+    x = np.linspace(0, 1, 1000)
+    executable = agree(lambda x: [exp(sin(mul(x, x)))], x)
+    assert len(nodes(executable.function.body, ir.For)) == 1
+    assert executable.memory_analysis()["temp_size_in_bytes"] == 0
+
+
+def test_a_producer_is_fused_into_its_reduction():
+    x = np.linspace(0, 1, 1000)
+    executable = agree(lambda x: [reduce_sum(exp(x), (0,))], x)
+    assert len(nodes(executable.function.body, ir.For)) == 1
+    assert not nodes(executable.function.body, ir.Store)[1:]
+
+
+def test_temporaries_share_memory_once_they_are_dead():
+    x = np.random.default_rng(0).normal(size=(64, 64)) / 8
+
+    def chain(x):
+        y = x
+        for _ in range(10):
+            y = dot(y, x)
+        return [y]
+
+    executable = agree(chain, x, rtol=1e-12)
+    assert executable.memory_analysis()["temp_size_in_bytes"] <= 3 * x.nbytes
+
+
+def test_a_large_carry_is_exchanged_not_copied():
+    x = np.linspace(0, 1, 1000)
+
+    def program(x):
+        return [scan(lambda c, _: (mul(c, c), None), x, None, length=3)[0]]
+
+    executable = compiled(program, x)
+    np.testing.assert_allclose(executable(x)[0], x**8)
+    (loop,) = [n for n in nodes(executable.function.body, ir.For) if n.pointers]
+    assert not nodes(loop.body, ir.Copy)
+
+
+def test_an_update_of_a_carry_is_done_in_place():
+    x = np.zeros(1000)
+
+    def program(x):
+        def body(c, i):
+            return dynamic_update_slice(c, mul(i, i).reshape((1,)), (i.astype("int64"),)), None
+
+        return [scan(body, x, np.arange(1000.0))[0]]
+
+    executable = compiled(program, x)
+    np.testing.assert_allclose(executable(x)[0], np.arange(1000.0) ** 2)
+    (loop,) = nodes(executable.function.body, ir.For)[:1]
+    assert not nodes(loop.body, ir.Copy) and not nodes(loop.body, ir.For)
+    np.testing.assert_array_equal(x, 0)
+
+
+def test_two_carries_that_trade_places():
+    a, b = np.zeros(100), np.ones(100)
+
+    def program(a, b):
+        return list(scan(lambda c, _: ((c[1], add(c[0], c[1])), None), (a, b), None, length=5)[0])
+
+    got = compiled(program, a, b)(a, b)
+    np.testing.assert_array_equal([g[0] for g in got], [5, 8])
+
+
+def test_an_operand_read_later_is_not_updated_in_place():
+    x = np.arange(100.0)
+
+    def program(x):
+        y = mul(x, x)
+        z = dynamic_update_slice(y, np.full(3, -1.0), (4,))
+        return [add(y, z), z]
+
+    agree(program, x)
+
+
+def test_what_nothing_needs_is_not_computed():
+    def program(x):
+        (_, unused), ys = scan(lambda c, t: ((add(c[0], t), exp(c[1])), sin(t)),
+                               (x, x), np.arange(10.0))
+        return [_]
+
+    executable = compiled(program, 1.0)
+    assert "exp" not in executable.as_text("kernels")
+    assert "sin" not in executable.as_text("kernels")
+
+
+def test_arena_reuses_and_joins_blocks():
+    arena = Arena()
+    a, b, c = arena.allocate(100), arena.allocate(64), arena.allocate(10)
+    arena.free(a, 100)
+    arena.free(b, 64)
+    assert arena.allocate(180) == a  # the two holes became one
+    arena.free(c, 10)
+    size = arena.size
+    assert arena.allocate(64) == c and arena.size == size
+
+
+def _host_primitive(fun):
+    return Primitive("host_test", type=lambda x: x, eval=fun, jvp=ZERO, transpose=NOT_LINEAR,
+                     batch=NOT_LINEAR, kernel=Host("tests the host call"), register=False)
+
+
+def test_host_calls_run_inside_loops_and_are_counted():
+    double = _host_primitive(lambda x: 2 * x)
+
+    def program(x):
+        return [scan(lambda c, _: (double.bind(c), None), x, None, length=5)[0]]
+
+    for x in (np.asarray(1.5), np.arange(100.0)):
+        executable = compiled(program, x)
+        np.testing.assert_array_equal(executable(x)[0], 32 * x)
+        assert executable.cost_analysis()["host calls"] == 1
+
+
+def test_an_exception_in_a_host_call_reaches_the_caller():
+    def fail(x):
+        raise ValueError("the host says no")
+
+    executable = compiled(lambda x: [_host_primitive(fail).bind(x)], 1.0)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="the host says no"):
+            executable(np.asarray(1.0))
+
+
+@pytest.mark.parametrize("tier", ["fast", "full"])
+def test_interrupt_stops_a_loop(tier):
+    def program(x):
+        return [scan(lambda c, _: (sin(add(c, x)), None), x, None, length=10**10)[0]]
+
+    with config.override("optimize", tier):
+        executable = compiled(program, 0.5)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        executable(np.asarray(0.5))
+    timer.join()
+
+
+def test_other_threads_run_while_a_loop_does():
+    def program(x):
+        return [while_loop(lambda c: lt(c, to_array(2e7)), lambda c: add(c, to_array(1.0)), x)]
+
+    executable = compiled(program, 0.0)
+    ticks = []
+    stop = threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    start = time.perf_counter()
+    executable(np.asarray(0.0))
+    end = time.perf_counter()
+    stop.set()
+    thread.join()
+    assert any(start < t < end for t in ticks)
+
+
+def test_hot_code_is_optimized_in_the_background():
+    x = np.linspace(0, 1, 20_000)
+    with config.override("optimize", "auto"):
+        executable = compiled(
+            lambda x: [scan(lambda c, t: (sin(add(c, t)), None), np.float64(0), x)[0]], x)
+    want = executable(x)[0]
+    for _ in range(2000):
+        executable(x)
+        if executable.code.tier.name == "full":
+            break
+    assert executable.code.tier.name == "full"
+    np.testing.assert_allclose(executable(x)[0], want, rtol=1e-13)
+
+
+def test_arguments_may_be_views():
+    x = np.arange(24.0).reshape(4, 6)
+    executable = compiled(lambda x: [add(x, x)], x[::2, ::3])
+    np.testing.assert_array_equal(executable(x[::2, ::3])[0], 2 * x[::2, ::3])
+    np.testing.assert_array_equal(executable(x[::2, ::3].astype("f4"))[0], 2 * x[::2, ::3])
+
+
+def test_every_stage_has_a_text():
+    executable = compiled(lambda x: [exp(x)], 1.0)
+    texts = [executable.as_text(s) for s in
+             ("jaxpr", "simplified", "kernels", "llvm", "optimized", "assembly")]
+    assert all(texts) and len(set(texts)) >= 5
+    with pytest.raises(ValueError, match="stage must be one of"):
+        executable.as_text("hlo")
+
+
+def test_compiling_twice_gives_the_same_executable():
+    jaxpr = stage(lambda x: [exp(x)], [typeof(1.0)])
+    assert compile_jaxpr(jaxpr, "llvm") is compile_jaxpr(jaxpr, "llvm")
+
+
+def test_threads_may_share_an_executable():
+    x = np.random.default_rng(0).normal(size=(50, 50)) / 10
+    executable = compiled(lambda x: [dot(dot(x, x), sin(x))], x)
+    want = executable(x)[0].copy()
+    wrong = []
+
+    def work():
+        for _ in range(200):
+            if not np.array_equal(executable(x)[0], want):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_the_back_end_is_the_default():
+    assert config.backend == "llvm" and ingot is not None
+
+
+def test_tables_of_constants_are_not_overwritten_by_loops():
+    table = [3, 1, 4, 1, 5]
+
+    def body(i, carry):
+        # Sorting takes memory and gives it back, before the table is put into memory.
+        x = lax.mul(lax.sort(lax.mul(carry[1], 2.0)), 0.5)
+        return carry[0] + lax.dynamic_index_in_dim(np.array(table), i % 5, keepdims=False), x
+
+    total, _ = ingot.jit(lambda x: lax.fori_loop(0, 10, body, (0, x)))(np.arange(40.0))
+    assert int(total) == 2 * sum(table)

@@ -1,0 +1,92 @@
+"""cond and switch against JAX: derivatives, batches over the predicate, effects."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as np_
+from control_laws import agree, close
+from ingot import lax
+from ingot.errors import UndefinedRuleError
+
+
+def choosing(lax, np):
+    """Branches with different residuals, one of them constant, closed-over values."""
+    def f(p, x, y):
+        z = lax.cond(p > 0, lambda x, y: np.sin(x) * np.exp(y), lambda x, y: x + p * x, x, y)
+        return lax.switch(2, [lambda z: z, np.sin, lambda z: z * z * x, lambda z: 0 * z + 1.0], z)
+    return f
+
+
+def switching(lax, np):
+    def f(i, x):
+        a, b = lax.switch(np.floor(i).astype(int), [
+            lambda x: (x, np.sin(x)), lambda x: (x * i, x), lambda x: (np.exp(x), 0.0 * x)], x)
+        return a * b
+    return f
+
+
+@pytest.mark.parametrize("program, args", [
+    (choosing, (0.5, 0.3, 0.4)), (choosing, (-0.5, 0.3, 0.4)), (switching, (0.5, 0.3)),
+    (switching, (1.5, 0.3)), (switching, (7.5, 0.3)), (switching, (-3.0, 0.3)),
+])
+def test_against_jax(program, args):
+    agree(program(lax, np_), program(jax.lax, jnp), *args)
+
+
+def test_only_one_branch_runs():
+    ran = []
+
+    def branch(name):
+        def f(x):
+            ingot.debug.callback(lambda: ran.append(name))
+            return x
+        return f
+
+    f = ingot.jit(lambda p, x: lax.cond(p, branch("true"), branch("false"), x))
+    f(True, 1.0)
+    lax.cond(False, branch("true"), branch("false"), 1.0)
+    assert ran == ["true", "false"]
+    with pytest.raises(UndefinedRuleError, match="side effects"):
+        ingot.vmap(f, (0, None))(np.array([True, False]), 1.0)
+    close(ingot.vmap(f, (None, 0))(True, np.ones(2)), np.ones(2))
+
+
+def test_branches_of_mapped_index_are_selected():
+    xs = np.linspace(0.1, 0.9, 4)
+    index = np.array([-1, 0, 1, 9])
+    branches = [lambda x: (x, x > 0.5), lambda x: (x * x, x < 0.5), lambda x: (1.0, True)]
+
+    def f(lax):
+        return lambda i, x: lax.switch(i, branches, x)
+
+    for dtype in (np.int8, np.uint64, np.int64):
+        i = index.clip(0).astype(dtype) if dtype == np.uint64 else index.astype(dtype)
+        want = jax.vmap(f(jax.lax))(i, xs)
+        close(ingot.vmap(f(lax))(i, xs), want)
+        close(ingot.jit(ingot.vmap(f(lax)))(i, xs), want)
+
+
+def test_predicates():
+    for pred in (True, np.bool_(False), 2, 0, 0.5, 0.0, np.float32(0), np.nan):
+        f = lambda lax, p=pred: lax.cond(p, lambda x: x + 1, lambda x: x - 1, 5)  # noqa: E731
+        close(f(lax), f(jax.lax))
+    assert lax.cond(True, lambda x: x + 1, lambda x: x - 1, operand=5) == 6
+    assert lax.cond(True, 5, lambda x: x + 1, 6, lambda x: x - 1) == 6
+
+
+def test_nothing_and_nested_structures():
+    assert lax.cond(True, lambda: None, lambda: None) is None
+    out = lax.cond(False, lambda x: {"a": (x, 1)}, lambda x: {"a": (2 * x, 2)}, np.zeros((0, 3)))
+    assert out["a"][0].shape == (0, 3) and int(out["a"][1]) == 2
+
+
+def test_residuals_share_slots():
+    def f(p, x):
+        return lax.cond(p, lambda x: np_.sin(x).sum(), lambda x: np_.exp(x).sum(), x)
+
+    program = ingot.make_jaxpr(ingot.grad(f, 1))(True, np.ones(3))
+    forward = next(e for e in program.eqns if e.primitive.name == "cond")
+    assert len(forward.outvars) == 2  # the result, and one slot that either branch fills

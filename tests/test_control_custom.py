@@ -1,0 +1,303 @@
+"""Functions with rules of their own, under all transformations, against JAX where it can."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as np_
+from control_laws import agree, close
+from ingot import lax
+from ingot.custom_batching import custom_vmap, sequential_vmap
+from ingot.custom_derivatives import SymbolicZero, closure_convert, linear_call
+from ingot.errors import UndefinedRuleError
+
+
+# ---- custom_jvp ---------------------------------------------------------------------------------
+def steep(lib, np, lax):
+    """A rule that is not the true derivative, so that its use shows."""
+    @lib.custom_jvp
+    def f(x, y):
+        return {"a": np.sin(x) * y, "n": 3}
+
+    @f.defjvp
+    def rule(primals, tangents):
+        (x, y), (t, u) = primals, tangents
+        out = f(x, y)
+        slope = np.cos(x) * y * 3.0 * t + u * np.sin(x)
+        return out, {"a": slope, "n": np_zero(out["n"], lib)}
+
+    return lambda x, y: f(x, y=y)["a"] * x
+
+
+def np_zero(x, lib):
+    return np.zeros((), lib.dtypes.float0)
+
+
+def through_jit(lib, np, lax):
+    """Rules that call jvp of compiled and looping functions."""
+    @lib.custom_jvp
+    def f(x, y):
+        return np.sin(x) * y
+
+    @lib.jit
+    def inner(x, y):
+        return lax.scan(lambda c, _: (np.sin(c * y), None), x, None, length=2)[0]
+
+    @f.defjvp
+    @lib.jit
+    def rule(primals, tangents):
+        out, tangent = lib.jvp(inner, primals, tangents)
+        return f(*primals), tangent
+
+    return f
+
+
+def in_scan(lib, np, lax):
+    f = steep(lib, np, lax)
+    if lib is jax:  # whose scan forgets the rule in second derivatives
+        return lambda x, y: f(f(f(x, y), y), y)
+    return lambda x, y: lax.scan(lambda c, _: (f(c, y), None), x, None, length=3)[0]
+
+
+def in_cond(lib, np, lax):
+    f = steep(lib, np, lax)
+    return lambda x, y: lax.cond(x > 0, f, lambda x, y: x * y, x, y)
+
+
+def per_argument(lib, np, lax):
+    @functools.partial(lib.custom_jvp, nondiff_argnums=())
+    def f(x, y):
+        return x * y
+
+    f.defjvps(lambda t, out, x, y: t * out, None)
+    return f
+
+
+def not_differentiated(lib, np, lax):
+    @functools.partial(lib.custom_jvp, nondiff_argnums=(0,))
+    def f(fun, x, y):
+        return fun(x) * y
+
+    @f.defjvp
+    def rule(fun, primals, tangents):
+        (x, y), (t, u) = primals, tangents
+        return f(fun, x, y), fun(x) * 2 * t + u
+
+    return lambda x, y: f(np.sin, x, y)
+
+
+@pytest.mark.parametrize("program", [steep, through_jit, in_scan, in_cond, per_argument,
+                                     not_differentiated])
+def test_custom_jvp(program):
+    agree(program(ingot, np_, lax), program(jax, jnp, jax.lax), 0.4, 0.7)
+
+
+def test_python_control_flow_on_values():
+    @ingot.custom_jvp
+    def f(x):
+        return x if x > 0 else -x
+
+    @f.defjvp
+    def rule(primals, tangents):
+        (x,), (t,) = primals, tangents
+        return f(x), t if x > 0 else -10 * t
+
+    assert float(f(-2.0)) == 2.0
+    assert float(ingot.grad(f)(-2.0)) == -10.0
+
+
+def test_custom_jvp_symbolic_zeros():
+    seen = []
+
+    @ingot.custom_jvp
+    def f(x, y):
+        return x * y, y
+
+    def rule(primals, tangents):
+        seen.append([type(t) is SymbolicZero for t in tangents])
+        (x, y), (t, _) = primals, tangents
+        return f(x, y), (t * y, SymbolicZero.from_primal_value(y))
+
+    f.defjvp(rule, symbolic_zeros=True)
+    assert float(ingot.grad(lambda x: f(x, 3.0)[0])(2.0)) == 3.0
+    assert seen == [[False, True]]
+
+
+def test_jaxpr_of_custom_jvp():
+    f = ingot.custom_jvp(np_.sin)
+    f.defjvps(lambda t, out, x: t)
+    (eqn,) = ingot.make_jaxpr(lambda x: f(x))(1.0).eqns
+    assert eqn.primitive.name == "custom_jvp_call"
+    assert {"call_jaxpr", "jvp_jaxpr_fun", "num_consts", "symbolic_zeros"} <= set(eqn.params)
+
+
+# ---- custom_vjp ---------------------------------------------------------------------------------
+def pulled(lib, np, lax):
+    @lib.custom_vjp
+    def f(d):
+        return {"a": np.sin(d["x"]) * d["y"], "n": 3}
+
+    def fwd(d):
+        x, y = d["x"], d["y"]
+        return {"a": np.sin(x) * y, "n": 3}, (x, y, None)
+
+    def bwd(residuals, ct):
+        x, y, _ = residuals
+        return ({"x": np.cos(x) * y * 3.0 * ct["a"], "y": np.sin(x) * ct["a"]},)
+
+    f.defvjp(fwd, bwd)
+    return lambda x, y: f({"x": x, "y": y})["a"] * x
+
+
+def pulled_in_scan(lib, np, lax):
+    f = pulled(lib, np, lax)
+    return lambda x, y: lax.scan(lambda c, _: (f(c, y), None), x, None, length=3)[0]
+
+
+def pulled_in_cond(lib, np, lax):
+    f = pulled(lib, np, lax)
+    return lambda x, y: lax.cond(x > 0, f, lambda x, y: x * y, x, y)
+
+
+def with_gradient(lib, np, lax):
+    @lib.custom_gradient
+    def f(x, y):
+        return np.sin(x) * y, lambda ct: (ct * y * 10.0, ct * np.sin(x))
+    return f
+
+
+@pytest.mark.parametrize("program", [pulled, pulled_in_scan, pulled_in_cond, with_gradient])
+def test_custom_vjp(program):
+    agree(program(ingot, np_, lax), program(jax, jnp, jax.lax), 0.4, 0.7, forward=False)
+
+
+def test_forward_over_reverse():
+    f, j = pulled(ingot, np_, lax), pulled(jax, jnp, jax.lax)
+    args = (0.4, 0.7)
+    for g in (f, ingot.jit(f)):
+        close(ingot.jvp(ingot.grad(g, (0, 1)), args, args),
+              jax.jvp(jax.grad(j, (0, 1)), args, args))
+        with pytest.raises(UndefinedRuleError, match="custom_jvp"):
+            ingot.jvp(g, args, args)
+
+
+def test_custom_vjp_symbolic_zeros():
+    seen = []
+
+    @ingot.custom_vjp
+    def f(x, y):
+        return x * y, x
+
+    def fwd(x, y):
+        seen.append((x.perturbed, y.perturbed))
+        return (x.value * y.value, x.value), (x.value, y.value)
+
+    def bwd(residuals, ct):
+        seen.append(tuple(type(c) is SymbolicZero for c in ct))
+        x, y = residuals
+        return ct[0] * y, None
+
+    f.defvjp(fwd, bwd, symbolic_zeros=True, optimize_remat=True)
+    assert float(ingot.grad(lambda x: f(x, 3.0)[0])(2.0)) == 3.0
+    assert seen == [(True, False), (False, True)]
+
+
+def test_custom_vjp_nondiff_and_static_residuals():
+    @functools.partial(ingot.custom_vjp, nondiff_argnums=(0,))
+    def f(name, x):
+        return x
+
+    f.defvjp(lambda name, x: (x, "a string"), lambda name, res, ct: (ct * len(name + res),))
+    assert float(ingot.grad(lambda x: f("abc", x))(1.0)) == 11.0
+
+
+def test_integer_arguments_of_custom_rules():
+    @ingot.custom_vjp
+    def f(x, n):
+        return x * n
+
+    f.defvjp(lambda x, n: (x * n, n), lambda n, ct: (ct * n, None))
+    assert float(ingot.grad(f)(2.0, 3)) == 3.0
+    close(ingot.vmap(ingot.grad(f), (0, 0))(np.ones(2), np.arange(2)), np.arange(2.0))
+
+
+# ---- custom_vmap --------------------------------------------------------------------------------
+@custom_vmap
+def product(x, y):
+    return {"r": np_.sin(x) * y}
+
+
+@product.def_vmap
+def _(size, in_batched, x, y):
+    axes = tuple(0 if b else None for b in in_batched)
+    return {"r": ingot.vmap(lambda x, y: np_.sin(x) * y, axes)(x, y)}, {"r": True}
+
+
+def test_custom_vmap():
+    agree(lambda x, y: product(x, y)["r"], lambda x, y: jnp.sin(x) * y, 0.4, 0.7)
+
+
+def test_the_rule_of_custom_vmap_is_used():
+    f = custom_vmap(lambda x: x)
+    f.def_vmap(lambda size, in_batched, x: (x * 2, in_batched[0]))
+    for g in (f, ingot.jit(lambda x: f(x))):
+        close(g(1.0), 1.0)
+        close(ingot.vmap(g)(np.ones(3)), 2 * np.ones(3))
+        close(ingot.jvp(ingot.vmap(g), (np.ones(3),), (np.ones(3),)), (2 * np.ones(3),) * 2)
+
+
+def test_sequential_vmap():
+    f = sequential_vmap(lambda x, y: (x * y["a"], y["a"]))
+    xs = np.arange(3.0)
+    close(ingot.vmap(f, (0, None))(xs, {"a": 2.0}), (2 * xs, np.full(3, 2.0)))
+    close(ingot.vmap(ingot.vmap(f), (None, 0))(xs, {"a": np.ones((2, 3))}),
+          (np.stack([xs, xs]), np.ones((2, 3))))
+
+
+# ---- closure_convert, linear_call, stop_gradient ------------------------------------------------
+def test_closure_convert():
+    def solve(a, x):
+        converted, consts = closure_convert(lambda z: z * a * x, 1.0)
+        assert len(consts) == 2
+        return opaque(converted, 2.0, *consts)
+
+    @functools.partial(ingot.custom_vjp, nondiff_argnums=(0,))
+    def opaque(f, z, *consts):
+        return f(z, *consts)
+
+    def fwd(f, z, *consts):
+        return f(z, *consts), (z, consts)
+
+    def bwd(f, residuals, ct):
+        z, consts = residuals
+        return ingot.vjp(lambda z, *c: f(z, *c), z, *consts)[1](ct)
+
+    opaque.defvjp(fwd, bwd)
+    close(ingot.grad(solve, (0, 1))(3.0, 5.0), (10.0, 6.0))
+
+
+def scaled(linear_call):
+    return lambda x, y: y * linear_call(
+        lambda r, z: z / r, lambda r, ct: 3.0 * (ct / r), 2.0, x * y)
+
+
+def test_linear_call():
+    f, j = scaled(linear_call), scaled(jax.custom_derivatives.linear_call)
+    for g in (f, ingot.jit(f)):
+        close(g(0.4, 0.7), j(0.4, 0.7))
+        close(ingot.grad(g, (0, 1))(0.4, 0.7), jax.grad(j, (0, 1))(0.4, 0.7))
+        want = [jax.grad(j, (0, 1))(x, 0.7) for x in (0.1, 0.2)]
+        close(ingot.vmap(ingot.grad(g, (0, 1)), (0, None))(np.array([0.1, 0.2]), 0.7),
+              tuple(np.array(w) for w in zip(*want, strict=True)))
+        xs = np.array([0.1, 0.2])
+        close(ingot.grad(lambda x, g=g: ingot.vmap(g, (0, None))(x, 0.7).sum())(xs),
+              np.array([w[0] for w in want]))
+
+
+def test_stop_gradient():
+    f = lambda lax: lambda x: x * lax.stop_gradient({"a": x * x, "n": 3})["a"]  # noqa: E731
+    agree(f(lax), f(jax.lax), 0.7)
