@@ -34,12 +34,12 @@ def _input(name: str, x: Any, type: int, norm: str | None) -> Any:
 
 def _resized(name: str, x: Any, n: int | None) -> Any:
     """Cut off or filled with zeros to length n along the last axis."""
-    n = x.shape[-1] if n is None else operator.index(n)
-    if n < 1:
-        raise ValueError(f"{name}: the length must be positive, got {n}")
-    if n <= x.shape[-1]:
-        return x[..., :n]
-    return pad(x, [(0, 0)] * (x.ndim - 1) + [(0, n - x.shape[-1])])
+    length = x.shape[-1] if n is None else operator.index(n)
+    if length < 1:
+        raise ValueError(f"{name}: the length must be positive, got {length}")
+    if length <= x.shape[-1]:
+        return x[..., :length]
+    return pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
 
 
 def _phases(n: int, dtype: Any, sign: int) -> Any:
