@@ -14,11 +14,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import coldstart  # noqa: E402
 import importtime  # noqa: E402
 
 import harness  # noqa: E402
 
 GROUPS = ("importtime", *sorted(p.stem for p in (HERE / "programs").glob("[a-z]*.py")))
+
+FIRST_CALLS = ("cold", "warm", "unrolled")
+"""Groups of which only the first call is measured, `--first-rounds` times."""
 
 
 def run_group(group, options):
@@ -26,6 +30,9 @@ def run_group(group, options):
     print(f"---- {group} ----")
     if group == "importtime":
         importtime.main(options.systems, options.rounds)
+        return
+    if group in FIRST_CALLS:
+        coldstart.main(group, options)
         return
     rows = []
     for program in harness.programs(group):
@@ -55,6 +62,7 @@ def parse():
     parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
     parser.add_argument("--systems", default="jax,ingot", help="in the order of the columns")
     parser.add_argument("--rounds", type=int, default=harness.ROUNDS)
+    parser.add_argument("--first-rounds", type=int, default=3, help="of the groups of first calls")
     parser.add_argument("--only", help="programs whose name contains this text")
     parser.add_argument("--no-first", action="store_true", help="leave out the first calls")
     parser.add_argument("--first", nargs=3, help=argparse.SUPPRESS)

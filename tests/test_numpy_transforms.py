@@ -83,6 +83,16 @@ def test_gradient_is_that_of_jax(expression):
     close(np.asarray(jax.grad(theirs)(X)), np.asarray(ingot.grad(ours)(X)), 1e-7)
 
 
+@pytest.mark.parametrize("function", ["jnp.logaddexp(x, y)", "nn.softplus(x - y)"])
+@pytest.mark.parametrize("point", [(0.7, 0.7), (0.7, -0.2)])
+def test_derivatives_where_arguments_are_equal(function, point):
+    """Both orders: at a tie the parts of the formula must choose the same branch."""
+    theirs, ours = [eval(f"lambda x, y: {function}", dict(names)) for names in (JAX, INGOT)]
+    close(np.asarray(jax.grad(theirs, (0, 1))(*point)),
+          np.asarray(ingot.grad(ours, (0, 1))(*point)), 1e-12)
+    close(np.asarray(jax.hessian(theirs)(*point)), np.asarray(ingot.hessian(ours)(*point)), 1e-12)
+
+
 @pytest.mark.parametrize("expression", table(NUMPY + OTHERS)[::3])
 def test_vmap_is_a_loop(expression):
     _, ours = functions(expression)

@@ -67,16 +67,17 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
     Array(2., dtype=float64, weak_type=True)
     """
     x, y = promote("logaddexp", x1, x2, kind="inexact")
-    if kind_of(x) == "c":
-        larger = lax.gt(lax.real(x), lax.real(y))
-        high, low = lax.select(larger, x, y), lax.select(larger, y, x)
-        return lax.add(high, lax.log1p(lax.exp(lax.sub(low, high))))
-    high, delta = lax.max(x, y), lax.sub(x, y)
+    real = kind_of(x) != "c"
+    # One choice for both: so the parts of the derivative agree where x equals y.
+    larger = lax.gt(x, y) if real else lax.gt(lax.real(x), lax.real(y))
+    high, low = lax.select(larger, x, y), lax.select(larger, y, x)
+    delta = lax.sub(low, high)
+    if not real:
+        return lax.add(high, lax.log1p(lax.exp(delta)))
     # At equal infinities the difference is nan, and the sum of both is the answer.
     undefined = lax.ne(delta, delta)
     safe = lax.select(undefined, like(x, 0), delta)
-    return lax.select(undefined, lax.add(x, y),
-                      lax.add(high, lax.log1p(lax.exp(lax.neg(lax.abs(safe))))))
+    return lax.select(undefined, lax.add(x, y), lax.add(high, lax.log1p(lax.exp(safe))))
 
 
 def logaddexp2(x1: Any, x2: Any, /) -> Any:

@@ -1,0 +1,1 @@
+"""Programs of real size: make(jax, jnp, lax) -> (function, arguments), for any system."""
