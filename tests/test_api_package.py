@@ -54,6 +54,13 @@ def test_devices():
     assert any(y is x["a"] for y in ingot.live_arrays())
 
 
+def test_vmap_hands_on_what_is_not_mapped():
+    given = []
+    for y in (2, 2.0, True, "text", np.arange(3)):
+        ingot.vmap(lambda x, y: (given.append(y), x)[1], in_axes=(0, None))(np.arange(3.0), y)
+        assert given.pop() is y
+
+
 def test_pmap():
     x = np.arange(3.0)
     f = ingot.pmap(lambda x, n: lax.mul(x, float(n)), static_broadcasted_argnums=1)

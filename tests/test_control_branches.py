@@ -28,7 +28,20 @@ def switching(lax, np):
     return f
 
 
+def closing_over(lax, np):
+    """Branches that close over the same values, of other types and read in another order."""
+    def f(p, n, x):
+        return lax.cond(p > 0, lambda: (n, x + n), lambda: (n + 1, x * n))
+
+    def g(p, x):
+        n = np.floor(x).astype(int)
+        y = np.sin(x)
+        return lax.cond(p > 0, lambda: y * n - x, lambda: x + y - n) + f(p, n, x)[1]
+    return g
+
+
 @pytest.mark.parametrize("program, args", [
+    (closing_over, (0.5, 1.3)), (closing_over, (-0.5, 1.3)),
     (choosing, (0.5, 0.3, 0.4)), (choosing, (-0.5, 0.3, 0.4)), (switching, (0.5, 0.3)),
     (switching, (1.5, 0.3)), (switching, (7.5, 0.3)), (switching, (-3.0, 0.3)),
 ])

@@ -61,10 +61,14 @@ def argument_names(fun: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> lis
 
 
 def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, Any],
-              leaves: Sequence[Any]) -> list[Any]:
-    """The leaves of the arguments as arrays; TypeError names the one that is none."""
+              leaves: Sequence[Any], which: Sequence[bool] | None = None) -> list[Any]:
+    """The leaves of the arguments as arrays, those marked in `which` if it is given; TypeError
+    names the one that is none."""
     out = []
     for i, leaf in enumerate(leaves):
+        if which is not None and not which[i]:
+            out.append(leaf)
+            continue
         try:
             out.append(to_array(leaf))
         except TypeError:

@@ -57,12 +57,15 @@ def _normalized(transform: str, fun: Any, leaves: Sequence[Any], dims: Sequence[
     """Axes counted from the front; ValueError names an argument that has no such axis."""
     out: list[int | None] = []
     for i, (x, d) in enumerate(zip(leaves, dims, strict=True)):
+        if d is None:
+            out.append(None)
+            continue
         aval = typeof(x)
-        if d is not None and not -aval.ndim <= d < aval.ndim:
+        if not -aval.ndim <= d < aval.ndim:
             raise ValueError(
                 f"{transform}: in_axes asks for axis {d} of {names()[i]}, which is {aval} and has"
                 f" {aval.ndim} axes; use None for arguments that are not mapped")
-        out.append(d if d is None else d % aval.ndim)
+        out.append(d % aval.ndim)
     return out
 
 
@@ -93,7 +96,6 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
              axis_size: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call `fun` on every slice of the arguments at once."""
     leaves, tree = tree_flatten((args, kwargs))
-    leaves = to_arrays(transform, fun, args, kwargs, leaves)
 
     def names() -> list[str]:
         return argument_names(fun, args, kwargs)
@@ -105,6 +107,9 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
             f" {len(axes)} entries, {in_axes}, for {len(args)} arguments of {function_name(fun)}")
     dims = flat_axes(transform, "in_axes", axes, args, "the positional arguments")
     dims += [0] * (len(leaves) - len(dims))
+    # What is not mapped reaches the function as it is given: a Python number stays one.
+    mapped = [d is not None for d in dims]
+    leaves = to_arrays(transform, fun, args, kwargs, leaves, mapped)
     dims = _normalized(transform, fun, leaves, dims, names)
     size = mapped_size(transform, fun, leaves, dims, axis_size, names)
     flat = FlatFunction(transform, fun, tree)

@@ -248,9 +248,9 @@ def _trace_branches(what: str, funs: Sequence[Any], operands: tuple[Any, ...]
 def _with_shared_constants(traced: Traced, names: list[int], avals: Sequence[ShapedArray]) -> Jaxpr:
     """The branch with the constants of all branches as its leading arguments."""
     n = len(traced.consts)
-    if n == len(names):
-        return traced.jaxpr
     places = tuple(names.index(id(c)) for c in traced.consts)
+    if places == tuple(range(len(names))):
+        return traced.jaxpr
 
     def make() -> Jaxpr:
         shared = [Var(a) for a in avals]
