@@ -68,13 +68,22 @@ TABLE = [
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
     Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),
+    Flag("buffer_bytes", int, 2**28,
+         "Memory of dead results kept for new ones, above which the longest unused is freed."),
     Flag("optimize", str, "auto",
          "LLVM tier: 'fast' compiles soonest, 'full' runs fastest, 'auto' moves from one to the"
          " other.", True, ("auto", "fast", "full")),
 ]
 
 
+settled: list[Any] = [None]
+"""One entry, the trace key of all threads, while every thread is in its ordinary state. Whoever
+leaves it (a transformation, a flag set for one thread) appends an entry and pops it in the end, so
+that one look at this list tells whether the short cuts of native code apply; it reads the list in
+place, and no lock is needed, as appending and popping are atomic."""
+
 _lock = threading.Lock()
+_keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 _defaults: dict[str, Any] = {}
 _threads: list[tuple[weakref.ref[threading.Thread], dict[str, Any]]] = []
 
@@ -116,6 +125,7 @@ class Config(threading.local):
         name, value = flag.name, flag.parse(value)
         with _lock:
             _defaults[name] = value
+            settled[0] = None
             _threads[:] = [(t, values) for t, values in _threads if t() is not None]
             for _, values in _threads:
                 if not values["_overridden"].get(name):
@@ -128,6 +138,7 @@ class Config(threading.local):
         flag = self.flag(name)
         name, value = flag.name, flag.parse(value)
         values, depth = self.__dict__, self._overridden
+        settled.append(None)
         before = values[name]
         values[name], self._key = value, None
         depth[name] = depth.get(name, 0) + 1
@@ -137,12 +148,18 @@ class Config(threading.local):
             depth[name] -= 1
             values[name] = before if depth[name] else _defaults[name]
             self._key = None
+            settled.pop()
 
     def trace_key(self) -> tuple[Any, ...]:
-        """Values of all flags that change what tracing produces."""
-        if self._key is None:
-            self._key = tuple(getattr(self, f.name) for f in TABLE if f.traced)
-        return self._key
+        """Values of all flags that change what tracing produces; equal keys are one object."""
+        key = self._key
+        if key is None:
+            with _lock:
+                key = tuple(getattr(self, f.name) for f in TABLE if f.traced)
+                self._key = key = _keys.setdefault(key, key)
+                if not any(self._overridden.values()):
+                    settled[0] = key
+        return key
 
 
 def _from_environment() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ from ingot import dtypes
 from ingot.util import size_of
 
 
+_known: dict[Any, ShapedArray] = {}
+_MANY = 1 << 16
+
+
 class ShapedArray:
-    """The type of an array: `f32[3,4]`. Immutable; equal types share a hash."""
+    """The type of an array: `f32[3,4]`. Immutable; equal types are usually the same object."""
 
     __slots__ = ("_hash", "dtype", "shape", "storage", "weak_type")
 
@@ -21,12 +26,28 @@ class ShapedArray:
     storage: np.dtype
     """The NumPy dtype that holds the elements (differs from `dtype` for PRNG keys only)."""
 
-    def __init__(self, shape: Any, dtype: Any, weak_type: bool = False):
-        self.shape = tuple(shape)
-        self.dtype = dtype if isinstance(dtype, (np.dtype, dtypes.KeyDType)) else np.dtype(dtype)
-        self.storage = self.dtype if isinstance(self.dtype, np.dtype) else self.dtype.storage
-        self.weak_type = weak_type
-        self._hash = hash((self.shape, self.dtype, weak_type))
+    def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False) -> ShapedArray:
+        if type(shape) is not tuple:
+            shape = tuple(shape)
+        key = (shape, dtype, weak_type)
+        return _known.get(key) or cls._new(key)
+
+    @classmethod
+    def _new(cls, key: tuple[Any, ...]) -> ShapedArray:
+        shape, dtype, weak_type = key
+        if not isinstance(dtype, (np.dtype, dtypes.KeyDType)):
+            dtype = np.dtype(dtype)
+        # A type seen first with NumPy's integers in its shape serves all later arrays.
+        shape = tuple([n if type(n) is int else operator.index(n) for n in shape])
+        self = object.__new__(cls)
+        self.shape, self.dtype, self.weak_type = shape, dtype, bool(weak_type)
+        self.storage = dtype if isinstance(dtype, np.dtype) else dtype.storage
+        self._hash = hash((shape, dtype, weak_type))
+        if len(_known) >= _MANY:  # types compare by value: those made before stay valid
+            _known.clear()
+        self = _known.setdefault((shape, dtype, self.weak_type), self)
+        _known[key] = self
+        return self
 
     @property
     def ndim(self) -> int:

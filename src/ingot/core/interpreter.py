@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.config import config
+from ingot.config import config, settled
 from ingot.core.array import Array, ArrayBase, debug_check, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.source import Source, describe, here, user_source
@@ -143,11 +143,13 @@ def interpreting(interpreter: Interpreter) -> Iterator[Any]:
     """Make an interpreter the current one."""
     state = _state
     before = state.interpreter
+    settled.append(None)
     state.interpreter = interpreter
     try:
         yield interpreter
     finally:
         state.interpreter = before
+        settled.pop()
 
 
 def trace_state_clean() -> bool:

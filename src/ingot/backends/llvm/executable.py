@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm import engine, host
+from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.dead import remove_dead
 from ingot.compiler.interrupts import place_polls
@@ -81,7 +82,7 @@ class LLVMExecutable:
             if x.dtype is not dtype and x.dtype != dtype:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
-        outs = tuple([np.empty(shape, dtype) for shape, dtype in self._out_types])
+        outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
         arena = self._arenas.pop() if self._arenas else Arena(self.function.arena_bytes)
         start = time.perf_counter()
         status = self._run(args, outs, self._constants, arena.address, self.context)

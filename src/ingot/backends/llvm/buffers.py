@@ -1,0 +1,101 @@
+"""Memory of large results: recycled, so that a call in a loop does not pay for fresh pages.
+
+A result's buffer comes from the pool and returns to it when the last array on it is gone. Small
+buffers are left to NumPy, whose allocator recycles these itself.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from ingot.config import config
+from ingot.util import register_cache
+
+POOLED_BYTES = 1 << 17
+"""Size from which allocators ask the system for each buffer anew."""
+
+ALIGNMENT = 64
+
+
+class _Block(np.ndarray):
+    """Memory that belongs to the pool. A class of its own, for NumPy makes an array refer to the
+    first owner of its memory of the same class, and must stop at the loan."""
+
+
+class _Loan(np.ndarray):
+    """A block that is in use: the base of all arrays on it."""
+
+    def __del__(self) -> None:
+        if type(self.base) is _Block:  # not so for slices of a loan
+            pool.give(self.base)
+
+
+class Pool:
+    """Free blocks by size; the sizes unused for longest are emptied when there are too many."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a collection in here may end another loan
+        self._free: OrderedDict[int, list[np.ndarray]] = OrderedDict()
+        self.held = 0
+        register_cache(self)
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """An uninitialized array, aligned for vectors if it is large."""
+        nbytes = math.prod(shape) * dtype.itemsize
+        if nbytes < POOLED_BYTES:
+            return np.empty(shape, dtype)
+        return np.ndarray(shape, dtype, self._take(size_class(nbytes)).view(_Loan))
+
+    def _take(self, size: int) -> np.ndarray:
+        with self._lock:
+            blocks = self._free.get(size)
+            if blocks:
+                self._free.move_to_end(size)
+                self.held -= size
+                return blocks.pop()
+        try:
+            return _new_block(size)
+        except MemoryError:
+            self.clear()
+            return _new_block(size)
+
+    def give(self, block: np.ndarray) -> None:
+        """Take a block back."""
+        with self._lock:
+            size = block.nbytes
+            self._free.setdefault(size, []).append(block)
+            self._free.move_to_end(size)
+            self.held += size
+            while self.held > config.buffer_bytes:
+                oldest, blocks = next(iter(self._free.items()))
+                if blocks:
+                    del blocks[0]
+                    self.held -= oldest
+                else:
+                    del self._free[oldest]
+
+    def clear(self) -> None:
+        """Return all free blocks to the system."""
+        with self._lock:
+            self._free.clear()
+            self.held = 0
+
+
+def size_class(nbytes: int) -> int:
+    """The size of block that serves so many bytes: the next of eight steps between powers of 2."""
+    step = 1 << max(nbytes.bit_length() - 4, 0)
+    return -(-nbytes // step) * step
+
+
+def _new_block(size: int) -> np.ndarray:
+    memory: Any = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(_Block)
+
+
+pool = Pool()
