@@ -10,7 +10,6 @@ import numpy as np
 from ingot import dtypes
 from ingot.util import size_of
 
-
 _known: dict[Any, ShapedArray] = {}
 _MANY = 1 << 16
 
