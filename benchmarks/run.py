@@ -8,6 +8,7 @@ python benchmarks/run.py --systems jax        one system alone
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,27 +35,29 @@ def run_group(group, options):
     if group in FIRST_CALLS:
         coldstart.main(group, options)
         return
-    rows = []
-    for program in harness.programs(group):
-        if options.only and options.only not in program.name:
-            continue
-        first = {}
-        if not options.no_first:
-            for system in options.systems:
-                first[system] = harness.first_call_in_fresh_process(system, group, program.name)
-        arguments = "--later", ",".join(options.systems), group, program.name
-        answer = harness.child(*arguments, "--rounds", str(options.rounds))
-        rows.append(harness.Row(program.name, first, json.loads(answer) if answer else {}))
+    names = [p.name for p in harness.programs(group) if re.search(options.only, p.name)]
+    first = {
+        name: {
+            system: harness.first_call_in_fresh_process(system, group, name)
+            for system in options.systems
+            if not options.no_first
+        }
+        for name in names
+    }
+    later = harness.later_in_fresh_processes(options.systems, group, names, options.rounds)
+    rows = [harness.Row(name, first[name], later.get(name, {})) for name in names]
     harness.print_rows(rows, options.systems)
 
 
-def one_program(system, group, name, options):
-    """What a child process is asked for: one measurement, printed as JSON."""
+def in_this_process(system, group, names, options):
+    """What a child process is asked for: measurements, each printed as a line of JSON."""
     if options.first:
-        print(json.dumps(harness.first_call(system, group, name)))
+        print(json.dumps(harness.first_call(system, group, names)))
         return
-    program = next(p for p in harness.programs(group) if p.name == name)
-    print(json.dumps(harness.later_calls(program, system.split(","), options.rounds)))
+    by_name = {p.name: p for p in harness.programs(group)}
+    for name in names.split("\n"):
+        later = harness.later_calls(by_name[name], system.split(","), options.rounds)
+        print(json.dumps(later), flush=True)
 
 
 def parse():
@@ -63,7 +66,7 @@ def parse():
     parser.add_argument("--systems", default="jax,ingot", help="in the order of the columns")
     parser.add_argument("--rounds", type=int, default=harness.ROUNDS)
     parser.add_argument("--first-rounds", type=int, default=3, help="of the groups of first calls")
-    parser.add_argument("--only", help="programs whose name contains this text")
+    parser.add_argument("--only", default="", help="programs whose name matches this expression")
     parser.add_argument("--no-first", action="store_true", help="leave out the first calls")
     parser.add_argument("--first", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--later", nargs=3, help=argparse.SUPPRESS)
@@ -78,9 +81,9 @@ def parse():
 def main():
     options = parse()
     if options.first or options.later:
-        return one_program(*(options.first or options.later), options)
+        return in_this_process(*(options.first or options.later), options)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, float64; ", end="")
-    print("median (minimum) per call; ratio: the first system's time over the last one's\n")
+    print("median (minimum) per call, and ratios of medians\n")
     for group in options.groups or GROUPS:
         run_group(group, options)
 
