@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 import tempfile
 
@@ -24,7 +25,7 @@ def main(group, options):
     first, last = options.systems[0], options.systems[-1]
     rows, ratios, medians = [], [], {}
     for program in harness.programs(group):
-        if options.only and options.only not in program.name:
+        if not re.search(options.only, program.name):
             continue
         found = {system: [] for system in options.systems}
         for _ in range(options.first_rounds):
@@ -34,8 +35,9 @@ def main(group, options):
         here = medians[program.name]
         ratios.append(here[last] / here[first])
         started = "yes" if any(compiler for _, compiler in found[last]) else "no"
-        rows.append((program.name, *map(harness.pretty, here.values()), f"{ratios[-1]:.3f}",
-                     started))
+        rows.append(
+            (program.name, *map(harness.pretty, here.values()), f"{ratios[-1]:.3f}", started)
+        )
     head = ("program", *options.systems, f"{last}/{first}", f"{last} starts LLVM")
     harness.print_table(head, rows)
     known = [r for r in ratios if r == r]

@@ -202,20 +202,20 @@ def print_table(head, rows):
 
 
 def print_rows(rows, systems):
-    """First call, median and minimum of later calls, and ratios over the last system's time.
+    """First call, median and minimum of later calls, and ratios of the last system's time over others.
 
-    The last lines are the geometric means of the ratios and the least ones.
+    The last lines are the geometric means of the ratios and the largest ones.
     """
     rivals = list(dict.fromkeys(name for row in rows for name in row.later if name not in systems))
     over = [name for name in (systems[0], *rivals) if name != systems[-1]]
-    head = ["program", *(f"{s} first" for s in systems), f"{systems[0]}/{systems[-1]}"]
+    head = ["program", *(f"{s} first" for s in systems), f"{systems[-1]}/{systems[0]}"]
     head += [f"{name} later (min)" for name in (*systems, *rivals)]
-    head += [f"{name}/{systems[-1]}" for name in over]
+    head += [f"{systems[-1]}/{name}" for name in over]
     ratios = [_ratios(row, systems, over) for row in rows]
     blank = [""] * (len(systems) + len(rivals))
     ends = [
         [name, *[""] * len(systems), _ratio(first), *blank, *map(_ratio, later)]
-        for name, summary in (("geometric mean", geometric_mean), ("least", least))
+        for name, summary in (("geometric mean", geometric_mean), ("largest", largest))
         for first, *later in [[summary(column) for column in zip(*ratios, strict=True)]]
     ]
     cells = [_cells(row, systems, rivals, r) for row, r in zip(rows, ratios, strict=True)]
@@ -228,19 +228,19 @@ def geometric_mean(ratios):
     return statistics.geometric_mean(known) if known else float("nan")
 
 
-def least(ratios):
-    """The smallest of those that are numbers."""
-    return min((r for r in ratios if r == r), default=float("nan"))
+def largest(ratios):
+    """Of those that are numbers."""
+    return max((r for r in ratios if r == r), default=float("nan"))
 
 
 def _ratios(row, systems, over):
-    """Of the first call and of the median of later calls, over the last system's."""
+    """The last system's first call and median of later calls, over the others'."""
     nan = float("nan")
     median = {name: statistics.median(times) for name, times in row.later.items()}
     mine = systems[-1]
     return [
-        row.first.get(systems[0], nan) / row.first.get(mine, nan),
-        *(median.get(name, nan) / median.get(mine, nan) for name in over),
+        row.first.get(mine, nan) / row.first.get(systems[0], nan),
+        *(median.get(mine, nan) / median.get(name, nan) for name in over),
     ]
 
 
