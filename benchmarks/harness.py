@@ -202,7 +202,7 @@ def print_table(head, rows):
 
 
 def print_rows(rows, systems):
-    """First call, median and minimum of later calls, and ratios of the last system's time over others.
+    """Tables of first calls, of medians and minima of later ones, and of ratios, last system first.
 
     The last lines are the geometric means of the ratios and the largest ones.
     """
