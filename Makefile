@@ -9,7 +9,8 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit doctest fuzz bench docs map wheel clean
+.PHONY: help setup sunspots test check lint types unit doctest fuzz ecosystem bench
+.PHONY: docs map wheel clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +50,19 @@ fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
 	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT 600 \
 	  $(BIN)/python -m pytest -n $(JOBS) -q -x tests/fuzz \
 	  || [ $$? -eq 124 ]  # Nothing was found until the time was up.
+
+# The packages are installed beside the JAX that they were written for, away from the rest.
+ECO := build/ecosystem/venv
+
+ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ...")
+	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(PACKAGES)
+
+$(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
+	$(PYTHON) -m venv $(ECO)
+	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem --requirements > $(ECO)/requirements.txt
+	$(ECO)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+	  --requirement $(ECO)/requirements.txt
+	@touch $@
 
 bench: $(call STAMP,bench)  ## Measure ingot beside JAX, NumPy and Numba
 	$(BIN)/python benchmarks/run.py

@@ -1,0 +1,82 @@
+"""`python -m ecosystem PACKAGE`: a package's own tests on ingot and on JAX, outcome by outcome."""
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+from ecosystem import comparing, running, suites
+
+BUILD = Path(__file__).resolve().parent.parent.parent / "build" / "ecosystem"
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(prog="python -m ecosystem", description=__doc__)
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE[==VERSION]",
+                        help=f"default: all of {', '.join(suites.known())}")
+    parser.add_argument("--source", type=Path, help="a checkout, instead of downloading one")
+    parser.add_argument("--tests", nargs="+", help="files, folders or tests of the suite")
+    parser.add_argument("--x64", action="store_true", help="with 64-bit types on")
+    parser.add_argument("--keep-jax", action="store_true",
+                        help="take JAX's outcomes from the last run")
+    parser.add_argument("--failing", action="store_true",
+                        help="run only what passed on JAX and not on ingot in the last run")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter for both sides")
+    parser.add_argument("--build", type=Path, default=BUILD, help="where suites and outcomes go")
+    parser.add_argument("--requirements", action="store_true",
+                        help="print what pip must install for the packages, and stop")
+    return parser.parse_args(argv)
+
+
+def examine(suite, options):
+    """Run one suite on both sides, print the comparison; whether all is as it should be."""
+    found = subprocess.run(
+        [options.python, "-c", f"import importlib.metadata as m; print(m.version("
+         f"{suite.package!r}))"], capture_output=True, text=True).stdout.strip()
+    if found != suite.version:
+        raise SystemExit(f"ecosystem: {suite.package} {suite.version} is asked for, but "
+                         f"{options.python} has {found or 'none'}; pip install "
+                         f"{' '.join(suite.requirements)}")
+    root = (options.source or suites.fetch(suite, options.build)).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    logs = options.build.resolve() / "outcomes" / (
+        f"{suite.package}-{suite.version}{'-x64' if options.x64 else ''}")
+    jax, ingot = _outcomes(suite, root, logs, options)
+    result = comparing.compare(jax, ingot, suite.differences, partial=bool(options.tests))
+    print(comparing.report(suite, result, comparing.slow(jax, ingot)), flush=True)
+    return result.good
+
+
+def _outcomes(suite, root, logs, options):
+    """Outcomes on JAX and on ingot; what is not run again is taken from the last run."""
+    shared = {"python": options.python, "x64": options.x64}
+    kept = logs / "jax.jsonl"
+    if not (options.keep_jax or options.failing) or not kept.exists():
+        running.run("jax", suite, root, kept, **shared)
+    jax = running.read(kept)
+    if not options.failing:
+        return jax, running.run("ingot", suite, root, logs / "ingot.jsonl", **shared)
+    before = running.read(logs / "ingot.jsonl")
+    failing = [test for test, line in jax.items() if line["outcome"] == comparing.PASSED
+               and before.get(test, {}).get("outcome") != comparing.PASSED]
+    only = logs / "only.txt"
+    only.write_text("\n".join(failing), "utf-8")
+    again = running.run("ingot", suite, root, logs / "again.jsonl", only=only, **shared)
+    return jax, {**{t: o for t, o in before.items() if o["outcome"] != "uncollected"}, **again}
+
+
+def main(argv):
+    """The command line; returns the exit status."""
+    options = arguments(argv)
+    chosen = [suites.load(name) for name in options.packages or suites.known()]
+    if options.requirements:
+        print("\n".join(r for suite in chosen for r in suite.requirements))
+        return 0
+    if options.tests:
+        chosen = [dataclasses.replace(s, tests=tuple(options.tests)) for s in chosen]
+    return 0 if all([examine(suite, options) for suite in chosen]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
