@@ -8,7 +8,7 @@ import ingot
 from control_laws import close
 from ingot import lax
 from ingot.control.callback import VMAP_METHODS, io_callback
-from ingot.errors import UndefinedRuleError
+from ingot.errors import HostCallError, UndefinedRuleError
 
 F64 = ingot.ShapeDtypeStruct((), np.float64)
 
@@ -87,6 +87,19 @@ def test_arguments_are_read_only():
 def test_messages(fun, error, text):
     with pytest.raises(error, match=text):
         fun()
+
+
+def test_errors_of_callbacks_in_compiled_code_are_host_call_errors():
+    def bad(x):
+        raise KeyError("mine")
+
+    for call in (lambda x: ingot.pure_callback(bad, F64, x), lambda x: io_callback(bad, F64, x),
+                 lambda x: (ingot.debug.callback(bad, x), x)[1]):
+        with pytest.raises(HostCallError, match="callback.*KeyError: 'mine'") as info:
+            ingot.jit(call)(1.0)
+        assert isinstance(info.value.__cause__, KeyError)
+        with pytest.raises(KeyError):
+            call(1.0)
 
 
 # ---- io_callback --------------------------------------------------------------------------------

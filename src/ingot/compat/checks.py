@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,24 +12,56 @@ from ingot.api.grad import jvp, vjp
 from ingot.core.interpreter import typeof
 from ingot.tree import tree_leaves, tree_map
 
-_TOLERANCE = {2: 1e-2, 4: 1e-5, 8: 1e-10}
-_GRADIENT_TOLERANCE = {2: 1e-1, 4: 2e-2, 8: 1e-5}
+Tolerance = float | Mapping[Any, float] | None
+"""One number for all, or numbers by dtype; what a table does not name has its default."""
+
+# By the dtype of real numbers; narrower ones have 0.1, integers none.
+_TOLERANCE = {dtypes.bfloat16: 1e-2, dtypes.float16: 1e-3, dtypes.float32: 1e-6,
+              dtypes.float64: 1e-15}
+_GRADIENT_TOLERANCE = {dtypes.bfloat16: 1e-1, dtypes.float16: 1e-2, dtypes.float32: 2e-3,
+                       dtypes.float64: 1e-5}
 
 
-def _tolerance(x: Any, table: dict[int, float]) -> float:
-    dtype = np.dtype(np.asarray(x).dtype)
-    size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
-    return 0.0 if dtype.kind in "biu" else table.get(size, 1e-1)
+def _tolerance(x: np.ndarray, given: Tolerance, defaults: Mapping[Any, float]) -> float:
+    """What one array gets: that of its dtype, times the number of elements, as JAX has it."""
+    if isinstance(given, (int, float)):
+        return given * x.size
+    dtype: Any = x.dtype if x.dtype == dtypes.float0 else dtypes.canonicalize_dtype(x.dtype)
+    table = {np.dtype(k): v for k, v in (given or {}).items()}
+    if dtype not in table and not dtypes.issubdtype(dtype, np.inexact):
+        return 0.0
+    real = np.empty(0, dtype).real.dtype
+    return table.get(dtype, defaults.get(real, 1e-1)) * x.size
 
 
-def check_close(xs: Any, ys: Any, atol: float | None = None, rtol: float | None = None,
+def _comparable(x: np.ndarray) -> np.ndarray:
+    """The same numbers in a dtype that NumPy can compare with tolerances."""
+    added_to_numpy = x.dtype.isbuiltin == 2
+    return x.astype(np.float32) if added_to_numpy else x
+
+
+def check_close(xs: Any, ys: Any, atol: Tolerance = None, rtol: Tolerance = None,
                 err_msg: str = "") -> None:
-    """Raise AssertionError unless two trees agree, by default to what their dtypes hold."""
-    for x, y in zip(tree_leaves(xs), tree_leaves(ys), strict=True):
-        default = max(_tolerance(x, _TOLERANCE), _tolerance(y, _TOLERANCE))
-        np.testing.assert_allclose(np.asarray(x), np.asarray(y), err_msg=err_msg,
-                                   atol=default if atol is None else atol,
-                                   rtol=default if rtol is None else rtol)
+    """Raise AssertionError unless two trees agree, by default to what their dtypes hold.
+
+    A tolerance is a number or a table by dtype, and is multiplied by an array's size.
+    """
+    _check_close(xs, ys, atol, rtol, err_msg, _TOLERANCE)
+
+
+def _check_close(xs: Any, ys: Any, atol: Tolerance, rtol: Tolerance, err_msg: str,
+                 defaults: Mapping[Any, float]) -> None:
+    def check(x: Any, y: Any) -> None:
+        x, y = np.asarray(x), np.asarray(y)
+        assert x.shape == y.shape, f"{err_msg}: shapes {x.shape} and {y.shape}"
+        # NumPy's own defaults stand where ours are zero.
+        options: dict[str, Any] = {"err_msg": err_msg}
+        for name, given in (("atol", atol), ("rtol", rtol)):
+            tolerance = max(_tolerance(v, given, defaults) for v in (x, y))
+            options |= {name: tolerance} if tolerance else {}
+        np.testing.assert_allclose(_comparable(x), _comparable(y), **options)
+
+    tree_map(check, xs, ys)
 
 
 def _random_like(rng: np.random.Generator, x: Any) -> Any:
@@ -59,44 +91,46 @@ def _inner(xs: Any, ys: Any) -> Any:
                 if np.asarray(x).dtype != dtypes.float0), 0.0)
 
 
-def _settings(args: Any, atol: float | None, rtol: float | None, eps: float | None
-              ) -> tuple[float, float, float]:
-    worst = max([_tolerance(x, _GRADIENT_TOLERANCE) for x in tree_leaves(args)] or [1e-5])
-    return (worst if atol is None else atol, worst if rtol is None else rtol,
-            eps or (1e-4 if worst <= 1e-5 else 1e-2))
+def _step_size(args: Any, eps: float | None) -> float:
+    """Where rounding and the differences' own error are about equal."""
+    wide = all(np.finfo(x.dtype).bits >= 64 for x in map(np.asarray, tree_leaves(args))
+               if x.dtype.kind in "fc")
+    return eps or (1e-4 if wide else 1e-2)
 
 
 def check_jvp(f: Callable[..., Any], f_jvp: Callable[..., Any], args: Sequence[Any],
-              atol: float | None = None, rtol: float | None = None, eps: float | None = None,
+              atol: Tolerance = None, rtol: Tolerance = None, eps: float | None = None,
               err_msg: str = "") -> None:
     """Raise AssertionError unless f_jvp(args, tangents) agrees with central differences of f."""
-    atol, rtol, eps = _settings(args, atol, rtol, eps)
+    eps = _step_size(args, eps)
     rng = np.random.default_rng(0)
     tangents = tree_map(lambda x: _random_like(rng, x), tuple(args))
     out, found = f_jvp(tuple(args), tangents)
-    check_close(out, f(*args), atol, rtol, err_msg or "values of the jvp")
-    check_close(found, _differences(f, tuple(args), tangents, eps), atol, rtol,
-                err_msg or "tangents against differences")
+    _check_close(out, f(*args), atol, rtol, err_msg or "values of the jvp", _GRADIENT_TOLERANCE)
+    _check_close(found, _differences(f, tuple(args), tangents, eps), atol, rtol,
+                 err_msg or "tangents against differences", _GRADIENT_TOLERANCE)
 
 
 def check_vjp(f: Callable[..., Any], f_vjp: Callable[..., Any], args: Sequence[Any],
-              atol: float | None = None, rtol: float | None = None, eps: float | None = None,
+              atol: Tolerance = None, rtol: Tolerance = None, eps: float | None = None,
               err_msg: str = "") -> None:
     """The same for f_vjp(*args) -> (values, pullback)."""
-    atol, rtol, eps = _settings(args, atol, rtol, eps)
+    eps = _step_size(args, eps)
     rng = np.random.default_rng(0)
     out, pullback = f_vjp(*args)
     tangents = tree_map(lambda x: _random_like(rng, x), tuple(args))
     cotangents = tree_map(lambda x: _random_like(rng, x), out)
     forward = _differences(f, tuple(args), tangents, eps)
-    check_close(np.float64(_inner(forward, cotangents)),
-                np.float64(_inner(pullback(cotangents), tangents)), atol, rtol,
-                err_msg or "cotangents against differences")
+    dtype = np.result_type(*map(np.asarray, tree_leaves(out)))
+    products = (_inner(forward, cotangents), _inner(pullback(cotangents), tangents))
+    found, expected = (np.asarray(p).astype(dtype) for p in products)
+    _check_close(found, expected, atol, rtol,
+                 err_msg or "cotangents against differences", _GRADIENT_TOLERANCE)
 
 
 def check_grads(f: Callable[..., Any], args: Sequence[Any], order: int,
-                modes: Sequence[str] = ("fwd", "rev"), atol: float | None = None,
-                rtol: float | None = None, eps: float | None = None) -> None:
+                modes: Sequence[str] = ("fwd", "rev"), atol: Tolerance = None,
+                rtol: Tolerance = None, eps: float | None = None) -> None:
     """Check derivatives of f up to an order, forwards and backwards, against differences."""
     args = tuple(args)
     if "fwd" in modes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import traceback
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from ingot.backends.llvm.emit import HOST_CALL
 from ingot.core.array import Array
 from ingot.core.interpreter import EVAL, interpreting
+from ingot.errors import HostCallError
 
 _executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _state = threading.local()
@@ -44,7 +46,7 @@ def _host_call(context: int, number: int, table: int) -> int:
             view[...] = out
         return 0
     except BaseException as error:
-        _state.error = error
+        _state.error = error, _executables[context].host_functions[number].eqn.primitive.name
         return 1
 
 
@@ -55,10 +57,14 @@ def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], avals: Sequence[Any]) -> l
 
 
 def raise_error() -> None:
-    """Raise in the caller what the host function raised."""
-    error = _state.error
+    """Raise in the caller what the host function raised, errors as causes of HostCallError."""
+    error, name = _state.error
     _state.error = None
-    raise error
+    # Interrupts are not errors; what `debug_nans` found, the caller looks for in eager code.
+    if not isinstance(error, Exception) or isinstance(error, (HostCallError, FloatingPointError)):
+        raise error
+    text = "".join(traceback.format_exception_only(error)).strip()
+    raise HostCallError(f"{name}: called from compiled code, it raised {text}") from error
 
 
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
