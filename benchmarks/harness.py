@@ -96,11 +96,13 @@ def child(*arguments, **environment):
 
 def children_lines(*arguments, **environment):
     """The lines that `run.py` prints with these arguments, and a message if it failed."""
+    environment = {**os.environ, **environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their bytecode
     done = subprocess.run(
         [sys.executable, str(HERE / "run.py"), *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env=environment,
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,3 +295,18 @@ def test_tables_of_constants_are_not_overwritten_by_loops():
 
     total, _ = ingot.jit(lambda x: lax.fori_loop(0, 10, body, (0, x)))(np.arange(40.0))
     assert int(total) == 2 * sum(table)
+
+
+def test_blas_is_found_without_the_package_around_it():
+    """Importing scipy.linalg takes a tenth of a second; it must work all the same afterwards."""
+    program = (
+        "import sys, ingot, numpy as np\n"
+        "x = np.eye(70)\n"
+        "ingot.jit(lambda x: x @ x)(x)\n"
+        "assert 'scipy.linalg' not in sys.modules\n"
+        "import scipy.linalg.cython_blas\n"
+        "assert 'dgemm' in scipy.linalg.cython_blas.__pyx_capi__\n"
+        "assert scipy.linalg.cholesky(x).sum() == 70\n")
+    root = Path(__file__).resolve().parents[1] / "src"
+    environment = {**os.environ, "PYTHONPATH": str(root), "INGOT_CACHE": "0"}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)

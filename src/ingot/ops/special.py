@@ -78,8 +78,7 @@ erf_p = unary("erf", FLOAT, eval=scipy_special("erf"), kernel="erf",
               jvp=[lambda t, out, x: _gaussian(t, x, 2 / math.sqrt(math.pi))])
 erfc_p = unary("erfc", FLOAT, eval=scipy_special("erfc"), kernel="erfc",
                jvp=[lambda t, out, x: _gaussian(t, x, -2 / math.sqrt(math.pi))])
-erf_inv_p = unary("erf_inv", FLOAT, eval=odd_scipy_special("erfinv"),
-                  kernel=cython_special("erfinv", odd=True),
+erf_inv_p = unary("erf_inv", FLOAT, eval=odd_scipy_special("erfinv"), kernel="erf_inv",
                   jvp=[lambda t, out, x: mul(t, mul(full_like(x, math.sqrt(math.pi) / 2),
                                                     exp(square(out))))])
 
