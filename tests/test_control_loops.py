@@ -208,6 +208,29 @@ def test_while_batched_twice():
           jax.vmap(jax.vmap(f(jax.lax), (None, 0)), (0, None))(n, m))
 
 
+def test_while_runs_each_entry_to_its_own_end():
+    """What an entry costs is its own iterations; those that exchange values stay in step."""
+    calls = []
+
+    def seen(x):
+        calls.append(int(x))
+        return x
+
+    def halve(x):
+        def body(n):
+            return ingot.pure_callback(seen, ingot.ShapeDtypeStruct((), np.dtype("int64")), n) // 2
+        return lax.while_loop(lambda n: n > 0, body, x)
+
+    np.testing.assert_array_equal(ingot.vmap(halve)(np_.array([1, 0, 8])), [0, 0, 0])
+    assert calls == [1, 8, 4, 2, 1]
+
+    def together(x):
+        return lax.while_loop(lambda n: lax.psum(n, "i") > 4 + n, lambda n: n - 1, x)
+
+    jaxpr = ingot.make_jaxpr(ingot.vmap(together, axis_name="i"))(np_.array([1, 5, 9]))
+    assert [e.primitive.name for e in jaxpr.eqns] == ["while"]
+
+
 def test_while_says_where_it_is_and_what_to_do():
     def f(x):
         return lax.while_loop(lambda c: c < 3, lambda c: c * 2, x)

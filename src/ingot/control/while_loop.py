@@ -38,7 +38,7 @@ from ingot.ops.convert import convert_element_type_p
 from ingot.ops.movement import broadcast_in_dim, scalar, zeros
 from ingot.ops.reduce import reduce_or
 from ingot.ops.select import select_n
-from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.batch import batch_jaxpr, place_axis, without_axis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.stage import known_array, stage
 from ingot.tree import tree_structure, tree_unflatten, treedef_tuple
@@ -150,6 +150,10 @@ def copy_source(old: Jaxpr, new: Jaxpr) -> Jaxpr:
 # ---- while_p: batching --------------------------------------------------------------------------
 def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_nconsts: int,
                  cond_jaxpr: Jaxpr, body_nconsts: int, body_jaxpr: Jaxpr) -> Any:
+    """One loop over batches; if the condition is mapped, one loop for each entry.
+
+    Only where entries talk to each other along the axis do all run until the last one is done.
+    """
     flags = [d is not None for d in dims]
     cond_flags, body_flags, carry = split_list(flags, [cond_nconsts, body_nconsts])
 
@@ -163,15 +167,20 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
 
     carry = carry_fixpoint(carry, step)
     cond, (cond_dim,) = mapped(cond_jaxpr, cond_flags, carry, False)
+    if cond_dim is not None:
+        programs = {"cond_jaxpr": cond_jaxpr, "body_jaxpr": body_jaxpr}
+        if lasting_effects(cond_jaxpr.effects | body_jaxpr.effects):
+            raise UndefinedRuleError(
+                "while_loop: a loop with side effects cannot be mapped over a batched condition,"
+                " since the order of the effects is not defined; move the effect out of the loop,"
+                " or use lax.map")
+        if axis.name not in axes_of_programs(**programs):
+            params = dict(programs, cond_nconsts=cond_nconsts, body_nconsts=body_nconsts)
+            return _one_by_one(axis, args, dims, params), [0] * len(carry)
     body, _ = mapped(body_jaxpr, body_flags, carry, carry)
     placed = [place_axis(x, d, 0 if b else None, axis.size)
               for x, d, b in zip(args, dims, [*cond_flags, *body_flags, *carry], strict=True)]
     if cond_dim is not None:
-        if lasting_effects(body_jaxpr.effects | cond_jaxpr.effects):
-            raise UndefinedRuleError(
-                "while_loop: a loop with side effects cannot be mapped over a batched condition,"
-                " since its body runs until all are done; move the effect out of the loop, or use"
-                " lax.map")
         cond_consts = placed[:cond_nconsts]
         cond, body = body.memo(("while_select", cond, cond_nconsts, body_nconsts),
                                lambda: _selecting(cond, body, cond_nconsts, body_nconsts))
@@ -181,6 +190,30 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
     outs = while_p.bind(*placed, cond_nconsts=cond_nconsts, cond_jaxpr=cond,
                         body_nconsts=body_nconsts, body_jaxpr=body)
     return outs, [0 if b else None for b in carry]
+
+
+def _one_by_one(axis: Axis, args: Sequence[Any], dims: Sequence[Any], params: dict[str, Any]
+                ) -> list[Any]:
+    """A scan over the entries of the axis, each of which loops to its own end."""
+    mapped = [d is not None for d in dims]
+    order = [*(k for k, m in enumerate(mapped) if not m), *(k for k, m in enumerate(mapped) if m)]
+    shared = len(args) - sum(mapped)
+
+    def entry(*values: Any) -> list[Any]:
+        return while_p.bind(*(values[k] for k in inverse), **params)
+
+    def program() -> Jaxpr:
+        avals = [typeof(x) if d is None else without_axis(typeof(x), d)
+                 for x, d in zip(args, dims, strict=True)]
+        return stage(entry, [avals[k] for k in order], params["body_jaxpr"].debug_name)
+
+    inverse = sorted(range(len(order)), key=order.__getitem__)
+    jaxpr = params["body_jaxpr"].memo(("each", params["cond_jaxpr"], tuple(mapped)), program)
+    placed = [args[k] if dims[k] is None else place_axis(args[k], dims[k], 0, axis.size)
+              for k in order]
+    return scan_p.bind(
+        *placed, reverse=False, length=axis.size, jaxpr=jaxpr, num_consts=shared, num_carry=0,
+        linear=(False,) * len(args), unroll=1, _split_transpose=False)
 
 
 def _selecting(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: int
