@@ -85,6 +85,7 @@ def _gather_eval(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Gathe
     if mode is FILL:
         valid = w.valid(indices)
         if not valid.all():
+            found = np.array(found)  # a single index gives a view of the operand
             found[~valid] = _fill(x.dtype, fill_value)
     return found.transpose(order)
 
