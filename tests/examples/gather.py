@@ -69,7 +69,7 @@ def _gathers():
         *rows, _gather(A, ROWS, PICK, (1, 4), accepts="biufc"),
         _gather(A, OUT, PICK, (1, 4), "clip"), _gather(A, OUT, PICK, (1, 4), "promise_in_bounds"),
         _gather(A, OUT, PICK, (1, 4), "fill", params=dict(fill_value=7.0)),
-        _gather(A, np.array([9]), G((0,), (0,), (0,)), (1, 4), "fill"),
+        _gather(A, np.array([9]), G((0,), (0,), (0,)), (1, 4), "fill", params=dict(fill_value=7.0)),
         _gather(A > 0, OUT, PICK, (1, 4), "fill"),
         _gather((9 * A).astype(int), OUT, PICK, (1, 4), "fill"),
         _gather(complex_normal(3, 4), OUT, PICK, (1, 4), "fill", diff=()),
