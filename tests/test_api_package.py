@@ -50,6 +50,8 @@ def test_devices():
     assert isinstance(x["a"], ingot.Array) and x["b"].weak_type
     back = ingot.device_get(x)
     assert type(back["a"]) is np.ndarray and back["b"] == 1
+    given = [1, 2.5, "text", np.arange(2)]
+    assert all(a is b for a, b in zip(ingot.device_get(given), given, strict=True))
     assert ingot.block_until_ready(x) is x
     assert any(y is x["a"] for y in ingot.live_arrays())
 

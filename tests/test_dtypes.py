@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from ingot import dtypes
+from ingot import dtypes, numpy as jnp
 from ingot.config import config
 from ingot.errors import TypePromotionError
 
@@ -280,6 +280,14 @@ def test_user_dtypes_without_64_bits(x32):
     assert caught[0].filename == __file__
     assert dtypes.as_user_dtype(float) is dtypes.float32
     assert dtypes.as_user_dtype(int) is dtypes.int32
+
+
+def test_scalar_types_ask_for_no_64_bits(x32):
+    assert dtypes.result_type(jnp.float64) == jnp.result_type(jnp.float64) == np.float32
+    assert jnp.result_type(jnp.uint64, jnp.int8) == np.int32
+    for like, bits in ((jnp.float64, 64), (float, 64), ("float64", 64), (jnp.zeros(2), 32)):
+        assert jnp.finfo(like).bits == bits
+    assert jnp.iinfo(int).bits == 64
 
 
 # ---- values ----

@@ -1,7 +1,10 @@
 """Creation, shapes, joining, sorting, methods and operators: the same as JAX."""
 
+import numpy as np
 import pytest
 
+import ingot
+import ingot.numpy as jnp
 from numpy_oracle import check, table
 
 CONVERSION = """
@@ -122,3 +125,14 @@ def test_rearranging(expression):
 @pytest.mark.parametrize("expression", table(METHODS))
 def test_methods_and_operators(expression):
     check(expression)
+
+
+def test_reshape_leaves_arrays_of_numpy_to_numpy():
+    x = np.arange(6.0)
+    given = []
+    for order in "CF":
+        ingot.jit(lambda: (given.append(jnp.reshape(x, (2, -1), order)), 0)[1])()  # noqa: B023
+        assert type(given[-1]) is np.ndarray
+        np.testing.assert_array_equal(given.pop(), np.reshape(x, (2, -1), order))
+    with pytest.raises(TypeError, match="reshape"):
+        jnp.reshape(x, (4, 2))

@@ -182,7 +182,8 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
 def device_get(x: Any) -> Any:
     """The same pytree with NumPy arrays in place of arrays; they are read-only views.
 
-    Raises TracerArrayConversionError for traced values.
+    Leaves that are no arrays, such as Python's numbers, stay as they are. Raises
+    TracerArrayConversionError for traced values.
 
     >>> device_get(device_put(1.5))
     array(1.5)
@@ -191,9 +192,7 @@ def device_get(x: Any) -> Any:
 
 
 def _to_numpy(x: Any) -> Any:
-    if type(x) is Array or isinstance(x, Tracer):
-        return np.asarray(x)
-    return x if isinstance(x, np.ndarray) else np.asarray(x)
+    return np.asarray(x) if hasattr(type(x), "__array__") else x
 
 
 def block_until_ready(x: Any) -> Any:

@@ -61,7 +61,9 @@ def dtype_of(x: Any) -> DType:
     if scalar is not None:
         return CANONICAL[config.enable_x64][scalar]
     if isinstance(x, KeyDType | np.dtype | type | str):
-        return as_user_dtype(x)
+        stands_for = getattr(x, "dtype", None)  # of `ingot.numpy.float64`: asks for no 64 bits
+        return as_user_dtype(x) if not isinstance(stands_for, np.dtype) else canonicalize_dtype(
+            stands_for)
     aval = getattr(x, "aval", x)
     dtype = getattr(aval, "dtype", None)
     if hasattr(aval, "weak_type"):

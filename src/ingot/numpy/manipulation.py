@@ -61,14 +61,17 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
             out_sharding: Any = None) -> Any:
     """The same elements in another shape; one length may be -1.
 
-    order: 'C' counts the last axis fastest, 'F' the first. Raises TypeError for other sizes.
+    order: 'C' counts the last axis fastest, 'F' the first. NumPy's arrays stay NumPy's, also
+    where a function is traced. Raises TypeError for other sizes.
 
     >>> reshape(np.arange(4), (2, -1))
-    Array([[0, 1],
-           [2, 3]], dtype=int64)
+    array([[0, 1],
+           [2, 3]])
     """
-    a = as_array("reshape", a)
+    given, a = a, as_array("reshape", a)
     new = _filled_in(a.aval, shape)
+    if isinstance(given, np.ndarray | np.generic) and math.prod(new) == given.size:
+        return np.reshape(given, new, order=order)  # type: ignore[call-overload]
     if order == "C" or order == "A":
         return lax.reshape(a, new)
     if order != "F":
@@ -100,7 +103,8 @@ def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
     """
     if order == "K":
         raise NotImplementedError("ravel: order 'K' has no meaning here; use 'C'")
-    return reshape(a, (size(as_array("ravel", a)),), order)
+    a = as_array("ravel", a)
+    return reshape(a, (size(a),), order)
 
 
 def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:

@@ -169,4 +169,7 @@ def iinfo(int_type: Any) -> Any:
 
 
 def _dtype(dtype: Any) -> Any:
-    return dtypes.dtype_of(dtype) if not isinstance(dtype, ScalarMeta) else dtype.dtype
+    """The dtype whose limits are asked for: that of 64 bits too where these are off."""
+    if isinstance(dtype, ScalarMeta) or not isinstance(dtype, type):
+        dtype = getattr(dtype, "dtype", dtype)
+    return np.dtype(dtype)
