@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.array import Array
-from ingot.core.interpreter import Tracer, to_array
+from ingot.core.interpreter import to_array
 from ingot.tree import tree_map
 
 
