@@ -1,5 +1,6 @@
 """The cache of machine code on disk: shared, bounded, never trusted."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 
 import ingot  # noqa: F401 (registers the back ends)
-from ingot.backends.llvm import cache
+from ingot.backends.llvm import cache, elf, engine, worker
+from ingot.compiler.fingerprint import Fingerprint, Unknown
 from ingot.config import config
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
+from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
+from ingot.kernel.build import elementwise
 from ingot.ops.exponential import exp
 from ingot.transforms.stage import stage
 
@@ -58,20 +62,140 @@ def test_a_folder_that_cannot_be_written_is_no_error(folder):
             assert executable()(np.asarray(0.0))[0] == 1.0
 
 
-def test_another_process_reads_the_entry(folder):
-    program = (
-        "import numpy as np, ingot\n"
-        "from ingot.api.jit import jit\n"
-        "f = jit(lambda x: ingot.numpy.exp(x) * 3)\n"
-        "f(1.0)\n"
-        "from ingot.backends.llvm import engine\n"
-    )
+SECOND = """
+import sys, numpy as np, ingot, ingot.numpy as jnp
+from ingot import lax
+from ingot.api.jit import jit
+rng = np.random.default_rng(0)
+data = jnp.asarray(rng.normal(size=200))
+def report(x):
+    print("host", x.shape, float(x.sum()))
+    return x.sum()
+@jit
+def f(x):
+    y = jnp.exp(x) * data
+    ingot.debug.callback(report, y[:3])
+    total = ingot.pure_callback(report, ingot.ShapeDtypeStruct((), y.dtype), y)
+    carry, _ = lax.scan(lambda c, t: (c @ c / jnp.trace(c) + t, None), jnp.eye(3), y)
+    return total + (jnp.outer(y, y) @ y).sum() + ingot.nn.relu(carry).sum()
+print("result", float(f(jnp.ones(200))).hex())
+print("LLVM", "llvmlite" in sys.modules)
+"""
+
+
+def run(program, folder, **environment):
+    """The lines that a program prints in a process of its own."""
     root = Path(__file__).resolve().parents[1] / "src"
-    environment = {"PYTHONPATH": str(root), "INGOT_CACHE_DIR": str(folder), "PATH": ""}
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
-        entries = sorted(p.name for p in folder.iterdir())
-    assert len(entries) == 1
+    environment = {"PYTHONPATH": str(root), "INGOT_CACHE_DIR": str(folder), "PATH": "",
+                   "INGOT_OPTIMIZE": "fast", **environment}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True,
+                          capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(not elf.available(), reason="LLVM links the code on this platform")
+def test_a_second_process_compiles_nothing_and_does_not_load_llvm(folder):
+    first, second = run(SECOND, folder), run(SECOND, folder)
+    assert first[:-1] == second[:-1] and len(first) == 4
+    assert (first[-1], second[-1]) == ("LLVM True", "LLVM False")
+    assert run(SECOND, folder, PYTHONHASHSEED="7")[-1] == "LLVM False"
+
+
+def test_large_constants_are_not_part_of_the_entry(folder):
+    """Programs over other data of the same type share one entry, and each has its own data."""
+    for k in range(3):
+        data = ingot.numpy.arange(1000.0) + k
+        out = ingot.jit(lambda x, data=data: x * data)(2.0)
+        np.testing.assert_array_equal(out, 2 * (np.arange(1000.0) + k))
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_small_and_uniform_constants_are_part_of_the_program(folder):
+    for k in range(3):
+        small = ingot.numpy.array([1.0, k])
+        uniform = ingot.numpy.broadcast_to(ingot.numpy.asarray(float(k)), (1000,))
+        assert ingot.jit(lambda x, c=small: x * c)(1.0)[1] == k
+        assert ingot.jit(lambda x, c=uniform: x * c)(1.0)[7] == k
+
+
+def test_numpy_constants_are_taken_by_their_contents(folder):
+    for k in range(2):
+        data = np.arange(1000.0) + k
+        out = ingot.jit(lambda x, data=data: x * data)(2.0)
+        np.testing.assert_array_equal(out, 2 * data)
+
+
+def test_rules_from_elsewhere_are_found_by_their_text(folder):
+    """What such a kernel does is not in the fingerprint, so two of a name must not be confused."""
+    for k in (1.0, 2.0):
+        primitive = Primitive(
+            "elsewhere", type=lambda x: x, eval=lambda x, k=k: x + k, jvp=ZERO,
+            transpose=NOT_LINEAR, batch=NOT_LINEAR, register=False,
+            kernel=elementwise(lambda build, x, out_dtype, k=k: build.op(
+                "add", x, build.const(k, out_dtype))))
+        jaxpr = stage(lambda x, p=primitive: [p.bind(x)], [typeof(1.0)])
+        with pytest.raises(Unknown):
+            Fingerprint(jaxpr)
+        for cached in (False, True):
+            executable = compile_jaxpr(jaxpr.replace(), "llvm")
+            assert executable.code.cached is cached
+            assert executable(np.asarray(5.0))[0] == 5.0 + k
+
+
+def test_what_is_in_a_fingerprint():
+    def mark(fun, *args):
+        return Fingerprint(stage(fun, [typeof(a) for a in args])).digest
+
+    same = {mark(lambda x: [exp(x)], 1.0), mark(lambda other: [exp(other)], 2.0)}
+    assert len(same) == 1
+    others = {mark(lambda x: [exp(exp(x))], 1.0), mark(lambda x: [exp(x), x], 1.0),
+              mark(lambda x: [exp(x)], np.float32(1)), mark(lambda x: [exp(x)], np.ones(2)),
+              mark(lambda x: [x + 1.0], 1.0), mark(lambda x: [x + 2.0], 1.0),
+              mark(lambda x, y: [exp(x)], 1.0, 1.0), mark(lambda x, y: [exp(y)], 1.0, 1.0)}
+    assert len(others) == 8 and not same & others
+
+
+def test_code_that_the_loader_refuses_is_linked_by_llvm(folder, monkeypatch):
+    def refuse(code, resolve):
+        raise elf.Unsupported("for the test")
+
+    monkeypatch.setattr(elf, "Image", refuse)
+    for cached in (False, True):
+        again = executable()
+        assert again.code.cached is cached
+        assert again(np.asarray(1.0))[0] == np.exp(1.0)
+
+
+def test_the_worker_compiles_what_this_process_would(folder):
+    text = executable().compilation.module.text
+    try:
+        assert worker.object_code(text, 2, 2) == engine.object_code(text, engine.FULL)
+        with pytest.raises(RuntimeError, match="expected"):
+            worker.object_code("nonsense", 2, 2)
+        assert worker.object_code(text, 0, 0) == engine.object_code(text, engine.FAST)
+    finally:
+        worker.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_child_has_a_worker_of_its_own(folder):
+    program = """
+import os
+from ingot.backends.llvm import worker
+text = "define i32 @run() {\\n ret i32 0\\n}"
+mine = worker.object_code(text, 0, 0)
+first = worker._process.pid
+child = os.fork()
+if not child:
+    assert worker._process is None
+    assert worker.object_code(text, 0, 0) == mine and worker._process.pid != first
+    worker.stop()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert worker.object_code(text, 0, 0) == mine and worker._process.pid == first
+print("good")
+"""
+    assert run(program, folder) == ["good"]
 
 
 def test_the_cache_can_be_turned_off(folder):

@@ -20,6 +20,7 @@ from ingot.control.while_loop import while_loop
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.errors import HostCallError
 from ingot.kernel import ir
 from ingot.ops.arithmetic import add, mul
 from ingot.ops.compare import lt
@@ -186,7 +187,7 @@ def test_an_exception_in_a_host_call_reaches_the_caller():
 
     executable = compiled(lambda x: [_host_primitive(fail).bind(x)], 1.0)
     for _ in range(2):
-        with pytest.raises(ValueError, match="the host says no"):
+        with pytest.raises(HostCallError, match="ValueError: the host says no"):
             executable(np.asarray(1.0))
 
 

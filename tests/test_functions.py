@@ -78,7 +78,7 @@ done:
   ret i32 0
 }}
 """
-    code = engine.compile_text(text, [], {}, tier)
+    code = engine.link(engine.object_code(text, tier), [], tier, cached=False)
     run = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3, ctypes.c_int64)(code.address)
 
     def call(*xs):

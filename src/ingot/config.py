@@ -150,6 +150,14 @@ class Config(threading.local):
             self._key = None
             settled.pop()
 
+    def snapshot(self) -> dict[str, Any]:
+        """Values of all flags in this thread, for `adopt`."""
+        return {name: self.__dict__[name] for name in _rows}
+
+    def adopt(self, values: dict[str, Any]) -> None:
+        """Let this thread, which works for another one, see that one's flags from now on."""
+        self.__dict__.update(values, _overridden=dict.fromkeys(values, 1), _key=None)
+
     def trace_key(self) -> tuple[Any, ...]:
         """Values of all flags that change what tracing produces; equal keys are one object."""
         key = self._key

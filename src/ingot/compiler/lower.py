@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
+from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
@@ -190,6 +191,11 @@ class Lowering(Builder):
         memory.refs = 1
         self.constants.append(memory)
         return Buffer(memory, data.shape, data.dtype)
+
+    def constant_sources(self) -> dict[int, Array]:
+        """The arrays whose memory the program's constants are, by their position."""
+        return {value.memory.position: array for array, value in self._constant_of.values()
+                if isinstance(value, Buffer) and value.memory.kind == "constant"}
 
     # ---- memory ------------------------------------------------------------------------------
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:

@@ -1,18 +1,21 @@
-"""LLVM through llvmlite: text to machine code, in tiers."""
+"""From LLVM's text to code that can be called, in tiers; how LLVM is reached, and what links."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
-import threading
-from collections.abc import Sequence
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-from ingot.backends.llvm import cache
+from ingot.backends.llvm import codegen, elf, host, worker
 from ingot.backends.llvm.symbols import address_of
-from ingot.version import __version__
 
-_lock = threading.Lock()
+INTERRUPTIBLE_LINES = 5000
+"""Lines of a module whose optimization takes long enough to be left to the worker, for which one
+can wait and be interrupted."""
 
 
 @dataclass(frozen=True)
@@ -27,35 +30,12 @@ class Tier:
 
 FAST = Tier("fast", 0, 0)
 FULL = Tier("full", 2, 2)
-
-
-@functools.cache
-def llvm() -> Any:
-    """The llvmlite binding, ready for this machine."""
-    import llvmlite.binding as binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    return binding
-
-
-@functools.cache
-def processor() -> tuple[str, str]:
-    """Name and features of this machine's processor."""
-    binding = llvm()
-    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-
-
-def new_target_machine(tier: Tier) -> Any:
-    """A code generator; every execution engine takes one of its own."""
-    cpu, features = processor()
-    return llvm().Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=tier.selection)
+TIERS = {tier.name: tier for tier in (FAST, FULL)}
 
 
 @dataclass
 class Code:
-    """Machine code; `keep` owns it."""
+    """Machine code that runs; `keep` owns it, `cached` says that it came from the disk."""
 
     address: int
     tier: Tier
@@ -63,84 +43,98 @@ class Code:
     cached: bool
 
 
-def compile_text(text: str, symbols: Sequence[str], extra: dict[str, int], tier: Tier) -> Code:
-    """Machine code of a module that defines `run`, from the cache if it is there.
-
-    In place of fast code that has been optimized before, the optimized code is taken.
-    """
-    binding = llvm()
-    for symbol in symbols:
-        if symbol in extra:
-            binding.add_symbol(symbol, extra[symbol])
-        elif ":" in symbol:
-            binding.add_symbol(symbol, address_of(symbol))
-    for candidate in dict.fromkeys((FULL, tier)):
-        if candidate.passes >= tier.passes:
-            found = cache.load(entry_name(text, candidate))
-            if found is not None:
-                return _linked(found, candidate, cached=True)
-    code = _object(text, tier)
-    cache.store(entry_name(text, tier), code)
-    return _linked(code, tier, cached=False)
-
-
-def entry_name(text: str, tier: Tier) -> str:
-    """What makes machine code reusable: program, processor, tier, versions."""
-    versions = f"{llvmlite_version()} {__version__}"
-    return cache.digest(text, *processor(), str(tier), versions)
-
-
-@functools.cache
-def llvmlite_version() -> str:
-    """Version of llvmlite, which brings LLVM."""
-    import llvmlite
-
-    return llvmlite.__version__
-
-
-def _object(text: str, tier: Tier) -> bytes:
-    binding = llvm()
-    with _lock:
-        module = binding.parse_assembly(text)
-        machine = new_target_machine(tier)
-        _run_passes(module, machine, tier, text.count("\n"))
-        return machine.emit_object(module)
-
-
-def _linked(code: bytes, tier: Tier, cached: bool) -> Code:
-    binding = llvm()
-    with _lock:
-        module = binding.parse_assembly("")
-        engine = binding.create_mcjit_compiler(module, new_target_machine(tier))
-        engine.add_object_file(binding.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        return Code(engine.get_function_address("run"), tier, engine, cached)
-
-
-MAX_UNROLLED = 2000
-"""Lines of a module above which LLVM may not unroll loops: a large body copied many times costs
-seconds to minutes of compilation and gains nothing."""
-
-
-def _run_passes(module: Any, machine: Any, tier: Tier, lines: int) -> None:
-    if not tier.passes:
-        return
-    binding = llvm()
-    options = binding.create_pipeline_tuning_options(speed_level=tier.passes)
-    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = True
-    options.loop_unrolling = lines <= MAX_UNROLLED
-    builder = binding.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+# ---- compiling -----------------------------------------------------------------------------------
+def object_code(text: str, tier: Tier, background: bool = False) -> bytes:
+    """The object file of a module; in the worker if it is for later, or takes long."""
+    if background or (tier.passes and text.count("\n") > INTERRUPTIBLE_LINES):
+        try:
+            return worker.object_code(text, tier.passes, tier.selection)
+        except worker.WorkerError:
+            pass
+    return codegen.object_code(text, tier.passes, tier.selection)
 
 
 def optimized_text(text: str, tier: Tier = FULL) -> str:
     """The module after LLVM's passes."""
-    module = llvm().parse_assembly(text)
-    _run_passes(module, new_target_machine(tier), tier, text.count("\n"))
+    module = codegen.llvm().parse_assembly(text)
+    codegen.run_passes(module, codegen.new_target_machine(tier.selection), tier.passes,
+                       text.count("\n"))
     return str(module)
 
 
 def assembly_text(text: str, tier: Tier) -> str:
     """The machine code of a module as assembly."""
-    module = llvm().parse_assembly(optimized_text(text, tier))
-    return new_target_machine(tier).emit_assembly(module)
+    module = codegen.llvm().parse_assembly(optimized_text(text, tier))
+    return codegen.new_target_machine(tier.selection).emit_assembly(module)
+
+
+@functools.cache
+def llvm_identity() -> str:
+    """What tells builds of LLVM apart, found without loading it."""
+    spec = find_spec("llvmlite")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        status = os.stat(os.path.join(place, "_version.py"))
+        return f"{place} {status.st_size} {status.st_mtime_ns}"
+    return "none"
+
+
+@functools.cache
+def processor_identity() -> str:
+    """What machine code depends on, found without loading LLVM where the system says it."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            first = file.read(8192).split("\n\n")[0]
+    except OSError:
+        first = ""
+    telling = [line for line in first.splitlines() if line.startswith(
+        ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features"))]
+    return "\n".join(telling) if telling else " ".join(codegen.processor())
+
+
+# ---- linking -------------------------------------------------------------------------------------
+def link(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
+    """Make an object file that defines `run` callable."""
+    if elf.available():
+        try:
+            image = elf.Image(code, resolve)
+            return Code(image.address("run"), tier, image, cached)
+        except elf.Unsupported:
+            pass
+    return _linked_by_llvm(code, symbols, tier, cached)
+
+
+def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
+    binding = codegen.llvm()
+    for symbol in symbols:
+        if symbol in host.symbols() or ":" in symbol:
+            binding.add_symbol(symbol, resolve(symbol))
+    module = binding.parse_assembly("")
+    engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return Code(engine.get_function_address("run"), tier, engine, cached)
+
+
+@functools.cache
+def _libraries() -> list[Any]:
+    """Where C functions are looked up: this process, then the mathematical library by itself."""
+    found: list[Any] = [ctypes.CDLL(None)]
+    try:
+        found.append(ctypes.CDLL("libm.so.6"))
+    except OSError:
+        pass
+    return found
+
+
+def resolve(symbol: str) -> int:
+    """The address of what native code calls; elf.Unsupported if it cannot be found."""
+    own = host.symbols()
+    if symbol in own:
+        return own[symbol]
+    if ":" in symbol:
+        return address_of(symbol)
+    for library in _libraries():
+        function: Callable[..., Any] | None = getattr(library, symbol, None)
+        if function is not None:
+            return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    raise elf.Unsupported(f"no function {symbol}")

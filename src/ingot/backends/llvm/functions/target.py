@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import functools
 
-from ingot.backends.llvm import engine
+from ingot.backends.llvm import codegen
 
 
 @functools.cache
 def _features() -> dict[str, bool]:
-    return dict(engine.llvm().get_host_cpu_features())
+    return dict(codegen.llvm().get_host_cpu_features())
 
 
 def _is_x86() -> bool:
-    return engine.llvm().get_default_triple().startswith(("x86_64", "i686", "i386"))
+    return codegen.llvm().get_default_triple().startswith(("x86_64", "i686", "i386"))
 
 
 @functools.cache
 def has_fma() -> bool:
     """Whether x * y + z rounded once is an instruction."""
-    triple = engine.llvm().get_default_triple()
+    triple = codegen.llvm().get_default_triple()
     return _features().get("fma", False) or triple.startswith(("aarch64", "arm64"))
 
 

@@ -1,0 +1,176 @@
+"""From a program to machine code: lowered, emitted and compiled, or read from the disk.
+
+An entry on disk is found by the fingerprint of the program as it was traced, so that a second
+process neither lowers nor emits, nor loads LLVM. It holds the object file and what the executable
+needs besides; constants and host functions are found again in the program.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm import cache, engine
+from ingot.backends.llvm.emit import emit
+from ingot.compiler.dead import remove_dead
+from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
+from ingot.compiler.interrupts import place_polls
+from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.simplify import simplify
+from ingot.config import config
+from ingot.core.array import Array
+from ingot.core.jaxpr import Jaxpr
+from ingot.kernel import cost, ir
+from ingot.version import __version__
+
+LONG_WORK = 20_000
+"""Instructions in one call above which other Python threads may run meanwhile."""
+
+COMPILE_SECONDS = 80e-6
+"""What optimizing costs for each instruction of the kernel."""
+
+SAVED_SECONDS = 0.5e-9
+"""What optimized code saves for each instruction executed."""
+
+
+@dataclass
+class Needs:
+    """What runs a program besides its machine code, whatever the tier."""
+
+    symbols: list[str]
+    arena_bytes: int
+    constants: list[np.ndarray]
+    host_functions: list[HostFunction]
+    work: int
+    compile_seconds: float
+
+    @property
+    def large(self) -> bool:
+        """Whether one call gains by optimization what that costs."""
+        return SAVED_SECONDS * self.work > self.compile_seconds
+
+
+@dataclass
+class Module:
+    """A program as LLVM's text."""
+
+    simplified: Jaxpr
+    function: ir.Function
+    text: str
+    needs: Needs
+    sources: dict[int, Array]  # what constant k is the memory of
+
+
+class Compilation:
+    """The ways of one program to machine code."""
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self._module: Module | None = None
+
+    @property
+    def module(self) -> Module:
+        """The program as LLVM's text, made when it is first asked for."""
+        if self._module is None:
+            self._module = self._lowered()
+        return self._module
+
+    def _lowered(self) -> Module:
+        simplified = simplify(self.jaxpr)
+        lowering = Lowering()
+        function = remove_dead(lowering.function(simplified))
+        long = place_polls(function.body)
+        work = cost.work(function.body)
+        text, symbols = emit(function, long or work > LONG_WORK)
+        needs = Needs(symbols, function.arena_bytes,
+                      [c.data for c in function.constants if c.data is not None],
+                      lowering.host_functions, work, COMPILE_SECONDS * cost.size(function.body))
+        return Module(simplified, function, text, needs, lowering.constant_sources())
+
+    # ---- code --------------------------------------------------------------------------------
+    def first(self) -> tuple[engine.Code, Needs]:
+        """The code to begin with: optimized if that is there or pays at once."""
+        for tier in (engine.FULL, engine.FAST):
+            if tier is engine.FULL or config.optimize != "full":
+                found = self._cached(tier)
+                if found is not None:
+                    return found
+        needs = self.module.needs
+        full = config.optimize == "full" or (config.optimize == "auto" and needs.large)
+        return self.compiled(engine.FULL if full else engine.FAST)
+
+    def compiled(self, tier: engine.Tier, background: bool = False
+                 ) -> tuple[engine.Code, Needs]:
+        """New code, kept on disk."""
+        module = self.module
+        code = engine.object_code(module.text, tier, background)
+        linked = engine.link(code, module.needs.symbols, tier, cached=False)
+        if config.cache:
+            entry = self._encoded(module, code)
+            if entry is not None:
+                cache.store(self._name(tier), entry)
+        return linked, module.needs
+
+    # ---- entries on disk ---------------------------------------------------------------------
+    @functools.cached_property
+    def _fingerprint(self) -> Fingerprint | None:
+        try:
+            return Fingerprint(self.jaxpr)
+        except Unknown:
+            return None
+
+    def _name(self, tier: engine.Tier) -> str:
+        mark = self._fingerprint
+        return cache.digest(
+            mark.digest if mark is not None else self.module.text, tier.name,
+            repr(config.trace_key()), sources(), __version__,
+            engine.llvm_identity(), engine.processor_identity())
+
+    def _encoded(self, module: Module, code: bytes) -> bytes | None:
+        """An entry: the length of a head in JSON, the head, embedded constants, the object file.
+
+        None if something in it could not be found again in another process.
+        """
+        needs, mark = module.needs, self._fingerprint
+        head: dict[str, Any] = {"symbols": needs.symbols, "arena": needs.arena_bytes,
+                                "work": needs.work, "seconds": needs.compile_seconds}
+        blobs: list[bytes] = []
+        if mark is not None:
+            place = {id(e.params): k for k, e in enumerate(mark.eqns)}
+            numbers = [place.get(id(h.eqn.params)) for h in needs.host_functions]
+            if None in numbers:
+                return None
+            head["hosts"], head["constants"] = numbers, []
+            for k, data in enumerate(needs.constants):
+                source = mark.number_of(module.sources.get(k))
+                head["constants"].append(
+                    [source, data.dtype.name, data.shape, data.nbytes if source is None else 0])
+                if source is None:
+                    blobs.append(data.tobytes())
+        text = json.dumps(head).encode()
+        return b"".join([len(text).to_bytes(8, "little"), text, *blobs, code])
+
+    def _cached(self, tier: engine.Tier) -> tuple[engine.Code, Needs] | None:
+        entry = cache.load(self._name(tier)) if config.cache else None
+        if entry is None:
+            return None
+        start = 8 + int.from_bytes(entry[:8], "little")
+        head, mark = json.loads(entry[8:start]), self._fingerprint
+        if mark is None:
+            needs = self.module.needs
+        else:
+            constants: list[np.ndarray] = []
+            for source, name, shape, nbytes in head["constants"]:
+                data = mark.constants[source] if source is not None else np.frombuffer(
+                    entry, np.uint8, nbytes, start).copy().view(np.dtype(name))
+                start += nbytes
+                constants.append(np.ascontiguousarray(data).reshape(shape))
+            hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
+                     for e in (mark.eqns[k] for k in head["hosts"])]
+            needs = Needs(head["symbols"], head["arena"], constants, hosts, head["work"],
+                          head["seconds"])
+        return engine.link(entry[start:], needs.symbols, tier, cached=True), needs

@@ -1,0 +1,109 @@
+"""A second process that optimizes while this one goes on running.
+
+LLVM in a thread of this process would hold llvmlite's lock, so that a foreground compilation
+waits, and could be torn down in the middle at exit. The worker starts with the first program that
+needs it and ends with this process: it reads until its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+from ingot.backends.llvm import codegen
+
+_lock = threading.Lock()
+_process: Any = None
+
+
+class WorkerError(Exception):
+    """The worker cannot be started, or ended before it answered."""
+
+
+def object_code(text: str, passes: int, selection: int) -> bytes:
+    """`codegen.object_code` in the worker; WorkerError if there is none.
+
+    Waiting can be interrupted by a signal, unlike LLVM itself.
+    """
+    with _lock:
+        process = _started()
+        data = text.encode()
+        try:
+            _write(process.stdin, codegen.REQUEST.pack(len(data), passes, selection) + data)
+            length, good = codegen.REPLY.unpack(_read(process.stdout, codegen.REPLY.size))
+            answer = _read(process.stdout, length)
+        except OSError as error:
+            stop()
+            raise WorkerError(str(error)) from error
+        except BaseException:  # an interrupt leaves half an answer behind
+            stop()
+            raise
+    if not good:
+        raise RuntimeError(answer.decode())
+    return answer
+
+
+def _write(pipe: Any, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[pipe.write(rest) :]
+
+
+def _read(pipe: Any, count: int) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        part = pipe.read(count)
+        if not part:
+            raise OSError("the worker has ended")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _started() -> Any:
+    global _process
+    if _process is None or _process.poll() is not None:
+        spec = find_spec("llvmlite")
+        if spec is None or not spec.submodule_search_locations or not sys.executable \
+                or getattr(sys, "frozen", False):
+            raise WorkerError("no interpreter to start")
+        place = os.path.dirname(next(iter(spec.submodule_search_locations)))
+        try:
+            _process = subprocess.Popen(
+                [sys.executable, "-I", "-S", codegen.__file__, place], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+                bufsize=0)
+        except OSError as error:
+            raise WorkerError(str(error)) from error
+    return _process
+
+
+def stop() -> None:
+    """End the worker; the next request starts another."""
+    global _process
+    process, _process = _process, None
+    if process is not None:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _forget() -> None:
+    """In a forked child, which must neither use nor keep open its parent's pipes."""
+    global _process, _lock
+    process, _process, _lock = _process, None, threading.Lock()
+    if process is not None:
+        process.stdin.close()
+        process.stdout.close()
+        process.returncode = 0  # the worker is not this process's child
+
+
+atexit.register(stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
