@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import ingot.numpy as jnp
 from examples import Bad, Example, distinct, integers, normal
 from ingot.api.jit import jit
 from ingot.control.callback import debug_callback, io_callback, pure_callback
@@ -9,6 +10,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Linear
+from ingot.experimental.checkify import check
 from ingot.ops import collective as c, exchange as e
 from ingot.ops.arithmetic import add, mul
 from ingot.ops.convert import convert_element_type
@@ -137,6 +139,11 @@ def debugged(x):
     return mul(x, x)
 
 
+def checked(x):
+    check(jnp.all(x > -100), "{} is too small", jnp.min(x), debug=True)
+    return mul(x, x)
+
+
 def attained(reduce):
     """The tangents x * x of the entries that are the extreme."""
     return lambda x: np.stack([np.where(x == reduce(x, axis=0), x * x, 0).sum(0)] * N)
@@ -194,6 +201,7 @@ EXAMPLES = [
             accepts="biufc"),
     Example(io_called, (X,), ref=np.cosh, diff=(), name="io_callback", jax=False),
     Example(debugged, (X,), ref=lambda x: x * x, name="debug_callback", jax=False),
+    Example(checked, (X,), ref=lambda x: x * x, name="check", jax=False),
 ]
 
 BAD = [
@@ -204,6 +212,7 @@ BAD = [
     Bad(over(e.psum_scatter), (X,), error="(psum|reduce)_scatter: ", name="psum_scatter"),
     Bad(over(e.all_to_all, split_axis=0, concat_axis=0), (X,), error="all_to_all: ",
         name="all_to_all"),
+    Bad(lambda x: check(x, "text"), (normal(2),), error="check: pred must be a boolean scalar"),
     Bad(lambda x: pure_callback(np.cosh, ShapedArray((2,), np.float64), x, vmap_method="any"),
         (normal(2),), error="pure_callback: vmap_method"),
 ]

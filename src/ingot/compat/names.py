@@ -45,6 +45,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.pjit": (_COMPAT + "meshes", "ingot"),
     "jax.experimental.shard_map": _COMPAT + "meshes",
     "jax.experimental.layout": _COMPAT + "meshes",
+    "jax.experimental.checkify": "ingot.experimental.checkify",
     "jax.experimental.sparse": "ingot.experimental.sparse",
     "jax.extend": "ingot.extend",
     "jax.extend.backend": (_COMPAT + "privates", "ingot"),

@@ -1,4 +1,4 @@
-"""What JAX calls experimental and programs use all the same: io_callback, sparse matrices."""
+"""What JAX calls experimental and programs use all the same: io_callback, checkify, sparse matrices."""
 
 from typing import Any
 
