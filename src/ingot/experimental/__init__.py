@@ -1,4 +1,4 @@
-"""What JAX calls experimental and programs use all the same: io_callback, checkify, sparse matrices."""
+"""What JAX calls experimental: checks as values, io_callback, sparse matrices, dtypes."""
 
 from typing import Any
 
