@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ingot.core.primitive import Host as Host
 from ingot.kernel import ir as ir
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
+from ingot.kernel.reduce import arg_reduction as arg_reduction, reduction as reduction
 from ingot.kernel.values import (
     BOOL as BOOL,
     CHEAP as CHEAP,
@@ -32,7 +32,6 @@ from ingot.kernel.values import (
     row_major as row_major,
     supported as supported,
 )
-from ingot.util import size_of
 
 ScalarRule = str | Callable[..., Any]
 
@@ -72,35 +71,5 @@ def index_map(rule: Callable[..., Sequence[Index]]) -> Callable[..., Any]:
     def kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
         return Lazy(out.shape, x.dtype,
                     lambda build, index: x.at(build, rule(build, index, x, **params)), [x])
-
-    return kernel
-
-
-def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
-    """Combine the elements along `axes` with a scalar operation, from `init(dtype)`."""
-
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
-               **params: Any) -> Lazy:
-        supported(x.dtype)
-        if isinstance(rule, str) and rule not in COMPLEX and x.dtype.kind == "c":
-            raise Unsupported(f"{rule} of complex numbers")
-        reduced = [x.shape[a] for a in axes]
-        kept = [a for a in range(x.ndim) if a not in axes]
-
-        def at(build: Builder, index: Sequence[Index]) -> Any:
-            def combine(carry: Any, inner: Sequence[Index]) -> Any:
-                full: list[Index] = [0] * x.ndim
-                for a, i in itertools.chain(zip(kept, index, strict=True),
-                                            zip(axes, inner, strict=True)):
-                    full[a] = i
-                element = x.at(build, full)
-                if isinstance(rule, str):
-                    return build.op(rule, carry, element, attr="reassociate")
-                return rule(build, carry, element)
-
-            return build.fold(reduced, build.const(init(x.dtype), x.dtype), combine)
-
-        cost = (x.cost + 1) * size_of(reduced)
-        return Lazy(out.shape, x.dtype, at, [x], cost)
 
     return kernel

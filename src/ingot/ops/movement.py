@@ -13,6 +13,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.kernel.build import (
+    CHEAP,
     ArrayValue,
     Buffer,
     Builder,
@@ -78,9 +79,17 @@ def _broadcast_index(build: Builder, index: Sequence[Index], x: ArrayValue, *, s
     return [0 if n == 1 else index[d] for n, d in zip(x.shape, broadcast_dimensions, strict=True)]
 
 
+def _broadcast_kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> ArrayValue:
+    if x.cost > CHEAP and size_of(out.shape) > x.size:
+        x = build.materialize(x)  # or each element would be computed again and again
+    return _broadcast_view(build, x, out=out, **params)
+
+
+_broadcast_view = index_map(_broadcast_index)
+
 broadcast_in_dim_p = Primitive(
     "broadcast_in_dim", type=_broadcast_type, eval=_broadcast_eval, jvp=LINEAR,
-    transpose=_broadcast_transpose, batch=_broadcast_batch, kernel=index_map(_broadcast_index))
+    transpose=_broadcast_transpose, batch=_broadcast_batch, kernel=_broadcast_kernel)
 
 
 def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) -> Any:

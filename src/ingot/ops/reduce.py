@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
-from ingot.kernel.build import ArrayValue, Builder, Index, Lazy, reduction, supported
+from ingot.kernel.build import arg_reduction, reduction
 from ingot.ops.arithmetic import add, div as divide, max, min, mul
 from ingot.ops.bits import bitwise_and, bitwise_or, bitwise_xor
 from ingot.ops.compare import eq
@@ -257,46 +257,12 @@ def _arg_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return batch
 
 
-def _arg_kernel(better: str) -> Callable[..., Any]:
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Shape, index_dtype: Any) -> Lazy:
-        supported(x.dtype)
-        (axis,) = axes
-        float_like = dtypes.issubdtype(x.dtype, np.floating)
-
-        def at(build: Builder, index: Sequence[Index]) -> Any:
-            def element(i: Index) -> Any:
-                return x.at(build, [*index[:axis], i, *index[axis:]])
-
-            def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-                best, where = carry
-                new = element(i)
-                take = build.op(better, new, best)
-                if float_like:  # the first NaN wins over everything
-                    nan = build.op("ne", new, new)
-                    fresh = build.op("eq", best, best)
-                    take = build.op("or", build.op("and", take, fresh), build.op("and", nan, fresh))
-                return [build.select(take, new, best),
-                        build.select(take, build.index(i), where)]
-
-            carry = [element(0), build.index(0)]
-            if x.shape[axis] <= 8:
-                for i in range(1, x.shape[axis]):
-                    carry = step(i, carry)
-            else:
-                carry = build.accumulate(x.shape[axis], carry, step)
-            return build.op("convert", carry[1], dtype=index_dtype)
-
-        return Lazy(out.shape, np.dtype(index_dtype), at, [x], (x.cost + 4) * x.shape[axis])
-
-    return kernel
-
-
 argmax_p = Primitive(
     "argmax", type=_arg_type("argmax"), eval=_arg_eval(np.argmax), jvp=ZERO, transpose=NOT_LINEAR,
-    batch=_arg_batch(lambda: argmax_p), kernel=_arg_kernel("gt"))
+    batch=_arg_batch(lambda: argmax_p), kernel=arg_reduction("max"))
 argmin_p = Primitive(
     "argmin", type=_arg_type("argmin"), eval=_arg_eval(np.argmin), jvp=ZERO, transpose=NOT_LINEAR,
-    batch=_arg_batch(lambda: argmin_p), kernel=_arg_kernel("lt"))
+    batch=_arg_batch(lambda: argmin_p), kernel=arg_reduction("min"))
 
 
 def _arg(primitive: Primitive, operand: Any, axis: int, index_dtype: Any) -> Any:

@@ -193,6 +193,9 @@ class ScalarEmitter:
             return self.intrinsic(name, kind, kind, [kind, kind], args)
         # NaN from either side: a comparison that is true when unordered, then x + y.
         test = "ogt" if node.op == "max" else "olt"
+        if node.attr == "no nan":  # as a reduction that loops over arrays vectorize
+            better = self.new(f"fcmp nnan nsz {test} {kind} {args[0]}, {args[1]}")
+            return self.new(f"select nnan nsz i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
         better = self.new(f"fcmp {test} {kind} {args[0]}, {args[1]}")
         chosen = self.new(f"select i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
         left_nan = self.new(f"fcmp uno {kind} {args[0]}, {args[0]}")
