@@ -1,0 +1,415 @@
+"""Reductions as loops: element by element in blocks, or whole rows where the last axis stays.
+
+Sums and products are regrouped: into blocks of `BLOCK` elements, of which each starts anew and
+is added up by vectors, or into groups of rows. So their error grows with the length of a block and the
+number of blocks, not with the number of elements. Narrow floats are added up in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingot.kernel.builder import COMPLEX, Builder
+from ingot.kernel.ir import Index
+from ingot.kernel.values import (
+    BOOL,
+    MAX_SCALARS,
+    ArrayValue,
+    Buffer,
+    Lazy,
+    Scalars,
+    Unsupported,
+    supported,
+)
+from ingot.util import size_of
+
+ScalarRule = str | Callable[..., Any]
+
+BLOCK = 4096
+"""Elements that are added up before their sum is added to that of other blocks."""
+
+ROWS = 4
+"""Rows added to each other before they are added to the result, which is read and written once."""
+
+TILE = 1024
+"""Elements of a row that stay in the first cache while rows are added to them."""
+
+FEW = 32
+"""Elements of a row that stay in registers while rows are added to them."""
+
+INLINE = 128
+"""Work, in simple instructions, up to which a reduction is written out where its value is used."""
+
+
+def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
+    """Combine the elements along `axes` with a scalar operation, from `init(dtype)`."""
+
+    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
+               **params: Any) -> ArrayValue:
+        supported(x.dtype)
+        if isinstance(rule, str) and rule not in COMPLEX and x.dtype.kind == "c":
+            raise Unsupported(f"{rule} of complex numbers")
+        wide = x.dtype.kind in "fV" and x.dtype.itemsize == 2 and rule in ("add", "mul")
+        dtype = np.dtype(np.float32) if wide else x.dtype
+        start = build.const(init(dtype), dtype)
+        return _Reduction(build, x, tuple(axes), rule, start).value(tuple(out.shape))
+
+    return kernel
+
+
+def index_of(ndim: int, *parts: tuple[Sequence[int], Sequence[Index]]) -> list[Index]:
+    """An index from pairs of axes and the places along them; 0 along other axes."""
+    full: list[Index] = [0] * ndim
+    for axes, places in parts:
+        for a, i in zip(axes, places, strict=True):
+            full[a] = i
+    return full
+
+
+@dataclass
+class _Reduction:
+    """One reduction of `x` along `axes`; `start` is neutral and of the dtype to compute in."""
+
+    build: Builder
+    x: ArrayValue
+    axes: tuple[int, ...]
+    rule: ScalarRule
+    start: Any
+
+    def value(self, shape: tuple[int, ...]) -> ArrayValue:
+        x, axes = self.x, self.axes
+        self.kept = tuple(a for a in range(x.ndim) if a not in axes)
+        self.sizes = [x.shape[a] for a in axes]
+        count = size_of(self.sizes)
+        lazy = Lazy(shape, x.dtype, lambda build, index: self.element(index), [x],
+                    x.cost * max(count - 1, 0) + count)
+        if x.size <= MAX_SCALARS or (count <= MAX_SCALARS and count * (x.cost + 1) <= INLINE):
+            return lazy
+        last = max((a for a, n in enumerate(x.shape) if n > 1), default=0)
+        if not shape or size_of(shape) == 1:
+            scalars = self.build.scalars(Lazy((), x.dtype, lambda b, i: self.element(
+                [0] * len(shape))))
+            return Scalars(shape, x.dtype, scalars.elements)
+        with self.build.holding(x):
+            if last in axes:
+                return self.build.materialize(lazy)
+            return self.rows(last, shape)
+
+    # ---- scalars -----------------------------------------------------------------------------
+    def load(self, index: Sequence[Index]) -> Any:
+        """An element of the operand in the dtype to compute in."""
+        return self.converted(self.x.at(self.build, index), self.start.dtype)
+
+    def converted(self, scalar: Any, dtype: np.dtype) -> Any:
+        return scalar if scalar.dtype == dtype else self.build.op("convert", scalar, dtype=dtype)
+
+    def combine(self, a: Any, b: Any) -> Any:
+        if a is None or b is None:
+            return a if b is None else b
+        if isinstance(self.rule, str):
+            return self.build.op(self.rule, a, b, attr="reassociate")
+        return self.rule(self.build, a, b)
+
+    # ---- one element of the result -----------------------------------------------------------
+    def element(self, kept: Sequence[Index]) -> Any:
+        """The reduction of the elements that belong to one index of the result."""
+        def at(inner: Sequence[Index]) -> Any:
+            return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
+
+        if size_of(self.sizes) <= MAX_SCALARS:
+            total = self.build.fold(self.sizes, self.start, lambda c, i: self.combine(c, at(i)))
+        else:
+            total = self.nest((), at)
+        return self.converted(total, self.x.dtype)
+
+    def nest(self, index: tuple[Index, ...], at: Callable[[Sequence[Index]], Any]) -> Any:
+        """Loops over the reduced axes from `len(index)` on; each starts anew."""
+        build, sizes = self.build, self.sizes
+        depth = len(index)
+        if depth == len(sizes):
+            return at(index)
+        if sizes[depth] == 0:
+            return self.start
+        if all(n == 1 for n in sizes[depth + 1 :]):
+            rest = (0,) * (len(sizes) - depth - 1)
+            return self.line(sizes[depth], lambda i: at((*index, i, *rest)))
+        if sizes[depth] == 1:
+            return self.nest((*index, 0), at)
+        return build.accumulate(sizes[depth], [self.start], lambda i, c: [
+            self.combine(c[0], self.nest((*index, i), at))])[0]
+
+    def line(self, n: int, at: Callable[[Index], Any]) -> Any:
+        """A loop along one axis, in blocks if it is long."""
+        build = self.build
+        if n <= 16:
+            total = None
+            for i in range(n):
+                total = self.combine(total, at(i))
+            return total
+        if n <= 2 * BLOCK:
+            return self.block(n, at)
+        blocks, rest = divmod(n, BLOCK)
+
+        def block(b: Index, carry: Sequence[Any]) -> list[Any]:
+            first = build.imul(b, BLOCK)
+            return [self.combine(carry[0], self.block(
+                BLOCK, lambda i: at(build.iadd(first, i))))]
+
+        (total,) = build.accumulate(blocks, [self.start], block)
+        if rest:
+            total = self.combine(total, self.block(
+                rest, lambda i: at(build.iadd(blocks * BLOCK, i))))
+        return total
+
+    def block(self, n: int, at: Callable[[Index], Any]) -> Any:
+        """One loop over few elements, which vectors can take several at a time."""
+        build = self.build
+        if self.rule not in ("min", "max") or self.start.dtype.kind == "c":
+            return build.accumulate(n, [self.start], lambda i, c: [self.combine(c[0], at(i))])[0]
+        # Whether there is a nan is found out apart from the extreme of the numbers.
+        if self.start.dtype.kind not in "fV":
+            return build.accumulate(n, [self.start], lambda i, c: [
+                build.op(self.rule, c[0], at(i))])[0]  # type: ignore[arg-type]
+
+        def step(i: Index, carry: Sequence[Any]) -> list[Any]:
+            new = at(i)
+            return [build.op(self.rule, carry[0], new, attr="no nan"),  # type: ignore[arg-type]
+                    build.op("or", carry[1], build.op("ne", new, new))]
+
+        extreme, nan = build.accumulate(n, [self.start, build.const(False, BOOL)], step)
+        return build.select(nan, build.const(np.nan, self.start.dtype), extreme)
+
+    # ---- rows --------------------------------------------------------------------------------
+    def rows(self, last: int, shape: tuple[int, ...]) -> ArrayValue:
+        """The last axis stays: whole rows are combined, element with element."""
+        build, x = self.build, self.x
+        target = build.allocate(shape, self.start.dtype)
+        others = [a for a in self.kept if a != last]
+        n = x.shape[last]
+
+        def result(outer: Sequence[Index], j: Index) -> list[Index]:
+            full = index_of(x.ndim, (others, outer), ((last,), (j,)))
+            return [full[a] for a in self.kept]
+
+        def one(outer: Sequence[Index]) -> None:
+            def at(inner: Sequence[Index], j: Index) -> Any:
+                return self.load(index_of(
+                    x.ndim, (others, outer), (self.axes, inner), ((last,), (j,))))
+
+            if n <= FEW:
+                for j, total in enumerate(self.few(n, at)):
+                    build.store(target, result(outer, j), total)
+                return
+            for first, width, tiles in ((0, TILE, n // TILE), (n - n % TILE, n % TILE, 1)):
+                if not width or not tiles:
+                    continue
+                with build.loop(tiles) as tile:
+                    start = build.iadd(first, build.imul(tile, width))
+                    self.tile(width, lambda inner, j, s=start: at(inner, build.iadd(s, j)),
+                              lambda j, s=start: (target, result(outer, build.iadd(s, j))))
+
+        build.nest([x.shape[a] for a in others], one)
+        if target.dtype == x.dtype:
+            return target
+        return Lazy(shape, x.dtype,
+                    lambda b, i: self.converted(target.at(b, i), x.dtype), [target], 1)
+
+    def groups(self, step: Callable[[Sequence[Sequence[Index]]], None]) -> None:
+        """Loops over the reduced axes that give the indices of `ROWS` rows at a time."""
+        build = self.build
+        *outer, inner = self.sizes
+
+        def body(index: tuple[Index, ...]) -> None:
+            if inner >= ROWS:
+                with build.loop(inner // ROWS) as g:
+                    first = build.imul(g, ROWS)
+                    step([(*index, build.iadd(first, k)) for k in range(ROWS)])
+            if inner % ROWS:
+                step([(*index, i) for i in range(inner - inner % ROWS, inner)])
+
+        build.nest(outer, body)
+
+    def tile(self, width: int, at: Callable[..., Any], place: Callable[..., Any]) -> None:
+        """Combine rows of one width, into memory."""
+        build = self.build
+        with build.loop(width, vector=True) as j:
+            build.store(*place(j), self.start)
+
+        def step(rows: Sequence[Sequence[Index]]) -> None:
+            with build.loop(width, vector=True) as j:
+                memory, index = place(j)
+                new = self.pairwise([at(inner, j) for inner in rows])
+                build.store(memory, index, self.combine(memory.at(build, index), new))
+
+        self.groups(step)
+
+    def pairwise(self, xs: list[Any]) -> Any:
+        """Neighbors first, then their results."""
+        while len(xs) > 1:
+            xs = [self.combine(*xs[i : i + 2]) if i + 1 < len(xs) else xs[i]
+                  for i in range(0, len(xs), 2)]
+        return xs[0]
+
+    def few(self, n: int, at: Callable[..., Any]) -> list[Any]:
+        """Combine short rows, in registers: loops that carry them."""
+        build = self.build
+        *outer, inner = self.sizes
+        carry = [self.start] * n
+
+        def loop(depth: int, index: tuple[Index, ...], carry: Sequence[Any]) -> Sequence[Any]:
+            if depth < len(outer):
+                return build.accumulate(outer[depth], carry,
+                                        lambda i, c: loop(depth + 1, (*index, i), c))
+            if inner >= ROWS:
+                def group(g: Index, c: Sequence[Any]) -> list[Any]:
+                    first = build.imul(g, ROWS)
+                    return [self.combine(c[j], self.pairwise(
+                        [at((*index, build.iadd(first, k)), j) for k in range(ROWS)]))
+                        for j in range(n)]
+
+                carry = build.accumulate(inner // ROWS, carry, group)
+            if inner % ROWS:
+                carry = [self.combine(c, self.pairwise(
+                    [at((*index, i), j) for i in range(inner - inner % ROWS, inner)]))
+                    for j, c in enumerate(carry)]
+            return carry
+
+        return list(loop(0, (), carry))
+
+
+
+# ---- places of extremes --------------------------------------------------------------------------
+def arg_reduction(rule: str) -> Callable[..., Any]:
+    """The first place along one axis of the 'max' or 'min', or of the first NaN."""
+
+    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
+               index_dtype: Any) -> ArrayValue:
+        supported(x.dtype)
+        (axis,) = axes
+        count, dtype = x.shape[axis], np.dtype(index_dtype)
+        start = build.const(0, x.dtype)
+        search = _Place(build, x, tuple(axes), rule, start)
+
+        def at(build: Builder, index: Sequence[Index]) -> Any:
+            def element(i: Index) -> Any:
+                return x.at(build, [*index[:axis], i, *index[axis:]])
+
+            return build.op("convert", search.first(count, element), dtype=dtype)
+
+        lazy = Lazy(out.shape, dtype, at, [x], (2 * x.cost + 4) * count)
+        inner = all(n == 1 for n in x.shape[axis + 1 :])
+        if inner or x.size <= MAX_SCALARS:
+            return lazy
+        with build.holding(x):
+            places = search.rows_of_places(tuple(out.shape))
+        return Lazy(out.shape, dtype, lambda b, index: b.op(
+            "convert", places.at(b, index), dtype=dtype), [places], 1)
+
+    return kernel
+
+
+class _Place(_Reduction):
+    """Searches for extremes; `start` is not used but for its dtype."""
+
+    def better(self, new: Any, best: Any) -> Any:
+        """Whether a later element takes the place: the first NaN wins over everything."""
+        build = self.build
+        if new.dtype.kind not in "fV":
+            return build.op("gt" if self.rule == "max" else "lt", new, best)
+        no_better = build.op("le" if self.rule == "max" else "ge", new, best)
+        return build.op("and", build.op("not", no_better), build.op("eq", best, best))
+
+    def first(self, count: int, element: Callable[[Index], Any]) -> Any:
+        """The place as an index: the best block is found first, then the place within."""
+        build = self.build
+
+        def step(i: Index, carry: Sequence[Any]) -> list[Any]:
+            new = element(i)
+            take = self.better(new, carry[0])
+            return [build.select(take, new, carry[0]),
+                    build.select(take, build.index(i), carry[1])]
+
+        carry = [element(0), build.index(0)]
+        if count <= 16:
+            for i in range(1, count):
+                carry = step(i, carry)
+            return carry[1]
+        self.start = element(0)
+        width = min(count, BLOCK)
+        blocks, rest = divmod(count, width)
+
+        def block(first: Index, n: int, carry: Sequence[Any]) -> list[Any]:
+            extreme = self.block(n, lambda i: element(build.iadd(first, i)))
+            take = self.better(extreme, carry[0])
+            return [build.select(take, extreme, carry[0]),
+                    build.select(take, build.index(first), carry[1])]
+
+        if blocks == 1:
+            carry = block(0, width, carry)
+        else:
+            carry = build.accumulate(
+                blocks, carry, lambda b, c: block(build.imul(b, width), width, c))
+        if rest:
+            carry = block(blocks * width, rest, carry)
+        return self.within(element, carry[0], carry[1], width, count)
+
+    def within(self, element: Callable[[Index], Any], best: Any, first: Any, width: int, count: int
+               ) -> Any:
+        """The first place from `first` on where the extreme stands, which is less than `width` on.
+
+        A block that would end behind the last element is begun earlier.
+        """
+        build, floats = self.build, best.dtype.kind in "fV"
+        start = build.iclamp(first, count - width) if count > width else 0
+        nowhere = build.const(width, np.int32)
+
+        def step(i: Index, carry: Sequence[Any]) -> list[Any]:
+            new = element(build.iadd(start, i))
+            here = build.op("eq", new, best)
+            if floats:
+                both = build.op("and", build.op("ne", new, new), nan)
+                here = build.op("or", here, both)
+            place = build.op("convert", build.index(i), dtype=np.int32)
+            return [build.op("min", carry[0], build.select(here, place, nowhere))]
+
+        nan = build.op("ne", best, best) if floats else None
+        (offset,) = build.accumulate(width, [nowhere], step)
+        return build.index(build.iadd(start, build.as_index(offset)))
+
+    def rows_of_places(self, shape: tuple[int, ...]) -> Buffer:
+        """The places, found for whole rows at once."""
+        build, x, (axis,) = self.build, self.x, self.axes
+        best = build.allocate(shape, x.dtype)
+        places = build.allocate(shape, np.dtype(np.int32))
+        inner = x.ndim - 1 - axis
+        outer, row = shape[: len(shape) - inner], shape[len(shape) - inner :]
+
+        def one(index: tuple[Index, ...]) -> None:
+            def first(rest: tuple[Index, ...]) -> None:
+                build.store(best, (*index, *rest), x.at(build, (*index, 0, *rest)))
+                build.store(places, (*index, *rest), build.const(0, np.int32))
+
+            build.nest(row, first, vector=True)
+            with build.loop(x.shape[axis] - 1) as k:
+                i = build.iadd(k, 1)
+
+                def later(rest: tuple[Index, ...]) -> None:
+                    new = x.at(build, (*index, i, *rest))
+                    old = best.at(build, (*index, *rest))
+                    take = self.better(new, old)
+                    place = build.op("convert", build.index(i), dtype=np.int32)
+                    build.store(best, (*index, *rest), build.select(take, new, old))
+                    build.store(places, (*index, *rest), build.select(
+                        take, place, places.at(build, (*index, *rest))))
+
+                build.nest(row, later, vector=True)
+
+        build.nest(outer, one)
+        return places
+
+
+__all__ = ["BLOCK", "arg_reduction", "reduction"]
