@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ingot.core.primitive import Host as Host
 from ingot.kernel import ir as ir
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder

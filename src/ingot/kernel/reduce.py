@@ -1,8 +1,8 @@
 """Reductions as loops: element by element in blocks, or whole rows where the last axis stays.
 
-Sums and products are regrouped: into blocks of `BLOCK` elements, of which each starts anew and
-is added up by vectors, or into groups of rows. So their error grows with the length of a block and the
-number of blocks, not with the number of elements. Narrow floats are added up in float32.
+Sums and products are regrouped: into blocks of `BLOCK` elements, of which each starts anew and is
+added up by vectors, or into groups of rows. So their error grows with the length of a block and
+the number of blocks, not with the number of elements. Narrow floats are added up in float32.
 """
 
 from __future__ import annotations
@@ -94,10 +94,7 @@ class _Reduction:
             scalars = self.build.scalars(Lazy((), x.dtype, lambda b, i: self.element(
                 [0] * len(shape))))
             return Scalars(shape, x.dtype, scalars.elements)
-        with self.build.holding(x):
-            if last in axes:
-                return self.build.materialize(lazy)
-            return self.rows(last, shape)
+        return self.build.materialize(lazy) if last in axes else self.rows(last, shape)
 
     # ---- scalars -----------------------------------------------------------------------------
     def load(self, index: Sequence[Index]) -> Any:
@@ -237,7 +234,8 @@ class _Reduction:
         """Combine rows of one width, into memory."""
         build = self.build
         with build.loop(width, vector=True) as j:
-            build.store(*place(j), self.start)
+            memory, index = place(j)
+            build.store(memory, index, self.start)
 
         def step(rows: Sequence[Sequence[Index]]) -> None:
             with build.loop(width, vector=True) as j:
@@ -304,8 +302,7 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
         inner = all(n == 1 for n in x.shape[axis + 1 :])
         if inner or x.size <= MAX_SCALARS:
             return lazy
-        with build.holding(x):
-            places = search.rows_of_places(tuple(out.shape))
+        places = search.rows_of_places(tuple(out.shape))
         return Lazy(out.shape, dtype, lambda b, index: b.op(
             "convert", places.at(b, index), dtype=dtype), [places], 1)
 
