@@ -46,6 +46,7 @@ from ingot.api.pmap import pmap
 from ingot.api.shapes import ShapeDtypeStruct
 from ingot.api.vmap import vmap
 from ingot.backends import llvm as _llvm, reference as _reference
+from ingot.backends.llvm.threads import get_num_threads, num_threads, set_num_threads
 from ingot.config import config as config, context
 from ingot.control.callback import pure_callback
 from ingot.control.checkpoint import checkpoint, checkpoint_policies, remat

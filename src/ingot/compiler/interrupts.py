@@ -2,7 +2,8 @@
 
 A loop polls every `poll_every` iterations, chosen from the work of its body; loops too short to
 matter do not, nor do loops over independent elements: looking would keep LLVM from vectorizing
-them, and memory is filled at a gigabyte a second.
+them, and memory is filled at a gigabyte a second. Loops divided among threads are looked after by
+whoever waits for the threads.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def place_polls(block: ir.Block) -> bool:
             inner = work(node.body) + (work(node.cond) if kind is ir.While else 0) + 2
             total = None if kind is ir.While or not isinstance(node.stop, int) \
                 else inner * node.stop
-            vector = kind is ir.For and node.vector
-            if total is None or (total > INSTRUCTIONS and not vector):
+            smooth = kind is ir.For and (node.vector or node.parallel is not None)
+            if total is None or (total > INSTRUCTIONS and not smooth):
                 node.poll_every = max(INSTRUCTIONS // inner, 1)
                 found = True
             found |= place_polls(node.body)

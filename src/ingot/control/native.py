@@ -127,7 +127,7 @@ def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr,
     with build.holding(*consts, *xs, *stacked):
         carry = Carry(build, init)
         node = ir.For(ir.Scalar("index", (), INT), length, carry.phis, ir.Block(),
-                      pointers=carry.pointers)
+                      independent=num_carry == 0, pointers=carry.pointers)
         with build.inside(node.body):
             i = build.isub(length - 1, node.index) if reverse else node.index
             outs = build.inline(jaxpr, [*consts, *carry.inside,

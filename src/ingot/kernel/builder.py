@@ -194,8 +194,9 @@ class Builder:
             self.block = before
 
     @contextmanager
-    def loop(self, stop: Index, vector: bool = False) -> Iterator[Index]:
-        """`with build.loop(n) as i:` the body sees i = 0..n-1."""
+    def loop(self, stop: Index, vector: bool = False, independent: bool = False
+             ) -> Iterator[Index]:
+        """`with build.loop(n) as i:` the body sees i = 0..n-1; see `ir.For` for the flags."""
         if stop == 1:
             yield 0
             return
@@ -203,7 +204,8 @@ class Builder:
             with self.inside(ir.Block()):  # built, for its types, and thrown away
                 yield 0
             return
-        node = ir.For(Scalar("index", (), INT), stop, [], ir.Block(), vector)
+        node = ir.For(Scalar("index", (), INT), stop, [], ir.Block(), vector,
+                      vector or independent)
         with self.inside(node.body):
             yield node.index
         self.block.nodes.append(node)
@@ -289,7 +291,7 @@ class Builder:
                 body(index)
                 return
             innermost = all(n == 1 for n in shape[depth + 1 :])
-            with self.loop(shape[depth], vector and innermost) as i:
+            with self.loop(shape[depth], vector and innermost, vector) as i:
                 level(depth + 1, (*index, i))
 
         level(0, ())

@@ -110,14 +110,33 @@ class Phi:
 
 
 @dataclass(eq=False)
+class Parallel:
+    """A loop is divided among threads, each of which has its own copy of some temporaries."""
+
+    own: list[Memory]
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Bytes of the arena from the first to behind the last of these temporaries."""
+        return (min((m.offset for m in self.own), default=0),
+                max((m.offset + m.nbytes for m in self.own), default=0))
+
+
+@dataclass(eq=False)
 class For:
-    """`for index in range(stop)`, stop >= 1; `vector` says that iterations are independent."""
+    """`for index in range(stop)`, stop >= 1.
+
+    Iterations that are `independent` exchange no values: they may run in any order. With `vector`
+    the body is also short straight-line code, for vector instructions.
+    """
 
     index: Scalar
     stop: Index
     phis: list[Phi]
     body: Block
     vector: bool = False
+    independent: bool = False
+    parallel: Parallel | None = None
     pointers: list[PointerPhi] = field(default_factory=list)
     poll_every: int = 0  # iterations between looks for an interrupt; 0: never
 

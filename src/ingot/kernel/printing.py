@@ -61,7 +61,8 @@ class _Printer:
                               f" {self.place(node.target, node.target_index)} from"
                               f" {self.place(node.source, node.source_index)}")
         elif kind is ir.For:
-            self.lines.append(f"{indent}for {self.name(node.index)} < {self.name(node.stop)}"
+            how = "parallel " if node.parallel else ""
+            self.lines.append(f"{indent}{how}for {self.name(node.index)} < {self.name(node.stop)}"
                               f"{self.carried(node)}:")
             self.block(node.body, deeper)
             self.following(node, deeper)

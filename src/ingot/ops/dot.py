@@ -298,7 +298,7 @@ def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
     left, x_flipped = _matrix(build, x, x_batch, x_free, x_contract)
     right, y_flipped = _matrix(build, y, y_batch, y_contract, y_free)
     target = build.allocate(out.shape, out.dtype)
-    with build.loop(batches) as b:
+    with build.loop(batches, independent=True) as b:
         a = ("pointer", left.memory, build.iadd(left.offset, build.imul(b, m * k)))
         c = ("pointer", right.memory, build.iadd(right.offset, build.imul(b, k * n)))
         result = ("pointer", target.memory, build.iadd(target.offset, build.imul(b, m * n)))

@@ -54,7 +54,7 @@ def nest_batch(build: Builder, lead: Sequence[int],
         if depth == len(lead):
             body(index)
             return
-        with build.loop(lead[depth]) as i:
+        with build.loop(lead[depth], independent=True) as i:
             level(depth + 1, (*index, i))
 
     if size_of(lead):

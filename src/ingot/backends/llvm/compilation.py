@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import cache, engine
+from ingot.backends.llvm import cache, engine, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.interrupts import place_polls
 from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.config import config
 from ingot.core.array import Array
@@ -83,6 +84,8 @@ class Compilation:
         simplified = simplify(self.jaxpr)
         lowering = Lowering()
         function = remove_dead(lowering.function(simplified))
+        if threads.supported():
+            divide_loops(function)
         long = place_polls(function.body)
         work = cost.work(function.body)
         text, symbols = emit(function, long or work > LONG_WORK)

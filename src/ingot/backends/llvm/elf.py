@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-ALLOCATED, EXECUTABLE, NO_BITS, RELOCATIONS, SYMBOLS = 0x2, 0x4, 8, 4, 2
+WRITABLE, ALLOCATED, NO_BITS, RELOCATIONS, SYMBOLS = 0x1, 0x2, 8, 4, 2
 ABS64, PC32, PLT32, PC64 = 1, 2, 4, 24
 GOT_KINDS = (9, 41, 42)  # GOTPCREL, GOTPCRELX, REX_GOTPCRELX
 ABSOLUTE = 0xFFF1
@@ -55,7 +55,7 @@ class Image:
         for section in self._sections[self._sections["kind"] == RELOCATIONS]:
             if self._sections[section["info"]]["flags"] & ALLOCATED:
                 self._relocate(section)
-        _make_executable(self._base, len(self._memory))
+        _make_executable(self._base, self._writable)
 
     def address(self, name: str) -> int:
         """Where a symbol that the file defines lies."""
@@ -73,17 +73,19 @@ class Image:
                        for n in self._symbols["name"].tolist()]
 
     def _lay_out(self) -> None:
-        """Copy what is to be in memory; room for stubs and for a table of addresses follows."""
-        place, places = 0, {}
-        for number, section in enumerate(self._sections):
-            if section["flags"] & ALLOCATED and section["size"]:
-                alignment = max(int(section["alignment"]), 1)
-                places[number] = place = -(-place // alignment) * alignment
-                place += int(section["size"])
-        self._stubs = -(-place // 16) * 16
+        """Copy what is to be in memory, with room for stubs and for a table of addresses; what
+        may be written to has pages of its own, at the end."""
+        allocated = np.flatnonzero((self._sections["flags"] & ALLOCATED).astype(bool)
+                                   & (self._sections["size"] > 0)).tolist()
+        writable = [n for n in allocated if self._sections[n]["flags"] & WRITABLE]
+        places, end = self._places(0, [n for n in allocated if n not in writable])
+        self._stubs = -(-end // 16) * 16
         undefined = int(np.count_nonzero(self._symbols["section"] == 0))
         self._got = self._stubs + STUB_BYTES * undefined
-        self._memory = mmap.mmap(-1, max(self._got + 8 * len(self._symbols), 1))
+        self._writable = -(-(self._got + 8 * len(self._symbols)) // mmap.PAGESIZE) * mmap.PAGESIZE
+        more, end = self._places(self._writable, writable)
+        places |= more
+        self._memory = mmap.mmap(-1, max(end, 1))
         anchor = ctypes.c_char.from_buffer(self._memory)
         self._base = ctypes.addressof(anchor)
         del anchor
@@ -93,6 +95,16 @@ class Image:
             self._starts[number] = self._base + start
             if section["kind"] != NO_BITS:
                 self._memory[start : start + int(section["size"])] = self._bytes(section)
+
+    def _places(self, place: int, numbers: list[int]) -> tuple[dict[int, int], int]:
+        """Where sections begin that follow each other from a place, and where the last one ends."""
+        places: dict[int, int] = {}
+        for number in numbers:
+            section = self._sections[number]
+            alignment = max(int(section["alignment"]), 1)
+            places[number] = place = -(-place // alignment) * alignment
+            place += int(section["size"])
+        return places, place
 
     def _bind(self, resolve: Callable[[str], int]) -> None:
         """Addresses of all symbols, of the entries of the table, and of stubs for functions far

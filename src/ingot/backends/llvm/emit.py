@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm.outline import divide
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
     is_narrow,
@@ -73,6 +74,8 @@ class Emitter:
         self.label = "entry"
         self.scalar = ScalarEmitter(self.new, self.declare)
         self.may_fail = self.may_stop = False
+        self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
+        self.functions: list[str] = []
 
     # ---- writing -----------------------------------------------------------------------------
     def fresh(self, prefix: str = "v") -> str:
@@ -117,7 +120,9 @@ class Emitter:
                 raise ValueError(f"memory of kind {memory.kind} has no pointer")
             memory.name = f"%t{memory.offset}_{self.count}"
             self.count += 1
-            self.head.append(f"  {memory.name} = getelementptr i8, ptr %arena, i64 {memory.offset}")
+            arena = "%arena" if self.own is None or memory in self.own else "%shared"
+            self.head.append(f"  {memory.name} = getelementptr i8, ptr {arena},"
+                             f" i64 {memory.offset}")
         return memory.name
 
     def address(self, memory: ir.Memory, index: Any, dtype: np.dtype) -> str:
@@ -185,6 +190,12 @@ class Emitter:
         return self.new(f"getelementptr inbounds i8, ptr {base}, i64 {offset}")
 
     def node_for(self, node: ir.For) -> None:
+        if node.parallel is not None and self.own is None:
+            divide(self, node)
+        else:
+            self.counted(node, "0", self.name(node.stop))
+
+    def counted(self, node: ir.For, first: str, stop: str) -> None:
         """The test is at the end: loops run at least once."""
         before, body, after = self.label, self.new_label("loop"), self.new_label("done")
         self.do(f"br label %{body}")
@@ -195,8 +206,8 @@ class Emitter:
         self.block(node.body)
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
-        again = self.new(f"icmp slt i64 {following}, {self.name(node.stop)}")
-        phis = [f"  {node.index.name} = phi i64 [0, %{before}], [{following}, %{self.label}]"]
+        again = self.new(f"icmp slt i64 {following}, {stop}")
+        phis = [f"  {node.index.name} = phi i64 [{first}, %{before}], [{following}, %{self.label}]"]
         self.lines[place:place] = phis + poll + self.phi_lines(node, before, self.label)
         self.do(f"br i1 {again}, label %{body}, label %{after}")
         self.start(after)
@@ -220,6 +231,9 @@ class Emitter:
         self.do(f"br i1 {due}, label %{look}, label %{go_on}, !prof !0")
         self.start(look)
         status = self.check_signals()
+        if self.own is not None:  # signals are for the main thread, which stops the others
+            others = self.new("load atomic i32, ptr %stop monotonic, align 4")
+            status = self.new(f"or i32 {status}, {others}")
         stop = self.new(f"icmp ne i32 {status}, 0")
         reset = self.new_label("reset")
         self.do(f"br i1 {stop}, label %interrupted, label %{reset}")
@@ -366,7 +380,7 @@ class Emitter:
         if self.long:
             call = self.without_lock(call)
         return "\n".join([
-            *self.declarations.values(),
+            *self.declarations.values(), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *exits, "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"

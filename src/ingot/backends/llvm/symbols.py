@@ -6,6 +6,7 @@ import ctypes
 import functools
 import importlib
 import sys
+from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -56,12 +57,22 @@ def _extension(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+_provided: dict[str, Callable[[], int]] = {}
+
+
+def provide(symbol: str, address: Callable[[], int]) -> None:
+    """Name something of our own, whose address is asked for when a program refers to it."""
+    _provided[symbol] = address
+
+
 @functools.cache
 def address_of(symbol: str) -> int:
-    """The address of 'module:name', a function that a Cython module exports.
+    """The address of 'module:name', a function that a Cython module exports, or of our own.
 
     Raises KeyError if the module has no such function over doubles.
     """
+    if symbol in _provided:
+        return _provided[symbol]()
     module_name, name = symbol.split(":")
     table = _extension(module_name).__pyx_capi__  # type: ignore[attr-defined]
     if name in table:

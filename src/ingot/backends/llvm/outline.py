@@ -1,0 +1,161 @@
+"""The body of a loop as a function of its own, so that threads can share the iterations.
+
+What the body uses from outside travels in a frame: scalars and addresses, stored before the call
+and loaded at the head of the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ingot.backends.llvm.scalar import llvm_type, quoted
+from ingot.kernel import ir
+
+DIVIDE = "ingot:divide"
+"""The symbol of the C function that calls a body on parts of its iterations; see `threads.py`."""
+
+
+class _Uses:
+    """Scalars and memories that nodes use, and those that they define."""
+
+    def __init__(self) -> None:
+        self.scalars: dict[ir.Scalar, None] = {}
+        self.memories: dict[ir.Memory, None] = {}
+        self.defined: set[int] = set()
+
+    def use(self, *values: Any) -> None:
+        for x in values:
+            if type(x) is ir.Memory:
+                self.memories[x] = None
+            elif type(x) is ir.Scalar and x.op != "const":
+                self.scalars[x] = None
+
+    def define(self, *values: Any) -> None:
+        self.defined.update(map(id, values))
+
+    def block(self, block: ir.Block) -> None:
+        for node in block.nodes:
+            if type(node) is ir.Scalar:
+                self.define(node)
+                self.use(*node.args)
+            else:
+                getattr(self, "node_" + type(node).__name__.lower())(node)
+
+    def node_store(self, node: ir.Store) -> None:
+        self.use(node.memory, node.index, node.value)
+
+    def node_copy(self, node: ir.Copy) -> None:
+        self.use(node.target, node.target_index, node.source, node.source_index)
+
+    def node_for(self, node: ir.For) -> None:
+        self.define(node.index)
+        self.use(node.stop)
+        self.carried(node)
+        self.block(node.body)
+
+    def node_while(self, node: ir.While) -> None:
+        self.use(node.predicate)
+        self.carried(node)
+        self.block(node.cond)
+        self.block(node.body)
+
+    def carried(self, node: ir.For | ir.While) -> None:
+        for p in node.phis:
+            self.define(p.scalar, p.result)
+            self.use(p.init, p.next)
+        for p in node.pointers:
+            self.define(p.inside, p.result)
+            self.use(p.init, p.next)
+
+    def node_switch(self, node: ir.Switch) -> None:
+        self.use(node.index)
+        self.define(*node.results)
+        for branch, outs in zip(node.branches, node.outs, strict=True):
+            self.block(branch)
+            self.use(*outs)
+
+    def node_library(self, node: ir.Library) -> None:
+        for arg in node.args:
+            if arg[0] == "pointer":
+                self.use(arg[1], arg[2])
+
+
+def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory]]:
+    """What the body of a divided loop takes from outside: scalars and addresses, and temporaries,
+    which are found in the arena."""
+    uses = _Uses()
+    uses.define(node.index)
+    uses.block(node.body)
+    addresses = [m for m in uses.memories if m.kind != "temporary" and id(m) not in uses.defined]
+    scalars = [x for x in uses.scalars if id(x) not in uses.defined]
+    return [*scalars, *addresses], [m for m in uses.memories if m.kind == "temporary"]
+
+
+def _parameter(x: Any) -> str:
+    """The type of something captured; addresses as they are in the whole function."""
+    if type(x) is not ir.Memory:
+        return llvm_type(x.dtype)
+    return {"result": "ptr noalias", "pointer": "ptr"}.get(x.kind, "ptr noalias readonly")
+
+
+def divide(emitter: Any, node: ir.For) -> None:
+    """Write the body as a function, and the call that divides the iterations among threads."""
+    captured, temporaries = _captured(node)
+    names = [(x, x.name) for x in (*captured, *temporaries)]
+    frame = emitter.fresh("frame")
+    layout = "{ ptr" + "".join(", " + _parameter(x).split()[0] for x in captured) + " }"
+    emitter.head.append(f"  {frame} = alloca {layout}")
+    kinds = ["ptr", *(_parameter(x).split()[0] for x in captured)]
+    for k, (kind, name) in enumerate(zip(kinds, ["%arena", *(x.name for x in captured)],
+                                         strict=True)):
+        place = emitter.new(f"getelementptr {layout}, ptr {frame}, i32 0, i32 {k}")
+        emitter.do(f"store {kind} {name}, ptr {place}")
+    part = emitter.new_label("part")
+    _write_part(emitter, node, part, layout, captured, temporaries)
+    for x, name in names:
+        x.name = name
+    low, high = node.parallel.extent  # type: ignore[union-attr]
+    emitter.declare(DIVIDE, f"declare i32 @{quoted(DIVIDE)}(ptr, ptr, i64, ptr, i64, i64, ptr)")
+    status = emitter.new(
+        f"call i32 @{quoted(DIVIDE)}(ptr @{part}, ptr {frame}, i64 {emitter.name(node.stop)},"
+        f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent)")
+    stopped = emitter.new(f"icmp ne i32 {status}, 0")
+    after = emitter.new_label("after")
+    emitter.may_stop = True
+    emitter.do(f"br i1 {stopped}, label %interrupted, label %{after}")
+    emitter.start(after)
+
+
+def _write_part(emitter: Any, node: ir.For, part: str, layout: str, captured: Sequence[Any],
+                temporaries: Sequence[ir.Memory]) -> None:
+    """`i32 part(i64 begin, i64 end, ptr frame, ptr arena, ptr stop)`, which takes the frame apart
+    for the function that has the loop: its parameters say what does not overlap."""
+    state = emitter.lines, emitter.head, emitter.label, emitter.may_stop
+    emitter.lines, emitter.head, emitter.label, emitter.may_stop = [], [], "entry", False
+    loads, given, parameters = [], [], []
+    for k, kind in enumerate(["ptr noalias", *map(_parameter, captured)]):
+        name = "%shared" if k == 0 else emitter.fresh("x")
+        bare = kind.split()[0]
+        loads += [f"  %place{k} = getelementptr {layout}, ptr %frame, i32 0, i32 {k}",
+                  f"  {name} = load {bare}, ptr %place{k}"]
+        given.append(f"{bare} {name}")
+        parameters.append(f"{kind} {name}")
+        if k:
+            captured[k - 1].name = name
+    for memory in temporaries:
+        memory.name = None
+    emitter.own = set(node.parallel.own)  # type: ignore[union-attr]
+    emitter.counted(node, "%begin", "%end")
+    emitter.own = None
+    emitter.do("ret i32 0")
+    stop = ["interrupted:", "  ret i32 2"] if emitter.may_stop else []
+    fixed = "i64 %begin, i64 %end, ptr noalias %arena, ptr %stop"
+    emitter.functions += [
+        f"@{part}.spent = internal global i64 -1",
+        f"define internal i32 @{part}.loop({fixed}, {', '.join(parameters)}) {{", "entry:",
+        *emitter.head, *emitter.lines, *stop, "}",
+        f"define internal i32 @{part}(i64 %begin, i64 %end, ptr %frame, ptr %arena, ptr %stop) {{",
+        *loads, f"  %status = call i32 @{part}.loop(i64 %begin, i64 %end, ptr %arena, ptr %stop,"
+        f" {', '.join(given)})", "  ret i32 %status", "}"]
+    emitter.lines, emitter.head, emitter.label, emitter.may_stop = state

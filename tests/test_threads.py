@@ -1,0 +1,148 @@
+"""Loops divided among threads: same results, no thread where one is asked for, fork and Ctrl-C."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as np_
+from ingot import lax
+from ingot.backends.llvm import threads
+
+pytestmark = pytest.mark.skipif(not threads.supported(), reason="the platform has no such threads")
+
+
+SOURCE = str(Path(ingot.__file__).parents[1])
+
+
+def lanes(x):
+    """A loop of its own length for each entry, over an array too large for registers."""
+    def one(n):
+        def body(state):
+            i, a = state
+            return i + 1, np_.sin(a) + np_.roll(a, 1) @ np_.cos(a) * 1e-3
+        return lax.while_loop(lambda s: s[0] < n, body, (0, np_.arange(100.0) / n))[1].sum()
+    return ingot.vmap(one)(x)
+
+
+def chain(x):
+    return np_.exp(-x * x) + x[::-1]
+
+
+def batched(x):
+    return np_.linalg.cholesky(np_.eye(20) * 30 + np_.einsum("bij,bkj->bik", x, x))
+
+
+PROGRAMS = [
+    (lanes, np.array([5, 1, 400, 3, 7, 20, 1, 90])),
+    (chain, np.linspace(-1, 1, 300_001)),
+    (batched, np.sin(np.arange(300 * 400.0)).reshape(300, 20, 20)),
+    (lambda x: lax.map(lambda r: np_.cumsum(r * r)[::2].sum(), x),
+     np.cos(np.arange(80_000.0)).reshape(400, 200)),
+    (lambda x: lax.scan(lambda c, r: (c + chain(r), c[0]), x[0], x), np.ones((3, 200_000))),
+]
+
+
+@pytest.mark.parametrize("fun, x", PROGRAMS, ids=["lanes", "chain", "batched", "map", "scan"])
+def test_results_do_not_depend_on_the_number_of_threads(fun, x):
+    f = ingot.jit(fun)
+    results = []
+    for number in (1, 2, 5):
+        with ingot.num_threads(number):
+            results.append([np.asarray(y) for _ in range(3) for y in ingot.tree.leaves(f(x))])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_loops_are_marked_where_iterations_are_independent():
+    text = ingot.jit(chain).lower(np.ones(300_000)).compile().as_text("kernels")
+    assert "parallel for" in text
+    assert "parallel" not in ingot.jit(chain).lower(np.ones(300)).compile().as_text("kernels")
+    carried = ingot.jit(lambda x: lax.scan(lambda c, r: (np_.sin(c) + r, None), 0.0, x)[0])
+    assert "parallel" not in carried.lower(np.ones(300_000)).compile().as_text("kernels")
+
+
+def test_python_threads_share_the_pool():
+    f, x = ingot.jit(chain), np.linspace(-1, 1, 300_001)
+    want = np.asarray(f(x))
+    wrong = []
+
+    def run():
+        wrong.extend(1 for _ in range(20) if not np.array_equal(f(x), want))
+
+    with ingot.num_threads(3):
+        workers = [threading.Thread(target=run) for _ in range(4)]
+        for w in workers:
+            w.start()
+        for w in workers:
+            w.join()
+    assert not wrong
+
+
+def test_number_of_threads():
+    before = ingot.get_num_threads()
+    with ingot.num_threads(3):
+        assert ingot.get_num_threads() == 3
+    assert ingot.get_num_threads() == before
+    with pytest.raises(ValueError, match="set_num_threads: at least one thread is needed, got 0"):
+        ingot.set_num_threads(0)
+
+
+def script(text, **environment):
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "PYTHONPATH": SOURCE, **environment})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+COUNT = """
+import os, numpy as np
+before = len(os.listdir("/proc/self/task"))
+import ingot, ingot.numpy as jnp
+f = ingot.jit(lambda x: jnp.exp(-x * x) + x)
+x = np.linspace(0, 1, 1_000_001)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
+def test_one_thread_means_one_thread():
+    text = COUNT + "ingot.config.update('optimize', 'full'); f(x); f(x)\n" \
+        "print(len(os.listdir('/proc/self/task')) - before)"
+    assert script(text, INGOT_NUM_THREADS="1") == ["0"]
+    assert script(text, INGOT_NUM_THREADS="3") == ["2"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_fork_after_use():
+    text = COUNT + """
+want = f(x)
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(f(x), want) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+print("fine")
+"""
+    assert script(text, INGOT_NUM_THREADS="3", PYTHONWARNINGS="ignore")[-1] == "fine"
+
+
+def test_ctrl_c_stops_all_threads():
+    text = """
+import signal, time, ingot, numpy as np
+from ingot import lax
+f = ingot.jit(ingot.vmap(lambda n: lax.while_loop(lambda i: i != n, lambda i: i + 2, 0)))
+f(np.array([2, 4]))
+signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGINT))
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    f(np.array([2, 1]))
+except KeyboardInterrupt:
+    print("stopped", *f(np.array([2, 4])))
+"""
+    assert script(text, INGOT_NUM_THREADS="2") == ["stopped", "2", "4"]
