@@ -9,6 +9,7 @@ import ingot
 import ingot.numpy as np_
 from control_laws import agree, close
 from ingot import lax
+from ingot.control.callback import io_callback
 from ingot.errors import UndefinedRuleError
 
 
@@ -62,8 +63,12 @@ def test_only_one_branch_runs():
     f(True, 1.0)
     lax.cond(False, branch("true"), branch("false"), 1.0)
     assert ran == ["true", "false"]
-    with pytest.raises(UndefinedRuleError, match="side effects"):
-        ingot.vmap(f, (0, None))(np.array([True, False]), 1.0)
+    io = lambda x: io_callback(lambda: ran.append("io"), None) or x
+    with pytest.raises(UndefinedRuleError, match="io_callback"):
+        ingot.vmap(lambda p: lax.cond(p, io, lambda x: x, 1.0))(np.array([True, False]))
+    assert ran == ["true", "false"]
+    close(ingot.vmap(f, (0, None))(np.array([True, False]), 1.0), np.ones(2))
+    assert sorted(set(ran[2:])) == ["false", "true"]  # all lanes take all branches
     close(ingot.vmap(f, (None, 0))(True, np.ones(2)), np.ones(2))
 
 

@@ -80,7 +80,11 @@ class InconclusiveDimensionOperation(IngotError):
     """Named for JAX's sake: shapes are always static here."""
 
 
-class HostCallError(IngotError, RuntimeError):
+class JaxRuntimeError(IngotError, RuntimeError):
+    """A program could not be compiled as asked, or failed while it ran."""
+
+
+class HostCallError(JaxRuntimeError):
     """A Python function called from compiled code raised; the cause is chained."""
 
 

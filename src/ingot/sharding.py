@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.devices import CPU, Device, SingleDeviceSharding
+from ingot.api.devices import CPU, Device, SingleDeviceSharding, devices as all_devices
 from ingot.api.vmap import vmap
 from ingot.tree import tree_map
 from ingot.util import wraps
@@ -110,8 +110,8 @@ class Mesh(AbstractMesh):
 
     def __init__(self, devices: Any, axis_names: Any, axis_types: Any = None):
         self.devices = np.array(devices, dtype=object)
-        if any(d is not CPU for d in self.devices.flat):
-            raise ValueError(f"Mesh: devices must be arrays of {CPU!r}, the only device, got"
+        if not all(isinstance(d, Device) for d in self.devices.flat):
+            raise ValueError(f"Mesh: devices must be an array of devices like {CPU!r}, got"
                              f" {devices!r:.80}")
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
         super().__init__(self.devices.shape, names, axis_types)
@@ -185,15 +185,18 @@ class Sharding(metaclass=_ShardingMeta):
 
 def make_mesh(axis_shapes: Sequence[int], axis_names: Sequence[Any], axis_types: Any = None, *,
               devices: Any = None) -> Mesh:
-    """A mesh of all devices: ValueError unless the sizes multiply to one.
+    """A mesh of the first devices: ValueError if the sizes multiply to more than there are.
 
     >>> make_mesh((1, 1), ("x", "y"))
     Mesh('x': 1, 'y': 1)
     """
-    if int(np.prod(axis_shapes, dtype=int)) != 1:
-        raise ValueError(f"make_mesh: there is one device, got sizes {tuple(axis_shapes)}; use 1"
-                         " for each axis")
-    return Mesh(np.full(tuple(axis_shapes), CPU, dtype=object), axis_names, axis_types)
+    found = list(all_devices() if devices is None else devices)
+    needed = int(np.prod(axis_shapes, dtype=int))
+    if needed > len(found):
+        raise ValueError(f"make_mesh: sizes {tuple(axis_shapes)} need {needed} devices, there are"
+                         f" {len(found)}; the flag num_cpu_devices gives the CPU more names")
+    array = np.array(found[:needed], dtype=object).reshape(tuple(axis_shapes))
+    return Mesh(array, axis_names, axis_types)
 
 
 _EMPTY = AbstractMesh()

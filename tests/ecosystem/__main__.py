@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,9 @@ def _outcomes(suite, root, logs, options):
     only = logs / "only.txt"
     only.write_text("\n".join(failing), "utf-8")
     again = running.run("ingot", suite, root, logs / "again.jsonl", only=only, **shared)
-    return jax, {**{t: o for t, o in before.items() if o["outcome"] != "uncollected"}, **again}
+    ingot = {**{t: o for t, o in before.items() if o["outcome"] != "uncollected"}, **again}
+    (logs / "ingot.jsonl").write_text("".join(json.dumps(o) + "\n" for o in ingot.values()))
+    return jax, ingot
 
 
 def main(argv):

@@ -74,14 +74,14 @@ def load(package, folder=PACKAGES):
 
 def fetch(suite, folder):
     """The folder with the suite's tests, downloaded below `folder` if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # An empty file here keeps pytest from reading the settings of the repository around it.
+    (folder / "pytest.ini").write_text("[pytest]\n")
     if suite.source == "wheel":
         return folder
     target = folder / f"{suite.package}-{suite.version}"
     if target.exists():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    # An empty file here keeps pytest from reading the settings of the repository around it.
-    (folder / "pytest.ini").write_text("[pytest]\n")
     if suite.source == "sdist":
         _download(suite, folder)
     else:

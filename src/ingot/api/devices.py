@@ -1,27 +1,36 @@
-"""Devices: the one CPU, and what concerns where arrays live and when they are ready."""
+"""Devices: names for the one CPU, and what concerns where arrays live and when they are ready."""
 
 from __future__ import annotations
 
 import gc
+import os
 import platform as _platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import to_array
 from ingot.tree import tree_map
 
 
 class Device:
-    """A place where arrays live. There is one: the CPU."""
+    """A name for the CPU, where all arrays live.
+
+    There is one, numbered 0. Programs that divide their work by devices may ask for more of them
+    (`num_cpu_devices`): they share the same memory and threads.
+    """
 
     platform = "cpu"
     device_kind = "cpu"
-    id = 0
-    process_index = host_id = task_id = local_hardware_id = 0
+    process_index = host_id = task_id = 0
+
+    def __init__(self, number: int = 0):
+        self.id = self.local_hardware_id = number
 
     @property
     def client(self) -> Device:
@@ -42,13 +51,23 @@ class Device:
         return live_arrays()
 
     def __repr__(self) -> str:
-        return "CpuDevice(id=0)"
+        return f"CpuDevice(id={self.id})"
 
     def __str__(self) -> str:
-        return "cpu:0"
+        return f"cpu:{self.id}"
 
 
 CPU = Device()
+_all = [CPU]
+
+
+def _count() -> int:
+    """How many devices were asked for, by our flag or as XLA is asked."""
+    asked = re.search(r"--xla_force_host_platform_device_count=(\d+)",
+                      os.environ.get("XLA_FLAGS", ""))
+    if config.num_cpu_devices < 1 and asked is not None:
+        return max(int(asked[1]), 1)
+    return max(config.num_cpu_devices, 1)
 
 
 @dataclass(frozen=True)
@@ -83,18 +102,21 @@ class SingleDeviceSharding:
 
 
 def _check_platform(name: str, platform: Any) -> None:
-    if platform not in (None, "cpu") and platform is not CPU:
+    if platform not in (None, "cpu") and not isinstance(platform, Device):
         raise RuntimeError(f"{name}: the only platform is 'cpu', got {platform!r}; leave it out")
 
 
 def devices(backend: Any = None) -> list[Device]:
-    """The devices: one CPU. Raises RuntimeError for other platforms.
+    """The devices: one CPU, or as many names of it as the flag `num_cpu_devices` says.
+
+    Raises RuntimeError for other platforms.
 
     >>> devices()
     [CpuDevice(id=0)]
     """
     _check_platform("devices", backend)
-    return [CPU]
+    _all.extend(Device(i) for i in range(len(_all), _count()))
+    return _all[: _count()]
 
 
 def local_devices(process_index: int | None = None, backend: Any = None, host_id: Any = None
@@ -231,7 +253,7 @@ def live_arrays(platform: str | None = None) -> list[Array]:
 
 
 def check_devices(transform: str, wanted: Sequence[Any] | None) -> None:
-    """Raise ValueError unless all devices are the CPU."""
+    """Raise ValueError unless all devices are names of the CPU."""
     for device in wanted or ():
-        if device is not CPU:
+        if not isinstance(device, Device):
             raise ValueError(f"{transform}: the only device is {CPU!r}, got {device!r}")

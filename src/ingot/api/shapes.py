@@ -12,7 +12,8 @@ from ingot.core.interpreter import typeof
 class ShapeDtypeStruct:
     """The shape and dtype of an array without its elements; a leaf of pytrees.
 
-    shape: ints; dtype: whatever stands for one; sharding is kept and ignored.
+    shape: ints; dtype: whatever stands for one, 64 bits wide also while these are off; sharding is
+    kept and ignored.
 
     >>> ShapeDtypeStruct((2, 3), "float32")
     ShapeDtypeStruct(shape=(2, 3), dtype=float32)
@@ -25,7 +26,8 @@ class ShapeDtypeStruct:
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be given, got None")
         self.shape = tuple(int(n) for n in shape)
-        self.dtype = dtypes.as_user_dtype(dtype, "ShapeDtypeStruct")
+        self.dtype = dtype if isinstance(dtype, dtypes.KeyDType) else dtypes.supported(
+            dtype, "ShapeDtypeStruct")
         self.sharding, self.weak_type = sharding, weak_type
 
     @property
@@ -40,8 +42,8 @@ class ShapeDtypeStruct:
 
     @property
     def aval(self) -> ShapedArray:
-        """The same as the type of a program's variable."""
-        return ShapedArray(self.shape, self.dtype, self.weak_type)
+        """The same as the type of a program's variable: narrowed while 64-bit types are off."""
+        return ShapedArray(self.shape, dtypes.canonicalize_dtype(self.dtype), self.weak_type)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """A copy with some fields replaced."""

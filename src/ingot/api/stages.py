@@ -15,6 +15,7 @@ from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.printing import pretty
+from ingot.errors import JaxRuntimeError
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 
@@ -106,7 +107,11 @@ class Lowered(Stage):
         return self.compile().cost_analysis()
 
     def compile(self, compiler_options: dict[str, Any] | None = None, **_: Any) -> Compiled:
-        """Compile with the current back end."""
+        """Compile with the current back end; options of XLA (`xla_...`) have no effect."""
+        unknown = [name for name in compiler_options or () if not name.startswith("xla_")]
+        if unknown:
+            raise JaxRuntimeError(f"compile: there is no compiler option {unknown[0]!r}; set flags"
+                                  " of ingot with config.update")
         return Compiled(*self._parts())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ingot.control.custom_jvp import custom_jvp_call_p
+from ingot.control.custom_vjp import custom_vjp_call_p
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.primitive import Primitive
@@ -92,13 +94,23 @@ def _set(cls: Any, **attributes: Any) -> None:
         setattr(cls, name, value)
 
 
+def _with_functions(primitive: Primitive) -> None:
+    """Give a call primitive bind parameters with the function called, as JAX's have them."""
+    bind = primitive.bind
+    _set(primitive, bind=lambda *args, subfuns=(), **params: bind(*args, **params),
+         get_bind_params=lambda params: {**params, "subfuns": (params["call_jaxpr"],)})
+
+
 _set(Primitive, impl=property(lambda self: self.bind), call_primitive=False, map_primitive=False,
      get_bind_params=lambda self, params: params)
 _set(Tracer, _trace=property(lambda self: self._interpreter))
 _set(Interpreter, main=property(lambda self: self), level=property(_depth),
      tag=property(lambda self: self))
 _set(Eqn, source_info=property(lambda self: SourceInfo(line=describe(self.source))), ctx=None)
-_set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)), is_high=False)
+_set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)), is_high=False,
+     call_wrapped=Jaxpr.__call__)
+for _call in (custom_jvp_call_p, custom_vjp_call_p):
+    _with_functions(_call)
 
 __all__ = ["DebugInfo", "NameStack", "OpaqueTraceState", "SourceInfo", "find_top_trace",
            "get_opaque_trace_state"]

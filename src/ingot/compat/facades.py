@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingot.core.avals import ShapedArray as OurShapedArray
+from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr as OurJaxpr, Var
 from ingot.core.source import Source
 
@@ -36,18 +36,10 @@ class Facade(type):
             found is not None and issubclass(subclass, found))
 
 
-class AbstractValue(metaclass=Facade, stands_for=OurShapedArray):
+class AbstractValue(metaclass=Facade, stands_for=ShapedArray):
     """What is known of a value before it is computed; ours are all `ShapedArray`s."""
 
     __slots__ = ()
-
-
-class ShapedArray(AbstractValue, metaclass=Facade, stands_for=OurShapedArray):
-    """Makes the type of an array; shardings and memory spaces are accepted and dropped."""
-
-    def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
-                vma: Any = None, memory_space: Any = None, **_: Any) -> Any:
-        return OurShapedArray(shape, dtype, weak_type)
 
 
 class ClosedJaxpr(metaclass=Facade, stands_for=OurJaxpr):
@@ -81,4 +73,4 @@ def new_jaxpr_eqn(invars: Sequence[Any], outvars: Sequence[Var], primitive: Any,
     return Eqn(primitive, invars, outvars, params, frozenset(effects))
 
 
-__all__ = ["AbstractValue", "ClosedJaxpr", "Facade", "Jaxpr", "ShapedArray", "new_jaxpr_eqn"]
+__all__ = ["AbstractValue", "ClosedJaxpr", "Facade", "Jaxpr", "new_jaxpr_eqn"]

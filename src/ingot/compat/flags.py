@@ -33,7 +33,7 @@ IGNORED: dict[str, Any] = {
     "jax_include_debug_info_in_dumps": True, "jax_include_full_tracebacks_in_locations": True,
     "jax_log_checkpoint_residuals": False, "jax_logging_level": "NOTSET",
     "jax_memory_fitting_effort": 0.0, "jax_memory_fitting_level": "O2",
-    "jax_num_cpu_devices": -1, "jax_optimization_level": "UNKNOWN",
+    "jax_optimization_level": "UNKNOWN",
     "jax_persistent_cache_enable_xla_caches": "",
     "jax_persistent_cache_min_compile_time_secs": 1.0,
     "jax_persistent_cache_min_entry_size_bytes": 0, "jax_pgle_aggregation_percentile": 90,

@@ -10,7 +10,7 @@ import numpy as np
 from ingot.compat.facades import Facade
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import Effect
-from ingot.core.interpreter import current, to_array
+from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.primitive import Host, Primitive as OurPrimitive, Undefined
 from ingot.kernel.build import Unsupported
 from ingot.transforms.stage import stage
@@ -76,7 +76,10 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
         self.lowered: LoweredFunction | None = None
 
     def bind(self, *args: Any, **params: Any) -> Any:
-        out = current().process(self, args, params)
+        interpreter = current()
+        if interpreter is EVAL and self.impl is not None:  # as they are: numbers stay numbers
+            return self.impl(*args, **params)
+        out = interpreter.process(self, args, params)
         return out[0] if type(out) is list and not self.multiple_results else out
 
     def def_impl(self, impl: Rule) -> Rule:

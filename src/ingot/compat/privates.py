@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from ingot.tree import is_tree_node
 from ingot.typing import SupportsDType
 
 F = TypeVar("F", bound=Callable[..., Any])
-_exclude_paths: list[str] = []
+_exclude_paths: list[str] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 
 # ---- traceback_util ------------------------------------------------------------------------------
@@ -30,12 +31,14 @@ class SimplifiedTraceback(Exception):
 
 
 def register_exclusion(path: str) -> None:
-    """Ask that a package's frames be left out of tracebacks; only ingot's own are."""
+    """Say that a file's frames are not the user's."""
+    _exclude_paths.append(path)
 
 
 def include_frame(frame: Any) -> bool:
     """Whether a frame is the user's."""
-    return True
+    file = frame.f_code.co_filename
+    return not file.startswith(tuple(_exclude_paths))
 
 
 def api_boundary(fun: Any, **_: Any) -> Any:

@@ -153,7 +153,7 @@ def _takes_axis(primitive: OurPrimitive) -> bool:
 def _own_batch(rule: Rule, primitive: OurPrimitive) -> Rule:
     """`rule` takes the axis first."""
     def with_axis(axis: Axis, args: Any, dims: Any, **params: Any) -> Any:
-        out, dim = rule(AxisData(axis.name, axis.size), list(args), list(dims), **params)
+        out, dim = rule(AxisData(axis.name, axis.size), tuple(args), tuple(dims), **params)
         if not primitive.multiple_results:
             return out, dim
         return list(out), list(dim) if isinstance(dim, (list, tuple)) else [dim] * len(out)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
+from ingot.compiler.guarded import guard_writes
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
@@ -94,6 +95,7 @@ class Lowering(Builder):
     # ---- equations ---------------------------------------------------------------------------
     def inline(self, jaxpr: Jaxpr, args: Sequence[ArrayValue]) -> list[ArrayValue]:
         """Results of a program, its equations appended to the current block."""
+        jaxpr = guard_writes(jaxpr)
         env: dict[Var, ArrayValue] = {}
         uses = use_counts(jaxpr)
         last = last_uses(jaxpr)

@@ -28,8 +28,9 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.effects import IO, ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.core.jaxpr import Jaxpr, Var, lasting_effects
+from ingot.core.jaxpr import Jaxpr, Var
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.ops.compare import ne
@@ -208,16 +209,17 @@ def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branche
 def _select_branches(axis: Axis, index: Any, operands: Sequence[Any], dims: Sequence[Any],
                      branches: Branches) -> Any:
     """All branches for all elements, then the result of the right one for each."""
-    if any(lasting_effects(b.effects) for b in branches):
+    if any({IO, ORDERED_IO} & b.effects for b in branches):
         raise UndefinedRuleError(
-            "cond: a branch with side effects cannot be mapped over a batched predicate, since all"
-            " branches run then; move the effect out of the branches, or use lax.map")
-    outs = [evaluate(batch_jaxpr(b, axis, dims, True)[0], *operands) for b in branches]
-    if len(branches) == 1:
-        return outs[0], [0] * len(outs[0])
+            "cond: a branch with an io_callback cannot be mapped over a batched predicate, since"
+            " all branches run then; move the effect out of the branches, or use lax.map")
+    # The mask comes first: the compiler guards writes in the branches with it.
     which = clamp(scalar(0, index.dtype), index, scalar(len(branches) - 1, index.dtype))
     which = ne(which, broadcast_in_dim(scalar(0, index.dtype), which.shape, ())) \
         if len(branches) == 2 else which
+    outs = [evaluate(batch_jaxpr(b, axis, dims, True)[0], *operands) for b in branches]
+    if len(branches) == 1:
+        return outs[0], [0] * len(outs[0])
     return [select_n(broadcast_in_dim(which, typeof(cases[0]).shape, (0,)), *cases)
             for cases in zip(*outs, strict=True)], [0] * len(outs[0])
 

@@ -25,7 +25,7 @@ from ingot.control.custom_common import (
 )
 from ingot.control.tracing import check_callable, evaluate, flatten_arrays, function_name
 from ingot.core.axes import Axis
-from ingot.core.interpreter import current, interpreting, typeof
+from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
 from ingot.ops.movement import zeros
 from ingot.transforms.batch import batch, place_axis
@@ -239,7 +239,10 @@ class custom_jvp:  # noqa: N801 - a decorator
         if self.jvp is None:
             raise AttributeError(f"custom_jvp: no rule is defined for {name}; give one with"
                                  f" {name}.defjvp or {name}.defjvps")
-        split = split_arguments(self.fun, positional(self.fun, args, kwargs), self.nondiff_argnums)
+        args = positional(self.fun, args, kwargs)
+        split = split_arguments(self.fun, args, self.nondiff_argnums)
+        if current() is EVAL:  # no rule is needed, and the function may work on numbers
+            return self.fun(*args)
         leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
         call = FlatCall(self.fun, split, in_tree, "custom_jvp")
         rule = _flat_rule(self.fun, self.jvp, split, in_tree, self.symbolic_zeros, call.trees)

@@ -27,7 +27,7 @@ from ingot.control.custom_common import (
 from ingot.control.tracing import check_callable, flatten_arrays, function_name
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import Axis
-from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 from ingot.ops.movement import reduce_sum, zeros
@@ -321,7 +321,10 @@ class custom_vjp:  # noqa: N801 - a decorator
         name = function_name(self.fun)
         if self.fwd == self._undefined:
             self._undefined()
-        split = split_arguments(self.fun, positional(self.fun, args, kwargs), self.nondiff_argnums)
+        args = positional(self.fun, args, kwargs)
+        split = split_arguments(self.fun, args, self.nondiff_argnums)
+        if current() is EVAL:  # no rule is needed, and the function may work on numbers
+            return self.fun(*args)
         _check_fixed(name, split)
         leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
         call = FlatCall(self.fun, split, in_tree, "custom_vjp")

@@ -27,8 +27,9 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.core.jaxpr import Jaxpr, lasting_effects
+from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe, user_source
 from ingot.errors import UndefinedRuleError
@@ -169,11 +170,11 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
     cond, (cond_dim,) = mapped(cond_jaxpr, cond_flags, carry, False)
     if cond_dim is not None:
         programs = {"cond_jaxpr": cond_jaxpr, "body_jaxpr": body_jaxpr}
-        if lasting_effects(cond_jaxpr.effects | body_jaxpr.effects):
+        if ORDERED_IO in cond_jaxpr.effects | body_jaxpr.effects:
             raise UndefinedRuleError(
-                "while_loop: a loop with side effects cannot be mapped over a batched condition,"
-                " since the order of the effects is not defined; move the effect out of the loop,"
-                " or use lax.map")
+                "while_loop: a loop with an ordered io_callback cannot be mapped over a batched"
+                " condition, since the order of its calls is not defined; use ordered=False, or"
+                " lax.map")
         if axis.name not in axes_of_programs(**programs):
             params = dict(programs, cond_nconsts=cond_nconsts, body_nconsts=body_nconsts)
             return _one_by_one(axis, args, dims, params), [0] * len(carry)

@@ -25,7 +25,9 @@ class ShapedArray:
     storage: np.dtype
     """The NumPy dtype that holds the elements (differs from `dtype` for PRNG keys only)."""
 
-    def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False) -> ShapedArray:
+    def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
+                vma: Any = None, memory_space: Any = None) -> ShapedArray:
+        # Where an array lies is no part of its type: packages that say so are not heard.
         if type(shape) is not tuple:
             shape = tuple(shape)
         key = (shape, dtype, weak_type)

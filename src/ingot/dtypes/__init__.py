@@ -70,6 +70,7 @@ from ingot.dtypes.types import (
     prng_key as prng_key,
     real_of as real_of,
     short_name as short_name,
+    supported as supported,
     to_complex as to_complex,
     to_inexact_dtype as to_inexact_dtype,
     to_numeric as to_numeric,

@@ -13,9 +13,10 @@ from ingot.compat.attributes import (
     find_top_trace,
     get_opaque_trace_state,
 )
-from ingot.compat.facades import AbstractValue, ClosedJaxpr, Jaxpr, ShapedArray, new_jaxpr_eqn
+from ingot.compat.facades import AbstractValue, ClosedJaxpr, Jaxpr, new_jaxpr_eqn
 from ingot.compat.primitive import CallPrimitive, Primitive
 from ingot.compat.tables import mapped_aval, unmapped_aval
+from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.check import check_jaxpr
 from ingot.core.effects import NO_EFFECTS as no_effects, Effect

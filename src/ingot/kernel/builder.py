@@ -158,6 +158,8 @@ class Builder:
     # ---- memory ----------------------------------------------------------------------------------
     def load(self, memory: Any, position: Index, dtype: np.dtype) -> Any:
         """The element at a position counted in elements."""
+        if not dtype.itemsize:  # float0 has no bits: any value stands for its elements
+            return self.const(False, BOOL)
         if dtype.kind == "c":
             part = real_dtype(dtype)
             two = self.imul(position, 2)
@@ -169,6 +171,8 @@ class Builder:
 
     def store(self, target: Buffer, index: Sequence[Index], value: Any) -> None:
         """Write one element."""
+        if not target.dtype.itemsize:
+            return
         position = target.position(self, index)
         if type(value) is Complex:
             two = self.imul(position, 2)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.array import from_numpy
+from ingot.dtypes import bfloat16
 
 save = np.save
 savez = np.savez
@@ -18,6 +19,8 @@ printoptions = np.printoptions
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:
     """An array from a .npy file, or a dictionary-like of NumPy arrays from a .npz file."""
     out = np.load(file, *args, **kwargs)
+    if isinstance(out, np.ndarray) and out.dtype == np.dtype("V2"):
+        out = out.view(bfloat16)  # NumPy's files do not know its name
     return from_numpy(out) if isinstance(out, np.ndarray) else out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,12 @@ from ingot.ops.families import ANY, compare, nary
 from ingot.ops.numerics import same_shape
 
 REAL = (np.integer, np.floating, np.bool_)
-EQUALITY = (*ANY, dtypes.prng_key)
+EQUALITY = (*ANY, dtypes.prng_key, np.void)  # float0 is void; its only value equals itself
 BOOL = np.dtype(np.bool_)
 
 # ---- eq, ne --------------------------------------------------------------------------------------
-eq_p = compare("eq", EQUALITY, eval=np.equal, kernel="eq")
-ne_p = compare("ne", EQUALITY, eval=np.not_equal, kernel="ne")
+eq_p = compare("eq", EQUALITY, eval=operator.eq, kernel="eq")
+ne_p = compare("ne", EQUALITY, eval=operator.ne, kernel="ne")
 
 
 def eq(x: Any, y: Any) -> Any:

@@ -26,7 +26,7 @@ ANY: Kinds = (np.number, np.bool_)
 _KIND_NAMES = {np.floating: "floating", np.complexfloating: "complex", np.inexact: "inexact",
                np.signedinteger: "signed integer", np.number: "number", np.integer: "integer",
                np.bool_: "boolean", np.float32: "float32", np.float64: "float64",
-               dtypes.prng_key: "PRNG key"}
+               dtypes.prng_key: "PRNG key", np.void: "float0"}
 
 
 def check_kind(name: str, kinds: Kinds, *avals: ShapedArray) -> None:

@@ -1,0 +1,133 @@
+"""What packages are given to extend ingot as they extend JAX: primitives, types, devices."""
+
+import numpy as np
+import pytest
+
+import ingot
+from ingot import errors, lax, numpy as jnp, sharding
+from ingot.compat import privates
+from ingot.config import config
+from ingot.control.custom_jvp import custom_jvp_call_p
+from ingot.extend import core
+
+
+def primitive(name):
+    p = core.Primitive(name)
+    p.def_impl(lambda x, **params: x)
+    p.def_abstract_eval(lambda x, **params: x)
+    return p
+
+
+def test_primitives_of_packages_get_eager_values_as_they_are():
+    p = primitive("same")
+    marker = object()
+    assert p.bind(marker) is marker
+    assert type(p.bind(2)) is int
+    assert isinstance(ingot.jit(p.bind)(2), ingot.Array)
+
+
+def test_types_are_of_one_class():
+    aval = core.ShapedArray((2,), np.float32, sharding=None, memory_space=None)
+    assert type(aval) is core.ShapedArray is type(jnp.ones(2, np.float32).aval)
+    assert isinstance(aval, core.AbstractValue) and issubclass(core.ShapedArray, core.AbstractValue)
+
+
+def test_calls_with_custom_rules_are_bound_again():
+    f = ingot.custom_jvp(lambda x: 3 * x)
+    f.defjvp(lambda primals, tangents: (f(*primals), 5 * tangents[0]))
+    (eqn,) = ingot.make_jaxpr(f)(1.0).eqns
+    assert eqn.primitive is custom_jvp_call_p
+    params = eqn.primitive.get_bind_params(eqn.params)
+    assert params["subfuns"][0].call_wrapped(2.0)[0] == 6
+    again = lambda x: eqn.primitive.bind(x, **params)[0]
+    assert again(2.0) == 6 and ingot.grad(again)(2.0) == 5
+
+
+@pytest.mark.parametrize("kind", [ingot.custom_jvp, ingot.custom_vjp])
+def test_eager_functions_with_rules_work_on_what_they_are_given(kind):
+    f = kind(lambda x, y=1: x + y)
+    if kind is ingot.custom_jvp:
+        f.defjvp(lambda primals, tangents: (f(*primals), tangents[0]))
+    else:
+        f.defvjp(lambda x, y: (f(x, y), None), lambda _, ct: (ct, None))
+    assert type(f(1)) is int and type(f(np.float32(1), y=np.float32(2))) is np.float32
+
+
+def test_frames_of_the_user_and_of_others():
+    class Frame:
+        class f_code:
+            co_filename = __file__
+
+    assert privates.include_frame(Frame)
+    Frame.f_code.co_filename = core.__file__
+    assert not privates.include_frame(Frame)
+    Frame.f_code.co_filename = "/somewhere/package/of/others.py"
+    assert privates.include_frame(Frame)
+    privates.register_exclusion("/somewhere/package")
+    assert not privates.include_frame(Frame)
+
+
+def test_the_cpu_has_as_many_names_as_are_asked_for(monkeypatch):
+    assert len(ingot.devices()) == 1
+    with config.override("num_cpu_devices", 3):
+        first, *rest = ingot.devices()
+        assert [d.id for d in rest] == [1, 2] and ingot.local_device_count() == 3
+        assert ingot.devices() == [first, *rest]
+        mesh = sharding.make_mesh((2,), ("x",))
+        assert mesh.shape == {"x": 2} and list(mesh.devices) == [first, rest[0]]
+        assert list(ingot.pmap(lambda x: 2 * x, devices=[first])(np.arange(3))) == [0, 2, 4]
+        with pytest.raises(ValueError, match=r"\(4,\) need 4 devices, there are 3"):
+            sharding.make_mesh((4,), ("x",))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    assert ingot.device_count() == 2
+
+
+def test_options_of_other_compilers():
+    lowered = ingot.jit(lambda x: x + 1).lower(1.0)
+    assert lowered.compile(compiler_options={"xla_gpu_autotune_level": "0"})(1.0) == 2
+    with pytest.raises(errors.JaxRuntimeError, match="no compiler option 'wrong'"):
+        lowered.compile(compiler_options={"wrong": 1})
+
+
+def test_debug_callbacks_in_mapped_branches_and_loops():
+    seen = []
+
+    def branch(x):
+        ingot.debug.callback(seen.append, x)
+        return x + 1
+
+    def f(go, x):
+        x = lax.cond(go, branch, lambda x: x, x)
+        return lax.while_loop(lambda x: x < 3, branch, x)
+
+    out = ingot.vmap(f)(np.array([True, False]), np.array([0.0, 2.0]))
+    assert list(out) == [3, 3] and len(seen) >= 3
+
+
+# ---- float0 --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(), (3,), (40,), (0,)], ids=str)
+@pytest.mark.parametrize("f", [
+    lambda x: (x, x),
+    lambda x: lax.scan(lambda c, _: (c, c), x, None, length=2),
+    lambda x: lax.cond(jnp.sin(1.0) > 0, lambda x: x, lambda x: x, x),
+    lambda x: lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, c[1]), (0, x))[1],
+], ids=["result", "scan", "cond", "while"])
+def test_float0_in_compiled_programs(f, shape):
+    x = np.zeros(shape, ingot.dtypes.float0)
+    for out in ingot.tree.leaves(ingot.jit(f)(x)):
+        assert out.dtype == ingot.dtypes.float0
+        assert bool((out == out).all()) and not bool((out != out).any())
+
+
+def test_structs_keep_64_bits():
+    with config.override("enable_x64", False):
+        struct = ingot.ShapeDtypeStruct((), np.int64)
+        assert struct.dtype == np.int64
+        assert ingot.eval_shape(lambda x: x, struct).dtype == np.int32
+
+
+def test_saved_bfloat16_is_loaded(tmp_path):
+    x = jnp.array([1, 2.5], "bfloat16")
+    jnp.save(tmp_path / "x.npy", x)
+    back = jnp.load(tmp_path / "x.npy")
+    assert back.dtype == x.dtype and (back == x).all()
