@@ -69,7 +69,7 @@ def test_the_same_results_without_a_choice_of_arrays(make, name):
 
 
 def test_nested_maps():
-    run = loop(WRITES["set"])
+    run = branch(WRITES["set"])
     stops = np.arange(6).reshape(2, 3)
     xs = np.linspace(0.0, 1.0, 6 * SIZE).reshape(2, 3, SIZE)
     mapped = ingot.jit(ingot.vmap(ingot.vmap(run)))
@@ -82,7 +82,7 @@ def test_nested_maps():
     lambda x, i: (lambda y: y.at[0].set(y.sum()))(x.at[i].set(1.0)),  # read in between
 ], ids=["computed", "read"])
 def test_what_is_more_than_writing_is_left_alone(body):
-    run = loop(body)
+    run = branch(body)
     stops, xs = np.array([1, 3]), np.ones((2, SIZE))
     mapped = ingot.jit(ingot.vmap(run))
     assert selects(mapped.trace(stops, xs).jaxpr, 2 * SIZE) == 1
