@@ -91,7 +91,7 @@ def _writes(jaxpr: Jaxpr, uses: _Uses, chosen: dict[int, Any], choice: Eqn, old:
     places: list[int] = []
     while new is not old:
         place = uses.made.get(new) if type(new) is not Literal else None
-        if place is None or uses.read[new] != 1:
+        if place is None or uses.read[new] != 1:  # type: ignore[index]
             return None
         if place in chosen:
             new = chosen[place]
