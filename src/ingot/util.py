@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib.util
 import math
+import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 _caches: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -129,3 +133,24 @@ def moved(xs: Sequence[Any], src: int, dst: int) -> list[Any]:
 def size_of(shape: Sequence[int]) -> int:
     """Number of elements of an array of this shape."""
     return math.prod(shape)
+
+
+@functools.cache
+def lone_extension(name: str) -> Any:
+    """An extension module without the package it belongs to, which may be slow to import.
+
+    It does not stay in `sys.modules`, so that importing the package later goes its usual way.
+    """
+    if name not in sys.modules:
+        top, *inner = name.split(".")
+        spec = importlib.util.find_spec(top)
+        for root in (spec.submodule_search_locations or ()) if spec else ():
+            for suffix in EXTENSION_SUFFIXES:
+                path = os.path.join(root, *inner) + suffix
+                found = importlib.util.spec_from_file_location(name, path)
+                if os.path.exists(path) and found is not None and found.loader is not None:
+                    module = importlib.util.module_from_spec(found)
+                    found.loader.exec_module(module)
+                    sys.modules.pop(name, None)
+                    return module
+    return importlib.import_module(name)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,17 +137,22 @@ def current() -> Interpreter:
     return _state.interpreter
 
 
-@contextmanager
-def interpreting(interpreter: Interpreter) -> Iterator[Any]:
-    """Make an interpreter the current one."""
-    state = _state
-    before = state.interpreter
-    settled.append(None)
-    state.interpreter = interpreter
-    try:
-        yield interpreter
-    finally:
-        state.interpreter = before
+class interpreting:  # noqa: N801 (a class, as this is entered for each operation)
+    """A context that makes an interpreter the current one."""
+
+    __slots__ = ("_before", "_interpreter")
+
+    def __init__(self, interpreter: Interpreter):
+        self._interpreter = interpreter
+
+    def __enter__(self) -> None:
+        state = _state
+        self._before = state.interpreter
+        settled.append(None)
+        state.interpreter = self._interpreter
+
+    def __exit__(self, *_: Any) -> None:
+        _state.interpreter = self._before
         settled.pop()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import NO_EFFECTS, EffectSet, NamedAxisEffect
-from ingot.core.source import Source
+from ingot.core.source import Source, evaluated
 
 _counter = itertools.count()
 
@@ -167,14 +167,19 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     def read(atom: Atom) -> Any:
         return atom.val if type(atom) is Literal else env[atom]  # type: ignore[index]
 
-    for i, eqn in enumerate(jaxpr.eqns):
-        out = eqn.primitive.bind(*[read(a) for a in eqn.invars], **eqn.params)
-        if eqn.primitive.multiple_results:
-            env.update(zip(eqn.outvars, out, strict=True))
-        else:
-            env[eqn.outvars[0]] = out
-        for var in last[i]:
-            env.pop(var, None)
+    before = evaluated.origin
+    try:
+        for eqn, dying in zip(jaxpr.eqns, last, strict=True):
+            evaluated.origin = eqn.source
+            out = eqn.primitive.bind(*[read(a) for a in eqn.invars], **eqn.params)
+            if eqn.primitive.multiple_results:
+                env.update(zip(eqn.outvars, out, strict=True))
+            else:
+                env[eqn.outvars[0]] = out
+            for var in dying:
+                env.pop(var, None)
+    finally:
+        evaluated.origin = before
     return [read(a) for a in jaxpr.outvars]
 
 

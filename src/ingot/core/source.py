@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from types import CodeType, FrameType
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_ours: dict[CodeType, bool] = {}
+_ours: dict[str, bool] = {}  # by file: hashing code objects takes longer than all else here
 
 Source = tuple[CodeType, int]
 """A code object and the offset of its last instruction: cheap to record, resolved on demand."""
 
 
-def _is_ours(code: CodeType) -> bool:
-    ours = _ours.get(code)
-    if ours is None:
-        name = code.co_filename
-        ours = name.startswith(_HERE) or name.startswith("<frozen") or name.endswith(
-            (os.sep + "contextlib.py", os.sep + "functools.py"))
-        _ours[code] = ours
+class _State(threading.local):
+    """Where the equation comes from that is being evaluated, if it has come from a program."""
+
+    origin: Source | None = None
+
+
+evaluated = _State()
+
+
+def _is_ours(name: str) -> bool:
+    ours = _ours[name] = name.startswith((_HERE, "<frozen")) or name.endswith(
+        (os.sep + "contextlib.py", os.sep + "functools.py"))
     return ours
 
 
@@ -28,14 +34,19 @@ def user_source() -> Source | None:
     frame: FrameType | None = sys._getframe(1)
     known = _ours.get
     while frame is not None:
-        code = frame.f_code
-        ours = known(code)
+        name = frame.f_code.co_filename
+        ours = known(name)
         if ours is None:
-            ours = _is_ours(code)
+            ours = _is_ours(name)
         if not ours:
-            return code, frame.f_lasti
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None
+
+
+def origin() -> Source | None:
+    """Where a new equation comes from: the one it is made from, or the user's line."""
+    return evaluated.origin or user_source()
 
 
 def line_of(source: Source) -> int:

@@ -40,7 +40,7 @@ from ingot.ops.matrices import (
 )
 from ingot.ops.movement import all_to_front, broadcast_in_dim, full_like, move_axis, reshape
 from ingot.ops.select import select
-from ingot.util import size_of
+from ingot.util import lone_extension, size_of
 
 NATIVE_ORDER = 16
 """Matrices up to this order are factored and solved by unrolled code instead of LAPACK."""
@@ -161,7 +161,7 @@ def _solve_type(a: ShapedArray, b: ShapedArray, *, left_side: bool, **params: An
 
 def _solve_eval(a: np.ndarray, b: np.ndarray, *, left_side: bool, lower: bool, transpose_a: bool,
                 conjugate_a: bool, unit_diagonal: bool) -> np.ndarray:
-    from scipy.linalg import blas
+    blas = lone_extension("scipy.linalg._fblas")
 
     if not b.size:
         return b

@@ -24,6 +24,7 @@ from ingot.ops.movement import (
 )
 from ingot.ops.select import select
 from ingot.ops.shape import broadcasted_iota
+from ingot.util import lone_extension
 
 LAPACK_DTYPES = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
 
@@ -74,8 +75,7 @@ def each_matrix(fun: Callable[..., Sequence[np.ndarray]], outs: Sequence[ShapedA
 
 def lapack(name: str, dtype: Any) -> Callable[..., Any]:
     """SciPy's wrapper of a LAPACK routine, e.g. lapack("getrf", float32) is sgetrf."""
-    from scipy.linalg import lapack as library
-
+    library = lone_extension("scipy.linalg._flapack")
     return getattr(library, "sdcz"[LAPACK_DTYPES.index(np.dtype(dtype))] + name)
 
 

@@ -32,7 +32,7 @@ from ingot.core.jaxpr import (
     subjaxprs,
 )
 from ingot.core.primitive import Primitive
-from ingot.core.source import user_source
+from ingot.core.source import Source, origin, user_source
 from ingot.util import collection_paused
 
 
@@ -41,9 +41,9 @@ class JaxprTracer(Tracer):
 
     __slots__ = ("var",)
 
-    def __init__(self, interpreter: Stage, aval: ShapedArray, var: Var | Literal):
-        Tracer.__init__(self, interpreter, aval)
-        self.var = var
+    def __init__(self, interpreter: Stage, aval: ShapedArray, var: Var | Literal,
+                 source: Source | None):
+        self._interpreter, self.aval, self.var, self._source = interpreter, aval, var, source
 
     def concrete(self) -> Any:
         return self.var.val if type(self.var) is Literal else None
@@ -64,9 +64,7 @@ class Stage(Interpreter):
 
     def argument(self, aval: ShapedArray) -> JaxprTracer:
         """A new argument of the program."""
-        tracer = JaxprTracer(self, aval, Var(aval))
-        tracer._source = user_source()
-        return tracer
+        return JaxprTracer(self, aval, Var(aval), user_source())
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, Tracer) and x._interpreter is self
@@ -100,12 +98,17 @@ class Stage(Interpreter):
         return found[0]
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        if self.only_traced and not any(self.owns(x) for x in args):
-            with interpreting(self.parent):
-                return primitive.bind(*args, **params)
+        if self.only_traced:
+            for x in args:
+                if type(x) is JaxprTracer and x._interpreter is self:
+                    break
+            else:
+                with interpreting(self.parent):
+                    return primitive.bind(*args, **params)
         if primitive.stage is not None:
             args, params = primitive.stage(args, params)
-        atoms = [self.atom(x) for x in args]
+        atoms = [x.var if type(x) is JaxprTracer and x._interpreter is self else self.atom(x)
+                 for x in args]
         out_avals = primitive.out_avals([a.aval for a in atoms], params)
         outs = self.emit(primitive, atoms, out_avals, params)
         return outs if primitive.multiple_results else outs[0]
@@ -114,13 +117,10 @@ class Stage(Interpreter):
              params: dict[str, Any]) -> list[JaxprTracer]:
         """Append an equation and return tracers of its results."""
         outvars = [Var(a) for a in out_avals]
-        source = user_source()
+        source = origin()
         effects = effects_of(primitive, params)
         self.eqns.append(Eqn(primitive, atoms, outvars, params, effects, source))
-        outs = [JaxprTracer(self, a, v) for a, v in zip(out_avals, outvars, strict=True)]
-        for out in outs:
-            out._source = source
-        return outs
+        return [JaxprTracer(self, v.aval, v, source) for v in outvars]
 
     def finish(self, args: Sequence[JaxprTracer], outs: Sequence[Any], name: str) -> Jaxpr:
         """The program from the given arguments to the given values, without dead equations."""
@@ -149,9 +149,14 @@ def live_equations(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> tuple[list[Eq
     used = {v for v in outvars if type(v) is not Literal}
     kept: list[Eqn] = []
     for eqn in reversed(eqns):
-        if lasting_effects(eqn.effects) or any(v in used for v in eqn.outvars):
-            kept.append(eqn)
-            used.update(v for v in eqn.invars if type(v) is not Literal)
+        for var in eqn.outvars:
+            if var in used:
+                break
+        else:
+            if not eqn.effects or not lasting_effects(eqn.effects):
+                continue
+        kept.append(eqn)
+        used.update([v for v in eqn.invars if type(v) is not Literal])
     return kept[::-1], used
 
 

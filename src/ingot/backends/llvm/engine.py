@@ -45,11 +45,14 @@ class Code:
 
 # ---- compiling -----------------------------------------------------------------------------------
 def object_code(text: str, tier: Tier, background: bool = False) -> bytes:
-    """The object file of a module; in the worker if it is for later, or takes long."""
+    """The object file of a module; in the worker if it is for later, or takes long.
+
+    Raises WorkerError if that ended, as it does at exit: LLVM must not run in a thread then.
+    """
     if background or (tier.passes and text.count("\n") > INTERRUPTIBLE_LINES):
         try:
             return worker.object_code(text, tier.passes, tier.selection)
-        except worker.WorkerError:
+        except worker.NoWorker:
             pass
     return codegen.object_code(text, tier.passes, tier.selection)
 

@@ -13,6 +13,7 @@ import numpy as np
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs
+from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
 from ingot.core.backend import register_backend
 from ingot.core.jaxpr import Jaxpr
@@ -78,7 +79,10 @@ class LLVMExecutable:
 
     def _upgrade(self, flags: dict[str, Any]) -> None:
         config.adopt(flags)
-        self._install(Native(*self.compilation.compiled(engine.FULL, background=True)))
+        try:
+            self._install(Native(*self.compilation.compiled(engine.FULL, background=True)))
+        except WorkerError:
+            pass  # the process ends, or somebody stopped the worker: go on as before
 
     @property
     def function(self) -> ir.Function:

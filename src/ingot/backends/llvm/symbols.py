@@ -5,13 +5,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-import sys
 from collections.abc import Callable
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from ingot.util import lone_extension
 
 
 def _capsule_address(capsule: Any) -> int:
@@ -34,29 +31,6 @@ ALONE = ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack")
 """Extension modules that need nothing of the package they belong to, which is slow to import."""
 
 
-@functools.cache
-def _extension(name: str) -> ModuleType:
-    """An extension module; one of those in `ALONE` is loaded without its package.
-
-    It does not stay in `sys.modules`, so that importing the package makes it an attribute there;
-    this finds the same module, since an extension is initialized once in a process.
-    """
-    if name not in sys.modules and name in ALONE:
-        top, *inner = name.split(".")
-        spec = find_spec(top)
-        for root in (spec.submodule_search_locations or ()) if spec else ():
-            for suffix in EXTENSION_SUFFIXES:
-                path = Path(root, *inner).with_suffix(suffix)
-                if path.exists():
-                    found = spec_from_file_location(name, path)
-                    if found is not None and found.loader is not None:
-                        module = module_from_spec(found)
-                        found.loader.exec_module(module)
-                        sys.modules.pop(name, None)
-                        return module
-    return importlib.import_module(name)
-
-
 _provided: dict[str, Callable[[], int]] = {}
 
 
@@ -74,7 +48,8 @@ def address_of(symbol: str) -> int:
     if symbol in _provided:
         return _provided[symbol]()
     module_name, name = symbol.split(":")
-    table = _extension(module_name).__pyx_capi__  # type: ignore[attr-defined]
+    load = lone_extension if module_name in ALONE else importlib.import_module
+    table = load(module_name).__pyx_capi__
     if name in table:
         return _capsule_address(table[name])
     api = ctypes.pythonapi

@@ -19,10 +19,15 @@ from ingot.backends.llvm import codegen
 
 _lock = threading.Lock()
 _process: Any = None
+_closed = False
 
 
 class WorkerError(Exception):
-    """The worker cannot be started, or ended before it answered."""
+    """The worker ended before it answered, as it does when this process is about to end."""
+
+
+class NoWorker(WorkerError):
+    """A worker cannot be started here."""
 
 
 def object_code(text: str, passes: int, selection: int) -> bytes:
@@ -67,11 +72,13 @@ def _read(pipe: Any, count: int) -> bytes:
 
 def _started() -> Any:
     global _process
+    if _closed:
+        raise WorkerError("this process is about to end")
     if _process is None or _process.poll() is not None:
         spec = find_spec("llvmlite")
         if spec is None or not spec.submodule_search_locations or not sys.executable \
                 or getattr(sys, "frozen", False):
-            raise WorkerError("no interpreter to start")
+            raise NoWorker("no interpreter to start")
         place = os.path.dirname(next(iter(spec.submodule_search_locations)))
         try:
             _process = subprocess.Popen(
@@ -79,7 +86,7 @@ def _started() -> Any:
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
                 bufsize=0)
         except OSError as error:
-            raise WorkerError(str(error)) from error
+            raise NoWorker(str(error)) from error
     return _process
 
 
@@ -104,6 +111,13 @@ def _forget() -> None:
         process.returncode = 0  # the worker is not this process's child
 
 
-atexit.register(stop)
+def _close() -> None:
+    """At exit; whoever waits for an answer must not start another worker."""
+    global _closed
+    _closed = True
+    stop()
+
+
+atexit.register(_close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
