@@ -14,6 +14,7 @@ from ingot.ops.cutting import slice_in_dim
 from ingot.ops.families import ANY, check_kind
 from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import all_to_front, move_axis
+from ingot.ops.ordering import largest, order, sorted_values
 from ingot.ops.shape import broadcasted_iota, expand_dims, full
 from ingot.util import canonicalize_axis
 
@@ -59,11 +60,11 @@ def _sort_eval(*xs: np.ndarray, dimension: int, is_stable: bool, num_keys: int
     if xs[0].ndim == 0 or xs[0].size == 0:
         return list(xs)
     if len(xs) == 1 and xs[0].dtype.kind not in "Vc":
-        return [np.sort(xs[0], dimension, kind="stable" if is_stable else None)]
+        return [sorted_values(xs[0], dimension)]
     keys = [key for x in xs[:num_keys] for key in _keys(x)]
-    order = (np.argsort(keys[0], dimension, kind="stable") if len(keys) == 1
-             else np.lexsort(keys[::-1], axis=dimension))
-    return [np.take_along_axis(x, order, dimension) for x in xs]
+    places = (order(keys[0], dimension) if len(keys) == 1
+              else np.lexsort(keys[::-1], axis=dimension))
+    return [np.take_along_axis(x, places, dimension) for x in xs]
 
 
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
@@ -132,11 +133,8 @@ def _top_k_type(x: ShapedArray, *, k: int, axis: int) -> list[ShapedArray]:
 
 
 def _top_k_eval(x: np.ndarray, *, k: int, axis: int) -> list[np.ndarray]:
-    # Descending and stable, NaN first: ascending on the reversed axis, read backwards.
-    flipped = np.flip(_orderable(x), axis)
-    order = np.flip(np.argsort(flipped, axis, kind="stable"), axis)
-    order = np.take(x.shape[axis] - 1 - order, np.arange(k), axis)
-    return [np.take_along_axis(x, order, axis), order.astype(np.int32)]
+    places = largest(_orderable(x), k, axis)
+    return [np.take_along_axis(x, places, axis), places.astype(np.int32)]
 
 
 def _top_k_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, k: int, axis: int) -> Any:
