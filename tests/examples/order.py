@@ -92,6 +92,21 @@ def top(x, k, axis=-1):
     return [np.take_along_axis(x, order, axis), order.astype(np.int32)]
 
 
+def _searches():
+    vector, values = np.array([-1.0, 0.0, 0.0, 2.0, np.inf, np.nan]), np.array(
+        [[-2.0, -1.0, -0.0], [1.0, np.inf, np.nan]])
+    ref = lambda a, v, side="left": np.searchsorted(a, v, side).astype(np.int32)
+    stack = np.sort(normal(2, 70), -1)
+    found = lambda a, v: np.array([np.searchsorted(*row) for row in zip(a, v, strict=True)], "i4")
+    return [
+        Example(o.searchsorted, (vector, values), ref=ref, jax=False, maps=()),
+        Example(o.searchsorted, (vector, values), dict(side="right"), ref=ref, jax=False, maps=()),
+        Example(o.searchsorted, (np.sort(A[0]), A), ref=ref, jax=False, maps=(), accepts="biufc"),
+        Example(o.searchsorted, (normal(0), A), ref=ref, jax=False, maps=()),
+        Example(o.searchsorted, (stack, normal(2, 90)), ref=found, jax=False),
+    ]
+
+
 def _sorts():
     keys = integers(0, 3, 3, 4)
     return [
@@ -118,7 +133,7 @@ def _sorts():
     ]
 
 
-EXAMPLES = [*_extremes(), *_products(), *_bits(), *_places(), *_sorts()]
+EXAMPLES = [*_extremes(), *_products(), *_bits(), *_places(), *_sorts(), *_searches()]
 
 BAD = [
     Bad(r.reduce_max, (A, (2,)), error="reduce_max"),
@@ -130,5 +145,6 @@ BAD = [
     Bad(o.sort, (normal(),), error=r"sort: .*f64\[\]"),
     Bad(o.sort, ([A, normal(3)],), error=r"sort: .*f64\[3,4\].*f64\[3\]"),
     Bad(o.sort, ([A, A],), dict(num_keys=3), error="sort: num_keys"),
+    Bad(o.searchsorted, (A, I), error=r"searchsorted: .*f64\[3,4\] and i64\[3,4\]"),
     Bad(o.top_k, (A, 5), error=r"top_k: k = 5"), Bad(o.top_k, (A, -1), error="top_k: k = -1"),
 ]

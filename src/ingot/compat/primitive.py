@@ -71,7 +71,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
             jvp=none("interpreters.ad.primitive_jvps"),
             transpose=none("interpreters.ad.primitive_transposes"),
             batch=none("interpreters.batching.primitive_batchers"),
-            kernel=Host("no lowering by mlir.lower_fun is registered for it"),
+            kernel=Host("no lowering by mlir.lower_fun is registered for it", keeps=True),
             multiple_results=False, higher_order=True, register=False)
         self.lowered: LoweredFunction | None = None
 

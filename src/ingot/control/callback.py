@@ -36,7 +36,7 @@ from ingot.transforms.batch import place_axis
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 VMAP_METHODS = ("sequential", "sequential_unrolled", "expand_dims", "broadcast_all")
-PYTHON = Host("runs a Python function")
+PYTHON = Host("runs a Python function", keeps=True)
 NO_TRANSPOSE = Undefined("it runs a Python function, of which nothing is known")
 
 

@@ -36,9 +36,14 @@ class Undefined:
 
 @dataclass(frozen=True)
 class Host:
-    """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one."""
+    """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one.
+
+    An `eval` that may keep its arguments is given copies of its own, others look at the program's
+    memory.
+    """
 
     why: str
+    keeps: bool = False
 
 
 @dataclass(frozen=True)

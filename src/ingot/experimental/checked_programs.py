@@ -83,7 +83,7 @@ check_p = Primitive(
     "check", multiple_results=True, type=lambda *avals, check: [], eval=_check_eval,
     jvp=lambda primals, tangents, *, check: (check_p.bind(*primals, check=check), []),
     transpose=Undefined("what a linear function checks has no transpose"), batch=_check_batch,
-    kernel=Host("it raises an exception"), effects=lambda **params: frozenset([CHECK]))
+    kernel=Host("it raises an exception", keeps=True), effects=lambda **params: frozenset([CHECK]))
 
 
 # ---- checks of operations -----------------------------------------------------------------------

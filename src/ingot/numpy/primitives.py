@@ -144,6 +144,7 @@ from ingot.ops.shape import (
     stop_gradient as stop_gradient,
 )
 from ingot.ops.sort import (
+    searchsorted as searchsorted,
     sort as sort,
     top_k as top_k,
 )

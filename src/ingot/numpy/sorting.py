@@ -149,34 +149,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
         raise ValueError(f"searchsorted: a vector is needed, got {a.aval}")
     if sorter is not None:
         a = getitem(a, sorter)
-    n = a.aval.shape[0]
-    out = dtypes.int32 if n < 2**31 else dtypes.int64
-    low = broadcast(convert(0, out), v.aval.shape)
-    high = broadcast(convert(n, out), v.aval.shape)
-    goes_right = _before if side == "left" else _not_after
-    # Bisection with a fixed number of steps: straight code for any compiler, no branches.
-    for _ in range(n.bit_length()):
-        middle = lax.shift_right_logical(lax.add(low, high), like(low, 1))
-        element = getitem(a, lax.min(middle, like(middle, n - 1)))
-        right = lax.bitwise_and(goes_right(element, v), lax.lt(low, high))
-        low = lax.select(right, lax.add(middle, like(middle, 1)), low)
-        high = lax.select(right, high, middle)
-    return low
+    return lax.searchsorted(a, v, side)
 
-
-def _before(a: Any, v: Any) -> Any:
-    """a < v in the order of sort: nan after everything."""
-    if kind_of(a) == "c":
-        equal = lax.eq(lax.real(a), lax.real(v))
-        return lax.select(equal, _before(lax.imag(a), lax.imag(v)),
-                          _before(lax.real(a), lax.real(v)))
-    if kind_of(a) != "f":
-        return lax.lt(a, v)
-    return lax.bitwise_or(lax.lt(a, v), lax.bitwise_and(lax.eq(a, a), lax.ne(v, v)))
-
-
-def _not_after(a: Any, v: Any) -> Any:
-    return lax.bitwise_not(_before(v, a))
 
 
 def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Any:
@@ -195,7 +169,8 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     other = "left" if not right else "right"
     up = searchsorted(bins, x, side)
     down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, other))
-    rising = _not_after(*promote_dtypes("digitize", getitem(bins, 0), getitem(bins, -1)))
+    behind = searchsorted(getitem(bins, slice(0, 1)), getitem(bins, -1), "right")
+    rising = lax.eq(behind, like(behind, 1))
     return where(rising, up, down)
 
 

@@ -13,6 +13,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import INTEGER_ONLY, NOT_LINEAR, ZERO, Host, Primitive, is_linear
 from ingot.kernel.build import (
     ArrayValue,
+    Buffer,
     Builder,
     Index,
     Scalars,
@@ -341,9 +342,66 @@ def _completed(x: Any, size: int) -> Any:
     return x
 
 
+def _lu_kernel(build: Builder, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
+    supported(x.dtype)
+    m, n = x.shape[-2:]
+    if x.dtype.kind == "c" or max(m, n) > NATIVE_ORDER or not x.size:
+        raise Unsupported("LAPACK factors large and complex matrices")
+    factors = build.allocate(x.shape, x.dtype)
+    build.write(factors, x)
+    pivots, order = (build.allocate(a.shape, a.storage) for a in out[1:])
+
+    def body(lead: Sequence[Index]) -> None:
+        with build.loop(m) as i:
+            build.store(order, (*lead, i), build.op("convert", build.index(i), dtype=np.int32))
+        for k in range(min(m, n)):
+            _lu_step(build, factors, pivots, order, lead, k)
+
+    nest_batch(build, x.shape[:-2], body)
+    return [factors, pivots, order]
+
+
+def _lu_step(build: Builder, x: Buffer, pivots: Buffer, order: Buffer, lead: Sequence[Index],
+             k: int) -> None:
+    """Exchange row k with that of the largest pivot, and eliminate below it."""
+    m, n = x.shape[-2:]
+
+    def candidate(r: Index, carry: Sequence[Any]) -> list[Any]:
+        i = build.iadd(r, k + 1)
+        size = build.op("abs", x.at(build, (*lead, i, k)))
+        better = build.op("gt", size, carry[0])
+        return [build.select(better, size, carry[0]),
+                build.select(better, build.index(i), carry[1])]
+
+    carry = [build.op("abs", x.at(build, (*lead, k, k))), build.index(k)]
+    pivot = (build.accumulate(m - k - 1, carry, candidate) if m - k > 1 else carry)[1]
+    build.store(pivots, (*lead, k), build.op("convert", pivot, dtype=np.int32))
+    _exchange(build, order, (*lead, k), (*lead, pivot))
+    with build.loop(n) as j:
+        _exchange(build, x, (*lead, k, j), (*lead, pivot, j))
+    divisor = x.at(build, (*lead, k, k))
+    zero = build.op("eq", divisor, build.const(0, x.dtype))
+    divisor = build.select(zero, build.const(1, x.dtype), divisor)
+    with build.loop(m - k - 1) as r:
+        i = build.iadd(r, k + 1)
+        factor = build.op("div", x.at(build, (*lead, i, k)), divisor)
+        build.store(x, (*lead, i, k), factor)
+        with build.loop(n - k - 1, vector=True) as c:
+            j = build.iadd(c, k + 1)
+            product = build.op("mul", factor, x.at(build, (*lead, k, j)))
+            value = x.at(build, (*lead, i, j))
+            build.store(x, (*lead, i, j), build.op("sub", value, product))
+
+
+def _exchange(build: Builder, x: Buffer, one: Sequence[Index], other: Sequence[Index]) -> None:
+    first, second = x.at(build, one), x.at(build, other)
+    build.store(x, one, second)
+    build.store(x, other, first)
+
+
 lu_p = Primitive(
     "lu", type=_lu_type, eval=_lu_eval, jvp=_lu_jvp, transpose=NOT_LINEAR,
-    batch=batched(lambda: lu_p), kernel=Host("LAPACK"), multiple_results=True)
+    batch=batched(lambda: lu_p), kernel=_lu_kernel, multiple_results=True)
 
 
 def lu(x: Any) -> list[Any]:

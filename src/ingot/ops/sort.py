@@ -9,7 +9,8 @@ import numpy as np
 
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, Host, Primitive
+from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.kernel.build import ArrayValue, Builder, Index, Lazy, Unsupported, supported
 from ingot.ops.cutting import slice_in_dim
 from ingot.ops.families import ANY, check_kind
 from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
@@ -197,3 +198,77 @@ def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
     if not 0 <= k <= n:
         raise ValueError(f"approx_min_k: k = {k} must be between 0 and {n}")
     return slice_in_dim(values, 0, k, axis=axis), slice_in_dim(order, 0, k, axis=axis)
+
+
+# ---- searchsorted --------------------------------------------------------------------------------
+def _search_type(a: ShapedArray, v: ShapedArray, *, side: str) -> ShapedArray:
+    check_kind("searchsorted", ANY, a)
+    if a.ndim < 1 or a.dtype != v.dtype or a.shape[:-1] != v.shape[: a.ndim - 1]:
+        raise TypeError("searchsorted: sorted vectors and values of their dtype are needed, with"
+                        f" the same leading axes, got {a} and {v}")
+    return ShapedArray(v.shape, _place_dtype(a.shape[-1]))
+
+
+def _place_dtype(n: int) -> Any:
+    return np.dtype(np.int32 if n < 1 << 31 else np.int64)
+
+
+def _search_eval(a: np.ndarray, v: np.ndarray, *, side: str) -> np.ndarray:
+    out = np.empty(v.shape, _place_dtype(a.shape[-1]))
+    for lead in np.ndindex(a.shape[:-1]):
+        out[lead] = np.searchsorted(_orderable(a[lead]), _orderable(v[lead]), side)
+    return out
+
+
+def _goes_right(build: Builder, side: str, element: Any, value: Any) -> Any:
+    """Whether a value belongs behind an element, in the order of sort: nan after everything."""
+    if side == "right":
+        return build.op("not", _goes_right(build, "left", value, element))
+    less = build.op("lt", element, value)
+    if element.dtype.kind not in "fV":
+        return less
+    number, nan = build.op("eq", element, element), build.op("ne", value, value)
+    return build.op("or", less, build.op("and", number, nan))
+
+
+def _search_kernel(build: Builder, a: ArrayValue, v: ArrayValue, *, out: Any, side: str) -> Lazy:
+    """Bisection with a fixed number of steps, so that several values are sought at a time."""
+    supported(a.dtype)
+    if a.dtype.kind == "c":
+        raise Unsupported("complex numbers are ordered by NumPy")
+    a, lead, n = build.materialize(a), a.ndim - 1, a.shape[-1]
+
+    def at(build: Builder, index: Sequence[Index]) -> Any:
+        value, low, length = v.at(build, index), build.index(0), n
+        while length > 0:  # the place is in [low, low + length]
+            half = (length + 1) // 2
+            middle = build.iadd(low, half - 1)
+            right = _goes_right(build, side, a.at(build, (*index[:lead], middle)), value)
+            low = build.select(right, build.index(build.iadd(low, half)), low)
+            length -= half
+        return build.op("convert", low, dtype=out.dtype)
+
+    return Lazy(out.shape, out.dtype, at, [a, v], 8 * n.bit_length())
+
+
+def _search_batch(args: Any, dims: Any, *, side: str) -> Any:
+    if dims[0] is None and typeof(args[0]).ndim == 1:
+        return searchsorted_p.bind(*args, side=side), dims[1]
+    return searchsorted_p.bind(*all_to_front(args, dims), side=side), 0
+
+
+searchsorted_p = Primitive(
+    "searchsorted", type=_search_type, eval=_search_eval, jvp=ZERO, transpose=NOT_LINEAR,
+    batch=_search_batch, kernel=_search_kernel)
+
+
+def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
+    """Where elements of `v` go into the sorted vector `a`: before ('left') or after equal ones.
+
+    a: number or boolean [..., n], ascending, NaN last; v: [..., any shape], the same dtype -> int32
+    of the shape of `v`. Raises TypeError when types differ.
+
+    >>> searchsorted(np.array([1, 3]), np.array([2, 3]))
+    Array([1, 1], dtype=int32)
+    """
+    return searchsorted_p.bind(a, v, side=side)

@@ -15,6 +15,7 @@ import numpy as np
 from ingot.backends.llvm.emit import HOST_CALL
 from ingot.core.array import Array
 from ingot.core.interpreter import EVAL, interpreting
+from ingot.core.primitive import Host
 from ingot.errors import HostCallError
 
 _executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -41,13 +42,23 @@ def _host_call(context: int, number: int, table: int) -> int:
         views = [_view(p, a) for p, a in zip(pointers, avals, strict=True)]
         n = len(function.in_avals)
         with interpreting(EVAL):
-            outs = _evaluate(function.eqn, [np.array(v) for v in views[:n]], function.in_avals)
+            outs = _evaluate(function.eqn, _inputs(function.eqn, views[:n]), function.in_avals)
         for view, out in zip(views[n:], outs, strict=True):
             view[...] = out
         return 0
     except BaseException as error:
         _state.error = error, _executables[context].host_functions[number].eqn.primitive.name
         return 1
+
+
+def _inputs(eqn: Any, views: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Arguments that the operation may look at, or keep if it does."""
+    kernel = eqn.primitive.kernel
+    if isinstance(kernel, Host) and kernel.keeps:
+        return [np.array(v) for v in views]
+    for view in views:
+        view.flags.writeable = False
+    return list(views)
 
 
 def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], avals: Sequence[Any]) -> list[np.ndarray]:
