@@ -214,9 +214,10 @@ def _place_dtype(n: int) -> Any:
 
 
 def _search_eval(a: np.ndarray, v: np.ndarray, *, side: str) -> np.ndarray:
-    out = np.empty(v.shape, _place_dtype(a.shape[-1]))
+    out, right = np.empty(v.shape, _place_dtype(a.shape[-1])), side == "right"
     for lead in np.ndindex(a.shape[:-1]):
-        out[lead] = np.searchsorted(_orderable(a[lead]), _orderable(v[lead]), side)
+        out[lead] = np.searchsorted(_orderable(a[lead]), _orderable(v[lead]),
+                                    "right" if right else "left")
     return out
 
 
