@@ -9,7 +9,7 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit doctest fuzz ecosystem bench
+.PHONY: help setup sunspots test check lint types unit doctest fuzz ecosystem bench guard
 .PHONY: docs map wheel clean
 
 help:  ## List the targets
@@ -66,6 +66,9 @@ $(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
 
 bench: $(call STAMP,bench)  ## Measure ingot beside JAX, NumPy and Numba
 	$(BIN)/python benchmarks/run.py
+
+guard: $(call STAMP,bench)  ## Measure ten kernels beside the commit before (BASE=... another)
+	$(BIN)/python benchmarks/guard.py $(BASE)
 
 docs: $(call STAMP,docs) map  ## Build the documentation into site/
 	$(BIN)/python -m mkdocs build --strict

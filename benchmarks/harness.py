@@ -134,17 +134,17 @@ def later_calls(program, systems, rounds=ROUNDS):
     calls, results = {}, {}
     for system in systems:
         package, *rest = modules(system)
-        calls[system] = _caller(package, *program.make(package, *rest))
+        calls[system] = bound(package, *program.make(package, *rest))
         leaves = package.tree_util.tree_leaves(calls[system]())
         results[system] = [np.asarray(leaf) for leaf in leaves]
     _require_agreement(program, results)
     for name, make in program.rivals.items():
         calls[name] = make()
-    repeats = {name: _repeats(call) for name, call in calls.items()}
+    repeats = {name: fitting(call) for name, call in calls.items()}
     times = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            times[name].append(_seconds(call, repeats[name]) / repeats[name] / program.per)
+            times[name].append(timed(call, repeats[name]) / repeats[name] / program.per)
     return times
 
 
@@ -161,24 +161,24 @@ def _require_agreement(program, results):
                 np.testing.assert_allclose(theirs, mine, rtol=rtol, atol=atol, err_msg=program.name)
 
 
-def _caller(package, function, arguments):
+def bound(package, function, arguments):
     wait = package.block_until_ready
     return lambda: wait(function(*arguments))
 
 
-def _seconds(call, repeats):
+def timed(call, repeats):
     begin = time.perf_counter()
     for _ in range(repeats):
         call()
     return time.perf_counter() - begin
 
 
-def _repeats(call):
+def fitting(call):
     """How often to call in a round; warms up too, and gives a background compiler time to end."""
     for _ in range(3):
-        seconds = _seconds(call, 1)
+        seconds = timed(call, 1)
     time.sleep(0.2)
-    seconds = min(seconds, _seconds(call, 1))
+    seconds = min(seconds, timed(call, 1))
     return max(1, min(10_000, int(ROUND_SECONDS / max(seconds, 1e-9))))
 
 

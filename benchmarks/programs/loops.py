@@ -137,7 +137,31 @@ def numba_while():
     return lambda: maximum(values)
 
 
-PROGRAMS = [Program("while, 2 scalars", while_loop, {"numba": numba_while}, per=STEPS)]
+# ---- loops of unequal length ----
+
+
+def unequal(mapped):
+    """64 loops, one of them 64 times longer, by vmap or one after the other."""
+
+    def build(jax, jnp, lax):
+        def one(count):
+            return lax.while_loop(
+                lambda state: state[0] < count,
+                lambda state: (state[0] + 1, jnp.sin(state[1]) + 0.5), (0, 0.1))[1]
+
+        counts = np.full(64, 1000)
+        counts[5] = 64_000
+        function = jax.vmap(one) if mapped else lambda counts: lax.map(one, counts)
+        return jax.jit(function), (jnp.asarray(counts),)
+
+    return build
+
+
+PROGRAMS = [
+    Program("while, 64 entries of which one is long", unequal(True)),
+    Program("the same, one after the other", unequal(False)),
+]
+PROGRAMS += [Program("while, 2 scalars", while_loop, {"numba": numba_while}, per=STEPS)]
 for _n in CARRIES:
     PROGRAMS += [
         Program(f"scan, {_n} scalars", scalars(_n, False), {"numba": numba_scalars(_n)}, STEPS),
