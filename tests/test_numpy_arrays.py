@@ -5,6 +5,7 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
+from ingot.core.array import ArrayBase
 from numpy_oracle import check, table
 
 CONVERSION = """
@@ -136,3 +137,19 @@ def test_reshape_leaves_arrays_of_numpy_to_numpy():
         np.testing.assert_array_equal(given.pop(), np.reshape(x, (2, -1), order))
     with pytest.raises(TypeError, match="reshape"):
         jnp.reshape(x, (4, 2))
+
+
+HUNG = {name: value for name, value in vars(ArrayBase).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("transform", [ingot.jit, ingot.grad, ingot.vmap],
+                         ids=["jit", "grad", "vmap"])
+def test_tracers_have_every_method_of_arrays(transform):
+    seen = []
+
+    def f(x):
+        seen.append({n for n in HUNG if getattr(type(x), n) is not getattr(ArrayBase, n)})
+        return x.var() * 1.0
+
+    transform(f)(np.ones(3) if transform is not ingot.vmap else np.ones((2, 3)))
+    assert seen == [set()]

@@ -39,14 +39,14 @@ from ingot.util import collection_paused
 class JaxprTracer(Tracer):
     """A value of a program under construction."""
 
-    __slots__ = ("var",)
+    __slots__ = ("atom",)  # `var` is a method of arrays
 
-    def __init__(self, interpreter: Stage, aval: ShapedArray, var: Var | Literal,
+    def __init__(self, interpreter: Stage, aval: ShapedArray, atom: Var | Literal,
                  source: Source | None):
-        self._interpreter, self.aval, self.var, self._source = interpreter, aval, var, source
+        self._interpreter, self.aval, self.atom, self._source = interpreter, aval, atom, source
 
     def concrete(self) -> Any:
-        return self.var.val if type(self.var) is Literal else None
+        return self.atom.val if type(self.atom) is Literal else None
 
 
 class Stage(Interpreter):
@@ -73,7 +73,7 @@ class Stage(Interpreter):
         """The variable or literal that stands for a value; foreign values become constants."""
         if isinstance(x, Tracer):
             if x._interpreter is self:
-                return x.var  # type: ignore[attr-defined]
+                return x.atom  # type: ignore[attr-defined]
             if not x._interpreter.alive:
                 raise escaped(x)
             return self.constant(x, x)
@@ -107,7 +107,7 @@ class Stage(Interpreter):
                     return primitive.bind(*args, **params)
         if primitive.stage is not None:
             args, params = primitive.stage(args, params)
-        atoms = [x.var if type(x) is JaxprTracer and x._interpreter is self else self.atom(x)
+        atoms = [x.atom if type(x) is JaxprTracer and x._interpreter is self else self.atom(x)
                  for x in args]
         out_avals = primitive.out_avals([a.aval for a in atoms], params)
         outs = self.emit(primitive, atoms, out_avals, params)
@@ -127,7 +127,7 @@ class Stage(Interpreter):
         outvars = [self.atom(x) for x in outs]
         self.alive = False
         pairs = list(self.constants.values())
-        invars = [a.var for a in args]
+        invars = [a.atom for a in args]
         eqns, used = live_equations(self.eqns, outvars)
         kept = [(v, c) for v, c, _ in pairs if v in used]
         return Jaxpr([v for v, _ in kept], invars, outvars, eqns, [c for _, c in kept],  # type: ignore[arg-type]
