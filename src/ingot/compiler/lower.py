@@ -102,7 +102,7 @@ class Lowering(Builder):
         for var, const in zip(jaxpr.constvars, jaxpr.consts, strict=True):
             self._bind(env, var, self.constant(const))
         for var, arg in zip(jaxpr.invars, args, strict=True):
-            if uses.get(var, 0) > 1 and isinstance(arg, Lazy) and arg.cost > CHEAP:
+            if uses.get(var, 0) > 1 and kept(arg):
                 arg = self.materialize(arg)
             if isinstance(arg, Scalars) and arg.block is None:
                 self.hold_scalars(arg)
@@ -160,7 +160,8 @@ class Lowering(Builder):
         """Compute now what is small or used repeatedly at a cost; leave the rest for its user."""
         if isinstance(x, Scalars):
             return x if x.block is not None else self.hold_scalars(x)
-        if x.size <= MAX_SCALARS or (isinstance(x, Lazy) and uses > 1 and x.cost > CHEAP):
+        if x.size <= MAX_SCALARS or (uses > 1 and kept(x)) or (
+                uses >= REPEATED and isinstance(x, Lazy) and x.cost > CHEAP):
             x = self.materialize(x)
             if x.size <= MAX_SCALARS and isinstance(x, Buffer):
                 x = self.scalars(x)
@@ -168,7 +169,7 @@ class Lowering(Builder):
 
     def settled(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
         """Values fit to be read repeatedly, from inside a loop or a branch."""
-        return [self.settle(x, uses=2) if x.size <= MAX_SCALARS or x.cost else x for x in xs]
+        return [self.settle(x, uses=REPEATED) if x.size <= MAX_SCALARS or x.cost else x for x in xs]
 
     # ---- constants ---------------------------------------------------------------------------
     def constant(self, value: Any) -> ArrayValue:
@@ -285,6 +286,13 @@ class Lowering(Builder):
 
 
 FREED = -2
+
+REPEATED = 1000
+"""Uses of a value that a loop reads in each iteration."""
+
+def kept(x: ArrayValue) -> bool:
+    """Whether a value with several uses is stored, rather than computed for each of them."""
+    return isinstance(x, Lazy) and x.cost > CHEAP and not x.expanded
 
 
 def use_counts(jaxpr: Jaxpr) -> dict[Var, int]:

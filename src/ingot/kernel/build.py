@@ -9,7 +9,11 @@ from ingot.core.primitive import Host as Host
 from ingot.kernel import ir as ir
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
-from ingot.kernel.reduce import arg_reduction as arg_reduction, reduction as reduction
+from ingot.kernel.reduce import (
+    arg_reduction as arg_reduction,
+    index_of as index_of,
+    reduction as reduction,
+)
 from ingot.kernel.values import (
     BOOL as BOOL,
     CHEAP as CHEAP,

@@ -26,6 +26,15 @@ MAX_SCALARS = 64
 MAX_UNROLLED = 2000
 """Work, in simple instructions, that is written out instead of looped over."""
 
+EXPANDED = 8
+"""How many times as large as what it is computed from a value must be not to be kept in memory."""
+
+RECOMPUTED = 100
+"""Cost, in simple instructions, of an element up to which such a value is computed repeatedly."""
+
+LARGE = 1 << 20
+"""Bytes of an array that does not stay in the nearest caches."""
+
 # Cost of recomputing a value, in units of a simple arithmetic instruction.
 CHEAP = 4
 COSTS = dict.fromkeys(ir.ANALYSIS, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20}
@@ -89,6 +98,16 @@ class Lazy(ArrayValue):
 
     def at(self, build: Any, index: Sequence[Index]) -> Any:
         return self._at(build, index)
+
+    @property
+    def expanded(self) -> bool:
+        """Whether it is large, and much larger than its operands, as all pairs of points are.
+
+        Then it is computed anew for each use, in memory of the order of the operands.
+        """
+        nbytes = self.size * self.dtype.itemsize
+        sources = sum(m.nbytes for m in self.memories)
+        return nbytes >= LARGE and self.cost <= RECOMPUTED and EXPANDED * sources <= nbytes
 
 
 class Scalars(ArrayValue):

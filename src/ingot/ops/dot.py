@@ -14,7 +14,16 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel import ir
-from ingot.kernel.build import ArrayValue, Buffer, Builder, Index, Lazy, supported
+from ingot.kernel.build import (
+    ArrayValue,
+    Buffer,
+    Builder,
+    Index,
+    Lazy,
+    index_of,
+    reduction,
+    supported,
+)
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import transpose
 from ingot.util import size_of
@@ -225,10 +234,34 @@ def _dot_kernel(build: Builder, x: ArrayValue, y: ArrayValue, *, out: Any,
     rows = size_of([x.shape[a] for a in _free(x.ndim, x_contract, x_batch)])
     columns = size_of([y.shape[a] for a in _free(y.ndim, y_contract, y_batch)])
     same = x.dtype == y.dtype == out.dtype
+    if same and 1 in (rows, columns) and any(
+            isinstance(v, Lazy) and v.expanded for v in (x, y)):
+        return _summed(build, x, y, out, dimension_numbers)
     if same and x.dtype in BLAS_PREFIX and size_of(terms) > 1 and (
             rows * columns * size_of(terms) >= BLAS_FROM):
         return _blas(build, x, y, out, dimension_numbers)
     return _fold(build, x, y, out, dimension_numbers, dtype)
+
+
+def _summed(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
+            dimension_numbers: DimensionNumbers) -> ArrayValue:
+    """Products of matrices and vectors of which one is not stored: a sum along the last axes."""
+    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
+    x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
+    terms = tuple(x.shape[a] for a in x_contract)
+    batch, rows = len(x_batch), len(x_batch) + len(x_free)
+
+    def at(build: Builder, index: Sequence[Index]) -> Any:
+        inner = index[len(out.shape) :]
+        factors = (v.at(build, index_of(v.ndim, (axes, (*index[:batch], *free, *inner))))
+                   for v, axes, free in (
+                       (x, (*x_batch, *x_free, *x_contract), index[batch:rows]),
+                       (y, (*y_batch, *y_free, *y_contract), index[rows : len(out.shape)])))
+        return build.op("mul", *factors)
+
+    products = Lazy((*out.shape, *terms), x.dtype, at, [x, y], 1)
+    axes = tuple(range(len(out.shape), products.ndim))
+    return reduction("add", lambda dtype: 0)(build, products, out=out, axes=axes)
 
 
 def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
