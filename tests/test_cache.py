@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ingot  # noqa: F401 (registers the back ends)
-from ingot.backends.llvm import cache, elf, engine, worker
+from ingot.backends.llvm import cache, codegen, elf, engine, worker
 from ingot.compiler.fingerprint import Fingerprint, Unknown
 from ingot.config import config
 from ingot.core.backend import compile_jaxpr
@@ -79,7 +79,7 @@ def f(x):
     carry, _ = lax.scan(lambda c, t: (c @ c / jnp.trace(c) + t, None), jnp.eye(3), y)
     return total + (jnp.outer(y, y) @ y).sum() + ingot.nn.relu(carry).sum()
 print("result", float(f(jnp.ones(200))).hex())
-print("LLVM", "llvmlite" in sys.modules)
+print("LLVM", "llvmlite" in open("/proc/self/maps").read())
 """
 
 
@@ -202,3 +202,16 @@ def test_the_cache_can_be_turned_off(folder):
     with config.override("cache", False):
         assert not executable().code.cached
     assert not list(folder.iterdir())
+
+
+@pytest.mark.skipif(codegen.library() is None, reason="llvmlite's library is not where it is known")
+def test_direct_calls_of_llvm_give_what_llvmlite_gives(monkeypatch):
+    text = executable().compilation.module.text
+    direct, features = codegen.object_code(text, 0, 0), codegen.processor()[1].split(",")
+    with pytest.raises(RuntimeError, match="expected top-level entity"):
+        codegen.object_code("nonsense", 0, 0)
+    monkeypatch.setattr(codegen, "library", lambda: None)
+    assert codegen.object_code(text, 0, 0) == direct
+    codegen.processor.cache_clear()
+    assert set(codegen.processor()[1].split(",")) == set(features)
+    codegen.processor.cache_clear()

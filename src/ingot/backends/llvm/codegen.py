@@ -1,14 +1,20 @@
 """LLVM through llvmlite: text to object code; as a script, it compiles what standard input asks.
 
-Imports nothing of ingot, so that a worker process starts quickly; see `worker.py`.
+Imports nothing of ingot, so that a worker process starts quickly; see `worker.py`. Fast code is
+made by direct calls of llvmlite's library, since importing its Python half takes longer than
+compiling a small program; what runs LLVM's passes goes through that half.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import os
+import platform
 import struct
 import sys
 import threading
+from importlib.util import find_spec
 from typing import Any
 
 REQUEST, REPLY = struct.Struct("<QBB"), struct.Struct("<QB")
@@ -16,9 +22,14 @@ MAX_UNROLLED = 2000
 """Lines of a module above which LLVM may not unroll loops: a large body copied many times costs
 seconds to minutes of compilation and gains nothing."""
 
+LINUX = sys.platform.startswith("linux")
+MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("default", "jitdefault")
+"""Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
+
 _lock = threading.Lock()
 
 
+# ---- llvmlite ------------------------------------------------------------------------------------
 @functools.cache
 def llvm() -> Any:
     """The llvmlite binding, ready for this machine."""
@@ -29,18 +40,11 @@ def llvm() -> Any:
     return binding
 
 
-@functools.cache
-def processor() -> tuple[str, str]:
-    """Name and features of this machine's processor."""
-    binding = llvm()
-    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-
-
 def new_target_machine(selection: int) -> Any:
     """A code generator; every execution engine takes one of its own."""
-    cpu, features = processor()
-    return llvm().Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=selection)
+    cpu, features, triple = processor()
+    return llvm().Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=selection, reloc=MODEL[0], codemodel=MODEL[1])
 
 
 def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
@@ -55,8 +59,105 @@ def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
+# ---- its library alone ---------------------------------------------------------------------------
+P, S, I = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int  # noqa: E741
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "InitializeNativeTarget": (None, []), "InitializeNativeAsmPrinter": (None, []),
+    "GetHostCPUName": (None, [P]), "GetHostCPUFeatures": (I, [P]),
+    "GetDefaultTargetTriple": (None, [P]), "DisposeString": (None, [P]),
+    "ContextCreate": (P, []), "ContextDispose": (None, [P]),
+    "ParseAssembly": (P, [P, S, P]), "DisposeModule": (None, [P]),
+    "GetTargetFromTriple": (P, [S, P]),
+    "CreateTargetMachine": (P, [P, S, S, S, I, S, S, I, I, S]),
+    "DisposeTargetMachine": (None, [P]), "TargetMachineEmitToMemory": (P, [P, P, I, P]),
+    "GetBufferStart": (P, [P]), "GetBufferSize": (ctypes.c_size_t, [P]),
+    "DisposeMemoryBuffer": (None, [P])}
+
+
+class Library:
+    """The functions of llvmlite's library that are called directly; each module gets a context of
+    its own, so that no lock is shared with llvmlite."""
+
+    def __init__(self, path: str):
+        library = ctypes.CDLL(path)
+        for name, (result, arguments) in FUNCTIONS.items():
+            function = getattr(library, "LLVMPY_" + name)
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+        self.InitializeNativeTarget()
+        self.InitializeNativeAsmPrinter()
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def string(self, function: Any) -> str:
+        """What a function writes to the string it is given a pointer to."""
+        out = ctypes.c_char_p()
+        function(ctypes.byref(out))
+        text = (out.value or b"").decode()
+        self.DisposeString(out)
+        return text
+
+    def pointer(self, function: Any, *arguments: Any) -> Any:
+        """A result that is null, and a message given last, if the function failed."""
+        message = ctypes.c_char_p()
+        out = function(*arguments, ctypes.byref(message))
+        if not out:
+            raise RuntimeError((message.value or b"LLVM failed").decode())
+        return out
+
+    def object_code(self, text: str, selection: int) -> bytes:
+        """The object file of a module, without passes."""
+        cpu, features, triple = (part.encode() for part in processor())
+        target = self.pointer(self.GetTargetFromTriple, triple)
+        reloc, model = (part.encode() for part in MODEL)
+        machine = self.CreateTargetMachine(target, triple, cpu, features, selection, reloc, model,
+                                           0, 0, b"")
+        context = self.ContextCreate()
+        try:
+            module = self.pointer(self.ParseAssembly, context, text.encode())
+            try:
+                buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
+            finally:
+                self.DisposeModule(module)
+            code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
+            self.DisposeMemoryBuffer(buffer)
+            return code
+        finally:
+            self.ContextDispose(context)
+            self.DisposeTargetMachine(machine)
+
+
+@functools.cache
+def library() -> Library | None:
+    """The library, if it is where it is known to be and has the functions."""
+    spec = find_spec("llvmlite") if LINUX else None
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        try:
+            return Library(os.path.join(place, "binding", "libllvmlite.so"))
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+# ---- either --------------------------------------------------------------------------------------
+@functools.cache
+def processor() -> tuple[str, str, str]:
+    """Name and features of this machine's processor, and the target triple."""
+    direct = library()
+    if direct is not None:
+        return (direct.string(direct.GetHostCPUName), direct.string(direct.GetHostCPUFeatures),
+                direct.string(direct.GetDefaultTargetTriple))
+    binding = llvm()
+    return (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(),
+            binding.get_default_triple())
+
+
 def object_code(text: str, passes: int, selection: int) -> bytes:
     """The object file of a module."""
+    direct = library()
+    if direct is not None and not passes:
+        return direct.object_code(text, selection)
     with _lock:
         module = llvm().parse_assembly(text)
         machine = new_target_machine(selection)

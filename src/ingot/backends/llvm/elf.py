@@ -134,7 +134,7 @@ class Image:
         known = np.zeros(len(table), bool)
         for which, targets, relative, width in (
                 (kinds == ABS64, self._values, False, 8), (kinds == PC64, self._values, True, 8),
-                (kinds == PC32, self._callable, True, 4), (kinds == PLT32, self._callable, True, 4),
+                (kinds == PC32, self._values, True, 4), (kinds == PLT32, self._callable, True, 4),
                 (np.isin(kinds, GOT_KINDS), self._entries, True, 4)):
             known |= which
             self._patch(places[which], targets[symbols[which]] + table["addend"][which],
