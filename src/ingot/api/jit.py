@@ -20,16 +20,25 @@ from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.stages import Lowered, Traced
 from ingot.api.tracebacks import hide_frames
+from ingot.backends.llvm.host import raise_error
+from ingot.backends.llvm.native.runtime import runtime
+from ingot.backends.llvm.native.signatures import NativeCallable, Unknown, signature_of_call
 from ingot.config import config
 from ingot.control.call import jit_p
-from ingot.core.array import Array, debug_check
+from ingot.core.array import Array, compact, debug_check
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import EVAL, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.transforms.stage import hoist_traced_constants, stage
-from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten, treedef_is_strict_leaf
+from ingot.tree import (
+    PyTreeDef,
+    tree_flatten,
+    tree_structure,
+    tree_unflatten,
+    treedef_is_strict_leaf,
+)
 from ingot.util import register_cache, update_wrapper
 
 
@@ -87,19 +96,25 @@ def _programs_of(fun: Any) -> dict[Any, Program]:
         return {}
 
 
+MAX_FORMS = 8
+"""Forms of call of one program that the native entry is told."""
+
+
 class _Entry:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("executable", "jaxpr", "out_avals", "out_tree", "single")
+    __slots__ = ("executable", "forms", "jaxpr", "out_avals", "out_tree", "single")
 
     def __init__(self, program: Program):
         self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
         self.executable = compile_jaxpr(program.jaxpr)
         self.out_avals = program.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(program.out_tree)
+        self.forms = MAX_FORMS if hasattr(self.executable, "record") else 0
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
-        outs = self.executable(*[x._data for x in arrays])
+        outs = self.executable(*[x._data if x._data.flags.c_contiguous else compact(x)
+                                 for x in arrays])
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if config.debug_nans or config.debug_infs:
             _debug(self.jaxpr, arrays, results)
@@ -116,11 +131,12 @@ def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> N
         raise
 
 
-class Jitted:
+class Jitted(NativeCallable):
     """A compiled function: call it as the original; see `jit`."""
 
     def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool):
         update_wrapper(self, fun)
+        self._known = ()
         self._fun, self._statics, self._inline = fun, statics, inline
         self._programs = _programs_of(fun)
         self._tables: dict[Any, dict[Any, _Entry]] = {}
@@ -128,7 +144,10 @@ class Jitted:
         register_cache(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the compiled function; inside a transformation, record a call of it."""
+        """Run the compiled function; inside a transformation, record a call of it.
+
+        Calls of a form that the native entry knows do not come here.
+        """
         __tracebackhide__ = True
         try:
             if config.disable_jit:
@@ -144,6 +163,9 @@ class Jitted:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
+    def __reduce__(self) -> Any:
+        return Jitted, (self._fun, self._statics, self._inline)
+
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
 
@@ -157,6 +179,8 @@ class Jitted:
         if not kwargs:  # positional arrays are found by their types alone
             entry = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
             if entry is not None:
+                if entry.forms:
+                    self._teach(entry, args, kwargs)
                 return entry(args)
         dynamic, named, static = self._statics.split(args, kwargs)
         leaves, tree = tree_flatten((dynamic, named))
@@ -170,9 +194,26 @@ class Jitted:
             self._refuse_leaked(leaves)
             program = self._program(tree, static, [x.aval for x in leaves])
             entry = table[signature] = _Entry(program)
+        elif entry.forms:
+            self._teach(entry, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = entry
         return entry(leaves)
+
+    def _teach(self, entry: _Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Let the native entry serve such calls, if it can tell them apart."""
+        if not runtime.ready(cost=100) or entry.executable.looked_for:
+            return
+        entry.forms -= 1
+        dynamic, named, static = self._statics.split(args, kwargs)
+        try:
+            if config.debug_nans or config.debug_infs:
+                raise Unknown
+            self._learn(signature_of_call(
+                entry.executable, self._current[0], args, kwargs, {where for where, *_ in static},
+                tree_structure((dynamic, named)), entry.jaxpr.in_avals, entry.out_tree))
+        except Unknown:
+            pass
 
     def _found(self, table: dict[Any, Any], key: Any, static: tuple[Any, ...]) -> Any:
         """What a table has under a key; ValueError if a static argument cannot be a key."""
@@ -230,6 +271,7 @@ class Jitted:
 
     def clear_cache(self) -> None:
         """Forget all programs traced and compiled for this function."""
+        self._forget()
         self._programs.clear()
         self._tables.clear()
         self._current = (None, {})
@@ -238,6 +280,19 @@ class Jitted:
 
     def _cache_size(self) -> int:
         return len({id(e) for table in self._tables.values() for e in table.values()})
+
+
+def _raise_host_error() -> None:
+    """Raise what a host function raised while a native call ran."""
+    try:
+        raise_error()
+    except Exception as error:
+        if config.traceback_filtering != "off":
+            hide_frames(error)
+        raise
+
+
+runtime.raises_by(_raise_host_error)
 
 
 def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,

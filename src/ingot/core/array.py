@@ -82,6 +82,12 @@ def from_numpy(x: Any) -> Array:
     return Array(data, ShapedArray(data.shape, dtype))
 
 
+def compact(x: Array) -> np.ndarray:
+    """The buffer of an array, from now on without gaps or repetition: native code needs it so."""
+    x._data = np.array(x._data, order="C")
+    return x._data
+
+
 def debug_check(name: str, arrays: Sequence[Array], where: str) -> None:
     """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask."""
     for x in arrays:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
 from ingot.core.array import Array
 from ingot.numpy import primitives as lax
-from ingot.numpy.families import binary, kind_of, like, unary, unary_inexact
+from ingot.numpy.families import binary, kind_of, like, unary, unary_inexact, with_loop
 from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
 from ingot.numpy.rounding import isinf, trunc
 
@@ -26,28 +28,28 @@ add = binary("add", _add, """Sum, elementwise; of booleans the logical or.
 
     >>> add(1, 2.5)
     Array(3.5, dtype=float64, weak_type=True)
-    """)
+    """, loop=np.add)
 subtract = binary("subtract", lax.sub, """Difference, elementwise. Raises TypeError for booleans.
 
     >>> subtract(1, 2.5)
     Array(-1.5, dtype=float64, weak_type=True)
-    """)
+    """, loop=np.subtract)
 multiply = binary("multiply", _mul, """Product, elementwise; of booleans the logical and.
 
     >>> multiply(2, 2.5)
     Array(5., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.multiply)
 divide = binary("divide", lax.div, """Quotient, elementwise; of integers a float.
 
     >>> divide(1, 4)
     Array(0.25, dtype=float64, weak_type=True)
-    """, "inexact")
+    """, "inexact", loop=np.true_divide)
 true_divide = divide
 negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError for booleans.
 
     >>> negative(2.0)
     Array(-2., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.negative)
 
 
 def positive(x: Any, /) -> Any:
@@ -59,7 +61,7 @@ def positive(x: Any, /) -> Any:
     return as_array("positive", x)
 
 
-def absolute(x: Any, /) -> Any:
+def _absolute(x: Any, /) -> Any:
     """Absolute value, elementwise; of a complex number its modulus.
 
     >>> absolute(-2)
@@ -68,6 +70,8 @@ def absolute(x: Any, /) -> Any:
     x = as_array("absolute", x)
     return x if kind_of(x) in "bu" else lax.abs(x)
 
+
+absolute = with_loop(_absolute, "absolute", np.absolute)
 
 abs = absolute
 
@@ -263,12 +267,12 @@ sqrt = unary_inexact("sqrt", lax.sqrt, """Square root; nan for negative reals.
 
     >>> sqrt(4.0)
     Array(2., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.sqrt)
 cbrt = unary_inexact("cbrt", lax.cbrt, """Real cube root.
 
     >>> cbrt(-8.0)
     Array(-2., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.cbrt)
 
 
 def hypot(x1: Any, x2: Any, /) -> Any:

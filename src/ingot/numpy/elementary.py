@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import binary, kind_of, like, unary_inexact
@@ -17,7 +19,7 @@ exp = unary_inexact("exp", lax.exp, """Exponential, elementwise.
 
     >>> exp(0.0)
     Array(1., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.exp)
 exp2 = unary_inexact("exp2", lax.exp2, """2 to the power of x.
 
     >>> exp2(3.0)
@@ -27,12 +29,12 @@ expm1 = unary_inexact("expm1", lax.expm1, """exp(x) - 1, accurate near 0.
 
     >>> expm1(0.0)
     Array(0., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.expm1)
 log = unary_inexact("log", lax.log, """Natural logarithm; nan for negative reals, -inf for 0.
 
     >>> log(1.0)
     Array(0., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.log)
 log1p = unary_inexact("log1p", lax.log1p, """log(1 + x), accurate near 0.
 
     >>> log1p(0.0)
@@ -149,25 +151,25 @@ sin = unary_inexact("sin", lax.sin, """Sine of x radians.
 
     >>> sin(0.0)
     Array(0., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.sin)
 cos = unary_inexact("cos", lax.cos, """Cosine of x radians.
 
     >>> cos(0.0)
     Array(1., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.cos)
 tan = unary_inexact("tan", lax.tan, """Tangent of x radians.
 
     >>> tan(0.0)
     Array(0., dtype=float64, weak_type=True)
-    """)
+    """, loop=np.tan)
 arcsin = unary_inexact(
     "arcsin", lax.asin, "Inverse sine in radians, in [-pi/2, pi/2]; nan outside [-1, 1].")
 arccos = unary_inexact(
     "arccos", lax.acos, "Inverse cosine in radians, in [0, pi]; nan outside [-1, 1].")
 arctan = unary_inexact("arctan", lax.atan, "Inverse tangent in radians, in [-pi/2, pi/2].")
-sinh = unary_inexact("sinh", lax.sinh, "Hyperbolic sine.")
-cosh = unary_inexact("cosh", lax.cosh, "Hyperbolic cosine.")
-tanh = unary_inexact("tanh", lax.tanh, "Hyperbolic tangent.")
+sinh = unary_inexact("sinh", lax.sinh, "Hyperbolic sine.", loop=np.sinh)
+cosh = unary_inexact("cosh", lax.cosh, "Hyperbolic cosine.", loop=np.cosh)
+tanh = unary_inexact("tanh", lax.tanh, "Hyperbolic tangent.", loop=np.tanh)
 arcsinh = unary_inexact("arcsinh", lax.asinh, "Inverse hyperbolic sine.")
 arccosh = unary_inexact("arccosh", lax.acosh, "Inverse hyperbolic cosine; nan below 1.")
 arctanh = unary_inexact("arctanh", lax.atanh, "Inverse hyperbolic tangent; nan outside [-1, 1].")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
+from ingot.backends.llvm.native.operators import Elementwise
 from ingot.core.array import ArrayBase
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
@@ -18,25 +21,36 @@ def named(function: Callable[..., Any], name: str, doc: str) -> Callable[..., An
     return function
 
 
-def unary(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def with_loop(function: Callable[..., Any], name: str, loop: np.ufunc | None, doc: str | None = None
+              ) -> Callable[..., Any]:
+    """A function with a name, and NumPy's loop that it is for most types."""
+    function = named(function, name, doc or function.__doc__ or "")
+    return function if loop is None else Elementwise(function, loop)
+
+
+# `loop` is NumPy's function where the operation's `eval` is nothing else.
+def unary(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc | None = None
+          ) -> Callable[..., Any]:
     """A function of one array in its own dtype."""
 
     def function(x: Any, /) -> Any:
         return op(x if isinstance(x, ArrayBase) else as_array(name, x))
 
-    return named(function, name, doc)
+    return with_loop(function, name, loop, doc)
 
 
-def unary_inexact(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def unary_inexact(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc | None = None
+                  ) -> Callable[..., Any]:
     """A function of one array; integers become floats."""
 
     def function(x: Any, /) -> Any:
         return op(inexact(name, x))
 
-    return named(function, name, doc)
+    return with_loop(function, name, loop, doc)
 
 
-def binary(name: str, op: Callable[..., Any], doc: str, kind: str = "same") -> Callable[..., Any]:
+def binary(name: str, op: Callable[..., Any], doc: str, kind: str = "same",
+           loop: np.ufunc | None = None) -> Callable[..., Any]:
     """A function of two arrays, promoted to one dtype and shape."""
 
     def function(x: Any, y: Any, /) -> Any:
@@ -45,7 +59,7 @@ def binary(name: str, op: Callable[..., Any], doc: str, kind: str = "same") -> C
             return op(x, y)
         return op(*promote(name, x, y, kind=kind))
 
-    return named(function, name, doc)
+    return with_loop(function, name, loop, doc)
 
 
 def like(x: Any, value: Any) -> Any:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
 from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
@@ -24,7 +26,7 @@ from ingot.numpy.promotion import (
 # ---- comparison ----
 
 
-def _ordered(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Callable[..., Any]:
     """Comparison of numbers; complex ones in lexicographic order."""
 
     def compare(x: Any, y: Any) -> Any:
@@ -33,27 +35,28 @@ def _ordered(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
         a, b = lax.real(x), lax.real(y)
         return lax.select(lax.eq(a, b), op(lax.imag(x), lax.imag(y)), op(a, b))
 
-    return binary(name, compare, doc)
+    return binary(name, compare, doc, loop=loop)
 
 
 equal = binary("equal", lax.eq, """Whether elements are equal.
 
     >>> equal(1, 1.0)
     Array(True, dtype=bool)
-    """)
+    """, loop=np.equal)
 not_equal = binary("not_equal", lax.ne, """Whether elements differ.
 
     >>> not_equal(1, 1.0)
     Array(False, dtype=bool)
-    """)
+    """, loop=np.not_equal)
 less = _ordered("less", lax.lt, """Whether x < y, elementwise.
 
     >>> less(1, 2)
     Array(True, dtype=bool)
-    """)
-less_equal = _ordered("less_equal", lax.le, "Whether x <= y, elementwise.")
-greater = _ordered("greater", lax.gt, "Whether x > y, elementwise.")
-greater_equal = _ordered("greater_equal", lax.ge, "Whether x >= y, elementwise.")
+    """, loop=np.less)
+less_equal = _ordered("less_equal", lax.le, "Whether x <= y, elementwise.", loop=np.less_equal)
+greater = _ordered("greater", lax.gt, "Whether x > y, elementwise.", loop=np.greater)
+greater_equal = _ordered("greater_equal", lax.ge, "Whether x >= y, elementwise.",
+                         loop=np.greater_equal)
 
 
 # ---- truth values ----
@@ -86,12 +89,17 @@ def logical_not(x: Any, /) -> Any:
 
 # ---- bits ----
 
-bitwise_and = binary("bitwise_and", lax.bitwise_and, "Bitwise and of integers or booleans.")
-bitwise_or = binary("bitwise_or", lax.bitwise_or, "Bitwise or of integers or booleans.")
+bitwise_and = binary("bitwise_and", lax.bitwise_and, "Bitwise and of integers or booleans.",
+                      loop=np.bitwise_and)
+bitwise_or = binary("bitwise_or", lax.bitwise_or, "Bitwise or of integers or booleans.",
+                     loop=np.bitwise_or)
 bitwise_xor = binary(
-    "bitwise_xor", lax.bitwise_xor, "Bitwise exclusive or of integers or booleans.")
-bitwise_not = unary("bitwise_not", lax.bitwise_not, "Bitwise complement of integers or booleans.")
-invert = unary("invert", lax.bitwise_not, "Bitwise complement of integers or booleans.")
+    "bitwise_xor", lax.bitwise_xor, "Bitwise exclusive or of integers or booleans.",
+    loop=np.bitwise_xor)
+bitwise_not = unary("bitwise_not", lax.bitwise_not, "Bitwise complement of integers or booleans.",
+                    loop=np.bitwise_not)
+invert = unary("invert", lax.bitwise_not, "Bitwise complement of integers or booleans.",
+               loop=np.invert)
 bitwise_invert = invert
 left_shift = binary("left_shift", lax.shift_left, "Shift bits left; 0 beyond the width.", "numeric")
 bitwise_left_shift = left_shift

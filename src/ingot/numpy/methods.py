@@ -11,6 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.api.devices import CPU, SingleDeviceSharding
+from ingot.backends.llvm.native.operators import set_operators
 from ingot.core.array import Array, ArrayBase
 from ingot.core.interpreter import Tracer
 from ingot.numpy import (
@@ -322,5 +323,8 @@ def install(namespace: Any) -> None:
         # The example in its docstring names a function of another module: the sentence suffices.
         doc = (function.__doc__ or "").partition("\n")[0]
         setattr(ArrayBase, name, property(function, doc=doc))
+    set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
+                  | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
+                     "invert": logic.bitwise_not})
     Array.__repr__, Array.__str__ = _repr, _str  # type: ignore[method-assign]
     Tracer.__reduce__ = _tracer_reduce  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -62,6 +63,9 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 # ---- conversion ----
 
+MAX_FULL = 64
+"""Elements of a remembered constant that are stored one by one: native code wants them so."""
+
 _constants: dict[Any, Array] = {}
 
 
@@ -75,7 +79,8 @@ def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] 
         data = (np.asarray(bool(value)) if dtype == dtypes.bool_ else
                 dtypes.coerce_python_scalar(value, dtype))
         if eager and shape:
-            data = np.broadcast_to(data, shape)
+            small = math.prod(shape) <= MAX_FULL
+            data = np.full(shape, data) if small else np.broadcast_to(data, shape)
         found = Array(data, ShapedArray(data.shape, dtype, weak))
         if value == value:  # nan never finds itself
             if len(_constants) > 10_000:

@@ -22,6 +22,11 @@ POOLED_BYTES = 1 << 17
 ALIGNMENT = 64
 
 
+def is_pooled(nbytes: int) -> bool:
+    """Whether an array of this size comes from the pool."""
+    return nbytes >= POOLED_BYTES
+
+
 class _Block(np.ndarray):
     """Memory that belongs to the pool. A class of its own, for NumPy makes an array refer to the
     first owner of its memory of the same class, and must stop at the loan."""
@@ -47,7 +52,7 @@ class Pool:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An uninitialized array, aligned for vectors if it is large."""
         nbytes = math.prod(shape) * dtype.itemsize
-        if nbytes < POOLED_BYTES:
+        if not is_pooled(nbytes):
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._take(size_class(nbytes)).view(_Loan))
 

@@ -48,6 +48,8 @@ class Needs:
     host_functions: list[HostFunction]
     work: int
     compile_seconds: float
+    long: bool
+    """Whether Python's lock is let go meanwhile."""
 
     @property
     def large(self) -> bool:
@@ -88,10 +90,12 @@ class Compilation:
             divide_loops(function)
         long = place_polls(function.body)
         work = cost.work(function.body)
-        text, symbols = emit(function, long or work > LONG_WORK)
+        long = long or work > LONG_WORK
+        text, symbols = emit(function, long)
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],
-                      lowering.host_functions, work, COMPILE_SECONDS * cost.size(function.body))
+                      lowering.host_functions, work, COMPILE_SECONDS * cost.size(function.body),
+                      long)
         return Module(simplified, function, text, needs, lowering.constant_sources())
 
     # ---- code --------------------------------------------------------------------------------
@@ -140,7 +144,8 @@ class Compilation:
         """
         needs, mark = module.needs, self._fingerprint
         head: dict[str, Any] = {"symbols": needs.symbols, "arena": needs.arena_bytes,
-                                "work": needs.work, "seconds": needs.compile_seconds}
+                                "work": needs.work, "seconds": needs.compile_seconds,
+                                "long": needs.long}
         blobs: list[bytes] = []
         if mark is not None:
             place = {id(e.params): k for k, e in enumerate(mark.eqns)}
@@ -175,5 +180,5 @@ class Compilation:
             hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
                      for e in (mark.eqns[k] for k in head["hosts"])]
             needs = Needs(head["symbols"], head["arena"], constants, hosts, head["work"],
-                          head["seconds"])
+                          head["seconds"], head["long"])
         return engine.link(entry[start:], needs.symbols, tier, cached=True), needs

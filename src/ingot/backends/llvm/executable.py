@@ -13,6 +13,8 @@ import numpy as np
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs
+from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.native.records import UNLIMITED, Words, program_record
 from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
 from ingot.core.backend import register_backend
@@ -23,6 +25,9 @@ from ingot.kernel.printing import pretty_kernel
 
 HOT_SECONDS = 0.02
 """Time spent in fast code after which the optimized code is made in the background."""
+
+MAX_GRANTED = 256
+"""Native calls of a program in the fast tier between two looks at how long it runs."""
 
 _Run = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object, ctypes.py_object, ctypes.c_void_p,
                          ctypes.c_void_p, ctypes.c_int64)
@@ -40,13 +45,18 @@ class LLVMExecutable:
         self._in_dtypes = [a.storage for a in jaxpr.in_avals]
         self._out_types = [(a.shape, a.storage) for a in jaxpr.out_avals]
         self._natives: list[Native] = []
-        self._install(Native(*self.compilation.first()))
+        native = Native(*self.compilation.first())
+        self.record = program_record(native.kernel, len(jaxpr.in_avals), jaxpr.out_avals,
+                                     native.others_may_run)
+        self._install(native)
         self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 4
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
+        self._grant(0 if self._may_upgrade else UNLIMITED)
 
     def _install(self, native: Native) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
         self.native = native
+        self.record[entry.KERNEL] = native.kernel.address
 
     @property
     def code(self) -> engine.Code:
@@ -71,11 +81,27 @@ class LLVMExecutable:
         return outs
 
     def _account(self, seconds: float) -> None:
-        """Start the optimizing compilation once the program has proved hot."""
-        self.spent += seconds
+        """Start the optimizing compilation once the program has proved hot.
+
+        The native entry reads no clock: it makes some calls, which are taken to last as long.
+        """
+        made = self._granted - max(self.record[entry.CALLS], 0)
+        self.spent += seconds * (1 + made)
         if self.spent > self._patience and not self._upgrading:
             self._upgrading, self._may_upgrade = True, False
+            self._grant(UNLIMITED)
             threading.Thread(target=self._upgrade, args=(config.snapshot(),), daemon=True).start()
+        elif self._may_upgrade:
+            self._grant(min(MAX_GRANTED, int(0.05 * self._patience / max(seconds, 1e-7))))
+
+    @property
+    def looked_for(self) -> bool:
+        """Whether the native entry knew the last call, and sent it here to be timed."""
+        return self.record[entry.CALLS] < 0
+
+    def _grant(self, calls: int) -> None:
+        self._granted = calls
+        self.record[entry.CALLS] = calls
 
     def _upgrade(self, flags: dict[str, Any]) -> None:
         config.adopt(flags)
@@ -131,6 +157,10 @@ class Native:
         self._context = host.register(self)
         self._constants = pointers(needs.constants)
         self._arenas: list[Arena] = []  # pop and append are atomic: no lock is needed
+        arena = Arena(needs.arena_bytes)
+        self.others_may_run = needs.long or bool(needs.host_functions)
+        self.kernel = Words([code.address, ctypes.addressof(self._constants), arena.address,
+                             self._context], arena, self._constants)
 
     def __call__(self, args: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> int:
         """Run on two tuples of arrays; the status is not 0 if it could not."""

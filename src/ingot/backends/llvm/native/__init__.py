@@ -1,0 +1,1 @@
+"""Calls of compiled functions without Python between the call and the kernel."""

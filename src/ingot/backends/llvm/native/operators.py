@@ -1,0 +1,282 @@
+"""Operations outside of compiled code: NumPy's own loops, called with no Python on the way.
+
+A function is first computed in Python, by the operation's `eval`. Once it has met the same types a
+few times, and NumPy's loop for them proved to give the same bits, the native entry calls that loop.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm.native.entry import (
+    ARRAY,
+    CARRAY,
+    FAILED,
+    GIVE_UP,
+    NO_FIT,
+    OPERATORS,
+    library,
+    native,
+    search,
+)
+from ingot.backends.llvm.native.layout import (
+    NDARRAY_DATA,
+    NDARRAY_FLAGS,
+    SIGNATURES,
+    SPACE,
+    TUPLE_ITEMS,
+    TYPE,
+    TYPE_COMPARE,
+    TYPE_NUMBER,
+    UFUNC_DATA,
+    UFUNC_LOOPS,
+)
+from ingot.backends.llvm.native.records import Words, program_record
+from ingot.backends.llvm.native.runtime import runtime
+from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, Unknown
+from ingot.backends.llvm.native.systems import c, call, context, load, load_int, stack, store
+from ingot.config import config, settled
+from ingot.core.array import Array, compact
+from ingot.core.avals import ShapedArray
+from ingot.util import update_wrapper
+
+# What a loop is called with, in place of a program's constants; strides follow.
+LOOP, LOOP_DATA, ELEMENTS, OPERANDS, UNLOCKED, STRIDES = (8 * k for k in range(6))
+# An operator: the function with the signatures, the methods for both orders of the operands.
+FORWARD, REFLECTED, OPERATOR_SIZE = 8, 16, 24
+LONG_LOOP = 20_000  # elements above which other Python threads may run meanwhile
+
+
+# ---- native --------------------------------------------------------------------------------------
+@library.exported
+def run_loop(inputs: int, outs: int, constants: int, arena: int, number: int) -> int:
+    """A kernel that is one of NumPy's loops."""
+    count = load(constants, OPERANDS)
+    pointers, elements = stack(32), stack(8)
+    for k in range(count):
+        x = load(inputs + TUPLE_ITEMS + 8 * k)
+        if (load_int(x, NDARRAY_FLAGS) & CARRAY) != CARRAY:
+            return 3
+        store(pointers + 8 * k, 0, load(x, NDARRAY_DATA))
+    store(pointers + 8 * count, 0, load(load(outs, TUPLE_ITEMS), NDARRAY_DATA))
+    store(elements, 0, load(constants, ELEMENTS))
+    thread = 0
+    if load(constants, UNLOCKED):
+        thread = c.PyEval_SaveThread()
+    call(load(constants, LOOP), pointers, elements, constants + STRIDES, load(constants, LOOP_DATA))
+    if thread:
+        c.PyEval_RestoreThread(thread)
+    return 0
+
+
+@native
+def operate(place: int, args: int, count: int, method: int) -> int:
+    """Try the signatures of an operator's function, then call one of its methods in Python.
+
+    A reflected method gets its operands from behind, which stand there in the other order.
+    """
+    operator = load(context(), OPERATORS) + place
+    function = load(operator)
+    result = search(load(function, SIGNATURES), args, count, 0, stack(load(function, SPACE)))
+    if result == FAILED:
+        return 0
+    if result == NO_FIT or result == GIVE_UP:
+        if method == REFLECTED:
+            args += 8
+        return c.PyObject_Vectorcall(load(operator, method), args, count, 0)
+    return result
+
+
+@native
+def unary(place: int, x: int) -> int:
+    """What stands in the type's table for an operator of one operand."""
+    args = stack(8)
+    store(args, 0, x)
+    return operate(place, args, 1, FORWARD)
+
+
+@native
+def binary(place: int, x: int, y: int) -> int:
+    """What stands in the type's table for an operator of two, one of which is an Array."""
+    args = stack(24)  # in both orders
+    store(args, 0, x)
+    store(args, 8, y)
+    store(args, 16, x)
+    if load(x, TYPE) == load(context(), ARRAY):
+        return operate(place, args, 2, FORWARD)
+    return operate(place, args, 2, REFLECTED)
+
+
+@native
+def compare(first: int, x: int, y: int, which: int) -> int:
+    """What stands in the type for comparisons; these operators stand in a row."""
+    args = stack(16)
+    store(args, 0, x)
+    store(args, 8, y)
+    return operate(first + OPERATOR_SIZE * (which & 0xFF), args, 2, FORWARD)
+
+
+# Where in the table of number operations, and how many operands.
+_SLOTS = {"add": (0, 2), "sub": (8, 2), "mul": (16, 2), "neg": (48, 1), "abs": (64, 1),
+          "invert": (80, 1), "and": (104, 2), "xor": (112, 2), "or": (120, 2),
+          "truediv": (240, 2)}
+_COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")  # in CPython's order
+_NAMES = (*_SLOTS, *_COMPARISONS)
+for _k, (_name, (_, _count)) in enumerate(_SLOTS.items()):
+    library.bind(f"operator_{_name}", binary if _count == 2 else unary, OPERATOR_SIZE * _k)
+library.bind("operator_compare", compare, OPERATOR_SIZE * len(_SLOTS))
+
+_functions: dict[str, NativeCallable] = {}
+
+
+def set_operators(functions: dict[str, Any]) -> None:
+    """Functions behind Python's operators, by the operators' names; others are left alone."""
+    _functions.update({name: f for name, f in functions.items()
+                       if name in _NAMES and isinstance(f, NativeCallable)})
+
+
+def _install(record: Words) -> None:
+    """Put the native operators into the type's tables, in front of those of Python."""
+    if set(_NAMES) - set(_functions):
+        return
+    words: list[int] = []
+    kept: list[Any] = [dict(_functions)]
+    for name in _NAMES:
+        method = getattr(Array, f"__{name}__")
+        reflected = getattr(Array, f"__r{name}__", method)
+        words += map(id, (_functions[name], method, reflected))
+        kept += [method, reflected]
+    table = Words(words, kept)
+    word = ctypes.c_uint64.from_address
+    numbers = word(id(Array) + TYPE_NUMBER).value
+    places = {name: numbers + offset for name, (offset, _) in _SLOTS.items()}
+    places["compare"] = id(Array) + TYPE_COMPARE
+    record.kept = (*record.kept, table)
+    record[OPERATORS] = table.address
+    for name, place in places.items():
+        word(place).value = runtime.functions[f"operator_{name}"]
+
+
+runtime.on_load.append(_install)
+
+
+# ---- functions -----------------------------------------------------------------------------------
+OFTEN = 4
+"""Calls with the same types after which the loop is looked for; and again, if it was forgotten,
+at each multiple of AGAIN."""
+
+AGAIN = 4096
+MAX_SEEN = 1024
+
+
+_by_name: dict[str, Elementwise] = {}
+
+
+def _elementwise(name: str) -> Elementwise:
+    return _by_name[name]
+
+
+class Elementwise(NativeCallable):
+    """A function that is one NumPy loop for most types; `function` is what it means for all."""
+
+    def __init__(self, function: Callable[..., Any], loop: np.ufunc):
+        update_wrapper(self, function)
+        self._known = ()
+        self._function, self._loop = function, loop
+        self._seen: dict[Any, int] = {}
+        _by_name[self.__name__] = self  # type: ignore[attr-defined]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self._function(*args, **kwargs)
+        if type(result) is Array and not kwargs and runtime.ready(cost=2):
+            self._see(args, result)
+        return result
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}>"  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> Any:
+        return _elementwise, (self.__name__,)  # type: ignore[attr-defined]
+
+    def _see(self, args: tuple[Any, ...], result: Array) -> None:
+        """Count calls with these types; at the right time, teach the native entry."""
+        key = tuple([x.aval if type(x) is Array else type(x) for x in args])
+        if len(self._seen) > MAX_SEEN:
+            self._seen.clear()
+        count = self._seen[key] = self._seen.get(key, 0) + 1
+        if count > OFTEN:  # the native entry knows these types, but sent the call here
+            for x in args:
+                if type(x) is Array and not x._data.flags.c_contiguous:
+                    compact(x)
+        if count != OFTEN and count % AGAIN:
+            return
+        flags = config.trace_key()
+        if settled == [flags] and not (config.debug_nans or config.debug_infs):
+            try:
+                self._learn(_signature(self._loop, flags, args, result))
+            except Unknown:
+                pass
+
+
+def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -> Signature:
+    """The signature of a call whose arguments have one dtype; Unknown if it is no plain loop."""
+    dtypes = {x.aval.dtype for x in args if type(x) is Array}
+    dtype = next(iter(dtypes), None)
+    if len(args) != loop.nin or len(dtypes) != 1 or not isinstance(dtype, np.dtype):
+        raise Unknown
+    plan, strides, shape = Plan([]), [], result.aval.shape
+    for i, x in enumerate(args):
+        plan.words.append(i)
+        if type(x) is Array and x.aval.shape in (shape, ()):
+            plan.leaf(x, x.aval)
+            strides.append(dtype.itemsize if x.aval.shape == shape else 0)
+        elif dtype.kind in _KINDS.get(type(x), ""):
+            plan.leaf(x, ShapedArray((), dtype))
+            strides.append(0)
+        else:
+            raise Unknown
+    words = _loop_words(loop, dtype, strides, result.aval)
+    _prove(words, [np.asarray(x._data if type(x) is Array else x, dtype) for x in args], result)
+    return Signature(_program(words, result.aval), key, len(args), (), plan, (None, None))
+
+
+_KINDS = {float: "f", int: "fi", bool: "b"}
+"""Arrays of which kinds keep their dtype beside a Python number."""
+
+
+def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: ShapedArray) -> Words:
+    """What `run_loop` is called with; Unknown if NumPy has no such loop."""
+    types = f"{dtype.char * loop.nin}->{out.storage.char}"
+    if types not in loop.types:
+        raise Unknown
+    place = 8 * loop.types.index(types)
+    word = ctypes.c_uint64.from_address
+    functions, data = word(id(loop) + UFUNC_LOOPS).value, word(id(loop) + UFUNC_DATA).value
+    return Words([word(functions + place).value, word(data + place).value if data else 0,
+                  out.size, loop.nin, out.size > LONG_LOOP, *strides, out.storage.itemsize])
+
+
+def _program(words: Words, out: ShapedArray) -> Words:
+    """The record of a program that is one loop; it needs no arena, and any address does for one."""
+    kernel = Words([runtime.functions["run_loop"], words.address, words.address, 0], words)
+    return program_record(kernel, words[OPERANDS], [out], bool(words[UNLOCKED]))
+
+
+def _prove(words: Words, args: list[np.ndarray], result: Array) -> None:
+    """Raise Unknown unless the loop gives what Python gave, bit for bit."""
+    args = [np.ascontiguousarray(x) for x in args]
+    out = np.empty(result.aval.shape, result.aval.storage)
+    pointers = (ctypes.c_void_p * (len(args) + 1))(*[x.ctypes.data for x in (*args, out)])
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(words[LOOP])
+    function(ctypes.addressof(pointers), words.address + ELEMENTS, words.address + STRIDES,
+             words[LOOP_DATA])
+    if out.tobytes() != result._data.tobytes():
+        raise Unknown

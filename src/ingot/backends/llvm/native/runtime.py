@@ -1,0 +1,100 @@
+"""Loads the native entry once calls are frequent, and keeps the records that it reads."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm import cache, engine
+from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.native.layout import REASON
+from ingot.backends.llvm.native.records import Words
+from ingot.backends.llvm.worker import WorkerError
+from ingot.compiler.fingerprint import sources
+from ingot.config import config, settled
+from ingot.core.array import Array
+
+FREQUENT = 2000
+"""Microseconds, about, that calls took in Python after which the native entry is worth loading."""
+
+_EMPTY = 184  # PyArray_Empty's place in the table of NumPy's C functions
+
+
+class Runtime:
+    """The native entry: its address, 0 until it is loaded, and the global record."""
+
+    def __init__(self) -> None:
+        self.entry = 0
+        self.functions: dict[str, int] = {}
+        self.on_load: list[Callable[[Words], None]] = []
+        self._fail: Any = None
+        self._lock = threading.Lock()
+        self._asked = 0
+        self._thread: threading.Thread | None = None
+        self._keep: list[Any] = []
+
+    def raises_by(self, fail: Any) -> None:
+        """The function that raises what a host function raised while a native call ran."""
+        self._fail = fail
+
+    def ready(self, cost: int) -> bool:
+        """Whether the entry is there; starts to load it once this was asked often.
+
+        `cost`: microseconds, about, that a call takes without it.
+        """
+        if self.entry:
+            return True
+        self._asked += cost
+        if REASON is None and self._thread is None and self._asked >= FREQUENT:
+            self._thread = threading.Thread(target=self.load)
+            self._thread.start()
+        return False
+
+    def load(self) -> None:
+        """Compile the entry, or take it from the cache."""
+        with self._lock:
+            if self.entry or REASON is not None:
+                return
+            try:
+                code = _code()
+            except WorkerError:
+                return  # the process ends, or somebody stopped the worker
+            objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
+                       self._fail]
+            record = Words([*map(id, objects), _empty_array(), 0], objects)
+            self._keep += [code, record]
+            self.functions = entry.library.start(code.address, record.address)
+            for tell in self.on_load:
+                tell(record)
+            self.entry = self.functions["vectorcall"]
+
+
+def _code() -> engine.Code:
+    """The entry's machine code."""
+    library = entry.library
+    name = cache.digest("native entry", sources(), sys.version, np.__version__,
+                        engine.llvm_identity(), engine.processor_identity())
+    code = cache.load(name) if config.cache else None
+    if code is not None:
+        return engine.link(code, library.symbols(), engine.FULL, cached=True)
+    code = engine.object_code(library.text(), engine.FULL, background=True)
+    if config.cache:
+        cache.store(name, code)
+    return engine.link(code, library.symbols(), engine.FULL, cached=False)
+
+
+def _empty_array() -> int:
+    """Address of PyArray_Empty."""
+    unwrap = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi))
+    core: Any = np._core  # type: ignore[attr-defined]
+    table = unwrap(core._multiarray_umath._ARRAY_API, None)
+    return ctypes.c_void_p.from_address(table + 8 * _EMPTY).value or 0
+
+
+runtime = Runtime()

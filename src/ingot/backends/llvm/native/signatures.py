@@ -1,0 +1,220 @@
+"""Forms of call that were seen, written down for the native entry; callables that use them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.native.layout import REASON, call_natively, native_callable_type
+from ingot.backends.llvm.native.records import Words
+from ingot.backends.llvm.native.runtime import runtime
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.tree import PyTreeDef, tree_unflatten, treedef_is_strict_leaf
+from ingot.tree.registry import node_type
+
+MAX_SIGNATURES = 16
+"""Forms of call that a function's table holds; the oldest is forgotten for another one."""
+
+MAX_SPACE = 1 << 16
+"""Bytes of stack that a native call may take."""
+
+_NUMBERS = {float: entry.FLOAT, int: entry.INT, bool: entry.BOOL}
+_FORMS = {np.dtype(np.int64): entry.AS_INT64, np.dtype(np.int32): entry.AS_INT32,
+          np.dtype(np.float64): entry.AS_FLOAT64, np.dtype(np.float32): entry.AS_FLOAT32,
+          np.dtype(np.bool_): entry.AS_INT64}
+
+
+class Unknown(Exception):
+    """A call that the native entry cannot check."""
+
+
+def _is_namedtuple(x: Any) -> bool:
+    kind = node_type(type(x))
+    return isinstance(x, tuple) and kind is not None and kind.inferred
+
+
+class Plan:
+    """Words by which native code takes arguments apart or puts a result together."""
+
+    def __init__(self, avals: Sequence[ShapedArray]):
+        self.avals = list(avals)
+        self.words: list[int] = []
+        self.kept: list[Any] = []
+        self.leaves = self.numbers = 0
+
+    def of(self, x: Any) -> int:
+        """The address of an object, which is kept alive."""
+        self.kept.append(x)
+        return id(x)
+
+    def argument(self, tree: PyTreeDef, x: Any) -> None:
+        """Nodes for an argument of this structure, like `x`."""
+        data = tree.node_data()
+        if data is None:
+            self.leaf(x, self.avals[self.leaves])
+            self.leaves += 1
+            return
+        if type(x) is dict and all(type(key) is str for key in data[1]):
+            self.words += [entry.DICT, len(x)]
+            for key, child in zip(data[1], tree.children(), strict=True):
+                self.words.append(self.of(key))
+                self.argument(child, x[key])
+        elif x is None:
+            self.words += [entry.NONE, id(None)]
+        elif type(x) in (list, tuple) or _is_namedtuple(x):
+            self.words += [entry.SEQUENCE, self.of(type(x)), len(x)]
+            for child, item in zip(tree.children(), x, strict=True):
+                self.argument(child, item)
+        else:
+            raise Unknown
+
+    def leaf(self, x: Any, aval: ShapedArray) -> None:
+        """A node for an array, or for a number to be passed in the dtype of a type."""
+        if type(x) is Array:
+            self.words += [entry.LEAF, self.of(aval)]
+        elif type(x) is np.ndarray and x.dtype == aval.storage and not aval.weak_type:
+            self.words += [entry.NUMPY, self.of(x.dtype), x.ndim, *x.shape]
+        elif type(x) in _NUMBERS and aval.storage in _FORMS:
+            self.numbers += 1
+            self.words += [_NUMBERS[type(x)], _FORMS[aval.storage]]
+        else:
+            raise Unknown
+
+    def static(self, x: Any) -> None:
+        """An argument that must be this object."""
+        self.words += [entry.STATIC, self.of(x)]
+
+    def result(self, tree: PyTreeDef) -> bool:
+        """Nodes for a result of this structure; False if there is a node that only Python makes."""
+        data = tree.node_data()
+        if data is None:
+            self.words += [entry.LEAF, 0]
+            return True
+        cls, keys = data
+        if cls is type(None):
+            self.words += [entry.NONE, id(None)]
+            return True
+        if cls is dict:
+            self.words += [entry.DICT, len(keys)]
+            for key, child in zip(keys, tree.children(), strict=True):
+                self.words.append(self.of(key))
+                if not self.result(child):
+                    return False
+            return True
+        self.words += [entry.SEQUENCE, self.of(cls), len(tree.children())]
+        return cls in (tuple, list) and all([self.result(child) for child in tree.children()])
+
+
+class Signature(Words):
+    """One form of call for the native entry: the plans of `count` arguments, the last of which have
+    names, and of the result; the record of the program, and what keeps this alive."""
+
+    def __init__(self, program: Words, key: Any, count: int, names: Sequence[str], plan: Plan,
+                 result: tuple[Words | None, Any], *kept: Any):
+        """Raises Unknown if the native entry cannot serve such a call."""
+        arguments, named = Words(plan.words), Words([id(name) for name in names])
+        built, unflatten = result
+        super().__init__(
+            [0, id(self), id(key), count - len(names), len(names), named.address, count,
+             arguments.address, program.address, built.address if built else 0,
+             id(unflatten) if unflatten else 0],
+            program, key, plan.kept, arguments, names, named, result, *kept)
+        self.identity = (id(key), program.address, count, *names, *plan.words)
+        arrays = program[entry.INPUTS] + program[entry.OUTPUTS]
+        self.space = entry.STATE_SIZE + 8 * arrays + entry.NUMBER_SIZE * (plan.numbers + 1)
+        if self.space > MAX_SPACE:
+            raise Unknown
+
+    def same(self, other: Signature) -> bool:
+        """Whether both fit the same calls."""
+        return self.identity == other.identity
+
+
+def signature_of_call(executable: Any, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      static: set[Any], tree: PyTreeDef, avals: Sequence[ShapedArray],
+                      out_tree: PyTreeDef) -> Signature:
+    """The signature of a call that Python has served: its arguments and which are static, their
+    structure, the types of the leaves. Raises Unknown if it has none."""
+    plan = Plan(avals)
+    _arguments(plan, args, kwargs, static, tree)
+    return Signature(executable.record, key, len(args) + len(kwargs), list(kwargs), plan,
+                     _result(out_tree), executable)
+
+
+def _arguments(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], static: set[Any],
+               tree: PyTreeDef) -> None:
+    """Nodes for all arguments, each headed by its place in the call."""
+    positional, named = tree.children()
+    dynamic = iter(positional.children())
+    for i, x in enumerate(args):
+        plan.words.append(i)
+        if i in static:
+            plan.static(x)
+        else:
+            plan.argument(next(dynamic), x)
+    dynamic = iter(named.children())
+    place = {name: len(args) + i for i, name in enumerate(kwargs)}
+    for name in sorted(kwargs):  # the order of the leaves
+        plan.words.append(place[name])
+        if name in static:
+            plan.static(kwargs[name])
+        else:
+            plan.argument(next(dynamic), kwargs[name])
+
+
+def _result(tree: PyTreeDef) -> tuple[Words | None, Any]:
+    """The plan of a result, None for a single array, and a function if Python must finish it."""
+    if treedef_is_strict_leaf(tree):
+        return None, None
+    plan = Plan([])
+    if plan.result(tree):
+        return Words(plan.words, plan.kept), None
+    leaves = [entry.LEAF, 0] * tree.num_leaves
+    flat = Words([entry.SEQUENCE, id(list), tree.num_leaves, *leaves])
+    return flat, partial(tree_unflatten, tree)
+
+
+_Base: Any = native_callable_type() if REASON is None else object
+_lock = threading.Lock()
+
+
+class NativeCallable(_Base):
+    """A callable whose known forms of call go through the native entry, others to `__call__`."""
+
+    _vectorcall: int
+    _signatures: int
+    _space: int
+    _slow: int
+    _known: tuple[Signature, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if REASON is None:
+            call_natively(cls)
+
+    def _learn(self, signature: Signature) -> None:
+        """Serve calls of this form natively from now on."""
+        with _lock:
+            if any(signature.same(other) for other in self._known):
+                return  # a call that fits may still be one for Python: an array with gaps, say
+            known = (signature, *self._known[: MAX_SIGNATURES - 1])
+            signature[entry.NEXT] = self._signatures
+            known[-1][entry.NEXT] = 0
+            self._space = max(self._space, signature.space)
+            self._slow = id(type(self).__call__)  # the class keeps it alive
+            self._signatures = signature.address
+            self._known = known  # only now may the oldest be freed
+            self._vectorcall = runtime.entry
+
+    def _forget(self) -> None:
+        """Let Python serve all calls again."""
+        with _lock:
+            if self._known:
+                self._signatures = 0
+                self._known = ()
