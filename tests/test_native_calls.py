@@ -418,10 +418,12 @@ def test_no_leak(kind):
                 pass
         gc.collect()
 
-    many(count // 5)
-    before = rss()
-    many(count)
-    assert rss() - before < 8 * count + 2_000_000
+    growth = []
+    for _ in range(4):  # a leak grows each time; caches and compilers in the background do not
+        before = rss()
+        many(count // 2)
+        growth.append(rss() - before)
+    assert min(growth) < 4 * count
 
 
 # ---- the object ----

@@ -8,6 +8,7 @@ import importlib.util
 import math
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -78,6 +79,21 @@ def merge_lists(mask: Sequence[bool], false: Sequence[Any], true: Sequence[Any])
     """Undo `partition_list`."""
     sources = (iter(false), iter(true))
     return [next(sources[bool(m)]) for m in mask]
+
+
+def once(fun: Callable[[], Any]) -> Callable[[], Any]:
+    """A function whose value is computed at its first call, by one thread while others wait."""
+    lock, values = threading.RLock(), []
+
+    @functools.wraps(fun)
+    def value() -> Any:
+        if not values:
+            with lock:
+                if not values:
+                    values.append(fun())
+        return values[0]
+
+    return value
 
 
 def memoize(maxsize: int | None = 4096) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -164,7 +164,10 @@ class Native:
 
     def __call__(self, args: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> int:
         """Run on two tuples of arrays; the status is not 0 if it could not."""
-        arena = self._arenas.pop() if self._arenas else Arena(self.needs.arena_bytes)
+        try:
+            arena = self._arenas.pop()
+        except IndexError:
+            arena = Arena(self.needs.arena_bytes)
         status = self._run(args, outs, self._constants, arena.address, self._context)
         self._arenas.append(arena)
         return status

@@ -8,7 +8,6 @@ before, or if the pool is busy.
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import signal
 import string
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ingot.backends.llvm import cache, engine, symbols
 from ingot.backends.llvm.outline import DIVIDE
+from ingot.util import once
 
 POOL = "ingot:pool"
 PARTS = 16  # for each thread, so that all end at about the same time
@@ -356,13 +356,13 @@ class Pool:
             library.pthread_cond_init(ctypes.c_void_p(self.address + condition), None)
 
 
-@functools.cache
+@once  # not `functools.cache`, which may make two: native threads run in the code of either
 def pool() -> Pool:
     """The one pool of this process."""
     return Pool(int(os.environ.get("INGOT_NUM_THREADS", 0)) or available())
 
 
-@functools.cache
+@once
 def _code() -> engine.Code:
     """The compiled functions; kept for as long as the process."""
     text = string.Template(TEXT).substitute(
