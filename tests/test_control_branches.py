@@ -41,7 +41,29 @@ def closing_over(lax, np):
     return g
 
 
+def updating(lax, np):
+    """Branches that update, exchange, repeat or pass on what only they still need."""
+    def f(p, x):
+        x, y = np.sin(x) * np.ones(100), x + np.arange(100.0)
+
+        def step(i, s):
+            a, b = s
+            a, b = lax.cond(i < p, lambda a, b: (a.at[3 * i].set(b[i]), b),
+                            lambda a, b: (a, b.at[i].add(a[0])), a, b)
+            a, b = lax.cond(i > p, lambda a, b: (b, a), lambda a, b: (a, 1.5 * b), a, b)
+            a, b = lax.cond(i > 2, lambda a, c, b: (a, c), lambda a, c, b: (b, a * c), a, a, b)
+            a = lax.cond(i > 3, lambda a, c: a.at[1].mul(b[2]), lambda a, c: c, a, a)
+            a, b = lax.cond(i > 1, lambda a, b: (a.at[0].set(2.0), a), lambda a, b: (b, a[::-1]),
+                            a, b)
+            return a, b
+
+        a, b = lax.fori_loop(0, 6, step, (x, y))
+        return np.sum(a * np.cos(b)) + a[3] + b[9]
+    return f
+
+
 @pytest.mark.parametrize("program, args", [
+    (updating, (3.0, 0.5)), (updating, (0.5, 0.5)), (updating, (9.0, 0.5)),
     (closing_over, (0.5, 1.3)), (closing_over, (-0.5, 1.3)),
     (choosing, (0.5, 0.3, 0.4)), (choosing, (-0.5, 0.3, 0.4)), (switching, (0.5, 0.3)),
     (switching, (1.5, 0.3)), (switching, (7.5, 0.3)), (switching, (-3.0, 0.3)),

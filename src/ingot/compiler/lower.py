@@ -58,6 +58,7 @@ class Lowering(Builder):
         self.host_functions: list[HostFunction] = []
         self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
         self._fresh: list[ir.Memory] = []
+        self._pinned: set[ir.Memory] = set()
 
     # ---- the whole program -----------------------------------------------------------------
     def function(self, jaxpr: Jaxpr) -> ir.Function:
@@ -102,6 +103,8 @@ class Lowering(Builder):
         for var, const in zip(jaxpr.constvars, jaxpr.consts, strict=True):
             self._bind(env, var, self.constant(const))
         for var, arg in zip(jaxpr.invars, args, strict=True):
+            if not uses.get(var, 0):
+                continue  # what is not read must not keep another argument from being updated
             if uses.get(var, 0) > 1 and kept(arg):
                 arg = self.materialize(arg)
             if isinstance(arg, Scalars) and arg.block is None:
@@ -232,7 +235,7 @@ class Lowering(Builder):
     def free_if_dead(self, memory: ir.Memory) -> None:
         """Give a temporary's block back if no live value refers to it."""
         if memory.kind == "temporary" and memory.refs == 0 and memory.offset >= 0 \
-                and memory.position != FREED:
+                and memory.position != FREED and memory not in self._pinned:
             memory.position = FREED
             self.arena.free(memory.offset, memory.nbytes)
 
@@ -245,6 +248,17 @@ class Lowering(Builder):
             yield
         finally:
             self.release(memories, free=False)
+            self._fresh.extend(memories)
+
+    @contextmanager
+    def pinning(self, *values: ArrayValue) -> Iterator[None]:
+        """Keep the memory of values that are owned; several branches may each update it in place."""
+        memories = {m for v in values for m in v.memories} - self._pinned
+        self._pinned |= memories
+        try:
+            yield
+        finally:
+            self._pinned -= memories
             self._fresh.extend(memories)
 
     def owned(self, x: ArrayValue) -> bool:

@@ -18,6 +18,7 @@ from ingot.kernel.build import (
     Scalars,
     flatten_scalars,
 )
+from ingot.ops.indexing import detached
 
 
 class Carry:
@@ -167,27 +168,68 @@ def cond_kernel(build: Any, index: ArrayValue, *args: ArrayValue, out: Sequence[
         which = build.op("convert", which, dtype=INT)
     which = build.index(build.iclamp(build.as_index(which), len(branches) - 1))
     args = tuple(build.settled(args))
-    targets = [build.allocate(a.shape, a.storage) if a.size > MAX_SCALARS else None for a in out]
-    blocks: list[ir.Block] = []
-    merged: list[list[ir.Scalar]] = []
-    rebuilds: list[tuple[int, Callable[..., Any]]] = []
-    with build.holding(*args, *(t for t in targets if t is not None)):
+    mine = [build.owned(x) for x in args]  # they die here: each branch may update them in place
+    own = [x for x, m in zip(args, mine, strict=True) if m]
+    rest = [x for x, m in zip(args, mine, strict=True) if not m]
+    with build.holding(*rest), build.pinning(*own):
+        blocks, values = [], []
         for jaxpr in branches:
-            flat: list[ir.Scalar] = []
-            rebuilds = []
             with build.inside(ir.Block()) as block:
-                for value, target in zip(build.inline(jaxpr, args), targets, strict=True):
-                    if target is not None:
-                        build.write(target, value)
-                        continue
-                    parts, rebuild = flatten_scalars(build.scalars(value).elements)
-                    flat.extend(parts)
-                    rebuilds.append((len(parts), rebuild))
+                values.append(build.inline(jaxpr, args))
             blocks.append(block)
+        targets = _targets(build, out, own, values)
+        merged: list[list[ir.Scalar]] = []
+        rebuilds: list[tuple[int, Callable[..., Any]]] = []
+        for block, found in zip(blocks, values, strict=True):
+            with build.inside(block):
+                flat, rebuilds = _put(build, targets, found)
             merged.append(flat)
         results = [ir.Scalar("result", (), s.dtype) for s in merged[0]]
         build.block.nodes.append(ir.Switch(which, blocks, merged, results))
     return _merged_outputs(build, out, targets, results, rebuilds)
+
+
+def _targets(build: Any, out: Sequence[Any], own: Sequence[Buffer],
+             values: Sequence[Sequence[ArrayValue]]) -> list[Buffer | None]:
+    """Where the large results of branches go: to an operand's memory if a branch has it there."""
+    free = {x.memory: x for x in own}  # one place for one result
+    targets: list[Buffer | None] = []
+    for aval, column in zip(out, zip(*values, strict=True), strict=True):
+        if aval.size <= MAX_SCALARS:
+            targets.append(None)
+            continue
+        found = next((m for m, x in free.items() if any(_same_place(v, x) for v in column)), None)
+        if found is None:
+            targets.append(build.allocate(aval.shape, aval.storage))
+        else:
+            del free[found]
+            targets.append(Buffer(found, aval.shape, aval.storage))
+    return targets
+
+
+def _same_place(x: ArrayValue, y: Buffer) -> bool:
+    return (isinstance(x, Buffer) and x.memory is y.memory and x.offset == 0 and x.contiguous
+            and x.size == y.size and x.dtype == y.dtype)
+
+
+def _put(build: Any, targets: Sequence[Buffer | None], values: Sequence[ArrayValue]
+         ) -> tuple[list[ir.Scalar], list[tuple[int, Callable[..., Any]]]]:
+    """Large results of a branch to their places; the small ones as scalars, and how to rebuild."""
+    flat: list[ir.Scalar] = []
+    rebuilds: list[tuple[int, Callable[..., Any]]] = []
+    writes: list[tuple[Buffer, ArrayValue]] = []
+    for value, target in zip(values, targets, strict=True):
+        if target is None:
+            parts, rebuild = flatten_scalars(build.scalars(value).elements)
+            flat.extend(parts)
+            rebuilds.append((len(parts), rebuild))
+        elif not _same_place(value, target):
+            for other in targets:  # what is still to be read there is read before any is written
+                value = value if other is None else detached(build, value, other)
+            writes.append((target, value))
+    for target, value in writes:
+        build.write(target, value)
+    return flat, rebuilds
 
 
 def _merged_outputs(build: Any, out: Sequence[Any], targets: Sequence[Any],
