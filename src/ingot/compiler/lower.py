@@ -252,7 +252,7 @@ class Lowering(Builder):
 
     @contextmanager
     def pinning(self, *values: ArrayValue) -> Iterator[None]:
-        """Keep the memory of values that are owned; several branches may each update it in place."""
+        """Keep the memory of owned values, so that several branches may each update it in place."""
         memories = {m for v in values for m in v.memories} - self._pinned
         self._pinned |= memories
         try:
