@@ -189,7 +189,7 @@ def cond_kernel(build: Any, index: ArrayValue, *args: ArrayValue, out: Sequence[
     return _merged_outputs(build, out, targets, results, rebuilds)
 
 
-def _targets(build: Any, out: Sequence[Any], own: Sequence[Buffer],
+def _targets(build: Any, out: Sequence[Any], own: Sequence[Any],
              values: Sequence[Sequence[ArrayValue]]) -> list[Buffer | None]:
     """Where the large results of branches go: to an operand's memory if a branch has it there."""
     free = {x.memory: x for x in own}  # one place for one result
