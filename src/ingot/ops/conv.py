@@ -12,9 +12,9 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.build import ArrayValue, Builder, Index, Lazy, Unsupported, supported
+from ingot.ops.conv_loops import conv_kernel, dilated
 from ingot.ops.convert import convert_element_type
-from ingot.ops.dot import accumulator, canonicalize_precision, convert, typeof_or
+from ingot.ops.dot import accumulator, canonicalize_precision, typeof_or
 from ingot.ops.movement import full, move_axis, reshape, transpose
 from ingot.ops.shape import rev
 from ingot.util import size_of
@@ -33,11 +33,6 @@ class ConvDimensionNumbers(NamedTuple):
 
 
 # ---- shapes --------------------------------------------------------------------------------------
-def dilated(n: int, dilation: int) -> int:
-    """Length of an axis with `dilation - 1` holes between neighbors."""
-    return 0 if n == 0 else 1 + dilation * (n - 1)
-
-
 def padtype_to_pads(in_shape: Ints, window_shape: Ints, window_strides: Ints,
                     padding: Any) -> list[tuple[int, int]]:
     """Numbers of elements to add before and after each axis for 'SAME', 'SAME_LOWER' or 'VALID'.
@@ -313,82 +308,12 @@ def _merge(x: Any, axis: int, groups: int) -> Any:
     return reshape(x, (*shape[:axis], size * inner, *shape[axis + 2 :]))
 
 
-# ---- native loops --------------------------------------------------------------------------------
-LARGE = 1 << 20
-"""Multiplications from which on matrix products of windows are faster than plain loops."""
-
-
-def _conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
-                 window_strides: Ints, padding: Padding, lhs_dilation: Ints, rhs_dilation: Ints,
-                 dimension_numbers: ConvDimensionNumbers, feature_group_count: int,
-                 batch_group_count: int, **params: Any) -> Lazy:
-    dims = dimension_numbers
-    dtype = accumulator(lhs.dtype, rhs.dtype, out.dtype)
-    supported(lhs.dtype, rhs.dtype, out.dtype, dtype)
-    outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
-    terms = features * size_of(window)
-    if terms * out.size > LARGE:
-        raise Unsupported("large convolutions are matrix products of windows")
-    lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
-    group_outs = outs // (feature_group_count * batch_group_count)
-    group_batch = out.shape[dims.out_spec[0]]
-    times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
-
-    def source(build: Builder, place: Index, axis: int) -> tuple[Index, list[Any]]:
-        """Where along a spatial axis of lhs the element is, and conditions that it is there."""
-        low, high = padding[axis]
-        n, d = lhs.shape[dims.lhs_spec[2 + axis]], lhs_dilation[axis]
-        tests = []
-        at = build.iadd(place, -low)
-        if low > 0 or high > 0:
-            scalar = build.index(at)
-            tests += [build.op("ge", scalar, build.index(0)),
-                      build.op("lt", scalar, build.index(dilated(n, d)))]
-            at = build.iclamp(at, dilated(n, d) - 1)
-        if d > 1:
-            tests.append(build.op("eq", build.index(build.irem(at, d)), build.index(0)))
-            at = build.idiv(at, d)
-        return at, tests
-
-    def at(build: Builder, index: Sequence[Index]) -> Any:
-        n, o, *spatial = (index[i] for i in dims.out_spec)
-        group = build.idiv(o, group_outs)
-
-        def combine(carry: Any, inner: Sequence[Index]) -> Any:
-            feature, *taps = inner
-            x_index: list[Index] = [0] * lhs.ndim
-            x_index[dims.lhs_spec[0]] = build.iadd(build.imul(group, group_batch), n) if (
-                batch_group_count > 1) else n
-            x_index[dims.lhs_spec[1]] = build.iadd(build.imul(group, features), feature) if (
-                feature_group_count > 1) else feature
-            w_index: list[Index] = [0] * rhs.ndim
-            w_index[dims.rhs_spec[0]], w_index[dims.rhs_spec[1]] = o, feature
-            tests: list[Any] = []
-            for axis, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
-                w_index[dims.rhs_spec[2 + axis]] = tap
-                place = build.iadd(build.imul(place, window_strides[axis]),
-                                   build.imul(tap, rhs_dilation[axis]))
-                x_index[dims.lhs_spec[2 + axis]], more = source(build, place, axis)
-                tests += more
-            x = convert(build, lhs.at(build, x_index), dtype)
-            for test in tests:
-                x = build.select(test, x, build.const(0, dtype))
-            product = build.op(times, x, convert(build, rhs.at(build, w_index), dtype))
-            return build.op(plus, carry, product)
-
-        if not lhs.size:
-            return build.const(0, out.dtype)
-        total = build.fold((features, *window), build.const(0, dtype), combine)
-        return convert(build, total, out.dtype)
-
-    return Lazy(out.shape, out.dtype, at, [lhs, rhs], 4 * terms)
-
-
+# ---- conv_general_dilated -----------------------------------------------------------------------
 conv_general_dilated_p = Primitive(
     "conv_general_dilated", type=_conv_type, eval=_conv_eval, transpose=_conv_transpose,
     jvp=[lambda t, out, x, y, **params: conv_general_dilated_p.bind(t, y, **params),
          lambda t, out, x, y, **params: conv_general_dilated_p.bind(x, t, **params)],
-    batch=_conv_batch, kernel=_conv_kernel)
+    batch=_conv_batch, kernel=conv_kernel)
 
 
 def conv_dimension_numbers(lhs_shape: Ints, rhs_shape: Ints, dimension_numbers: Any

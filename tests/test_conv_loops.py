@@ -1,0 +1,43 @@
+"""Convolutions by BLAS and by loops over padded operands, at sizes where small ones do not go."""
+
+import numpy as np
+import pytest
+
+from ingot import jit, lax
+from ingot.ops import conv_loops
+
+LAYOUTS = (None, ("NWC", "WIO", "NWC"), ("NCW", "OIW", "CWN"), ("NHWC", "HWIO", "NHWC"),
+           ("NCHW", "OIHW", "CHNW"))
+
+
+def drawn(rng, layout, groups):
+    """Operands and parameters of a convolution, with padding, cropping, strides and holes."""
+    rank = int(rng.integers(1, 3)) if layout is None else len(layout[0]) - 2
+    features, outs = int(rng.integers(1, 4)) * groups, int(rng.integers(1, 5)) * groups
+    x = rng.normal(size=(2, features, *rng.integers(6, 12, rank)))
+    w = rng.normal(size=(outs, features // groups, *rng.integers(1, 4, rank)))
+    if layout is not None and layout[0][-1] == "C":
+        x, w = np.moveaxis(x, 1, -1), np.moveaxis(w, (0, 1), (-1, -2))
+    ints = lambda low, high: [int(v) for v in rng.integers(low, high, rank)]
+    return x, w, dict(
+        window_strides=ints(1, 3), padding=list(zip(ints(-2, 3), ints(-2, 3), strict=True)),
+        lhs_dilation=ints(1, 4), rhs_dilation=ints(1, 3), dimension_numbers=layout,
+        feature_group_count=groups)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+@pytest.mark.parametrize("short", [0, 64], ids=["blas", "loops"])
+@pytest.mark.parametrize("nbytes", [200, 1 << 19], ids=["few rows", "all rows"])
+def test_large_convolutions_are_native_and_right(monkeypatch, layout, short, nbytes):
+    monkeypatch.setattr(conv_loops, "LARGE", 0)
+    monkeypatch.setattr(conv_loops, "SHORT", short)
+    monkeypatch.setattr(conv_loops, "WINDOW_BYTES", nbytes)
+    rng = np.random.default_rng(0)
+    for dtype in ("float64", "complex128", "float32"):
+        x, w, params = drawn(rng, layout, 2 if short and dtype == "float64" else 1)
+        x, w = x.astype(dtype), w.astype(dtype)
+        fun = lambda x, w, params=params: lax.conv_general_dilated(x, w, **params)
+        compiled = jit(fun).lower(x, w).compile()
+        assert compiled.cost_analysis()["host calls"] == 0
+        tolerance = 1e-4 if dtype == "float32" else 1e-12
+        np.testing.assert_allclose(compiled(x, w), fun(x, w), rtol=tolerance, atol=tolerance)
