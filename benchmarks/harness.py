@@ -6,6 +6,7 @@ calls are timed in one process, system after system, round by round, so that a b
 all alike. Results of the systems are compared: a fast wrong answer is an error, not a row.
 """
 
+import functools
 import importlib
 import json
 import os
@@ -24,6 +25,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 ROUNDS = 15
 ROUND_SECONDS = 0.02  # a round repeats the call until this much time is spent
+WARM_SECONDS = 0.05  # calls before that, at least three
 PROCESS_PROGRAMS = 20  # programs whose later calls one process times
 
 
@@ -32,7 +34,8 @@ class Program:
     """One row of a table: how to build it, and rivals by hand, name -> () -> call().
 
     `per` divides all later times, for loops that are best read per iteration. `differing` is the
-    part of the elements that need not agree, for decisions that hang on the last bit.
+    part of the elements that need not agree, for decisions that hang on the last bit. Without
+    `wait`, later calls are timed as a loop in Python pays them: until they return.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Program:
     rivals: dict[str, Callable[[], Callable[[], Any]]] = field(default_factory=dict)
     per: int = 1
     differing: float = 0.0
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def later_calls(program, systems, rounds=ROUNDS):
     calls, results = {}, {}
     for system in systems:
         package, *rest = modules(system)
-        calls[system] = bound(package, *program.make(package, *rest))
+        calls[system] = bound(package, *program.make(package, *rest), program.wait)
         leaves = package.tree_util.tree_leaves(calls[system]())
         results[system] = [np.asarray(leaf) for leaf in leaves]
     _require_agreement(program, results)
@@ -167,7 +171,9 @@ def _require_agreement(program, results):
                 np.testing.assert_allclose(theirs, mine, rtol=rtol, atol=atol, err_msg=program.name)
 
 
-def bound(package, function, arguments):
+def bound(package, function, arguments, until_ready=True):
+    if not until_ready:
+        return functools.partial(function, *arguments)
     wait = package.block_until_ready
     return lambda: wait(function(*arguments))
 
@@ -181,8 +187,9 @@ def timed(call, repeats):
 
 def fitting(call):
     """How often to call in a round; warms up too, and gives a background compiler time to end."""
-    for _ in range(3):
-        seconds = timed(call, 1)
+    seconds, begin = float("inf"), time.perf_counter()
+    while seconds == float("inf") or time.perf_counter() - begin < WARM_SECONDS:
+        seconds = min(timed(call, 1) for _ in range(3))
     time.sleep(0.2)
     seconds = min(seconds, timed(call, 1))
     return max(1, min(10_000, int(ROUND_SECONDS / max(seconds, 1e-9))))

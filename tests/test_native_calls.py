@@ -483,6 +483,80 @@ def test_jit_of_jit():
     np.testing.assert_array_equal(f(X), X + 1)
 
 
+# ---- donation ----
+@pytest.mark.parametrize("kind", ["array", "tree", "name", "beside a static one"])
+def test_donated_arrays_cannot_be_used_again(kind):
+    if kind == "array":
+        f = ingot.jit(lambda x, y: x + y, donate_argnums=0)
+        step = f
+    elif kind == "tree":
+        f = ingot.jit(lambda t, y: {"x": t["x"] + y, "n": t["a"]}, donate_argnums=-2)
+        step = lambda x, y: f({"x": x, "a": 0.0}, y)["x"]  # noqa: E731
+    elif kind == "name":
+        f = ingot.jit(lambda y, x: x + y, donate_argnames="x")
+        step = lambda x, y: f(y, x=x)  # noqa: E731
+    else:
+        f = ingot.jit(lambda n, x, y: x * n + y, static_argnums=0, donate_argnums=1)
+        step = lambda x, y: f(1, x, y)  # noqa: E731
+    x, y, sine = jnp.zeros(3), jnp.ones(3), ingot.jit(jnp.sin)
+    for k in range(6):
+        new = step(x, y)
+        np.testing.assert_array_equal(new, [k + 1.0] * 3)
+        assert x.is_deleted() and not y.is_deleted() and not new.is_deleted()
+        assert x.shape == (3,)
+        for use in (lambda x: x + 1, np.asarray, repr, jnp.sin, lambda x: x[0], sine,
+                    lambda x: step(x, y)):
+            with pytest.raises(RuntimeError, match="Array has been deleted"):
+                use(x)
+        x = new
+    np.testing.assert_array_equal(jnp.zeros(3), [0.0] * 3)
+
+
+def test_only_what_a_result_can_take_is_donated():
+    f = ingot.jit(lambda x, y: x.sum() + y, donate_argnums=(0, 1))
+    for _ in range(4):
+        x, y = jnp.arange(3.0), jnp.array(1.0)
+        assert float(f(x, y)) == 4.0
+        assert not x.is_deleted() and y.is_deleted()
+
+
+def test_donated_memory_is_recycled():
+    f = ingot.jit(lambda x: x + 1, donate_argnums=0)
+    x, addresses = jnp.arange(100_000.0) + 0, set()
+    for _ in range(20):
+        x = f(x)
+        addresses.add(x._data.ctypes.data)
+    assert len(addresses) <= 5
+    np.testing.assert_array_equal(x, np.arange(100_000.0) + 20)
+
+
+def test_donation_inside_of_transformations_and_after_errors():
+    f = ingot.jit(lambda x: x * 2, donate_argnums=0)
+    x = jnp.ones(3)
+    np.testing.assert_array_equal(ingot.vmap(f)(jnp.ones((2, 3))), np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(ingot.grad(lambda x: f(x).sum())(x), [2.0] * 3)
+    assert not x.is_deleted()
+
+    def fail(x):
+        raise ValueError
+
+    g = ingot.jit(lambda x: ingot.pure_callback(fail, x, x), donate_argnums=0)
+    for _ in range(4):
+        with pytest.raises(Exception, match="ValueError"):
+            g(x)
+        assert not x.is_deleted()
+
+
+def test_delete():
+    x = jnp.arange(3.0)
+    y = x[1:]
+    x.delete()
+    assert x.is_deleted()
+    np.testing.assert_array_equal(y, [1.0, 2.0])
+    with pytest.raises(RuntimeError, match="deleted"):
+        x.sum()
+
+
 # ---- operators outside of compiled code ----
 ARRAYS = {
     "f64": jnp.array([1.5, -2.0, 3.0]), "f32": jnp.array([1.5, -2.0], "float32"),

@@ -25,7 +25,7 @@ from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.signatures import NativeCallable, Unknown, signature_of_call
 from ingot.config import config
 from ingot.control.call import jit_p
-from ingot.core.array import Array, compact, debug_check
+from ingot.core.array import Array, compact, debug_check, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.backend import compile_jaxpr
@@ -103,9 +103,10 @@ MAX_FORMS = 8
 class _Entry:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("executable", "forms", "jaxpr", "out_avals", "out_tree", "single")
+    __slots__ = ("donated", "executable", "forms", "jaxpr", "out_avals", "out_tree", "single")
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, donated: Sequence[int]):
+        self.donated = _usable(donated, program.jaxpr)
         self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
         self.executable = compile_jaxpr(program.jaxpr)
         self.out_avals = program.jaxpr.out_avals
@@ -118,7 +119,21 @@ class _Entry:
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if config.debug_nans or config.debug_infs:
             _debug(self.jaxpr, arrays, results)
+        for k in self.donated:
+            delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
+
+
+def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
+    """The donated arguments whose memory a result could take: one of its type for each."""
+    results = [(a.shape, a.dtype) for a in jaxpr.out_avals]
+    usable = []
+    for k in donated:
+        aval = jaxpr.in_avals[k]
+        if (aval.shape, aval.dtype) in results:
+            results.remove((aval.shape, aval.dtype))
+            usable.append(k)
+    return tuple(usable)
 
 
 def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> None:
@@ -134,10 +149,10 @@ def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> N
 class Jitted(NativeCallable):
     """A compiled function: call it as the original; see `jit`."""
 
-    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool):
+    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics):
         update_wrapper(self, fun)
         self._known = ()
-        self._fun, self._statics, self._inline = fun, statics, inline
+        self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
         self._programs = _programs_of(fun)
         self._tables: dict[Any, dict[Any, _Entry]] = {}
         self._current: tuple[Any, dict[Any, _Entry]] = (None, {})
@@ -164,7 +179,7 @@ class Jitted(NativeCallable):
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return Jitted, (self._fun, self._statics, self._inline)
+        return Jitted, (self._fun, self._statics, self._inline, self._donate)
 
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
@@ -193,7 +208,7 @@ class Jitted(NativeCallable):
         if entry is None:
             self._refuse_leaked(leaves)
             program = self._program(tree, static, [x.aval for x in leaves])
-            entry = table[signature] = _Entry(program)
+            entry = table[signature] = _Entry(program, self._donated(len(args), static, tree))
         elif entry.forms:
             self._teach(entry, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
@@ -211,9 +226,24 @@ class Jitted(NativeCallable):
                 raise Unknown
             self._learn(signature_of_call(
                 entry.executable, self._current[0], args, kwargs, {where for where, *_ in static},
-                tree_structure((dynamic, named)), entry.jaxpr.in_avals, entry.out_tree))
+                tree_structure((dynamic, named)), entry.jaxpr.in_avals, entry.out_tree,
+                entry.donated))
         except Unknown:
             pass
+
+    def _donated(self, count: int, static: tuple[Any, ...], tree: PyTreeDef) -> list[int]:
+        """Which leaves of the arguments are donated."""
+        if not self._donate.some:
+            return []
+        positional, named = tree.children()
+        fixed = {where for where, *_ in static}
+        nums = {i + count if i < 0 else i for i in self._donate.nums}
+        places = [(i in nums, child) for i, child in zip(
+            [i for i in range(count) if i not in fixed], positional.children(), strict=True)]
+        places += [(name in self._donate.names, child) for name, child in zip(
+            named.node_data()[1], named.children(), strict=True)]  # type: ignore[index]
+        flags = [given for given, child in places for _ in range(child.num_leaves)]
+        return [k for k, given in enumerate(flags) if given]
 
     def _found(self, table: dict[Any, Any], key: Any, static: tuple[Any, ...]) -> Any:
         """What a table has under a key; ValueError if a static argument cannot be a key."""
@@ -305,7 +335,8 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     """Compile a function; each new type of arguments is traced and compiled once.
 
     fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
-    values, a program for each. Options that concern accelerators or donation change nothing.
+    values, a program for each. Donated arrays cannot be used again if a result has their type: its
+    memory is recycled. Options that concern accelerators change nothing.
     Without `fun`, a decorator. Raises TypeError where an argument or result is no array,
     ValueError for unhashable static arguments.
 
@@ -317,5 +348,5 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
             jit, static_argnums=static_argnums, static_argnames=static_argnames,
             donate_argnums=donate_argnums, donate_argnames=donate_argnames, inline=inline)
     check_callable("jit", fun)
-    Statics("jit", fun, donate_argnums, donate_argnames)  # checked; arrays are immutable here
-    return Jitted(fun, Statics("jit", fun, static_argnums, static_argnames), inline)
+    return Jitted(fun, Statics("jit", fun, static_argnums, static_argnames), inline,
+                  Statics("jit", fun, donate_argnums, donate_argnames))

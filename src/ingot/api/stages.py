@@ -68,7 +68,7 @@ class Stage:
 
     @property
     def donate_argnums(self) -> tuple[int, ...]:
-        """Arguments whose buffers may be reused: none, as arrays are immutable here."""
+        """Arguments whose buffers may be reused: none, compiled ahead of time."""
         return ()
 
     def __repr__(self) -> str:

@@ -82,6 +82,31 @@ def from_numpy(x: Any) -> Array:
     return Array(data, ShapedArray(data.shape, dtype))
 
 
+class Deleted:
+    """Stands for the buffer of an array that was given away; every use is an error."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(
+            "Array has been deleted: its memory was given away (by donate_argnums or delete());"
+            " use the result in its place, or pass a copy")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.buffer
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.buffer
+
+
+DELETED: Any = Deleted()
+
+
+def delete(x: Array) -> None:
+    """Give up the buffer of an array; its type stays known."""
+    x._data = DELETED
+
+
 def compact(x: Array) -> np.ndarray:
     """The buffer of an array, from now on without gaps or repetition: native code needs it so."""
     x._data = np.array(x._data, order="C")

@@ -12,7 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.devices import CPU, SingleDeviceSharding
 from ingot.backends.llvm.native.operators import set_operators
-from ingot.core.array import Array, ArrayBase
+from ingot.core.array import DELETED, Array, ArrayBase, delete
 from ingot.core.interpreter import Tracer
 from ingot.numpy import (
     arithmetic,
@@ -255,7 +255,13 @@ def _nothing(self: Any) -> None:
 
 
 def _delete(self: Any) -> None:
-    """Memory is freed with the last reference; there is nothing to delete earlier."""
+    """Free the memory now, unless other arrays share it; the array cannot be used any more."""
+    if type(self) is Array:
+        delete(self)
+
+
+def _is_deleted(self: Any) -> bool:
+    return type(self) is Array and self._data is DELETED
 
 
 def _dlpack(self: Any, **kwargs: Any) -> Any:
@@ -283,7 +289,7 @@ _METHODS: dict[str, Any] = {
     "tolist": lambda self: concrete_array(self, "array")._data.tolist(),
     "trace": rearranging.trace, "transpose": _transpose, "var": reductions.var, "view": view,
     "clone": _same, "block_until_ready": _same, "copy_to_host_async": _nothing,
-    "to_device": _to_device, "delete": _delete, "is_deleted": lambda self: False,
+    "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
     "is_ready": lambda self: True, "devices": lambda self: {CPU},
     "on_device_size_in_bytes": lambda self: self.aval.nbytes,
     "addressable_data": lambda self, index: self,

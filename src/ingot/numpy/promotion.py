@@ -86,7 +86,9 @@ def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] 
             if len(_constants) > 10_000:
                 _constants.clear()
             _constants[key] = found
-    return found if eager else lax.broadcast_in_dim(found, shape, ())
+    if eager:
+        return Array(found._data, found.aval)  # users may delete what they are given
+    return lax.broadcast_in_dim(found, shape, ())
 
 
 def convert(x: Any, dtype: Any, weak: bool = False) -> Any:

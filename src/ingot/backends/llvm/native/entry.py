@@ -48,12 +48,13 @@ def _words(names: str) -> list[int]:
 
 # The global record: types, the list `config.settled`, Python functions to call.
 (ARRAY, NDARRAY, TUPLE_TYPE, LIST_TYPE, DICT_TYPE, FLOAT_TYPE, INT_TYPE, BOOL_TYPE, NONE_OBJECT,
- TRUE_OBJECT, SETTLED, FAIL, EMPTY_ARRAY, OPERATORS) = _words("""
+ TRUE_OBJECT, SETTLED, DELETED_DATA, FAIL, EMPTY_ARRAY, OPERATORS) = _words("""
  ARRAY NDARRAY TUPLE_TYPE LIST_TYPE DICT_TYPE FLOAT_TYPE INT_TYPE BOOL_TYPE NONE_OBJECT
- TRUE_OBJECT SETTLED FAIL EMPTY_ARRAY OPERATORS""")
+ TRUE_OBJECT SETTLED DELETED_DATA FAIL EMPTY_ARRAY OPERATORS""")
 # A signature; `owner` is the Python object that keeps all of it alive.
-NEXT, OWNER, KEY, COUNT, KEYWORDS, NAMES, ARGUMENTS, PLAN, PROGRAM, RESULT, UNFLATTEN = _words(
-    "NEXT OWNER KEY COUNT KEYWORDS NAMES ARGUMENTS PLAN PROGRAM RESULT UNFLATTEN")
+(NEXT, OWNER, KEY, COUNT, KEYWORDS, NAMES, ARGUMENTS, PLAN, PROGRAM, RESULT, UNFLATTEN,
+ DONATED) = _words(
+    "NEXT OWNER KEY COUNT KEYWORDS NAMES ARGUMENTS PLAN PROGRAM RESULT UNFLATTEN DONATED")
 # Machine code, and what it is called with.
 RUN, CONSTANTS, ARENA, NUMBER = _words("RUN CONSTANTS ARENA NUMBER")
 # A program: its kernel, which may be replaced; `calls` counts down to a look from Python.
@@ -61,10 +62,12 @@ KERNEL, INPUTS, OUTPUTS, RESULTS, HOLD, CALLS = _words("KERNEL INPUTS OUTPUTS RE
 # A result: the arguments of PyArray_Empty, its aval, a Python function that makes large arrays.
 NDIM, DIMS, DTYPE, RESULT_AVAL, MAKER, RESULT_SIZE = _words(
     "NDIM DIMS DTYPE RESULT_AVAL MAKER RESULT_SIZE")
-# What is under way in a call: place in the plan, place for the next array, place for a number.
-AT_PLAN, AT_ITEM, AT_NUMBER, STATE_SIZE = _words("AT_PLAN AT_ITEM AT_NUMBER STATE_SIZE")
+# What is under way in a call: place in the plan, places for the next array, the next number,
+# place for the next donated Array.
+AT_PLAN, AT_ITEM, AT_NUMBER, AT_DONATED, STATE_SIZE = _words(
+    "AT_PLAN AT_ITEM AT_NUMBER AT_DONATED STATE_SIZE")
 # Kinds of node in a plan, each followed by its fields.
-LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY = range(9)
+LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY, GIVEN = range(10)
 # Ways to store a number.
 AS_INT64, AS_INT32, AS_FLOAT64, AS_FLOAT32 = range(4)
 
@@ -92,12 +95,16 @@ def flatten(state: int, x: int) -> int:
     """Match an argument with its plan; the arrays in it go to the table. 0 if it does not fit."""
     plan = load(state, AT_PLAN)
     kind = load(plan)
-    if kind == LEAF:
+    if kind == LEAF or kind == GIVEN:
         if load(x, TYPE) != load(context(), ARRAY) or load(x, AVAL) != load(plan, 8):
             return 0
         data = load(x, DATA)
         if data == 0 or load(data, TYPE) != load(context(), NDARRAY):
             return 0  # deleted
+        if kind == GIVEN:
+            place = load(state, AT_DONATED)
+            store(place, 0, x)
+            store(state, AT_DONATED, place + 8)
         return put(state, data, 16)
     if kind == SEQUENCE:
         return flatten_sequence(state, x)
@@ -272,6 +279,20 @@ def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) ->
 
 
 @native
+def delete_donated(state: int, count: int) -> int:
+    """Give up the buffers of donated Arrays."""
+    for _ in range(count):
+        place = load(state, AT_DONATED) - 8
+        x = load(place)
+        store(state, AT_DONATED, place)
+        data = load(x, DATA)
+        c.Py_IncRef(load(context(), DELETED_DATA))
+        store(x, DATA, load(context(), DELETED_DATA))
+        c.Py_DecRef(data)
+    return 0
+
+
+@native
 def execute(signature: int, state: int) -> int:
     """Run the program on the arrays in the table: the result, or what stands for none."""
     program = load(signature, PROGRAM)
@@ -293,6 +314,7 @@ def execute(signature: int, state: int) -> int:
     if held:
         drop(inputs, count)
     if result == DONE:
+        delete_donated(state, load(signature, DONATED))
         result = gather(signature, state, outs, load(program, OUTPUTS))
     c.Py_DecRef(owner)
     return result
@@ -401,7 +423,9 @@ def attempt(signature: int, args: int, state: int) -> int:
     inputs = state + STATE_SIZE
     program, plan = load(signature, PROGRAM), load(signature, PLAN)
     store(state, AT_ITEM, inputs)
-    store(state, AT_NUMBER, inputs + 8 * (load(program, INPUTS) + load(program, OUTPUTS)))
+    given = inputs + 8 * (load(program, INPUTS) + load(program, OUTPUTS))
+    store(state, AT_DONATED, given)
+    store(state, AT_NUMBER, given + 8 * load(signature, DONATED))
     for _ in range(load(signature, ARGUMENTS)):
         store(state, AT_PLAN, plan + 8)
         if not flatten(state, load(args + 8 * load(plan))):

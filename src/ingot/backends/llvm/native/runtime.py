@@ -17,7 +17,7 @@ from ingot.backends.llvm.native.records import Words
 from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.fingerprint import sources
 from ingot.config import config, settled
-from ingot.core.array import Array
+from ingot.core.array import DELETED, Array
 
 FREQUENT = 2000
 """Microseconds, about, that calls took in Python after which the native entry is worth loading."""
@@ -65,7 +65,7 @@ class Runtime:
             except WorkerError:
                 return  # the process ends, or somebody stopped the worker
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
-                       self._fail]
+                       DELETED, self._fail]
             record = Words([*map(id, objects), _empty_array(), 0], objects)
             self._keep += [code, record]
             self.functions = entry.library.start(code.address, record.address)

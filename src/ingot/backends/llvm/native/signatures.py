@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,11 +42,11 @@ def _is_namedtuple(x: Any) -> bool:
 class Plan:
     """Words by which native code takes arguments apart or puts a result together."""
 
-    def __init__(self, avals: Sequence[ShapedArray]):
-        self.avals = list(avals)
+    def __init__(self, avals: Sequence[ShapedArray], donated: Collection[int] = ()):
+        self.avals, self.donated = list(avals), donated
         self.words: list[int] = []
         self.kept: list[Any] = []
-        self.leaves = self.numbers = 0
+        self.leaves = self.numbers = self.given = 0
 
     def of(self, x: Any) -> int:
         """The address of an object, which is kept alive."""
@@ -58,6 +58,9 @@ class Plan:
         data = tree.node_data()
         if data is None:
             self.leaf(x, self.avals[self.leaves])
+            if self.leaves in self.donated and type(x) is Array:
+                self.words[-2] = entry.GIVEN
+                self.given += 1
             self.leaves += 1
             return
         if type(x) is dict and all(type(key) is str for key in data[1]):
@@ -123,11 +126,12 @@ class Signature(Words):
         super().__init__(
             [0, id(self), id(key), count - len(names), len(names), named.address, count,
              arguments.address, program.address, built.address if built else 0,
-             id(unflatten) if unflatten else 0],
+             id(unflatten) if unflatten else 0, plan.given],
             program, key, plan.kept, arguments, names, named, result, *kept)
         self.identity = (id(key), program.address, count, *names, *plan.words)
         arrays = program[entry.INPUTS] + program[entry.OUTPUTS]
-        self.space = entry.STATE_SIZE + 8 * arrays + entry.NUMBER_SIZE * (plan.numbers + 1)
+        self.space = (entry.STATE_SIZE + 8 * (arrays + plan.given)
+                      + entry.NUMBER_SIZE * (plan.numbers + 1))
         if self.space > MAX_SPACE:
             raise Unknown
 
@@ -138,10 +142,10 @@ class Signature(Words):
 
 def signature_of_call(executable: Any, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
                       static: set[Any], tree: PyTreeDef, avals: Sequence[ShapedArray],
-                      out_tree: PyTreeDef) -> Signature:
+                      out_tree: PyTreeDef, donated: Collection[int]) -> Signature:
     """The signature of a call that Python has served: its arguments and which are static, their
-    structure, the types of the leaves. Raises Unknown if it has none."""
-    plan = Plan(avals)
+    structure, the types of the leaves and which are donated. Raises Unknown if it has none."""
+    plan = Plan(avals, donated)
     _arguments(plan, args, kwargs, static, tree)
     return Signature(executable.record, key, len(args) + len(kwargs), list(kwargs), plan,
                      _result(out_tree), executable)
