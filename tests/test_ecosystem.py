@@ -1,8 +1,14 @@
 """The runner of other packages' tests, and small programs of packages on ingot beside JAX."""
 
 import dataclasses
+import importlib.util
+import os
+import re
+import subprocess
+import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from ecosystem import comparing, running, suites
@@ -43,7 +49,7 @@ def toy(tmp_path_factory):
         version = "1.0"
         source = "wheel"
         tests = ["."]
-        timeout = 2
+        timeout = 5
         [[differences]]
         tests = ["test_toy.py::test_kn*n"]
         reason = "known to differ"
@@ -74,7 +80,7 @@ def test_each_test_has_its_outcome_after_crashes_and_hangs(toy):
         "address_in_name[two]": "passed", "fails_at_its_end": "failed",
         "test_import.py": "uncollected"}
     assert "another result" in both["ingot"]["test_toy.py::test_differs"]["message"]
-    assert "after 2 s" in both["ingot"]["test_toy.py::test_hangs"]["message"]
+    assert "after 5 s" in both["ingot"]["test_toy.py::test_hangs"]["message"]
     assert set(outcomes(both["jax"]).values()) == {"passed", "skipped", "failed"}
 
 
@@ -115,3 +121,26 @@ def test_files_of_packages_are_complete(package):
     assert suite.source in ("wheel", "sdist") or "@" in suite.source
     assert all(d.reason and d.tests for d in suite.differences)
     assert suites.load(f"{package}==9.9").version == "9.9"
+
+
+# ---- samples ----
+SAMPLES = sorted((running.HERE / "samples").glob("*.py"))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_programs_of_packages_print_the_same_numbers(sample):
+    for package in re.findall(r"^(?:import|from) (\w+)", sample.read_text("utf-8"), re.MULTILINE):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+
+    def numbers(*how):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "INGOT_"))}
+        done = subprocess.run([sys.executable, *how, str(sample)], text=True, capture_output=True,
+                              env={**kept, "PYTHONPATH": str(running.SOURCE)}, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return [float(word) for word in done.stdout.split()]
+
+    ours, theirs = numbers("-m", "ingot"), numbers()
+    assert len(ours) > 1
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)

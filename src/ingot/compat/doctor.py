@@ -21,7 +21,8 @@ def _modules(package: ModuleType, deep: bool) -> Iterator[str]:
 
 
 def _tests(name: str) -> bool:
-    return any(part in ("tests", "test", "testing") for part in name.split("."))
+    return any(part in ("tests", "test", "testing") or part.endswith("_test")
+               for part in name.split("."))
 
 
 def examine(package: str, deep: bool = False) -> tuple[list[Miss], dict[str, BaseException]]:

@@ -17,6 +17,8 @@ from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
 def named(function: Callable[..., Any], name: str, doc: str) -> Callable[..., Any]:
     """The function itself, now with this name and docstring."""
     function.__name__ = function.__qualname__ = name
+    if function.__module__ == __name__:  # where pickles find it
+        function.__module__ = "ingot.numpy"
     function.__doc__ = doc
     return function
 

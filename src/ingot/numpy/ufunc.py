@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from ingot.numpy.promotion import unsupported
+
+
+def _by_name(name: str) -> Any:
+    """The function of `ingot.numpy` with a name, for pickles."""
+    return getattr(sys.modules[__package__ or ""], name)
 
 
 class ufunc:  # noqa: N801 (NumPy's name)
@@ -28,6 +34,11 @@ class ufunc:  # noqa: N801 (NumPy's name)
         if out is not None or where is not None:
             unsupported(self.__name__, out=out, where=where)
         return self._func(*args)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if getattr(sys.modules[__package__ or ""], self.__name__, None) is self:
+            return _by_name, (self.__name__,)
+        return super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         return f"<jnp.ufunc '{self.__name__}'>"

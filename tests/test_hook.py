@@ -1,0 +1,109 @@
+"""The import hook, in processes of its own: the ways to start a program, what `jax` is then, and
+what the doctor says of a package."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+
+
+def python(*arguments, cwd=None, **variables):
+    """Run Python with ingot on its path; the finished process."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "INGOT_", "XLA_"))}
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, text=True, capture_output=True,
+                          env={**kept, "PYTHONPATH": str(SOURCE), **variables}, timeout=120)
+
+
+def prints(expected, *arguments, **rest):
+    done = python(*arguments, **rest)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == expected.split()
+
+
+def test_ways_to_start_a_program(tmp_path):
+    code = "import sys, jax; print(jax.jit(lambda x: x + 1)(1), *sys.argv[1:], __name__)"
+    (tmp_path / "script.py").write_text(code)
+    (tmp_path / "beside.py").write_text("")
+    prints("2 a b __main__", "-m", "ingot", "script.py", "a", "b", cwd=tmp_path)
+    prints("2 a b __main__", "-m", "ingot", "-m", "script", "a", "b", cwd=tmp_path)
+    prints("2 a b __main__", "-m", "ingot", "-c", code, "a", "b", cwd=tmp_path)
+    prints("2 __main__", "-c", f"import ingot.as_jax; {code}")
+    missing = python("-m", "ingot", "nowhere.py", cwd=tmp_path)
+    assert missing.returncode == 2 and "there is no file" in missing.stderr
+
+
+def test_defaults_and_variables_are_those_of_jax():
+    code = "import jax.numpy as jnp; print(jnp.zeros(1).dtype)"
+    prints("float32", "-m", "ingot", "-c", code)
+    prints("float64", "-m", "ingot", "-c", code, JAX_ENABLE_X64="1")
+
+
+def test_versions_patches_pickles_and_children():
+    prints("0.10.2 0.10.2 5 True float32", "-m", "ingot", "-c", textwrap.dedent("""
+        import importlib.metadata, pickle, subprocess, sys
+        from unittest import mock
+        import jax, jax.numpy as jnp
+        print(importlib.metadata.version("jaxlib"), jax.__version__)
+        with mock.patch("jax.numpy.sin", lambda x: 5):
+            print(jnp.sin(0))
+        print(pickle.loads(pickle.dumps(jnp.sin)) is jnp.sin and
+              pickle.loads(pickle.dumps(jax.numpy)) is jnp, flush=True)
+        subprocess.run([sys.executable, "-c",
+                        "import jax; print(jax.numpy.ones(1).dtype)"])
+    """))
+
+
+def test_jax_itself_must_not_be_there_already():
+    pytest.importorskip("jax")
+    done = python("-c", "import jax\nimport ingot.as_jax")
+    assert done.returncode == 1
+    assert "already imported" in done.stderr and "python -m ingot" in done.stderr
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package that asks for some names that JAX has and ingot has not."""
+    folder = tmp_path / "patient"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(textwrap.dedent("""
+        import jax
+        from jax import numpy as jnp
+        from jax.core import ShapedArray
+        ours = getattr(jax.lax, "no_such_operation", None)
+        try:
+            from jax.experimental import pallas
+        except ImportError:
+            pallas = None
+    """))
+    (folder / "inner.py").write_text("from jax.numpy import no_such_function\n")
+    (folder / "inner_test.py").write_text("from jax.numpy import no_such_thing_in_tests\n")
+    return tmp_path
+
+
+def test_the_doctor_names_what_a_package_misses(package):
+    done = python("-m", "ingot", "doctor", "patient", PYTHONPATH=f"{SOURCE}{os.pathsep}{package}")
+    assert done.returncode == 0, done.stderr
+    assert "patient asked for 2 names that are not here" in done.stdout
+    assert "jax.lax.no_such_operation" in done.stdout
+    assert "jax.experimental.pallas" in done.stdout and "accelerators" in done.stdout
+    assert "patient can be imported" in done.stdout and "no_such_function" not in done.stdout
+
+
+def test_the_doctor_looks_into_all_modules(package):
+    done = python("-m", "ingot", "doctor", "patient", "--deep",
+                  PYTHONPATH=f"{SOURCE}{os.pathsep}{package}")
+    assert done.returncode == 1
+    assert "import patient.inner failed" in done.stdout
+    assert "jax.numpy.no_such_function" in done.stdout
+    assert "in_tests" not in done.stdout
+
+
+def test_the_doctor_on_what_is_not_installed():
+    done = python("-m", "ingot", "doctor", "no_such_package")
+    assert done.returncode == 1 and "No module named 'no_such_package'" in done.stdout
+    assert python("-m", "ingot", "doctor").returncode == 2
