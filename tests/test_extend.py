@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ingot
-from ingot import errors, lax, numpy as jnp, sharding
+from ingot import errors, lax, numpy as jnp, sharding as sharding_module
 from ingot.compat import privates
 from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp_call_p
@@ -73,11 +73,11 @@ def test_the_cpu_has_as_many_names_as_are_asked_for(monkeypatch):
         first, *rest = ingot.devices()
         assert [d.id for d in rest] == [1, 2] and ingot.local_device_count() == 3
         assert ingot.devices() == [first, *rest]
-        mesh = sharding.make_mesh((2,), ("x",))
+        mesh = sharding_module.make_mesh((2,), ("x",))
         assert mesh.shape == {"x": 2} and list(mesh.devices) == [first, rest[0]]
         assert list(ingot.pmap(lambda x: 2 * x, devices=[first])(np.arange(3))) == [0, 2, 4]
         with pytest.raises(ValueError, match=r"\(4,\) need 4 devices, there are 3"):
-            sharding.make_mesh((4,), ("x",))
+            sharding_module.make_mesh((4,), ("x",))
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
     assert ingot.device_count() == 2
 
@@ -131,3 +131,31 @@ def test_saved_bfloat16_is_loaded(tmp_path):
     jnp.save(tmp_path / "x.npy", x)
     back = jnp.load(tmp_path / "x.npy")
     assert back.dtype == x.dtype and (back == x).all()
+
+
+# ---- names and semantics that packages rely on ---------------------------------------------------
+def test_types_say_how_arrays_are_divided():
+    sharding = ingot.typeof(jnp.ones((2, 3))).sharding
+    assert sharding.spec == sharding_module.PartitionSpec(None, None) and sharding.mesh.empty
+
+
+def test_gradients_of_real_functions_of_complex_numbers():
+    z = np.array([1 + 2j, 0.5 - 1j])
+    f = lambda z: jnp.sum(jnp.abs(z) ** 2 + jnp.real(z ** 3))
+    want = 2 * z.conj() + 3 * z ** 2  # df/dx - i df/dy
+    np.testing.assert_allclose(ingot.grad(f)(z), want)
+    np.testing.assert_allclose(ingot.jit(ingot.value_and_grad(f))(z)[1], want)
+    np.testing.assert_allclose(ingot.jacrev(lambda z: f(z)[None])(z), want[None])
+
+
+@pytest.mark.parametrize("shape, index", [
+    ((0, 0), (np.zeros(0, int), np.zeros(0, int))), ((0, 0), (np.array([0, 1]),)),
+    ((0, 3), (np.zeros(0, int), slice(1, None))),
+    ((4, 0, 3), (slice(1, None), np.zeros((2, 0), int))),
+], ids=str)
+def test_nothing_is_taken_from_empty_arrays(shape, index):
+    x = np.zeros(shape)
+    want = (2, 0) if shape == (0, 0) and len(index) == 1 else x[index].shape
+    for take in (lambda x: x[index], ingot.jit(lambda x: x[index]),
+                 ingot.grad(lambda x: x[index].sum())):
+        assert take(jnp.asarray(x)).shape in (want, shape)

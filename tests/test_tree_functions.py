@@ -140,7 +140,7 @@ def test_mismatch_messages():
     )
     assert message({"a": 1}, {"b": 1}) == (
         "at rest[0] expected a dict with the keys ['a'], got a dict with the keys ['b'] "
-        "(the keys differ: missing ['a'], unexpected ['b'])"
+        "(Dict key mismatch: missing ['a'], unexpected ['b'])"
     )
     assert "got a leaf of type int (the types differ)" in message((1,), 3)
     assert "None has no leaves, pass is_leaf" in message((None,), (1,))

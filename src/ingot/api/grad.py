@@ -113,8 +113,11 @@ def _positions(transform: str, fun: Any, argnums: Any, n: int) -> list[int]:
 
 
 # ---- checks -------------------------------------------------------------------------------------
-def check_inputs(chosen: Chosen, holomorphic: bool, allow_int: bool) -> None:
-    """Raise TypeError for arguments whose dtype has no such derivative."""
+def check_inputs(chosen: Chosen, holomorphic: bool, allow_int: bool, real: bool = False) -> None:
+    """Raise TypeError for arguments whose dtype has no such derivative.
+
+    Real functions of complex arguments have gradients, but (`real`) no forward Jacobian.
+    """
     for i, x in enumerate(chosen.leaves):
         aval = x.aval
         inexact = is_inexact(aval)
@@ -122,10 +125,10 @@ def check_inputs(chosen: Chosen, holomorphic: bool, allow_int: bool) -> None:
         if holomorphic and not is_complex:
             rule = "with holomorphic=True, arguments must be complex"
             remedy = "convert it, or leave holomorphic out"
-        elif is_complex and not holomorphic:
+        elif real and is_complex and not holomorphic:
             rule = "arguments must be real"
-            remedy = ("pass holomorphic=True if the function is, else use vjp, or take derivatives"
-                      " by real and imaginary parts")
+            remedy = ("pass holomorphic=True if the function is, else use jacrev or vjp, or take"
+                      " derivatives by real and imaginary parts")
         elif not inexact and not allow_int:
             rule = "arguments must be of floating dtype"
             remedy = "convert it, e.g. 1.0 for 1, or choose others by argnums, or allow_int=True"

@@ -68,7 +68,7 @@ def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
     @wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen = Chosen("jacfwd", fun, argnums, has_aux, args, kwargs)
-        check_inputs(chosen, holomorphic, allow_int=False)
+        check_inputs(chosen, holomorphic, allow_int=False, real=True)
         avals = [x.aval for x in chosen.leaves]
         total = sum(a.size for a in avals)
         outs, dims = batch(lambda *ts: _push(chosen, ts), Axis(None, total), _basis(avals),

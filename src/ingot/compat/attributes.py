@@ -7,10 +7,12 @@ from typing import Any
 
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.control.custom_vjp import custom_vjp_call_p
+from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe
+from ingot.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ def _with_functions(primitive: Primitive) -> None:
 
 _set(Primitive, impl=property(lambda self: self.bind), call_primitive=False, map_primitive=False,
      get_bind_params=lambda self, params: params)
+def _sharding(aval: ShapedArray) -> NamedSharding:
+    """How an array of this type is divided: not at all."""
+    return NamedSharding(AbstractMesh(), PartitionSpec(*[None] * aval.ndim))
+
+
+_set(ShapedArray, sharding=property(_sharding), vma=frozenset(), memory_space="device")
 _set(Tracer, _trace=property(lambda self: self._interpreter))
 _set(Interpreter, main=property(lambda self: self), level=property(_depth),
      tag=property(lambda self: self))

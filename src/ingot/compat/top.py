@@ -13,6 +13,7 @@ import numpy as np
 from ingot.api.devices import CPU, device_put
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
+from ingot.compat import attributes as attributes  # hangs JAX's attributes on our types
 from ingot.compat.flags import config, default_device, transfer_guard
 from ingot.compat.version import __version__, __version_info__
 from ingot.config import context

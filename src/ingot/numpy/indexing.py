@@ -374,8 +374,13 @@ def _gather(x: Any, plan: Plan, mode: Mode, fill_value: Any, is_sorted: bool, un
     place = plan.joint - sum(1 for a in plan.new_axes if a < plan.joint)
     kept = len(shape) - len(collapsed)
     offset = [i for i in range(kept + rank) if not place <= i < place + rank]
-    if any(shape[a] == 0 for a in axes) and 0 not in plan.joint_shape and mode is None:
-        raise IndexError(f"index: no element to take from an empty axis of {x.aval}")
+    if any(shape[a] == 0 for a in collapsed):
+        result = [n for a, n in enumerate(shape) if a not in collapsed]
+        result[place:place] = plan.joint_shape
+        if 0 in result:
+            return lax.reshape(x, tuple(result))
+        if mode is None:
+            raise IndexError(f"index: no element to take from an empty axis of {x.aval}")
     numbers = lax.GatherDimensionNumbers(
         offset_dims=tuple(offset), collapsed_slice_dims=tuple(collapsed),
         start_index_map=tuple(axes))

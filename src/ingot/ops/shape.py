@@ -137,7 +137,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
     for lengths in zip(*((*(1,) * (rank - len(s)), *s) for s in shapes), strict=True):
         others = {n for n in lengths if n != 1}
         if len(others) > 1:
-            raise ValueError("broadcast_shapes: lengths of an axis must be equal or 1, got shapes "
+            raise ValueError("broadcast_shapes: Incompatible shapes for broadcasting, got "
                              + ", ".join(str(tuple(s)) for s in shapes))
         out.append(others.pop() if others else 1)
     return tuple(out)

@@ -155,7 +155,8 @@ def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf | None = None) -> bool:
 
 
 # ---- transpose ----------------------------------------------------------------------------------
-def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: Any) -> Any:
+def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None,
+                   pytree_to_transpose: Any) -> Any:
     """A tree of structure inner over outer from one of structure outer over inner.
 
     inner_treedef None: the structure of the first subtree. Only the numbers of leaves have to
@@ -165,14 +166,14 @@ def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tr
     {'a': (1, 2)}
     """
     if inner_treedef is None:
-        subtrees = outer_treedef.flatten_up_to(tree)
+        subtrees = outer_treedef.flatten_up_to(pytree_to_transpose)
         if not subtrees:
             raise ValueError(
                 f"tree_transpose: the outer structure must have leaves, got {outer_treedef}; "
                 "give inner_treedef"
             )
         inner_treedef = tree_structure(subtrees[0])
-    leaves, treedef = tree_flatten(tree)
+    leaves, treedef = tree_flatten(pytree_to_transpose)
     rows, columns = outer_treedef.num_leaves, inner_treedef.num_leaves
     if len(leaves) != rows * columns:
         raise TypeError(

@@ -115,7 +115,7 @@ def _respect(left: View, right: View) -> str | None:
     if left.kind is DICT and left.data != right.data:
         more = [key for key in left.data if key not in right.data]
         less = [key for key in right.data if key not in left.data]
-        return f"the keys differ: missing {more}, unexpected {less}"
+        return f"Dict key mismatch: missing {more}, unexpected {less}"
     if left.count != right.count:
         sequence = left.kind is TUPLE or left.kind is LIST
         return "the lengths differ" if sequence else "the numbers of children differ"
