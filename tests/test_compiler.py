@@ -311,3 +311,17 @@ def test_blas_is_found_without_the_package_around_it():
     root = Path(__file__).resolve().parents[1] / "src"
     environment = {**os.environ, "PYTHONPATH": str(root), "INGOT_CACHE": "0"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def test_complex_exponentials_are_native_and_as_numpys():
+    values = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan, 709.9, 710.2, -745.2, 1.5707963267948966]
+    z = np.array([complex(x, y) for x in values for y in values])
+    exp = ingot.jit(ingot.numpy.exp)
+    assert exp.lower(z).compile().cost_analysis()["host calls"] == 0
+    with np.errstate(all="ignore"):
+        want = np.exp(z)
+    got = np.asarray(exp(z))
+    for ours, theirs in ((got.real, want.real), (got.imag, want.imag)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-15)
+        known = ~np.isnan(theirs)
+        np.testing.assert_array_equal(np.signbit(ours[known]), np.signbit(theirs[known]))

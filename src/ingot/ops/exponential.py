@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.kernel.build import BOOL, Builder, Complex, Unsupported, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.families import INEXACT, unary
 from ingot.ops.movement import full_like
@@ -22,7 +22,32 @@ def _exp2_eval(x: np.ndarray) -> np.ndarray:
     return np.exp2(x)
 
 
-exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel="exp",
+def _complex_exp(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+    """exp(x) (cos y + i sin y), with the values of C's standard at infinities and signed zeros."""
+    x, y = z.real, z.imag
+    zero, inf = build.const(0, x.dtype), build.const(np.inf, x.dtype)
+    size, half = build.op("exp", x), build.op("exp", build.op("mul", x, build.const(0.5, x.dtype)))
+    overflows = build.op("eq", size, inf)  # a small sine or cosine may bring it back in two steps
+
+    def part(factor: Any) -> Any:
+        twice = build.op("mul", build.op("mul", half, factor), half)
+        return build.select(overflows, twice, build.op("mul", size, factor))
+
+    real, imag = part(build.op("cos", y)), part(build.op("sin", y))
+    endless = build.op("not", build.op("is_finite", y, dtype=BOOL))
+    real = build.select(build.op("and", endless, build.op("eq", x, inf)), inf, real)
+    nothing = build.op("and", endless, build.op("eq", x, build.const(-np.inf, x.dtype)))
+    on_axis = build.op("eq", y, zero)
+    return Complex(build.select(nothing, zero, build.select(on_axis, size, real)),
+                   build.select(nothing, zero, build.select(on_axis, y, imag)), out_dtype)
+
+
+def _exp_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
+    rule = elementwise(_complex_exp, cost=40) if out.storage.kind == "c" else elementwise("exp")
+    return rule(build, x, out=out, **params)
+
+
+exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel=_exp_kernel,
               jvp=[lambda t, out, x, **_: mul(t, out)])
 exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
                jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
