@@ -323,5 +323,5 @@ def test_complex_exponentials_are_native_and_as_numpys():
     got = np.asarray(exp(z))
     for ours, theirs in ((got.real, want.real), (got.imag, want.imag)):
         np.testing.assert_allclose(ours, theirs, rtol=1e-15)
-        known = ~np.isnan(theirs)
+        known = ~np.isnan(theirs) & np.isfinite(z.imag)  # C leaves the other signs open
         np.testing.assert_array_equal(np.signbit(ours[known]), np.signbit(theirs[known]))
