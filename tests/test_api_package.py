@@ -52,6 +52,9 @@ def test_devices():
     assert type(back["a"]) is np.ndarray and back["b"] == 1
     given = [1, 2.5, "text", np.arange(2)]
     assert all(a is b for a, b in zip(ingot.device_get(given), given, strict=True))
+    key = ingot.random.key(0)
+    assert ingot.device_get({"a": key})["a"] is key
+    assert float(ingot.jit(lambda x: ingot.device_get(x) + 1)(1.0)) == 2.0
     assert ingot.block_until_ready(x) is x
     assert any(y is x["a"] for y in ingot.live_arrays())
 

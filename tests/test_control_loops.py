@@ -115,6 +115,36 @@ def test_weak_carries_take_the_type_of_the_body(init, dtype):
     close(f(lax), f(jax.lax))
 
 
+def test_weak_carries_are_traced_once_and_results_are_as_the_body_gives_them():
+    def f(lax):
+        traces = []
+
+        def body(c, x):
+            traces.append(None)
+            return c * lax.full_like(x, 2.0), c
+
+        outs = [lax.scan(body, 1.0, np.ones(3)),
+                lax.fori_loop(0, 3, lambda i, c: body(c, X[0])[0], 1.0),
+                lax.while_loop(lambda c: c < 3, lambda c: body(c, X[0])[0], 1.0),
+                lax.scan(lambda c, x: (c * 1.5, c), 1, np.ones(3)),
+                lax.scan(lambda c, x: (1.5, c), X[0], np.ones(3)),
+                lax.while_loop(lambda c: c > 3, lambda c: 1.5, X[0]),
+                lax.cond(True, lambda x: x, lambda x: X[0], 1.0)]
+        assert len(traces) == 3
+        return [(str(x.dtype), x.weak_type) for x in ingot.tree.leaves(outs)]
+
+    assert f(lax) == f(jax.lax)
+
+
+def test_bounds_may_be_floats():
+    def f(lax):
+        total = lambda low, high: lax.fori_loop(low, high, lambda i, c: c + i, 0.0)
+        return [total(0.5, 3.2), total(2.0, 1.0)]
+
+    close(f(lax), f(jax.lax))
+    close(ingot.jit(lambda n: lax.fori_loop(0.0, n, lambda i, c: c + i, 0.0))(3.0), 3.0)
+
+
 def test_residuals_are_stacked_only_where_they_vary():
     def f(w, xs):
         return lax.scan(lambda c, x: (c * np_.sin(w) * x, None), 1.0, xs)[0]

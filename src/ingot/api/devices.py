@@ -14,7 +14,8 @@ import numpy as np
 
 from ingot.config import config
 from ingot.core.array import Array
-from ingot.core.interpreter import to_array
+from ingot.core.interpreter import Tracer, to_array
+from ingot.dtypes import KeyDType
 from ingot.tree import tree_map
 
 
@@ -204,8 +205,7 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
 def device_get(x: Any) -> Any:
     """The same pytree with NumPy arrays in place of arrays; they are read-only views.
 
-    Leaves that are no arrays, such as Python's numbers, stay as they are. Raises
-    TracerArrayConversionError for traced values.
+    Other leaves stay as they are: Python's numbers, PRNG keys, traced values.
 
     >>> device_get(device_put(1.5))
     array(1.5)
@@ -214,6 +214,8 @@ def device_get(x: Any) -> Any:
 
 
 def _to_numpy(x: Any) -> Any:
+    if isinstance(x, Tracer) or isinstance(getattr(x, "dtype", None), KeyDType):
+        return x
     return np.asarray(x) if hasattr(type(x), "__array__") else x
 
 

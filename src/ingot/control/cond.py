@@ -57,7 +57,9 @@ def _cond_type(index: ShapedArray, *operands: ShapedArray, branches: Branches, *
 
 def _cond_eval(index: Array, *operands: Array, branches: Branches, **params: Any) -> list[Array]:
     which = min(max(int(index._data), 0), len(branches) - 1)
-    return run_compiled(branches[which], operands)
+    avals = _cond_type(index.aval, branches=branches)
+    outs = run_compiled(branches[which], operands)
+    return [Array(o._data, a) for o, a in zip(outs, avals, strict=True)]
 
 
 def _union(flags: Sequence[Sequence[bool]]) -> list[bool]:

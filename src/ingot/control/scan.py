@@ -45,11 +45,10 @@ from ingot.util import merge_lists, partition_list, split_list
 
 
 # ---- scan_p -------------------------------------------------------------------------------------
-def _scan_type(*avals: ShapedArray, jaxpr: Jaxpr, length: int, num_consts: int, num_carry: int,
-               **params: Any) -> list[ShapedArray]:
-    init = avals[num_consts : num_consts + num_carry]
-    ys = [a.update(shape=(length, *a.shape)) for a in jaxpr.out_avals[num_carry:]]
-    return [*init, *ys]
+def _scan_type(*avals: ShapedArray, jaxpr: Jaxpr, length: int, num_carry: int, **params: Any
+               ) -> list[ShapedArray]:
+    carry, ys = split_list(jaxpr.out_avals, [num_carry])
+    return [*carry, *(a.update(shape=(length, *a.shape)) for a in ys)]
 
 
 def element_type(aval: ShapedArray) -> ShapedArray:
@@ -77,8 +76,9 @@ def _loop(args: Sequence[Array], *, jaxpr: Jaxpr, length: int, reverse: bool, nu
         carry, ys = split_list(evaluate(jaxpr, *consts, *carry, *elements), [num_carry])
         for target, y in zip(stacked, ys, strict=True):
             target[i] = y._data
-    return [*carry, *(Array(s, a.update(shape=s.shape))
-                      for s, a in zip(stacked, avals, strict=True))]
+    results = _scan_type(jaxpr=jaxpr, length=length, num_carry=num_carry)
+    data = [*(c._data for c in carry), *stacked]
+    return [Array(x, a) for x, a in zip(data, results, strict=True)]
 
 
 # ---- scan_p: forward derivative -----------------------------------------------------------------

@@ -168,16 +168,15 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
 
 def stronger(values: Sequence[Any], avals: Sequence[ShapedArray], outs: Sequence[ShapedArray]
              ) -> list[Any] | None:
-    """Weakly typed values converted where the body returns another type; None if none has to be."""
+    """Weakly typed values converted where the body gives another dtype; None if none has to be."""
     changed = False
     converted = []
     for x, a, out in zip(values, avals, outs, strict=True):
-        if a.weak_type and (a.dtype, a.weak_type) != (out.dtype, out.weak_type) \
-                and not isinstance(out.dtype, dtypes.KeyDType):
-            dtype, weak = dtypes.lattice_promote([a.dtype, out.dtype], [True, out.weak_type])
-            if (dtype, weak) != (a.dtype, True):
+        if a.weak_type and a.dtype != out.dtype and not isinstance(out.dtype, dtypes.KeyDType):
+            dtype, _ = dtypes.lattice_promote([a.dtype, out.dtype], [True, out.weak_type])
+            if dtype != a.dtype:
                 changed = True
-                x = convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak, sharding=None)
+                x = convert_element_type_p.bind(x, new_dtype=dtype, weak_type=False, sharding=None)
         converted.append(x)
     return converted if changed else None
 

@@ -47,9 +47,8 @@ from ingot.util import split_list
 
 
 # ---- while_p ------------------------------------------------------------------------------------
-def _while_type(*avals: ShapedArray, cond_nconsts: int, body_nconsts: int, body_jaxpr: Jaxpr,
-                **params: Any) -> list[ShapedArray]:
-    return list(avals[cond_nconsts + body_nconsts :])
+def _while_type(*avals: ShapedArray, body_jaxpr: Jaxpr, **params: Any) -> list[ShapedArray]:
+    return body_jaxpr.out_avals
 
 
 def _while_eval(*args: Array, **params: Any) -> list[Array]:
@@ -64,8 +63,7 @@ def _loop(args: Sequence[Array], *, cond_nconsts: int, cond_jaxpr: Jaxpr, body_n
     cond_consts, body_consts, carry = split_list(args, [cond_nconsts, body_nconsts])
     while bool(evaluate(cond_jaxpr, *cond_consts, *carry)[0]._data):
         carry = evaluate(body_jaxpr, *body_consts, *carry)
-    return [Array(x._data, a.aval) for x, a in zip(carry, args[cond_nconsts + body_nconsts :],
-                                                   strict=True)]
+    return [Array(x._data, a) for x, a in zip(carry, body_jaxpr.out_avals, strict=True)]
 
 
 # ---- while_p: derivatives -----------------------------------------------------------------------
@@ -292,8 +290,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
               unroll: int | bool | None = None) -> Any:
     """`x = body_fun(i, x)` for i from `lower` to `upper - 1`, starting with `init_val`.
 
-    lower, upper: integers of one dtype. Where both are known the loop is a scan, so that it has
-    derivatives in reverse mode too, and may be unrolled; else it is a while_loop.
+    lower, upper: scalars of one dtype, rounded to integers where both are known: the loop is a scan
+    then, which has derivatives in reverse mode and may be unrolled; else it is a while_loop.
     -> the last x. Raises TypeError if the body changes the structure or types of x.
 
     >>> fori_loop(0, 4, lambda i, x: x + i, 10)
@@ -314,23 +312,25 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
             raise ValueError("fori_loop: unroll needs bounds that are known, not traced values")
         outs = _bind_while(body, start, stop, init)
     else:
+        start = scalar(int(first), start.dtype, start.weak_type)
         outs = _bind_scan(body, start, max(int(last) - int(first), 0), unroll or 1, init)
     return tree_unflatten(tree, outs)
 
 
 def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
-    """Both bounds as integers of one type."""
+    """Both bounds in one type."""
     bounds = []
     for name, x in (("lower", lower), ("upper", upper)):
         try:
             x = to_array(x)
         except TypeError:
             raise TypeError(f"fori_loop: {name} must be an integer, got {x!r:.60}") from None
-        if x.shape or dtypes.kind(x.dtype) not in "iu":
-            raise TypeError(f"fori_loop: {name} must be a scalar integer, got {typeof(x)}")
+        if x.shape or dtypes.kind(x.dtype) not in "iuf":
+            raise TypeError(f"fori_loop: {name} must be a real scalar, got {typeof(x)}")
         bounds.append(x)
     start, stop = bounds
-    if start.dtype != stop.dtype and not (start.weak_type or stop.weak_type):
+    mixed = (dtypes.kind(start.dtype) == "f") != (dtypes.kind(stop.dtype) == "f")
+    if mixed or (start.dtype != stop.dtype and not (start.weak_type or stop.weak_type)):
         raise TypeError(f"fori_loop: lower and upper must have one type, got {typeof(start)} and"
                         f" {typeof(stop)}; convert one of them")
     dtype, weak = dtypes.lattice_promote([x.dtype for x in bounds], [x.weak_type for x in bounds])
