@@ -26,7 +26,7 @@ from ingot.kernel.build import (
 )
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import transpose
-from ingot.util import size_of
+from ingot.util import memoize, size_of
 
 Axes = tuple[int, ...]
 DimensionNumbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
@@ -72,6 +72,7 @@ def canonicalize_precision(precision: Any) -> tuple[Precision, Precision] | None
 
 
 # ---- types ---------------------------------------------------------------------------------------
+@memoize()
 def _rank(dtype: Any) -> tuple[Any, ...]:
     """Orders dtypes as mixed operands do: complex, then range, then precision, then width."""
     part = dtypes.real_of(dtype)
@@ -82,6 +83,7 @@ def _rank(dtype: Any) -> tuple[Any, ...]:
             1 if kind == "b" else dtypes.itemsize_bits(part), kind != "u")
 
 
+@memoize()
 def contraction_dtype(name: str, lhs: ShapedArray, rhs: ShapedArray, preferred: Any) -> Any:
     """The result dtype of a contraction; TypeError when the operands' dtypes do not mix."""
     for x in (lhs, rhs):
@@ -102,6 +104,7 @@ def contraction_dtype(name: str, lhs: ShapedArray, rhs: ShapedArray, preferred: 
     return preferred
 
 
+@memoize()
 def accumulator(lhs: Any, rhs: Any, out: Any) -> np.dtype[Any]:
     """The dtype to multiply and add in: for floats at least float32, for others the result's."""
     wide = lhs if _rank(lhs) >= _rank(rhs) else rhs
