@@ -72,6 +72,16 @@ def test_pmap():
     np.testing.assert_array_equal(f(x, 2), 2 * x)
     g = ingot.pmap(lambda x, y: lax.mul(x, y), in_axes=(0, None), axis_name="i")
     np.testing.assert_array_equal(g(x, 3.0), 3 * x)
+    def walk(x, n):  # a loop of its own length in each slice
+        return lax.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, 1.5 * s[1] + x), (0, x))
+    i, y = ingot.pmap(walk)(x, np.arange(3) + 2)
+    np.testing.assert_array_equal(i, [2, 3, 4])
+    np.testing.assert_array_equal(y, [0.0, 8.125, 26.375])
+    h = ingot.grad(lambda x: ingot.pmap(walk, in_axes=(0, None), out_axes=(0, 0))(x, 2)[1].sum())
+    with pytest.raises(Exception, match="while_loop"):
+        h(x)
+    k = ingot.pmap(lambda x, y: (x * y, y), in_axes=(1, None), out_axes=(1, None))
+    np.testing.assert_array_equal(k(np.ones((2, 3)), 2.0)[0], np.full((2, 3), 2.0))
     total = ingot.pmap(lambda x: lax.psum(x, "i"), "i")
     np.testing.assert_array_equal(total(x), [3.0, 3.0, 3.0])
 

@@ -62,13 +62,17 @@ CPU = Device()
 _all = [CPU]
 
 
-def _count() -> int:
-    """How many devices were asked for, by our flag or as XLA is asked."""
-    asked = re.search(r"--xla_force_host_platform_device_count=(\d+)",
+def _asked() -> int | None:
+    """How many devices were asked for, by our flag or as XLA is asked; None for neither."""
+    if config.num_cpu_devices >= 1:
+        return config.num_cpu_devices
+    found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
                       os.environ.get("XLA_FLAGS", ""))
-    if config.num_cpu_devices < 1 and asked is not None:
-        return max(int(asked[1]), 1)
-    return max(config.num_cpu_devices, 1)
+    return None if found is None else max(int(found[1]), 1)
+
+
+def _count() -> int:
+    return _asked() or 1
 
 
 @dataclass(frozen=True)
@@ -142,12 +146,16 @@ def device_count(backend: Any = None) -> int:
 
 
 def local_device_count(backend: Any = None) -> int:
-    """How many devices this process has.
+    """How many slices `pmap` has threads for: the devices asked for, if any were.
 
-    >>> local_device_count()
-    1
+    Otherwise as many as the machine has cores, and at least four, so that programs which run a
+    Markov chain on each device need not ask.
+
+    >>> local_device_count() >= 4
+    True
     """
-    return len(devices(backend))
+    _check_platform("local_device_count", backend)
+    return max(os.cpu_count() or 1, 4) if _asked() is None else _count()
 
 
 def process_index(backend: Any = None) -> int:

@@ -1,4 +1,4 @@
-"""pmap: map a function over devices; here over an axis of any length, compiled."""
+"""pmap: map a function over devices; here over an axis of any length, its slices on threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,43 @@ from ingot.api.arguments import check_callable
 from ingot.api.devices import check_devices
 from ingot.api.jit import jit
 from ingot.api.vmap import check_axis_spec, map_over
+from ingot.control.scan import scan
+from ingot.core.axes import Axis, named_axis
+from ingot.core.effects import NamedAxisEffect
+from ingot.core.interpreter import typeof
+from ingot.core.jaxpr import eval_jaxpr
+from ingot.ops.movement import move_axis
+from ingot.transforms.batch import batch, without_axis
+from ingot.transforms.stage import stage
+from ingot.tree import tree_leaves
 from ingot.util import update_wrapper, wraps
+
+
+def _each_slice(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[Any],
+                dims: Sequence[int | None]) -> tuple[list[Any], list[int | None]]:
+    """One program for all slices, run on each by itself, so that threads can share them out.
+
+    Slices that communicate are run at once instead, as vmap does.
+    """
+    avals = [typeof(x) if d is None else without_axis(typeof(x), d)
+             for x, d in zip(args, dims, strict=True)]
+    with named_axis(axis):
+        jaxpr = stage(fun, avals, "pmap")
+
+    def each(*xs: Any) -> list[Any]:
+        return eval_jaxpr(jaxpr, jaxpr.consts, *xs)
+
+    if any(isinstance(e, NamedAxisEffect) and e.name == axis.name for e in jaxpr.effects):
+        return batch(each, axis, args, dims)
+    mapped = [move_axis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
+
+    def step(carry: tuple[()], xs: Sequence[Any]) -> Any:
+        rest = iter(xs)
+        return carry, each(*(x if d is None else next(rest)
+                             for x, d in zip(args, dims, strict=True)))
+
+    _, outs = scan(step, (), mapped, length=axis.size)
+    return outs, [0] * len(outs)
 
 
 def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axes: Any = 0,
@@ -22,7 +58,7 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
 
     The arguments are those of `vmap` and `jit`; static_broadcasted_argnums are static. Collectives
     refer to axis_name. One CPU stands for any number of devices, so that the axis may have any
-    length. Raises ValueError if axes are missing or sizes disagree.
+    length; slices without collectives and callbacks run on threads. Raises ValueError if axes are missing or sizes disagree.
 
     >>> import numpy as np
     >>> pmap(lambda x: 2 * x)(np.arange(3.0))
@@ -51,7 +87,9 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
         if isinstance(axes, (tuple, list)) and len(axes) == len(args):
             axes = tuple(a for i, a in enumerate(axes) if i not in static.nums)
         update_wrapper(call, fun)
-        return map_over("pmap", call, axes, out_axes, axis_name, axis_size, dynamic, named)
+        shared = any(a is None for a in tree_leaves(out_axes, lambda a: a is None))
+        return map_over("pmap", call, axes, out_axes, axis_name, axis_size, dynamic, named,
+                        batch if shared else _each_slice)
 
     return jit(mapped, static_argnums=static_broadcasted_argnums or None)
 

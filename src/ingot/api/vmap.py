@@ -93,8 +93,9 @@ def mapped_size(transform: str, fun: Any, leaves: Sequence[Any], dims: Sequence[
 
 
 def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: Any, axis_name: Any,
-             axis_size: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call `fun` on every slice of the arguments at once."""
+             axis_size: int | None, args: tuple[Any, ...], kwargs: dict[str, Any],
+             how: Callable[..., Any] = batch) -> Any:
+    """Call `fun` on every slice of the arguments at once, or as `how` says."""
     leaves, tree = tree_flatten((args, kwargs))
 
     def names() -> list[str]:
@@ -114,7 +115,7 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     size = mapped_size(transform, fun, leaves, dims, axis_size, names)
     flat = FlatFunction(transform, fun, tree)
     with leaks_checked(transform, fun):
-        outs, out_dims = batch(flat, Axis(axis_name, size), leaves, dims)
+        outs, out_dims = how(flat, Axis(axis_name, size), leaves, dims)
     return _place_results(transform, fun, flat, out_axes, outs, out_dims, size)
 
 
