@@ -58,7 +58,8 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
 
     The arguments are those of `vmap` and `jit`; static_broadcasted_argnums are static. Collectives
     refer to axis_name. One CPU stands for any number of devices, so that the axis may have any
-    length; slices without collectives and callbacks run on threads. Raises ValueError if axes are missing or sizes disagree.
+    length; slices without collectives and callbacks run on threads. Raises ValueError if axes are
+    missing or sizes disagree.
 
     >>> import numpy as np
     >>> pmap(lambda x: 2 * x)(np.arange(3.0))
