@@ -25,7 +25,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 ROUNDS = 15
 ROUND_SECONDS = 0.02  # a round repeats the call until this much time is spent
-WARM_SECONDS = 0.05  # calls before that, at least three
+WARM_SECONDS = 0.1  # calls before that, at least three
 PROCESS_PROGRAMS = 20  # programs whose later calls one process times
 
 
@@ -116,7 +116,8 @@ def children_lines(*arguments, **environment):
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
-        print(f"  failed: {' '.join(arguments)}: {lines[-1]}", file=sys.stderr)
+        what = " ".join(arguments).replace("\n", " | ")
+        print(f"  failed: {what}: {lines[-1]}", file=sys.stderr)
     return done.stdout.strip().splitlines()
 
 

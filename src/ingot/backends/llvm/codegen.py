@@ -141,16 +141,26 @@ def library() -> Library | None:
 
 
 # ---- either --------------------------------------------------------------------------------------
+WIDE = "avx512vbmi2"
+"""Processors that have this run vectors of 512 bits at full speed, which LLVM avoids by default."""
+
+
 @functools.cache
 def processor() -> tuple[str, str, str]:
     """Name and features of this machine's processor, and the target triple."""
     direct = library()
     if direct is not None:
-        return (direct.string(direct.GetHostCPUName), direct.string(direct.GetHostCPUFeatures),
+        return (direct.string(direct.GetHostCPUName),
+                widened(direct.string(direct.GetHostCPUFeatures)),
                 direct.string(direct.GetDefaultTargetTriple))
     binding = llvm()
-    return (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(),
+    return (binding.get_host_cpu_name(), widened(binding.get_host_cpu_features().flatten()),
             binding.get_default_triple())
+
+
+def widened(features: str) -> str:
+    """The features, with vectors of 512 bits where they are as good as shorter ones."""
+    return f"{features},-prefer-256-bit" if f"+{WIDE}" in features.split(",") else features
 
 
 def object_code(text: str, passes: int, selection: int) -> bytes:
