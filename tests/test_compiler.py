@@ -325,3 +325,48 @@ def test_complex_exponentials_are_native_and_as_numpys():
         np.testing.assert_allclose(ours, theirs, rtol=1e-15)
         known = ~np.isnan(theirs) & np.isfinite(z.imag)  # C leaves the other signs open
         np.testing.assert_array_equal(np.signbit(ours[known]), np.signbit(theirs[known]))
+
+
+def test_debug_reports_what_runs():
+    def unmistakable(x):
+        return ingot.numpy.sin(x) + 1
+
+    f = ingot.jit(unmistakable)
+    for tier in ("fast", "full"):
+        with config.override("optimize", tier), config.override("cache", False):
+            f(1.0)
+    found = [r for r in ingot.debug.programs() if r.name == "unmistakable"]
+    assert {(r.tier, r.from_disk, r.upgrading, r.host_calls) for r in found} == {
+        ("fast", False, False, 0), ("full", False, False, 0)}
+
+
+def test_compilation_can_be_interrupted():
+    """Optimizing a long module takes seconds, which Ctrl-C must not wait for."""
+    program = (
+        "import signal, threading, time, os, ingot, ingot.numpy as jnp\n"
+        "def f(x):\n"
+        "    for k in range(1500):\n"
+        "        x = jnp.sin(x) * 1.01 + 0.1 * x**2 / (1 + x * x)\n"
+        "    return x\n"
+        "lowered = ingot.jit(ingot.grad(f)).lower(0.3)\n"
+        "from ingot.backends.llvm import worker\n"
+        "ask = worker._write\n"
+        "def write(*args):\n"
+        "    ask(*args)\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "worker._write = write\n"
+        "try:\n"
+        "    lowered.compile()\n"
+        "except KeyboardInterrupt:\n"
+        "    worker._write = ask\n"
+        "    assert worker._process is None\n"
+        "    with ingot.config.override('optimize', 'fast'):\n"
+        "        assert abs(float(ingot.jit(f)(0.3))) < 100\n"
+        "    print('interrupted')\n")
+    root = Path(__file__).resolve().parents[1] / "src"
+    environment = {**os.environ, "PYTHONPATH": str(root), "INGOT_CACHE": "0",
+                   "INGOT_OPTIMIZE": "full"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True,
+                          capture_output=True, text=True)
+    assert done.stdout == "interrupted\n"

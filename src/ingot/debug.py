@@ -5,9 +5,10 @@ from __future__ import annotations
 import code
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from ingot.api.jit import Jitted, jit
+from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback, debug_print
 from ingot.core.array import ArrayBase
 from ingot.core.source import here
@@ -45,6 +46,34 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
     return display
 
 
+class ProgramReport(NamedTuple):
+    """What runs for one compiled program; see `programs`."""
+
+    name: str
+    tier: str
+    from_disk: bool
+    upgrading: bool
+    host_calls: int
+    work: int
+
+
+def programs() -> list[ProgramReport]:
+    """What runs for each compiled program that is in use, by name.
+
+    tier: "fast" (compiled at once) or "full" (optimized); from_disk: found in the cache;
+    upgrading: optimized code is on its way; host_calls: operations that run in Python;
+    work: instructions of one call, estimated.
+
+    >>> f = jit(lambda x: x + 1)
+    >>> _ = f(1.0)
+    >>> {report.tier for report in programs()} <= {"fast", "full"}
+    True
+    """
+    return sorted(
+        ProgramReport(e.jaxpr.debug_name, e.code.tier.name, e.code.cached, e.upgrading,
+                      len(e.native.host_functions), e.native.needs.work) for e in executables())
+
+
 def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any) -> None:
     """Open a Python console when the program gets here, with the caller's variables.
 
@@ -66,4 +95,4 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
 callback = debug_callback
 print = debug_print
 
-__all__ = ["STAGES", "breakpoint", "callback", "print", "stages"]
+__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "print", "programs", "stages"]

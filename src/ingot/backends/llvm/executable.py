@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,14 @@ _Run = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object, ctypes.py_object, cty
 UNFIT = 3
 
 
+_alive: weakref.WeakSet[LLVMExecutable] = weakref.WeakSet()
+
+
+def executables() -> list[LLVMExecutable]:
+    """The compiled programs that are in use, in no particular order."""
+    return list(_alive)
+
+
 class LLVMExecutable:
     """A program as machine code; starts in the fast tier unless its work is large."""
 
@@ -52,6 +61,7 @@ class LLVMExecutable:
         self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 4
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
         self._grant(0 if self._may_upgrade else UNLIMITED)
+        _alive.add(self)
 
     def _install(self, native: Native) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
@@ -109,6 +119,11 @@ class LLVMExecutable:
             self._install(Native(*self.compilation.compiled(engine.FULL, background=True)))
         except WorkerError:
             pass  # the process ends, or somebody stopped the worker: go on as before
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether optimized code is on its way."""
+        return self._upgrading and self.code.tier is not engine.FULL
 
     @property
     def function(self) -> ir.Function:
@@ -202,4 +217,4 @@ def compile_program(jaxpr: Jaxpr) -> LLVMExecutable:
 
 register_backend("llvm", compile_program)
 
-__all__ = ["LLVMExecutable", "compile_program"]
+__all__ = ["LLVMExecutable", "compile_program", "executables"]
