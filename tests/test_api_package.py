@@ -4,12 +4,15 @@ import io
 import subprocess
 import sys
 
+import jax
+import jax.flatten_util
 import numpy as np
 import pytest
 
 import ingot
 from ingot import debug, dlpack, lax
 from ingot.config import config
+from ingot.flatten_util import ravel_pytree
 
 
 def run(code):
@@ -166,3 +169,17 @@ def test_fwd_and_bwd():
     assert float(value) == 6
     x, y = backward(residuals, 1.0)
     assert (float(x), float(y)) == (3, 2)
+
+
+def test_ravel_pytree_keeps_weak_types_and_gives_equal_functions():
+    trees = [{"a": 1.0, "b": np.ones((2, 3))}, {"a": 2.0, "b": np.zeros((2, 3))},
+             {"a": 1.0, "b": np.ones((2, 3), np.float16)}, [1.0, 2.0]]
+    for tree in trees:
+        mine, theirs = ravel_pytree(tree), jax.flatten_util.ravel_pytree(tree)
+        for x, y in ((mine[0], theirs[0]), *zip(
+                ingot.tree.leaves(mine[1](mine[0] * 2)), jax.tree.leaves(theirs[1](theirs[0] * 2)),
+                strict=True)):
+            assert (x.dtype, x.weak_type) == (y.dtype, y.weak_type)
+            np.testing.assert_array_equal(x, y)
+    back = [ravel_pytree(tree)[1] for tree in trees]
+    assert back[0] == back[1] != back[2] and hash(back[0]) == hash(back[1])

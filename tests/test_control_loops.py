@@ -129,7 +129,9 @@ def test_weak_carries_are_traced_once_and_results_are_as_the_body_gives_them():
                 lax.scan(lambda c, x: (c * 1.5, c), 1, np.ones(3)),
                 lax.scan(lambda c, x: (1.5, c), X[0], np.ones(3)),
                 lax.while_loop(lambda c: c > 3, lambda c: 1.5, X[0]),
-                lax.cond(True, lambda x: x, lambda x: X[0], 1.0)]
+                lax.cond(True, lambda x: x, lambda x: X[0], 1.0),
+                lax.cond(True, lambda x: X[0], lambda x: x, 1.0),
+                lax.switch(1, [lambda x: x, lambda x: X[0]], 1.0)]
         assert len(traces) == 3
         return [(str(x.dtype), x.weak_type) for x in ingot.tree.leaves(outs)]
 

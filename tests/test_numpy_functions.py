@@ -156,7 +156,8 @@ jnp.issubdtype(jnp.bfloat16,jnp.floating); jnp.iscomplexobj(z); jnp.isscalar(w);
 jnp.finfo('float32').eps; jnp.iinfo(jnp.int8).max; jnp.float32(3); jnp.int8([1,2]);
 jnp.bool_(3); jnp.shape(x); jnp.size(x,1); jnp.ndim(x); jnp.array_equal(x,x);
 jnp.array_equal(nan,nan,equal_nan=True); jnp.array_equiv(x,x[None]); jnp.allclose(x,x+1e-10);
-jnp.nan_to_num(nan,nan=3.); jnp.dtype('int8'); jnp.float32==np.float32;
+jnp.nan_to_num(nan,nan=3.); jnp.nan_to_num(nan,nan=-jnp.inf);
+jnp.dtype('int8'); jnp.float32==np.float32;
 jnp.isdtype('int8','integral')
 """
 

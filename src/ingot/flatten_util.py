@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes
 from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.ops.convert import convert_element_type
 from ingot.ops.cutting import concatenate, split
 from ingot.ops.movement import reshape
 from ingot.ops.shape import constant
-from ingot.tree import tree_flatten, tree_unflatten
+from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 
 def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -31,26 +33,35 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     if not leaves:
         return _empty(), lambda vector: tree_unflatten(treedef, _check(vector, 0) and [])
     arrays = [to_array(x) for x in leaves]
-    types = [x.aval for x in arrays]
-    dtype = dtypes.result_type(*leaves)
-    vector = concatenate([reshape(convert_element_type(x, dtype), (a.size,))
-                          for x, a in zip(arrays, types, strict=True)], 0)
-    sizes = [a.size for a in types]
+    types = tuple(x.aval for x in arrays)
+    dtype = dtypes.result_type(*(a.dtype for a in types))
     same = all(a.dtype == dtype for a in types)
+    if not same:
+        arrays = [convert_element_type(x, dtype) for x in arrays]
+    vector = concatenate([reshape(x, (x.size,)) for x in arrays], 0)
+    return vector, _Unravel(treedef, types, None if same else dtype)
 
-    def unravel(vector: Any) -> Any:
+
+@dataclass(frozen=True)
+class _Unravel:
+    """The function back; equal for equal structures, so that it can be a static argument."""
+
+    treedef: PyTreeDef
+    types: tuple[ShapedArray, ...]
+    dtype: Any
+
+    def __call__(self, vector: Any) -> Any:
+        sizes = [a.size for a in self.types]
         vector = _check(vector, sum(sizes))
-        if not same and vector.dtype != dtype:
+        if self.dtype is not None and vector.dtype != self.dtype:
             raise TypeError(f"unravel: the vector must have the dtype it was raveled to, got"
-                            f" {vector.dtype}, expected {dtype}; convert it first")
-        parts = split(vector, sizes, 0)
-        shaped = [reshape(p, a.shape) for p, a in zip(parts, types, strict=True)]
-        if not same:
+                            f" {vector.dtype}, expected {self.dtype}; convert it first")
+        shaped = [reshape(p, a.shape)
+                  for p, a in zip(split(vector, sizes, 0), self.types, strict=True)]
+        if self.dtype is not None:
             shaped = [convert_element_type(p, a.dtype)
-                      for p, a in zip(shaped, types, strict=True)]
-        return tree_unflatten(treedef, shaped)
-
-    return vector, unravel
+                      for p, a in zip(shaped, self.types, strict=True)]
+        return tree_unflatten(self.treedef, shaped)
 
 
 def _empty() -> Array:

@@ -51,8 +51,7 @@ Branches = tuple[Jaxpr, ...]
 # ---- cond_p -------------------------------------------------------------------------------------
 def _cond_type(index: ShapedArray, *operands: ShapedArray, branches: Branches, **params: Any
                ) -> list[ShapedArray]:
-    outs = zip(*(b.out_avals for b in branches), strict=True)
-    return [avals[0].update(weak_type=all(a.weak_type for a in avals)) for avals in outs]
+    return branches[0].out_avals  # the others may differ in weak types, which the first decides
 
 
 def _cond_eval(index: Array, *operands: Array, branches: Branches, **params: Any) -> list[Array]:

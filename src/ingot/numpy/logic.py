@@ -206,6 +206,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
                neginf: Any = None) -> Any:
     """nan and infinities replaced by numbers, by default 0 and the largest and smallest ones.
 
+    Infinities that take the place of nan are replaced as well, as in JAX.
+
     >>> nan_to_num(float("nan"))
     Array(0., dtype=float64)
     """
@@ -219,8 +221,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
     info = dtypes.finfo(x.aval.dtype)
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
-    for hit, value in ((lax.ne(x, x), nan), (isposinf(x), high), (isneginf(x), low)):
-        x = where(hit, convert(asarray(value), x.aval.dtype, x.aval.weak_type), x)
+    for test, value in ((lambda x: lax.ne(x, x), nan), (isposinf, high), (isneginf, low)):
+        x = where(test(x), convert(asarray(value), x.aval.dtype, x.aval.weak_type), x)
     return x
 
 
