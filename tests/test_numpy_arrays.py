@@ -48,7 +48,8 @@ SHAPES = """
 jnp.reshape(x,(2,6)); jnp.reshape(x,-1); jnp.reshape(x,(2,-1),order='F'); x.reshape(6,2);
 x.reshape((3,2,2)); jnp.reshape(x,(5,-1)); jnp.ravel(x,'F'); jnp.squeeze(x[:1]);
 jnp.squeeze(x,0); jnp.expand_dims(x,(0,-1)); jnp.moveaxis(t3,0,-1);
-jnp.moveaxis(t3,(0,1),(1,2)); jnp.swapaxes(t3,0,2); jnp.transpose(t3,(2,0,1)); x.T; t3.mT;
+jnp.moveaxis(t3,jnp.arange(2),-1-jnp.arange(2)); jnp.moveaxis(t3,(0,1),(1,2));
+jnp.swapaxes(t3,0,2); jnp.transpose(t3,(2,0,1)); x.T; t3.mT;
 t3.transpose(1,0,2); jnp.rollaxis(t3,2); jnp.rollaxis(t3,0,3); jnp.atleast_1d(w);
 jnp.atleast_2d(v); jnp.atleast_3d(v); jnp.atleast_3d(x); jnp.atleast_1d(1,v);
 jnp.broadcast_to(v,(2,5)); jnp.broadcast_to(v,(2,4)); jnp.broadcast_arrays(x,v[:4],3);

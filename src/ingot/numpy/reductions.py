@@ -36,6 +36,8 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
         given: tuple[int, ...] = (axis,)
     elif isinstance(axis, (tuple, list, range)):
         given = tuple(operator.index(i) for i in axis)
+    elif getattr(axis, "ndim", 0) == 1:
+        given = tuple(operator.index(i) for i in axis)
     else:
         given = (operator.index(axis),)  # type: ignore[arg-type]
     for i in given:
