@@ -37,7 +37,7 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     elif isinstance(axis, (tuple, list, range)):
         given = tuple(operator.index(i) for i in axis)
     elif getattr(axis, "ndim", 0) == 1:
-        given = tuple(operator.index(i) for i in axis)
+        given = tuple(operator.index(i) for i in axis)  # type: ignore[union-attr]
     else:
         given = (operator.index(axis),)  # type: ignore[arg-type]
     for i in given:
