@@ -58,11 +58,18 @@ class Needs:
 
 
 @dataclass
-class Module:
-    """A program as LLVM's text."""
+class Kernels:
+    """A program before and after it is lowered."""
 
     simplified: Jaxpr
     function: ir.Function
+    lowering: Lowering
+
+
+@dataclass
+class Module:
+    """A program as LLVM's text; what it was made from is large, and not kept."""
+
     text: str
     needs: Needs
     sources: dict[int, Array]  # what constant k is the memory of
@@ -82,12 +89,18 @@ class Compilation:
             self._module = self._lowered()
         return self._module
 
-    def _lowered(self) -> Module:
+    def kernels(self) -> Kernels:
+        """The program lowered anew."""
         simplified = simplify(self.jaxpr)
         lowering = Lowering()
         function = remove_dead(lowering.function(simplified))
         if threads.supported():
             divide_loops(function)
+        return Kernels(simplified, function, lowering)
+
+    def _lowered(self) -> Module:
+        kernels = self.kernels()
+        function, lowering = kernels.function, kernels.lowering
         long = place_polls(function.body)
         work = cost.work(function.body)
         long = long or work > LONG_WORK
@@ -96,7 +109,7 @@ class Compilation:
                       [c.data for c in function.constants if c.data is not None],
                       lowering.host_functions, work, COMPILE_SECONDS * cost.size(function.body),
                       long)
-        return Module(simplified, function, text, needs, lowering.constant_sources())
+        return Module(text, needs, lowering.constant_sources())
 
     # ---- code --------------------------------------------------------------------------------
     def first(self) -> tuple[engine.Code, Needs]:

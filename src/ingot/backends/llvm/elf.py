@@ -56,10 +56,14 @@ class Image:
             if self._sections[section["info"]]["flags"] & ALLOCATED:
                 self._relocate(section)
         _make_executable(self._base, self._writable)
+        self._defined = {name: int(value) for name, value, section in zip(
+            self._names, self._values, self._symbols["section"], strict=True) if name and section}
+        del self._code, self._sections, self._symbols, self._names  # the memory is what matters
+        del self._values, self._callable, self._entries, self._starts
 
     def address(self, name: str) -> int:
         """Where a symbol that the file defines lies."""
-        return int(self._values[self._names.index(name)])
+        return self._defined[name]
 
     def _bytes(self, section: Any) -> bytes:
         start = int(section["offset"])

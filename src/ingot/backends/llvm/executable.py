@@ -128,14 +128,14 @@ class LLVMExecutable:
     @property
     def function(self) -> ir.Function:
         """The program as kernels."""
-        return self.compilation.module.function
+        return self.compilation.kernels().function
 
     # ---- looking inside ----------------------------------------------------------------------
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage: jaxpr, simplified, kernels, llvm, optimized or assembly."""
         texts = {
             "jaxpr": lambda: pretty(self.jaxpr),
-            "simplified": lambda: pretty(self.compilation.module.simplified),
+            "simplified": lambda: pretty(self.compilation.kernels().simplified),
             "kernels": lambda: pretty_kernel(self.function),
             "llvm": lambda: self.compilation.module.text,
             "optimized": lambda: engine.optimized_text(self.compilation.module.text),
