@@ -1,8 +1,8 @@
 """The quasi-periodic model of the sunspot record in NumPyro and tinygp, sampled with NUTS.
 
-The model and its priors are those of `sunspots/model.py`, model B. The script knows nothing of ingot:
-`python -m ingot examples/sunspots_numpyro.py` runs it on ingot, `python` on JAX. It prints the
-posterior and the seconds that it took, and exits with 1 if the chains disagree.
+The model and its priors are those of `sunspots/model.py`, model B. The script knows nothing of
+ingot: `python -m ingot examples/sunspots_numpyro.py` runs it on ingot, `python` on JAX. It prints
+the posterior and the seconds that it took, and exits with 1 if the chains disagree.
 """
 
 import math
@@ -11,15 +11,15 @@ import time
 
 BEGIN = time.perf_counter()
 
-import jax
-import jax.numpy as jnp
-import numpyro
-from numpyro import distributions as dist
-from numpyro.diagnostics import summary
-from numpyro.infer import MCMC, NUTS, init_to_value
-from sunspots import data
-from tinygp import GaussianProcess
-from tinygp.kernels import quasisep
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpyro  # noqa: E402
+from numpyro import distributions as dist  # noqa: E402
+from numpyro.diagnostics import summary  # noqa: E402
+from numpyro.infer import MCMC, NUTS, init_to_value  # noqa: E402
+from sunspots import data  # noqa: E402
+from tinygp import GaussianProcess  # noqa: E402
+from tinygp.kernels import quasisep  # noqa: E402
 
 CHAINS, WARMUP, DRAWS = 4, 500, 1000
 WORST_RHAT = 1.05

@@ -14,6 +14,8 @@ from ingot import debug, dlpack, lax
 from ingot.config import config
 from ingot.flatten_util import ravel_pytree
 
+jax.config.update("jax_enable_x64", True)
+
 
 def run(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
