@@ -26,7 +26,7 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     each leaf its shape and dtype back; it raises ValueError for vectors of another length and
     TypeError for another dtype, where that would be lost.
 
-    >>> ravel_pytree({"a": 1.0, "b": [2.0, 3.0]})[0]
+    >>> ravel_pytree({"a": np.ones(1), "b": [2.0, 3.0]})[0]
     Array([1., 2., 3.], dtype=float64)
     """
     leaves, treedef = tree_flatten(pytree)

@@ -88,6 +88,8 @@ class Deleted:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and not name.startswith("__array"):
+            raise AttributeError(name)  # Python asks what kind of object this is
         raise RuntimeError(
             "Array has been deleted: its memory was given away (by donate_argnums or delete());"
             " use the result in its place, or pass a copy")

@@ -53,12 +53,12 @@ def _log_base(name: str, base: float, doc: str) -> Callable[..., Any]:
 log2 = _log_base("log2", 2, """Logarithm to base 2.
 
     >>> log2(8.0)
-    Array(3., dtype=float64, weak_type=True)
+    Array(3., dtype=float64)
     """)
 log10 = _log_base("log10", 10, """Logarithm to base 10.
 
     >>> log10(100.0)
-    Array(2., dtype=float64, weak_type=True)
+    Array(2., dtype=float64)
     """)
 
 
