@@ -2,13 +2,15 @@
 
 An entry is an object file named by the digest of the program's text, the processor's features, the
 tier and the versions. Entries are written to a temporary name and renamed, so that processes may
-share the folder; the least recently used go first when the folder outgrows its limit.
+share the folder; the least recently used go first when the folder is found to have outgrown its
+limit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import random
 import threading
 import warnings
 from pathlib import Path
@@ -17,6 +19,9 @@ from ingot.config import config
 
 MAGIC = b"ingot object 1\n"
 PRUNE_TO = 0.8
+LOOKS = 64
+"""The folder, which may be long, is looked through after one in so many entries on average, and
+more often after large ones: what it has too much is a 64th of the limit, or 64 entries."""
 
 
 def folder() -> Path:
@@ -71,7 +76,8 @@ def store(name: str, code: bytes) -> None:
         fresh = place / f"new-{os.getpid()}-{threading.get_ident()}-{name}"
         fresh.write_bytes(MAGIC + _check(code) + code)
         os.replace(fresh, place / name)
-        _prune(place)
+        if random.random() < max(1 / LOOKS, LOOKS * len(code) / max(config.cache_bytes, 1)):
+            _prune(place)
     except OSError as error:
         warnings.warn(f"compiled code is not cached: {error}", stacklevel=2)
 
