@@ -20,10 +20,11 @@ if __name__ == "__main__":
 from examples import Example, table  # noqa: E402
 from harness import compiled, evaluate, program, same  # noqa: E402
 from ingot import dtypes  # noqa: E402
-from ingot.errors import UndefinedRuleError  # noqa: E402
+from ingot.errors import HostCallError, UndefinedRuleError  # noqa: E402
 from laws import KINDS  # noqa: E402
 
-USER_ERRORS = (TypeError, ValueError, IndexError, OverflowError, UndefinedRuleError)
+USER_ERRORS = (TypeError, ValueError, IndexError, OverflowError, UndefinedRuleError,
+               HostCallError)
 WILD = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e300, 1e-310, 0.5, -7.0, 3e9, 200.0]
 DTYPES = [np.dtype(d) for group in KINDS.values() for d in group]
 SLACK = 256

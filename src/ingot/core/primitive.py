@@ -147,18 +147,15 @@ class Primitive:
                 config.enable_x64, *avals)
             found = self._types.get(key)
         except TypeError:  # a parameter that cannot be hashed
-            return self._out_avals(avals, params)
+            key = found = None
         if found is None:
-            found = self._out_avals(avals, params)
-            if len(self._types) >= MAX_TYPES:
-                self._types.clear()
-            self._types[key] = found
+            out = self.rule("type")(*avals, **params)
+            found = list(out) if self.multiple_results else [out]
+            if key is not None:
+                if len(self._types) >= MAX_TYPES:
+                    self._types.clear()
+                self._types[key] = found
         return found
-
-    def _out_avals(self, avals: Sequence[ShapedArray], params: dict[str, Any]
-                   ) -> list[ShapedArray]:
-        out = self.rule("type")(*avals, **params)
-        return list(out) if self.multiple_results else [out]
 
     def __repr__(self) -> str:
         return self.name
