@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-import hashlib
 import os
 from types import FunctionType
 from typing import Any
@@ -43,7 +42,7 @@ class Fingerprint:
         self._kept: list[Any] = []  # ids stay unique while their objects live
         self._parts: list[str] = []
         self._program(jaxpr)
-        self.digest = hashlib.blake2b("\n".join(self._parts).encode(), digest_size=20).hexdigest()
+        self.digest = _digest("\n".join(self._parts).encode())
 
     def _program(self, jaxpr: Jaxpr) -> None:
         number = self._program_number.get(id(jaxpr))
@@ -152,7 +151,7 @@ def contents(data: np.ndarray, always: bool = False) -> str:
     text = f"{data.dtype} {data.shape}"
     if always or uniform or data.size <= MAX_SCALARS:
         elements = data[(slice(1),) * data.ndim] if uniform and not always else data
-        text += hashlib.blake2b(elements.tobytes(), digest_size=20).hexdigest()
+        text += _digest(elements.tobytes())
     return text
 
 
@@ -185,4 +184,10 @@ def sources() -> str:
             elif entry.name.endswith(".py"):
                 status = entry.stat()
                 found.append(f"{entry.path[len(PACKAGE):]} {status.st_size} {status.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(sorted(found)).encode(), digest_size=20).hexdigest()
+    return _digest("\n".join(sorted(found)).encode())
+
+
+def _digest(data: bytes) -> str:
+    import hashlib  # costs start-up time
+
+    return hashlib.blake2b(data, digest_size=20).hexdigest()

@@ -8,7 +8,6 @@ limit.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import threading
@@ -34,6 +33,8 @@ def folder() -> Path:
 
 def digest(*parts: str) -> str:
     """The name of an entry."""
+    import hashlib  # costs start-up time
+
     whole = hashlib.blake2b(digest_size=20)
     for part in parts:
         whole.update(str(len(part)).encode())
@@ -63,6 +64,8 @@ def load(name: str) -> bytes | None:
 
 
 def _check(code: bytes) -> bytes:
+    import hashlib
+
     return hashlib.blake2b(code, digest_size=20).digest()
 
 

@@ -8,7 +8,6 @@ needs besides; constants and host functions are found again in the program.
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +171,8 @@ class Compilation:
                     [source, data.dtype.name, data.shape, data.nbytes if source is None else 0])
                 if source is None:
                     blobs.append(data.tobytes())
+        import json  # costs start-up time
+
         text = json.dumps(head).encode()
         return b"".join([len(text).to_bytes(8, "little"), text, *blobs, code])
 
@@ -180,6 +181,8 @@ class Compilation:
         if entry is None:
             return None
         start = 8 + int.from_bytes(entry[:8], "little")
+        import json
+
         head, mark = json.loads(entry[8:start]), self._fingerprint
         if mark is None:
             needs = self.module.needs

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import subprocess
 import sys
 import threading
 from importlib.util import find_spec
@@ -71,6 +70,8 @@ def _read(pipe: Any, count: int) -> bytes:
 
 
 def _started() -> Any:
+    import subprocess  # costs start-up time
+
     global _process
     if _closed:
         raise WorkerError("this process is about to end")
