@@ -110,6 +110,25 @@ def test_python_control_flow_on_values():
     assert float(ingot.grad(f)(-2.0)) == -10.0
 
 
+def test_jvp_leaves_python_numbers_to_custom_rules():
+    f = ingot.custom_jvp(lambda x, y: x**2 + y)
+    seen = []
+
+    @f.defjvp
+    def rule(primals, tangents):
+        seen[:] = map(type, (*primals, *tangents))
+        return f(*primals), tangents[0] ** 2 + tangents[1]
+
+    assert ingot.jvp(f, (2.0, 1.5), (3.0, 4.0)) == (5.5, 13.0)
+    assert seen == [float] * 4
+    assert all(type(x) is float for x in ingot.jvp(f, (2.0, 1.5), (3.0, 4.0)))
+    assert ingot.jvp(lambda x: x, (2.0,), (3.0,)) == (2.0, 3.0)
+    assert ingot.jvp(lambda x: (f(x, x + 1), np_.sin(x)), (0.0,), (1.0,))[1] == (2.0, 1.0)
+    for twice in (lambda x: ingot.jvp(f, (x, 1.5), (3.0, 4.0))[0],
+                  lambda x: ingot.jvp(lambda y: f(x, y), (1.5,), (1.0,))[0]):
+        assert ingot.jit(twice)(2.0) == 5.5 == ingot.jvp(twice, (2.0,), (1.0,))[0]
+
+
 def test_custom_jvp_symbolic_zeros():
     seen = []
 

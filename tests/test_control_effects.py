@@ -69,7 +69,7 @@ def test_arguments_are_read_only():
         x[...] = 0
         return x
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(HostCallError, match="spoil raised ValueError.*read-only"):
         ingot.pure_callback(spoil, ingot.ShapeDtypeStruct((2,), np.float64), np.ones(2))
 
 
@@ -89,17 +89,21 @@ def test_messages(fun, error, text):
         fun()
 
 
-def test_errors_of_callbacks_in_compiled_code_are_host_call_errors():
+def test_errors_of_callbacks_are_host_call_errors():
     def bad(x):
         raise KeyError("mine")
 
-    for call in (lambda x: ingot.pure_callback(bad, F64, x), lambda x: io_callback(bad, F64, x),
-                 lambda x: (ingot.debug.callback(bad, x), x)[1]):
-        with pytest.raises(HostCallError, match="callback.*KeyError: 'mine'") as info:
-            ingot.jit(call)(1.0)
-        assert isinstance(info.value.__cause__, KeyError)
-        with pytest.raises(KeyError):
+    def debugging(x):
+        ingot.debug.callback(bad, x)
+        return x
+
+    calls = [lambda x: ingot.pure_callback(bad, F64, x), lambda x: io_callback(bad, F64, x)]
+    for call in (*map(ingot.jit, calls), ingot.jit(debugging), *calls):
+        with pytest.raises(HostCallError, match="callback.*raised KeyError: 'mine'") as info:
             call(1.0)
+        assert isinstance(info.value.__cause__, KeyError)
+    with pytest.raises(KeyError):  # eager debugging shows the error itself
+        debugging(1.0)
 
 
 # ---- io_callback --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 
 import ingot
 from ingot import errors, lax, numpy as jnp, sharding as sharding_module
-from ingot.compat import privates
+from ingot.compat import lowering, privates, tables
 from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.extend import core
@@ -24,6 +24,34 @@ def test_primitives_of_packages_get_eager_values_as_they_are():
     assert p.bind(marker) is marker
     assert type(p.bind(2)) is int
     assert isinstance(ingot.jit(p.bind)(2), ingot.Array)
+
+
+def test_lowering_rules_may_call_python_but_not_build_mlir():
+    calls, seen = [], []
+
+    def lower(ctx, x, *, by):
+        calls.append([a.shape for a in ctx.avals_in])
+        out, token, keepalive = lowering.emit_python_callback(
+            ctx, lambda x: [by * x], None, [x], ctx.avals_in, ctx.avals_out, has_side_effect=False)
+        ctx.module_context.add_keepalive(keepalive)
+        return out
+
+    p = primitive("scaled")
+    p.def_impl(lambda x, by: seen.append("impl") or x * by)
+    tables.register_lowering(p, lower)
+    f = ingot.jit(lambda x: p.bind(x + 1, by=3))
+    for _ in range(2):
+        np.testing.assert_array_equal(f(np.arange(3.0)), [3, 6, 9])
+    assert calls == [[(3,)]] and seen == []
+
+    kept = []
+    p = primitive("kept")
+    p.def_impl(lambda x: kept.append(x) or x)
+    tables.register_lowering(p, lambda ctx, x: ctx.module_context.context.operation(x))
+    f = ingot.jit(lambda x: p.bind(x + 1) * 2)
+    np.testing.assert_array_equal(f(np.arange(100.0)), 2 * np.arange(1.0, 101))
+    f(np.zeros(100))
+    np.testing.assert_array_equal(kept[0], np.arange(1.0, 101))  # not memory of the program
 
 
 def test_types_are_of_one_class():

@@ -85,7 +85,15 @@ class JaxRuntimeError(IngotError, RuntimeError):
 
 
 class HostCallError(JaxRuntimeError):
-    """A Python function called from compiled code raised; the cause is chained."""
+    """A Python function that a program calls raised; the cause is chained."""
+
+    @staticmethod
+    def of(who: str, error: BaseException) -> HostCallError:
+        """The error that says who raised what."""
+        import traceback  # costs start-up time
+
+        text = "".join(traceback.format_exception_only(error)).strip()
+        return HostCallError(f"{who} raised {text}")
 
 
 JAXTypeError = TracerError

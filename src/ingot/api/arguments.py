@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ingot.control.tracing import function_name
-from ingot.core.interpreter import Tracer, to_array
+from ingot.core.interpreter import Tracer, is_number, to_array
 from ingot.tree import (
     PyTreeDef,
     SequenceKey,
@@ -194,12 +194,16 @@ class FlatFunction:
         return out
 
 
-def flatten_result(transform: str, fun: Any, result: Any) -> tuple[list[Any], PyTreeDef]:
-    """Leaves of a result as arrays, and its structure; TypeError names a leaf that is no array."""
+def flatten_result(transform: str, fun: Any, result: Any, numbers: bool = False
+                   ) -> tuple[list[Any], PyTreeDef]:
+    """Leaves of a result as arrays, and its structure; TypeError names a leaf that is no array.
+
+    With `numbers`, Python numbers stay what they are.
+    """
     leaves, tree = tree_flatten(result)
     out = []
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, Tracer):
+        if isinstance(leaf, Tracer) or (numbers and is_number(leaf)):
             out.append(leaf)
             continue
         try:

@@ -20,7 +20,7 @@ from ingot.api.linear import Pullback, Pushforward, Shape, match_tangents, zero_
 from ingot.api.shapes import abstractify
 from ingot.api.tracebacks import hidden
 from ingot.core.avals import ShapedArray, is_inexact, short
-from ingot.core.interpreter import to_array, typeof
+from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.ops.movement import full_like
 from ingot.transforms.jvp import jvp as push
 from ingot.transforms.linearize import linearize as split
@@ -39,16 +39,17 @@ class Chosen:
     """A function of some of its positional arguments, as flat lists: those to differentiate.
 
     After a call: `out_tree`, and with has_aux the auxiliary leaves `aux` (of structure `aux_tree`),
-    which follow the results.
+    which follow the results. With `numbers`, Python numbers stay what they are.
     """
 
     out_tree: PyTreeDef
     aux_tree: PyTreeDef
+    numbers = False
 
     def __init__(self, transform: str, fun: Callable[..., Any], argnums: Any, has_aux: bool,
-                 args: tuple[Any, ...], kwargs: dict[str, Any]):
+                 args: tuple[Any, ...], kwargs: dict[str, Any], numbers: bool = False):
         self.transform, self.fun, self.has_aux = transform, fun, has_aux
-        self.args, self.kwargs = args, kwargs
+        self.args, self.kwargs, self.numbers = args, kwargs, numbers
         self.nums = _positions(transform, fun, argnums, len(args))
         chosen = tuple(args[i] for i in self.nums)
         tree = chosen if isinstance(argnums, (tuple, list)) else chosen[0]
@@ -64,6 +65,8 @@ class Chosen:
         return argument_name(self.fun, (SequenceKey(0), SequenceKey(num), *path[1:]))
 
     def _array(self, i: int, x: Any) -> Any:
+        if self.numbers and is_number(x):
+            return x
         try:
             return to_array(x)
         except TypeError:
@@ -83,7 +86,7 @@ class Chosen:
         if self.has_aux:
             out, rest = _pair(self.transform, self.fun, out)
             aux, self.aux_tree = tree_flatten(rest)
-        outs, self.out_tree = flatten_result(self.transform, self.fun, out)
+        outs, self.out_tree = flatten_result(self.transform, self.fun, out, self.numbers)
         return [*outs, *aux]
 
     def results(self, outs: Sequence[Any]) -> tuple[Any, Any]:
@@ -245,8 +248,8 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     """Value and directional derivative of a function at `primals` along `tangents`.
 
     primals, tangents: tuples with an entry for each argument; tangents have the primals' types
-    (float0 for integers). Returns (result, tangent), and auxiliary data with has_aux. Raises
-    TypeError or ValueError if they do not fit.
+    (float0 for integers); Python numbers stay numbers. Returns (result, tangent), and auxiliary
+    data with has_aux. Raises TypeError or ValueError if they do not fit.
 
     >>> jvp(lambda x: x * x, (3.0,), (1.0,))
     (Array(9., dtype=float64, weak_type=True), Array(6., dtype=float64, weak_type=True))
@@ -256,9 +259,10 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
         if not isinstance(x, (tuple, list)):
             raise TypeError(f"jvp: {name} must be a tuple with an entry for each argument, got"
                             f" {type(x).__name__}; write ({name[:-1]},)")
-    chosen = _all_arguments("jvp", fun, has_aux, tuple(primals))
-    avals = [x.aval for x in chosen.leaves]
-    ts = match_tangents("jvp", tuple(tangents), chosen.in_tree, avals, "tangent", "primal")
+    chosen = _all_arguments("jvp", fun, has_aux, tuple(primals), numbers=True)
+    avals = [typeof(x) for x in chosen.leaves]
+    ts = match_tangents("jvp", tuple(tangents), chosen.in_tree, avals, "tangent", "primal",
+                        numbers=True)
     with leaks_checked("jvp", fun):
         outs, out_ts = push(chosen, chosen.leaves, ts)
     n = chosen.out_tree.num_leaves
@@ -278,10 +282,11 @@ class _NoArguments(Chosen):
         self.leaves, self.in_tree = tree_flatten(())
 
 
-def _all_arguments(transform: str, fun: Callable[..., Any], has_aux: bool, primals: Any) -> Chosen:
+def _all_arguments(transform: str, fun: Callable[..., Any], has_aux: bool, primals: Any,
+                   numbers: bool = False) -> Chosen:
     if not primals:
         return _NoArguments(transform, fun, has_aux)
-    return Chosen(transform, fun, tuple(range(len(primals))), has_aux, primals, {})
+    return Chosen(transform, fun, tuple(range(len(primals))), has_aux, primals, {}, numbers)
 
 
 # ---- vjp and linearize --------------------------------------------------------------------------

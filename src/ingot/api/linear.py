@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.api.tracebacks import hidden
 from ingot.control.tracing import tree_differences
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.interpreter import to_array, typeof
+from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Linear
 from ingot.ops.movement import zeros
@@ -109,8 +109,11 @@ for _cls in (Pushforward, Pullback):
 
 
 def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[ShapedArray],
-                   kind: str, of: str) -> list[Any]:
-    """Leaves of a tree of tangents; None for float0. Raises if structure or types do not fit."""
+                   kind: str, of: str, numbers: bool = False) -> list[Any]:
+    """Leaves of a tree of tangents; None for float0. Raises if structure or types do not fit.
+
+    With `numbers`, Python numbers stay what they are.
+    """
     leaves, got = tree_flatten(tree)
     if got != treedef:
         raise ValueError(f"{title}: the {kind} must have the structure of the {of}; it differs\n"
@@ -128,5 +131,5 @@ def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[Sh
                       if want.dtype == dtypes.float0 else "convert or reshape it")
             raise TypeError(f"{title}: the {kind} of {of}{keystr(path)}, which is {aval}, must be"
                             f" {want}, got {got_aval}; {remedy}")
-        out.append(to_array(x))
+        out.append(x if numbers and is_number(x) else to_array(x))
     return out

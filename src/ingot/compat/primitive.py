@@ -8,46 +8,12 @@ from typing import Any
 import numpy as np
 
 from ingot.compat.facades import Facade
-from ingot.core.avals import ShapedArray
+from ingot.compat.lowering import HOST, LoweredFunction, kernel_of, listed
 from ingot.core.effects import Effect
 from ingot.core.interpreter import EVAL, current, to_array
-from ingot.core.primitive import Host, Primitive as OurPrimitive, Undefined
-from ingot.kernel.build import Unsupported
-from ingot.transforms.stage import stage
+from ingot.core.primitive import Primitive as OurPrimitive, Undefined
 
 Rule = Callable[..., Any]
-
-
-def listed(out: Any) -> list[Any]:
-    """One result or several, as a list."""
-    return list(out) if isinstance(out, (list, tuple)) else [out]
-
-
-class LoweredFunction:
-    """What `mlir.lower_fun` returns: a Python function to be compiled in an operation's place."""
-
-    def __init__(self, fun: Rule, multiple_results: bool = True):
-        self.fun, self.multiple_results = fun, multiple_results
-
-    def __call__(self, ctx: Any, *args: Any, **params: Any) -> Any:
-        """JAX calls lowering rules with MLIR values, which there are none of here."""
-        raise TypeError("mlir.lower_fun: there is no MLIR here; the rule is for"
-                        " mlir.register_lowering alone")
-
-
-def kernel_of(lowered: LoweredFunction) -> Rule:
-    """The `kernel` slot that compiles a Python function in place of the operation."""
-
-    def kernel(build: Any, *values: Any, out: Any, **params: Any) -> Any:
-        outs = out if isinstance(out, (list, tuple)) else [out]
-        avals = [ShapedArray(v.shape, v.dtype) for v in values]
-        jaxpr = stage(lambda *xs: listed(lowered.fun(*xs, **params)), avals)
-        if not all(a.same_type(o) for a, o in zip(jaxpr.out_avals, outs, strict=True)):
-            raise Unsupported("weakly typed arguments or keys")
-        found = build.inline(jaxpr, list(values))
-        return found if out is outs else found[0]
-
-    return kernel
 
 
 class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
@@ -58,6 +24,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
     """
 
     call_primitive = map_primitive = False
+    takes_numbers = True
     ref_primitive = skip_canonicalization = is_effectful = False
     impl: Any = None
     abstract_eval: Any = None
@@ -71,7 +38,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
             jvp=none("interpreters.ad.primitive_jvps"),
             transpose=none("interpreters.ad.primitive_transposes"),
             batch=none("interpreters.batching.primitive_batchers"),
-            kernel=Host("no lowering by mlir.lower_fun is registered for it", keeps=True),
+            kernel=HOST,
             multiple_results=False, higher_order=True, register=False)
         self.lowered: LoweredFunction | None = None
 
@@ -114,7 +81,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
     def lower_to(self, lowered: LoweredFunction) -> None:
         """Compile a Python function in the operation's place."""
         self.lowered = lowered
-        self.kernel = kernel_of(lowered)
+        self.kernel = kernel_of(self, lowered)
         if isinstance(self.eval, Undefined):
             self.eval = lambda *xs, **params: listed(lowered.fun(*xs, **params))
 
@@ -138,4 +105,4 @@ class CallPrimitive(Primitive):
     call_primitive = multiple_results = True
 
 
-__all__ = ["CallPrimitive", "LoweredFunction", "Primitive", "listed"]
+__all__ = ["CallPrimitive", "Primitive"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.compat.primitive import LoweredFunction, Primitive, kernel_of, listed
+from ingot.compat.lowering import LoweredFunction, kernel_of, listed
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
@@ -232,23 +232,19 @@ def get_primitive_transpose(primitive: OurPrimitive) -> Rule:
 
 def register_lowering(primitive: OurPrimitive, rule: Any, platform: str | None = None,
                       inline: bool = True, cacheable: bool = True) -> Any:
-    """Say how an operation is compiled: `mlir.lower_fun(f)` compiles f in its place.
+    """Say how an operation is compiled: `mlir.lower_fun(f)` compiles f in its place, and a rule
+    may call `mlir.emit_python_callback`.
 
     Rules that build MLIR cannot be used; the operation then runs as a host call to its `impl`.
     """
     if platform not in (None, "cpu"):
         return rule
-    if isinstance(rule, LoweredFunction):
-        if isinstance(primitive, Primitive) and hasattr(primitive, "lower_to"):
-            primitive.lower_to(rule)
-        else:
-            primitive.kernel = kernel_of(rule)
+    lower_to = getattr(primitive, "lower_to", None)
+    if lower_to and isinstance(rule, LoweredFunction):
+        lower_to(rule)
+    else:
+        primitive.kernel = kernel_of(primitive, rule)
     return rule
-
-
-def lower_fun(fun: Rule, multiple_results: bool = True) -> LoweredFunction:
-    """A Python function as a lowering rule."""
-    return LoweredFunction(fun, multiple_results)
 
 
 # ---- helpers that define whole rules -------------------------------------------------------------

@@ -29,7 +29,7 @@ from ingot.core.effects import (
 )
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Host, Primitive, Undefined
-from ingot.errors import UndefinedRuleError
+from ingot.errors import HostCallError, UndefinedRuleError
 from ingot.ops.cutting import index_in_dim, stack
 from ingot.ops.movement import add_axis, move_axis
 from ingot.transforms.batch import place_axis
@@ -51,9 +51,15 @@ class FlatCallback:
         self.__name__ = function_name(callback)
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """The leaves of what the function returns."""
+        """The leaves of what the function returns; what it raises is the cause of HostCallError."""
         args, kwargs = tree_unflatten(self.in_tree, [_readonly(x) for x in arrays])
-        leaves, tree = tree_flatten(self.callback_func(*args, **kwargs))
+        try:
+            result = self.callback_func(*args, **kwargs)
+        except (HostCallError, FloatingPointError):  # the caller knows them, see `raise_error`
+            raise
+        except Exception as error:
+            raise HostCallError.of(f"{self.what}: {self.__name__}", error) from error
+        leaves, tree = tree_flatten(result)
         if tree != self.out_tree:
             raise TypeError(
                 f"{self.what}: {self.__name__} must return the structure of result_shape_dtypes:\n"
@@ -180,8 +186,7 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
 
     callback: gets read-only NumPy arrays, returns what has the structure, shapes and dtypes of
     `result_shape_dtypes`; it may be called any number of times, or not at all. vmap_method says
-    what vmap does: 'sequential', 'sequential_unrolled', 'expand_dims' or 'broadcast_all'.
-    Raises TypeError if the results differ from what was promised.
+XX
 
     >>> import ingot
     >>> ingot.jit(lambda x: pure_callback(np.sin, x, x))(0.0)

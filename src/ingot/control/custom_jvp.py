@@ -136,6 +136,7 @@ custom_jvp_call_p = Primitive(
     eval=lambda *args, call_jaxpr, **params: call_jaxpr(*args), jvp=_jvp, batch=_batch,
     transpose=call_transpose, kernel=call_kernel, stage=staged,
     axes_of=axes_of_call)
+custom_jvp_call_p.takes_numbers = True
 
 
 # ---- custom_jvp ---------------------------------------------------------------------------------
@@ -154,7 +155,8 @@ def _flat_rule(fun: Any, rule: Any, split: Split, in_tree: PyTreeDef, symbolic_z
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"custom_jvp: the rule of {name} must return a pair (primal result,"
                             f" tangent result), got {pair!r:.80}")
-        outs, tree = flatten_arrays(f"custom_jvp of {name}", "the primal result", pair[0])
+        outs, tree = flatten_arrays(f"custom_jvp of {name}", "the primal result", pair[0],
+                                    numbers=True)
         _check_primal(name, trees, tree)
         trees.append(tree)
         return outs, _tangents(name, tree, outs, pair[1])

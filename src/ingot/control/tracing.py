@@ -14,7 +14,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.backend import compile_jaxpr
 from ingot.core.effects import NamedAxisEffect
-from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe, here
@@ -52,11 +52,15 @@ def check_callable(what: str, name: str, fun: Any) -> None:
                         f" {type(fun).__name__}")
 
 
-def flatten_arrays(what: str, name: str, tree: Any) -> tuple[list[Any], PyTreeDef]:
-    """The leaves of a tree as arrays, and its structure; TypeError names a leaf that is none."""
+def flatten_arrays(what: str, name: str, tree: Any, numbers: bool = False
+                   ) -> tuple[list[Any], PyTreeDef]:
+    """The leaves of a tree as arrays, and its structure; TypeError names a leaf that is none.
+
+    With `numbers`, Python numbers stay what they are.
+    """
     leaves, treedef = tree_flatten(tree)
     try:
-        return [to_array(x) for x in leaves], treedef
+        return [x if numbers and is_number(x) else to_array(x) for x in leaves], treedef
     except TypeError:
         for path, leaf in tree_flatten_with_path(tree)[0]:
             try:

@@ -170,6 +170,11 @@ def mark(tracer: Tracer) -> Tracer:
 _PYTHON_SCALARS = (bool, int, float, complex)  # bool before int, of which it is a subclass
 
 
+def is_number(x: Any) -> bool:
+    """Whether a value is a Python number, just so."""
+    return type(x) in _PYTHON_SCALARS
+
+
 def to_array(x: Any) -> Any:
     """Any array-like scalar or array as an `Array` (tracers pass through)."""
     if type(x) is Array or isinstance(x, Tracer):

@@ -95,7 +95,10 @@ class Primitive:
     absent tangents and cotangents, batch gets the axis as its first argument, and two more may be
     given: linearize(nonzero, *primals, **params) -> (outs, which have tangents, a function from the
     nonzero tangents to these), and stage(args, params) -> (args, params) fit for a program.
+    Those that call a user's rule may take Python numbers as they are (`takes_numbers`).
     """
+
+    takes_numbers = False
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from ingot.core.interpreter import (
     Tracer,
     current,
     interpreting,
+    to_array,
     typeof,
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
@@ -22,7 +23,7 @@ from ingot.transforms.stage import Stage, stage
 
 
 class JVPTracer(Tracer):
-    """A value and its tangent."""
+    """A value and its tangent: arrays, tracers, or the Python numbers that `jvp` was given."""
 
     __slots__ = ("primal", "tangent")
 
@@ -32,7 +33,7 @@ class JVPTracer(Tracer):
         self._source = getattr(primal, "_source", None)
 
     def concrete(self) -> Any:
-        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+        return self.primal.concrete() if isinstance(self.primal, Tracer) else to_array(self.primal)
 
 
 class Jvp(Interpreter):
@@ -59,6 +60,8 @@ class Jvp(Interpreter):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         pairs = [self.split(x) for x in args]
+        if not primitive.takes_numbers:
+            pairs = [(to_array(p), t if t is None else to_array(t)) for p, t in pairs]
         primals = [p for p, _ in pairs]
         tangents = [t for _, t in pairs]
         if all(t is None for t in tangents):

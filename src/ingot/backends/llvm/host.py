@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
-import traceback
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -52,9 +51,9 @@ def _host_call(context: int, number: int, table: int) -> int:
 
 
 def _inputs(eqn: Any, views: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Arguments that the operation may look at, or keep if it does."""
+    """Arguments that the operation may look at, or keep if it does: functions of users may."""
     kernel = eqn.primitive.kernel
-    if isinstance(kernel, Host) and kernel.keeps:
+    if eqn.primitive.higher_order or (isinstance(kernel, Host) and kernel.keeps):
         return [np.array(v) for v in views]
     for view in views:
         view.flags.writeable = False
@@ -74,8 +73,7 @@ def raise_error() -> None:
     # Interrupts are not errors; what `debug_nans` found, the caller looks for in eager code.
     if not isinstance(error, Exception) or isinstance(error, (HostCallError, FloatingPointError)):
         raise error
-    text = "".join(traceback.format_exception_only(error)).strip()
-    raise HostCallError(f"{name}: called from compiled code, it raised {text}") from error
+    raise HostCallError.of(f"{name}: called from compiled code, it", error) from error
 
 
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
