@@ -9,6 +9,7 @@ from ingot.compat import lowering, privates, tables
 from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.extend import core
+from ingot.sharding import PartitionSpec as P
 
 
 def primitive(name):
@@ -96,18 +97,72 @@ def test_frames_of_the_user_and_of_others():
 
 
 def test_the_cpu_has_as_many_names_as_are_asked_for(monkeypatch):
-    assert len(ingot.devices()) == 1
+    assert len(ingot.devices()) == ingot.local_device_count() == ingot.device_count() >= 4
     with config.override("num_cpu_devices", 3):
         first, *rest = ingot.devices()
         assert [d.id for d in rest] == [1, 2] and ingot.local_device_count() == 3
         assert ingot.devices() == [first, *rest]
         mesh = sharding_module.make_mesh((2,), ("x",))
         assert mesh.shape == {"x": 2} and list(mesh.devices) == [first, rest[0]]
+        assert list(mesh.device_ids) == [0, 1]
         assert list(ingot.pmap(lambda x: 2 * x, devices=[first])(np.arange(3))) == [0, 2, 4]
         with pytest.raises(ValueError, match=r"\(4,\) need 4 devices, there are 3"):
             sharding_module.make_mesh((4,), ("x",))
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
-    assert ingot.device_count() == 2
+    assert ingot.device_count() == len(ingot.devices()) == 2
+
+
+# ---- shard_map ----
+@pytest.fixture
+def mesh():
+    with config.override("num_cpu_devices", 6):
+        yield sharding_module.make_mesh((2, 3), ("a", "b"))
+
+
+def divided(f, mesh, in_specs, out_specs):
+    return sharding_module.shard_map(f, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+
+
+def test_parts_of_arrays_and_collectives(mesh):
+    x = np.arange(48.0).reshape(4, 12)
+
+    def f(x, y):
+        where = 10 * lax.axis_index("a") + lax.axis_index("b")
+        return x + where, lax.psum(x.sum(), ("a", "b")), lax.psum(x, "a") + y
+
+    g = divided(f, mesh, (P("a", "b"), P()), (P("a", "b"), P(), P(None, "b")))
+    places = 10 * np.repeat([0, 1], 2)[:, None] + np.repeat([0, 1, 2], 4)
+    for call in (g, g, ingot.jit(g)):
+        whole, total, sums = call(x, 5.0)
+        np.testing.assert_array_equal(whole, x + places)
+        assert float(total) == x.sum()
+        np.testing.assert_array_equal(sums, x[:2] + x[2:] + 5)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_one_axis_divided_by_two_in_their_order(mesh, names):
+    g = divided(lambda t: {"n": t["x"].sum(keepdims=True) * t["y"]}, mesh,
+                ({"x": P(names), "y": P(None)},), P(("a", "b")))
+    x = np.arange(12.0)
+    sums = x.reshape(6, 2).sum(1)
+    place = [names.index("a"), names.index("b")]
+    shape = [(2, 3)["ab".index(n)] for n in names]
+    np.testing.assert_array_equal(g({"x": x, "y": 2.0 * np.ones(1)})["n"],
+                                  2 * sums.reshape(shape).transpose(place).ravel())
+    jacobian = ingot.jacobian(lambda x: g({"x": x, "y": np.ones(1)})["n"])(x)
+    assert jacobian.sum() == 12 and np.asarray(jacobian).max() == 1
+    np.testing.assert_array_equal(
+        divided(lambda x: x + 0 * x.sum(), mesh, P(names), P(names))(x), x)
+
+
+@pytest.mark.parametrize("specs, text", [
+    (P("a"), "length 3 cannot be divided into 2"), (P("c"), "name axes of the mesh"),
+    (P("a", None), "is for 2 axes, but an array has 1"), (P(("a", "a")), "at most once")])
+def test_divisions_that_cannot_be(mesh, specs, text):
+    with pytest.raises(ValueError, match=text):
+        divided(lambda x: x, mesh, specs, specs)(np.ones(3))
+    with pytest.raises(ValueError, match="must be given, as mesh="):
+        divided(lambda x: x, None, specs, specs)
 
 
 def test_options_of_other_compilers():

@@ -77,7 +77,7 @@ threefry_partitionable = context("threefry_partitionable")
 
 # Imported when first asked for, so that `import ingot` stays quick.
 _LAZY = ("ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack",
-         "experimental", "flatten_util", "image", "lax", "nn", "random", "scipy", "stages")
+         "experimental", "flatten_util", "lax", "nn", "random", "scipy", "stages")
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ TABLE = [
     Flag("check_tracer_leaks", bool, False, "Raise when a tracer outlives its transformation.",
          True),
     Flag("softmax_custom_jvp", bool, True, "Differentiate softmax by its closed form.", True),
-    Flag("num_cpu_devices", int, -1, "How many names `devices` has for the CPU; -1 means one."),
+    Flag("num_cpu_devices", int, -1, "How many names `devices` has for the CPU; -1: one a core."),
     Flag("log_compiles", bool, False, "Log each compilation at warning level."),
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),

@@ -1,23 +1,20 @@
-"""Meshes and partitions of arrays, in JAX's terms; there is one device, which holds all of it."""
+"""Meshes and partitions of arrays, in JAX's terms; all parts are in the same memory."""
 
 from __future__ import annotations
 
 import enum
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ingot.api.devices import CPU, Device, SingleDeviceSharding, devices as all_devices
-from ingot.api.vmap import vmap
-from ingot.tree import tree_map
-from ingot.util import wraps
+from ingot.api.shard_map import shard_map
 
 
 class AxisType(enum.Enum):
-    """How an axis of a mesh is partitioned; with one device it makes no difference."""
+    """How an axis of a mesh is partitioned; it makes no difference here."""
 
     Auto = enum.auto()
     Explicit = enum.auto()
@@ -101,11 +98,11 @@ class AbstractMesh:
 
 
 class Mesh(AbstractMesh):
-    """Devices in an array with named axes. There is one device, so all axes have size 1.
+    """Devices in an array with named axes.
 
     >>> from ingot import devices
-    >>> Mesh(devices(), ("x",))
-    Mesh('x': 1)
+    >>> Mesh(devices()[:2], ("x",))
+    Mesh('x': 2)
     """
 
     def __init__(self, devices: Any, axis_names: Any, axis_types: Any = None):
@@ -124,7 +121,7 @@ class Mesh(AbstractMesh):
     @property
     def device_ids(self) -> np.ndarray:
         """The numbers of the devices."""
-        return np.zeros(self.devices.shape, int)
+        return np.reshape([d.id for d in self.devices.flat], self.devices.shape)
 
     local_mesh = property(lambda self: self)
 
@@ -136,7 +133,7 @@ class Mesh(AbstractMesh):
 
 
 class NamedSharding:
-    """How an array is divided over a mesh: here it is whole, on the one device."""
+    """How an array is divided over a mesh; here it stays whole, in the one memory."""
 
     def __init__(self, mesh: AbstractMesh, spec: Any = (), *,
                  memory_kind: str | None = None, **_: Any):
@@ -212,7 +209,7 @@ get_mesh = get_abstract_mesh
 
 @contextmanager
 def set_mesh(mesh: Any) -> Iterator[Any]:
-    """A context with a mesh; with one device nothing changes."""
+    """A context with a mesh: nothing changes."""
     yield mesh
 
 
@@ -220,42 +217,12 @@ use_abstract_mesh = set_mesh
 
 
 def reshard(x: Any, sharding: Any) -> Any:
-    """The same array: there is one device.
+    """The same array: all devices share the memory.
 
     >>> reshard(3, None)
     3
     """
     return x
-
-
-def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
-              in_specs: Any = None, mesh: AbstractMesh | None = None, axis_names: Any = frozenset(),
-              check_vma: bool = True, check_rep: bool = True, auto: Any = frozenset()) -> Any:
-    """A function of the parts of its arguments on each device: the whole ones, on one device.
-
-    f may refer to the mesh's axes in collectives; all have size 1. Raises ValueError without a
-    mesh, or if one of its axes is larger.
-
-    >>> shard_map(lambda x: x + 1, mesh=make_mesh((1,), ("x",)), in_specs=None, out_specs=None)(2)
-    Array(3, dtype=int64, weak_type=True)
-    """
-    if f is None:
-        return functools.partial(shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh,
-                                 axis_names=axis_names, check_vma=check_vma)
-    if mesh is None or mesh.size != 1:
-        raise ValueError(f"shard_map: the mesh must be given and have one device, got {mesh!r}")
-    mapped = f
-    for name in reversed(mesh.axis_names):
-        mapped = _with_axis(mapped, name)
-    return wraps(f)(mapped)
-
-
-def _with_axis(f: Callable[..., Any], name: Any) -> Callable[..., Any]:
-    def mapped(*args: Any) -> Any:
-        outs = vmap(f, in_axes=None, axis_name=name, axis_size=1)(*args)
-        return tree_map(lambda x: x[0], outs)
-
-    return mapped
 
 
 def make_single_device_sharding(device: Any = CPU) -> SingleDeviceSharding:

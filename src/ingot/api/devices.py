@@ -22,8 +22,8 @@ from ingot.tree import tree_map
 class Device:
     """A name for the CPU, where all arrays live.
 
-    There is one, numbered 0. Programs that divide their work by devices may ask for more of them
-    (`num_cpu_devices`): they share the same memory and threads.
+    It has several, numbered from 0, so that programs can divide their work by devices; they share
+    the same memory and threads. `num_cpu_devices` says how many.
     """
 
     platform = "cpu"
@@ -62,17 +62,18 @@ CPU = Device()
 _all = [CPU]
 
 
-def _asked() -> int | None:
-    """How many devices were asked for, by our flag or as XLA is asked; None for neither."""
+def _count() -> int:
+    """How many devices were asked for, by our flag or as XLA is asked, or else the greatest power
+    of two up to the number of cores, since that divides most sizes, and at least four, so that
+    programs which run a Markov chain on each device need not ask."""
     if config.num_cpu_devices >= 1:
         return config.num_cpu_devices
     found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
                       os.environ.get("XLA_FLAGS", ""))
-    return None if found is None else max(int(found[1]), 1)
+    return _DEFAULT if found is None else max(int(found[1]), 1)
 
 
-def _count() -> int:
-    return _asked() or 1
+_DEFAULT = max(4, 1 << (os.cpu_count() or 1).bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,13 @@ def _check_platform(name: str, platform: Any) -> None:
 
 
 def devices(backend: Any = None) -> list[Device]:
-    """The devices: one CPU, or as many names of it as the flag `num_cpu_devices` says.
+    """The devices: names of the one CPU, as many as the flag `num_cpu_devices` says.
 
+    By default there are as many as cores, rounded down to a power of two, and at least four.
     Raises RuntimeError for other platforms.
 
-    >>> devices()
-    [CpuDevice(id=0)]
+    >>> devices()[:2]
+    [CpuDevice(id=0), CpuDevice(id=1)]
     """
     _check_platform("devices", backend)
     _all.extend(Device(i) for i in range(len(_all), _count()))
@@ -128,8 +130,8 @@ def local_devices(process_index: int | None = None, backend: Any = None, host_id
                   ) -> list[Device]:
     """The devices of this process.
 
-    >>> local_devices()
-    [CpuDevice(id=0)]
+    >>> local_devices()[0]
+    CpuDevice(id=0)
     """
     if process_index not in (None, 0) or host_id not in (None, 0):
         raise ValueError(f"local_devices: the only process is 0, got {process_index or host_id}")
@@ -139,23 +141,19 @@ def local_devices(process_index: int | None = None, backend: Any = None, host_id
 def device_count(backend: Any = None) -> int:
     """How many devices there are.
 
-    >>> device_count()
-    1
+    >>> device_count() == len(devices())
+    True
     """
     return len(devices(backend))
 
 
 def local_device_count(backend: Any = None) -> int:
-    """How many slices `pmap` has threads for: the devices asked for, if any were.
-
-    Otherwise as many as the machine has cores, and at least four, so that programs which run a
-    Markov chain on each device need not ask.
+    """How many devices this process has: all of them.
 
     >>> local_device_count() >= 4
     True
     """
-    _check_platform("local_device_count", backend)
-    return max(os.cpu_count() or 1, 4) if _asked() is None else _count()
+    return device_count(backend)
 
 
 def process_index(backend: Any = None) -> int:

@@ -1,4 +1,4 @@
-"""`jax.experimental` for several devices and processes: meshes, shard_map, pjit; here for one."""
+"""`jax.experimental` for several devices and processes: meshes, shard_map, pjit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.devices import CPU
+from ingot.api.devices import devices as all_devices
 from ingot.api.jit import jit as pjit
 from ingot.sharding import Mesh, PartitionSpec, shard_map
 from ingot.tree import tree_map
@@ -24,10 +24,12 @@ Layout = Format
 
 
 def create_device_mesh(mesh_shape: Sequence[int], devices: Any = None, **_: Any) -> np.ndarray:
-    """The devices in an array of this shape: ValueError unless it has one element."""
-    if int(np.prod(mesh_shape, dtype=int)) != 1:
-        raise ValueError(f"create_device_mesh: there is one device, got shape {tuple(mesh_shape)}")
-    return np.full(tuple(mesh_shape), CPU, dtype=object)
+    """The devices in an array of this shape: ValueError unless there are as many."""
+    found = np.array(all_devices() if devices is None else devices, dtype=object)
+    if int(np.prod(mesh_shape, dtype=int)) != found.size:
+        raise ValueError(f"create_device_mesh: shape {tuple(mesh_shape)} does not take"
+                         f" {found.size} devices")
+    return found.reshape(tuple(mesh_shape))
 
 
 def sync_global_devices(name: str) -> None:
