@@ -1,7 +1,7 @@
 """blackjax: NUTS after window adaptation, for a regression of 200 points on 5 predictors."""
 # ruff: noqa: I001 - the clock starts before the imports that are timed
 
-from timing import Phases
+from timing import Phases, estimate
 
 import blackjax
 import jax
@@ -36,5 +36,5 @@ def sample(key):
 
 
 positions, steps = phases.measure(lambda: jax.block_until_ready(sample(jax.random.key(0))))
-phases.print(w=np.asarray(positions["w"]).mean(0).tolist(),
-             log_scale=float(positions["log_scale"].mean()), steps=int(steps.sum()))
+weights = {f"w{i}": estimate(positions["w"][:, i]) for i in range(5)}
+phases.print(**weights, log_scale=estimate(positions["log_scale"]), steps=estimate(steps))

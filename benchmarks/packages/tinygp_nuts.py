@@ -1,7 +1,7 @@
 """NumPyro's NUTS on a tinygp quasiseparable SHO likelihood of 300 points, 300 + 300 draws."""
 # ruff: noqa: I001 - the clock starts before the imports that are timed
 
-from timing import Phases
+from timing import Phases, estimate
 
 import jax
 import jax.numpy as jnp
@@ -36,4 +36,4 @@ def sample():
 
 
 samples = phases.measure(sample, repeat=1)
-phases.print(**{k: [float(v.mean()), float(v.std())] for k, v in samples.items()})
+phases.print(**{k: estimate(v) for k, v in samples.items()})
