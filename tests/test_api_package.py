@@ -175,7 +175,7 @@ def test_fwd_and_bwd():
 
 def test_ravel_pytree_keeps_weak_types_and_gives_equal_functions():
     trees = [{"a": 1.0, "b": np.ones((2, 3))}, {"a": 2.0, "b": np.zeros((2, 3))},
-             {"a": 1.0, "b": np.ones((2, 3), np.float16)}, [1.0, 2.0]]
+             {"a": 1.0, "b": np.ones((2, 3), np.float16)}, [1.0, 2.0], {}, (None, [])]
     for tree in trees:
         mine, theirs = ravel_pytree(tree), jax.flatten_util.ravel_pytree(tree)
         for x, y in ((mine[0], theirs[0]), *zip(
@@ -183,5 +183,6 @@ def test_ravel_pytree_keeps_weak_types_and_gives_equal_functions():
                 strict=True)):
             assert (x.dtype, x.weak_type) == (y.dtype, y.weak_type)
             np.testing.assert_array_equal(x, y)
+        assert ingot.tree.structure(mine[1](mine[0])) == ingot.tree.structure(tree)
     back = [ravel_pytree(tree)[1] for tree in trees]
     assert back[0] == back[1] != back[2] and hash(back[0]) == hash(back[1])

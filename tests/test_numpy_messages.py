@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Hashable
 
 import numpy as np
 import pytest
@@ -83,7 +84,11 @@ def test_bad_input_is_refused(fun, error, words):
 def test_arrays_print_as_jax_prints_them():
     assert repr(jnp.asarray(1.0)) == "Array(1., dtype=float64, weak_type=True)"
     assert repr(X) == "Array([0., 1., 2.], dtype=float64)"
-    assert repr(jnp.zeros((0, 3))) == "Array([], shape=(0, 3), dtype=float64)"
+    for shape in ((0,), (0, 3), (3, 0)):
+        assert repr(jnp.zeros(shape)) == f"Array([], shape={shape}, dtype=float64)"
+    assert repr(jnp.zeros(2000)) == "Array([0., 0., 0., ..., 0., 0., 0.], dtype=float64)"
+    key = ingot.random.key(3)
+    assert repr(key) == str(key) == "Array((), dtype=key<fry>) overlaying:\n[0 3]"
     assert repr(jnp.ones(2, jnp.bfloat16)) == "Array([1, 1], dtype=bfloat16)"
     assert str(X) == "[0. 1. 2.]" and f"{X[1]:.2f}" == "1.00"
 
@@ -97,6 +102,7 @@ def test_arrays_pickle_copy_and_convert():
     assert np.array(X, copy=True).flags.writeable
     assert np.from_dlpack(X).tolist() == [0, 1, 2]
     assert isinstance(np.ones(3) + X, type(X)) and isinstance(np.float64(2) * X, type(X))
+    assert not isinstance(X, Hashable)
     assert complex(X[1]) == 1 and int(X[2]) == 2 and [10, 20][jnp.asarray(1)] == 20
     assert X.devices() and X.sharding.device_set and not X.is_deleted()
 

@@ -31,7 +31,7 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     leaves, treedef = tree_flatten(pytree)
     if not leaves:
-        return _empty(), lambda vector: tree_unflatten(treedef, _check(vector, 0) and [])
+        return _empty(), _Unravel(treedef, (), None)
     arrays = [to_array(x) for x in leaves]
     types = tuple(x.aval for x in arrays)
     dtype = dtypes.result_type(*(a.dtype for a in types))

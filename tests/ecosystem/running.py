@@ -24,11 +24,15 @@ def command(side, suite, root, python=sys.executable):
 
 
 def environment(side, suite, log, only=None, x64=False):
-    """The variables of one side's process; JAX's must not see ingot."""
+    """The variables of one side's process; JAX's must not see ingot.
+
+    NumPyro's tests turn 64 bit on if its variable is there at all.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "ECOSYSTEM_"))}
     paths = [str(HERE / "plugin"), *([str(SOURCE)] if side == "ingot" else [])]
     return {**kept, **suite.environment, "PYTHONPATH": os.pathsep.join(paths),
-            "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": str(int(x64)), "ECOSYSTEM_LOG": str(log),
+            "JAX_PLATFORMS": "cpu", **({"JAX_ENABLE_X64": "1"} if x64 else {}),
+            "ECOSYSTEM_LOG": str(log),
             **({"ECOSYSTEM_ONLY": str(only)} if only else {})}
 
 

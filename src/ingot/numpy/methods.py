@@ -31,6 +31,7 @@ from ingot.numpy import (
 from ingot.numpy.at import IndexUpdateHelper
 from ingot.numpy.concrete import concrete_array, scalar_of
 from ingot.numpy.views import view
+from ingot.ops.random_keys import words_of
 
 # ---- operators ----
 
@@ -85,11 +86,6 @@ def _operators() -> dict[str, Any]:
 
 
 # ---- Python's protocols ----
-
-
-def _hash(self: Any) -> int:
-    raise TypeError(f"unhashable type: {type(self).__name__!r}; arrays are compared elementwise."
-                    " Use a Python scalar or x.tobytes() as a key")
 
 
 def _len(self: Any) -> int:
@@ -159,22 +155,18 @@ def _format(self: Any, spec: str) -> str:
 def _repr(self: Array) -> str:
     aval = self.aval
     if dtypes.is_key_dtype(aval.dtype):
-        return f"Array({aval.shape}, dtype={aval.dtype.name}) overlaying:\n{self._data}"
+        words = words_of(self._data, aval.dtype)
+        return f"Array({aval.shape}, dtype={aval.dtype.name}) overlaying:\n{words}"
     weak = ", weak_type=True" if aval.weak_type else ""
     name = aval.dtype.name if aval.dtype != dtypes.float0 else str(aval.dtype)
     suffix = f"dtype={name}{weak})"
-    threshold = np.get_printoptions()["threshold"]
     if 0 in aval.shape:
-        body = "[]" if aval.ndim == 1 else f"[], shape={aval.shape}"
-        return f"Array({body}, {suffix}"
-    if aval.size > threshold and threshold == 0:
-        return f"Array(shape={aval.shape}, {suffix}"
+        return f"Array([], shape={aval.shape}, {suffix}"
     body = np.array2string(self._data, prefix="Array(", suffix=",", separator=", ")
-    shown = f", shape={aval.shape}" if aval.size > threshold else ""
     last = body[body.rfind("\n") + 1:] if "\n" in body else "Array(" + body
     width = np.get_printoptions()["linewidth"]
-    glue = " " if len(last) + len(shown) + len(suffix) + 2 <= width else "\n" + " " * 6
-    return f"Array({body}{shown},{glue}{suffix}"
+    glue = " " if len(last) + len(suffix) + 2 <= width else "\n" + " " * 6
+    return f"Array({body},{glue}{suffix}"
 
 
 def _str(self: Array) -> str:
@@ -305,7 +297,8 @@ _PROPERTIES: dict[str, Any] = {
 }
 
 _PROTOCOLS: dict[str, Any] = {
-    "__hash__": _hash, "__len__": _len, "__iter__": _iter, "__reversed__": _reversed,
+    "__hash__": None,  # not a function that raises: programs ask isinstance(x, Hashable)
+    "__len__": _len, "__iter__": _iter, "__reversed__": _reversed,
     "__getitem__": indexing.getitem, "__setitem__": _setitem, "__contains__": _contains,
     "__bool__": _bool, "__index__": _index, "__array__": _array, "__format__": _format,
     "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),
