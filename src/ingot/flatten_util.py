@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.ops.convert import convert_element_type
@@ -22,7 +21,8 @@ from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """All leaves of a tree in one vector, and the function from such vectors to trees.
 
-    pytree: arrays and numbers -> vector [total size] of their common dtype. The function gives
+    pytree: arrays and numbers -> vector [total size] of their common dtype, float32 [0] if there
+    are none. The function gives
     each leaf its shape and dtype back; it raises ValueError for vectors of another length and
     TypeError for another dtype, where that would be lost.
 
@@ -31,7 +31,7 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     leaves, treedef = tree_flatten(pytree)
     if not leaves:
-        return _empty(), _Unravel(treedef, (), None)
+        return constant(np.zeros((0,), np.float32), np.float32), _Unravel(treedef, (), None)
     arrays = [to_array(x) for x in leaves]
     types = tuple(x.aval for x in arrays)
     dtype = dtypes.result_type(*(a.dtype for a in types))
@@ -62,10 +62,6 @@ class _Unravel:
             shaped = [convert_element_type(p, a.dtype)
                       for p, a in zip(shaped, self.types, strict=True)]
         return tree_unflatten(self.treedef, shaped)
-
-
-def _empty() -> Array:
-    return constant(np.zeros((0,), dtypes.default_float()), dtypes.default_float())
 
 
 def _check(vector: Any, size: int) -> Any:
