@@ -22,9 +22,8 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """All leaves of a tree in one vector, and the function from such vectors to trees.
 
     pytree: arrays and numbers -> vector [total size] of their common dtype, float32 [0] if there
-    are none. The function gives
-    each leaf its shape and dtype back; it raises ValueError for vectors of another length and
-    TypeError for another dtype, where that would be lost.
+    are none. The function gives each leaf its shape and dtype back; it raises ValueError for
+    vectors of another length and TypeError for another dtype, where that would be lost.
 
     >>> ravel_pytree({"a": np.ones(1), "b": [2.0, 3.0]})[0]
     Array([1., 2., 3.], dtype=float64)
