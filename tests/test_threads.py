@@ -13,6 +13,8 @@ import ingot
 import ingot.numpy as np_
 from ingot import lax
 from ingot.backends.llvm import threads
+from ingot.errors import HostCallError
+from ingot.experimental import io_callback
 
 pytestmark = pytest.mark.skipif(not threads.supported(), reason="the platform has no such threads")
 
@@ -66,6 +68,52 @@ def test_loops_are_marked_where_iterations_are_independent():
     assert "parallel" not in ingot.jit(chain).lower(np.ones(300)).compile().as_text("kernels")
     carried = ingot.jit(lambda x: lax.scan(lambda c, r: (np_.sin(c) + r, None), 0.0, x)[0])
     assert "parallel" not in carried.lower(np.ones(300_000)).compile().as_text("kernels")
+
+
+def sliced(callback, ordered=False):
+    """pmap over two slices with work enough for a thread each, which call a Python function."""
+    def one(i):
+        x = lax.fori_loop(0, i + 100_000, lambda _, x: np_.sin(x) + 1.0, 0.5)
+        k = io_callback(callback, ingot.ShapeDtypeStruct((), int), i, ordered=ordered)
+        return x + k
+    return ingot.pmap(one)(np.arange(2))
+
+
+def test_slices_of_pmap_call_python_at_once():
+    both, seen = threading.Barrier(2, timeout=30), set()
+
+    def meet(i):
+        seen.add(threading.get_ident())
+        both.wait()
+        return i
+
+    with ingot.num_threads(2):
+        threaded = sliced(meet)
+    with ingot.num_threads(1):
+        alone = sliced(lambda i: i)
+    np.testing.assert_array_equal(threaded, alone)
+    assert len(seen) == 2
+
+
+def test_ordered_callbacks_of_pmap_keep_their_order():
+    seen = []
+    with ingot.num_threads(2):
+        sliced(lambda i: seen.append((threading.get_ident(), int(i))) or i, ordered=True)
+    assert seen == [(threading.get_ident(), 0), (threading.get_ident(), 1)]
+
+
+@pytest.mark.parametrize("slice_", [0, 1])
+def test_errors_of_slices_reach_the_caller(slice_):
+    def fail(i):
+        if i == slice_:
+            raise LookupError(f"slice {i}")
+        return i
+
+    with ingot.num_threads(2):
+        for _ in range(3):
+            with pytest.raises(HostCallError, match=f"slice {slice_}") as info:
+                sliced(fail)
+            assert isinstance(info.value.__cause__, LookupError)
 
 
 def test_python_threads_share_the_pool():

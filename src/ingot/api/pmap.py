@@ -26,7 +26,7 @@ def _each_slice(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[An
                 dims: Sequence[int | None]) -> tuple[list[Any], list[int | None]]:
     """One program for all slices, run on each by itself, so that threads can share them out.
 
-    Slices that communicate are run at once instead, as vmap does.
+    Slices that communicate are one batch instead, as vmap makes it.
     """
     avals = [typeof(x) if d is None else without_axis(typeof(x), d)
              for x, d in zip(args, dims, strict=True)]
@@ -45,7 +45,8 @@ def _each_slice(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[An
         return carry, each(*(x if d is None else next(rest)
                              for x, d in zip(args, dims, strict=True)))
 
-    _, outs = scan(step, (), mapped, length=axis.size)
+    _, outs = scan(step, (), mapped, length=axis.size,
+                   _at_once=not any(e.ordered for e in jaxpr.effects))
     return outs, [0] * len(outs)
 
 
@@ -58,8 +59,8 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
 
     The arguments are those of `vmap` and `jit`; static_broadcasted_argnums are static. Collectives
     refer to axis_name. One CPU stands for any number of devices, so that the axis may have any
-    length; slices without collectives and callbacks run on threads. Raises ValueError if axes are
-    missing or sizes disagree.
+    length; slices without collectives and ordered callbacks run on threads. Raises ValueError if
+    axes are missing or sizes disagree.
 
     >>> import numpy as np
     >>> pmap(lambda x: 2 * x)(np.arange(3.0))

@@ -1,7 +1,8 @@
 """Which loops are divided among threads, and which memory each thread needs for itself.
 
-A loop is divided if its iterations are independent, none of them calls Python, and it may have
-work enough to be worth waking threads; how long it takes is seen when it runs. Temporaries that
+A loop is divided if its iterations are independent, none of them calls Python unless the program
+says that they may at once (pmap does), and it may have work enough to be worth waking threads; how
+long it takes is seen when it runs. Temporaries that
 nothing outside such a loop refers to are scratch of an iteration: every thread has its own.
 """
 
@@ -44,7 +45,7 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
         kind = type(node)
         if kind is ir.For and node.independent and not node.phis and not node.pointers \
                 and (_any(ir.While, node.body) or work(ir.Block([node])) >= PARALLEL_WORK) \
-                and not _any(ir.HostCall, node.body):
+                and (node.at_once or not _any(ir.HostCall, node.body)):
             yield node
         elif kind is ir.For:
             yield from _candidates(node.body)

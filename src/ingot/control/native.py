@@ -116,8 +116,8 @@ def element(build: Any, xs: ArrayValue, i: Index) -> ArrayValue:
 
 
 def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr, length: int,
-                reverse: bool, num_consts: int, num_carry: int, **params: Any
-                ) -> list[ArrayValue]:
+                reverse: bool, num_consts: int, num_carry: int, at_once: bool = False,
+                **params: Any) -> list[ArrayValue]:
     """One native loop; results of each iteration go to their place in the stacked arrays."""
     consts = build.settled(args[:num_consts])
     init = list(args[num_consts : num_consts + num_carry])
@@ -128,7 +128,8 @@ def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr,
     with build.holding(*consts, *xs, *stacked):
         carry = Carry(build, init)
         node = ir.For(ir.Scalar("index", (), INT), length, carry.phis, ir.Block(),
-                      independent=num_carry == 0, pointers=carry.pointers)
+                      independent=num_carry == 0, at_once=at_once and num_carry == 0,
+                      pointers=carry.pointers)
         with build.inside(node.body):
             i = build.isub(length - 1, node.index) if reverse else node.index
             outs = build.inline(jaxpr, [*consts, *carry.inside,

@@ -229,7 +229,8 @@ scan_p = Primitive(
 
 # ---- scan ---------------------------------------------------------------------------------------
 def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None,
-         reverse: bool = False, unroll: int | bool = 1, _split_transpose: bool = False) -> Any:
+         reverse: bool = False, unroll: int | bool = 1, _split_transpose: bool = False,
+         _at_once: bool = False) -> Any:
     """Run `carry, y = f(carry, x)` over the entries of `xs`, stacking the `y`.
 
     init: pytree of the carry; xs: pytree of arrays [length, ...], or None with a `length`;
@@ -254,7 +255,9 @@ def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = 
     outs = scan_p.bind(
         *args, reverse=bool(reverse), length=length, jaxpr=traced.jaxpr,
         num_consts=len(traced.consts), num_carry=len(init_leaves), linear=(False,) * len(args),
-        unroll=unroll, _split_transpose=bool(_split_transpose))
+        unroll=unroll, _split_transpose=bool(_split_transpose),
+        # Said to the back end alone, of entries without a carry: their callbacks may overlap.
+        **({"at_once": True} if _at_once else {}))
     return tree_unflatten(traced.out_tree, outs)
 
 

@@ -126,8 +126,9 @@ class Parallel:
 class For:
     """`for index in range(stop)`, stop >= 1.
 
-    Iterations that are `independent` exchange no values: they may run in any order. With `vector`
-    the body is also short straight-line code, for vector instructions.
+    Iterations that are `independent` exchange no values: they may run in any order, and also
+    `at_once` if even their host calls may. With `vector` the body is also short straight-line code,
+    for vector instructions.
     """
 
     index: Scalar
@@ -136,6 +137,7 @@ class For:
     body: Block
     vector: bool = False
     independent: bool = False
+    at_once: bool = False
     parallel: Parallel | None = None
     pointers: list[PointerPhi] = field(default_factory=list)
     poll_every: int = 0  # iterations between looks for an interrupt; 0: never

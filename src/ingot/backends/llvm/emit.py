@@ -96,6 +96,12 @@ class Emitter:
     def declare(self, name: str, text: str) -> None:
         self.declarations[name] = text
 
+    def leave_if(self, condition: str, label: str) -> None:
+        """Go to one of the exits if a condition holds, else on."""
+        after = self.new_label("on")
+        self.do(f"br i1 {condition}, label %{label}, label %{after}")
+        self.start(after)
+
     def start(self, label: str) -> None:
         """Begin a basic block."""
         self.lines.append(f"{label}:")
@@ -351,10 +357,7 @@ class Emitter:
             self.do(f"store ptr {place}, ptr {slot}")
         self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
         status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
-        failed = self.new(f"icmp ne i32 {status}, 0")
-        after = self.new_label("ok")
-        self.do(f"br i1 {failed}, label %failed, label %{after}")
-        self.start(after)
+        self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")
 
     # ---- the function ------------------------------------------------------------------------
     def text(self) -> str:
@@ -374,20 +377,23 @@ class Emitter:
         given += ["ptr %arena", "i64 %context"]
         self.block(self.function.body)
         self.do("ret i32 0")
-        exits = [f"{label}:\n  ret i32 {status}" for label, status, there in
-                 (("failed", 1, self.may_fail), ("interrupted", 2, self.may_stop)) if there]
         call = [f"  %status = call i32 @kernel({', '.join(given)})"]
         if self.long:
             call = self.without_lock(call)
         return "\n".join([
             *self.declarations.values(), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
-            "entry:", *self.head, *self.lines, *exits, "}",
+            "entry:", *self.head, *self.lines, *self.exits(), "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"
             " i64 %context) {",
             *loads, *call,
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', ""])
+
+    def exits(self) -> list[str]:
+        """The blocks at the end by which a function is left early, with its status."""
+        return [f"{label}:\n  ret i32 {status}" for label, status, there in
+                (("failed", 1, self.may_fail), ("interrupted", 2, self.may_stop)) if there]
 
     def without_lock(self, call: list[str]) -> list[str]:
         """A call during which other Python threads run."""

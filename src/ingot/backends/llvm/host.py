@@ -19,6 +19,10 @@ from ingot.errors import HostCallError
 
 _executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _state = threading.local()
+_elsewhere: list[Any] = [None]
+"""The last error of any thread: where a loop was divided, the one that asks is not the one that
+failed. Only one loop is divided at a time."""
+_UNKNOWN = RuntimeError("a host call failed, and so did one of another thread"), "host call"
 
 
 def register(executable: Any) -> int:
@@ -46,7 +50,8 @@ def _host_call(context: int, number: int, table: int) -> int:
             view[...] = out
         return 0
     except BaseException as error:
-        _state.error = error, _executables[context].host_functions[number].eqn.primitive.name
+        found = error, _executables[context].host_functions[number].eqn.primitive.name
+        _state.error = _elsewhere[0] = found
         return 1
 
 
@@ -68,8 +73,8 @@ def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], avals: Sequence[Any]) -> l
 
 def raise_error() -> None:
     """Raise in the caller what the host function raised, errors as causes of HostCallError."""
-    error, name = _state.error
-    _state.error = None
+    error, name = getattr(_state, "error", None) or _elsewhere[0] or _UNKNOWN
+    _state.error = _elsewhere[0] = None
     # Interrupts are not errors; what `debug_nans` found, the caller looks for in eager code.
     if not isinstance(error, Exception) or isinstance(error, (HostCallError, FloatingPointError)):
         raise error
@@ -77,8 +82,8 @@ def raise_error() -> None:
 
 
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
-PYTHON = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyEval_SaveThread",
-          "PyEval_RestoreThread")
+PYTHON = ("PyGILState_Ensure", "PyGILState_Release", "PyGILState_GetThisThreadState",
+          "PyErr_CheckSignals", "PyEval_SaveThread", "PyEval_RestoreThread")
 
 
 @functools.cache

@@ -23,6 +23,7 @@ class _Uses:
         self.scalars: dict[ir.Scalar, None] = {}
         self.memories: dict[ir.Memory, None] = {}
         self.defined: set[int] = set()
+        self.host_calls = False
 
     def use(self, *values: Any) -> None:
         for x in values:
@@ -75,21 +76,27 @@ class _Uses:
             self.block(branch)
             self.use(*outs)
 
+    def node_hostcall(self, node: ir.HostCall) -> None:
+        self.host_calls = True
+        for memory, index in node.places:
+            self.use(memory, index)
+
     def node_library(self, node: ir.Library) -> None:
         for arg in node.args:
             if arg[0] == "pointer":
                 self.use(arg[1], arg[2])
 
 
-def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory]]:
+def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
     """What the body of a divided loop takes from outside: scalars and addresses, and temporaries,
-    which are found in the arena."""
+    which are found in the arena; and whether it calls Python."""
     uses = _Uses()
     uses.define(node.index)
     uses.block(node.body)
     addresses = [m for m in uses.memories if m.kind != "temporary" and id(m) not in uses.defined]
     scalars = [x for x in uses.scalars if id(x) not in uses.defined]
-    return [*scalars, *addresses], [m for m in uses.memories if m.kind == "temporary"]
+    temporaries = [m for m in uses.memories if m.kind == "temporary"]
+    return [*scalars, *addresses], temporaries, uses.host_calls
 
 
 def _parameter(x: Any) -> str:
@@ -101,18 +108,25 @@ def _parameter(x: Any) -> str:
 
 def divide(emitter: Any, node: ir.For) -> None:
     """Write the body as a function, and the call that divides the iterations among threads."""
-    captured, temporaries = _captured(node)
+    captured, temporaries, host_calls = _captured(node)
     names = [(x, x.name) for x in (*captured, *temporaries)]
+    # A frame: type, what is stored, and its name inside.
+    slots = [("ptr noalias", "%arena", "%shared")]
+    if host_calls:
+        slots.append(("i64", "%context", "%context"))
+    slots += [(_parameter(x), x.name, emitter.fresh("x")) for x in captured]
     frame = emitter.fresh("frame")
-    layout = "{ ptr" + "".join(", " + _parameter(x).split()[0] for x in captured) + " }"
+    layout = "{ " + ", ".join(kind.split()[0] for kind, *_ in slots) + " }"
     emitter.head.append(f"  {frame} = alloca {layout}")
-    kinds = ["ptr", *(_parameter(x).split()[0] for x in captured)]
-    for k, (kind, name) in enumerate(zip(kinds, ["%arena", *(x.name for x in captured)],
-                                         strict=True)):
+    for k, (kind, name, _) in enumerate(slots):
         place = emitter.new(f"getelementptr {layout}, ptr {frame}, i32 0, i32 {k}")
-        emitter.do(f"store {kind} {name}, ptr {place}")
+        emitter.do(f"store {kind.split()[0]} {name}, ptr {place}")
     part = emitter.new_label("part")
-    _write_part(emitter, node, part, layout, captured, temporaries)
+    for x, (*_, inside) in zip(captured, slots[len(slots) - len(captured) :], strict=True):
+        x.name = inside
+    for memory in temporaries:
+        memory.name = None
+    _write_part(emitter, node, part, layout, [(kind, inside) for kind, _, inside in slots])
     for x, name in names:
         x.name = name
     low, high = node.parallel.extent  # type: ignore[union-attr]
@@ -120,42 +134,58 @@ def divide(emitter: Any, node: ir.For) -> None:
     status = emitter.new(
         f"call i32 @{quoted(DIVIDE)}(ptr @{part}, ptr {frame}, i64 {emitter.name(node.stop)},"
         f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent)")
-    stopped = emitter.new(f"icmp ne i32 {status}, 0")
-    after = emitter.new_label("after")
     emitter.may_stop = True
-    emitter.do(f"br i1 {stopped}, label %interrupted, label %{after}")
-    emitter.start(after)
+    if host_calls:
+        emitter.may_fail = True
+        emitter.leave_if(emitter.new(f"icmp eq i32 {status}, 1"), "failed")
+    emitter.leave_if(emitter.new(f"icmp ne i32 {status}, 0"), "interrupted")
 
 
-def _write_part(emitter: Any, node: ir.For, part: str, layout: str, captured: Sequence[Any],
-                temporaries: Sequence[ir.Memory]) -> None:
+ENTER_PYTHON = """\
+  %thread = call ptr @PyGILState_GetThisThreadState()
+  %known = icmp ne ptr %thread, null
+  br i1 %known, label %ready, label %enter
+enter:
+  %state = call i32 @PyGILState_Ensure()
+  %saved = call ptr @PyEval_SaveThread()
+  br label %ready
+ready:""".splitlines()
+"""Make a thread that Python has not seen known to it once and for all: else each host call would
+begin and end a Python thread, with new values of all thread-local variables."""
+
+
+def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
+                slots: Sequence[tuple[str, str]]) -> None:
     """`i32 part(i64 begin, i64 end, ptr frame, ptr arena, ptr stop)`, which takes the frame apart
     for the function that has the loop: its parameters say what does not overlap."""
-    state = emitter.lines, emitter.head, emitter.label, emitter.may_stop
-    emitter.lines, emitter.head, emitter.label, emitter.may_stop = [], [], "entry", False
-    loads, given, parameters = [], [], []
-    for k, kind in enumerate(["ptr noalias", *map(_parameter, captured)]):
-        name = "%shared" if k == 0 else emitter.fresh("x")
-        bare = kind.split()[0]
-        loads += [f"  %place{k} = getelementptr {layout}, ptr %frame, i32 0, i32 {k}",
-                  f"  {name} = load {bare}, ptr %place{k}"]
-        given.append(f"{bare} {name}")
-        parameters.append(f"{kind} {name}")
-        if k:
-            captured[k - 1].name = name
-    for memory in temporaries:
-        memory.name = None
+    state = emitter.lines, emitter.head, emitter.label, emitter.may_stop, emitter.may_fail
+    emitter.lines, emitter.head, emitter.label = [], [], "entry"
+    emitter.may_stop = emitter.may_fail = False
     emitter.own = set(node.parallel.own)  # type: ignore[union-attr]
     emitter.counted(node, "%begin", "%end")
     emitter.own = None
     emitter.do("ret i32 0")
-    stop = ["interrupted:", "  ret i32 2"] if emitter.may_stop else []
+    exits = emitter.exits()
+    enter: list[str] = []
+    if emitter.may_fail:
+        for name, kind in (("PyGILState_GetThisThreadState", "ptr"), ("PyGILState_Ensure", "i32"),
+                           ("PyEval_SaveThread", "ptr")):
+            emitter.declare(name, f"declare {kind} @{name}()")
+        enter = ENTER_PYTHON
+    loads, given = [], []
+    for k, (kind, name) in enumerate(slots):
+        bare = kind.split()[0]
+        loads += [f"  %place{k} = getelementptr {layout}, ptr %frame, i32 0, i32 {k}",
+                  f"  {name} = load {bare}, ptr %place{k}"]
+        given.append(f"{bare} {name}")
+    parameters = ", ".join(f"{kind} {name}" for kind, name in slots)
     fixed = "i64 %begin, i64 %end, ptr noalias %arena, ptr %stop"
     emitter.functions += [
         f"@{part}.spent = internal global i64 -1",
-        f"define internal i32 @{part}.loop({fixed}, {', '.join(parameters)}) {{", "entry:",
-        *emitter.head, *emitter.lines, *stop, "}",
+        f"define internal i32 @{part}.loop({fixed}, {parameters}) {{", "entry:",
+        *emitter.head, *emitter.lines, *exits, "}",
         f"define internal i32 @{part}(i64 %begin, i64 %end, ptr %frame, ptr %arena, ptr %stop) {{",
+        *enter,
         *loads, f"  %status = call i32 @{part}.loop(i64 %begin, i64 %end, ptr %arena, ptr %stop,"
         f" {', '.join(given)})", "  ret i32 %status", "}"]
-    emitter.lines, emitter.head, emitter.label, emitter.may_stop = state
+    emitter.lines, emitter.head, emitter.label, emitter.may_stop, emitter.may_fail = state
