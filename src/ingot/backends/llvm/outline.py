@@ -166,7 +166,7 @@ def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
     emitter.own = None
     emitter.do("ret i32 0")
     exits = emitter.exits()
-    enter: list[str] = []
+    enter: Sequence[str] = ()
     if emitter.may_fail:
         for name, kind in (("PyGILState_GetThisThreadState", "ptr"), ("PyGILState_Ensure", "i32"),
                            ("PyEval_SaveThread", "ptr")):
