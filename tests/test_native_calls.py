@@ -7,10 +7,12 @@ import gc
 import inspect
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
 import time
+import warnings
 import weakref
 from collections import OrderedDict, namedtuple
 from pathlib import Path
@@ -514,9 +516,17 @@ def test_donated_arrays_cannot_be_used_again(kind):
 
 def test_only_what_a_result_can_take_is_donated():
     f = ingot.jit(lambda x, y: x.sum() + y, donate_argnums=(0, 1))
-    for _ in range(4):
+    for k in range(4):
         x, y = jnp.arange(3.0), jnp.array(1.0)
-        assert float(f(x, y)) == 4.0
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert float(f(x, y)) == 4.0
+        if k == 0:
+            (warning,) = found
+            assert re.match("Some donated buffers were not usable: f64.3. of <lambda>, as",
+                            str(warning.message))
+            assert warning.filename == __file__
+        assert k == 0 or not found
         assert not x.is_deleted() and y.is_deleted()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class _Entry:
 
     def __init__(self, program: Program, donated: Sequence[int]):
         self.donated = _usable(donated, program.jaxpr)
+        _warn_of_unused(donated, self.donated, program.jaxpr)
         self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
         self.executable = compile_jaxpr(program.jaxpr)
         self.out_avals = program.jaxpr.out_avals
@@ -134,6 +136,14 @@ def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
             results.remove((aval.shape, aval.dtype))
             usable.append(k)
     return tuple(usable)
+
+
+def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr) -> None:
+    unused = [str(jaxpr.in_avals[k]) for k in donated if k not in usable]
+    if unused:
+        warnings.warn(f"Some donated buffers were not usable: {', '.join(unused)} of"
+                      f" {jaxpr.debug_name}, as no result has that type; do not donate them",
+                      UserWarning, stacklevel=5)
 
 
 def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> None:
@@ -336,7 +346,7 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
 
     fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
     values, a program for each. Donated arrays cannot be used again if a result has their type: its
-    memory is recycled. Options that concern accelerators change nothing.
+    memory is recycled; else there is a warning. Options that concern accelerators change nothing.
     Without `fun`, a decorator. Raises TypeError where an argument or result is no array,
     ValueError for unhashable static arguments.
 
