@@ -160,6 +160,19 @@ jnp.nan_to_num(nan,nan=3.); jnp.nan_to_num(nan,nan=-jnp.inf);
 jnp.dtype('int8'); jnp.float32==np.float32;
 jnp.isdtype('int8','integral')
 """
+CORNERS = """
+jnp.cumsum(i,dtype=bool); jnp.cumprod(i[0],dtype=bool); jnp.cumulative_sum(v,dtype=bool);
+jnp.sum(i,dtype=bool,axis=0); jnp.prod(i,dtype=bool,axis=0); jnp.sum(x,where=i);
+jnp.mean(x,where=i); jnp.var(x,where=i); jnp.all(b,where=i); jnp.nansum(x,where=i);
+jnp.max(x,where=i,initial=0); jnp.var(v,dtype=complex); jnp.var(z,dtype=float);
+jnp.std(z,dtype='complex64'); jnp.cov(e); jnp.cov(e,rowvar=False); jnp.cov(e[:,0]);
+jnp.cov(v,dtype='bfloat16'); jnp.cov(v,dtype=int); jnp.cov(v,aweights=u>.5);
+jnp.cov(v,fweights=u>.5); jnp.quantile(h,jnp.float32(.5)); jnp.quantile(f,u);
+jnp.setdiff1d(i8,v); jnp.setdiff1d(i,v,size=3); jnp.setxor1d(iv,iv+1,assume_unique=True);
+jnp.setxor1d(i,i8,assume_unique=True); jnp.unique(jnp.array([1,np.nan,complex(0,np.nan),1j]));
+jnp.unique(jnp.array([complex(2,np.nan),np.nan,1]),return_index=True,return_inverse=True);
+jnp.add.reduceat(x,jnp.zeros(0,int)); jnp.add.nargs; jnp.add.identity
+"""
 
 
 @pytest.mark.parametrize("expression", table("\n".join([PRODUCTS, EINSUM])))
@@ -178,6 +191,6 @@ def test_statistics(expression):
 
 
 @pytest.mark.parametrize("expression", table("\n".join(
-    [SETS, POLYNOMIALS, WINDOWS_AND_PADDING, FUNCTIONAL_AND_MORE])))
+    [SETS, POLYNOMIALS, WINDOWS_AND_PADDING, FUNCTIONAL_AND_MORE, CORNERS])))
 def test_the_rest(expression):
     check(expression, tolerance=1e-8)

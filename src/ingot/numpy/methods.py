@@ -44,7 +44,7 @@ def _operator(function: Callable[[Any, Any], Any], symbol: str, swap: bool) -> C
         if not isinstance(other, _ACCEPTED):
             if hasattr(other, "__jax_array__"):
                 other = other.__jax_array__()
-            elif isinstance(other, _REJECTED):
+            elif type(other) in _REJECTED:  # subclasses may know arrays themselves
                 left, right = (other, self) if swap else (self, other)
                 raise TypeError(f"unsupported operand type(s) for {symbol}: "
                                 f"{type(left).__name__!r} and {type(right).__name__!r}; convert"

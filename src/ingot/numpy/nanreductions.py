@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ingot import dtypes
 from ingot.numpy import primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import isnan, where as choose
@@ -113,7 +114,7 @@ def _valid(name: str, a: Any, where: Any) -> Any:
     valid = lax.bitwise_not(isnan(a))
     if where is None:
         return valid
-    return lax.bitwise_and(*promote_shapes(name, valid, truth(name, where)))
+    return lax.bitwise_and(*promote_shapes(name, valid, full.chosen(name, where)))
 
 
 def nanmean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
@@ -165,7 +166,14 @@ def _cumulative(name: str, op: Callable[..., Any], a: Any, axis: int | None, dty
     want = user_dtype(name, dtype)
     if want is None:
         want = full.sum_dtype(a.aval.dtype) if kind_of(a) == "b" else a.aval.dtype
-    return op(convert(a, want), axis)
+    return _running(op, a, want, axis)
+
+
+def _running(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
+    """A running sum or product; booleans, which no addition is defined for, are counted."""
+    if dtype != dtypes.bool_:
+        return op(convert(a, dtype), axis)
+    return truth("cumulative", op(convert(truth("cumulative", a), dtypes.int32), axis))
 
 
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
@@ -217,7 +225,7 @@ def _with_initial(name: str, op: Callable[..., Any], initial: int, x: Any, axis:
         axis = 0
     (axis,) = axes_of(name, axis, x.aval.ndim)
     want = user_dtype(name, dtype) or full.sum_dtype(x.aval.dtype)
-    out = op(convert(x, want), axis)
+    out = _running(op, x, want, axis)
     if not include_initial:
         return out
     shape = [1 if i == axis else n for i, n in enumerate(x.aval.shape)]

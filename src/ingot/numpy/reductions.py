@@ -77,11 +77,20 @@ def sum_dtype(dtype: Any) -> Any:
     return default if dtypes.itemsize_bits(dtype) < dtypes.itemsize_bits(default) else dtype
 
 
+def chosen(name: str, where: Any) -> Any:
+    """The argument `where` of a reduction, an array of booleans."""
+    mask = as_array(name, where)
+    if mask.aval.dtype != dtypes.bool_:
+        raise ValueError(f"{name}: where must be None or an array of booleans, got {mask.aval};"
+                         " compare first, as in x != 0")
+    return mask
+
+
 def _masked(name: str, a: Any, mask: Any, identity: Any) -> Any:
     """`a` with the identity of the reduction where the mask is False."""
     if mask is None:
         return a
-    mask, a = promote_shapes(name, truth(name, mask), a)
+    mask, a = promote_shapes(name, chosen(name, mask), a)
     return lax.select(mask, a, like(a, identity))
 
 
@@ -111,6 +120,8 @@ def sum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims
         unsupported("sum", out=out)
     a = _summand("sum", a, dtype, promote_integers)
     a = _masked("sum", a, where, 0)
+    if kind_of(a) == "b":
+        return _reduce("sum", lax.reduce_or, a, axis, keepdims, initial, lax.bitwise_or)
     return _reduce("sum", lax.reduce_sum, a, axis, keepdims, initial, lax.add)
 
 
@@ -134,6 +145,8 @@ def prod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
         unsupported("prod", out=out)
     a = _summand("prod", a, dtype, promote_integers)
     a = _masked("prod", a, where, 1)
+    if kind_of(a) == "b":
+        return _reduce("prod", lax.reduce_and, a, axis, keepdims, initial, lax.bitwise_and)
     return _reduce("prod", lax.reduce_prod, a, axis, keepdims, initial, lax.mul)
 
 
@@ -241,7 +254,7 @@ def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> 
     """Number of elements that a reduction sees: a Python number, or an array with a mask."""
     if where is None:
         return float(size_of([a.aval.shape[i] for i in axes]))
-    mask, _ = promote_shapes(name, truth(name, where), a)
+    mask, _ = promote_shapes(name, chosen(name, where), a)
     return lax.reduce_sum(convert(mask, dtype), axes)
 
 
@@ -260,7 +273,7 @@ def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
     a = convert(a, work)
     axes = axes_of("mean", axis, a.aval.ndim)
     if where is not None:
-        where, a = promote_shapes("mean", where, a)
+        where, a = promote_shapes("mean", chosen("mean", where), a)
     total = lax.reduce_sum(_masked("mean", a, where, 0), axes)
     count = _count("mean", a, axes, where, work)
     count = like(total, count) if isinstance(count, float) else count
@@ -284,15 +297,16 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
         ddof = correction  # type: ignore[assignment]
     a = as_array("var", a)
     asked = user_dtype("var", dtype)
+    if asked is not None and kind_of(a) == "c" and dtypes.kind(asked) != "c":
+        raise ValueError(f"var: dtype must be complex for a complex array, got {asked.name} for"
+                         f" {a.aval}; convert the result, which is real")
     work = dtypes.to_inexact_dtype(a.aval.dtype if asked is None or kind_of(a) == "c" else
                                    dtypes.promote_types(a.aval.dtype, asked))
     result = asked or dtypes.real_of(work)
-    if dtypes.kind(result) == "c":
-        result = dtypes.real_of(result)
     a = convert(a, _wide(work))
     axes = axes_of("var", axis, a.aval.ndim)
     if where is not None:
-        where, a = promote_shapes("var", where, a)
+        where, a = promote_shapes("var", chosen("var", where), a)
     center = convert(mean, a.aval.dtype) if mean is not None else _mean(a, axes, where)
     centered = lax.sub(*promote_shapes("var", a, center))
     squares = (lax.add(lax.square(lax.real(centered)), lax.square(lax.imag(centered)))

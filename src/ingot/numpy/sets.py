@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
         rows = lax.reshape(front, (shape[axis], int(np.prod(rest))))
     if size is None:
         concrete("unique", ar, "the array (without a static `size`)")
+    if equal_nan and kind_of(rows) == "c":  # one nan, whichever part of a number is nan
+        rows = where(lax.ne(rows, rows), math.nan, rows)
     order, first = _groups(rows, equal_nan)
     n = rows.aval.shape[0]
     number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
@@ -208,7 +211,7 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | No
     >>> setdiff1d(np.array([1, 2]), np.array([2, 3]))
     Array([1], dtype=int64)
     """
-    a, b = _both("setdiff1d", ar1, ar2)
+    a, b = ravel(as_array("setdiff1d", ar1)), as_array("setdiff1d", ar2)
     if size is not None:
         a = sort(a)
         new = concatenate([asarray(np.array([True])), lax.ne(a[1:], a[:-1])]) if a.aval.size else \
@@ -230,8 +233,13 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
     everything = sort(concatenate([a, b]))
     if not everything.aval.size:
         return everything
-    new = concatenate([asarray(np.array([True])), lax.ne(everything[1:], everything[:-1])])
-    mask = lax.bitwise_and(new, lax.ne(isin(everything, a), isin(everything, b)))
+    end = asarray(np.array([True]))
+    differs = lax.ne(everything[1:], everything[:-1])
+    new = concatenate([end, differs])
+    if assume_unique:  # as in NumPy, what occurs once, wherever
+        mask = lax.bitwise_and(new, concatenate([differs, end]))
+    else:
+        mask = lax.bitwise_and(new, lax.ne(isin(everything, a), isin(everything, b)))
     return _kept(everything, mask, size, fill_value)
 
 

@@ -44,11 +44,11 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     if method not in _CONTINUOUS and method not in _DISCRETE:
         raise ValueError(f"{name}: no method {method!r}; there are"
                          f" {', '.join([*_CONTINUOUS, *_DISCRETE])}")
-    a, q = promote_dtypes(name, convert(inexact(name, a), inexact(name, a).aval.dtype),
-                          inexact(name, q))
+    a, q = inexact(name, a), inexact(name, q)
     if kind_of(a) == "c":
         raise ValueError(f"{name}: complex numbers have no order, got {a.aval}")
     result = a.aval.dtype
+    a, q = promote_dtypes(name, convert(a, result), q)
     if result.itemsize < 4:
         a, q = convert(a, dtypes.float32), convert(q, dtypes.float32)
     if q.aval.ndim > 1:
@@ -262,7 +262,12 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     rows = promote_dtypes("cov", *rows)
     x = concatenate(rows, 0)
     want = user_dtype("cov", dtype)
-    x = convert(x, want) if want is not None else convert(x, x.aval.dtype)
+    if want is not None and dtypes.kind(want) not in "fc":
+        raise ValueError(f"cov: dtype must be of floats or complex numbers, got {want.name}")
+    x = convert(x, want if want is not None else x.aval.dtype)
+    if x.aval.size == 0:
+        n = x.aval.shape[0]
+        return broadcast(convert(math.nan, x.aval.dtype), () if n == 1 else (n, n))
     if ddof is None:
         ddof = 0 if bias else 1
     elif operator.index(ddof) != ddof:
@@ -298,14 +303,14 @@ def _variables(name: str, x: Any, rowvar: bool) -> Any:
 
 def _weights(name: str, x: Any, fweights: Any, aweights: Any) -> Any:
     out = None
-    for given, kinds in ((fweights, "iu"), (aweights, "iuf")):
+    for given, kinds in ((fweights, "iu"), (aweights, "biuf")):
         if given is None:
             continue
         w = as_array(name, given)
         if w.aval.shape != (x.aval.shape[1],) or kind_of(w) not in kinds:
             raise ValueError(f"{name}: weights must be a vector, one for each of"
                              f" {x.aval.shape[1]} observations (fweights integers), got {w.aval}")
-        w = lax.abs(w) if kind_of(w) != "u" else w
+        w = lax.abs(w) if kind_of(w) in "if" else w
         out = w if out is None else multiply(out, w)
     return out
 

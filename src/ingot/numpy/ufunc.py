@@ -21,19 +21,29 @@ class ufunc:  # noqa: N801 (NumPy's name)
     Its methods follow `np.ufunc`; `at` and friends return new arrays.
     """
 
-    def __init__(self, func: Callable[..., Any], nin: int, nout: int, *, name: str | None = None,
-                 identity: Any = None, methods: Any = None):
-        self._func, self.nin, self.nout = func, nin, nout
-        self.nargs, self.identity = nin + nout, identity
-        self.__name__ = name or func.__name__
-        self.__doc__ = func.__doc__
-        self._methods = methods or {}
+    nin: int
+    nout: int
+    nargs: int
+    identity: Any
+    _func: Callable[..., Any]
+    _call: Callable[..., Any]
+    _methods: dict[str, Callable[..., Any]]
+
+    def __init__(self, func: Callable[..., Any], nin: int, nout: int, *, identity: Any = None,
+                 call: Callable[..., Any] | None = None, methods: Any = None):
+        vars(self).update(
+            _func=func, _call=call or func, _methods=methods or {}, nin=nin, nout=nout, nargs=nin,
+            identity=identity, __name__=getattr(func, "__name__", "frompyfunc"),
+            __doc__=func.__doc__)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self.__name__}.{name}: the attributes of a ufunc cannot be set")
 
     def __call__(self, *args: Any, out: None = None, where: None = None) -> Any:
         """The function of the broadcast arguments; TypeError for `out` and `where`."""
         if out is not None or where is not None:
             unsupported(self.__name__, out=out, where=where)
-        return self._func(*args)
+        return self._call(*args)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if getattr(sys.modules[__package__ or ""], self.__name__, None) is self:
@@ -44,11 +54,14 @@ class ufunc:  # noqa: N801 (NumPy's name)
         return f"<jnp.ufunc '{self.__name__}'>"
 
     def __hash__(self) -> int:
-        return hash((self._func, self.__name__, self.nin, self.nout))
+        return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, ufunc) and
-                (self._func, self.__name__, self.nin) == (other._func, other.__name__, other.nin))
+        return isinstance(other, ufunc) and self._key == other._key
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return self._func, self.nin, self.nout, self.identity
 
     def _method(self, name: str) -> Callable[..., Any]:
         if self.nin != 2 or self.nout != 1:

@@ -121,6 +121,8 @@ def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> An
 
         return scan(step, getitem(a, start), (lax.iota(starts.aval.dtype, n), a))[0]
 
+    if not starts.aval.size:
+        return moveaxis(lax.slice_in_dim(a, 0, 0), 0, axis)
     return moveaxis(vmap(one)(starts, stops), 0, axis)
 
 
@@ -199,5 +201,4 @@ def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: An
         restore = functools.partial(lax.reshape, new_sizes=shape)
         return tuple(map(restore, out)) if isinstance(out, tuple) else restore(out)
 
-    return ufunc(broadcast, nin, nout, name=getattr(func, "__name__", "frompyfunc"),
-                 identity=identity)
+    return ufunc(func, nin, nout, identity=identity, call=broadcast)

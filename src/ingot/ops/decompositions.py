@@ -73,6 +73,7 @@ class SvdAlgorithm(enum.Enum):
     QR = "QR"
     JACOBI = "Jacobi"
     POLAR = "polar"
+    DIVIDE_AND_CONQUER = "divide_and_conquer"
 
 
 def _svd_type(x: Aval, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any,
