@@ -21,6 +21,7 @@ class ufunc:  # noqa: N801 (NumPy's name)
     Its methods follow `np.ufunc`; `at` and friends return new arrays.
     """
 
+    __name__: str
     nin: int
     nout: int
     nargs: int
