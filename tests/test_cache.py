@@ -17,6 +17,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.build import elementwise
 from ingot.ops.exponential import exp
+from ingot.ops.trig import sin
 from ingot.transforms.stage import stage
 
 
@@ -215,3 +216,30 @@ def test_direct_calls_of_llvm_give_what_llvmlite_gives(monkeypatch):
     codegen.processor.cache_clear()
     assert set(codegen.processor()[1].split(",")) == set(features)
     codegen.processor.cache_clear()
+
+
+@pytest.mark.skipif(codegen.library() is None, reason="llvmlite's library is not where it is known")
+def test_fast_code_is_without_what_only_vectorized_loops_call():
+    text = compile_jaxpr(stage(lambda x: [sin(x)], [typeof(1.0)]), "llvm").compilation.module.text
+    assert "@ingot.sin.rare.f64x4" in text.partition(codegen.VARIANTS)[2]
+    assert b"ingot.sin.rare.f64x4" not in codegen.object_code(text, 0, 0)
+    assert b"ingot.sin.rare.f64x4" in codegen.object_code(text, 2, 2)
+
+
+def test_llvm_starts_in_a_thread_while_the_first_program_is_traced(folder):
+    program = """
+import os, threading, ingot.numpy as jnp, ingot as jax
+from ingot.backends.llvm import codegen
+assert threading.active_count() == 1
+def f(x):
+    print(codegen._start is not None)
+    return jnp.sin(x)
+y = jax.jit(f)(jnp.ones(3))
+child = os.fork()
+if not child:
+    os._exit(int(jax.jit(lambda x: jnp.sin(x) + 1)(jnp.ones(4)).shape != (4,)))
+print(os.waitpid(child, 0)[1], codegen._start.is_alive())
+"""
+    assert run(program, folder) == ["True", "0 False"]
+    again = program.replace("child = os.fork()", "print(codegen._start)\nraise SystemExit")
+    assert run(again, folder) == ["False", "None"]

@@ -15,6 +15,11 @@ from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
+try:
+    from _blake2 import blake2b  # which hashlib gives too, with OpenSSL: 3 ms to load
+except ImportError:
+    from hashlib import blake2b
+
 _caches: weakref.WeakSet[Any] = weakref.WeakSet()
 
 

@@ -22,6 +22,7 @@ from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
 from ingot.core.primitive import REGISTRY, Host, Primitive
 from ingot.kernel.build import MAX_SCALARS
+from ingot.util import blake2b
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -188,6 +189,4 @@ def sources() -> str:
 
 
 def _digest(data: bytes) -> str:
-    import hashlib  # costs start-up time
-
-    return hashlib.blake2b(data, digest_size=20).hexdigest()
+    return blake2b(data, digest_size=20).hexdigest()

@@ -28,11 +28,25 @@ class Executable(Protocol):
 
 Compiler = Callable[[Jaxpr], Any]
 _backends: dict[str, Compiler] = {}
+_preparations: dict[str, Callable[[], None]] = {}
 
 
-def register_backend(name: str, compiler: Compiler) -> None:
-    """Make a compiler available under a name; `config.backend` chooses."""
+def register_backend(name: str, compiler: Compiler, prepare: Callable[[], None] | None = None
+                     ) -> None:
+    """Make a compiler available under a name; `config.backend` chooses.
+
+    `prepare` is called once, before the first program is traced.
+    """
     _backends[name] = compiler
+    if prepare is not None:
+        _preparations[name] = prepare
+
+
+def prepare() -> None:
+    """Let the back end begin what it can do while a program is traced."""
+    begin = _preparations.pop(config.backend, None)
+    if begin is not None:
+        begin()
 
 
 def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None) -> Any:

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 from ingot.config import config
+from ingot.util import blake2b
 
 MAGIC = b"ingot object 1\n"
 PRUNE_TO = 0.8
@@ -31,11 +32,18 @@ def folder() -> Path:
     return Path(base) / "ingot"
 
 
+def is_empty() -> bool:
+    """Whether nothing can be found, so that the next program has to be compiled."""
+    try:
+        with os.scandir(folder()) as entries:
+            return not config.cache or next(entries, None) is None
+    except OSError:
+        return True
+
+
 def digest(*parts: str) -> str:
     """The name of an entry."""
-    import hashlib  # costs start-up time
-
-    whole = hashlib.blake2b(digest_size=20)
+    whole = blake2b(digest_size=20)
     for part in parts:
         whole.update(str(len(part)).encode())
         whole.update(part.encode())
@@ -64,9 +72,7 @@ def load(name: str) -> bytes | None:
 
 
 def _check(code: bytes) -> bytes:
-    import hashlib
-
-    return hashlib.blake2b(code, digest_size=20).digest()
+    return blake2b(code, digest_size=20).digest()
 
 
 def store(name: str, code: bytes) -> None:

@@ -14,6 +14,7 @@ import platform
 import struct
 import sys
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -26,7 +27,23 @@ LINUX = sys.platform.startswith("linux")
 MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("default", "jitdefault")
 """Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
 
-_lock = threading.Lock()
+VARIANTS = "; what vectorized loops call"
+"""The line of a module's text after which come definitions that are of use to LLVM's passes alone."""
+
+FIRST = """define void @first(ptr %x, i1 %c) {
+  %a = load double, ptr %x
+  %b = fadd double %a, 1.0
+  br i1 %c, label %yes, label %no
+yes:
+  call void @second(double %b)
+  br label %no
+no:
+  store double %b, ptr %x
+  ret void
+}
+declare void @second(double)"""
+
+_lock, _loading = threading.Lock(), threading.Lock()
 
 
 # ---- llvmlite ------------------------------------------------------------------------------------
@@ -73,19 +90,27 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "GetBufferStart": (P, [P]), "GetBufferSize": (ctypes.c_size_t, [P]),
     "DisposeMemoryBuffer": (None, [P])}
 
+LONG = ("ParseAssembly", "TargetMachineEmitToMemory")
+"""What other Python threads run beside; to wait for their lock takes longer than the rest does."""
+
 
 class Library:
     """The functions of llvmlite's library that are called directly; each module gets a context of
     its own, so that no lock is shared with llvmlite."""
 
     def __init__(self, path: str):
-        library = ctypes.CDLL(path)
+        dlopen = ctypes.CDLL(None).dlopen  # other threads run meanwhile, unlike within CDLL
+        dlopen.restype, dlopen.argtypes = P, [S, I]
+        dlopen(os.fsencode(path), os.RTLD_NOW)
+        unlocked, locked = ctypes.CDLL(path), ctypes.PyDLL(path)
         for name, (result, arguments) in FUNCTIONS.items():
-            function = getattr(library, "LLVMPY_" + name)
+            function = getattr(unlocked if name in LONG else locked, "LLVMPY_" + name)
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
         self.InitializeNativeTarget()
         self.InitializeNativeAsmPrinter()
+        self._machines: dict[int, Any] = {}
+        self._turn = threading.Lock()  # a code generator serves one thread at a time
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -106,18 +131,25 @@ class Library:
             raise RuntimeError((message.value or b"LLVM failed").decode())
         return out
 
+    def machine(self, selection: int) -> Any:
+        """A code generator, kept: making it costs more than compiling a small function."""
+        if selection not in self._machines:
+            cpu, features, triple = (part.encode() for part in processor())
+            target = self.pointer(self.GetTargetFromTriple, triple)
+            reloc, model = (part.encode() for part in MODEL)
+            self._machines[selection] = self.CreateTargetMachine(
+                target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
+        return self._machines[selection]
+
     def object_code(self, text: str, selection: int) -> bytes:
         """The object file of a module, without passes."""
-        cpu, features, triple = (part.encode() for part in processor())
-        target = self.pointer(self.GetTargetFromTriple, triple)
-        reloc, model = (part.encode() for part in MODEL)
-        machine = self.CreateTargetMachine(target, triple, cpu, features, selection, reloc, model,
-                                           0, 0, b"")
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())
             try:
-                buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
+                with self._turn:
+                    buffer = self.pointer(self.TargetMachineEmitToMemory,
+                                          self.machine(selection), module, 1)
             finally:
                 self.DisposeModule(module)
             code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
@@ -125,12 +157,16 @@ class Library:
             return code
         finally:
             self.ContextDispose(context)
-            self.DisposeTargetMachine(machine)
+
+
+def library() -> Library | None:
+    """The library, if it is where it is known to be and has the functions."""
+    with _loading:
+        return _library()
 
 
 @functools.cache
-def library() -> Library | None:
-    """The library, if it is where it is known to be and has the functions."""
+def _library() -> Library | None:
     spec = find_spec("llvmlite") if LINUX else None
     for place in (spec.submodule_search_locations or ()) if spec else ():
         try:
@@ -138,6 +174,30 @@ def library() -> Library | None:
         except (OSError, AttributeError):
             continue
     return None
+
+
+# ---- ahead of need -------------------------------------------------------------------------------
+_start: threading.Thread | None = None
+
+
+def start() -> None:
+    """Load LLVM in a thread, while a program is traced and lowered; who needs it waits for that.
+
+    A first function is compiled there too, since it takes several times longer than others.
+    """
+    global _start
+    if _start is None and LINUX:
+        _start = threading.Thread(target=_start_up, name="ingot-llvm")
+        _start.start()
+        os.register_at_fork(before=_start.join)  # no child inherits a lock that is held
+
+
+def _start_up() -> None:
+    direct = library()
+    if direct is not None:
+        processor()
+        with suppress(RuntimeError):  # which whoever needs LLVM will see
+            direct.object_code(FIRST, 0)
 
 
 # ---- either --------------------------------------------------------------------------------------
@@ -166,8 +226,10 @@ def widened(features: str) -> str:
 def object_code(text: str, passes: int, selection: int) -> bytes:
     """The object file of a module."""
     direct = library()
-    if direct is not None and not passes:
-        return direct.object_code(text, selection)
+    if not passes:
+        text = text.partition(VARIANTS)[0]
+        if direct is not None:
+            return direct.object_code(text, selection)
     with _lock:
         module = llvm().parse_assembly(text)
         machine = new_target_machine(selection)

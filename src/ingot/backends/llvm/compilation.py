@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import cache, engine, threads
+from ingot.backends.llvm import cache, codegen, engine, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
@@ -74,6 +74,12 @@ class Module:
     sources: dict[int, Array]  # what constant k is the memory of
 
 
+def prepare() -> None:
+    """Begin to load LLVM where the first program will need it."""
+    if cache.is_empty():
+        codegen.start()
+
+
 class Compilation:
     """The ways of one program to machine code."""
 
@@ -118,6 +124,7 @@ class Compilation:
                 found = self._cached(tier)
                 if found is not None:
                     return found
+        codegen.start()
         needs = self.module.needs
         full = config.optimize == "full" or (config.optimize == "auto" and needs.large)
         return self.compiled(engine.FULL if full else engine.FAST)

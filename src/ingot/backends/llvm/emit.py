@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm.codegen import VARIANTS
+from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.outline import divide
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
@@ -380,15 +382,17 @@ class Emitter:
         call = [f"  %status = call i32 @kernel({', '.join(given)})"]
         if self.long:
             call = self.without_lock(call)
+        declared = self.declarations.items()
         return "\n".join([
-            *self.declarations.values(), *self.functions,
+            *[text for name, text in declared if not name.startswith(VARIANT)], *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *self.exits(), "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"
             " i64 %context) {",
             *loads, *call,
             "  ret i32 %status", "}",
-            '!0 = !{!"branch_weights", i32 1, i32 1000000}', ""])
+            '!0 = !{!"branch_weights", i32 1, i32 1000000}', VARIANTS,
+            *[text for name, text in declared if name.startswith(VARIANT)], ""])
 
     def exits(self) -> list[str]:
         """The blocks at the end by which a function is left early, with its status."""
@@ -410,7 +414,7 @@ def emit(function: ir.Function, long: bool = True) -> tuple[str, list[str]]:
     """
     emitter = Emitter(function, long)
     text = emitter.text()
-    symbols = [name for name in emitter.declarations if not name.startswith("llvm.")]
+    symbols = [name for name in emitter.declarations if not name.startswith(("llvm.", VARIANT))]
     return text, symbols
 
 

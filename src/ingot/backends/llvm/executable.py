@@ -13,7 +13,7 @@ import numpy as np
 
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
-from ingot.backends.llvm.compilation import Compilation, Needs
+from ingot.backends.llvm.compilation import Compilation, Needs, prepare
 from ingot.backends.llvm.native import entry
 from ingot.backends.llvm.native.records import UNLIMITED, Words, program_record
 from ingot.backends.llvm.worker import WorkerError
@@ -215,6 +215,6 @@ def compile_program(jaxpr: Jaxpr) -> LLVMExecutable:
     return LLVMExecutable(jaxpr)
 
 
-register_backend("llvm", compile_program)
+register_backend("llvm", compile_program, prepare)
 
 __all__ = ["LLVMExecutable", "compile_program", "executables"]

@@ -10,6 +10,9 @@ from __future__ import annotations
 from ingot.backends.llvm.functions.assembler import F64, Format, Value, where
 from ingot.backends.llvm.functions.target import vector_bytes
 
+VARIANT = "vector:"
+"""Before the names of definitions that only vectorized loops call."""
+
 PURE = "nounwind willreturn memory(none)"
 
 
@@ -23,9 +26,9 @@ def unless_rare(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
     variants = []
     for lanes in (8 * size // f.width for size in vector_bytes()):
         vector = f"{scalar}x{lanes}"
-        code.declarations[f"llvm.vector.reduce.or.v{lanes}i1"] = (
+        code.declarations[f"{VARIANT}llvm.vector.reduce.or.v{lanes}i1"] = (
             f"declare i1 @llvm.vector.reduce.or.v{lanes}i1(<{lanes} x i1>)")
-        code.declarations[vector] = _vector(vector, scalar, lanes, f)
+        code.declarations[VARIANT + vector] = _vector(vector, scalar, lanes, f)
         variants.append(f"_ZGV_LLVM_N{lanes}vv_{scalar}({vector})")
     marked = where(is_rare, x.nan(), fast)
     return code.new(f.kind, f"call {f.kind} @{scalar}({f.kind} {x.text}, {f.kind} {marked.text})"
