@@ -257,8 +257,6 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     >>> einsum("ij,j", np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
-    import opt_einsum
-
     unsupported("einsum", out=out)
     preferred = user_dtype("einsum", preferred_element_type)
     inputs, output, arrays = _parse(subscripts, operands)
@@ -270,6 +268,8 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     terms = [_trace_term(a, t, _needed(output, inputs, i), dtype)
              for i, (a, t) in enumerate(zip(arrays, inputs, strict=True))]
     if len(terms) > 2:
+        import opt_einsum
+
         shapes = [a.aval.shape for a, _ in terms]
         equation = ",".join("".join(t) for _, t in terms) + "->" + output
         path = opt_einsum.contract_path(equation, *shapes, shapes=True,
@@ -293,7 +293,12 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
 
 def _parse(subscripts: Any, operands: Sequence[Any]) -> tuple[list[str], str, list[Any]]:
     """Index letters of operands and result, ellipses and the alternative form resolved."""
-    from opt_einsum.parser import parse_einsum_input
+    plain = _plain(subscripts)
+    if plain is not None and len(plain[0]) == len(operands):
+        arrays = [as_array("einsum", x) for x in operands]
+        _check_terms(*plain, arrays)
+        return *plain, arrays
+    from opt_einsum.parser import parse_einsum_input  # costs start-up time
 
     if isinstance(subscripts, str):
         arrays = [as_array("einsum", x) for x in operands]
@@ -312,6 +317,17 @@ def _parse(subscripts: Any, operands: Sequence[Any]) -> tuple[list[str], str, li
     names = inputs.split(",")
     _check_terms(names, output, arrays)
     return names, output, arrays
+
+
+def _plain(subscripts: Any) -> tuple[list[str], str] | None:
+    """Terms of a text like 'ij,jk->ik', None for other forms and for what may be a mistake."""
+    if not isinstance(subscripts, str):
+        return None
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
+    names = left.split(",")
+    letters = "".join(names)
+    right = arrow and len(set(output)) == len(output) and set(output) <= set(letters)
+    return (names, output) if right and letters.isalpha() and letters.isascii() else None
 
 
 def _stand_in(x: Any) -> np.ndarray[Any, Any]:

@@ -91,7 +91,8 @@ def processor_identity() -> str:
         first = ""
     telling = [line for line in first.splitlines() if line.startswith(
         ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features"))]
-    return "\n".join(telling) if telling else " ".join(codegen.processor())
+    telling = telling or list(codegen.processor())
+    return "\n".join([*telling, f"wide vectors with {codegen.WIDE}"])
 
 
 # ---- linking -------------------------------------------------------------------------------------
