@@ -16,9 +16,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 try:
-    from _blake2 import blake2b  # which hashlib gives too, with OpenSSL: 3 ms to load
+    from _blake2 import blake2b as blake2b  # which hashlib gives too, with OpenSSL: 3 ms to load
 except ImportError:
-    from hashlib import blake2b
+    from hashlib import blake2b as blake2b
 
 _caches: weakref.WeakSet[Any] = weakref.WeakSet()
 

@@ -28,7 +28,7 @@ MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("defa
 """Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
 
 VARIANTS = "; what vectorized loops call"
-"""The line of a module's text after which come definitions that are of use to LLVM's passes alone."""
+"""The line of a module after which come definitions that only LLVM's passes make use of."""
 
 FIRST = """define void @first(ptr %x, i1 %c) {
   %a = load double, ptr %x
