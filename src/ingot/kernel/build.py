@@ -14,6 +14,7 @@ from ingot.kernel.reduce import (
     index_of as index_of,
     reduction as reduction,
 )
+from ingot.kernel.selection import few_largest as few_largest
 from ingot.kernel.values import (
     BOOL as BOOL,
     CHEAP as CHEAP,

@@ -228,6 +228,17 @@ class Builder:
         self.block.nodes.append(node)
         return rebuild([p.result for p in phis])
 
+    def when(self, pred: Scalar, body: Callable[[], Sequence[Any]], otherwise: list[Any]
+             ) -> list[Any]:
+        """The scalars that `body` computes if `pred` holds, else those given."""
+        flat, rebuild = flatten_scalars(otherwise)
+        with self.inside(ir.Block()) as block:
+            computed = flatten_scalars(body())[0]
+        results = [Scalar("result", (), s.dtype) for s in flat]
+        which = self.op("convert", pred, dtype=INT)
+        self.block.nodes.append(ir.Switch(which, [ir.Block(), block], [flat, computed], results))
+        return rebuild(results)
+
     # ---- arrays ----------------------------------------------------------------------------------
     def spill(self, x: Scalars) -> Buffer:
         """A small array's elements in memory, for indexing at run time.
@@ -299,6 +310,18 @@ class Builder:
                 level(depth + 1, (*index, i))
 
         level(0, ())
+
+    def lines(self, shape: Sequence[int], body: Callable[[tuple[Index, ...]], None]) -> None:
+        """A loop nest over independent lines, each of which is a loop itself."""
+        def level(index: tuple[Index, ...]) -> None:
+            if len(index) == len(shape):
+                body(index)
+                return
+            with self.loop(shape[len(index)], independent=True) as i:
+                level((*index, i))
+
+        if size_of(shape):
+            level(())
 
     def fold(self, shape: Sequence[int], init: Any,
              combine: Callable[[Any, tuple[Index, ...]], Any]) -> Any:

@@ -309,16 +309,19 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
     return kernel
 
 
+def beats(build: Builder, rule: ScalarRule, new: Any, best: Any) -> Any:
+    """Whether a later element takes the place: the first NaN wins over everything."""
+    if new.dtype.kind not in "fV":
+        return build.op("gt" if rule == "max" else "lt", new, best)
+    no_better = build.op("le" if rule == "max" else "ge", new, best)
+    return build.op("and", build.op("not", no_better), build.op("eq", best, best))
+
+
 class _Place(_Reduction):
     """Searches for extremes; `start` is not used but for its dtype."""
 
     def better(self, new: Any, best: Any) -> Any:
-        """Whether a later element takes the place: the first NaN wins over everything."""
-        build = self.build
-        if new.dtype.kind not in "fV":
-            return build.op("gt" if self.rule == "max" else "lt", new, best)
-        no_better = build.op("le" if self.rule == "max" else "ge", new, best)
-        return build.op("and", build.op("not", no_better), build.op("eq", best, best))
+        return beats(self.build, self.rule, new, best)
 
     def first(self, count: int, element: Callable[[Index], Any]) -> Any:
         """The place as an index: the best block is found first, then the place within."""

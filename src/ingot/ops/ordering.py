@@ -12,13 +12,16 @@ _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-def sorted_values(x: np.ndarray, axis: int) -> np.ndarray:
+def sort_into(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     """The elements of real numbers in ascending order; zeros of both signs stay as they came."""
-    if x.dtype.kind == "f" and x.size:
-        zeros = np.signbit(x[x == 0])
-        if zeros.any() and not zeros.all():
-            return np.sort(x, axis, kind="stable")
-    return np.sort(x, axis)
+    out[...] = x
+    out.sort(axis)
+    if x.dtype.kind == "f":
+        zero = out == 0
+        if zero.any():
+            negative = np.signbit(out[zero])
+            if negative.any() and not negative.all():
+                out[...] = np.sort(x, axis, kind="stable")
 
 
 def ordinals(x: np.ndarray) -> np.ndarray:

@@ -10,12 +10,20 @@ import numpy as np
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
-from ingot.kernel.build import ArrayValue, Builder, Index, Lazy, Unsupported, supported
+from ingot.kernel.build import (
+    ArrayValue,
+    Builder,
+    Index,
+    Lazy,
+    Unsupported,
+    few_largest,
+    supported,
+)
 from ingot.ops.cutting import slice_in_dim
 from ingot.ops.families import ANY, check_kind
 from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import all_to_front, move_axis
-from ingot.ops.ordering import largest, order, sorted_values
+from ingot.ops.ordering import largest, order, sort_into
 from ingot.ops.shape import broadcasted_iota, expand_dims, full
 from ingot.util import canonicalize_axis
 
@@ -56,16 +64,26 @@ def _sort_type(*xs: ShapedArray, dimension: int, is_stable: bool, num_keys: int
     return list(xs)
 
 
-def _sort_eval(*xs: np.ndarray, dimension: int, is_stable: bool, num_keys: int
-               ) -> list[np.ndarray]:
+def _sort_eval(*xs: np.ndarray, **params: Any) -> list[np.ndarray]:
+    outs = [np.empty(x.shape, x.dtype) for x in xs]
+    _sort_into(outs, *xs, **params)
+    return outs
+
+
+def _sort_into(outs: Sequence[np.ndarray], *xs: np.ndarray, dimension: int, is_stable: bool,
+               num_keys: int) -> None:
+    if xs[0].ndim and len(xs) == 1 and xs[0].dtype.kind not in "Vc":
+        sort_into(outs[0], xs[0], dimension)
+        return
     if xs[0].ndim == 0 or xs[0].size == 0:
-        return list(xs)
-    if len(xs) == 1 and xs[0].dtype.kind not in "Vc":
-        return [sorted_values(xs[0], dimension)]
-    keys = [key for x in xs[:num_keys] for key in _keys(x)]
-    places = (order(keys[0], dimension) if len(keys) == 1
-              else np.lexsort(keys[::-1], axis=dimension))
-    return [np.take_along_axis(x, places, dimension) for x in xs]
+        ordered = list(xs)
+    else:
+        keys = [key for x in xs[:num_keys] for key in _keys(x)]
+        places = (order(keys[0], dimension) if len(keys) == 1
+                  else np.lexsort(keys[::-1], axis=dimension))
+        ordered = [np.take_along_axis(x, places, dimension) for x in xs]
+    for out, x in zip(outs, ordered, strict=True):
+        out[...] = x
 
 
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
@@ -86,7 +104,8 @@ def _sort_batch(args: Any, dims: Any, *, dimension: int, **params: Any) -> Any:
 
 sort_p = Primitive(
     "sort", multiple_results=True, type=_sort_type, eval=_sort_eval, jvp=_sort_jvp,
-    transpose=NOT_LINEAR, batch=_sort_batch, kernel=Host("sorting runs in NumPy"))
+    transpose=NOT_LINEAR, batch=_sort_batch,
+    kernel=Host("sorting runs in NumPy", into=_sort_into))
 
 
 def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
@@ -148,9 +167,33 @@ def _top_k_batch(args: Any, dims: Any, *, k: int, axis: int) -> Any:
     return outs, [0, 0]
 
 
+FEW = 16
+"""Elements of a line that are kept in registers while the line is searched."""
+
+
+def _top_k_kernel(build: Builder, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
+    supported(x.dtype)
+    n = x.shape[axis]
+    if not 0 < k <= FEW:
+        raise Unsupported("more than a few elements are sorted in NumPy")
+    values, places = (build.allocate(a.shape, a.storage) for a in out)
+
+    def line(index: Sequence[Index]) -> None:
+        def place(i: Index) -> list[Index]:
+            return [*index[:axis], i, *index[axis:]]
+
+        found = few_largest(build, n, k, lambda i: x.at(build, place(i)))
+        for i, (value, where) in enumerate(zip(*found, strict=True)):
+            build.store(values, place(i), value)
+            build.store(places, place(i), build.op("convert", where, dtype=places.dtype))
+
+    build.lines([m for a, m in enumerate(x.shape) if a != axis], line)
+    return [values, places]
+
+
 top_k_p = Primitive(
     "top_k", multiple_results=True, type=_top_k_type, eval=_top_k_eval, jvp=_top_k_jvp,
-    transpose=NOT_LINEAR, batch=_top_k_batch, kernel=Host("sorting runs in NumPy"))
+    transpose=NOT_LINEAR, batch=_top_k_batch, kernel=_top_k_kernel)
 
 
 def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:

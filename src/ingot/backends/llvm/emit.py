@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import VARIANTS
 from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.outline import divide
@@ -75,6 +76,7 @@ class Emitter:
         self.count = 0
         self.label = "entry"
         self.scalar = ScalarEmitter(self.new, self.declare)
+        self.scopes = Scopes(function.temporaries)
         self.may_fail = self.may_stop = False
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
         self.functions: list[str] = []
@@ -153,7 +155,7 @@ class Emitter:
         if node.op == "load":
             place = self.address(*node.args, dtype=node.dtype)
             kind = memory_type(node.dtype)
-            value = self.new(f"load {kind}, ptr {place}")
+            value = self.new(f"load {kind}, ptr {place}{self.scopes.mark(node.args[0])}")
             if node.dtype.kind == "b":
                 value = self.new(f"trunc i8 {value} to i1")
             elif is_narrow(node.dtype):
@@ -177,7 +179,7 @@ class Emitter:
             value = self.new(f"zext i1 {value} to i8")
         elif is_narrow(dtype):
             value = self.scalar.to_bits(value, dtype)
-        self.do(f"store {memory_type(dtype)} {value}, ptr {place}")
+        self.do(f"store {memory_type(dtype)} {value}, ptr {place}{self.scopes.mark(node.memory)}")
 
     def node_copy(self, node: ir.Copy) -> None:
         target = self.address_of_item(node.target, node.target_index, node.dtype)
@@ -391,7 +393,7 @@ class Emitter:
             " i64 %context) {",
             *loads, *call,
             "  ret i32 %status", "}",
-            '!0 = !{!"branch_weights", i32 1, i32 1000000}', VARIANTS,
+            '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(), VARIANTS,
             *[text for name, text in declared if name.startswith(VARIANT)], ""])
 
     def exits(self) -> list[str]:
