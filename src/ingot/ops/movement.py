@@ -174,7 +174,7 @@ def _reshape_kernel(build: Builder, x: ArrayValue, *, out: Any, new_sizes: Shape
             if isinstance(y, Buffer) and not y.contiguous:
                 y = build.contiguous(y)
             return _reshape_kernel(build, y, out=out, new_sizes=new_sizes)
-        return Lazy(out.shape, x.dtype, lambda b, i: x.at(b, _unravel(b, _ravel(b, i, out.shape),
+        return Lazy(out.shape, x.dtype, lambda b, i: x.at(b, unravel(b, _ravel(b, i, out.shape),
                                                                     x.shape)), [x])
 
     def at(build: Builder, index: Sequence[Index]) -> Any:
@@ -193,7 +193,8 @@ def _ravel(build: Builder, index: Sequence[Index], shape: Shape) -> Index:
     return flat
 
 
-def _unravel(build: Builder, flat: Index, shape: Shape) -> list[Index]:
+def unravel(build: Builder, flat: Index, shape: Shape) -> list[Index]:
+    """The index of an element from its place in row-major order."""
     out: list[Index] = []
     for n in reversed(shape):
         out.append(build.irem(flat, n))
