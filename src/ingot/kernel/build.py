@@ -11,7 +11,6 @@ from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
 from ingot.kernel.reduce import (
     arg_reduction as arg_reduction,
-    index_of as index_of,
     reduction as reduction,
 )
 from ingot.kernel.selection import few_largest as few_largest
@@ -30,6 +29,7 @@ from ingot.kernel.values import (
     Scalars as Scalars,
     Unsupported as Unsupported,
     flatten_scalars as flatten_scalars,
+    index_of as index_of,
     indices as indices,
     real_dtype as real_dtype,
     row_major as row_major,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot.kernel import ir
 from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.tiles import contiguous_axis, write_tiled
 from ingot.kernel.values import (
     BOOL,
     INT,
@@ -288,6 +289,10 @@ class Builder:
 
     def write(self, target: Buffer, x: ArrayValue) -> None:
         """Store every element of `x` into `target`."""
+        axis = contiguous_axis(self, x) if x.turned and x.size > MAX_SCALARS else None
+        if axis is not None:
+            write_tiled(self, target, x, axis)
+            return
         self.nest(target.shape, lambda index: self.store(target, index, x.at(self, index)),
                   vector=True, cost=x.cost)
 

@@ -23,6 +23,7 @@ from ingot.kernel.values import (
     Lazy,
     Scalars,
     Unsupported,
+    index_of,
     supported,
 )
 from ingot.util import size_of
@@ -59,15 +60,6 @@ def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[...
         return _Reduction(build, x, tuple(axes), rule, start).value(tuple(out.shape))
 
     return kernel
-
-
-def index_of(ndim: int, *parts: tuple[Sequence[int], Sequence[Index]]) -> list[Index]:
-    """An index from pairs of axes and the places along them; 0 along other axes."""
-    full: list[Index] = [0] * ndim
-    for axes, places in parts:
-        for a, i in zip(axes, places, strict=True):
-            full[a] = i
-    return full
 
 
 @dataclass

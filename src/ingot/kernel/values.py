@@ -65,6 +65,7 @@ class ArrayValue:
     dtype: np.dtype
     cost: int = 0
     memories: frozenset[ir.Memory] = frozenset()
+    turned: bool = False  # computed from an operand whose axes were reordered
 
     @property
     def size(self) -> int:
@@ -92,6 +93,7 @@ class Lazy(ArrayValue):
         self.shape, self.dtype, self._at = tuple(shape), dtype, at
         for source in sources:
             cost += source.cost
+            self.turned |= source.turned
             if source.memories:
                 self.memories = self.memories | source.memories
         self.cost = cost
@@ -171,6 +173,15 @@ def row_major(shape: Sequence[int]) -> tuple[int, ...]:
         strides.append(step)
         step *= n
     return tuple(strides[::-1])
+
+
+def index_of(ndim: int, *parts: tuple[Sequence[int], Sequence[Index]]) -> list[Index]:
+    """An index from pairs of axes and the places along them; 0 along other axes."""
+    full: list[Index] = [0] * ndim
+    for axes, places in parts:
+        for a, i in zip(axes, places, strict=True):
+            full[a] = i
+    return full
 
 
 def indices(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -128,12 +128,20 @@ def _transpose_index(build: Builder, index: Sequence[Index], x: ArrayValue, *,
     return source
 
 
+def _transpose_kernel(build: Builder, x: ArrayValue, **params: Any) -> ArrayValue:
+    out = _transpose_view(build, x, **params)
+    out.turned = True
+    return out
+
+
+_transpose_view = index_map(_transpose_index)
+
 transpose_p = Primitive(
     "transpose", type=_transpose_type,
     eval=lambda x, *, permutation: np.transpose(x, permutation), jvp=LINEAR,
     transpose=lambda ct, x, *, permutation: [
         transpose(ct, tuple(int(i) for i in np.argsort(permutation)))],
-    batch=_transpose_batch, kernel=index_map(_transpose_index))
+    batch=_transpose_batch, kernel=_transpose_kernel)
 
 
 def transpose(operand: Any, permutation: Shape) -> Any:
