@@ -25,8 +25,9 @@ from ingot.backends.llvm.functions.exponential import (
     chosen,
     exp_pair,
     log_of,
+    power_of_two,
+    reduce_exp,
     scale,
-    scaled_exp,
     split_float,
 )
 
@@ -39,7 +40,10 @@ def _small_erf(x: Value) -> Value:
 def erf(x: Value) -> Value:
     size = fabs(x)
     bounded = minimum(size, 6.0 if x.format is F64 else 4.0)
-    large = 1.0 - scaled_exp(-estrin(bounded, chosen(table.LOG_ERFC, x.format)))
+    # the exponential is less than 1/6: what its last digits are makes no difference
+    shifted, r, _ = reduce_exp(-estrin(bounded, chosen(table.LOG_ERFC, x.format)))
+    grown = fma(r * r, estrin(r, chosen(table.EXP, x.format)), r) + 1.0
+    large = fma(-power_of_two(shifted), grown, 1.0)
     return where(size < 1.0, _small_erf(x), copysign(large, x))
 
 

@@ -6,8 +6,25 @@ The inverses are logarithms of 1 + a (W. Kahan, Branch Cuts for Complex Elementa
 from __future__ import annotations
 
 from ingot.backends.llvm.functions import coefficients as table
-from ingot.backends.llvm.functions.assembler import Value, copysign, fabs, fma, sqrt, where
-from ingot.backends.llvm.functions.exponential import chosen, log1p, scaled_exp
+from ingot.backends.llvm.functions.assembler import (
+    F64,
+    Value,
+    copysign,
+    estrin,
+    fabs,
+    fast_two_sum,
+    fma,
+    minimum,
+    sqrt,
+    where,
+)
+from ingot.backends.llvm.functions.exponential import (
+    chosen,
+    log1p,
+    power_of_two,
+    reduce_exp,
+    scaled_exp,
+)
 from ingot.backends.llvm.functions.trigonometric import odd_series
 
 
@@ -23,9 +40,19 @@ def cosh(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    size = fabs(x)
-    out = 1.0 - 2.0 / (scaled_exp(size * 2.0) + 1.0)
-    return copysign(where(size < 0.55, odd_series(size, table.TANH), out), x)
+    """u / (u + 2) with u = exp(2 |x|) - 1, of which no digits are lost near 0."""
+    f = x.format
+    shifted, r, r_low = reduce_exp(minimum(fabs(x) * 2.0, 40.0 if f is F64 else 20.0))
+    q = fma(r * r, estrin(r, chosen(table.EXP, f)), r_low)
+    power = power_of_two(shifted)
+    high, low = fast_two_sum(power - 1.0, power * r)
+    u = high + fma(power, q, low)
+    below = u + 2.0
+    out = u / below
+    if f is F64:  # the rounding of `below`, over below = 2 / (1 - out)
+        rest = u - (below - 2.0)
+        out = fma(out * rest, fma(out, 0.5, -0.5), out)
+    return copysign(out, x)
 
 
 def asinh(x: Value) -> Value:
