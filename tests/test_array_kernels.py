@@ -1,0 +1,122 @@
+"""Kernels of large arrays, which examples of the laws are too small for: compiled against eager."""
+
+import mpmath
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
+
+RNG = np.random.default_rng(5)
+
+
+def same_as_eager(function, x, rtol=0.0):
+    """Compiled and eager results agree, leaf by leaf."""
+    compiled, eager = ingot.jit(function)(x), function(x)
+    for a, b in zip(ingot.tree.leaves(compiled), ingot.tree.leaves(eager), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol)
+
+
+# ---- the few largest elements ----
+WILD = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0, 1.0, 1.0, 2.0, -3.0])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "bool"])
+@pytest.mark.parametrize(
+    ("shape", "k", "axis"), [((3, 300), 10, 1), ((77,), 1, 0), ((16,), 16, 0), ((3, 99, 2), 7, 1)]
+)
+def test_few_largest(dtype, shape, k, axis):
+    x = RNG.choice(WILD, shape) if dtype[0] == "f" else RNG.integers(0, 9, shape)
+    same_as_eager(lambda x: lax.top_k(x, k, axis=axis), x.astype(dtype))
+
+
+def test_few_largest_in_ascending_order():
+    same_as_eager(lambda x: lax.top_k(x, 5), np.arange(500.0))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_sort_keeps_zeros_of_both_signs_as_they_came(dtype):
+    x = RNG.choice(WILD, 400).astype(dtype)
+    out = np.asarray(ingot.jit(jnp.sort)(x))
+    zeros = np.signbit(out[out == 0])
+    assert (zeros == np.signbit(x[x == 0])).all()
+    assert zeros.any() and not zeros.all()
+
+
+# ---- cumulative operations ----
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((40_001,), 0), ((2, 33_000), 1), ((900, 3), 0), ((7, 90), 1), ((3, 30, 1_100), 1),
+     ((5, 20, 3, 4), 1), ((0, 5), 1)],
+)  # fmt: skip
+def test_cumulative(name, shape, axis, reverse):
+    x = RNG.normal(size=shape)
+    x = 1 + 1e-3 * x if name == "cumprod" else x
+    function = getattr(lax, name)
+    same_as_eager(lambda x: function(x, axis=axis, reverse=reverse), x, rtol=1e-9)
+
+
+def test_cumulative_sum_of_negative_zeros():
+    assert np.signbit(ingot.jit(jnp.cumsum)(-np.zeros(40_000))).all()
+
+
+def test_running_maximum_keeps_nan():
+    x = RNG.normal(size=40_000)
+    x[20_000] = np.nan
+    out = np.asarray(ingot.jit(lax.cummax)(x))
+    assert np.isnan(out[20_000:]).all() and not np.isnan(out[:20_000]).any()
+
+
+# ---- transposes ----
+@pytest.mark.parametrize("dtype", ["f4", "c16", "i1", "bool"])
+@pytest.mark.parametrize("shape", [(100, 70), (64, 64), (3, 65, 129), (9, 1_000)])
+def test_transpose(dtype, shape):
+    x = (9 * RNG.normal(size=shape)).astype(dtype)
+    same_as_eager(lambda x: jnp.swapaxes(x, -1, -2), x)
+    same_as_eager(lambda x: x.T, x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x + x.T,
+        lambda x: x.T.reshape(-1) * 2,
+        lambda x: x[::2].T,
+        lambda x: jnp.concatenate([x.T, x]).T,
+        lambda x: lax.fori_loop(0, 3, lambda i, c: c.T * 0.5 + 1, x),
+        lambda x: lax.map(lambda row: jnp.outer(row, row).T + x.T, x[:3]),
+    ],
+)
+def test_transpose_among_others(function):
+    same_as_eager(function, RNG.normal(size=(130, 130)), rtol=1e-14)
+
+
+# ---- temporaries ----
+def test_temporaries_that_share_memory():
+    def function(x):
+        shifted = jnp.exp(x - x.max(1, keepdims=True))
+        weights = shifted / shifted.sum(1, keepdims=True)
+        return jnp.cumsum(weights, 0).T, weights.sum(0), jnp.sort(weights)
+
+    same_as_eager(function, RNG.normal(size=(90, 110)), rtol=1e-12)
+
+
+# ---- accuracy ----
+@pytest.mark.parametrize(
+    ("function", "exact"),
+    [(jnp.tanh, mpmath.tanh), (ingot.scipy.special.erf, mpmath.erf)],
+    ids=["tanh", "erf"],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_at_most_two_ulps(function, exact, dtype):
+    x = np.concatenate([RNG.uniform(-6, 6, 500), RNG.uniform(-1.5, 1.5, 1_000)]).astype(dtype)
+    got = np.asarray(ingot.jit(function)(x))
+    with mpmath.workprec(120):
+        errors = [
+            abs(float((mpmath.mpf(float(y)) - exact(float(v))) / float(np.spacing(abs(y)))))
+            for v, y in zip(x, got, strict=True)
+        ]
+    assert max(errors) <= 2
