@@ -45,17 +45,16 @@ def stride(position: Index, variable: Scalar) -> int | None:
         return 1
     if position.op not in ("add", "sub", "mul"):
         return None if position.args else 0
-    parts = [stride(a, variable) for a in position.args]
-    if None in parts:
+    a, b = (stride(x, variable) for x in position.args)
+    if a is None or b is None:
         return None
-    a, b = parts
     if position.op == "mul":
         x, y = position.args
         if not a and not b:
             return 0
         factor, growing = (y, a) if a else (x, b)
         return growing * int(factor.attr) if factor.op == "const" else None
-    return a + b if position.op == "add" else a - b  # type: ignore[operator]
+    return a + b if position.op == "add" else a - b
 
 
 def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:

@@ -16,6 +16,7 @@ from ingot.backends.llvm.functions.assembler import (
     fma,
     minimum,
     sqrt,
+    two_sum,
     where,
 )
 from ingot.backends.llvm.functions.exponential import (
@@ -47,12 +48,9 @@ def tanh(x: Value) -> Value:
     power = power_of_two(shifted)
     high, low = fast_two_sum(power - 1.0, power * r)
     u = high + fma(power, q, low)
-    below = u + 2.0
-    out = u / below
-    if f is F64:  # the rounding of `below`, over below = 2 / (1 - out)
-        rest = u - (below - 2.0)
-        out = fma(out * rest, fma(out, 0.5, -0.5), out)
-    return copysign(out, x)
+    below, rest = two_sum(u, x.constant(2.0))
+    out = u / below  # and below = 2 / (1 - out), by which its own rounding is corrected
+    return copysign(fma(out * rest, fma(out, 0.5, -0.5), out), x)
 
 
 def asinh(x: Value) -> Value:
