@@ -84,7 +84,7 @@ class EvalInterpreter(Interpreter):
         if primitive.higher_order:
             return list(primitive.rule("eval")(*map(Array, arrays, avals), **params))
         out_avals = primitive.out_avals(avals, params)
-        out = _quietly(primitive.rule("eval"), arrays, params)
+        out = quietly(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
             outs = [Array(conform(o, a), a) for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
@@ -96,7 +96,7 @@ class EvalInterpreter(Interpreter):
         return result
 
 
-def _quietly(rule: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+def quietly(rule: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     """Apply an `eval` slot with NumPy's floating-point warnings off."""
     state = _state
     if state.evaluating:  # an eval that evaluates: a context cannot be entered twice

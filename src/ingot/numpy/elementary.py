@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import binary, kind_of, like, unary_inexact
 from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_shapes
@@ -62,6 +63,7 @@ log10 = _log_base("log10", 10, """Logarithm to base 10.
     """)
 
 
+@replayed
 def logaddexp(x1: Any, x2: Any, /) -> Any:
     """log(exp(x1) + exp(x2)) without overflow.
 

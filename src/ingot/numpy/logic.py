@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
@@ -309,6 +310,7 @@ def _all_equal(x: Any, y: Any, equal_nan: bool) -> Any:
 # ---- choice ----
 
 
+@replayed
 def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
           fill_value: Any = None) -> Any:
     """`x` where the condition holds, else `y`; with the condition alone, `nonzero(condition)`.
@@ -331,6 +333,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
     return lax.select(test, x, y)
 
 
+@replayed
 def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
     """Elements limited to [min, max]; a bound that is None does not limit.
 

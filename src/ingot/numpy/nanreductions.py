@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import isnan, where as choose
@@ -176,6 +177,7 @@ def _running(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
     return truth("cumulative", op(convert(truth("cumulative", a), dtypes.int32), axis))
 
 
+@replayed
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running sums along an axis, or of the flat array.
 
@@ -186,6 +188,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
     return _cumulative("cumsum", lax.cumsum, a, axis, dtype)
 
 
+@replayed
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running products along an axis, or of the flat array.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply, subtract
 from ingot.numpy.creation import broadcast_to
@@ -40,6 +41,7 @@ def _operands(name: str, a: Any, b: Any, preferred: Any) -> tuple[Any, Any, Any]
     return a, b, user_dtype(name, preferred)
 
 
+@replayed
 def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None,
         out_sharding: Any = None) -> Any:
     """Sum of products over the last axis of `a` and the last but one (or only) axis of `b`.
@@ -64,6 +66,7 @@ def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
                         " with tensordot or einsum")
 
 
+@replayed
 def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Matrix product over the last two axes, the others broadcast; vectors count as matrices.
 
@@ -112,6 +115,7 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     return lax.squeeze(out, (out.aval.ndim - 2,))
 
 
+@replayed
 def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of conj(a) * b over all elements.
 
@@ -141,6 +145,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
                      (last, last), (axes, axes), precision, preferred)
 
 
+@replayed
 def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of products over the last axes.
 
@@ -155,6 +160,7 @@ def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any 
     return _contract("inner", a, b, ((i,), (j,)), ((), ()), precision, preferred)
 
 
+@replayed
 def outer(a: Any, b: Any, out: None = None) -> Any:
     """Products of all pairs of elements.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.promotion import (
@@ -109,6 +110,7 @@ def _reduce(name: str, op: Callable[..., Any], a: Any, axis: Axis, keepdims: boo
 # ---- sums and products ----
 
 
+@replayed
 def sum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Sum over axes; small integers are summed in the default integer dtype.
@@ -134,6 +136,7 @@ def _summand(name: str, a: Any, dtype: Any, promote_integers: bool) -> Any:
     return convert(a, want)
 
 
+@replayed
 def prod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
          initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Product over axes; small integers are multiplied in the default integer dtype.
@@ -170,6 +173,7 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
     return _reduce(name, op, a, axes, keepdims, initial, combine)
 
 
+@replayed
 def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
     """Largest element over axes; nan if there is one. Raises ValueError for empty axes.
@@ -180,6 +184,7 @@ def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
     return _extremum("max", lax.reduce_max, lax.max, lowest, a, axis, out, keepdims, initial, where)
 
 
+@replayed
 def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
     """Smallest element over axes; nan if there is one. Raises ValueError for empty axes.
@@ -207,6 +212,7 @@ def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> 
 # ---- truth ----
 
 
+@replayed
 def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
         where: Any = None) -> Any:
     """Whether all elements over axes are nonzero.
@@ -220,6 +226,7 @@ def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     return _reduce("all", lax.reduce_and, a, axis, keepdims, None, lax.bitwise_and)
 
 
+@replayed
 def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,  # noqa: A001
         where: Any = None) -> Any:
     """Whether an element over axes is nonzero.
@@ -258,6 +265,7 @@ def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> 
     return lax.reduce_sum(convert(mask, dtype), axes)
 
 
+@replayed
 def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
          *, where: Any = None) -> Any:
     """Mean over axes; integers become floats.
@@ -281,6 +289,7 @@ def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
     return keep_dims(out_, a.aval.shape, axes) if keepdims else out_
 
 
+@replayed
 def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
         keepdims: bool = False, *, where: Any = None, mean: Any = None,
         correction: int | float | None = None) -> Any:
@@ -334,6 +343,7 @@ def _mean(a: Any, axes: tuple[int, ...], where: Any) -> Any:
     return _mean_function(a, axes, keepdims=True, where=where)
 
 
+@replayed
 def std(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
         keepdims: bool = False, *, where: Any = None, mean: Any = None,
         correction: int | float | None = None) -> Any:
@@ -402,6 +412,7 @@ def _arg(name: str, op: Callable[..., Any], a: Any, axis: int | None, out: None,
     return found
 
 
+@replayed
 def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first largest element along an axis, or in the flat array; the first nan wins.
 
@@ -411,6 +422,7 @@ def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | N
     return _arg("argmax", lax.argmax, a, axis, out, keepdims)
 
 
+@replayed
 def argmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first smallest element along an axis, or in the flat array; the first nan wins.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.core.array import Array
 from ingot.core.interpreter import to_array
 from ingot.numpy import primitives as lax
@@ -30,6 +31,7 @@ from ingot.numpy.reductions import axes_of
 # ---- sorting ----
 
 
+@replayed
 def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
          stable: bool = True, descending: bool = False) -> Any:
     """Elements in ascending order along an axis; nan come last.
@@ -51,6 +53,7 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     return a, axes_of(name, operator.index(axis), a.aval.ndim)[0]
 
 
+@replayed
 def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
             stable: bool = True, descending: bool = False, dtype: Any = None) -> Any:
     """Indices that sort along an axis; nan come last, equal elements keep their order.

@@ -155,21 +155,39 @@ def _dot_type(x: ShapedArray, y: ShapedArray, *, dimension_numbers: DimensionNum
     return ShapedArray(shape, dtype, x.weak_type and y.weak_type)
 
 
+@memoize()
+def _dot_forms(x: tuple[int, ...], y: tuple[int, ...], dimension_numbers: DimensionNumbers) -> Any:
+    """What makes stacks of matrices of the operands (axes in order, shape; None if they are that),
+    and the shape of the result."""
+    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
+    x_free = _free(len(x), x_contract, x_batch)
+    y_free = _free(len(y), y_contract, y_batch)
+    batch, rows, columns = ([x[a] for a in x_batch], [x[a] for a in x_free],
+                            [y[a] for a in y_free])
+    terms = size_of([x[a] for a in x_contract])
+    left = (*x_batch, *x_free, *x_contract), (*batch, size_of(rows), terms)
+    right = (*y_batch, *y_contract, *y_free), (*batch, terms, size_of(columns))
+    forms = [None if form == (tuple(range(len(shape))), shape) else form
+             for form, shape in ((left, x), (right, y))]
+    return *forms, (*batch, *rows, *columns)
+
+
+@memoize()
+def _dot_dtypes(x: Any, y: Any, preferred: Any) -> tuple[Any, Any]:
+    """The dtypes of the result and of the sums."""
+    out = contraction_dtype("dot_general", ShapedArray((), x), ShapedArray((), y), preferred)
+    return out, accumulator(x, y, out)
+
+
 def _dot_eval(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DimensionNumbers,
               precision: Any, preferred_element_type: Any) -> np.ndarray:
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    out = contraction_dtype("dot_general", ShapedArray((), x.dtype), ShapedArray((), y.dtype),
-                            preferred_element_type)
-    dtype = accumulator(x.dtype, y.dtype, out)
-    x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
-    batch = [x.shape[a] for a in x_batch]
-    rows, columns = [x.shape[a] for a in x_free], [y.shape[a] for a in y_free]
-    terms = size_of([x.shape[a] for a in x_contract])
-    left = x.astype(dtype, copy=False).transpose(*x_batch, *x_free, *x_contract)
-    right = y.astype(dtype, copy=False).transpose(*y_batch, *y_contract, *y_free)
-    product = np.matmul(left.reshape(*batch, size_of(rows), terms),
-                        right.reshape(*batch, terms, size_of(columns)))
-    return product.reshape([*batch, *rows, *columns]).astype(out, copy=False)
+    out, dtype = _dot_dtypes(x.dtype, y.dtype, preferred_element_type)
+    left, right, shape = _dot_forms(x.shape, y.shape, dimension_numbers)
+    x, y = (a if form is None else a.transpose(form[0]).reshape(form[1])
+            for a, form in ((x.astype(dtype, copy=False), left),
+                            (y.astype(dtype, copy=False), right)))
+    product = np.matmul(x, y)
+    return (product if product.shape == shape else product.reshape(shape)).astype(out, copy=False)
 
 
 def _dot_transpose(ct: Any, x: Any, y: Any, *, dimension_numbers: DimensionNumbers, precision: Any,

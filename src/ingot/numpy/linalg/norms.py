@@ -8,6 +8,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply, power
 from ingot.numpy.families import kind_of, like
@@ -88,6 +89,7 @@ def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
 
 # ---- norms ----
 
+@replayed
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices: ord None (2-norm of all elements), a number, 'fro', 'nuc', inf.
 
