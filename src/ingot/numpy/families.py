@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
 from ingot.backends.llvm.native.operators import Elementwise
 from ingot.core.array import ArrayBase
 from ingot.numpy import primitives as lax
@@ -28,7 +27,7 @@ def with_loop(function: Callable[..., Any], name: str, loop: np.ufunc | None, do
               ) -> Callable[..., Any]:
     """A function with a name, and NumPy's loop that it is for most types."""
     function = named(function, name, doc or function.__doc__ or "")
-    return function if loop is None else Elementwise(replayed(function), loop)
+    return function if loop is None else Elementwise(function, loop)
 
 
 # `loop` is NumPy's function where the operation's `eval` is nothing else.
