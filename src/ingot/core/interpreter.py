@@ -96,7 +96,7 @@ class EvalInterpreter(Interpreter):
         return result
 
 
-def quietly(rule: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+def quietly(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Apply an `eval` slot with NumPy's floating-point warnings off."""
     state = _state
     if state.evaluating:  # an eval that evaluates: a context cannot be entered twice
