@@ -65,7 +65,6 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
     """
     shape, last = target.shape, x.ndim - 1
     others = [a for a in range(last) if a != axis]
-    tile = build.allocate((SIDE, SIDE + 1), x.dtype)
 
     def inside(outer: Sequence[Index]) -> None:
         for rows in _parts(shape[axis]):
@@ -75,7 +74,10 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
     def tiles(outer: Sequence[Index], rows: Any, columns: Any) -> None:
         first_row, height, down = rows
         first_column, width, across = columns
-        with build.loop(down, independent=True) as r, build.loop(across, independent=True) as c:
+        # of this nest alone, so that each thread has its own
+        tile = build.allocate((SIDE, SIDE + 1), x.dtype)
+        with build.holding(tile), build.loop(down, independent=True) as r, \
+                build.loop(across, independent=True) as c:
             top = build.iadd(first_row, build.imul(r, SIDE))
             left = build.iadd(first_column, build.imul(c, SIDE))
 
@@ -89,8 +91,7 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
             with build.loop(height) as i, build.loop(width, vector=True) as j:
                 build.store(target, place(i, j), tile.at(build, (j, i)))
 
-    with build.holding(tile):
-        build.lines([shape[a] for a in others], inside)
+    build.lines([shape[a] for a in others], inside)
 
 
 def _parts(n: int) -> list[tuple[int, int, int]]:
