@@ -9,6 +9,7 @@ from ingot.core.primitive import Host as Host
 from ingot.kernel import ir as ir
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
+from ingot.kernel.radix import radix_order as radix_order
 from ingot.kernel.reduce import (
     arg_reduction as arg_reduction,
     reduction as reduction,

@@ -128,7 +128,8 @@ class For:
 
     Iterations that are `independent` exchange no values: they may run in any order, and also
     `at_once` if even their host calls may. With `vector` the body is also short straight-line code,
-    for vector instructions.
+    for vector instructions; with `apart` the back end believes it where it cannot see it, as the
+    body reads at places that it computes.
     """
 
     index: Scalar
@@ -138,6 +139,7 @@ class For:
     vector: bool = False
     independent: bool = False
     at_once: bool = False
+    apart: bool = False
     parallel: Parallel | None = None
     pointers: list[PointerPhi] = field(default_factory=list)
     poll_every: int = 0  # iterations between looks for an interrupt; 0: never

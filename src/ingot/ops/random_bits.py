@@ -109,7 +109,7 @@ def hashed(build: Builder, shape: Shape, dtype: Any, at: Callable[..., Any],
     """An array of hashes: small ones computed now in a loop, large ones where they are used."""
     size = size_of(shape)
     lazy = Lazy(shape, dtype, at, sources, HASH_COST)
-    if size <= 2 or size > 64:
+    if size <= 4 or size > 64:
         return lazy
     target = build.allocate(shape, dtype)
     flat = Buffer(target.memory, (size,), dtype, target.offset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,14 @@ from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
 from ingot.kernel.build import (
+    CHEAP,
     ArrayValue,
     Builder,
     Index,
     Lazy,
     Unsupported,
     few_largest,
+    radix_order,
     supported,
 )
 from ingot.ops.cutting import slice_in_dim
@@ -25,7 +27,9 @@ from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import all_to_front, move_axis
 from ingot.ops.ordering import largest, order, sort_into
 from ingot.ops.shape import broadcasted_iota, expand_dims, full
-from ingot.util import canonicalize_axis
+from ingot.util import canonicalize_axis, size_of
+
+WORD = np.dtype(np.uint32)
 
 
 def take_along(x: Any, index: Any, axis: int) -> Any:
@@ -102,10 +106,60 @@ def _sort_batch(args: Any, dims: Any, *, dimension: int, **params: Any) -> Any:
     return outs, [0] * len(outs)
 
 
+def _ordinal(build: Builder, x: Any) -> Any:
+    """A u32 scalar that orders as a real number of up to 32 bits does, nan last."""
+    dtype = x.dtype
+    if dtype.kind in "bu":
+        return build.op("convert", x, dtype=WORD)
+    top = build.const(1 << 31, WORD)
+    if dtype.kind == "i":
+        wide = build.op("convert", x, dtype=np.int32)
+        return build.op("xor", build.op("bitcast", wide, dtype=WORD), top)
+    x = build.op("convert", x, dtype=np.float32)
+    x = build.op("add", x, build.const(0, x.dtype))  # -0 + 0 is 0
+    pattern = build.op("bitcast", x, dtype=WORD)
+    negative = build.op("ge", pattern, top)
+    out = build.select(negative, build.op("not", pattern), build.op("or", pattern, top))
+    return build.select(build.op("ne", x, x), build.const(0xFFFFFFFF, WORD), out)
+
+
+def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
+                 num_keys: int) -> list[ArrayValue]:
+    """By the digits of one key of up to 32 bits, then everything from its place."""
+    supported(*(x.dtype for x in xs))
+    keys, n = xs[0], xs[0].shape[dimension] if xs[0].ndim else 0
+    if num_keys > 1 or len(xs) == 1 or keys.dtype.itemsize > 4 or not 0 < n < 1 << 31:
+        raise Unsupported("one wide key, several keys and keys alone are sorted in NumPy")
+    rest = [build.materialize(x) if x.cost > CHEAP else x for x in xs[1:]]
+    places, ordered = (build.allocate(keys.shape, WORD) for _ in range(2))
+
+    def line(index: Sequence[Index]) -> None:
+        def whole(i: Index) -> list[Index]:
+            return [*index[:dimension], i, *index[dimension:]]
+
+        found = radix_order(build, n, lambda i: _ordinal(build, keys.at(build, whole(i))))
+        with build.loop(n, vector=True) as i:
+            for target, x in zip((places, ordered), found, strict=True):
+                build.store(target, whole(i), x.at(build, (i,)))
+
+    def picked(x: ArrayValue, aval: Any) -> Lazy:
+        def at(build: Builder, index: Sequence[Index]) -> Any:
+            place = build.as_index(places.at(build, index))
+            return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
+
+        return Lazy(aval.shape, x.dtype, at, [x, places], CHEAP)
+
+    build.lines([m for a, m in enumerate(keys.shape) if a != dimension], line)
+    if keys.dtype == WORD:
+        return [ordered, *map(picked, rest, out[1:])]
+    return list(map(picked, [build.materialize(keys), *rest], out))
+
+
+_sort_kernel.into = _sort_into  # type: ignore[attr-defined]  # what it leaves to NumPy
+
 sort_p = Primitive(
     "sort", multiple_results=True, type=_sort_type, eval=_sort_eval, jvp=_sort_jvp,
-    transpose=NOT_LINEAR, batch=_sort_batch,
-    kernel=Host("sorting runs in NumPy", into=_sort_into))
+    transpose=NOT_LINEAR, batch=_sort_batch, kernel=_sort_kernel)
 
 
 def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes, numpy as jnp
 from ingot.control.scan import scan
-from ingot.control.while_loop import while_loop
 from ingot.core.interpreter import to_array, typeof
 from ingot.ops.convert import convert_element_type
 from ingot.ops.random_keys import random_split
@@ -25,7 +25,9 @@ from ingot.random.arguments import (
     float_dtype,
     one_key,
 )
-from ingot.random.uniform import gumbel, pair, unit
+from ingot.random.rejection import accepted, repeated
+from ingot.random.uniform import gumbel, unit
+from ingot.transforms.stage import known_array
 from ingot.util import canonicalize_axis
 
 
@@ -96,51 +98,65 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None, *, out_sha
         raise ValueError(f"poisson: needs a threefry2x32 key, got {typeof(key)}")
     shape = common_shape("poisson", shape, lam)
     rate = jnp.broadcast_to(convert_element_type(lam, dtypes.float32), shape)
-    small = jnp.isnan(rate) | (rate < 10)
-    limit = np.asarray(dtypes.iinfo(dtype).max, dtype)
-    few = _poisson_by_products(key, jnp.where(small, rate, 0.0), shape, dtype, limit)
-    many = _poisson_by_rejection(key, jnp.where(small, 1e5, rate), shape, dtype, limit)
-    return jnp.where(rate == 0, jnp.zeros_like(few), jnp.where(small, few, many))
+    limit = dtypes.iinfo(dtype).max
+
+    def few(rate: Any, _: Any) -> Any:
+        return _poisson_by_products(key, rate, shape, dtype, limit)
+
+    def many(rate: Any, needed: Any) -> Any:
+        return _poisson_by_rejection(key, rate, shape, dtype, jnp.where(needed, limit, 0))
+
+    known = known_array(lam)
+    small = None if known is None else ~(known.astype(np.float32) >= 10)
+    drawn = _by_case(small, ~(rate >= 10), few, many, [rate], [0.0], [1e5])
+    return jnp.where(rate == 0, jnp.zeros_like(drawn), drawn)
+
+
+def _by_case(known: Any, case: Any, few: Callable[..., Any], many: Callable[..., Any],
+             parameters: Sequence[Any], for_few: Sequence[Any], for_many: Sequence[Any]) -> Any:
+    """`few` where the case holds, else `many`; both get all elements, with harmless parameters for
+    those of the other case. If `known` says that one will do, that one alone.
+
+    Both are told whether anything of theirs is needed.
+    """
+    if known is not None and known.all():
+        return few(*parameters, True)
+    if known is not None and not known.any():
+        return many(*parameters, True)
+    mine = [jnp.where(case, p, h) for p, h in zip(parameters, for_few, strict=True)]
+    others = [jnp.where(case, h, p) for p, h in zip(parameters, for_many, strict=True)]
+    return jnp.where(case, few(*mine, case.any()), many(*others, ~case.all()))
 
 
 def _poisson_by_products(key: Any, rate: Any, shape: Shape, dtype: Any, limit: Any) -> Any:
     """How many uniform factors it takes to fall below exp(-rate) (Knuth)."""
-    def step(state: Any) -> Any:
-        i, count, key, log_product = state
-        key, subkey = pair(key)
-        count = jnp.where(log_product > -rate, count + 1, count)
-        return i + 1, count, key, log_product + jnp.log(unit(subkey, shape, dtypes.float32))
+    def step(state: Any, drawn: Any, rate: Any) -> Any:
+        count, log_product = state
+        return (jnp.where(log_product > -rate, count + 1, count),
+                log_product + jnp.log(drawn[0]))
 
-    start = (np.zeros((), dtype), jnp.zeros(shape, dtype), key, jnp.zeros(shape, np.float32))
-    _, count, _, _ = while_loop(
-        lambda s: (s[3] > -rate).any() & (s[0] < limit), step, start)
+    start = np.zeros((), dtype), np.zeros((), np.float32)
+    count, _ = repeated(key, shape, np.float32, start, (rate,), limit, 1, step,
+                        lambda state, rate: state[1] > -rate)
     return count - 1
 
 
 def _poisson_by_rejection(key: Any, rate: Any, shape: Shape, dtype: Any, limit: Any) -> Any:
     """Transformed rejection (Hormann 1993)."""
-    b = 0.931 + 2.53 * jnp.sqrt(rate)
-    a = -0.059 + 0.02483 * b
-    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-    quick = 0.9277 - 3.6224 / (b - 2)
-    log_rate = jnp.log(rate)
-
-    def step(state: Any) -> Any:
-        i, found, accepted, key = state
-        key, first, second = pair(key, 3)
-        u = unit(first, shape, rate.dtype) - 0.5
-        v = unit(second, shape, rate.dtype)
+    def propose(u: Any, v: Any, rate: Any) -> Any:
+        b = 0.931 + 2.53 * jnp.sqrt(rate)
+        a = -0.059 + 0.02483 * b
+        inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+        quick = 0.9277 - 3.6224 / (b - 2)
+        u = u - 0.5
         inside = 0.5 - jnp.abs(u)
         k = jnp.floor((2 * a / inside + b) * u + rate + 0.43)
-        density = -rate + k * log_rate - lgamma(k + 1)
+        density = -rate + k * jnp.log(rate) - lgamma(k + 1)
         fits = jnp.log(v * inverse_alpha / (a / (inside * inside) + b)) <= density
         outside = (k < 0) | ((inside < 0.013) & (v > inside))
-        good = ((inside >= 0.07) & (v <= quick)) | (~outside & fits)
-        return i + 1, jnp.where(good, k, found), accepted | good, key
+        return ((inside >= 0.07) & (v <= quick)) | (~outside & fits), k
 
-    start = (np.zeros((), dtype), jnp.full(shape, -1, rate.dtype), jnp.zeros(shape, bool), key)
-    _, found, _, _ = while_loop(lambda s: (~s[2]).any() & (s[0] < limit), step, start)
-    return found.astype(dtype)
+    return accepted(key, shape, rate.dtype, (rate,), limit, propose).astype(dtype)
 
 
 # ---- binomial ------------------------------------------------------------------------------------
@@ -165,67 +181,57 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     q = jnp.where(bad_q, 0.01, q)
     few = bad_n | (n * q <= 10)
     n = jnp.floor(n)
-    limit = float(dtypes.finfo(dtype).max)
-    drawn = jnp.where(
-        few,
-        _binomial_by_gaps(key, jnp.where(few, n, 0.0), q, shape, dtype, limit),
-        _binomial_by_rejection(key, jnp.where(few, 1e4, n), jnp.where(few, 0.5, q), shape, dtype,
-                               limit))
+    limit = dtypes.iinfo(np.int32).max  # turns, of which there are a handful
+
+    def by_gaps(n: Any, q: Any, _: Any) -> Any:
+        return _binomial_by_gaps(key, n, q, shape, dtype, limit)
+
+    def by_rejection(n: Any, q: Any, needed: Any) -> Any:
+        return _binomial_by_rejection(key, n, q, shape, dtype, jnp.where(needed, limit, 0))
+
+    drawn = _by_case(None, few, by_gaps, by_rejection, [n, q], [0.0, q], [1e4, 0.5])
     drawn = jnp.where(bad_n | bad_q, np.asarray(np.nan, dtype), drawn)
     endless = jnp.isinf(n)
     drawn = jnp.where(endless & ~(bad_n | bad_q), np.asarray(np.inf, dtype), drawn)
     return jnp.where(rare | bad_n | unknown | endless, drawn, n.astype(dtype) - drawn)
 
 
-def _binomial_by_gaps(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, limit: float) -> Any:
+def _binomial_by_gaps(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, limit: Any) -> Any:
     """How many geometric gaps between successes fit into n trials."""
-    log_failure = jnp.log1p(-p)
+    def step(state: Any, drawn: Any, n: Any, p: Any) -> Any:
+        count, total = state
+        gap = jnp.ceil(jnp.log(drawn[0]) / jnp.log1p(-p))
+        return jnp.where(total <= n, count + 1, count), total + gap
 
-    def step(state: Any) -> Any:
-        i, count, total, key = state
-        subkey, key = pair(key)
-        count = jnp.where(total <= n, count + 1, count)
-        gap = jnp.ceil(jnp.log(unit(subkey, shape, p.dtype)) / log_failure)
-        return i + 1, count, total + gap, key
-
-    zeros = jnp.zeros(shape, p.dtype)
-    _, count, _, _ = while_loop(lambda s: (s[2] <= n).any() & (s[0] < limit), step,
-                                (np.zeros((), dtypes.default_int()), zeros, zeros, key))
+    zero = np.zeros((), p.dtype)
+    count, _ = repeated(key, shape, p.dtype, (zero, zero), (n, p), limit, 0, step,
+                        lambda state, n, p: state[1] <= n)
     return (count - 1).astype(dtype)
 
 
-def _binomial_by_rejection(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, limit: float
+def _binomial_by_rejection(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, limit: Any
                            ) -> Any:
     """Transformed rejection with squeeze, BTRS (Hormann 1993)."""
-    deviation = jnp.sqrt(n * p * (1 - p))
-    b = 1.15 + 2.53 * deviation
-    a = -0.0873 + 0.0248 * b + 0.01 * p
-    center = n * p + 0.5
-    quick = 0.92 - 4.2 / b
-    odds = p / (1 - p)
-    alpha = (2.83 + 5.1 / b) * deviation
-    m = jnp.floor((n + 1) * p)
-
-    def step(state: Any) -> Any:
-        i, found, accepted, key = state
-        key, first, second = pair(key, 3)
-        u = unit(first, shape, p.dtype) - 0.5
-        v = unit(second, shape, p.dtype)
+    def propose(u: Any, v: Any, n: Any, p: Any) -> Any:
+        deviation = jnp.sqrt(n * p * (1 - p))
+        b = 1.15 + 2.53 * deviation
+        a = -0.0873 + 0.0248 * b + 0.01 * p
+        quick = 0.92 - 4.2 / b
+        odds = p / (1 - p)
+        alpha = (2.83 + 5.1 / b) * deviation
+        m = jnp.floor((n + 1) * p)
+        u = u - 0.5
         inside = 0.5 - jnp.abs(u)
-        k = jnp.floor((2 * a / inside + b) * u + center)
+        k = jnp.floor((2 * a / inside + b) * u + (n * p + 0.5))
         bound = ((m + 0.5) * jnp.log((m + 1) / (odds * (n - m + 1)))
                  + (n + 1) * jnp.log((n - m + 1) / (n - k + 1))
                  + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1))
                  + _stirling_tail(m) + _stirling_tail(n - m)
                  - _stirling_tail(k) - _stirling_tail(n - k))
         fits = jnp.log(v * alpha / (a / (inside * inside) + b)) <= bound
-        good = ((inside >= 0.07) & (v <= quick)) | (~((k < 0) | (k > n)) & fits)
-        return i + 1, jnp.where(good, k, found), accepted | good, key
+        return ((inside >= 0.07) & (v <= quick)) | (~((k < 0) | (k > n)) & fits), k
 
-    start = (np.zeros((), dtypes.default_int()), jnp.full(shape, -1, p.dtype),
-             jnp.zeros(shape, bool), key)
-    _, found, _, _ = while_loop(lambda s: (~s[2]).any() & (s[0] < limit), step, start)
-    return found.astype(dtype)
+    return accepted(key, shape, p.dtype, (n, p), limit, propose).astype(dtype)
 
 
 # log(k!) minus Stirling's approximation (k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2.

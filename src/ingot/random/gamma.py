@@ -18,7 +18,7 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NOT_LINEAR, Primitive
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import all_to_front, reshape
-from ingot.ops.random_keys import random_split
+from ingot.ops.random_keys import random_fold_in, random_split
 from ingot.ops.shape import stop_gradient
 from ingot.ops.special import random_gamma_grad
 from ingot.random.arguments import (
@@ -30,7 +30,7 @@ from ingot.random.arguments import (
     shape_of,
 )
 from ingot.random.continuous import exponential, prepared, standard_normal
-from ingot.random.uniform import pair, rademacher, unit
+from ingot.random.uniform import counts, pair, rademacher, unit
 from ingot.transforms.stage import stage
 from ingot.util import memoize, size_of
 
@@ -49,30 +49,45 @@ def _one(key: Any, alpha: Any, log_space: bool) -> Any:
     c = const(1 / 3) / jnp.sqrt(d)
 
     def rejected(state: Any) -> Any:
-        _, square, v, drawn = state
-        return (drawn >= const(1) - const(0.0331) * (square * square)) & (
-            jnp.log(drawn) >= square * const(0.5) + d * (const(1) - v + jnp.log(v)))
+        _, _, x, root, drawn = state
+        square, v = x * x, root * root * root
+        return (root <= const(0)) | (
+            (drawn >= const(1) - const(0.0331) * (square * square)) & (
+                jnp.log(drawn) >= square * const(0.5) + d * (const(1) - v + jnp.log(v))))
 
     def propose(state: Any) -> Any:
-        key, for_normal, for_uniform = pair(state[0], 3)
+        key, walk, _, root, drawn = state
+        again = root <= const(0)  # another normal number, for the same uniform one
+        key, walk, for_uniform = _next_keys(key, walk, again)
+        x = standard_normal(pair(walk)[1], (), dtype)
+        drawn = jnp.where(again, drawn, unit(for_uniform, (), dtype))
+        return key, walk, x, const(1) + x * c, drawn
 
-        def next_root(state: Any) -> Any:
-            key, subkey = pair(state[0])
-            x = standard_normal(subkey, (), dtype)
-            return key, x, const(1) + x * c
-
-        _, x, root = while_loop(lambda state: state[2] <= const(0), next_root,
-                                (for_normal, const(0), const(-1)))
-        return key, x * x, root * root * root, unit(for_uniform, (), dtype)
-
-    key, subkey = pair(key)
-    _, _, v, _ = while_loop(rejected, propose, (key, const(0), const(1), const(2)))
+    first, subkey = pair(key)
+    start = key if counts(key) else first
+    *_, root, _ = while_loop(rejected, propose, (start, start, const(0), const(1), const(2)))
+    v = root * root * root
     if log_space:
         drawn = -exponential(subkey, (), dtype)
         boost = jnp.where(large | (drawn == const(0)), const(0), drawn * (const(1) / alpha))
         return jnp.log(d) + jnp.log(v) + boost
     drawn = const(1) - unit(subkey, (), dtype)
     return d * v * jnp.where(large, const(1), jnp.power(drawn, const(1) / alpha))
+
+
+def _next_keys(key: Any, walk: Any, again: Any) -> tuple[Any, Any, Any]:
+    """The keys of a proposal: of its successors, of its normal numbers, of its uniform number.
+
+    Of `key`, which is split into these three, or where `again` holds, all but the second as they
+    are. Where keys count, the first of any split is the same: that step is delayed to here.
+    """
+    if counts(key):
+        key = jnp.where(again, key, random_fold_in(key, np.uint32(0)))
+        which = jnp.where(again, np.uint32(0), np.uint32(1))
+        return key, random_fold_in(jnp.where(again, walk, key), which), random_fold_in(
+            key, np.uint32(2))
+    following, first, for_uniform = pair(key, 3)
+    return (jnp.where(again, key, following), jnp.where(again, pair(walk)[0], first), for_uniform)
 
 
 def _gamma_type(keys: ShapedArray, alpha: ShapedArray, *, log_space: bool, impl: Any

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes, numpy as jnp
+from ingot.config import config
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.ops.bits import shift_right_logical
 from ingot.ops.convert import bitcast_convert_type, convert_element_type
 from ingot.ops.cutting import slice_in_dim
 from ingot.ops.movement import full_like, reshape
 from ingot.ops.random_bits import UINTS
-from ingot.ops.random_keys import random_bits, random_split
+from ingot.ops.random_keys import random_bits, random_fold_in, random_split, random_unwrap
+from ingot.ops.shape import broadcasted_iota
 from ingot.ops.sort import sort_key_val, top_k
 from ingot.random.arguments import (
     Shape,
@@ -30,8 +32,28 @@ from ingot.util import canonicalize_axis
 
 def pair(key: Any, num: int = 2) -> list[Any]:
     """A key split into several."""
+    if counts(key):
+        return [random_fold_in(key, np.uint32(i)) for i in range(num)]
     keys = random_split(key, (num,))
     return [reshape(slice_in_dim(keys, i, i + 1), ()) for i in range(num)]
+
+
+def counts(key: Any) -> bool:
+    """Whether key k of a split, however many there are, is the key with k folded in.
+
+    Likewise, the words of that key make number k of the bits drawn from it.
+    """
+    return typeof(key).dtype.impl == "threefry2x32" and config.threefry_partitionable
+
+
+def bits_at(key: Any, place: Any, width: int) -> Any:
+    """Number `place` (u32 []) of the bits drawn from a key that `counts`."""
+    words = random_unwrap(random_fold_in(key, place))
+    first, second = (reshape(slice_in_dim(words, i, i + 1), ()) for i in range(2))
+    if width == 64:
+        first, second = (convert_element_type(w, UINTS[64]) for w in (first, second))
+        return first << np.uint64(32) | second
+    return convert_element_type(first ^ second, UINTS[width])
 
 
 # ---- bits ----------------------------------------------------------------------------------------
@@ -51,10 +73,25 @@ def bits(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = No
 # ---- uniform -------------------------------------------------------------------------------------
 def unit(key: Any, shape: Shape, dtype: Any) -> Any:
     """Uniform floats in [0, 1): random mantissas of numbers in [1, 2), minus 1."""
+    return unit_of(random_bits(key, bits_of_unit(dtype), shape), dtype)
+
+
+def unit_at(key: Any, place: Any, dtype: Any) -> Any:
+    """Number `place` (u32 []) of the uniform floats drawn from a key that `counts`."""
+    return unit_of(bits_at(key, place, bits_of_unit(dtype)), dtype)
+
+
+def bits_of_unit(dtype: Any) -> int:
+    """How many random bits a uniform float is made of."""
     limits = dtypes.finfo(dtype)
-    width = 8 if limits.nmant < 8 else limits.bits
+    return 8 if limits.nmant < 8 else limits.bits
+
+
+def unit_of(drawn: Any, dtype: Any) -> Any:
+    """Uniform floats in [0, 1) made of random bits."""
+    limits, width = dtypes.finfo(dtype), bits_of_unit(dtype)
     word = UINTS[limits.bits]
-    drawn = convert_element_type(random_bits(key, width, shape), word)
+    drawn = convert_element_type(drawn, word)
     mantissa = shift_right_logical(drawn, full_like(drawn, width - limits.nmant))
     exponent = np.ones((), dtype).view(word)
     return bitcast_convert_type(mantissa | exponent, dtype) - np.ones((), dtype)
@@ -162,10 +199,10 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *,
     x = to_array(x)
     axis = canonicalize_axis(axis, x.ndim or 1)
     if not x.ndim:
-        return _shuffled(key, jnp.arange(_count("permutation", x)), axis)
-    if independent or x.ndim == 1:
+        return convert_element_type(_order(key, _count("permutation", x)), dtypes.default_int())
+    if independent and x.ndim > 1:
         return _shuffled(key, x, axis)
-    return jnp.take(x, _shuffled(key, jnp.arange(x.shape[axis]), 0), axis)
+    return jnp.take(x, _order(key, x.shape[axis]), axis)
 
 
 def _count(name: str, x: Any) -> int:
@@ -178,11 +215,31 @@ def _count(name: str, x: Any) -> int:
 
 def _shuffled(key: Any, x: Any, axis: int) -> Any:
     """Sort by random 32-bit keys, in as many rounds as make ties in all of them unlikely."""
-    rounds = math.ceil(3 * np.log(max(1, x.size)) / np.log(2**32 - 1))
-    for _ in range(rounds):
-        key, subkey = pair(key)
+    for subkey in _keys_of_rounds(key, x.size):
         _, x = sort_key_val(random_bits(subkey, 32, x.shape), x, axis)
     return x
+
+
+def _keys_of_rounds(key: Any, size: int) -> list[Any]:
+    keys = []
+    for _ in range(math.ceil(3 * np.log(max(1, size)) / np.log(2**32 - 1))):
+        key, subkey = pair(key)
+        keys.append(subkey)
+    return keys
+
+
+def _order(key: Any, n: int) -> Any:
+    """What shuffles 0 .. n - 1: the rounds are independent of each other, and so sorted at once."""
+    place = np.dtype(np.int32 if n < 1 << 31 else np.int64)
+    keys = _keys_of_rounds(key, n)
+    if not keys:
+        return jnp.arange(n, dtype=place)
+    bits = jnp.stack([random_bits(k, 32, (n,)) for k in keys])
+    places = broadcasted_iota(place, (len(keys), n), 1)
+    out, *rest = sort_key_val(bits, places)[1]
+    for following in rest:
+        out = jnp.take(out, following, mode="clip")
+    return out
 
 
 # ---- choice --------------------------------------------------------------------------------------

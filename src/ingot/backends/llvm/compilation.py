@@ -18,6 +18,7 @@ from ingot.backends.llvm.emit import emit
 from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.interrupts import place_polls
+from ingot.compiler.lanes import loops_to_lanes
 from ingot.compiler.lower import HostFunction, Lowering
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
@@ -99,6 +100,7 @@ class Compilation:
         simplified = simplify(self.jaxpr)
         lowering = Lowering()
         function = remove_dead(lowering.function(simplified))
+        loops_to_lanes(function)
         if threads.supported():
             divide_loops(function)
         return Kernels(simplified, function, lowering)

@@ -16,6 +16,7 @@ import numpy as np
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import VARIANTS
 from ingot.backends.llvm.functions.rare import VARIANT
+from ingot.backends.llvm.functions.target import vector_bytes
 from ingot.backends.llvm.outline import divide
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
@@ -28,6 +29,8 @@ from ingot.backends.llvm.scalar import (
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
+MARKS = 1_000_000
+"""Number of the first metadata node of loops whose iterations are apart."""
 
 
 # Where CPython and NumPy keep things (both layouts are part of their binary interfaces).
@@ -80,6 +83,10 @@ class Emitter:
         self.may_fail = self.may_stop = False
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
         self.functions: list[str] = []
+        self.access = ""  # what marks loads and stores of a loop whose iterations are apart
+        self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
+                         f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
+                         f" i32 {max(vector_bytes()) // 4}}}"]
 
     # ---- writing -----------------------------------------------------------------------------
     def fresh(self, prefix: str = "v") -> str:
@@ -155,7 +162,7 @@ class Emitter:
         if node.op == "load":
             place = self.address(*node.args, dtype=node.dtype)
             kind = memory_type(node.dtype)
-            value = self.new(f"load {kind}, ptr {place}{self.scopes.mark(node.args[0])}")
+            value = self.new(f"load {kind}, ptr {place}{self.scopes.mark(node.args[0])}{self.access}")
             if node.dtype.kind == "b":
                 value = self.new(f"trunc i8 {value} to i1")
             elif is_narrow(node.dtype):
@@ -179,7 +186,8 @@ class Emitter:
             value = self.new(f"zext i1 {value} to i8")
         elif is_narrow(dtype):
             value = self.scalar.to_bits(value, dtype)
-        self.do(f"store {memory_type(dtype)} {value}, ptr {place}{self.scopes.mark(node.memory)}")
+        self.do(f"store {memory_type(dtype)} {value}, ptr {place}{self.scopes.mark(node.memory)}"
+                + self.access)
 
     def node_copy(self, node: ir.Copy) -> None:
         target = self.address_of_item(node.target, node.target_index, node.dtype)
@@ -213,18 +221,30 @@ class Emitter:
         node.index.name = self.fresh("i")
         place = len(self.lines)
         self.name_phis(node)
+        mark = self.apart() if node.apart else ""
         self.block(node.body)
+        self.access = ""
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
         again = self.new(f"icmp slt i64 {following}, {stop}")
         phis = [f"  {node.index.name} = phi i64 [{first}, %{before}], [{following}, %{self.label}]"]
         self.lines[place:place] = phis + poll + self.phi_lines(node, before, self.label)
-        self.do(f"br i1 {again}, label %{body}, label %{after}")
+        self.do(f"br i1 {again}, label %{body}, label %{after}{mark}")
         self.start(after)
         for phi in node.phis:
             phi.result.name = self.name(phi.next)
         for pointer in node.pointers:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
+
+    def apart(self) -> str:
+        """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""
+        k = MARKS + len(self.metadata)
+        self.metadata += [f"!{k} = distinct !{{}}",
+                          f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
+                          f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{MARKS},"
+                          f" !{MARKS + 1}}}"]
+        self.access = f", !llvm.access.group !{k}"
+        return f", !llvm.loop !{k + 2}"
 
     def poll(self, node: ir.For | ir.While, before: str) -> list[str]:
         """At the end of an iteration, count down to the next look for an interrupt.
@@ -393,7 +413,8 @@ class Emitter:
             " i64 %context) {",
             *loads, *call,
             "  ret i32 %status", "}",
-            '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(), VARIANTS,
+            '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
+            *self.metadata, VARIANTS,
             *[text for name, text in declared if name.startswith(VARIANT)], ""])
 
     def exits(self) -> list[str]:

@@ -45,8 +45,9 @@ def _host_call(context: int, number: int, table: int) -> int:
         views = [_view(p, a) for p, a in zip(pointers, avals, strict=True)]
         n, eqn = len(function.in_avals), function.eqn
         inputs = _inputs(eqn, views[:n])
-        if isinstance(eqn.primitive.kernel, Host) and eqn.primitive.kernel.into is not None:
-            eqn.primitive.kernel.into(views[n:], *inputs, **eqn.params)
+        into = getattr(eqn.primitive.kernel, "into", None)
+        if into is not None:
+            into(views[n:], *inputs, **eqn.params)
             return 0
         with interpreting(EVAL):
             outs = _evaluate(eqn, inputs, function.in_avals)

@@ -131,7 +131,7 @@ class ScalarEmitter:
         bits = "f64" if kind == "double" else "f32"
         if node.op in INTRINSICS:
             return self.intrinsic(INTRINSICS[node.op], bits, kind, [kind] * len(args), args)
-        if functions.available(node.op):
+        if functions.available(node.op, kind):
             return self._elementary(node.op, args, kind)
         if node.op in SPECIAL:
             return self._special(SPECIAL[node.op], args, kind)
@@ -232,6 +232,8 @@ class ScalarEmitter:
         bits = 8 * dtype.itemsize
         op = {"shift_left": "shl", "shift_right_logical": "lshr",
               "shift_right_arithmetic": "ashr"}[node.op]
+        if node.args[1].op == "const" and 0 <= int(node.args[1].attr) < bits:
+            return self.new(f"{op} {kind} {x}, {y}")
         wide = self.new(f"icmp uge {kind} {y}, {bits}")
         if op == "ashr":
             amount = self.new(f"select i1 {wide}, {kind} {bits - 1}, {kind} {y}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from ingot.backends.llvm.functions import errors, exponential, hyperbolic, trigonometric
+from ingot.backends.llvm.functions import errors, exponential, gamma, hyperbolic, trigonometric
 from ingot.backends.llvm.functions.assembler import FORMATS, Code, Formula, Value, float_literal
 from ingot.backends.llvm.functions.target import has_fma
 
@@ -18,10 +18,13 @@ FORMULAS: dict[str, tuple[Formula, int]] = {
         exponential.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         trigonometric.asin, trigonometric.acos, trigonometric.atan, hyperbolic.sinh,
         hyperbolic.cosh, hyperbolic.tanh, hyperbolic.asinh, hyperbolic.acosh, hyperbolic.atanh,
-        errors.erf, errors.erfc, errors.erf_inv)},
+        errors.erf, errors.erfc, errors.erf_inv, gamma.lgamma)},
     **{f.__name__: (f, 2) for f in (exponential.pow, trigonometric.atan2)},
 }
 """The formula of each operation and how many arguments it takes."""
+
+FLOAT_ONLY = frozenset(["lgamma"])
+"""Operations whose formula is for float alone."""
 
 
 def function_name(op: str, kind: str) -> str:
@@ -29,9 +32,9 @@ def function_name(op: str, kind: str) -> str:
     return f"ingot.{op}.{FORMATS[kind].name}"
 
 
-def available(op: str) -> bool:
+def available(op: str, kind: str) -> bool:
     """Whether there is a formula for the operation that this processor runs well."""
-    return op in FORMULAS and has_fma()
+    return op in FORMULAS and has_fma() and not (op in FLOAT_ONLY and kind != "float")
 
 
 @functools.cache

@@ -1,0 +1,357 @@
+"""Loops over entries that loop to an end of their own, made loops over lanes of vectors.
+
+`for entry: while condition: step` runs scalar code, one entry after the other. Here the entries of
+a block step together: those that are not yet done stand in a list, and each turn of one loop steps
+all of the list, some lanes at a time, and keeps those that go on. What an entry computes does not
+change. Carried values that are the same for all entries, such as a key from which all draw, are
+stepped once for all. Applied where a step has work enough to pay for the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.kernel import ir
+from ingot.kernel.build import BOOL, INT, Buffer, Builder, Index
+from ingot.kernel.cost import work
+
+LANES = 16
+"""Entries that step together in straight-line code: a vector or two."""
+
+BLOCK = 512
+"""Entries whose values stay in the nearest cache."""
+
+FEWEST = 128
+"""Entries from which on it pays."""
+
+STEP = 60
+"""Instructions of a step from which on it pays."""
+
+PLACE = np.dtype(np.int32)
+
+
+def loops_to_lanes(function: ir.Function) -> None:
+    """Rewrite the loops of a function that can be (changed in place)."""
+    _rewrite(function, function.body)
+
+
+def _rewrite(function: ir.Function, block: ir.Block) -> None:
+    for k, node in enumerate(block.nodes):
+        kind = type(node)
+        if kind is ir.For:
+            plan = _plan(node)
+            if plan is not None:
+                block.nodes[k] = _Lanes(function, node, plan).rewritten()
+            else:
+                _rewrite(function, node.body)
+        elif kind is ir.While:
+            _rewrite(function, node.body)
+        elif kind is ir.Switch:
+            for branch in node.branches:
+                _rewrite(function, branch)
+
+
+# ---- which loops, and what in them is the same for all entries -----------------------------------
+class _Plan:
+    """The body of a loop: its straight-line parts and inner loops in order, and what varies."""
+
+    def __init__(self, node: ir.For):
+        self.parts: list[ir.While | list[Any]] = [[]]
+        for inner in node.body.nodes:
+            if type(inner) is ir.While:
+                self.parts += [inner, []]
+            else:
+                self.parts[-1].append(inner)  # type: ignore[union-attr]
+        self.loops = [p for p in self.parts if type(p) is ir.While]
+        self.inside = {id(node.index)} | {id(x) for p in self.parts for x in _defined(p)}
+        self.written = {id(n.memory) for n in node.body.nodes if type(n) is ir.Store}
+        read_outside = [
+            {id(x) for q in self.parts if q is not p for x in _read(q)} for p in self.loops]
+        self.common = {
+            id(phi) for p, elsewhere in zip(self.loops, read_outside, strict=True)
+            for phi in p.phis if id(phi.result) not in elsewhere}
+        self.uniform: set[int] = set()
+        while self._narrowed():
+            pass
+
+    def _narrowed(self) -> bool:
+        """Take out carried values that turn out to vary, given those that are left."""
+        self.uniform = set()
+        for part in self.parts:
+            if type(part) is ir.While:
+                self.uniform |= {id(p.scalar) for p in part.phis
+                                 if id(p) in self.common and self.same(p.init)}
+            self._mark(part)
+        varying = {id(p) for loop in self.loops for p in loop.phis
+                   if id(p) in self.common and not (self.same(p.init) and self.same(p.next))}
+        self.common -= varying
+        return bool(varying)
+
+    def _mark(self, part: Any) -> None:
+        for x in _instructions(part):
+            if all(self.same(a) for a in x.args) and not (
+                    x.op == "load" and id(x.args[0]) in self.written):
+                self.uniform.add(id(x))
+
+    def same(self, x: Any) -> bool:
+        """Whether something has one value for all entries."""
+        return id(x) not in self.inside or id(x) in self.uniform
+
+
+def _plan(node: ir.For) -> _Plan | None:
+    """How to rewrite a loop; None if it has another form, or is not worth it."""
+    if not node.independent or node.phis or node.pointers or not isinstance(node.stop, int) \
+            or node.stop < FEWEST:
+        return None
+    loops = [n for n in node.body.nodes if type(n) is ir.While]
+    rest = [n for n in node.body.nodes if type(n) is not ir.While]
+    if not loops or any(type(n) not in (ir.Scalar, ir.Store) for n in rest):
+        return None
+    stored = {id(n.memory) for n in rest if type(n) is ir.Store}
+    for loop in loops:
+        if loop.pointers or any(type(n) is not ir.Scalar
+                                for n in (*loop.cond.nodes, *loop.body.nodes)) \
+                or work(loop.cond) + work(loop.body) < STEP:
+            return None
+        seen = {id(n) for n in loop.cond.nodes}
+        if any(id(a) in seen for n in loop.body.nodes for a in n.args) or any(
+                id(p.next) in seen for p in loop.phis):
+            return None
+    plan = _Plan(node)
+    if any(x.op == "load" and id(x.args[0]) in stored
+           for part in plan.parts for x in _instructions(part)):
+        return None
+    return plan
+
+
+def _instructions(part: Any) -> Iterator[ir.Scalar]:
+    nodes = [*part.cond.nodes, *part.body.nodes] if type(part) is ir.While else part
+    return (n for n in nodes if type(n) is ir.Scalar)
+
+
+def _defined(part: Any) -> Iterator[Any]:
+    yield from _instructions(part)
+    if type(part) is ir.While:
+        for phi in part.phis:
+            yield phi.scalar
+            yield phi.result
+
+
+def _read(part: Any) -> Iterator[Any]:
+    """What a part takes as operands."""
+    for x in _instructions(part):
+        yield from x.args
+    if type(part) is ir.While:
+        yield part.predicate
+        for phi in part.phis:
+            yield from (phi.init, phi.next)
+    else:
+        for node in part:
+            if type(node) is ir.Store:
+                yield from (node.index, node.value)
+
+
+# ---- the new loop --------------------------------------------------------------------------------
+class _Lanes(Builder):
+    """Builds the loop over blocks that takes the place of a loop over entries."""
+
+    def __init__(self, function: ir.Function, node: ir.For, plan: _Plan):
+        super().__init__()
+        self.function, self.node, self.plan = function, node, plan
+        blocks = max(-(-node.stop // BLOCK), 2)
+        self.size = -(-node.stop // blocks)
+        self.blocks = -(-node.stop // self.size)
+        self.kept: dict[int, Buffer] = {}  # values of each entry that later parts read
+        self.names: dict[int, Any] = {}  # what is the same for all entries
+        self.list = self.allocate((self.size + LANES,), PLACE)
+        self.going = self.allocate((self.size,), BOOL)
+        self.first: Index = 0
+
+    def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
+        """Memory at the end of the arena."""
+        nbytes = int(np.prod(shape)) * dtype.itemsize
+        offset = -(-self.function.arena_bytes // 64) * 64
+        memory = ir.Memory("temporary", nbytes, dtype, offset=offset, refs=1)
+        self.function.arena_bytes = offset + nbytes
+        self.function.temporaries.append(memory)
+        return Buffer(memory, shape, dtype)
+
+    def rewritten(self) -> ir.For:
+        """The loop over blocks. The last one starts early enough to be a whole one: what is
+        computed twice is the same both times."""
+        out = ir.For(ir.Scalar("index", (), INT), self.blocks, [], ir.Block(), independent=True)
+        parts = self.plan.parts
+        with self.inside(out.body):
+            self.first = self.iclamp(self.imul(out.index, self.size),
+                                     self.node.stop - self.size)
+            for k in range(0, len(parts), 2):
+                following = parts[k + 1] if k + 1 < len(parts) else None
+                self.straight(parts[k], following)
+                if following is not None:
+                    self.loop_of(following)
+        return out
+
+    # ---- values ------------------------------------------------------------------------------
+    def value(self, x: Any, names: dict[int, Any], lane: Index) -> Any:
+        """An operand where the entry `lane` of the block is computed."""
+        if not isinstance(x, ir.Scalar) or id(x) not in self.plan.inside:
+            return x
+        if id(x) in self.names:
+            return self.names[id(x)]
+        if id(x) not in names:
+            names[id(x)] = (self.index(self.iadd(self.first, lane)) if x is self.node.index
+                            else self.kept[id(x)].at(self, (lane,)))
+        return names[id(x)]
+
+    def copied(self, nodes: Iterable[Any], names: dict[int, Any], lane: Index = 0,
+               uniform: bool = False) -> None:
+        """Append nodes again, with other operands: those that are `uniform`, or the others."""
+        for node in nodes:
+            if type(node) is ir.Store:
+                if not uniform:
+                    self.block.nodes.append(ir.Store(node.memory, self.value(
+                        node.index, names, lane), self.value(node.value, names, lane)))
+            elif (id(node) in self.plan.uniform) == uniform:
+                args = [self.value(a, names, lane) for a in node.args]
+                new = ir.Scalar(node.op, args, node.dtype, node.attr)
+                self.block.nodes.append(new)
+                names[id(node)] = new
+
+    def lanes(self, stop: int) -> ir.For:
+        """A loop over lanes; none of them reads what another writes."""
+        node = ir.For(ir.Scalar("index", (), INT), stop, [], ir.Block(), vector=True,
+                      independent=True, apart=True)
+        self.block.nodes.append(node)
+        return node
+
+    def keep(self, x: ir.Scalar, value: Any, lane: Index) -> None:
+        """Store the value of an entry for later parts."""
+        if id(x) not in self.kept:
+            self.kept[id(x)] = self.allocate((self.size,), x.dtype)
+        self.store(self.kept[id(x)], (lane,), value)
+
+    # ---- straight-line parts -----------------------------------------------------------------
+    def straight(self, nodes: Any, following: ir.While | None) -> None:
+        """Run a part for all entries, and list those that enter the loop that follows."""
+        self.copied(nodes, self.names, uniform=True)
+        later = self.later(nodes)
+        loop = self.lanes(self.size)
+        with self.inside(loop.body):
+            names: dict[int, Any] = {}
+            lane = loop.index
+            self.copied(nodes, names, lane)
+            for x in later:
+                self.keep(x, names[id(x)], lane)
+            if following is not None:
+                before = dict(names)
+                for phi in following.phis:
+                    value = before[id(phi.scalar)] = self.value(phi.init, names, lane)
+                    if id(phi) not in self.plan.common:
+                        self.keep(phi.scalar, value, lane)
+                        self.kept[id(phi.result)] = self.kept[id(phi.scalar)]
+                self.store(self.going, (lane,), self.condition(following, before, lane))
+
+    def later(self, nodes: Any) -> list[ir.Scalar]:
+        """What varies and is read after the part that computes it."""
+        elsewhere = {id(x) for p in self.plan.parts if p is not nodes for x in _read(p)}
+        return [x for x in nodes if type(x) is ir.Scalar and id(x) in elsewhere
+                and id(x) not in self.plan.uniform]
+
+    def condition(self, loop: ir.While, names: dict[int, Any], lane: Index) -> Any:
+        """Whether an entry goes on, for the carried values in `names`."""
+        for node in loop.cond.nodes:
+            args = [self.value(a, names, lane) for a in node.args]
+            names[id(node)] = new = ir.Scalar(node.op, args, node.dtype, node.attr)
+            self.block.nodes.append(new)
+        return self.value(loop.predicate, names, lane)
+
+    # ---- loops -------------------------------------------------------------------------------
+    def loop_of(self, loop: ir.While) -> None:
+        """Step the listed entries until none is left."""
+        count = self.listed()
+        common = [p for p in loop.phis if id(p) in self.plan.common]
+        phis = [ir.Phi(ir.Scalar("phi", (), x.dtype), x, None, ir.Scalar("result", (), x.dtype))
+                for x in (count, *(self.value(p.init, {}, 0) for p in common))]
+        node = ir.While(phis, ir.Block(), None, ir.Block())
+        left = phis[0].scalar
+        with self.inside(node.cond):
+            node.predicate = self.op("gt", left, self.index(0))
+        with self.inside(node.body):
+            for phi, new in zip(common, phis[1:], strict=True):
+                self.names[id(phi.scalar)] = new.scalar
+            self.copied(loop.body.nodes, self.names, uniform=True)
+            after = {id(p.scalar): self.value(p.next, {}, 0) for p in common}
+            for new, value in zip(phis, (self.turn(loop, left, after), *after.values()),
+                                  strict=True):
+                new.next = value
+        for phi in common:
+            del self.names[id(phi.scalar)]
+        self.block.nodes.append(node)
+
+    def listed(self) -> Any:
+        """Put all entries that go on in the list; how many there are."""
+        def step(lane: Index, carry: list[Any]) -> list[Any]:
+            self.store(self.list, (carry[0],), self.op("convert", self.index(lane), dtype=PLACE))
+            more = self.op("convert", self.going.at(self, (lane,)), dtype=INT)
+            return [self.op("add", carry[0], more)]
+
+        (count,) = self.accumulate(self.size, [self.index(0)], step)
+        self.pad(count)
+        return count
+
+    def pad(self, count: Any) -> None:
+        """Fill up the last lanes with the last entry: they compute the same as it does."""
+        last = self.list.at(self, (self.op("max", self.op("sub", count, self.index(1)),
+                                           self.index(0)),))
+        loop = self.lanes(LANES)
+        with self.inside(loop.body):
+            self.store(self.list, (self.op("add", count, loop.index),), last)
+
+    def turn(self, loop: ir.While, left: Any, after: dict[int, Any]) -> Any:
+        """Step the listed entries once; how many stay in the list."""
+        own = [p for p in loop.phis if id(p) not in self.plan.common and p.next is not p.scalar]
+        new = [self.allocate((LANES,), p.scalar.dtype) for p in own]
+        going = self.allocate((LANES,), BOOL)
+
+        def group(g: Index, carry: list[Any]) -> list[Any]:
+            first = self.imul(g, LANES)
+            steps = self.lanes(LANES)
+            with self.inside(steps.body):
+                self.step(loop, own, new, going, self.iadd(first, steps.index), after,
+                          steps.index)
+
+            def commit(k: Index, carry: list[Any]) -> list[Any]:
+                place = self.iadd(first, k)
+                entry = self.list.at(self, (place,))
+                lane = self.as_index(entry)
+                for phi, target in zip(own, new, strict=True):
+                    self.store(self.kept[id(phi.scalar)], (lane,), target.at(self, (k,)))
+                self.store(self.list, (carry[0],), entry)
+                more = self.op("and", going.at(self, (k,)), self.op("lt", place, left))
+                return [self.op("add", carry[0], self.op("convert", more, dtype=INT))]
+
+            return self.accumulate(LANES, carry, commit)
+
+        groups = self.idiv(self.iadd(left, LANES - 1), LANES)
+        (count,) = self.accumulate(groups, [self.index(0)], group)
+        self.pad(count)
+        return count
+
+    def step(self, loop: ir.While, own: Sequence[ir.Phi], new: Sequence[Buffer], going: Buffer,
+             place: Index, after: dict[int, Any], k: Index) -> None:
+        """One step of one entry of the list."""
+        lane = self.as_index(self.list.at(self, (place,)))
+        names: dict[int, Any] = {}
+        self.copied(loop.body.nodes, names, lane)
+        following = dict(after)
+        for phi in loop.phis:
+            if id(phi) not in self.plan.common:
+                following[id(phi.scalar)] = self.value(phi.next, names, lane)
+        for phi, target in zip(own, new, strict=True):
+            self.store(target, (k,), following[id(phi.scalar)])
+        hidden = {i: self.names.pop(i) for i in after}
+        self.store(going, (k,), self.condition(loop, following, lane))
+        self.names.update(hidden)

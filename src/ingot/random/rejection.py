@@ -1,0 +1,144 @@
+"""Loops of samplers that draw anew for some elements until all are done.
+
+A loop over whole arrays draws for every element in every turn, and the stream is that of such a
+loop. Where keys count, number i of what a key gives can be drawn alone, and so each element has a
+loop of its own, which draws what the common one would, and ends as soon as its value is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import numpy as jnp
+from ingot.api.vmap import vmap
+from ingot.control.while_loop import while_loop
+from ingot.ops.index import dynamic_index_in_dim, dynamic_update_index_in_dim
+from ingot.random.arguments import Shape
+from ingot.random.uniform import counts, pair, unit, unit_at
+from ingot.util import size_of
+
+WINDOW = 128
+"""Turns whose keys are kept at a time."""
+
+
+def alone(key: Any, shape: Shape) -> bool:
+    """Whether elements can have a loop of their own."""
+    return counts(key) and 1 < size_of(shape) < 1 << 32
+
+
+def each(shape: Shape, fun: Callable[..., Any], *parameters: Any) -> Any:
+    """Apply `fun(place, *parameters)` to each element; `place` is its number as u32."""
+    size = size_of(shape)
+    flat = [jnp.broadcast_to(p, shape).reshape(size) for p in parameters]
+    return vmap(fun)(jnp.arange(size, dtype=np.uint32), *flat)
+
+
+def _counter(limit: Any) -> tuple[Any, Any]:
+    """The number of the first turn, and one that is not reached but by endless loops."""
+    return np.zeros((), np.int32), jnp.minimum(limit, 2**31 - 1).astype(np.int32)
+
+
+def repeated(key: Any, shape: Shape, dtype: Any, start: Sequence[Any], parameters: Sequence[Any],
+             limit: Any, which: int, step: Callable[..., Any], goes_on: Callable[..., Any]) -> Any:
+    """The state of each element after as many steps as it goes on; further steps change nothing.
+
+    In each turn the key is split in two, of which `which` draws and the other one follows.
+    """
+    def turn(key: Any, draw: Callable[[Any], Any], state: Any, *parameters: Any) -> Any:
+        keys = pair(key)
+        return keys[1 - which], step(state, [draw(keys[which])], *parameters)
+
+    index, limit = _counter(limit)
+    if alone(key, shape):
+        def element(place: Any, *parameters: Any) -> Any:
+            def body(state: Any) -> Any:
+                i, key, own = state
+                return i + 1, *turn(key, lambda k: unit_at(k, place, dtype), own, *parameters)
+
+            return while_loop(lambda s: goes_on(s[2], *parameters) & (s[0] < limit), body,
+                              (index, key, tuple(start)))[2]
+
+        return [x.reshape(shape) for x in each(shape, element, *parameters)]
+
+    def body(state: Any) -> Any:
+        i, key, own = state
+        return i + 1, *turn(key, lambda k: unit(k, shape, dtype), own, *parameters)
+
+    whole = tuple(jnp.broadcast_to(x, shape) for x in start)
+    return while_loop(lambda s: goes_on(s[2], *parameters).any() & (s[0] < limit), body,
+                      (index, key, whole))[2]
+
+
+def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limit: Any,
+             propose: Callable[..., Any]) -> Any:
+    """`propose(u, v, *parameters) -> good, value` for uniform u and v until all elements have a
+    good value; each has its last one, as all are drawn until the last element is done. -1 if none.
+
+    In each turn the key is split in three: the next one, and those of u and v.
+    """
+    if alone(key, shape):
+        return _last_accepted(key, shape, dtype, parameters, limit, propose)
+    index, limit = _counter(limit)
+
+    def body(state: Any) -> Any:
+        i, found, done, key = state
+        key, *both = pair(key, 3)
+        good, value = propose(*(unit(k, shape, dtype) for k in both), *parameters)
+        return i + 1, jnp.where(good, value, found), done | good, key
+
+    start = index, jnp.full(shape, np.asarray(-1, dtype)), jnp.zeros(shape, bool), key
+    return while_loop(lambda s: (~s[2]).any() & (s[0] < limit), body, start)[1]
+
+
+def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limit: Any,
+                   propose: Callable[..., Any]) -> Any:
+    """First how many turns there are, then, from the last one backwards, what is good."""
+    index, limit = _counter(limit)
+
+    def turns(place: Any, *parameters: Any) -> Any:
+        def body(state: Any) -> Any:
+            i, _, key = state
+            key, *both = pair(key, 3)
+            good, _ = propose(*(unit_at(k, place, dtype) for k in both), *parameters)
+            return i + 1, good, key
+
+        return while_loop(lambda s: ~s[1] & (s[0] < limit), body, (index, np.False_, key))[0]
+
+    def window(state: Any) -> Any:
+        stop, done, found = state
+        first, second = _recent_keys(key, stop)
+        start = jnp.maximum(stop - WINDOW, 0)
+
+        def element(place: Any, done: Any, found: Any, *parameters: Any) -> Any:
+            def body(state: Any) -> Any:
+                i, _, _ = state
+                both = (dynamic_index_in_dim(keys, (i - 1) % WINDOW, keepdims=False)
+                        for keys in (first, second))
+                good, value = propose(*(unit_at(k, place, dtype) for k in both), *parameters)
+                return i - 1, good, jnp.where(good, value, np.asarray(-1, dtype))
+
+            return while_loop(lambda s: ~s[1] & (s[0] > start), body, (stop, done, found))[1:]
+
+        return start, *each(shape, element, done.reshape(shape), found.reshape(shape), *parameters)
+
+    size = size_of(shape)
+    last = each(shape, turns, *parameters).max()
+    start = last, jnp.zeros(size, bool), jnp.full(size, np.asarray(-1, dtype))
+    return while_loop(lambda s: (~s[1]).any() & (s[0] > 0), window, start)[2].reshape(shape)
+
+
+def _recent_keys(key: Any, stop: Any) -> tuple[Any, Any]:
+    """The keys of u and v in the last turns before `stop`, turn i at place i % WINDOW."""
+    def body(state: Any) -> Any:
+        i, key, *tables = state
+        key, *both = pair(key, 3)
+        return i + 1, key, *(dynamic_update_index_in_dim(t, k, i % WINDOW, 0)
+                             for t, k in zip(tables, both, strict=True))
+
+    table = jnp.broadcast_to(key, (WINDOW,))
+    *_, first, second = while_loop(lambda s: s[0] < stop, body,
+                                   (np.zeros((), np.int32), key, table, table))
+    return first, second
