@@ -101,7 +101,7 @@ def test_loops_of_elements_draw_what_loops_of_arrays_do(name, args, monkeypatch)
 def test_keys_of_up_to_32_bits(n, dtype):
     rng = np.random.default_rng(n)
     keys = rng.integers(0, 1 << 32, n, "uint64").astype("uint32").view("int32")
-    keys = (keys / 1e4).astype(dtype) if dtype[0] == "f" else keys.astype(dtype)
+    keys = (keys / 1e5).astype(dtype) if dtype[0] == "f" else keys.astype(dtype)
     if dtype[0] == "f":
         keys[:: 5], keys[1 :: 9], keys[2 :: 11] = np.nan, 0.0, -0.0
     keys[n // 2 :] = keys[0]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.build import (
     CHEAP,
     ArrayValue,
@@ -27,7 +27,7 @@ from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import all_to_front, move_axis
 from ingot.ops.ordering import largest, order, sort_into
 from ingot.ops.shape import broadcasted_iota, expand_dims, full
-from ingot.util import canonicalize_axis, size_of
+from ingot.util import canonicalize_axis
 
 WORD = np.dtype(np.uint32)
 

@@ -162,7 +162,8 @@ class Emitter:
         if node.op == "load":
             place = self.address(*node.args, dtype=node.dtype)
             kind = memory_type(node.dtype)
-            value = self.new(f"load {kind}, ptr {place}{self.scopes.mark(node.args[0])}{self.access}")
+            value = self.new(
+                f"load {kind}, ptr {place}{self.scopes.mark(node.args[0])}{self.access}")
             if node.dtype.kind == "b":
                 value = self.new(f"trunc i8 {value} to i1")
             elif is_narrow(node.dtype):
