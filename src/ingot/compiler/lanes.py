@@ -59,12 +59,12 @@ class _Plan:
     """The body of a loop: its straight-line parts and inner loops in order, and what varies."""
 
     def __init__(self, node: ir.For):
-        self.parts: list[ir.While | list[Any]] = [[]]
+        self.parts: list[Any] = [[]]
         for inner in node.body.nodes:
             if type(inner) is ir.While:
                 self.parts += [inner, []]
             else:
-                self.parts[-1].append(inner)  # type: ignore[union-attr]
+                self.parts[-1].append(inner)
         self.loops = [p for p in self.parts if type(p) is ir.While]
         self.inside = {id(node.index)} | {id(x) for p in self.parts for x in _defined(p)}
         self.written = {id(n.memory) for n in node.body.nodes if type(n) is ir.Store}
@@ -161,9 +161,9 @@ class _Lanes(Builder):
     def __init__(self, function: ir.Function, node: ir.For, plan: _Plan):
         super().__init__()
         self.function, self.node, self.plan = function, node, plan
-        blocks = max(-(-node.stop // BLOCK), 2)
-        self.size = -(-node.stop // blocks)
-        self.blocks = -(-node.stop // self.size)
+        self.stop = int(node.stop)  # type: ignore[arg-type]
+        self.size = -(-self.stop // max(-(-self.stop // BLOCK), 2))
+        self.blocks = -(-self.stop // self.size)
         self.kept: dict[int, Buffer] = {}  # values of each entry that later parts read
         self.names: dict[int, Any] = {}  # what is the same for all entries
         self.list = self.allocate((self.size + LANES,), PLACE)
@@ -186,7 +186,7 @@ class _Lanes(Builder):
         parts = self.plan.parts
         with self.inside(out.body):
             self.first = self.iclamp(self.imul(out.index, self.size),
-                                     self.node.stop - self.size)
+                                     self.stop - self.size)
             for k in range(0, len(parts), 2):
                 following = parts[k + 1] if k + 1 < len(parts) else None
                 self.straight(parts[k], following)
