@@ -12,7 +12,7 @@ import pytest
 import ingot
 import ingot.numpy as np_
 from ingot import lax
-from ingot.backends.llvm import threads
+from ingot.backends.llvm import blas, threads
 from ingot.errors import HostCallError
 from ingot.experimental import io_callback
 
@@ -47,10 +47,13 @@ PROGRAMS = [
     (lambda x: lax.map(lambda r: np_.cumsum(r * r)[::2].sum(), x),
      np.cos(np.arange(80_000.0)).reshape(400, 200)),
     (lambda x: lax.scan(lambda c, r: (c + chain(r), c[0]), x[0], x), np.ones((3, 200_000))),
+    (lambda x: (x @ x.T[:, :150], x[:150] @ x.T, x.T @ x), np.sin(np.arange(2_000_000.0)).reshape(
+        1000, 2000)),
 ]
 
 
-@pytest.mark.parametrize("fun, x", PROGRAMS, ids=["lanes", "chain", "batched", "map", "scan"])
+@pytest.mark.parametrize("fun, x", PROGRAMS, ids=[
+    "lanes", "chain", "batched", "map", "scan", "products"])
 def test_results_do_not_depend_on_the_number_of_threads(fun, x):
     f = ingot.jit(fun)
     results = []
@@ -164,6 +167,36 @@ def test_one_thread_means_one_thread():
         "print(len(os.listdir('/proc/self/task')) - before)"
     assert script(text, INGOT_NUM_THREADS="1") == ["0"]
     assert script(text, INGOT_NUM_THREADS="3") == ["2"]
+
+
+SIZES = [(1024, 128, 128), (130, 300, 1001), (129, 4099, 127), (3, 100_000, 3), (1, 5000, 200)]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+def test_large_products_are_cut_into_blocks(sizes, dtype):
+    """All ways in which the operands may lie in memory, rows or columns or sums being cut."""
+    m, k, n = sizes
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=s).astype(dtype) for s in ((m, k), (k, n)))
+    want = x @ y
+    for flip_x in (False, True):
+        for flip_y in (False, True):
+            def product(a, b, flip_x=flip_x, flip_y=flip_y):
+                return (a.T if flip_x else a) @ (b.T if flip_y else b)
+            got = ingot.jit(product)(x.T.copy() if flip_x else x, y.T.copy() if flip_y else y)
+            exact = np.finfo(dtype).eps * np.sqrt(k)
+            np.testing.assert_allclose(got, want, rtol=0, atol=50 * exact)
+
+
+def test_blas_takes_part_in_the_number_of_threads():
+    libraries = blas.libraries()
+    before = [library.threads for library in libraries]
+    with ingot.num_threads(1):
+        assert [library.threads for library in libraries] == [1, 1]
+    x = np.ones((40, 100, 100))
+    ingot.jit(lambda x: (x @ x, x[0] @ x[1]))(x)  # lowered for these, and restored
+    assert [library.threads for library in libraries] == before
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -20,6 +20,7 @@ class _Marker:
         self.phi_of: dict[int, ir.Phi] = {}
         self.switch_of: dict[int, tuple[ir.Switch, int]] = {}
         self.stores: dict[int, list[Any]] = {}
+        self.pointers_to: dict[int, list[ir.PointerPhi]] = {}  # by memory, roots included
         self.todo: list[Any] = []
 
     def collect(self, block: ir.Block) -> None:
@@ -50,9 +51,12 @@ class _Marker:
         for phi in node.phis:
             self.phi_of[id(phi.scalar)] = self.phi_of[id(phi.result)] = phi
         for pointer in node.pointers:
-            for memory in (pointer.inside, pointer.init, pointer.next, pointer.result):
-                if memory is not None:
-                    self.memory(memory)
+            for memory in _reached(pointer):
+                self.pointers_to.setdefault(id(memory), []).append(pointer)
+        for pointer in node.pointers:
+            for memory in _reached(pointer):
+                if id(memory) in self.needed or memory.kind not in ("temporary", "pointer"):
+                    self.memory(pointer.inside)
         if type(node) is ir.While:
             self.collect(node.cond)
             self.todo.append(node.predicate)
@@ -62,7 +66,7 @@ class _Marker:
 
     def writer(self, node: Any) -> None:
         memory = node.memory if type(node) is ir.Store else node.target
-        if memory.kind == "temporary" and id(memory) not in self.needed:
+        if memory.kind in ("temporary", "pointer") and id(memory) not in self.needed:
             self.stores.setdefault(id(memory), []).append(node)
         else:
             self.write(node)
@@ -76,12 +80,17 @@ class _Marker:
             self.todo += [node.target_index, node.source_index]
 
     def memory(self, memory: ir.Memory) -> None:
-        """Memory that is read: what was written to it matters."""
-        for m in (memory, *memory.roots):
-            if id(m) not in self.needed:
-                self.needed.add(id(m))
-                for node in self.stores.pop(id(m), ()):
-                    self.write(node)
+        """Memory that is read: what was written to it, and to what may be the same, matters."""
+        todo = [memory, *memory.roots]
+        while todo:
+            m = todo.pop()
+            if id(m) in self.needed:
+                continue
+            self.needed.add(id(m))
+            for pointer in self.pointers_to.pop(id(m), ()):
+                todo += _reached(pointer)
+            for node in self.stores.pop(id(m), ()):
+                self.write(node)
 
     def mark(self) -> None:
         """Follow operands until nothing new is found."""
@@ -107,6 +116,12 @@ class _Marker:
             self.todo += [outs[k] for outs in node.outs]
 
 
+def _reached(pointer: ir.PointerPhi) -> list[ir.Memory]:
+    """The memories that a pointer is, or may stand for."""
+    there = (pointer.inside, pointer.init, pointer.next, pointer.result)
+    return [m for memory in there if memory is not None for m in (memory, *memory.roots)]
+
+
 def _sweep(block: ir.Block, live: set[int], needed: set[int]) -> None:
     kept: list[Any] = []
     for node in block.nodes:
@@ -116,10 +131,11 @@ def _sweep(block: ir.Block, live: set[int], needed: set[int]) -> None:
                 continue
         elif kind is ir.Store or kind is ir.Copy:
             memory = node.memory if kind is ir.Store else node.target
-            if memory.kind == "temporary" and id(memory) not in needed:
+            if memory.kind in ("temporary", "pointer") and id(memory) not in needed:
                 continue
         elif kind is ir.For or kind is ir.While:
             node.phis = [p for p in node.phis if id(p.scalar) in live]
+            node.pointers = [p for p in node.pointers if id(p.inside) in needed]
             if kind is ir.While:
                 _sweep(node.cond, live, needed)
             _sweep(node.body, live, needed)

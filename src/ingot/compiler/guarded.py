@@ -15,14 +15,11 @@ import numpy as np
 
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
-from ingot.ops.gather import scatter_add_p
 from ingot.ops.indexing import CLIP, FILL, PROMISE
 from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
-from ingot.ops.scatter import scatter_max_p, scatter_min_p, scatter_mul_p, scatter_p, scatter_sub_p
+from ingot.ops.scatter import WRITES
 from ingot.ops.select import clamp, select_n, select_n_p
 from ingot.transforms.stage import stage
-
-WRITES = (scatter_p, scatter_add_p, scatter_sub_p, scatter_mul_p, scatter_min_p, scatter_max_p)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
-from ingot.compiler.guarded import guard_writes
+from ingot.compiler.updates import updating
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
@@ -34,6 +34,7 @@ from ingot.kernel.build import (
     indices,
     row_major,
 )
+from ingot.ops.index import IN_PLACE
 from ingot.util import size_of
 
 
@@ -96,7 +97,7 @@ class Lowering(Builder):
     # ---- equations ---------------------------------------------------------------------------
     def inline(self, jaxpr: Jaxpr, args: Sequence[ArrayValue]) -> list[ArrayValue]:
         """Results of a program, its equations appended to the current block."""
-        jaxpr = guard_writes(jaxpr)
+        jaxpr = self.updating(jaxpr)
         env: dict[Var, ArrayValue] = {}
         uses = use_counts(jaxpr)
         last = last_uses(jaxpr)
@@ -122,6 +123,10 @@ class Lowering(Builder):
         self._fresh.extend(m for out in outs for m in out.memories)
         return outs
 
+    def updating(self, jaxpr: Jaxpr) -> Jaxpr:
+        """A program in the form in which it is compiled."""
+        return updating(jaxpr)
+
     def _equation(self, env: dict[Var, ArrayValue], eqn: Eqn, dying: Sequence[Var],
                   uses: dict[Var, int]) -> None:
         args = [self._read(env, a) for a in eqn.invars]
@@ -131,6 +136,8 @@ class Lowering(Builder):
                 value = env.pop(var)
                 self.release(value.memories, free=False)
                 self._fresh.extend(value.memories)
+        if eqn.primitive in IN_PLACE:
+            self._detach(env, args[0])
         outs = self._run(eqn, args)
         for var, out in zip(eqn.outvars, outs, strict=True):
             if not isinstance(var, DropVar) and uses.get(var, 0):
@@ -138,6 +145,20 @@ class Lowering(Builder):
         for memory in self._fresh:
             self.free_if_dead(memory)
         self._fresh = fresh
+
+    def _detach(self, env: dict[Var, ArrayValue], x: ArrayValue) -> None:
+        """Compute small values that still read an array which could be updated in place."""
+        if not isinstance(x, Buffer) or not x.memory.writable or not x.memory.refs:
+            return
+        readers = [(v, y) for v, y in env.items() if x.memory in y.memories]
+        nbytes = sum(v.aval.nbytes for v, _ in readers)
+        if len(readers) != x.memory.refs or 2 * nbytes > x.memory.nbytes:
+            return
+        for var, y in readers:
+            copy = self.allocate(y.shape, y.dtype)
+            self.write(copy, y)
+            self.release(y.memories, free=False)
+            self._bind(env, var, copy)
 
     def _run(self, eqn: Eqn, args: Sequence[ArrayValue]) -> list[ArrayValue]:
         primitive, out_avals = eqn.primitive, [v.aval for v in eqn.outvars]

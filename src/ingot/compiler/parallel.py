@@ -44,8 +44,8 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
     for node in block.nodes:
         kind = type(node)
         if kind is ir.For and node.independent and not node.phis and not node.pointers \
-                and (_any(ir.While, node.body) or work(ir.Block([node])) >= PARALLEL_WORK) \
-                and (node.at_once or not _any(ir.HostCall, node.body)):
+                and (contains(node.body, ir.While) or work(ir.Block([node])) >= PARALLEL_WORK) \
+                and (node.at_once or not contains(node.body, ir.HostCall)):
             yield node
         elif kind is ir.For:
             yield from _candidates(node.body)
@@ -56,7 +56,7 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
                 yield from _candidates(branch)
 
 
-def _any(kind: type, block: ir.Block) -> bool:
+def contains(block: ir.Block, kind: type) -> bool:
     """Whether there is a node of this kind in a block or the blocks inside it."""
     for node in block.nodes:
         blocks: list[ir.Block] = []
@@ -66,7 +66,7 @@ def _any(kind: type, block: ir.Block) -> bool:
             blocks = [node.cond, node.body]
         elif type(node) is ir.Switch:
             blocks = node.branches
-        if type(node) is kind or any(_any(kind, b) for b in blocks):
+        if type(node) is kind or any(contains(b, kind) for b in blocks):
             return True
     return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.jaxpr import Jaxpr, Literal
 from ingot.kernel import ir
 from ingot.kernel.build import (
     BOOL,
@@ -18,86 +18,177 @@ from ingot.kernel.build import (
     Scalars,
     flatten_scalars,
 )
+from ingot.ops.index import IN_PLACE
 from ingot.ops.indexing import detached
 
 
 class Carry:
-    """The values a loop carries: scalars as phis, larger arrays as a pair of buffers exchanged
-    from one iteration to the next, or one updated in place."""
+    """The values a loop carries: scalars as phis, larger arrays as memory.
 
-    def __init__(self, build: Any, init: Sequence[ArrayValue]):
-        self.build = build
+    An array that the body updates in place stays where it is; others are pairs of buffers,
+    exchanged from one iteration to the next. Arrays that take each other's places exchange theirs.
+    """
+
+    def __init__(self, build: Any, init: Sequence[ArrayValue], body: Jaxpr, num_consts: int,
+                 trips: int | None = None):
+        self.build, self.trips = build, trips
         self.phis: list[ir.Phi] = []
         self.pointers: list[ir.PointerPhi] = []
         self.inside: list[ArrayValue] = []
-        self._updates: list[Callable[[ArrayValue], None]] = []
-        self._results: list[Callable[[], ArrayValue]] = []
-        for value in init:
-            (self._scalars if value.size <= MAX_SCALARS else self._buffer)(value)
+        self._small: dict[int, tuple[list[ir.Phi], Scalars, Any]] = {}
+        self._large: dict[int, _Large] = {}
+        origins = sources(body, num_consts, len(init))
+        for k, (value, origin) in enumerate(zip(init, origins, strict=True)):
+            if value.size <= MAX_SCALARS:
+                self.inside.append(self._scalars(k, value))
+            else:
+                self._large[k] = _Large(build, value, exchanged=origin is None)
+                self.inside.append(value)
+        for group in _groups(self._large, origins):
+            roots = frozenset(m for x in group for m in x.memories)
+            for x in group:
+                x.enter(roots, self.pointers)
+        for k, x in self._large.items():
+            self.inside[k] = x.at(x.front.inside)
 
-    def _scalars(self, value: ArrayValue) -> None:
-        build = self.build
-        first = build.scalars(value)
+    def _scalars(self, k: int, value: ArrayValue) -> Scalars:
+        first = self.build.scalars(value)
         flat, rebuild = flatten_scalars(first.elements)
         phis = [ir.Phi(ir.Scalar("phi", (), s.dtype), s, None, ir.Scalar("result", (), s.dtype))
                 for s in flat]
         self.phis.extend(phis)
-        self.inside.append(Scalars(value.shape, value.dtype, rebuild([p.scalar for p in phis])))
-
-        def update(new: ArrayValue) -> None:
-            elements, _ = flatten_scalars(build.scalars(new).elements)
-            for phi, element in zip(phis, elements, strict=True):
-                phi.next = element
-
-        def result() -> ArrayValue:
-            return build.hold_scalars(
-                Scalars(value.shape, value.dtype, rebuild([p.result for p in phis])))
-
-        self._updates.append(update)
-        self._results.append(result)
-
-    def _buffer(self, value: ArrayValue) -> None:
-        build = self.build
-        first = build.copy_of(value).memory
-        second = build.allocate(value.shape, value.dtype).memory
-        build.hold([first, second])
-        roots = frozenset([first, second]) | first.roots
-
-        def pointer() -> ir.Memory:
-            return ir.Memory("pointer", first.nbytes, value.dtype, roots=roots)
-
-        front = ir.PointerPhi(pointer(), first, None, pointer())
-        back = ir.PointerPhi(pointer(), second, None, pointer())
-        self.pointers += [front, back]
-        self.inside.append(Buffer(front.inside, value.shape, value.dtype))
-
-        def update(new: ArrayValue) -> None:
-            if isinstance(new, Buffer) and new.memory is front.inside and new.offset == 0 \
-                    and new.contiguous:
-                front.next, back.next = front.inside, back.inside
-                return
-            build.write(Buffer(back.inside, value.shape, value.dtype), new)
-            front.next, back.next = back.inside, front.inside
-
-        def result() -> ArrayValue:
-            build.release([first, second], free=False)
-            build._fresh.extend(roots)
-            return Buffer(front.result, value.shape, value.dtype)
-
-        self._updates.append(update)
-        self._results.append(result)
+        self._small[k] = phis, first, rebuild
+        return Scalars(value.shape, value.dtype, rebuild([p.scalar for p in phis]))
 
     def update(self, values: Sequence[ArrayValue]) -> None:
         """Set what the next iteration sees; called once, at the end of the body.
 
         Values that still have to be computed are computed before any buffer is overwritten.
         """
-        for update, value in zip(self._updates, values, strict=True):
-            update(value)
+        for k, (phis, *_) in self._small.items():
+            elements, _ = flatten_scalars(self.build.scalars(values[k]).elements)
+            for phi, element in zip(phis, elements, strict=True):
+                phi.next = element
+        fronts = {x.front.inside: x for x in self._large.values()}
+        taken: dict[int, ir.Memory] = {}  # the next place of a carry
+        for k, x in self._large.items():
+            new = values[k]
+            if isinstance(new, Buffer) and new.memory in fronts and new.offset == 0 \
+                    and new.contiguous and fronts[new.memory].roots == x.roots \
+                    and new.memory not in taken.values():
+                taken[k] = new.memory
+        for k, x in self._large.items():
+            if k not in taken:
+                taken[k] = x.written(values[k], self.pointers)
+            x.front.next = taken[k]
+        for x in self._large.values():  # a buffer nobody took is what the next iteration fills
+            if x.back is not None:
+                free = [p.inside for y in (x, *self._large.values()) if y.roots == x.roots
+                        for p in (y.front, y.back) if p is not None]
+                x.back.next = next(m for m in free if m not in taken.values())
+                taken[-1 - len(taken)] = x.back.next
 
     def results(self) -> list[ArrayValue]:
         """The values after the loop."""
-        return [result() for result in self._results]
+        return [self._large[k].result(self.trips) if k in self._large else self._last(k)
+                for k in range(len(self.inside))]
+
+    def _last(self, k: int) -> Scalars:
+        phis, first, rebuild = self._small[k]
+        return self.build.hold_scalars(
+            Scalars(first.shape, first.dtype, rebuild([p.result for p in phis])))
+
+
+class _Large:
+    """An array that a loop carries in memory."""
+
+    def __init__(self, build: Any, value: ArrayValue, exchanged: bool):
+        self.build, self.shape, self.dtype = build, value.shape, value.dtype
+        self.first = build.copy_of(value).memory
+        build.hold([self.first])
+        self.second: ir.Memory | None = None
+        self.back: ir.PointerPhi | None = None
+        if exchanged:
+            self.second = build.allocate(value.shape, value.dtype).memory
+            build.hold([self.second])
+
+    @property
+    def memories(self) -> list[ir.Memory]:
+        return [self.first, *self.first.roots, *([self.second] if self.second else [])]
+
+    def at(self, memory: ir.Memory) -> Buffer:
+        return Buffer(memory, self.shape, self.dtype)
+
+    def enter(self, roots: frozenset[ir.Memory], pointers: list[ir.PointerPhi]) -> None:
+        """The pointers that stand for the memory inside the loop."""
+        self.roots = roots
+        self.front = self._pointer(self.first)
+        pointers.append(self.front)
+        if self.second is not None:
+            self.back = self._pointer(self.second)
+            pointers.append(self.back)
+
+    def _pointer(self, memory: ir.Memory) -> ir.PointerPhi:
+        inside, result = (ir.Memory("pointer", memory.nbytes, self.dtype, roots=self.roots)
+                          for _ in range(2))
+        return ir.PointerPhi(inside, memory, None, result)
+
+    def written(self, value: ArrayValue, pointers: list[ir.PointerPhi]) -> ir.Memory:
+        """The other buffer, with the next value."""
+        if self.back is None:  # the update was not done in place after all
+            second = self.second = self.build.allocate(self.shape, self.dtype, lasting=True).memory
+            self.back = self._pointer(second)
+            pointers.append(self.back)
+        self.build.write(self.at(self.back.inside), value)
+        return self.back.inside
+
+    def result(self, trips: int | None) -> Buffer:
+        """The value after the loop; where it lies is known if only the loop's length decides."""
+        held = [m for m in (self.first, self.second) if m is not None]
+        self.build.release(held, free=False)
+        self.build._fresh.extend(self.roots)
+        alone = self.roots == frozenset(self.memories)
+        if alone and self.front.next is self.front.inside:
+            return self.at(self.first)
+        if alone and trips is not None and self.second is not None:
+            return self.at(self.second if trips % 2 else self.first)
+        return self.at(self.front.result)
+
+
+def _groups(large: dict[int, _Large], origins: Sequence[int | None]) -> list[list[_Large]]:
+    """Arrays of one type that take each other's places."""
+    group = {k: [k] for k in large}
+    for k, j in enumerate(origins):
+        if j is None or k not in large or j not in large or group[j] is group[k]:
+            continue
+        if (large[j].shape, large[j].dtype) == (large[k].shape, large[k].dtype):
+            group[k] += group[j]
+            for member in group[j]:
+                group[member] = group[k]
+    return [[large[k] for k in members] for members in {id(g): g for g in group.values()}.values()]
+
+
+def sources(jaxpr: Jaxpr, first: int, count: int) -> list[int | None]:
+    """For each of the first `count` results, which of so many arguments from `first` on it is made
+    of by updates alone."""
+    maker = {v: e for e in jaxpr.eqns for v in e.outvars}
+    carried = {v: k for k, v in enumerate(jaxpr.invars[first : first + count])}
+
+    def source(atom: Any) -> int | None:
+        while type(atom) is not Literal and atom not in carried:
+            eqn = maker.get(atom)  # type: ignore[arg-type]
+            if eqn is None:
+                return None
+            if eqn.primitive.higher_order:
+                like = [v for v in eqn.invars if v.aval == atom.aval]
+                atom = next((v for v in like if v in carried), like[0] if like else None)
+            elif eqn.primitive in IN_PLACE:
+                atom = eqn.invars[0]
+            else:
+                return None
+        return carried.get(atom)  # type: ignore[arg-type]
+
+    return [source(a) for a in jaxpr.outvars[:count]]
 
 
 def element(build: Any, xs: ArrayValue, i: Index) -> ArrayValue:
@@ -121,12 +212,13 @@ def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr,
     """One native loop; results of each iteration go to their place in the stacked arrays."""
     consts = build.settled(args[:num_consts])
     init = list(args[num_consts : num_consts + num_carry])
+    jaxpr = build.updating(jaxpr)
     xs = build.settled(args[num_consts + num_carry :])
     stacked = [build.allocate(a.shape, a.storage) for a in out[num_carry:]]
     if length == 0:
         return [*init, *stacked]
     with build.holding(*consts, *xs, *stacked):
-        carry = Carry(build, init)
+        carry = Carry(build, init, jaxpr, num_consts, length)
         node = ir.For(ir.Scalar("index", (), INT), length, carry.phis, ir.Block(),
                       independent=num_carry == 0, at_once=at_once and num_carry == 0,
                       pointers=carry.pointers)
@@ -150,7 +242,8 @@ def while_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], cond_jaxpr: 
     split = cond_nconsts + body_nconsts
     consts = build.settled(args[:split])
     with build.holding(*consts):
-        carry = Carry(build, args[split:])
+        body_jaxpr = build.updating(body_jaxpr)
+        carry = Carry(build, args[split:], body_jaxpr, body_nconsts)
         node = ir.While(carry.phis, ir.Block(), None, ir.Block(), pointers=carry.pointers)
         with build.inside(node.cond), build.holding(*carry.inside):
             (predicate,) = build.inline(cond_jaxpr, [*consts[:cond_nconsts], *carry.inside])

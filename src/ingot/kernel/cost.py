@@ -9,23 +9,23 @@ WHILE_GUESS = 16
 """Iterations assumed of a loop whose trip count is not known."""
 
 
-def work(block: ir.Block) -> int:
-    """Instructions that one run of a block executes."""
+def work(block: ir.Block, libraries: bool = True) -> int:
+    """Instructions that one run of a block executes, in libraries too or by itself."""
     total = 0
     for node in block.nodes:
         if type(node) is ir.Scalar:
             total += COSTS.get(node.op, 1)
         elif type(node) is ir.For:
             trips = node.stop if isinstance(node.stop, int) else WHILE_GUESS
-            total += trips * (work(node.body) + 2)
+            total += trips * (work(node.body, libraries) + 2)
         elif type(node) is ir.While:
-            total += WHILE_GUESS * (work(node.cond) + work(node.body))
+            total += WHILE_GUESS * (work(node.cond, libraries) + work(node.body, libraries))
         elif type(node) is ir.Switch:
-            total += max((work(b) for b in node.branches), default=0)
+            total += max((work(b, libraries) for b in node.branches), default=0)
         elif type(node) is ir.Copy:
             total += node.nbytes // 8
         else:
-            total += 10
+            total += node.work if libraries and type(node) is ir.Library else 10
     return total
 
 

@@ -170,10 +170,11 @@ class Switch:
 @dataclass(eq=False)
 class Library:
     """Call a Fortran routine. `args`: ('pointer', memory, index) or a value passed by reference,
-    ('int', i), ('float', a NumPy scalar), ('char', 'N')."""
+    ('int', i), ('float', a NumPy scalar), ('char', 'N'). `work` is in simple instructions."""
 
     symbol: str
     args: list[Any]
+    work: int = 10
 
 
 @dataclass(eq=False)

@@ -18,7 +18,8 @@ from ingot.kernel.build import (
     index_of,
     supported,
 )
-from ingot.ops.dot import BLAS_PREFIX, accumulator, convert, matrix_matrix
+from ingot.ops.blas import BLAS_PREFIX, matrix_matrix
+from ingot.ops.dot import accumulator, convert
 from ingot.util import size_of
 
 Ints = Sequence[int]

@@ -13,7 +13,6 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel import ir
 from ingot.kernel.build import (
     ArrayValue,
     Buffer,
@@ -24,6 +23,7 @@ from ingot.kernel.build import (
     reduction,
     supported,
 )
+from ingot.ops.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import transpose
 from ingot.util import memoize, size_of
@@ -332,10 +332,11 @@ def convert(build: Builder, scalar: Any, dtype: np.dtype[Any]) -> Any:
     return build.op("convert", scalar, dtype=dtype)
 
 
-BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
-               dtypes.complex128: "z"}
 BLAS_FROM = 1000
 """Multiplications from which on a library call beats a loop of our own."""
+
+MANY = 4
+"""Products in a batch up to which each may be cut into blocks; of more, threads take whole ones."""
 
 
 def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
@@ -363,7 +364,7 @@ def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
         else:
             lead_x, lead_y = (m if x_flipped else k), (k if y_flipped else n)
             matrix_matrix(build, (c, lead_y, y_flipped), (a, lead_x, x_flipped), (result, n),
-                          (n, m, k), out.dtype)
+                          (n, m, k), out.dtype, blocks=batches <= MANY)
     return target
 
 
@@ -386,28 +387,6 @@ def _matrix(build: Builder, x: ArrayValue, batch: Axes, first: Axes, second: Axe
 
         x = Lazy(shape, x.dtype, at, [source])
     return build.contiguous(x), False
-
-
-def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
-                  dtype: np.dtype[Any]) -> None:
-    """Column-major C = op(A) op(B); a, b: (pointer, leading size, transposed); c: (pointer, ld)."""
-    m, n, k = sizes
-    one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
-    build.block.nodes.append(ir.Library(f"scipy.linalg.cython_blas:{BLAS_PREFIX[dtype]}gemm", [
-        ("char", "T" if a[2] else "N"), ("char", "T" if b[2] else "N"),
-        ("int", m), ("int", n), ("int", k), one, a[0], ("int", a[1]), b[0], ("int", b[1]),
-        zero, c[0], ("int", c[1])]))
-
-
-def matrix_vector(build: Builder, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,
-                  dtype: np.dtype[Any]) -> None:
-    """y = A x for row-major A [rows, columns], or its transpose in memory when `flipped`."""
-    one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
-    # Row-major [rows, columns] is column-major [columns, rows].
-    m, n, op = (rows, columns, "N") if flipped else (columns, rows, "T")
-    build.block.nodes.append(ir.Library(f"scipy.linalg.cython_blas:{BLAS_PREFIX[dtype]}gemv", [
-        ("char", op), ("int", m), ("int", n), one, a, ("int", m), x, ("int", 1), zero, y,
-        ("int", 1)]))
 
 
 def _dot_partial(position: int) -> Any:

@@ -57,13 +57,19 @@ def _last(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
     return eq(gather_updates(written, indices, updates, params), numbers)
 
 
+def _several(indices: Any, params: dict[str, Any]) -> bool:
+    """Whether there is more than one index, so that the same place may be written twice."""
+    shape, alone = typeof(indices).shape, params["dimension_numbers"].scatter_indices_batching_dims
+    return size_of([n for a, n in enumerate(shape[:-1]) if a not in alone]) > 1
+
+
 def _scatter_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
     ct_x = ct_updates = None
     if is_linear(x):
         ct_x = scatter_p.bind(ct, indices, zeros(typeof(updates)), **params)
     if is_linear(updates):
         ct_updates = gather_updates(ct, indices, updates, params)
-        if not params["unique_indices"]:
+        if not params["unique_indices"] and _several(indices, params):
             ct_updates = select(_last(ct, indices, updates, params), ct_updates,
                                 full_like(ct_updates, 0))
     return [ct_x, None, ct_updates]
@@ -265,3 +271,6 @@ def scatter_max(operand: Any, scatter_indices: Any, updates: Any,
     """
     return scatter_max_p.bind(operand, scatter_indices, updates, **scatter_params(
         dimension_numbers, indices_are_sorted, unique_indices, mode))
+
+
+WRITES = (scatter_p, scatter_add_p, scatter_sub_p, scatter_mul_p, scatter_min_p, scatter_max_p)

@@ -51,10 +51,8 @@ class Needs:
     long: bool
     """Whether Python's lock is let go meanwhile."""
 
-    @property
-    def large(self) -> bool:
-        """Whether one call gains by optimization what that costs."""
-        return SAVED_SECONDS * self.work > self.compile_seconds
+    large: bool = False
+    """Whether one call gains by optimization what that costs; not known of code from the disk."""
 
 
 @dataclass
@@ -112,10 +110,11 @@ class Compilation:
         work = cost.work(function.body)
         long = long or work > LONG_WORK
         text, symbols = emit(function, long)
+        seconds = COMPILE_SECONDS * cost.size(function.body)
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],
-                      lowering.host_functions, work, COMPILE_SECONDS * cost.size(function.body),
-                      long)
+                      lowering.host_functions, work, seconds, long,
+                      SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
         return Module(text, needs, lowering.constant_sources())
 
     # ---- code --------------------------------------------------------------------------------

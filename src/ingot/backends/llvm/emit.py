@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm import blas
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import VARIANTS
 from ingot.backends.llvm.functions.rare import VARIANT
@@ -87,6 +88,7 @@ class Emitter:
         self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
                          f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
                          f" i32 {max(vector_bytes()) // 4}}}"]
+        self.uses_blas = False
 
     # ---- writing -----------------------------------------------------------------------------
     def fresh(self, prefix: str = "v") -> str:
@@ -342,7 +344,13 @@ class Emitter:
         given = [self.library_argument(a) for a in node.args]
         types = ", ".join("ptr" for _ in given)
         self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({types})")
-        self.do(f"call void @{quoted(node.symbol)}({', '.join('ptr ' + g for g in given)})")
+        call = f"call void @{quoted(node.symbol)}({', '.join('ptr ' + g for g in given)})"
+        if blas.CONTROLLED and self.own is None and blas.SMALL <= node.work < blas.LARGE:
+            before = blas.enter(self)
+            self.do(call)
+            blas.leave(self, before)
+        else:
+            self.do(call)
 
     def library_argument(self, arg: Any) -> str:
         """A pointer to the argument, as Fortran wants it."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingot.backends.llvm import cache, engine, symbols
+from ingot.backends.llvm import blas, cache, engine, symbols
 from ingot.backends.llvm.outline import DIVIDE
 from ingot.util import once
 
@@ -403,13 +403,16 @@ def get_num_threads() -> int:
 def set_num_threads(number: int) -> None:
     """Divide loops among this many threads from now on; with 1, no other thread does any work.
 
-    number: at least 1. Results do not depend on it. Raises ValueError if it is less.
+    number: at least 1; BLAS is limited to it as well, NumPy's and SciPy's, for the whole process.
+    What programs compute does not depend on it. Raises ValueError if it is less.
 
     >>> set_num_threads(get_num_threads())
     """
     if number < 1:
         raise ValueError(f"set_num_threads: at least one thread is needed, got {number}")
     pool().limit = int(number)
+    for library in blas.libraries():
+        library.threads = int(number)
 
 
 @contextmanager
@@ -421,8 +424,11 @@ def num_threads(number: int) -> Iterator[None]:
     1
     """
     before = get_num_threads()
+    libraries = [(library, library.threads) for library in blas.libraries()]
     set_num_threads(number)
     try:
         yield
     finally:
-        set_num_threads(before)
+        pool().limit = before
+        for library, threads in libraries:
+            library.threads = threads

@@ -1,0 +1,242 @@
+"""Programs rewritten so that arrays are updated in place: sums of updates, reads before writes.
+
+The cotangent of an array that is read in parts is a sum of arrays that are zero but for a part:
+it becomes one array that the parts are added to. What reads an array comes before what
+overwrites it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ingot.compiler.guarded import guard_writes
+from ingot.core.interpreter import to_array
+from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.kernel.build import MAX_SCALARS
+from ingot.ops.arithmetic import add_any_p
+from ingot.ops.cutting import concatenate, pad_p
+from ingot.ops.gather import scatter_add_p
+from ingot.ops.index import IN_PLACE, dynamic_update_slice_p
+from ingot.ops.indexing import CLIP, ScatterDimensionNumbers
+from ingot.ops.movement import broadcast_in_dim_p, reshape
+from ingot.transforms.stage import stage
+
+MOST_MOVED = 64
+"""Equations that are moved before one that writes; more are left where they are."""
+
+
+def updating(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with its updates done in place where that is possible."""
+    def rewritten() -> Jaxpr:
+        out = reads_first(summed(guard_writes(jaxpr)))
+        return out if out is jaxpr else out.memo("updating", lambda: out)
+
+    return jaxpr.memo("updating", rewritten)
+
+
+# ---- sums of updates -----------------------------------------------------------------------------
+class _Parts:
+    """Runs a program and puts off updates of zeros until it is known what they are added to."""
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.summands = _summands(jaxpr)
+        self.env: dict[Var, Any] = {}
+        self.zeros: dict[Any, Any] = {}
+        self.put_off: dict[Var, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
+
+    def read(self, atom: Any) -> Any:
+        if type(atom) is Literal:
+            return atom.val
+        if atom in self.put_off:
+            zero, updates = self.put_off.pop(atom)
+            self.env[atom] = self.updated(self.bind(zero)[0], updates)
+        return self.env[atom]
+
+    def bind(self, eqn: Eqn) -> list[Any]:
+        outs = eqn.primitive.bind(*map(self.read, eqn.invars), **eqn.params)
+        return outs if eqn.primitive.multiple_results else [outs]
+
+    def updated(self, x: Any, updates: list[Callable[[Any], Any]]) -> Any:
+        for update in updates:
+            x = update(x)
+        return x
+
+    def equation(self, eqn: Eqn) -> None:
+        out = eqn.outvars[0] if eqn.outvars else None
+        if _is_zero(eqn):
+            self.zeros[eqn.outvars[0]] = eqn.invars[0]
+        if out in self.summands:
+            found = self.parts(eqn)
+            if found is not None:
+                self.put_off[out] = found
+                return
+        if eqn.primitive is add_any_p:
+            x, y = eqn.invars
+            if x in self.put_off and y not in self.put_off:
+                x, y = y, x
+            if y in self.put_off and y is not x:
+                _, updates = self.put_off.pop(y)  # type: ignore[arg-type]
+                self.env[out] = self.updated(self.read(x), updates)  # type: ignore[index]
+                return
+        self.env.update(zip(eqn.outvars, self.bind(eqn), strict=True))
+
+    def parts(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
+        """What a value is made of: zeros and the updates put off; None if it is not."""
+        first = eqn.invars[0] if eqn.invars else None
+        if _is_zero(eqn):
+            return eqn, []
+        if eqn.primitive is broadcast_in_dim_p and first in self.zeros:
+            params = {**eqn.params, "broadcast_dimensions": ()}
+            return eqn.replace(invars=[self.zeros[first]], params=params), []
+        if eqn.primitive is add_any_p and all(v in self.put_off for v in eqn.invars) \
+                and eqn.invars[0] is not eqn.invars[1]:
+            (zero, some), (_, more) = map(self.put_off.pop, eqn.invars)  # type: ignore[arg-type]
+            return zero, some + more
+        if eqn.primitive is pad_p:
+            return self.padded(eqn)
+        if eqn.primitive not in PARTIAL or first not in self.put_off:
+            return None
+        zero, updates = self.put_off[first]  # type: ignore[index]
+        if eqn.primitive is dynamic_update_slice_p and updates:
+            return None
+        del self.put_off[first]  # type: ignore[arg-type]
+        values = [self.read(v) for v in eqn.invars[1:]]
+        if eqn.primitive is scatter_add_p:
+            return zero, [*updates, lambda x: scatter_add_p.bind(x, *values, **eqn.params)]
+        return zero, [lambda x: _added(x, values[0], values[1:])]
+
+    def padded(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
+        """An array with zeros around it."""
+        value, config = eqn.invars[1], eqn.params["padding_config"]
+        if type(value) is not Literal or not _plus_zero(value) or any(
+                low < 0 or high < 0 or inner for low, high, inner in config):
+            return None
+        x, starts = self.read(eqn.invars[0]), [to_array(np.int64(low)) for low, _, _ in config]
+        shape = eqn.outvars[0].aval.shape
+        zero = Eqn(broadcast_in_dim_p, [value], eqn.outvars,
+                   dict(shape=shape, broadcast_dimensions=()))
+        return zero, [lambda y: _added(y, x, starts)]
+
+
+PARTIAL = frozenset([scatter_add_p, dynamic_update_slice_p])
+
+
+def _summands(jaxpr: Jaxpr) -> set[Var]:
+    """Large values that are read once, by a sum of cotangents or by an update of such a value."""
+    count: dict[Any, int] = {}
+    for atoms in (*(e.invars for e in jaxpr.eqns), jaxpr.outvars):
+        for atom in atoms:
+            count[atom] = count.get(atom, 0) + 1
+    found: set[Var] = set()
+    for eqn in reversed(jaxpr.eqns):
+        update = eqn.primitive in PARTIAL and eqn.outvars[0] in found
+        if update or eqn.primitive is add_any_p:
+            found.update(v for v in (eqn.invars[:1] if update else eqn.invars)
+                         if type(v) is Var and count[v] == 1 and v.aval.size > MAX_SCALARS)
+    return found
+
+
+def _plus_zero(literal: Literal) -> bool:
+    value: np.ndarray = literal.val._data  # type: ignore[assignment]
+    return value.dtype.kind in "fc" and value == 0 and not np.signbit(np.real(value))
+
+
+def _is_zero(eqn: Eqn) -> bool:
+    """Whether an equation makes an array of zeros."""
+    return eqn.primitive is broadcast_in_dim_p and type(eqn.invars[0]) is Literal \
+        and _plus_zero(eqn.invars[0])
+
+
+def _added(x: Any, update: Any, starts: list[Any]) -> Any:
+    """An update added to a slice."""
+    axes = tuple(range(len(starts)))
+    return scatter_add_p.bind(
+        x, concatenate([reshape(s, (1,)) for s in starts], 0), update,
+        dimension_numbers=ScatterDimensionNumbers(axes, (), axes), indices_are_sorted=True,
+        unique_indices=True, mode=CLIP, update_jaxpr=None, update_consts=())
+
+
+def summed(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with updates of zeros added to what the sums of cotangents add them to."""
+    kinds = {e.primitive for e in jaxpr.eqns}
+    if add_any_p not in kinds or not kinds & {*PARTIAL, pad_p}:
+        return jaxpr
+
+    def fun(*args: Any) -> list[Any]:
+        parts = _Parts(jaxpr)
+        parts.env.update(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args],
+                             strict=True))
+        for eqn in jaxpr.eqns:
+            parts.equation(eqn)
+        return [parts.read(a) for a in jaxpr.outvars]
+
+    return stage(fun, jaxpr.in_avals, jaxpr.debug_name)
+
+
+# ---- reads before writes -------------------------------------------------------------------------
+def reads_first(jaxpr: Jaxpr) -> Jaxpr:
+    """The equations in an order in which what reads an array precedes what overwrites it."""
+    eqns = jaxpr.eqns
+    if not any(e.primitive in IN_PLACE or e.primitive.higher_order for e in eqns):
+        return jaxpr
+    maker = {v: p for p, e in enumerate(eqns) for v in e.outvars}
+    readers: dict[Any, list[int]] = {}
+    for p, eqn in enumerate(eqns):
+        for atom in eqn.invars:
+            if type(atom) is not Literal:
+                readers.setdefault(atom, []).append(p)
+    done = [False] * len(eqns)
+    order: list[int] = []
+
+    def needed(place: int, before: int) -> list[int] | None:
+        """The equations to run before one can be moved; None if it has to stay."""
+        found, todo = {place}, [place]
+        while todo:
+            eqn = eqns[todo.pop()]
+            if eqn.effects or len(found) > MOST_MOVED:
+                return None
+            for atom in eqn.invars:
+                p = maker.get(atom) if type(atom) is not Literal else None  # type: ignore[arg-type]
+                if p is None or done[p] or p in found:
+                    continue
+                if p == before:
+                    return None
+                found.add(p)
+                todo.append(p)
+        return sorted(found)
+
+    def run(places: list[int]) -> None:
+        for p in places:
+            done[p] = True
+            order.append(p)
+
+    for place, eqn in enumerate(eqns):
+        if done[place]:
+            continue
+        for var in _overwritten(eqn):
+            for reader in readers[var][-MOST_MOVED:]:
+                if reader > place and not done[reader] and _small(eqns[reader], var):
+                    run(needed(reader, place) or [])
+        run([place])
+    if order == sorted(order):
+        return jaxpr
+    return jaxpr.replace(eqns=[eqns[p] for p in order])
+
+
+def _overwritten(eqn: Eqn) -> list[Var]:
+    """The operands that an equation may update in place."""
+    atoms = eqn.invars if eqn.primitive.higher_order else eqn.invars[:1] \
+        if eqn.primitive in IN_PLACE else []
+    return [v for v in dict.fromkeys(atoms) if type(v) is Var and v.aval.size > MAX_SCALARS]
+
+
+def _small(eqn: Eqn, var: Var) -> bool:
+    """Whether what an equation makes of an array takes less memory than a copy of the array."""
+    return eqn.primitive not in IN_PLACE and \
+        2 * sum(v.aval.nbytes for v in eqn.outvars) <= var.aval.nbytes
+
+
+__all__ = ["updating"]
