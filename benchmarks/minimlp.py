@@ -1,5 +1,6 @@
 """The Mini-MLP benchmark: 10,000 updates of a small network by full-batch gradient descent.
 
+python benchmarks/run.py minimlp                   both batches, 500 updates
 python benchmarks/minimlp.py                       both batches, 10,000 updates
 python benchmarks/minimlp.py --updates 1000 --batch 1024
 
@@ -20,6 +21,8 @@ import numpy as np
 
 RATE = 1e-2
 EVERY = 100
+BATCHES = [1024, 4096]
+SHORT = 500  # updates that show the ratios
 
 
 def data(batch):
@@ -148,28 +151,33 @@ def measured(name, batch, updates):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, action="append")
-    parser.add_argument("--updates", type=int, default=10_000)
-    parser.add_argument("--system", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    batches = options.batch or [1024, 4096]
-    if options.system:
-        run = SYSTEMS[options.system]
-        begin = time.perf_counter()
-        last = run(batches[0], options.updates)
-        print(json.dumps([time.perf_counter() - begin, last]))
-        return
+def compare(batches, updates):
+    """Run every system and print its seconds, and those over the best of ingot's."""
     for batch in batches:
-        print(f"batch {batch}, {options.updates} updates")
-        found = {name: measured(name, batch, options.updates) for name in SYSTEMS}
+        print(f"batch {batch}, {updates} updates")
+        found = {name: measured(name, batch, updates) for name in SYSTEMS}
         losses = [loss for _, loss in filter(None, found.values())]
         np.testing.assert_allclose(losses, losses[0], rtol=1e-3)
         best = found["ingot, whole"][0]
         for name, result in found.items():
             if result:
                 print(f"  {name:16} {result[0]:8.2f} s  {result[0] / best:6.2f}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, action="append")
+    parser.add_argument("--updates", type=int, default=10_000)
+    parser.add_argument("--system", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    batches = options.batch or BATCHES
+    if options.system:
+        run = SYSTEMS[options.system]
+        begin = time.perf_counter()
+        last = run(batches[0], options.updates)
+        print(json.dumps([time.perf_counter() - begin, last]))
+        return
+    compare(batches, options.updates)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ sys.path.insert(0, str(HERE))
 
 import coldstart  # noqa: E402
 import importtime  # noqa: E402
+import minimlp  # noqa: E402
 
 import harness  # noqa: E402
 
-GROUPS = ("importtime", *sorted(p.stem for p in (HERE / "programs").glob("[a-z]*.py")))
+GROUPS = ("importtime", "minimlp", *sorted(p.stem for p in (HERE / "programs").glob("[a-z]*.py")))
 
 FIRST_CALLS = ("cold", "warm", "unrolled")
 """Groups of which only the first call is measured, `--first-rounds` times."""
@@ -31,6 +32,9 @@ def run_group(group, options):
     print(f"---- {group} ----")
     if group == "importtime":
         importtime.main(options.systems, options.rounds)
+        return
+    if group == "minimlp":
+        minimlp.compare(minimlp.BATCHES, minimlp.SHORT)
         return
     if group in FIRST_CALLS:
         coldstart.main(group, options)
