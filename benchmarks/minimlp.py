@@ -156,16 +156,16 @@ def compare(batches, updates):
     for batch in batches:
         print(f"batch {batch}, {updates} updates")
         found = {name: measured(name, batch, updates) for name in SYSTEMS}
-        losses = [loss for _, loss in filter(None, found.values())]
+        done = {name: result for name, result in found.items() if result is not None}
+        losses = [loss for _, loss in done.values()]
         np.testing.assert_allclose(losses, losses[0], rtol=1e-3)
-        best = found["ingot, whole"][0]
-        for name, result in found.items():
-            if result:
-                print(f"  {name:16} {result[0]:8.2f} s  {result[0] / best:6.2f}", flush=True)
+        best = done["ingot, whole"][0]
+        for name, (seconds, _) in done.items():
+            print(f"  {name:16} {seconds:8.2f} s  {seconds / best:6.2f}", flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--batch", type=int, action="append")
     parser.add_argument("--updates", type=int, default=10_000)
     parser.add_argument("--system", help=argparse.SUPPRESS)

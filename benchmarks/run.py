@@ -65,7 +65,7 @@ def in_this_process(system, group, names, options):
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
     parser.add_argument("--systems", default="jax,ingot", help="in the order of the columns")
     parser.add_argument("--rounds", type=int, default=harness.ROUNDS)
@@ -85,7 +85,8 @@ def parse():
 def main():
     options = parse()
     if options.first or options.later:
-        return in_this_process(*(options.first or options.later), options)
+        system, group, names = options.first or options.later
+        return in_this_process(system, group, names, options)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, float64; ", end="")
     print("median (minimum) per call, and ratios of medians\n")
     for group in options.groups or GROUPS:
