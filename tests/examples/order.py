@@ -118,6 +118,11 @@ def _sorts():
         Example(o.sort, (WILD,), ref=lambda x: np.sort(x, -1, kind="stable"), diff=(), ulps=0,
                 maps=()),
         Example(o.sort, (normal(0),), ref=lambda x: x),
+        # One key of up to 32 bits with others is sorted by its digits.
+        Example(sort_pairs, (keys.astype(np.int32), A), dict(num_keys=1), ref=lexsorted, ulps=0,
+                name="sort_pairs", jax=False),
+        Example(sort_pairs, (A.astype(np.float32), A, I), dict(num_keys=1, dimension=0),
+                ref=lexsorted, ulps=0, name="sort_pairs", jax=False, diff=(1,)),
         Example(sort_pairs, (keys, A), dict(num_keys=1), ref=lexsorted, ulps=0, name="sort_pairs",
                 jax=False),
         Example(sort_pairs, (keys, A, I), dict(num_keys=2, dimension=0), ref=lexsorted, ulps=0,
