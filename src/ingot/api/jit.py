@@ -111,7 +111,7 @@ class _Entry:
         self.donated = _usable(donated, program.jaxpr)
         _warn_of_unused(donated, self.donated, program.jaxpr)
         self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
-        self.executable = compile_jaxpr(program.jaxpr)
+        self.executable = compile_jaxpr(program.jaxpr, donated=self.donated)
         self.out_avals = program.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(program.out_tree)
         self.forms = MAX_FORMS if hasattr(self.executable, "record") else 0

@@ -7,7 +7,7 @@ last value that refers to it is dead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,12 +60,13 @@ class Lowering(Builder):
         self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
         self._fresh: list[ir.Memory] = []
         self._pinned: set[ir.Memory] = set()
+        self.overwritten: set[int] = set()  # donated arguments
 
     # ---- the whole program -----------------------------------------------------------------
-    def function(self, jaxpr: Jaxpr) -> ir.Function:
-        """The kernel of a program over its arguments and results."""
-        arguments = [ir.Memory("argument", v.aval.nbytes, v.aval.storage, i)
-                     for i, v in enumerate(jaxpr.invars)]
+    def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
+        """The kernel of a program over its arguments, of which some are donated, and results."""
+        arguments = [ir.Memory("donated" if i in donated else "argument", v.aval.nbytes,
+                               v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
         values = [self.argument(m, v.aval)
                   for m, v in zip(arguments, jaxpr.invars, strict=True)]
         outs = self.inline(jaxpr, values)
@@ -83,12 +84,16 @@ class Lowering(Builder):
         return self.scalars(buffer) if aval.size <= MAX_SCALARS else buffer
 
     def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:
-        """Memory of a result; a temporary that holds just this value becomes it."""
-        if (isinstance(value, Buffer) and value.memory.kind == "temporary" and value.contiguous
-                and value.memory.refs == 1 and value.offset == 0
+        """Memory of a result; a temporary or a donated argument that holds just this value
+        becomes it."""
+        if (isinstance(value, Buffer) and value.memory.kind in ("temporary", "donated")
+                and value.contiguous and value.memory.refs == 1 and value.offset == 0
                 and value.memory.nbytes == aval.nbytes):
             memory = value.memory
-            memory.kind, memory.position = "result", position
+            if memory.kind == "donated":
+                self.overwritten.add(memory.position)
+            else:
+                memory.kind, memory.position = "result", position
             return memory
         memory = ir.Memory("result", aval.nbytes, aval.storage, position)
         self.write(Buffer(memory, aval.shape, aval.storage), value)
@@ -283,10 +288,13 @@ class Lowering(Builder):
             self._fresh.extend(memories)
 
     def owned(self, x: ArrayValue) -> bool:
-        """Whether `x` is all of some memory that nobody else will read."""
-        return (isinstance(x, Buffer) and x.memory.writable and x.memory.refs == 0
-                and x.memory.position != FREED and x.contiguous and x.offset == 0
-                and x.memory.nbytes == x.size * x.dtype.itemsize)
+        """Whether `x` is all of some memory that nobody else reads: who asks may write there."""
+        owned = (isinstance(x, Buffer) and x.memory.writable and x.memory.refs == 0
+                 and x.memory.position != FREED and x.contiguous and x.offset == 0
+                 and x.memory.nbytes == x.size * x.dtype.itemsize)
+        if owned and x.memory.kind == "donated":  # type: ignore[attr-defined]
+            self.overwritten.add(x.memory.position)  # type: ignore[attr-defined]
+        return owned
 
     def copy_of(self, x: ArrayValue) -> Buffer:
         """An owned contiguous buffer with the elements of `x`: its own memory if that is dying."""

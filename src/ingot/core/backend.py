@@ -26,14 +26,15 @@ class Executable(Protocol):
     def memory_analysis(self) -> dict[str, int]: ...
 
 
-Compiler = Callable[[Jaxpr], Any]
+Compiler = Callable[[Jaxpr, tuple[int, ...]], Any]
 _backends: dict[str, Compiler] = {}
 _preparations: dict[str, Callable[[], None]] = {}
 
 
 def register_backend(name: str, compiler: Compiler, prepare: Callable[[], None] | None = None
                      ) -> None:
-    """Make a compiler available under a name; `config.backend` chooses.
+    """Make a compiler of a program and the numbers of its donated arguments available under a name;
+    `config.backend` chooses.
 
     `prepare` is called once, before the first program is traced.
     """
@@ -49,9 +50,12 @@ def prepare() -> None:
         begin()
 
 
-def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None) -> Any:
-    """An executable for a program whose constants are concrete; remembered with the program."""
-    name = backend or config.backend
-    key = ("executable", name, config.trace_key())
+def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, donated: Sequence[int] = ()) -> Any:
+    """An executable for a program whose constants are concrete; remembered with the program.
+
+    Arguments that are `donated` are not used again by whoever calls it.
+    """
+    name, given = backend or config.backend, tuple(donated)
+    key = ("executable", name, config.trace_key(), given)
     with collection_paused():
-        return jaxpr.memo(key, lambda: _backends[name](jaxpr))
+        return jaxpr.memo(key, lambda: _backends[name](jaxpr, given))

@@ -41,10 +41,12 @@ Index = int | Scalar
 
 @dataclass(eq=False)
 class Memory:
-    """A block of memory: an 'argument', 'result', 'constant', 'temporary' or loop 'pointer'.
+    """A block of memory: an 'argument', 'donated' argument, 'result', 'constant', 'temporary' or
+    loop 'pointer'.
 
     Temporaries share one arena at `offset` bytes. A pointer stands for one of its `roots`,
-    exchanged from one iteration to the next. `refs` counts the live values that refer to it.
+    exchanged from one iteration to the next. What is donated may be overwritten, and be a result.
+    `refs` counts the live values that refer to it.
     """
 
     kind: str
@@ -60,7 +62,7 @@ class Memory:
     @property
     def writable(self) -> bool:
         """Whether the program owns it and may update it in place."""
-        return self.kind in ("temporary", "pointer")
+        return self.kind in ("temporary", "pointer", "donated")
 
 
 @dataclass(eq=False)

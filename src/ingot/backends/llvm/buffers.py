@@ -32,7 +32,7 @@ class _Block(np.ndarray):
     first owner of its memory of the same class, and must stop at the loan."""
 
 
-class _Loan(np.ndarray):
+class Loan(np.ndarray):
     """A block that is in use: the base of all arrays on it."""
 
     def __del__(self) -> None:
@@ -54,7 +54,7 @@ class Pool:
         nbytes = math.prod(shape) * dtype.itemsize
         if not is_pooled(nbytes):
             return np.empty(shape, dtype)
-        return np.ndarray(shape, dtype, self._take(size_class(nbytes)).view(_Loan))
+        return np.ndarray(shape, dtype, self._take(size_class(nbytes)).view(Loan))
 
     def _take(self, size: int) -> np.ndarray:
         with self._lock:

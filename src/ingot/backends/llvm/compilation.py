@@ -51,6 +51,12 @@ class Needs:
     long: bool
     """Whether Python's lock is let go meanwhile."""
 
+    overwritten: list[int]
+    """The donated arguments whose memory is written to."""
+
+    taken: list[int]
+    """For each result the argument whose memory it is, or -1."""
+
     large: bool = False
     """Whether one call gains by optimization what that costs; not known of code from the disk."""
 
@@ -80,10 +86,10 @@ def prepare() -> None:
 
 
 class Compilation:
-    """The ways of one program to machine code."""
+    """The ways of one program, some arguments of which are donated, to machine code."""
 
-    def __init__(self, jaxpr: Jaxpr):
-        self.jaxpr = jaxpr
+    def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
+        self.jaxpr, self.donated = jaxpr, donated
         self._module: Module | None = None
 
     @property
@@ -97,7 +103,7 @@ class Compilation:
         """The program lowered anew."""
         simplified = simplify(self.jaxpr)
         lowering = Lowering()
-        function = remove_dead(lowering.function(simplified))
+        function = remove_dead(lowering.function(simplified, self.donated))
         loops_to_lanes(function)
         if threads.supported():
             divide_loops(function)
@@ -114,6 +120,8 @@ class Compilation:
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],
                       lowering.host_functions, work, seconds, long,
+                      sorted(lowering.overwritten),
+                      [m.position if m.kind == "donated" else -1 for m in function.results],
                       SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
         return Module(text, needs, lowering.constant_sources())
 
@@ -154,7 +162,7 @@ class Compilation:
         mark = self._fingerprint
         return cache.digest(
             mark.digest if mark is not None else self.module.text, tier.name,
-            repr(config.trace_key()), sources(), __version__,
+            repr(self.donated), repr(config.trace_key()), sources(), __version__,
             engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:
@@ -165,7 +173,8 @@ class Compilation:
         needs, mark = module.needs, self._fingerprint
         head: dict[str, Any] = {"symbols": needs.symbols, "arena": needs.arena_bytes,
                                 "work": needs.work, "seconds": needs.compile_seconds,
-                                "long": needs.long}
+                                "long": needs.long, "overwritten": needs.overwritten,
+                                "taken": needs.taken}
         blobs: list[bytes] = []
         if mark is not None:
             place = {id(e.params): k for k, e in enumerate(mark.eqns)}
@@ -204,5 +213,5 @@ class Compilation:
             hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
                      for e in (mark.eqns[k] for k in head["hosts"])]
             needs = Needs(head["symbols"], head["arena"], constants, hosts, head["work"],
-                          head["seconds"], head["long"])
+                          head["seconds"], head["long"], head["overwritten"], head["taken"])
         return engine.link(entry[start:], needs.symbols, tier, cached=True), needs

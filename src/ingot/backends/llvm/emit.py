@@ -400,8 +400,11 @@ class Emitter:
         parameters, loads, given = [], [], []
         for table, memories in tables:
             for k, memory in enumerate(memories):
+                if table == "results" and memory.kind == "donated":
+                    continue  # it is the argument
                 memory.name = f"%{table}.{k}"
-                qualifier = "noalias" if table == "results" else "noalias readonly"
+                written = table == "results" or memory.kind == "donated"
+                qualifier = "noalias" if written else "noalias readonly"
                 parameters.append(f"ptr {qualifier} {memory.name}")
                 loads += (data_of_constant if table == "constants" else data_of_item)(table, k)
                 given.append(f"ptr %data.{table}{k}")

@@ -14,7 +14,7 @@ import numpy as np
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs, prepare
-from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.records import UNLIMITED, Words, program_record
 from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
@@ -46,9 +46,9 @@ def executables() -> list[LLVMExecutable]:
 class LLVMExecutable:
     """A program as machine code; starts in the fast tier unless its work is large."""
 
-    def __init__(self, jaxpr: Jaxpr):
+    def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
         self.jaxpr = jaxpr
-        self.compilation = Compilation(jaxpr)
+        self.compilation = Compilation(jaxpr, donated)
         self.spent = 0.0
         self._upgrading = False
         self._in_dtypes = [a.storage for a in jaxpr.in_avals]
@@ -56,7 +56,8 @@ class LLVMExecutable:
         self._natives: list[Native] = []
         native = Native(*self.compilation.first())
         self.record = program_record(native.kernel, len(jaxpr.in_avals), jaxpr.out_avals,
-                                     native.others_may_run)
+                                     native.others_may_run, native.needs.overwritten,
+                                     native.needs.taken)
         self._install(native)
         self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 4
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
@@ -66,7 +67,7 @@ class LLVMExecutable:
     def _install(self, native: Native) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
         self.native = native
-        self.record[entry.KERNEL] = native.kernel.address
+        self.record[fields.KERNEL] = native.kernel.address
 
     @property
     def code(self) -> engine.Code:
@@ -79,7 +80,11 @@ class LLVMExecutable:
             if x.dtype is not dtype and x.dtype != dtype:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
-        outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
+        if self.native.needs.overwritten:
+            args = self._private(args)
+            outs = self._with_taken(args)
+        else:
+            outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
         start = time.perf_counter()
         status = self.native(args, outs)
         if self._may_upgrade:
@@ -90,12 +95,28 @@ class LLVMExecutable:
             host.raise_error()
         return outs
 
+    def _private(self, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The arguments, with copies of those that are overwritten.
+
+        Only the native entry sees whether nobody else has such an argument.
+        """
+        private = list(args)
+        for k in self.native.needs.overwritten:
+            private[k] = pool.empty(args[k].shape, args[k].dtype)
+            np.copyto(private[k], args[k])
+        return tuple(private)
+
+    def _with_taken(self, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Arrays for the results, some of which are arguments."""
+        return tuple([pool.empty(shape, dtype) if k < 0 else args[k] for (shape, dtype), k in
+                      zip(self._out_types, self.native.needs.taken, strict=True)])
+
     def _account(self, seconds: float) -> None:
         """Start the optimizing compilation once the program has proved hot.
 
         The native entry reads no clock: it makes some calls, which are taken to last as long.
         """
-        made = self._granted - max(self.record[entry.CALLS], 0)
+        made = self._granted - max(self.record[fields.CALLS], 0)
         self.spent += seconds * (1 + made)
         if self.spent > self._patience and not self._upgrading:
             self._upgrading, self._may_upgrade = True, False
@@ -107,11 +128,11 @@ class LLVMExecutable:
     @property
     def looked_for(self) -> bool:
         """Whether the native entry knew the last call, and sent it here to be timed."""
-        return self.record[entry.CALLS] < 0
+        return self.record[fields.CALLS] < 0
 
     def _grant(self, calls: int) -> None:
         self._granted = calls
-        self.record[entry.CALLS] = calls
+        self.record[fields.CALLS] = calls
 
     def _upgrade(self, flags: dict[str, Any]) -> None:
         config.adopt(flags)
@@ -210,9 +231,9 @@ def pointers(arrays: Sequence[Any]) -> Any:
         *[a.__array_interface__["data"][0] for a in arrays])
 
 
-def compile_program(jaxpr: Jaxpr) -> LLVMExecutable:
+def compile_program(jaxpr: Jaxpr, donated: tuple[int, ...] = ()) -> LLVMExecutable:
     """Compile with LLVM."""
-    return LLVMExecutable(jaxpr)
+    return LLVMExecutable(jaxpr, donated)
 
 
 register_backend("llvm", compile_program, prepare)

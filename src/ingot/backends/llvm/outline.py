@@ -105,7 +105,8 @@ def _parameter(x: Any) -> str:
     """The type of something captured; addresses as they are in the whole function."""
     if type(x) is not ir.Memory:
         return llvm_type(x.dtype)
-    return {"result": "ptr noalias", "pointer": "ptr"}.get(x.kind, "ptr noalias readonly")
+    kinds = {"result": "ptr noalias", "donated": "ptr noalias", "pointer": "ptr"}
+    return kinds.get(x.kind, "ptr noalias readonly")
 
 
 def divide(emitter: Any, node: ir.For) -> None:

@@ -16,7 +16,7 @@ from ingot.core.printing import pretty
 class ReferenceExecutable:
     """Runs a program by evaluating it; nothing is compiled."""
 
-    def __init__(self, jaxpr: Jaxpr):
+    def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
         self.jaxpr = jaxpr
 
     def __call__(self, *args: np.ndarray) -> Sequence[np.ndarray]:

@@ -7,24 +7,75 @@ signature goes to Python. All of this runs with Python's lock held.
 
 from __future__ import annotations
 
+from ingot.backends.llvm.native.arguments import flatten
+from ingot.backends.llvm.native.fields import (
+    ARENA,
+    ARGUMENTS,
+    ARRAY,
+    AT_DONATED,
+    AT_ITEM,
+    AT_NUMBER,
+    AT_PLAN,
+    AVAL,
+    CALLS,
+    CONSTANTS,
+    COUNT,
+    DATA,
+    DELETED_DATA,
+    DICT,
+    DIMS,
+    DONATED,
+    DONE,
+    DTYPE,
+    EMPTY_ARRAY,
+    FAIL,
+    FAILED,
+    GIVE_UP,
+    HOLD,
+    INPUTS,
+    KERNEL,
+    KEY,
+    KEYWORDS,
+    LEAF,
+    LIST_TYPE,
+    LOAN,
+    MAKER,
+    NAMES,
+    NDIM,
+    NEXT,
+    NO_FIT,
+    NONE,
+    NUMBER,
+    OUTPUTS,
+    OVERWRITTEN,
+    OWNER,
+    OWNS_DATA,
+    PLAN,
+    PROGRAM,
+    RESULT,
+    RESULT_AVAL,
+    RESULT_SIZE,
+    RESULTS,
+    RUN,
+    SETTLED,
+    STATE_SIZE,
+    TAKEN,
+    UNFLATTEN,
+    library,
+    native,
+)
 from ingot.backends.llvm.native.layout import (
-    FLOAT_VALUE,
     LIST_ITEMS,
-    NDARRAY_DATA,
-    NDARRAY_DIMS,
-    NDARRAY_DTYPE,
+    NDARRAY_BASE,
     NDARRAY_FLAGS,
-    NDARRAY_NDIM,
     SIGNATURES,
     SIZE,
     SLOW,
     SPACE,
     TUPLE_ITEMS,
     TYPE,
-    slot_offset,
 )
 from ingot.backends.llvm.native.systems import (
-    Library,
     c,
     call,
     context,
@@ -32,187 +83,7 @@ from ingot.backends.llvm.native.systems import (
     load_int,
     stack,
     store,
-    store_int,
-    to_double,
-    to_single,
 )
-from ingot.core.array import Array
-
-DATA, AVAL = slot_offset(Array, "_data"), slot_offset(Array, "aval")
-
-
-def _words(names: str) -> list[int]:
-    """Offsets of the fields of a record of words."""
-    return [8 * k for k in range(len(names.split()))]
-
-
-# The global record: types, the list `config.settled`, Python functions to call.
-(ARRAY, NDARRAY, TUPLE_TYPE, LIST_TYPE, DICT_TYPE, FLOAT_TYPE, INT_TYPE, BOOL_TYPE, NONE_OBJECT,
- TRUE_OBJECT, SETTLED, DELETED_DATA, FAIL, EMPTY_ARRAY, OPERATORS) = _words("""
- ARRAY NDARRAY TUPLE_TYPE LIST_TYPE DICT_TYPE FLOAT_TYPE INT_TYPE BOOL_TYPE NONE_OBJECT
- TRUE_OBJECT SETTLED DELETED_DATA FAIL EMPTY_ARRAY OPERATORS""")
-# A signature; `owner` is the Python object that keeps all of it alive.
-(NEXT, OWNER, KEY, COUNT, KEYWORDS, NAMES, ARGUMENTS, PLAN, PROGRAM, RESULT, UNFLATTEN,
- DONATED) = _words(
-    "NEXT OWNER KEY COUNT KEYWORDS NAMES ARGUMENTS PLAN PROGRAM RESULT UNFLATTEN DONATED")
-# Machine code, and what it is called with.
-RUN, CONSTANTS, ARENA, NUMBER = _words("RUN CONSTANTS ARENA NUMBER")
-# A program: its kernel, which may be replaced; `calls` counts down to a look from Python.
-KERNEL, INPUTS, OUTPUTS, RESULTS, HOLD, CALLS = _words("KERNEL INPUTS OUTPUTS RESULTS HOLD CALLS")
-# A result: the arguments of PyArray_Empty, its aval, a Python function that makes large arrays.
-NDIM, DIMS, DTYPE, RESULT_AVAL, MAKER, RESULT_SIZE = _words(
-    "NDIM DIMS DTYPE RESULT_AVAL MAKER RESULT_SIZE")
-# What is under way in a call: place in the plan, places for the next array, the next number,
-# place for the next donated Array.
-AT_PLAN, AT_ITEM, AT_NUMBER, AT_DONATED, STATE_SIZE = _words(
-    "AT_PLAN AT_ITEM AT_NUMBER AT_DONATED STATE_SIZE")
-# Kinds of node in a plan, each followed by its fields.
-LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY, GIVEN = range(10)
-# Ways to store a number.
-AS_INT64, AS_INT32, AS_FLOAT64, AS_FLOAT32 = range(4)
-
-CARRAY = 0x101  # contiguous and aligned
-NUMBER_SIZE = 96  # an ndarray's head, and the number
-NUMBER_AT = 80
-LARGEST_SINGLE = 0x47EFFFFFE0000000  # bits of the double
-EXACT = 1 << 53
-NO_FIT, FAILED, GIVE_UP, DONE = range(4)  # what stands for a result where there is none
-
-library = Library({
-    "Py_IncRef": "void", "Py_DecRef": "void", "PyObject_Vectorcall": "i64",
-    "PyObject_CallNoArgs": "i64", "PyObject_CallOneArg": "i64", "PyType_GenericAlloc": "i64",
-    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_New": "i64", "PyDict_SetItem": "i32",
-    "PyDict_Size": "i64", "PyDict_GetItemWithError": "i64",
-    "PyLong_AsLongLongAndOverflow": "i64", "PyEval_SaveThread": "i64",
-    "PyEval_RestoreThread": "void",
-})
-native = library.native
-
-
-# ---- arguments -----------------------------------------------------------------------------------
-@native
-def flatten(state: int, x: int) -> int:
-    """Match an argument with its plan; the arrays in it go to the table. 0 if it does not fit."""
-    plan = load(state, AT_PLAN)
-    kind = load(plan)
-    if kind == LEAF or kind == GIVEN:
-        if load(x, TYPE) != load(context(), ARRAY) or load(x, AVAL) != load(plan, 8):
-            return 0
-        data = load(x, DATA)
-        if data == 0 or load(data, TYPE) != load(context(), NDARRAY):
-            return 0  # deleted
-        if kind == GIVEN:
-            place = load(state, AT_DONATED)
-            store(place, 0, x)
-            store(state, AT_DONATED, place + 8)
-        return put(state, data, 16)
-    if kind == SEQUENCE:
-        return flatten_sequence(state, x)
-    if kind == DICT:
-        return flatten_dict(state, x)
-    if kind == NUMPY:
-        return flatten_ndarray(state, x)
-    if kind == STATIC or kind == NONE:
-        store(state, AT_PLAN, plan + 16)
-        return x == load(plan, 8)
-    return flatten_number(state, x, kind, load(plan, 8))
-
-
-@native
-def put(state: int, item: int, advance: int) -> int:
-    """Add an array to the table and go on in the plan."""
-    place = load(state, AT_ITEM)
-    store(place, 0, item)
-    store(state, AT_ITEM, place + 8)
-    store(state, AT_PLAN, load(state, AT_PLAN) + advance)
-    return 1
-
-
-@native
-def flatten_sequence(state: int, x: int) -> int:
-    """A tuple, a named tuple or a list: kind, type, length."""
-    plan = load(state, AT_PLAN)
-    length = load(plan, 16)
-    if load(x, TYPE) != load(plan, 8) or load(x, SIZE) != length:
-        return 0
-    items = x + TUPLE_ITEMS
-    if load(plan, 8) == load(context(), LIST_TYPE):
-        items = load(x, LIST_ITEMS)
-    store(state, AT_PLAN, plan + 24)
-    for k in range(length):
-        if not flatten(state, load(items + 8 * k)):
-            return 0
-    return 1
-
-
-@native
-def flatten_dict(state: int, x: int) -> int:
-    """A dictionary with strings as keys: kind, length, then key and node of each entry."""
-    plan = load(state, AT_PLAN)
-    length = load(plan, 8)
-    if load(x, TYPE) != load(context(), DICT_TYPE) or c.PyDict_Size(x) != length:
-        return 0
-    plan += 16
-    for _ in range(length):
-        value = c.PyDict_GetItemWithError(x, load(plan))
-        store(state, AT_PLAN, plan + 8)
-        if value == 0 or not flatten(state, value):
-            return 0
-        plan = load(state, AT_PLAN)
-    store(state, AT_PLAN, plan)
-    return 1
-
-
-@native
-def flatten_ndarray(state: int, x: int) -> int:
-    """A NumPy array: kind, dtype, rank, lengths."""
-    plan = load(state, AT_PLAN)
-    ndim = load(plan, 16)
-    if load(x, TYPE) != load(context(), NDARRAY) or load(x, NDARRAY_DTYPE) != load(plan, 8):
-        return 0
-    if load_int(x, NDARRAY_NDIM) != ndim:
-        return 0
-    lengths = load(x, NDARRAY_DIMS)
-    for k in range(ndim):
-        if load(lengths + 8 * k) != load(plan + 24 + 8 * k):
-            return 0
-    return put(state, x, 24 + 8 * ndim)
-
-
-@native
-def flatten_number(state: int, x: int, kind: int, form: int) -> int:
-    """A Python number: kind, form; it is stored behind what looks like an ndarray's head."""
-    cls = load(x, TYPE)
-    head = load(state, AT_NUMBER)
-    bits = 0
-    if kind == FLOAT:
-        if cls != load(context(), FLOAT_TYPE):
-            return 0
-        bits = load(x, FLOAT_VALUE)
-    elif kind == INT:
-        if cls != load(context(), INT_TYPE):
-            return 0
-        bits = c.PyLong_AsLongLongAndOverflow(x, head)
-        if load_int(head) != 0 or (form == AS_INT32 and bits != (bits << 32) >> 32):
-            return 0
-        if form == AS_FLOAT64 or form == AS_FLOAT32:
-            if bits > EXACT or bits < -EXACT:
-                return 0
-            bits = to_double(bits)
-    else:
-        if cls != load(context(), BOOL_TYPE):
-            return 0
-        bits = x == load(context(), TRUE_OBJECT)
-    if form == AS_FLOAT32:
-        if (bits & 0x7FFFFFFFFFFFFFFF) > LARGEST_SINGLE:
-            return 0
-        bits = to_single(bits)
-    store(head, 0, 1 << 20)  # a reference count that nobody brings to 0
-    store(head, NDARRAY_DATA, head + NUMBER_AT)
-    store_int(head, NDARRAY_FLAGS, CARRAY)
-    store(head, NUMBER_AT, bits)
-    store(state, AT_NUMBER, head + NUMBER_SIZE)
-    return put(state, head, 16)
 
 
 # ---- running -------------------------------------------------------------------------------------
@@ -225,12 +96,15 @@ def drop(items: int, count: int) -> int:
 
 
 @native
-def allocate(program: int, outs: int) -> int:
-    """New arrays for the results; 0 with an error set if there is no memory."""
+def allocate(program: int, inputs: int, outs: int) -> int:
+    """Arrays for the results; 0 with an error set if there is no memory."""
     record = load(program, RESULTS)
     for k in range(load(program, OUTPUTS)):
         x = 0
-        if load(record, MAKER):
+        if load(record, TAKEN):
+            x = load(inputs + 8 * load(record, TAKEN) - 8)
+            c.Py_IncRef(x)
+        elif load(record, MAKER):
             x = c.PyObject_CallNoArgs(load(record, MAKER))
         else:
             c.Py_IncRef(load(record, DTYPE))
@@ -262,7 +136,7 @@ def wrap(program: int, outs: int) -> int:
 @native
 def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) -> int:
     """Call the kernel with new arrays, which become Arrays: DONE, or what stands for no result."""
-    if not allocate(program, outs):
+    if not allocate(program, inputs, outs):
         return FAILED
     status = call(load(kernel, RUN), inputs - TUPLE_ITEMS, outs - TUPLE_ITEMS,
                   load(kernel, CONSTANTS), arena, load(kernel, NUMBER)) & 0xFFFFFFFF
@@ -276,6 +150,30 @@ def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) ->
     if status == 1:
         c.PyObject_CallNoArgs(load(context(), FAIL))  # raises
     return FAILED
+
+
+@native
+def alone(data: int) -> int:
+    """Whether an Array has the only reference to its buffer, and that to its memory."""
+    base = load(data, NDARRAY_BASE)
+    if load_int(data) != 1:
+        return 0
+    if base == 0:
+        return load_int(data, NDARRAY_FLAGS) & OWNS_DATA
+    return load(base, TYPE) == load(context(), LOAN) and load_int(base) == 1
+
+
+@native
+def may_overwrite(numbers: int, inputs: int, count: int) -> int:
+    """Whether inputs with these numbers belong to nobody else, nor are passed twice."""
+    for i in range(load(numbers)):
+        mine = load(numbers + 8 * i, 8)
+        data, found = load(inputs + 8 * mine), 0
+        for k in range(count):
+            found += load(inputs + 8 * k) == data
+        if found != 1 or not alone(data):
+            return 0
+    return 1
 
 
 @native
@@ -303,6 +201,8 @@ def execute(signature: int, state: int) -> int:
         return GIVE_UP  # time for a look from Python, or the arena is in use
     inputs, count = state + STATE_SIZE, load(program, INPUTS)
     outs, held = inputs + 8 * count, load(program, HOLD)
+    if load(program, OVERWRITTEN) and not may_overwrite(load(program, OVERWRITTEN), inputs, count):
+        return GIVE_UP
     owner = load(signature, OWNER)
     c.Py_IncRef(owner)
     if held:
@@ -313,8 +213,9 @@ def execute(signature: int, state: int) -> int:
     store(kernel, ARENA, arena)
     if held:
         drop(inputs, count)
-    if result == DONE:
+    if result == DONE or (result == FAILED and load(program, OVERWRITTEN)):
         delete_donated(state, load(signature, DONATED))
+    if result == DONE:
         result = gather(signature, state, outs, load(program, OUTPUTS))
     c.Py_DecRef(owner)
     return result

@@ -21,6 +21,7 @@ FLOAT_VALUE = 16
 NDARRAY_DATA = 16
 NDARRAY_NDIM = 24
 NDARRAY_DIMS = 32
+NDARRAY_BASE = 48
 NDARRAY_DTYPE = 56
 NDARRAY_FLAGS = 64
 UFUNC_LOOPS, UFUNC_DATA = 32, 40
@@ -59,12 +60,14 @@ def _as_expected() -> bool:
     array = np.zeros((2, 3))
     word = ctypes.c_uint64.from_address
     flags = ctypes.c_ulong.from_address(id(Array) + TYPE_FLAGS).value
-    items = [array]
+    items, part = [array], array[1:]
     return (
         word(id(array) + TYPE).value == id(np.ndarray)
         and word(id(array) + NDARRAY_DATA).value == array.ctypes.data
         and ctypes.c_int.from_address(id(array) + NDARRAY_NDIM).value == 2
         and word(word(id(array) + NDARRAY_DIMS).value + 8).value == 3
+        and word(id(array) + NDARRAY_BASE).value == 0
+        and word(id(part) + NDARRAY_BASE).value == id(array)
         and word(id(array) + NDARRAY_DTYPE).value == id(array.dtype)
         and ctypes.c_int.from_address(id(array) + NDARRAY_FLAGS).value == array.flags.num
         and word(word(id(items) + LIST_ITEMS).value).value == id(array)

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm.native.entry import (
+from ingot.backends.llvm.native.entry import search
+from ingot.backends.llvm.native.fields import (
     ARRAY,
     CARRAY,
     FAILED,
@@ -22,7 +23,6 @@ from ingot.backends.llvm.native.entry import (
     OPERATORS,
     library,
     native,
-    search,
 )
 from ingot.backends.llvm.native.layout import (
     NDARRAY_DATA,

@@ -29,22 +29,27 @@ class Words:
 UNLIMITED = 1 << 62
 
 
-def result_records(avals: Sequence[ShapedArray]) -> Words:
-    """How native code makes arrays of these types."""
+def result_records(avals: Sequence[ShapedArray], taken: Sequence[int]) -> Words:
+    """How native code makes arrays of these types, unless one takes an argument's memory."""
     words: list[int] = []
     kept: list[Any] = []
-    for aval in avals:
+    for aval, source in zip(avals, taken or [-1] * len(avals), strict=True):
         lengths = Words(aval.shape)
         make = partial(pool.empty, aval.shape, aval.storage) if is_pooled(aval.nbytes) else None
-        words += [aval.ndim, lengths.address, id(aval.storage), id(aval), id(make) if make else 0]
+        words += [aval.ndim, lengths.address, id(aval.storage), id(aval), id(make) if make else 0,
+                  source + 1]
         kept += [lengths, aval, make]
     return Words(words, kept)
 
 
-def program_record(kernel: Words, inputs: int, outs: Sequence[ShapedArray], others_may_run: bool
-                   ) -> Words:
-    """A program, see `entry`; other threads may run while large results are made, too."""
-    results = result_records(outs)
+def program_record(kernel: Words, inputs: int, outs: Sequence[ShapedArray], others_may_run: bool,
+                   overwritten: Sequence[int] = (), taken: Sequence[int] = ()) -> Words:
+    """A program, see `fields`; other threads may run while large results are made, too.
+
+    Arguments that are `overwritten` must belong to nobody else; results with a number that is not
+    negative in `taken` are these arguments.
+    """
+    results, written = result_records(outs, taken), Words([len(overwritten), *overwritten])
     hold = others_may_run or any(is_pooled(a.nbytes) for a in outs)
-    return Words([kernel.address, inputs, len(outs), results.address, hold, UNLIMITED],
-                 kernel, results)
+    return Words([kernel.address, inputs, len(outs), results.address, hold, UNLIMITED,
+                  written.address if overwritten else 0], kernel, results, written)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm import cache, engine
-from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.buffers import Loan
+from ingot.backends.llvm.native.entry import library
 from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.records import Words
 from ingot.backends.llvm.worker import WorkerError
@@ -65,10 +66,10 @@ class Runtime:
             except WorkerError:
                 return  # the process ends, or somebody stopped the worker
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
-                       DELETED, self._fail]
+                       DELETED, self._fail, Loan]
             record = Words([*map(id, objects), _empty_array(), 0], objects)
             self._keep += [code, record]
-            self.functions = entry.library.start(code.address, record.address)
+            self.functions = library.start(code.address, record.address)
             for tell in self.on_load:
                 tell(record)
             self.entry = self.functions["vectorcall"]
@@ -76,7 +77,6 @@ class Runtime:
 
 def _code() -> engine.Code:
     """The entry's machine code."""
-    library = entry.library
     name = cache.digest("native entry", sources(), sys.version, np.__version__,
                         engine.llvm_identity(), engine.processor_identity())
     code = cache.load(name) if config.cache else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm.native import entry
+from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.layout import REASON, call_natively, native_callable_type
 from ingot.backends.llvm.native.records import Words
 from ingot.backends.llvm.native.runtime import runtime
@@ -24,10 +24,10 @@ MAX_SIGNATURES = 16
 MAX_SPACE = 1 << 16
 """Bytes of stack that a native call may take."""
 
-_NUMBERS = {float: entry.FLOAT, int: entry.INT, bool: entry.BOOL}
-_FORMS = {np.dtype(np.int64): entry.AS_INT64, np.dtype(np.int32): entry.AS_INT32,
-          np.dtype(np.float64): entry.AS_FLOAT64, np.dtype(np.float32): entry.AS_FLOAT32,
-          np.dtype(np.bool_): entry.AS_INT64}
+_NUMBERS = {float: fields.FLOAT, int: fields.INT, bool: fields.BOOL}
+_FORMS = {np.dtype(np.int64): fields.AS_INT64, np.dtype(np.int32): fields.AS_INT32,
+          np.dtype(np.float64): fields.AS_FLOAT64, np.dtype(np.float32): fields.AS_FLOAT32,
+          np.dtype(np.bool_): fields.AS_INT64}
 
 
 class Unknown(Exception):
@@ -59,19 +59,19 @@ class Plan:
         if data is None:
             self.leaf(x, self.avals[self.leaves])
             if self.leaves in self.donated and type(x) is Array:
-                self.words[-2] = entry.GIVEN
+                self.words[-2] = fields.GIVEN
                 self.given += 1
             self.leaves += 1
             return
         if type(x) is dict and all(type(key) is str for key in data[1]):
-            self.words += [entry.DICT, len(x)]
+            self.words += [fields.DICT, len(x)]
             for key, child in zip(data[1], tree.children(), strict=True):
                 self.words.append(self.of(key))
                 self.argument(child, x[key])
         elif x is None:
-            self.words += [entry.NONE, id(None)]
+            self.words += [fields.NONE, id(None)]
         elif type(x) in (list, tuple) or _is_namedtuple(x):
-            self.words += [entry.SEQUENCE, self.of(type(x)), len(x)]
+            self.words += [fields.SEQUENCE, self.of(type(x)), len(x)]
             for child, item in zip(tree.children(), x, strict=True):
                 self.argument(child, item)
         else:
@@ -80,9 +80,9 @@ class Plan:
     def leaf(self, x: Any, aval: ShapedArray) -> None:
         """A node for an array, or for a number to be passed in the dtype of a type."""
         if type(x) is Array:
-            self.words += [entry.LEAF, self.of(aval)]
+            self.words += [fields.LEAF, self.of(aval)]
         elif type(x) is np.ndarray and x.dtype == aval.storage and not aval.weak_type:
-            self.words += [entry.NUMPY, self.of(x.dtype), x.ndim, *x.shape]
+            self.words += [fields.NUMPY, self.of(x.dtype), x.ndim, *x.shape]
         elif type(x) in _NUMBERS and aval.storage in _FORMS:
             self.numbers += 1
             self.words += [_NUMBERS[type(x)], _FORMS[aval.storage]]
@@ -91,26 +91,26 @@ class Plan:
 
     def static(self, x: Any) -> None:
         """An argument that must be this object."""
-        self.words += [entry.STATIC, self.of(x)]
+        self.words += [fields.STATIC, self.of(x)]
 
     def result(self, tree: PyTreeDef) -> bool:
         """Nodes for a result of this structure; False if there is a node that only Python makes."""
         data = tree.node_data()
         if data is None:
-            self.words += [entry.LEAF, 0]
+            self.words += [fields.LEAF, 0]
             return True
         cls, keys = data
         if cls is type(None):
-            self.words += [entry.NONE, id(None)]
+            self.words += [fields.NONE, id(None)]
             return True
         if cls is dict:
-            self.words += [entry.DICT, len(keys)]
+            self.words += [fields.DICT, len(keys)]
             for key, child in zip(keys, tree.children(), strict=True):
                 self.words.append(self.of(key))
                 if not self.result(child):
                     return False
             return True
-        self.words += [entry.SEQUENCE, self.of(cls), len(tree.children())]
+        self.words += [fields.SEQUENCE, self.of(cls), len(tree.children())]
         return cls in (tuple, list) and all([self.result(child) for child in tree.children()])
 
 
@@ -129,9 +129,9 @@ class Signature(Words):
              id(unflatten) if unflatten else 0, plan.given],
             program, key, plan.kept, arguments, names, named, result, *kept)
         self.identity = (id(key), program.address, count, *names, *plan.words)
-        arrays = program[entry.INPUTS] + program[entry.OUTPUTS]
-        self.space = (entry.STATE_SIZE + 8 * (arrays + plan.given)
-                      + entry.NUMBER_SIZE * (plan.numbers + 1))
+        arrays = program[fields.INPUTS] + program[fields.OUTPUTS]
+        self.space = (fields.STATE_SIZE + 8 * (arrays + plan.given)
+                      + fields.NUMBER_SIZE * (plan.numbers + 1))
         if self.space > MAX_SPACE:
             raise Unknown
 
@@ -179,8 +179,8 @@ def _result(tree: PyTreeDef) -> tuple[Words | None, Any]:
     plan = Plan([])
     if plan.result(tree):
         return Words(plan.words, plan.kept), None
-    leaves = [entry.LEAF, 0] * tree.num_leaves
-    flat = Words([entry.SEQUENCE, id(list), tree.num_leaves, *leaves])
+    leaves = [fields.LEAF, 0] * tree.num_leaves
+    flat = Words([fields.SEQUENCE, id(list), tree.num_leaves, *leaves])
     return flat, partial(tree_unflatten, tree)
 
 
@@ -208,8 +208,8 @@ class NativeCallable(_Base):
             if any(signature.same(other) for other in self._known):
                 return  # a call that fits may still be one for Python: an array with gaps, say
             known = (signature, *self._known[: MAX_SIGNATURES - 1])
-            signature[entry.NEXT] = self._signatures
-            known[-1][entry.NEXT] = 0
+            signature[fields.NEXT] = self._signatures
+            known[-1][fields.NEXT] = 0
             self._space = max(self._space, signature.space)
             self._slow = id(type(self).__call__)  # the class keeps it alive
             self._signatures = signature.address

@@ -1,0 +1,61 @@
+"""The records that the native entry reads, field by field, and the functions it calls."""
+
+from __future__ import annotations
+
+from ingot.backends.llvm.native.layout import slot_offset
+from ingot.backends.llvm.native.systems import Library
+from ingot.core.array import Array
+
+DATA, AVAL = slot_offset(Array, "_data"), slot_offset(Array, "aval")
+
+
+def _words(names: str) -> list[int]:
+    """Offsets of the fields of a record of words."""
+    return [8 * k for k in range(len(names.split()))]
+
+
+# The global record: types, the list `config.settled`, Python functions to call.
+(ARRAY, NDARRAY, TUPLE_TYPE, LIST_TYPE, DICT_TYPE, FLOAT_TYPE, INT_TYPE, BOOL_TYPE, NONE_OBJECT,
+ TRUE_OBJECT, SETTLED, DELETED_DATA, FAIL, LOAN, EMPTY_ARRAY, OPERATORS) = _words("""
+ ARRAY NDARRAY TUPLE_TYPE LIST_TYPE DICT_TYPE FLOAT_TYPE INT_TYPE BOOL_TYPE NONE_OBJECT
+ TRUE_OBJECT SETTLED DELETED_DATA FAIL LOAN EMPTY_ARRAY OPERATORS""")
+# A signature; `owner` is the Python object that keeps all of it alive.
+(NEXT, OWNER, KEY, COUNT, KEYWORDS, NAMES, ARGUMENTS, PLAN, PROGRAM, RESULT, UNFLATTEN,
+ DONATED) = _words(
+    "NEXT OWNER KEY COUNT KEYWORDS NAMES ARGUMENTS PLAN PROGRAM RESULT UNFLATTEN DONATED")
+# Machine code, and what it is called with.
+RUN, CONSTANTS, ARENA, NUMBER = _words("RUN CONSTANTS ARENA NUMBER")
+# A program: its kernel, which may be replaced; `calls` counts down to a look from Python;
+# `overwritten`: how many inputs are written to, and their numbers.
+KERNEL, INPUTS, OUTPUTS, RESULTS, HOLD, CALLS, OVERWRITTEN = _words(
+    "KERNEL INPUTS OUTPUTS RESULTS HOLD CALLS OVERWRITTEN")
+# A result: the arguments of PyArray_Empty, its aval, a Python function that makes large arrays;
+# one more than the number of the input that it takes, or 0.
+NDIM, DIMS, DTYPE, RESULT_AVAL, MAKER, TAKEN, RESULT_SIZE = _words(
+    "NDIM DIMS DTYPE RESULT_AVAL MAKER TAKEN RESULT_SIZE")
+# What is under way in a call: place in the plan, places for the next array, the next number,
+# place for the next donated Array.
+AT_PLAN, AT_ITEM, AT_NUMBER, AT_DONATED, STATE_SIZE = _words(
+    "AT_PLAN AT_ITEM AT_NUMBER AT_DONATED STATE_SIZE")
+# Kinds of node in a plan, each followed by its fields.
+LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY, GIVEN = range(10)
+# Ways to store a number.
+AS_INT64, AS_INT32, AS_FLOAT64, AS_FLOAT32 = range(4)
+
+CARRAY = 0x101  # contiguous and aligned
+OWNS_DATA = 4
+NUMBER_SIZE = 96  # an ndarray's head, and the number
+NUMBER_AT = 80
+LARGEST_SINGLE = 0x47EFFFFFE0000000  # bits of the double
+EXACT = 1 << 53
+NO_FIT, FAILED, GIVE_UP, DONE = range(4)  # what stands for a result where there is none
+
+library = Library({
+    "Py_IncRef": "void", "Py_DecRef": "void", "PyObject_Vectorcall": "i64",
+    "PyObject_CallNoArgs": "i64", "PyObject_CallOneArg": "i64", "PyType_GenericAlloc": "i64",
+    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_New": "i64", "PyDict_SetItem": "i32",
+    "PyDict_Size": "i64", "PyDict_GetItemWithError": "i64",
+    "PyLong_AsLongLongAndOverflow": "i64", "PyEval_SaveThread": "i64",
+    "PyEval_RestoreThread": "void",
+})
+native = library.native

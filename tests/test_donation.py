@@ -1,0 +1,156 @@
+"""Donated arguments updated in place: the results of fresh arrays, and nobody else's memory."""
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
+from ingot.backends.llvm.native.layout import REASON
+from ingot.backends.llvm.native.runtime import runtime
+
+needs_native = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+CALLS = 6  # in Python at first, then by the native entry
+
+
+@pytest.fixture(autouse=True)
+def loaded():
+    runtime.load()
+
+
+def large(dtype, seed=0, size=1000):
+    x = np.random.default_rng(seed).normal(size=size) * 9
+    return jnp.asarray(x.astype(dtype))
+
+
+PROGRAMS = {
+    "at": lambda x, y: x.at[3].set(y[0]),
+    "several": lambda x, y: x.at[3].set(y[0]).at[4:9].add(y[:5]).at[-1].multiply(2),
+    "slice": lambda x, y: lax.dynamic_update_slice(x, y[:7], (5,)),
+    "loop": lambda x, y: lax.fori_loop(0, 50, lambda i, c: c.at[i].set(c[i] + y[i]), x),
+    "scan": lambda x, y: lax.scan(lambda c, i: (c.at[i].add(1), c[i]), x, jnp.arange(9)),
+    "while": lambda x, y: lax.while_loop(
+        lambda s: s[0] < 7, lambda s: (s[0] + 1, s[1].at[s[0]].set(0)), (0, x))[1],
+    "whole": lambda x, y: lax.fori_loop(0, 3, lambda i, c: c * 2 + y, x),
+    "cond": lambda x, y: lax.cond(y[0] > 0, lambda c: c.at[1].set(0), lambda c: c, x),
+    "switch": lambda x, y: lax.switch(
+        2, [lambda c: c, lambda c: c + 1, lambda c: c.at[1:5].set(0)], x),
+    "inner": lambda x, y: ingot.jit(lambda c: c.at[0].set(1))(x),
+    "same": lambda x, y: x,
+    "same twice": lambda x, y: (x, x),
+    "old and new": lambda x, y: (x.at[2].set(y[0]), x[::2] + y[::2]),
+    "old, whole": lambda x, y: (x.at[2].set(y[0]), x + y),
+    "sum of old": lambda x, y: (x.sum(), x.at[2].set(y[0]), x.sum()),
+    "reversed": lambda x, y: x.at[::-1].set(x),
+    "sorted": lambda x, y: jnp.sort(x.at[0].set(y[1])),
+    "callback": lambda x, y: ingot.pure_callback(lambda a: np.asarray(a) + a.dtype.type(1), x,
+                                                 x.at[1].set(y[1])),
+    "turned": lambda x, y: x.reshape(10, 100).T.reshape(1000).at[1].set(y[0]),
+    "segments": lambda x, y: x.at[jnp.arange(500) % 7].add(y[:500]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.complex64])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results_are_those_of_arrays_that_are_not_donated(name, dtype):
+    fun = PROGRAMS[name]
+    if dtype == np.complex64 and name in ("cond", "sorted"):
+        pytest.skip("complex numbers are not ordered")
+    given, kept = ingot.jit(fun, donate_argnums=0), ingot.jit(fun)
+    y = large(dtype, 1)
+    for k in range(CALLS):
+        x, same = large(dtype, k), large(dtype, k)
+        want = ingot.tree.leaves(kept(same, y))
+        for a, b in zip(ingot.tree.leaves(given(x, y)), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert x.is_deleted() and not same.is_deleted() and not y.is_deleted()
+        np.testing.assert_array_equal(same, large(dtype, k))
+
+
+@needs_native
+@pytest.mark.parametrize("size", [1000, 100_000], ids=["NumPy's memory", "the pool's"])
+@pytest.mark.parametrize(
+    "name", ["at", "several", "slice", "loop", "while", "cond", "inner", "same"])
+def test_results_take_the_memory(name, size):
+    f = ingot.jit(PROGRAMS[name], donate_argnums=0)
+    y = large(np.float64, 1)
+    x = large(np.float64, 2, size)
+    for _ in range(CALLS):
+        x = f(x, y)
+    for _ in range(CALLS):
+        before = x._data.ctypes.data
+        x = f(x, y)
+        assert x._data.ctypes.data == before
+
+
+def views():
+    """Ways to keep an array's memory from being given away."""
+    yield "numpy", np.asarray
+    yield "slice", lambda x: np.asarray(x)[5:]
+    yield "dlpack", np.from_dlpack
+    yield "memory", lambda x: memoryview(np.asarray(x))
+    yield "array", lambda x: x.reshape(10, -1)
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+@pytest.mark.parametrize(("kind", "view"), list(views()))
+def test_what_others_see_stays(kind, view, size):
+    f = ingot.jit(lambda x: x.at[:].add(1), donate_argnums=0)
+    for k in range(CALLS):
+        x = large(np.float64, k, size)
+        seen = view(x)
+        before = np.array(seen)
+        after = f(x)
+        np.testing.assert_array_equal(np.array(seen), before)
+        np.testing.assert_array_equal(np.ravel(before)[-9:] + 1, after[-9:])
+
+
+def test_an_array_passed_twice_stays():
+    f = ingot.jit(lambda x, y: (x.at[0].set(5), y * 2), donate_argnums=0)
+    g = ingot.jit(lambda x, y: (x.at[0].set(5), y.at[1].set(6)), donate_argnums=(0, 1))
+    for k in range(2 * CALLS):
+        x = large(np.float64, k)
+        y = x if k % 2 else x + 0
+        want = 2 * np.asarray(y)[:3].copy()
+        first, second = f(x, y)
+        np.testing.assert_array_equal(second[:3], want)
+        assert first[0] == 5
+        x = large(np.float64, k)
+        first, second = g(x, x)
+        assert first[0] == 5 and second[1] == 6 and first[1] != 6 and second[0] != 5
+
+
+def test_constants_of_other_programs_stay():
+    x = large(np.float64)
+    other = ingot.jit(lambda y: x + y)
+    want = np.asarray(other(0.0)).copy()
+    f = ingot.jit(lambda x: x.at[0].set(99), donate_argnums=0)
+    for k in range(CALLS):
+        f(large(np.float64, k))
+    assert f(x)[0] == 99
+    np.testing.assert_array_equal(other(0.0), want)
+
+
+def test_after_an_error_half_way_it_is_gone_or_whole():
+    def fail(x):
+        raise ValueError("no")
+
+    f = ingot.jit(lambda x: ingot.pure_callback(fail, x, x.at[0].set(1)), donate_argnums=0)
+    for k in range(CALLS):
+        x = large(np.float64, k)
+        with pytest.raises(Exception, match="no"):
+            f(x)
+        if not x.is_deleted():
+            np.testing.assert_array_equal(x, large(np.float64, k))
+
+
+def test_many_results_exchange_their_memory():
+    """Two donated arrays that change places take each other's memory or new one."""
+    f = ingot.jit(lambda x, y: (y.at[0].set(1), x.at[0].set(2)), donate_argnums=(0, 1))
+    x, y = large(np.float64, 1), large(np.float64, 2)
+    old = np.array(x), np.array(y)
+    for _ in range(2 * CALLS):
+        x, y = f(x, y)
+    np.testing.assert_array_equal(x[1:], old[0][1:])
+    np.testing.assert_array_equal(y[1:], old[1][1:])
+    assert x[0] == 1 and y[0] == 2
