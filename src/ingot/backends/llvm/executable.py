@@ -15,7 +15,8 @@ from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs, prepare
 from ingot.backends.llvm.native import fields
-from ingot.backends.llvm.native.records import UNLIMITED, Words, program_record
+from ingot.backends.llvm.native.records import UNLIMITED, program_record
+from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
 from ingot.core.backend import register_backend

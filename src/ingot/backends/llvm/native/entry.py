@@ -58,6 +58,7 @@ from ingot.backends.llvm.native.fields import (
     RESULTS,
     RUN,
     SETTLED,
+    SPARE,
     STATE_SIZE,
     TAKEN,
     UNFLATTEN,
@@ -75,6 +76,7 @@ from ingot.backends.llvm.native.layout import (
     TUPLE_ITEMS,
     TYPE,
 )
+from ingot.backends.llvm.native.spare import take_spare
 from ingot.backends.llvm.native.systems import (
     c,
     call,
@@ -96,12 +98,31 @@ def drop(items: int, count: int) -> int:
 
 
 @native
+def drop_results(program: int, outs: int, first: int, end: int) -> int:
+    """Give up some results that are not finished."""
+    for i in range(end - first):
+        k = first + i
+        spare = load(outs + 8 * (load(program, OUTPUTS) + k))
+        if spare:
+            c.Py_DecRef(spare)
+        else:
+            c.Py_DecRef(load(outs + 8 * k))
+    return 0
+
+
+@native
 def allocate(program: int, inputs: int, outs: int) -> int:
-    """Arrays for the results; 0 with an error set if there is no memory."""
-    record = load(program, RESULTS)
+    """Buffers for the results, behind them the spare Arrays to which these belong, or 0.
+
+    0 with an error set if there is no memory.
+    """
+    record, spares = load(program, RESULTS), outs + 8 * load(program, OUTPUTS)
     for k in range(load(program, OUTPUTS)):
-        x = 0
-        if load(record, TAKEN):
+        x, spare = 0, take_spare(load(record, SPARE))
+        store(spares + 8 * k, 0, spare)
+        if spare:
+            x = load(spare, DATA)
+        elif load(record, TAKEN):
             x = load(inputs + 8 * load(record, TAKEN) - 8)
             c.Py_IncRef(x)
         elif load(record, MAKER):
@@ -111,7 +132,7 @@ def allocate(program: int, inputs: int, outs: int) -> int:
             x = call(load(context(), EMPTY_ARRAY), load(record, NDIM), load(record, DIMS),
                      load(record, DTYPE), 0)
         if x == 0:
-            return drop(outs, k)
+            return drop_results(program, outs, 0, k)
         store(outs + 8 * k, 0, x)
         record += RESULT_SIZE
     return 1
@@ -122,12 +143,14 @@ def wrap(program: int, outs: int) -> int:
     """Results as Arrays; 0 with an error set if there is no memory."""
     record, count = load(program, RESULTS), load(program, OUTPUTS)
     for k in range(count):
-        x = c.PyType_GenericAlloc(load(context(), ARRAY), 0)
+        x = load(outs + 8 * (count + k))
         if x == 0:
-            return drop(outs, count)
-        store(x, DATA, load(outs + 8 * k))
-        c.Py_IncRef(load(record, RESULT_AVAL))
-        store(x, AVAL, load(record, RESULT_AVAL))
+            x = c.PyType_GenericAlloc(load(context(), ARRAY), 0)
+            if x == 0:
+                return drop(outs, k) + drop_results(program, outs, k, count)
+            store(x, DATA, load(outs + 8 * k))
+            c.Py_IncRef(load(record, RESULT_AVAL))
+            store(x, AVAL, load(record, RESULT_AVAL))
         store(outs + 8 * k, 0, x)
         record += RESULT_SIZE
     return 1
@@ -144,7 +167,7 @@ def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) ->
         if wrap(program, outs):
             return DONE
         return FAILED
-    drop(outs, load(program, OUTPUTS))
+    drop_results(program, outs, 0, load(program, OUTPUTS))
     if status == 3:
         return GIVE_UP  # an argument is not contiguous
     if status == 1:
@@ -281,10 +304,10 @@ def build(state: int) -> int:
 
 @native
 def build_dict(state: int) -> int:
-    """A dictionary."""
-    plan, tree = load(state, AT_PLAN), c.PyDict_New()
-    length = load(plan, 8)
-    store(state, AT_PLAN, plan + 16)
+    """A dictionary: kind, length, one with these keys, then key and node of each entry."""
+    plan = load(state, AT_PLAN)
+    length, tree = load(plan, 8), c.PyDict_Copy(load(plan, 16))  # it does not have to grow
+    store(state, AT_PLAN, plan + 24)
     for _ in range(length):
         if tree == 0:
             return 0
@@ -324,7 +347,7 @@ def attempt(signature: int, args: int, state: int) -> int:
     inputs = state + STATE_SIZE
     program, plan = load(signature, PROGRAM), load(signature, PLAN)
     store(state, AT_ITEM, inputs)
-    given = inputs + 8 * (load(program, INPUTS) + load(program, OUTPUTS))
+    given = inputs + 8 * (load(program, INPUTS) + 2 * load(program, OUTPUTS))
     store(state, AT_DONATED, given)
     store(state, AT_NUMBER, given + 8 * load(signature, DONATED))
     for _ in range(load(signature, ARGUMENTS)):

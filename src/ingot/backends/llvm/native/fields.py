@@ -16,9 +16,10 @@ def _words(names: str) -> list[int]:
 
 # The global record: types, the list `config.settled`, Python functions to call.
 (ARRAY, NDARRAY, TUPLE_TYPE, LIST_TYPE, DICT_TYPE, FLOAT_TYPE, INT_TYPE, BOOL_TYPE, NONE_OBJECT,
- TRUE_OBJECT, SETTLED, DELETED_DATA, FAIL, LOAN, EMPTY_ARRAY, OPERATORS) = _words("""
+ TRUE_OBJECT, SETTLED, DELETED_DATA, FAIL, LOAN, SPARES, EMPTY_ARRAY,
+ OPERATORS) = _words("""
  ARRAY NDARRAY TUPLE_TYPE LIST_TYPE DICT_TYPE FLOAT_TYPE INT_TYPE BOOL_TYPE NONE_OBJECT
- TRUE_OBJECT SETTLED DELETED_DATA FAIL LOAN EMPTY_ARRAY OPERATORS""")
+ TRUE_OBJECT SETTLED DELETED_DATA FAIL LOAN SPARES EMPTY_ARRAY OPERATORS""")
 # A signature; `owner` is the Python object that keeps all of it alive.
 (NEXT, OWNER, KEY, COUNT, KEYWORDS, NAMES, ARGUMENTS, PLAN, PROGRAM, RESULT, UNFLATTEN,
  DONATED) = _words(
@@ -30,9 +31,9 @@ RUN, CONSTANTS, ARENA, NUMBER = _words("RUN CONSTANTS ARENA NUMBER")
 KERNEL, INPUTS, OUTPUTS, RESULTS, HOLD, CALLS, OVERWRITTEN = _words(
     "KERNEL INPUTS OUTPUTS RESULTS HOLD CALLS OVERWRITTEN")
 # A result: the arguments of PyArray_Empty, its aval, a Python function that makes large arrays;
-# one more than the number of the input that it takes, or 0.
-NDIM, DIMS, DTYPE, RESULT_AVAL, MAKER, TAKEN, RESULT_SIZE = _words(
-    "NDIM DIMS DTYPE RESULT_AVAL MAKER TAKEN RESULT_SIZE")
+# one more than the number of the input that it takes, or 0; the list of spare Arrays, or 0.
+NDIM, DIMS, DTYPE, RESULT_AVAL, MAKER, TAKEN, SPARE, RESULT_SIZE = _words(
+    "NDIM DIMS DTYPE RESULT_AVAL MAKER TAKEN SPARE RESULT_SIZE")
 # What is under way in a call: place in the plan, places for the next array, the next number,
 # place for the next donated Array.
 AT_PLAN, AT_ITEM, AT_NUMBER, AT_DONATED, STATE_SIZE = _words(
@@ -53,9 +54,10 @@ NO_FIT, FAILED, GIVE_UP, DONE = range(4)  # what stands for a result where there
 library = Library({
     "Py_IncRef": "void", "Py_DecRef": "void", "PyObject_Vectorcall": "i64",
     "PyObject_CallNoArgs": "i64", "PyObject_CallOneArg": "i64", "PyType_GenericAlloc": "i64",
-    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_New": "i64", "PyDict_SetItem": "i32",
+    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_Copy": "i64", "PyDict_SetItem": "i32",
     "PyDict_Size": "i64", "PyDict_GetItemWithError": "i64",
     "PyLong_AsLongLongAndOverflow": "i64", "PyEval_SaveThread": "i64",
-    "PyEval_RestoreThread": "void",
+    "PyEval_RestoreThread": "void", "PyObject_GC_UnTrack": "void", "PyObject_GC_Track": "void",
+    "PyObject_GC_Del": "void", "PyObject_ClearWeakRefs": "void", "_Py_NewReference": "void",
 })
 native = library.native

@@ -6,6 +6,7 @@ import ctypes
 import struct
 import sys
 import sysconfig
+import weakref
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ NDARRAY_DIMS = 32
 NDARRAY_BASE = 48
 NDARRAY_DTYPE = 56
 NDARRAY_FLAGS = 64
+NDARRAY_WEAKREFS = 72
 UFUNC_LOOPS, UFUNC_DATA = 32, 40
 
 # Fields of a type object, of its table of number operations, and a flag.
+TYPE_DEALLOC = 48
 TYPE_VECTORCALL_OFFSET = 56
 TYPE_NUMBER = 96
 TYPE_FLAGS = 168
@@ -60,7 +63,7 @@ def _as_expected() -> bool:
     array = np.zeros((2, 3))
     word = ctypes.c_uint64.from_address
     flags = ctypes.c_ulong.from_address(id(Array) + TYPE_FLAGS).value
-    items, part = [array], array[1:]
+    items, part, reference = [array], array[1:], weakref.ref(array)
     return (
         word(id(array) + TYPE).value == id(np.ndarray)
         and word(id(array) + NDARRAY_DATA).value == array.ctypes.data
@@ -70,6 +73,7 @@ def _as_expected() -> bool:
         and word(id(part) + NDARRAY_BASE).value == id(array)
         and word(id(array) + NDARRAY_DTYPE).value == id(array.dtype)
         and ctypes.c_int.from_address(id(array) + NDARRAY_FLAGS).value == array.flags.num
+        and word(id(array) + NDARRAY_WEAKREFS).value == id(reference)
         and word(word(id(items) + LIST_ITEMS).value).value == id(array)
         and word(id(items) + SIZE).value == 1
         and ctypes.c_double.from_address(id(1.5) + FLOAT_VALUE).value == 1.5

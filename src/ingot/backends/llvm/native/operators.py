@@ -36,10 +36,11 @@ from ingot.backends.llvm.native.layout import (
     UFUNC_DATA,
     UFUNC_LOOPS,
 )
-from ingot.backends.llvm.native.records import Words, program_record
+from ingot.backends.llvm.native.records import program_record
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, Unknown
 from ingot.backends.llvm.native.systems import c, call, context, load, load_int, stack, store
+from ingot.backends.llvm.native.words import Words
 from ingot.config import config, settled
 from ingot.core.array import Array, compact
 from ingot.core.avals import ShapedArray

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from ingot.backends.llvm.buffers import is_pooled, pool
+from ingot.backends.llvm.native.spare import spares
+from ingot.backends.llvm.native.words import Words
 from ingot.core.avals import ShapedArray
-
-
-class Words:
-    """A record that native code reads: words at an address, and what they refer to."""
-
-    def __init__(self, words: Sequence[int], *kept: Any):
-        self.words = (ctypes.c_int64 * max(len(words), 1))(*words)
-        self.address = ctypes.addressof(self.words)
-        self.kept = kept
-
-    def __getitem__(self, offset: int) -> int:
-        return self.words[offset // 8]
-
-    def __setitem__(self, offset: int, value: int) -> None:
-        self.words[offset // 8] = value
-
 
 UNLIMITED = 1 << 62
 
@@ -37,7 +22,7 @@ def result_records(avals: Sequence[ShapedArray], taken: Sequence[int]) -> Words:
         lengths = Words(aval.shape)
         make = partial(pool.empty, aval.shape, aval.storage) if is_pooled(aval.nbytes) else None
         words += [aval.ndim, lengths.address, id(aval.storage), id(aval), id(make) if make else 0,
-                  source + 1]
+                  source + 1, spares.address(aval) if source < 0 else 0]
         kept += [lengths, aval, make]
     return Words(words, kept)
 

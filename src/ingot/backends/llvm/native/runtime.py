@@ -14,7 +14,8 @@ from ingot.backends.llvm import cache, engine
 from ingot.backends.llvm.buffers import Loan
 from ingot.backends.llvm.native.entry import library
 from ingot.backends.llvm.native.layout import REASON
-from ingot.backends.llvm.native.records import Words
+from ingot.backends.llvm.native.spare import install, spares
+from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.fingerprint import sources
 from ingot.config import config, settled
@@ -67,9 +68,10 @@ class Runtime:
                 return  # the process ends, or somebody stopped the worker
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
                        DELETED, self._fail, Loan]
-            record = Words([*map(id, objects), _empty_array(), 0], objects)
+            record = Words([*map(id, objects), spares.table.address, _empty_array(), 0], objects)
             self._keep += [code, record]
             self.functions = library.start(code.address, record.address)
+            install(self.functions)
             for tell in self.on_load:
                 tell(record)
             self.entry = self.functions["vectorcall"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.layout import REASON, call_natively, native_callable_type
-from ingot.backends.llvm.native.records import Words
 from ingot.backends.llvm.native.runtime import runtime
+from ingot.backends.llvm.native.words import Words
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.tree import PyTreeDef, tree_unflatten, treedef_is_strict_leaf
@@ -104,7 +104,7 @@ class Plan:
             self.words += [fields.NONE, id(None)]
             return True
         if cls is dict:
-            self.words += [fields.DICT, len(keys)]
+            self.words += [fields.DICT, len(keys), self.of(dict.fromkeys(keys))]
             for key, child in zip(keys, tree.children(), strict=True):
                 self.words.append(self.of(key))
                 if not self.result(child):
@@ -129,7 +129,7 @@ class Signature(Words):
              id(unflatten) if unflatten else 0, plan.given],
             program, key, plan.kept, arguments, names, named, result, *kept)
         self.identity = (id(key), program.address, count, *names, *plan.words)
-        arrays = program[fields.INPUTS] + program[fields.OUTPUTS]
+        arrays = program[fields.INPUTS] + 2 * program[fields.OUTPUTS]
         self.space = (fields.STATE_SIZE + 8 * (arrays + plan.given)
                       + fields.NUMBER_SIZE * (plan.numbers + 1))
         if self.space > MAX_SPACE:

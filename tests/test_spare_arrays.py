@@ -1,0 +1,169 @@
+"""Small Arrays are used again: never while anybody can see them, and nothing is lost."""
+
+import gc
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot.backends.llvm.executable import executables
+from ingot.backends.llvm.native.layout import REASON
+from ingot.backends.llvm.native.runtime import runtime
+from ingot.backends.llvm.native.spare import MOST
+
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(autouse=True)
+def loaded():
+    runtime.load()
+
+
+def taught(shape=(3,), dtype=float):
+    """A function of the native entry, and its argument."""
+    f, x = ingot.jit(lambda x, y: x + y), jnp.ones(shape, dtype)
+    for _ in range(5):
+        f(x, x)
+    return f, x
+
+
+def test_arrays_are_used_again():
+    f, x = taught((5, 7))
+    ids = {id(f(x, x)) for _ in range(100)}
+    places = {f(x, x)._data.ctypes.data for _ in range(100)}
+    assert len(ids) <= 2 and len(places) <= 2
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4), (128,), (129,)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "bool", "complex128", "bfloat16"])
+def test_what_is_seen_stays(shape, dtype):
+    f, x = taught(shape, dtype)
+    y = jnp.asarray(np.zeros(shape, dtype))
+    held, views = [], []
+    for k in range(3 * MOST):
+        z = f(x, y if k % 2 else x)
+        if k % 3 == 0:
+            held.append((z, np.array(z)))
+        elif k % 3 == 1:
+            views.append((np.asarray(z), np.array(z)))
+        del z
+    for a, b in (*held, *views):
+        np.testing.assert_array_equal(a, b)
+    assert len({id(a) for a, _ in held}) == len(held)
+    assert all(a.shape == shape and a.dtype == x.dtype for a, _ in held)
+
+
+def test_weak_references_die():
+    f, x = taught()
+    gone = []
+    for _ in range(20):
+        y = f(x, x)
+        reference = weakref.ref(y, gone.append)
+        del y
+        assert reference() is None
+    assert len(gone) == 20
+    y = f(x, x)
+    reference = weakref.ref(y._data)
+    address = y._data.ctypes.data
+    del y
+    assert reference() is None
+    assert address is not None
+
+
+def test_cycles_are_collected():
+    f, x = taught()
+
+    class Node:
+        pass
+
+    for _ in range(50):
+        node = Node()
+        node.self, node.array = node, f(x, x)
+        reference = weakref.ref(node.array)
+        del node
+        gc.collect()
+        assert reference() is None
+    assert gc.is_tracked(f(x, x))
+
+
+def test_threads():
+    f, x = taught()
+    wrong = []
+
+    def work(value):
+        y = jnp.full(3, float(value))
+        for _ in range(3000):
+            a = f(y, y)
+            b = f(a, y)
+            if float(b[0]) != 3 * value or float(a[1]) != 2 * value:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_deleted_arrays_and_errors():
+    f, x = taught((40,))
+    for _ in range(10):
+        y = f(x, x)
+        y.delete()
+        del y
+
+    def fail(x):
+        raise ValueError("no")
+
+    g = ingot.jit(lambda x: (x + 1, ingot.pure_callback(fail, x, x), x * 2))
+    for _ in range(10):
+        with pytest.raises(Exception, match="no"):
+            g(x)
+    np.testing.assert_array_equal(f(x, x), np.full(40, 2.0))
+
+
+def test_nothing_leaks():
+    f, x = taught((9, 9))
+    g = ingot.jit(lambda x: {"a": x + 1, "b": [x, (x * 2, x.sum())]})
+
+    def counted():
+        for _ in range(2000):
+            g(x)
+            f(x, x)
+        gc.collect()
+        return sys.getrefcount(x.aval), sys.getrefcount(type(x)), len(gc.get_objects())
+
+    for executable in executables():
+        while executable.upgrading:
+            time.sleep(0.01)
+    counted()
+    for a, b in zip(counted(), counted(), strict=True):
+        assert abs(a - b) < 2 * MOST
+
+
+def test_a_process_ends_well():
+    """Arrays that are freed while the interpreter goes down, also by the garbage collector."""
+    code = """
+import ingot, ingot.numpy as jnp
+from ingot.backends.llvm.native.runtime import runtime
+runtime.load()
+f = ingot.jit(lambda x: [x + k for k in range(5)])
+for _ in range(10):
+    kept = f(jnp.ones(3))
+class Late:
+    def __del__(self):
+        self.arrays = None
+late = Late(); late.arrays = f(kept[0]); late.self = late
+import builtins
+builtins.late = Late(); builtins.late.arrays = f(kept[1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
