@@ -54,8 +54,8 @@ fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
 # The packages are installed beside the JAX that they were written for, away from the rest.
 ECO := build/ecosystem/venv
 
-ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ...")
-	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(PACKAGES)
+ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ..." OPTIONS=--ingot-first)
+	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(OPTIONS) $(PACKAGES)
 
 $(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
 	$(PYTHON) -m venv $(ECO)

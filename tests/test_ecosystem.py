@@ -114,6 +114,27 @@ def test_chosen_tests_are_run_alone(toy, tmp_path):
     assert outcomes(found) == {"same": "passed", "differs": "failed"}
 
 
+def test_jax_can_be_spared_what_passes_on_ingot(toy, tmp_path):
+    suite, both = toy
+    assumed = comparing.assume(both["ingot"])
+    assert set(outcomes(assumed)) == {
+        t for t, o in outcomes(both["ingot"]).items() if o == "passed"}
+    but = tmp_path / "but.txt"
+    but.write_text("\n".join(assumed))
+    root = tmp_path / "toy"
+    root.mkdir()
+    (root / "test_toy.py").write_text(TOY)
+    (root / "test_import.py").write_text("def test_in_it(): pass\n")
+    jax = running.run("jax", suite, root, tmp_path / "out" / "jax.jsonl", but=but)
+    assert outcomes(jax) == {t: o for t, o in outcomes(both["jax"]).items()
+                             if f"test_toy.py::test_{t}" not in assumed}
+    whole = comparing.compare(both["jax"], both["ingot"], suite.differences)
+    part = comparing.compare({**assumed, **jax}, both["ingot"], suite.differences)
+    assert (part.passed, part.total, part.unexplained) == (
+        whole.passed, whole.total, whole.unexplained)
+    assert "toy 1.0: at most 11 pass on JAX, 5 on ingot" in comparing.report(suite, part)
+
+
 @pytest.mark.parametrize("package", suites.known())
 def test_files_of_packages_are_complete(package):
     suite = suites.load(package)

@@ -37,6 +37,17 @@ def test_ways_to_start_a_program(tmp_path):
     assert missing.returncode == 2 and "there is no file" in missing.stderr
 
 
+def test_ipython_loads_an_extension():
+    pytest.importorskip("IPython")
+    prints("2 float32", "-c", textwrap.dedent("""
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell()
+        for cell in ("%load_ext ingot.as_jax", "import jax",
+                     "print(jax.jit(lambda x: x + 1)(1), jax.numpy.zeros(1).dtype)"):
+            shell.run_cell(cell).raise_error()
+    """))
+
+
 def test_defaults_and_variables_are_those_of_jax():
     code = "import jax.numpy as jnp; print(jnp.zeros(1).dtype)"
     prints("float32", "-m", "ingot", "-c", code)

@@ -23,17 +23,19 @@ def command(side, suite, root, python=sys.executable):
             *suite.arguments, *suite.tests]
 
 
-def environment(side, suite, log, only=None, x64=False):
+def environment(side, suite, log, only=None, but=None, x64=False):
     """The variables of one side's process; JAX's must not see ingot.
 
-    NumPyro's tests turn 64 bit on if its variable is there at all.
+    `only` and `but` are files that list tests to run and tests to leave out. NumPyro's tests turn
+    64 bit on if its variable is there at all.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "ECOSYSTEM_"))}
     paths = [str(HERE / "plugin"), *([str(SOURCE)] if side == "ingot" else [])]
     return {**kept, **suite.environment, "PYTHONPATH": os.pathsep.join(paths),
             "JAX_PLATFORMS": "cpu", **({"JAX_ENABLE_X64": "1"} if x64 else {}),
             "ECOSYSTEM_LOG": str(log),
-            **({"ECOSYSTEM_ONLY": str(only)} if only else {})}
+            **({"ECOSYSTEM_ONLY": str(only)} if only else {}),
+            **({"ECOSYSTEM_BUT": str(but)} if but else {})}
 
 
 def read(log):
@@ -44,7 +46,7 @@ def read(log):
     return {line["id"]: line for line in lines if "id" in line}
 
 
-def run(side, suite, root, log, *, python=sys.executable, only=None, x64=False):
+def run(side, suite, root, log, *, python=sys.executable, only=None, but=None, x64=False):
     """Run a suite on one side until each of its tests has an outcome; they are in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -54,7 +56,7 @@ def run(side, suite, root, log, *, python=sys.executable, only=None, x64=False):
         with output.open("a") as out:
             process = subprocess.Popen(
                 command(side, suite, root, python), cwd=root, stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL, env=environment(side, suite, log, only, x64),
+                stdin=subprocess.DEVNULL, env=environment(side, suite, log, only, but, x64),
                 start_new_session=True)
             try:
                 hung = _watch(process, log, suite.timeout)

@@ -14,6 +14,7 @@ import pytest
 
 LOG = os.environ["ECOSYSTEM_LOG"]
 ONLY = os.environ.get("ECOSYSTEM_ONLY")
+BUT = os.environ.get("ECOSYSTEM_BUT")
 _names, _failed, _skipped, _started = {}, {}, set(), {}
 
 
@@ -28,6 +29,11 @@ def _lines(path):
             yield from map(json.loads, file)
 
 
+def _listed(path):
+    with open(path, encoding="utf-8") as file:
+        return set(file.read().splitlines())
+
+
 def _steady(name):
     """A test's name without addresses, which differ from one process to the next."""
     return re.sub(r"0x[0-9a-f]{6,}", "0x", name)
@@ -40,12 +46,10 @@ def pytest_collection_modifyitems(config, items):
         seen[name] = count = seen.get(name, 0) + 1
         _names[item.nodeid] = name if count == 1 else f"{name}#{count}"
     done = {line["id"] for line in _lines(LOG) if "id" in line}
-    wanted = None
-    if ONLY:
-        with open(ONLY, encoding="utf-8") as file:
-            wanted = set(file.read().splitlines())
-    chosen = {i for i, name in _names.items()
-              if name not in done and (wanted is None or name in wanted)}
+    if BUT:
+        done |= _listed(BUT)
+    wanted = _listed(ONLY) if ONLY else set(_names.values())
+    chosen = {i for i, name in _names.items() if name in wanted - done}
     keep = [item for item in items if item.nodeid in chosen]
     config.hook.pytest_deselected(items=[i for i in items if i.nodeid not in chosen])
     items[:] = keep
