@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -227,3 +228,22 @@ except KeyboardInterrupt:
     print("stopped", *f(np.array([2, 4])))
 """
     assert script(text, INGOT_NUM_THREADS="2") == ["stopped", "2", "4"]
+
+
+def test_code_of_the_pool_outlives_the_interpreter():
+    """Threads that have not been scheduled yet begin in it while the interpreter ends."""
+    code = """
+        import os
+        import ingot
+        from ingot.backends.llvm import threads
+        class Watch:
+            def __init__(self, name): self.name = name
+            def __del__(self, write=os.write): write(1, self.name)
+        threads._code().keep.watch = Watch(b"code freed ")
+        threads.pool()._memory.watch = Watch(b"state freed ")
+        ingot.module_global = Watch(b"modules freed ")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": SOURCE}, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "modules freed "

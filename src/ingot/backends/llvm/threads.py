@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ingot.backends.llvm import blas, cache, engine, symbols
 from ingot.backends.llvm.outline import DIVIDE
@@ -320,11 +321,18 @@ def _quota(cores: int) -> int:
         return cores
 
 
+def _forever(thing: Any) -> Any:
+    """An object that outlives the interpreter: while that ends and afterwards, threads wait and run
+    in the pool's code and state."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    return thing
+
+
 class Pool:
     """The state that native code works with, made when a program first needs it."""
 
     def __init__(self, limit: int):
-        self._memory = ctypes.create_string_buffer(STATE_BYTES + 64)
+        self._memory = _forever(ctypes.create_string_buffer(STATE_BYTES + 64))
         start = ctypes.addressof(self._memory)
         self.address = start + -start % 64
         self._limit = ctypes.c_int64.from_address(self.address + LIMIT)
@@ -364,7 +372,7 @@ def pool() -> Pool:
 
 @once
 def _code() -> engine.Code:
-    """The compiled functions; kept for as long as the process."""
+    """The compiled functions."""
     text = string.Template(TEXT).substitute(
         POOL=POOL, STATE_BYTES=STATE_BYTES, MUTEX=MUTEX, WORK=WORK, DONE=DONE, JOB=JOB,
         LIMIT=LIMIT, STARTED=STARTED, GENERATION=GENERATION, BUSY=BUSY, PARTS=PARTS,
@@ -375,7 +383,7 @@ def _code() -> engine.Code:
     if code is None:
         code = engine.object_code(text, engine.FAST)
         cache.store(name, code)
-    return engine.link(code, [POOL], engine.FAST, cached=False)
+    return _forever(engine.link(code, [POOL], engine.FAST, cached=False))
 
 
 def supported() -> bool:
