@@ -419,6 +419,25 @@ def test_structures_do_not_keep_static_objects_alive():
     assert ref() is None
 
 
+def test_structures_in_use_are_found_again_by_their_data():
+    def closure():
+        pass
+
+    shared, other, count = Plain(1, 2), Plain(1, 2), len(structures._LIVING)
+    kept = [tr.structure([Config(0, (shared, closure, 3))]), tr.structure(Config(0, shared))]
+    assert tr.structure([Config(0, (shared, closure, 3))]) is kept[0]
+    assert tr.structure(Config(0, shared)) is kept[1]
+    assert tr.structure([Config(0, (other, closure, 3))]) is not kept[0]
+    assert tr.structure([Config(0, (other, closure, 3))]) == kept[0]
+    assert tr.structure([Config(0, (shared, closure, True))]) != kept[0]
+    rebuilt = tr.unflatten(tr.structure(Config(0, other)), [0])
+    assert rebuilt.b is other
+    assert len(structures._LIVING) > count
+    del kept, rebuilt
+    gc.collect()
+    assert len(structures._LIVING) <= count
+
+
 def test_emptied_table_keeps_equality(monkeypatch):
     before = tr.structure({"x": (1, [2])})
     monkeypatch.setattr(structures, "_TABLE", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, repeat
 from typing import Any, Self
@@ -13,16 +14,8 @@ from ingot.tree.registry import DICT, LIST, TUPLE, NodeType, node_type
 _set = object.__setattr__
 
 
-class PyTreeDef:
-    """The structure of a pytree: types, keys and static data of its nodes, and a `*` per leaf.
-
-    Immutable, hashable, compared by value; equal structures are usually the same object.
-    Made by `tree_structure` and `tree_flatten`, never directly.
-
-    >>> from ingot.tree import tree_structure
-    >>> tree_structure({"a": 1, "b": (2, None)})
-    PyTreeDef({'a': *, 'b': (*, None)})
-    """
+class _Fields:
+    """What a structure consists of, while it is made; then it becomes a PyTreeDef."""
 
     __slots__ = (
         "__weakref__",
@@ -43,6 +36,20 @@ class PyTreeDef:
     _hash: int | None
     num_leaves: int
     num_nodes: int
+
+
+class PyTreeDef(_Fields):
+    """The structure of a pytree: types, keys and static data of its nodes, and a `*` per leaf.
+
+    Immutable, hashable, compared by value; equal structures are usually the same object.
+    Made by `tree_structure` and `tree_flatten`, never directly.
+
+    >>> from ingot.tree import tree_structure
+    >>> tree_structure({"a": 1, "b": (2, None)})
+    PyTreeDef({'a': *, 'b': (*, None)})
+    """
+
+    __slots__ = ()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Raises TypeError: structures come from trees."""
@@ -183,8 +190,9 @@ def _text(treedef: PyTreeDef) -> str:
 # ---- making structures --------------------------------------------------------------------------
 # Nodes whose data consist of a few atomic types are interned: their equality implies that they are
 # interchangeable once the types agree too (1 == True, but they are different dict keys). Other
-# nodes, say with a function as data, are made anew each time and compared by value, so that the
-# table keeps no user object alive. Children enter the key by identity: the table holds them.
+# nodes, say with a function as data, are found again by the identity of their data as long as
+# somebody uses the structure, which keeps the data alive, and compared by value: no table keeps a
+# user's object alive. Children enter the key by identity: the table, or the structure, holds them.
 _ATOMS = frozenset({str, int, bool, bytes, type(None), type})
 _ATOMS_AND_TUPLES = _ATOMS | {tuple}
 _TABLE: dict[Any, PyTreeDef] = {}
@@ -192,15 +200,43 @@ _TABLE_LIMIT = 8192
 
 
 def _new(kind: NodeType | None, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef:
-    treedef = object.__new__(PyTreeDef)
-    _set(treedef, "_kind", kind)
-    _set(treedef, "_data", data)
-    _set(treedef, "_children", children)
-    _set(treedef, "_flat", all(child is LEAF for child in children) if kind else False)
-    _set(treedef, "_interned", False)
-    _set(treedef, "_hash", None)
-    _set(treedef, "num_leaves", sum(child.num_leaves for child in children) if kind else 1)
-    _set(treedef, "num_nodes", 1 + sum(child.num_nodes for child in children))
+    treedef: Any = _Fields()
+    leaves, nodes, flat = 0 if kind else 1, 1, kind is not None
+    for child in children:
+        leaves += child.num_leaves
+        nodes += child.num_nodes
+        flat = flat and child is LEAF
+    treedef._kind, treedef._data, treedef._children = kind, data, children
+    treedef._flat, treedef._interned, treedef._hash = flat, False, None
+    treedef.num_leaves, treedef.num_nodes = leaves, nodes
+    treedef.__class__ = PyTreeDef
+    return treedef
+
+
+class _Living(weakref.ref):  # type: ignore[type-arg]
+    """A reference to a structure that somebody uses, by its key in `_LIVING`."""
+
+    __slots__ = ("key",)
+    key: Any
+
+
+_LIVING: dict[Any, _Living] = {}
+
+
+def _forget(reference: _Living) -> None:
+    if _LIVING.get(reference.key) is reference:
+        del _LIVING[reference.key]
+
+
+def _living(key: Any, kind: NodeType, data: Any, children: int | tuple[PyTreeDef, ...]
+            ) -> PyTreeDef:
+    """The structure of this key that somebody uses, or a new one."""
+    reference = _LIVING.get(key)
+    treedef = reference() if reference is not None else None
+    if treedef is None:
+        treedef = _new(kind, data, _expand(children))
+        _LIVING[key] = reference = _Living(treedef, _forget)
+        reference.key = key
     return treedef
 
 
@@ -231,20 +267,23 @@ def make(kind: NodeType, data: Any, children: int | tuple[PyTreeDef, ...]) -> Py
     else:
         signature = _signature(data)
         if signature is None:
-            return _new(kind, data, _expand(children))
+            parts = tuple(map(id, data)) if type(data) is tuple else id(data)
+            return _living((kind, shape, parts), kind, data, children)
         key = (kind, shape, data, signature)
     found = _TABLE.get(key)
-    return found if found is not None else _intern(key, kind, data, _expand(children))
+    return found if found is not None else _intern(key, kind, data, children)
 
 
 def _expand(children: int | tuple[PyTreeDef, ...]) -> tuple[PyTreeDef, ...]:
     return (LEAF,) * children if isinstance(children, int) else children
 
 
-def _intern(key: Any, kind: NodeType, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef:
+def _intern(key: Any, kind: NodeType, data: Any, children: int | tuple[PyTreeDef, ...]
+            ) -> PyTreeDef:
+    if type(children) is tuple and not all([child._interned for child in children]):
+        return _living(key, kind, data, children)
+    children = _expand(children)
     treedef = _new(kind, data, children)
-    if not all(child._interned for child in children):
-        return treedef
     if len(_TABLE) >= _TABLE_LIMIT:
         _TABLE.clear()
     if treedef._flat and type(key[1]) is tuple:  # another name of the node over so many leaves
@@ -325,7 +364,8 @@ def _unflatten(treedef: PyTreeDef, items: Iterator[Any]) -> Any:
     children = treedef._children
     if treedef._flat:
         return kind.unflatten(treedef._data, tuple(islice(items, len(children))))
-    return kind.unflatten(treedef._data, tuple([_unflatten(child, items) for child in children]))
+    return kind.unflatten(treedef._data, tuple([
+        next(items) if child is LEAF else _unflatten(child, items) for child in children]))
 
 
 def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
