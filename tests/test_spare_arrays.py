@@ -81,7 +81,7 @@ def test_cycles_are_collected():
 
     for _ in range(50):
         node = [f(x, x)]
-        node.append(node)  # type: ignore[arg-type]
+        node.append(node)
         reference = weakref.ref(node[0])
         del node
         gc.collect()

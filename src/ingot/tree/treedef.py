@@ -235,6 +235,8 @@ def _living(key: Any, kind: NodeType, data: Any, children: int | tuple[PyTreeDef
     treedef = reference() if reference is not None else None
     if treedef is None:
         treedef = _new(kind, data, _expand(children))
+        if treedef._flat and type(key[1]) is tuple:  # another name of the node over so many leaves
+            return make(kind, data, treedef.num_leaves)
         _LIVING[key] = reference = _Living(treedef, _forget)
         reference.key = key
     return treedef
