@@ -431,7 +431,7 @@ def test_structures_in_use_are_found_again_by_their_data():
     assert tr.structure([Config(0, other, closure)]) is not kept[0]
     assert tr.structure([Config(0, other, closure)]) == kept[0]
     assert tr.structure([Config(0, 3)]) != kept[0]
-    rebuilt = tr.unflatten(tr.structure(Config(0, other)), [0])
+    rebuilt = tr.unflatten(tr.structure(Config(0, other)), [0, 0])
     assert rebuilt.b is other
     assert len(structures._LIVING) > count
     del kept, rebuilt

@@ -191,15 +191,16 @@ class ScalarEmitter:
         if not is_float(dtype):
             name = ("s" if is_signed(dtype) else "u") + node.op
             return self.intrinsic(name, kind, kind, [kind, kind], args)
-        # NaN from either side: a comparison that is true when unordered, then x + y.
         test = "ogt" if node.op == "max" else "olt"
         if node.attr == "no nan":  # as a reduction that loops over arrays vectorize
             better = self.new(f"fcmp nnan nsz {test} {kind} {args[0]}, {args[1]}")
             return self.new(f"select nnan nsz i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
-        better = self.new(f"fcmp {test} {kind} {args[0]}, {args[1]}")
-        chosen = self.new(f"select i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
-        left_nan = self.new(f"fcmp uno {kind} {args[0]}, {args[0]}")
-        return self.new(f"select i1 {left_nan}, {kind} {args[0]}, {kind} {chosen}")
+        # The left operand unless the right one is better or NaN: one instruction keeps a NaN on the
+        # left, where loops have what they carry, and the other does not wait for it.
+        better = self.new(f"fcmp {test} {kind} {args[1]}, {args[0]}")
+        chosen = self.new(f"select i1 {better}, {kind} {args[1]}, {kind} {args[0]}")
+        right_nan = self.new(f"fcmp uno {kind} {args[1]}, {args[1]}")
+        return self.new(f"select i1 {right_nan}, {kind} {args[1]}, {kind} {chosen}")
 
     op_max = op_min = _extreme
 
