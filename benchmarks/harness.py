@@ -27,6 +27,9 @@ ROUNDS = 15
 ROUND_SECONDS = 0.02  # a round repeats the call until this much time is spent
 WARM_SECONDS = 0.1  # calls before that, at least three
 PROCESS_PROGRAMS = 20  # programs whose later calls one process times
+THREADS_REST = {"OPENBLAS_THREAD_TIMEOUT": "20"}
+"""Idle threads of BLAS give up their processors after 2^20 of its ticks, half a millisecond, not a
+tenth of a second: else those of one system would hold them through the next one's round."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def child(*arguments, **environment):
 
 def children_lines(*arguments, **environment):
     """The lines that `run.py` prints with these arguments, and a message if it failed."""
-    environment = {**os.environ, **environment}
+    environment = {**THREADS_REST, **os.environ, **environment}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their bytecode
     done = subprocess.run(
         [sys.executable, str(HERE / "run.py"), *arguments],

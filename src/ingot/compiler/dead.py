@@ -45,7 +45,7 @@ class _Marker:
                 for arg in node.args:
                     if arg[0] == "pointer":
                         self.memory(arg[1])
-                        self.todo.append(arg[2])
+                    self.todo.append(arg[-1])
 
     def loop(self, node: ir.For | ir.While) -> None:
         for phi in node.phis:

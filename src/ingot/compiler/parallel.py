@@ -8,7 +8,7 @@ nothing outside such a loop refers to are scratch of an iteration: every thread 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingot.kernel import ir
@@ -56,8 +56,8 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
                 yield from _candidates(branch)
 
 
-def contains(block: ir.Block, kind: type) -> bool:
-    """Whether there is a node of this kind in a block or the blocks inside it."""
+def contains(block: ir.Block, kind: type, test: Callable[[Any], bool] = lambda node: True) -> bool:
+    """Whether there is such a node of this kind in a block or the blocks inside it."""
     for node in block.nodes:
         blocks: list[ir.Block] = []
         if type(node) is ir.For:
@@ -66,7 +66,7 @@ def contains(block: ir.Block, kind: type) -> bool:
             blocks = [node.cond, node.body]
         elif type(node) is ir.Switch:
             blocks = node.branches
-        if type(node) is kind or any(contains(b, kind) for b in blocks):
+        if (type(node) is kind and test(node)) or any(contains(b, kind, test) for b in blocks):
             return True
     return False
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.core.primitive import Host as Host
-from ingot.kernel import ir as ir
+from ingot.kernel import ir as ir, sorts as sorts
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
 from ingot.kernel.radix import radix_order as radix_order
@@ -15,6 +15,11 @@ from ingot.kernel.reduce import (
     reduction as reduction,
 )
 from ingot.kernel.selection import few_largest as few_largest
+from ingot.kernel.sorts import (
+    along as along,
+    ordered_lines as ordered_lines,
+    sorted_lines as sorted_lines,
+)
 from ingot.kernel.values import (
     BOOL as BOOL,
     CHEAP as CHEAP,

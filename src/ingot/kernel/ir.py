@@ -171,8 +171,9 @@ class Switch:
 
 @dataclass(eq=False)
 class Library:
-    """Call a Fortran routine. `args`: ('pointer', memory, index) or a value passed by reference,
-    ('int', i), ('float', a NumPy scalar), ('char', 'N'). `work` is in simple instructions."""
+    """Call a C or Fortran routine. `args`: ('pointer', memory, index); a value passed by reference,
+    ('int', index), ('float', a NumPy scalar), ('char', 'N'); or ('size', index), passed as it is.
+    `work` is in simple instructions."""
 
     symbol: str
     args: list[Any]

@@ -80,7 +80,7 @@ class _Printer:
                 self.block(branch, deeper)
                 self.lines.append(f"{deeper}yield {', '.join(map(self.name, outs))}")
         elif kind is ir.Library:
-            args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else str(a[1])
+            args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else self.name(a[1])
                              for a in node.args)
             self.lines.append(f"{indent}call {node.symbol}({args})")
         elif kind is ir.HostCall:

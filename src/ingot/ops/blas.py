@@ -5,6 +5,7 @@ The blocks depend on the sizes alone, so that results do not depend on the numbe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from ingot.kernel.build import Buffer, Builder
 BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
                dtypes.complex128: "z"}
 
-BLOCK_WORK = 1 << 22
-"""Multiplications of a block: some 60 microseconds, enough to wake a thread for."""
+BLOCK_WORK = 1 << 19
+"""Multiplications of a block: some 10 microseconds, as long as it takes to tell a thread."""
+
+BLOCK_ENTRIES = 1 << 17
+"""Entries of a block of a matrix that is multiplied by a vector, which reads each once."""
 
 BLOCK_SIDE = 128
 """Rows or columns of a block, for the other factor is packed anew by each."""
@@ -25,23 +29,49 @@ BLOCK_SIDE = 128
 BLOCK_TERMS = 256
 """Terms of the sums of a block, where all blocks are parts of the same sums."""
 
+UNIT = 16
+"""Blocks begin at multiples of it, which BLAS takes at once."""
+
 MOST_BLOCKS = 64
 
 
-def _call(build: Builder, name: str, dtype: np.dtype[Any], args: list[Any], work: int) -> None:
-    symbol = f"scipy.linalg.cython_blas:{BLAS_PREFIX[dtype]}{name}"
+def call(build: Builder, name: str, dtype: np.dtype[Any], args: list[Any], work: int,
+         library: str = "blas") -> None:
+    """Call a routine of BLAS or LAPACK, by its name without the letter of the dtype."""
+    symbol = f"scipy.linalg.cython_{library}:{BLAS_PREFIX[dtype]}{name}"
     build.block.nodes.append(ir.Library(symbol, args, work))
 
 
-def _offset(build: Builder, pointer: Any, block: Any, step: int) -> Any:
-    """The place of a block, so many elements after the one before."""
+def _offset(build: Builder, pointer: Any, first: Any, step: int) -> Any:
+    """The place of row or column `first`, which are so many elements apart."""
     kind, memory, index = pointer
-    return kind, memory, build.iadd(index, build.imul(block, step))
+    return kind, memory, build.iadd(index, build.imul(first, step))
 
 
-def _count(length: int, least: int, rest: int) -> int:
-    """How many blocks a side is cut into, given the lengths of the other sides multiplied."""
-    return max(1, min(length // max(least, -(-BLOCK_WORK // max(rest, 1))), MOST_BLOCKS))
+def _count(length: int, least: int, work: int) -> int:
+    """How many blocks a side is cut into: a power of two, so that most numbers of threads get equal
+    shares; `work` is what one row or column of it costs, in terms of a block's."""
+    most = max(1, min(length // max(least, work), MOST_BLOCKS))
+    return 1 << (most.bit_length() - 1)
+
+
+def _sides(length: int, others: int) -> int:
+    """How many blocks the rows or columns of a product are cut into: halves may be shorter."""
+    least = min(BLOCK_SIDE, max(length // 2, BLOCK_SIDE // 2))
+    return _count(length, least, -(-BLOCK_WORK // max(others, 1)))
+
+
+def _in_blocks(build: Builder, length: int, count: int, body: Callable[[Any, Any, Any], None]
+               ) -> None:
+    """`body(block, first, size)` for blocks of nearly equal size; threads take one at a time."""
+    units = -(-length // UNIT)
+
+    def begin(j: Any) -> Any:
+        return build.iclamp(build.imul(build.idiv(build.imul(j, units), count), UNIT), length)
+
+    with build.loop(count, independent=True) as j:
+        first = begin(j)
+        body(j, first, build.isub(begin(build.iadd(j, 1)), first))
 
 
 def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
@@ -51,72 +81,84 @@ def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int,
     `blocks`: whether a large product may be cut, as it should unless it is one of many.
     """
     m, n, k = sizes
-    rows, columns = _count(m, BLOCK_SIDE, n * k), _count(n, BLOCK_SIDE, m * k)
+    rows, columns = _sides(m, n * k), _sides(n, m * k)
+    parts = _count(k, BLOCK_TERMS, -(-BLOCK_WORK // max(m * n, 1)))
+    work = m * n * k // 8
     if blocks and max(rows, columns) > 1:
         cut = rows > columns
-        length, count = (m, rows) if cut else (n, columns)
-        size = length // count
 
-        def block(j: Any, length: int) -> None:
+        def block(j: Any, first: Any, size: Any) -> None:
             x, y = (a, b) if cut else (b, a)
-            step = size * x[1] if x[2] is cut else size  # A's rows lie together if it is transposed
-            moved = (_offset(build, x[0], j, step), *x[1:])
-            target = _offset(build, c[0], j, size if cut else size * c[1]), c[1]
+            step = x[1] if x[2] is cut else 1  # A's rows lie together if it is transposed
+            moved = (_offset(build, x[0], first, step), *x[1:])
+            target = _offset(build, c[0], first, 1 if cut else c[1]), c[1]
             _product(build, *((moved, y) if cut else (y, moved)), target,
-                     (length, n, k) if cut else (m, length, k), dtype)
+                     (size, n, k) if cut else (m, size, k), dtype, work // max(rows, columns))
 
-        with build.loop(count, independent=True) as j:
-            block(j, size)
-        if length > count * size:
-            block(count, length - count * size)
-        return
-    parts = _count(k, BLOCK_TERMS, m * n)
-    if blocks and parts > 1 and c[1] == m:
-        _partial_sums(build, a, b, c, sizes, dtype, parts)
+        _in_blocks(build, m if cut else n, max(rows, columns), block)
+    elif blocks and parts > 1 and c[1] == m:
+
+        def part(first: Any, size: Any, target: Any) -> None:
+            _product(build, (_offset(build, a[0], first, 1 if a[2] else a[1]), *a[1:]),
+                     (_offset(build, b[0], first, b[1] if b[2] else 1), *b[1:]),
+                     (target, m), (m, n, size), dtype, work // parts)
+
+        _partial_sums(build, c[0], m * n, dtype, k, parts, part)
     else:
-        _product(build, a, b, c, sizes, dtype)
+        _product(build, a, b, c, sizes, dtype, work)
 
 
-def _partial_sums(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
-                  dtype: np.dtype[Any], count: int) -> None:
-    """A product of a wide and a long matrix: products of parts, then their sum."""
-    m, n, k = sizes
-    size, rest = divmod(k, count)
-    parts = build.allocate((count + (rest > 0), m * n), dtype)  # type: ignore[attr-defined]
+def _partial_sums(build: Builder, target: Any, size: int, dtype: np.dtype[Any], terms: int,
+                  count: int, product: Callable[[Any, Any, Any], None]) -> None:
+    """A product of which threads compute parts of the sums, and the sum of these.
 
-    def part(j: Any, length: int) -> None:
-        _product(build, (_offset(build, a[0], j, size * (1 if a[2] else a[1])), *a[1:]),
-                 (_offset(build, b[0], j, size * (b[1] if b[2] else 1)), *b[1:]),
-                 (_offset(build, ("pointer", parts.memory, 0), j, m * n), m), (m, n, length), dtype)
-
-    with build.loop(count, independent=True) as j:
-        part(j, size)
-    if rest:
-        part(count, rest)
-    target = Buffer(c[0][1], (m * n,), dtype, c[0][2])
-    with build.loop(m * n, vector=True, independent=True) as i:
+    `product(first, terms, pointer)` writes the part that begins with one of the terms.
+    """
+    parts = build.allocate((count, size), dtype)
+    _in_blocks(build, terms, count, lambda j, first, length: product(
+        first, length, _offset(build, ("pointer", parts.memory, 0), j, size)))
+    out = Buffer(target[1], (size,), dtype, target[2])
+    with build.loop(size, vector=True, independent=True) as i:
         total = parts.at(build, (0, i))
-        for j in range(1, parts.shape[0]):
+        for j in range(1, count):
             total = build.op("add", total, parts.at(build, (j, i)))
-        build.store(target, (i,), total)
+        build.store(out, (i,), total)
 
 
-def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
-             dtype: np.dtype[Any]) -> None:
+def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any],
+             dtype: np.dtype[Any], work: int) -> None:
     m, n, k = sizes
     one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
-    _call(build, "gemm", dtype, [
+    call(build, "gemm", dtype, [
         ("char", "T" if a[2] else "N"), ("char", "T" if b[2] else "N"),
         ("int", m), ("int", n), ("int", k), one, a[0], ("int", a[1]), b[0], ("int", b[1]),
-        zero, c[0], ("int", c[1])], work=m * n * k // 8)
+        zero, c[0], ("int", c[1])], work)
 
 
 def matrix_vector(build: Builder, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,
-                  dtype: np.dtype[Any]) -> None:
+                  dtype: np.dtype[Any], blocks: bool = True) -> None:
     """y = A x for row-major A [rows, columns], or its transpose in memory when `flipped`."""
     one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
-    # Row-major [rows, columns] is column-major [columns, rows].
-    m, n, op = (rows, columns, "N") if flipped else (columns, rows, "T")
-    _call(build, "gemv", dtype, [
-        ("char", op), ("int", m), ("int", n), one, a, ("int", m), x, ("int", 1), zero, y,
-        ("int", 1)], work=rows * columns // 2)
+    lead = rows if flipped else columns
+    work = rows * columns // 2
+
+    def product(first: Any, size: Any, across: Any, terms: Any, target: Any, count: int) -> None:
+        """Some rows times some terms."""
+        corner = _offset(build, _offset(build, a, first, 1 if flipped else lead), across,
+                         lead if flipped else 1)
+        # Row-major [rows, columns] is column-major [columns, rows].
+        m, n = (size, terms) if flipped else (terms, size)
+        call(build, "gemv", dtype, [
+            ("char", "N" if flipped else "T"), ("int", m), ("int", n), one, corner, ("int", lead),
+            _offset(build, x, across, 1), ("int", 1), zero, target, ("int", 1)], work // count)
+
+    count = _count(rows, UNIT, -(-BLOCK_ENTRIES // columns)) if blocks else 1
+    parts = _count(columns, BLOCK_TERMS, -(-BLOCK_ENTRIES // rows)) if blocks else 1
+    if count > 1:
+        _in_blocks(build, rows, count, lambda j, first, size: product(
+            first, size, 0, columns, _offset(build, y, first, 1), count))
+    elif parts > 1:
+        _partial_sums(build, y, rows, dtype, columns, parts, lambda across, terms, target: product(
+            0, rows, across, terms, target, parts))
+    else:
+        product(0, rows, 0, columns, y, 1)

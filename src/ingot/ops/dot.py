@@ -358,9 +358,9 @@ def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
         c = ("pointer", right.memory, build.iadd(right.offset, build.imul(b, k * n)))
         result = ("pointer", target.memory, build.iadd(target.offset, build.imul(b, m * n)))
         if n == 1:
-            matrix_vector(build, a, c, result, m, k, x_flipped, out.dtype)
+            matrix_vector(build, a, c, result, m, k, x_flipped, out.dtype, batches <= MANY)
         elif m == 1:
-            matrix_vector(build, c, a, result, n, k, not y_flipped, out.dtype)
+            matrix_vector(build, c, a, result, n, k, not y_flipped, out.dtype, batches <= MANY)
         else:
             lead_x, lead_y = (m if x_flipped else k), (k if y_flipped else n)
             matrix_matrix(build, (c, lead_y, y_flipped), (a, lead_x, x_flipped), (result, n),

@@ -21,6 +21,7 @@ from ingot.kernel.build import (
     indices,
     supported,
 )
+from ingot.ops import lapack as routines
 from ingot.ops.arithmetic import add, mul, neg
 from ingot.ops.complex import conj
 from ingot.ops.convert import convert_element_type
@@ -89,8 +90,10 @@ def _cholesky_jvp(primals: Any, tangents: Any) -> Any:
 def _cholesky_kernel(build: Builder, x: ArrayValue, *, out: Any) -> ArrayValue:
     supported(x.dtype)
     n = x.shape[-1]
+    if not routines.callable_for(x):
+        raise Unsupported("nothing to factor")
     if x.dtype.kind == "c" or n > NATIVE_ORDER:
-        raise Unsupported("LAPACK factors large and complex matrices")
+        return routines.cholesky(build, x)
     x = build.materialize(x) if x.cost else x
     if x.ndim == 2 and n <= 8:
         return Scalars(out.shape, x.dtype, _cholesky_scalars(build, x, ()))
@@ -211,8 +214,12 @@ def _solve_kernel(build: Builder, a: ArrayValue, b: ArrayValue, *, out: Any, lef
                   ) -> ArrayValue:
     supported(a.dtype, b.dtype)
     n, sides = a.shape[-1], b.shape[-1 if left_side else -2]
+    if not routines.callable_for(b) or (conjugate_a and not transpose_a):
+        raise Unsupported("BLAS conjugates what it transposes")
     if a.dtype.kind == "c" or n > NATIVE_ORDER:
-        raise Unsupported("BLAS solves large and complex systems")
+        return routines.triangular_solve(
+            build, a, b, left_side=left_side, lower=lower, transpose_a=transpose_a,
+            conjugate_a=conjugate_a, unit_diagonal=unit_diagonal)
     a, b = (build.materialize(v) if v.cost else v for v in (a, b))
     flipped = transpose_a == left_side  # whether row i of the system is column i of `a`
     forward = lower != flipped
@@ -345,8 +352,10 @@ def _completed(x: Any, size: int) -> Any:
 def _lu_kernel(build: Builder, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
     supported(x.dtype)
     m, n = x.shape[-2:]
-    if x.dtype.kind == "c" or max(m, n) > NATIVE_ORDER or not x.size:
-        raise Unsupported("LAPACK factors large and complex matrices")
+    if not routines.callable_for(x):
+        raise Unsupported("nothing to factor")
+    if x.dtype.kind == "c" or max(m, n) > NATIVE_ORDER:
+        return routines.lu(build, x, out[1].storage)
     factors = build.allocate(x.shape, x.dtype)
     build.write(factors, x)
     pivots, order = (build.allocate(a.shape, a.storage) for a in out[1:])

@@ -15,6 +15,7 @@ from ingot.ops.arithmetic import add, div
 from ingot.ops.compare import eq, ge
 from ingot.ops.complex import conj
 from ingot.ops.dot import batch_matmul
+from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import (
     broadcast_in_dim,
     full_like,
@@ -23,7 +24,7 @@ from ingot.ops.movement import (
     transpose,
 )
 from ingot.ops.select import select
-from ingot.ops.shape import broadcasted_iota
+from ingot.ops.shape import broadcasted_iota, expand_dims
 from ingot.util import lone_extension
 
 LAPACK_DTYPES = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
@@ -155,9 +156,21 @@ def hermitian_part(x: Any) -> Any:
     return halved(add(x, adjoint(x)))
 
 
+FEW_ROWS = 16
+"""Rows up to which a product with zeros and ones, which is unrolled, puts them in order."""
+
+
 def permuted_rows(x: Any, permutation: Any) -> Any:
     """Rows of each matrix in the given order: x [..., m, n], integers [..., m]."""
-    shape = (*typeof(permutation).shape, typeof(x).shape[-2])
+    *lead, m, n = typeof(x).shape
+    if m > FEW_ROWS:
+        lead = tuple(range(len(lead)))
+        row = len(lead)
+        numbers = GatherDimensionNumbers((row + 1,), (row,), (row,), lead, lead)
+        return gather(x, expand_dims(permutation, (row + 1,)), numbers,
+                      (1,) * (row + 1) + (n,), unique_indices=True,
+                      mode=GatherScatterMode.PROMISE_IN_BOUNDS)
+    shape = (*typeof(permutation).shape, m)
     chosen = broadcast_in_dim(permutation, shape, tuple(range(len(shape) - 1)))
     places = broadcasted_iota(typeof(permutation).dtype, shape, len(shape) - 1)
     one = ShapedArray(shape, typeof(x).dtype)

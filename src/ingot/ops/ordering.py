@@ -17,9 +17,9 @@ def sort_into(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     out[...] = x
     out.sort(axis)
     if x.dtype.kind == "f":
-        zero = out == 0
+        zero = x == 0
         if zero.any():
-            negative = np.signbit(out[zero])
+            negative = np.signbit(x[zero])
             if negative.any() and not negative.all():
                 out[...] = np.sort(x, axis, kind="stable")
 

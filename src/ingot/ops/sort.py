@@ -17,8 +17,12 @@ from ingot.kernel.build import (
     Index,
     Lazy,
     Unsupported,
+    along,
     few_largest,
+    ordered_lines,
     radix_order,
+    sorted_lines,
+    sorts,
     supported,
 )
 from ingot.ops.cutting import slice_in_dim
@@ -123,14 +127,43 @@ def _ordinal(build: Builder, x: Any) -> Any:
     return build.select(build.op("ne", x, x), build.const(0xFFFFFFFF, WORD), out)
 
 
+SHORT = 1 << 14
+"""Elements of a line of wide keys up to which two orders cost less than a call of Python."""
+
+
 def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
                  num_keys: int) -> list[ArrayValue]:
-    """By the digits of one key of up to 32 bits, then everything from its place."""
+    """Keys alone and wide ones by NumPy's routines, others by digits; the rest from its place."""
     supported(*(x.dtype for x in xs))
     keys, n = xs[0], xs[0].shape[dimension] if xs[0].ndim else 0
-    if num_keys > 1 or len(xs) == 1 or keys.dtype.itemsize > 4 or not 0 < n < 1 << 31:
-        raise Unsupported("one wide key, several keys and keys alone are sorted in NumPy")
+    if num_keys > 1 or not 0 < n < 1 << 31:
+        raise Unsupported("several keys are sorted in Python")
+    plain = sorts.available(keys.dtype)
+    if plain and len(xs) == 1:
+        return [along(build, keys, dimension, sorted_lines)]
     rest = [build.materialize(x) if x.cost > CHEAP else x for x in xs[1:]]
+    if keys.dtype.itemsize <= 4:
+        return _by_digits(build, keys, rest, out, dimension)
+    if not plain or n > SHORT:
+        raise Unsupported("long lines are sorted in Python")
+    places = along(build, keys, dimension, ordered_lines)
+    return [_picked(x, places, dimension) for x in (build.materialize(keys), *rest)]
+
+
+def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> Lazy:
+    """Elements of `x` from places along an axis."""
+
+    def at(build: Builder, index: Sequence[Index]) -> Any:
+        place = build.as_index(places.at(build, index))
+        return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
+
+    return Lazy(x.shape, x.dtype, at, [x, places], CHEAP)
+
+
+def _by_digits(build: Builder, keys: ArrayValue, rest: Sequence[ArrayValue], out: Any,
+               dimension: int) -> list[ArrayValue]:
+    """Several arrays in the order of a key of up to 32 bits."""
+    n = keys.shape[dimension]
     places, ordered = (build.allocate(keys.shape, WORD) for _ in range(2))
 
     def line(index: Sequence[Index]) -> None:
@@ -142,17 +175,10 @@ def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_s
             for target, x in zip((places, ordered), found, strict=True):
                 build.store(target, whole(i), x.at(build, (i,)))
 
-    def picked(x: ArrayValue, aval: Any) -> Lazy:
-        def at(build: Builder, index: Sequence[Index]) -> Any:
-            place = build.as_index(places.at(build, index))
-            return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
-
-        return Lazy(aval.shape, x.dtype, at, [x, places], CHEAP)
-
     build.lines([m for a, m in enumerate(keys.shape) if a != dimension], line)
-    if keys.dtype == WORD:
-        return [ordered, *map(picked, rest, out[1:])]
-    return list(map(picked, [build.materialize(keys), *rest], out))
+    first = ordered if keys.dtype == WORD else _picked(
+        build.materialize(keys), places, dimension)
+    return [first, *(_picked(x, places, dimension) for x in rest)]
 
 
 _sort_kernel.into = _sort_into  # type: ignore[attr-defined]  # what it leaves to NumPy

@@ -14,6 +14,7 @@ import os
 from typing import Any
 
 from ingot.backends.llvm import symbols
+from ingot.kernel import ir
 from ingot.util import lone_extension
 
 GET, SET = "ingot:blas_threads", "ingot:set_blas_threads"
@@ -90,6 +91,11 @@ def _address(function: Any) -> int:
 
 symbols.provide(GET, lambda: _address(_prepared().get))
 symbols.provide(SET, lambda: _address(_prepared().set))
+
+
+def is_routine(node: ir.Library) -> bool:
+    """Whether it is one of BLAS or LAPACK, whose threads can be told."""
+    return CONTROLLED and node.symbol.startswith("scipy.linalg.cython_")
 
 
 # ---- in LLVM's text ------------------------------------------------------------------------------

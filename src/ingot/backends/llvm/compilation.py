@@ -162,7 +162,7 @@ class Compilation:
         mark = self._fingerprint
         return cache.digest(
             mark.digest if mark is not None else self.module.text, tier.name,
-            repr(self.donated), repr(config.trace_key()), sources(), __version__,
+            repr(self.donated), repr(config.trace_key()), sources(), __version__, np.__version__,
             engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:

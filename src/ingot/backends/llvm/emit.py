@@ -342,10 +342,11 @@ class Emitter:
 
     def node_library(self, node: ir.Library) -> None:
         given = [self.library_argument(a) for a in node.args]
-        types = ", ".join("ptr" for _ in given)
-        self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({types})")
-        call = f"call void @{quoted(node.symbol)}({', '.join('ptr ' + g for g in given)})"
-        if blas.CONTROLLED and self.own is None and blas.SMALL <= node.work < blas.LARGE:
+        types = ["i64" if a[0] == "size" else "ptr" for a in node.args]
+        self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({', '.join(types)})")
+        values = ", ".join(f"{t} {g}" for t, g in zip(types, given, strict=True))
+        call = f"call void @{quoted(node.symbol)}({values})"
+        if blas.is_routine(node) and self.own is None and blas.SMALL <= node.work < blas.LARGE:
             before = blas.enter(self)
             self.do(call)
             blas.leave(self, before)
@@ -353,11 +354,13 @@ class Emitter:
             self.do(call)
 
     def library_argument(self, arg: Any) -> str:
-        """A pointer to the argument, as Fortran wants it."""
+        """A pointer to the argument, as Fortran wants it, or a size."""
         if arg[0] == "pointer":
             return self.address_of_item(arg[1], arg[2], arg[1].dtype)
+        if arg[0] == "size":
+            return self.name(arg[1])
         kind, value = {
-            "int": lambda: ("i32", str(arg[1])),
+            "int": lambda: ("i32", self.short(arg[1])),
             "char": lambda: ("i8", str(ord(arg[1]))),
             "float": lambda: self.float_argument(arg[1]),
         }[arg[0]]()
@@ -370,6 +373,10 @@ class Emitter:
             inner = kind[5:-1] if kind.startswith("[") else kind
             self.do(f"store {inner} {part}, ptr {place}")
         return slot
+
+    def short(self, i: Any) -> str:
+        """An index as an i32."""
+        return str(i) if isinstance(i, int) else self.new(f"trunc i64 {self.name(i)} to i32")
 
     def float_argument(self, value: np.generic) -> tuple[str, Any]:
         dtype = value.dtype

@@ -85,8 +85,7 @@ class _Uses:
 
     def node_library(self, node: ir.Library) -> None:
         for arg in node.args:
-            if arg[0] == "pointer":
-                self.use(arg[1], arg[2])
+            self.use(*arg[1:])
 
 
 def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
@@ -134,7 +133,7 @@ def divide(emitter: Any, node: ir.For) -> None:
         x.name = name
     low, high = node.parallel.extent  # type: ignore[union-attr]
     emitter.declare(DIVIDE, f"declare i32 @{quoted(DIVIDE)}(ptr, ptr, i64, ptr, i64, i64, ptr)")
-    before = blas.enter(emitter) if contains(node.body, ir.Library) else None
+    before = blas.enter(emitter) if contains(node.body, ir.Library, blas.is_routine) else None
     status = emitter.new(
         f"call i32 @{quoted(DIVIDE)}(ptr @{part}, ptr {frame}, i64 {emitter.name(node.stop)},"
         f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent)")

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from ingot.kernel import sorts
 from ingot.util import lone_extension
 
 
@@ -47,6 +48,8 @@ def address_of(symbol: str) -> int:
     """
     if symbol in _provided:
         return _provided[symbol]()
+    if symbol.startswith(sorts.PREFIX):
+        return sorts.address(symbol)
     module_name, name = symbol.split(":")
     load = lone_extension if module_name in ALONE else importlib.import_module
     table = load(module_name).__pyx_capi__

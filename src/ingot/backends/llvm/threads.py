@@ -2,13 +2,15 @@
 
 The pool's state is a block of memory with fixed fields; `divide` below is compiled once. Threads
 are started by the first loop that is divided. A loop runs whole if it took little time when it ran
-before, or if the pool is busy.
+before, or if the pool is busy. For a moment after its work a thread looks for more before it goes
+to sleep, from which it takes long to wake; so does who waits for the others.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import string
 import time
@@ -23,12 +25,16 @@ from ingot.util import once
 
 POOL = "ingot:pool"
 PARTS = 16  # for each thread, so that all end at about the same time
-WAKE_NANOSECONDS = 40_000  # that a loop took last time, below which it is not worth it
+WAKE_NANOSECONDS = 40_000  # that a loop took one thread last time, below which it is not worth it
+AWAKE_NANOSECONDS = 12_000  # the same if threads are awake
+LOOK_NANOSECONDS = 100_000  # for which threads stay awake after their work
 WAIT_NANOSECONDS = 50_000_000  # between looks for Ctrl-C while waiting for the other threads
+
+INTEL = platform.machine() in ("x86_64", "AMD64")
 
 # Offsets in the pool's state; mutex and conditions have room for every libc's.
 MUTEX, WORK, DONE = 0, 128, 256
-JOB, LIMIT, STARTED, GENERATION, BUSY = 384, 392, 400, 408, 416
+JOB, LIMIT, STARTED, GENERATION, BUSY, AWAKE = 384, 392, 400, 408, 416, 424
 STATE_BYTES = 448
 
 # A job: function, frame, iterations, iterations of a part, next, status, active, low, high.
@@ -47,6 +53,7 @@ declare i32 @sigfillset(ptr)
 declare i32 @clock_gettime(i32, ptr)
 declare i32 @posix_memalign(ptr, i64, i64)
 declare void @free(ptr)
+$DECLARE_PAUSE
 declare i32 @PyGILState_Ensure()
 declare i32 @PyErr_CheckSignals()
 declare void @PyGILState_Release(i32)
@@ -94,6 +101,7 @@ entry:
   %job.at = getelementptr i8, ptr %pool, i64 $JOB
   %limit.at = getelementptr i8, ptr %pool, i64 $LIMIT
   %generation.at = getelementptr i8, ptr %pool, i64 $GENERATION
+  %awake.at = getelementptr i8, ptr %pool, i64 $AWAKE
   %mine = ptrtoint ptr %argument to i64
   %signals = alloca [128 x i8], align 16
   %scratch = alloca ptr
@@ -102,7 +110,7 @@ entry:
   call i32 @pthread_mutex_lock(ptr %mutex)
   br label %look
 look:
-  %seen = phi i64 [0, %entry], [%seen, %sleep], [%generation, %finish], [%generation, %signal]
+  %seen = phi i64 [0, %entry], [%seen, %sleep], [%done.with, %found]
   %job = load ptr, ptr %job.at
   %generation = load i64, ptr %generation.at
   %limit = load i64, ptr %limit.at
@@ -149,8 +157,26 @@ leave:
   br i1 %last, label %signal, label %finish
 signal:
   call i32 @pthread_cond_broadcast(ptr %done)
-  br label %look
+  br label %finish
 finish:
+  %done.with = phi i64 [%generation, %leave], [%generation, %signal]
+  call i32 @pthread_mutex_unlock(ptr %mutex)
+  %more = atomicrmw add ptr %awake.at, i64 1 monotonic
+  %free.since = call i64 @now()
+  br label %spin
+spin:
+  %newest = load atomic i64, ptr %generation.at monotonic, align 8
+  %same = icmp eq i64 %newest, %done.with
+  br i1 %same, label %tick, label %found
+tick:
+  $PAUSE
+  %time = call i64 @now()
+  %free.for = sub i64 %time, %free.since
+  %tired = icmp sgt i64 %free.for, $LOOK_NANOSECONDS
+  br i1 %tired, label %found, label %spin
+found:
+  %less = atomicrmw sub ptr %awake.at, i64 1 monotonic
+  call i32 @pthread_mutex_lock(ptr %mutex)
   br label %look
 }
 
@@ -183,6 +209,7 @@ entry:
   %started.at = getelementptr i8, ptr %pool, i64 $STARTED
   %generation.at = getelementptr i8, ptr %pool, i64 $GENERATION
   %busy.at = getelementptr i8, ptr %pool, i64 $BUSY
+  %awake.at = getelementptr i8, ptr %pool, i64 $AWAKE
   %job = alloca %Job
   %thread = alloca i64
   %until = alloca [2 x i64]
@@ -192,7 +219,10 @@ entry:
   %limit = load atomic i64, ptr %limit.at monotonic, align 8
   %last = load atomic i64, ptr %spent monotonic, align 8
   %alone = icmp sle i64 %limit, 1
-  %short = icmp ult i64 %last, $WAKE_NANOSECONDS
+  %awake = load atomic i64, ptr %awake.at monotonic, align 8
+  %asleep = icmp sle i64 %awake, 0
+  %least = select i1 %asleep, i64 $WAKE_NANOSECONDS, i64 $AWAKE_NANOSECONDS
+  %short = icmp ult i64 %last, %least
   %single = icmp sle i64 %n, 1
   %not1 = or i1 %alone, %short
   %not2 = or i1 %not1, %single
@@ -256,6 +286,22 @@ prepare:
   %drained = call i32 @drain(ptr %job, ptr %arena)
   call i32 @pthread_mutex_lock(ptr %mutex)
   store ptr null, ptr %job.at
+  call i32 @pthread_mutex_unlock(ptr %mutex)
+  %over.at = getelementptr %Job, ptr %job, i32 0, i32 6
+  %idle.since = call i64 @now()
+  br label %spin
+spin:
+  %others = load atomic i64, ptr %over.at monotonic, align 8
+  %gone = icmp eq i64 %others, 0
+  br i1 %gone, label %spun, label %tick
+tick:
+  $PAUSE
+  %moment = call i64 @now()
+  %idle.for = sub i64 %moment, %idle.since
+  %tired = icmp sgt i64 %idle.for, $LOOK_NANOSECONDS
+  br i1 %tired, label %spun, label %spin
+spun:
+  call i32 @pthread_mutex_lock(ptr %mutex)
   br label %wait
 wait:
   %active = load i64, ptr %active.at
@@ -295,9 +341,11 @@ end:
   br label %leave
 leave:
   %result = phi i32 [%answer, %serial], [%status, %end]
+  %shared = phi i64 [1, %serial], [%limit, %end]
   %time = call i64 @now()
   %taken = sub i64 %time, %first
-  store atomic i64 %taken, ptr %spent monotonic, align 8
+  %alone.taken = mul i64 %taken, %shared
+  store atomic i64 %alone.taken, ptr %spent monotonic, align 8
   ret i32 %result
 }
 """
@@ -375,8 +423,11 @@ def _code() -> engine.Code:
     """The compiled functions."""
     text = string.Template(TEXT).substitute(
         POOL=POOL, STATE_BYTES=STATE_BYTES, MUTEX=MUTEX, WORK=WORK, DONE=DONE, JOB=JOB,
-        LIMIT=LIMIT, STARTED=STARTED, GENERATION=GENERATION, BUSY=BUSY, PARTS=PARTS,
+        LIMIT=LIMIT, STARTED=STARTED, GENERATION=GENERATION, BUSY=BUSY, AWAKE=AWAKE, PARTS=PARTS,
         WAKE_NANOSECONDS=WAKE_NANOSECONDS, WAIT_NANOSECONDS=WAIT_NANOSECONDS,
+        AWAKE_NANOSECONDS=AWAKE_NANOSECONDS, LOOK_NANOSECONDS=LOOK_NANOSECONDS,
+        PAUSE="call void @llvm.x86.sse2.pause()" if INTEL else "",
+        DECLARE_PAUSE="declare void @llvm.x86.sse2.pause()" if INTEL else "",
         CLOCK=int(time.CLOCK_MONOTONIC), SIG_BLOCK=int(signal.SIG_BLOCK))
     name = cache.digest(text, engine.llvm_identity(), engine.processor_identity())
     code = cache.load(name)

@@ -1,0 +1,156 @@
+"""NumPy's sorts of numbers as routines that native code calls: their names, and where they are.
+
+They are in the table of functions that belongs to each dtype, a part of NumPy's binary interface,
+and work with vectors where the processor has them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.kernel import ir
+from ingot.kernel.builder import Builder
+from ingot.kernel.ir import Index
+from ingot.kernel.values import BOOL, INT, ArrayValue, Buffer, Lazy, index_of
+
+PREFIX = "numpy:"
+FAST, STABLE = "sort", "stable sort"
+FAST_ORDER, STABLE_ORDER = "argsort", "stable argsort"
+
+_TABLE_OF_DTYPE = 365  # where PyDataType_GetArrFuncs stands in NumPy's table of functions
+_CASTS, _OTHERS, _KINDS = 21, 12, 3  # pointers before the sorts, and how many sorts there are
+_PLACES = {FAST: 0, STABLE: 2, FAST_ORDER: _KINDS, STABLE_ORDER: _KINDS + 2}
+
+
+@functools.cache
+def address(symbol: str) -> int:
+    """Where the routine 'numpy:NAME DTYPE' is; 0 if NumPy has none."""
+    name, _, dtype = symbol.removeprefix(PREFIX).rpartition(" ")
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return 0
+    unwrap = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi))
+    core: Any = np._core  # type: ignore[attr-defined]
+    functions = unwrap(core._multiarray_umath._ARRAY_API, None)
+    found = ctypes.c_void_p.from_address(functions + 8 * _TABLE_OF_DTYPE).value
+    table = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(found)(np.dtype(dtype))
+    place = table + 8 * (_CASTS + _OTHERS + _PLACES[name])
+    return ctypes.c_void_p.from_address(place).value or 0
+
+
+def symbol(name: str, dtype: np.dtype) -> str:
+    """The name by which programs refer to a routine."""
+    return f"{PREFIX}{name} {dtype.name}"
+
+
+def available(dtype: np.dtype) -> bool:
+    """Whether lines of real numbers of this dtype can be sorted by NumPy's routines."""
+    return dtype.kind in "biuf" and all(address(symbol(name, dtype)) for name in _PLACES)
+
+
+def along(build: Builder, x: ArrayValue, axis: int,
+          lines: Callable[[Builder, Buffer], Buffer]) -> ArrayValue:
+    """What a function of a stack [lines, n] gives for the lines along an axis."""
+    order = (*(a for a in range(x.ndim) if a != axis), axis)
+    last = axis == x.ndim - 1
+    moved = x if last else moved_axes(x, order)
+    source = build.contiguous(moved)
+    n = x.shape[axis]
+    stack = Buffer(source.memory, (x.size // n, n), x.dtype, source.offset)
+    with build.holding(source):  # type: ignore[attr-defined]
+        found = lines(build, stack)
+    out = Buffer(found.memory, moved.shape, found.dtype)
+    return out if last else moved_axes(out, [order.index(a) for a in range(x.ndim)])
+
+
+def moved_axes(x: ArrayValue, order: Sequence[int]) -> Lazy:
+    """A value whose axis k is axis `order[k]` of `x`."""
+
+    def at(build: Builder, index: Sequence[Index]) -> Any:
+        return x.at(build, index_of(x.ndim, (order, index)))
+
+    out = Lazy([x.shape[a] for a in order], x.dtype, at, [x])
+    out.turned = True
+    return out
+
+
+def sorted_lines(build: Builder, x: Buffer) -> Buffer:
+    """Each line in ascending order, NaN last; zeros of both signs stay as they came."""
+    lines, n = x.shape
+    target = build.allocate(x.shape, x.dtype)
+    build.write(target, x)
+
+    def sort(name: str, line: Index) -> None:
+        build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
+            pointer(build, target, line), ("size", n), ("size", 0)], 4 * n * n.bit_length()))
+
+    def again(line: Index) -> list[Any]:
+        with build.loop(n, vector=True) as i:
+            build.store(target, (line, i), x.at(build, (line, i)))
+        sort(STABLE, line)
+        return []
+
+    with build.loop(lines, independent=True) as line:
+        sort(FAST, line)
+        if x.dtype.kind == "f":
+            build.when(_mixed_zeros(build, x, line), lambda: again(line), [])
+    return target
+
+
+def _mixed_zeros(build: Builder, x: Buffer, line: Index) -> Any:
+    """Whether a line has zeros of both signs, which vectors take for the same."""
+    zero, one = build.const(0, x.dtype), build.const(1, x.dtype)
+
+    def step(i: Index, carry: Sequence[Any]) -> list[Any]:
+        v = x.at(build, (line, i))
+        is_zero = build.op("eq", v, zero)
+        negative = build.op("lt", build.op("copysign", one, v), zero)
+        return [build.op("or", carry[0], build.op("and", is_zero, negative)),
+                build.op("or", carry[1], build.op("and", is_zero, build.op("not", negative)))]
+
+    no = build.const(False, BOOL)
+    return build.op("and", *build.accumulate(x.shape[1], [no, no], step))
+
+
+def ordered_lines(build: Builder, x: Buffer) -> Buffer:
+    """The stable ascending order of each line as places (i64), NaN last."""
+    lines, n = x.shape
+    places = build.allocate(x.shape, INT)
+
+    def order(name: str, line: Index) -> list[Any]:
+        with build.loop(n, vector=True) as i:
+            build.store(places, (line, i), build.index(i))
+        build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
+            pointer(build, x, line), pointer(build, places, line), ("size", n), ("size", 0)],
+            8 * n * n.bit_length()))
+        return []
+
+    with build.loop(lines, independent=True) as line:
+        order(FAST_ORDER, line)
+        if n > 1:
+            build.when(_ties(build, x, places, line), lambda: order(STABLE_ORDER, line), [])
+    return places
+
+
+def _ties(build: Builder, x: Buffer, places: Buffer, line: Index) -> Any:
+    """Whether neighbors in an order are equal, or both NaN."""
+
+    def step(i: Index, carry: Sequence[Any]) -> list[Any]:
+        a, b = (x.at(build, (line, build.as_index(places.at(build, (line, build.iadd(i, k))))))
+                for k in (0, 1))
+        same = build.op("eq", a, b)
+        if x.dtype.kind == "f":
+            same = build.op("or", same, build.op("and", *(build.op("ne", v, v) for v in (a, b))))
+        return [build.op("or", carry[0], same)]
+
+    return build.accumulate(x.shape[1] - 1, [build.const(False, BOOL)], step)[0]
+
+
+def pointer(build: Builder, x: Buffer, line: Index) -> Any:
+    """The place of a line, as an argument of a routine."""
+    return "pointer", x.memory, build.iadd(x.offset, build.imul(line, x.shape[1]))
