@@ -37,7 +37,7 @@ def address(symbol: str) -> int:
         ("PyCapsule_GetPointer", ctypes.pythonapi))
     core: Any = np._core  # type: ignore[attr-defined]
     functions = unwrap(core._multiarray_umath._ARRAY_API, None)
-    found = ctypes.c_void_p.from_address(functions + 8 * _TABLE_OF_DTYPE).value
+    found = ctypes.c_void_p.from_address(functions + 8 * _TABLE_OF_DTYPE).value or 0
     table = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(found)(np.dtype(dtype))
     place = table + 8 * (_CASTS + _OTHERS + _PLACES[name])
     return ctypes.c_void_p.from_address(place).value or 0
