@@ -76,6 +76,35 @@ def test_jax_itself_must_not_be_there_already():
     assert "already imported" in done.stderr and "python -m ingot" in done.stderr
 
 
+def test_types_of_hijax_can_be_defined_and_not_used():
+    """Flax's modules define such types, and use them only where they are told to."""
+    expected = "mine Mine NotImplementedError pytree TypeError"
+    prints(expected, "-m", "ingot", "-c", textwrap.dedent("""
+        import jax
+        from jax.experimental import hijax
+        from jax.extend.core import Effect
+        class Mine(Effect): ...
+        class Value: ...
+        class Type(hijax.MutableHiType):
+            get = hijax.aval_method(lambda self: 1)
+            size = hijax.aval_property(fget=lambda self: 1)
+        class Get(hijax.HiPrimitive):
+            def abstract_eval(self, x): return x
+        hijax.control_flow_allowed_effects.add_type(Mine)
+        hijax.register_hitype(Value, lambda value: Type())
+        get = Get("mine")
+        print(get.name, Mine())
+        try:
+            get.bind(1)
+        except NotImplementedError as error:
+            print(type(error).__name__, *(w for w in ("pytree",) if w in str(error)))
+        try:
+            jax.jit(lambda x: x)(Value())
+        except TypeError as error:
+            print(type(error).__name__)
+    """))
+
+
 @pytest.fixture
 def package(tmp_path):
     """A package that asks for some names that JAX has and ingot has not."""

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 class Effect:
     """A side effect; equations with effects are never dropped, merged or recomputed.
 
-    Ordered effects keep the program's order among themselves, in loops as well.
+    Ordered effects keep the program's order among themselves, in loops as well. One without a name
+    is called as its class.
     """
 
-    name: str
+    name: str = ""
     ordered: bool = False
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or type(self).__name__
 
 
 DEBUG = Effect("Debug")
@@ -28,8 +29,6 @@ ORDERED_IO = Effect("OrderedIO", ordered=True)
 @dataclass(frozen=True)
 class NamedAxisEffect(Effect):
     """The equation refers to a mapped axis by name, so it has no meaning outside of it."""
-
-    name: str = ""
 
 
 NO_EFFECTS: frozenset[Effect] = frozenset()
