@@ -9,6 +9,7 @@ all alike. Results of the systems are compared: a fast wrong answer is an error,
 import functools
 import importlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -39,7 +40,8 @@ class Program:
 
     `per` divides all later times, for loops that are best read per iteration. `differing` is the
     part of the elements that need not agree, for decisions that hang on the last bit. Without
-    `wait`, later calls are timed as a loop in Python pays them: until they return.
+    `wait`, later calls are timed as a loop in Python pays them: until they return. `asked` are
+    largest ratios over systems and rivals, besides those of the group's ASKED.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Program:
     per: int = 1
     differing: float = 0.0
     wait: bool = True
+    asked: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,17 @@ def modules(system):
 def programs(group):
     """The list PROGRAMS of the file of a group."""
     return importlib.import_module(f"programs.{group}").PROGRAMS
+
+
+def asked(group):
+    """The group's ASKED: system or rival -> (mean, largest) ratio asked, None where nothing is."""
+    return getattr(importlib.import_module(f"programs.{group}"), "ASKED", {})
+
+
+def limits(group):
+    """The largest ratios asked of each program, by system or rival."""
+    common = {name: most for name, (_, most) in asked(group).items() if most}
+    return {p.name: {**common, **p.asked} for p in programs(group)}
 
 
 # ---- the first call ----
@@ -209,6 +223,36 @@ def fitting(call):
     return max(1, min(10_000, int(ROUND_SECONDS / max(seconds, 1e-9))))
 
 
+# ---- summary ----
+
+
+class Summary:
+    """The ratios of a group: their means and largest, and the rows above what is asked."""
+
+    def __init__(self, group):
+        self.group = group
+        self.ratios = {}  # rival -> row -> ratio
+        self.above = []
+
+    def add(self, row, ratios, limits):
+        """The ratios of a row over rivals, by name, and the largest that is asked of some."""
+        for rival, ratio in ratios.items():
+            if ratio == ratio:
+                self.ratios.setdefault(rival, {})[row] = ratio
+                if ratio > limits.get(rival, math.inf):
+                    self.above.append(f"{row}: {ratio:.3g} of {rival} (asked {limits[rival]})")
+
+    def lines(self, asked_means):
+        """A line for each rival, then one for each row that is above its limit."""
+        for rival, ratios in self.ratios.items():
+            mean, most = geometric_mean(ratios.values()), max(ratios, key=ratios.__getitem__)
+            asked = asked_means.get(rival)
+            yield (f"{self.group}: {len(ratios)} rows, mean {mean:.3g} of {rival}"
+                   f"{f' (asked {asked})' if asked else ''}, largest {ratios[most]:.3g}: {most}")
+        for row in self.above:
+            yield f"    above: {row}"
+
+
 # ---- tables ----
 
 
@@ -230,10 +274,11 @@ def print_table(head, rows):
     print(flush=True)
 
 
-def print_rows(rows, systems):
+def print_rows(rows, systems, summary, limits):
     """Tables of first calls, of medians and minima of later ones, and of ratios, last system first.
 
-    The last lines are the geometric means of the ratios and the largest ones.
+    The last lines are the geometric means of the ratios and the largest ones. The ratios of later
+    calls are added to the summary, with the limits of each row by rival.
     """
     rivals = list(dict.fromkeys(name for row in rows for name in row.later if name not in systems))
     over = [name for name in (systems[0], *rivals) if name != systems[-1]]
@@ -241,6 +286,8 @@ def print_rows(rows, systems):
     head += [f"{name} later (min)" for name in (*systems, *rivals)]
     head += [f"{systems[-1]}/{name}" for name in over]
     ratios = [_ratios(row, systems, over) for row in rows]
+    for row, (_, *later) in zip(rows, ratios, strict=True):
+        summary.add(row.name, dict(zip(over, later, strict=True)), limits[row.name])
     blank = [""] * (len(systems) + len(rivals))
     ends = [
         [name, *[""] * len(systems), _ratio(first), *blank, *map(_ratio, later)]

@@ -152,7 +152,8 @@ def measured(name, batch, updates):
 
 
 def compare(batches, updates):
-    """Run every system and print its seconds, and those over the best of ingot's."""
+    """Run every system and print its seconds, and those over ingot's; lines of a summary."""
+    lines = []
     for batch in batches:
         print(f"batch {batch}, {updates} updates")
         found = {name: measured(name, batch, updates) for name in SYSTEMS}
@@ -162,6 +163,10 @@ def compare(batches, updates):
         best = done["ingot, whole"][0]
         for name, (seconds, _) in done.items():
             print(f"  {name:16} {seconds:8.2f} s  {seconds / best:6.2f}", flush=True)
+        rivals = ", ".join(f"{done[name][0] / best:.2f} {name}" for name in done
+                           if not name.startswith("ingot"))
+        lines.append(f"minimlp, batch {batch}: seconds over ingot's, {rivals}")
+    return lines
 
 
 def main():

@@ -385,6 +385,8 @@ def rival(op, dtype, size):
     return build
 
 
+ASKED = {"jax": (0.6, 1.1), "numpy/scipy": (None, 1.3)}
+
 PROGRAMS = [
     Program(
         f"{name}, {dtype}, {level}",

@@ -110,9 +110,9 @@ def numpy_large():
 
 
 PROGRAMS = [
-    Program("jit(x + 1)", jitted, {"numpy": numpy_add}, wait=False),
-    Program("jit, 20 arrays", twenty, wait=False),
-    Program("jit, 50 leaves", tree, {"numpy": numpy_tree}, wait=False),
+    Program("jit(x + 1)", jitted, {"numpy": numpy_add}, wait=False, asked={"jax": 0.05}),
+    Program("jit, 20 arrays", twenty, wait=False, asked={"jax": 0.05}),
+    Program("jit, 50 leaves", tree, {"numpy": numpy_tree}, wait=False, asked={"jax": 0.08}),
     Program("jit, 50 leaves to one", tree_to_one, wait=False),
     Program("jit, keywords", keywords, wait=False),
     Program("jit, Python number", scalar, wait=False),
@@ -120,7 +120,8 @@ PROGRAMS = [
     Program("jit(x.at[1].set(2))", update, wait=False),
     Program("jit(x + 1), 1e6", large, {"numpy": numpy_large}, wait=False),
     Program("jit, donated 1e6", donated, wait=False),
-    Program("x + y", eager(lambda jnp, x, y: x + y), {"numpy": numpy_add}, wait=False),
+    Program("x + y", eager(lambda jnp, x, y: x + y), {"numpy": numpy_add}, wait=False,
+            asked={"jax": 0.15}),
     Program("x * 2.0", eager(lambda jnp, x, y: x * 2.0), wait=False),
     Program("x < y", eager(lambda jnp, x, y: x < y), wait=False),
     Program("jnp.exp(x)", eager(lambda jnp, x, y: jnp.exp(x)), {"numpy": numpy_exp}, wait=False),

@@ -157,6 +157,8 @@ def unequal(mapped):
     return build
 
 
+ASKED = {"numba": (None, 1.3)}
+
 PROGRAMS = [
     Program("while, 64 entries of which one is long", unequal(True)),
     Program("the same, one after the other", unequal(False)),

@@ -91,8 +91,11 @@ def make(terms, count):
     return build
 
 
+MOST = {("sho", 10_000): 0.05, ("sho+matern32", 10_000): 0.02}
+
 PROGRAMS = [
-    Program(f"{terms}, {count} points", make(terms, count))
+    Program(f"{terms}, {count} points", make(terms, count),
+            asked={"jax": MOST[terms, count]} if (terms, count) in MOST else {})
     for terms in TRUTH
     for count in (300, 10_000)
 ]

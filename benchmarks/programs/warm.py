@@ -2,4 +2,6 @@
 
 from programs.cold import PROGRAMS
 
+ASKED = {"jax": (None, 0.1)}
+
 __all__ = ["PROGRAMS"]
