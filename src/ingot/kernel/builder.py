@@ -14,6 +14,7 @@ from ingot.kernel.tiles import contiguous_axis, write_tiled
 from ingot.kernel.values import (
     BOOL,
     INT,
+    MAX_LOADED,
     MAX_SCALARS,
     MAX_UNROLLED,
     ArrayValue,
@@ -271,7 +272,8 @@ class Builder:
         """The value computed now: scalars if it is small, memory if not."""
         if isinstance(x, (Scalars, Buffer)):
             return x
-        if x.size <= MAX_SCALARS and (x.size <= 1 or x.cost * x.size <= MAX_UNROLLED):
+        most = MAX_LOADED if x.memories else MAX_UNROLLED
+        if x.size <= MAX_SCALARS and (x.size <= 1 or x.cost * x.size <= most):
             return self.scalars(x)
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)

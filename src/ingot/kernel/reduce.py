@@ -24,6 +24,7 @@ from ingot.kernel.values import (
     Scalars,
     Unsupported,
     index_of,
+    indices,
     supported,
 )
 from ingot.util import size_of
@@ -43,7 +44,10 @@ FEW = 32
 """Elements of a row that stay in registers while rows are added to them."""
 
 INLINE = 128
-"""Work, in simple instructions, up to which a reduction is written out where its value is used."""
+"""Work, in simple instructions, up to which a reduction is computed where its value is used."""
+
+WRITTEN_OUT = 64
+"""Work of a reduction that is written out element by element, rather than looped over."""
 
 
 def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
@@ -109,8 +113,10 @@ class _Reduction:
         def at(inner: Sequence[Index]) -> Any:
             return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
 
-        if size_of(self.sizes) <= MAX_SCALARS:
-            total = self.build.fold(self.sizes, self.start, lambda c, i: self.combine(c, at(i)))
+        if self.x.size <= MAX_SCALARS or self.short(size_of(self.sizes)):
+            total = self.start
+            for inner in indices(self.sizes):
+                total = self.combine(total, at(inner))
         else:
             total = self.nest((), at)
         return self.converted(total, self.x.dtype)
@@ -131,10 +137,14 @@ class _Reduction:
         return build.accumulate(sizes[depth], [self.start], lambda i, c: [
             self.combine(c[0], self.nest((*index, i), at))])[0]
 
+    def short(self, count: int) -> bool:
+        """Whether so many elements are few enough to be written out."""
+        return count * (self.x.cost + 2) <= WRITTEN_OUT
+
     def line(self, n: int, at: Callable[[Index], Any]) -> Any:
         """A loop along one axis, in blocks if it is long."""
         build = self.build
-        if n <= 16:
+        if self.short(n):
             total = None
             for i in range(n):
                 total = self.combine(total, at(i))
@@ -189,7 +199,7 @@ class _Reduction:
                 return self.load(index_of(
                     x.ndim, (others, outer), (self.axes, inner), ((last,), (j,))))
 
-            if n <= FEW:
+            if n <= FEW and self.short(n):
                 for j, total in enumerate(self.few(n, at)):
                     build.store(target, result(outer, j), total)
                 return

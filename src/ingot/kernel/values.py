@@ -26,6 +26,9 @@ MAX_SCALARS = 64
 MAX_UNROLLED = 2000
 """Work, in simple instructions, that is written out instead of looped over."""
 
+MAX_LOADED = 200
+"""The same for what is computed from memory, of which loops read one element after the other."""
+
 EXPANDED = 8
 """How many times as large as what it is computed from a value must be not to be kept in memory."""
 
