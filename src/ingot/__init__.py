@@ -1,8 +1,5 @@
 """ingot: NumPy programs, cast into native code; grad, jit and vmap, and what composes from them."""
 
-import importlib
-from typing import Any
-
 from ingot import dtypes, errors, numpy, tree, tree_util, typing
 from ingot.api.devices import (
     Device,
@@ -56,7 +53,7 @@ from ingot.control.custom_vjp import custom_vjp
 from ingot.core.array import Array
 from ingot.core.interpreter import typeof
 from ingot.dtypes import float0
-from ingot.util import clear_caches
+from ingot.util import clear_caches, lazily
 
 __version__ = "0.1.0"
 
@@ -76,15 +73,6 @@ softmax_custom_jvp = context("softmax_custom_jvp")
 threefry_partitionable = context("threefry_partitionable")
 
 # Imported when first asked for, so that `import ingot` stays quick.
-_LAZY = ("ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack",
-         "experimental", "flatten_util", "lax", "nn", "random", "scipy", "stages")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(f"ingot.{name}")
-    raise AttributeError(f"module 'ingot' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazily(__name__, (
+    "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
+    "flatten_util", "lax", "nn", "random", "scipy", "stages"))

@@ -156,22 +156,40 @@ def size_of(shape: Sequence[int]) -> int:
     return math.prod(shape)
 
 
+def lazily(package: str, names: Sequence[str]) -> tuple[Any, Any]:
+    """`__getattr__` and `__dir__` of a package whose modules are imported when asked for."""
+
+    def find(name: str) -> Any:
+        if name in names:
+            return importlib.import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return find, lambda: sorted({*vars(sys.modules[package]), *names})
+
+
+def extension_path(name: str) -> str | None:
+    """The file of an extension module, found without importing the package it belongs to."""
+    top, *inner = name.split(".")
+    spec = importlib.util.find_spec(top)
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        for suffix in EXTENSION_SUFFIXES:
+            path = os.path.join(root, *inner) + suffix
+            if os.path.exists(path):
+                return path
+    return None
+
+
 @functools.cache
 def lone_extension(name: str) -> Any:
     """An extension module without the package it belongs to, which may be slow to import.
 
     It does not stay in `sys.modules`, so that importing the package later goes its usual way.
     """
-    if name not in sys.modules:
-        top, *inner = name.split(".")
-        spec = importlib.util.find_spec(top)
-        for root in (spec.submodule_search_locations or ()) if spec else ():
-            for suffix in EXTENSION_SUFFIXES:
-                path = os.path.join(root, *inner) + suffix
-                found = importlib.util.spec_from_file_location(name, path)
-                if os.path.exists(path) and found is not None and found.loader is not None:
-                    module = importlib.util.module_from_spec(found)
-                    found.loader.exec_module(module)
-                    sys.modules.pop(name, None)
-                    return module
-    return importlib.import_module(name)
+    path = None if name in sys.modules else extension_path(name)
+    found = importlib.util.spec_from_file_location(name, path) if path else None
+    if found is None or found.loader is None:
+        return importlib.import_module(name)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    sys.modules.pop(name, None)
+    return module

@@ -1,6 +1,5 @@
 """Functions of neural networks, from activation to initial values: the table of contents."""
 
-from ingot.nn import initializers as initializers
 from ingot.nn.attention import dot_product_attention as dot_product_attention
 from ingot.nn.functions import (
     celu as celu,
@@ -35,3 +34,6 @@ from ingot.nn.functions import (
     swish as swish,
     tanh as tanh,
 )
+from ingot.util import lazily
+
+__getattr__, __dir__ = lazily(__name__, ("initializers",))

@@ -15,7 +15,6 @@ from typing import Any
 
 from ingot.backends.llvm import symbols
 from ingot.kernel import ir
-from ingot.util import lone_extension
 
 GET, SET = "ingot:blas_threads", "ingot:set_blas_threads"
 
@@ -42,8 +41,7 @@ class Library:
     What cannot be asked has one thread.
     """
 
-    def __init__(self, extension: str):
-        library = ctypes.CDLL(extension)
+    def __init__(self, library: ctypes.CDLL):
         self.get = self.set = ctypes.CDLL(None).abs  # one thread, and nothing to set
         for form in ("scipy_openblas_{}_num_threads", "scipy_openblas_{}_num_threads64_",
                      "openblas_{}_num_threads", "openblas_{}_num_threads64_"):
@@ -62,14 +60,14 @@ class Library:
 @functools.cache
 def of_programs() -> Library:
     """SciPy's."""
-    return Library(lone_extension("scipy.linalg.cython_blas").__file__)
+    return Library(symbols.fortran_library("scipy.linalg.cython_blas"))
 
 
 @functools.cache
 def outside() -> Library:
     """NumPy's."""
     spec: Any = importlib.util.find_spec("numpy._core._multiarray_umath")
-    return Library(spec.origin)
+    return Library(ctypes.CDLL(spec.origin))
 
 
 def libraries() -> list[Library]:

@@ -85,7 +85,7 @@ def llvm_identity() -> str:
 def processor_identity() -> str:
     """What machine code depends on, found without loading LLVM where the system says it."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             first = file.read(8192).split("\n\n")[0]
     except OSError:
         first = ""

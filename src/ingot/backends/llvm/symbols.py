@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ingot.kernel import sorts
-from ingot.util import lone_extension
+from ingot.util import extension_path, lone_extension
 
 
 def _capsule_address(capsule: Any) -> int:
@@ -28,8 +28,19 @@ def _is_double_version(signature: bytes) -> bool:
         t.startswith((b"double", b"int ")) for t in inside)
 
 
-ALONE = ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack")
-"""Extension modules that need nothing of the package they belong to, which is slow to import."""
+FORTRAN = ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack")
+"""Modules whose functions are a library's subroutines. The library is linked with the module, and
+so there when the module is loaded as a file: to import it takes several times longer."""
+
+
+FORTRAN_NAMES = ("scipy_{}_", "{}_")
+"""How compilers of Fortran with 32-bit integers name a subroutine; the first is that of wheels."""
+
+
+@functools.cache
+def fortran_library(module_name: str) -> ctypes.CDLL:
+    """The file of such a module, through which symbols of the library behind it are found."""
+    return ctypes.CDLL(extension_path(module_name) or lone_extension(module_name).__file__)
 
 
 _provided: dict[str, Callable[[], int]] = {}
@@ -51,7 +62,12 @@ def address_of(symbol: str) -> int:
     if symbol.startswith(sorts.PREFIX):
         return sorts.address(symbol)
     module_name, name = symbol.split(":")
-    load = lone_extension if module_name in ALONE else importlib.import_module
+    if module_name in FORTRAN:
+        for form in FORTRAN_NAMES:
+            function = getattr(fortran_library(module_name), form.format(name), None)
+            if function is not None:
+                return ctypes.cast(function, ctypes.c_void_p).value or 0
+    load = lone_extension if module_name in FORTRAN else importlib.import_module
     table = load(module_name).__pyx_capi__
     if name in table:
         return _capsule_address(table[name])
