@@ -208,11 +208,13 @@ def test_the_cache_can_be_turned_off(folder):
 @pytest.mark.skipif(codegen.library() is None, reason="llvmlite's library is not where it is known")
 def test_direct_calls_of_llvm_give_what_llvmlite_gives(monkeypatch):
     text = executable().compilation.module.text
-    direct, features = codegen.object_code(text, 0, 0), codegen.processor()[1].split(",")
+    levels = (0, 0), (2, 2)
+    direct = [codegen.object_code(text, *level) for level in levels]
+    features = codegen.processor()[1].split(",")
     with pytest.raises(RuntimeError, match="expected top-level entity"):
         codegen.object_code("nonsense", 0, 0)
     monkeypatch.setattr(codegen, "library", lambda: None)
-    assert codegen.object_code(text, 0, 0) == direct
+    assert [codegen.object_code(text, *level) for level in levels] == direct
     codegen.processor.cache_clear()
     assert set(codegen.processor()[1].split(",")) == set(features)
     codegen.processor.cache_clear()

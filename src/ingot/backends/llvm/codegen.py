@@ -1,8 +1,8 @@
 """LLVM through llvmlite: text to object code; as a script, it compiles what standard input asks.
 
-Imports nothing of ingot, so that a worker process starts quickly; see `worker.py`. Fast code is
-made by direct calls of llvmlite's library, since importing its Python half takes longer than
-compiling a small program; what runs LLVM's passes goes through that half.
+Imports nothing of ingot, so that a worker process starts quickly; see `worker.py`. Code is made by
+direct calls of llvmlite's library, since importing its Python half takes longer than compiling a
+small program; that half serves where the library is not found, and who looks inside.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
 
 
 # ---- its library alone ---------------------------------------------------------------------------
-P, S, I = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int  # noqa: E741
+P, S, I, B = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_bool  # noqa: E741
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "InitializeNativeTarget": (None, []), "InitializeNativeAsmPrinter": (None, []),
     "GetHostCPUName": (None, [P]), "GetHostCPUFeatures": (I, [P]),
@@ -88,9 +88,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "CreateTargetMachine": (P, [P, S, S, S, I, S, S, I, I, S]),
     "DisposeTargetMachine": (None, [P]), "TargetMachineEmitToMemory": (P, [P, P, I, P]),
     "GetBufferStart": (P, [P]), "GetBufferSize": (ctypes.c_size_t, [P]),
-    "DisposeMemoryBuffer": (None, [P])}
+    "DisposeMemoryBuffer": (None, [P]),
+    "CreatePipelineTuningOptions": (P, []), "DisposePipelineTuningOptions": (None, [P]),
+    "PTOSetLoopVectorization": (None, [P, B]), "PTOSetSLPVectorization": (None, [P, B]),
+    "PTOSetLoopInterleaving": (None, [P, B]), "PTOSetLoopUnrolling": (None, [P, B]),
+    "CreatePassBuilder": (P, [P, P]), "DisposePassBuilder": (None, [P]),
+    "buildPerModuleDefaultPipeline": (P, [P, I]), "DisposeNewModulePassManger": (None, [P]),
+    "RunNewModulePassManager": (None, [P, P, P])}
 
-LONG = ("ParseAssembly", "TargetMachineEmitToMemory")
+LONG = ("ParseAssembly", "TargetMachineEmitToMemory", "RunNewModulePassManager")
 """What other Python threads run beside; to wait for their lock takes longer than the rest does."""
 
 
@@ -141,15 +147,17 @@ class Library:
                 target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
         return self._machines[selection]
 
-    def object_code(self, text: str, selection: int) -> bytes:
-        """The object file of a module, without passes."""
+    def object_code(self, text: str, passes: int, selection: int) -> bytes:
+        """The object file of a module."""
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())
             try:
                 with self._turn:
-                    buffer = self.pointer(self.TargetMachineEmitToMemory,
-                                          self.machine(selection), module, 1)
+                    machine = self.machine(selection)
+                    if passes:
+                        self.run_passes(module, machine, passes, text.count("\n"))
+                    buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
             finally:
                 self.DisposeModule(module)
             code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
@@ -157,6 +165,20 @@ class Library:
             return code
         finally:
             self.ContextDispose(context)
+
+    def run_passes(self, module: Any, machine: Any, passes: int, lines: int) -> None:
+        """What the function `run_passes` does."""
+        options = self.CreatePipelineTuningOptions()
+        self.PTOSetLoopVectorization(options, True)
+        self.PTOSetSLPVectorization(options, True)
+        self.PTOSetLoopInterleaving(options, True)
+        self.PTOSetLoopUnrolling(options, lines <= MAX_UNROLLED)
+        builder = self.CreatePassBuilder(machine, options)
+        manager = self.buildPerModuleDefaultPipeline(builder, passes)
+        self.RunNewModulePassManager(manager, module, builder)
+        self.DisposeNewModulePassManger(manager)
+        self.DisposePassBuilder(builder)
+        self.DisposePipelineTuningOptions(options)
 
 
 def library() -> Library | None:
@@ -197,7 +219,7 @@ def _start_up() -> None:
     if direct is not None:
         processor()
         with suppress(RuntimeError):  # which whoever needs LLVM will see
-            direct.object_code(FIRST, 0)
+            direct.object_code(FIRST, 0, 0)
 
 
 # ---- either --------------------------------------------------------------------------------------
@@ -228,8 +250,8 @@ def object_code(text: str, passes: int, selection: int) -> bytes:
     direct = library()
     if not passes:
         text = text.partition(VARIANTS)[0]
-        if direct is not None:
-            return direct.object_code(text, selection)
+    if direct is not None:
+        return direct.object_code(text, passes, selection)
     with _lock:
         module = llvm().parse_assembly(text)
         machine = new_target_machine(selection)
