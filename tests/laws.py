@@ -250,7 +250,7 @@ def _is_linear(row: Example, subset: Sequence[int]) -> bool:
 def law_second(row: Example) -> None:
     """Derivatives of the derivative: against differences, and backwards over forwards."""
     where = row.differentiable
-    if not where:
+    if not where or row.once:
         return
     ts = tangents_of(row.args, where)
 

@@ -40,6 +40,7 @@ class Example:
     maps     arguments that vmap may map; None: all
     jax      function of jax.lax for `oracle/`: None: the one of the same name; False: there is none
     tol      of the derivative against differences
+    once     whether derivatives of its derivatives are refused
     runs     primitives that the row exercises although transformations replace them
     """
 
@@ -53,6 +54,7 @@ class Example:
     maps: tuple[int, ...] | None = None
     jax: Any = None
     tol: float = 1e-8
+    once: bool = False
     runs: tuple[str, ...] = ()
     name: str = ""
 

@@ -47,14 +47,16 @@ def scipy_special(name: str) -> Callable[..., Any]:
     return in_double(evaluate)
 
 
-def cython_special(name: str, odd: bool = False) -> Callable[..., Any]:
+def cython_special(name: str, odd: bool = False, whole: Sequence[int] = ()) -> Callable[..., Any]:
     """A `kernel` that calls a function of SciPy's C interface, in float64.
 
-    `odd` says that the result has the sign of the argument, at zero too.
+    `odd` says that the result has the sign of the argument, at zero too. The arguments `whole` are
+    cut to integers, since SciPy warns of others, which a kernel cannot.
     """
 
     def rule(build: Builder, *xs: Any, out_dtype: np.dtype) -> Any:
         wide = [build.op("convert", x, dtype=DOUBLE) for x in xs]
+        wide = [build.op("trunc", x) if i in whole else x for i, x in enumerate(wide)]
         out = build.external(f"scipy.special.cython_special:{name}", *wide, dtype=DOUBLE)
         if odd:
             out = build.op("copysign", out, wide[0])

@@ -48,9 +48,17 @@ def _expn_eval(n: np.ndarray, x: np.ndarray) -> np.ndarray:
     return scipy.special.expn(n.astype(np.int64), x)
 
 
-expn_p = nary("expn", FLOAT, eval=in_double(_expn_eval), kernel=cython_special("expn"), jvp=[
-    _no_derivative("expn", "n"),
-    lambda t, out, n, x: lax.neg(lax.mul(t, expn_p.bind(lax.sub(n, like(n, 1)), x)))])
+def _expn_derivative(t: Any, out: Any, n: Any, x: Any) -> Any:
+    """Minus the function of one order less, which is elementary for order 0."""
+    zero, one = lax.eq(n, like(n, 0)), like(x, 1)
+    lower = expn_p.bind(lax.select(zero, like(n, 0), lax.sub(n, like(n, 1))), x)
+    return lax.neg(lax.mul(t, lax.select(
+        zero, lax.mul(out, lax.add(one, lax.div(one, x))), lower)))
+
+
+expn_p = nary("expn", FLOAT, eval=in_double(_expn_eval),
+              kernel=cython_special("expn", whole=[0]),
+              jvp=[_no_derivative("expn", "n"), _expn_derivative])
 
 
 # ---- relatives of the error function ----
