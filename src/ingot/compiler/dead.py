@@ -61,7 +61,7 @@ class _Marker:
             self.collect(node.cond)
             self.todo.append(node.predicate)
         elif type(node) is ir.For:
-            self.todo.append(node.stop)
+            self.todo += [node.first, node.stop]
         self.collect(node.body)
 
     def writer(self, node: Any) -> None:

@@ -44,6 +44,7 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
     for node in block.nodes:
         kind = type(node)
         if kind is ir.For and node.independent and not node.phis and not node.pointers \
+                and node.first == 0 \
                 and (contains(node.body, ir.While) or work(ir.Block([node])) >= PARALLEL_WORK) \
                 and (node.at_once or not contains(node.body, ir.HostCall)):
             yield node

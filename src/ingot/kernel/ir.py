@@ -2,6 +2,7 @@
 
 Closed: a back end implements exactly these nodes and the scalar operations in `SCALAR_OPS`.
 Scalars are real numbers, integers or booleans; `build.py` makes complex arithmetic of pairs.
+`threefry` hashes four u32, a key and a counter, to a u64, whose low half is the first word.
 Indices and offsets are Python integers where known, else int64 scalars.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 ARITHMETIC = ("add", "sub", "mul", "div", "rem", "neg", "abs", "sign", "min", "max", "fma")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 BITS = ("and", "or", "xor", "not", "shift_left", "shift_right_logical",
-        "shift_right_arithmetic", "population_count", "clz", "umulhi")
+        "shift_right_arithmetic", "population_count", "clz", "umulhi", "threefry")
 CONVERT = ("convert", "bitcast", "select")
 ROUND = ("floor", "ceil", "rint", "round_away", "trunc", "nextafter", "copysign", "is_finite")
 ANALYSIS = ("sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "cos", "tan",
@@ -126,7 +127,7 @@ class Parallel:
 
 @dataclass(eq=False)
 class For:
-    """`for index in range(stop)`, stop >= 1.
+    """`for index in range(first, first + stop)`, stop >= 1.
 
     Iterations that are `independent` exchange no values: they may run in any order, and also
     `at_once` if even their host calls may. With `vector` the body is also short straight-line code,
@@ -145,6 +146,7 @@ class For:
     parallel: Parallel | None = None
     pointers: list[PointerPhi] = field(default_factory=list)
     poll_every: int = 0  # iterations between looks for an interrupt; 0: never
+    first: Index = 0
 
 
 @dataclass(eq=False)

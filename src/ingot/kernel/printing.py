@@ -62,7 +62,9 @@ class _Printer:
                               f" {self.place(node.source, node.source_index)}")
         elif kind is ir.For:
             how = "parallel " if node.parallel else ""
-            self.lines.append(f"{indent}{how}for {self.name(node.index)} < {self.name(node.stop)}"
+            start = "" if node.first == 0 else f" - {self.name(node.first)}"
+            self.lines.append(f"{indent}{how}for {self.name(node.index)}{start} <"
+                              f" {self.name(node.stop)}"
                               f"{self.carried(node)}:")
             self.block(node.body, deeper)
             self.following(node, deeper)

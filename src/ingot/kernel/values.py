@@ -40,7 +40,8 @@ LARGE = 1 << 20
 
 # Cost of recomputing a value, in units of a simple arithmetic instruction.
 CHEAP = 4
-COSTS = dict.fromkeys(ir.ANALYSIS, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20}
+COSTS = dict.fromkeys(ir.ANALYSIS, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20,
+                                          "threefry": 120}
 
 
 NATIVE = frozenset(

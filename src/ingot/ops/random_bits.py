@@ -81,23 +81,9 @@ def _hash_integers(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
     return _rounds((k0, k1, k0 ^ k1 ^ PARITY), x0, x1, lambda a, b: (a + b) & mask, mix)
 
 
-def threefry_scalars(build: Builder, k0: Any, k1: Any, x0: Any, x1: Any) -> tuple[Any, Any]:
-    """The same hash of four uint32 scalars in a kernel."""
-    op = build.op
-
-    def const(n: int) -> Any:
-        return build.const(n, WORD)
-
-    def add(a: Any, b: Any) -> Any:
-        return op("add", a, const(b) if isinstance(b, int) else b)
-
-    def mix(x0: Any, x1: Any, turn: int) -> tuple[Any, Any]:
-        x0 = op("add", x0, x1)
-        turned = op("or", op("shift_left", x1, const(turn)),
-                    op("shift_right_logical", x1, const(32 - turn)))
-        return x0, op("xor", turned, x0)
-
-    return _rounds((k0, k1, op("xor", op("xor", k0, k1), const(PARITY))), x0, x1, add, mix)
+def threefry_packed(build: Builder, k0: Any, k1: Any, x0: Any, x1: Any) -> Any:
+    """The same hash of four uint32 scalars in a kernel, as a uint64: its first word is the low half."""
+    return build.op("threefry", k0, k1, x0, x1, dtype=dtypes.uint64)
 
 
 HASH_COST = 120
@@ -213,9 +199,9 @@ def _threefry_kernel(build: Builder, *xs: ArrayValue, out: Any) -> list[ArrayVal
                     if v.shape else ())
 
     def body(index: Sequence[Index]) -> None:
-        words = threefry_scalars(build, *(element(v, index) for v in xs))
-        for target, word in zip(targets, words, strict=True):
-            build.store(target, index, word)
+        both = threefry_packed(build, *(element(v, index) for v in xs))
+        for half, target in enumerate(targets):
+            build.store(target, index, half_word(build, both, half))
 
     size = size_of(shape)
     if size:

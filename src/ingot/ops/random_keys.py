@@ -31,7 +31,7 @@ from ingot.ops.random_bits import (
     ravel,
     same_rank_batch,
     threefry,
-    threefry_scalars,
+    threefry_packed,
 )
 from ingot.util import size_of
 
@@ -223,17 +223,17 @@ def _split_kernel(build: Builder, keys: ArrayValue, *, out: Any, shape: Shape, i
     _native(keys)
 
     def at(build: Builder, index: Sequence[Index]) -> Any:
-        return join_words(build, *_hash_at(build, keys, index, shape))
+        return _hash_at(build, keys, index, shape)
 
     return hashed(build, out.shape, out.storage, at, [keys])
 
 
 def _hash_at(build: Builder, keys: ArrayValue, index: Sequence[Index], shape: Shape) -> Any:
-    """The hash of a position in `shape` with the key it belongs to: two words."""
+    """The hash of a position in `shape` with the key it belongs to, as `threefry_packed` gives it."""
     key = keys.at(build, index[: keys.ndim])
     place = ravel(build, index[keys.ndim :], shape)
     high, low = counter_words(build, place, size_of(shape))
-    return threefry_scalars(build, half_word(build, key, 0), half_word(build, key, 1), high, low)
+    return threefry_packed(build, half_word(build, key, 0), half_word(build, key, 1), high, low)
 
 
 random_split_p = Primitive(
@@ -264,9 +264,8 @@ def _fold_kernel(build: Builder, keys: ArrayValue, data: ArrayValue, *, out: Any
     def at(build: Builder, index: Sequence[Index]) -> Any:
         key, word = (v.at(build, [0 if n == 1 else i for n, i in zip(v.shape, index, strict=True)]
                           if v.shape else ()) for v in (keys, data))
-        words = threefry_scalars(build, half_word(build, key, 0), half_word(build, key, 1),
-                                 build.const(0, WORD), word)
-        return join_words(build, *words)
+        return threefry_packed(build, half_word(build, key, 0), half_word(build, key, 1),
+                               build.const(0, WORD), word)
 
     return hashed(build, out.shape, out.storage, at, [keys, data])
 
@@ -295,7 +294,8 @@ def _bits_kernel(build: Builder, keys: ArrayValue, *, out: Any, bit_width: int, 
     _native(keys)
 
     def at(build: Builder, index: Sequence[Index]) -> Any:
-        first, second = _hash_at(build, keys, index, shape)
+        both = _hash_at(build, keys, index, shape)
+        first, second = (half_word(build, both, half) for half in range(2))
         if bit_width == 64:
             return join_words(build, second, first)
         return build.op("convert", build.op("xor", first, second), dtype=out.dtype)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ingot.backends.llvm import cache, codegen, engine, threads
 from ingot.backends.llvm.emit import emit
+from ingot.compiler.blocks import loops_to_blocks
 from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.interrupts import place_polls
@@ -105,6 +106,7 @@ class Compilation:
         lowering = Lowering()
         function = remove_dead(lowering.function(simplified, self.donated))
         loops_to_lanes(function)
+        loops_to_blocks(function)
         if threads.supported():
             divide_loops(function)
         return Kernels(simplified, function, lowering)

@@ -30,6 +30,9 @@ from ingot.backends.llvm.scalar import (
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
+MOST_HASHES = 2
+"""Hashes in the body of a loop over lanes up to which they are written out rather than called."""
+
 MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
@@ -213,10 +216,14 @@ class Emitter:
     def node_for(self, node: ir.For) -> None:
         if node.parallel is not None and self.own is None:
             divide(self, node)
-        else:
+        elif node.first == 0:
             self.counted(node, "0", self.name(node.stop))
+        else:  # compared for equality, so that LLVM sees how many iterations there are
+            first = self.name(node.first)
+            last = self.new(f"add nuw nsw i64 {first}, {self.name(node.stop)}")
+            self.counted(node, first, last, "ne")
 
-    def counted(self, node: ir.For, first: str, stop: str) -> None:
+    def counted(self, node: ir.For, first: str, stop: str, goes_on: str = "slt") -> None:
         """The test is at the end: loops run at least once."""
         before, body, after = self.label, self.new_label("loop"), self.new_label("done")
         self.do(f"br label %{body}")
@@ -225,11 +232,12 @@ class Emitter:
         place = len(self.lines)
         self.name_phis(node)
         mark = self.apart() if node.apart else ""
+        outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
         self.block(node.body)
-        self.access = ""
+        self.access, self.scalar.hashes = "", outer
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
-        again = self.new(f"icmp slt i64 {following}, {stop}")
+        again = self.new(f"icmp {goes_on} i64 {following}, {stop}")
         phis = [f"  {node.index.name} = phi i64 [{first}, %{before}], [{following}, %{self.label}]"]
         self.lines[place:place] = phis + poll + self.phi_lines(node, before, self.label)
         self.do(f"br i1 {again}, label %{body}, label %{after}{mark}")
@@ -238,6 +246,13 @@ class Emitter:
             phi.result.name = self.name(phi.next)
         for pointer in node.pointers:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
+
+    def hashes(self, node: ir.For) -> str:
+        """What becomes of hashes in the body of a loop; see `functions/hashing.py`."""
+        if not node.vector:
+            return "called"
+        count = sum(type(x) is ir.Scalar and x.op == "threefry" for x in node.body.nodes)
+        return "of lanes" if node.apart and count > MOST_HASHES else "written out"
 
     def apart(self) -> str:
         """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""

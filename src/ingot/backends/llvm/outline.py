@@ -53,7 +53,7 @@ class _Uses:
 
     def node_for(self, node: ir.For) -> None:
         self.define(node.index)
-        self.use(node.stop)
+        self.use(node.first, node.stop)
         self.carried(node)
         self.block(node.body)
 

@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from ingot.backends.llvm import functions
+from ingot.backends.llvm.functions import hashing
 from ingot.kernel import ir
 
 CYTHON_SPECIAL = "scipy.special.cython_special:"
@@ -88,6 +89,7 @@ class ScalarEmitter:
     def __init__(self, new: Emit, declare: Callable[[str, str], None]):
         self.new = new
         self.declare = declare
+        self.hashes = "called"  # 'written out' in loops that vectorize, or 'of lanes'
 
     def call(self, name: str, result: str, types: Sequence[str], args: Sequence[str],
              attributes: str = "") -> str:
@@ -264,6 +266,11 @@ class ScalarEmitter:
         product = self.new(f"mul {wide} {x}, {y}")
         high = self.new(f"lshr {wide} {product}, {bits}")
         return self.new(f"trunc {wide} {high} to {kind}")
+
+    def op_threefry(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+        for name, text in hashing.definitions(self.hashes == "of lanes").items():
+            self.declare(name, text)
+        return self.new(hashing.call(args, self.hashes != "written out", self.hashes == "of lanes"))
 
     def op_select(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(node.dtype)

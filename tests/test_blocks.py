@@ -1,0 +1,87 @@
+"""Long loops as blocks, and hashes as calls: the results are those of the plain loops."""
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax, random
+from ingot.backends.llvm import executable
+from ingot.compiler import blocks
+from ingot.core.backend import compile_jaxpr
+from ingot.kernel import ir
+from ingot.transforms.stage import stage
+
+
+def heavy(x):
+    return jnp.sin(jnp.exp(jnp.cos(x))) * jnp.tanh(x) + jnp.log1p(x * x)
+
+
+def loops(block):
+    for node in block.nodes:
+        if type(node) is ir.For:
+            yield node
+            yield from loops(node.body)
+
+
+def kernel(fun, *args):
+    """The loops of a program as compiled."""
+    jaxpr = ingot.make_jaxpr(fun)(*args)
+    program = executable.LLVMExecutable(stage(jaxpr, jaxpr.in_avals))
+    return list(loops(program.function.body))
+
+
+@pytest.mark.parametrize("n", [blocks.FEWEST - 1, blocks.FEWEST, blocks.FEWEST + 1, 5000, 100_003])
+def test_blocks_cover_all_elements_once_or_twice(n, monkeypatch):
+    x = np.random.default_rng(n).normal(size=n)
+    found = [loop for loop in kernel(heavy, x) if loop.first != 0]
+    assert len(found) == (n >= blocks.FEWEST)
+    for loop in found:
+        assert loop.stop % blocks.MULTIPLE == 0 and loop.stop <= n
+    y = ingot.jit(heavy)(x)
+    monkeypatch.setattr(blocks, "_fits", lambda node: False)
+    ingot.clear_caches()
+    np.testing.assert_array_equal(y, ingot.jit(heavy)(x))
+
+
+def test_what_a_loop_overwrites_is_read_once():
+    """An array updated in place must not be updated twice where blocks overlap."""
+    x = np.linspace(0.0, 1.0, 3001)
+
+    def step(a, _):
+        return heavy(a) * 0.5, None
+
+    def twice(a):
+        return lax.scan(step, a, None, length=3)[0]
+
+    expected = x
+    for _ in range(3):
+        expected = np.asarray(heavy(expected)) * 0.5
+    np.testing.assert_allclose(ingot.jit(twice)(x), expected, rtol=1e-12)
+    changed = ingot.jit(lambda a: (a * 1.0).at[:].add(heavy(a)))(x)
+    np.testing.assert_allclose(changed, x + np.asarray(heavy(x)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimize", ["fast", "full"])
+@pytest.mark.parametrize("n", [1, 5, 300, 4099])
+def test_hashes_are_the_same_wherever_they_are_computed(n, optimize):
+    """Written out in loops, called from lanes, called by themselves."""
+    def draw(key):
+        keys = random.split(key, 3)
+        return (random.bits(keys[0], (n,)), random.bits(keys[1], (n,), "uint8"),
+                random.key_data(random.split(keys[2], n)), random.gamma(key, 2.5, (n,)),
+                random.categorical(key, jnp.zeros(5), shape=(n,)))
+
+    key = random.key(7)
+    with ingot.config.override("optimize", optimize):
+        got = ingot.jit(draw)(key)
+    for mine, plain in zip(got, draw(key), strict=True):
+        np.testing.assert_allclose(mine, plain, rtol=1e-12)
+
+
+def test_repeated_hashes_are_one_function():
+    jaxpr = ingot.make_jaxpr(lambda key: random.key_data(random.split(random.split(key)[1])))(
+        random.key(0))
+    text = compile_jaxpr(stage(jaxpr, jaxpr.in_avals)).as_text("llvm")
+    assert text.count("call i64 @ingot.threefry(") > 2
+    assert len([line for line in text.splitlines() if " shl i32 " in line]) == 20
