@@ -229,7 +229,7 @@ def _split_kernel(build: Builder, keys: ArrayValue, *, out: Any, shape: Shape, i
 
 
 def _hash_at(build: Builder, keys: ArrayValue, index: Sequence[Index], shape: Shape) -> Any:
-    """The hash of a position in `shape` with the key it belongs to, as `threefry_packed` gives it."""
+    """The hash of a position in `shape` with its key, as `threefry_packed` gives it."""
     key = keys.at(build, index[: keys.ndim])
     place = ravel(build, index[keys.ndim :], shape)
     high, low = counter_words(build, place, size_of(shape))
