@@ -82,7 +82,7 @@ def _hash_integers(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
 
 
 def threefry_packed(build: Builder, k0: Any, k1: Any, x0: Any, x1: Any) -> Any:
-    """The same hash of four uint32 scalars in a kernel, as a uint64: the first word is its low half."""
+    """The same hash of four uint32 scalars in a kernel, as a uint64: the first word below."""
     return build.op("threefry", k0, k1, x0, x1, dtype=dtypes.uint64)
 
 

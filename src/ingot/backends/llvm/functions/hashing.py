@@ -60,7 +60,7 @@ class _Words:
     def definition(self, name: str, attributes: str) -> str:
         out = self.hash()
         given = ", ".join(f"{self.word} %{x}" for x in ("k0", "k1", "x0", "x1"))
-        # Not internal: LLVM would drop arguments that are the same in all calls, as variants do not.
+        # Not internal: LLVM would drop arguments that are the same in all calls, variants do not.
         linkage = "" if self.lanes else "linkonce_odr hidden "
         return "\n".join([f"define {linkage}{self.pair} @{name}({given}) {attributes}{PURE} {{",
                           *self.lines, f"  ret {self.pair} {out}", "}"])
