@@ -14,6 +14,7 @@ import platform
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
@@ -29,19 +30,6 @@ MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("defa
 
 VARIANTS = "; what vectorized loops call"
 """The line of a module after which come definitions that only LLVM's passes make use of."""
-
-FIRST = """define void @first(ptr %x, i1 %c) {
-  %a = load double, ptr %x
-  %b = fadd double %a, 1.0
-  br i1 %c, label %yes, label %no
-yes:
-  call void @second(double %b)
-  br label %no
-no:
-  store double %b, ptr %x
-  ret void
-}
-declare void @second(double)"""
 
 _lock, _loading = threading.Lock(), threading.Lock()
 
@@ -200,26 +188,30 @@ def _library() -> Library | None:
 
 # ---- ahead of need -------------------------------------------------------------------------------
 _start: threading.Thread | None = None
+_awaited = threading.Event()
+"""Set by the first program that needs LLVM: what was not begun by then, it does not wait for."""
 
 
-def start() -> None:
+def start(ahead: Callable[[], None] | None = None) -> None:
     """Load LLVM in a thread, while a program is traced and lowered; who needs it waits for that.
 
-    A first function is compiled there too, since it takes several times longer than others.
+    The first compilation takes several times longer than others, so one may be made there too.
     """
     global _start
     if _start is None and LINUX:
-        _start = threading.Thread(target=_start_up, name="ingot-llvm")
+        _start = threading.Thread(target=_start_up, args=(ahead,), name="ingot-llvm")
         _start.start()
         os.register_at_fork(before=_start.join)  # no child inherits a lock that is held
 
 
-def _start_up() -> None:
+def _start_up(ahead: Callable[[], None] | None) -> None:
     direct = library()
     if direct is not None:
         processor()
         with suppress(RuntimeError):  # which whoever needs LLVM will see
-            direct.object_code(FIRST, 0, 0)
+            direct.machine(0)
+            if ahead is not None and not _awaited.is_set():
+                ahead()
 
 
 # ---- either --------------------------------------------------------------------------------------
@@ -247,6 +239,8 @@ def widened(features: str) -> str:
 
 def object_code(text: str, passes: int, selection: int) -> bytes:
     """The object file of a module."""
+    if threading.current_thread() is not _start:
+        _awaited.set()
     direct = library()
     if not passes:
         text = text.partition(VARIANTS)[0]

@@ -83,7 +83,18 @@ class Module:
 def prepare() -> None:
     """Begin to load LLVM where the first program will need it."""
     if cache.is_empty():
-        codegen.start()
+        start_llvm()
+
+
+def start_llvm() -> None:
+    """Load LLVM in a thread, and where that runs beside this one, make what divided loops need."""
+    flags = config.snapshot()
+
+    def ahead() -> None:
+        config.adopt(flags)
+        threads.prepare()
+
+    codegen.start(ahead if threads.supported() and threads.available() > 1 else None)
 
 
 class Compilation:
@@ -135,7 +146,7 @@ class Compilation:
                 found = self._cached(tier)
                 if found is not None:
                     return found
-        codegen.start()
+        start_llvm()
         needs = self.module.needs
         full = config.optimize == "full" or (config.optimize == "auto" and needs.large)
         return self.compiled(engine.FULL if full else engine.FAST)

@@ -437,6 +437,11 @@ def _code() -> engine.Code:
     return _forever(engine.link(code, [POOL], engine.FAST, cached=False))
 
 
+def prepare() -> None:
+    """Compile what divided loops call, ahead of the first one."""
+    _code()
+
+
 def supported() -> bool:
     """Whether this platform has the threads that the pool is made of."""
     return os.name == "posix"
