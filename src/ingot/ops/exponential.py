@@ -12,7 +12,9 @@ from ingot.kernel.build import BOOL, Builder, Complex, Unsupported, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.families import INEXACT, unary
 from ingot.ops.movement import full_like
-from ingot.ops.numerics import check_accuracy, widened
+from ingot.ops.numerics import accurate, check_accuracy, widened
+
+_exp, _log1p = accurate(np.exp), accurate(np.log1p)
 
 
 # ---- exp, exp2, expm1 ----------------------------------------------------------------------------
@@ -91,7 +93,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
 # ---- log, log1p ----------------------------------------------------------------------------------
 def _log1p_eval(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
-        return np.log1p(x)
+        return _log1p(x)
     import scipy.special  # NumPy's loses all digits near zero
 
     return scipy.special.log1p(x)
@@ -127,7 +129,7 @@ def log1p(x: Any, *, accuracy: Any = None) -> Any:
 
 # ---- logistic ------------------------------------------------------------------------------------
 def _logistic_eval(x: np.ndarray) -> np.ndarray:
-    return np.reciprocal(np.exp(-x) + x.dtype.type(1))
+    return np.reciprocal(_exp(-x) + x.dtype.type(1))
 
 
 def _logistic_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:

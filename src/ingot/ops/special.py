@@ -17,13 +17,11 @@ from ingot.ops.compare import eq
 from ingot.ops.exponential import exp, log, log1p
 from ingot.ops.families import FLOAT, nary, unary
 from ingot.ops.movement import full_like
-from ingot.ops.numerics import same_shape
+from ingot.ops.numerics import DOUBLE, same_shape
 from ingot.ops.powers import pow, square
 from ingot.ops.select import select
 from ingot.ops.tails import bell, beta_tail, gamma_tail
 from ingot.ops.zeta import zeta_derivative
-
-DOUBLE = np.dtype(np.float64)
 
 
 def in_double(fun: Callable[..., Any]) -> Callable[..., Any]:

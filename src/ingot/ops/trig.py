@@ -10,7 +10,7 @@ from ingot.core.primitive import Primitive
 from ingot.ops.arithmetic import add, div, mul, neg, sub
 from ingot.ops.families import INEXACT, nary, unary
 from ingot.ops.movement import full_like
-from ingot.ops.numerics import check_accuracy, same_shape, widened
+from ingot.ops.numerics import accurate, check_accuracy, same_shape, widened
 from ingot.ops.powers import rsqrt, square
 
 
@@ -111,9 +111,12 @@ def atan(x: Any) -> Any:
 
 
 # ---- atan2 ---------------------------------------------------------------------------------------
+_arctan2 = accurate(np.arctan2)
+
+
 def _atan2_eval(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     if y.dtype.kind != "c":
-        return np.arctan2(y, x)
+        return _arctan2(y, x)
     return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
 
 

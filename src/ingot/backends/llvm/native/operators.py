@@ -39,11 +39,23 @@ from ingot.backends.llvm.native.layout import (
 from ingot.backends.llvm.native.records import program_record
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, Unknown
-from ingot.backends.llvm.native.systems import c, call, context, load, load_int, stack, store
+from ingot.backends.llvm.native.systems import (
+    c,
+    call,
+    context,
+    from_single,
+    load,
+    load_int,
+    stack,
+    store,
+    store_int,
+    to_single,
+)
 from ingot.backends.llvm.native.words import Words
 from ingot.config import config, settled
 from ingot.core.array import Array, compact
 from ingot.core.avals import ShapedArray
+from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE
 from ingot.util import update_wrapper
 
 # What a loop is called with, in place of a program's constants; strides follow.
@@ -51,6 +63,7 @@ LOOP, LOOP_DATA, ELEMENTS, OPERANDS, UNLOCKED, STRIDES = (8 * k for k in range(6
 # An operator: the function with the signatures, the methods for both orders of the operands.
 FORWARD, REFLECTED, OPERATOR_SIZE = 8, 16, 24
 LONG_LOOP = 20_000  # elements above which other Python threads may run meanwhile
+PIECE = 512  # elements that are converted together
 
 
 # ---- native --------------------------------------------------------------------------------------
@@ -70,6 +83,40 @@ def run_loop(inputs: int, outs: int, constants: int, arena: int, number: int) ->
     if load(constants, UNLOCKED):
         thread = c.PyEval_SaveThread()
     call(load(constants, LOOP), pointers, elements, constants + STRIDES, load(constants, LOOP_DATA))
+    if thread:
+        c.PyEval_RestoreThread(thread)
+    return 0
+
+
+@library.exported
+def run_loop_in_double(inputs: int, outs: int, constants: int, arena: int, number: int) -> int:
+    """A kernel that is a loop of one operand in double precision, between single precision."""
+    x = load(inputs + TUPLE_ITEMS)
+    if (load_int(x, NDARRAY_FLAGS) & CARRAY) != CARRAY:
+        return 3
+    source, target = load(x, NDARRAY_DATA), load(load(outs, TUPLE_ITEMS), NDARRAY_DATA)
+    operand, result = stack(8 * PIECE), stack(8 * PIECE)
+    pointers, elements = stack(16), stack(8)
+    store(pointers, 0, operand)
+    store(pointers, 8, result)
+    thread = 0
+    if load(constants, UNLOCKED):
+        thread = c.PyEval_SaveThread()
+    rest = load(constants, ELEMENTS)
+    while rest > 0:
+        count = PIECE
+        if rest < PIECE:
+            count = rest
+        for k in range(count):
+            store(operand + 8 * k, 0, from_single(load_int(source + 4 * k)))
+        store(elements, 0, count)
+        call(load(constants, LOOP), pointers, elements, constants + STRIDES,
+             load(constants, LOOP_DATA))
+        for k in range(count):
+            store_int(target + 4 * k, 0, to_single(load(result + 8 * k)))
+        source += 4 * count
+        target += 4 * count
+        rest -= count
     if thread:
         c.PyEval_RestoreThread(thread)
     return 0
@@ -234,50 +281,57 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
     if len(args) != loop.nin or len(dtypes) != 1 or not isinstance(dtype, np.dtype):
         raise Unknown
     plan, strides, shape = Plan([]), [], result.aval.shape
+    single = dtype == FLOAT32 and loop in IN_DOUBLE
+    inner, outer = (DOUBLE, DOUBLE) if single else (dtype, result.aval.storage)
     for i, x in enumerate(args):
         plan.words.append(i)
         if type(x) is Array and x.aval.shape in (shape, ()):
             plan.leaf(x, x.aval)
-            strides.append(dtype.itemsize if x.aval.shape == shape else 0)
+            strides.append(inner.itemsize if x.aval.shape == shape else 0)
         elif dtype.kind in _KINDS.get(type(x), ""):
             plan.leaf(x, ShapedArray((), dtype))
             strides.append(0)
         else:
             raise Unknown
-    words = _loop_words(loop, dtype, strides, result.aval)
-    _prove(words, [np.asarray(x._data if type(x) is Array else x, dtype) for x in args], result)
-    return Signature(_program(words, result.aval), key, len(args), (), plan, (None, None))
+    words = _loop_words(loop, inner, strides, outer, result.aval.size)
+    _prove(words, [np.asarray(x._data if type(x) is Array else x, inner) for x in args], outer,
+           result)
+    kernel = runtime.functions["run_loop_in_double" if single else "run_loop"]
+    return Signature(_program(kernel, words, result.aval), key, len(args), (), plan, (None, None))
 
 
 _KINDS = {float: "f", int: "fi", bool: "b"}
 """Arrays of which kinds keep their dtype beside a Python number."""
 
 
-def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: ShapedArray) -> Words:
+def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: np.dtype, size: int
+                ) -> Words:
     """What `run_loop` is called with; Unknown if NumPy has no such loop."""
-    types = f"{dtype.char * loop.nin}->{out.storage.char}"
+    types = f"{dtype.char * loop.nin}->{out.char}"
     if types not in loop.types:
         raise Unknown
     place = 8 * loop.types.index(types)
     word = ctypes.c_uint64.from_address
     functions, data = word(id(loop) + UFUNC_LOOPS).value, word(id(loop) + UFUNC_DATA).value
     return Words([word(functions + place).value, word(data + place).value if data else 0,
-                  out.size, loop.nin, out.size > LONG_LOOP, *strides, out.storage.itemsize])
+                  size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
 
 
-def _program(words: Words, out: ShapedArray) -> Words:
+def _program(function: int, words: Words, out: ShapedArray) -> Words:
     """The record of a program that is one loop; it needs no arena, and any address does for one."""
-    kernel = Words([runtime.functions["run_loop"], words.address, words.address, 0], words)
+    kernel = Words([function, words.address, words.address, 0], words)
     return program_record(kernel, words[OPERANDS], [out], bool(words[UNLOCKED]))
 
 
-def _prove(words: Words, args: list[np.ndarray], result: Array) -> None:
+def _prove(words: Words, args: list[np.ndarray], dtype: np.dtype, result: Array) -> None:
     """Raise Unknown unless the loop gives what Python gave, bit for bit."""
     args = [np.ascontiguousarray(x) for x in args]
-    out = np.empty(result.aval.shape, result.aval.storage)
+    out = np.empty(result.aval.shape, dtype)
     pointers = (ctypes.c_void_p * (len(args) + 1))(*[x.ctypes.data for x in (*args, out)])
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(words[LOOP])
     function(ctypes.addressof(pointers), words.address + ELEMENTS, words.address + STRIDES,
              words[LOOP_DATA])
-    if out.tobytes() != result._data.tobytes():
+    with np.errstate(all="ignore"):
+        same = out.astype(result.aval.storage).tobytes() == result._data.tobytes()
+    if not same:
         raise Unknown

@@ -57,6 +57,11 @@ def to_double(value: int) -> int:
     raise NotImplementedError
 
 
+def from_single(bits: int) -> int:
+    """Bits of the double that is a single, given by its bits."""
+    raise NotImplementedError
+
+
 def to_single(bits: int) -> int:
     """Bits of the single nearest to a double, given by its bits."""
     raise NotImplementedError
@@ -333,6 +338,10 @@ class _Function:
 
     def op_to_double(self, value: str) -> str:
         return self.new(f"bitcast double {self.new(f'sitofp i64 {value} to double')} to i64")
+
+    def op_from_single(self, bits: str) -> str:
+        single = self.new(f"bitcast i32 {self.new(f'trunc i64 {bits} to i32')} to float")
+        return self.new(f"bitcast double {self.new(f'fpext float {single} to double')} to i64")
 
     def op_to_single(self, bits: str) -> str:
         double = self.new(f"bitcast i64 {bits} to double")
