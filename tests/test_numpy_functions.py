@@ -1,7 +1,9 @@
 """Products, linear algebra, transforms, statistics, sets, polynomials, the rest: as in JAX."""
 
+import jax
 import pytest
 
+import ingot
 from numpy_oracle import check, table
 
 PRODUCTS = """
@@ -171,7 +173,15 @@ jnp.cov(v,fweights=u>.5); jnp.quantile(h,jnp.float32(.5)); jnp.quantile(f,u);
 jnp.setdiff1d(i8,v); jnp.setdiff1d(i,v,size=3); jnp.setxor1d(iv,iv+1,assume_unique=True);
 jnp.setxor1d(i,i8,assume_unique=True); jnp.unique(jnp.array([1,np.nan,complex(0,np.nan),1j]));
 jnp.unique(jnp.array([complex(2,np.nan),np.nan,1]),return_index=True,return_inverse=True);
-jnp.add.reduceat(x,jnp.zeros(0,int)); jnp.add.nargs; jnp.add.identity
+jnp.add.reduceat(x,jnp.zeros(0,int)); jnp.add.nargs; jnp.add.identity;
+jnp.cumulative_prod(i8[0]); jnp.cumulative_sum(i8[0]); jnp.cumulative_prod(v>1);
+jnp.polyder(v); jnp.polyder(v,0); jnp.histogram_bin_edges(v,v); jnp.frombuffer(x,x.dtype);
+jnp.histogramdd(x[:,:2],jnp.array([[0,1],[0,2]])); S.erfcx(z)
+"""
+
+STRICT = """
+jnp.histogram(i[0]); jnp.histogram(b[0]); jnp.trapezoid(i[0]); jnp.histogram2d(i[0],i[0]);
+jnp.roots(z[0]); jnp.cov(x); jnp.average(i); jnp.percentile(x,50.); jnp.linspace(0,1,5)
 """
 
 
@@ -194,3 +204,9 @@ def test_statistics(expression):
     [SETS, POLYNOMIALS, WINDOWS_AND_PADDING, FUNCTIONAL_AND_MORE, CORNERS])))
 def test_the_rest(expression):
     check(expression, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("expression", table(STRICT))
+def test_strict_promotion_is_for_what_users_mix(expression):
+    with jax.numpy_dtype_promotion("strict"), ingot.numpy_dtype_promotion("strict"):
+        check(expression, tolerance=1e-8)

@@ -1,6 +1,7 @@
 """Dtypes: which exist, their names and kinds, promotion and weak types, the 64-bit switch."""
 
 from ingot.dtypes.promotion import (
+    at_least as at_least,
     coerce_python_scalar as coerce_python_scalar,
     dtype_of as dtype_of,
     is_python_scalar as is_python_scalar,

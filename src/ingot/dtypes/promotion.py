@@ -201,6 +201,15 @@ def promote_types(a: Any, b: Any) -> np.dtype[Any]:
     return np.dtype(_join(nodes, config.enable_x64, config.numpy_dtype_promotion == "strict"))
 
 
+def at_least(dtype: Any, least: Any) -> np.dtype[Any]:
+    """What two dtypes promote to by the standard rules, also where users' promotion is strict.
+
+    >>> at_least("bfloat16", "float32"), at_least("complex128", "float32")
+    (dtype('float32'), dtype('complex128'))
+    """
+    return np.dtype(_join([_as_node(x) for x in (dtype, least)], config.enable_x64, False))
+
+
 def _as_node(dtype: Any) -> Any:
     # By identity: np.dtype("int64") == int.
     if isinstance(dtype, KeyDType) or any(dtype is weak for weak in _WEAK.values()):

@@ -167,7 +167,8 @@ def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0
     >>> frombuffer(bytes(8))
     Array([0.], dtype=float64)
     """
-    return from_numpy(np.frombuffer(buffer, user_dtype("frombuffer", dtype), count, offset))
+    held = np.asarray(buffer) if isinstance(buffer, Array) else buffer
+    return from_numpy(np.frombuffer(held, user_dtype("frombuffer", dtype), count, offset))
 
 
 def fromfile(*args: Any, **kwargs: Any) -> Any:

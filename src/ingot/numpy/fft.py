@@ -43,7 +43,7 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
     if kind == "RFFT":
         if kind_of(a) == "c":
             raise ValueError(f"{name}: the argument must be real, got {a.aval}")
-        a = convert(a, dtypes.promote_types(a.aval.dtype, dtypes.float32))
+        a = convert(a, dtypes.at_least(a.aval.dtype, dtypes.float32))
     else:
         a = convert(a, dtypes.to_complex(a.aval.dtype))
     need = list(lengths)

@@ -16,7 +16,7 @@ from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.logic import where
 from ingot.numpy.manipulation import ravel, transpose
-from ingot.numpy.promotion import as_array, broadcast, convert, promote_dtypes
+from ingot.numpy.promotion import as_array, broadcast, convert, inexact, promote_dtypes
 from ingot.numpy.ranges import linspace
 from ingot.numpy.reductions import max as max_, min as min_, sum as sum_
 from ingot.numpy.signal import diff
@@ -63,7 +63,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         raise NotImplementedError(f"histogram_bin_edges: bins={bins!r} depends on the data; give a"
                                   " number or edges")
     if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
-        return asarray(bins)
+        return inexact("histogram_bin_edges", bins)
     a = ravel(a)
     dtype = dtypes.to_inexact_dtype(a.aval.dtype)
     if range is not None:
@@ -93,13 +93,18 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
     if weights is not None and weights.aval.shape != a.aval.shape:
         raise ValueError(f"histogram: weights {weights.aval} do not fit {a.aval}")
     edges = histogram_bin_edges(a, bins, range, weights)
-    a, edges = promote_dtypes("histogram", ravel(a), edges, kind="inexact")
+    a, edges = _alike("histogram", ravel(a), edges)
     counted = (ones((a.aval.size,), a.aval.dtype) if weights is None else ravel(weights))
     counts = _counts(_bin(a, edges), counted, edges.aval.size - 1)
     if density:
         widths = convert(diff(edges), counts.aval.dtype)
         counts = divide(divide(counts, widths), sum_(counts))
     return counts, edges
+
+
+def _alike(name: str, a: Any, edges: Any) -> list[Any]:
+    """Values and edges in one inexact dtype, also where promotion is strict."""
+    return promote_dtypes(name, inexact(name, a), edges, kind="inexact")
 
 
 def _bin(a: Any, edges: Any) -> Any:
@@ -151,7 +156,8 @@ def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
     if range is not None and len(range) != rank:
         raise ValueError(
             f"histogramdd: a range for each of {rank} axes is needed, got {len(range)}")
-    per_axis = list(bins) if isinstance(bins, (list, tuple)) else [bins] * rank
+    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
+    per_axis = list(bins) if several else [bins] * rank
     if len(per_axis) != rank:
         raise ValueError(
             f"histogramdd: bins for each of {rank} axes are needed, got {len(per_axis)}")
@@ -160,7 +166,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
         column = getitem(sample, (slice(None), i))
         limits = None if range is None else range[i]
         edge = histogram_bin_edges(column, b, limits, weights)
-        column, edge = promote_dtypes("histogramdd", column, edge, kind="inexact")
+        column, edge = _alike("histogramdd", column, edge)
         place, n = _bin(column, edge), edge.aval.size - 1
         valid = lax.lt(place, like(place, n))
         flat = place if flat is None else lax.add(lax.mul(flat, like(flat, n)), place)

@@ -105,9 +105,9 @@ def polyder(p: Any, m: int = 1) -> Any:
     """m-th derivative of a polynomial.
 
     >>> polyder(np.array([3, 2, 1]))
-    Array([6, 2], dtype=int64)
+    Array([6., 2.], dtype=float64)
     """
-    p = as_array("polyder", p)
+    p = inexact("polyder", p)
     m = concrete_int("polyder", m, "m")
     if m < 0:
         raise ValueError(f"polyder: m must not be negative, got {m}")

@@ -145,7 +145,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     Array(1., dtype=float64)
     """
     if x is None:
-        y, step = promote_dtypes("trapezoid", y, dx, kind="inexact")
+        y, step = promote_dtypes("trapezoid", inexact("trapezoid", y), dx, kind="inexact")
         y = moveaxis(convert(y, y.aval.dtype), axis, -1)
     else:
         y, x = promote_dtypes("trapezoid", y, x, kind="inexact")

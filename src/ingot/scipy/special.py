@@ -204,14 +204,27 @@ def bernoulli(n: int) -> Any:
 
 
 # ---- error functions and the normal distribution ----
-
 erf = _function("erf", lax.erf, "The error function.")
 erfc = _function("erfc", lax.erfc, "1 - erf(x), accurate where that is small.")
 erfinv = _function("erfinv", lax.erf_inv, "Inverse of the error function.")
-erfcx = _function("erfcx", more.erfcx_p.bind, "exp(x^2) erfc(x), without overflow.")
 dawsn = _function("dawsn", more.dawsn_p.bind, "Dawson's integral.")
 ndtri = _function("ndtri", more.ndtri_p.bind, "Quantile of the normal distribution.")
 owens_t = _function("owens_t", more.owens_t_p.bind, "Owen's T function of h and a.", 2)
+
+
+_real_erfcx = _function("erfcx", more.erfcx_p.bind, "exp(x^2) erfc(x).")
+
+
+def erfcx(x: Any) -> Any:
+    """exp(x^2) erfc(x), without overflow; real or complex.
+
+    >>> erfcx(0.0)
+    Array(1., dtype=float64)
+    """
+    x = as_array("erfcx", x)
+    if kind_of(x) != "c":
+        return _real_erfcx(x)
+    return more.wofz_p.bind(lax.complex(lax.neg(lax.imag(x)), lax.real(x)))
 
 
 def ndtr(x: Any) -> Any:

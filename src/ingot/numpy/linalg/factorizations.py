@@ -60,7 +60,7 @@ class SVDResult(NamedTuple):
 def matrices(name: str, a: Any, square: bool = True) -> Any:
     """An array-like as a strong inexact stack of matrices."""
     a = inexact(name, a)
-    a = convert(a, dtypes.promote_types(a.aval.dtype, dtypes.float32))
+    a = convert(a, dtypes.at_least(a.aval.dtype, dtypes.float32))
     if a.aval.ndim < 2 or square and a.aval.shape[-1] != a.aval.shape[-2]:
         what = "square matrices" if square else "matrices"
         raise ValueError(f"{name}: {what} are needed, got {a.aval}")
