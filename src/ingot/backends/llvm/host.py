@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm.emit import HOST_CALL
+from ingot.config import config
 from ingot.core.array import Array
-from ingot.core.interpreter import EVAL, interpreting
+from ingot.core.interpreter import EVAL, conform, interpreting, quietly
 from ingot.core.primitive import Host
 from ingot.errors import HostCallError
 
@@ -32,9 +33,13 @@ def register(executable: Any) -> int:
     return number
 
 
+@functools.lru_cache(maxsize=1024)
+def _bytes(nbytes: int) -> Any:
+    return ctypes.c_char * max(nbytes, 1)
+
+
 def _view(address: int, aval: Any) -> np.ndarray:
-    raw = (ctypes.c_char * max(aval.nbytes, 1)).from_address(address)
-    return np.frombuffer(raw, aval.storage, count=aval.size).reshape(aval.shape)
+    return np.ndarray(aval.shape, aval.storage, _bytes(aval.nbytes).from_address(address))
 
 
 def _host_call(context: int, number: int, table: int) -> int:
@@ -50,7 +55,7 @@ def _host_call(context: int, number: int, table: int) -> int:
             into(views[n:], *inputs, **eqn.params)
             return 0
         with interpreting(EVAL):
-            outs = _evaluate(eqn, inputs, function.in_avals)
+            outs = _evaluate(eqn, inputs, function.in_avals, function.out_avals)
         for view, out in zip(views[n:], outs, strict=True):
             view[...] = out
         return 0
@@ -70,10 +75,16 @@ def _inputs(eqn: Any, views: Sequence[np.ndarray]) -> list[np.ndarray]:
     return list(views)
 
 
-def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], avals: Sequence[Any]) -> list[np.ndarray]:
-    arrays = [Array(x, a) for x, a in zip(inputs, avals, strict=True)]
-    outs = eqn.primitive.bind(*arrays, **eqn.params)
-    return [np.asarray(o._data) for o in (outs if eqn.primitive.multiple_results else [outs])]
+def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], in_avals: Sequence[Any],
+              out_avals: Sequence[Any]) -> list[np.ndarray]:
+    primitive = eqn.primitive
+    if primitive.higher_order or config.debug_nans or config.debug_infs:
+        arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
+        outs = primitive.bind(*arrays, **eqn.params)
+        return [np.asarray(o._data) for o in (outs if primitive.multiple_results else [outs])]
+    out = quietly(primitive.rule("eval"), inputs, eqn.params)
+    outs = out if primitive.multiple_results else [out]
+    return [conform(o, a) for o, a in zip(outs, out_avals, strict=True)]
 
 
 def raise_error() -> None:
