@@ -197,8 +197,10 @@ class ScalarEmitter:
         if node.attr == "no nan":  # as a reduction that loops over arrays vectorize
             better = self.new(f"fcmp nnan nsz {test} {kind} {args[0]}, {args[1]}")
             return self.new(f"select nnan nsz i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
-        # The left operand unless the right one is better or NaN: one instruction keeps a NaN on the
-        # left, where loops have what they carry, and the other does not wait for it.
+        # The left operand unless the right one is as good (NumPy's choice among zeros) or NaN: one
+        # instruction keeps a NaN on the left, where loops have what they carry, and the other does
+        # not wait for it.
+        test = test.replace("t", "e")
         better = self.new(f"fcmp {test} {kind} {args[1]}, {args[0]}")
         chosen = self.new(f"select i1 {better}, {kind} {args[1]}, {kind} {args[0]}")
         right_nan = self.new(f"fcmp uno {kind} {args[1]}, {args[1]}")
