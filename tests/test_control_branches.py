@@ -72,6 +72,33 @@ def test_against_jax(program, args):
     agree(program(lax, np_), program(jax.lax, jnp), *args)
 
 
+def mapped_choices(lax, np, jax):
+    """Sums over mapped branches whose derivatives are infinite where they are not taken."""
+    def root(x):
+        return lax.cond(x < 1e-3, lambda: 1e-3, lambda: np.sqrt(x))
+
+    def among(x):
+        n = (x > 0).astype(int) + (x > 2).astype(int)
+        return lax.switch(n, [lambda: 1.0, lambda: np.log(x), lambda: np.sqrt(x)])
+
+    def quotient(w):
+        return lambda x: lax.cond(x < 1e-3, lambda: 0.0, lambda: np.sum(w / x))
+
+    def f(w, v, x):
+        return sum(jax.vmap(g)(x).sum() for g in (root, among, quotient(w), quotient(v)))
+    return f
+
+
+def test_derivatives_of_branches_not_taken_do_not_count():
+    args = 0.5, np.array([0.3, 0.0]), np.array([0.0, 4.0, 1.0, 0.0])
+    want = jax.grad(mapped_choices(jax.lax, jnp, jax), (0, 1, 2))(*args)
+    f = mapped_choices(lax, np_, ingot)
+    for gradient in (ingot.grad(f, (0, 1, 2)), ingot.grad(ingot.jit(f), (0, 1, 2)),
+                     ingot.jit(ingot.grad(f, (0, 1, 2)))):
+        for a, b in zip(gradient(*args), want, strict=True):
+            close(a, b)
+
+
 def test_only_one_branch_runs():
     ran = []
 

@@ -7,6 +7,7 @@ import pytest
 import ingot
 from ingot import lax, numpy as jnp
 from ingot.compiler.guarded import guard_writes
+from ingot.compiler.simplify import identities
 from ingot.core.jaxpr import subjaxprs
 
 SIZE = 40
@@ -27,7 +28,7 @@ WRITES = {
 
 def selects(jaxpr, size):
     """Choices between arrays of this many elements, in all nested programs, after the pass."""
-    jaxpr = guard_writes(jaxpr)
+    jaxpr = guard_writes(identities(jaxpr))
     own = sum(e.primitive.name == "select_n" and e.outvars[0].aval.size >= size
               for e in jaxpr.eqns)
     return own + sum(selects(inner, size) for e in jaxpr.eqns for inner in subjaxprs(e))

@@ -6,6 +6,8 @@ from typing import Any
 
 from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.ops.select import select_n_p
+from ingot.ops.shape import stop_gradient_p
 from ingot.transforms.stage import drop_unused_results, live_equations
 
 
@@ -14,6 +16,28 @@ def simplify(jaxpr: Jaxpr) -> Jaxpr:
     jaxpr = common_subexpressions(jaxpr)
     eqns, _ = live_equations(jaxpr.eqns, jaxpr.outvars)
     return checked(drop_unused_results(jaxpr.replace(eqns=eqns)), "simplify")
+
+
+def identities(jaxpr: Jaxpr) -> Jaxpr:
+    """The program without equations that matter only to derivatives: stop_gradient, and choices
+    between an array and itself."""
+    if not any(eqn.primitive in (stop_gradient_p, select_n_p) for eqn in jaxpr.eqns):
+        return jaxpr
+    names: dict[Var, Any] = {}
+    kept: list[Eqn] = []
+
+    def name(atom: Any) -> Any:
+        return atom if type(atom) is Literal else names.get(atom, atom)
+
+    for eqn in jaxpr.eqns:
+        invars = [name(v) for v in eqn.invars]
+        same = invars[-1] if eqn.primitive is stop_gradient_p or (
+            eqn.primitive is select_n_p and all(v is invars[1] for v in invars[2:])) else None
+        if same is not None and same.aval == eqn.outvars[0].aval:
+            names[eqn.outvars[0]] = same
+        else:
+            kept.append(eqn.replace(invars=invars) if names else eqn)
+    return jaxpr.replace(eqns=kept, outvars=[name(v) for v in jaxpr.outvars]) if names else jaxpr
 
 
 def common_subexpressions(jaxpr: Jaxpr) -> Jaxpr:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.guarded import guard_writes
+from ingot.compiler.simplify import identities
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.kernel.build import MAX_SCALARS
@@ -31,7 +32,7 @@ MOST_MOVED = 64
 def updating(jaxpr: Jaxpr) -> Jaxpr:
     """The program with its updates done in place where that is possible."""
     def rewritten() -> Jaxpr:
-        out = reads_first(summed(guard_writes(jaxpr)))
+        out = reads_first(summed(guard_writes(identities(jaxpr))))
         return out if out is jaxpr else out.memo("updating", lambda: out)
 
     return jaxpr.memo("updating", rewritten)

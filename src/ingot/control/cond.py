@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,19 +27,20 @@ from ingot.control.tracing import (
     type_differences,
 )
 from ingot.core.array import Array
-from ingot.core.avals import ShapedArray
+from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import Axis
 from ingot.core.effects import IO, ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, Var
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.ops.compare import ne
+from ingot.ops.compare import eq, ne
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import broadcast_in_dim, move_axis, scalar, zeros
 from ingot.ops.select import clamp, select_n
-from ingot.transforms.batch import batch_jaxpr, place_axis
-from ingot.transforms.jvp import jvp_jaxpr
+from ingot.ops.shape import stop_gradient
+from ingot.transforms.batch import BatchTracer, batch_jaxpr, place_axis
+from ingot.transforms.jvp import JVPTracer, jvp_jaxpr
 from ingot.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
 from ingot.transforms.stage import stage
 from ingot.transforms.transpose import transpose_jaxpr
@@ -46,6 +48,8 @@ from ingot.tree import tree_unflatten
 from ingot.util import split_list
 
 Branches = tuple[Jaxpr, ...]
+MOST_COPIED = 1024
+"""Elements, in all copies, of an operand that is copied although it may never be differentiated."""
 
 
 # ---- cond_p -------------------------------------------------------------------------------------
@@ -218,11 +222,44 @@ def _select_branches(axis: Axis, index: Any, operands: Sequence[Any], dims: Sequ
     which = clamp(scalar(0, index.dtype), index, scalar(len(branches) - 1, index.dtype))
     which = ne(which, broadcast_in_dim(scalar(0, index.dtype), which.shape, ())) \
         if len(branches) == 2 else which
-    outs = [evaluate(batch_jaxpr(b, axis, dims, True)[0], *operands) for b in branches]
     if len(branches) == 1:
-        return outs[0], [0] * len(outs[0])
+        outs = evaluate(batch_jaxpr(branches[0], axis, dims, True)[0], *operands)
+        return outs, [0] * len(outs)
+    outs = []
+    for i, branch in enumerate(branches):
+        mine = which if len(branches) == 2 else eq(
+            which, broadcast_in_dim(scalar(i, index.dtype), which.shape, ()))
+        shielded = [_shielded(x, d, mine, i == 0 and len(branches) == 2)
+                    for x, d in zip(operands, dims, strict=True)]
+        flags = [d for _, d in shielded]
+        outs.append(evaluate(batch_jaxpr(branch, axis, flags, True)[0],
+                             *(x for x, _ in shielded)))
     return [select_n(broadcast_in_dim(which, typeof(cases[0]).shape, (0,)), *cases)
             for cases in zip(*outs, strict=True)], [0] * len(outs[0])
+
+
+def _shielded(x: Any, dim: int | None, mask: Any, inverse: bool) -> tuple[Any, int | None]:
+    """An operand that derivatives pass only where its branch is taken, and its mapped axis.
+
+    Where it is not, the derivative of the branch may be infinite or NaN, and zero times that is
+    NaN. Operands without the axis need a copy per element, which large ones get only if they
+    are known to be differentiated."""
+    if not isinstance(x, Tracer) or not is_inexact(typeof(x)):
+        return x, dim
+    if dim is None:
+        shape = typeof(mask).shape + typeof(x).shape
+        if math.prod(shape) > MOST_COPIED and not _differentiated(x):
+            return x, None
+        x = broadcast_in_dim(x, shape, tuple(range(1, len(shape))))
+    cases = (stop_gradient(x), x)
+    mask = broadcast_in_dim(mask, typeof(x).shape, (0,))
+    return select_n(mask, *(cases[::-1] if inverse else cases)), 0
+
+
+def _differentiated(x: Any) -> bool:
+    while isinstance(x, BatchTracer):
+        x = x.value
+    return isinstance(x, JVPTracer)
 
 
 cond_p = Primitive(
