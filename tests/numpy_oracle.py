@@ -14,6 +14,8 @@ import jax.scipy.special
 import jax.scipy.stats
 import numpy as np
 
+import ingot
+import ingot.lax
 import ingot.nn
 import ingot.numpy
 import ingot.scipy.linalg
@@ -23,9 +25,9 @@ import ingot.scipy.stats
 jax.config.update("jax_enable_x64", True)
 
 JAX = {"jnp": jax.numpy, "nn": jax.nn, "S": jax.scipy.special, "L": jax.scipy.linalg,
-       "T": jax.scipy.stats, "np": np}
+       "T": jax.scipy.stats, "np": np, "lax": jax.lax, "jax": jax}
 INGOT = {"jnp": ingot.numpy, "nn": ingot.nn, "S": ingot.scipy.special, "L": ingot.scipy.linalg,
-         "T": ingot.scipy.stats, "np": np}
+         "T": ingot.scipy.stats, "np": np, "lax": ingot.lax, "jax": ingot}
 
 
 def table(text: str) -> list[str]:
@@ -102,6 +104,17 @@ def check(expression: str, values: Callable[[], dict[str, Any]] = arguments,
         if hasattr(a, "weak_type"):
             assert kind_of(a) == kind_of(b)
             close(np.asarray(a), np.asarray(b), tolerance)
+
+
+def check_error(expression: str, values: Callable[[], dict[str, Any]] = arguments) -> None:
+    """Assert that ingot raises an error that whoever catches JAX's catches too."""
+    given = values()
+    _, theirs = attempt(expression, environment(JAX, given))
+    got, ours = attempt(expression, environment(INGOT, given))
+    assert theirs is not None, "no error in JAX"
+    assert ours is not None, f"JAX raises {theirs!r}, ingot gives {got!r}"
+    kind = next(c for c in type(theirs).__mro__ if c.__module__ == "builtins")
+    assert isinstance(ours, kind), f"JAX raises {theirs!r}, ingot {ours!r}"
 
 
 def close(want: np.ndarray, got: np.ndarray, tolerance: float) -> None:

@@ -146,6 +146,29 @@ def test_custom_jvp_symbolic_zeros():
     assert seen == [[False, True]]
 
 
+def test_a_custom_rule_beside_a_constant_in_a_mapped_loop():
+    """The function closes over an array, and is traced, mapped and traced again."""
+    def program(lib, np, lax):
+        y = np.arange(1.0, 4.0)
+        by_jvp = lib.custom_jvp(lambda x: 3 * x * np.sum(y))
+        by_jvp.defjvp(lambda primals, tangents: (by_jvp(*primals), 2 * tangents[0]))
+        by_vjp = lib.custom_vjp(lambda x: 3 * x * np.sum(y))
+        by_vjp.defvjp(lambda x: (by_vjp(x), x), lambda x, ct: (5 * ct * x,))
+
+        def loop(x):
+            return lax.scan(lambda c, _: (by_jvp(by_vjp(c)), None), x, None, length=2)[0]
+        return lambda x: lib.jit(lib.vmap(loop))(x).sum() + lib.vmap(lib.jit(loop))(x).sum()
+
+    x = np.array([0.3, 0.7])
+    close(ingot.grad(program(ingot, np_, lax))(x), jax.grad(program(jax, jnp, jax.lax))(x))
+
+
+def test_arguments_that_a_partial_function_has_bound():
+    f = ingot.custom_jvp(functools.partial(lambda x, a: x * a, a=0.5))
+    f.defjvp(lambda primals, tangents: (f(*primals), 7 * tangents[0]))
+    assert float(ingot.grad(f)(2.0)) == 7.0
+
+
 def test_jaxpr_of_custom_jvp():
     f = ingot.custom_jvp(np_.sin)
     f.defjvps(lambda t, out, x: t)

@@ -264,7 +264,7 @@ DERIVATIVES = {
         TypeError, "'a' of type str for name", remedy="argnums"),
     "gradient by an argument that is not there": row(
         "grad(lambda x, y: x, argnums=2)(1.0, 2.0)",
-        ValueError, "argnums=2", "2 positional", remedy="pass it by position"),
+        TypeError, "argnums=2", "2 positional", remedy="pass it by position"),
     "gradient without auxiliary data": row(
         "grad(lambda x: x, has_aux=True)(1.0)",
         TypeError, "has_aux=True", remedy=r"pair \(result, auxiliary data\)"),

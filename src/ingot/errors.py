@@ -72,6 +72,18 @@ class TypePromotionError(IngotError, ValueError):
     """Operands of different dtypes met while `numpy_dtype_promotion` is 'strict'."""
 
 
+class ShapeError(IngotError, TypeError, ValueError):
+    """Shapes or types that do not fit each other.
+
+    It is both a TypeError and a ValueError, since some functions of JAX raise the one and some
+    the other, and NumPy's the latter.
+    """
+
+
+class AxisError(IngotError, ValueError, IndexError):
+    """An axis that an array does not have: a ValueError and an IndexError, as in NumPy."""
+
+
 class UndefinedRuleError(IngotError, NotImplementedError):
     """The operation has no rule for this transformation; the text says why."""
 

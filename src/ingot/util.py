@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
+from ingot.errors import AxisError
+
 try:
     from _blake2 import blake2b as blake2b  # which hashlib gives too, with OpenSSL: 3 ms to load
 except ImportError:
@@ -140,7 +142,7 @@ def canonicalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
     """Turn a possibly negative axis into one in [0, ndim)."""
     axis = axis.__index__()
     if not -ndim <= axis < ndim:
-        raise ValueError(f"{what} {axis} is out of bounds for an array of dimension {ndim}")
+        raise AxisError(f"{what} {axis} is out of bounds for an array of dimension {ndim}")
     return axis % ndim if ndim else 0
 
 

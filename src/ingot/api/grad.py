@@ -109,7 +109,7 @@ def _positions(transform: str, fun: Any, argnums: Any, n: int) -> list[int]:
         raise TypeError(f"{transform}: argnums must be an int or a tuple of ints, got {argnums!r}")
     bad = [i for i in nums if not -n <= i < n]
     if bad:
-        raise ValueError(
+        raise TypeError(
             f"{transform}: argnums={argnums} names argument {bad[0]}, but {function_name(fun)} was"
             f" called with {n} positional arguments; pass it by position")
     return [i.__index__() % n for i in nums]

@@ -15,6 +15,7 @@ from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Linear
+from ingot.errors import ShapeError
 from ingot.ops.movement import zeros
 from ingot.transforms.transpose import transpose
 from ingot.tree import (
@@ -116,7 +117,7 @@ def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[Sh
     """
     leaves, got = tree_flatten(tree)
     if got != treedef:
-        raise ValueError(f"{title}: the {kind} must have the structure of the {of}; it differs\n"
+        raise ShapeError(f"{title}: the {kind} must have the structure of the {of}; it differs\n"
                          + tree_differences(treedef, got, kind))
     out: list[Any] = []
     for i, (x, aval) in enumerate(zip(leaves, avals, strict=True)):
@@ -129,7 +130,7 @@ def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[Sh
             path = tree_flatten_with_path(tree)[0][i][0]
             remedy = ("use np.zeros(shape, ingot.dtypes.float0), as integers have no derivatives"
                       if want.dtype == dtypes.float0 else "convert or reshape it")
-            raise TypeError(f"{title}: the {kind} of {of}{keystr(path)}, which is {aval}, must be"
+            raise ShapeError(f"{title}: the {kind} of {of}{keystr(path)}, which is {aval}, must be"
                             f" {want}, got {got_aval}; {remedy}")
         out.append(x if numbers and is_number(x) else to_array(x))
     return out

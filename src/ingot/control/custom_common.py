@@ -64,10 +64,11 @@ def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         return args
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
-    if bound.kwargs:
+    given = bound.kwargs.keys() & kwargs.keys()
+    if given:
         raise TypeError(
             f"{function_name(fun)}: functions with custom derivatives have no keyword-only"
-            f" arguments, got {sorted(bound.kwargs)}; make them positional")
+            f" arguments, got {sorted(given)}; make them positional")
     return bound.args
 
 
@@ -160,7 +161,8 @@ def staged(args: Sequence[Any], params: dict[str, Any]) -> tuple[Sequence[Any], 
     if isinstance(call, Jaxpr):
         return args, params
     jaxpr, consts = stage_call(call, args)
-    return [*consts, *args], {**params, "call_jaxpr": jaxpr, "num_consts": len(consts)}
+    return [*consts, *args], {**params, "call_jaxpr": jaxpr,
+                              "num_consts": len(consts) + params["num_consts"]}
 
 
 def axes_of_call(*, call_jaxpr: Any, **params: Any) -> Any:

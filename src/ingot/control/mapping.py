@@ -49,7 +49,7 @@ def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any
     leaves, tree = flatten_arrays("map", "xs", xs)
     length = leading_length("map", leaves, leaf_paths(tree), None)
     traced = trace(f, treedef_tuple([tree]), [element_type(typeof(x)) for x in leaves])
-    if batch_size is None:
+    if batch_size is None or (isinstance(batch_size, int) and batch_size == 0):
         outs = _scan_entries(traced.jaxpr, traced.consts, leaves, length)
     else:
         if not hasattr(batch_size, "__index__") or batch_size < 1:

@@ -125,9 +125,13 @@ def _while_linearize(nonzero: Sequence[bool], *primals: Any, **params: Any) -> A
     return outs, has, apply
 
 
+class _NotReversible(UndefinedRuleError, ValueError):
+    """Also a ValueError, as JAX's."""
+
+
 def _while_transpose(cts: Sequence[Any], *args: Any, body_jaxpr: Jaxpr, **params: Any) -> Any:
     where = _source_of(body_jaxpr)
-    raise UndefinedRuleError(
+    raise _NotReversible(
         f"while_loop: no reverse-mode derivative, since the number of iterations is not known in"
         f" advance and so neither is the memory for their values; the loop is at {where}.\nUse"
         " fori_loop with bounds that are Python integers, or scan, or define the derivative with"

@@ -6,7 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
+from ingot.control.while_loop import while_loop
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem, scatter
@@ -46,7 +49,8 @@ class IndexUpdateRef:
     def _update(self, name: str, op: Callable[..., Any], values: Any, indices_are_sorted: bool,
                 unique_indices: bool, mode: Any, wrap_negative_indices: bool) -> Any:
         x = self.array
-        values = as_array(f"at[].{name}", values)
+        values = convert(values, x.aval.dtype) if type(values) is int and _only_unsigned(
+            values, x.aval.dtype) else as_array(f"at[].{name}", values)
         values = _value(name, x, values)
         return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
                        wrap_negative_indices)
@@ -119,7 +123,16 @@ class IndexUpdateRef:
     def apply(self, func: Callable[[Any], Any], *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
-        """The array with `func`, an elementwise function, applied to the elements."""
+        """The array with `func`, an elementwise function, applied to the elements, as many times
+        as each is named."""
+        if not unique_indices and _recurs(self.index):
+            named = lax.full(self.array.aval.shape, 0, dtypes.int32).at[self.index].add(
+                1, mode=mode, wrap_negative_indices=wrap_negative_indices)
+            return while_loop(
+                lambda c: lax.reduce_or(lax.gt(c[1], like(c[1], 0)), tuple(range(c[1].ndim))),
+                lambda c: (lax.select(lax.gt(c[1], like(c[1], 0)), func(c[0]), c[0]),
+                           lax.sub(c[1], like(c[1], 1))), (self.array, named))[0]
+
         def scatter_apply(x: Any, indices: Any, updates: Any, numbers: Any, **flags: Any) -> Any:
             return lax.scatter_apply(x, indices, func, numbers,
                                      update_shape=updates.aval.shape, **flags)
@@ -129,6 +142,19 @@ class IndexUpdateRef:
 
     def _ones(self) -> Any:
         return like(self.array, 1)
+
+
+def _only_unsigned(value: int, dtype: Any) -> bool:
+    """Whether an integer fits into an unsigned dtype, and not into the default one."""
+    limits = dtypes.iinfo(dtypes.default_int())
+    return dtypes.kind(dtype) == "u" and limits.max < value <= dtypes.iinfo(dtype).max
+
+
+def _recurs(index: Any) -> bool:
+    """Whether an index may name elements more than once."""
+    entries = index if isinstance(index, tuple) else (index,)
+    return any(np.ndim(i) > 0 and not (hasattr(i, "dtype") and i.dtype == bool)
+               for i in entries if not isinstance(i, slice))
 
 
 def _value(name: str, x: Any, values: Any) -> Any:

@@ -13,7 +13,7 @@ from ingot.core.array import Array, ArrayBase, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.source import here
-from ingot.errors import ConcretizationTypeError
+from ingot.errors import ConcretizationTypeError, ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import (
     aval_of,
@@ -40,7 +40,7 @@ def _from_sequence(x: Any, dtype: Any) -> Any:
     leaves = _leaves(x)
     if all(type(leaf) in _NUMBERS for leaf in leaves):
         made = np.array(x) if leaves else np.array(x, dtype=dtypes.default_float())
-        if made.dtype.kind == "O" or dtype is not None:
+        if made.dtype.kind in "Oiu" or dtype is not None:
             made = np.array(x, dtype=dtype or dtypes.default_int())
         return from_numpy(made)
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
@@ -237,7 +237,7 @@ def canonical_shape(name: str, shape: Any) -> tuple[int, ...]:
         shape = (shape,)
     out = tuple(n if type(n) is int else concrete_int(name, n, "shape") for n in shape)
     if any(n < 0 for n in out):
-        raise ValueError(f"{name}: lengths must not be negative, got shape {out}")
+        raise ShapeError(f"{name}: lengths must not be negative, got shape {out}")
     return out
 
 

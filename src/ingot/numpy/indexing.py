@@ -97,8 +97,20 @@ def _check_entry(x: Any) -> Any:
     return x
 
 
+def _sequence(x: Any) -> Any:
+    """An entry of a tuple that is a sequence of integers or booleans, as an array."""
+    if not isinstance(x, (list, tuple)):
+        return x
+    rows = [_sequence(e) for e in x]
+    if not any(isinstance(e, ArrayBase) for e in rows):
+        return np.asarray(rows) if rows else np.zeros(0, np.int64)
+    rows = [convert(e, dtypes.default_int()) for e in rows]
+    return lax.concatenate([lax.expand_dims(e, (0,)) for e in rows], 0)
+
+
 def _entries(index: Any, shape: tuple[int, ...]) -> list[Entry]:
-    raw = [_check_entry(x) for x in (index if isinstance(index, tuple) else (index,))]
+    raw = [_check_entry(_sequence(x)) for x in index] if isinstance(index, tuple) \
+        else [_check_entry(index)]
     dots = [i for i, x in enumerate(raw) if x is Ellipsis]
     if len(dots) > 1:
         raise IndexError("index: more than one ellipsis (...)")
@@ -126,7 +138,8 @@ def _entry(x: Any, axis: int, shape: tuple[int, ...]) -> tuple[list[Entry], int]
     if _is_bool(x):
         mask = _concrete_mask(x)
         have = shape[axis:axis + mask.ndim]
-        if mask.shape != have:
+        if len(mask.shape) != len(have) or any(m not in (0, n) for m, n in zip(
+                mask.shape, have, strict=True)):  # masks without elements select nothing
             raise IndexError(f"index: a boolean mask must have the shape of the axes it selects"
                              f" from, got {mask.shape} for {have}")
         if mask.ndim == 0:

@@ -12,6 +12,7 @@ import numpy as np
 from ingot.api.eager import replayed
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import to_array
+from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import concrete, concrete_int
 from ingot.numpy.indexing import getitem
@@ -86,7 +87,7 @@ def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
         shape = (shape,)
     new = [n if type(n) is int else concrete_int("reshape", n, "shape") for n in shape]
     if new.count(-1) > 1:
-        raise ValueError(f"reshape: only one length may be -1, got {tuple(new)}")
+        raise ShapeError(f"reshape: only one length may be -1, got {tuple(new)}")
     if -1 in new:
         known = math.prod(n for n in new if n != -1)
         if known == 0 or aval.size % known:
@@ -184,7 +185,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
         return lax.transpose(a, range(n)[::-1])
     order = axes_of("transpose", tuple(axes), n)
     if len(order) != n:
-        raise ValueError(f"transpose: axes {tuple(axes)} must name each axis of {a.aval} once")
+        raise ShapeError(f"transpose: axes {tuple(axes)} must name each axis of {a.aval} once")
     return lax.transpose(a, order)
 
 

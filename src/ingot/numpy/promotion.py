@@ -15,7 +15,7 @@ from ingot.core.array import Array, ArrayBase
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, current, to_array, typeof
 from ingot.dtypes.types import CANONICAL
-from ingot.errors import TypePromotionError
+from ingot.errors import ShapeError, TypePromotionError
 from ingot.numpy import primitives as lax
 from ingot.util import memoize
 
@@ -193,7 +193,7 @@ def _planned(name: str, args: Sequence[Any], kind: str) -> tuple[Any, bool, tupl
     except TypePromotionError:
         raise
     except ValueError:
-        raise ValueError(
+        raise ShapeError(
             f"{name}: shapes must broadcast, got {' and '.join(map(str, avals))}; lengths of an"
             " axis must be equal or 1: align axes with reshape, expand_dims or None in an index"
         ) from None

@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer, typeof
+from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import (
     asarray,
@@ -91,7 +92,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
 
 def _repeat_all(a: Any, times: int, axis: int) -> Any:
     if times < 0:
-        raise ValueError(f"repeat: repeats must not be negative, got {times}")
+        raise ShapeError(f"repeat: repeats must not be negative, got {times}")
     shape = list(a.aval.shape)
     wide = lax.broadcast_in_dim(a, [*shape[:axis + 1], times, *shape[axis + 1:]],
                                 [i + (i > axis) for i in range(len(shape))])

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.errors import AxisError, ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.promotion import (
@@ -43,10 +44,10 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
         given = (operator.index(axis),)  # type: ignore[arg-type]
     for i in given:
         if not -ndim <= i < ndim:
-            raise ValueError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim}")
+            raise AxisError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim}")
     out = tuple(i % ndim for i in given)
     if len(set(out)) != len(out):
-        raise ValueError(f"{name}: duplicate value in axis {given}")
+        raise ShapeError(f"{name}: duplicate value in axis {given}")
     return out
 
 

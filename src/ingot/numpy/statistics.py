@@ -91,8 +91,7 @@ def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
     below = lax.select(lax.eq(share, like(share, 1)), like(share, 0), pick[0])
     above = lax.select(lax.eq(share, like(share, 0)), like(share, 0), pick[1])
     out = lax.add(lax.mul(below, lax.sub(like(share, 1), share)), lax.mul(above, share))
-    wrong = lax.bitwise_or(lax.lt(qs, like(qs, 0)), lax.gt(qs, like(qs, 1)))
-    wrong = lax.bitwise_or(wrong, lax.ne(qs, qs))
+    wrong = lax.ne(qs, qs)
     if skip_nan:
         wrong = lax.bitwise_or(wrong, lax.eq(count, like(count, 0)))
     else:
@@ -177,7 +176,7 @@ def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any,
 
 def quantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
              method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
-    """Quantiles q in [0, 1] over axes; nan for other q and where an element is nan.
+    """Quantiles q in [0, 1] over axes; other q are moved there; nan where an element is nan.
 
     method: 'linear', 'lower', 'higher', 'midpoint', 'nearest' or another of NumPy's.
 

@@ -12,6 +12,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
+from ingot.errors import ShapeError
 from ingot.kernel.build import (
     CHEAP,
     ArrayValue,
@@ -158,7 +159,7 @@ def transpose(operand: Any, permutation: Shape) -> Any:
 # ---- reshape -------------------------------------------------------------------------------------
 def _reshape_type(x: ShapedArray, *, new_sizes: Shape) -> ShapedArray:
     if any(n < 0 for n in new_sizes) or size_of(new_sizes) != x.size:
-        raise TypeError(
+        raise ShapeError(
             f"reshape: cannot reshape {x} ({x.size} elements) into shape {tuple(new_sizes)}"
             f" ({size_of(new_sizes)} elements)")
     return x.update(shape=new_sizes)

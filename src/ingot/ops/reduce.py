@@ -317,7 +317,8 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
             a.shape != avals[0].shape for a in avals):
         raise TypeError("reduce: operands must have one shape and each a scalar initial value, got"
                         f" {short(avals)} and {short([typeof(i) for i in inits])}")
-    if any(typeof(i).dtype != a.dtype for i, a in zip(inits, avals, strict=True)):
+    if any(typeof(i).dtype != a.dtype and not typeof(i).weak_type
+           for i, a in zip(inits, avals, strict=True)):
         raise TypeError("reduce: operands and initial values must have the same dtypes, got"
                         f" {short(avals)} and {short([typeof(i) for i in inits])}")
     axes = check_axes("reduce", dimensions, avals[0].ndim)

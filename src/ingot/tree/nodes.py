@@ -68,7 +68,7 @@ def static(**options: Any) -> Any:
     >>> static(default=1).metadata["static"]
     True
     """
-    metadata = {**(options.pop("metadata", None) or {}), "static": True}
+    metadata = {"static": True, **(options.pop("metadata", None) or {})}
     return dataclasses.field(**options, metadata=metadata)
 
 

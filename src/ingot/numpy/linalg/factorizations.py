@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ingot import dtypes
+from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
 from ingot.numpy.families import like
@@ -63,7 +64,7 @@ def matrices(name: str, a: Any, square: bool = True) -> Any:
     a = convert(a, dtypes.at_least(a.aval.dtype, dtypes.float32))
     if a.aval.ndim < 2 or square and a.aval.shape[-1] != a.aval.shape[-2]:
         what = "square matrices" if square else "matrices"
-        raise ValueError(f"{name}: {what} are needed, got {a.aval}")
+        raise ShapeError(f"{name}: {what} are needed, got {a.aval}")
     return a
 
 
