@@ -72,9 +72,6 @@ def _check_entry(x: Any) -> Any:
         raise TypeError(f"index: strings do not index arrays, got {x!r}; use integers, slices or"
                         " arrays")
     elif isinstance(x, (list, tuple)):
-        if not isinstance(x, tuple) and any(isinstance(e, (slice, type(Ellipsis), type(None)))
-                                            for e in x):
-            raise TypeError("index: a list is no index; use a tuple x[i, j]")
         raise TypeError("index: a non-tuple sequence does not index arrays; use"
                         " x[jnp.array(sequence)] instead of x[sequence]")
     elif hasattr(x, "__jax_array__"):
