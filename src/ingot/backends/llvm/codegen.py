@@ -171,6 +171,8 @@ class Library:
 
 def library() -> Library | None:
     """The library, if it is where it is known to be and has the functions."""
+    if threading.current_thread() is not _start:
+        _awaited.set()
     with _loading:
         return _library()
 
@@ -239,8 +241,6 @@ def widened(features: str) -> str:
 
 def object_code(text: str, passes: int, selection: int) -> bytes:
     """The object file of a module."""
-    if threading.current_thread() is not _start:
-        _awaited.set()
     direct = library()
     if not passes:
         text = text.partition(VARIANTS)[0]

@@ -167,7 +167,9 @@ class ScalarEmitter:
     def op_abs(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         if is_float(dtype):
-            return self.intrinsic("fabs", "f64" if kind == "double" else "f32", kind, [kind], args)
+            size = self.new(f"and {bits_of(kind)} {self.float_bits(args[0], kind)},"
+                            f" {(1 << int(bits_of(kind)[1:]) - 1) - 1}")
+            return self.new(f"bitcast {bits_of(kind)} {size} to {kind}")
         if not is_signed(dtype):
             return args[0]
         return self.intrinsic("abs", kind, kind, [kind, "i1"], [args[0], "false"])
@@ -191,8 +193,9 @@ class ScalarEmitter:
         if dtype.kind == "b":
             return self.new(f"{'or' if node.op == 'max' else 'and'} i1 {args[0]}, {args[1]}")
         if not is_float(dtype):
-            name = ("s" if is_signed(dtype) else "u") + node.op
-            return self.intrinsic(name, kind, kind, [kind, kind], args)
+            test = ("s" if is_signed(dtype) else "u") + ("gt" if node.op == "max" else "lt")
+            better = self.new(f"icmp {test} {kind} {args[0]}, {args[1]}")
+            return self.new(f"select i1 {better}, {kind} {args[0]}, {kind} {args[1]}")
         test = "ogt" if node.op == "max" else "olt"
         if node.attr == "no nan":  # as a reduction that loops over arrays vectorize
             better = self.new(f"fcmp nnan nsz {test} {kind} {args[0]}, {args[1]}")
@@ -282,8 +285,13 @@ class ScalarEmitter:
         if not is_float(dtype):
             return "true"
         kind = llvm_type(dtype)
-        size = self.op_abs(node, args, dtype)
-        return self.new(f"fcmp olt {kind} {size}, {literal(np.inf, dtype)}")
+        infinite = 0x7FF << 52 if kind == "double" else 0xFF << 23
+        exponent = self.new(f"and {bits_of(kind)} {self.float_bits(args[0], kind)}, {infinite}")
+        return self.new(f"icmp ne {bits_of(kind)} {exponent}, {infinite}")
+
+    def float_bits(self, x: str, kind: str) -> str:
+        """The bits of a float as an integer; intrinsics would do, which fast selection lacks."""
+        return self.new(f"bitcast {kind} {x} to {bits_of(kind)}")
 
     # ---- 16-bit floats -----------------------------------------------------------------------
     def narrow(self, x: str, dtype: np.dtype) -> str:
@@ -360,6 +368,11 @@ class ScalarEmitter:
 
 # Operations whose result is a value of the narrow type without rounding.
 _ALREADY_NARROW = frozenset(["select", "min", "max", "neg", "abs", "bitcast", "convert", "sign"])
+
+
+def bits_of(kind: str) -> str:
+    """The integer as wide as a float."""
+    return "i64" if kind == "double" else "i32"
 
 
 def quoted(name: str) -> str:
