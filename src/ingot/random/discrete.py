@@ -170,6 +170,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     """
     key, dtype = one_key("binomial", key), float_dtype("binomial", dtype)
     shape = common_shape("binomial", shape, n, p)
+    known = _known_to_be_few(n, p)
     p = jnp.asarray(p)
     p = convert_element_type(p, dtypes.to_inexact_dtype(p.dtype))
     n = jnp.broadcast_to(convert_element_type(n, p.dtype), shape)
@@ -189,11 +190,25 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     def by_rejection(n: Any, q: Any, needed: Any) -> Any:
         return _binomial_by_rejection(key, n, q, shape, dtype, jnp.where(needed, limit, 0))
 
-    drawn = _by_case(None, few, by_gaps, by_rejection, [n, q], [0.0, q], [1e4, 0.5])
+    drawn = _by_case(known, few, by_gaps, by_rejection, [n, q], [0.0, q], [1e4, 0.5])
     drawn = jnp.where(bad_n | bad_q, np.asarray(np.nan, dtype), drawn)
     endless = jnp.isinf(n)
     drawn = jnp.where(endless & ~(bad_n | bad_q), np.asarray(np.inf, dtype), drawn)
     return jnp.where(rare | bad_n | unknown | endless, drawn, n.astype(dtype) - drawn)
+
+
+def _known_to_be_few(n: Any, p: Any) -> Any:
+    """Where at most ten successes or failures are expected, or n is no number, if that is known."""
+    trials, chance = known_array(n), known_array(p)
+    if trials is None or chance is None:
+        return None
+    chance = chance.astype(typeof(convert_element_type(
+        p, dtypes.to_inexact_dtype(typeof(to_array(p)).dtype))).dtype)
+    trials = trials.astype(chance.dtype)
+    rare = np.where(chance < 0.5, chance, 1 - chance)
+    rare = np.where(np.isnan(rare) | (rare < 0), chance.dtype.type(0.01), rare)
+    with np.errstate(all="ignore"):
+        return np.isnan(trials) | (trials < 0) | (trials * rare <= 10)
 
 
 def _binomial_by_gaps(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, limit: Any) -> Any:
