@@ -85,3 +85,29 @@ def test_repeated_hashes_are_one_function():
     text = compile_jaxpr(stage(jaxpr, jaxpr.in_avals)).as_text("llvm")
     assert text.count("call i64 @ingot.threefry(") > 2
     assert len([line for line in text.splitlines() if " shl i32 " in line]) == 20
+
+
+def test_functions_are_called_from_lanes():
+    """Bodies of lanes call what is long, and the variant for vectors gives the same."""
+    def draw(key):
+        return random.gamma(key, 2.5, (5000,)), random.binomial(key, 100, 0.3, (5000,))
+
+    key = random.key(3)
+    text = compile_jaxpr(ingot.jit(draw).trace(key).jaxpr).as_text("llvm")
+    assert "@ingot.log.f64.lanes(" in text and "@ingot.erf_inv.f64.lanes(" in text
+    results = []
+    for optimize in ("fast", "full"):  # scalar code, and the variants
+        with ingot.config.override("optimize", optimize):
+            results.append(ingot.jit(draw)(key))
+    for fast, full in zip(*results, strict=True):
+        np.testing.assert_array_equal(fast, full)
+
+
+@pytest.mark.parametrize(("n", "p"), [
+    (100, 0.3), (100, 0.7), (5, 0.5), (100, 0.01), (np.array([5.0, 1000.0]), 0.5),
+    (np.nan, 0.5), (-1.0, 0.5), (10.0, np.nan), (np.inf, 0.5), (30, np.array([0.1, 0.9]))])
+def test_known_parameters_of_binomial_numbers_change_nothing(n, p):
+    key, shape = random.key(5), (3, 2)
+    unknown = ingot.jit(lambda n, p: random.binomial(key, n, p, shape))(n, p)
+    known = ingot.jit(lambda: random.binomial(key, n, p, shape))()
+    np.testing.assert_array_equal(known, unknown)

@@ -17,7 +17,7 @@ from ingot.backends.llvm import blas
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import VARIANTS
 from ingot.backends.llvm.functions.rare import VARIANT
-from ingot.backends.llvm.functions.target import vector_bytes
+from ingot.backends.llvm.functions.target import lanes
 from ingot.backends.llvm.outline import divide
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
@@ -30,9 +30,6 @@ from ingot.backends.llvm.scalar import (
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
-MOST_HASHES = 2
-"""Hashes in the body of a loop over lanes up to which they are written out rather than called."""
-
 MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
@@ -90,7 +87,7 @@ class Emitter:
         self.access = ""  # what marks loads and stores of a loop whose iterations are apart
         self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
                          f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
-                         f" i32 {max(vector_bytes()) // 4}}}"]
+                         f" i32 {lanes()}}}"]
         self.uses_blas = False
 
     # ---- writing -----------------------------------------------------------------------------
@@ -248,11 +245,11 @@ class Emitter:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
 
     def hashes(self, node: ir.For) -> str:
-        """What becomes of hashes in the body of a loop; see `functions/hashing.py`."""
+        """What becomes of hashes and elementary functions in the body of a loop: those of lanes are
+        called, for LLVM takes long for their long bodies."""
         if not node.vector:
             return "called"
-        count = sum(type(x) is ir.Scalar and x.op == "threefry" for x in node.body.nodes)
-        return "of lanes" if node.apart and count > MOST_HASHES else "written out"
+        return "of lanes" if node.apart else "written out"
 
     def apart(self) -> str:
         """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""

@@ -142,9 +142,15 @@ class ScalarEmitter:
                          "nounwind willreturn memory(none)")
 
     def _elementary(self, op: str, args: Sequence[str], kind: str) -> str:
+        given = ", ".join(f"{kind} {a}" for a in args)
+        if self.hashes == "of lanes":
+            for name, text in functions.called_definitions(op, kind).items():
+                self.declare(name, text)
+            name = functions.called_name(op, kind)
+            variant = functions.variant_of(name, len(args), functions.lanes())
+            return self.new(f"call {kind} @{name}({given}) noinline {variant}")
         for name, text in functions.definitions(op, kind).items():
             self.declare(name, text)
-        given = ", ".join(f"{kind} {a}" for a in args)
         return self.new(f"call {kind} @{functions.function_name(op, kind)}({given})")
 
     def _special(self, name: str, args: Sequence[str], kind: str) -> str:

@@ -10,7 +10,8 @@ import functools
 
 from ingot.backends.llvm.functions import errors, exponential, gamma, hyperbolic, trigonometric
 from ingot.backends.llvm.functions.assembler import FORMATS, Code, Formula, Value, float_literal
-from ingot.backends.llvm.functions.target import has_fma
+from ingot.backends.llvm.functions.rare import PURE, VARIANT, variant_of
+from ingot.backends.llvm.functions.target import has_fma, lanes
 
 FORMULAS: dict[str, tuple[Formula, int]] = {
     **{f.__name__: (f, 1) for f in (
@@ -52,4 +53,45 @@ def definitions(op: str, kind: str) -> dict[str, str]:
     return {**code.declarations, name: text}
 
 
-__all__ = ["available", "definitions", "float_literal", "function_name"]
+# ---- called from lanes ---------------------------------------------------------------------------
+LOOPS = 2_000_000
+"""Number of the first metadata node of the loops in variants."""
+
+
+@functools.cache
+def called_definitions(op: str, kind: str) -> dict[str, str]:
+    """The function as one that loops over lanes call, with its variant: a loop that vectorizes."""
+    count, n = FORMULAS[op][1], lanes()
+    inside, name = function_name(op, kind), called_name(op, kind)
+    xs = [f"%x{k}" for k in range(count)]
+    given = ", ".join(f"{kind} {x}" for x in xs)
+    scalar = (f"define linkonce_odr hidden {kind} @{name}({given}) noinline {PURE} {{\n"
+              f"  %out = call {kind} @{inside}({given})\n  ret {kind} %out\n}}")
+    v, mark = f"<{n} x {kind}>", LOOPS + 4 * (2 * list(FORMULAS).index(op) + (kind == "float"))
+    lines = [f"define {v} @{name}x{n}({', '.join(f'{v} {x}' for x in xs)}) noinline {PURE} {{",
+             "entry:", f"  %out = alloca {v}"]
+    for x in xs:
+        lines += [f"  {x}.all = alloca {v}", f"  store {v} {x}, ptr {x}.all"]
+    lines += ["  br label %lane", "lane:", "  %i = phi i64 [0, %entry], [%next, %lane]"]
+    for x in xs:
+        lines += [f"  {x}.at = getelementptr {kind}, ptr {x}.all, i64 %i",
+                  f"  {x}.one = load {kind}, ptr {x}.at"]
+    one = ", ".join(f"{kind} {x}.one" for x in xs)
+    lines += [f"  %y = call {kind} @{inside}({one})",
+              f"  %y.at = getelementptr {kind}, ptr %out, i64 %i", f"  store {kind} %y, ptr %y.at",
+              "  %next = add nuw nsw i64 %i, 1", f"  %more = icmp ult i64 %next, {n}",
+              f"  br i1 %more, label %lane, label %done, !llvm.loop !{mark}", "done:",
+              f"  %result = load {v}, ptr %out", f"  ret {v} %result", "}",
+              f"!{mark} = distinct !{{!{mark}, !{mark + 1}, !{mark + 2}}}",
+              f'!{mark + 1} = !{{!"llvm.loop.vectorize.width", i32 {n}}}',
+              f'!{mark + 2} = !{{!"llvm.loop.unroll.disable"}}']
+    return {**definitions(op, kind), name: scalar, f"{VARIANT}{name}x{n}": "\n".join(lines)}
+
+
+def called_name(op: str, kind: str) -> str:
+    """The name of the function that lanes call."""
+    return f"{function_name(op, kind)}.lanes"
+
+
+__all__ = ["available", "called_definitions", "called_name", "definitions", "float_literal",
+           "function_name", "lanes", "variant_of"]

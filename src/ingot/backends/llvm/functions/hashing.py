@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from ingot.backends.llvm.functions.rare import PURE, VARIANT
-from ingot.backends.llvm.functions.target import vector_bytes
+from ingot.backends.llvm.functions import target
+from ingot.backends.llvm.functions.rare import PURE, VARIANT, variant_of
 
 NAME = "ingot.threefry"
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -71,7 +71,7 @@ def definitions(called: bool) -> dict[str, str]:
     """The function, and the variant that loops over lanes call, by name."""
     found = {NAME: _Words(0).definition(NAME, "")}
     if called:
-        n = max(vector_bytes()) // 4
+        n = target.lanes()
         v = f"<{n} x i32>"
         found[f"{VARIANT}llvm.fshl.v{n}i32"] = f"declare {v} @llvm.fshl.v{n}i32({v}, {v}, {v})"
         found[f"{VARIANT}{NAME}x{n}"] = _Words(n).definition(f"{NAME}x{n}", "noinline ")
@@ -85,6 +85,4 @@ def call(args: Sequence[str], called: bool, lanes: bool) -> str:
         return f"{text} alwaysinline"
     if not lanes:
         return f"{text} noinline {PURE}"
-    n = max(vector_bytes()) // 4
-    return (f'{text} noinline {PURE} "vector-function-abi-variant"='
-            f'"_ZGV_LLVM_N{n}vvvv_{NAME}({NAME}x{n})"')
+    return f"{text} noinline {variant_of(NAME, 4, target.lanes())}"

@@ -35,6 +35,12 @@ def unless_rare(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
                     f' {PURE} "vector-function-abi-variant"="{",".join(variants)}"')
 
 
+def variant_of(name: str, count: int, lanes: int) -> str:
+    """What marks a call, with so many arguments, of a function that has a variant for lanes."""
+    return (f'{PURE} "vector-function-abi-variant"='
+            f'"_ZGV_LLVM_N{lanes}{"v" * count}_{name}({name}x{lanes})"')
+
+
 def _scalar(name: str, library: str, f: Format) -> str:
     return f"""define internal {f.kind} @{name}({f.kind} %x, {f.kind} %fast) noinline {PURE} {{
   %marked = fcmp uno {f.kind} %fast, %fast

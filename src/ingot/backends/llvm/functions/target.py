@@ -28,3 +28,8 @@ def vector_bytes() -> tuple[int, ...]:
     if not _triple().startswith(("x86_64", "i686", "i386")):
         return (16,)
     return (32, 64) if "+avx512f" in _features() else (32,)
+
+
+def lanes() -> int:
+    """Elements that a loop over lanes takes at a time: as many as the longest vector has words."""
+    return max(vector_bytes()) // 4
