@@ -1,6 +1,7 @@
 """What users see when NumPy's ways do not fit traced or immutable arrays; Python's protocols."""
 
 import copy
+import ctypes
 import pickle
 from collections.abc import Hashable
 
@@ -104,6 +105,8 @@ def test_arrays_pickle_copy_and_convert():
     assert isinstance(np.ones(3) + X, type(X)) and isinstance(np.float64(2) * X, type(X))
     assert not isinstance(X, Hashable)
     assert complex(X[1]) == 1 and int(X[2]) == 2 and [10, 20][jnp.asarray(1)] == 20
+    columns = jnp.arange(6).reshape(2, 3).T
+    assert ctypes.string_at(columns.unsafe_buffer_pointer(), 48) == columns.tobytes()
     assert X.devices() and X.sharding.device_set and not X.is_deleted()
 
 

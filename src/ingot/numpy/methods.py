@@ -12,7 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.devices import CPU, SingleDeviceSharding
 from ingot.backends.llvm.native.operators import set_operators
-from ingot.core.array import DELETED, Array, ArrayBase, delete
+from ingot.core.array import DELETED, Array, ArrayBase, compact, delete
 from ingot.core.interpreter import Tracer
 from ingot.numpy import (
     arithmetic,
@@ -256,6 +256,13 @@ def _is_deleted(self: Any) -> bool:
     return type(self) is Array and self._data is DELETED
 
 
+def _buffer_pointer(self: Any) -> int:
+    """The address of the elements, row by row; it is good for as long as the array."""
+    x = concrete_array(self, "array")
+    data = x._data if x._data.flags.c_contiguous else compact(x)
+    return data.ctypes.data
+
+
 def _dlpack(self: Any, **kwargs: Any) -> Any:
     kwargs.pop("stream", None)
     # NumPy exports writable arrays only before version 2.1 of the protocol's flags.
@@ -284,7 +291,7 @@ _METHODS: dict[str, Any] = {
     "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
     "is_ready": lambda self: True, "devices": lambda self: {CPU},
     "on_device_size_in_bytes": lambda self: self.aval.nbytes,
-    "addressable_data": lambda self, index: self,
+    "addressable_data": lambda self, index: self, "unsafe_buffer_pointer": _buffer_pointer,
 }
 
 _PROPERTIES: dict[str, Any] = {
