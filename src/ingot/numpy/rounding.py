@@ -115,8 +115,8 @@ def angle(z: Any, deg: bool = False) -> Any:
     >>> angle(1j)
     Array(1.57079633, dtype=float64)
     """
-    z = inexact("angle", z)
-    z = convert(z, z.aval.dtype)
+    z = as_array("angle", z)
+    z = convert(z, z.aval.dtype if kind_of(z) in "fc" else dtypes.default_float())
     out = lax.atan2(imag(z), real(z))
     return degrees(out) if deg else out
 

@@ -116,11 +116,11 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
     """Indices of `partition`: here those of `argsort`.
 
     >>> argpartition(np.array([2, 1]), 0)
-    Array([1, 0], dtype=int64)
+    Array([1, 0], dtype=int32)
     """
     a, axis = _axis("argpartition", a, axis)
     axes_of("argpartition", kth, a.aval.shape[axis])
-    return argsort(a, axis)
+    return convert(argsort(a, axis), dtypes.int32)
 
 
 def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
