@@ -24,6 +24,10 @@ from ingot.core.primitive import REGISTRY, Host, Primitive
 from ingot.kernel.build import MAX_SCALARS
 from ingot.util import blake2b
 
+FRONT = frozenset(["__pycache__", "compat", "example_libraries", "experimental", "extend", "stats",
+                   "tree"])
+"""Folders in which nothing decides what a traced program becomes."""
+
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -175,17 +179,17 @@ def _is_ours(rule: Any) -> bool:
 @functools.cache
 def sources() -> str:
     """A digest of ingot's source files by their sizes and times, so that a change is seen."""
-    found: list[str] = []
+    found: list[Any] = []
     folders = [PACKAGE] if os.path.isdir(PACKAGE) else []  # not in a zip file
     while folders:
         for entry in os.scandir(folders.pop()):
             if entry.is_dir(follow_symlinks=False):
-                if entry.name != "__pycache__":
+                if entry.name not in FRONT:
                     folders.append(entry.path)
             elif entry.name.endswith(".py"):
                 status = entry.stat()
-                found.append(f"{entry.path[len(PACKAGE):]} {status.st_size} {status.st_mtime_ns}")
-    return _digest("\n".join(sorted(found)).encode())
+                found.append((entry.path[len(PACKAGE):], status.st_size, status.st_mtime_ns))
+    return _digest(repr(sorted(found)).encode())
 
 
 def _digest(data: bytes) -> str:

@@ -164,6 +164,7 @@ def _lattice(x64: bool, strict: bool) -> tuple[dict[Any, int], dict[int, Any]]:
             nexts[low].add(high)
     bit = {name: 1 << i for i, name in enumerate(nexts)}
 
+    @functools.cache
     def reach(name: str) -> int:
         return functools.reduce(operator.or_, map(reach, nexts[name]), bit[name])
 

@@ -8,6 +8,7 @@ needs besides; constants and host functions are found again in the program.
 from __future__ import annotations
 
 import functools
+import marshal
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ from ingot.core.array import Array
 from ingot.core.jaxpr import Jaxpr
 from ingot.kernel import cost, ir
 from ingot.version import __version__
+
+MARSHAL = 2
+"""The format of heads of entries, one that all versions of Python read; JSON takes time to import."""
 
 LONG_WORK = 20_000
 """Instructions in one call above which other Python threads may run meanwhile."""
@@ -179,7 +183,7 @@ class Compilation:
             engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:
-        """An entry: the length of a head in JSON, the head, embedded constants, the object file.
+        """An entry: the length of a head, the head, embedded constants, the object file.
 
         None if something in it could not be found again in another process.
         """
@@ -201,9 +205,7 @@ class Compilation:
                     [source, data.dtype.name, data.shape, data.nbytes if source is None else 0])
                 if source is None:
                     blobs.append(data.tobytes())
-        import json  # costs start-up time
-
-        text = json.dumps(head).encode()
+        text = marshal.dumps(head, MARSHAL)
         return b"".join([len(text).to_bytes(8, "little"), text, *blobs, code])
 
     def _cached(self, tier: engine.Tier) -> tuple[engine.Code, Needs] | None:
@@ -211,9 +213,7 @@ class Compilation:
         if entry is None:
             return None
         start = 8 + int.from_bytes(entry[:8], "little")
-        import json
-
-        head, mark = json.loads(entry[8:start]), self._fingerprint
+        head, mark = marshal.loads(entry[8:start]), self._fingerprint
         if mark is None:
             needs = self.module.needs
         else:

@@ -110,7 +110,7 @@ def link(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
 def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
     binding = codegen.llvm()
     for symbol in symbols:
-        if symbol in host.symbols() or ":" in symbol:
+        if symbol in host.NAMES or ":" in symbol:
             binding.add_symbol(symbol, resolve(symbol))
     module = binding.parse_assembly("")
     engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
@@ -132,9 +132,8 @@ def _libraries() -> list[Any]:
 
 def resolve(symbol: str) -> int:
     """The address of what native code calls; elf.Unsupported if it cannot be found."""
-    own = host.symbols()
-    if symbol in own:
-        return own[symbol]
+    if symbol in host.NAMES:
+        return host.address(symbol)
     if ":" in symbol:
         return address_of(symbol)
     for library in _libraries():

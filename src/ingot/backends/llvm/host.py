@@ -108,9 +108,11 @@ def _trampoline() -> Any:
     return ctypes.CFUNCTYPE(_INT, _LONG, _LONG, _POINTER)(_host_call)
 
 
+NAMES = frozenset([HOST_CALL, *PYTHON])
+
+
 @functools.cache
-def symbols() -> dict[str, int]:
-    """Addresses of the C functions by which native code enters Python."""
-    functions = {name: getattr(ctypes.pythonapi, name) for name in PYTHON}
-    functions[HOST_CALL] = _trampoline()
-    return {name: ctypes.cast(f, _POINTER).value or 0 for name, f in functions.items()}
+def address(name: str) -> int:
+    """The address of a C function by which native code enters Python, one of `NAMES`."""
+    function = _trampoline() if name == HOST_CALL else getattr(ctypes.pythonapi, name)
+    return ctypes.cast(function, _POINTER).value or 0
