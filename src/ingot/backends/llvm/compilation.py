@@ -31,7 +31,7 @@ from ingot.kernel import cost, ir
 from ingot.version import __version__
 
 MARSHAL = 2
-"""The format of heads of entries, one that all versions of Python read; JSON takes time to import."""
+"""The format of heads of entries, which all versions of Python read; JSON takes time to import."""
 
 LONG_WORK = 20_000
 """Instructions in one call above which other Python threads may run meanwhile."""
