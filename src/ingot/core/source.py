@@ -15,7 +15,8 @@ Source = tuple[CodeType, int]
 
 
 class _State(threading.local):
-    """Where the equation comes from that is being evaluated, if it has come from a program."""
+    """Where the equation comes from that is being evaluated or differentiated, if that is known;
+    else new equations come from the user's line."""
 
     origin: Source | None = None
 
@@ -42,11 +43,6 @@ def user_source() -> Source | None:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None
-
-
-def origin() -> Source | None:
-    """Where a new equation comes from: the one it is made from, or the user's line."""
-    return evaluated.origin or user_source()
 
 
 def line_of(source: Source) -> int:

@@ -32,7 +32,7 @@ from ingot.core.jaxpr import (
     subjaxprs,
 )
 from ingot.core.primitive import Primitive
-from ingot.core.source import Source, origin, user_source
+from ingot.core.source import Source, evaluated, user_source
 from ingot.util import collection_paused
 
 
@@ -117,8 +117,10 @@ class Stage(Interpreter):
              params: dict[str, Any]) -> list[JaxprTracer]:
         """Append an equation and return tracers of its results."""
         outvars = [Var(a) for a in out_avals]
-        source = origin()
-        effects = effects_of(primitive, params)
+        source = evaluated.origin or user_source()
+        effects = NO_EFFECTS
+        if primitive.higher_order or primitive.effects is not None:
+            effects = effects_of(primitive, params)
         self.eqns.append(Eqn(primitive, atoms, outvars, params, effects, source))
         return [JaxprTracer(self, v.aval, v, source) for v in outvars]
 

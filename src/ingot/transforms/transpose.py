@@ -9,6 +9,7 @@ from ingot.core.avals import is_inexact
 from ingot.core.check import checked
 from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Linear
+from ingot.core.source import evaluated
 from ingot.ops.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
@@ -33,8 +34,13 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     ct_env: dict[Var, Any] = {}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
         _add(ct_env, linear, atom, ct)
-    for eqn in reversed(backwards):
-        _transpose_eqn(eqn, env, linear, ct_env)
+    before = evaluated.origin
+    try:
+        for eqn in reversed(backwards):
+            evaluated.origin = eqn.source
+            _transpose_eqn(eqn, env, linear, ct_env)
+    finally:
+        evaluated.origin = before
     return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
 
 
