@@ -41,6 +41,7 @@ from ingot.kernel.values import (
     row_major as row_major,
     supported as supported,
 )
+from ingot.util import size_of
 
 ScalarRule = str | Callable[..., Any]
 
@@ -53,11 +54,17 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
     """
     price = cost if cost is not None else COSTS.get(rule, 1) if isinstance(rule, str) else 4
 
-    def kernel(build: Builder, *xs: ArrayValue, out: Any, **params: Any) -> Lazy:
+    def kernel(build: Builder, *xs: ArrayValue, out: Any, **params: Any) -> ArrayValue:
         dtype = out.storage
-        supported(*(x.dtype for x in xs), dtype)
+        supported(*[x.dtype for x in xs], dtype)
         if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
             raise Unsupported(f"{rule} of complex numbers")
+        columns = _columns(xs, out.shape, price)
+        if columns is not None:
+            return Scalars(out.shape, dtype, [
+                build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
+                else rule(build, *scalars, out_dtype=dtype, **params)
+                for scalars in zip(*columns, strict=True)])
         if not isinstance(rule, str):
             # A rule refuses types where it is applied, which may be after this one has returned.
             with build.inside(ir.Block()):
@@ -72,6 +79,19 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
         return Lazy(out.shape, dtype, at, xs, price)
 
     return kernel
+
+
+def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list[Any] | None:
+    """The elements of operands that are all at hand, each as many as the result has; else None."""
+    count = size_of(shape)
+    if count > MAX_SCALARS or (count > 1 and price * count > MAX_UNROLLED):
+        return None
+    columns = []
+    for x in xs:
+        if type(x) is not Scalars or (x.shape and x.shape != shape):
+            return None
+        columns.append(x.elements if x.shape == shape else x.elements * count)
+    return columns
 
 
 def index_map(rule: Callable[..., Sequence[Index]]) -> Callable[..., Any]:
