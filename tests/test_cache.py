@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import ingot  # noqa: F401 (registers the back ends)
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
 from ingot.backends.llvm import cache, codegen, elf, engine, worker
 from ingot.compiler.fingerprint import Fingerprint, Unknown
 from ingot.config import config
@@ -100,6 +102,21 @@ def test_a_second_process_compiles_nothing_and_does_not_load_llvm(folder):
     assert first[:-1] == second[:-1] and len(first) == 4
     assert (first[-1], second[-1]) == ("LLVM True", "LLVM False")
     assert run(SECOND, folder, PYTHONHASHSEED="7")[-1] == "LLVM False"
+
+
+def test_host_functions_of_rewritten_programs_are_found_again(folder):
+    """Sums of updates are staged anew, and with them the equations that call Python."""
+    def f(x):
+        values = jnp.linalg.eigh(jnp.outer(x[:20], x[:20]) + jnp.eye(20))[0]
+        return (x[2:102] * jnp.sin(x[50:150])).sum() * lax.stop_gradient(values).sum()
+
+    jaxpr = ingot.make_jaxpr(ingot.grad(f))(jnp.arange(200.0))
+    first, second = (compile_jaxpr(stage(jaxpr, jaxpr.in_avals)) for _ in range(2))
+    names = [h.eqn.primitive.name for h in first.native.host_functions]
+    assert names == [h.eqn.primitive.name for h in second.native.host_functions] and "eigh" in names
+    assert second.code.cached
+    x = np.linspace(0.0, 1.0, 200)
+    np.testing.assert_array_equal(first(x)[0], second(x)[0])
 
 
 def test_large_constants_are_not_part_of_the_entry(folder):

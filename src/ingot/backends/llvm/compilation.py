@@ -26,7 +26,7 @@ from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.config import config
 from ingot.core.array import Array
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.kernel import cost, ir
 from ingot.version import __version__
 
@@ -99,6 +99,12 @@ def start_llvm() -> None:
         threads.prepare()
 
     codegen.start(ahead if threads.supported() and threads.available() > 1 else None)
+
+
+def _call_of(eqn: Eqn) -> tuple[Any, ...]:
+    """What an equation has a host function do, however often it was staged again since."""
+    return (eqn.primitive, *((name, id(value)) for name, value in eqn.params.items()),
+            *(v.aval for v in (*eqn.invars, *eqn.outvars)))
 
 
 class Compilation:
@@ -194,8 +200,8 @@ class Compilation:
                                 "taken": needs.taken}
         blobs: list[bytes] = []
         if mark is not None:
-            place = {id(e.params): k for k, e in enumerate(mark.eqns)}
-            numbers = [place.get(id(h.eqn.params)) for h in needs.host_functions]
+            place = {_call_of(e): k for k, e in enumerate(mark.eqns)}
+            numbers = [place.get(_call_of(h.eqn)) for h in needs.host_functions]
             if None in numbers:
                 return None
             head["hosts"], head["constants"] = numbers, []
