@@ -101,6 +101,22 @@ def test_derivative_of_a_large_system():
     np.testing.assert_allclose(slope, -ones @ np.linalg.solve(a, b).T, rtol=1e-9)
 
 
+# ---- reductions ----
+@pytest.mark.parametrize("name", ["sum", "max", "prod", "any"])
+@pytest.mark.parametrize("shape", [(600_001,), (3, 400_000), (1500, 700), (524_288, 1, 2)])
+def test_reductions_in_parts(shape, name):
+    x = np.random.default_rng(3).normal(1, 1e-3, shape)
+    same_as_eager(getattr(jnp, name), x, rtol=1e-12)
+    x.reshape(-1)[[5, -5]] = np.nan, np.inf
+    same_as_eager(getattr(jnp, name), x)
+
+
+def test_copies_in_parts():
+    x = np.random.default_rng(3).normal(size=300_001)
+    same_as_eager(jnp.copy, x)
+    same_as_eager(lambda x: jnp.concatenate([x, x[5:]]), x)
+
+
 # ---- cumulative operations ----
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"])

@@ -83,6 +83,8 @@ def _conv(x, w, strides, padding, ulps=64, **more):
 EXAMPLES = [
     _fft(complex_normal(2, 4), "fft", 4), _fft(complex_normal(3, 5), "ifft", 5),
     _fft(complex_normal(2, 3, 4), "fft", 3, 4), _fft(complex_normal(3, 2), "ifft", 3, 2),
+    _fft(normal(2, 4), "fft", 4), _fft(normal(3, 5), "fft", 5),
+    _fft(normal(2, 3, 4), "fft", 3, 4), _fft(normal(2, 4), "ifft", 4),
     _fft(normal(2, 4), "rfft", 4), _fft(normal(2, 5), "rfft", 5), _fft(normal(3, 4), "rfft", 3, 4),
     _fft(half(4), "irfft", 4), _fft(half(3, 5), "irfft", 3, 5), _fft(half(1), "irfft", 1),
     _fft(complex_normal(0, 4), "fft", 4),

@@ -28,6 +28,7 @@ from ingot.kernel.build import (
     ArrayValue,
     Buffer,
     Builder,
+    Index,
     Lazy,
     Scalars,
     Unsupported,
@@ -308,11 +309,25 @@ class Lowering(Builder):
         """Store every element; contiguous memory is copied at once."""
         if isinstance(x, Buffer) and x.contiguous and target.contiguous and x.size > 1 \
                 and x.memory is not target.memory:
-            self.block.nodes.append(ir.Copy(
-                target.memory, target.offset, x.memory, x.offset, x.size * x.dtype.itemsize,
-                x.dtype))
+            self._copy(target, x)
             return
         super().write(target, x)
+
+    def _copy(self, target: Buffer, x: Buffer) -> None:
+        """Copy contiguous memory, in parts that threads share if there is much."""
+        part = COPIED // max(x.dtype.itemsize, 1)
+        count = x.size // part if x.size >= 4 * part else 0
+
+        def move(first: Index, size: int) -> None:
+            self.block.nodes.append(ir.Copy(
+                target.memory, self.iadd(target.offset, first), x.memory,
+                self.iadd(x.offset, first), size * x.dtype.itemsize, x.dtype))
+
+        if count:
+            with self.loop(count, independent=True) as k:
+                move(self.imul(k, part), part)
+        if x.size > count * part:
+            move(count * part, x.size - count * part)
 
     # ---- host calls --------------------------------------------------------------------------
     def host_call(self, eqn: Eqn, args: Sequence[ArrayValue]) -> list[ArrayValue]:
@@ -329,6 +344,9 @@ class Lowering(Builder):
 
 
 FREED = -2
+
+COPIED = 1 << 17
+"""Bytes that one thread copies at a time."""
 
 REPEATED = 1000
 """Uses of a value that a loop reads in each iteration."""

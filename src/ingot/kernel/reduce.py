@@ -43,6 +43,11 @@ TILE = 1024
 FEW = 32
 """Elements of a row that stay in registers while rows are added to them."""
 
+DIVIDED = 1 << 20
+"""Work of a reduction to one element from which on it is done in parts."""
+
+PARTS = 16
+
 INLINE = 128
 """Work, in simple instructions, up to which a reduction is computed where its value is used."""
 
@@ -117,9 +122,34 @@ class _Reduction:
             total = self.start
             for inner in indices(self.sizes):
                 total = self.combine(total, at(inner))
+        elif not self.kept and self.x.size * (self.x.cost + 2) >= DIVIDED:
+            total = self.in_parts(at)
         else:
             total = self.nest((), at)
         return self.converted(total, self.x.dtype)
+
+    def in_parts(self, at: Callable[[Sequence[Index]], Any]) -> Any:
+        """Parts of equal length of the first axis, which threads share, and what they leave."""
+        build, sizes = self.build, self.sizes
+        unit = BLOCK if all(n == 1 for n in sizes[1:]) else 1
+        size = unit * (sizes[0] // unit // PARTS)
+        rest = sizes[0] - size * PARTS
+        total: Any = None
+        if size:
+            parts = build.allocate((PARTS,), self.start.dtype)
+            self.sizes = [size, *sizes[1:]]
+            with build.loop(PARTS, independent=True) as p:
+                first = build.imul(p, size)
+                build.store(parts, (p,), self.nest(
+                    (), lambda i: at((build.iadd(first, i[0]), *i[1:]))))
+            for p in range(PARTS):
+                total = self.combine(total, parts.at(build, (p,)))
+        if rest:
+            self.sizes = [rest, *sizes[1:]]
+            total = self.combine(total, self.nest(
+                (), lambda i: at((build.iadd(size * PARTS, i[0]), *i[1:]))))
+        self.sizes = sizes
+        return total
 
     def nest(self, index: tuple[Index, ...], at: Callable[[Sequence[Index]], Any]) -> Any:
         """Loops over the reduced axes from `len(index)` on; each starts anew."""

@@ -44,7 +44,7 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
         if kind_of(a) == "c":
             raise ValueError(f"{name}: the argument must be real, got {a.aval}")
         a = convert(a, dtypes.at_least(a.aval.dtype, dtypes.float32))
-    else:
+    elif kind != "FFT" or len(lengths) > 3 or a.aval.dtype not in (dtypes.float32, dtypes.float64):
         a = convert(a, dtypes.to_complex(a.aval.dtype))
     need = list(lengths)
     if kind == "IRFFT":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,10 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Host, Primitive
 from ingot.ops.arithmetic import mul
-from ingot.ops.complex import conj
+from ingot.ops.complex import conj, real
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import broadcast_in_dim, move_axis
-from ingot.util import size_of
+from ingot.util import lone_extension, size_of
 
 
 class FftType(enum.IntEnum):
@@ -31,9 +32,10 @@ class FftType(enum.IntEnum):
 # ---- fft -----------------------------------------------------------------------------------------
 def _fft_type(x: ShapedArray, *, fft_type: FftType, fft_lengths: Sequence[int]) -> ShapedArray:
     name, rank = fft_type.name, len(fft_lengths)
-    wanted = (np.floating if fft_type is FftType.RFFT else np.complexfloating)
+    wanted = {FftType.RFFT: np.floating, FftType.FFT: np.inexact}.get(fft_type, np.complexfloating)
     if not dtypes.issubdtype(x.dtype, wanted) or x.dtype.itemsize < 4:
-        accepted = "f32 or f64" if fft_type is FftType.RFFT else "c64 or c128"
+        accepted = {FftType.RFFT: "f32 or f64", FftType.FFT: "f32, f64, c64 or c128"}.get(
+            fft_type, "c64 or c128")
         raise ValueError(f"fft: {name} needs {accepted}, got {x}; convert it first")
     if rank > x.ndim:
         raise ValueError(f"fft: {x} has fewer axes than the {rank} lengths {tuple(fft_lengths)}")
@@ -47,25 +49,46 @@ def _fft_type(x: ShapedArray, *, fft_type: FftType, fft_lengths: Sequence[int]) 
         return ShapedArray(shape, dtypes.to_complex(x.dtype))
     if fft_type is FftType.IRFFT:
         return ShapedArray((*x.shape[:-1], fft_lengths[-1]), dtypes.real_of(x.dtype))
-    return ShapedArray(x.shape, x.dtype)
+    return ShapedArray(x.shape, dtypes.to_complex(x.dtype))
 
 
 def _fft_eval(x: np.ndarray, *, fft_type: FftType, fft_lengths: Sequence[int]) -> np.ndarray:
-    from scipy import fft as library
+    aval = _fft_type(ShapedArray(x.shape, x.dtype), fft_type=fft_type, fft_lengths=fft_lengths)
+    out = np.empty(aval.shape, aval.dtype)
+    _fft_into([out], x, fft_type=fft_type, fft_lengths=fft_lengths)
+    return out
 
-    axes = tuple(range(x.ndim - len(fft_lengths), x.ndim))
-    if size_of(x.shape) == 0 or 0 in fft_lengths:
-        aval = _fft_type(ShapedArray(x.shape, x.dtype), fft_type=fft_type, fft_lengths=fft_lengths)
-        return np.zeros(aval.shape, aval.dtype)
-    transform: Any = {FftType.FFT: library.fftn, FftType.IFFT: library.ifftn,
-                 FftType.RFFT: library.rfftn, FftType.IRFFT: library.irfftn}[fft_type]
-    return transform(x, s=tuple(fft_lengths), axes=axes)
+
+@functools.cache
+def _pocketfft() -> Any:
+    """SciPy's library, which writes where it is told to."""
+    return lone_extension("scipy.fft._pocketfft.pypocketfft")
+
+
+_DIVIDED = 2
+"""Pocketfft's name for division by the number of points."""
+
+
+def _fft_into(outs: Sequence[np.ndarray], x: np.ndarray, *, fft_type: FftType,
+              fft_lengths: Sequence[int]) -> None:
+    out, = outs
+    axes = range(x.ndim - len(fft_lengths), x.ndim)
+    if not x.size or not out.size:
+        out[...] = 0
+    elif fft_type is FftType.RFFT:
+        _pocketfft().r2c(x, axes, True, 0, out)
+    elif fft_type is FftType.IRFFT:
+        _pocketfft().c2r(x, axes, fft_lengths[-1], False, _DIVIDED, out)
+    else:
+        forward = fft_type is FftType.FFT
+        _pocketfft().c2c(x, axes, forward, 0 if forward else _DIVIDED, out)
 
 
 def _fft_transpose(ct: Any, x: Any, *, fft_type: FftType, fft_lengths: Sequence[int]) -> list[Any]:
     params = {"fft_type": fft_type, "fft_lengths": fft_lengths}
     if fft_type in (FftType.FFT, FftType.IFFT):
-        return [fft_p.bind(ct, **params)]
+        out = fft_p.bind(ct, **params)
+        return [real(out) if dtypes.kind(x.dtype) == "f" else out]
     size = size_of(fft_lengths)
     if fft_type is FftType.RFFT:
         # Inverse over the half spectrum counts its inner part twice; undo that beforehand.
@@ -96,15 +119,16 @@ def _fft_batch(args: Any, dims: Any, **params: Any) -> Any:
 
 
 fft_p = Primitive("fft", type=_fft_type, eval=_fft_eval, jvp=LINEAR, transpose=_fft_transpose,
-                  batch=_fft_batch, kernel=Host("pocketfft plans are made at run time"))
+                  batch=_fft_batch,
+                  kernel=Host("pocketfft plans are made at run time", into=_fft_into))
 
 
 def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
     """Discrete Fourier transform over the last `len(fft_lengths)` axes.
 
     x: number [..., *fft_lengths]; for IRFFT the last axis has length n // 2 + 1. Real input is
-    made complex, except for RFFT. Inverses divide by the number of points. Raises ValueError for
-    lengths that do not fit and for complex input of RFFT.
+    made complex where only that is transformed. Inverses divide by the number of points. Raises
+    ValueError for lengths that do not fit and for complex input of RFFT.
     >>> fft(np.array([1., 0., 0., 0.]), "rfft", (4,))
     Array([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
     """
@@ -120,6 +144,8 @@ def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
         if dtypes.kind(dtype) == "c":
             raise ValueError(f"fft: RFFT needs real input, got {typeof(x)}; use FFT")
         x = convert_element_type(x, dtypes.to_inexact_dtype(dtype))
+    elif fft_type is FftType.FFT and dtype in (dtypes.float32, dtypes.float64):
+        pass  # half the work, as half of the results are conjugates of others
     else:
         x = convert_element_type(x, dtypes.to_complex(dtype))
     if not len(fft_lengths):
