@@ -50,6 +50,7 @@ def _gammas():
         Example(s.lgamma, (np.array([-0.5, -1.5, -2.25, 1 + 1e-9, 2 - 1e-9]),), ulps=64,
                 ref=lambda x: np.array([float(mpmath.loggamma(mpmath.mpf(v)).real) for v in x])),
         _edges(s.lgamma, [[0, -1, INF, NAN, 1, 2]], [INF, INF, INF, NAN, 0, 0]),
+        _edges(s.lgamma, [[1e-310, -5e-324]], [713.8013788281542, 744.4400719213812]),
         *_family(s.digamma, POSITIVE, fun=mpmath.digamma),
         _edges(s.digamma, [[INF, NAN]], [INF, NAN]),
         Example(s.polygamma, (orders, POSITIVE), ref=_each(psi), ulps=64, diff=(1,)),
