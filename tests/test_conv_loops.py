@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ingot import jit, lax
+from ingot.config import config
 from ingot.ops import conv_loops
 
 LAYOUTS = (None, ("NWC", "WIO", "NWC"), ("NCW", "OIW", "CWN"), ("NHWC", "HWIO", "NHWC"),
@@ -41,3 +42,33 @@ def test_large_convolutions_are_native_and_right(monkeypatch, layout, short, nby
         assert compiled.cost_analysis()["host calls"] == 0
         tolerance = 1e-4 if dtype == "float32" else 1e-12
         np.testing.assert_allclose(compiled(x, w), fun(x, w), rtol=tolerance, atol=tolerance)
+
+
+SLIDING = [  # shapes of operand and weights, and the parameters in their order
+    ((2, 1, 700), (1, 1, 65), (1,), [(32, 32)], (1,), (1,), ("NCH", "OIH", "NCH")),
+    ((2, 700, 1), (65, 1, 1), (1,), [(3, -2)], (2,), (3,), ("NHC", "HIO", "NHC")),
+    ((1, 1, 90, 1030), (1, 1, 7, 9), (2, 1), [(3, 3), (4, 4)], (1, 1), (1, 2), None),
+    ((3, 40, 60, 1), (6, 7, 1, 1), (1, 1), "SAME", (1, 1), (2, 1), ("NHWC", "HWIO", "CNHW")),
+    ((1, 1, 30, 30, 30), (1, 1, 4, 5, 3), (1, 2, 1), "VALID", (1, 1, 1), (1, 1, 1), None),
+    ((1, 1, 600), (1, 1, 601), (1,), [(600, 600)], (1,), (1,), None),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "complex64"])
+@pytest.mark.parametrize("case", SLIDING, ids=lambda case: f"{case[0]}")
+def test_long_windows_of_one_feature(monkeypatch, case, dtype):
+    """Pieces of 512 and what is left of a line, groups of four taps and what is left of these."""
+    called = []
+    sliding = conv_loops._sliding
+    monkeypatch.setattr(conv_loops, "_sliding", lambda *a: called.append(1) or sliding(*a))
+    shape, weights, strides, padding, holes, spread, layout = case
+    rng = np.random.default_rng(1)
+    x, w = (10 * rng.normal(size=s) for s in (shape, weights))
+    x, w = x.astype(dtype), w.astype(dtype)
+    fun = lambda x, w: lax.conv_general_dilated(x, w, strides, padding, holes, spread, layout)
+    with config.override("cache", False):
+        got, want = jit(fun)(x, w), fun(x, w)
+    assert called
+    tolerance = {"float64": 1e-12, "int32": 0}.get(dtype, 1e-4)
+    scale = np.abs(np.asarray(want)).max()
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * scale)

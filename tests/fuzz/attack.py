@@ -98,6 +98,8 @@ def attack(row: Example, rng: np.random.Generator) -> str | None:
         staged = outcome(lambda: compiled(program(case.fun, args), args))
     except Exception as e:
         return f"{what}: {type(e).__name__}: {' '.join(str(e).split())[:300]}"
+    if row.name.startswith("lu") and any(np.isnan(x).any() for x in args if x.dtype.kind in "fc"):
+        return None  # which row is the largest is up to the library
     if isinstance(eager, type) or isinstance(staged, type):
         if isinstance(eager, type) != isinstance(staged, type):
             return f"{what}: eager {brief(eager)}, compiled {brief(staged)}"

@@ -31,6 +31,13 @@ LARGE = 1 << 20
 SHORT = 64
 """Terms of an element of the result up to which loops are faster than BLAS."""
 
+LONG = 32
+"""Taps of a single feature from which on the operand slides over the result."""
+
+PIECE, TAPS = 512, 4
+"""Elements of the result, of one feature, that stay in the first cache while all taps are added to
+them, so many at a time."""
+
 WINDOW_BYTES = 1 << 19
 """Memory that the windows multiplied at a time may take: a part of the second cache."""
 
@@ -50,13 +57,17 @@ def conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     supported(lhs.dtype, rhs.dtype, out.dtype, dtype)
     outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
     terms, groups = features * size_of(window), feature_group_count * batch_group_count
-    if terms * out.size > LARGE:
+    same = lhs.dtype == rhs.dtype == out.dtype == dtype
+    slides = same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
+    slides = slides and terms >= LONG and terms * out.size > LARGE >> 6
+    if slides or terms * out.size > LARGE:
         lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
         lhs = _padded(build, lhs, dims.lhs_spec, padding, lhs_dilation)
         identity = tuple(range(lhs.ndim))
         dims = dims._replace(lhs_spec=identity)
         padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
-        same = lhs.dtype == rhs.dtype == out.dtype
+        if slides:
+            return _sliding(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
         if terms > SHORT or outs > SHORT:
             if groups > 1 or not same or dtype not in BLAS_PREFIX:
                 raise Unsupported("no library multiplies windows of these types, or in groups")
@@ -87,6 +98,56 @@ def _padded(build: Builder, x: ArrayValue, spec: Ints, padding: Padding, dilatio
 
     build.nest((*shape[:2], *counts), body, vector=True)
     return target
+
+
+def _sliding(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+             dilation: Ints) -> ArrayValue:
+    """One feature: the operand, shifted by each tap and scaled, is added to the result."""
+    taps = [weights.shape[i] for i in dims.rhs_spec[2:]]
+    batch, _, *spatial = (out.shape[i] for i in dims.out_spec)
+    target = build.allocate((batch, 1, *spatial), out.dtype)
+
+    def add(place: Sequence[Index], first: Index, count: int, outer: Sequence[Index], tap: Index,
+            several: int) -> None:
+        """Add `several` taps to a piece of a line, in their order."""
+        n, *line = place
+        rows = [build.iadd(build.imul(i, s), build.imul(t, d)) for i, s, t, d in
+                zip(line, strides, outer, dilation, strict=False)]
+        factors = [weights.at(build, index_of(weights.ndim, (
+            dims.rhs_spec, (0, 0, *outer, build.iadd(tap, k))))) for k in range(several)]
+        with build.loop(count, vector=True) as j:
+            column = build.iadd(first, j)
+            total = target.at(build, (n, 0, *line, column))
+            for k, factor in enumerate(factors):
+                shifted = build.iadd(column, build.imul(build.iadd(tap, k), dilation[-1]))
+                total = build.op("add", total, build.op(
+                    "mul", x.at(build, (n, 0, *rows, shifted)), factor))
+            build.store(target, (n, 0, *line, column), total)
+
+    def piece(place: Sequence[Index], first: Index, count: int) -> None:
+        n, *line = place
+        with build.loop(count, vector=True) as j:
+            build.store(target, (n, 0, *line, build.iadd(first, j)), build.const(0, out.dtype))
+
+        def taps_of_a_line(outer: tuple[Index, ...]) -> None:
+            with build.loop(taps[-1] // TAPS) as group:
+                add(place, first, count, outer, build.imul(group, TAPS), TAPS)
+            for k in range(taps[-1] - taps[-1] % TAPS, taps[-1]):
+                add(place, first, count, outer, k, 1)
+
+        build.nest(taps[:-1], taps_of_a_line)
+
+    def line(place: tuple[Index, ...]) -> None:
+        with build.loop(spatial[-1] // PIECE, independent=True) as block:
+            piece(place, build.imul(block, PIECE), PIECE)
+        if spatial[-1] % PIECE:
+            piece(place, spatial[-1] - spatial[-1] % PIECE, spatial[-1] % PIECE)
+
+    build.lines((batch, *spatial[:-1]), line)
+    if tuple(dims.out_spec) == tuple(range(len(out.shape))):
+        return target
+    return Lazy(out.shape, out.dtype, lambda b, index: target.at(
+        b, [index[i] for i in dims.out_spec]), [target])
 
 
 def _products(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
