@@ -111,3 +111,16 @@ def test_known_parameters_of_binomial_numbers_change_nothing(n, p):
     unknown = ingot.jit(lambda n, p: random.binomial(key, n, p, shape))(n, p)
     known = ingot.jit(lambda: random.binomial(key, n, p, shape))()
     np.testing.assert_array_equal(known, unknown)
+
+
+def test_less_passes_where_nearly_all_work_is_in_lanes_or_blocks():
+    def level(fun):
+        return compile_jaxpr(ingot.jit(fun).trace(random.key(0)).jaxpr).compilation.module.passes
+
+    def chain(key):
+        factors = random.normal(key, (3000, 3, 3))
+        return lax.scan(lambda c, x: (jnp.sin(c @ x), None), jnp.eye(3), factors)[0]
+
+    assert level(lambda key: random.gamma(key, 2.5, (5000,))) == 1
+    assert level(lambda key: random.normal(key, (5000,))) == 1
+    assert level(chain) == 2 and level(lambda key: random.key_data(key) + 1) == 2

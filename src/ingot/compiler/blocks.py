@@ -7,6 +7,7 @@ enough to be a whole one: what is computed twice is the same both times.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ingot.kernel import ir
@@ -26,24 +27,25 @@ STEP = 60
 """Instructions of a body from which on a second copy of it costs."""
 
 
-def loops_to_blocks(function: ir.Function) -> None:
-    """Rewrite the loops of a function that can be (changed in place)."""
-    _rewrite(function.body)
+def loops_to_blocks(function: ir.Function) -> list[ir.For]:
+    """Rewrite the loops of a function that can be (changed in place); the new loops."""
+    return list(_rewrite(function.body))
 
 
-def _rewrite(block: ir.Block) -> None:
+def _rewrite(block: ir.Block) -> Iterator[ir.For]:
     for k, node in enumerate(block.nodes):
         kind = type(node)
         if kind is ir.For:
             if _fits(node):
                 block.nodes[k] = _in_blocks(node)
+                yield block.nodes[k]
             else:
-                _rewrite(node.body)
+                yield from _rewrite(node.body)
         elif kind is ir.While:
-            _rewrite(node.body)
+            yield from _rewrite(node.body)
         elif kind is ir.Switch:
             for branch in node.branches:
-                _rewrite(branch)
+                yield from _rewrite(branch)
 
 
 def _fits(node: ir.For) -> bool:

@@ -33,25 +33,26 @@ STEP = 60
 PLACE = np.dtype(np.int32)
 
 
-def loops_to_lanes(function: ir.Function) -> None:
-    """Rewrite the loops of a function that can be (changed in place)."""
-    _rewrite(function, function.body)
+def loops_to_lanes(function: ir.Function) -> list[ir.For]:
+    """Rewrite the loops of a function that can be (changed in place); the new loops."""
+    return list(_rewrite(function, function.body))
 
 
-def _rewrite(function: ir.Function, block: ir.Block) -> None:
+def _rewrite(function: ir.Function, block: ir.Block) -> Iterator[ir.For]:
     for k, node in enumerate(block.nodes):
         kind = type(node)
         if kind is ir.For:
             plan = _plan(node)
             if plan is not None:
                 block.nodes[k] = _Lanes(function, node, plan).rewritten()
+                yield block.nodes[k]
             else:
-                _rewrite(function, node.body)
+                yield from _rewrite(function, node.body)
         elif kind is ir.While:
-            _rewrite(function, node.body)
+            yield from _rewrite(function, node.body)
         elif kind is ir.Switch:
             for branch in node.branches:
-                _rewrite(function, branch)
+                yield from _rewrite(function, branch)
 
 
 # ---- which loops, and what in them is the same for all entries -----------------------------------

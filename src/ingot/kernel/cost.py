@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from ingot.kernel import ir
 from ingot.kernel.build import COSTS
 
@@ -9,19 +12,23 @@ WHILE_GUESS = 16
 """Iterations assumed of a loop whose trip count is not known."""
 
 
-def work(block: ir.Block, libraries: bool = True) -> int:
-    """Instructions that one run of a block executes, in libraries too or by itself."""
+def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ()) -> int:
+    """Instructions that one run of a block executes, in libraries too or by itself, and without
+    those of some nodes."""
     total = 0
     for node in block.nodes:
+        if without and node in without:
+            continue
         if type(node) is ir.Scalar:
             total += COSTS.get(node.op, 1)
         elif type(node) is ir.For:
             trips = node.stop if isinstance(node.stop, int) else WHILE_GUESS
-            total += trips * (work(node.body, libraries) + 2)
+            total += trips * (work(node.body, libraries, without) + 2)
         elif type(node) is ir.While:
-            total += WHILE_GUESS * (work(node.cond, libraries) + work(node.body, libraries))
+            total += WHILE_GUESS * (
+                work(node.cond, libraries) + work(node.body, libraries, without))
         elif type(node) is ir.Switch:
-            total += max((work(b, libraries) for b in node.branches), default=0)
+            total += max((work(b, libraries, without) for b in node.branches), default=0)
         elif type(node) is ir.Copy:
             total += node.nbytes // 8
         else:

@@ -59,7 +59,7 @@ def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
     binding = llvm()
     options = binding.create_pipeline_tuning_options(speed_level=passes)
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = True
-    options.loop_unrolling = lines <= MAX_UNROLLED
+    options.loop_unrolling = passes > 1 and lines <= MAX_UNROLLED
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
 
@@ -160,7 +160,7 @@ class Library:
         self.PTOSetLoopVectorization(options, True)
         self.PTOSetSLPVectorization(options, True)
         self.PTOSetLoopInterleaving(options, True)
-        self.PTOSetLoopUnrolling(options, lines <= MAX_UNROLLED)
+        self.PTOSetLoopUnrolling(options, passes > 1 and lines <= MAX_UNROLLED)
         builder = self.CreatePassBuilder(machine, options)
         manager = self.buildPerModuleDefaultPipeline(builder, passes)
         self.RunNewModulePassManager(manager, module, builder)

@@ -43,6 +43,11 @@ SAVED_SECONDS = 0.5e-9
 """What optimized code saves for each instruction executed."""
 
 
+STRAIGHT_PASSES, MOST_REST = 1, 0.1
+"""LLVM's level for programs that do nearly all their work in lanes and blocks, and how much may be
+elsewhere: their long straight bodies take a sixth longer at the next level, and run no faster."""
+
+
 @dataclass
 class Needs:
     """What runs a program besides its machine code, whatever the tier."""
@@ -73,6 +78,7 @@ class Kernels:
     simplified: Jaxpr
     function: ir.Function
     lowering: Lowering
+    straight: list[ir.For]  # lanes and blocks
 
 
 @dataclass
@@ -82,6 +88,7 @@ class Module:
     text: str
     needs: Needs
     sources: dict[int, Array]  # what constant k is the memory of
+    passes: int  # of LLVM's levels, the one that serves
 
 
 def prepare() -> None:
@@ -126,11 +133,10 @@ class Compilation:
         simplified = simplify(self.jaxpr)
         lowering = Lowering()
         function = remove_dead(lowering.function(simplified, self.donated))
-        loops_to_lanes(function)
-        loops_to_blocks(function)
+        straight = [*loops_to_lanes(function), *loops_to_blocks(function)]
         if threads.supported():
             divide_loops(function)
-        return Kernels(simplified, function, lowering)
+        return Kernels(simplified, function, lowering, straight)
 
     def _lowered(self) -> Module:
         kernels = self.kernels()
@@ -146,7 +152,9 @@ class Compilation:
                       sorted(lowering.overwritten),
                       [m.position if m.kind == "donated" else -1 for m in function.results],
                       SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
-        return Module(text, needs, lowering.constant_sources())
+        rest = cost.work(function.body, without=kernels.straight)
+        passes = engine.FULL.passes if rest > MOST_REST * work else STRAIGHT_PASSES
+        return Module(text, needs, lowering.constant_sources(), passes)
 
     # ---- code --------------------------------------------------------------------------------
     def first(self) -> tuple[engine.Code, Needs]:
@@ -165,7 +173,7 @@ class Compilation:
                  ) -> tuple[engine.Code, Needs]:
         """New code, kept on disk."""
         module = self.module
-        code = engine.object_code(module.text, tier, background)
+        code = engine.object_code(module.text, tier, background, module.passes)
         linked = engine.link(code, module.needs.symbols, tier, cached=False)
         if config.cache:
             entry = self._encoded(module, code)

@@ -44,30 +44,33 @@ class Code:
 
 
 # ---- compiling -----------------------------------------------------------------------------------
-def object_code(text: str, tier: Tier, background: bool = False) -> bytes:
-    """The object file of a module; in the worker if it is for later, or takes long.
+def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2) -> bytes:
+    """The object file of a module, with at most this level of passes; in the worker if it is for
+    later, or takes long.
 
     Raises WorkerError if that ended, as it does at exit: LLVM must not run in a thread then.
     """
-    if background or (tier.passes and text.count("\n") > INTERRUPTIBLE_LINES):
+    passes = min(passes, tier.passes)
+    if background or (passes and text.count("\n") > INTERRUPTIBLE_LINES):
         try:
-            return worker.object_code(text, tier.passes, tier.selection)
+            return worker.object_code(text, passes, tier.selection)
         except worker.NoWorker:
             pass
-    return codegen.object_code(text, tier.passes, tier.selection)
+    return codegen.object_code(text, passes, tier.selection)
 
 
-def optimized_text(text: str, tier: Tier = FULL) -> str:
-    """The module after LLVM's passes."""
+def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
+    """The module after LLVM's passes, at most at this level."""
     module = codegen.llvm().parse_assembly(text)
-    codegen.run_passes(module, codegen.new_target_machine(tier.selection), tier.passes,
+    passes = min(passes, tier.passes)
+    codegen.run_passes(module, codegen.new_target_machine(tier.selection), passes,
                        text.count("\n"))
     return str(module)
 
 
-def assembly_text(text: str, tier: Tier) -> str:
+def assembly_text(text: str, tier: Tier, passes: int = 2) -> str:
     """The machine code of a module as assembly."""
-    module = codegen.llvm().parse_assembly(optimized_text(text, tier))
+    module = codegen.llvm().parse_assembly(optimized_text(text, tier, passes))
     return codegen.new_target_machine(tier.selection).emit_assembly(module)
 
 

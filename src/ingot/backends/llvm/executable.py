@@ -160,9 +160,10 @@ class LLVMExecutable:
             "simplified": lambda: pretty(self.compilation.kernels().simplified),
             "kernels": lambda: pretty_kernel(self.function),
             "llvm": lambda: self.compilation.module.text,
-            "optimized": lambda: engine.optimized_text(self.compilation.module.text),
-            "assembly": lambda: engine.assembly_text(self.compilation.module.text,
-                                                     self.code.tier),
+            "optimized": lambda: engine.optimized_text(
+                self.compilation.module.text, passes=self.compilation.module.passes),
+            "assembly": lambda: engine.assembly_text(
+                self.compilation.module.text, self.code.tier, self.compilation.module.passes),
         }
         name = stage or "assembly"
         if name not in texts:
