@@ -13,7 +13,7 @@ from control_laws import agree, close
 from ingot import lax
 from ingot.custom_batching import custom_vmap, sequential_vmap
 from ingot.custom_derivatives import SymbolicZero, closure_convert, linear_call
-from ingot.errors import UndefinedRuleError
+from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 
 
 # ---- custom_jvp ---------------------------------------------------------------------------------
@@ -343,3 +343,70 @@ def test_linear_call():
 def test_stop_gradient():
     f = lambda lax: lambda x: x * lax.stop_gradient({"a": x * x, "n": 3})["a"]  # noqa: E731
     agree(f(lax), f(jax.lax), 0.7)
+
+
+# ---- rules that close over mapped values ----
+def scaled_sine(kind, c):
+    """sin(x) * c with rules that refer to c."""
+    if kind == "jvp":
+        f = ingot.custom_jvp(lambda x: np_.sin(x) * c)
+        f.defjvp(lambda primals, tangents: (f(*primals), np_.cos(primals[0]) * c * tangents[0]))
+    else:
+        f = ingot.custom_vjp(lambda x: np_.sin(x) * c)
+        f.defvjp(lambda x: (f(x), x), lambda x, ct: (ct * np_.cos(x) * c,))
+    return f
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_rules_may_close_over_mapped_values(kind, compiled):
+    cs, x = np_.arange(3.0) + 1, 2.0
+    run = ingot.jit if compiled else lambda f: f
+    value, slope = np.sin(x) * np.asarray(cs), np.cos(x) * np.asarray(cs)
+    cases = {
+        "value": (lambda c: scaled_sine(kind, c)(x), value),
+        "value, mapped too": (lambda c: scaled_sine(kind, c)(x + 0 * c), value),
+        "gradient": (lambda c: ingot.grad(scaled_sine(kind, c))(x), slope),
+        "two maps": (lambda c: ingot.vmap(lambda d: scaled_sine(kind, c * d)(x))(cs),
+                     np.multiply.outer(value, cs)),
+        "two maps, gradient": (
+            lambda c: ingot.vmap(lambda d: ingot.grad(scaled_sine(kind, c * d))(x))(cs),
+            np.multiply.outer(slope, cs)),
+    }
+    if not compiled:
+        cases["checkpoint"] = lambda c: ingot.grad(ingot.checkpoint(scaled_sine(kind, c)))(x), slope
+    if kind == "jvp":
+        cases["second"] = lambda c: ingot.grad(ingot.grad(scaled_sine(kind, c)))(x), -value
+    for name, (fun, want) in cases.items():
+        np.testing.assert_allclose(run(ingot.vmap(fun))(cs), want, rtol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_gradients_around_maps_of_such_rules(kind):
+    cs = np_.arange(3.0)
+    total = lambda x: ingot.vmap(lambda c: scaled_sine(kind, c)(x))(cs).sum()
+    np.testing.assert_allclose(ingot.grad(total)(2.0), 3 * np.cos(2.0))
+
+
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_rules_may_not_close_over_values_that_are_differentiated(kind):
+    with pytest.raises(UnexpectedTracerError, match="closes over"):
+        ingot.grad(lambda c: scaled_sine(kind, c)(2.0))(3.0)
+    inner = lambda c: ingot.vmap(lambda d: scaled_sine(kind, c * d)(2.0))(np_.ones(2)).sum()
+    with pytest.raises(UnexpectedTracerError, match="closes over"):
+        ingot.grad(inner)(3.0)
+
+
+def test_what_is_not_known_of_closures_is_said():
+    fun = lambda c: ingot.grad(ingot.checkpoint(scaled_sine("jvp", c)))(2.0)
+    with pytest.raises(UnexpectedTracerError, match="escaped"):
+        ingot.jit(ingot.vmap(fun))(np_.ones(3))
+
+
+def test_values_of_another_map_are_refused():
+    kept = []
+    ingot.vmap(lambda c: kept.append(c) or c)(np_.ones(3))
+    with pytest.raises(UnexpectedTracerError, match="escaped"):
+        ingot.vmap(lambda c: c + kept[0])(np_.ones(3))
+    with pytest.raises(UnexpectedTracerError):
+        ingot.vmap(lambda c: scaled_sine("jvp", kept[0])(c))(np_.ones(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class IngotError(Exception):
     """Base of the errors that only ingot raises."""
@@ -53,11 +55,13 @@ class NonConcreteBooleanIndexError(IngotError, IndexError):
 
 
 class UnexpectedTracerError(IngotError):
-    """A tracer outlived the transformation that made it.
+    """A tracer outlived the transformation that made it, or was used inside of another one.
 
     Values must leave a transformed function through its result, not through a global, an
-    attribute or a closure.
+    attribute or a closure. `tracer` is the value, where it is known.
     """
+
+    tracer: Any = None
 
 
 class LeakChecked(IngotError):

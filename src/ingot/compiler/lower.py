@@ -17,7 +17,7 @@ from ingot.compiler.arena import Arena
 from ingot.compiler.updates import updating
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import to_array
+from ingot.core.interpreter import Tracer, escaped, to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
 from ingot.core.primitive import Host
 from ingot.kernel import ir
@@ -205,6 +205,8 @@ class Lowering(Builder):
     def constant(self, value: Any) -> ArrayValue:
         """A concrete array as a value of the program."""
         array = to_array(value)
+        if isinstance(array, Tracer):  # a rule inside of checkpoint that closes over it
+            raise escaped(array)
         found = self._constant_of.get(id(array))
         if found is None:
             found = self._constant_of[id(array)] = (array, self._constant(array._data))

@@ -142,10 +142,12 @@ def call_user(kind: str, fun: Callable[..., Any], *args: Any) -> Any:
     try:
         return fun(*args)
     except UnexpectedTracerError as e:
-        raise UnexpectedTracerError(
+        error = UnexpectedTracerError(
             f"{kind}: {function_name(fun)} closes over a value that is being transformed, so its"
-            " rules cannot tell its derivative or its batch axis; pass the value as an argument"
-            f" (closure_convert finds such values).\n{e}") from e
+            " rules cannot tell its derivative; pass the value as an argument"
+            f" (closure_convert finds such values).\n{e}")
+        error.tracer = e.tracer
+        raise error from e
 
 
 # ---- programs -----------------------------------------------------------------------------------

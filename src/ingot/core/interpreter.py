@@ -60,12 +60,14 @@ class Tracer(ArrayBase):
 def escaped(tracer: Tracer) -> UnexpectedTracerError:
     """The error for a tracer whose transformation is over, or that belongs to another one."""
     made = f"\nIt was made at {describe(tracer._source)}." if tracer._source else ""
-    return UnexpectedTracerError(
+    error = UnexpectedTracerError(
         f"a tracer of type {tracer.aval} escaped from its transformation"
         f" ({tracer._interpreter.name()}) and was used at {here()}.{made}\n"
         "Return values from the transformed function instead of storing them in globals,"
         " attributes, lists or closures."
     )
+    error.tracer = tracer
+    return error
 
 
 class EvalInterpreter(Interpreter):

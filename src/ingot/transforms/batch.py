@@ -17,6 +17,7 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Primitive
+from ingot.errors import UnexpectedTracerError
 from ingot.ops.movement import add_axis, move_axis
 from ingot.transforms.stage import stage
 
@@ -25,6 +26,7 @@ class BatchTracer(Tracer):
     """A value one of whose axes is mapped; its type is without that axis."""
 
     __slots__ = ("dim", "value")
+    _interpreter: Batch
 
     def __init__(self, interpreter: Batch, value: Any, dim: int):
         Tracer.__init__(self, interpreter, without_axis(typeof(value), dim))
@@ -33,7 +35,11 @@ class BatchTracer(Tracer):
 
 
 class Batch(Interpreter):
-    """Applies the `batch` slot to values with a mapped axis, the primitive itself to others."""
+    """Applies the `batch` slot to values with a mapped axis, the primitive itself to others.
+
+    Each vmap has an Axis of its own. A function with custom rules is run again, by another
+    interpreter of the same Axis; what it closes over may come from the first one.
+    """
 
     def __init__(self, parent: Interpreter, axis: Axis):
         self.parent: Interpreter = parent
@@ -42,10 +48,12 @@ class Batch(Interpreter):
     def name(self) -> str:
         return "vmap"
 
+    def owns(self, x: Any) -> bool:
+        """Whether a value is mapped over this axis."""
+        return isinstance(x, BatchTracer) and x._interpreter.axis is self.axis
+
     def split(self, x: Any) -> tuple[Any, int | None]:
-        if isinstance(x, BatchTracer) and x._interpreter is self:
-            return x.value, x.dim
-        return x, None
+        return (x.value, x.dim) if self.owns(x) else (x, None)
 
     def join(self, value: Any, dim: int | None) -> Any:
         if dim is None:
@@ -60,7 +68,11 @@ class Batch(Interpreter):
                  and self.axis.name in primitive.axes_of(**params))
         with interpreting(self.parent):
             if all(d is None for d in dims) and not named:
-                return primitive.bind(*values, **params)
+                try:
+                    return primitive.bind(*values, **params)
+                except UnexpectedTracerError as error:
+                    if not primitive.higher_order or not self.owns(error.tracer):
+                        raise  # else a function closes over a mapped value
             rule = primitive.rule("batch")
             if primitive.higher_order or primitive.axes_of is not None:
                 out, dim = rule(self.axis, values, dims, **params)

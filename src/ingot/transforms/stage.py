@@ -69,12 +69,18 @@ class Stage(Interpreter):
     def owns(self, x: Any) -> bool:
         return isinstance(x, Tracer) and x._interpreter is self
 
+    def encloses(self, interpreter: Interpreter | None) -> bool:
+        """Whether another interpreter hands its operations on to this one."""
+        while interpreter is not None and interpreter is not self:
+            interpreter = getattr(interpreter, "parent", None)
+        return interpreter is self
+
     def atom(self, x: Any) -> Var | Literal:
         """The variable or literal that stands for a value; foreign values become constants."""
         if isinstance(x, Tracer):
             if x._interpreter is self:
                 return x.atom  # type: ignore[attr-defined]
-            if not x._interpreter.alive:
+            if not x._interpreter.alive or self.encloses(x._interpreter):
                 raise escaped(x)
             return self.constant(x, x)
         array = to_array(x)
