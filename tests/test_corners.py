@@ -11,9 +11,32 @@ x[(0,1),0]; x[[0],]; x[[iv[0],1],2]; x.at[[0,2],[1,2]].set(7); v[np.zeros(0,bool
 x[jnp.zeros((3,0),bool)]; x[jnp.zeros((0,4),bool)]; x[:,jnp.zeros(0,bool)];
 jnp.zeros(1,'uint32').at[0].set(2**32-1); jnp.zeros(1,'uint64').at[0].add(2**64-1);
 v.at[iv//2].apply(jnp.cos); x.at[iv*0].apply(lambda x:x*2); i.at[iv*0,iv+2].apply(lambda x:x+1);
-x.at[1].apply(jnp.sin); x.at[1:3].apply(jnp.sin); x.at[b].apply(jnp.sin)
+x.at[1].apply(jnp.sin); x.at[1:3].apply(jnp.sin); x.at[b].apply(jnp.sin);
+jnp.take_along_axis(v,jnp.arange(-8,9),0); jnp.take_along_axis(v,jnp.arange(-8,9),0,mode='clip');
+jnp.take_along_axis(v,jnp.arange(-8,9),0,mode='fill',fill_value=7);
+jnp.take_along_axis(v,jnp.arange(-8,9),0,mode='promise_in_bounds');
+jnp.take_along_axis(v,jnp.arange(-8,9),0,mode='one_hot'); jnp.take_along_axis(x,i,1,mode='one_hot');
+jnp.take_along_axis(v,jnp.arange(-8,9),0,mode='clip',wrap_negative_indices=False);
+jnp.put_along_axis(v,jnp.arange(-8,9),1.,0,inplace=False);
+jnp.roll(x,np.array([1,2]),axis=(0,1)); jnp.roll(x,np.array([1,2]),axis=1);
+jnp.roll(x,np.array([1]),axis=0); jnp.roll(x,np.array([1,2]));
+jax.jit(lambda x,s:jnp.roll(x,s,axis=(0,1)))(x,iv[:2]);
+jax.jit(lambda x,s:jnp.roll(x,s,axis=1))(x,iv[:2]); jax.jit(jnp.roll)(x,iv[:2]);
+jax.jit(jnp.insert)(v,1,5); jax.jit(jnp.insert)(v,-1,5); jax.jit(jnp.insert)(v,iv,u[:3]);
+jax.jit(lambda x,i,y:jnp.insert(x,i,y,axis=1))(x,-2,u[:3]); jnp.insert(v,9,1);
+jnp.insert(v,jnp.array([0,9,-9]),1); jax.jit(lambda k:jnp.tri(3,4,k))(1);
+jax.jit(jnp.unravel_index)(iv-1,(2,3)); jnp.ravel_multi_index((iv,iv),(3,4),mode='ignore');
+jnp.ravel_multi_index((i8[0],i8[1]),(3,4),mode='ignore',dtype='int16');
+jnp.c_['r',[1,2,3],[4,5,6]]; jnp.c_['c',[1,2],[3,4]]; jnp.r_['r',[1,2],[3]]; jnp.r_['c',[1,2],[3]];
+jnp.c_[v,u]; jnp.c_['0,2',[1,2],[3,4]]; jnp.mgrid[()]; jnp.ogrid[()]; jnp.mgrid[:]
 """
 FUNCTIONS = """
+jnp.ldexp(x,i*60); jnp.ldexp(0.,5000); jnp.ldexp(jnp.inf,-5000);
+jnp.ldexp(f,i8); jnp.ldexp(h,i); jnp.ldexp(i,u8); jnp.isscalar(np.array(16)); jnp.ndim([1,2]);
+jnp.shape([[1,2]]); jnp.size([1,2]); jax.grad(nn.softplus)(np.nan); jax.grad(nn.softplus)(np.inf);
+jax.grad(jnp.logaddexp,(0,1))(np.inf,np.inf);
+jax.grad(jnp.logaddexp,(0,1))(np.nan,1.); jnp.trapezoid(x,dx=jnp.ones((2,4)),axis=0);
+jnp.pad(x,1,lambda v,p,i,k:v.at[:p[0]].set(9).at[v.shape[0]-p[1]:].set(k['n']),n=2);
 jnp.quantile(v,2.); jnp.quantile(v,jnp.array([-.1,1.1])); jnp.percentile(v,200);
 jnp.nanquantile(nan,jnp.array([-.1,np.nan,1.1])); lax.reduce(x,0,lax.add,(0,));
 lax.reduce(i,0.,lax.add,(0,)); lax.map(jnp.sin,v,batch_size=0)
@@ -30,6 +53,13 @@ jnp.ones((3,4))[jnp.zeros((0,5),bool)]; jnp.array([2**64]); jnp.array([300],'uin
 jnp.array([-1],'uint32'); jax.grad(jnp.sum)(); jax.grad(jnp.sum,argnums=1)(v);
 jax.jvp(jnp.sin,(v,),(bv,)); jax.jvp(jnp.add,(v,v),(v,)); jax.vjp(jnp.sin,v)[1](bv);
 jax.vjp(jnp.sin,v)[1](iv); jax.linearize(jnp.sin,v)[1](bv);
+v.at[0].get(mode='foo'); v.at[0].set(1.,mode='foo'); jnp.array([0.,None]);
+jnp.asarray(np.ma.array([1,2],mask=[0,1])); jnp.sin(np.ma.array([1.,2],mask=[0,1]));
+jax.jit(jnp.sin)(np.ma.array([1.,2],mask=[0,1])); jax.device_put(x,{'a':None});
+jax.jit(lambda x:x,static_argnames='x',donate_argnames='x'); jax.jit(staticmethod(jnp.sin));
+jax.jit(lambda x:x,static_argnums=0,donate_argnums=0); jax.jit(lambda:(yield));
+jax.grad(lambda:(yield)); jax.jit(lambda a,/,b:b,static_argnames=('a',));
+jax.jit(lambda *args:args,static_argnames=('args',));
 jax.grad(lambda x:lax.while_loop(lambda x:x<3,lambda x:x*x,x))(w)
 """
 
@@ -37,6 +67,16 @@ jax.grad(lambda x:lax.while_loop(lambda x:x<3,lambda x:x*x,x))(w)
 @pytest.mark.parametrize("expression", table("\n".join([INDICES, FUNCTIONS])))
 def test_corner(expression):
     check(expression, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("expression", table("""
+v[9]; v[-9]; x[1,9]; x[9]; x[-9,1]; x[9,iv]; x[:,9]; x[None,9]; v.at[9].get(); v.at[9].set(1);
+v.at[-9].add(1); x.at[1,9].set(1); x.at[9].mul(v[:4]); jax.jit(lambda v:v[9])(v); x[9,...];
+jax.vmap(lambda r:r[9])(x); jax.grad(lambda v:v[9]+v[-9])(v); v.at[9].get(mode='fill')
+"""))
+def test_static_indices_that_are_not_checked(expression):
+    with ingot.config.override("check_static_indices", False):
+        check(expression)
 
 
 @pytest.mark.parametrize("expression", table(ERRORS))

@@ -52,6 +52,8 @@ def test_defaults_and_variables_are_those_of_jax():
     code = "import jax.numpy as jnp; print(jnp.zeros(1).dtype)"
     prints("float32", "-m", "ingot", "-c", code)
     prints("float64", "-m", "ingot", "-c", code, JAX_ENABLE_X64="1")
+    prints("2.0 1.0", "-m", "ingot", "-c", "import jax; x = jax.numpy.arange(3.0);"
+           " print(x[7], x.at[7].set(5.0)[1])")
 
 
 def test_versions_patches_pickles_and_children():

@@ -25,6 +25,10 @@ def check_callable(transform: str, fun: Any) -> None:
             f"{transform}: expected a callable, got {fun!r:.60} of type {type(fun).__name__};"
             f" write {transform}(f)(x), not {transform}(f(x))"
         )
+    if isinstance(fun, (staticmethod, classmethod)) or inspect.isgeneratorfunction(fun):
+        raise TypeError(f"{transform}: expected a function that returns its results, got"
+                        f" {fun!r:.60}; a decorator of methods goes outside, and generators must"
+                        " be collected")
 
 
 def signature_of(fun: Any) -> inspect.Signature | None:
@@ -163,6 +167,10 @@ def _resolve(transform: str, fun: Any, signature: inspect.Signature, nums: tuple
                              f" {n} positional arguments")
         nums = tuple(i + n if i < 0 else i for i in nums)
     known = {p.name for p in parameters}
+    unnamed = {p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)}
+    if unnamed & set(names):
+        raise ValueError(f"{title}: {sorted(unnamed & set(names))} cannot be passed by name; give"
+                         " their numbers")
     unknown = [s for s in names if s not in known]
     if unknown and not any(p.kind == p.VAR_KEYWORD for p in parameters):
         raise ValueError(f"{title}: no argument is called {', '.join(map(repr, unknown))};"

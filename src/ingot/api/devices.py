@@ -16,7 +16,7 @@ from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import Tracer, to_array
 from ingot.dtypes import KeyDType
-from ingot.tree import tree_map
+from ingot.tree import broadcast_prefix, tree_map
 
 
 class Device:
@@ -205,6 +205,8 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     >>> device_put(1.5)
     Array(1.5, dtype=float64, weak_type=True)
     """
+    if isinstance(device, (list, tuple, dict)):
+        broadcast_prefix(device, x, is_leaf=lambda d: d is None)  # raises where it is none
     return tree_map(to_array, x)
 
 

@@ -359,5 +359,10 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
             jit, static_argnums=static_argnums, static_argnames=static_argnames,
             donate_argnums=donate_argnums, donate_argnames=donate_argnames, inline=inline)
     check_callable("jit", fun)
-    return Jitted(fun, Statics("jit", fun, static_argnums, static_argnames), inline,
-                  Statics("jit", fun, donate_argnums, donate_argnames))
+    statics = Statics("jit", fun, static_argnums, static_argnames)
+    donate = Statics("jit", fun, donate_argnums, donate_argnames)
+    both = set(statics.nums) & set(donate.nums) or statics.names & donate.names
+    if both:
+        raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
+                         f" got {sorted(both)} for both; name each once")
+    return Jitted(fun, statics, inline, donate)

@@ -9,7 +9,7 @@ from typing import Any
 from ingot.config import TABLE, config as ours
 
 # Defaults that differ from ours.
-DEFAULTS: dict[str, Any] = {"enable_x64": False}
+DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False}
 
 # How to compile, where, and what to tell about it: no result depends on these.
 IGNORED: dict[str, Any] = {
@@ -51,7 +51,7 @@ IGNORED: dict[str, Any] = {
 
 # What asks for another behavior than there is: only the default is accepted.
 FIXED: dict[str, Any] = {
-    "check_vma": False, "jax_check_static_indices": False, "jax_debug_key_reuse": False,
+    "check_vma": False, "jax_debug_key_reuse": False,
     "jax_error_checking_behavior_divide": "ignore", "jax_error_checking_behavior_nan": "ignore",
     "jax_error_checking_behavior_oob": "ignore", "jax_high_dynamic_range_gumbel": False,
     "jax_legacy_prng_key": "allow", "jax_no_execution": False, "jax_no_tracing": False,

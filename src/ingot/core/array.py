@@ -76,7 +76,11 @@ def _rebuild(data: np.ndarray, aval: ShapedArray) -> Array:
 
 def from_numpy(x: Any) -> Array:
     """An Array with a copy of NumPy data, 64-bit types narrowed when 64 bit is off."""
-    x = np.asarray(x)
+    if not isinstance(x, (np.ndarray, np.generic)):
+        x = np.asarray(x)
+    elif isinstance(x, np.ma.MaskedArray):
+        raise ValueError("masked arrays of NumPy are not supported: their masks would be lost; use"
+                         " filled() or an array of booleans beside the data")
     dtype: Any = x.dtype if x.dtype == dtypes.float0 else dtypes.canonicalize_dtype(x.dtype)
     data = np.array(x, dtype=dtype, copy=True, order="C")
     return Array(data, ShapedArray(data.shape, dtype))

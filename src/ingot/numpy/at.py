@@ -49,6 +49,7 @@ class IndexUpdateRef:
     def _update(self, name: str, op: Callable[..., Any], values: Any, indices_are_sorted: bool,
                 unique_indices: bool, mode: Any, wrap_negative_indices: bool) -> Any:
         x = self.array
+        check_mode(mode)
         values = convert(values, x.aval.dtype) if type(values) is int and _only_unsigned(
             values, x.aval.dtype) else as_array(f"at[].{name}", values)
         values = _value(name, x, values)
@@ -59,6 +60,7 @@ class IndexUpdateRef:
             mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
             wrap_negative_indices: bool = True) -> Any:
         """The elements; out of bounds with mode='fill': `fill_value` (nan, the extreme integer)."""
+        check_mode(mode)
         return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
                        unique_indices, wrap_negative_indices)
 
@@ -142,6 +144,12 @@ class IndexUpdateRef:
 
     def _ones(self) -> Any:
         return like(self.array, 1)
+
+
+def check_mode(mode: Any) -> None:
+    """Raise ValueError for what is no mode."""
+    if mode is not None:
+        lax.GatherScatterMode.from_any(mode)
 
 
 def _only_unsigned(value: int, dtype: Any) -> bool:

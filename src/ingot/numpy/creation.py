@@ -43,6 +43,8 @@ def _from_sequence(x: Any, dtype: Any) -> Any:
         if made.dtype.kind in "Oiu" or dtype is not None:
             made = np.array(x, dtype=dtype or dtypes.default_int())
         return from_numpy(made)
+    if any(leaf is None for leaf in leaves):
+        raise ValueError("array: None is not a number")
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
     if dtype is None:
         found = [leaf if isinstance(leaf, (ArrayBase, *_NUMBERS)) else np.asarray(leaf)
@@ -123,6 +125,8 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     """
     if type(a) is Array and dtype is None and not copy:
         return a
+    if isinstance(a, np.ma.MaskedArray):
+        return from_numpy(a)  # raises
     return array(a, dtype, copy=bool(copy), order=order)
 
 

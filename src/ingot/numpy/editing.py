@@ -8,23 +8,26 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, concrete, concrete_int
 from ingot.numpy.families import kind_of, truth
 from ingot.numpy.indexing import getitem
-from ingot.numpy.logic import where
+from ingot.numpy.logic import clip, where
 from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.nanreductions import cumsum
 from ingot.numpy.promotion import (
     as_array,
     broadcast_shapes,
     convert,
 )
 from ingot.numpy.reductions import axes_of, sum as sum_
+from ingot.numpy.sorting import argsort
 
 # ---- insert and delete ----
 
 
-def _places(name: str, obj: Any, n: int) -> np.ndarray:
+def _places(name: str, obj: Any, n: int, clipped: bool = False) -> np.ndarray:
     """Concrete places along an axis of length n."""
     if isinstance(obj, slice):
         return np.arange(n)[obj]
@@ -34,6 +37,8 @@ def _places(name: str, obj: Any, n: int) -> np.ndarray:
             raise ValueError(f"{name}: a mask must have length {n}, got shape {data.shape}")
         return np.flatnonzero(data)
     data = data.astype(np.int64)
+    if clipped:
+        return np.clip(np.where(data < 0, data + n, data), 0, n)
     if data.size and ((data < -n) | (data > n)).any():
         raise IndexError(f"{name}: a place is out of bounds for an axis of length {n}")
     return np.where(data < 0, data + n, data)
@@ -79,7 +84,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         arr, axis = ravel(arr), 0
     (axis,) = axes_of("insert", axis, arr.aval.ndim)
     n = arr.aval.shape[axis]
-    places = _places("insert", obj, n)
+    places: Any = _traced_places(obj, n) if isinstance(obj, Tracer) else _places(
+        "insert", obj, n, clipped=True)
     single = places.ndim == 0
     front = moveaxis(arr, axis, 0)
     rest = front.aval.shape[1:]
@@ -89,20 +95,34 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         values = lax.reshape(values, (1, *values.aval.shape)) if values.aval.ndim else values
     elif values.aval.ndim == arr.aval.ndim:
         values = moveaxis(values, axis, 0)
-    flat = np.atleast_1d(places)
+    flat = places.reshape(-1)
     count = flat.size
     if (single or count == 1) and values.aval.ndim == len(rest) + 1:
         count = values.aval.shape[0]
-        flat = np.full(count, flat[0])
+        flat = flat[np.zeros(count, int)]
     shape = broadcast_shapes(values.aval.shape, (count, *rest))
     values = lax.broadcast_in_dim(values, shape, range(len(shape) - values.aval.ndim, len(shape)))
-    order = np.argsort(flat, kind="stable")
-    target = np.empty(count, int)
-    target[order] = flat[order] + np.arange(count)
-    source = np.full(n + count, -1)
-    source[target] = n + np.arange(count)
-    source[source < 0] = np.arange(n)
-    return moveaxis(getitem(concatenate([front, values], 0), source), 0, axis)
+    return moveaxis(getitem(concatenate([front, values], 0), _sources(flat, n)), 0, axis)
+
+
+def _sources(places: Any, n: int) -> Any:
+    """For each element of the result its place in n elements followed by the inserted ones."""
+    count = places.size
+    if isinstance(places, np.ndarray):
+        order = np.argsort(places, kind="stable")
+        target = np.empty(count, int)
+        target[order] = places[order] + np.arange(count)
+        source = np.full(n + count, -1)
+        source[target] = n + np.arange(count)
+        source[source < 0] = np.arange(n)
+        return source
+    target = places + argsort(argsort(places))
+    source = asarray(np.full(n + count, -1)).at[target].set(n + np.arange(count))
+    return where(source < 0, cumsum(source < 0) - 1, source)
+
+
+def _traced_places(places: Any, n: int) -> Any:
+    return clip(where(places < 0, places + n, places), 0, n)
 
 
 def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:

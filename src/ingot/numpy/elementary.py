@@ -79,7 +79,7 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
     if not real:
         return lax.add(high, lax.log1p(lax.exp(delta)))
     # At equal infinities the difference is nan, and the sum of both is the answer.
-    undefined = lax.ne(delta, delta)
+    undefined = lax.bitwise_and(lax.ne(delta, delta), lax.eq(x, y))
     safe = lax.select(undefined, like(x, 0), delta)
     return lax.select(undefined, lax.add(x, y), lax.add(high, lax.log1p(lax.exp(safe))))
 
@@ -141,8 +141,14 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
             f"ldexp: the exponent must be of integer dtype, got {aval_of('ldexp', x2)}")
     x = inexact("ldexp", x1)
     x, n = promote_shapes("ldexp", convert(x, x.aval.dtype), x2)
-    half = lax.shift_right_arithmetic(n, like(n, 1))
-    for part in (half, lax.sub(n, half)):
+    # Three powers of two that are normal numbers reach from the least to the largest number.
+    most = -int(dtypes.finfo(x.aval.dtype).minexp)
+    info = dtypes.iinfo(n.aval.dtype)
+    n = lax.clamp(like(n, max(-3 * most, int(info.min))), n, like(n, min(3 * most, int(info.max))))
+    n = convert(n, dtypes.int32)
+    for _ in range(3):
+        part = lax.clamp(like(n, -most), n, like(n, most))
+        n = lax.sub(n, part)
         x = lax.mul(x, lax.exp2(convert(part, x.aval.dtype, x.aval.weak_type)))
     return x
 

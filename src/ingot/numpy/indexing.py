@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.array import Array, ArrayBase
 from ingot.core.interpreter import EVAL, Tracer, current, to_array
 from ingot.core.source import here
@@ -87,11 +88,8 @@ def _check_entry(x: Any) -> Any:
         raise TypeError(f"index: arrays that index must be integers or booleans, got"
                         f" {dtypes.short_name(dtypes.canonicalize_dtype(x.dtype))}{list(x.shape)};"
                         " convert it, e.g. by astype(int)")
-    if isinstance(x, np.integer):
-        return int(x)
-    if isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype != bool:
-        return int(x)
-    return x
+    plain = isinstance(x, (np.integer, np.ndarray)) and x.ndim == 0 and x.dtype != bool
+    return int(x) if plain else x
 
 
 def _sequence(x: Any) -> Any:
@@ -160,10 +158,11 @@ def _slice_entry(x: slice, axis: int, n: int) -> Entry:
     return Entry("slice", slice(*bounds).indices(n), axis)
 
 
-def _static_out_of_bounds(i: int, axis: int, shape: tuple[int, ...]) -> IndexError:
-    return IndexError(
-        f"index: {i} is out of bounds for axis {axis} of an array of shape {shape}, which has"
-        f" length {shape[axis]}; use x.at[i].get(mode='fill') or mode='clip' if this is meant")
+def _out_of_bounds(i: int, axis: int, shape: tuple[int, ...]) -> None:
+    if config.check_static_indices or not shape[axis]:
+        raise IndexError(
+            f"index: {i} is out of bounds for axis {axis} of an array of shape {shape}, which has"
+            f" length {shape[axis]}; use x.at[i].get(mode='fill') or mode='clip' if this is meant")
 
 
 # ---- the plan of an index ----
@@ -252,7 +251,7 @@ def _wrapped(i: int, n: int) -> int:
 
 def _check_static(e: Entry, shape: tuple[int, ...], mode: Mode) -> None:
     if mode is None and not -shape[e.axis] <= e.value < shape[e.axis]:
-        raise _static_out_of_bounds(e.value, e.axis, shape)
+        _out_of_bounds(e.value, e.axis, shape)
 
 
 def _plan_slice(plan: Plan, e: Entry) -> None:
@@ -277,12 +276,13 @@ def getitem(x: Any, index: Any, mode: Mode = None, fill_value: Any = None,
     """`x[index]`; mode says what happens out of bounds: 'clip', 'fill', 'promise_in_bounds'."""
     shape = x.aval.shape
     if type(x) is Array and mode is None and current() is EVAL and _is_basic(index):
-        return _view(x, index)
+        if (view := _view(x, index)) is not None:
+            return view
     if type(index) is int and mode is None and shape:  # the commonest case, without a plan
         n = shape[0]
         if not -n <= index < n:
-            raise _static_out_of_bounds(index, 0, shape)
-        i = index + n if index < 0 else index
+            _out_of_bounds(index, 0, shape)
+        i = min(max(index + n if index < 0 else index, 0), n - 1)
         rest = shape[1:]
         return lax.squeeze(lax.slice(x, (i, *(0,) * len(rest)), (i + 1, *rest)), (0,))
     plan = plan_of(index, shape, mode if mode is not None or fill_value is None else "fill")
@@ -315,12 +315,12 @@ def _is_basic(index: Any) -> bool:
 
 
 def _view(x: Array, index: Any) -> Any:
-    """Basic indexing of an eager array is a view, as nobody can write to it."""
+    """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds."""
     try:
         data = x._data[index]
     except IndexError:
         plan_of(index, x.aval.shape, None)  # raises our errors
-        raise
+        return None
     return Array(np.asarray(data), x.aval.update(shape=data.shape))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder
 from ingot.numpy.creation import asarray, canonical_shape
@@ -26,6 +27,8 @@ s_ = np.s_
 
 def _range(key: slice) -> Any:
     """The numbers of a slice: an imaginary step is a number of points."""
+    if key.start is None and key.stop is None and key.step is None:
+        return arange(0)
     start = 0 if key.start is None else key.start
     step = 1 if key.step is None else key.step
     if isinstance(step, complex):
@@ -45,6 +48,8 @@ class _Grid:
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return _range(key)
+        if not key:
+            return [] if self.sparse else arange(0)
         axes = promote_dtypes(self.name, *map(_range, key))
         grids = meshgrid(*axes, indexing="ij", sparse=self.sparse)
         return grids if self.sparse else stack(grids)
@@ -66,14 +71,19 @@ class _Concatenator:
     def __getitem__(self, key: Any) -> Any:
         items = key if isinstance(key, tuple) else (key,)
         axis, ndmin, column = self.axis, self.ndmin, self.column
+        matrix = ""
         if items and isinstance(items[0], str):
-            axis, ndmin, column = self._directive(items[0])
-            items = items[1:]
-        return concatenate([_item(x, ndmin, column) for x in items], axis)
+            first, *items = items
+            if first in ("r", "c"):
+                matrix = first
+            else:
+                axis, ndmin, column = self._directive(first)
+        out = concatenate([_item(x, ndmin, column) for x in items], axis)
+        if matrix and out.aval.ndim == 1:  # a row or a column, as of np.matrix
+            out = lax.expand_dims(out, (0 if matrix == "r" else 1,))
+        return out
 
     def _directive(self, text: str) -> tuple[int, int, int]:
-        if text in ("r", "c"):
-            return -1, 2, -1 if text == "r" else 0
         try:
             numbers = [int(n) for n in text.split(",")]
         except ValueError:
@@ -112,10 +122,11 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     indices = as_array("unravel_index", indices)
     if kind_of(indices) not in "iu":
         raise TypeError(f"unravel_index: indices must be integers, got {indices.aval}")
-    shape = canonical_shape("unravel_index", shape)
+    if not any(isinstance(n, Tracer) for n in shape):
+        shape = canonical_shape("unravel_index", shape)
     total = math.prod(shape)
     flat = where(lax.lt(indices, like(indices, 0)), indices + total, indices)
-    flat = clip(flat, 0, max(total - 1, 0))
+    flat = clip(flat, 0, clip(total - 1, 0) if isinstance(total, Tracer) else max(total - 1, 0))
     out = []
     for n in reversed(shape):
         out.append(remainder(flat, n))
@@ -127,7 +138,7 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
                       order: str = "C", *, dtype: Any = None) -> Any:
     """Indices into the flat array for indices of each axis.
 
-    mode: 'raise' (only outside of traced code), 'wrap' or 'clip'.
+    mode: 'raise' (only outside of traced code), 'wrap', 'clip', or 'ignore': no check.
 
     >>> ravel_multi_index((1, 1), (2, 2))
     Array(3, dtype=int64, weak_type=True)
@@ -146,12 +157,15 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
         outside = [any_((i < 0) | (i >= n)) for i, n in zip(arrays, dims, strict=True)]
         if any(bool(o) for o in outside):
             raise ValueError("ravel_multi_index: an index is out of bounds")
+    elif mode == "ignore":
+        pass
     elif mode == "clip":
         arrays = [clip(i, 0, n - 1) for i, n in zip(arrays, dims, strict=True)]
     elif mode == "wrap":
         arrays = [remainder(i, n) for i, n in zip(arrays, dims, strict=True)]
     else:
-        raise ValueError(f"ravel_multi_index: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
+        raise ValueError("ravel_multi_index: mode must be 'raise', 'wrap', 'clip' or 'ignore', got"
+                         f" {mode!r}")
     pairs = list(zip(arrays, dims, strict=True))
     flat: Any = None
     for i, n in pairs if order == "C" else pairs[::-1]:

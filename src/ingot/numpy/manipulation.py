@@ -36,6 +36,8 @@ def shape(a: Any) -> tuple[int, ...]:
     >>> shape(1.0)
     ()
     """
+    if isinstance(a, (list, tuple)):
+        return np.shape(a)
     return tuple(a.shape) if hasattr(a, "shape") else aval_of("shape", a).shape
 
 
@@ -45,6 +47,8 @@ def ndim(a: Any) -> int:
     >>> ndim(1.0)
     0
     """
+    if isinstance(a, (list, tuple)):
+        return np.ndim(a)
     return a.ndim if hasattr(a, "ndim") else aval_of("ndim", a).ndim
 
 

@@ -11,6 +11,7 @@ from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import concrete_int
 from ingot.numpy.families import kind_of
+from ingot.numpy.functional import apply_along_axis
 from ingot.numpy.indexing import getitem
 from ingot.numpy.manipulation import concatenate
 from ingot.numpy.promotion import as_array, broadcast, convert
@@ -177,14 +178,9 @@ def _statistic(array: Any, axis: int, before: int, after: int, mode: str,
 
 def _by_function(array: Any, widths: Sequence[Any], mode: Callable[..., Any], kwargs: Any) -> Any:
     """The function gets each padded vector, its widths, the axis and the keywords."""
-    from_zero = lax.pad(array, convert(0, array.aval.dtype), [(a, b, 0) for a, b in widths])
-    data = np.array(from_zero)
+    out = lax.pad(array, convert(0, array.aval.dtype), [(a, b, 0) for a, b in widths])
     for axis, width in enumerate(widths):
-        moved = np.moveaxis(data, axis, -1)
-        for index in np.ndindex(*moved.shape[:-1]):
-            vector = moved[index].copy()
-            out = mode(vector, width, axis, kwargs)
-            moved[index] = vector if out is None else np.asarray(out)
-    return as_array("pad", data)
+        out = apply_along_axis(mode, axis, out, width, axis, kwargs)
+    return out
 
 

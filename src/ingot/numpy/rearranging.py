@@ -175,9 +175,10 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     if axis is None:
         return lax.reshape(roll(ravel(a), shift, 0), a.aval.shape)
     axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    shifts = list(shift) if isinstance(shift, (list, tuple)) else (
-        [getitem(shift, i) for i in range(len(axes))]
-        if getattr(shift, "ndim", 0) == 1 else [shift])
+    if getattr(shift, "ndim", 0) == 1:
+        shift = as_array("roll", shift)
+        shift = [getitem(shift, i) for i in range(shift.aval.size)]
+    shifts = list(shift) if isinstance(shift, (list, tuple)) else [shift]
     if len(shifts) == 1:
         shifts = shifts * len(axes)
     if len(axes) == 1 and len(shifts) > 1:
@@ -216,15 +217,18 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
     >>> tri(2)
     Array([[1., 0.],
-           [1., 1.]], dtype=float64)
+           [1., 1.]], dtype=float32)
     """
     shape = canonical_shape("tri", (N, N if M is None else M))
-    return convert(_lower(shape, k), user_dtype("tri", dtype) or dtypes.default_float())
+    return convert(_lower(shape, k), user_dtype("tri", dtype) or dtypes.float32)
 
 
-def _lower(shape: tuple[int, ...], k: int) -> Any:
-    k = concrete_int("tri", k, "k")
+def _lower(shape: tuple[int, ...], k: Any) -> Any:
     row = lax.broadcasted_iota(dtypes.int32, shape, 0)
+    if isinstance(k, Tracer):
+        k = lax.broadcast_in_dim(convert(k, dtypes.int32), shape, ())
+        return lax.ge(lax.add(row, k), lax.broadcasted_iota(dtypes.int32, shape, 1))
+    k = concrete_int("tri", k, "k")
     return lax.ge(lax.add(row, like(row, k)) if k else row,
                   lax.broadcasted_iota(dtypes.int32, shape, 1))
 

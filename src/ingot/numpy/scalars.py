@@ -147,7 +147,7 @@ def isscalar(element: Any) -> bool:
     """
     if isinstance(element, ArrayBase) or hasattr(element, "__jax_array__"):
         return typeof(element).ndim == 0
-    return np.isscalar(element)
+    return np.isscalar(element) or isinstance(element, np.ndarray) and element.ndim == 0
 
 
 def finfo(dtype: Any) -> Any:

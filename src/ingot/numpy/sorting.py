@@ -26,7 +26,7 @@ from ingot.numpy.promotion import (
     unsupported,
     user_dtype,
 )
-from ingot.numpy.reductions import axes_of
+from ingot.numpy.reductions import axes_of, sum as sum_
 
 # ---- sorting ----
 
@@ -229,12 +229,25 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
         indices = ravel(indices)
     if indices.aval.ndim != arr.aval.ndim:
         raise ValueError(f"take_along_axis: ranks must agree, got {indices.aval} for {arr.aval}")
-    key = _grid("take_along_axis", arr.aval.shape, indices, axis_)
-    return getitem(arr, key, mode or "fill", fill_value,
-                   wrap_negative_indices=wrap_negative_indices is not False)
+    if wrap_negative_indices is None:
+        wrap_negative_indices = mode != "promise_in_bounds"
+    if mode == "one_hot":
+        return _by_one_hot(arr, indices, axis_)
+    key = _grid("take_along_axis", arr.aval.shape, indices, axis_, wrap_negative_indices)
+    return getitem(arr, key, mode or "fill", fill_value, wrap_negative_indices=False)
 
 
-def _grid(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+def _by_one_hot(arr: Any, indices: Any, axis: int) -> Any:
+    """Sums of products with ones and zeros; 0 out of bounds."""
+    n = arr.aval.shape[axis]
+    indices = moveaxis(as_index(indices, n), axis, -1)
+    hit = lax.expand_dims(indices, (indices.aval.ndim,)) == np.arange(n)
+    rows = lax.expand_dims(moveaxis(arr, axis, -1), (arr.aval.ndim - 1,))
+    return moveaxis(sum_(where(hit, rows, 0), -1, dtype=arr.aval.dtype), -1, axis)
+
+
+def _grid(name: str, shape: tuple[int, ...], indices: Any, axis: int, wrap: bool = True
+          ) -> tuple[Any, ...]:
     """Index arrays for all axes: `indices` along one, positions along the others."""
     have = indices.aval.shape
     rest = broadcast_shapes(*([m for j, m in enumerate(s) if j != axis] for s in (shape, have)))
@@ -242,7 +255,7 @@ def _grid(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple[A
     key = []
     for j, n in enumerate(shape):
         if j == axis:
-            key.append(broadcast(as_index(indices, n), grid))
+            key.append(broadcast(as_index(indices, n, wrap), grid))
         else:
             step = np.arange(grid[j]) if n != 1 else np.zeros(grid[j], int)
             key.append(step.reshape([-1 if i == j else 1 for i in range(len(grid))]))
@@ -264,7 +277,8 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
     indices = as_array("put_along_axis", indices)
     indices = ravel(indices) if axis is None else indices
     key = _grid("put_along_axis", arr.aval.shape, indices, axis_)
-    return lax.reshape(arr.at[key].set(values, mode=mode), whole.aval.shape)
+    out = arr.at[key].set(values, mode=mode, wrap_negative_indices=False)
+    return lax.reshape(out, whole.aval.shape)
 
 
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Any:
