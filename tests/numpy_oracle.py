@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.nn
+import jax.nn.initializers
 import jax.numpy
 import jax.scipy.linalg
 import jax.scipy.special

@@ -107,8 +107,7 @@ class TypedNdArray:
     """JAX's constants inside programs; ours are `Array`s, so that nothing is an instance."""
 
 
-class ArrayImpl:
-    """Only for unpickling arrays that JAX has pickled; see `_reconstruct_array`."""
+ArrayImpl = Array
 
 
 def _reconstruct_array(fun: Any, args: Any, arr_state: Any, aval_state: dict[str, Any]) -> Array:

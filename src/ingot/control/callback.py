@@ -20,6 +20,7 @@ from ingot.control.tracing import (
     leaf_paths,
     tree_differences,
 )
+from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import (
     DEBUG,
@@ -72,7 +73,8 @@ class FlatCallback:
         """Results of the types promised; TypeError names the one that is not."""
         outs = []
         for i, (x, aval) in enumerate(zip(self(*arrays), avals, strict=True)):
-            data = to_array(x)._data
+            known = isinstance(x, Array) or not hasattr(x, "__array__")
+            data = to_array(x if known else np.asarray(x))._data
             if data.shape != aval.shape or not _fits(data.dtype, aval.dtype):
                 raise TypeError(
                     f"{self.what}: {self.__name__} must return the types of result_shape_dtypes: at"

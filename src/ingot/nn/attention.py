@@ -48,6 +48,10 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
         logits = choose(allowed, logits, 0.7 * float(dtypes.finfo(logits.aval.dtype).min))
     weights = softmax(logits, -1)
     out = moveaxis(lax.dot_general(weights, v, (((3,), (2,)), ((0, 1), (0, 1)))), 1, 2)
+    if query_seq_lengths is not None:  # no results beyond the lengths
+        limit = as_array("dot_product_attention", query_seq_lengths)
+        row = lax.broadcasted_iota(dtypes.int32, (t, 1, 1), 0)
+        out = choose(row < lax.reshape(limit, (*limit.aval.shape, 1, 1, 1)), out, 0)
     out = lax.squeeze(out, (0,)) if single else out
     if not return_residual:
         return out

@@ -11,7 +11,7 @@ from ingot.core.source import here
 from ingot.errors import ConcretizationTypeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
-from ingot.numpy.creation import broadcast_to
+from ingot.numpy.creation import asarray, broadcast_to
 from ingot.numpy.elementary import logaddexp
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import clip, where as choose
@@ -358,8 +358,11 @@ def _softmax(x: Any, axes: tuple[int, ...], mask: Any = None) -> Any:
     top = max_(x, axes, keepdims=True, where=mask, initial=-math.inf)
     shifted = lax.sub(*promote_shapes("softmax", x, top))
     terms = lax.exp(shifted if mask is None else choose(mask, shifted, 0))
-    terms = terms if mask is None else choose(mask, terms, 0)
-    return lax.div(*promote_shapes("softmax", terms, sum_(terms, axes, keepdims=True)))
+    total = sum_(terms if mask is None else choose(mask, terms, 0), axes, keepdims=True)
+    if mask is None:
+        return lax.div(*promote_shapes("softmax", terms, total))
+    total = choose(lax.eq(total, like(total, 0)), 1, total)  # where nothing is left
+    return choose(mask, lax.div(*promote_shapes("softmax", terms, total)), 0)
 
 
 _softmax_rule = custom_jvp(lambda x, axes: _softmax(x, axes), nondiff_argnums=(1,))
@@ -421,7 +424,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> A
     >>> one_hot(np.array([1]), 2)
     Array([[0., 1.]], dtype=float64)
     """
-    x = as_array("one_hot", x)
+    x = asarray(x)
     try:
         classes = num_classes.__index__()
     except (AttributeError, TypeError) as error:

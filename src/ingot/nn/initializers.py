@@ -101,8 +101,9 @@ def _fans(shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes
           ) -> tuple[float, float]:
     """Numbers of inputs and outputs of a unit: a receptive field times the channels."""
     ndim = len(shape)
-    if ndim <= 1:
-        raise ValueError(f"variance_scaling: rank 2 at least is needed, got shape {tuple(shape)}")
+    if not ndim or sum(1 if isinstance(a, int) else len(a) for a in (in_axis, out_axis)) > ndim:
+        raise ValueError("variance_scaling: an axis of inputs and one of outputs are needed, got"
+                         f" shape {tuple(shape)}; for vectors one of them may be ()")
     ins, outs, batch = (_axes(a, ndim) for a in (in_axis, out_axis, batch_axis))
     n_in, n_out, n_batch = (math.prod(shape[i] for i in a) for a in (ins, outs, batch))
     field = math.prod(shape) / n_in / n_out / n_batch
@@ -199,6 +200,8 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
         shape, dtype = canonical_shape("orthogonal", shape), _dtype(dtype)
         if len(shape) < 2:
             raise ValueError(f"orthogonal: rank 2 at least is needed, got shape {shape}")
+        if not math.prod(shape):
+            return full(shape, 0, dtype)
         columns = shape[column_axis]
         rows = math.prod(shape) // columns
         size = (rows, columns) if rows > columns else (columns, rows)

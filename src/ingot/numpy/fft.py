@@ -38,6 +38,8 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
     lengths = [a.aval.shape[i] for i in places] if s is None else [operator.index(n) for n in s]
     if s is None and kind == "IRFFT":
         lengths[-1] = max(2 * (lengths[-1] - 1), 0)
+    if kind in ("FFT", "IFFT") and s is None and not a.aval.size:
+        return convert(a, dtypes.to_complex(a.aval.dtype))
     if any(n <= 0 for n in lengths):
         raise ValueError(f"{name}: lengths must be positive, got {lengths} for {a.aval}")
     if kind == "RFFT":

@@ -41,7 +41,8 @@ def _eval(dl: np.ndarray, d: np.ndarray, du: np.ndarray, b: np.ndarray, *,
             return [b / d]
         *_, x, info = routine(dl, d, du, b)
         if info and perturb_singular:
-            tiny = np.finfo(b.dtype).eps * max(np.abs(d).max(), np.finfo(b.dtype).tiny)
+            limits = np.finfo(b.dtype)
+            tiny = max(limits.eps * np.abs(d).max(), limits.tiny)
             *_, x, info = routine(dl, d + tiny, du, b)
         if info:
             raise np.linalg.LinAlgError

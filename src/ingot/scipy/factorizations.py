@@ -21,7 +21,7 @@ from ingot.numpy.linalg.factorizations import adjoint, matrices
 from ingot.numpy.linalg.solving import lu_solve_permuted
 from ingot.numpy.logic import where
 from ingot.numpy.products import matmul
-from ingot.numpy.promotion import as_array, convert, promote_dtypes
+from ingot.numpy.promotion import as_array, broadcast_shapes, convert, promote_dtypes
 from ingot.numpy.rearranging import tril, triu
 from ingot.ops import decompositions, linalg as factors, qr as orthogonal
 
@@ -58,6 +58,10 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
     Array([2.], dtype=float64)
     """
     c, lower = c_and_lower
+    c, b = as_array("cho_solve", c), as_array("cho_solve", b)
+    if b.aval.ndim > 1 and b.aval.shape != c.aval.shape[:-1]:  # matrices beside stacks of them
+        lead = broadcast_shapes(c.aval.shape[:-2], b.aval.shape[:-2])
+        c, b = (broadcast_to(x, (*lead, *x.aval.shape[-2:])) for x in (c, b))
     y = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(c, y, trans=2 if lower else 0, lower=lower)
 

@@ -94,7 +94,37 @@ def betaln(a: Any, b: Any) -> Any:
     Array(0., dtype=float64, weak_type=True)
     """
     a, b = _real("betaln", a, b)
-    return lax.sub(lax.add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(lax.add(a, b)))
+    plain = lax.sub(lax.add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(lax.add(a, b)))
+    # Where one is large its logarithms cancel: Stirling's formula, with the remainders.
+    swap = lax.gt(a, b)
+    small, large = lax.select(swap, b, a), lax.select(swap, a, b)
+    use = lax.bitwise_and(lax.ge(large, like(a, 8)), lax.ge(small, like(a, 0)))
+    a, b = lax.select(use, small, like(a, 1)), lax.select(use, large, like(a, 8))
+    total = lax.add(a, b)
+    ratio, half = lax.div(a, b), like(a, 0.5)
+    rest = lax.sub(_stirling(b), _stirling(total))
+    both = lax.ge(a, like(a, 8))
+    c = lax.select(both, a, like(a, 8))
+    share = lax.div(lax.select(both, ratio, like(a, 1)), lax.add(
+        lax.select(both, ratio, like(a, 1)), like(a, 1)))
+    near = lax.add(lax.mul(lax.sub(c, half), lax.log(share)), lax.sub(
+        like(a, 0.5 * math.log(2 * math.pi)), lax.mul(half, lax.log(b))))
+    near = lax.sub(lax.add(near, lax.add(_stirling(c), rest)), lax.mul(b, lax.log1p(ratio)))
+    far = lax.sub(a, lax.add(lax.mul(lax.sub(total, half), lax.log1p(ratio)),
+                             lax.mul(a, lax.log(b))))
+    far = lax.add(lax.add(far, rest), lax.lgamma(a))
+    return lax.select(use, lax.select(both, near, far), plain)
+
+
+def _stirling(x: Any) -> Any:
+    """lgamma(x) - ((x - 1/2) log(x) - x + log(2 pi) / 2) for x >= 8, a series in 1 / x."""
+    terms = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156,
+             -3617 / 122400)
+    y = lax.div(like(x, 1), x)
+    square, out = lax.mul(y, y), like(x, terms[-1])
+    for term in terms[-2::-1]:
+        out = lax.add(lax.mul(out, square), like(x, term))
+    return lax.mul(out, y)
 
 
 def beta(a: Any, b: Any) -> Any:
@@ -271,7 +301,7 @@ def logit(x: Any) -> Any:
 
 @custom_jvp
 def _xlogy(x: Any, y: Any) -> Any:
-    zero = lax.eq(x, like(x, 0))
+    zero = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, y))
     return lax.select(zero, like(x, 0), lax.mul(x, lax.log(lax.select(zero, like(y, 1), y))))
 
 
@@ -281,12 +311,20 @@ _xlogy.defjvps(lambda t, out, x, y: lax.mul(t, lax.log(y)),
 
 @custom_jvp
 def _xlog1py(x: Any, y: Any) -> Any:
-    zero = lax.eq(x, like(x, 0))
+    zero = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, y))
     return lax.select(zero, like(x, 0), lax.mul(x, lax.log1p(lax.select(zero, like(y, 1), y))))
 
 
 _xlog1py.defjvps(lambda t, out, x, y: lax.mul(t, lax.log1p(y)),
                  lambda t, out, x, y: lax.mul(t, lax.div(x, lax.add(y, like(y, 1)))))
+
+
+@custom_jvp
+def _xlogx(x: Any) -> Any:
+    return _xlogy(x, x)
+
+
+_xlogx.defjvps(lambda t, out, x: lax.mul(t, lax.add(lax.log(x), like(x, 1))))
 
 
 def xlogy(x: Any, y: Any) -> Any:
@@ -314,7 +352,7 @@ def entr(x: Any) -> Any:
     Array(0.34657359, dtype=float64, weak_type=True)
     """
     (x,) = _real("entr", x)
-    return lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.neg(_xlogy(x, x)))
+    return lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.neg(_xlogx(x)))
 
 
 def rel_entr(p: Any, q: Any) -> Any:

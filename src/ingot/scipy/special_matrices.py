@@ -12,8 +12,15 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, concrete_int, zeros
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
-from ingot.numpy.manipulation import concatenate, ravel
-from ingot.numpy.promotion import as_array, convert, inexact, promote_dtypes, user_dtype
+from ingot.numpy.manipulation import concatenate
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast_shapes,
+    convert,
+    inexact,
+    promote_dtypes,
+    user_dtype,
+)
 from ingot.numpy.rounding import conjugate
 
 
@@ -40,32 +47,30 @@ def block_diag(*arrs: Any) -> Any:
     return concatenate(rows, 0)
 
 
-def _vector(name: str, x: Any) -> Any:
-    x = as_array(name, x)
-    if x.aval.ndim == 0:
-        x = lax.reshape(x, (1,))
-    if x.aval.ndim != 1:
-        raise ValueError(f"{name}: a vector is needed, got {x.aval}")
-    return x
+def _vectors(name: str, *arrays: Any) -> list[Any]:
+    """Stacks of vectors of one dtype, with the same leading axes."""
+    xs = promote_dtypes(name, *arrays)
+    xs = [lax.reshape(x, (1,)) if x.aval.ndim == 0 else x for x in xs]
+    lead = broadcast_shapes(*(x.aval.shape[:-1] for x in xs))
+    return [broadcast_to(x, (*lead, x.aval.shape[-1])) for x in xs]
 
 
 def toeplitz(c: Any, r: Any = None) -> Any:
     """Constant diagonals: first column c, first row r (without its first element), else conj(c).
+
+    c [..., m], r [..., n] -> [..., m, n].
 
     >>> toeplitz(np.array([1, 2]))
     Array([[1, 2],
            [2, 1]], dtype=int64)
     """
     c = as_array("toeplitz", c)
-    r = conjugate(c) if r is None else r
-    c, r = promote_dtypes("toeplitz", ravel(c) if c.aval.ndim == 0 else c, ravel(r))
-    if c.aval.ndim > 1:
-        c = ravel(c)
-    m, n = c.aval.size, r.aval.size
+    c, r = _vectors("toeplitz", c, conjugate(c) if r is None else r)
+    m, n = c.aval.shape[-1], r.aval.shape[-1]
     if not m or not n:
-        return zeros((m, n), c.aval.dtype)
-    line = concatenate([lax.rev(c, (0,)), getitem(r, slice(1, None))])
-    return getitem(line, np.arange(n)[None, :] + np.arange(m)[::-1, None])
+        return zeros((*c.aval.shape, n), c.aval.dtype)
+    line = concatenate([lax.rev(c, (c.aval.ndim - 1,)), getitem(r, (..., slice(1, None)))], -1)
+    return getitem(line, (..., np.arange(n)[None, :] + np.arange(m)[::-1, None]))
 
 
 def hankel(c: Any, r: Any = None) -> Any:
@@ -75,11 +80,11 @@ def hankel(c: Any, r: Any = None) -> Any:
     Array([[1, 2],
            [2, 0]], dtype=int64)
     """
-    c = _vector("hankel", c)
-    r = like(c, 0) if r is None else _vector("hankel", r)
-    c, r = promote_dtypes("hankel", c, r)
-    line = concatenate([c, getitem(r, slice(1, None))])
-    return getitem(line, np.arange(c.aval.size)[:, None] + np.arange(r.aval.size)[None, :])
+    c = as_array("hankel", c)
+    c, r = _vectors("hankel", c, like(c, 0) if r is None else r)
+    m, n = c.aval.shape[-1], r.aval.shape[-1]
+    line = concatenate([c, getitem(r, (..., slice(1, None)))], -1)
+    return getitem(line, (..., np.arange(m)[:, None] + np.arange(n)[None, :]))
 
 
 def circulant(c: Any) -> Any:
@@ -103,10 +108,11 @@ def companion(a: Any) -> Any:
     """
     a = inexact("companion", a)
     n = a.aval.shape[-1]
-    if a.aval.ndim != 1 or n < 2:
+    if n < 2:
         raise ValueError(f"companion: two coefficients at least are needed, got {a.aval}")
-    out: Any = from_numpy(np.eye(n - 1, k=-1, dtype=a.aval.dtype))
-    return out.at[0].set(-a[1:] / a[0])
+    below = np.eye(n - 1, k=-1, dtype=a.aval.dtype)
+    out = broadcast_to(from_numpy(below), (*a.aval.shape[:-1], n - 1, n - 1))
+    return out.at[..., 0, :].set(-a[..., 1:] / a[..., :1])
 
 
 def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
@@ -116,22 +122,22 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
     Array([[1],
            [2]], dtype=int64)
     """
-    a, n = _vector("convolution_matrix", a), concrete_int("convolution_matrix", n, "n")
-    if n <= 0 or not a.aval.size:
+    (a,), n = _vectors("convolution_matrix", a), concrete_int("convolution_matrix", n, "n")
+    m = a.aval.shape[-1]
+    if n <= 0 or not m:
         raise ValueError(f"convolution_matrix: lengths must be positive, got {a.aval} and {n}")
-    m = a.aval.size
-    zero = convert(0, a.aval.dtype)
-    column = lax.pad(a, zero, [(0, n - 1, 0)])
-    row = lax.pad(a[:1], zero, [(0, n - 1, 0)])
+    zero, widths = convert(0, a.aval.dtype), [*[(0, 0, 0)] * (a.aval.ndim - 1), (0, n - 1, 0)]
+    column = lax.pad(a, zero, widths)
+    row = lax.pad(a[..., :1], zero, widths)
     full = toeplitz(column, row)
     if mode == "full":
         return full
     if mode == "valid":
         low = min(n, m) - 1
-        return full[low:low + max(n, m) - min(n, m) + 1]
+        return full[..., low:low + max(n, m) - min(n, m) + 1, :]
     if mode == "same":
         low = (min(n, m) - 1) // 2
-        return full[low:low + max(n, m)]
+        return full[..., low:low + max(n, m), :]
     raise ValueError(f"convolution_matrix: mode must be 'full', 'same' or 'valid', got {mode!r}")
 
 
@@ -147,7 +153,10 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
         raise ValueError(f"dft: scale must be None, 'sqrtn' or 'n', got {scale!r}")
     k = np.arange(n)
     matrix = np.exp(-2j * np.pi * ((k[:, None] * k) % max(n, 1)) / max(n, 1)) * factors[scale]
-    return from_numpy(matrix.astype(user_dtype("dft", dtype) or dtypes.default_complex()))
+    want = user_dtype("dft", dtype) or dtypes.default_complex()
+    if dtypes.kind(want) != "c":
+        raise ValueError(f"dft: dtype must be complex, got {dtypes.short_name(want)}")
+    return from_numpy(matrix.astype(want))
 
 
 def fiedler(a: Any) -> Any:
@@ -170,22 +179,22 @@ def fiedler_companion(a: Any) -> Any:
     Array([[2.]], dtype=float64)
     """
     a = inexact("fiedler_companion", a)
-    if a.aval.ndim != 1:
-        raise ValueError(f"fiedler_companion: a vector is needed, got {a.aval}")
-    n = a.aval.shape[0] - 1
+    if a.aval.ndim == 0 or a.aval.shape[-1] == 0:
+        raise ValueError(f"fiedler_companion: one coefficient at least is needed, got {a.aval}")
+    n, lead = a.aval.shape[-1] - 1, a.aval.shape[:-1]
     if n < 1:
-        return zeros((0, 0), a.aval.dtype)
-    a = a / a[0]
+        return zeros((*lead, 0, 0), a.aval.dtype)
+    a = a / a[..., :1]
     if n == 1:
-        return -a[1:].reshape(1, 1)
-    out = zeros((n, n), a.aval.dtype)
+        return -a[..., 1:, None]
+    out = zeros((*lead, n, n), a.aval.dtype)
     k = np.arange(n)
-    out = out.at[k[3::2], k[1:-2:2]].set(1.0)
-    out = out.at[k[2::2], k[1:-1:2]].set(-a[3::2]) if n > 2 else out
-    out = out.at[k[0:-2:2], k[2::2]].set(1.0)
-    out = out.at[k[0:-1:2], k[1::2]].set(-a[2::2][:len(k[1::2])])
-    out = out.at[0, 0].set(-a[1])
-    return out.at[1, 0].set(1.0)
+    out = out.at[..., k[3::2], k[1:-2:2]].set(1.0)
+    out = out.at[..., k[2::2], k[1:-1:2]].set(-a[..., 3::2]) if n > 2 else out
+    out = out.at[..., k[0:-2:2], k[2::2]].set(1.0)
+    out = out.at[..., k[0:-1:2], k[1::2]].set(-a[..., 2::2][..., :len(k[1::2])])
+    out = out.at[..., 0, 0].set(-a[..., 1])
+    return out.at[..., 1, 0].set(1.0)
 
 
 def hadamard(n: int, dtype: Any = int) -> Any:
@@ -210,6 +219,8 @@ def helmert(n: int, full: bool = False) -> Any:
     Array([[1.]], dtype=float64)
     """
     n = concrete_int("helmert", n, "n")
+    if n < 1:
+        raise ValueError(f"helmert: n must be positive, got {n}")
     H = np.tril(np.ones((n, n)), -1) - np.diag(np.arange(n))
     d = np.arange(n) * np.arange(1, n + 1)
     H[0], d[0] = 1, n

@@ -126,7 +126,7 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         raise ValueError(f"norm: vectors have no norm {ord!r}")
     size = lax.abs(x)
     if ord == math.inf:
-        return max_(size, axes, keepdims=keepdims)
+        return max_(size, axes, keepdims=keepdims, initial=0)
     if ord == -math.inf:
         return min_(size, axes, keepdims=keepdims)
     if ord == 0:
@@ -144,10 +144,11 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (row, column) if abs(ord) == 1 else (column, row)
         totals = sum_(lax.abs(x), summed, keepdims=True)
-        out = (max_ if ord > 0 else min_)(totals, other, keepdims=True)
+        out = max_(totals, other, keepdims=True, initial=0) if ord > 0 else min_(
+            totals, other, keepdims=True)
     elif ord in (2, -2, "nuc"):
         s = svd(moveaxis(x, axes, (-2, -1)), compute_uv=False)
-        out = {2: max_, -2: min_, "nuc": sum_}[ord](s, -1)
+        out = max_(s, -1, initial=0) if ord == 2 else (min_ if ord == -2 else sum_)(s, -1)
         out = lax.expand_dims(out, sorted(axes))
     else:
         raise ValueError(f"norm: matrices have no norm {ord!r}; use 'fro', 'nuc', 1, 2, inf or"

@@ -134,6 +134,8 @@ def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None
     Array([[0.5, 0. ],
            [0. , 0. ]], dtype=float64)
     """
+    if rtol is not None and rcond is not None:
+        raise ValueError("pinv: rcond is another name of rtol; give one of them")
     a = matrices("pinv", a, square=hermitian)
     if not a.aval.size:
         return matrix_transpose(a)
@@ -210,6 +212,8 @@ def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any =
         return convert(lax.reduce_or(lax.ne(M, like(M, 0)), tuple(range(M.aval.ndim))),
                        dtypes.default_int())
     s = svd(M, full_matrices=False, compute_uv=False, hermitian=hermitian)
+    if rtol is not None and tol is not None:
+        raise ValueError("matrix_rank: tol is another name of rtol; give one of them")
     rtol = tol if rtol is None else rtol
     if rtol is None:
         rtol = max(M.aval.shape[-2:]) * float(dtypes.finfo(s.aval.dtype).eps)
