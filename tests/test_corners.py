@@ -44,8 +44,8 @@ nn.softmax(v,where=v>9); nn.softmax(v,where=v>0); jax.grad(lambda v:nn.softmax(v
 nn.log_softmax(v,where=v>9); nn.one_hot([0,1,2],3); jnp.linalg.matrix_norm(e,ord=1);
 jnp.linalg.matrix_norm(e.T,ord=1); jnp.linalg.matrix_norm(e,ord=2); jnp.linalg.norm(e[:,0],np.inf);
 jnp.linalg.matrix_norm(e,ord=np.inf); jnp.linalg.matrix_norm(e,ord='nuc');
-nn.dot_product_attention(*[T4.astype('f4')]*3,query_seq_lengths=jnp.array([2,1]));
-nn.dot_product_attention(*[T4.astype('f4')]*3,key_value_seq_lengths=jnp.array([2,1]));
+nn.dot_product_attention(*[T4.astype('f4')]*3,query_seq_lengths=jnp.array([2,1],'int32'));
+nn.dot_product_attention(*[T4.astype('f4')]*3,key_value_seq_lengths=jnp.array([2,1],'int32'));
 nn.initializers.glorot_normal(in_axis=0,out_axis=())(jax.random.key(0),(2,));
 nn.initializers.lecun_normal(in_axis=(),out_axis=0)(jax.random.key(0),(2,));
 nn.initializers.orthogonal()(jax.random.key(0),(2,0))

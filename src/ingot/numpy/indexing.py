@@ -88,8 +88,9 @@ def _check_entry(x: Any) -> Any:
         raise TypeError(f"index: arrays that index must be integers or booleans, got"
                         f" {dtypes.short_name(dtypes.canonicalize_dtype(x.dtype))}{list(x.shape)};"
                         " convert it, e.g. by astype(int)")
-    plain = isinstance(x, (np.integer, np.ndarray)) and x.ndim == 0 and x.dtype != bool
-    return int(x) if plain else x
+    if isinstance(x, (np.integer, np.ndarray)) and x.ndim == 0 and x.dtype != bool:
+        return int(x)
+    return x
 
 
 def _sequence(x: Any) -> Any:
@@ -268,8 +269,6 @@ def _plan_slice(plan: Plan, e: Entry) -> None:
 
 
 # ---- reading ----
-
-
 def getitem(x: Any, index: Any, mode: Mode = None, fill_value: Any = None,
             indices_are_sorted: bool = False, unique_indices: bool = False,
             wrap_negative_indices: bool = True) -> Any:
