@@ -124,3 +124,19 @@ def test_less_passes_where_nearly_all_work_is_in_lanes_or_blocks():
     assert level(lambda key: random.gamma(key, 2.5, (5000,))) == 1
     assert level(lambda key: random.normal(key, (5000,))) == 1
     assert level(chain) == 2 and level(lambda key: random.key_data(key) + 1) == 2
+
+
+@pytest.mark.parametrize("fun", [jnp.exp, jnp.sin, lambda x: x])
+def test_loops_that_draw_are_as_wide_as_words(fun):
+    def draw(key):
+        return fun(random.normal(key, (5000,)))
+
+    key = random.key(1)
+    program = executable.LLVMExecutable(ingot.jit(draw).trace(key).jaxpr)
+    wide = [loop.apart for loop in loops(program.function.body) if loop.first != 0]
+    assert wide == [fun is not jnp.sin]
+    results = []
+    for optimize in ("fast", "full"):
+        with ingot.config.override("optimize", optimize):
+            results.append(ingot.jit(draw)(key))
+    np.testing.assert_array_equal(*results)

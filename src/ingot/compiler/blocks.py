@@ -26,6 +26,9 @@ FEWEST = 2048
 STEP = 60
 """Instructions of a body from which on a second copy of it costs."""
 
+NARROW = frozenset(["sin", "cos", "tan", "lgamma", "digamma", "external"])
+"""Operations that have no form for vectors of so many 64-bit numbers."""
+
 
 def loops_to_blocks(function: ir.Function) -> list[ir.For]:
     """Rewrite the loops of a function that can be (changed in place); the new loops."""
@@ -65,12 +68,20 @@ def _fits(node: ir.For) -> bool:
     return not read & written
 
 
+def _draws(node: ir.For) -> bool:
+    """Whether a body makes random numbers: mostly work on 32-bit words, which decide how long its
+    vectors are best. LLVM goes by the longest numbers, and fills half a vector with words."""
+    ops = {x.op for x in node.body.nodes if type(x) is ir.Scalar}
+    return "threefry" in ops and not ops & NARROW
+
+
 def _in_blocks(node: ir.For) -> ir.For:
     stop: Any = node.stop
     size = -(-stop // -(-stop // LENGTH))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
     out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)
+    node.apart |= _draws(node)
     with build.inside(out.body):
         node.first, node.stop = build.iclamp(build.imul(out.index, size), stop - size), size
         build.block.nodes.append(node)

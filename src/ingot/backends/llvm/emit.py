@@ -249,7 +249,7 @@ class Emitter:
         called, for LLVM takes long for their long bodies."""
         if not node.vector:
             return "called"
-        return "of lanes" if node.apart else "written out"
+        return "of lanes" if node.apart and node.first == 0 else "written out"
 
     def apart(self) -> str:
         """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""
