@@ -24,7 +24,8 @@ WILD = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0, 1.0, 1.0, 2.0, -3.0])
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "bool"])
 @pytest.mark.parametrize(
-    ("shape", "k", "axis"), [((3, 300), 10, 1), ((77,), 1, 0), ((16,), 16, 0), ((3, 99, 2), 7, 1)]
+    ("shape", "k", "axis"),
+    [((3, 300), 10, 1), ((77,), 1, 0), ((77,), 9, 0), ((16,), 16, 0), ((3, 199, 2), 7, 1)],
 )
 def test_few_largest(dtype, shape, k, axis):
     x = RNG.choice(WILD, shape) if dtype[0] == "f" else RNG.integers(0, 9, shape)

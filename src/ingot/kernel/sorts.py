@@ -85,21 +85,24 @@ def sorted_lines(build: Builder, x: Buffer) -> Buffer:
     target = build.allocate(x.shape, x.dtype)
     build.write(target, x)
 
-    def sort(name: str, line: Index) -> None:
-        build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
-            pointer(build, target, line), ("size", n), ("size", 0)], 4 * n * n.bit_length()))
-
     def again(line: Index) -> list[Any]:
         with build.loop(n, vector=True) as i:
             build.store(target, (line, i), x.at(build, (line, i)))
-        sort(STABLE, line)
+        sort_line(build, STABLE, target, line)
         return []
 
     with build.loop(lines, independent=True) as line:
-        sort(FAST, line)
+        sort_line(build, FAST, target, line)
         if x.dtype.kind == "f":
             build.when(_mixed_zeros(build, x, line), lambda: again(line), [])
     return target
+
+
+def sort_line(build: Builder, name: str, x: Buffer, line: Index) -> None:
+    """Sort a line of a contiguous stack [lines, n] in place."""
+    n = x.shape[1]
+    build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
+        pointer(build, x, line), ("size", n), ("size", 0)], 4 * n * n.bit_length()))
 
 
 def _mixed_zeros(build: Builder, x: Buffer, line: Index) -> Any:

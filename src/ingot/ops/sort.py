@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -250,6 +250,27 @@ def _top_k_batch(args: Any, dims: Any, *, k: int, axis: int) -> Any:
 FEW = 16
 """Elements of a line that are kept in registers while the line is searched."""
 
+SORTED = 128
+"""Elements of a line that is sorted instead."""
+
+PACKED = np.dtype(np.uint64)
+
+
+def _first_of_sorted(build: Builder, n: int, k: int, at: Callable[[Index], Any]
+                     ) -> tuple[list[Any], list[Any]]:
+    """The k largest of a short line of numbers of up to 32 bits, and their places, by sorting
+    keys and places packed into words."""
+    words = build.allocate((1, n), PACKED)
+    half = build.const(32, PACKED)
+    with build.loop(n, vector=True) as i:
+        key = build.op("convert", build.op("not", _ordinal(build, at(i))), dtype=PACKED)
+        place = build.op("convert", build.index(i), dtype=PACKED)
+        build.store(words, (0, i), build.op("or", build.op("shift_left", key, half), place))
+    sorts.sort_line(build, sorts.FAST, words, 0)
+    low = build.const(0xFFFFFFFF, PACKED)
+    places = [build.as_index(build.op("and", words.at(build, (0, j)), low)) for j in range(k)]
+    return [at(place) for place in places], places
+
 
 def _top_k_kernel(build: Builder, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
     supported(x.dtype)
@@ -257,12 +278,15 @@ def _top_k_kernel(build: Builder, x: ArrayValue, *, out: Any, k: int, axis: int)
     if not 0 < k <= FEW:
         raise Unsupported("more than a few elements are sorted in NumPy")
     values, places = (build.allocate(a.shape, a.storage) for a in out)
+    short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and sorts.available(PACKED)
+    x = build.materialize(x) if short and x.cost > CHEAP else x
 
     def line(index: Sequence[Index]) -> None:
         def place(i: Index) -> list[Index]:
             return [*index[:axis], i, *index[axis:]]
 
-        found = few_largest(build, n, k, lambda i: x.at(build, place(i)))
+        search = _first_of_sorted if short else few_largest
+        found = search(build, n, k, lambda i: x.at(build, place(i)))
         for i, (value, where) in enumerate(zip(*found, strict=True)):
             build.store(values, place(i), value)
             build.store(places, place(i), build.op("convert", where, dtype=places.dtype))

@@ -190,29 +190,22 @@ def log_pair(x: Value) -> Pair:
     return log_high, log_low
 
 
-def pow_finite(x: Value, y: Value) -> Value:
-    """x^y for finite x > 0."""
-    high, low = log_pair(x)
-    product, rest = two_product(y, high)
-    rest = where(fabs(product) < 800.0, fma(y, low, rest), 0.0)
-    return scaled_exp(product, rest)
-
-
 def pow(x: Value, y: Value) -> Value:
     """C's rules: x^0 and 1^y are 1 whatever the other; NaN for x < 0 unless y is an integer."""
     size, y_size = fabs(x), fabs(y)
     whole = trunc(y).equals(y)
     half = y * 0.5
     odd = whole & ~trunc(half).equals(half) & (y_size < INF)
-    # 0, infinity, or 1 to the power of infinity
-    grows = (size > 1.0).agrees(y > 0.0)
-    limit = where(size.equals(1.0), 1.0, where(grows, x.constant(INF), 0.0))
-    special = size.equals(0.0) | size.equals(INF) | y_size.equals(INF)
-    out = where(special, limit, pow_finite(size, y))
+    high, low = log_pair(size)
+    high = where(size < INF, high, size)  # infinity and NaN go through
+    high = where(size.equals(0.0), -INF, high)
+    exponent = where(size.equals(1.0), 0.0, y)
+    product, rest = two_product(exponent, high)
+    rest = where(fabs(product) < 800.0, fma(exponent, low, rest), 0.0)
+    out = scaled_exp(product, rest)
     out = where(odd, copysign(out, x), out)
     out = where((x < 0.0) & ~whole & (size < INF), x.nan(), out)
-    out = where(x.is_nan() | y.is_nan(), x + y, out)
-    return where(x.equals(1.0) | y.equals(0.0), 1.0, out)
+    return where(y.equals(0.0), 1.0, out)
 
 
 def cbrt(x: Value) -> Value:
