@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.nn.initializers
 import jax.numpy
+import jax.scipy.fft
 import jax.scipy.linalg
 import jax.scipy.special
 import jax.scipy.stats
@@ -18,6 +19,7 @@ import ingot
 import ingot.lax
 import ingot.nn
 import ingot.numpy
+import ingot.scipy.fft
 import ingot.scipy.linalg
 import ingot.scipy.special
 import ingot.scipy.stats
@@ -25,9 +27,11 @@ import ingot.scipy.stats
 jax.config.update("jax_enable_x64", True)
 
 JAX = {"jnp": jax.numpy, "nn": jax.nn, "S": jax.scipy.special, "L": jax.scipy.linalg,
-       "T": jax.scipy.stats, "np": np, "lax": jax.lax, "jax": jax}
+       "T": jax.scipy.stats, "np": np, "lax": jax.lax, "jax": jax,
+       "F": jax.scipy.fft}
 INGOT = {"jnp": ingot.numpy, "nn": ingot.nn, "S": ingot.scipy.special, "L": ingot.scipy.linalg,
-         "T": ingot.scipy.stats, "np": np, "lax": ingot.lax, "jax": ingot}
+         "T": ingot.scipy.stats, "np": np, "lax": ingot.lax, "jax": ingot,
+         "F": ingot.scipy.fft}
 
 
 def table(text: str) -> list[str]:

@@ -50,7 +50,19 @@ nn.initializers.glorot_normal(in_axis=0,out_axis=())(jax.random.key(0),(2,));
 nn.initializers.lecun_normal(in_axis=(),out_axis=0)(jax.random.key(0),(2,));
 nn.initializers.orthogonal()(jax.random.key(0),(2,0))
 """
+POWERS = """
+jax.grad(lax.pow,(0,1))(4.,0.); jax.grad(lambda x:x**0.)(3.); jax.grad(lambda x:x**0.)(np.inf);
+jnp.array(jax.jacfwd(jax.jacfwd(lax.pow,(0,1)),(0,1))(4.,0.),float);
+jnp.array(jax.jacrev(jax.jacrev(lax.pow,(0,1)),(0,1))(4.,0.),float);
+jnp.array(jax.hessian(jnp.power,(0,1))(2.,3.5),float);
+jnp.array(jax.hessian(lambda x:x**2.)(0.),float);
+jnp.array(jax.hessian(lambda x:lax.pow(x,0))(2.),float);
+jnp.array(jax.hessian(lambda x:lax.pow(x,jnp.uint8(0)))(2.),float)
+"""
 SCIPY = """
+F.dct(x,norm='backward'); F.idct(x,norm='backward'); F.dctn(x,norm='backward');
+F.idctn(x,norm='backward'); lax.broadcast_in_dim(x,(2,4,3),(2,1)); F.dctn(x,s=(5,6));
+lax.broadcast_in_dim(x[:,:1],(2,3,4),(1,0)); lax.broadcast_in_dim(t3,(4,3,2,5),(2,1,0));
 S.betaln(jnp.geomspace(1,1e30,7),1.); S.betaln(1e30,1e30); S.betaln(1e30,2.); S.betaln(1e-30,1e30);
 S.betaln(u*20,v**2*20); S.betaln(8.,8.); S.betaln(0.,9.); S.betaln(np.nan,9.);
 S.beta(u*20,v**2*20); jax.grad(S.betaln,(0,1))(.3,50.); jax.grad(S.betaln,(0,1))(3.,5.);
@@ -90,7 +102,7 @@ jax.grad(lambda x:lax.while_loop(lambda x:x<3,lambda x:x*x,x))(w)
 """
 
 
-@pytest.mark.parametrize("expression", table("\n".join([INDICES, FUNCTIONS, SCIPY])))
+@pytest.mark.parametrize("expression", table("\n".join([INDICES, FUNCTIONS, POWERS, SCIPY])))
 def test_corner(expression):
     check(expression, tolerance=1e-8)
 

@@ -97,13 +97,16 @@ def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) ->
     """Repeat an array along new axes or axes of length 1.
 
     operand: any dtype [...]; shape: the result's; broadcast_dimensions: for each axis of the
-    operand, its increasing place in the result -> array of that shape. Raises TypeError.
+    operand, its place in the result -> array of that shape. Raises TypeError.
     """
     shape = tuple(int(n) for n in shape)
     dims = tuple(int(d) for d in broadcast_dimensions)
     aval = typeof(operand)
     if aval.shape == shape and dims == tuple(range(len(shape))):
         return operand
+    order = sorted(range(len(dims)), key=dims.__getitem__)
+    if order != list(range(len(dims))):
+        operand, dims = transpose(operand, order), tuple(dims[i] for i in order)
     return broadcast_in_dim_p.bind(operand, shape=shape, broadcast_dimensions=dims)
 
 

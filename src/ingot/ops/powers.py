@@ -14,6 +14,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive
 from ingot.kernel.build import Builder, Complex, Unsupported, elementwise
 from ingot.ops.arithmetic import div, indicator, mul, sub
+from ingot.ops.bits import bitwise_or
 from ingot.ops.compare import eq, ne
 from ingot.ops.convert import convert_element_type
 from ingot.ops.exponential import log
@@ -169,8 +170,12 @@ def _pow_scalar(build: Builder, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
 
 
 def _pow_jvp_x(t: Any, out: Any, x: Any, y: Any) -> Any:
-    # The exponent 0 stays 0 instead of becoming -1, so that the factor 0 meets no infinity.
-    lower = pow(x, sub(y, indicator(ne(y, full_like(y, 0)), y)))
+    # At x = 0 the exponent 0 stays 0 instead of becoming -1: the factor 0 meets no infinity. That
+    # of unsigned integers cannot become -1.
+    less = ne(y, full_like(y, 0))
+    if dtypes.kind(typeof(y).dtype) not in "iu":
+        less = bitwise_or(less, ne(x, full_like(x, 0)))
+    lower = pow(x, sub(y, indicator(less, y)))
     return mul(t, mul(convert_element_type(y, typeof(x).dtype), lower))
 
 

@@ -21,8 +21,8 @@ from ingot.numpy.rounding import real
 def _input(name: str, x: Any, type: int, norm: str | None) -> Any:
     if type != 2:
         raise ValueError(f"{name}: type must be 2, got {type!r}")
-    if norm not in (None, "ortho"):
-        raise ValueError(f"{name}: norm must be None or 'ortho', got {norm!r}")
+    if norm not in (None, "backward", "ortho"):
+        raise ValueError(f"{name}: norm must be None, 'backward' or 'ortho', got {norm!r}")
     x = inexact(name, x)
     if dtypes.issubdtype(x.dtype, np.complexfloating):
         raise TypeError(f"{name}: the argument must be real, got {x.aval}; transform real and"
@@ -85,6 +85,8 @@ def _over(name: str, one: Callable[..., Any], x: Any, s: Sequence[int] | None,
           axes: Sequence[int] | None, norm: str | None) -> Any:
     if axes is None:
         axes = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
+    if s is not None and len(s) > x.ndim:
+        raise ValueError(f"{name}: {len(s)} lengths are too many for {x.aval}")
     lengths = [None] * len(axes) if s is None else list(s)
     if len(lengths) != len(axes):
         raise ValueError(f"{name}: as many lengths as axes are needed, got {s} for {tuple(axes)}")
@@ -97,7 +99,8 @@ def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
         ) -> Any:
     """The discrete cosine transform along an axis, cut off or filled with zeros to length n.
 
-    x: real [...] -> its dtype. norm: None or 'ortho'. Raises ValueError for types other than 2.
+    x: real [...] -> its dtype. norm: None, 'backward' (the same) or 'ortho'. Raises ValueError for
+    types other than 2.
 
     >>> dct(np.array([1.0, 1.0]))
     Array([4., 0.], dtype=float64)
