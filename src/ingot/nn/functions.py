@@ -304,7 +304,10 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     top = max_(size, axes, keepdims=True, initial=-math.inf, where=where)
     top = lax.stop_gradient(lax.select(lax.is_finite(top), top, like(top, 0)))
     shift = convert(top, a.aval.dtype)
-    terms = lax.exp(lax.sub(*promote_shapes("logsumexp", a, shift)))
+    shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
+    if where is not None:  # so that the others have no derivatives, whatever they are
+        shifted = choose(broadcast_to(where, shifted.aval.shape), shifted, 0)
+    terms = lax.exp(shifted)
     terms = terms if b is None else lax.mul(*promote_shapes("logsumexp", b, terms))
     total = sum_(terms, axes, keepdims=True, where=where)
     sign = lax.sign(total)

@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.backends.llvm.native.operators import Elementwise
 from ingot.core.array import ArrayBase
+from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
 
@@ -66,7 +67,7 @@ def binary(name: str, op: Callable[..., Any], doc: str, kind: str = "same",
 
 def like(x: Any, value: Any) -> Any:
     """A number as an array of the type of `x`."""
-    aval = x.aval
+    aval = x.aval if isinstance(x, ArrayBase) else typeof(x)  # rules get numbers as they are
     if type(value) in (int, float, bool, complex):
         return constant(value, aval.dtype, aval.weak_type, aval.shape)
     return lax.broadcast_in_dim(convert(value, aval.dtype, aval.weak_type), aval.shape, ())

@@ -233,8 +233,12 @@ class Compilation:
         else:
             constants: list[np.ndarray] = []
             for source, name, shape, nbytes in head["constants"]:
-                data = mark.constants[source] if source is not None else np.frombuffer(
-                    entry, np.uint8, nbytes, start).copy().view(np.dtype(name))
+                if source is not None:
+                    data = mark.constants[source]
+                elif nbytes:
+                    data = np.frombuffer(entry, np.uint8, nbytes, start).copy().view(name)
+                else:  # without elements, or of float0, whose elements have no bytes
+                    data = np.zeros(shape, np.bool_)
                 start += nbytes
                 constants.append(np.ascontiguousarray(data).reshape(shape))
             hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
