@@ -41,6 +41,16 @@ def test_a_second_compilation_is_read(folder):
     assert len(list(folder.iterdir())) == 1
 
 
+def test_constants_without_bytes_are_read(folder):
+    """Cotangents of booleans have the dtype float0, whose elements have none."""
+    def f(x, m):
+        return ingot.vjp(lambda x, m: jnp.where(m, x, 0.0), x, m)[1](x)
+
+    for _ in range(2):
+        ct, none = ingot.jit(lambda x, m: f(x, m))(1.0, True)
+        assert float(ct) == 1.0 and none.shape == () and none.dtype == ingot.dtypes.float0
+
+
 def test_a_damaged_entry_is_dropped_with_a_warning(folder):
     executable()
     (entry,) = folder.iterdir()
