@@ -337,7 +337,7 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: Any = None, *,
     -> float [shape].
     >>> from ingot import random
     >>> random.gumbel(random.key(0), (2,), "float32")
-    Array([2.9233725, 3.8326178], dtype=float32)
+    Array([2.9233725, 3.8326175], dtype=float32)
     """
     key = one_key("gumbel", key)
     dtype = float_dtype("gumbel", dtype)

@@ -248,8 +248,8 @@ _real_erfcx = _function("erfcx", more.erfcx_p.bind, "exp(x^2) erfc(x).")
 def erfcx(x: Any) -> Any:
     """exp(x^2) erfc(x), without overflow; real or complex.
 
-    >>> erfcx(0.0)
-    Array(1., dtype=float64)
+    >>> erfcx(np.zeros(1))
+    Array([1.], dtype=float64)
     """
     x = as_array("erfcx", x)
     if kind_of(x) != "c":
