@@ -83,6 +83,35 @@ def test_results_take_the_memory(name, size):
         assert x._data.ctypes.data == before
 
 
+@needs_native
+@pytest.mark.parametrize("shape", [(), (3,), (2, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "complex128"])
+def test_small_results_take_the_memory_of_what_is_given(shape, dtype):
+    f = ingot.jit(lambda x, y: (y + x, x * 2, x), donate_argnums=0)
+    for _ in range(CALLS):
+        x = jnp.asarray(np.ones(shape, dtype))
+        before = x.unsafe_buffer_pointer()
+        first, second, third = f(x, x + x)
+        assert before in [a.unsafe_buffer_pointer() for a in (first, second, third)]
+        assert len({a.unsafe_buffer_pointer() for a in (first, second, third)}) == 3
+        one = np.ones(shape, dtype)
+        for got, want in ((first, one + one + one), (second, one * 2), (third, one)):
+            np.testing.assert_array_equal(got, want)
+        assert x.is_deleted()
+
+
+@needs_native
+def test_the_first_call_takes_the_memory_as_well():
+    f = ingot.jit(PROGRAMS["at"], donate_argnums=0)
+    x, y = large(np.float64, 1, 100_000), large(np.float64)
+    before = x.unsafe_buffer_pointer()
+    assert f(x, y).unsafe_buffer_pointer() == before
+    x = large(np.float64, 1, 100_000)
+    seen, kept = np.asarray(x), np.array(x)
+    assert f(x, y).unsafe_buffer_pointer() != seen.ctypes.data
+    np.testing.assert_array_equal(seen, kept)
+
+
 def views():
     """Ways to keep an array's memory from being given away."""
     yield "numpy", np.asarray

@@ -21,6 +21,7 @@ from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.stages import Lowered, Traced
 from ingot.api.tracebacks import hide_frames
+from ingot.backends.llvm.buffers import alone
 from ingot.backends.llvm.host import raise_error
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.signatures import NativeCallable, Unknown, signature_of_call
@@ -117,14 +118,31 @@ class _Entry:
         self.forms = MAX_FORMS if hasattr(self.executable, "record") else 0
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
-        outs = self.executable(*[x._data if x._data.flags.c_contiguous else compact(x)
-                                 for x in arrays])
+        if self.donated:
+            outs = self._overwriting(arrays)
+        else:
+            outs = self.executable(*[x._data if x._data.flags.c_contiguous else compact(x)
+                                     for x in arrays])
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if config.debug_nans or config.debug_infs:
             _debug(self.jaxpr, arrays, results)
         for k in self.donated:
             delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
+
+    def _overwriting(self, arrays: Sequence[Array]) -> Any:
+        """The results, some in the memory of donated arguments; these are gone after an error."""
+        own = [k for k in getattr(self.executable, "overwritten", ())
+               if alone(arrays[k]) and sum([x is arrays[k] for x in arrays]) == 1]
+        args = [x._data if x._data.flags.c_contiguous else compact(x) for x in arrays]
+        if not own:
+            return self.executable(*args)
+        try:
+            return self.executable.overwriting(tuple(args), own)
+        except BaseException:
+            for k in own:
+                delete(arrays[k])
+            raise
 
 
 def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:

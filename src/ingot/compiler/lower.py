@@ -62,12 +62,16 @@ class Lowering(Builder):
         self._fresh: list[ir.Memory] = []
         self._pinned: set[ir.Memory] = set()
         self.overwritten: set[int] = set()  # donated arguments
+        self._vacant: list[ir.Memory] = []  # small ones that no result has taken
 
     # ---- the whole program -----------------------------------------------------------------
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
         """The kernel of a program over its arguments, of which some are donated, and results."""
         arguments = [ir.Memory("donated" if i in donated else "argument", v.aval.nbytes,
                                v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
+        if len(donated) <= MOST_VACANT:
+            self._vacant = [m for m, v in zip(arguments, jaxpr.invars, strict=True)
+                            if m.kind == "donated" and v.aval.size <= MAX_SCALARS]
         values = [self.argument(m, v.aval)
                   for m, v in zip(arguments, jaxpr.invars, strict=True)]
         outs = self.inline(jaxpr, values)
@@ -96,7 +100,15 @@ class Lowering(Builder):
             else:
                 memory.kind, memory.position = "result", position
             return memory
-        memory = ir.Memory("result", aval.nbytes, aval.storage, position)
+        memory = None
+        if isinstance(value, Scalars):  # small arguments have been read by now
+            memory = next((m for m in self._vacant if m.nbytes == aval.nbytes
+                           and m.dtype == aval.storage), None)
+        if memory is not None:
+            self._vacant.remove(memory)
+            self.overwritten.add(memory.position)
+        else:
+            memory = ir.Memory("result", aval.nbytes, aval.storage, position)
         self.write(Buffer(memory, aval.shape, aval.storage), value)
         return memory
 
@@ -349,6 +361,10 @@ FREED = -2
 
 COPIED = 1 << 17
 """Bytes that one thread copies at a time."""
+
+MOST_VACANT = 4
+"""Donated arguments up to which small results take their memory; a new one costs less than to make
+sure that each of many belongs to nobody else."""
 
 REPEATED = 1000
 """Uses of a value that a loop reads in each iteration."""

@@ -7,6 +7,7 @@ buffers are left to NumPy, whose allocator recycles these itself.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -95,6 +96,27 @@ def size_class(nbytes: int) -> int:
     """The size of block that serves so many bytes: the next of eight steps between powers of 2."""
     step = 1 << max(nbytes.bit_length() - 4, 0)
     return -(-nbytes // step) * step
+
+
+class _Holder:
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = np.empty(1)
+
+
+_holder = _Holder()
+ONE = sys.getrefcount(_holder._data) if sys.implementation.name == "cpython" else -1
+"""What Python counts for a buffer that only an attribute refers to."""
+
+
+def alone(x: Any) -> bool:
+    """Whether an Array has the only reference to its buffer, and that to its memory."""
+    if sys.getrefcount(x._data) != ONE:
+        return False
+    if x._data.base is None:
+        return x._data.flags.owndata
+    return type(x._data.base) is Loan and sys.getrefcount(x._data.base) == ONE
 
 
 def _new_block(size: int) -> np.ndarray:

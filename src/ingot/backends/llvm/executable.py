@@ -6,7 +6,7 @@ import ctypes
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,12 +77,17 @@ class LLVMExecutable:
 
     # ---- running -----------------------------------------------------------------------------
     def __call__(self, *args: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self.overwriting(args, ())
+
+    def overwriting(self, args: tuple[np.ndarray, ...], own: Collection[int]
+                    ) -> tuple[np.ndarray, ...]:
+        """Run on arguments of which some, that the program writes to, belong to nobody else."""
         for x, dtype in zip(args, self._in_dtypes, strict=True):
             if x.dtype is not dtype and x.dtype != dtype:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
         if self.native.needs.overwritten:
-            args = self._private(args)
+            args = self._private(args, own)
             outs = self._with_taken(args)
         else:
             outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
@@ -96,13 +101,16 @@ class LLVMExecutable:
             host.raise_error()
         return outs
 
-    def _private(self, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The arguments, with copies of those that are overwritten.
+    @property
+    def overwritten(self) -> list[int]:
+        """The numbers of the donated arguments that the program writes to."""
+        return self.native.needs.overwritten
 
-        Only the native entry sees whether nobody else has such an argument.
-        """
+    def _private(self, args: Sequence[np.ndarray], own: Collection[int]
+                 ) -> tuple[np.ndarray, ...]:
+        """The arguments, with copies of those that are overwritten and may belong to others."""
         private = list(args)
-        for k in self.native.needs.overwritten:
+        for k in set(self.native.needs.overwritten).difference(own):
             private[k] = pool.empty(args[k].shape, args[k].dtype)
             np.copyto(private[k], args[k])
         return tuple(private)
