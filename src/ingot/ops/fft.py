@@ -83,7 +83,7 @@ def _fft_into(outs: Sequence[np.ndarray], x: np.ndarray, *, fft_type: FftType,
         forward = fft_type is FftType.FFT
         _pocketfft().c2c(x, axes, forward, 0 if forward else _DIVIDED, out)
         if x.dtype.kind == "f":  # what is real has the imaginary part -0, and so the angle -pi
-            out.imag += 0.0
+            np.imag(out)[...] += 0.0
 
 
 def _fft_transpose(ct: Any, x: Any, *, fft_type: FftType, fft_lengths: Sequence[int]) -> list[Any]:
