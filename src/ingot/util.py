@@ -160,13 +160,18 @@ def size_of(shape: Sequence[int]) -> int:
 
 def lazily(package: str, names: Sequence[str]) -> tuple[Any, Any]:
     """`__getattr__` and `__dir__` of a package whose modules are imported when asked for."""
+    return (functools.partial(_find_module, package, names),
+            functools.partial(_all_names, package, names))
 
-    def find(name: str) -> Any:
-        if name in names:
-            return importlib.import_module(f"{package}.{name}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    return find, lambda: sorted({*vars(sys.modules[package]), *names})
+def _find_module(package: str, names: Sequence[str], name: str) -> Any:
+    if name in names:
+        return importlib.import_module(f"{package}.{name}")
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+
+def _all_names(package: str, names: Sequence[str]) -> list[str]:
+    return sorted({*vars(sys.modules[package]), *names})
 
 
 def extension_path(name: str) -> str | None:

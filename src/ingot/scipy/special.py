@@ -242,9 +242,6 @@ ndtri = _function("ndtri", more.ndtri_p.bind, "Quantile of the normal distributi
 owens_t = _function("owens_t", more.owens_t_p.bind, "Owen's T function of h and a.", 2)
 
 
-_real_erfcx = _function("erfcx", more.erfcx_p.bind, "exp(x^2) erfc(x).")
-
-
 def erfcx(x: Any) -> Any:
     """exp(x^2) erfc(x), without overflow; real or complex.
 
@@ -253,7 +250,7 @@ def erfcx(x: Any) -> Any:
     """
     x = as_array("erfcx", x)
     if kind_of(x) != "c":
-        return _real_erfcx(x)
+        return more.erfcx_p.bind(*_real("erfcx", x))
     return more.wofz_p.bind(lax.complex(lax.neg(lax.imag(x)), lax.real(x)))
 
 
