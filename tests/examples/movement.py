@@ -85,7 +85,7 @@ EXAMPLES = [
 BAD = [
     Bad(m.broadcast_in_dim, (A,), dict(shape=(3, 5), broadcast_dimensions=(0, 1)),
         error="broadcast_in_dim: .*f64"),
-    Bad(m.broadcast_in_dim, (A,), dict(shape=(4, 3), broadcast_dimensions=(1, 0)),
+    Bad(m.broadcast_in_dim, (A,), dict(shape=(4, 3), broadcast_dimensions=(0, 0)),
         error="broadcast_in_dim"),
     Bad(m.broadcast_in_dim, (A,), dict(shape=(3,), broadcast_dimensions=(0,)),
         error="broadcast_in_dim"),
