@@ -39,13 +39,12 @@ class Host:
     """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one.
 
     An `eval` that may keep its arguments is given copies of its own, others look at the program's
-    memory. `into(outs, *args, **params)` writes the results of `eval` to where the program wants
-    them, for operations that need no memory of their own.
+    memory. A kernel rule that leaves some cases to a host call may have an attribute `into`:
+    `into(outs, *args, **params)` writes the results of `eval` to where the program wants them.
     """
 
     why: str
     keeps: bool = False
-    into: Callable[..., None] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.core.primitive import Host as Host
-from ingot.kernel import ir as ir, sorts as sorts
+from ingot.kernel import fourier as fourier, ir as ir, sorts as sorts
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
 from ingot.kernel.radix import radix_order as radix_order

@@ -175,11 +175,14 @@ class Switch:
 class Library:
     """Call a C or Fortran routine. `args`: ('pointer', memory, index); a value passed by reference,
     ('int', index), ('float', a NumPy scalar), ('char', 'N'); or ('size', index), passed as it is.
-    `work` is in simple instructions."""
+    `work` is in simple instructions. An inner loop of a universal function of NumPy, of so many
+    `dimensions`, is called as these are: with a table of the pointers before the last, tables of
+    the sizes of its dimensions and of the strides that follow, and the last pointer."""
 
     symbol: str
     args: list[Any]
     work: int = 10
+    dimensions: int = 0
 
 
 @dataclass(eq=False)

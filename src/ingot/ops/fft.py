@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +11,22 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import LINEAR, Host, Primitive
+from ingot.core.primitive import LINEAR, Primitive
+from ingot.kernel.build import (
+    ArrayValue,
+    Buffer,
+    Builder,
+    Complex,
+    Index,
+    Unsupported,
+    fourier,
+    real_dtype,
+)
 from ingot.ops.arithmetic import mul
 from ingot.ops.complex import conj, real
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import broadcast_in_dim, move_axis
-from ingot.util import lone_extension, size_of
+from ingot.util import size_of
 
 
 class FftType(enum.IntEnum):
@@ -54,36 +63,82 @@ def _fft_type(x: ShapedArray, *, fft_type: FftType, fft_lengths: Sequence[int]) 
 
 def _fft_eval(x: np.ndarray, *, fft_type: FftType, fft_lengths: Sequence[int]) -> np.ndarray:
     aval = _fft_type(ShapedArray(x.shape, x.dtype), fft_type=fft_type, fft_lengths=fft_lengths)
-    out = np.empty(aval.shape, aval.dtype)
-    _fft_into([out], x, fft_type=fft_type, fft_lengths=fft_lengths)
+    if not x.size or not aval.size:
+        return np.zeros(aval.shape, aval.dtype)
+    *others, last = range(x.ndim - len(fft_lengths), x.ndim)
+    back = fft_type in (FftType.IFFT, FftType.IRFFT)
+    name, n = fourier.IFFT if back else fourier.FFT, fft_lengths[-1]
+    out = x
+    if x.dtype.kind == "f":
+        out = fourier.transformed(fourier.of_real(n), out, last, n // 2 + 1)
+    elif fft_type is not FftType.IRFFT:
+        out = fourier.transformed(name, out, last, n, back)
+    for axis in others:
+        out = fourier.transformed(name, out, axis, x.shape[axis], back)
+    if fft_type is FftType.IRFFT:
+        return fourier.transformed(fourier.IRFFT, out, last, n, divided=True)
+    return out if out.shape == aval.shape else _both_halves(out, aval.shape, others)
+
+
+def _both_halves(half: np.ndarray, shape: Sequence[int], others: Sequence[int]) -> np.ndarray:
+    """The spectrum of real numbers, of which half is given; no imaginary part is -0 by symmetry,
+    which would turn an angle to -pi."""
+    out = np.empty(shape, half.dtype)
+    n, known = shape[-1], half.shape[-1]
+    rest = half[..., (n - 1) // 2 : 0 : -1]
+    for axis in others:
+        rest = np.roll(np.flip(rest, axis), 1, axis)
+    out[..., :known] = half
+    np.real(out)[..., known:] = np.real(rest)
+    np.subtract(0, np.imag(rest), out=np.imag(out)[..., known:])
     return out
 
 
-@functools.cache
-def _pocketfft() -> Any:
-    """SciPy's library, which writes where it is told to."""
-    return lone_extension("scipy.fft._pocketfft.pypocketfft")
+def _fft_kernel(build: Builder, x: ArrayValue, *, out: Any, fft_type: FftType,
+                fft_lengths: Sequence[int]) -> Buffer:
+    """By NumPy's loops, as in `eval`."""
+    if not x.size or not out.size or not fourier.available(dtypes.real_of(x.dtype)):
+        raise Unsupported("empty arrays, and NumPy without its loops")
+    source = x if isinstance(x, Buffer) else build.contiguous(x)
+    result = build.allocate(out.shape, out.storage)
+    *others, last = range(x.ndim - len(fft_lengths), x.ndim)
+    back = fft_type in (FftType.IFFT, FftType.IRFFT)
+    name = fourier.IFFT if back else fourier.FFT
+    n = fft_lengths[-1]
+    if fft_type is FftType.IRFFT:
+        if others:
+            among = build.allocate(x.shape, x.dtype)
+            for axis in others:
+                fourier.transform(build, name, source, among, axis, divided=True)
+                source = among
+        fourier.transform(build, fourier.IRFFT, source, result, last, divided=True)
+        return result
+    half = Buffer(result.memory, (*out.shape[:-1], n // 2 + 1), result.dtype, result.offset,
+                  result.strides) if x.dtype.kind == "f" else result
+    first = name if half is result else fourier.of_real(n)
+    fourier.transform(build, first, source, half, last, back)
+    for axis in others:
+        fourier.transform(build, name, half, half, axis, back)
+    if half.shape != result.shape:
+        _reflect(build, result, len(others))
+    return result
 
 
-_DIVIDED = 2
-"""Pocketfft's name for division by the number of points."""
+def _reflect(build: Builder, x: Buffer, others: int) -> None:
+    """The second half of the lines, from the first one; so many other axes were transformed."""
+    n, known = x.shape[-1], x.shape[-1] // 2 + 1
+    rest = Buffer(x.memory, (*x.shape[:-1], n - known), x.dtype, build.iadd(x.offset, known),
+                  x.strides)
+    zero = build.const(0, real_dtype(x.dtype))
 
+    def store(index: Sequence[Index]) -> None:
+        source = [*index[:-1], build.isub(n - known, index[-1])]
+        for a in range(x.ndim - 1 - others, x.ndim - 1):
+            source[a] = build.irem(build.isub(x.shape[a], index[a]), x.shape[a])
+        value = x.at(build, source)
+        build.store(rest, index, Complex(value.real, build.op("sub", zero, value.imag), x.dtype))
 
-def _fft_into(outs: Sequence[np.ndarray], x: np.ndarray, *, fft_type: FftType,
-              fft_lengths: Sequence[int]) -> None:
-    out, = outs
-    axes = range(x.ndim - len(fft_lengths), x.ndim)
-    if not x.size or not out.size:
-        out[...] = 0
-    elif fft_type is FftType.RFFT:
-        _pocketfft().r2c(x, axes, True, 0, out)
-    elif fft_type is FftType.IRFFT:
-        _pocketfft().c2r(x, axes, fft_lengths[-1], False, _DIVIDED, out)
-    else:
-        forward = fft_type is FftType.FFT
-        _pocketfft().c2c(x, axes, forward, 0 if forward else _DIVIDED, out)
-        if x.dtype.kind == "f":  # what is real has the imaginary part -0, and so the angle -pi
-            np.imag(out)[...] += 0.0
+    build.nest(rest.shape, store, vector=True, cost=2)
 
 
 def _fft_transpose(ct: Any, x: Any, *, fft_type: FftType, fft_lengths: Sequence[int]) -> list[Any]:
@@ -122,7 +177,7 @@ def _fft_batch(args: Any, dims: Any, **params: Any) -> Any:
 
 fft_p = Primitive("fft", type=_fft_type, eval=_fft_eval, jvp=LINEAR, transpose=_fft_transpose,
                   batch=_fft_batch,
-                  kernel=Host("pocketfft plans are made at run time", into=_fft_into))
+                  kernel=_fft_kernel)
 
 
 def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:

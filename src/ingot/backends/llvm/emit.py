@@ -9,6 +9,7 @@ lets it go if the work is long.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -355,6 +356,12 @@ class Emitter:
     def node_library(self, node: ir.Library) -> None:
         given = [self.library_argument(a) for a in node.args]
         types = ["i64" if a[0] == "size" else "ptr" for a in node.args]
+        if node.dimensions:
+            pointers, sizes = ([g for g, t in zip(given, types, strict=True) if t == kind]
+                               for kind in ("ptr", "i64"))
+            given = [self.table("ptr", pointers[:-1]), self.table("i64", sizes[:node.dimensions]),
+                     self.table("i64", sizes[node.dimensions:]), pointers[-1]]
+            types = ["ptr"] * 4
         self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({', '.join(types)})")
         values = ", ".join(f"{t} {g}" for t, g in zip(types, given, strict=True))
         call = f"call void @{quoted(node.symbol)}({values})"
@@ -386,6 +393,15 @@ class Emitter:
             self.do(f"store {inner} {part}, ptr {place}")
         return slot
 
+    def table(self, kind: str, values: Sequence[str]) -> str:
+        """A pointer to values that lie together."""
+        table = self.fresh("table")
+        self.head.append(f"  {table} = alloca [{max(len(values), 1)} x {kind}]")
+        for k, value in enumerate(values):
+            slot = self.new(f"getelementptr {kind}, ptr {table}, i64 {k}")
+            self.do(f"store {kind} {value}, ptr {slot}")
+        return table
+
     def short(self, i: Any) -> str:
         """An index as an i32."""
         return str(i) if isinstance(i, int) else self.new(f"trunc i64 {self.name(i)} to i32")
@@ -400,13 +416,8 @@ class Emitter:
 
     def node_hostcall(self, node: ir.HostCall) -> None:
         self.may_fail = True
-        n = max(len(node.places), 1)
-        table = self.fresh("table")
-        self.head.append(f"  {table} = alloca [{n} x ptr]")
-        for k, (memory, index) in enumerate(node.places):
-            place = self.address_of_item(memory, index, memory.dtype)
-            slot = self.new(f"getelementptr ptr, ptr {table}, i64 {k}")
-            self.do(f"store ptr {place}, ptr {slot}")
+        table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
+                                   for memory, index in node.places])
         self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
         status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
         self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from ingot.kernel import sorts
+from ingot.kernel import fourier, sorts
 from ingot.util import extension_path, lone_extension
 
 
@@ -61,6 +61,8 @@ def address_of(symbol: str) -> int:
         return _provided[symbol]()
     if symbol.startswith(sorts.PREFIX):
         return sorts.address(symbol)
+    if symbol.startswith(fourier.PREFIX):
+        return fourier.address(symbol)
     module_name, name = symbol.split(":")
     if module_name in FORTRAN:
         for form in FORTRAN_NAMES:

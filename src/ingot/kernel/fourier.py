@@ -1,0 +1,140 @@
+"""NumPy's Fourier transforms as routines that native code calls, for lines of an array at a time.
+
+They are the inner loops of NumPy's generalized universal functions: C functions over pointers,
+sizes and strides in bytes, which keep their plans and need Python only to say that memory ran out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+import numpy as np
+
+from ingot.kernel import ir
+from ingot.kernel.builder import Builder
+from ingot.kernel.ir import Index
+from ingot.kernel.values import Buffer, real_dtype
+
+PREFIX = "numpy.fft:"
+FFT, IFFT, IRFFT = "fft", "ifft", "irfft"
+EVEN_RFFT, ODD_RFFT = "rfft_n_even", "rfft_n_odd"
+_TYPES = {FFT: "Dd->D", IFFT: "Dd->D", IRFFT: "Dd->d", EVEN_RFFT: "dd->D", ODD_RFFT: "dd->D"}
+_SINGLE = str.maketrans("Dd", "Ff")
+
+DIMENSIONS = 3  # of a loop: lines, numbers of a line before and after
+
+TOGETHER = 4
+"""Lines that vectors transform at once: blocks have a multiple of it."""
+
+BLOCK_WORK = 1 << 16
+"""Instructions of a block of lines, which a thread takes: some 20 microseconds."""
+
+
+@functools.cache
+def address(symbol: str) -> int:
+    """Where the routine 'numpy.fft:NAME DTYPE' is; 0 if it is not where it is looked for."""
+    name, dtype = symbol.removeprefix(PREFIX).split()
+    function = _function(name)
+    types = _TYPES[name].translate(_SINGLE if dtype == "float32" else {})
+    if ctypes.sizeof(ctypes.c_void_p) != 8 or types not in function.types:
+        return 0
+    # The structure begins with the numbers of operands, an identity and two tables.
+    head = object.__basicsize__ + id(function)
+    numbers = [ctypes.c_int32.from_address(head + k).value for k in (0, 4, 8, 32)]
+    if numbers != [function.nin, function.nout, function.nargs, function.ntypes]:
+        return 0
+    word = ctypes.c_uint64.from_address
+    return word(word(head + 16).value + 8 * function.types.index(types)).value
+
+
+def _function(name: str) -> Any:
+    """The universal function, over (lines, factor); imported when it is first asked for."""
+    return getattr(np.fft._pocketfft_umath, name)  # type: ignore[attr-defined]
+
+
+def of_real(n: int) -> str:
+    """The name of the transform of n real numbers to half of its spectrum."""
+    return ODD_RFFT if n % 2 else EVEN_RFFT
+
+
+def _factor(dtype: np.dtype, n: int, divided: bool) -> np.floating:
+    """What the loops multiply by; of the dtype of the parts, as it chooses the loop."""
+    real = (real_dtype(dtype) if dtype.kind == "c" else dtype).type
+    return real(1) / real(n if divided else 1)
+
+
+def transformed(name: str, x: np.ndarray, axis: int, n: int, divided: bool = False) -> np.ndarray:
+    """The transform of an array along an axis, n numbers long."""
+    kind = real_dtype(x.dtype) if name == IRFFT else np.result_type(x.dtype, np.complex64)
+    out = np.empty((*x.shape[:axis], n, *x.shape[axis + 1 :]), kind)
+    return _function(name)(x, _factor(x.dtype, n, divided), axes=[(axis,), (), (axis,)], out=out)
+
+
+def symbol(name: str, dtype: np.dtype) -> str:
+    """The name by which programs refer to a routine for numbers of a real dtype."""
+    return f"{PREFIX}{name} {dtype.name}"
+
+
+def available(dtype: np.dtype) -> bool:
+    """Whether there are routines for numbers of a real dtype."""
+    return all(address(symbol(name, dtype)) for name in _TYPES)
+
+
+def transform(build: Builder, name: str, x: Buffer, out: Buffer, axis: int, divided: bool = False
+              ) -> None:
+    """Transform the lines of `x` along an axis into those of `out`, which may be the same.
+
+    The lines are shared by threads in blocks that depend on the shapes alone.
+    """
+    factor = _factor(x.dtype, out.shape[axis], divided)
+    *outer, (lines, across, across_out) = _groups(x, out, axis)
+    work = 4 * out.shape[axis] * out.shape[axis].bit_length()
+    most = max(BLOCK_WORK // (work * TOGETHER), 1) * TOGETHER
+    blocks = -(-lines // most)
+
+    def call(source: Index, target: Index) -> None:
+        with build.loop(blocks, independent=True) as j:
+            first = build.imul(j, most)
+            count = build.iclamp(build.isub(lines, first), most) if blocks > 1 else lines
+            build.block.nodes.append(ir.Library(
+                symbol(name, factor.dtype), [
+                    ("pointer", x.memory, build.iadd(source, build.imul(first, across))),
+                    ("float", factor),
+                    ("pointer", out.memory, build.iadd(target, build.imul(first, across_out))),
+                    ("char", chr(name != IFFT)),  # forwards
+                    *(("size", n) for n in (count, x.shape[axis], out.shape[axis])),
+                    *(("size", step * item) for step, item in (
+                        (across, x.dtype.itemsize), (0, 0), (across_out, out.dtype.itemsize),
+                        (x.strides[axis], x.dtype.itemsize),
+                        (out.strides[axis], out.dtype.itemsize)))],
+                work * min(most, lines), DIMENSIONS))
+
+    def level(k: int, source: Index, target: Index) -> None:
+        if k == len(outer):
+            call(source, target)
+            return
+        n, step, step_out = outer[k]
+        with build.loop(n, independent=True) as i:
+            level(k + 1, build.iadd(source, build.imul(i, step)),
+                  build.iadd(target, build.imul(i, step_out)))
+
+    level(0, x.offset, out.offset)
+
+
+def _groups(x: Buffer, out: Buffer, axis: int) -> list[tuple[int, int, int]]:
+    """The axes beside one, as sizes and distances in both arrays; several are one where both step
+    evenly. At least one group, the last one the innermost."""
+    groups: list[tuple[int, int, int]] = []
+    for a in reversed(range(x.ndim)):
+        n, step, step_out = x.shape[a], x.strides[a], out.strides[a]
+        if a == axis or n == 1:
+            continue
+        if groups:
+            inner, least, least_out = groups[0]
+            if (step, step_out) == (inner * least, inner * least_out):
+                groups[0] = n * inner, least, least_out
+                continue
+        groups.insert(0, (n, step, step_out))
+    return groups or [(1, 0, 0)]
