@@ -94,6 +94,19 @@ def test_errors_pass_from_one_checkify_to_the_next():
         inner(-1.0)
 
 
+def test_checks_inside_of_remat_and_of_mapped_branches():
+    error, slope = checkify.checkify(ingot.grad(ingot.checkpoint(positive)))(-1.0)
+    assert error.get().startswith("0.0 and -1.0") and slope is not None
+
+    def chosen(x):
+        data = x * jnp.ones(2000)
+        return ingot.vmap(lambda p: lax.cond(p > 0, lambda d: positive(d[0]), lambda d: d[1], data)
+                          )(np.array([0.0, 1.0]))
+
+    error, _ = checkify.checkify(ingot.jit(chosen))(-1.0)
+    assert error.get().startswith("0.0 and -1.0")
+
+
 def test_without_checkify_failures_are_raised():
     for f in (positive, ingot.jit(positive), lambda x: ingot.vmap(positive)(jnp.asarray([1, x]))):
         with pytest.raises(HostCallError, match="0.0 and -1.0"):

@@ -1,5 +1,6 @@
 """Corners of many functions, and the types of errors, as in JAX."""
 
+import numpy as np
 import pytest
 
 import ingot
@@ -80,7 +81,28 @@ L.convolution_matrix(v,3,mode='same'); L.convolution_matrix(t3,3,mode='valid');
 L.cho_solve((jnp.tril(SA)+2*jnp.eye(4),True),B); L.cho_solve((P,True),bv);
 L.cho_solve((jnp.tril(SA[0])+2*jnp.eye(4),True),x); L.cho_solve((P,False),SA[0])
 """
+CONTROL = [e.replace("\n", "").strip() for e in """
+jax.grad(jax.jit(lambda b:jax.vmap(lambda p:lax.cond(p>0,lambda b:jnp.sqrt(b).sum(),
+lambda b:b.sum(),b))(-u).sum()))(jnp.zeros(2000));
+jax.jacfwd(jax.jit(lambda s:jax.vmap(lambda p:lax.switch(p,[lambda b:jnp.sqrt(b).sum(),
+lambda b:b.sum(),lambda b:b@b],s*jnp.zeros(2000)))(jnp.array([1,2,1])).sum()))(1.);
+jax.vmap(lambda w,c:lax.while_loop(lambda v:v[0]<c,lambda v:(v[0]+1,v[1],v[2]@v[1]),(0,w,w[0])),
+(None,0),(0,None,0))(A,iv);
+jax.vmap(lambda w,c:lax.scan(lambda v,x:((v[0]+c,v[1]),v[1]*x),(0,w),u),(None,0),
+((0,None),None))(w,iv);
+jax.vmap(lambda n,w:lax.fori_loop(0,n,lambda i,v:(v[0]+i,v[1]),(0,w)),(0,None),(0,None))(iv,w);
+jax.grad(lambda w:lax.fori_loop(0,3,lambda i,v:(v[0]*v[1],v[1]),(2.,w))[0])(w);
+jax.vmap(lambda p,y:lax.cond(p>1,lambda p,y:(p,y),lambda p,y:(2*p,y),p,y),(0,None),(0,None))(iv,v)
+""".split(";")]
+CONVERSIONS = """
+lax.convert_element_type(2**70,'float32'); lax.convert_element_type(2**33,'int32');
+lax.conv(i8[None,None],i8[None,None,:2],(1,1),'VALID',preferred_element_type='float32');
+L.solve_sylvester(SA,jnp.eye(2),SB+jnp.zeros((2,1,1,1)));
+L.solve_sylvester(Z,jnp.eye(3),jnp.ones((2,3,3)))
+"""
 ERRORS = """
+jnp.sum(jax.random.key(0)); jnp.max(jax.random.key(0)); lax.convert_element_type(2**70,'int32');
+jnp.max(jax.random.split(jax.random.key(0)));
 v+bv; v*bv; jnp.add(v,bv); jnp.maximum(v,bv); jnp.float_power(v,bv); divmod(v,bv); S.zeta(v,bv);
 jnp.where(v>0,bv,1.); jnp.broadcast_arrays(v,bv); jnp.dot(v,bv); v@bv; jnp.reshape(x,(-1,-1));
 jnp.reshape(v,(4,)); v.reshape(2,2); jnp.transpose(x,(0,0)); jnp.transpose(x,(0,));
@@ -106,9 +128,15 @@ jax.grad(lambda x:lax.while_loop(lambda x:x<3,lambda x:x*x,x))(w)
 """
 
 
-@pytest.mark.parametrize("expression", table("\n".join([INDICES, FUNCTIONS, POWERS, SCIPY])))
+@pytest.mark.parametrize("expression", table("\n".join(
+    [INDICES, FUNCTIONS, POWERS, SCIPY, CONVERSIONS])))
 def test_corner(expression):
     check(expression, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("expression", CONTROL)
+def test_corner_of_control_flow(expression):
+    check(expression)
 
 
 @pytest.mark.parametrize("expression", table("""
@@ -132,6 +160,24 @@ def test_integers_that_the_default_dtype_does_not_hold():
             with pytest.raises(OverflowError):
                 ingot.numpy.array(too_large)
         assert ingot.numpy.array([2**31 - 1, -2**31]).dtype == "int32"
+
+
+def test_zeros_of_tangents_of_integers():
+    zeros, jnp = np.zeros(2, ingot.dtypes.float0), ingot.numpy
+    for x in (jnp.zeros(2, zeros.dtype), jnp.zeros_like(np.arange(2), zeros.dtype)):
+        assert x.shape == (2,) and x.dtype == zeros.dtype
+        assert ingot.vjp(lambda n: n + 1, np.arange(2))[1](x)[0].dtype == zeros.dtype
+
+
+def test_mapped_branches_that_are_linear_are_transposed():
+    signs, x = np.array([1.0, -1.0, 2.0]), np.arange(3.0)
+
+    def f(x):
+        return ingot.vmap(lambda p: ingot.lax.cond(p > 0, lambda x: 3 * x, lambda x: 2 * x, x))(
+            signs)
+
+    (ct,) = ingot.linear_transpose(f, x)(np.ones((3, 3)))
+    np.testing.assert_array_equal(ct, np.full(3, 8.0))
 
 
 def test_a_singular_tridiagonal_matrix_is_perturbed():

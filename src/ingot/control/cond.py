@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.control import native
 from ingot.control.call import run_compiled
+from ingot.control.mapped_cond import Branches, select_branches, union
 from ingot.control.tracing import (
     Traced,
     axes_of_programs,
@@ -27,29 +27,22 @@ from ingot.control.tracing import (
     type_differences,
 )
 from ingot.core.array import Array
-from ingot.core.avals import ShapedArray, is_inexact
+from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
-from ingot.core.effects import IO, ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.core.jaxpr import Jaxpr, Var
+from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Primitive, is_linear
-from ingot.errors import UndefinedRuleError
-from ingot.ops.compare import eq, ne
+from ingot.ops.compare import ne
 from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import broadcast_in_dim, move_axis, scalar, zeros
-from ingot.ops.select import clamp, select_n
-from ingot.ops.shape import stop_gradient
-from ingot.transforms.batch import BatchTracer, batch_jaxpr, place_axis
-from ingot.transforms.jvp import JVPTracer, jvp_jaxpr
+from ingot.ops.movement import move_axis, scalar, zeros
+from ingot.ops.select import clamp
+from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
 from ingot.transforms.stage import stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import tree_unflatten
-from ingot.util import split_list
-
-Branches = tuple[Jaxpr, ...]
-MOST_COPIED = 1024
-"""Elements, in all copies, of an operand that is copied although it may never be differentiated."""
+from ingot.util import merge_lists, partition_list, split_list
 
 
 # ---- cond_p -------------------------------------------------------------------------------------
@@ -65,15 +58,11 @@ def _cond_eval(index: Array, *operands: Array, branches: Branches, **params: Any
     return [Array(o._data, a) for o, a in zip(outs, avals, strict=True)]
 
 
-def _union(flags: Sequence[Sequence[bool]]) -> list[bool]:
-    return [any(column) for column in zip(*flags, strict=True)]
-
-
 def _cond_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches, **params: Any
               ) -> Any:
     (index, *operands), (_, *given) = primals, tangents
     nonzero = [t is not None for t in given]
-    has = _union([jvp_jaxpr(b, nonzero)[1] for b in branches])
+    has = union([jvp_jaxpr(b, nonzero)[1] for b in branches])
     programs = tuple(jvp_jaxpr(b, nonzero, has)[0] for b in branches)
     outs = cond_p.bind(index, *operands, *(t for t in given if t is not None), branches=programs,
                        **params)
@@ -94,7 +83,7 @@ class _Linearized:
 
 
 def _linearize_branches(branches: Branches, nonzero: Sequence[bool]) -> _Linearized:
-    has = _union([linearize_jaxpr(b, nonzero).has for b in branches])
+    has = union([linearize_jaxpr(b, nonzero).has for b in branches])
     splits = [linearize_jaxpr(b, nonzero, has) for b in branches]
     n = len(has)
     slots: list[ShapedArray] = []
@@ -165,7 +154,7 @@ def _cond_linearize(nonzero: Sequence[bool], index: Any, *operands: Any, branche
 # ---- cond_p: transposition ----------------------------------------------------------------------
 def _transpose_branches(branches: Branches, linear: Sequence[bool], have: Sequence[bool]
                         ) -> tuple[Branches, list[bool]]:
-    has = _union([transpose_jaxpr(b, linear, have)[1] for b in branches])
+    has = union([transpose_jaxpr(b, linear, have)[1] for b in branches])
     avals = [a for a, lin in zip(branches[0].in_avals, linear, strict=True) if lin]
 
     def padded(branch: Jaxpr) -> Jaxpr:
@@ -203,63 +192,12 @@ def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branche
     placed = [place_axis(x, d, None if d is None else 0, axis.size)
               for x, d in zip(operands, operand_dims, strict=True)]
     flags = [None if d is None else 0 for d in operand_dims]
-    forced = _union([[d is not None for d in batch_jaxpr(b, axis, flags)[1]] for b in branches])
+    forced = union([[d is not None for d in batch_jaxpr(b, axis, flags)[1]] for b in branches])
     if index_dim is None:
         programs = tuple(batch_jaxpr(b, axis, flags, forced)[0] for b in branches)
         outs = cond_p.bind(index, *placed, branches=programs, **params)
         return outs, [0 if f else None for f in forced]
-    return _select_branches(axis, move_axis(index, index_dim, 0), placed, flags, branches)
-
-
-def _select_branches(axis: Axis, index: Any, operands: Sequence[Any], dims: Sequence[Any],
-                     branches: Branches) -> Any:
-    """All branches for all elements, then the result of the right one for each."""
-    if any({IO, ORDERED_IO} & b.effects for b in branches):
-        raise UndefinedRuleError(
-            "cond: a branch with an io_callback cannot be mapped over a batched predicate, since"
-            " all branches run then; move the effect out of the branches, or use lax.map")
-    # The mask comes first: the compiler guards writes in the branches with it.
-    which = clamp(scalar(0, index.dtype), index, scalar(len(branches) - 1, index.dtype))
-    which = ne(which, broadcast_in_dim(scalar(0, index.dtype), which.shape, ())) \
-        if len(branches) == 2 else which
-    if len(branches) == 1:
-        outs = evaluate(batch_jaxpr(branches[0], axis, dims, True)[0], *operands)
-        return outs, [0] * len(outs)
-    outs = []
-    for i, branch in enumerate(branches):
-        mine = which if len(branches) == 2 else eq(
-            which, broadcast_in_dim(scalar(i, index.dtype), which.shape, ()))
-        shielded = [_shielded(x, d, mine, i == 0 and len(branches) == 2)
-                    for x, d in zip(operands, dims, strict=True)]
-        flags = [d for _, d in shielded]
-        outs.append(evaluate(batch_jaxpr(branch, axis, flags, True)[0],
-                             *(x for x, _ in shielded)))
-    return [select_n(broadcast_in_dim(which, typeof(cases[0]).shape, (0,)), *cases)
-            for cases in zip(*outs, strict=True)], [0] * len(outs[0])
-
-
-def _shielded(x: Any, dim: int | None, mask: Any, inverse: bool) -> tuple[Any, int | None]:
-    """An operand that derivatives pass only where its branch is taken, and its mapped axis.
-
-    Where it is not, the derivative of the branch may be infinite or NaN, and zero times that is
-    NaN. Operands without the axis need a copy per element, which large ones get only if they
-    are known to be differentiated."""
-    if not isinstance(x, Tracer) or not is_inexact(typeof(x)):
-        return x, dim
-    if dim is None:
-        shape = typeof(mask).shape + typeof(x).shape
-        if math.prod(shape) > MOST_COPIED and not _differentiated(x):
-            return x, None
-        x = broadcast_in_dim(x, shape, tuple(range(1, len(shape))))
-    cases = (stop_gradient(x), x)
-    mask = broadcast_in_dim(mask, typeof(x).shape, (0,))
-    return select_n(mask, *(cases[::-1] if inverse else cases)), 0
-
-
-def _differentiated(x: Any) -> bool:
-    while isinstance(x, BatchTracer):
-        x = x.value
-    return isinstance(x, JVPTracer)
+    return select_branches(axis, move_axis(index, index_dim, 0), placed, flags, branches)
 
 
 cond_p = Primitive(
@@ -319,7 +257,23 @@ def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[Traced]) -> 
 
 def _run(index: Any, funs: Sequence[Any], operands: tuple[Any, ...], what: str) -> Any:
     branches, args, out_tree = _trace_branches(what, funs, operands)
-    return tree_unflatten(out_tree, cond_p.bind(index, *args, branches=branches))
+    returned = _returned(branches)
+    mask = [place is not None for place in returned]
+    given = [args[place] for place in returned if place is not None]
+    if given:
+        branches = tuple(b.memo(("computed", tuple(mask)), lambda b=b: permuted(
+            b, b.invars, partition_list(mask, b.outvars)[0])) for b in branches)
+    outs = cond_p.bind(index, *args, branches=branches)
+    return tree_unflatten(out_tree, merge_lists(mask, outs, given))
+
+
+def _returned(branches: Branches) -> list[int | None]:
+    """For each result the operand that all branches return there as it is."""
+    places = [{v: i for i, v in enumerate(b.invars)} for b in branches]
+    found = [[None if type(v) is Literal else own.get(v) for v in b.outvars]  # type: ignore[arg-type]
+             for b, own in zip(branches, places, strict=True)]
+    return [column[0] if len(set(column)) == 1 else None
+            for column in zip(*found, strict=True)]
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,

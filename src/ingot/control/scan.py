@@ -24,9 +24,11 @@ from ingot.control.tracing import (
     check_callable,
     check_carry,
     evaluate,
+    fixed_first,
     flatten_arrays,
     function_place,
     leaf_paths,
+    passing,
     run_whole,
     stronger,
     trace,
@@ -250,15 +252,28 @@ def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = 
     in_tree = treedef_tuple([init_tree, xs_tree])
     elements = [element_type(typeof(x)) for x in xs_leaves]
     traced, init_leaves = _trace_body(f, in_tree, init_tree, init_leaves, elements)
-    unroll = unroll_count(unroll, length)
-    args = [*traced.consts, *init_leaves, *xs_leaves]
-    outs = scan_p.bind(
-        *args, reverse=bool(reverse), length=length, jaxpr=traced.jaxpr,
-        num_consts=len(traced.consts), num_carry=len(init_leaves), linear=(False,) * len(args),
-        unroll=unroll, _split_transpose=bool(_split_transpose),
+    outs = bind_scan(
+        traced.jaxpr, traced.consts, init_leaves, xs_leaves, reverse=bool(reverse), length=length,
+        unroll=unroll_count(unroll, length), _split_transpose=bool(_split_transpose),
         # Said to the back end alone, of entries without a carry: their callbacks may overlap.
         **({"at_once": True} if _at_once else {}))
     return tree_unflatten(traced.out_tree, outs)
+
+
+def bind_scan(jaxpr: Jaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequence[Any],
+              **params: Any) -> list[Any]:
+    """The loop of a body (constants, carry, entries) -> (carry, results).
+
+    What the body hands on as it came is no carry, but a constant.
+    """
+    fixed = passing(jaxpr, len(consts), len(init))
+    moving, still = partition_list(fixed, init)
+    body = fixed_first(jaxpr, fixed, len(consts), False) if still else jaxpr
+    args = [*consts, *still, *moving, *xs]
+    outs = scan_p.bind(*args, jaxpr=body, num_consts=len(consts) + len(still),
+                       num_carry=len(moving), linear=(False,) * len(args), **params)
+    carry, ys = split_list(outs, [len(moving)])
+    return [*merge_lists(fixed, carry, still), *ys]
 
 
 def _trace_body(f: Any, in_tree: Any, init_tree: Any, init: list[Any], elements: list[ShapedArray]

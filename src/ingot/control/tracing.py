@@ -28,6 +28,7 @@ from ingot.tree import (
     tree_flatten_with_path,
     tree_unflatten,
 )
+from ingot.util import partition_list, split_list
 
 
 def function_name(fun: Any) -> str:
@@ -193,6 +194,27 @@ def permuted(jaxpr: Jaxpr, ins: Iterable[Var], outs: Iterable[Any], name: str | 
                  name or jaxpr.debug_name)
 
 
+def passing(jaxpr: Jaxpr, num_consts: int, num_carry: int) -> list[bool]:
+    """Which parts of a loop's carry its body hands on as they came."""
+    carry = jaxpr.invars[num_consts : num_consts + num_carry]
+    return [v is out for v, out in zip(carry, jaxpr.outvars[:num_carry], strict=True)]
+
+
+def fixed_first(jaxpr: Jaxpr, fixed: Sequence[bool], num_consts: int, keep_outs: bool) -> Jaxpr:
+    """The program of a loop with the parts of its carry that are fixed as further constants.
+
+    Unless all results are kept, those at the places of these parts are left out.
+    """
+    def make() -> Jaxpr:
+        consts, carry, rest = split_list(jaxpr.invars, [num_consts, len(fixed)])
+        moving, still = partition_list(fixed, carry)
+        outs, more = split_list(jaxpr.outvars, [0 if keep_outs else len(fixed)])
+        outs = partition_list(fixed, outs)[0] if outs else []
+        return permuted(jaxpr, [*consts, *still, *moving, *rest], [*outs, *more])
+
+    return jaxpr.memo(("fixed_first", tuple(fixed), num_consts, keep_outs), make)
+
+
 def with_ignored(jaxpr: Jaxpr, avals: Sequence[ShapedArray]) -> Jaxpr:
     """The program with further arguments that it does not read."""
     return permuted(jaxpr, [*jaxpr.invars, *(Var(a) for a in avals)], jaxpr.outvars)
@@ -240,6 +262,6 @@ def evaluate(jaxpr: Jaxpr, *args: Any) -> list[Any]:
 
 
 __all__ = ["Traced", "axes_of_programs", "check_callable", "check_carry", "describe", "evaluate",
-           "flatten_arrays", "function_name", "function_place", "here", "invariants", "leaf_paths",
-           "permuted", "run_whole", "single_equation", "stronger", "trace", "tree_differences",
-           "type_differences", "typeof", "with_ignored"]
+           "fixed_first", "flatten_arrays", "function_name", "function_place", "here", "invariants",
+           "leaf_paths", "passing", "permuted", "run_whole", "single_equation", "stronger", "trace",
+           "tree_differences", "type_differences", "typeof", "with_ignored"]

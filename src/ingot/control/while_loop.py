@@ -8,7 +8,7 @@ from typing import Any
 from ingot import dtypes
 from ingot.config import config
 from ingot.control import native
-from ingot.control.scan import scan_p, unroll_count
+from ingot.control.scan import bind_scan, scan_p, unroll_count
 from ingot.control.scan_bodies import carry_fixpoint
 from ingot.control.tracing import (
     Traced,
@@ -16,8 +16,10 @@ from ingot.control.tracing import (
     check_callable,
     check_carry,
     evaluate,
+    fixed_first,
     flatten_arrays,
     function_place,
+    passing,
     permuted,
     run_whole,
     stronger,
@@ -43,7 +45,7 @@ from ingot.transforms.batch import batch_jaxpr, place_axis, without_axis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.stage import known_array, stage
 from ingot.tree import tree_structure, tree_unflatten, treedef_tuple
-from ingot.util import split_list
+from ingot.util import merge_lists, partition_list, split_list
 
 
 # ---- while_p ------------------------------------------------------------------------------------
@@ -273,10 +275,24 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     body.jaxpr.memo("source", user_source)
     cond = trace(cond_fun, in_tree, avals)
     _check_condition(cond_fun, cond.out_tree, cond.out_avals)
-    outs = while_p.bind(
-        *cond.consts, *body.consts, *init, cond_nconsts=len(cond.consts), cond_jaxpr=cond.jaxpr,
-        body_nconsts=len(body.consts), body_jaxpr=body.jaxpr)
+    outs = bind_while(cond.jaxpr, cond.consts, body.jaxpr, body.consts, init)
     return tree_unflatten(tree, outs)
+
+
+def bind_while(cond: Jaxpr, cond_consts: Sequence[Any], body: Jaxpr, body_consts: Sequence[Any],
+               init: Sequence[Any]) -> list[Any]:
+    """The loop of two programs; what the body hands on as it came is a constant of both."""
+    fixed = passing(body, len(body_consts), len(init))
+    moving, still = partition_list(fixed, init)
+    if still:
+        tested = fixed_first(cond, fixed, len(cond_consts), True)
+        turn = fixed_first(body, fixed, len(body_consts), False)
+        copy_source(body, turn)
+        cond, body = tested, turn
+    outs = while_p.bind(
+        *cond_consts, *still, *body_consts, *still, *moving, cond_jaxpr=cond, body_jaxpr=body,
+        cond_nconsts=len(cond_consts) + len(still), body_nconsts=len(body_consts) + len(still))
+    return merge_lists(fixed, outs, still)
 
 
 def _check_condition(cond_fun: Any, tree: Any, avals: Sequence[ShapedArray]) -> None:
@@ -337,6 +353,8 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
     if mixed or (start.dtype != stop.dtype and not (start.weak_type or stop.weak_type)):
         raise TypeError(f"fori_loop: lower and upper must have one type, got {typeof(start)} and"
                         f" {typeof(stop)}; convert one of them")
+    if start.dtype == stop.dtype:
+        return start, stop
     dtype, weak = dtypes.lattice_promote([x.dtype for x in bounds], [x.weak_type for x in bounds])
     first, second = (convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak, sharding=None)
                      if (x.dtype, x.weak_type) != (dtype, weak) else x for x in bounds)
@@ -359,38 +377,33 @@ def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
     return body, init
 
 
-def _counted(body: Traced, counter: ShapedArray, with_bound: bool) -> Jaxpr:
-    """The body as a program of (counter, bound if asked for, x)."""
+def _counted(body: Traced, counter: ShapedArray, bounds: Sequence[ShapedArray]) -> Jaxpr:
+    """The body as a program of (counter, its bound if there is a type for it, x)."""
     n = len(body.consts)
 
     def fun(*args: Any) -> list[Any]:
         consts, (i, *rest) = args[:n], args[n:]
-        bound, x = (rest[:1], rest[1:]) if with_bound else ([], rest)
+        bound, x = split_list(rest, [len(bounds)])
         after = add(i, scalar(1, counter.dtype, counter.weak_type))
         return [after, *bound, *evaluate(body.jaxpr, *consts, i, *x)]
 
     avals = body.jaxpr.in_avals
-    counters = [counter] * (2 if with_bound else 1)
-    return stage(fun, [*avals[:n], *counters, *avals[n + 1 :]], body.jaxpr.debug_name)
+    return stage(fun, [*avals[:n], counter, *bounds, *avals[n + 1 :]], body.jaxpr.debug_name)
 
 
 def _bind_scan(body: Traced, start: Any, length: int, unroll: int | bool, init: list[Any]
                ) -> list[Any]:
-    jaxpr = body.jaxpr.memo("counted_scan", lambda: _counted(body, typeof(start), False))
-    args = [*body.consts, start, *init]
-    outs = scan_p.bind(
-        *args, reverse=False, length=length, jaxpr=jaxpr, num_consts=len(body.consts),
-        num_carry=1 + len(init), linear=(False,) * len(args), unroll=unroll_count(unroll, length),
-        _split_transpose=False)
+    jaxpr = body.jaxpr.memo("counted_scan", lambda: _counted(body, typeof(start), ()))
+    outs = bind_scan(jaxpr, body.consts, [start, *init], [], reverse=False, length=length,
+                     unroll=unroll_count(unroll, length), _split_transpose=False)
     return outs[1:]
 
 
 def _bind_while(body: Traced, start: Any, stop: Any, init: list[Any]) -> list[Any]:
-    jaxpr = body.jaxpr.memo("counted_while", lambda: _counted(body, typeof(start), True))
-    cond = body.jaxpr.memo("below", lambda: stage(
-        lambda i, bound, *x: [lt(i, bound)],
-        [typeof(start), typeof(start), *(typeof(x) for x in init)], "below"))
+    avals = [typeof(x) for x in (start, stop, *init)]
+    jaxpr = body.jaxpr.memo(("counted_while", avals[1]),
+                            lambda: _counted(body, avals[0], avals[1:2]))
+    cond = body.jaxpr.memo(("below", avals[1]), lambda: stage(
+        lambda i, bound, *x: [lt(i, bound)], avals, "below"))
     copy_source(body.jaxpr, jaxpr)
-    outs = while_p.bind(*body.consts, start, stop, *init, cond_nconsts=0, cond_jaxpr=cond,
-                        body_nconsts=len(body.consts), body_jaxpr=jaxpr)
-    return outs[2:]
+    return bind_while(cond, [], jaxpr, body.consts, [start, stop, *init])[2:]

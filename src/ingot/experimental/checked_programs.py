@@ -11,7 +11,9 @@ import numpy as np
 import ingot.numpy as jnp
 from ingot import dtypes
 from ingot.control.call import jit_p
+from ingot.control.checkpoint import checkpoint_p
 from ingot.control.cond import cond_p
+from ingot.control.mapped_cond import select_branches_p
 from ingot.control.scan import scan_p
 from ingot.control.while_loop import while_p
 from ingot.core.avals import ShapedArray, is_inexact
@@ -194,10 +196,17 @@ class Checker:
         if eqn.primitive is check_p:
             pred, *payload = args
             return self._report(state, eqn, 0, (eqn.params["check"], ~pred, payload)), []
-        inside = {jit_p: self._jit, cond_p: self._cond, scan_p: self._scan, while_p: self._while}
+        inside = {cond_p: self._cond, scan_p: self._scan, while_p: self._while}
+        if eqn.primitive in (jit_p, checkpoint_p):
+            program = self._program(eqn.params["jaxpr"], state)
+            outs = eqn.primitive.bind(*state, *args, **{**eqn.params, "jaxpr": program})
+            return outs[: len(state)], outs[len(state) :]
         if eqn.primitive in inside:
             outs = inside[eqn.primitive](state, args, **eqn.params)
             return outs[: len(state)], outs[len(state) :]
+        if eqn.primitive is select_branches_p and (
+                self.kinds - {FailedCheckError} or any(CHECK in j.effects for j in subjaxprs(eqn))):
+            return self.run(eqn.params["jaxpr"], state, args)
         if any(CHECK in j.effects for j in subjaxprs(eqn)):
             raise UndefinedRuleError(
                 f"checkify: a check inside of {eqn.primitive.name} cannot be made a value; move the"
@@ -241,9 +250,6 @@ class Checker:
         if key not in self._programs:
             self._programs[key] = make()
         return self._programs[key]
-
-    def _jit(self, state: list[Any], args: list[Any], *, jaxpr: Jaxpr, **params: Any) -> list[Any]:
-        return jit_p.bind(*state, *args, jaxpr=self._program(jaxpr, state), **params)
 
     def _cond(self, state: list[Any], args: list[Any], *, branches: Sequence[Jaxpr], **params: Any
               ) -> list[Any]:

@@ -247,6 +247,8 @@ def canonical_shape(name: str, shape: Any) -> tuple[int, ...]:
 
 def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
     """An array of this shape and dtype with the same number everywhere."""
+    if dtype == dtypes.float0:
+        return lax.zeros(ShapedArray(shape, dtype))
     if type(value) in _NUMBERS:
         return constant(value, dtype, False, shape)
     return lax.broadcast_in_dim(convert(value, dtype), shape, ())
@@ -331,7 +333,7 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
     shape, dtype, weak = _like("zeros_like", a, dtype, shape)
     if dtypes.is_key_dtype(dtype):
         raise TypeError(f"zeros_like: {dtypes.short_name(dtype)} has no zero; use random.key")
-    return constant(0, dtype, weak, shape)
+    return filled(shape, 0, dtype) if dtype == dtypes.float0 else constant(0, dtype, weak, shape)
 
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
@@ -342,7 +344,7 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
     Array([1, 1], dtype=int64)
     """
     shape, dtype, weak = _like("ones_like", a, dtype, shape)
-    return constant(1, dtype, weak, shape)
+    return filled(shape, 1, dtype) if dtype == dtypes.float0 else constant(1, dtype, weak, shape)
 
 
 def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:

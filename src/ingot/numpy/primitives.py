@@ -90,6 +90,7 @@ from ingot.ops.movement import (
     reduce_sum as reduce_sum,
     reshape as reshape,
     transpose as transpose,
+    zeros as zeros,
 )
 from ingot.ops.powers import (
     cbrt as cbrt,

@@ -99,6 +99,9 @@ def _masked(name: str, a: Any, mask: Any, identity: Any) -> Any:
 def _reduce(name: str, op: Callable[..., Any], a: Any, axis: Axis, keepdims: bool, initial: Any,
             combine: Callable[..., Any]) -> Any:
     axes = axes_of(name, axis, a.aval.ndim)
+    if not axes and kind_of(a) == "K":
+        raise TypeError(f"{name}: numbers and booleans only, got {a.aval}; random.key_data gives"
+                        " the bits of keys")
     out = op(a, axes) if axes else a
     if initial is not None:
         start = convert(initial, out.aval.dtype)
@@ -170,7 +173,7 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
     if initial is None and builtins.any(a.aval.shape[i] == 0 for i in axes):
         raise ValueError(f"{name}: zero-size array has no {name}: {a.aval} over axes {axes};"
                          " give `initial`")
-    a = _masked(name, a, where, identity(a.aval.dtype))
+    a = a if where is None else _masked(name, a, where, identity(a.aval.dtype))
     return _reduce(name, op, a, axes, keepdims, initial, combine)
 
 

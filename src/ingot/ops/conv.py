@@ -88,6 +88,10 @@ def _conv_type(lhs: ShapedArray, rhs: ShapedArray, *, window_strides: Ints, padd
     return ShapedArray([shape[i] for i in _inverse(dimension_numbers.out_spec)], dtype)
 
 
+_PREFERRED = {"b": "b", "i": "if", "u": "uif", "f": "f", "c": "c"}
+"""For each kind of operands the kinds of results that may be asked for."""
+
+
 def _check_operands(lhs: ShapedArray, rhs: ShapedArray, preferred: Any) -> None:
     if lhs.ndim != rhs.ndim or lhs.ndim < 2:
         raise ValueError("conv_general_dilated: operands must have one rank of at least 2, got"
@@ -96,10 +100,11 @@ def _check_operands(lhs: ShapedArray, rhs: ShapedArray, preferred: Any) -> None:
         raise TypeError(f"conv_general_dilated: dtypes must match, got {lhs} and {rhs}; convert one"
                         " with lax.convert_element_type")
     if preferred is not None and (
-            dtypes.kind(preferred) != dtypes.kind(lhs.dtype)
+            dtypes.kind(preferred) not in _PREFERRED[dtypes.kind(lhs.dtype)]
             or dtypes.itemsize_bits(preferred) < dtypes.itemsize_bits(lhs.dtype)):
         raise TypeError("conv_general_dilated: preferred_element_type must be of the operands' kind"
-                        f" and not narrower, got {dtypes.short_name(preferred)} for {lhs}")
+                        " (or a float for integers) and not narrower, got"
+                        f" {dtypes.short_name(preferred)} for {lhs}")
 
 
 def _check_groups(batch: int, features: int, outs: int, ins: int, feature_groups: int,

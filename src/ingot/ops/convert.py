@@ -111,14 +111,13 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     Array(127, dtype=int8)
     """
     dtype = dtypes.as_user_dtype(new_dtype, "convert_element_type")
+    if type(operand) is int and dtypes.kind(dtype) in "biufc":  # larger than the default dtype
+        operand = np.asarray(operand).astype(dtype)
     x = to_array(operand)
     aval = x.aval
     if aval.dtype == dtype and not aval.weak_type:
         return x
     if aval.dtype in dtypes.COMPLEX and dtypes.kind(dtype) in "iuf":
-        if isinstance(operand, complex):
-            raise TypeError(f"convert_element_type: cannot convert the complex number {operand} to"
-                            f" {dtypes.short_name(dtype)}; take its real part first")
         warnings.warn(f"convert_element_type: {aval} to {dtypes.short_name(dtype)} discards the"
                       " imaginary part", np.exceptions.ComplexWarning, stacklevel=2)
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=False, sharding=None)

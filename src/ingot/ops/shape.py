@@ -392,7 +392,8 @@ def copy(x: Any) -> Any:
 
 
 stop_gradient_p = Primitive(
-    "stop_gradient", type=lambda x: x, eval=lambda x: x, jvp=ZERO, transpose=NOT_LINEAR,
+    "stop_gradient", type=lambda x: x, eval=lambda x: x, jvp=ZERO,
+    transpose=lambda ct, x: [None],  # mapped branches that are not taken read linear operands so
     batch=lambda args, dims: (stop_gradient_p.bind(*args), dims[0]),
     kernel=lambda build, x, *, out: x)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from ingot.control.scan import scan
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, eye
 from ingot.numpy.families import kind_of, like
+from ingot.numpy.functional import vectorize
 from ingot.numpy.indexing import getitem
 from ingot.numpy.linalg import norm, solve as _solve
 from ingot.numpy.linalg.factorizations import adjoint, matrices
@@ -179,13 +181,20 @@ def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float
     Array([[0.5]], dtype=float64)
     """
     A, B, C = promote_dtypes("solve_sylvester", A, B, C, kind="inexact")
-    A, B = matrices("solve_sylvester", A), matrices("solve_sylvester", B)
     C = convert(C, A.aval.dtype)
-    m, n = A.aval.shape[0], B.aval.shape[0]
-    if C.aval.shape != (m, n):
-        raise ValueError(f"solve_sylvester: C must be [{m}, {n}], got {C.aval}")
+    m, n = A.aval.shape[-1:], B.aval.shape[-1:]
+    if min(A.aval.ndim, B.aval.ndim) < 2 or A.aval.shape[-2:] != m + m or (
+            B.aval.shape[-2:] != n + n) or C.aval.shape[-2:] != m + n:
+        raise ValueError("solve_sylvester: expected [..., m, m], [..., n, n] and [..., m, n], got"
+                         f" {A.aval}, {B.aval} and {C.aval}")
     if method not in ("schur", "eigen"):
         raise ValueError(f"solve_sylvester: method must be 'schur' or 'eigen', got {method!r}")
+    return vectorize(functools.partial(_sylvester, tol), signature="(m,m),(n,n),(m,n)->(m,n)")(
+        A, B, C)
+
+
+def _sylvester(tol: float, A: Any, B: Any, C: Any) -> Any:
+    m, n = C.aval.shape
     R, U = schur(A, output="complex")
     S, V = schur(B, output="complex")
     F = matmul(matmul(adjoint(U), convert(C, R.aval.dtype)), V)
