@@ -5,6 +5,7 @@ import numpy as np
 from examples import Bad, Example, between, normal
 from examples.arithmetic import slope
 from ingot.api.jit import jit
+from ingot.api.vmap import vmap
 from ingot.control import cond as branch, scan as loop, while_loop as until
 from ingot.core.jaxpr import eval_jaxpr
 from ingot.ops.arithmetic import add, mul
@@ -140,6 +141,19 @@ def switched_ref(index, x):
     return [np.sin(x), x * x, np.exp(x) * x][int(np.clip(index, 0, 2))]
 
 
+def mapped_branches(flags, x):
+    """Branches for each flag of an operand that is too large to be copied for each, but once it is
+    differentiated."""
+    def f(flags, x):
+        return vmap(lambda p: branch.cond(p, lambda x: total(sin(x)), lambda x: total(exp(x)), x)
+                    )(flags)
+    return jit(f)(flags, x)
+
+
+def mapped_branches_ref(flags, x):
+    return np.where(flags, np.sin(x).sum(), np.exp(x).sum())
+
+
 def cond_in_scan(x, flags):
     return loop.scan(lambda c, f: (branch.cond(f, sin, lambda v: mul(v, x), c), c), x, flags)
 
@@ -192,6 +206,8 @@ EXAMPLES = [
     Example(branches, (np.array(False), X, X + 1), ref=branches_ref, name="cond", jax=False),
     *(Example(switched, (np.array(i, np.int32), X), ref=switched_ref, name="switch", jax=False)
       for i in (0, 1, 2, 7, -3)),
+    Example(mapped_branches, (np.arange(40) % 3 == 1, normal(40)), ref=mapped_branches_ref,
+            ulps=ULPS, name="mapped_branches", jax=False, tol=1e-7),
     Example(cond_in_scan, (X, np.array([True, False, True])), ref=cond_in_scan_ref, ulps=ULPS,
             name="cond_in_scan", jax=False),
     Example(jitted, (X, X + 1), ref=lambda x, y: [np.sin(x) * y, np.exp(x)], name="jit",

@@ -110,7 +110,7 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     >>> convert_element_type(300.7, "int8")
     Array(127, dtype=int8)
     """
-    dtype = dtypes.as_user_dtype(new_dtype, "convert_element_type")
+    dtype: Any = dtypes.as_user_dtype(new_dtype, "convert_element_type")
     if type(operand) is int and dtypes.kind(dtype) in "biufc":  # larger than the default dtype
         operand = np.asarray(operand).astype(dtype)
     x = to_array(operand)
