@@ -21,7 +21,9 @@ from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.interrupts import place_polls
 from ingot.compiler.lanes import loops_to_lanes
+from ingot.compiler.lifetimes import place_temporaries
 from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.merge import merge_loops
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.config import config
@@ -46,6 +48,9 @@ SAVED_SECONDS = 0.5e-9
 STRAIGHT_PASSES, MOST_REST = 1, 0.1
 """LLVM's level for programs that do nearly all their work in lanes and blocks, and how much may be
 elsewhere: their long straight bodies take a sixth longer at the next level, and run no faster."""
+
+MORE_BYTES = 1 << 16
+"""Temporary memory that matters to nobody."""
 
 
 @dataclass
@@ -131,12 +136,25 @@ class Compilation:
     def kernels(self) -> Kernels:
         """The program lowered anew."""
         simplified = simplify(self.jaxpr)
-        lowering = Lowering()
-        function = remove_dead(lowering.function(simplified, self.donated))
+        lowering, function = self._merged(simplified)
         straight = [*loops_to_lanes(function), *loops_to_blocks(function)]
         if threads.supported():
             divide_loops(function)
         return Kernels(simplified, function, lowering, straight)
+
+    def _merged(self, jaxpr: Jaxpr) -> tuple[Lowering, ir.Function]:
+        """A program lowered, its loops merged: only neighbors, where else it would take more
+        memory, as programs do that compute anew what they do not want to keep."""
+        for neighbors in (False, True):
+            lowering = Lowering()
+            function = remove_dead(lowering.function(jaxpr, self.donated))
+            before = function.arena_bytes
+            if not merge_loops(function, neighbors):
+                break
+            place_temporaries(remove_dead(function))
+            if function.arena_bytes <= before + before // 8 + MORE_BYTES:
+                break
+        return lowering, function
 
     def _lowered(self) -> Module:
         kernels = self.kernels()

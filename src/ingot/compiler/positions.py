@@ -1,0 +1,243 @@
+"""Where instructions read and write, as linear forms of loop indices, and what nodes touch.
+
+Two positions with equal forms are the same place; where forms differ by a constant, the places
+do. What is not linear, as the quotients and remainders of a reshaped array, is a term by itself,
+equal for equal operations on equal forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ingot.kernel import ir
+
+Form = tuple[int, tuple[tuple[int, int], ...]]
+"""A constant, and pairs of a term and its coefficient, by term."""
+
+
+class Forms:
+    """Forms of positions; `same` says which scalars stand for which others."""
+
+    def __init__(self, same: dict[int, int] | None = None, inside: set[int] | None = None):
+        self.same = same or {}
+        self.inside = inside or set()  # what is compared by how it is computed
+        self.varying: set[int] = set()  # terms that are computed inside
+        self._memo: dict[int, Form] = {}
+        self._terms: dict[Any, int] = {}
+        self._alive: list[Any] = []  # so that an id names one scalar
+
+    def of(self, x: ir.Index) -> Form:
+        """The form of an index."""
+        if isinstance(x, int):
+            return x, ()
+        found = self._memo.get(id(x))
+        if found is None:
+            self._alive.append(x)
+            found = self._memo[id(x)] = self._of(x)
+        return found
+
+    def _of(self, x: ir.Scalar) -> Form:
+        if x.op == "const" and x.dtype.kind in "iu":
+            return int(x.attr), ()
+        if x.op in ("add", "sub") and x.dtype.itemsize == 8:
+            return _sum(self.of(x.args[0]), self.of(x.args[1]), 1 if x.op == "add" else -1)
+        if x.op == "mul" and x.dtype.itemsize == 8:
+            left, right = map(self.of, x.args)
+            for one, other in ((left, right), (right, left)):
+                if not one[1]:
+                    return _sum((0, ()), other, one[0])
+        return 0, ((self._term(x), 1),)
+
+    def _term(self, x: ir.Scalar) -> int:
+        if id(x) not in self.inside:
+            return self.same.get(id(x), id(x))
+        if x.op in ("load", "phi", "result"):
+            self.varying.add(id(x))
+            return id(x)
+        key = (x.op, x.dtype, x.attr, *map(self.of, x.args))
+        term = self._terms.setdefault(key, -1 - len(self._terms))
+        self.varying.add(term)
+        return term
+
+
+def _sum(a: Form, b: Form, factor: int) -> Form:
+    """a + factor b"""
+    terms = dict(a[1])
+    for term, coefficient in b[1]:
+        terms[term] = terms.get(term, 0) + factor * coefficient
+    return a[0] + factor * b[0], tuple(sorted((t, c) for t, c in terms.items() if c))
+
+
+class Access(NamedTuple):
+    """One load or store in a loop."""
+
+    memory: ir.Memory
+    position: ir.Index
+    itemsize: int
+    stores: bool
+    loops: tuple[ir.For, ...]  # inside of the loop, around the access
+
+
+def plain(block: ir.Block) -> bool:
+    """Whether there are only instructions, stores and loops, carrying no pointers, in a block."""
+    for node in block.nodes:
+        if type(node) is ir.For:
+            if node.pointers or node.apart or node.first != 0 or not plain(node.body):
+                return False
+        elif type(node) is not ir.Scalar and type(node) is not ir.Store:
+            return False
+    return True
+
+
+def accesses(block: ir.Block, loops: tuple[ir.For, ...] = ()) -> Iterator[Access]:
+    """Loads and stores of a block of instructions and loops."""
+    for node in block.nodes:
+        if type(node) is ir.Store:
+            yield Access(node.memory, node.index, node.value.dtype.itemsize, True, loops)
+        elif type(node) is ir.For:
+            yield from accesses(node.body, (*loops, node))
+        elif node.op == "load":
+            yield Access(node.args[0], node.args[1], node.dtype.itemsize, False, loops)
+
+
+def span(form: Form, access: Access, index: int, varying: set[int]) -> tuple[
+        int, int, int, list[tuple[int, int]]] | None:
+    """The first and last element that an access touches in iteration 0 of a loop, the elements
+    from one iteration to the next, and what else the position is made of; None if that is not
+    known."""
+    loops = {id(loop.index): loop for loop in access.loops}
+    low = high = form[0]
+    step, rest = 0, []
+    for term, factor in form[1]:
+        if term == index:
+            step = factor
+        elif term in loops:
+            stop = loops[term].stop
+            if not isinstance(stop, int):
+                return None
+            low, high = low + min(0, factor * (stop - 1)), high + max(0, factor * (stop - 1))
+        elif term in varying:
+            return None
+        else:
+            rest.append((term, factor))
+    return low, high, step, rest
+
+
+def roots(memory: ir.Memory) -> Iterator[ir.Memory]:
+    """The memory, and what it may stand for."""
+    yield memory
+    for root in memory.roots:
+        yield from roots(root)
+
+
+class Footprint:
+    """What a node reads and writes, and which scalars it takes and gives."""
+
+    __slots__ = ("gives", "known", "reads", "takes", "writes")
+
+    def __init__(self) -> None:
+        self.reads: set[ir.Memory] = set()
+        self.writes: set[ir.Memory] = set()
+        self.takes: set[int] = set()
+        self.gives: set[int] = set()
+        self.known = True  # whether this is all that the node does
+
+    @property
+    def touches(self) -> set[ir.Memory]:
+        return self.reads | self.writes
+
+    def add(self, other: Footprint) -> None:
+        self.reads |= other.reads
+        self.writes |= other.writes
+        self.takes |= other.takes
+        self.gives |= other.gives
+        self.known &= other.known
+
+    def conflicts(self, other: Footprint) -> bool:
+        """Whether the two may not trade places, `other` being the later one."""
+        return not (self.known and other.known and self.gives.isdisjoint(other.takes)
+                    and self.writes.isdisjoint(other.reads)
+                    and self.writes.isdisjoint(other.writes)
+                    and self.reads.isdisjoint(other.writes))
+
+
+class Footprints:
+    """Footprints of nodes, each found once."""
+
+    def __init__(self) -> None:
+        self._memo: dict[int, Footprint] = {}
+        self._alive: list[Any] = []
+
+    def of(self, node: Any) -> Footprint:
+        found = self._memo.get(id(node))
+        if found is None:
+            self._alive.append(node)
+            found = self._memo[id(node)] = Footprint()
+            self._find(node, found)
+        return found
+
+    def forget(self, node: Any) -> None:
+        """A node has changed, or what is inside of it."""
+        self._memo.pop(id(node), None)
+        for block in inner_blocks(node):
+            for child in block.nodes:
+                self.forget(child)
+
+    def _find(self, node: Any, foot: Footprint) -> None:
+        kind = type(node)
+        if kind is ir.Scalar:
+            foot.gives.add(id(node))
+            if node.op == "load":
+                foot.reads.update(roots(node.args[0]))
+            foot.takes.update(map(id, node.args))
+        elif kind is ir.Store:
+            foot.writes.update(roots(node.memory))
+            foot.takes |= {id(node.index), id(node.value)}
+        elif kind is ir.Copy:
+            foot.writes.update(roots(node.target))
+            foot.reads.update(roots(node.source))
+            foot.takes |= {id(node.target_index), id(node.source_index)}
+        elif kind is ir.Library:
+            for arg in node.args:
+                if arg[0] == "pointer":
+                    foot.reads.update(roots(arg[1]))
+                    foot.writes.update(roots(arg[1]))
+                foot.takes.add(id(arg[-1]))
+        elif kind is ir.For or kind is ir.While or kind is ir.Switch:
+            self._structured(node, foot)
+        else:
+            foot.known = False
+
+    def _structured(self, node: Any, foot: Footprint) -> None:
+        for block in inner_blocks(node):
+            for child in block.nodes:
+                foot.add(self.of(child))
+        if type(node) is ir.Switch:
+            foot.takes.add(id(node.index))
+            foot.takes.update(id(x) for outs in node.outs for x in outs)
+            foot.gives.update(map(id, node.results))
+            return
+        for phi in node.phis:
+            foot.takes |= {id(phi.init), id(phi.next)}
+            foot.gives.add(id(phi.result))
+        for pointer in node.pointers:
+            there = (pointer.inside, pointer.init, pointer.next, pointer.result)
+            for memory in there:
+                if memory is not None:
+                    foot.reads.update(roots(memory))
+                    foot.writes.update(roots(memory))
+        if type(node) is ir.For:
+            foot.takes |= {id(node.stop), id(node.first)}
+        else:
+            foot.takes.add(id(node.predicate))
+
+
+def inner_blocks(node: Any) -> list[ir.Block]:
+    """The blocks of a structured node."""
+    kind = type(node)
+    if kind is ir.For:
+        return [node.body]
+    if kind is ir.While:
+        return [node.cond, node.body]
+    return node.branches if kind is ir.Switch else []
