@@ -28,6 +28,10 @@ LINUX = sys.platform.startswith("linux")
 MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("default", "jitdefault")
 """Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
 
+SLP_GAIN = 12
+"""What LLVM must save, in instructions, before it makes vectors of scalars in straight-line code: a
+few are soon lost again to moves between registers, which loops wait for."""
+
 VARIANTS = "; what vectorized loops call"
 """The line of a module after which come definitions that only LLVM's passes make use of."""
 
@@ -68,6 +72,7 @@ def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
 P, S, I, B = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_bool  # noqa: E741
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "InitializeNativeTarget": (None, []), "InitializeNativeAsmPrinter": (None, []),
+    "SetCommandLine": (None, [S, S]),
     "GetHostCPUName": (None, [P]), "GetHostCPUFeatures": (I, [P]),
     "GetDefaultTargetTriple": (None, [P]), "DisposeString": (None, [P]),
     "ContextCreate": (P, []), "ContextDispose": (None, [P]),
@@ -103,6 +108,7 @@ class Library:
             setattr(self, name, function)
         self.InitializeNativeTarget()
         self.InitializeNativeAsmPrinter()
+        self.SetCommandLine(b"ingot", b"-slp-threshold=%d" % SLP_GAIN)
         self._machines: dict[int, Any] = {}
         self._turn = threading.Lock()  # a code generator serves one thread at a time
 

@@ -24,6 +24,7 @@ from ingot.compiler.lanes import loops_to_lanes
 from ingot.compiler.lifetimes import place_temporaries
 from ingot.compiler.lower import HostFunction, Lowering
 from ingot.compiler.merge import merge_loops
+from ingot.compiler.packing import pack
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.config import config
@@ -137,6 +138,7 @@ class Compilation:
         """The program lowered anew."""
         simplified = simplify(self.jaxpr)
         lowering, function = self._merged(simplified)
+        pack(function)
         straight = [*loops_to_lanes(function), *loops_to_blocks(function)]
         if threads.supported():
             divide_loops(function)

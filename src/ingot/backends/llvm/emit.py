@@ -28,6 +28,7 @@ from ingot.backends.llvm.scalar import (
     memory_type,
     quoted,
 )
+from ingot.backends.llvm.superwords import Together, superwords
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
@@ -155,9 +156,12 @@ class Emitter:
 
     # ---- nodes -------------------------------------------------------------------------------
     def block(self, block: ir.Block) -> None:
-        for node in block.nodes:
+        vectorizes = self.scalar.hashes != "called"
+        for node in block.nodes if vectorizes else superwords(block.nodes):
             if type(node) is ir.Scalar:
                 self.instruction(node)
+            elif type(node) is Together:
+                self.together(node)
             else:
                 getattr(self, "node_" + type(node).__name__.lower())(node)
 
@@ -176,6 +180,14 @@ class Emitter:
             node.name = self.external(node)
         else:
             node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
+
+    def together(self, node: Together) -> None:
+        """One call for several scalars."""
+        args = [[self.name(a) for a in call.args] for call in node.calls]
+        op, dtype = node.calls[0].op, node.calls[0].dtype
+        outs = self.scalar.together(op, dtype, node.lanes, args)
+        for call, out in zip(node.calls, outs, strict=True):
+            call.name = out
 
     def external(self, node: ir.Scalar) -> str:
         args = [self.scalar.convert(self.name(a), a.dtype, np.dtype(np.float64))

@@ -153,6 +153,24 @@ class ScalarEmitter:
             self.declare(name, text)
         return self.new(f"call {kind} @{functions.function_name(op, kind)}({given})")
 
+    def together(self, op: str, dtype: np.dtype, lanes: int, calls: Sequence[Sequence[str]]
+                 ) -> list[str]:
+        """The results of calls of an elementary function, made with vectors of so many lanes."""
+        kind = llvm_type(dtype)
+        for name, text in functions.definitions(op, kind, lanes).items():
+            self.declare(name, text)
+        vector, given = f"<{lanes} x {kind}>", []
+        for column in zip(*calls, strict=True):
+            packed = "poison"
+            for k in range(lanes):  # those left over compute the first once more
+                one = column[k] if k < len(column) else column[0]
+                packed = self.new(f"insertelement {vector} {packed}, {kind} {one}, i64 {k}")
+            given.append(f"{vector} {packed}")
+        name = functions.function_name(op, kind, lanes)
+        out = self.new(f"call {vector} @{name}({', '.join(given)})")
+        results = [self.new(f"extractelement {vector} {out}, i64 {k}") for k in range(len(calls))]
+        return [self.narrow(x, dtype) if is_narrow(dtype) else x for x in results]
+
     def _special(self, name: str, args: Sequence[str], kind: str) -> str:
         wide = [a if kind == "double" else self.new(f"fpext float {a} to double") for a in args]
         out = self.external(CYTHON_SPECIAL + name, wide, "double")

@@ -28,9 +28,9 @@ FLOAT_ONLY = frozenset(["lgamma"])
 """Operations whose formula is for float alone."""
 
 
-def function_name(op: str, kind: str) -> str:
+def function_name(op: str, kind: str, lanes: int = 1) -> str:
     """The name of the function that `definitions` defines."""
-    return f"ingot.{op}.{FORMATS[kind].name}"
+    return f"ingot.{op}.{FORMATS[kind].name}" + (f".x{lanes}" if lanes > 1 else "")
 
 
 def available(op: str, kind: str) -> bool:
@@ -39,17 +39,18 @@ def available(op: str, kind: str) -> bool:
 
 
 @functools.cache
-def definitions(op: str, kind: str) -> dict[str, str]:
-    """The function for `kind` (double or float), with all that it needs, by name."""
+def definitions(op: str, kind: str, lanes: int = 1) -> dict[str, str]:
+    """The function for `kind` (double or float), with all that it needs, by name; or for vectors
+    of so many lanes."""
     formula, count = FORMULAS[op]
-    code = Code()
-    out = formula(*(Value(code, kind, f"%x{k}") for k in range(count)))
-    name = function_name(op, kind)
-    parameters = ", ".join(f"{kind} %x{k}" for k in range(count))
+    code = Code(lanes)
+    given = [Value(code, kind, f"%x{k}") for k in range(count)]
+    out = formula(*given)
+    name = function_name(op, kind, lanes)
     text = "\n".join([
-        f"define internal {kind} @{name}({parameters}) alwaysinline nounwind willreturn"
-        " memory(none) {",
-        *code.lines, f"  ret {kind} {out.text}", "}"])
+        f"define internal {code.type(kind)} @{name}({', '.join(x.typed for x in given)})"
+        " alwaysinline nounwind willreturn memory(none) {",
+        *code.lines, f"  ret {out.typed}", "}"])
     return {**code.declarations, name: text}
 
 

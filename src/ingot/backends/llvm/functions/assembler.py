@@ -2,7 +2,8 @@
 
 A `Value` is a register or a literal of one function under construction. Comparisons are false when
 either side is NaN. Python numbers become literals of the other operand's type. Nothing here
-branches, so LLVM may turn a loop over such a function into vector instructions.
+branches, so LLVM may turn a loop over such a function into vector instructions; the same formula
+writes a function of vectors.
 """
 
 from __future__ import annotations
@@ -79,13 +80,18 @@ class Value:
         """A literal of the same type."""
         return self.code.literal(value, self.kind)
 
+    @property
+    def typed(self) -> str:
+        """The value as an operand with its type."""
+        return f"{self.code.type(self.kind)} {self.text}"
+
     def nan(self) -> Value:
-        return Value(self.code, self.kind, "0x7FF8000000000000")
+        return self.code.splat(self.kind, "0x7FF8000000000000")
 
     def _binary(self, op: str, other: Any, swap: bool = False) -> Value:
         other = self.code.literal(other, self.kind)
         x, y = (other, self) if swap else (self, other)
-        return self.code.new(self.kind, f"{op} {self.kind} {x.text}, {y.text}")
+        return self.code.new(self.kind, f"{op} {x.typed}, {y.text}")
 
     def _arithmetic(self, name: str, other: Any, swap: bool = False) -> Value:
         return self._binary(name if self.kind[0] == "i" else "f" + name, other, swap)
@@ -111,7 +117,7 @@ class Value:
         return self._binary("fdiv", other, swap=True)
 
     def __neg__(self) -> Value:
-        return self.code.new(self.kind, f"fneg {self.kind} {self.text}")
+        return self.code.new(self.kind, f"fneg {self.typed}")
 
     def __and__(self, other: Any) -> Value:
         return self._binary("and", other)
@@ -136,7 +142,7 @@ class Value:
         other = self.code.literal(other, self.kind)
         signed = "" if name in ("eq", "ne") else "s"
         op = f"icmp {signed}{name}" if self.kind[0] == "i" else f"fcmp o{name}"
-        return self.code.new("i1", f"{op} {self.kind} {self.text}, {other.text}")
+        return self.code.new("i1", f"{op} {self.typed}, {other.text}")
 
     def __lt__(self, other: Any) -> Value:
         return self.compare("lt", other)
@@ -158,15 +164,24 @@ class Value:
         return ~(self ^ other)
 
     def is_nan(self) -> Value:
-        return self.code.new("i1", f"fcmp uno {self.kind} {self.text}, {self.text}")
+        return self.code.new("i1", f"fcmp uno {self.typed}, {self.text}")
 
 
 class Code:
-    """The body of one function, and what it declares."""
+    """The body of one function, of numbers or of vectors of them, and what it declares."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: int = 1) -> None:
+        self.lanes = lanes
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
+
+    def type(self, kind: str) -> str:
+        """What the values of a kind are: numbers, or vectors."""
+        return kind if self.lanes == 1 else f"<{self.lanes} x {kind}>"
+
+    def splat(self, kind: str, text: str) -> Value:
+        """A literal, in each lane."""
+        return Value(self, kind, text if self.lanes == 1 else f"splat ({kind} {text})")
 
     def new(self, kind: str, text: str) -> Value:
         """Append an instruction."""
@@ -178,18 +193,18 @@ class Code:
         if isinstance(value, Value):
             return value
         if kind in FORMATS:
-            return Value(self, kind, float_literal(FORMATS[kind].round(value)))
-        return Value(self, kind, "true" if kind == "i1" else str(int(value)))
+            return self.splat(kind, float_literal(FORMATS[kind].round(value)))
+        return self.splat(kind, "true" if kind == "i1" else str(int(value)))
 
     def call(self, name: str, kind: str, args: Sequence[Value], attributes: str = "") -> Value:
         """Call a function; intrinsics and C functions are declared here."""
-        kinds = ", ".join(a.kind for a in args)
-        self.declarations.setdefault(name, f"declare {kind} @{name}({kinds}) {attributes}")
-        given = ", ".join(f"{a.kind} {a.text}" for a in args)
-        return self.new(kind, f"call {kind} @{name}({given})")
+        kinds, out = ", ".join(self.type(a.kind) for a in args), self.type(kind)
+        self.declarations.setdefault(name, f"declare {out} @{name}({kinds}) {attributes}")
+        return self.new(kind, f"call {out} @{name}({', '.join(a.typed for a in args)})")
 
     def intrinsic(self, name: str, *args: Value) -> Value:
-        return self.call(f"llvm.{name}.{args[0].format.name}", args[0].kind, args)
+        vector = f"v{self.lanes}" if self.lanes > 1 else ""
+        return self.call(f"llvm.{name}.{vector}{args[0].format.name}", args[0].kind, args)
 
 
 # ---- operations ----------------------------------------------------------------------------------
@@ -203,7 +218,7 @@ def where(test: Value, x: Any, y: Any) -> Value:
     """x where the test holds, else y; at least one of them is a Value."""
     kind = (x if isinstance(x, Value) else y).kind
     x, y = test.code.literal(x, kind), test.code.literal(y, kind)
-    return test.code.new(kind, f"select i1 {test.text}, {kind} {x.text}, {kind} {y.text}")
+    return test.code.new(kind, f"select {test.typed}, {x.typed}, {y.typed}")
 
 
 def fabs(x: Value) -> Value:
@@ -235,12 +250,14 @@ def maximum(x: Value, bound: Any) -> Value:
 
 def bits(x: Value) -> Value:
     """The bits of a float as an integer."""
-    return x.code.new(x.format.integer, f"bitcast {x.kind} {x.text} to {x.format.integer}")
+    kind = x.format.integer
+    return x.code.new(kind, f"bitcast {x.typed} to {x.code.type(kind)}")
 
 
 def from_bits(x: Value) -> Value:
     """The float that has the bits of an integer."""
-    return x.code.new(x.format.kind, f"bitcast {x.kind} {x.text} to {x.format.kind}")
+    kind = x.format.kind
+    return x.code.new(kind, f"bitcast {x.typed} to {x.code.type(kind)}")
 
 
 # ---- polynomials ---------------------------------------------------------------------------------

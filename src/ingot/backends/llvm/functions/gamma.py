@@ -45,7 +45,7 @@ def _positive(z: Value) -> Value:
 
 def lgamma(x: Value) -> Value:
     """At most 2 units in the last place."""
-    wide = x.code.new(F64.kind, f"fpext {x.kind} {x.text} to {F64.kind}")
+    wide = x.code.new(F64.kind, f"fpext {x.typed} to {x.code.type(F64.kind)}")
     size = fabs(wide)
     part = size - trunc(size)
     part = where(part > 0.5, 1.0 - part, part)  # |sin pi| of this is that of the argument
@@ -55,4 +55,4 @@ def lgamma(x: Value) -> Value:
     out = where(wide < 0.0, reflected, out)
     infinite = size.equals(float("inf")) | size.equals(0.0)
     out = where(infinite, float("inf"), out)
-    return x.code.new(x.kind, f"fptrunc {F64.kind} {out.text} to {x.kind}")
+    return x.code.new(x.kind, f"fptrunc {out.typed} to {x.code.type(x.kind)}")

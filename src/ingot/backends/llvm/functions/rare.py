@@ -23,6 +23,13 @@ def unless_rare(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
     code.declarations[library] = f"declare {f.kind} @{library}({f.kind}) {PURE}"
     scalar = f"ingot.{name}.rare.{f.name}"
     code.declarations[scalar] = _scalar(scalar, library, f)
+    marked = where(is_rare, x.nan(), fast)
+    if code.lanes > 1:
+        reduction = f"llvm.vector.reduce.or.v{code.lanes}i1"
+        code.declarations[reduction] = f"declare i1 @{reduction}(<{code.lanes} x i1>)"
+        vector = f"{scalar}.x{code.lanes}"
+        code.declarations[vector] = _vector(vector, scalar, code.lanes, f, "internal ")
+        return code.call(vector, f.kind, [x, marked])
     variants = []
     for lanes in (8 * size // f.width for size in vector_bytes()):
         vector = f"{scalar}x{lanes}"
@@ -30,7 +37,6 @@ def unless_rare(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
             f"declare i1 @llvm.vector.reduce.or.v{lanes}i1(<{lanes} x i1>)")
         code.declarations[VARIANT + vector] = _vector(vector, scalar, lanes, f)
         variants.append(f"_ZGV_LLVM_N{lanes}vv_{scalar}({vector})")
-    marked = where(is_rare, x.nan(), fast)
     return code.new(f.kind, f"call {f.kind} @{scalar}({f.kind} {x.text}, {f.kind} {marked.text})"
                     f' {PURE} "vector-function-abi-variant"="{",".join(variants)}"')
 
@@ -55,10 +61,10 @@ done:
 }}"""
 
 
-def _vector(name: str, scalar: str, lanes: int, f: Format) -> str:
-    """Not internal: nothing refers to it until LLVM vectorizes."""
+def _vector(name: str, scalar: str, lanes: int, f: Format, linkage: str = "") -> str:
+    """Not internal where nothing refers to it until LLVM vectorizes."""
     v = f"<{lanes} x {f.kind}>"
-    return f"""define {v} @{name}({v} %x, {v} %fast) noinline {PURE} {{
+    return f"""define {linkage}{v} @{name}({v} %x, {v} %fast) noinline {PURE} {{
 entry:
   %marked = fcmp uno {v} %fast, %fast
   %number = fcmp ord {v} %x, %x
