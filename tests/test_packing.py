@@ -200,3 +200,11 @@ def test_scalars_of_a_program_are_unchanged_by_threads(monkeypatch):
     x = np.random.default_rng(0).normal(size=(300, 3))
     f = ingot.vmap(ingot.grad(lambda v: scalars(3)(v, X)))
     same(monkeypatch, f, x)
+
+
+def test_vectors_by_loops_and_by_scalars_in_one_program(monkeypatch):
+    """Both need what finds the rare arguments."""
+    def run(x, y):
+        return jnp.sin(x).sum(), jnp.sin(y), jnp.cos(y)
+
+    same(monkeypatch, run, np.linspace(0.0, 1e12, 5000), np.array([1.0, 1e15, 2.0]))

@@ -469,7 +469,8 @@ class Emitter:
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
             *self.metadata, VARIANTS,
-            *[text for name, text in declared if name.startswith(VARIANT)], ""])
+            *[text for name, text in declared if name.startswith(VARIANT)
+              and name.removeprefix(VARIANT) not in self.declarations], ""])
 
     def exits(self) -> list[str]:
         """The blocks at the end by which a function is left early, with its status."""
