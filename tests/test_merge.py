@@ -7,8 +7,7 @@ from hypothesis import given, settings, strategies as st
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.llvm import compilation
-from ingot.compiler import merge
+from ingot.compiler import forming, merge
 from ingot.compiler.contraction import contract
 from ingot.compiler.lifetimes import place_temporaries
 from ingot.compiler.positions import Footprints, Forms
@@ -102,7 +101,7 @@ def results(fun, args, donated, optimize="fast"):
 def unmerged(*args):
     """Results of a program whose loops were not merged."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "merge_loops", lambda function, neighbors=False: False)
+        patch.setattr(forming, "merge_loops", lambda function, neighbors=False: False)
         return results(*args)
 
 
@@ -225,7 +224,7 @@ def test_what_is_computed_anew_is_not_kept():
     args = np.ones((80, 80)), np.ones((6, 80, 80))
     merged = temporary_bytes(ingot.grad(loss), *args)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "merge_loops", lambda function, neighbors=False: False)
+        patch.setattr(forming, "merge_loops", lambda function, neighbors=False: False)
         ingot.clear_caches()
         plain = temporary_bytes(ingot.grad(loss), *args)
     ingot.clear_caches()

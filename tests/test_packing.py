@@ -27,7 +27,7 @@ def temporaries(fun, *args):
 def plain(monkeypatch, fun, *args):
     """The results without either pass."""
     with monkeypatch.context() as patch:
-        patch.setattr("ingot.backends.llvm.compilation.pack", lambda function: None)
+        patch.setattr("ingot.compiler.forming.pack", lambda function: None)
         patch.setattr(emit, "superwords", lambda nodes: nodes)
         ingot.clear_caches()
         with ingot.config.override("cache", False):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.compiler.parallel import contains
 from ingot.kernel import ir
 
 
@@ -46,6 +47,11 @@ class _Marker:
                     if arg[0] == "pointer":
                         self.memory(arg[1])
                     self.todo.append(arg[-1])
+            elif kind is ir.Call:
+                if contains(node.function.body, ir.HostCall):
+                    self.write(node)
+                else:
+                    self.writer(node)
 
     def loop(self, node: ir.For | ir.While) -> None:
         for phi in node.phis:
@@ -55,7 +61,7 @@ class _Marker:
                 self.pointers_to.setdefault(id(memory), []).append(pointer)
         for pointer in node.pointers:
             for memory in _reached(pointer):
-                if id(memory) in self.needed or memory.kind not in ("temporary", "pointer"):
+                if self.seen(memory):
                     self.memory(pointer.inside)
         if type(node) is ir.While:
             self.collect(node.cond)
@@ -65,15 +71,27 @@ class _Marker:
         self.collect(node.body)
 
     def writer(self, node: Any) -> None:
-        memory = node.memory if type(node) is ir.Store else node.target
-        if memory.kind in ("temporary", "pointer") and id(memory) not in self.needed:
-            self.stores.setdefault(id(memory), []).append(node)
-        else:
+        """Something that matters once anything that it writes to is needed."""
+        if any(self.seen(memory) for memory in _written(node)):
             self.write(node)
+        else:
+            for memory in _written(node):
+                self.stores.setdefault(id(memory), []).append(node)
+
+    def seen(self, memory: ir.Memory) -> bool:
+        """Whether memory is known to be read, by whoever called or in this function."""
+        return memory.kind not in ("temporary", "pointer") or id(memory) in self.needed
 
     def write(self, node: Any) -> None:
-        """A store or copy that matters."""
-        if type(node) is ir.Store:
+        """A store, copy or call that matters."""
+        if type(node) is ir.Call:
+            if id(node) not in self.live:
+                self.live.add(id(node))
+                for memory, index in node.arguments:
+                    self.memory(memory)
+                    self.todo.append(index)
+                self.todo += [index for _, index in node.results]
+        elif type(node) is ir.Store:
             self.todo += [node.index, node.value]
         else:
             self.memory(node.source)
@@ -116,6 +134,13 @@ class _Marker:
             self.todo += [outs[k] for outs in node.outs]
 
 
+def _written(node: Any) -> list[ir.Memory]:
+    """What a store, a copy or a call writes to."""
+    if type(node) is ir.Call:
+        return [memory for memory, _ in node.results]
+    return [node.memory if type(node) is ir.Store else node.target]
+
+
 def _reached(pointer: ir.PointerPhi) -> list[ir.Memory]:
     """The memories that a pointer is, or may stand for."""
     there = (pointer.inside, pointer.init, pointer.next, pointer.result)
@@ -129,8 +154,11 @@ def _sweep(block: ir.Block, live: set[int], needed: set[int]) -> None:
         if kind is ir.Scalar:
             if id(node) not in live:
                 continue
+        elif kind is ir.Call:
+            if id(node) not in live:
+                continue
         elif kind is ir.Store or kind is ir.Copy:
-            memory = node.memory if kind is ir.Store else node.target
+            (memory,) = _written(node)
             if memory.kind in ("temporary", "pointer") and id(memory) not in needed:
                 continue
         elif kind is ir.For or kind is ir.While:

@@ -78,14 +78,18 @@ class Fingerprint:
             else:
                 head.append("_")
         self._parts.append(" ".join(head))
-        if isinstance(primitive.kernel, Host):
-            return  # code calls it by number
-        if not known(primitive):
-            raise Unknown(primitive.name)
+        if isinstance(primitive.kernel, Host) or not known(primitive):
+            self._foreign(eqn)
+            return
         for name, value in eqn.params.items():
             self._parts.append(name)
             if not (primitive.higher_order and callable(value) and not isinstance(value, Jaxpr)):
                 self._value(value)
+
+    def _foreign(self, eqn: Eqn) -> None:
+        """An equation that is more than ingot's code for its parameters."""
+        if not isinstance(eqn.primitive.kernel, Host):  # which code calls by number
+            raise Unknown(eqn.primitive.name)
 
     def _atom(self, atom: Var | Literal, names: dict[Any, int]) -> str:
         if type(atom) is Literal:

@@ -10,8 +10,9 @@ from typing import Any
 
 from ingot.compiler.arena import Arena
 from ingot.compiler.contraction import contract
-from ingot.compiler.positions import Footprints, inner_blocks, roots
+from ingot.compiler.positions import Footprints, roots
 from ingot.kernel import ir
+from ingot.kernel.ir import inner_blocks
 
 
 def place_temporaries(function: ir.Function) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
+from ingot.compiler.routines import Repeated, call
 from ingot.compiler.updates import updating
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
@@ -50,14 +51,19 @@ class HostFunction:
 
 
 class Lowering(Builder):
-    """Builds the native function of one program."""
+    """Builds the native function of one program, or one that a program calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Lowering | None = None) -> None:
         super().__init__()
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
-        self.constants: list[ir.Memory] = []
-        self.host_functions: list[HostFunction] = []
+        self.constants: list[ir.Memory] = caller.constants if caller else []
+        self.constant_sources: dict[int, Array] = caller.constant_sources if caller else {}
+        self.host_functions: list[HostFunction] = caller.host_functions if caller else []
+        self.repeated: Repeated | None = caller.repeated if caller else None
+        self.is_called = caller is not None
+        self.moved = 0  # elements that would not be copied if it were not called
+        self.expanding = False  # whether a result is large, and would not be stored then
         self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
         self._fresh: list[ir.Memory] = []
         self._pinned: set[ir.Memory] = set()
@@ -67,6 +73,8 @@ class Lowering(Builder):
     # ---- the whole program -----------------------------------------------------------------
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
         """The kernel of a program over its arguments, of which some are donated, and results."""
+        if self.repeated is None:
+            self.repeated = Repeated(self.updating(jaxpr), self.updating)
         arguments = [ir.Memory("donated" if i in donated else "argument", v.aval.nbytes,
                                v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
         if len(donated) <= MOST_VACANT:
@@ -100,6 +108,8 @@ class Lowering(Builder):
             else:
                 memory.kind, memory.position = "result", position
             return memory
+        self.moved += value.size
+        self.expanding |= isinstance(value, Lazy) and value.expanded
         memory = None
         if isinstance(value, Scalars):  # small arguments have been read by now
             memory = next((m for m in self._vacant if m.nbytes == aval.nbytes
@@ -182,6 +192,10 @@ class Lowering(Builder):
         primitive, out_avals = eqn.primitive, [v.aval for v in eqn.outvars]
         if isinstance(primitive.kernel, Host):
             return self.host_call(eqn, args)
+        if self.repeated is not None and id(eqn) in self.repeated.groups:
+            called = call(self, self.repeated.groups[id(eqn)], eqn, args)
+            if called is not None:
+                return called
         nodes = len(self.block.nodes)
         try:
             if primitive.multiple_results:
@@ -222,6 +236,8 @@ class Lowering(Builder):
         found = self._constant_of.get(id(array))
         if found is None:
             found = self._constant_of[id(array)] = (array, self._constant(array._data))
+            if isinstance(found[1], Buffer):
+                self.constant_sources[found[1].memory.position] = array
         return found[1]
 
     def _constant(self, data: np.ndarray) -> ArrayValue:
@@ -238,11 +254,6 @@ class Lowering(Builder):
         memory.refs = 1
         self.constants.append(memory)
         return Buffer(memory, data.shape, data.dtype)
-
-    def constant_sources(self) -> dict[int, Array]:
-        """The arrays whose memory the program's constants are, by their position."""
-        return {value.memory.position: array for array, value in self._constant_of.values()
-                if isinstance(value, Buffer) and value.memory.kind == "constant"}
 
     # ---- memory ------------------------------------------------------------------------------
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
@@ -315,6 +326,8 @@ class Lowering(Builder):
         """An owned contiguous buffer with the elements of `x`: its own memory if that is dying."""
         if self.owned(x):
             return x  # type: ignore[return-value]
+        if isinstance(x, Buffer) and x.memory.kind == "argument":
+            self.moved += x.size
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)
         return target

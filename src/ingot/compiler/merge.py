@@ -18,12 +18,12 @@ from ingot.compiler.positions import (
     Footprints,
     Forms,
     accesses,
-    inner_blocks,
     plain,
     span,
 )
 from ingot.kernel import ir
 from ingot.kernel.cost import work
+from ingot.kernel.ir import inner_blocks
 
 CANDIDATES = 8
 """Earlier loops that a loop is compared with."""

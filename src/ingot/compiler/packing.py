@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import rounded
-from ingot.compiler.positions import inner_blocks
 from ingot.kernel import ir
 from ingot.kernel.build import INT
+from ingot.kernel.ir import inner_blocks
 
 FEWEST = 8
 """Iterations from which on rows are worth while."""

@@ -23,12 +23,12 @@ def divide_loops(function: ir.Function) -> None:
     chosen = list(_candidates(function.body))
     if not chosen:
         return
-    outside = _Referred()
+    outside = Referred()
     outside.block(function.body, skipped={id(node) for node in chosen})
     seen: dict[int, int] = {}
-    inside: list[_Referred] = []
+    inside: list[Referred] = []
     for node in chosen:
-        referred = _Referred()
+        referred = Referred()
         referred.node(node)
         inside.append(referred)
         for memory in referred.memories:
@@ -58,21 +58,16 @@ def _candidates(block: ir.Block) -> Iterator[ir.For]:
 
 
 def contains(block: ir.Block, kind: type, test: Callable[[Any], bool] = lambda node: True) -> bool:
-    """Whether there is such a node of this kind in a block or the blocks inside it."""
-    for node in block.nodes:
-        blocks: list[ir.Block] = []
-        if type(node) is ir.For:
-            blocks = [node.body]
-        elif type(node) is ir.While:
-            blocks = [node.cond, node.body]
-        elif type(node) is ir.Switch:
-            blocks = node.branches
-        if (type(node) is kind and test(node)) or any(contains(b, kind, test) for b in blocks):
-            return True
-    return False
+    """Whether there is such a node of this kind in a block, the blocks inside it or what it calls.
+    """
+    def within(block: ir.Block) -> bool:
+        return any((type(node) is kind and test(node)) or any(map(within, ir.inner_blocks(node)))
+                   for node in block.nodes)
+
+    return within(block) or any(within(function.body) for function in ir.called(block))
 
 
-class _Referred:
+class Referred:
     """The memories that nodes refer to, the roots of pointers included."""
 
     def __init__(self) -> None:
@@ -109,5 +104,5 @@ class _Referred:
                 self.block(branch, skipped)
         elif kind is ir.Library:
             self.add(*(arg[1] for arg in node.args if arg[0] == "pointer"))
-        elif kind is ir.HostCall:
+        elif kind is ir.HostCall or kind is ir.Call:
             self.add(*(memory for memory, _ in node.places))

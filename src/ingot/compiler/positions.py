@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ingot.compiler.parallel import contains
 from ingot.kernel import ir
+from ingot.kernel.ir import inner_blocks
 
 Form = tuple[int, tuple[tuple[int, int], ...]]
 """A constant, and pairs of a term and its coefficient, by term."""
@@ -206,7 +208,18 @@ class Footprints:
                 foot.takes.add(id(arg[-1]))
         elif kind is ir.For or kind is ir.While or kind is ir.Switch:
             self._structured(node, foot)
+        elif kind is ir.Call:
+            foot.reads.update(m for place in node.arguments for m in roots(place[0]))
+            foot.reads.update(node.function.constants)
+            foot.writes.update(m for place in node.results for m in roots(place[0]))
+            foot.writes.add(node.arena)
+            foot.takes.update(id(index) for _, index in node.places)
+            foot.known = not contains(node.function.body, ir.HostCall)
         else:
+            for memory, index in node.places:
+                foot.reads.update(roots(memory))
+                foot.writes.update(roots(memory))
+                foot.takes.add(id(index))
             foot.known = False
 
     def _structured(self, node: Any, foot: Footprint) -> None:
@@ -231,13 +244,3 @@ class Footprints:
             foot.takes |= {id(node.stop), id(node.first)}
         else:
             foot.takes.add(id(node.predicate))
-
-
-def inner_blocks(node: Any) -> list[ir.Block]:
-    """The blocks of a structured node."""
-    kind = type(node)
-    if kind is ir.For:
-        return [node.body]
-    if kind is ir.While:
-        return [node.cond, node.body]
-    return node.branches if kind is ir.Switch else []

@@ -8,6 +8,9 @@ from typing import Any
 from ingot.kernel import ir
 from ingot.kernel.build import COSTS
 
+CALL = 20
+"""What calling a function costs by itself."""
+
 WHILE_GUESS = 16
 """Iterations assumed of a loop whose trip count is not known."""
 
@@ -31,19 +34,21 @@ def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ())
             total += max((work(b, libraries, without) for b in node.branches), default=0)
         elif type(node) is ir.Copy:
             total += node.nbytes // 8
+        elif type(node) is ir.Call:
+            total += CALL + _of_function(node.function, libraries, without)
         else:
             total += node.work if libraries and type(node) is ir.Library else 10
     return total
 
 
+def _of_function(function: ir.Function, libraries: bool, without: Collection[Any]) -> int:
+    """The work of a function, which may be called in many places."""
+    key = libraries, id(without) if without else None
+    if key not in function.estimates:
+        function.estimates[key] = work(function.body, libraries, without)
+    return function.estimates[key]
+
+
 def size(block: ir.Block) -> int:
-    """Instructions written in a block and the blocks inside it."""
-    total = len(block.nodes)
-    for node in block.nodes:
-        if type(node) is ir.For:
-            total += size(node.body)
-        elif type(node) is ir.While:
-            total += size(node.cond) + size(node.body)
-        elif type(node) is ir.Switch:
-            total += sum(map(size, node.branches))
-    return total
+    """Instructions written in a block and the blocks inside it, without functions called there."""
+    return len(block.nodes) + sum(size(b) for node in block.nodes for b in ir.inner_blocks(node))

@@ -195,7 +195,8 @@ class HostCall:
 
 @dataclass(eq=False)
 class Function:
-    """One native function and the memory it works on."""
+    """One native function and the memory it works on: a program, or what is called in several
+    places. Constants are those of the program that the function refers to."""
 
     body: Block
     arguments: list[Memory]
@@ -203,3 +204,45 @@ class Function:
     constants: list[Memory]
     temporaries: list[Memory]
     arena_bytes: int
+    estimates: dict[Any, int] = field(default_factory=dict)  # see `cost.work`
+
+
+@dataclass(eq=False)
+class Call:
+    """Run a function: places hold arguments and results, `arena` its temporaries meanwhile."""
+
+    function: Function
+    arguments: list[tuple[Any, Index]]
+    results: list[tuple[Any, Index]]
+    arena: Memory
+
+    @property
+    def places(self) -> list[tuple[Any, Index]]:
+        """All that it reads or writes."""
+        constants = [(m, 0) for m in self.function.constants]
+        return [*self.arguments, *constants, *self.results, (self.arena, 0)]
+
+
+def inner_blocks(node: Any) -> list[Block]:
+    """The blocks inside a node, called functions left out."""
+    if type(node) is For:
+        return [node.body]
+    if type(node) is While:
+        return [node.cond, node.body]
+    return node.branches if type(node) is Switch else []
+
+
+def called(block: Block) -> list[Function]:
+    """The functions that a block calls, directly or not: callees before those who call them."""
+    found: dict[Function, None] = {}
+
+    def visit(block: Block) -> None:
+        for node in block.nodes:
+            if type(node) is Call and node.function not in found:
+                visit(node.function.body)
+                found[node.function] = None
+            for inner in inner_blocks(node):
+                visit(inner)
+
+    visit(block)
+    return list(found)

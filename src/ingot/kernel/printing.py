@@ -88,13 +88,27 @@ class _Printer:
         elif kind is ir.HostCall:
             places = ", ".join(self.place(*p) for p in node.places)
             self.lines.append(f"{indent}host call {node.number}({places})")
+        elif kind is ir.Call:
+            given, outs = (", ".join(self.place(*p) for p in places)
+                           for places in (node.arguments, node.results))
+            self.lines.append(f"{indent}{outs} = {self.function(node.function)}({given})")
+
+
+    def function(self, function: ir.Function) -> str:
+        """The name of a function that is called."""
+        return self.names.setdefault(id(function), f"function{len(self.names)}")
+
+    def whole(self, function: ir.Function, name: str) -> str:
+        """A function with its parameters."""
+        self.lines = []
+        self.block(function.body, "  ")
+        memories = ", ".join(f"{m.kind}{m.position}: {m.nbytes} bytes" for m in (
+            *function.arguments, *function.results, *function.constants))
+        return "\n".join([f"{name}({memories}; arena: {function.arena_bytes} bytes)", *self.lines])
 
 
 def pretty_kernel(function: ir.Function) -> str:
-    """A function as text."""
+    """A program as text, after the functions that it calls."""
     printer = _Printer()
-    printer.block(function.body, "  ")
-    memories = ", ".join(f"{m.kind}{m.position}: {m.nbytes} bytes"
-                         for m in (*function.arguments, *function.results, *function.constants))
-    return "\n".join([f"kernel({memories}; arena: {function.arena_bytes} bytes)",
-                      *printer.lines])
+    texts = [printer.whole(f, printer.function(f)) for f in ir.called(function.body)]
+    return "\n".join([*texts, printer.whole(function, "kernel")])

@@ -9,6 +9,9 @@ from ingot.kernel import ir
 FIRST = 1
 """Number of the first metadata node that is ours; see `emit.py`."""
 
+SPAN = 256
+"""Numbers of nodes that one function may need."""
+
 MOST = 64
 """Temporaries that are told apart; each is compared with all others."""
 
@@ -20,10 +23,11 @@ class Scopes:
     is not vectorized.
     """
 
-    def __init__(self, temporaries: Sequence[ir.Memory]):
+    def __init__(self, temporaries: Sequence[ir.Memory], functions: int = 0):
+        self.first = FIRST + functions * SPAN  # that many functions of the module have theirs
         self.temporaries = list(temporaries)[:MOST]
         self.marks: dict[ir.Memory, str] = {}
-        self.number = {m: FIRST + 1 + k for k, m in enumerate(self.temporaries)}
+        self.number = {m: self.first + 1 + k for k, m in enumerate(self.temporaries)}
         self.lines: list[str] = []
 
     def mark(self, memory: ir.Memory) -> str:
@@ -38,7 +42,7 @@ class Scopes:
         return found
 
     def _node(self, memories: Sequence[ir.Memory]) -> str:
-        name = f"!{FIRST + 1 + len(self.temporaries) + len(self.lines)}"
+        name = f"!{self.first + 1 + len(self.temporaries) + len(self.lines)}"
         self.lines.append(f"{name} = !{{{', '.join(f'!{self.number[m]}' for m in memories)}}}")
         return name
 
@@ -46,8 +50,9 @@ class Scopes:
         """The nodes that the marks refer to."""
         if not self.lines:
             return []
-        return [f"!{FIRST} = distinct !{{!{FIRST}}}",
-                *(f"!{k} = distinct !{{!{k}, !{FIRST}}}" for k in self.number.values()),
+        first = self.first
+        return [f"!{first} = distinct !{{!{first}}}",
+                *(f"!{k} = distinct !{{!{k}, !{first}}}" for k in self.number.values()),
                 *self.lines]
 
 

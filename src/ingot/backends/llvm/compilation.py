@@ -17,14 +17,11 @@ import numpy as np
 from ingot.backends.llvm import cache, codegen, engine, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.blocks import loops_to_blocks
-from ingot.compiler.dead import remove_dead
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
+from ingot.compiler.forming import formed
 from ingot.compiler.interrupts import place_polls
 from ingot.compiler.lanes import loops_to_lanes
-from ingot.compiler.lifetimes import place_temporaries
 from ingot.compiler.lower import HostFunction, Lowering
-from ingot.compiler.merge import merge_loops
-from ingot.compiler.packing import pack
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.config import config
@@ -40,7 +37,7 @@ LONG_WORK = 20_000
 """Instructions in one call above which other Python threads may run meanwhile."""
 
 COMPILE_SECONDS = 80e-6
-"""What optimizing costs for each instruction of the kernel."""
+"""What optimizing costs for each line of LLVM's text, at least."""
 
 SAVED_SECONDS = 0.5e-9
 """What optimized code saves for each instruction executed."""
@@ -49,9 +46,6 @@ SAVED_SECONDS = 0.5e-9
 STRAIGHT_PASSES, MOST_REST = 1, 0.1
 """LLVM's level for programs that do nearly all their work in lanes and blocks, and how much may be
 elsewhere: their long straight bodies take a sixth longer at the next level, and run no faster."""
-
-MORE_BYTES = 1 << 16
-"""Temporary memory that matters to nobody."""
 
 
 @dataclass
@@ -137,35 +131,28 @@ class Compilation:
     def kernels(self) -> Kernels:
         """The program lowered anew."""
         simplified = simplify(self.jaxpr)
-        lowering, function = self._merged(simplified)
-        pack(function)
-        straight = [*loops_to_lanes(function), *loops_to_blocks(function)]
-        if threads.supported():
-            divide_loops(function)
-        return Kernels(simplified, function, lowering, straight)
+        lowerings: list[Lowering] = []
 
-    def _merged(self, jaxpr: Jaxpr) -> tuple[Lowering, ir.Function]:
-        """A program lowered, its loops merged: only neighbors, where else it would take more
-        memory, as programs do that compute anew what they do not want to keep."""
-        for neighbors in (False, True):
-            lowering = Lowering()
-            function = remove_dead(lowering.function(jaxpr, self.donated))
-            before = function.arena_bytes
-            if not merge_loops(function, neighbors):
-                break
-            place_temporaries(remove_dead(function))
-            if function.arena_bytes <= before + before // 8 + MORE_BYTES:
-                break
-        return lowering, function
+        def lowered() -> ir.Function:
+            lowerings.append(Lowering())
+            return lowerings[-1].function(simplified, self.donated)
+
+        function = formed(lowered)
+        straight = []
+        for one in (*ir.called(function.body), function):
+            straight += [*loops_to_lanes(one), *loops_to_blocks(one)]
+            if threads.supported():
+                divide_loops(one)
+        return Kernels(simplified, function, lowerings[-1], straight)
 
     def _lowered(self) -> Module:
         kernels = self.kernels()
         function, lowering = kernels.function, kernels.lowering
-        long = place_polls(function.body)
+        long = any([place_polls(f.body) for f in (*ir.called(function.body), function)])
         work = cost.work(function.body)
         long = long or work > LONG_WORK
         text, symbols = emit(function, long)
-        seconds = COMPILE_SECONDS * cost.size(function.body)
+        seconds = COMPILE_SECONDS * text.count("\n")
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],
                       lowering.host_functions, work, seconds, long,
@@ -174,7 +161,7 @@ class Compilation:
                       SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
         rest = cost.work(function.body, without=kernels.straight)
         passes = engine.FULL.passes if rest > MOST_REST * work else STRAIGHT_PASSES
-        return Module(text, needs, lowering.constant_sources(), passes)
+        return Module(text, needs, lowering.constant_sources, passes)
 
     # ---- code --------------------------------------------------------------------------------
     def first(self) -> tuple[engine.Code, Needs]:

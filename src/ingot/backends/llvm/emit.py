@@ -9,12 +9,13 @@ lets it go if the work is long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import blas
+from ingot.backends.llvm import calls, libraries
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import VARIANTS
 from ingot.backends.llvm.functions.rare import VARIANT
@@ -26,7 +27,6 @@ from ingot.backends.llvm.scalar import (
     literal,
     llvm_type,
     memory_type,
-    quoted,
 )
 from ingot.backends.llvm.superwords import Together, superwords
 from ingot.kernel import ir
@@ -85,7 +85,9 @@ class Emitter:
         self.scopes = Scopes(function.temporaries)
         self.may_fail = self.may_stop = False
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
+        self.stop = False  # whether there is a word by which others say that one should stop
         self.functions: list[str] = []
+        self.called: dict[ir.Function, calls.Called] = {}
         self.access = ""  # what marks loads and stores of a loop whose iterations are apart
         self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
                          f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
@@ -289,7 +291,7 @@ class Emitter:
         self.do(f"br i1 {due}, label %{look}, label %{go_on}, !prof !0")
         self.start(look)
         status = self.check_signals()
-        if self.own is not None:  # signals are for the main thread, which stops the others
+        if self.stop:  # signals are for the main thread, which stops the others
             others = self.new("load atomic i32, ptr %stop monotonic, align 4")
             status = self.new(f"or i32 {status}, {others}")
         stop = self.new(f"icmp ne i32 {status}, 0")
@@ -366,44 +368,7 @@ class Emitter:
             result.name = self.new(f"phi {llvm_type(result.dtype)} {values}")
 
     def node_library(self, node: ir.Library) -> None:
-        given = [self.library_argument(a) for a in node.args]
-        types = ["i64" if a[0] == "size" else "ptr" for a in node.args]
-        if node.dimensions:
-            pointers, sizes = ([g for g, t in zip(given, types, strict=True) if t == kind]
-                               for kind in ("ptr", "i64"))
-            given = [self.table("ptr", pointers[:-1]), self.table("i64", sizes[:node.dimensions]),
-                     self.table("i64", sizes[node.dimensions:]), pointers[-1]]
-            types = ["ptr"] * 4
-        self.declare(node.symbol, f"declare void @{quoted(node.symbol)}({', '.join(types)})")
-        values = ", ".join(f"{t} {g}" for t, g in zip(types, given, strict=True))
-        call = f"call void @{quoted(node.symbol)}({values})"
-        if blas.is_routine(node) and self.own is None and blas.SMALL <= node.work < blas.LARGE:
-            before = blas.enter(self)
-            self.do(call)
-            blas.leave(self, before)
-        else:
-            self.do(call)
-
-    def library_argument(self, arg: Any) -> str:
-        """A pointer to the argument, as Fortran wants it, or a size."""
-        if arg[0] == "pointer":
-            return self.address_of_item(arg[1], arg[2], arg[1].dtype)
-        if arg[0] == "size":
-            return self.name(arg[1])
-        kind, value = {
-            "int": lambda: ("i32", self.short(arg[1])),
-            "char": lambda: ("i8", str(ord(arg[1]))),
-            "float": lambda: self.float_argument(arg[1]),
-        }[arg[0]]()
-        slot = self.fresh("slot")
-        self.head.append(f"  {slot} = alloca {kind}")
-        for k, part in enumerate(value if isinstance(value, list) else [value]):
-            place = slot
-            if k:
-                place = self.new(f"getelementptr {kind[5:-1]}, ptr {slot}, i64 {k}")
-            inner = kind[5:-1] if kind.startswith("[") else kind
-            self.do(f"store {inner} {part}, ptr {place}")
-        return slot
+        libraries.call(self, node)
 
     def table(self, kind: str, values: Sequence[str]) -> str:
         """A pointer to values that lie together."""
@@ -414,18 +379,6 @@ class Emitter:
             self.do(f"store {kind} {value}, ptr {slot}")
         return table
 
-    def short(self, i: Any) -> str:
-        """An index as an i32."""
-        return str(i) if isinstance(i, int) else self.new(f"trunc i64 {self.name(i)} to i32")
-
-    def float_argument(self, value: np.generic) -> tuple[str, Any]:
-        dtype = value.dtype
-        if dtype.kind != "c":
-            return llvm_type(dtype), literal(value, dtype)
-        part = np.dtype(np.float32 if dtype.itemsize == 8 else np.float64)
-        parts = [literal(complex(value).real, part), literal(complex(value).imag, part)]
-        return f"[2 x {llvm_type(part)}]", parts
-
     def node_hostcall(self, node: ir.HostCall) -> None:
         self.may_fail = True
         table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
@@ -434,7 +387,26 @@ class Emitter:
         status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
         self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")
 
+    def node_call(self, node: ir.Call) -> None:
+        calls.call(self, node)
+
     # ---- the function ------------------------------------------------------------------------
+    @contextmanager
+    def apart_from_rest(self) -> Iterator[calls.Written]:
+        """Write another function meanwhile; its lines are there in the end."""
+        kept, hashes = {name: getattr(self, name) for name in calls.STATE}, self.scalar.hashes
+        self.scalar.hashes = "called"
+        self.lines, self.head, self.label, self.access = [], [], "entry", ""
+        self.may_stop = self.may_fail = False
+        written = calls.Written()
+        yield written
+        self.do("ret i32 0")
+        written.lines = [*self.head, *self.lines, *self.exits()]
+        written.may_stop, written.may_fail = self.may_stop, self.may_fail
+        self.scalar.hashes = hashes
+        for name, value in kept.items():
+            setattr(self, name, value)
+
     def text(self) -> str:
         """The module."""
         tables = [("arguments", self.function.arguments), ("results", self.function.results),

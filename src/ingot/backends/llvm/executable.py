@@ -60,7 +60,7 @@ class LLVMExecutable:
                                      native.others_may_run, native.needs.overwritten,
                                      native.needs.taken)
         self._install(native)
-        self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 4
+        self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 10
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
         self._grant(0 if self._may_upgrade else UNLIMITED)
         _alive.add(self)

@@ -87,6 +87,11 @@ class _Uses:
         for arg in node.args:
             self.use(*arg[1:])
 
+    def node_call(self, node: ir.Call) -> None:
+        self.host_calls |= contains(node.function.body, ir.HostCall)
+        for memory, index in node.places:
+            self.use(memory, index)
+
 
 def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
     """What the body of a divided loop takes from outside: scalars and addresses, and temporaries,
@@ -163,16 +168,11 @@ def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
                 slots: Sequence[tuple[str, str]]) -> None:
     """`i32 part(i64 begin, i64 end, ptr frame, ptr arena, ptr stop)`, which takes the frame apart
     for the function that has the loop: its parameters say what does not overlap."""
-    state = emitter.lines, emitter.head, emitter.label, emitter.may_stop, emitter.may_fail
-    emitter.lines, emitter.head, emitter.label = [], [], "entry"
-    emitter.may_stop = emitter.may_fail = False
-    emitter.own = set(node.parallel.own)  # type: ignore[union-attr]
-    emitter.counted(node, "%begin", "%end")
-    emitter.own = None
-    emitter.do("ret i32 0")
-    exits = emitter.exits()
+    with emitter.apart_from_rest() as written:
+        emitter.own, emitter.stop = set(node.parallel.own), True  # type: ignore[union-attr]
+        emitter.counted(node, "%begin", "%end")
     enter: Sequence[str] = ()
-    if emitter.may_fail:
+    if written.may_fail:
         for name, kind in (("PyGILState_GetThisThreadState", "ptr"), ("PyGILState_Ensure", "i32"),
                            ("PyEval_SaveThread", "ptr")):
             emitter.declare(name, f"declare {kind} @{name}()")
@@ -188,9 +188,8 @@ def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
     emitter.functions += [
         f"@{part}.spent = internal global i64 -1",
         f"define internal i32 @{part}.loop({fixed}, {parameters}) {{", "entry:",
-        *emitter.head, *emitter.lines, *exits, "}",
+        *written.lines, "}",
         f"define internal i32 @{part}(i64 %begin, i64 %end, ptr %frame, ptr %arena, ptr %stop) {{",
         *enter,
         *loads, f"  %status = call i32 @{part}.loop(i64 %begin, i64 %end, ptr %arena, ptr %stop,"
         f" {', '.join(given)})", "  ret i32 %status", "}"]
-    emitter.lines, emitter.head, emitter.label, emitter.may_stop, emitter.may_fail = state
