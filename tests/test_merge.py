@@ -326,3 +326,20 @@ def test_a_row_of_its_own():
                 build.store(place, (i, j), build.index(j))
         contract(build.root.nodes[0], [memory])
         assert (memory.nbytes == 8 * 10) == contracted
+
+
+def test_memory_of_host_calls_is_placed_with_the_rest():
+    """Temporaries are placed anew where loops were merged: those of host calls among them."""
+    def program(x):
+        a = jnp.sin(x) * 2
+        b = jnp.cos(x) + a
+        y = ingot.pure_callback(lambda v: np.asarray(v)[::-1] * 2, x, a * b)
+        c = jnp.tanh(y) + b
+        z = ingot.pure_callback(lambda v: np.asarray(v) + 1, x, c * y)
+        return z - y, jnp.exp(-c * c) + z * y
+
+    x = jnp.linspace(-1.0, 1.0, 5000)
+    with ingot.disable_jit():
+        expected = program(x)
+    for a, b in zip(ingot.jit(program)(x), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)

@@ -216,7 +216,7 @@ class Footprints:
             foot.takes.update(id(index) for _, index in node.places)
             foot.known = not contains(node.function.body, ir.HostCall)
         else:
-            for memory, index in node.places:
+            for memory, index in getattr(node, "places", ()):
                 foot.reads.update(roots(memory))
                 foot.writes.update(roots(memory))
                 foot.takes.add(id(index))
