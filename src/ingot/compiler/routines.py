@@ -164,7 +164,7 @@ def _key(eqn: Eqn, used: tuple[bool, ...]) -> Any:
 
 # ---- calling them --------------------------------------------------------------------------------
 def call(build: Any, group: Group, eqn: Eqn, args: Sequence[ArrayValue]
-         ) -> list[ArrayValue | None] | None:
+         ) -> list[Any] | None:
     """The results of an equation by a call, None where nobody reads them; None if the equation is
     better inlined."""
     if not group.lowered:
