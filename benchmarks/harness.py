@@ -55,11 +55,13 @@ class Program:
 
 @dataclass(frozen=True)
 class Row:
-    """Seconds of one program: first[system], and later[system or rival] as a list of rounds."""
+    """Seconds of one program: first[system], later[system or rival] as a list of rounds, and
+    compiled[system] where the group asks for it."""
 
     name: str
     first: dict[str, float]
     later: dict[str, list[float]]
+    compiled: dict[str, float] = field(default_factory=dict)
 
 
 # ---- systems ----
@@ -83,6 +85,12 @@ def asked(group):
     return getattr(importlib.import_module(f"programs.{group}"), "ASKED", {})
 
 
+def compile_seconds(group):
+    """The group's COMPILE_SECONDS: how long a program may be compiled, None where it is not
+    measured."""
+    return getattr(importlib.import_module(f"programs.{group}"), "COMPILE_SECONDS", None)
+
+
 def limits(group):
     """The largest ratios asked of each program, by system or rival."""
     common = {name: most for name, (_, most) in asked(group).items() if most}
@@ -104,6 +112,16 @@ def first_call(system, group, name):
     return time.perf_counter() - begin, llvm_is_loaded()
 
 
+def compile_time(system, group, name):
+    """Seconds of tracing and compiling a program in this process, which has done nothing else."""
+    package, *rest = modules(system)
+    program = next(p for p in programs(group) if p.name == name)
+    function, arguments = program.make(package, *rest)
+    begin = time.perf_counter()
+    function.lower(*arguments).compile()
+    return time.perf_counter() - begin
+
+
 def llvm_is_loaded():
     """Whether this process has loaded LLVM as a package's library, or its Python half."""
     maps = Path("/proc/self/maps")
@@ -115,6 +133,15 @@ def first_call_in_fresh_process(system, group, name):
     with tempfile.TemporaryDirectory() as cache:
         done = child("--first", system, group, name, XDG_CACHE_HOME=cache)
     return json.loads(done)[0] if done else float("nan")
+
+
+def compile_in_fresh_processes(system, group, name, rounds):
+    """Median of `compile_time` in new processes without caches on disk; nan if one failed."""
+    found = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            found.append(child("--compile", system, group, name, XDG_CACHE_HOME=cache))
+    return statistics.median(json.loads(done) if done else float("nan") for done in found)
 
 
 def child(*arguments, **environment):
@@ -242,6 +269,11 @@ class Summary:
                 if ratio > limits.get(rival, math.inf):
                     self.above.append(f"{row}: {ratio:.3g} of {rival} (asked {limits[rival]})")
 
+    def add_seconds(self, row, what, seconds, most):
+        """Seconds of something that a row takes, and how many are asked at most."""
+        if seconds > most:
+            self.above.append(f"{row}: {what} {pretty(seconds)} (asked {pretty(most)})")
+
     def lines(self, asked_means):
         """A line for each rival, then one for each row that is above its limit."""
         for rival, ratios in self.ratios.items():
@@ -282,7 +314,9 @@ def print_rows(rows, systems, summary, limits):
     """
     rivals = list(dict.fromkeys(name for row in rows for name in row.later if name not in systems))
     over = [name for name in (systems[0], *rivals) if name != systems[-1]]
-    head = ["program", *(f"{s} first" for s in systems), f"{systems[-1]}/{systems[0]}"]
+    compiled = [s for s in systems if any(s in row.compiled for row in rows)]
+    head = ["program", *(f"{s} compile" for s in compiled)]
+    head += [*(f"{s} first" for s in systems), f"{systems[-1]}/{systems[0]}"]
     head += [f"{name} later (min)" for name in (*systems, *rivals)]
     head += [f"{systems[-1]}/{name}" for name in over]
     ratios = [_ratios(row, systems, over) for row in rows]
@@ -290,11 +324,11 @@ def print_rows(rows, systems, summary, limits):
         summary.add(row.name, dict(zip(over, later, strict=True)), limits[row.name])
     blank = [""] * (len(systems) + len(rivals))
     ends = [
-        [name, *[""] * len(systems), _ratio(first), *blank, *map(_ratio, later)]
+        [name, *[""] * len(compiled + systems), _ratio(first), *blank, *map(_ratio, later)]
         for name, summary in (("geometric mean", geometric_mean), ("largest", largest))
         for first, *later in [[summary(column) for column in zip(*ratios, strict=True)]]
     ]
-    cells = [_cells(row, systems, rivals, r) for row, r in zip(rows, ratios, strict=True)]
+    cells = [_cells(row, compiled, systems, rivals, r) for row, r in zip(rows, ratios, strict=True)]
     print_table(head, cells + ends if len(rows) > 1 else cells)
 
 
@@ -320,7 +354,8 @@ def _ratios(row, systems, over):
     ]
 
 
-def _cells(row, systems, rivals, ratios):
+def _cells(row, compiled, systems, rivals, ratios):
+    compiled = [row.compiled[s] for s in compiled]
     first = [row.first.get(s, float("nan")) for s in systems]
     later = [
         f"{pretty(statistics.median(row.later[n]))} ({pretty(min(row.later[n]))})"
@@ -328,7 +363,8 @@ def _cells(row, systems, rivals, ratios):
         else "-"
         for n in (*systems, *rivals)
     ]
-    return [row.name, *map(pretty, first), _ratio(ratios[0]), *later, *map(_ratio, ratios[1:])]
+    return [row.name, *map(pretty, (*compiled, *first)), _ratio(ratios[0]), *later,
+            *map(_ratio, ratios[1:])]
 
 
 def _ratio(ratio):

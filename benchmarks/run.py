@@ -64,7 +64,19 @@ def steady(group, options, summary):
         for name in names
     }
     later = harness.later_in_fresh_processes(options.systems, group, names, options.rounds)
-    rows = [harness.Row(name, first[name], later.get(name, {})) for name in names]
+    most = harness.compile_seconds(group)
+    compiled = {
+        name: {
+            system: harness.compile_in_fresh_processes(system, group, name, options.first_rounds)
+            for system in options.systems
+            if most and not without_first
+        }
+        for name in names
+    }
+    for name, seconds in compiled.items():
+        if options.systems[-1] in seconds:
+            summary.add_seconds(name, "compiled in", seconds[options.systems[-1]], most)
+    rows = [harness.Row(name, first[name], later.get(name, {}), compiled[name]) for name in names]
     harness.print_rows(rows, options.systems, summary, harness.limits(group))
 
 
@@ -74,6 +86,9 @@ def in_this_process(system, group, names, options):
         print(json.dumps(harness.first_call(system, group, names)))
         return
     by_name = {p.name: p for p in harness.programs(group)}
+    if options.compile:
+        print(json.dumps(harness.compile_time(system, group, names)))
+        return
     for name in names.split("\n"):
         later = harness.later_calls(by_name[name], system.split(","), options.rounds)
         print(json.dumps(later), flush=True)
@@ -89,6 +104,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no long first calls")
     parser.add_argument("--no-first", action="store_true", help="leave out the first calls")
     parser.add_argument("--first", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--compile", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--later", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.systems = options.systems.split(",")
@@ -102,8 +118,9 @@ def parse():
 
 def main():
     options = parse()
-    if options.first or options.later:
-        system, group, names = options.first or options.later
+    child = options.first or options.compile or options.later
+    if child:
+        system, group, names = child
         return in_this_process(system, group, names, options)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, float64; ", end="")
     print("median (minimum) per call, and ratios of medians\n")

@@ -84,10 +84,14 @@ def test_samplers_draw_the_same_for_arrays_and_for_their_elements():
         np.testing.assert_array_equal(many[[*range(100), *range(150, 200)]], few)
 
 
+@pytest.mark.parametrize("few, window", [(12, 40), (1, 3), (2, 2), (2, 5)])
 @pytest.mark.parametrize("name, args", [
     ("poisson", (np.linspace(0, 40, 60),)), ("poisson", (30.0, (60,))),
     ("binomial", (40.0, np.linspace(0, 1, 60)))])
-def test_loops_of_elements_draw_what_loops_of_arrays_do(name, args, monkeypatch):
+def test_loops_of_elements_draw_what_loops_of_arrays_do(name, args, few, window, monkeypatch):
+    """Also where the turns that are tried, or whose keys are kept, do not suffice."""
+    monkeypatch.setattr("ingot.random.rejection.FEW", few)
+    monkeypatch.setattr("ingot.random.rejection.WINDOW", window)
     sample = getattr(random, name)
     alone = np.asarray(ingot.jit(lambda k: sample(k, *args))(random.key(5)))
     monkeypatch.setattr("ingot.random.rejection.alone", lambda key, shape: False)

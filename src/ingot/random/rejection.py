@@ -20,8 +20,14 @@ from ingot.random.arguments import Shape
 from ingot.random.uniform import counts, pair, unit, unit_at
 from ingot.util import size_of
 
-WINDOW = 128
-"""Turns whose keys are kept at a time."""
+WINDOW = 40
+"""Turns whose keys are kept at a time, at most: too many for registers, in which they are slow."""
+
+FEW = 12
+"""Turns that are tried at a time; less than one element of a hundred million needs more."""
+
+COUNT = np.dtype(np.uint8)
+"""The type of numbers of turns within a window."""
 
 
 def alone(key: Any, shape: Shape) -> bool:
@@ -95,50 +101,51 @@ def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limi
 
 def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limit: Any,
                    propose: Callable[..., Any]) -> Any:
-    """First how many turns there are, then, from the last one backwards, what is good."""
-    index, limit = _counter(limit)
-
-    def turns(place: Any, *parameters: Any) -> Any:
-        def body(state: Any) -> Any:
-            i, _, key = state
-            key, *both = pair(key, 3)
-            good, _ = propose(*(unit_at(k, place, dtype) for k in both), *parameters)
-            return i + 1, good, key
-
-        return while_loop(lambda s: ~s[1] & (s[0] < limit), body, (index, np.False_, key))[0]
+    """Forwards until each element has a good value, which tells how many turns there are; then
+    backwards from the last one until each has one again: one loop, whose body is compiled once."""
+    zero, limit = _counter(limit)
 
     def window(state: Any) -> Any:
-        stop, done, found = state
-        first, second = _recent_keys(key, stop)
-        start = jnp.maximum(stop - WINDOW, 0)
+        start, stop, backwards, turned, _, taken, found = state
+        keys = _keys_of_turns(key, stop)
 
-        def element(place: Any, done: Any, found: Any, *parameters: Any) -> Any:
+        def element(place: Any, taken: Any, found: Any, *parameters: Any) -> Any:
             def body(state: Any) -> Any:
                 i, _, _ = state
-                both = (dynamic_index_in_dim(keys, (i - 1) % WINDOW, keepdims=False)
-                        for keys in (first, second))
+                turn = jnp.where(backwards, stop - 1 - i, start + i)
+                both = dynamic_index_in_dim(keys, turn % WINDOW, keepdims=False)
                 good, value = propose(*(unit_at(k, place, dtype) for k in both), *parameters)
-                return i - 1, good, jnp.where(good, value, np.asarray(-1, dtype))
+                return (i + 1, jnp.where(good, i + 1, 0).astype(COUNT),
+                        jnp.where(good, value, np.asarray(-1, dtype)))
 
-            return while_loop(lambda s: ~s[1] & (s[0] > start), body, (stop, done, found))[1:]
+            # The turns taken in windows before must not count as turns of this one.
+            before = jnp.where(turned, COUNT.type(0), jnp.minimum(taken, COUNT.type(1)))
+            return while_loop(lambda s: (s[1] == 0) & (s[0] < stop - start), body,
+                              (zero, before, found))[1:]
 
-        return start, *each(shape, element, done.reshape(shape), found.reshape(shape), *parameters)
+        taken, found = each(shape, element, taken.reshape(shape), found.reshape(shape),
+                            *parameters)
+        most = jnp.where(taken == 0, COUNT.type(WINDOW + 1), taken).max().astype(np.int32)
+        done = most <= WINDOW
+        turns_back = ~backwards & (done | (stop >= limit))
+        last = jnp.where(turns_back, start + jnp.minimum(most, stop - start), start)
+        following = (jnp.where(backwards | turns_back, jnp.maximum(last - WINDOW, 0), stop),
+                     jnp.where(backwards | turns_back, last, jnp.minimum(stop + FEW, limit)))
+        ends = backwards & (done | (start == 0))
+        return (*following, backwards | turns_back, turns_back, ends, taken, found)
 
     size = size_of(shape)
-    last = each(shape, turns, *parameters).max()
-    start = last, jnp.zeros(size, bool), jnp.full(size, np.asarray(-1, dtype))
-    return while_loop(lambda s: (~s[1]).any() & (s[0] > 0), window, start)[2].reshape(shape)
+    none = jnp.zeros(size, COUNT), jnp.full(size, np.asarray(-1, dtype))
+    state = (zero, jnp.minimum(limit, FEW), np.False_, np.False_, limit <= 0, *none)
+    return while_loop(lambda s: ~s[4], window, state)[-1].reshape(shape)
 
 
-def _recent_keys(key: Any, stop: Any) -> tuple[Any, Any]:
+def _keys_of_turns(key: Any, stop: Any) -> Any:
     """The keys of u and v in the last turns before `stop`, turn i at place i % WINDOW."""
     def body(state: Any) -> Any:
-        i, key, *tables = state
+        i, key, table = state
         key, *both = pair(key, 3)
-        return i + 1, key, *(dynamic_update_index_in_dim(t, k, i % WINDOW, 0)
-                             for t, k in zip(tables, both, strict=True))
+        return i + 1, key, dynamic_update_index_in_dim(table, jnp.stack(both), i % WINDOW, 0)
 
-    table = jnp.broadcast_to(key, (WINDOW,))
-    *_, first, second = while_loop(lambda s: s[0] < stop, body,
-                                   (np.zeros((), np.int32), key, table, table))
-    return first, second
+    table = jnp.broadcast_to(key, (WINDOW, 2))
+    return while_loop(lambda s: s[0] < stop, body, (np.zeros((), np.int32), key, table))[2]

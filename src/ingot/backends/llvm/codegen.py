@@ -62,7 +62,8 @@ def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
         return
     binding = llvm()
     options = binding.create_pipeline_tuning_options(speed_level=passes)
-    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = True
+    options.loop_vectorization = True
+    options.slp_vectorization = options.loop_interleaving = passes > 1
     options.loop_unrolling = passes > 1 and lines <= MAX_UNROLLED
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
@@ -164,8 +165,8 @@ class Library:
         """What the function `run_passes` does."""
         options = self.CreatePipelineTuningOptions()
         self.PTOSetLoopVectorization(options, True)
-        self.PTOSetSLPVectorization(options, True)
-        self.PTOSetLoopInterleaving(options, True)
+        self.PTOSetSLPVectorization(options, passes > 1)
+        self.PTOSetLoopInterleaving(options, passes > 1)
         self.PTOSetLoopUnrolling(options, passes > 1 and lines <= MAX_UNROLLED)
         builder = self.CreatePassBuilder(machine, options)
         manager = self.buildPerModuleDefaultPipeline(builder, passes)
