@@ -7,7 +7,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import emit, executable, superwords
-from ingot.backends.llvm.functions import FLOAT_ONLY, FORMULAS
+from ingot.backends.llvm.functions import FORMULAS
 from ingot.compiler import packing
 from ingot.kernel import ir
 from ingot.kernel.build import Builder
@@ -151,7 +151,7 @@ def kept_by_a_loop(values):
 
 
 # ---- functions of several scalars ----------------------------------------------------------------
-@pytest.mark.parametrize("op", sorted(set(FORMULAS) - FLOAT_ONLY))
+@pytest.mark.parametrize("op", sorted(FORMULAS))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_each_function_of_several_scalars(op, dtype, monkeypatch):
     """All special values, in vectors of all lengths."""
@@ -165,11 +165,6 @@ def test_each_function_of_several_scalars(op, dtype, monkeypatch):
         x, y = values[:n], values[::-1][:n]
         given = (x, y) if FORMULAS[op][1] == 2 else (x,)
         same(monkeypatch, lambda *given: function(*given), *given)
-
-
-def test_lgamma_of_several_scalars(monkeypatch):
-    x = np.array([0.5, -0.5, 0.0, np.inf, np.nan, 3.0, -2.0], np.float32)
-    same(monkeypatch, lambda x: lax.lgamma(x), x)
 
 
 def test_functions_in_turn_keep_their_order(monkeypatch):

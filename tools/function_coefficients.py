@@ -203,6 +203,21 @@ def erf_inv_of(w: Any) -> Any:
     return y / x
 
 
+def lgamma_of(u: Any) -> Any:
+    """log(gamma(y)) / ((y - 1) (y - 2)), y = u + 2."""
+    y = u + 2
+    y = y if min(abs(y - 1), abs(y - 2)) > mpf(10) ** -20 else y + mpf(10) ** -20
+    return mp.loggamma(y) / ((y - 1) * (y - 2))
+
+
+def digamma_of(u: Any) -> Any:
+    """digamma(y) / (y - root), y = u + 2."""
+    y = u + 2
+    y = y if abs(y - PSI_ROOT) > mpf(10) ** -20 else y + mpf(10) ** -20
+    return mp.digamma(y) / (y - PSI_ROOT)
+
+
+PSI_ROOT = mp.findroot(mp.digamma, 1.46)
 HALF_LN2 = mp.ln2 / 2 * mpf("1.0001")
 QUARTER_PI = (mp.pi / 4 * mpf("1.0001")) ** 2
 Z_LOG = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
@@ -227,6 +242,10 @@ FITS = {
     "ERF_INV_MIDDLE": Fit(lambda t: erf_inv_of((t + 3.25) ** 2), -0.75, 0.75, high32=0.9,
                           **ERF_INV),
     "ERF_INV_HIGH": Fit(lambda t: erf_inv_of((t + 5) ** 2), -1, 1.05, only64=True, **ERF_INV),
+    "LGAMMA": Fit(lgamma_of, -1, 1, lambda u: 1 / abs(lgamma_of(u)), (55, 0), points=300,
+                  only64=True),
+    "DIGAMMA": Fit(digamma_of, -1, 1, lambda u: 1 / abs(digamma_of(u)), (55, 0), points=300,
+                   only64=True),
     "CBRT": Fit(lambda m: m ** (-mpf(1) / 3), 1, 2, bits=(15, 11)),
 }
 
@@ -236,6 +255,7 @@ SPLITS = {
     "HALF_PI": split(mp.pi / 2, 3, (0, 0)),
     "PI": split(mp.pi, 2, (0, 0)),
     "TWO_THIRDS": split(mpf(2) / 3, 2, (0, 0)),
+    "PSI_ROOT": split(PSI_ROOT, 3, (27, 0)),
     "LOG2E": split(1 / mp.ln2, 1, (0, 0)),
     "TWO_OVER_PI": split(2 / mp.pi, 1, (0, 0)),
 }

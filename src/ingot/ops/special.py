@@ -123,6 +123,7 @@ def _lgamma_eval(x: np.ndarray) -> np.ndarray:
     out = scipy.special.gammaln(x)
     tiny = (np.abs(x) < 1e-300) & (x != 0)  # SciPy's is infinite at subnormal numbers
     out = np.where(tiny, -np.log(np.where(tiny, np.abs(x), 1.0)), out)
+    out = np.where(np.isinf(x), np.inf, out)
     near = (np.abs(x - 1) < 0.25) | (np.abs(x - 2) < 0.25)
     if not near.any():
         return out

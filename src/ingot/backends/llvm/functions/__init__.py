@@ -19,14 +19,10 @@ FORMULAS: dict[str, tuple[Formula, int]] = {
         exponential.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         trigonometric.asin, trigonometric.acos, trigonometric.atan, hyperbolic.sinh,
         hyperbolic.cosh, hyperbolic.tanh, hyperbolic.asinh, hyperbolic.acosh, hyperbolic.atanh,
-        errors.erf, errors.erfc, errors.erf_inv, gamma.lgamma)},
+        errors.erf, errors.erfc, errors.erf_inv, gamma.lgamma, gamma.digamma)},
     **{f.__name__: (f, 2) for f in (exponential.pow, trigonometric.atan2)},
 }
 """The formula of each operation and how many arguments it takes."""
-
-FLOAT_ONLY = frozenset(["lgamma"])
-"""Operations whose formula is for float alone."""
-
 
 def function_name(op: str, kind: str, lanes: int = 1) -> str:
     """The name of the function that `definitions` defines."""
@@ -35,7 +31,7 @@ def function_name(op: str, kind: str, lanes: int = 1) -> str:
 
 def available(op: str, kind: str) -> bool:
     """Whether there is a formula for the operation that this processor runs well."""
-    return op in FORMULAS and has_fma() and not (op in FLOAT_ONLY and kind != "float")
+    return op in FORMULAS and has_fma()
 
 
 @functools.cache
@@ -55,38 +51,22 @@ def definitions(op: str, kind: str, lanes: int = 1) -> dict[str, str]:
 
 
 # ---- called from lanes ---------------------------------------------------------------------------
-LOOPS = 2_000_000
-"""Number of the first metadata node of the loops in variants."""
-
-
 @functools.cache
 def called_definitions(op: str, kind: str) -> dict[str, str]:
-    """The function as one that loops over lanes call, with its variant: a loop that vectorizes."""
-    count, n = FORMULAS[op][1], lanes()
-    inside, name = function_name(op, kind), called_name(op, kind)
-    xs = [f"%x{k}" for k in range(count)]
-    given = ", ".join(f"{kind} {x}" for x in xs)
-    scalar = (f"define linkonce_odr hidden {kind} @{name}({given}) noinline {PURE} {{\n"
-              f"  %out = call {kind} @{inside}({given})\n  ret {kind} %out\n}}")
-    v, mark = f"<{n} x {kind}>", LOOPS + 4 * (2 * list(FORMULAS).index(op) + (kind == "float"))
-    lines = [f"define {v} @{name}x{n}({', '.join(f'{v} {x}' for x in xs)}) noinline {PURE} {{",
-             "entry:", f"  %out = alloca {v}"]
-    for x in xs:
-        lines += [f"  {x}.all = alloca {v}", f"  store {v} {x}, ptr {x}.all"]
-    lines += ["  br label %lane", "lane:", "  %i = phi i64 [0, %entry], [%next, %lane]"]
-    for x in xs:
-        lines += [f"  {x}.at = getelementptr {kind}, ptr {x}.all, i64 %i",
-                  f"  {x}.one = load {kind}, ptr {x}.at"]
-    one = ", ".join(f"{kind} {x}.one" for x in xs)
-    lines += [f"  %y = call {kind} @{inside}({one})",
-              f"  %y.at = getelementptr {kind}, ptr %out, i64 %i", f"  store {kind} %y, ptr %y.at",
-              "  %next = add nuw nsw i64 %i, 1", f"  %more = icmp ult i64 %next, {n}",
-              f"  br i1 %more, label %lane, label %done, !llvm.loop !{mark}", "done:",
-              f"  %result = load {v}, ptr %out", f"  ret {v} %result", "}",
-              f"!{mark} = distinct !{{!{mark}, !{mark + 1}, !{mark + 2}}}",
-              f'!{mark + 1} = !{{!"llvm.loop.vectorize.width", i32 {n}}}',
-              f'!{mark + 2} = !{{!"llvm.loop.unroll.disable"}}']
-    return {**definitions(op, kind), name: scalar, f"{VARIANT}{name}x{n}": "\n".join(lines)}
+    """The function as one that loops over lanes call, with its variant for vectors."""
+    name, n = called_name(op, kind), lanes()
+
+    def calling(name: str, kind: str, inside: str, linkage: str) -> str:
+        xs = ", ".join(f"{kind} %x{k}" for k in range(FORMULAS[op][1]))
+        return (f"define {linkage}{kind} @{name}({xs}) noinline {PURE} {{\n"
+                f"  %out = call {kind} @{inside}({xs})\n  ret {kind} %out\n}}")
+
+    vector = {**definitions(op, kind, n),
+              f"{name}x{n}": calling(f"{name}x{n}", f"<{n} x {kind}>",
+                                     function_name(op, kind, n), "")}
+    return {**definitions(op, kind),
+            name: calling(name, kind, function_name(op, kind), "linkonce_odr hidden "),
+            **{VARIANT + key: text for key, text in vector.items()}}
 
 
 def called_name(op: str, kind: str) -> str:
