@@ -26,7 +26,7 @@ FEWEST = 2048
 STEP = 60
 """Instructions of a body from which on a second copy of it costs."""
 
-NARROW = frozenset(["sin", "cos", "tan", "lgamma", "digamma", "external"])
+NARROW = frozenset(["sin", "cos", "tan", "lgamma", "external"])
 """Operations that have no form for vectors of so many 64-bit numbers."""
 
 
