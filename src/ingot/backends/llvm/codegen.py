@@ -35,6 +35,10 @@ few are soon lost again to moves between registers, which loops wait for."""
 VARIANTS = "; what vectorized loops call"
 """The line of a module after which come definitions that only LLVM's passes make use of."""
 
+SCALARS, VECTORS, END = "; as scalars", "; as vectors", "; as one"
+"""Lines between which a module says the same twice: for code selected at once, which would take
+long for vectors, and for LLVM's passes."""
+
 _lock, _loading = threading.Lock(), threading.Lock()
 
 
@@ -246,11 +250,23 @@ def widened(features: str) -> str:
     return f"{features},-prefer-256-bit" if f"+{WIDE}" in features.split(",") else features
 
 
+def chosen(text: str, passes: int) -> str:
+    """A module as it is wanted for a level of LLVM's passes."""
+    if not passes:
+        text = text.partition(VARIANTS)[0]
+    first, *others = text.split(SCALARS + "\n")
+    parts = [first]
+    for other in others:
+        scalars, _, rest = other.partition(VECTORS + "\n")
+        vectors, _, rest = rest.partition(END + "\n")
+        parts += [vectors if passes else scalars, rest]
+    return "".join(parts)
+
+
 def object_code(text: str, passes: int, selection: int) -> bytes:
     """The object file of a module."""
     direct = library()
-    if not passes:
-        text = text.partition(VARIANTS)[0]
+    text = chosen(text, passes)
     if direct is not None:
         return direct.object_code(text, passes, selection)
     with _lock:

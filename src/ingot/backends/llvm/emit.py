@@ -17,7 +17,7 @@ import numpy as np
 
 from ingot.backends.llvm import calls, libraries
 from ingot.backends.llvm.aliasing import Scopes
-from ingot.backends.llvm.codegen import VARIANTS
+from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.functions.target import lanes
 from ingot.backends.llvm.outline import divide
@@ -184,12 +184,17 @@ class Emitter:
             node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
 
     def together(self, node: Together) -> None:
-        """One call for several scalars."""
+        """One call for several scalars; code that LLVM does not optimize calls for each."""
         args = [[self.name(a) for a in call.args] for call in node.calls]
-        op, dtype = node.calls[0].op, node.calls[0].dtype
-        outs = self.scalar.together(op, dtype, node.lanes, args)
+        self.lines.append(SCALARS)
+        for call, given in zip(node.calls, args, strict=True):
+            call.name = self.scalar.operation(call, given)
+        self.lines.append(VECTORS)
+        op, kind = node.calls[0].op, llvm_type(node.calls[0].dtype)
+        outs = self.scalar.together(op, kind, node.lanes, args)
         for call, out in zip(node.calls, outs, strict=True):
-            call.name = out
+            self.lines.append(f"  {call.name} = {out}")
+        self.lines.append(END)
 
     def external(self, node: ir.Scalar) -> str:
         args = [self.scalar.convert(self.name(a), a.dtype, np.dtype(np.float64))

@@ -61,8 +61,8 @@ def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2
 
 def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
     """The module after LLVM's passes, at most at this level."""
-    module = codegen.llvm().parse_assembly(text)
     passes = min(passes, tier.passes)
+    module = codegen.llvm().parse_assembly(codegen.chosen(text, passes))
     codegen.run_passes(module, codegen.new_target_machine(tier.selection), passes,
                        text.count("\n"))
     return str(module)

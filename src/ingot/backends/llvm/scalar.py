@@ -17,6 +17,7 @@ import numpy as np
 
 from ingot.backends.llvm import functions
 from ingot.backends.llvm.functions import hashing
+from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.kernel import ir
 
 CYTHON_SPECIAL = "scipy.special.cython_special:"
@@ -153,12 +154,11 @@ class ScalarEmitter:
             self.declare(name, text)
         return self.new(f"call {kind} @{functions.function_name(op, kind)}({given})")
 
-    def together(self, op: str, dtype: np.dtype, lanes: int, calls: Sequence[Sequence[str]]
+    def together(self, op: str, kind: str, lanes: int, calls: Sequence[Sequence[str]]
                  ) -> list[str]:
-        """The results of calls of an elementary function, made with vectors of so many lanes."""
-        kind = llvm_type(dtype)
+        """The last instructions of calls of an elementary function, made with vectors."""
         for name, text in functions.definitions(op, kind, lanes).items():
-            self.declare(name, text)
+            self.declare(VARIANT + name, text)
         vector, given = f"<{lanes} x {kind}>", []
         for column in zip(*calls, strict=True):
             packed = "poison"
@@ -168,8 +168,7 @@ class ScalarEmitter:
             given.append(f"{vector} {packed}")
         name = functions.function_name(op, kind, lanes)
         out = self.new(f"call {vector} @{name}({', '.join(given)})")
-        results = [self.new(f"extractelement {vector} {out}, i64 {k}") for k in range(len(calls))]
-        return [self.narrow(x, dtype) if is_narrow(dtype) else x for x in results]
+        return [f"extractelement {vector} {out}, i64 {k}" for k in range(len(calls))]
 
     def _special(self, name: str, args: Sequence[str], kind: str) -> str:
         wide = [a if kind == "double" else self.new(f"fpext float {a} to double") for a in args]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ingot.backends.llvm import functions
 from ingot.backends.llvm.functions.target import vector_bytes
-from ingot.backends.llvm.scalar import is_float, llvm_type
+from ingot.backends.llvm.scalar import is_float, is_narrow, llvm_type
 from ingot.kernel import ir
 
 FEWEST = 2
@@ -46,7 +46,7 @@ def superwords(nodes: Sequence[Any]) -> Sequence[Any]:
 
 
 def _is_call(node: ir.Scalar) -> bool:
-    return node.op in functions.FORMULAS and is_float(node.dtype) \
+    return node.op in functions.FORMULAS and is_float(node.dtype) and not is_narrow(node.dtype) \
         and functions.available(node.op, llvm_type(node.dtype))
 
 
