@@ -75,14 +75,19 @@ def modules(system):
     return package, *(importlib.import_module(f"{system}.{name}") for name in ("numpy", "lax"))
 
 
+def group_module(group):
+    """The file of a group."""
+    return importlib.import_module(f"programs.{group}")
+
+
 def programs(group):
     """The list PROGRAMS of the file of a group."""
-    return importlib.import_module(f"programs.{group}").PROGRAMS
+    return group_module(group).PROGRAMS
 
 
 def asked(group):
     """The group's ASKED: system or rival -> (mean, largest) ratio asked, None where nothing is."""
-    return getattr(importlib.import_module(f"programs.{group}"), "ASKED", {})
+    return getattr(group_module(group), "ASKED", {})
 
 
 def compile_seconds(group):

@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import bandwidth  # noqa: E402
 import coldstart  # noqa: E402
 import importtime  # noqa: E402
 import memory  # noqa: E402
@@ -41,6 +42,8 @@ def run_group(group, options):
         return []
     if group == "memory":
         return memory.main(options.systems).lines({})
+    if group == "bandwidth":
+        return bandwidth.main(options.systems, options.rounds, options.only).lines({})
     if group == "minimlp":
         return minimlp.compare(minimlp.BATCHES, minimlp.SHORT)
     summary = harness.Summary(group)

@@ -31,8 +31,9 @@ CANDIDATES = 8
 BETWEEN = 256
 """Nodes that may stand between two loops."""
 
-MOST_MEMORIES = 12
-"""Memories that a merged loop may touch, each a stream to and from the caches."""
+MOST_MEMORIES = 16
+"""Memories that a merged loop may touch, each a stream to and from the caches; in nests, one inner
+loop touches few of them."""
 
 HEAVY = 60
 """Instructions of a body from which on memory is not what it waits for."""
@@ -66,7 +67,8 @@ class _Loop:
         """Whether a merged loop would run as fast as both, and memory would be touched less."""
         a, b = self.node, other.node
         common = self.foot.touches & other.foot.touches
-        if not common or len(self.foot.touches | other.foot.touches) > MOST_MEMORIES:
+        if not common or (self.straight and other.straight and len(
+                self.foot.touches | other.foot.touches) > MOST_MEMORIES):
             return False
         least = min(_nbytes(x.foot.touches) for x in (self, other))
         if _nbytes(common) * COMMON < least:
