@@ -40,7 +40,7 @@ def _rewrite(block: ir.Block) -> Iterator[ir.For]:
         kind = type(node)
         if kind is ir.For:
             if _fits(node):
-                block.nodes[k] = _in_blocks(node)
+                block.nodes[k] = in_blocks(node)
                 yield block.nodes[k]
             else:
                 yield from _rewrite(node.body)
@@ -52,9 +52,14 @@ def _rewrite(block: ir.Block) -> Iterator[ir.For]:
 
 
 def _fits(node: ir.For) -> bool:
+    """Whether a loop may become blocks, and has work enough for that."""
+    return is_divisible(node) and work(node.body) >= STEP
+
+
+def is_divisible(node: ir.For) -> bool:
     """Whether a loop is long and straight, and reads nothing that it writes."""
-    if not node.vector or node.phis or node.pointers or not isinstance(node.stop, int) \
-            or node.stop < FEWEST or work(node.body) < STEP:
+    if not node.vector or node.phis or node.pointers or node.first != 0 \
+            or not isinstance(node.stop, int) or node.stop < FEWEST:
         return False
     read: set[ir.Memory] = set()
     written: set[ir.Memory] = set()
@@ -75,9 +80,10 @@ def _draws(node: ir.For) -> bool:
     return "threefry" in ops and not ops & NARROW
 
 
-def _in_blocks(node: ir.For) -> ir.For:
+def in_blocks(node: ir.For, length: int = LENGTH) -> ir.For:
+    """The loop over blocks that takes the place of a loop, which runs over one of them."""
     stop: Any = node.stop
-    size = -(-stop // -(-stop // LENGTH))
+    size = -(-stop // -(-stop // length))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
     out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)

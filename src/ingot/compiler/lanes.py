@@ -174,11 +174,7 @@ class _Lanes(Builder):
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
         """Memory at the end of the arena."""
         nbytes = int(np.prod(shape)) * dtype.itemsize
-        offset = -(-self.function.arena_bytes // 64) * 64
-        memory = ir.Memory("temporary", nbytes, dtype, offset=offset, refs=1)
-        self.function.arena_bytes = offset + nbytes
-        self.function.temporaries.append(memory)
-        return Buffer(memory, shape, dtype)
+        return Buffer(self.function.at_end(nbytes, dtype), shape, dtype)
 
     def rewritten(self) -> ir.For:
         """The loop over blocks. The last one starts early enough to be a whole one: what is

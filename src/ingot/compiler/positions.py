@@ -27,6 +27,7 @@ class Forms:
         self.varying: set[int] = set()  # terms that are computed inside
         self._memo: dict[int, Form] = {}
         self._terms: dict[Any, int] = {}
+        self.scalars: dict[int, ir.Scalar] = {}  # those that are terms, by their ids
         self._alive: list[Any] = []  # so that an id names one scalar
 
     def of(self, x: ir.Index) -> Form:
@@ -53,6 +54,7 @@ class Forms:
 
     def _term(self, x: ir.Scalar) -> int:
         if id(x) not in self.inside:
+            self.scalars[id(x)] = x
             return self.same.get(id(x), id(x))
         if x.op in ("load", "phi", "result"):
             self.varying.add(id(x))

@@ -85,7 +85,8 @@ class Store:
 
 @dataclass(eq=False)
 class Copy:
-    """Move `nbytes` bytes between two places that do not overlap."""
+    """Move `nbytes` bytes between two places that do not overlap; `streamed` past the caches, from
+    a temporary that begins a line of the caches."""
 
     target: Any
     target_index: Index
@@ -93,6 +94,7 @@ class Copy:
     source_index: Index
     nbytes: int
     dtype: np.dtype
+    streamed: bool = False
 
 
 @dataclass(eq=False)
@@ -205,6 +207,14 @@ class Function:
     temporaries: list[Memory]
     arena_bytes: int
     estimates: dict[Any, int] = field(default_factory=dict)  # see `cost.work`
+
+    def at_end(self, nbytes: int, dtype: np.dtype) -> Memory:
+        """A new temporary, at the end of the arena."""
+        offset = -(-self.arena_bytes // 64) * 64
+        memory = Memory("temporary", nbytes, dtype, offset=offset, refs=1)
+        self.arena_bytes = offset + nbytes
+        self.temporaries.append(memory)
+        return memory
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ from ingot.compiler.lanes import loops_to_lanes
 from ingot.compiler.lower import HostFunction, Lowering
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
+from ingot.compiler.streaming import stream_results
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
@@ -141,6 +142,8 @@ class Compilation:
         straight = []
         for one in (*ir.called(function.body), function):
             straight += [*loops_to_lanes(one), *loops_to_blocks(one)]
+            if one is function:
+                stream_results(one)
             if threads.supported():
                 divide_loops(one)
         return Kernels(simplified, function, lowerings[-1], straight)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import calls, libraries
+from ingot.backends.llvm import calls, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
@@ -92,7 +92,7 @@ class Emitter:
         self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
                          f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
                          f" i32 {lanes()}}}"]
-        self.uses_blas = False
+        self.uses_blas = self.streams = False
 
     # ---- writing -----------------------------------------------------------------------------
     def fresh(self, prefix: str = "v") -> str:
@@ -215,6 +215,10 @@ class Emitter:
     def node_copy(self, node: ir.Copy) -> None:
         target = self.address_of_item(node.target, node.target_index, node.dtype)
         source = self.address_of_item(node.source, node.source_index, node.dtype)
+        if node.streamed:
+            self.streams = True
+            self.do(f"call void @{streams.STREAM}(ptr {target}, ptr {source}, i64 {node.nbytes})")
+            return
         self.declare("llvm.memmove.p0.p0.i64",
                      "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)")
         self.do(f"call void @llvm.memmove.p0.p0.i64(ptr {target}, ptr {source},"
@@ -405,7 +409,7 @@ class Emitter:
         self.may_stop = self.may_fail = False
         written = calls.Written()
         yield written
-        self.do("ret i32 0")
+        self.succeed()
         written.lines = [*self.head, *self.lines, *self.exits()]
         written.may_stop, written.may_fail = self.may_stop, self.may_fail
         self.scalar.hashes = hashes
@@ -431,13 +435,14 @@ class Emitter:
         parameters += ["ptr noalias %arena", "i64 %context"]
         given += ["ptr %arena", "i64 %context"]
         self.block(self.function.body)
-        self.do("ret i32 0")
+        self.succeed()
         call = [f"  %status = call i32 @kernel({', '.join(given)})"]
         if self.long:
             call = self.without_lock(call)
         declared = self.declarations.items()
         return "\n".join([
-            *[text for name, text in declared if not name.startswith(VARIANT)], *self.functions,
+            *[text for name, text in declared if not name.startswith(VARIANT)],
+            *(streams.DEFINITION if self.streams else ()), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *self.exits(), "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"
@@ -445,9 +450,15 @@ class Emitter:
             *loads, *call,
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
-            *self.metadata, VARIANTS,
+            *self.metadata, *(streams.METADATA if self.streams else ()), VARIANTS,
             *[text for name, text in declared if name.startswith(VARIANT)
               and name.removeprefix(VARIANT) not in self.declarations], ""])
+
+    def succeed(self) -> None:
+        """Return; what was streamed is seen by whoever is told so."""
+        if self.streams:
+            self.do("fence seq_cst")
+        self.do("ret i32 0")
 
     def exits(self) -> list[str]:
         """The blocks at the end by which a function is left early, with its status."""
