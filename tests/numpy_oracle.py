@@ -7,20 +7,36 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.experimental.jet
+import jax.experimental.ode
+import jax.image
 import jax.nn.initializers
 import jax.numpy
+import jax.scipy.cluster.vq
 import jax.scipy.fft
+import jax.scipy.interpolate
 import jax.scipy.linalg
+import jax.scipy.ndimage
+import jax.scipy.signal
+import jax.scipy.sparse.linalg
 import jax.scipy.special
 import jax.scipy.stats
 import numpy as np
 
 import ingot
+import ingot.experimental.jet
+import ingot.experimental.ode
+import ingot.image
 import ingot.lax
 import ingot.nn
 import ingot.numpy
+import ingot.scipy.cluster.vq
 import ingot.scipy.fft
+import ingot.scipy.interpolate
 import ingot.scipy.linalg
+import ingot.scipy.ndimage
+import ingot.scipy.signal
+import ingot.scipy.sparse.linalg
 import ingot.scipy.special
 import ingot.scipy.stats
 
@@ -28,10 +44,18 @@ jax.config.update("jax_enable_x64", True)
 
 JAX = {"jnp": jax.numpy, "nn": jax.nn, "S": jax.scipy.special, "L": jax.scipy.linalg,
        "T": jax.scipy.stats, "np": np, "lax": jax.lax, "jax": jax,
-       "F": jax.scipy.fft}
+       "F": jax.scipy.fft, "image": jax.image, "signal": jax.scipy.signal,
+       "krylov": jax.scipy.sparse.linalg, "vq": jax.scipy.cluster.vq.vq,
+       "at": jax.scipy.ndimage.map_coordinates, "jet": jax.experimental.jet.jet,
+       "Grid": jax.scipy.interpolate.RegularGridInterpolator,
+       "odeint": jax.experimental.ode.odeint}
 INGOT = {"jnp": ingot.numpy, "nn": ingot.nn, "S": ingot.scipy.special, "L": ingot.scipy.linalg,
          "T": ingot.scipy.stats, "np": np, "lax": ingot.lax, "jax": ingot,
-         "F": ingot.scipy.fft}
+         "F": ingot.scipy.fft, "image": ingot.image, "signal": ingot.scipy.signal,
+         "krylov": ingot.scipy.sparse.linalg, "vq": ingot.scipy.cluster.vq.vq,
+         "at": ingot.scipy.ndimage.map_coordinates, "jet": ingot.experimental.jet.jet,
+         "Grid": ingot.scipy.interpolate.RegularGridInterpolator,
+         "odeint": ingot.experimental.ode.odeint}
 
 
 def table(text: str) -> list[str]:

@@ -75,4 +75,4 @@ threefry_partitionable = context("threefry_partitionable")
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
-    "flatten_util", "lax", "nn", "random", "scipy", "stages"))
+    "flatten_util", "image", "lax", "nn", "random", "scipy", "stages"))

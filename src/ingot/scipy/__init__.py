@@ -3,4 +3,6 @@
 from ingot.util import lazily
 
 __getattr__, __dir__ = lazily(
-    __name__, ("fft", "integrate", "linalg", "optimize", "special", "stats"))
+    __name__, (
+        "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
+        "sparse", "special", "stats"))

@@ -1,0 +1,196 @@
+"""Convolution, correlation and trends of sampled signals; spectra are in `spectra.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import ingot.numpy as jnp
+from ingot import lax
+from ingot.numpy.families import kind_of
+from ingot.numpy.promotion import inexact, promote_dtypes
+from ingot.numpy.reductions import axes_of
+from ingot.scipy.spectra import csd, istft, stft, welch
+
+_MODES = ("full", "same", "valid")
+
+
+def _pair(name: str, in1: Any, in2: Any, mode: str) -> tuple[Any, Any]:
+    """Both arguments in one dtype; the larger one first where mode is 'valid'."""
+    x, y = promote_dtypes(name, in1, in2, kind="inexact")
+    if x.ndim != y.ndim:
+        raise ValueError(f"{name}: the arguments must have one number of axes, got {x.aval} and"
+                         f" {y.aval}")
+    if mode not in _MODES:
+        raise ValueError(f"{name}: mode must be one of {_MODES}, got {mode!r}")
+    if x.size == 0 or y.size == 0:
+        raise ValueError(f"{name}: the arguments must not be empty, got {x.aval} and {y.aval}")
+    return x, y
+
+
+def _in_order(name: str, x: Any, y: Any, axes: Sequence[int]) -> bool:
+    """Whether x is as large as y along all axes, for mode 'valid'; else y must be."""
+    if all(x.shape[a] >= y.shape[a] for a in axes):
+        return True
+    if all(x.shape[a] <= y.shape[a] for a in axes):
+        return False
+    raise ValueError(f"{name}: for mode 'valid' one of the arguments must be as large as the other"
+                     f" along each axis, got {x.aval} and {y.aval}")
+
+
+def _direct(name: str, x: Any, y: Any, mode: str, precision: Any) -> Any:
+    if mode == "valid" and not _in_order(name, x, y, range(x.ndim)):
+        x, y = y, x
+    if mode == "full":
+        padding = [(n - 1, n - 1) for n in y.shape]
+    elif mode == "same":
+        padding = [(n - 1 - (n - 1) // 2, (n - 1) // 2) for n in y.shape]
+    else:
+        padding = [(0, 0)] * x.ndim
+    kernel = jnp.flip(y)[None, None]
+    if x.ndim == 0:
+        return x * y
+    out = lax.conv_general_dilated(x[None, None], kernel, (1,) * x.ndim, padding,
+                                   precision=precision)
+    return out[0, 0]
+
+
+def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+    """Convolution by Fourier transforms: for long arguments.
+
+    in1, in2: [...] of one number of axes; mode: 'full', 'same' (the size of in1) or 'valid' (where
+    both overlap entirely); axes: to convolve along, all of them by default; the others broadcast.
+    Raises ValueError for shapes that do not fit.
+
+    >>> fftconvolve(np.ones(2), np.ones(2)).round(6)
+    Array([1., 2., 1.], dtype=float64)
+    """
+    x, y = (inexact("fftconvolve", v) for v in _pair("fftconvolve", in1, in2, mode))
+    if x.ndim == 0:
+        return x * y
+    along = sorted(axes_of("fftconvolve", axes, x.ndim))
+    others = [a for a in range(x.ndim) if a not in along]
+    if any(x.shape[a] != y.shape[a] and 1 not in (x.shape[a], y.shape[a]) for a in others):
+        raise ValueError(f"fftconvolve: axes that are not convolved must broadcast, got {x.aval}"
+                         f" and {y.aval}")
+    if not along:
+        return x * y
+    if mode == "valid" and not _in_order("fftconvolve", x, y, along):
+        x, y = y, x
+    full = [x.shape[a] + y.shape[a] - 1 for a in along]
+    forward, back = (jnp.fft.fftn, jnp.fft.ifftn) if kind_of(x) == "c" else (
+        jnp.fft.rfftn, jnp.fft.irfftn)
+    out = back(forward(x, full, along) * forward(y, full, along), full, along)
+    for a in along:
+        if mode == "same":
+            start, length = (y.shape[a] - 1) // 2, x.shape[a]
+        elif mode == "valid":
+            start, length = y.shape[a] - 1, x.shape[a] - y.shape[a] + 1
+        else:
+            break
+        out = lax.slice_in_dim(out, start, start + length, axis=a)
+    return out.astype(x.dtype)
+
+
+def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
+             ) -> Any:
+    """Convolution along all axes.
+
+    in1, in2: [...] of one number of axes; mode: as for `fftconvolve`; method: 'direct', 'fft' or
+    'auto', which is 'direct'. Raises ValueError for shapes that do not fit.
+
+    >>> convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    Array([1., 3., 2.], dtype=float64)
+    """
+    if method == "fft":
+        return fftconvolve(in1, in2, mode)
+    if method not in ("auto", "direct"):
+        raise ValueError(f"convolve: method must be 'auto', 'direct' or 'fft', got {method!r}")
+    return _direct("convolve", *_pair("convolve", in1, in2, mode), mode, precision)
+
+
+def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
+              ) -> Any:
+    """Correlation along all axes: convolution with the reversed conjugate of in2.
+
+    >>> correlate(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
+    Array([1., 2., 0.], dtype=float64)
+    """
+    return convolve(in1, jnp.flip(jnp.conj(jnp.asarray(in2))), mode, method, precision)
+
+
+def _planes(name: str, in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any
+            ) -> tuple[Any, Any]:
+    if boundary != "fill" or not isinstance(fillvalue, (int, float)) or fillvalue != 0:
+        raise NotImplementedError(f"{name}: only boundary='fill' with fillvalue=0 is implemented;"
+                                  " pad the argument first")
+    x, y = _pair(name, in1, in2, mode)
+    if x.ndim != 2:
+        raise ValueError(f"{name}: the arguments must be matrices, got {x.aval} and {y.aval}")
+    return x, y
+
+
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
+               precision: Any = None) -> Any:
+    """Convolution of matrices; see `convolve`.
+
+    >>> convolve2d(np.ones((1, 2)), np.ones((1, 2)))
+    Array([[1., 2., 1.]], dtype=float64)
+    """
+    x, y = _planes("convolve2d", in1, in2, mode, boundary, fillvalue)
+    return _direct("convolve2d", x, y, mode, precision)
+
+
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
+                precision: Any = None) -> Any:
+    """Correlation of matrices; see `correlate`.
+
+    >>> correlate2d(np.ones((1, 2)), np.array([[1.0, 2.0]]))
+    Array([[2., 3., 1.]], dtype=float64)
+    """
+    x, y = _planes("correlate2d", in1, in2, mode, boundary, fillvalue)
+    if mode == "same":  # the middle of correlations lies on the other side of even lengths
+        return jnp.flip(_direct("correlate2d", jnp.flip(x), jnp.conj(y), mode, precision))
+    out = _direct("correlate2d", x, jnp.flip(jnp.conj(y)), mode, precision)
+    # As in SciPy: the correlation of the smaller with the larger is not conjugated.
+    swapped = mode == "valid" and not _in_order("correlate2d", x, y, range(2))
+    return jnp.conj(out) if swapped else out
+
+
+def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0,
+            overwrite_data: Any = None) -> Any:
+    """What is left without the mean ('constant') or the line of least squares ('linear').
+
+    data: [...]; bp: for lines, the indices at which new ones begin. -> the same shape. Raises
+    ValueError for another type, or break points out of range.
+
+    >>> detrend(np.array([1.0, 3.0, 5.0])).round(6)
+    Array([0., 0., 0.], dtype=float64)
+    """
+    if overwrite_data is not None:
+        raise NotImplementedError("detrend: arrays are immutable, so overwrite_data must be None")
+    if type not in ("constant", "linear"):
+        raise ValueError(f"detrend: type must be 'constant' or 'linear', got {type!r}")
+    x = inexact("detrend", data)
+    if type == "constant":
+        return x - jnp.mean(x, axis, keepdims=True)
+    n = x.shape[axis]
+    breaks = np.unique(np.r_[0, np.atleast_1d(bp), n])
+    if breaks.min() < 0 or breaks.max() > n:
+        raise ValueError(f"detrend: break points must lie in the {n} samples, got {bp}")
+    x = jnp.moveaxis(x, axis, 0)
+    parts = []
+    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
+        part = x[start:stop]
+        basis = np.stack([np.ones(stop - start), np.arange(1, stop - start + 1) / (stop - start)])
+        line, _ = np.linalg.qr(basis.T)
+        line = jnp.asarray(line, jnp.real(part).dtype)
+        flat = part.reshape(part.shape[0], -1)
+        parts.append((flat - line @ (line.T @ flat)).reshape(part.shape))
+    return jnp.moveaxis(jnp.concatenate(parts), 0, axis)
+
+
+__all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "csd", "detrend", "fftconvolve",
+           "istft", "stft", "welch"]

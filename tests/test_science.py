@@ -1,0 +1,92 @@
+"""Images, signals, interpolation, Krylov methods, differential equations, Taylor series."""
+
+import numpy as np
+import pytest
+import scipy.interpolate
+
+from ingot.scipy.interpolate import RegularGridInterpolator
+from numpy_oracle import check, check_error, table
+
+IMAGES = """
+image.resize(x,(6,9),'linear'); image.resize(x,(2,3),'cubic'); image.resize(x,(2,9),'lanczos3');
+image.resize(x,(5,2),'lanczos5',antialias=False); image.resize(i,(7,3),'nearest');
+image.resize(i8,(5,5),'bilinear'); image.resize(t3,(2,5,4),'bicubic');
+image.resize(x,(0,4),'linear');
+image.resize(f,(6,9),image.ResizeMethod.CUBIC);
+image.scale_and_translate(x,(5,6),(0,1),jnp.array([1.5,.7]),jnp.array([.3,-1.]),'linear');
+jax.grad(lambda s:(image.scale_and_translate(x,(5,4),(0,),s,u[:1],'cubic')**2).sum())(u[:1]);
+at(x,[x+1,x*2],1); at(x,[i,i],0); at(x,[x*3,x*3],1,mode='nearest'); at(x,[x*3,x*3],0,mode='wrap');
+at(x,[x*3,x*3],1,mode='mirror'); at(x,[x*3,x*3],1,mode='reflect'); at(i,[x+1,x+1],1,cval=7);
+at(z,[x,x],1,cval=2.); at(v,[x],1); jax.grad(lambda q:at(x,[q,q],1).sum())(u)
+"""
+SIGNALS = """
+signal.convolve(v,u); signal.convolve(v,u,mode='same'); signal.convolve(v[:2],u,mode='valid');
+signal.convolve(x,y[:2,:3]); signal.convolve(t3,t3[:,:2],mode='same'); signal.convolve(i,i8[:1]);
+signal.convolve(z,x,method='fft'); signal.correlate(z,z[:2],mode='valid');
+signal.correlate(v,u[:2]);
+signal.correlate(z,x[:2,:2],mode='same'); signal.fftconvolve(x,y,axes=1); signal.fftconvolve(z,y);
+signal.fftconvolve(x,y[:,:2],mode='same',axes=[1]); signal.convolve2d(x,y[:2,:2],mode='valid');
+signal.correlate2d(x,y[:2,:2],mode='same'); signal.correlate2d(z[:2,:2],z,mode='valid');
+signal.correlate2d(z,z[:2]); signal.detrend(x); signal.detrend(x,0,'constant');
+signal.detrend(s6,bp=3);
+signal.welch(T4.ravel(),nperseg=32); signal.welch(t3,nperseg=3,axis=1,scaling='spectrum');
+signal.csd(T4.ravel(),T4.ravel()**2,fs=3.,nperseg=20,nfft=32,average='median',detrend='linear');
+signal.csd(SA.ravel()*1j,SA.ravel(),nperseg=16,window=np.hanning(16)); signal.stft(v,nperseg=4);
+signal.stft(SA.ravel(),nperseg=32,noverlap=20,boundary=None,padded=False,detrend='constant');
+signal.stft(SA.ravel(),nperseg=32,boundary='even');
+signal.istft(signal.stft(SA.ravel(),nperseg=16)[2]);
+signal.istft(signal.stft(SA.ravel()*1j,nperseg=9,return_onesided=False)[2],input_onesided=False)
+"""
+SOLUTIONS = """
+krylov.cg(P,bv,tol=1e-12)[0]; krylov.cg(lambda q:{'a':P@q['a']},{'a':bv},tol=1e-12)[0]['a'];
+krylov.bicgstab(A+9*jnp.eye(4),bv,tol=1e-12)[0]; krylov.gmres(A,bv,tol=1e-12)[0];
+krylov.gmres(lambda q:A@q,bv,jnp.ones(4),tol=1e-12,solve_method='incremental',restart=9)[0];
+krylov.bicgstab(P+1j*A,bv+2j,tol=1e-12,M=jnp.diag(1/jnp.diag(P)))[0]; krylov.cg(P,0*bv)[0];
+krylov.cg(P,bv,bv,maxiter=0)[0]; jax.grad(lambda P,b:krylov.cg(P,b,tol=1e-12)[0]@bv,(0,1))(P,bv);
+jax.grad(lambda A,b:krylov.gmres(A,b,tol=1e-12)[0]@bv,(0,1))(A+9*jnp.eye(4),bv);
+jax.vmap(lambda b:krylov.bicgstab(P,b,tol=1e-12)[0])(x); vq(x,y); vq(v,u); vq(i,i8);
+Grid([u.sort(),v.sort()],A.ravel()[:5]*jnp.ones((5,5)))(jnp.c_[u,v]/2);
+Grid([jnp.arange(3.),jnp.arange(4.)],x,'nearest',fill_value=None)((u*4-1,v)); Grid([v.sort()],u)(u);
+Grid([jnp.arange(3.)],t3.swapaxes(0,1),fill_value=-1.)(x[:1].T);
+Grid([jnp.arange(3.)],i)(u[:,None]*3)
+"""
+CURVES = """
+odeint(lambda y,t:-y,1.,u.cumsum());
+odeint(lambda y,t,c:[y[1],-c*jnp.sin(y[0])],[w,w],u.cumsum(),3.);
+jax.grad(lambda y,t,c:(odeint(lambda y,t,c:-c*y*t,y,t,c)**2).sum(),(0,1,2))(w,u.cumsum(),w);
+jax.grad(lambda c:odeint(lambda y,t:jnp.cos(c*t)*y,v[:2],u.cumsum())[-1].sum())(w);
+jax.vmap(lambda y:odeint(lambda y,t:t-y*y,y,u.cumsum()))(u);
+odeint(lambda y,t:1j*y,1+0j,u.cumsum());
+jet(jnp.sin,(v,),([u,v,u],)); jet(jnp.exp,(v,),([u,v,u,u],),factorial_scaled=False);
+jet(lambda a,b:(a*b,b.sum()),(v,u),([u,v],[v,v])); jet(jnp.tanh,(w,),([u[0],u[1],u[2],u[3]],))
+"""
+
+
+@pytest.mark.parametrize("expression", table("\n".join([IMAGES, SIGNALS])))
+def test_images_and_signals(expression):
+    check(expression, tolerance=2e-7)
+
+
+@pytest.mark.parametrize("expression", table("\n".join([SOLUTIONS, CURVES])))
+def test_solutions_and_curves(expression):
+    check(expression, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("expression", table("""
+image.resize(x,(3,),'linear'); image.resize(x,(3,3),'foo'); at(x,[v],1); at(x,[v,v],2);
+at(x,[v,v],1,mode='foo'); signal.convolve(x,v); signal.convolve(v,u,mode='foo'); vq(x,v);
+signal.convolve(v[:0],u); signal.convolve2d(v,u); signal.convolve2d(x,y,boundary='wrap');
+signal.detrend(v,type='foo'); signal.welch(v,nperseg=3,noverlap=3); krylov.cg(P,bv,(bv,));
+krylov.gmres(P,bv,solve_method='foo'); Grid([v],u,'foo'); Grid([u,u],u);
+odeint(lambda y,t:y,1.,iv); jet(jnp.add,(v,v),([v],[v,v])); Grid([v.sort()],u,bounds_error=True)
+"""))
+def test_errors_of_science(expression):
+    check_error(expression)
+
+
+def test_a_grid_may_descend():
+    rng = np.random.RandomState(0)
+    points, values = (np.arange(4.0)[::-1], np.arange(5.0)), rng.randn(4, 5)
+    places = rng.rand(7, 2) * 3
+    np.testing.assert_allclose(RegularGridInterpolator(points, values)(places),
+                               scipy.interpolate.RegularGridInterpolator(points, values)(places))
