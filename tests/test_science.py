@@ -58,7 +58,7 @@ jax.grad(lambda c:odeint(lambda y,t:jnp.cos(c*t)*y,v[:2],u.cumsum())[-1].sum())(
 jax.vmap(lambda y:odeint(lambda y,t:t-y*y,y,u.cumsum()))(u);
 odeint(lambda y,t:1j*y,1+0j,u.cumsum());
 jet(jnp.sin,(v,),([u,v,u],)); jet(jnp.exp,(v,),([u,v,u,u],),factorial_scaled=False);
-jet(lambda a,b:(a*b,b.sum()),(v,u),([u,v],[v,v])); jet(jnp.tanh,(w,),([u[0],u[1],u[2],u[3]],))
+jet(lambda a,b:(a*b,b.sum()),(v,u),([u,v],[v,v])); jet(jnp.tanh,(v,),([u,v,u,v],))
 """
 
 
