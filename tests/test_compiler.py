@@ -448,3 +448,29 @@ def test_compilation_can_be_interrupted():
     done = subprocess.run([sys.executable, "-c", program], env=environment, check=True,
                           capture_output=True, text=True)
     assert done.stdout == "interrupted\n"
+
+
+def test_long_straight_code_is_many_blocks_and_calls_functions():
+    """LLVM takes longer than in proportion to long basic blocks, and to many inlined bodies."""
+    def chain(x):
+        for k in range(600):
+            x = jnp.sin(x) * 1.01 + 0.1 * x**2 / (1 + k * x * x)
+        return x
+
+    def looped(x):
+        return lax.scan(lambda c, _: (jnp.sin(c) * 1.01, None), x, None, length=9)[0]
+
+    lowered = ingot.jit(ingot.value_and_grad(chain)).lower(0.3)
+    with config.override("optimize", "full"):
+        compiled = lowered.compile()
+    text = compiled.as_text("llvm")
+    lengths = [len(block.splitlines()) for block in text.split("\nthen")]
+    assert len(lengths) > 3 and max(lengths) < 2500
+    sines = [line for line in text.splitlines() if "call double @ingot.sin.f64(" in line]
+    assert len(sines) == 600 and all(line.endswith("noinline") for line in sines)
+    with ingot.disable_jit():
+        expected = ingot.value_and_grad(chain)(0.3)
+    np.testing.assert_allclose(compiled(0.3), expected, rtol=1e-12)
+    text = ingot.jit(looped).lower(0.3).compile().as_text("llvm")
+    (sine,) = [line for line in text.splitlines() if "call double @ingot.sin.f64(" in line]
+    assert not sine.endswith("noinline")

@@ -36,6 +36,13 @@ MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
 
+MOST_INLINED = 24
+"""Elementary functions in the body of a loop from which on calls take no more time than bodies
+that are inlined, and a tenth of the time to compile."""
+
+LONGEST = 2000
+"""Lines of a basic block. LLVM's instruction selection takes longer than in proportion to it."""
+
 # Where CPython and NumPy keep things (both layouts are part of their binary interfaces).
 TUPLE_ITEMS = tuple.__basicsize__
 ARRAY_DATA = object.__basicsize__
@@ -71,6 +78,12 @@ def check_layouts(count: int) -> list[str]:
             "  br i1 %fit, label %go, label %unfit", "unfit:", "  ret i32 3", "go:"]
 
 
+def few_functions(*blocks: ir.Block) -> bool:
+    """Whether the elementary functions in a loop are so few that LLVM may inline them."""
+    return sum(type(x) is ir.Scalar and x.op in ir.ANALYSIS
+               for block in blocks for x in block.nodes) <= MOST_INLINED
+
+
 class Emitter:
     """Writes one function."""
 
@@ -80,7 +93,7 @@ class Emitter:
         self.head: list[str] = []
         self.declarations: dict[str, str] = {}
         self.count = 0
-        self.label = "entry"
+        self.label, self.begun = "entry", 0
         self.scalar = ScalarEmitter(self.new, self.declare)
         self.scopes = Scopes(function.temporaries)
         self.may_fail = self.may_stop = False
@@ -122,7 +135,7 @@ class Emitter:
     def start(self, label: str) -> None:
         """Begin a basic block."""
         self.lines.append(f"{label}:")
-        self.label = label
+        self.label, self.begun = label, len(self.lines)
 
     def new_label(self, prefix: str) -> str:
         self.count += 1
@@ -166,6 +179,10 @@ class Emitter:
                 self.together(node)
             else:
                 getattr(self, "node_" + type(node).__name__.lower())(node)
+            if not vectorizes and len(self.lines) > self.begun + LONGEST:
+                following = self.new_label("then")
+                self.do(f"br label %{following}")
+                self.start(following)
 
     def instruction(self, node: ir.Scalar) -> None:
         if node.op == "load":
@@ -254,7 +271,8 @@ class Emitter:
         self.name_phis(node)
         mark = self.apart() if node.apart else ""
         outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
-        self.block(node.body)
+        with self.inlining(node.vector or few_functions(node.body)):
+            self.block(node.body)
         self.access, self.scalar.hashes = "", outer
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
@@ -267,6 +285,13 @@ class Emitter:
             phi.result.name = self.name(phi.next)
         for pointer in node.pointers:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
+
+    @contextmanager
+    def inlining(self, inlined: bool) -> Iterator[None]:
+        """Let LLVM inline elementary functions meanwhile, or not."""
+        outer, self.scalar.inlining = self.scalar.inlining, inlined
+        yield
+        self.scalar.inlining = outer
 
     def hashes(self, node: ir.For) -> str:
         """What becomes of hashes and elementary functions in the body of a loop: those of lanes are
@@ -345,10 +370,11 @@ class Emitter:
         self.start(head)
         place = len(self.lines)
         self.name_phis(node)
-        self.block(node.cond)
-        self.do(f"br i1 {self.name(node.predicate)}, label %{body}, label %{after}")
-        self.start(body)
-        self.block(node.body)
+        with self.inlining(few_functions(node.cond, node.body)):
+            self.block(node.cond)
+            self.do(f"br i1 {self.name(node.predicate)}, label %{body}, label %{after}")
+            self.start(body)
+            self.block(node.body)
         poll = self.poll(node, before)
         self.lines[place:place] = poll + self.phi_lines(node, before, self.label)
         self.do(f"br label %{head}")
@@ -405,14 +431,15 @@ class Emitter:
         """Write another function meanwhile; its lines are there in the end."""
         kept, hashes = {name: getattr(self, name) for name in calls.STATE}, self.scalar.hashes
         self.scalar.hashes = "called"
-        self.lines, self.head, self.label, self.access = [], [], "entry", ""
+        inlining, self.scalar.inlining = self.scalar.inlining, False
+        self.lines, self.head, self.label, self.begun, self.access = [], [], "entry", 0, ""
         self.may_stop = self.may_fail = False
         written = calls.Written()
         yield written
         self.succeed()
         written.lines = [*self.head, *self.lines, *self.exits()]
         written.may_stop, written.may_fail = self.may_stop, self.may_fail
-        self.scalar.hashes = hashes
+        self.scalar.hashes, self.scalar.inlining = hashes, inlining
         for name, value in kept.items():
             setattr(self, name, value)
 

@@ -91,6 +91,7 @@ class ScalarEmitter:
         self.new = new
         self.declare = declare
         self.hashes = "called"  # 'written out' in loops that vectorize, or 'of lanes'
+        self.inlining = False  # of elementary functions: in loops that have few
 
     def call(self, name: str, result: str, types: Sequence[str], args: Sequence[str],
              attributes: str = "") -> str:
@@ -152,7 +153,11 @@ class ScalarEmitter:
             return self.new(f"call {kind} @{name}({given}) noinline {variant}")
         for name, text in functions.definitions(op, kind).items():
             self.declare(name, text)
-        return self.new(f"call {kind} @{functions.function_name(op, kind)}({given})")
+        return self.new(f"call {kind} @{functions.function_name(op, kind)}({given}){self._stays()}")
+
+    def _stays(self) -> str:
+        """What keeps LLVM from inlining a call, for which it takes long where there are many."""
+        return "" if self.inlining else " noinline"
 
     def together(self, op: str, kind: str, lanes: int, calls: Sequence[Sequence[str]]
                  ) -> list[str]:
@@ -167,7 +172,7 @@ class ScalarEmitter:
                 packed = self.new(f"insertelement {vector} {packed}, {kind} {one}, i64 {k}")
             given.append(f"{vector} {packed}")
         name = functions.function_name(op, kind, lanes)
-        out = self.new(f"call {vector} @{name}({', '.join(given)})")
+        out = self.new(f"call {vector} @{name}({', '.join(given)}){self._stays()}")
         return [f"extractelement {vector} {out}, i64 {k}" for k in range(len(calls))]
 
     def _special(self, name: str, args: Sequence[str], kind: str) -> str:
