@@ -12,7 +12,8 @@ from typing import Any
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.kernel import ir
 
-STATE = ("lines", "head", "label", "begun", "may_stop", "may_fail", "own", "stop", "access", "scopes")
+STATE = ("lines", "head", "label", "begun", "may_stop", "may_fail", "own", "stop", "access",
+         "scopes")
 """What of an emitter belongs to the function that it writes."""
 
 NEVER = ["@never = internal constant i32 0"]
