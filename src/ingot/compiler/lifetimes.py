@@ -6,6 +6,7 @@ and others are gone, or smaller.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ingot.compiler.arena import Arena
@@ -49,8 +50,10 @@ class _Plan:
             placed += inner
         return size, placed
 
-    def used(self, node: Any) -> set[ir.Memory]:
-        return self.feet.of(node).touches
+    def used(self, node: Any) -> Collection[ir.Memory]:
+        if type(node) is ir.Scalar:
+            return tuple(roots(node.args[0])) if node.op == "load" else ()
+        return tuple(roots(node.memory)) if type(node) is ir.Store else self.feet.of(node).touches
 
     def block(self, block: ir.Block, mine: set[ir.Memory]) -> tuple[int, list[ir.Memory]]:
         first: dict[ir.Memory, int] = {}

@@ -87,6 +87,14 @@ class _Loop:
 class _Merger:
     def __init__(self, neighbors: bool) -> None:
         self.feet, self.neighbors = Footprints(), neighbors
+        self.loops: dict[int, _Loop] = {}
+        self.merged: dict[int, ir.For] = {}  # and the values in them are not yet forwarded
+
+    def loop(self, node: ir.For) -> _Loop:
+        found = self.loops.get(id(node))
+        if found is None:
+            found = self.loops[id(node)] = _Loop(node, self.feet.of(node))
+        return found
 
     def block(self, block: ir.Block, nested: bool) -> bool:
         """Merge the loops of a block, then those inside of them."""
@@ -101,22 +109,25 @@ class _Merger:
                 self.join(nodes, place, node)
         block.nodes = nodes
         for node in nodes:
+            if id(node) in self.merged:
+                forward(node)
+                self.feet.forget(node)
             for inner in inner_blocks(node):
                 found |= self.block(inner, nested or type(node) is ir.For)
         return found
 
     def partner(self, nodes: list[Any], node: ir.For, nested: bool) -> int | None:
         """The place of the loop that one is merged with."""
-        loop, tried = None, 0
+        tried = 0
         for k in range(len(nodes) - 1, max(len(nodes) - 1 - BETWEEN, -1), -1):
             other = nodes[k]
             if type(other) is not ir.For or other.stop != node.stop or tried >= CANDIDATES:
                 continue
             tried += 1
-            loop = loop or _Loop(node, self.feet.of(node))
+            loop = self.loop(node)
             if not loop.fits:
                 return None
-            earlier = _Loop(other, self.feet.of(other))
+            earlier = self.loop(other)
             if earlier.fits and earlier.fits_with(loop, nested) \
                     and self.movable(nodes, k, loop.foot) and _apart(other, node, loop, earlier):
                 return k
@@ -159,8 +170,9 @@ class _Merger:
                         vector=a.vector and node.vector,
                         independent=a.independent and node.independent,
                         at_once=a.at_once and node.at_once)
-        forward(merged)
-        self.feet.forget(merged)
+        self.merged[id(merged)] = merged
+        self.feet.of(a).add(self.feet.of(node))
+        self.feet.stand(a, merged)
         nodes[k:] = [*before, merged, *behind]
 
 

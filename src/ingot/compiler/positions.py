@@ -181,12 +181,18 @@ class Footprints:
             self._find(node, found)
         return found
 
+    def stand(self, node: Any, new: Any) -> None:
+        """Another node stands for one, and does the same."""
+        self._alive.append(new)
+        self._memo[id(new)] = self.of(node)
+
     def forget(self, node: Any) -> None:
         """A node has changed, or what is inside of it."""
         self._memo.pop(id(node), None)
         for block in inner_blocks(node):
             for child in block.nodes:
-                self.forget(child)
+                if type(child) is not ir.Scalar and type(child) is not ir.Store:
+                    self.forget(child)
 
     def _find(self, node: Any, foot: Footprint) -> None:
         kind = type(node)
@@ -227,7 +233,10 @@ class Footprints:
     def _structured(self, node: Any, foot: Footprint) -> None:
         for block in inner_blocks(node):
             for child in block.nodes:
-                foot.add(self.of(child))
+                if type(child) is ir.Scalar or type(child) is ir.Store:
+                    self._find(child, foot)  # of which there are many
+                else:
+                    foot.add(self.of(child))
         if type(node) is ir.Switch:
             foot.takes.add(id(node.index))
             foot.takes.update(id(x) for outs in node.outs for x in outs)
