@@ -233,7 +233,7 @@ FITS = {
     "COS": Fit(cos_tail, 0, QUARTER_PI, lambda z: z * z),
     "ATAN": Fit(odd(mp.atan), 0, 1, lambda z: z),
     "ASIN": Fit(odd(mp.asin), 0, 0.25, lambda z: z),
-    "TANH": Fit(odd(mp.tanh), 0, 0.3026, lambda z: z),
+    "TANH": Fit(odd(mp.tanh), 0, (HALF_LN2 / 2) ** 2, lambda z: z),
     "SINH": Fit(odd(mp.sinh), 0, 1, lambda z: z),
     "ERF": Fit(erf_tail, 0, 1, lambda z: 1 - z / 4),
     "LOG_ERFC": Fit(lambda x: -mp.log(mp.erfc(x)), 1, 6, mp.erfc, (56, 27), 4, 400),

@@ -235,7 +235,7 @@ class Emitter:
         node.index.name = self.fresh("i")
         place = len(self.lines)
         self.name_phis(node)
-        mark = self.apart() if node.apart else ""
+        mark = self.apart() if node.apart else self.interleaved(node)
         outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
         with self.inlining(node.vector or few_functions(node.body)):
             self.block(node.body)
@@ -275,6 +275,17 @@ class Emitter:
                           f" !{MARKS + 1}}}"]
         self.access = f", !llvm.access.group !{k}"
         return f", !llvm.loop !{k + 2}"
+
+    def interleaved(self, node: ir.For) -> str:
+        """Mark a loop over powers, whose instructions wait for each other, to do two vectors in
+        turns: in 7/8 of the time."""
+        if not (node.vector and any(type(x) is ir.Scalar and x.op == "pow"
+                                    for x in node.body.nodes)):
+            return ""
+        k = MARKS + len(self.metadata)
+        self.metadata += [f"!{k} = distinct !{{!{k}, !{k + 1}}}",
+                          f'!{k + 1} = !{{!"llvm.loop.interleave.count", i32 2}}']
+        return f", !llvm.loop !{k}"
 
     def poll(self, node: ir.For | ir.While, before: str) -> list[str]:
         """At the end of an iteration, count down to the next look for an interrupt.

@@ -271,10 +271,13 @@ def horner(x: Value, coefficients: Sequence[float]) -> Value:
 
 
 def estrin(x: Value, coefficients: Sequence[float]) -> Value:
-    """c0 + c1 x + c2 x^2 ...: halves at a time, so that processors work on several at once."""
+    """c0 + c1 x + c2 x^2 ...: halves at a time, so that processors work on several at once; three
+    by Horner's scheme, which takes as long with a product less."""
     level: list[Any] = list(coefficients)
     power = x
     while len(level) > 1:
+        if len(level) == 3:
+            return horner(power, level)
         pairs = [fma(level[k + 1], power, level[k]) for k in range(0, len(level) - 1, 2)]
         level = pairs + level[len(pairs) * 2 :]
         if len(level) > 1:

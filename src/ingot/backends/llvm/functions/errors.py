@@ -41,7 +41,8 @@ def erf(x: Value) -> Value:
     size = fabs(x)
     bounded = minimum(size, 6.0 if x.format is F64 else 4.0)
     # the exponential is less than 1/6: what its last digits are makes no difference
-    shifted, r, _ = reduce_exp(-estrin(bounded, chosen(table.LOG_ERFC, x.format)))
+    f = x.format
+    shifted, r, _ = reduce_exp(-estrin(bounded, chosen(table.LOG_ERFC, f)), f.bias)
     grown = fma(r * r, estrin(r, chosen(table.EXP, x.format)), r) + 1.0
     large = fma(-power_of_two(shifted), grown, 1.0)
     return where(size < 1.0, _small_erf(x), copysign(large, x))

@@ -38,28 +38,28 @@ def chosen(pair: tuple[tuple[float, ...], tuple[float, ...]], format: Format) ->
 
 
 # ---- scaling by powers of two --------------------------------------------------------------------
-def power_of_two(shifted: Value, extra: int = 0) -> Value:
-    """2^(n + extra) in the range of normal numbers, n the integer that a shifter was added to."""
-    f = shifted.format
-    return from_bits((bits(shifted) + (f.bias + extra)) << f.mantissa)
+def power_of_two(shifted: Value) -> Value:
+    """2^n in the range of normal numbers; the shifter and a bias were added to n."""
+    return from_bits(bits(shifted) << shifted.format.mantissa)
 
 
-def scale(x: Value, shifted: Value, extra: int = 0) -> Value:
-    """x * 2^(n + extra), rounded once: by two factors, as 2^n may not be a normal number."""
-    f = shifted.format
-    biased = bits(shifted) - (f.bits(f.shifter) - 2 * f.bias - extra)
-    first = biased >> 1
-    second = biased - first
+def scale(x: Value, shifted: Value) -> Value:
+    """x * 2^n, rounded once: by two factors, as 2^n may not be a normal number; the shifter and two
+    biases were added to n."""
+    f, both = shifted.format, bits(shifted)
+    first = both >> 1
+    second = both - first
     return x * from_bits(first << f.mantissa) * from_bits(second << f.mantissa)
 
 
 # ---- exponentials --------------------------------------------------------------------------------
-def reduce_exp(x: Value, low: Value | float = 0.0) -> tuple[Value, Value, Value]:
-    """n as a float added to a shifter, and r + r_low = x + low - n log 2, |r| <= log(2) / 2."""
+def reduce_exp(x: Value, added: int, low: Value | float = 0.0) -> tuple[Value, Value, Value]:
+    """n as a float, the shifter and an integer added, and r + r_low = x + low - n log 2, where
+    |r| <= log(2) / 2."""
     f = x.format
     ln2_high, ln2_low = chosen(table.LN2, f)
-    shifted = fma(x, chosen(table.LOG2E, f)[0], f.shifter)
-    n = shifted - f.shifter
+    shifted = fma(x, chosen(table.LOG2E, f)[0], f.shifter + added)
+    n = shifted - (f.shifter + added)
     high = fma(n, -ln2_high, x)  # exact
     rest = n * -ln2_low if isinstance(low, float) else fma(n, -ln2_low, low)
     return shifted, *fast_two_sum(high, rest)
@@ -70,17 +70,19 @@ def exp_bounds(f: Format) -> tuple[float, float]:
     return (-746.0, 711.0) if f is F64 else (-104.5, 90.0)
 
 
-def exp_pair(x: Value, low: Value | float = 0.0) -> tuple[Value, Value, Value]:
-    """exp(x + low) as 2^n (1 + a + b): n as a float added to a shifter, |a| < 1/2, b less."""
-    lowest, highest = exp_bounds(x.format)
-    shifted, r, r_low = reduce_exp(maximum(minimum(x, highest), lowest), low)
-    return shifted, r, fma(r * r, estrin(r, chosen(table.EXP, x.format)), r_low)
+def exp_pair(x: Value, low: Value | float = 0.0, extra: int = 0) -> tuple[Value, Value, Value]:
+    """exp(x + low) * 2^extra as 2^n (1 + a + b): n as `scale` wants it, |a| < 1/2, b less."""
+    f = x.format
+    lowest, highest = exp_bounds(f)
+    limited = maximum(minimum(x, highest), lowest)
+    shifted, r, r_low = reduce_exp(limited, 2 * f.bias + extra, low)
+    return shifted, r, fma(r * r, estrin(r, chosen(table.EXP, f)), r_low)
 
 
 def scaled_exp(x: Value, low: Value | float = 0.0, extra: int = 0) -> Value:
     """exp(x + low) * 2^extra, where low is much less than 1."""
-    shifted, a, b = exp_pair(x, low)
-    return scale((a + b) + 1.0, shifted, extra)
+    shifted, a, b = exp_pair(x, low, extra)
+    return scale((a + b) + 1.0, shifted)
 
 
 def exp(x: Value) -> Value:
@@ -90,8 +92,9 @@ def exp(x: Value) -> Value:
 def exp2(x: Value) -> Value:
     f = x.format
     x = maximum(minimum(x, float(f.bias + 1)), -float(f.bias + f.mantissa + 1))
-    shifted = x + f.shifter
-    r = x - (shifted - f.shifter)
+    center = f.shifter + 2 * f.bias
+    shifted = x + center
+    r = x - (shifted - center)
     return scale(fma(r, estrin(r, chosen(table.EXP2, f)), 1.0), shifted)
 
 
@@ -99,9 +102,9 @@ def expm1(x: Value) -> Value:
     """2^n (r + q) + 2^n - 1, in halves as 2^n may be too large."""
     f = x.format
     limited = maximum(minimum(x, exp_bounds(f)[1]), -60.0)
-    shifted, r, r_low = reduce_exp(limited)
+    shifted, r, r_low = reduce_exp(limited, f.bias - 1)
     q = fma(r * r, estrin(r, chosen(table.EXP, f)), r_low)
-    half = power_of_two(minimum(shifted, f.shifter + f.bias + 1), -1)
+    half = power_of_two(minimum(shifted, f.shifter + 2 * f.bias))
     out = fma(half, q, fma(half, r, half - 0.5)) * 2.0
     out = where(x > exp_bounds(f)[1] - 1, INF, out)
     return where(fabs(x) < f.tiny, x, out)
@@ -170,41 +173,42 @@ def log_pair(x: Value) -> Pair:
     d, d_low = fast_two_sum(x.constant(2.0), y)
     inverse = 1.0 / d
     s = y * inverse
-    s_low = (fma(-s, d, y) - s * d_low) * inverse
+    s_low = fma(-s, d_low, fma(-s, d, y)) * inverse
+    # 2 s + s^3 (2/3 + z P(z)), which grows by 2 + 2 z times as much as s
     z, z_low = two_product(s, s)
-    z_low = fma(s + s, s_low, z_low)
-    # 2 s + s^3 (2/3 + z P(z))
-    third, third_low = chosen(table.TWO_THIRDS, f)
-    q, q_low = fast_two_sum(x.constant(third),
-                            fma(z, estrin(z, chosen(table.LOG_TAIL, f)), third_low))
     cube, cube_low = two_product(z, s)
-    cube_low = cube_low + fma(z, s_low, z_low * s)
-    t, t_low = two_product(cube, q)
-    t_low = t_low + fma(cube, q_low, cube_low * q)
-    high, low = fast_two_sum(s + s, t)
-    low = low + fma(s_low, 2.0, t_low)
-    # the first product is exact
+    third, third_low = chosen(table.TWO_THIRDS, f)
+    double = s + s
+    high = fma(cube, third, double)
+    low = fma(cube, third, double - high)
+    low = fma(cube, fma(z, estrin(z, chosen(table.LOG_TAIL, f)), third_low), low)
+    low = fma(fma(z_low, s, cube_low), third, low)
+    low = fma(s_low, fma(z, 2.03, 2.0), low)
+    # k log(2), of which the first product is exact and larger than the rest, or 0
     ln2_high, ln2_low = chosen(table.LN2, f)
-    total, rest = two_sum(k * ln2_high, high)
-    log_high, log_low = fast_two_sum(total, rest + fma(k, ln2_low, low))
-    return log_high, log_low
+    total = fma(k, ln2_high, high)
+    rest = fma(k, ln2_high, -total) + high
+    return fast_two_sum(total, rest + fma(k, ln2_low, low))
 
 
 def pow(x: Value, y: Value) -> Value:
     """C's rules: x^0 and 1^y are 1 whatever the other; NaN for x < 0 unless y is an integer."""
-    size, y_size = fabs(x), fabs(y)
-    whole = trunc(y).equals(y)
-    half = y * 0.5
-    odd = whole & ~trunc(half).equals(half) & (y_size < INF)
+    f, size = x.format, fabs(x)
+    y_size = minimum(fabs(y), 2.0 ** (f.mantissa + 1))  # all from there on are even
+    part = fma(trunc(y_size * 0.5), -2.0, y_size)
+    odd = part.equals(1.0)
+    broken = ~(odd | part.equals(0.0))
+    finite = size < INF
     high, low = log_pair(size)
-    high = where(size < INF, high, size)  # infinity and NaN go through
+    high = where(finite, high, size)  # infinity and NaN go through
     high = where(size.equals(0.0), -INF, high)
     exponent = where(size.equals(1.0), 0.0, y)
     product, rest = two_product(exponent, high)
-    rest = where(fabs(product) < 800.0, fma(exponent, low, rest), 0.0)
-    out = scaled_exp(product, rest)
+    rest = fma(exponent, low, rest)
+    rest = where(rest < 0.25, rest, 0.25)  # what is more, or NaN, belongs to 0 or infinity
+    out = scaled_exp(product, where(rest > -0.25, rest, -0.25))
     out = where(odd, copysign(out, x), out)
-    out = where((x < 0.0) & ~whole & (size < INF), x.nan(), out)
+    out = where((x < 0.0) & broken & finite, x.nan(), out)
     return where(y.equals(0.0), 1.0, out)
 
 
@@ -217,8 +221,9 @@ def cbrt(x: Value) -> Value:
     two = 2.0**f.mantissa
     e = from_bits((i >> f.mantissa) | f.bits(two)) - (two + f.bias)
     m = from_bits((i & ((1 << f.mantissa) - 1)) | f.bits(1.0))
-    shifted = fma(e - 1.0, 1 / 3, f.shifter)  # the floor of e / 3
-    rest = e - 3.0 * (shifted - f.shifter)
+    center = f.shifter + f.bias
+    shifted = fma(e - 1.0, 1 / 3, center)  # the floor of e / 3
+    rest = e - 3.0 * (shifted - center)
     one, two_ = rest.equals(1.0), rest.equals(2.0)
     t = m * where(one, 2.0, where(two_, x.constant(4.0), 1.0))
     y = estrin(m, chosen(table.CBRT, f)) * where(

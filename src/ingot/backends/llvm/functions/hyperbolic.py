@@ -12,18 +12,15 @@ from ingot.backends.llvm.functions.assembler import (
     copysign,
     estrin,
     fabs,
-    fast_two_sum,
     fma,
     minimum,
     sqrt,
-    two_sum,
     where,
 )
 from ingot.backends.llvm.functions.exponential import (
     chosen,
     log1p,
     power_of_two,
-    reduce_exp,
     scaled_exp,
 )
 from ingot.backends.llvm.functions.trigonometric import odd_series
@@ -41,16 +38,25 @@ def cosh(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    """u / (u + 2) with u = exp(2 |x|) - 1, of which no digits are lost near 0."""
+    """tanh(n log(2) / 2 + r) = (a + b t) / (b + a t), a and b = 1 -+ 2^-n, t = tanh(r).
+
+    That is c + (a - b c + (b - a c) t) / (b + a t) for any c. With one near a / b the quotient is
+    small, and so is what it is rounded by: c = a^2, for which a - b c = 4^-n a.
+    """
     f = x.format
-    shifted, r, r_low = reduce_exp(minimum(fabs(x) * 2.0, 40.0 if f is F64 else 20.0))
-    q = fma(r * r, estrin(r, chosen(table.EXP, f)), r_low)
+    size = minimum(fabs(x), 20.0 if f is F64 else 10.0)
+    center = f.shifter + f.bias
+    shifted = fma(size, -2 * chosen(table.LOG2E, f)[0], center)
+    minus_n = shifted - center
+    high, low = (part / 2 for part in chosen(table.LN2_FULL, f))
+    r = fma(minus_n, high, size)  # exact for small n, of which the result has the digits
+    z = r * r
+    t = r + fma(z * r, estrin(z, chosen(table.TANH, f)), minus_n * low)
     power = power_of_two(shifted)
-    high, low = fast_two_sum(power - 1.0, power * r)
-    u = high + fma(power, q, low)
-    below, rest = two_sum(u, x.constant(2.0))
-    out = u / below  # and below = 2 / (1 - out), by which its own rounding is corrected
-    return copysign(fma(out * rest, fma(out, 0.5, -0.5), out), x)
+    a, b = 1.0 - power, power + 1.0
+    c = a * a
+    quotient = fma(fma(-c, a, b), t, a * (power * power)) / fma(a, t, b)
+    return copysign(c + quotient, x)
 
 
 def asinh(x: Value) -> Value:
