@@ -200,3 +200,23 @@ def lone_extension(name: str) -> Any:
     found.loader.exec_module(module)
     sys.modules.pop(name, None)
     return module
+
+
+# ---- the machine ---------------------------------------------------------------------------------
+def processors() -> int:
+    """How many threads this process may run at once: its affinity and its share of the machine."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _quota(cores)))
+
+
+def _quota(cores: int) -> int:
+    """The processors that the control group of the process may use."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            limit, period = file.read().split()
+        return cores if limit == "max" else -(-int(limit) // int(period))
+    except (OSError, ValueError):
+        return cores

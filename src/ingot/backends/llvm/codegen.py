@@ -14,8 +14,8 @@ import platform
 import struct
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -114,8 +114,7 @@ class Library:
         self.InitializeNativeTarget()
         self.InitializeNativeAsmPrinter()
         self.SetCommandLine(b"ingot", b"-slp-threshold=%d" % SLP_GAIN)
-        self._machines: dict[int, Any] = {}
-        self._turn = threading.Lock()  # a code generator serves one thread at a time
+        self._machines: dict[int, list[Any]] = {}  # that are idle: each serves one thread
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -136,26 +135,32 @@ class Library:
             raise RuntimeError((message.value or b"LLVM failed").decode())
         return out
 
-    def machine(self, selection: int) -> Any:
+    @contextmanager
+    def machine(self, selection: int) -> Iterator[Any]:
         """A code generator, kept: making it costs more than compiling a small function."""
-        if selection not in self._machines:
+        idle = self._machines.setdefault(selection, [])
+        try:
+            machine = idle.pop()
+        except IndexError:
             cpu, features, triple = (part.encode() for part in processor())
             target = self.pointer(self.GetTargetFromTriple, triple)
             reloc, model = (part.encode() for part in MODEL)
-            self._machines[selection] = self.CreateTargetMachine(
+            machine = self.CreateTargetMachine(
                 target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
-        return self._machines[selection]
+        try:
+            yield machine
+        finally:
+            idle.append(machine)
 
-    def object_code(self, text: str, passes: int, selection: int) -> bytes:
+    def object_code(self, text: str, passes: int, selection: int, lines: int) -> bytes:
         """The object file of a module."""
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())
             try:
-                with self._turn:
-                    machine = self.machine(selection)
+                with self.machine(selection) as machine:
                     if passes:
-                        self.run_passes(module, machine, passes, text.count("\n"))
+                        self.run_passes(module, machine, passes, lines)
                     buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
             finally:
                 self.DisposeModule(module)
@@ -222,7 +227,8 @@ def _start_up(ahead: Callable[[], None] | None) -> None:
     if direct is not None:
         processor()
         with suppress(RuntimeError):  # which whoever needs LLVM will see
-            direct.machine(0)
+            with direct.machine(0):
+                pass
             if ahead is not None and not _awaited.is_set():
                 ahead()
 
@@ -263,17 +269,39 @@ def chosen(text: str, passes: int) -> str:
     return "".join(parts)
 
 
-def object_code(text: str, passes: int, selection: int) -> bytes:
-    """The object file of a module."""
-    direct = library()
-    text = chosen(text, passes)
+def object_code(text: str, passes: int, selection: int, lines: int = 0) -> bytes:
+    """The object file of a module, which may be a part of one with so many lines."""
+    direct, text = library(), chosen(text, passes)
+    lines = lines or text.count("\n")
     if direct is not None:
-        return direct.object_code(text, passes, selection)
+        return direct.object_code(text, passes, selection, lines)
     with _lock:
         module = llvm().parse_assembly(text)
         machine = new_target_machine(selection)
-        run_passes(module, machine, passes, text.count("\n"))
+        run_passes(module, machine, passes, lines)
         return machine.emit_object(module)
+
+
+def object_codes(texts: Sequence[str], passes: int, selection: int, lines: int) -> list[bytes]:
+    """The object files of the parts of a module, compiled at once, each by a thread."""
+    found: list[Any] = [None] * len(texts)
+
+    def compile_part(k: int) -> None:
+        try:
+            found[k] = object_code(texts[k], passes, selection, lines)
+        except BaseException as error:
+            found[k] = error
+
+    threads = [threading.Thread(target=compile_part, args=(k,)) for k in range(1, len(texts))]
+    for thread in threads:
+        thread.start()
+    compile_part(0)
+    for thread in threads:
+        thread.join()
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return found
 
 
 def _serve() -> None:

@@ -29,6 +29,7 @@ from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.kernel import cost, ir
+from ingot.util import processors
 from ingot.version import __version__
 
 MARSHAL = 2
@@ -106,7 +107,7 @@ def start_llvm() -> None:
         config.adopt(flags)
         threads.prepare()
 
-    codegen.start(ahead if threads.supported() and threads.available() > 1 else None)
+    codegen.start(ahead if threads.supported() and processors() > 1 else None)
 
 
 def _call_of(eqn: Eqn) -> tuple[Any, ...]:

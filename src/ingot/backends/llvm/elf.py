@@ -1,8 +1,8 @@
 """A loader of object files: ELF for x86-64, as LLVM writes it, made runnable without LLVM.
 
 Sections are laid out in one block of memory, symbols bound, relocations applied (by NumPy, all of a
-kind at once), and the block is made executable. What is outside of the subset that LLVM emits here
-raises `Unsupported`, and LLVM's own linker takes over.
+kind at once), and the block is made executable. Several files may refer to each other. What is
+outside of the subset that LLVM emits here raises `Unsupported`, and LLVM's own linker takes over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 WRITABLE, ALLOCATED, NO_BITS, RELOCATIONS, SYMBOLS = 0x1, 0x2, 8, 4, 2
 ABS64, PC32, PLT32, PC64 = 1, 2, 4, 24
 GOT_KINDS = (9, 41, 42)  # GOTPCREL, GOTPCRELX, REX_GOTPCRELX
-ABSOLUTE = 0xFFF1
+ABSOLUTE, LOCAL = 0xFFF1, 0
 STUB_BYTES = 16
 STUB = b"\xff\x25\x00\x00\x00\x00"  # jmp *0(%rip), followed by the address
 
@@ -39,31 +39,59 @@ class Unsupported(Exception):
     """The object file has something that this loader does not know."""
 
 
+def objects(code: bytes) -> list[bytes]:
+    """Object files that stand one after the other: each ends with the table of its sections."""
+    found = []
+    while code:
+        header = np.frombuffer(code, HEADER, 1)[0]
+        if header["ident"][:5] != b"\x7fELF\x02" or (header["kind"], header["machine"]) != (1, 62):
+            raise Unsupported("not a relocatable ELF file for x86-64")
+        end = int(header["sections"]) + int(header["section_count"]) * SECTION.itemsize
+        found.append(code[:end])
+        code = code[end:]
+    return found
+
+
 class Image:
     """Machine code in memory, for as long as this object lives."""
 
     def __init__(self, code: bytes, resolve: Callable[[str], int]):
-        """Load an object file; `resolve` gives the addresses of the symbols it does not define."""
+        """Load object files, which may refer to each other; `resolve` gives the addresses of the
+        symbols that none of them defines."""
+        self._objects = [_Object(part) for part in objects(code)]
+        self._defined = {name: place for o in self._objects for name, place in o.defined()}
+        for part in self._objects:
+            part.link(lambda name: self._defined.get(name) or resolve(name))
+
+    def address(self, name: str) -> int:
+        """Where a symbol that the files define lies."""
+        return self._defined[name]
+
+
+class _Object:
+    """One object file in memory."""
+
+    def __init__(self, code: bytes):
         header = np.frombuffer(code, HEADER, 1)[0]
-        if header["ident"][:5] != b"\x7fELF\x02" or (header["kind"], header["machine"]) != (1, 62):
-            raise Unsupported("not a relocatable ELF file for x86-64")
         self._code = code
         self._sections = np.frombuffer(code, SECTION, header["section_count"], header["sections"])
         self._read_symbols()
         self._lay_out()
+
+    def defined(self) -> list[tuple[str, int]]:
+        """Names and addresses of what others may refer to."""
+        there = (self._symbols["info"] >> 4 != LOCAL) & (self._symbols["section"] != 0)
+        return [(self._names[k], int(self._values[k])) for k in np.flatnonzero(there).tolist()]
+
+    def link(self, resolve: Callable[[str], int]) -> None:
+        """Make it executable."""
         self._bind(resolve)
         for section in self._sections[self._sections["kind"] == RELOCATIONS]:
             if self._sections[section["info"]]["flags"] & ALLOCATED:
                 self._relocate(section)
         _make_executable(self._base, self._writable)
-        self._defined = {name: int(value) for name, value, section in zip(
-            self._names, self._values, self._symbols["section"], strict=True) if name and section}
         del self._code, self._sections, self._symbols, self._names  # the memory is what matters
         del self._values, self._callable, self._entries, self._starts
-
-    def address(self, name: str) -> int:
-        """Where a symbol that the file defines lies."""
-        return self._defined[name]
 
     def _bytes(self, section: Any) -> bytes:
         start = int(section["offset"])
@@ -99,6 +127,12 @@ class Image:
             self._starts[number] = self._base + start
             if section["kind"] != NO_BITS:
                 self._memory[start : start + int(section["size"])] = self._bytes(section)
+        sections = self._symbols["section"].astype(np.int64)
+        if np.any((sections >= 0xFF00) & (sections != ABSOLUTE)):
+            raise Unsupported("common symbols")
+        self._values = self._symbols["value"].astype(np.int64)
+        here = (sections > 0) & (sections < 0xFF00)
+        self._values[here] += self._starts[sections[here]]
 
     def _places(self, place: int, numbers: list[int]) -> tuple[dict[int, int], int]:
         """Where sections begin that follow each other from a place, and where the last one ends."""
@@ -114,15 +148,9 @@ class Image:
         """Addresses of all symbols, of the entries of the table, and of stubs for functions far
         away: a call reaches no farther than 2 GiB."""
         count = len(self._symbols)
-        sections = self._symbols["section"].astype(np.int64)
-        if np.any((sections >= 0xFF00) & (sections != ABSOLUTE)):
-            raise Unsupported("common symbols")
-        here = (sections > 0) & (sections < 0xFF00)
-        self._values = self._symbols["value"].astype(np.int64)
-        self._values[here] += self._starts[sections[here]]
         self._callable = self._values.copy()
         stub = self._stubs
-        for k in np.flatnonzero(sections == 0).tolist():
+        for k in np.flatnonzero(self._symbols["section"] == 0).tolist():
             if self._names[k]:
                 self._values[k] = resolve(self._names[k])
                 self._callable[k] = self._base + stub

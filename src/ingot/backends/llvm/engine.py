@@ -11,7 +11,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from ingot.backends.llvm import codegen, elf, host, worker
+from ingot.backends.llvm.halves import halves
 from ingot.backends.llvm.symbols import address_of
+from ingot.util import processors
 
 INTERRUPTIBLE_LINES = 5000
 """Lines of a module whose optimization takes long enough to be left to the worker, for which one
@@ -45,8 +47,8 @@ class Code:
 
 # ---- compiling -----------------------------------------------------------------------------------
 def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2) -> bytes:
-    """The object file of a module, with at most this level of passes; in the worker if it is for
-    later, or takes long.
+    """The object file of a module, with at most this level of passes, or those of its halves; made
+    in the worker if it is for later, or takes long.
 
     Raises WorkerError if that ended, as it does at exit: LLVM must not run in a thread then.
     """
@@ -56,7 +58,8 @@ def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2
             return worker.object_code(text, passes, tier.selection)
         except worker.NoWorker:
             pass
-    return codegen.object_code(text, passes, tier.selection)
+    parts = halves(text) if elf.available() and processors() > 1 else [text]
+    return b"".join(codegen.object_codes(parts, passes, tier.selection, text.count("\n")))
 
 
 def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
@@ -117,7 +120,8 @@ def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -
             binding.add_symbol(symbol, resolve(symbol))
     module = binding.parse_assembly("")
     engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    for part in elf.objects(code) if elf.available() else [code]:
+        engine.add_object_file(binding.ObjectFileRef.from_data(part))
     engine.finalize_object()
     return Code(engine.get_function_address("run"), tier, engine, cached)
 

@@ -16,12 +16,11 @@ import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ingot.backends.llvm import blas, cache, engine, symbols
 from ingot.backends.llvm.outline import DIVIDE
-from ingot.util import once
+from ingot.util import once, processors
 
 POOL = "ingot:pool"
 PARTS = 16  # for each thread, so that all end at about the same time
@@ -351,24 +350,6 @@ leave:
 """
 
 
-def available() -> int:
-    """How many threads this process may run at once: its affinity and its share of the machine."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, _quota(cores)))
-
-
-def _quota(cores: int) -> int:
-    """The processors that the control group of the process may use."""
-    try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return cores if limit == "max" else -(-int(limit) // int(period))
-    except (OSError, ValueError):
-        return cores
-
-
 def _forever(thing: Any) -> Any:
     """An object that outlives the interpreter: while that ends and afterwards, threads wait and run
     in the pool's code and state."""
@@ -415,7 +396,7 @@ class Pool:
 @once  # not `functools.cache`, which may make two: native threads run in the code of either
 def pool() -> Pool:
     """The one pool of this process."""
-    return Pool(int(os.environ.get("INGOT_NUM_THREADS", 0)) or available())
+    return Pool(int(os.environ.get("INGOT_NUM_THREADS", 0)) or processors())
 
 
 @once
