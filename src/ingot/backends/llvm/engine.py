@@ -58,8 +58,11 @@ def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2
             return worker.object_code(text, passes, tier.selection)
         except worker.NoWorker:
             pass
-    parts = halves(text) if elf.available() and processors() > 1 else [text]
-    return b"".join(codegen.object_codes(parts, passes, tier.selection, text.count("\n")))
+    parts = [codegen.chosen(text, passes)]
+    lines = parts[0].count("\n")
+    if elf.available() and processors() > 1:
+        parts = halves(parts[0])
+    return b"".join(codegen.object_codes(parts, passes, tier.selection, lines))
 
 
 def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:

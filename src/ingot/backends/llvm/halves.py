@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-LEAST = 500
-"""Lines of a module from which on a thread is worth its while."""
+from ingot.backends.llvm.codegen import VARIANTS
+
+LEAST, UNEQUAL = 500, 4
+"""Lines of a module from which on a thread is worth its while, and how many times longer than the
+other half one may be."""
 
 COPIED = ("ingot.", "blas.")
 """How functions begin, internal or defined as often as one likes, that each half has to itself."""
@@ -48,6 +51,10 @@ class _Function:
         return f"declare {self.head['result']} @{self.name}({given}) {self.head['how']}"
 
 
+class _Unknown(Exception):
+    """A line of a form that is not written by `emit.py`."""
+
+
 class _Module:
     """A module taken apart."""
 
@@ -64,11 +71,11 @@ class _Module:
             elif line.startswith("define "):
                 head = _DEFINED.match(line)
                 if head is None:
-                    raise ValueError(line)
+                    raise _Unknown(line)
                 inside = self.functions[head["name"]] = _Function(head["name"], head, [line])
             elif found := _VARIABLE.match(line):
                 self.variables[found[1]] = line
-            else:
+            elif line != VARIANTS:
                 self.rest.append(line)
         for function in self.functions.values():
             function.used = {a or b for a, b in _USED.findall(function.text)} - {function.name}
@@ -119,7 +126,7 @@ class _Module:
         here = self.with_copies(names)
         used = set().union(*(self.functions[name].used for name in here))
         wanted = set().union(*(self.functions[name].used for name in self.with_copies(others)))
-        lines = [self.variables[v] for v in self.variables if v in used]
+        lines = [*self.rest, *(self.variables[v] for v in self.variables if v in used)]
         for name in sorted(here):
             text = self.functions[name].text
             if name in names and name in wanted:
@@ -131,7 +138,7 @@ class _Module:
             kept = ", ".join(f"ptr @{name}" for name in far)
             lines.append(f"@llvm.compiler.used = appending global [{len(far)} x ptr] [{kept}],"
                          ' section "llvm.metadata"')
-        return "\n".join([*lines, *self.rest])
+        return "\n".join([*lines, ""])
 
     def shared(self, one: set[str], two: set[str]) -> bool:
         """Whether both refer to a variable that is written to."""
@@ -145,12 +152,15 @@ def halves(text: str) -> list[str]:
     """Two modules for one; or the one, if it is short, or has no parts of about the same length."""
     if text.count("\n") < LEAST:
         return [text]
-    module = _Module(text)
+    try:
+        module = _Module(text)
+    except _Unknown:
+        return [text]
     sizes, parts = [0, 0], (set(), set())
     for size, group in module.groups():
         k = sizes[0] > sizes[1]
         sizes[k] += size
         parts[k].update(group)
-    if 4 * min(sizes) < max(sizes) or module.shared(*parts):
+    if UNEQUAL * min(sizes) < max(sizes) or module.shared(*parts):
         return [text]
     return [module.part(*parts), module.part(*reversed(parts))]
