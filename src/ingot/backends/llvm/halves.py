@@ -7,7 +7,9 @@ instructions are made does not change: none of these functions would be inlined.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ingot.backends.llvm.codegen import VARIANTS
@@ -33,11 +35,20 @@ class _Function:
     name: str
     head: re.Match[str]
     lines: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+    @functools.cached_property
+    def used(self) -> set[str]:
+        """What it refers to: variables, functions, variants of these."""
+        return {a or b for a, b in _USED.findall(self.text)} - {self.name}
+
+    @functools.cached_property
+    def called(self) -> Counter[str]:
+        """The functions that it calls, and how often."""
+        return Counter(_CALLED.findall(self.text))
 
     @property
     def copied(self) -> bool:
@@ -77,8 +88,12 @@ class _Module:
                 self.variables[found[1]] = line
             elif line != VARIANTS:
                 self.rest.append(line)
-        for function in self.functions.values():
-            function.used = {a or b for a, b in _USED.findall(function.text)} - {function.name}
+
+    @property
+    def is_one(self) -> bool:
+        """Whether one function is much longer than all the rest."""
+        lengths = [len(f.lines) for f in self.functions.values()]
+        return UNEQUAL * (sum(lengths) - max(lengths)) < max(lengths)
 
     def with_copies(self, names: set[str]) -> set[str]:
         """Functions with all those that are copied to where they are used."""
@@ -94,7 +109,7 @@ class _Module:
         """Functions that are dealt out, each with those that it alone calls; largest first."""
         callers: dict[str, set[str]] = {}
         for function in self.functions.values():
-            for name in set(_CALLED.findall(function.text)):
+            for name in function.called:
                 callers.setdefault(name, set()).add(function.name)
         group: dict[str, set[str]] = {f.name: {f.name} for f in self.functions.values()
                                       if not f.copied}
@@ -107,19 +122,15 @@ class _Module:
                     for member in group[name]:
                         group[member] = group[caller]
         different = {id(g): g for g in group.values()}.values()
-        return sorted(((self.weight(g), g) for g in different), key=lambda pair: -pair[0])
+        return sorted(((sum(map(self.weight, g)), g) for g in different),
+                      key=lambda pair: -pair[0])
 
-    def weight(self, names: set[str]) -> int:
-        """Lines to be compiled, those that calls stand for included."""
-        total = 0
-        for name in names:
-            function = self.functions[name]
-            total += len(function.lines)
-            for called in _CALLED.findall(function.text):
-                inlined = self.functions.get(called)
-                if inlined is not None and "alwaysinline" in inlined.head["how"]:
-                    total += self.weight({called})
-        return total
+    def weight(self, name: str) -> int:
+        """Lines to be compiled for a function, those that calls stand for included."""
+        function = self.functions[name]
+        inlined = ((f, count) for f, count in function.called.items()
+                   if f in self.functions and "alwaysinline" in self.functions[f].head["how"])
+        return len(function.lines) + sum(count * self.weight(f) for f, count in inlined)
 
     def part(self, names: set[str], others: set[str]) -> str:
         """A module of functions that may refer to others, and be referred to by them."""
@@ -155,6 +166,8 @@ def halves(text: str) -> list[str]:
     try:
         module = _Module(text)
     except _Unknown:
+        return [text]
+    if module.is_one:
         return [text]
     sizes, parts = [0, 0], (set(), set())
     for size, group in module.groups():
