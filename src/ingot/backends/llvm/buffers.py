@@ -42,7 +42,12 @@ class Loan(np.ndarray):
 
 
 class Pool:
-    """Free blocks by size; the sizes unused for longest are emptied when there are too many."""
+    """Free blocks by size; the sizes unused for longest are emptied when there are too many.
+
+    Blocks come and go by single operations on dictionaries and lists, without a lock, as it would
+    be a good part of the cost. `held` may miss what several threads do at once, until it is counted
+    anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a collection in here may end another loan
@@ -55,15 +60,21 @@ class Pool:
         nbytes = math.prod(shape) * dtype.itemsize
         if not is_pooled(nbytes):
             return np.empty(shape, dtype)
-        return np.ndarray(shape, dtype, self._take(size_class(nbytes)).view(Loan))
+        return self.lend(shape, dtype, size_class(nbytes))
+
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
+        """A large array, on a block of a size class."""
+        return np.ndarray(shape, dtype, self._take(size).view(Loan))
 
     def _take(self, size: int) -> np.ndarray:
-        with self._lock:
-            blocks = self._free.get(size)
-            if blocks:
-                self._free.move_to_end(size)
-                self.held -= size
-                return blocks.pop()
+        try:
+            block = self._free[size].pop()
+        except LookupError:
+            return self._new(size)
+        self.held -= size
+        return block
+
+    def _new(self, size: int) -> np.ndarray:
         try:
             return _new_block(size)
         except MemoryError:
@@ -72,12 +83,20 @@ class Pool:
 
     def give(self, block: np.ndarray) -> None:
         """Take a block back."""
-        with self._lock:
-            size = block.nbytes
-            self._free.setdefault(size, []).append(block)
+        size = block.nbytes
+        try:
+            self._free[size].append(block)
             self._free.move_to_end(size)
-            self.held += size
-            while self.held > config.buffer_bytes:
+        except KeyError:  # also if the size is emptied just now
+            self._free.setdefault(size, []).append(block)
+        self.held += size
+        if self.held > config.buffer_bytes:
+            self._trim()
+
+    def _trim(self) -> None:
+        with self._lock:
+            self.held = sum([size * len(blocks) for size, blocks in list(self._free.items())])
+            while self.held > config.buffer_bytes and self._free:
                 oldest, blocks = next(iter(self._free.items()))
                 if blocks:
                     del blocks[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from ingot.backends.llvm.buffers import is_pooled, pool
+from ingot.backends.llvm.buffers import is_pooled, pool, size_class
 from ingot.backends.llvm.native.spare import spares
 from ingot.backends.llvm.native.words import Words
 from ingot.core.avals import ShapedArray
@@ -20,7 +20,8 @@ def result_records(avals: Sequence[ShapedArray], taken: Sequence[int]) -> Words:
     kept: list[Any] = []
     for aval, source in zip(avals, taken or [-1] * len(avals), strict=True):
         lengths = Words(aval.shape)
-        make = partial(pool.empty, aval.shape, aval.storage) if is_pooled(aval.nbytes) else None
+        make = partial(pool.lend, aval.shape, aval.storage, size_class(aval.nbytes)
+                       ) if is_pooled(aval.nbytes) else None
         words += [aval.ndim, lengths.address, id(aval.storage), id(aval), id(make) if make else 0,
                   source + 1, spares.address(aval) if source < 0 else 0]
         kept += [lengths, aval, make]
