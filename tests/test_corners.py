@@ -98,11 +98,31 @@ CONVERSIONS = """
 lax.convert_element_type(2**70,'float32'); lax.convert_element_type(2**33,'int32');
 lax.conv(i8[None,None],i8[None,None,:2],(1,1),'VALID',preferred_element_type='float32');
 L.solve_sylvester(SA,jnp.eye(2),SB+jnp.zeros((2,1,1,1)));
-L.solve_sylvester(Z,jnp.eye(3),jnp.ones((2,3,3)))
+L.solve_sylvester(Z,jnp.eye(3),jnp.ones((2,3,3)));
+S.sph_harm_y(jnp.array([0,1,3,4]),jnp.array([0,-1,2,-3]),u[:4]*3,bv); i.byteswap(); z.byteswap();
+jax.grad(lambda t:S.sph_harm_y(jnp.array([3]),jnp.array([2]),t,t).real.sum())(u[:1]);
+i8.byteswap();
+L.qr_multiply(R,y.T[:1,:].repeat(5,1)); L.qr_multiply(R,x.T[:3],mode='left');
+L.qr_multiply(Z,z,mode='left',conjugate=True)[0]; L.qr_multiply(R,v,pivoting=True)[1:];
+L.qr_multiply(R,u[:3],mode='left')[0]; lax.linalg.symmetric_product(SA,SA@SA.mT,alpha=2.,beta=.5);
+lax.ragged_dot(x,jnp.ones((2,4,3))*w,jnp.array([1,1])); 
+lax.ragged_dot(x,T4[:,0,:4],jnp.array([0,3]));
+jax.grad(lambda x,r:(lax.ragged_dot(x,r,jnp.array([2,1]))**2).sum(),(0,1))(x,T4[:,0,:4]);
+lax.ragged_dot(f,f[None].mT,jnp.array([2]),preferred_element_type='float64');
+jnp.array(jax.jvp(jnp.linalg.pinv,(Z[:,:2],),(Z[:,1:],))[1]); jax.jvp(jnp.linalg.pinv,(x,),(y,))
+"""
+GROUPS = """
+lax.ragged_dot_general(x,y,jnp.array([1,2]),
+lax.RaggedDotDimensionNumbers((([0],[0]),([],[])),[0],[]));
+lax.ragged_dot_general(t3,t3.mT,jnp.array([1,1]),
+lax.RaggedDotDimensionNumbers((([2],[1]),([0],[0])),[0],[]));
+lax.ragged_dot_general(t3,T4[0,:2,:4],jnp.array([2,1]),
+lax.RaggedDotDimensionNumbers((([2],[1]),([],[])),[1],[0]))
 """
 ERRORS = """
 jnp.sum(jax.random.key(0)); jnp.max(jax.random.key(0)); lax.convert_element_type(2**70,'int32');
-jnp.max(jax.random.split(jax.random.key(0)));
+jnp.max(jax.random.split(jax.random.key(0))); L.qr_multiply(R,x,mode='a');
+lax.linalg.symmetric_product(x,x); S.sph_harm_y(.5,0,u,u);
 v+bv; v*bv; jnp.add(v,bv); jnp.maximum(v,bv); jnp.float_power(v,bv); divmod(v,bv); S.zeta(v,bv);
 jnp.where(v>0,bv,1.); jnp.broadcast_arrays(v,bv); jnp.dot(v,bv); v@bv; jnp.reshape(x,(-1,-1));
 jnp.reshape(v,(4,)); v.reshape(2,2); jnp.transpose(x,(0,0)); jnp.transpose(x,(0,));
@@ -134,7 +154,8 @@ def test_corner(expression):
     check(expression, tolerance=1e-8)
 
 
-@pytest.mark.parametrize("expression", CONTROL)
+@pytest.mark.parametrize("expression", CONTROL + [
+    e.replace("\n", "") for e in GROUPS.split(";")])
 def test_corner_of_control_flow(expression):
     check(expression)
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import scipy.interpolate
 
+import ingot
+import ingot.numpy as jnp
 from ingot.scipy.interpolate import RegularGridInterpolator
+from ingot.scipy.optimize import minimize
 from numpy_oracle import check, check_error, table
 
 IMAGES = """
@@ -82,6 +85,53 @@ odeint(lambda y,t:y,1.,iv); jet(jnp.add,(v,v),([v],[v,v])); Grid([v.sort()],u,bo
 """))
 def test_errors_of_science(expression):
     check_error(expression)
+
+
+LBFGS = "l-bfgs-experimental-do-not-rely-on-this"
+
+
+def rosenbrock(x):
+    return jnp.sum(100 * abs(x[1:] - x[:-1] ** 2) ** 2 + abs(1 - x[:-1]) ** 2)
+
+
+@pytest.mark.parametrize("method", ["BFGS", LBFGS])
+def test_minimization(method):
+    for start in (np.zeros(4), np.array([2.0, -1.0])):
+        found = minimize(rosenbrock, start, method=method)
+        np.testing.assert_allclose(found.x, np.ones(len(start)), atol=1e-5)
+        assert found.fun < 1e-10
+    for dtype in (np.float32, np.float64):  # steep: the first steps are tiny
+        steep = minimize(lambda x: 1e8 * jnp.mean(x * x), np.ones(2, dtype), method=method)
+        np.testing.assert_allclose(steep.x, 0, atol=1e-6)
+    stopped = ingot.jit(lambda x: minimize(rosenbrock, x, method=method, options={"maxiter": 2}))(
+        np.zeros(3))
+    assert stopped.nit == 2 and stopped.status == 1 and not stopped.success
+
+
+def test_minimization_of_a_complex_vector():
+    start = np.array([0.5 + 0.1j, -0.2j, 0.0])
+    found = minimize(rosenbrock, start, method=LBFGS, options={"ftol": 0.0})
+    assert found.fun < 1e-8 and found.x.dtype == np.complex128
+    np.testing.assert_allclose(found.jac, ingot.grad(rosenbrock)(found.x), atol=1e-6)
+
+
+def test_products_of_wide_matrices_are_not_formed_for_derivatives_of_pinv():
+    tall = np.random.RandomState(0).randn(200_000, 2)  # whose square does not fit into memory
+    for a in (tall, tall.T):
+        _, t = ingot.jvp(jnp.linalg.pinv, (a,), (a,))
+        np.testing.assert_allclose(t, -np.linalg.pinv(a), atol=1e-12)
+
+
+def test_optional_arguments_of_softmax_and_structs():
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(ingot.nn.softmax(x, initial=-9.0), ingot.nn.softmax(x))
+    np.testing.assert_array_equal(ingot.nn.log_softmax(x, initial=0.0), ingot.nn.log_softmax(x))
+    assert ingot.ShapeDtypeStruct.like(1.0) == ingot.ShapeDtypeStruct((), "float64", weak_type=True)
+    assert ingot.ShapeDtypeStruct.like(x).update(shape=(3,)).shape == (3,)
+    with pytest.raises(ValueError, match="method must be one of"):
+        minimize(rosenbrock, x, method="foo")
+    per_row = ingot.vmap(lambda s: ingot.lax.ragged_dot(np.ones((3, 1)), np.ones((2, 1, 1)), s))
+    assert per_row(np.array([[1, 1], [3, 0]])).sum() == 5
 
 
 def test_a_grid_may_descend():

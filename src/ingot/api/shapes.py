@@ -30,6 +30,12 @@ class ShapeDtypeStruct:
             dtype, "ShapeDtypeStruct")
         self.sharding, self.weak_type = sharding, weak_type
 
+    @classmethod
+    def like(cls, x: Any) -> ShapeDtypeStruct:
+        """Shape, dtype and weak type of a value."""
+        aval = abstractify(x)
+        return cls(aval.shape, aval.dtype, weak_type=aval.weak_type)
+
     @property
     def ndim(self) -> int:
         """Number of axes."""

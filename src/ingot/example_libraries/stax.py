@@ -10,10 +10,23 @@ import ingot.numpy as jnp
 from ingot import lax, nn, random
 from ingot.api.make_jaxpr import eval_shape
 from ingot.api.shapes import ShapeDtypeStruct
+from ingot.nn import (
+    elu as elu,
+    gelu as gelu,
+    leaky_relu as leaky_relu,
+    log_softmax as log_softmax,
+    relu as relu,
+    selu as selu,
+    sigmoid as sigmoid,
+    softmax as softmax,
+    softplus as softplus,
+    standardize as standardize,
+)
 from ingot.nn.initializers import glorot_normal, normal, ones, zeros
 
 Layer = tuple[Callable[..., Any], Callable[..., Any]]
 
+logsoftmax, glorot, randn = log_softmax, glorot_normal, normal
 _WEIGHTS, _BIAS, _SMALL_BIAS = glorot_normal(), normal(), normal(1e-6)
 
 
@@ -37,15 +50,26 @@ def GeneralConv(dimension_numbers: Any, out_chan: int, filter_shape: Sequence[in
                 strides: Any = None, padding: str = "VALID", W_init: Any = None,
                 b_init: Any = _SMALL_BIAS) -> Layer:
     """A convolution with axes in any order."""
-    lhs, rhs, out = dimension_numbers
+    _, rhs, _ = dimension_numbers
     steps = tuple(strides or (1,) * len(filter_shape))
+    units = (1,) * len(steps)
+
+    def product(inputs: Any, W: Any) -> Any:
+        return lax.conv_general_dilated(inputs, W, steps, padding, units, units,
+                                        dimension_numbers=dimension_numbers)
+
     weights = W_init or glorot_normal(rhs.index("I"), rhs.index("O"))
+    return _convolution(dimension_numbers, out_chan, filter_shape, weights, b_init, product)
+
+
+def _convolution(dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int], weights: Any,
+                 b_init: Any, product: Callable[..., Any]) -> Layer:
+    """The layer of a product of inputs and weights, plus a bias."""
+    lhs, rhs, out = dimension_numbers
 
     def apply(params: Any, inputs: Any, **kwargs: Any) -> Any:
         W, b = params
-        return lax.conv_general_dilated(
-            inputs, W, steps, padding, (1,) * len(steps), (1,) * len(steps),
-            dimension_numbers=dimension_numbers) + b
+        return product(inputs, W) + b
 
     def init(rng: Any, input_shape: Sequence[int]) -> Any:
         rest = iter(filter_shape)
@@ -67,6 +91,24 @@ def _shape_of(apply: Callable[..., Any], params: Any, shape: Sequence[int]) -> t
 
 
 Conv = functools.partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
+
+
+def GeneralConvTranspose(dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int],
+                         strides: Any = None, padding: str = "VALID", W_init: Any = None,
+                         b_init: Any = _SMALL_BIAS) -> Layer:
+    """A transposed convolution with axes in any order."""
+    _, rhs, _ = dimension_numbers
+    steps = tuple(strides or (1,) * len(filter_shape))
+
+    def product(inputs: Any, W: Any) -> Any:
+        return lax.conv_transpose(inputs, W, steps, padding, dimension_numbers=dimension_numbers)
+
+    weights = W_init or glorot_normal(rhs.index("I"), rhs.index("O"))
+    return _convolution(dimension_numbers, out_chan, filter_shape, weights, b_init, product)
+
+
+Conv1DTranspose = functools.partial(GeneralConvTranspose, ("NHC", "HIO", "NHC"))
+ConvTranspose = functools.partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC"))
 
 
 def BatchNorm(axis: Any = (0, 1, 2), epsilon: float = 1e-5, center: bool = True,

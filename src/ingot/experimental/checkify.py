@@ -106,6 +106,14 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
     check_p.bind(pred, *values, check=Check(FailedCheckError, message, types, bool(debug)))
 
 
+def debug_check(pred: Any, msg: str, *fmt_args: Any, **fmt_kwargs: Any) -> None:
+    """A `check` that is ignored without `checkify` around it.
+
+    >>> debug_check(1 > 2, "is ignored")
+    """
+    check(pred, msg, *fmt_args, debug=True, **fmt_kwargs)
+
+
 def check_error(error: Error) -> None:
     """Raise JaxRuntimeError if a check failed; inside `checkify`, state that again.
 
@@ -156,5 +164,5 @@ def checkify(f: Callable[..., Any], errors: frozenset[ErrorCategory] = user_chec
 
 
 __all__ = ["CheckError", "Error", "ErrorCategory", "JaxRuntimeError", "all_checks",
-           "automatic_checks", "check", "check_error", "checkify", "div_checks", "float_checks",
-           "index_checks", "nan_checks", "user_checks"]
+           "automatic_checks", "check", "check_error", "checkify", "debug_check", "div_checks",
+           "float_checks", "index_checks", "nan_checks", "user_checks"]

@@ -37,6 +37,11 @@ from ingot.lax.extras import (
     with_sharding_constraint as with_sharding_constraint,
 )
 from ingot.lax.missing import MISSING, absent
+from ingot.lax.ragged import (
+    RaggedDotDimensionNumbers as RaggedDotDimensionNumbers,
+    ragged_dot as ragged_dot,
+    ragged_dot_general as ragged_dot_general,
+)
 from ingot.ops.arithmetic import (
     abs as abs,
     abs_p as abs_p,

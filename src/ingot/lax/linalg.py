@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from ingot.core.interpreter import to_array
 from ingot.lax.missing import MISSING_LINALG, absent
+from ingot.ops.arithmetic import add, mul
 from ingot.ops.decompositions import (
     EighImplementation as EighImplementation,
     EigImplementation as EigImplementation,
@@ -20,6 +22,7 @@ from ingot.ops.decompositions import (
     tridiagonal as tridiagonal,
     tridiagonal_p as tridiagonal_p,
 )
+from ingot.ops.dot import dot_general
 from ingot.ops.linalg import (
     cholesky as cholesky,
     cholesky_p as cholesky_p,
@@ -30,6 +33,7 @@ from ingot.ops.linalg import (
     triangular_solve as triangular_solve,
     triangular_solve_p as triangular_solve_p,
 )
+from ingot.ops.movement import full_like
 from ingot.ops.qr import (
     geqrf as geqrf,
     geqrf_p as geqrf_p,
@@ -44,6 +48,26 @@ from ingot.ops.tridiagonal import (
     tridiagonal_solve as tridiagonal_solve,
     tridiagonal_solve_p as tridiagonal_solve_p,
 )
+
+
+def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta: float = 0.0,
+                      symmetrize_output: bool = False) -> Any:
+    """alpha a a^T + beta c.
+
+    a_matrix: [..., n, m]; c_matrix: [..., n, n], symmetric -> [..., n, n]; symmetrize_output has no
+    effect. Raises ValueError for shapes that do not fit.
+
+    >>> import numpy as np
+    >>> symmetric_product(np.ones((1, 2)), np.ones((1, 1)), beta=3.0)
+    Array([[5.]], dtype=float64)
+    """
+    a, c = to_array(a_matrix), to_array(c_matrix)
+    batch = list(range(a.aval.ndim - 2))
+    last = a.aval.ndim - 1
+    product = dot_general(a, a, (([last], [last]), (batch, batch)))
+    if product.aval.shape != c.aval.shape:
+        raise ValueError(f"symmetric_product: a a^T is {product.aval}, and c {c.aval}")
+    return add(mul(full_like(product, alpha), product), mul(full_like(c, beta), c))
 
 
 def __getattr__(name: str) -> Any:

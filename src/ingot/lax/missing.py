@@ -1,7 +1,6 @@
 """Names of `jax.lax` that are not here, and why."""
 
 _TOKENS = "effects keep their order by themselves; there are no tokens"
-_RAGGED = "contractions of ragged groups are not implemented; use dot_general on padded groups"
 _SHAPES = "shapes of convolutions come from eval_shape of conv_general_dilated"
 _DEVICES = "communication between devices; programs run on one device"
 _LIBRARY = "there is no such primitive; the function is made of others"
@@ -24,9 +23,6 @@ MISSING = {
     "ragged_all_to_all": _DEVICES,
     "ragged_all_to_all_p": _DEVICES,
     "sharding_constraint_p": _DEVICES,
-    "ragged_dot": _RAGGED,
-    "ragged_dot_general": _RAGGED,
-    "RaggedDotDimensionNumbers": _RAGGED,
     "scaled_dot": "products of block-scaled 8-bit floats; convert and scale before dot_general",
     "reduce_p": _LIBRARY,
     "reduce_window_p": _LIBRARY,
@@ -45,7 +41,6 @@ MISSING_LINALG = {
     "cholesky_update": "rank-one updates are not implemented; use cholesky of the updated matrix",
     "cholesky_update_p": "rank-one updates are not implemented; use cholesky of the updated matrix",
     "qdwh": "an algorithm of accelerators; use svd",
-    "symmetric_product": "a kernel of accelerators; use a matrix product with the transpose",
     "symmetric_product_p": "a kernel of accelerators; use a matrix product with the transpose",
 }
 

@@ -337,8 +337,8 @@ def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = Fa
     return total - lax.log(sum_(mask, axis, dtype=total.aval.dtype, keepdims=keepdims))
 
 
-def log_softmax(x: Any, axis: Axis = -1, where: Any = None) -> Any:
-    """x minus logsumexp(x) along axes; -inf where the mask does not hold.
+def log_softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
+    """x minus logsumexp(x) along axes; -inf where the mask does not hold; initial has no effect.
 
     >>> log_softmax(np.array([0.0, 0.0]))
     Array([-0.69314718, -0.69314718], dtype=float64)
@@ -380,8 +380,8 @@ def _softmax_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> Any:
     return y, lax.mul(y, lax.sub(*promote_shapes("softmax", t, inner)))
 
 
-def softmax(x: Any, axis: Axis = -1, where: Any = None) -> Any:
-    """exp(x) divided by its sum along axes; 0 where the mask does not hold.
+def softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
+    """exp(x) divided by its sum along axes; 0 where the mask does not hold; initial has no effect.
 
     >>> softmax(np.array([0.0, 0.0]))
     Array([0.5, 0.5], dtype=float64)

@@ -30,7 +30,7 @@ from ingot.numpy import (
 )
 from ingot.numpy.at import IndexUpdateHelper
 from ingot.numpy.concrete import concrete_array, scalar_of
-from ingot.numpy.views import view
+from ingot.numpy.views import byteswap, view
 from ingot.ops.random_keys import words_of
 
 # ---- operators ----
@@ -287,6 +287,7 @@ _METHODS: dict[str, Any] = {
     "tobytes": _tobytes,
     "tolist": lambda self: concrete_array(self, "array")._data.tolist(),
     "trace": rearranging.trace, "transpose": _transpose, "var": reductions.var, "view": view,
+    "byteswap": byteswap,
     "clone": _same, "block_until_ready": _same, "copy_to_host_async": _nothing,
     "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
     "is_ready": lambda self: True, "devices": lambda self: {CPU},

@@ -53,6 +53,23 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
         lax.reshape(x, (*x.aval.shape[:-1], n // ratio, ratio)), dtype)
 
 
+def byteswap(self: Any, inplace: bool = False) -> Any:
+    """Each element with its bytes in the opposite order.
+
+    >>> byteswap(convert(1, dtypes.int32))
+    Array(16777216, dtype=int32)
+    """
+    if inplace:
+        raise NotImplementedError("byteswap: arrays are immutable, so inplace must be False")
+    x = as_array("byteswap", self)
+    if x.aval.dtype.itemsize == 1:
+        return convert(x, x.aval.dtype)
+    if kind_of(x) == "c":
+        return lax.complex(byteswap(lax.real(x)), byteswap(lax.imag(x)))
+    pieces = lax.bitcast_convert_type(x, dtypes.uint8)
+    return lax.bitcast_convert_type(lax.rev(pieces, (pieces.aval.ndim - 1,)), x.aval.dtype)
+
+
 def _merged(x: Any) -> Any:
     """The last two axes as one."""
     shape = x.aval.shape

@@ -9,6 +9,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, concrete_int, eye
+from ingot.numpy.families import kind_of
 from ingot.numpy.indexing import getitem
 from ingot.numpy.linalg import (
     det as _det,
@@ -198,6 +199,36 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
     out = orthogonal.qr(matrices("qr", a, square=False), pivoting=pivoting,
                         full_matrices=mode != "economic")
     return out[1:] if mode == "r" else out
+
+
+def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False,
+                conjugate: bool = False, overwrite_a: bool = False, overwrite_c: bool = False
+                ) -> Any:
+    """Products with the orthogonal factor Q of QR, and the triangular factor R.
+
+    a: [..., m, n]; c: c Q is [..., k, m] times Q for mode 'right', Q c for 'left', where with k =
+    min(m, n) Q is [..., m, k]; a vector stands for one row or column; conjugate: of Q. -> (product,
+    R), and with `pivoting` the permutation.
+
+    >>> qr_multiply(np.array([[3.0], [4.0]]), np.array([[3.0, 4.0]]))[0]
+    Array([[-5.]], dtype=float64)
+    """
+    if mode not in ("left", "right"):
+        raise ValueError(f"qr_multiply: mode must be 'left' or 'right', got {mode!r}")
+    a, c = promote_dtypes("qr_multiply", a, c, kind="inexact")
+    Q, *rest = qr(a, mode="economic", pivoting=pivoting)
+    Q = lax.conj(Q) if conjugate and kind_of(Q) == "c" else Q
+    vector = c.aval.ndim == 1
+    if vector:
+        c = lax.expand_dims(c, (0,) if mode == "right" else (1,))
+    m, k = Q.aval.shape[-2:]
+    if mode == "left" and c.aval.shape[-2] == m != k:  # all of Q is asked for
+        Q = qr(a, mode="full", pivoting=pivoting)[0]
+        Q = lax.conj(Q) if conjugate and kind_of(Q) == "c" else Q
+    out = matmul(c, Q) if mode == "right" else matmul(Q, c)
+    if vector:
+        out = lax.squeeze(out, (out.aval.ndim - (2 if mode == "right" else 1),))
+    return (out, *rest)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,

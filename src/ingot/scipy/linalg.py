@@ -14,6 +14,7 @@ from ingot.scipy.factorizations import (
     lu_solve as lu_solve,
     polar as polar,
     qr as qr,
+    qr_multiply as qr_multiply,
     rsf2csf as rsf2csf,
     schur as schur,
     solve as solve,

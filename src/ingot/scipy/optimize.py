@@ -1,4 +1,4 @@
-"""Minimization of smooth functions by BFGS with a strong Wolfe line search."""
+"""Minimization of smooth functions by BFGS, with a full matrix or a limited memory."""
 
 from __future__ import annotations
 
@@ -11,93 +11,12 @@ from ingot.api.grad import value_and_grad
 from ingot.control.while_loop import while_loop
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import eye
-from ingot.numpy.families import like
 from ingot.numpy.linalg import norm
 from ingot.numpy.logic import where
 from ingot.numpy.products import dot
 from ingot.numpy.promotion import as_array, convert
-
-
-class OptimizeResults(NamedTuple):
-    """What `minimize` found; status 0 converged, 1 maxiter reached, 3 line search failed."""
-
-    x: Any
-    success: Any
-    status: Any
-    fun: Any
-    jac: Any
-    hess_inv: Any
-    nfev: Any
-    njev: Any
-    nit: Any
-
-
-class _Search(NamedTuple):
-    """State of a line search: a bracket [lo, hi] with values and slopes, and the trial found."""
-
-    i: Any
-    zooming: Any
-    done: Any
-    step: Any
-    a_lo: Any
-    f_lo: Any
-    d_lo: Any
-    a_hi: Any
-    f_hi: Any
-    d_hi: Any
-    best: Any
-    f_best: Any
-    g_best: Any
-
-
-def _interpolated(s: _Search) -> Any:
-    """The minimum of the cubic through both ends of the bracket, or its middle."""
-    width = s.a_hi - s.a_lo
-    d1 = s.d_lo + s.d_hi - 3 * (s.f_lo - s.f_hi) / where(width == 0, 1, -width)
-    root = d1 * d1 - s.d_lo * s.d_hi
-    d2 = lax.sign(width) * lax.sqrt(where(root > 0, root, 0))
-    below = s.d_hi - s.d_lo + 2 * d2
-    trial = s.a_hi - width * (s.d_hi + d2 - d1) / where(below == 0, 1, below)
-    low, high = lax.min(s.a_lo, s.a_hi), lax.max(s.a_lo, s.a_hi)
-    margin = 0.1 * (high - low)
-    good = (root > 0) & (below != 0) & (trial > low + margin) & (trial < high - margin)
-    return where(good, trial, 0.5 * (s.a_lo + s.a_hi))
-
-
-def line_search(fun: Callable[[Any], Any], x: Any, p: Any, f0: Any, g0: Any, c1: float = 1e-4,
-                c2: float = 0.9, maxiter: int = 20) -> tuple[Any, ...]:
-    """A step along p that satisfies the strong Wolfe conditions (Nocedal and Wright, 2006, ch. 3).
-
-    fun: x -> (value, gradient) -> (step, value, gradient, evaluations, whether it was found).
-    """
-    d0 = dot(g0, p)
-
-    def body(s: _Search) -> _Search:
-        a = where(s.zooming, _interpolated(s), s.step)
-        f, g = fun(x + a * p)
-        d = dot(g, p)
-        too_high = (f > f0 + c1 * a * d0) | ((f >= s.f_lo) & (s.zooming | (s.i > 0))) | (f != f)
-        wolfe = ~too_high & (lax.abs(d) <= -c2 * d0)
-        uphill = where(s.zooming, d * (s.a_hi - s.a_lo) >= 0, d >= 0)
-        # Too high: the trial is the new far end. Else it is the near end, and the far end is the
-        # old near end if the slope changed its sign.
-        flip = ~too_high & uphill
-        keep_hi = ~too_high & ~uphill
-        choose = [where(too_high, n, where(flip, lo, hi)) for n, lo, hi in (
-            (a, s.a_lo, s.a_hi), (f, s.f_lo, s.f_hi), (d, s.d_lo, s.d_hi))]
-        lo = [where(too_high, old, n) for old, n in ((s.a_lo, a), (s.f_lo, f), (s.d_lo, d))]
-        better = wolfe | (~too_high & (f < s.f_best))
-        far = s.zooming | ~keep_hi
-        return _Search(
-            s.i + 1, s.zooming | too_high | (flip & ~wolfe), wolfe, where(far, s.step, 2 * s.step),
-            *lo, *choose, best=where(better, a, s.best), f_best=where(better, f, s.f_best),
-            g_best=where(better, g, s.g_best))
-
-    zero, no = like(f0, 0), lax.ne(f0, f0) & False
-    start = _Search(convert(0, dtypes.int32), no, no, like(f0, 1), zero, f0, d0, zero, f0, d0, zero,
-                    f0, g0)
-    out = while_loop(lambda s: (s.i < maxiter) & ~s.done, body, start)
-    return out.best, out.f_best, out.g_best, out.i, out.done | (out.f_best < f0)
+from ingot.scipy.lbfgs import minimize_lbfgs
+from ingot.scipy.line_search import OptimizeResults, line_search
 
 
 class _State(NamedTuple):
@@ -109,6 +28,7 @@ class _State(NamedTuple):
     f: Any
     g: Any
     H: Any
+    before: Any
 
 
 def minimize_bfgs(fun: Callable[[Any], Any], x0: Any, maxiter: int | None = None,
@@ -121,48 +41,66 @@ def minimize_bfgs(fun: Callable[[Any], Any], x0: Any, maxiter: int | None = None
     f, g = differentiated(x0)
     identity = eye(n, dtype=x0.aval.dtype)
     start = _State(norm(g, norm_ord) < gtol, lax.ne(f, f), convert(0, dtypes.int32),
-                   convert(1, dtypes.int32), x0, f, g, identity)
+                   convert(1, dtypes.int32), x0, f, g, identity, f + norm(g) / 2)
 
     def body(s: _State) -> _State:
         p = -dot(s.H, s.g)
-        step, f, g, calls, found = line_search(differentiated, s.x, p, s.f, s.g,
+        step, f, g, calls, found = line_search(differentiated, s.x, p, s.f, s.g, s.before,
                                                maxiter=2 * line_search_maxiter)
         move, change = step * p, g - s.g
         curvature = dot(change, move)
         usable = curvature > 0
         rho = where(usable, 1 / where(usable, curvature, 1), 0)
         left = identity - rho * move[:, None] * change[None, :]
-        H = dot(dot(left, s.H), left.T) + rho * move[:, None] * move[None, :]
+        # Beside a second derivative larger than 1 / eps, what the first step teaches would be lost
+        # to rounding: there the first guess gets its size.
+        size = dot(change, change)
+        scale = curvature / where(size > 0, size, 1)
+        lost = (s.k == 0) & usable & (scale < float(dtypes.finfo(scale.dtype).eps))
+        guess = where(lost, scale, 1) * s.H
+        H = dot(dot(left, guess), left.T) + rho * move[:, None] * move[None, :]
         H = where(usable & lax.is_finite(rho), H, s.H)
         return _State(
-            norm(g, norm_ord) < gtol, ~found, s.k + 1, s.nfev + calls, s.x + move, f, g, H)
+            norm(g, norm_ord) < gtol, ~found, s.k + 1, s.nfev + calls, s.x + move, f, g, H, s.f)
 
     s = while_loop(lambda s: ~s.converged & ~s.failed & (s.k < limit), body, start)
     status = where(s.converged, 0, where(s.failed, 3, 1))
     return OptimizeResults(s.x, s.converged, status, s.f, s.g, s.H, s.nfev, s.nfev, s.k)
 
 
+_OPTIONS = {"bfgs": {"maxiter", "norm_ord", "gtol", "line_search_maxiter"},
+            "l-bfgs-experimental-do-not-rely-on-this": {
+                "maxiter", "norm_ord", "gtol", "ftol", "maxcor", "maxfun", "maxgrad", "maxls"}}
+
+
 def minimize(fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), *, method: str,
              tol: float | None = None, options: Mapping[str, Any] | None = None) -> OptimizeResults:
-    """Minimize a scalar function of a vector; method 'BFGS'.
+    """Minimize a scalar function of a vector, which L-BFGS takes complex as well.
 
-    options: maxiter, norm (order), gtol, line_search_maxiter. Works under jit and vmap.
+    method: 'BFGS', with options maxiter, norm (order), gtol, line_search_maxiter; or
+    'l-bfgs-experimental-do-not-rely-on-this', with maxiter, norm, gtol, ftol, maxcor, maxfun,
+    maxgrad, maxls. Works under jit and vmap. Raises ValueError for another method, TypeError for
+    other options.
     """
     if not isinstance(args, tuple):
         raise TypeError(f"minimize: args must be a tuple, got {type(args).__name__}")
-    if method.lower() != "bfgs":
-        raise ValueError(f"minimize: the method must be 'BFGS', got {method!r}")
+    name = method.lower()
+    if name not in _OPTIONS:
+        raise ValueError(f"minimize: the method must be one of {sorted(_OPTIONS)}, got {method!r}")
     x0 = as_array("minimize", x0)
-    if x0.aval.ndim != 1 or x0.aval.dtype not in dtypes.FLOAT:
+    kinds = dtypes.FLOAT if name == "bfgs" else (*dtypes.FLOAT, *dtypes.COMPLEX)
+    if x0.aval.ndim != 1 or x0.aval.dtype not in kinds:
         raise TypeError(f"minimize: x0 must be a vector of floats, got {x0.aval}")
     given = dict(options or {})
     if tol is not None:
         given.setdefault("gtol", tol)
     if "norm" in given:
         given["norm_ord"] = given.pop("norm")
-    unknown = set(given) - {"maxiter", "norm_ord", "gtol", "line_search_maxiter"}
+    unknown = set(given) - _OPTIONS[name]
     if unknown:
         raise TypeError(f"minimize: unknown options {', '.join(sorted(unknown))}")
-    return minimize_bfgs(lambda x: fun(x, *args), convert(x0, x0.aval.dtype), **given)
+    chosen = minimize_bfgs if name == "bfgs" else minimize_lbfgs
+    return chosen(lambda x: fun(x, *args), convert(x0, x0.aval.dtype), **given)
 
 
+__all__ = ["OptimizeResults", "minimize"]

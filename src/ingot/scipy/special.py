@@ -24,6 +24,7 @@ from ingot.numpy.manipulation import stack
 from ingot.numpy.promotion import as_array, convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
+from ingot.scipy.spherical import sph_harm_y as sph_harm_y
 
 # ---- makers ----
 

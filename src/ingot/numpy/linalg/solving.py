@@ -115,16 +115,19 @@ def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
 
 @_pinv.defjvp
 def _pinv_jvp(rtol: Any, hermitian: bool, primals: Any, tangents: Any) -> Any:
-    """Golub and Pereyra (1973), for constant rank."""
+    """Golub and Pereyra (1973), for constant rank; without squares of the longer side of a."""
     (a,), (t,) = primals, tangents
     p = _pinv(a, rtol, hermitian)
-    m, n = a.aval.shape[-2:]
+    if a.aval.shape[-2] < a.aval.shape[-1]:
+        return p, adjoint(_tall_pinv_tangent(adjoint(a), adjoint(p), adjoint(t)))
+    return p, _tall_pinv_tangent(a, p, t)
+
+
+def _tall_pinv_tangent(a: Any, p: Any, t: Any) -> Any:
     ph, th = adjoint(p), adjoint(t)
     out = -matmul(matmul(p, t), p)
-    left = eye(m, dtype=a.aval.dtype) - matmul(a, p)
-    right = eye(n, dtype=a.aval.dtype) - matmul(p, a)
-    out = out + matmul(matmul(matmul(p, ph), th), left)
-    return p, out + matmul(matmul(matmul(right, th), ph), p)
+    out = out + matmul(matmul(p, ph), th - matmul(matmul(th, a), p))
+    return out + matmul(matmul(th - matmul(matmul(p, a), th), ph), p)
 
 
 def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Any:
