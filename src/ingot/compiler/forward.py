@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingot.compiler.positions import Form, Forms, accesses, roots
+from ingot.compiler.positions import Footprints, Form, Forms, roots
 from ingot.kernel import ir
 
 Place = tuple[ir.Memory, Form, Any]
@@ -17,22 +17,22 @@ class _Table:
         self.computed: dict[Any, ir.Scalar] = {} if outer is None else dict(outer.computed)
         self.stored: dict[Place, ir.Scalar] = {} if outer is None else dict(outer.stored)
 
-    def forget(self, memory: ir.Memory, form: Form | None = None, dtype: Any = None) -> None:
-        """What may have been written to a memory, at one place or anywhere."""
-        changed = set(roots(memory))
+    def forget(self, changed: set[ir.Memory], memory: ir.Memory | None = None,
+               form: Form = (0, ()), dtype: Any = None) -> None:
+        """What may have been written to: anywhere, or at one place of a memory."""
         for place in list(self.stored):
             other, there, kind = place
             if changed.isdisjoint(roots(other)):
                 continue
-            apart = (form is not None and other is memory and kind.itemsize == dtype.itemsize
+            apart = (other is memory and kind.itemsize == dtype.itemsize
                      and there[1] == form[1] and there[0] != form[0])
             if not apart:
                 del self.stored[place]
 
 
 class _Forwarding:
-    def __init__(self) -> None:
-        self.forms = Forms()
+    def __init__(self, feet: Footprints) -> None:
+        self.forms, self.feet = Forms(), feet
         self.instead: dict[int, ir.Scalar] = {}
         self.alive: list[ir.Scalar] = []  # so that an id names one scalar
 
@@ -49,7 +49,7 @@ class _Forwarding:
             elif kind is ir.Store:
                 node.index, node.value = self.value(node.index), self.value(node.value)
                 form = self.forms.of(node.index)
-                table.forget(node.memory, form, node.value.dtype)
+                table.forget({*roots(node.memory)}, node.memory, form, node.value.dtype)
                 table.stored[node.memory, form, node.value.dtype] = node.value
             else:
                 self.loop(node, table)
@@ -71,9 +71,8 @@ class _Forwarding:
         return False
 
     def loop(self, node: ir.For, table: _Table) -> None:
-        written = {a.memory for a in accesses(node.body) if a.stores}
-        for memory in written:
-            table.forget(memory)
+        if table.stored:
+            table.forget(self.feet.of(node).writes)
         node.stop, node.first = self.value(node.stop), self.value(node.first)
         for phi in node.phis:
             phi.init = self.value(phi.init)
@@ -82,6 +81,6 @@ class _Forwarding:
             phi.next = self.value(phi.next)
 
 
-def forward(node: ir.For) -> None:
+def forward(node: ir.For, feet: Footprints) -> None:
     """Loads become values that are known, equal instructions one (changed in place)."""
-    _Forwarding().loop(node, _Table())
+    _Forwarding(feet).loop(node, _Table())

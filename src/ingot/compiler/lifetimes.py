@@ -51,9 +51,10 @@ class _Plan:
         return size, placed
 
     def used(self, node: Any) -> Collection[ir.Memory]:
-        if type(node) is ir.Scalar:
-            return tuple(roots(node.args[0])) if node.op == "load" else ()
-        return tuple(roots(node.memory)) if type(node) is ir.Store else self.feet.of(node).touches
+        kind = type(node)
+        if kind is ir.Scalar:
+            return roots(node.args[0]) if node.op == "load" else ()
+        return roots(node.memory) if kind is ir.Store else self.feet.of(node).touches
 
     def block(self, block: ir.Block, mine: set[ir.Memory]) -> tuple[int, list[ir.Memory]]:
         first: dict[ir.Memory, int] = {}

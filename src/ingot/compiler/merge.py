@@ -7,6 +7,7 @@ between them moves in front of or behind both. Then what one has stored the othe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from ingot.compiler.positions import (
     Forms,
     accesses,
     plain,
+    roots,
     span,
 )
 from ingot.kernel import ir
@@ -59,19 +61,39 @@ class _Loop:
     def __init__(self, node: ir.For, foot: Footprint):
         self.node, self.foot = node, foot
         self.straight = all(type(n) is not ir.For for n in node.body.nodes)
-        self.work = work(node.body)
         self.fits = not node.pointers and not node.apart and node.first == 0 \
             and foot.known and plain(node.body) and _reduces(node)
+        self.work = work(node.body) if self.fits else 0
+
+    @functools.cached_property
+    def accesses(self) -> list[Access]:
+        return accesses(self.node.body)
+
+    @functools.cached_property
+    def touches(self) -> set[ir.Memory]:
+        return self.foot.touches
+
+    @functools.cached_property
+    def nbytes(self) -> int:
+        return _nbytes(self.touches)
+
+    def joined(self, other: _Loop, node: ir.For) -> _Loop:
+        """The loop that two were merged into."""
+        out = _Loop.__new__(_Loop)
+        out.node, out.foot, out.fits = node, Footprint().add(self.foot).add(other.foot), True
+        out.straight = False
+        out.work = self.work + other.work
+        out.__dict__["accesses"] = self.accesses + other.accesses
+        return out
 
     def fits_with(self, other: _Loop, nested: bool) -> bool:
         """Whether a merged loop would run as fast as both, and memory would be touched less."""
         a, b = self.node, other.node
-        common = self.foot.touches & other.foot.touches
+        common = self.touches & other.touches
         if not common or (self.straight and other.straight and len(
-                self.foot.touches | other.foot.touches) > MOST_MEMORIES):
+                self.touches | other.touches) > MOST_MEMORIES):
             return False
-        least = min(_nbytes(x.foot.touches) for x in (self, other))
-        if _nbytes(common) * COMMON < least:
+        if _nbytes(common) * COMMON < min(self.nbytes, other.nbytes):
             return False
         if self.straight != other.straight:
             line, nest = (self, other) if self.straight else (other, self)
@@ -87,93 +109,130 @@ class _Loop:
 class _Merger:
     def __init__(self, neighbors: bool) -> None:
         self.feet, self.neighbors = Footprints(), neighbors
-        self.loops: dict[int, _Loop] = {}
-        self.merged: dict[int, ir.For] = {}  # and the values in them are not yet forwarded
-
-    def loop(self, node: ir.For) -> _Loop:
-        found = self.loops.get(id(node))
-        if found is None:
-            found = self.loops[id(node)] = _Loop(node, self.feet.of(node))
-        return found
 
     def block(self, block: ir.Block, nested: bool) -> bool:
         """Merge the loops of a block, then those inside of them."""
-        nodes: list[Any] = []
-        found = False
-        for node in block.nodes:
-            place = self.partner(nodes, node, nested) if type(node) is ir.For else None
-            if place is None:
-                nodes.append(node)
-            else:
-                found = True
-                self.join(nodes, place, node)
-        block.nodes = nodes
-        for node in nodes:
-            if id(node) in self.merged:
-                forward(node)
+        merged = _Level(self.feet, self.neighbors, nested).merged(block)
+        found = bool(merged)
+        for node in merged:
+            if any(type(n) is ir.For for n in node.body.nodes):
+                forward(node, self.feet)
                 self.feet.forget(node)
+        for node in block.nodes:
             for inner in inner_blocks(node):
                 found |= self.block(inner, nested or type(node) is ir.For)
         return found
 
-    def partner(self, nodes: list[Any], node: ir.For, nested: bool) -> int | None:
-        """The place of the loop that one is merged with."""
-        tried = 0
+
+class _Level:
+    """The loops of one block."""
+
+    def __init__(self, feet: Footprints, neighbors: bool, nested: bool):
+        self.feet, self.neighbors, self.nested = feet, neighbors, nested
+        self.nodes: list[Any] = []
+        self.loops: dict[ir.For, _Loop] = {}
+        self.forms = Forms()  # one for all, in which indices of loops of one length are the same
+        self.indices: dict[Any, int] = {}
+
+    def merged(self, block: ir.Block) -> list[ir.For]:
+        """Merge what can be; the new loops."""
+        found: dict[ir.For, None] = {}
+        stops = [node.stop for node in block.nodes if type(node) is ir.For]
+        for node in block.nodes:
+            if type(node) is not ir.For or stops.count(node.stop) < 2 or not self.join(node, found):
+                self.nodes.append(node)
+        block.nodes = self.nodes
+        return list(found)
+
+    def loop(self, node: ir.For) -> _Loop:
+        found = self.loops.get(node)
+        if found is None:
+            found = self.loops[node] = _Loop(node, self.feet.of(node))
+            if found.fits:
+                index = id(node.index)
+                self.forms.same[index] = self.indices.setdefault(node.stop, index)
+                self.forms.inside.update(map(id, _computed(node)))
+        return found
+
+    def join(self, node: ir.For, found: dict[ir.For, None]) -> bool:
+        """Merge a loop into an earlier one, if there is one that it fits with."""
+        nodes, loop, tried = self.nodes, self.loop(node), 0
         for k in range(len(nodes) - 1, max(len(nodes) - 1 - BETWEEN, -1), -1):
             other = nodes[k]
-            if type(other) is not ir.For or other.stop != node.stop or tried >= CANDIDATES:
+            if type(other) is not ir.For or other.stop != node.stop:
                 continue
             tried += 1
-            loop = self.loop(node)
-            if not loop.fits:
-                return None
+            if not loop.fits or tried > CANDIDATES:
+                return False
             earlier = self.loop(other)
-            if earlier.fits and earlier.fits_with(loop, nested) \
-                    and self.movable(nodes, k, loop.foot) and _apart(other, node, loop, earlier):
-                return k
-        return None
+            if earlier.fits and earlier.fits_with(loop, self.nested) and self.apart(earlier, loop):
+                around = self.around(k, loop.foot)
+                if around is not None:
+                    merged = self.one(earlier, loop)
+                    found.pop(other, None)
+                    found[merged] = None
+                    nodes[k:] = [*around[0], merged, *around[1]]
+                    return True
+        return False
 
-    def movable(self, nodes: list[Any], k: int, foot: Footprint) -> bool:
-        """Whether what depends on a loop can stay behind one that moves up to it."""
-        if not self.feet.of(nodes[k]).gives.isdisjoint(foot.takes):
-            return False
-        _, behind = self.split(nodes, k)
-        if self.neighbors and any(type(n) is not ir.Scalar for n in behind):
-            return False
-        return not any(self.feet.of(n).conflicts(foot) for n in behind)
+    def apart(self, first: _Loop, second: _Loop) -> bool:
+        """Whether no iteration of the second loop touches what another iteration of the first
+        changes, or changes what that one touches."""
+        changed = (first.foot.writes & second.touches) | (first.foot.reads & second.foot.writes)
+        if not changed:
+            return True
+        a, b = first.node, second.node
+        some, others = ([x for x in loop.accesses if x.memory in changed or x.memory.roots]
+                        for loop in (first, second))
+        straight = first.straight and second.straight and a.independent and b.independent
+        index = self.indices[a.stop]
+        for x in some:
+            for y in others:
+                if x.memory is not y.memory:
+                    if (x.stores or y.stores) and not set(roots(x.memory)).isdisjoint(
+                            roots(y.memory)):
+                        return False
+                elif (x.stores or y.stores) and (x.itemsize != y.itemsize or not _same_element(
+                        self.forms, index, x, y, straight, a.stop)):
+                    return False
+        return True
 
-    def split(self, nodes: list[Any], k: int) -> tuple[list[Any], list[Any]]:
-        """What stands behind node k: what may move in front of it, and what may not."""
+    def around(self, k: int, foot: Footprint) -> tuple[list[Any], list[Any]] | None:
+        """What stands behind loop k, which one with this footprint moves up to: what may move in
+        front of it, and what may not; None if the other depends on that."""
+        held, rest = Footprint().add(self.feet.of(self.nodes[k])), Footprint()
+        if not held.gives.isdisjoint(foot.takes):
+            return None
         before: list[Any] = []
         behind: list[Any] = []
-        held = Footprint()
-        held.add(self.feet.of(nodes[k]))
-        for node in nodes[k + 1 :]:
-            foot = self.feet.of(node)
-            if held.conflicts(foot):
+        for node in self.nodes[k + 1 :]:
+            if self.feet.follows(held, node):
+                if self.neighbors and type(node) is not ir.Scalar:
+                    return None
                 behind.append(node)
-                held.add(foot)
+                self.feet.enter(node, held)
+                self.feet.enter(node, rest)
             else:
                 before.append(node)
-        return before, behind
+        return None if rest.conflicts(foot) else (before, behind)
 
-    def join(self, nodes: list[Any], k: int, node: ir.For) -> None:
-        """Merge a loop into that at a place."""
-        before, behind = self.split(nodes, k)
-        a: ir.For = nodes[k]
-        _rename(node.body, node.index, a.index)
-        for phi in node.phis:
-            if phi.next is node.index:
+    def one(self, first: _Loop, second: _Loop) -> ir.For:
+        """Two loops made one."""
+        a, b = first.node, second.node
+        _rename(b.body, b.index, a.index)
+        for phi in b.phis:
+            if phi.next is b.index:
                 phi.next = a.index
-        merged = ir.For(a.index, a.stop, a.phis + node.phis,
-                        ir.Block(a.body.nodes + node.body.nodes),
-                        vector=a.vector and node.vector,
-                        independent=a.independent and node.independent,
-                        at_once=a.at_once and node.at_once)
-        self.merged[id(merged)] = merged
-        self.feet.of(a).add(self.feet.of(node))
-        self.feet.stand(a, merged)
-        nodes[k:] = [*before, merged, *behind]
+        merged = ir.For(a.index, a.stop, a.phis + b.phis, ir.Block(a.body.nodes + b.body.nodes),
+                        vector=a.vector and b.vector,
+                        independent=a.independent and b.independent,
+                        at_once=a.at_once and b.at_once)
+        if first.straight and second.straight:
+            forward(merged, self.feet)  # how heavy it is matters next
+        else:
+            self.loops[merged] = first.joined(second, merged)
+            self.feet.know(merged, self.loops[merged].foot)
+        return merged
 
 
 # ---- which loops ---------------------------------------------------------------------------------
@@ -204,14 +263,14 @@ def _instructions(block: ir.Block) -> Iterator[ir.Scalar]:
             yield from _instructions(inner)
 
 
-def _defined(node: ir.For) -> Iterator[ir.Scalar]:
+def _computed(node: ir.For) -> Iterator[ir.Scalar]:
     """What is computed in a loop, but for indices."""
     for phi in node.phis:
         yield phi.scalar
         yield phi.result
     for inner in node.body.nodes:
         if type(inner) is ir.For:
-            yield from _defined(inner)
+            yield from _computed(inner)
         elif type(inner) is ir.Scalar:
             yield inner
 
@@ -221,37 +280,8 @@ def _nbytes(memories: set[ir.Memory]) -> int:
 
 
 # ---- whether iterations may interleave -----------------------------------------------------------
-def _apart(a: ir.For, b: ir.For, second: _Loop, first: _Loop) -> bool:
-    """Whether no iteration of `b` touches what another iteration of `a` changes, or changes what
-    that one touches."""
-    changed = (first.foot.writes & second.foot.touches) | (first.foot.reads & second.foot.writes)
-    if not changed:
-        return True
-    both = [[x for x in accesses(node.body) if x.memory in changed or x.memory.roots]
-            for node in (a, b)]
-    inside = {id(x) for node in (a, b) for x in _defined(node)}
-    forms = Forms({id(b.index): id(a.index)}, inside)
-    straight = first.straight and second.straight and a.independent and b.independent
-    stop = a.stop if isinstance(a.stop, int) else None
-    for x in both[0]:
-        for y in both[1]:
-            if x.stores or y.stores:
-                if x.memory is not y.memory:
-                    if not set(_roots(x)).isdisjoint(_roots(y)):
-                        return False
-                elif x.itemsize != y.itemsize or not _same_element(
-                        forms, id(a.index), x, y, straight, stop):
-                    return False
-    return True
-
-
-def _roots(x: Access) -> Iterator[ir.Memory]:
-    yield x.memory
-    yield from x.memory.roots
-
-
 def _same_element(forms: Forms, index: int, x: Access, y: Access, straight: bool,
-                  stop: int | None) -> bool:
+                  stop: ir.Index) -> bool:
     """Whether two accesses meet in the same iteration of a merged loop alone."""
     p, q = forms.of(x.position), forms.of(y.position)
     if straight and p == q and dict(p[1]).keys() & ({index} | forms.varying):
@@ -264,7 +294,7 @@ def _same_element(forms: Forms, index: int, x: Access, y: Access, straight: bool
         return False
     if step == step2 and max(high, high2) - min(low, low2) < abs(step):
         return True
-    if stop is None:
+    if not isinstance(stop, int):
         return False
     low, high = low + min(0, step * (stop - 1)), high + max(0, step * (stop - 1))
     low2, high2 = low2 + min(0, step2 * (stop - 1)), high2 + max(0, step2 * (stop - 1))

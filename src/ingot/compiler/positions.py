@@ -7,7 +7,6 @@ equal for equal operations on equal forms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ingot.compiler.parallel import contains
@@ -21,9 +20,10 @@ Form = tuple[int, tuple[tuple[int, int], ...]]
 class Forms:
     """Forms of positions; `same` says which scalars stand for which others."""
 
-    def __init__(self, same: dict[int, int] | None = None, inside: set[int] | None = None):
-        self.same = same or {}
-        self.inside = inside or set()  # what is compared by how it is computed
+    def __init__(self, same: dict[int, int] | None = None,
+                 inside: set[int] | None = None):
+        self.same = {} if same is None else same
+        self.inside = set() if inside is None else inside  # compared by how it is computed
         self.varying: set[int] = set()  # terms that are computed inside
         self._memo: dict[int, Form] = {}
         self._terms: dict[Any, int] = {}
@@ -94,15 +94,19 @@ def plain(block: ir.Block) -> bool:
     return True
 
 
-def accesses(block: ir.Block, loops: tuple[ir.For, ...] = ()) -> Iterator[Access]:
+def accesses(block: ir.Block, loops: tuple[ir.For, ...] = ()) -> list[Access]:
     """Loads and stores of a block of instructions and loops."""
+    found: list[Access] = []
     for node in block.nodes:
-        if type(node) is ir.Store:
-            yield Access(node.memory, node.index, node.value.dtype.itemsize, True, loops)
-        elif type(node) is ir.For:
-            yield from accesses(node.body, (*loops, node))
-        elif node.op == "load":
-            yield Access(node.args[0], node.args[1], node.dtype.itemsize, False, loops)
+        kind = type(node)
+        if kind is ir.Scalar:
+            if node.op == "load":
+                found.append(Access(node.args[0], node.args[1], node.dtype.itemsize, False, loops))
+        elif kind is ir.Store:
+            found.append(Access(node.memory, node.index, node.value.dtype.itemsize, True, loops))
+        else:
+            found += accesses(node.body, (*loops, node))
+    return found
 
 
 def span(form: Form, access: Access, index: int, varying: set[int]) -> tuple[
@@ -128,11 +132,12 @@ def span(form: Form, access: Access, index: int, varying: set[int]) -> tuple[
     return low, high, step, rest
 
 
-def roots(memory: ir.Memory) -> Iterator[ir.Memory]:
+def roots(memory: ir.Memory) -> list[ir.Memory]:
     """The memory, and what it may stand for."""
-    yield memory
+    found = [memory]
     for root in memory.roots:
-        yield from roots(root)
+        found += roots(root)
+    return found
 
 
 class Footprint:
@@ -151,12 +156,13 @@ class Footprint:
     def touches(self) -> set[ir.Memory]:
         return self.reads | self.writes
 
-    def add(self, other: Footprint) -> None:
+    def add(self, other: Footprint) -> Footprint:
         self.reads |= other.reads
         self.writes |= other.writes
         self.takes |= other.takes
         self.gives |= other.gives
         self.known &= other.known
+        return self
 
     def conflicts(self, other: Footprint) -> bool:
         """Whether the two may not trade places, `other` being the later one."""
@@ -167,7 +173,7 @@ class Footprint:
 
 
 class Footprints:
-    """Footprints of nodes, each found once."""
+    """Footprints of nodes; those of loops and branches are found once."""
 
     def __init__(self) -> None:
         self._memo: dict[int, Footprint] = {}
@@ -175,26 +181,34 @@ class Footprints:
 
     def of(self, node: Any) -> Footprint:
         found = self._memo.get(id(node))
-        if found is None:
-            self._alive.append(node)
-            found = self._memo[id(node)] = Footprint()
-            self._find(node, found)
-        return found
+        if found is not None:
+            return found
+        kind, foot = type(node), Footprint()
+        if kind is ir.Scalar or kind is ir.Store:
+            self.enter(node, foot)
+            return foot
+        if kind is ir.For or kind is ir.While or kind is ir.Switch:
+            self._structured(node, foot)
+        else:
+            self._others(node, foot)
+        return self.know(node, foot)
 
-    def stand(self, node: Any, new: Any) -> None:
-        """Another node stands for one, and does the same."""
-        self._alive.append(new)
-        self._memo[id(new)] = self.of(node)
+    def know(self, node: Any, foot: Footprint) -> Footprint:
+        """Remember a footprint."""
+        self._alive.append(node)
+        self._memo[id(node)] = foot
+        return foot
 
     def forget(self, node: Any) -> None:
         """A node has changed, or what is inside of it."""
         self._memo.pop(id(node), None)
         for block in inner_blocks(node):
             for child in block.nodes:
-                if type(child) is not ir.Scalar and type(child) is not ir.Store:
+                if type(child) is not ir.Scalar:
                     self.forget(child)
 
-    def _find(self, node: Any, foot: Footprint) -> None:
+    def enter(self, node: Any, foot: Footprint) -> None:
+        """Add what a node does to a footprint."""
         kind = type(node)
         if kind is ir.Scalar:
             foot.gives.add(id(node))
@@ -203,8 +217,23 @@ class Footprints:
             foot.takes.update(map(id, node.args))
         elif kind is ir.Store:
             foot.writes.update(roots(node.memory))
-            foot.takes |= {id(node.index), id(node.value)}
-        elif kind is ir.Copy:
+            foot.takes.add(id(node.index))
+            foot.takes.add(id(node.value))
+        else:
+            foot.add(self.of(node))
+
+    def follows(self, held: Footprint, node: Any) -> bool:
+        """Whether a node must stay behind what has a footprint."""
+        if type(node) is not ir.Scalar:
+            return held.conflicts(self.of(node))
+        if any(id(a) in held.gives for a in node.args):
+            return True
+        return node.op == "load" and not (
+            held.known and held.writes.isdisjoint(roots(node.args[0])))
+
+    def _others(self, node: Any, foot: Footprint) -> None:
+        kind = type(node)
+        if kind is ir.Copy:
             foot.writes.update(roots(node.target))
             foot.reads.update(roots(node.source))
             foot.takes |= {id(node.target_index), id(node.source_index)}
@@ -214,15 +243,13 @@ class Footprints:
                     foot.reads.update(roots(arg[1]))
                     foot.writes.update(roots(arg[1]))
                 foot.takes.add(id(arg[-1]))
-        elif kind is ir.For or kind is ir.While or kind is ir.Switch:
-            self._structured(node, foot)
         elif kind is ir.Call:
             foot.reads.update(m for place in node.arguments for m in roots(place[0]))
             foot.reads.update(node.function.constants)
             foot.writes.update(m for place in node.results for m in roots(place[0]))
             foot.writes.add(node.arena)
             foot.takes.update(id(index) for _, index in node.places)
-            foot.known = not contains(node.function.body, ir.HostCall)
+            foot.known &= not contains(node.function.body, ir.HostCall)
         else:
             for memory, index in getattr(node, "places", ()):
                 foot.reads.update(roots(memory))
@@ -233,10 +260,7 @@ class Footprints:
     def _structured(self, node: Any, foot: Footprint) -> None:
         for block in inner_blocks(node):
             for child in block.nodes:
-                if type(child) is ir.Scalar or type(child) is ir.Store:
-                    self._find(child, foot)  # of which there are many
-                else:
-                    foot.add(self.of(child))
+                self.enter(child, foot)
         if type(node) is ir.Switch:
             foot.takes.add(id(node.index))
             foot.takes.update(id(x) for outs in node.outs for x in outs)
