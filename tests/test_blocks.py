@@ -6,7 +6,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax, random
-from ingot.backends.llvm import executable
+from ingot.backends.llvm import engine, executable
 from ingot.compiler import blocks
 from ingot.core.backend import compile_jaxpr
 from ingot.kernel import ir
@@ -116,7 +116,8 @@ def test_known_parameters_of_binomial_numbers_change_nothing(n, p):
 
 def test_less_passes_where_nearly_all_work_is_in_lanes_or_blocks():
     def level(fun):
-        return compile_jaxpr(ingot.jit(fun).trace(random.key(0)).jaxpr).compilation.module.passes
+        program = compile_jaxpr(ingot.jit(fun).trace(random.key(0)).jaxpr)
+        return program.compilation.module(engine.FULL).passes
 
     def chain(key):
         factors = random.normal(key, (3000, 3, 3))

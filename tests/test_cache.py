@@ -196,7 +196,7 @@ def test_code_that_the_loader_refuses_is_linked_by_llvm(folder, monkeypatch):
 
 
 def test_the_worker_compiles_what_this_process_would(folder):
-    text = executable().compilation.module.text
+    text = executable().as_text("llvm")
     try:
         assert worker.object_code(text, 2, 2) == engine.object_code(text, engine.FULL)
         with pytest.raises(RuntimeError, match="expected"):
@@ -235,7 +235,7 @@ def test_the_cache_can_be_turned_off(folder):
 
 @pytest.mark.skipif(codegen.library() is None, reason="llvmlite's library is not where it is known")
 def test_direct_calls_of_llvm_give_what_llvmlite_gives(monkeypatch):
-    text = executable().compilation.module.text
+    text = executable().as_text("llvm")
     levels = (0, 0), (2, 2)
     direct = [codegen.object_code(text, *level) for level in levels]
     features = codegen.processor()[1].split(",")
@@ -250,7 +250,7 @@ def test_direct_calls_of_llvm_give_what_llvmlite_gives(monkeypatch):
 
 @pytest.mark.skipif(codegen.library() is None, reason="llvmlite's library is not where it is known")
 def test_fast_code_is_without_what_only_vectorized_loops_call():
-    text = compile_jaxpr(stage(lambda x: [sin(x)], [typeof(1.0)]), "llvm").compilation.module.text
+    text = compile_jaxpr(stage(lambda x: [sin(x)], [typeof(1.0)]), "llvm").as_text("llvm")
     assert "@ingot.sin.rare.f64x4" in text.partition(codegen.VARIANTS)[2]
     assert b"ingot.sin.rare.f64x4" not in codegen.object_code(text, 0, 0)
     assert b"ingot.sin.rare.f64x4" in codegen.object_code(text, 2, 2)

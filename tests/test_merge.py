@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.backends.llvm import compilation, engine
 from ingot.compiler import forming, merge
 from ingot.compiler.contraction import contract
 from ingot.compiler.lifetimes import place_temporaries
@@ -22,9 +23,10 @@ SHAPES = st.sampled_from([(3, 33), (17, 130), (70, 4)])
 @pytest.fixture(autouse=True, scope="module")
 def compiled_anew():
     """Entries on disk do not know what is patched here."""
-    with ingot.config.override("cache", False):
+    with ingot.config.override("cache", False), ingot.config.override("optimize", "full"):
         ingot.clear_caches()
         yield
+    ingot.clear_caches()
 
 
 def loops(block, depth=0):
@@ -91,8 +93,11 @@ def program(steps):
     return run
 
 
-def results(fun, args, donated, optimize="fast"):
-    with ingot.config.override("optimize", optimize):
+def results(fun, args, donated, passes=0):
+    """Results of code that was not optimized, but for merged loops; or of optimized code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "FULL", engine.Tier("full", passes, passes))
+        patch.setattr(compilation, "STRAIGHT_PASSES", min(passes, 1))
         compiled = ingot.jit(fun, donate_argnums=donated)
         outs = compiled(*[jnp.array(x) for x in args])
         return [np.asarray(x) for x in ingot.tree.leaves(outs)]
@@ -138,7 +143,7 @@ ELEMENTWISE = [k for k in range(len(VECTOR_STEPS)) if k != 8]
                           st.integers(0, 99)), min_size=3, max_size=10), VECTORS)
 def test_vectors_give_the_same_bits(steps, n):
     fun, args = program(steps), arguments(n, (3, 4))
-    for mine, plain in zip(results(fun, args, (), "full"), unmerged(fun, args, (), "full"),
+    for mine, plain in zip(results(fun, args, (), 2), unmerged(fun, args, (), 2),
                            strict=True):
         np.testing.assert_array_equal(mine, plain)
 
@@ -229,6 +234,15 @@ def test_what_is_computed_anew_is_not_kept():
         plain = temporary_bytes(ingot.grad(loss), *args)
     ingot.clear_caches()
     assert merged <= plain
+
+
+def test_loops_are_merged_where_code_is_to_run_fast():
+    """Merging takes time, so the first code of a small program does without."""
+    with ingot.config.override("optimize", "fast"):
+        assert len(outermost(adam, *(VECTOR,) * 4)) == 3
+    with ingot.config.override("optimize", "auto"):
+        assert len(outermost(adam, *(VECTOR,) * 4)) == 3
+        assert len(outermost(adam, *(np.ones(10_000_000),) * 4)) == 1
 
 
 # ---- by hand -------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""What is done to each function that was lowered: dead code goes, loops are merged and packed."""
+"""What is done to each function that was lowered: dead code goes, loops are merged and packed.
+
+Merging takes as long as lowering, so it is left out where code is wanted at once.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ MORE_BYTES = 1 << 16
 """Temporary memory that matters to nobody."""
 
 
-def formed(lower: Callable[[], ir.Function]) -> ir.Function:
+def formed(lower: Callable[[], ir.Function], merging: bool) -> ir.Function:
     """A function, its loops merged: only neighbors, where else it would take more memory, as
     programs do that compute anew what they do not want to keep. Then it is lowered again."""
     for neighbors in (False, True):
         function = remove_dead(lower())
+        if not merging:
+            break
         before = function.arena_bytes
         if not merge_loops(function, neighbors):
             break

@@ -53,8 +53,9 @@ class HostFunction:
 class Lowering(Builder):
     """Builds the native function of one program, or one that a program calls."""
 
-    def __init__(self, caller: Lowering | None = None) -> None:
+    def __init__(self, caller: Lowering | None = None, merging: bool = True) -> None:
         super().__init__()
+        self.merging = caller.merging if caller else merging
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
         self.constants: list[ir.Memory] = caller.constants if caller else []

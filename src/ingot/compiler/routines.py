@@ -203,7 +203,7 @@ def _lower(build: Any, group: Group) -> None:
         callees.append(type(build)(build))
         return callees[-1].function(program)
 
-    function = formed(lowered)
+    function = formed(lowered, build.merging)
     if cost.size(function.body) < SMALLEST or callees[-1].expanding:
         if not ir.called(function.body):  # else those may need what was found
             del build.constants[constants:], build.host_functions[hosts:]

@@ -121,25 +121,25 @@ class Compilation:
 
     def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
         self.jaxpr, self.donated = jaxpr, donated
-        self._module: Module | None = None
+        self._modules: dict[engine.Tier, Module] = {}
 
-    @property
-    def module(self) -> Module:
-        """The program as LLVM's text, made when it is first asked for."""
-        if self._module is None:
-            self._module = self._lowered()
-        return self._module
+    def module(self, tier: engine.Tier) -> Module:
+        """The program as LLVM's text for a tier, made when it is first asked for."""
+        found = self._modules.get(tier)
+        if found is None:
+            found = self._modules[tier] = self._lowered(tier)
+        return found
 
-    def kernels(self) -> Kernels:
-        """The program lowered anew."""
-        simplified = simplify(self.jaxpr)
+    def kernels(self, tier: engine.Tier = engine.FULL) -> Kernels:
+        """The program lowered anew; loops are merged where code is to run fast."""
+        simplified, merging = simplify(self.jaxpr), tier is engine.FULL
         lowerings: list[Lowering] = []
 
         def lowered() -> ir.Function:
-            lowerings.append(Lowering())
+            lowerings.append(Lowering(merging=merging))
             return lowerings[-1].function(simplified, self.donated)
 
-        function = formed(lowered)
+        function = formed(lowered, merging)
         straight = []
         for one in (*ir.called(function.body), function):
             straight += [*loops_to_lanes(one), *loops_to_blocks(one)]
@@ -149,8 +149,8 @@ class Compilation:
                 divide_loops(one)
         return Kernels(simplified, function, lowerings[-1], straight)
 
-    def _lowered(self) -> Module:
-        kernels = self.kernels()
+    def _lowered(self, tier: engine.Tier) -> Module:
+        kernels = self.kernels(tier)
         function, lowering = kernels.function, kernels.lowering
         long = any([place_polls(f.body) for f in (*ir.called(function.body), function)])
         work = cost.work(function.body)
@@ -176,14 +176,14 @@ class Compilation:
                 if found is not None:
                     return found
         start_llvm()
-        needs = self.module.needs
-        full = config.optimize == "full" or (config.optimize == "auto" and needs.large)
+        full = config.optimize == "full" or (
+            config.optimize == "auto" and self.module(engine.FAST).needs.large)
         return self.compiled(engine.FULL if full else engine.FAST)
 
     def compiled(self, tier: engine.Tier, background: bool = False
                  ) -> tuple[engine.Code, Needs]:
         """New code, kept on disk."""
-        module = self.module
+        module = self.module(tier)
         code = engine.object_code(module.text, tier, background, module.passes)
         linked = engine.link(code, module.needs.symbols, tier, cached=False)
         if config.cache:
@@ -203,7 +203,7 @@ class Compilation:
     def _name(self, tier: engine.Tier) -> str:
         mark = self._fingerprint
         return cache.digest(
-            mark.digest if mark is not None else self.module.text, tier.name,
+            mark.digest if mark is not None else self.module(tier).text, tier.name,
             repr(self.donated), repr(config.trace_key()), sources(), __version__, np.__version__,
             engine.llvm_identity(), engine.processor_identity())
 
@@ -240,7 +240,7 @@ class Compilation:
         start = 8 + int.from_bytes(entry[:8], "little")
         head, mark = marshal.loads(entry[8:start]), self._fingerprint
         if mark is None:
-            needs = self.module.needs
+            needs = self.module(tier).needs
         else:
             constants: list[np.ndarray] = []
             for source, name, shape, nbytes in head["constants"]:

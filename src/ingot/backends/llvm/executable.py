@@ -158,20 +158,21 @@ class LLVMExecutable:
     @property
     def function(self) -> ir.Function:
         """The program as kernels."""
-        return self.compilation.kernels().function
+        return self.compilation.kernels(self.code.tier).function
 
     # ---- looking inside ----------------------------------------------------------------------
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage: jaxpr, simplified, kernels, llvm, optimized or assembly."""
+        module = self.compilation.module
         texts = {
             "jaxpr": lambda: pretty(self.jaxpr),
             "simplified": lambda: pretty(self.compilation.kernels().simplified),
             "kernels": lambda: pretty_kernel(self.function),
-            "llvm": lambda: self.compilation.module.text,
+            "llvm": lambda: module(self.code.tier).text,
             "optimized": lambda: engine.optimized_text(
-                self.compilation.module.text, passes=self.compilation.module.passes),
+                module(engine.FULL).text, passes=module(engine.FULL).passes),
             "assembly": lambda: engine.assembly_text(
-                self.compilation.module.text, self.code.tier, self.compilation.module.passes),
+                module(self.code.tier).text, self.code.tier, module(self.code.tier).passes),
         }
         name = stage or "assembly"
         if name not in texts:
