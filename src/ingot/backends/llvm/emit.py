@@ -42,9 +42,9 @@ MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
 
-MOST_INLINED = 24
-"""Elementary functions in the body of a loop from which on calls take no more time than bodies
-that are inlined, and a tenth of the time to compile."""
+MOST_INLINED = 256
+"""Elementary functions in the body of a loop that LLVM may inline: for more it takes long, and the
+time of the calls matters less."""
 
 LONGEST = 2000
 """Lines of a basic block. LLVM's instruction selection takes longer than in proportion to it."""
