@@ -15,6 +15,7 @@ from ingot.core.primitive import Primitive, is_linear
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
+from ingot.transforms.residuals import lean
 from ingot.transforms.transpose import transpose_jaxpr
 
 
@@ -40,13 +41,13 @@ def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, *
 
 
 def _jit_linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, **params: Any) -> Any:
-    split = linearize_jaxpr(jaxpr, nonzero)
-    n = len(jaxpr.outvars)
-    outs = jit_p.bind(*primals, **{**params, "jaxpr": split.known})
-    residuals = split.residuals(primals, outs[n:])
+    split, n = linearize_jaxpr(jaxpr, nonzero), len(jaxpr.outvars)
+    kept = jaxpr.memo(("lean", tuple(nonzero)), lambda: lean(split, n))
+    outs = jit_p.bind(*primals, **{**params, "jaxpr": kept.known})
+    residuals = kept.residuals(primals, outs[:n], outs[n:])
 
     def apply(*tangents: Any) -> list[Any]:
-        return jit_p.bind(*residuals, *tangents, **{**params, "jaxpr": split.linear})
+        return jit_p.bind(*residuals, *tangents, **{**params, "jaxpr": kept.linear})
 
     return outs[:n], split.has, apply
 
