@@ -1,8 +1,10 @@
 """The cache of machine code on disk: shared, bounded, never trusted."""
 
 import os
+import py_compile
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import cache, codegen, elf, engine, worker
+from ingot.compiler import fingerprint
 from ingot.compiler.fingerprint import Fingerprint, Unknown
 from ingot.config import config
 from ingot.core.backend import compile_jaxpr
@@ -273,3 +276,33 @@ print(os.waitpid(child, 0)[1], codegen._start.is_alive())
     assert run(program, folder) == ["True", "0 False"]
     again = program.replace("child = os.fork()", "print(codegen._start)\nraise SystemExit")
     assert run(again, folder) == ["False", "None"]
+
+
+# ---- changes of sources --------------------------------------------------------------------------
+def test_all_folders_of_sources_are_known():
+    package = Path(fingerprint.PACKAGE)
+    folders = {str(p.parent.relative_to(package)) for p in package.rglob("*.py")}
+    front = {f for f in folders if f.startswith(fingerprint.FRONT)}
+    assert folders - front == set(fingerprint.FOLDERS)
+
+
+@pytest.mark.parametrize("bytecode", [True, False])
+def test_a_change_of_a_source_file_is_seen(tmp_path, monkeypatch, bytecode):
+    monkeypatch.setattr(fingerprint, "PACKAGE", str(tmp_path))
+    monkeypatch.setattr(fingerprint, "FOLDERS", (".", "inner"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", not bytecode)
+    file = tmp_path / "inner" / "module.py"
+
+    def digest(text):
+        file.write_text(text)
+        for place in (file, tmp_path / "other.py"):
+            if bytecode:  # as an import does
+                py_compile.compile(str(place))
+        time.sleep(0.02)  # times of files are not finer than that
+        return fingerprint.sources.__wrapped__()
+
+    file.parent.mkdir()
+    (tmp_path / "other.py").write_text("")
+    first = digest("x = 1")
+    assert fingerprint.sources.__wrapped__() == first
+    assert digest("x = 22") != first

@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import functools
 import os
+import sys
 from types import FunctionType
 from typing import Any
 
@@ -24,9 +25,14 @@ from ingot.core.primitive import REGISTRY, Host, Primitive
 from ingot.kernel.build import MAX_SCALARS
 from ingot.util import blake2b
 
-FRONT = frozenset(["__pycache__", "compat", "example_libraries", "experimental", "extend", "stats",
-                   "tree"])
-"""Folders in which nothing decides what a traced program becomes."""
+FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
+           "backends/llvm/native", "backends/reference", "compiler", "control", "core", "dtypes",
+           "kernel", "lax", "nn", "numpy", "numpy/linalg", "ops", "random", "scipy",
+           "scipy/cluster", "scipy/sparse", "transforms")
+"""The folders of source files that decide what a traced program becomes."""
+
+FRONT = ("compat", "example_libraries", "experimental", "extend", "scipy/stats", "tree")
+"""Those in which nothing does."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -182,18 +188,42 @@ def _is_ours(rule: Any) -> bool:
 
 @functools.cache
 def sources() -> str:
-    """A digest of ingot's source files by their sizes and times, so that a change is seen."""
-    found: list[Any] = []
-    folders = [PACKAGE] if os.path.isdir(PACKAGE) else []  # not in a zip file
-    while folders:
-        for entry in os.scandir(folders.pop()):
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in FRONT:
-                    folders.append(entry.path)
-            elif entry.name.endswith(".py"):
-                status = entry.stat()
-                found.append((entry.path[len(PACKAGE):], status.st_size, status.st_mtime_ns))
-    return _digest(repr(sorted(found)).encode())
+    """A digest of what tells of changes in ingot's source files.
+
+    Python writes bytecode anew for a file that changed when it imports that, and the folder of the
+    bytecode gets a new time. Where it does not, the times and sizes of all files are looked at,
+    which takes a millisecond.
+    """
+    marks = None
+    if not sys.dont_write_bytecode and sys.pycache_prefix is None:
+        marks = _bytecode_marks()
+    return _digest("\n".join(_file_marks() if marks is None else marks).encode())
+
+
+def _bytecode_marks() -> list[str] | None:
+    """The times of the folders of bytecode; None unless Python can write to all of them."""
+    marks = []
+    for folder in FOLDERS:
+        place = f"{PACKAGE}/{folder}/__pycache__"
+        try:
+            marks.append(f"{folder} {os.stat(place).st_mtime_ns}")
+        except OSError:  # nothing of it was imported yet
+            place = f"{PACKAGE}/{folder}"
+        if not os.access(place, os.W_OK):
+            return None
+    return marks
+
+
+def _file_marks() -> list[str]:
+    """The sizes and times of the source files."""
+    found: list[str] = []
+    for folder in FOLDERS:
+        place = f"{PACKAGE}/{folder}"
+        for name in os.listdir(place) if os.path.isdir(place) else ():  # not in a zip file
+            if name.endswith(".py"):
+                status = os.stat(f"{place}/{name}")
+                found.append(f"{folder}/{name} {status.st_size} {status.st_mtime_ns}")
+    return sorted(found)
 
 
 def _digest(data: bytes) -> str:

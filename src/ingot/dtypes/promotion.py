@@ -137,6 +137,7 @@ float float16 float32 float64 complex128
 float complex complex64 complex128
 float32 complex64
 """
+_RANKS = {"i": 0, "u": 0, "f": 1, "c": 2}
 _WEAK = {"int": int, "float": float, "complex": complex}
 
 
@@ -231,6 +232,12 @@ def lattice_promote(dtypes: Sequence[DType], weak: Sequence[bool]) -> tuple[DTyp
     first = dtypes[0]
     if dtypes.count(first) == len(dtypes) and not all(weak):
         return first, False
+    firm = {d for d, w in zip(dtypes, weak, strict=True) if not w}
+    if len(firm) == 1:  # what most programs ask, without the lattice, which takes time to make
+        (only,) = firm
+        if all(_RANKS.get(kind(d), 3) <= _RANKS.get(kind(only), -1)
+               for d, w in zip(dtypes, weak, strict=True) if w):
+            return only, False
     return _promote(dtypes, weak, config.enable_x64, config.numpy_dtype_promotion == "strict")
 
 

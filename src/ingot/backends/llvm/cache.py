@@ -8,6 +8,7 @@ limit.
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import threading
@@ -26,10 +27,12 @@ more often after large ones: what it has too much is a 64th of the limit, or 64 
 
 def folder() -> Path:
     """Where entries lie: the flag `cache_dir`, or `ingot` in the user's cache folder."""
-    if config.cache_dir:
-        return Path(config.cache_dir)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ingot"
+    return _folder(config.cache_dir, os.environ.get("XDG_CACHE_HOME"), os.environ.get("HOME"))
+
+
+@functools.lru_cache(8)
+def _folder(chosen: str | None, caches: str | None, home: str | None) -> Path:
+    return Path(chosen) if chosen else Path(caches or Path.home() / ".cache") / "ingot"
 
 
 def is_empty() -> bool:

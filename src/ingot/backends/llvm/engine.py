@@ -6,6 +6,7 @@ import ctypes
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -93,15 +94,19 @@ def llvm_identity() -> str:
 @functools.cache
 def processor_identity() -> str:
     """What machine code depends on, found without loading LLVM where the system says it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            first = file.read(8192).split("\n\n")[0]
-    except OSError:
-        first = ""
-    telling = [line for line in first.splitlines() if line.startswith(
+    telling = [line for line in _first_processor().splitlines() if line.startswith(
         ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features"))]
     telling = telling or list(codegen.processor())
     return "\n".join([*telling, f"wide vectors with {codegen.WIDE}"])
+
+
+def _first_processor() -> str:
+    """What the system says of the first processor; it writes down no more than is read."""
+    data = b""
+    with suppress(OSError), open("/proc/cpuinfo", "rb", buffering=0) as file:
+        while b"\n\n" not in data and (part := file.read(2048)):
+            data += part
+    return data.partition(b"\n\n")[0].decode(errors="replace")
 
 
 # ---- linking -------------------------------------------------------------------------------------
