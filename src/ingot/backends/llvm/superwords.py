@@ -30,9 +30,9 @@ class Together:
 
 def superwords(nodes: Sequence[Any]) -> Sequence[Any]:
     """The nodes of a block, calls of elementary functions together where that is possible."""
-    calls = [node for node in nodes if type(node) is ir.Scalar and _is_call(node)]
-    kinds = {_function(node) for node in calls}
-    if len(calls) - len(kinds) < FEWEST - 1:
+    calls = [node for node in nodes
+             if type(node) is ir.Scalar and node.op in functions.FORMULAS and _is_call(node)]
+    if len(calls) - len({_function(node) for node in calls}) < FEWEST - 1:
         return nodes
     out: list[Any] = []
     straight: list[Any] = []
@@ -46,7 +46,7 @@ def superwords(nodes: Sequence[Any]) -> Sequence[Any]:
 
 
 def _is_call(node: ir.Scalar) -> bool:
-    return node.op in functions.FORMULAS and is_float(node.dtype) and not is_narrow(node.dtype) \
+    return is_float(node.dtype) and not is_narrow(node.dtype) \
         and functions.available(node.op, llvm_type(node.dtype))
 
 
@@ -69,7 +69,7 @@ def _ordered(nodes: Sequence[Any]) -> Iterator[Any]:
             if node.op == "load":
                 here = max(here, stored)
                 accessed = max(accessed, here)
-            elif _is_call(node):
+            elif node.op in functions.FORMULAS and _is_call(node):
                 groups.setdefault(here, {}).setdefault(_function(node), []).append(node)
                 level[id(node)] = here + 1
                 continue
