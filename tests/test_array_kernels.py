@@ -208,3 +208,20 @@ def test_eager_functions_in_32_bits_are_rounded_once(name):
     exact = getattr(np, name)(*(v.astype("float64") for v in x))
     assert got.dtype == np.float32
     assert np.max(np.abs(got - exact) / np.spacing(np.abs(got))) <= 0.501
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int32"])
+@pytest.mark.parametrize("method", ["add", "subtract"])
+def test_updates_that_are_dropped_leave_signs_of_zeros(dtype, method):
+    zero = complex(-0.0, 0.0) if dtype.startswith("c") else -0.0
+    x = np.tile(np.array([zero, -zero, 1], dtype), 40)
+    places = np.arange(200) * 7 - 300
+    values = (np.arange(200) - 3).astype(dtype)
+
+    def f(x, places, values):
+        return getattr(x.at[places], method)(values, mode="drop")
+
+    want = np.asarray(f(jnp.asarray(x), places, values))
+    assert np.asarray(ingot.jit(f)(x, places, values)).tobytes() == want.tobytes()
+    far = np.asarray(ingot.jit(f)(x, places + 1000, values))
+    assert far.tobytes() == x.tobytes()

@@ -239,8 +239,9 @@ def scatter_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return rule
 
 
-def scatter_kernel(combine: Callable[..., Any], price: int = 1) -> Callable[..., Any]:
-    """`combine(build, old, new)` is the scalar to write."""
+def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float | None = None
+                   ) -> Callable[..., Any]:
+    """`combine(build, old, new)` is the scalar to write; `neutral` is new where it is old."""
 
     def kernel(build: Builder, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *, out: Any,
                dimension_numbers: ScatterDimensionNumbers, mode: Any, **_: Any) -> ArrayValue:
@@ -250,8 +251,16 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1) -> Callable[...,
         w = scatter_windows(x, indices, updates, dimension_numbers)
 
         def new(place: Sequence[Index], old: Any, index: Sequence[Index], ok: Any) -> Any:
-            combined = combine(build, old, updates.at(build, index))
-            return combined if mode is CLIP else chosen(build, ok, combined, old)
+            update = updates.at(build, index)
+            if mode is CLIP:
+                return combine(build, old, update)
+            if neutral is None:
+                return chosen(build, ok, combine(build, old, update), old)
+            # sums at one place wait for each other, but not for this choice
+            both_parts = update.dtype.kind == "c"
+            nothing = build.const(complex(neutral, neutral) if both_parts else neutral,
+                                  update.dtype)
+            return combine(build, old, chosen(build, ok, update, nothing))
 
         if out.size <= MAX_SCALARS and updates.size <= MAX_SCALARS and known(build, indices):
             elements = Scalars(x.shape, x.dtype, list(build.scalars(x).elements))
@@ -262,7 +271,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1) -> Callable[...,
                            zip(place, row_major(x.shape), strict=True))
                 elements.elements[flat] = new(place, elements.elements[flat], index, ok)
             return elements
-        indices = build.materialize(indices)
+        if indices.cost > CHEAP or updates.size * w.indices[-1] > indices.size:  # read repeatedly
+            indices = build.materialize(indices)
         indices, updates = (detached(build, v, x) for v in (indices, updates))
         target: Buffer = build.copy_of(x)  # type: ignore[attr-defined]
 
@@ -314,7 +324,7 @@ def _add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 scatter_add_p = Primitive(
     "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
-    kernel=scatter_kernel(operation("add")))
+    kernel=scatter_kernel(operation("add"), neutral=-0.0))
 
 
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,

@@ -125,7 +125,8 @@ def _sub_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 scatter_sub_p = Primitive(
     "scatter-sub", type=scatter_type("scatter_sub", NUMBER), eval=scatter_eval(np.subtract.at),
     jvp=_linear_jvp(lambda: scatter_sub_p), transpose=_sub_transpose,
-    batch=scatter_batch(lambda: scatter_sub_p), kernel=scatter_kernel(operation("sub")))
+    batch=scatter_batch(lambda: scatter_sub_p),
+    kernel=scatter_kernel(operation("sub"), neutral=0.0))
 
 
 def scatter_sub(operand: Any, scatter_indices: Any, updates: Any,
