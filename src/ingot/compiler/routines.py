@@ -83,6 +83,7 @@ class Repeated:
         self.updating = updating
         self.looks: dict[Any, int] = {}
         self._by_key: dict[Any, Group] = {}
+        self._keys: dict[Any, Any] = {}  # by the identity of parameters, as they were found
         self.groups: dict[int, Group] = {}  # by the identity of the equation
         for eqn, _ in self._sites(jaxpr, {}):
             self.looks[_look(eqn)] = self.looks.get(_look(eqn), 0) + 1
@@ -116,7 +117,13 @@ class Repeated:
     def _group(self, eqn: Eqn, read: set[Any]) -> Any:
         """Add an equation to its group, whose key is the answer; None if it is unlike others."""
         used = tuple(type(v) is not DropVar and v in read for v in eqn.outvars)
-        key = _key(eqn, used) if self.looks[_look(eqn)] > 1 else None
+        look = _look(eqn)
+        if self.looks[look] == 1:
+            return None
+        same = (look, used, *((name, id(value)) for name, value in eqn.params.items()))
+        if same not in self._keys:
+            self._keys[same] = _key(eqn, used)
+        key = self._keys[same]
         if key is not None:
             self._by_key.setdefault(key, Group(eqn, used, [
                 v if type(v) is Literal else None for v in eqn.invars])).met(eqn)
