@@ -383,4 +383,5 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
                          f" got {sorted(both)} for both; name each once")
+    prepare()
     return Jitted(fun, statics, inline, donate)

@@ -139,18 +139,19 @@ class Library:
     def machine(self, selection: int) -> Iterator[Any]:
         """A code generator, kept: making it costs more than compiling a small function."""
         idle = self._machines.setdefault(selection, [])
-        try:
-            machine = idle.pop()
-        except IndexError:
-            cpu, features, triple = (part.encode() for part in processor())
-            target = self.pointer(self.GetTargetFromTriple, triple)
-            reloc, model = (part.encode() for part in MODEL)
-            machine = self.CreateTargetMachine(
-                target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
+        with _lock:  # who waits may find one
+            machine = idle.pop() if idle else self._new_machine(selection)
         try:
             yield machine
         finally:
             idle.append(machine)
+
+    def _new_machine(self, selection: int) -> Any:
+        cpu, features, triple = (part.encode() for part in processor())
+        target = self.pointer(self.GetTargetFromTriple, triple)
+        reloc, model = (part.encode() for part in MODEL)
+        return self.CreateTargetMachine(
+            target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
 
     def object_code(self, text: str, passes: int, selection: int, lines: int) -> bytes:
         """The object file of a module."""
@@ -195,13 +196,19 @@ def library() -> Library | None:
 
 @functools.cache
 def _library() -> Library | None:
-    spec = find_spec("llvmlite") if LINUX else None
-    for place in (spec.submodule_search_locations or ()) if spec else ():
+    for place in places() if LINUX else ():
         try:
             return Library(os.path.join(place, "binding", "libllvmlite.so"))
         except (OSError, AttributeError):
             continue
     return None
+
+
+@functools.cache
+def places() -> tuple[str, ...]:
+    """The folders of llvmlite."""
+    spec = find_spec("llvmlite")
+    return tuple(spec.submodule_search_locations or ()) if spec else ()
 
 
 # ---- ahead of need -------------------------------------------------------------------------------
@@ -217,6 +224,7 @@ def start(ahead: Callable[[], None] | None = None) -> None:
     """
     global _start
     if _start is None and LINUX:
+        places()  # the thread then gives up Python's lock at once, by loading
         _start = threading.Thread(target=_start_up, args=(ahead,), name="ingot-llvm")
         _start.start()
         os.register_at_fork(before=_start.join)  # no child inherits a lock that is held
@@ -249,6 +257,16 @@ def processor() -> tuple[str, str, str]:
     binding = llvm()
     return (binding.get_host_cpu_name(), widened(binding.get_host_cpu_features().flatten()),
             binding.get_default_triple())
+
+
+@functools.cache
+def first_processor() -> str:
+    """What the system says of the first processor; it writes down no more than is read."""
+    data = b""
+    with suppress(OSError), open("/proc/cpuinfo", "rb", buffering=0) as file:
+        while b"\n\n" not in data and (part := file.read(2048)):
+            data += part
+    return data.partition(b"\n\n")[0].decode(errors="replace")
 
 
 def widened(features: str) -> str:

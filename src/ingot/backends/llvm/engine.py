@@ -6,9 +6,7 @@ import ctypes
 import functools
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from ingot.backends.llvm import codegen, elf, host, worker
@@ -84,8 +82,7 @@ def assembly_text(text: str, tier: Tier, passes: int = 2) -> str:
 @functools.cache
 def llvm_identity() -> str:
     """What tells builds of LLVM apart, found without loading it."""
-    spec = find_spec("llvmlite")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
+    for place in codegen.places():
         status = os.stat(os.path.join(place, "_version.py"))
         return f"{place} {status.st_size} {status.st_mtime_ns}"
     return "none"
@@ -94,19 +91,10 @@ def llvm_identity() -> str:
 @functools.cache
 def processor_identity() -> str:
     """What machine code depends on, found without loading LLVM where the system says it."""
-    telling = [line for line in _first_processor().splitlines() if line.startswith(
+    telling = [line for line in codegen.first_processor().splitlines() if line.startswith(
         ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features"))]
     telling = telling or list(codegen.processor())
     return "\n".join([*telling, f"wide vectors with {codegen.WIDE}"])
-
-
-def _first_processor() -> str:
-    """What the system says of the first processor; it writes down no more than is read."""
-    data = b""
-    with suppress(OSError), open("/proc/cpuinfo", "rb", buffering=0) as file:
-        while b"\n\n" not in data and (part := file.read(2048)):
-            data += part
-    return data.partition(b"\n\n")[0].decode(errors="replace")
 
 
 # ---- linking -------------------------------------------------------------------------------------

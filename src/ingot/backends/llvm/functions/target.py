@@ -1,31 +1,35 @@
-"""What the processor offers to elementary functions."""
+"""What the processor offers to elementary functions; found without LLVM where the system says it,
+so that modules are written while LLVM is loaded."""
 
 from __future__ import annotations
 
 import functools
+import platform
 
 from ingot.backends.llvm import codegen
+
+MACHINE = platform.machine().lower()
+X86 = ("x86_64", "amd64", "i686", "i386")
 
 
 @functools.cache
 def _features() -> frozenset[str]:
+    for line in codegen.first_processor().splitlines() if MACHINE in X86 else ():
+        if line.startswith("flags"):
+            return frozenset("+" + flag for flag in line.split())
     return frozenset(codegen.processor()[1].split(","))
-
-
-def _triple() -> str:
-    return codegen.processor()[2]
 
 
 @functools.cache
 def has_fma() -> bool:
     """Whether x * y + z rounded once is an instruction."""
-    return "+fma" in _features() or _triple().startswith(("aarch64", "arm64"))
+    return MACHINE in ("aarch64", "arm64") or "+fma" in _features()
 
 
 @functools.cache
 def vector_bytes() -> tuple[int, ...]:
     """The sizes of vectors that loops are made of."""
-    if not _triple().startswith(("x86_64", "i686", "i386")):
+    if MACHINE not in X86:
         return (16,)
     return (32, 64) if "+avx512f" in _features() else (32,)
 
