@@ -1,5 +1,7 @@
-"""What the processor offers to elementary functions; found without LLVM where the system says it,
-so that modules are written while LLVM is loaded."""
+"""What the processor offers to elementary functions.
+
+Found without LLVM where the system says it, so that modules are written while LLVM is loaded.
+"""
 
 from __future__ import annotations
 
