@@ -202,8 +202,9 @@ class Compilation:
 
     def _name(self, tier: engine.Tier) -> str:
         mark = self._fingerprint
+        begun = engine.FULL if config.optimize == "full" else engine.FAST  # lowered in any case
         return cache.digest(
-            mark.digest if mark is not None else self.module(tier).text, tier.name,
+            mark.digest if mark is not None else self.module(begun).text, tier.name,
             repr(self.donated), repr(config.trace_key()), sources(), __version__, np.__version__,
             engine.llvm_identity(), engine.processor_identity())
 
