@@ -104,6 +104,10 @@ jax.grad(lambda t:S.sph_harm_y(jnp.array([3]),jnp.array([2]),t,t).real.sum())(u[
 i8.byteswap();
 L.qr_multiply(R,y.T[:1,:].repeat(5,1)); L.qr_multiply(R,x.T[:3],mode='left');
 L.qr_multiply(Z,z,mode='left',conjugate=True)[0]; L.qr_multiply(R,v,pivoting=True)[1:];
+jnp.logaddexp2(z*3,x+4j); jnp.logaddexp(z*3,x+4j);
+S.comb(jnp.zeros(2),jnp.arange(2),repetition=True);
+T.beta.logpdf(u,-1.,2.); T.beta.logpdf(u,jnp.array([1.,2.,0.,-1.,np.nan]),2.);
+jax.jit(jnp.iscomplexobj)(z); jnp.trapezoid(t3,dx=x[:2],axis=1); jnp.trapezoid(t3,dx=v[:4],axis=0);
 L.qr_multiply(R,u[:3],mode='left')[0]; lax.linalg.symmetric_product(SA,SA@SA.mT,alpha=2.,beta=.5);
 lax.ragged_dot(x,jnp.ones((2,4,3))*w,jnp.array([1,1])); 
 lax.ragged_dot(x,T4[:,0,:4],jnp.array([0,3]));

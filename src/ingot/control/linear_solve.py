@@ -29,7 +29,7 @@ from ingot.transforms.batch import batch_jaxpr, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.transforms.linearize import linearize
 from ingot.transforms.transpose import transpose_jaxpr
-from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten, treedef_tuple
+from ingot.tree import PyTreeDef, tree_flatten, tree_structure, tree_unflatten, treedef_tuple
 from ingot.util import split_list
 
 
@@ -247,29 +247,40 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
 
     @custom_jvp
     def root(f_consts: Any, solve_consts: Any, start: Any) -> Any:
-        return evaluate(solver.jaxpr, *solve_consts, *start)
+        return evaluate(solver.jaxpr, *solve_consts[0], *start)
 
     @root.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
-        (f_consts, solve_consts, start), (f_ts, _, _) = primals, tangents
-        outs = root(f_consts, solve_consts, start)
+        (f_consts, (_, held), _), (f_ts, _, _) = primals, tangents
+        outs = root(*primals)
         x = outs[: len(guess)]
         _, moved = jvp(lambda *c: evaluate(traced.jaxpr, *c, *x), list(f_consts),
                        _some(f_ts, f_consts))
         moved = [instantiate(t, v) for t, v in zip(moved, x, strict=True)]
-        _, linear = linearize(lambda *y: evaluate(traced.jaxpr, *f_consts, *y), x)
-
-        def slope(y: Any) -> Any:
-            ts = iter(evaluate(linear.jaxpr, *tree_flatten(y)[0]))
-            return tree_unflatten(tree, [next(ts) if h else zeros(typeof(v))
-                                         for h, v in zip(linear.has, x, strict=True)])
-
-        found = tangent_solve(slope, tree_unflatten(tree, moved))
-        dx = [neg(t) for t in flatten_arrays("custom_root", "tangent", found)[0]]
+        found = evaluate(tangent.jaxpr, *held, *f_consts, *x, *moved)
+        dx = [neg(t) for t in found]
         return outs, [*dx, *(zeros(typeof(o).to_tangent_aval()) for o in outs[len(x) :])]
 
-    outs = root(list(traced.consts), list(solver.consts), [to_array(x) for x in guess])
+    # Whatever tangent_solve closes over, derivatives included, is among the constants.
+    many = treedef_tuple([tree_structure([0] * len(traced.consts)), tree, tree])
+    tangent = trace(lambda c, x, y: _tangent(tangent_solve, traced, tree, c, x, y), many,
+                    [*map(typeof, traced.consts), *avals, *avals])
+    outs = root(list(traced.consts), (list(solver.consts), list(tangent.consts)),
+                [to_array(x) for x in guess])
     return tree_unflatten(solver.out_tree, outs)
+
+
+def _tangent(tangent_solve: Any, traced: Any, tree: PyTreeDef, consts: Any, x: Any, y: Any) -> Any:
+    """The solution of the equation linearized at x."""
+    at = tree_flatten(x)[0]
+    _, linear = linearize(lambda *v: evaluate(traced.jaxpr, *consts, *v), at)
+
+    def slope(y: Any) -> Any:
+        ts = iter(evaluate(linear.jaxpr, *tree_flatten(y)[0]))
+        return tree_unflatten(tree, [next(ts) if h else zeros(typeof(v))
+                                     for h, v in zip(linear.has, at, strict=True)])
+
+    return tangent_solve(slope, y)
 
 
 def _some(tangents: Sequence[Any], primals: Sequence[Any]) -> list[Any]:

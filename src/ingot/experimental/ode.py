@@ -153,23 +153,26 @@ def _backward(func: Any, back: Any, options: _Options, saved: Any, cts: Any) -> 
     exact = [not is_inexact(typeof(x)) for x in leaves]
     moving, fixed = partition_list(exact, leaves)
 
-    def rates(y: Any, t: Any, *values: Any) -> Any:
-        full = tree_unflatten(tree, merge_lists(exact, values, fixed))
-        return _rates(func, back, full)(y, t)
-
     def interval(carry: Any, at: Any) -> Any:
         adjoint, ct_first, ct_args = carry
         y, t, earlier, ct_y, ct_next = at
-        ct_t = jnp.sum(rates(y, t, *moving) * ct_y).real.astype(t.dtype)
+        ct_t = jnp.sum(_rates(func, back, args)(y, t) * ct_y).real.astype(t.dtype)
         state, unravel = ravel_pytree((y, adjoint + ct_y, ct_first - ct_t, ct_args))
 
-        def augmented(state: Any, minus_t: Any) -> Any:
+        def augmented(state: Any, minus_t: Any, *args: Any) -> Any:
             y, adjoint, _, _ = unravel(state)
+            moving, fixed = partition_list(exact, tree_flatten(args)[0])
+
+            def rates(y: Any, t: Any, *values: Any) -> Any:
+                full = tree_unflatten(tree, merge_lists(exact, values, fixed))
+                return _rates(func, back, full)(y, t)
+
             f, pull = vjp(rates, y, -minus_t, *moving)
             ct_y, ct_t, *ct_values = pull(adjoint)
             return ravel_pytree((-f, ct_y, ct_t, ct_values))[0].astype(state.dtype)
 
-        after = _solve(augmented, state, jnp.stack([-t, -earlier]), options)[1]
+        times = jnp.stack([-t, -earlier])
+        after = _odeint(augmented, lambda v: v, options, state, times, args)[1]
         _, adjoint, ct_first, ct_args = unravel(after)
         return (adjoint, ct_first, ct_args), ct_t
 

@@ -77,7 +77,11 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
     high, low = lax.select(larger, x, y), lax.select(larger, y, x)
     delta = lax.sub(low, high)
     if not real:
-        return lax.add(high, lax.log1p(lax.exp(delta)))
+        out = lax.add(high, lax.log1p(lax.exp(delta)))
+        angle = lax.imag(out)  # of a logarithm: between -pi and pi
+        turns = lax.ceil(lax.div(lax.sub(angle, like(angle, math.pi)), like(angle, 2 * math.pi)))
+        turned = lax.sub(angle, lax.mul(turns, like(angle, 2 * math.pi)))
+        return lax.complex(lax.real(out), turned)
     # At equal infinities the difference is nan, and the sum of both is the answer.
     undefined = lax.bitwise_and(lax.ne(delta, delta), lax.eq(x, y))
     safe = lax.select(undefined, like(x, 0), delta)

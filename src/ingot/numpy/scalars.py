@@ -127,7 +127,8 @@ def iscomplexobj(x: Any) -> bool:
     if x is None:
         return False
     dtype = getattr(x, "dtype", None)
-    return dtypes.issubdtype(np.asarray(x).dtype if dtype is None else dtype, np.complexfloating)
+    dtype = np.asarray(x).dtype if dtype is None else dtype
+    return dtypes.issubdtype(dtype, np.complexfloating)
 
 
 def isrealobj(x: Any) -> bool:

@@ -146,8 +146,10 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """
     if x is None:
         y, step = promote_dtypes("trapezoid", inexact("trapezoid", y), dx, kind="inexact")
+        if step.aval.ndim:  # broadcasts with pairs of neighbors, before axes are moved
+            ones = (1,) * (y.aval.ndim - step.aval.ndim)
+            step = moveaxis(lax.reshape(step, (*ones, *step.aval.shape)), axis, -1)
         y = moveaxis(convert(y, y.aval.dtype), axis, -1)
-        step = moveaxis(step, axis, -1) if step.aval.ndim > 1 else step
     else:
         y, x = promote_dtypes("trapezoid", y, x, kind="inexact")
         if x.aval.ndim == 1:

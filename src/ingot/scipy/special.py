@@ -161,6 +161,7 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     """
     N, k = _real("comb", N, k)
     one, zero = like(N, 1), like(N, 0)
+    nothing = lax.bitwise_and(lax.eq(N, zero), lax.eq(k, zero))  # one way, also with repetition
     if repetition:
         N = lax.sub(lax.add(N, k), one)
     wrong = lax.bitwise_or(lax.bitwise_or(lax.lt(k, zero), lax.lt(N, zero)), lax.gt(k, N))
@@ -168,7 +169,7 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     rest = lax.sub(n, m)
     exponent = lax.sub(lax.lgamma(lax.add(n, one)),
                        lax.add(lax.lgamma(lax.add(m, one)), lax.lgamma(lax.add(rest, one))))
-    return lax.select(wrong, zero, lax.exp(exponent))
+    return lax.select(nothing, one, lax.select(wrong, zero, lax.exp(exponent)))
 
 
 def poch(z: Any, m: Any) -> Any:

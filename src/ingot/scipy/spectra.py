@@ -145,7 +145,7 @@ def csd(x: Any, y: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None
         p = jnp.mean(p, axis=-2)
     else:
         raise ValueError(f"csd: average must be 'mean' or 'median', got {average!r}")
-    return f, jnp.moveaxis(jnp.real(p) if y is x else p, -1, axis)
+    return f, jnp.moveaxis(p, -1, axis)
 
 
 def welch(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = None,

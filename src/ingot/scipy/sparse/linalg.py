@@ -17,7 +17,9 @@ def _operator(name: str, A: Any) -> Function:
     """A linear function from what may be one already, or has a product with vectors."""
     if callable(A):
         return A
-    if getattr(A, "ndim", 0) != 2 or A.shape[0] != A.shape[1]:
+    if not hasattr(A, "__matmul__"):
+        raise TypeError(f"{name}: the operator must be a function or a matrix, got {A!r:.80}")
+    if getattr(A, "ndim", 2) != 2 or (hasattr(A, "shape") and A.shape[0] != A.shape[1]):
         raise ValueError(f"{name}: the operator must be a function or a square matrix, got"
                          f" {A!r:.80}")
     return lambda x: A @ x

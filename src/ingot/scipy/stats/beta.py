@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ingot.numpy.elementary import log
@@ -17,7 +18,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     outer = (y < 0) | (y > 1)
     inner = where(outer, 0.5, y)
     value = xlogy(a - 1, inner) + xlog1py(b - 1, -inner) - betaln(a, b) - log(scale)
-    return where(outer, -INF, value)
+    return where((a > 0) & (b > 0), where(outer, -INF, value), math.nan)
 
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
