@@ -12,7 +12,7 @@ from ingot.compiler import forming, merge
 from ingot.compiler.contraction import contract
 from ingot.compiler.lifetimes import place_temporaries
 from ingot.compiler.positions import Footprints, Forms
-from ingot.kernel import ir
+from ingot.kernel import ir, reduce
 from ingot.kernel.build import INT, Buffer, Builder
 
 N, ROWS, COLUMNS = 3000, 70, 130
@@ -96,6 +96,9 @@ def program(steps):
 def results(fun, args, donated, passes=0):
     """Results of code that was not optimized, but for merged loops; or of optimized code."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merge, "LARGE", 1)  # sums of few elements have parts and blocks
+        patch.setattr(reduce, "DIVIDED", 500)
+        patch.setattr(reduce, "BLOCK", 32)
         patch.setattr(engine, "FULL", engine.Tier("full", passes, passes))
         patch.setattr(compilation, "STRAIGHT_PASSES", min(passes, 1))
         compiled = ingot.jit(fun, donate_argnums=donated)
@@ -164,6 +167,11 @@ def residuals(x, w):
     return y, *pull(y)
 
 
+def weighted(x, w):
+    """Value and derivative of a sum that is done in parts."""
+    return ingot.value_and_grad(lambda x: jnp.sum(ingot.nn.gelu(x) * w))(x)
+
+
 VECTOR, MATRIX = np.ones(N), np.ones((ROWS, COLUMNS))
 PATTERNS = {
     "Adam": (adam, (VECTOR,) * 4, 1),
@@ -199,6 +207,17 @@ def test_parameters_of_a_network_are_each_passed_once():
         return ingot.tree.map(lambda p, m, v: p - m / (jnp.sqrt(v) + 1e-8), p, m, v), m, v
 
     assert len(outermost(step, *trees)) == len(shapes)
+
+
+@pytest.mark.parametrize(("n", "count"), [(1 << 20, 1), ((1 << 20) + 5000, 3)])
+def test_sums_in_parts_and_what_they_are_of(n, count):
+    """One nest for whole parts; for what is left the loop, if threads share it, and the sum."""
+    x = np.ones(n)
+    assert len(outermost(weighted, x, x)) == count
+    args = np.random.default_rng(0).normal(size=(2, n))
+    for mine, plain in zip(results(weighted, args, ()), unmerged(weighted, args, ()),
+                           strict=True):
+        np.testing.assert_array_equal(mine, plain)
 
 
 def test_updates_of_donated_arrays_are_one_loop():

@@ -23,6 +23,7 @@ from ingot.compiler.positions import (
     roots,
     span,
 )
+from ingot.compiler.tiling import form_of, tiled
 from ingot.kernel import ir
 from ingot.kernel.cost import work
 from ingot.kernel.ir import inner_blocks
@@ -42,6 +43,9 @@ HEAVY = 60
 
 LIGHT = 8
 """How many times the work of a loop that vectors run must be in a nest that takes it in."""
+
+LARGE = 1 << 20
+"""Bytes in common for which a loop is given another form."""
 
 COMMON = 8
 """What part of the memory touched must be common for a merger to pay."""
@@ -99,8 +103,8 @@ class _Loop:
             line, nest = (self, other) if self.straight else (other, self)
             return line.work * LIGHT <= nest.work and bool(a.phis) == bool(b.phis)
         if bool(a.phis) != bool(b.phis):
-            return self.straight and (nested or not isinstance(a.stop, int) or (
-                self.work + other.work) * a.stop < PARALLEL_WORK)
+            return nested or (self.straight and (not isinstance(a.stop, int) or (
+                self.work + other.work) * a.stop < PARALLEL_WORK))
         if a.independent != b.independent or (self.straight and a.vector != b.vector):
             return False
         return not self.straight or min(self.work, other.work) < HEAVY
@@ -112,16 +116,22 @@ class _Merger:
 
     def block(self, block: ir.Block, nested: bool) -> bool:
         """Merge the loops of a block, then those inside of them."""
-        merged = _Level(self.feet, self.neighbors, nested).merged(block)
-        found = bool(merged)
-        for node in merged:
-            if any(type(n) is ir.For for n in node.body.nodes):
-                forward(node, self.feet)
-                self.feet.forget(node)
+        found = self.level(block, nested)
+        while not nested and _Level(self.feet, self.neighbors, nested).tile(block):
+            found |= self.level(block, nested)
         for node in block.nodes:
             for inner in inner_blocks(node):
                 found |= self.block(inner, nested or type(node) is ir.For)
         return found
+
+    def level(self, block: ir.Block, nested: bool) -> bool:
+        """Merge the loops of a block."""
+        merged = _Level(self.feet, self.neighbors, nested).merged(block)
+        for node in merged:
+            if any(type(n) is ir.For for n in node.body.nodes):
+                forward(node, self.feet)
+                self.feet.forget(node)
+        return bool(merged)
 
 
 class _Level:
@@ -143,6 +153,28 @@ class _Level:
                 self.nodes.append(node)
         block.nodes = self.nodes
         return list(found)
+
+    def tile(self, block: ir.Block) -> bool:
+        """Give one loop the form of a sum over the same elements; whether there is such a one."""
+        nodes = [n for n in block.nodes if type(n) is ir.For and not n.phis and n.independent]
+        sums = [n for n in nodes if any(type(x) is ir.For and x.phis for x in n.body.nodes)]
+        for nest in sums:
+            for node in nodes:
+                lengths = form_of(nest, node) if node.stop != nest.stop else []
+                common = self.feet.of(node).touches & self.feet.of(nest).touches
+                if lengths and _nbytes(common) >= LARGE and self.loop(node).fits:
+                    tiles = tiled(node, lengths)
+                    pair = [self.loop(tiles[0]), self.loop(nest)]
+                    if block.nodes.index(nest) < block.nodes.index(node):
+                        pair.reverse()
+                    else:
+                        tiles.reverse()  # nothing comes between the two
+                    if pair[0].fits and pair[1].fits and pair[0].fits_with(
+                            pair[1], self.nested) and self.apart(*pair):
+                        k = block.nodes.index(node)
+                        block.nodes[k : k + 1] = tiles
+                        return True
+        return False
 
     def loop(self, node: ir.For) -> _Loop:
         found = self.loops.get(node)

@@ -41,7 +41,10 @@ def _stops(answer: Any) -> bool:
 
 
 def _flatten_until(tree: Any, leaves: list[Any], is_leaf: IsLeaf) -> PyTreeDef:
-    kind = None if _stops(is_leaf(tree)) else node_type(type(tree))
+    answer = is_leaf(tree)
+    cls = type(tree)
+    kind = None if answer is True or (answer is not False and _stops(answer)) else (
+        NODES.get(cls) or node_type(cls))
     if kind is None:
         leaves.append(tree)
         return LEAF

@@ -273,6 +273,10 @@ def make(kind: NodeType, data: Any, children: int | tuple[PyTreeDef, ...]) -> Py
             return _living((kind, shape, parts), kind, data, children)
         key = (kind, shape, data, signature)
     found = _TABLE.get(key)
+    if found is not None:
+        return found
+    reference = _LIVING.get(key)
+    found = reference() if reference is not None else None
     return found if found is not None else _intern(key, kind, data, children)
 
 

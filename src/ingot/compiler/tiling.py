@@ -1,0 +1,73 @@
+"""A loop given the form of a nest over the same elements, as that of a sum in parts and blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingot.kernel import ir
+from ingot.kernel.build import INT, Builder
+
+
+def form_of(nest: ir.For, loop: ir.For) -> list[int]:
+    """The lengths of the outer loops of a nest that pass as many elements as a loop, or nearly as
+    many; empty if there are none such."""
+    lengths: list[int] = []
+    count = loop.stop if isinstance(loop.stop, int) else 0
+    product, node = 1, nest
+    while node is not None and isinstance(node.stop, int) and product * node.stop <= count:
+        product *= node.stop
+        lengths.append(node.stop)
+        node = next((n for n in node.body.nodes if type(n) is ir.For), None)
+    return lengths if len(lengths) > 1 and 2 * product > count else []
+
+
+def tiled(loop: ir.For, lengths: list[int]) -> list[ir.For]:
+    """A copy of a loop as a nest of loops of these lengths, and one for the elements left."""
+    nest = [ir.For(ir.Scalar("index", (), INT), n, [], ir.Block(), independent=True)
+            for n in lengths]
+    for outer, inner in zip(nest, nest[1:], strict=False):
+        outer.body.nodes.append(inner)
+    nest[-1].vector, count = loop.vector, 1
+    flat: ir.Index = 0
+    build = Builder()
+    with build.inside(nest[-1].body):
+        for level in nest:
+            flat = build.iadd(build.imul(flat, level.stop), level.index)
+            count *= int(level.stop)  # type: ignore[arg-type]
+        nest[-1].body.nodes += copied(loop.body, {id(loop.index): flat}).nodes
+    left = int(loop.stop) - count  # type: ignore[arg-type]
+    if not left:
+        return nest[:1]
+    rest = ir.For(ir.Scalar("index", (), INT), left, [], ir.Block(), vector=loop.vector,
+                  independent=True)
+    with build.inside(rest.body):
+        flat = build.iadd(rest.index, count)
+        rest.body.nodes += copied(loop.body, {id(loop.index): flat}).nodes
+    return [nest[0], rest]
+
+
+def copied(block: ir.Block, names: dict[int, Any]) -> ir.Block:
+    """A copy of a block of instructions and loops, with other names for some values."""
+    def name(x: Any) -> Any:
+        return names.get(id(x), x)
+
+    out = ir.Block()
+    for node in block.nodes:
+        if type(node) is ir.Scalar:
+            new: Any = ir.Scalar(node.op, tuple(map(name, node.args)), node.dtype, node.attr)
+            names[id(node)] = new
+        elif type(node) is ir.Store:
+            new = ir.Store(node.memory, name(node.index), name(node.value))
+        else:
+            phis = [ir.Phi(ir.Scalar("phi", (), p.scalar.dtype), name(p.init), None,
+                           ir.Scalar("result", (), p.result.dtype)) for p in node.phis]
+            new = ir.For(ir.Scalar("index", (), INT), name(node.stop), phis, ir.Block(),
+                         node.vector, node.independent, node.at_once)
+            names[id(node.index)] = new.index
+            for old, phi in zip(node.phis, phis, strict=True):
+                names[id(old.scalar)], names[id(old.result)] = phi.scalar, phi.result
+            new.body = copied(node.body, names)
+            for old, phi in zip(node.phis, phis, strict=True):
+                phi.next = name(old.next)
+        out.nodes.append(new)
+    return out
