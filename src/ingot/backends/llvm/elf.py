@@ -13,7 +13,6 @@ import platform
 import struct
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,19 +32,12 @@ HEADER, SECTION, SYMBOL = (struct.Struct(f) for f in (
 RELOCATION = np.dtype([("offset", "<u8"), ("kind", "<u4"), ("symbol", "<u4"), ("addend", "<i8")])
 
 
-class Section(NamedTuple):
+class Section:
     """A row of the table of sections."""
 
-    name: int
-    kind: int
-    flags: int
-    address: int
-    offset: int
-    size: int
-    link: int
-    info: int
-    alignment: int
-    entry_size: int
+    def __init__(self, row: tuple[int, ...]):
+        (_, self.kind, self.flags, _, self.offset, self.size, self.link, self.info, self.alignment,
+         _) = row
 
 
 class Unsupported(Exception):
@@ -94,7 +86,7 @@ class _Object:
     def __init__(self, code: bytes):
         self._code = code
         start, count = _table_of_sections(code)
-        self._sections = [Section(*SECTION.unpack_from(code, start + k * SECTION.size))
+        self._sections = [Section(SECTION.unpack_from(code, start + k * SECTION.size))
                           for k in range(count)]
         self._read_symbols()
         self._lay_out()

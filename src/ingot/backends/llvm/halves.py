@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 
 from ingot.backends.llvm.codegen import VARIANTS
 
@@ -21,20 +20,22 @@ other half one may be."""
 COPIED = ("ingot.", "blas.")
 """How functions begin, internal or defined as often as one likes, that each half has to itself."""
 
-_DEFINED = re.compile(r'define (?P<kind>internal |linkonce_odr hidden )?(?P<result>.*?) '
-                      r'@(?P<name>[\w.]+)\((?P<given>.*?)\) ?(?P<how>[^{]*)\{')
-_VARIABLE = re.compile(r"@([\w.]+) = internal (constant|global) ")
-_USED = re.compile(r"@([\w.]+)|\(([\w.]+x\d+)\)")  # also as the variant of a call
-_CALLED = re.compile(r"call [^@]*@([\w.]+)\(")
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """Definitions, variables, what is used (also as the variant of a call), what is called; made
+    when they are first needed, which takes as long as importing a module."""
+    return tuple(map(re.compile, (
+        r"define (?P<kind>internal |linkonce_odr hidden )?(?P<result>.*?) "
+        r"@(?P<name>[\w.]+)\((?P<given>.*?)\) ?(?P<how>[^{]*)\{",
+        r"@([\w.]+) = internal (constant|global) ",
+        r"@([\w.]+)|\(([\w.]+x\d+)\)", r"call [^@]*@([\w.]+)\(")))
 
 
-@dataclass
 class _Function:
     """A function, the lines of its definition, and what these refer to."""
 
-    name: str
-    head: re.Match[str]
-    lines: list[str] = field(default_factory=list)
+    def __init__(self, head: re.Match[str], line: str):
+        self.name, self.head, self.lines = head["name"], head, [line]
 
     @functools.cached_property
     def text(self) -> str:
@@ -43,12 +44,12 @@ class _Function:
     @functools.cached_property
     def used(self) -> set[str]:
         """What it refers to: variables, functions, variants of these."""
-        return {a or b for a, b in _USED.findall(self.text)} - {self.name}
+        return {a or b for a, b in _patterns()[2].findall(self.text)} - {self.name}
 
     @functools.cached_property
     def called(self) -> Counter[str]:
         """The functions that it calls, and how often."""
-        return Counter(_CALLED.findall(self.text))
+        return Counter(_patterns()[3].findall(self.text))
 
     @property
     def copied(self) -> bool:
@@ -73,6 +74,7 @@ class _Module:
         self.functions: dict[str, _Function] = {}
         self.variables: dict[str, str] = {}
         self.rest: list[str] = []
+        defined, variable, *_ = _patterns()
         inside: _Function | None = None
         for line in text.split("\n"):
             if inside is not None:
@@ -80,11 +82,11 @@ class _Module:
                 if line == "}":
                     inside = None
             elif line.startswith("define "):
-                head = _DEFINED.match(line)
+                head = defined.match(line)
                 if head is None:
                     raise _Unknown(line)
-                inside = self.functions[head["name"]] = _Function(head["name"], head, [line])
-            elif found := _VARIABLE.match(line):
+                inside = self.functions[head["name"]] = _Function(head, line)
+            elif found := variable.match(line):
                 self.variables[found[1]] = line
             elif line != VARIANTS:
                 self.rest.append(line)
