@@ -142,9 +142,10 @@ class Compilation:
         function = formed(lowered, merging)
         straight = []
         for one in (*ir.called(function.body), function):
-            straight += [*loops_to_lanes(one), *loops_to_blocks(one)]
+            straight += loops_to_lanes(one)
             if one is function:
                 stream_results(one)
+            straight += loops_to_blocks(one)
             if threads.supported():
                 divide_loops(one)
         return Kernels(simplified, function, lowerings[-1], straight)
