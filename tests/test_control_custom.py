@@ -410,3 +410,27 @@ def test_values_of_another_map_are_refused():
         ingot.vmap(lambda c: c + kept[0])(np_.ones(3))
     with pytest.raises(UnexpectedTracerError):
         ingot.vmap(lambda c: scaled_sine("jvp", kept[0])(c))(np_.ones(3))
+
+
+@pytest.mark.parametrize("wide, narrow", [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_cotangents_of_another_precision_are_converted(wide, narrow):
+    @ingot.custom_vjp
+    def double(x):
+        return 2 * x
+
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (2 * ct.astype(narrow),))
+    x = np_.ones(3, wide)
+    for f in (lambda x: double(x).sum(), lambda x: double(3 * x).sum()):
+        g = ingot.jit(ingot.grad(f))(x)
+        assert g.dtype == x.dtype and (g == ingot.grad(f)(x)).all() and g[0] in (2, 6)
+
+
+def test_cotangents_of_another_shape_or_kind_are_refused():
+    for wrong in (lambda ct: ct[:1], lambda ct: ct + 0j):
+        @ingot.custom_vjp
+        def double(x):
+            return 2 * x
+
+        double.defvjp(lambda x: (2 * x, None), lambda _, ct: (wrong(ct),))  # noqa: B023
+        with pytest.raises(ValueError, match="cotangents of the types of the arguments"):
+            ingot.grad(lambda x: double(x).sum())(np.ones(3))

@@ -22,7 +22,7 @@ from ingot.core.axes import axis_sizes
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
-from ingot.errors import UnexpectedTracerError
+from ingot.errors import ShapeError, UnexpectedTracerError
 from ingot.transforms.stage import inline_constants, stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
@@ -228,7 +228,7 @@ def check_tangents(rule: str, tree: PyTreeDef, primals: Sequence[Any], tangents:
             checked.append(None)
             continue
         if not typeof(t).same_type(aval):
-            raise TypeError(
+            raise ShapeError(
                 f"{rule}: at {name}{leaf_paths(tree)[i]} expected {aval}, got {typeof(t)}")
         checked.append(t)
     return checked

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingot import dtypes
 from ingot.control.custom_common import (
     FlatCall,
     Split,
@@ -30,6 +31,7 @@ from ingot.core.axes import Axis
 from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
+from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import reduce_sum, zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_unflatten, treedef_children
@@ -243,8 +245,19 @@ def _cotangents(name: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], 
     leaves = []
     for i, (ct, tree) in enumerate(zip(found, treedef_children(in_tree), strict=True)):
         leaves += _with_zeros(rule, ct, tree, f"cotangents[{i}]")
+    leaves = [_rounded(ct, a) for ct, a in zip(leaves, in_avals, strict=True)]
     return check_tangents(f"{rule} cotangents of the types of the arguments", in_tree, in_avals,
                           leaves, "cotangents")
+
+
+def _rounded(ct: Any, aval: ShapedArray) -> Any:
+    """A cotangent in the precision of its argument, as rules of mixed precision forget to give."""
+    if ct is None or isinstance(ct, SymbolicZero):
+        return ct
+    have = typeof(ct)
+    if have.dtype != aval.dtype and dtypes.kind(have.dtype) == dtypes.kind(aval.dtype) == "f":
+        return convert_element_type(ct, aval.dtype)
+    return ct
 
 
 def _with_zeros(rule: str, ct: Any, tree: PyTreeDef, name: str) -> list[Any]:
