@@ -187,6 +187,20 @@ def test_integers_that_the_default_dtype_does_not_hold():
         assert ingot.numpy.array([2**31 - 1, -2**31]).dtype == "int32"
 
 
+def test_derivatives_with_respect_to_a_real_factor_warn_of_nothing():
+    x, y = np.arange(3.0), np.arange(3.0) + 1j
+    g = ingot.grad(lambda x: ingot.lax.dot(x, y).real)(x)  # warnings are errors
+    np.testing.assert_array_equal(g, y.real)
+
+
+def test_callbacks_may_return_their_leaves_in_another_structure():
+    shape = {"y": [ingot.ShapeDtypeStruct((), "float64")]}
+    out = ingot.jit(lambda x: ingot.pure_callback(lambda x: (x + 1,), shape, x))(2.0)
+    assert out == {"y": [3.0]}
+    with pytest.raises(Exception, match="must return the structure"):
+        ingot.jit(lambda x: ingot.pure_callback(lambda x: (x, x), shape, x))(2.0)
+
+
 def test_zeros_of_tangents_of_integers():
     zeros, jnp = np.zeros(2, ingot.dtypes.float0), ingot.numpy
     for x in (jnp.zeros(2, zeros.dtype), jnp.zeros_like(np.arange(2), zeros.dtype)):

@@ -50,7 +50,7 @@ def _grouped(x: Any, axis: int, sizes: Any) -> Any:
 def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
                        ragged_dot_dimension_numbers: RaggedDotDimensionNumbers,
                        precision: Any = None, preferred_element_type: Any = None,
-                       group_offset: Any = None) -> Any:
+                       group_offset: Any = None, *, out_sharding: Any = None) -> Any:
     """`dot_general` whose lhs is divided into groups along one axis.
 
     group_sizes: integers [groups]. A free axis of lhs: each group is multiplied by its own part of
@@ -95,7 +95,8 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
 
 
 def ragged_dot(lhs: Any, rhs: Any, group_sizes: Any, precision: Any = None,
-               preferred_element_type: Any = None, group_offset: Any = None) -> Any:
+               preferred_element_type: Any = None, group_offset: Any = None, *,
+               out_sharding: Any = None) -> Any:
     """Products of consecutive groups of rows, each with a matrix of its own.
 
     lhs: [m, k]; rhs: [groups, k, n]; group_sizes: integers [groups] -> [m, n]; rows after the last

@@ -24,7 +24,7 @@ from ingot.kernel.build import (
     supported,
 )
 from ingot.ops.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
-from ingot.ops.convert import convert_element_type
+from ingot.ops.convert import convert_element_type_p
 from ingot.ops.movement import transpose
 from ingot.util import memoize, size_of
 
@@ -219,7 +219,9 @@ def _cotangent(ct: Any, other: Any, dimensions: DimensionNumbers, kwargs: dict[s
     order = sorted(range(len(contract)), key=lambda i: other_contract[i])
     places = (*leading, *(contract[i] for i in order))
     out = transpose(out, tuple(places.index(a) for a in range(len(places))))
-    return convert_element_type(out, linear.dtype) if typeof(out).dtype != linear.dtype else out
+    if typeof(out).dtype == linear.dtype:
+        return out
+    return convert_element_type_p.bind(out, new_dtype=linear.dtype, weak_type=False, sharding=None)
 
 
 def _dot_batch(args: Any, dims: Any, *, dimension_numbers: DimensionNumbers, **params: Any) -> Any:
