@@ -76,7 +76,7 @@ def test_arguments_are_read_only():
 @pytest.mark.parametrize("fun, error, text", [
     (lambda: ingot.vmap(sine, (0, None))(np.ones(2), 1.0), UndefinedRuleError, "vmap_method"),
     (lambda: ingot.grad(sine)(1.0, 2.0), UndefinedRuleError, "custom_jvp"),
-    (lambda: ingot.pure_callback(lambda x: x, {"a": F64}, 1.0), TypeError, "keys"),
+    (lambda: ingot.pure_callback(lambda x: (x, x), {"a": F64}, 1.0), TypeError, "structure"),
     (lambda: ingot.pure_callback(lambda x: {"a": np.ones(2)}, {"a": F64}, 1.0), TypeError,
      r"result\['a'\] expected f64\[\], got f64\[2\]"),
     (lambda: ingot.pure_callback(lambda x: x, "no type", 1.0), TypeError, "shape and a dtype"),
