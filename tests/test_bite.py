@@ -27,7 +27,8 @@ SURVIVORS = {
     r"check\.": "it has no results that could be wrong; test_checkify.py looks at what it reports",
     r"while\.transpose": REFUSES,
     r"custom_lin\.": "it stands for a rule in a linear program until that is transposed",
-    r"custom_vjp_call\.transpose": "only linear_transpose of a linear function gets there",
+    r"(custom_vjp_call|select_branches|stop_gradient)\.transpose":
+        "only linear_transpose of a linear function gets there",
 }
 """Faults, by pattern, that no law finds, with the reason: they are none, or cannot be seen."""
 

@@ -24,7 +24,7 @@ def jet(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Any],
 
     >>> y, terms = jet(jnp.sin, (0.0,), ([1.0, 0.0, 0.0],))
     >>> y, [float(term) for term in terms]
-    (Array(0., dtype=float64, weak_type=True), [1.0, 0.0, -1.0])
+    (Array(0., dtype=float64), [1.0, 0.0, -1.0])
     """
     leaves, tree = tree_flatten(tuple(primals))
     terms = [c for x, s in zip(primals, series, strict=True) for c in _columns(x, s)]

@@ -166,8 +166,8 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0,
     data: [...]; bp: for lines, the indices at which new ones begin. -> the same shape. Raises
     ValueError for another type, or break points out of range.
 
-    >>> detrend(np.array([1.0, 3.0, 5.0])).round(6)
-    Array([0., 0., 0.], dtype=float64)
+    >>> detrend(np.array([1.0, 3.0, 8.0])).round(6)
+    Array([ 0.5, -1. ,  0.5], dtype=float64)
     """
     if overwrite_data is not None:
         raise NotImplementedError("detrend: arrays are immutable, so overwrite_data must be None")

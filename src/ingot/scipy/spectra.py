@@ -155,7 +155,7 @@ def welch(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = Non
     """Power spectral density by Welch's method; the arguments are those of `csd`.
 
     >>> welch(np.ones(8), nperseg=4, detrend=False)[1].round(3)
-    Array([0.667, 1.333, 0.   ], dtype=float64)
+    Array([2.667, 1.333, 0.   ], dtype=float64)
     """
     x = inexact("welch", x)
     f, p = csd(x, x, fs, window, nperseg, noverlap, nfft, detrend, return_onesided, scaling, axis,
