@@ -41,6 +41,7 @@ class Fit:
     points: int = 500
     floor: float = 1e-9
     only64: bool = False
+    only32: bool = False
     cache: dict[str, Any] = field(default_factory=dict)
 
     def interval(self, single: bool) -> tuple[mpf, mpf]:
@@ -183,6 +184,12 @@ def erf_tail(z: Any) -> Any:
     return mp.erf(x) / x - 1
 
 
+def erfc_log_tail(x: Any) -> Any:
+    """What remains of log(erfc(x)) = x (P(x) - 9/8)."""
+    x = max(x, mpf(10) ** -12)
+    return mp.log(mp.erfc(x)) / x + mpf(9) / 8
+
+
 def scaled_erfc(t: Any) -> Any:
     """(1 + 2 x) exp(x^2) erfc(x), t = (x - 4) / (x + 4)."""
     x = 4 * (1 + t) / (1 - t)
@@ -236,7 +243,9 @@ FITS = {
     "TANH": Fit(odd(mp.tanh), 0, (HALF_LN2 / 2) ** 2, lambda z: z),
     "SINH": Fit(odd(mp.sinh), 0, 1, lambda z: z),
     "ERF": Fit(erf_tail, 0, 1, lambda z: 1 - z / 4),
-    "LOG_ERFC": Fit(lambda x: -mp.log(mp.erfc(x)), 1, 6, mp.erfc, (56, 27), 4, 400),
+    "LOG_ERFC": Fit(lambda x: -mp.log(mp.erfc(x)), 1, 6, mp.erfc, (56, 27), 4, 400, only64=True),
+    "LOG_ERFC_WHOLE": Fit(erfc_log_tail, 0, 4, lambda x: x * mp.erfc(x) / mp.erf(x) if x > 1e-9
+                          else mp.sqrt(mp.pi) / 2, points=400, only32=True),
     "ERFCX": Fit(scaled_erfc, -0.685, 0.75, high32=0.45, bits=(56, 27), points=300),
     "ERF_INV_LOW": Fit(lambda t: erf_inv_of(t + 3.125), -3.125, 3.125, **ERF_INV),
     "ERF_INV_MIDDLE": Fit(lambda t: erf_inv_of((t + 3.25) ** 2), -0.75, 0.75, high32=0.9,
@@ -287,7 +296,7 @@ def main() -> None:
         if name in chosen:
             pair = []
             for single in (False, True):
-                if single and fit.only64:
+                if fit.only64 if single else fit.only32:
                     pair.append([])
                     continue
                 degree = least_degree(fit, single)

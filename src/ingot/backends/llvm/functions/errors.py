@@ -26,7 +26,6 @@ from ingot.backends.llvm.functions.exponential import (
     exp_pair,
     log_of,
     power_of_two,
-    reduce_exp,
     scale,
     split_float,
 )
@@ -38,14 +37,21 @@ def _small_erf(x: Value) -> Value:
 
 
 def erf(x: Value) -> Value:
-    size = fabs(x)
-    bounded = minimum(size, 6.0 if x.format is F64 else 4.0)
-    # the exponential is less than 1/6: what its last digits are makes no difference
-    f = x.format
-    shifted, r, _ = reduce_exp(-estrin(bounded, chosen(table.LOG_ERFC, f)), f.bias)
-    grown = fma(r * r, estrin(r, chosen(table.EXP, x.format)), r) + 1.0
-    large = fma(-power_of_two(shifted), grown, 1.0)
-    return where(size < 1.0, _small_erf(x), copysign(large, x))
+    """1 - exp(log(erfc(|x|))); in float32, one polynomial for that logarithm serves near 0 too."""
+    f, size = x.format, fabs(x)
+    bounded = minimum(size, 6.0 if f is F64 else 4.0)
+    if f is F64:
+        log = -estrin(bounded, chosen(table.LOG_ERFC, f))
+    else:
+        log = fma(bounded, -1.125, bounded * estrin(bounded, chosen(table.LOG_ERFC_WHOLE, f)))
+    # n log 2 need not be more precise: where n is not 0, neither is the result
+    center = f.shifter + f.bias
+    shifted = fma(log, chosen(table.LOG2E, f)[0], center)
+    r = fma(shifted - center, -chosen(table.LN2_FULL, f)[0], log)
+    power = power_of_two(shifted)
+    out = fma(-power, fma(r * r, estrin(r, chosen(table.EXP, f)), r), 1.0 - power)
+    out = copysign(out, x)
+    return where(size < 1.0, _small_erf(x), out) if f is F64 else out
 
 
 def erfc(x: Value) -> Value:
