@@ -434,3 +434,40 @@ def test_cotangents_of_another_shape_or_kind_are_refused():
         double.defvjp(lambda x: (2 * x, None), lambda _, ct: (wrong(ct),))  # noqa: B023
         with pytest.raises(ValueError, match="cotangents of the types of the arguments"):
             ingot.grad(lambda x: double(x).sum())(np.ones(3))
+
+
+def test_a_rule_sees_what_is_mapped_together_with_its_tangent():
+    def trial(lib, np):
+        seen = []
+
+        @lib.custom_batching.custom_vmap
+        def f(x):
+            return np.sin(x)
+
+        @f.def_vmap
+        def rule(size, in_batched, x):
+            seen.append(list(in_batched))
+            return np.sin(x) * np.cos(0.0), in_batched[0]
+
+        x = np.arange(3.0)
+        found = [lib.jacfwd(f)(x), lib.vmap(lambda x: lib.jvp(f, (x,), (1.0,))[1])(x),
+                 lib.vmap(lambda x, t: lib.jvp(f, (x,), (t,))[1])(x, x)]
+        return found, seen[:1]
+
+    mine, theirs = trial(ingot, np_), trial(jax, jnp)
+    assert mine[1] == theirs[1]
+    for a, b in zip(mine[0], theirs[0], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_a_rule_whose_results_are_always_mapped():
+    @custom_vmap
+    def f(x):
+        return 3 * x
+
+    @f.def_vmap
+    def rule(size, in_batched, x):
+        return 3 * (x if in_batched[0] else np_.stack([x] * size)), True
+
+    for jac in (ingot.jacfwd, ingot.jacrev):
+        np.testing.assert_array_equal(jac(f)(np.arange(2.0)), 3 * np.eye(2))

@@ -1,11 +1,14 @@
 """Images, signals, interpolation, Krylov methods, differential equations, Taylor series."""
 
+import jax
+import jax.example_libraries.stax
 import numpy as np
 import pytest
 import scipy.interpolate
 
 import ingot
 import ingot.numpy as jnp
+from ingot.example_libraries import stax
 from ingot.scipy.interpolate import RegularGridInterpolator
 from ingot.scipy.optimize import minimize
 from numpy_oracle import check, check_error, table
@@ -140,3 +143,18 @@ def test_a_grid_may_descend():
     places = rng.rand(7, 2) * 3
     np.testing.assert_allclose(RegularGridInterpolator(points, values)(places),
                                scipy.interpolate.RegularGridInterpolator(points, values)(places))
+
+
+@pytest.mark.parametrize("layer, shape", [("Conv1DTranspose", (2, 5, 3)),
+                                          ("ConvTranspose", (2, 4, 5, 3))])
+def test_transposed_convolutions_of_stax(layer, shape):
+    window = (3,) * (len(shape) - 2)
+    init, apply = getattr(stax, layer)(4, window, strides=(2,) * len(window), padding="SAME")
+    theirs = getattr(jax.example_libraries.stax, layer)(
+        4, window, strides=(2,) * len(window), padding="SAME")
+    out_shape, params = init(ingot.random.key(0), (-1, *shape[1:]))
+    assert out_shape == theirs[0](jax.random.key(0), (-1, *shape[1:]))[0]
+    x = np.random.RandomState(0).randn(*shape)
+    want = theirs[1](tuple(np.asarray(p, np.float64) for p in params), x)
+    np.testing.assert_allclose(apply(tuple(np.asarray(p, np.float64) for p in params), x), want,
+                               atol=1e-12)

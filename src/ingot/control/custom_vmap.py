@@ -23,7 +23,7 @@ from ingot.control.tracing import check_callable, flatten_arrays, function_name
 from ingot.core.axes import Axis
 from ingot.core.primitive import Primitive
 from ingot.errors import UnexpectedTracerError
-from ingot.transforms.batch import place_axis
+from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import instantiate, jvp
 from ingot.tree import (
     PyTreeDef,
@@ -68,9 +68,35 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, ru
         values, ts = jvp(lambda *xs: call_jaxpr(*xs), args[:n], pad(args[n:]))
         return [instantiate(t, x) for t, x in zip(ts, values, strict=True)]
 
+    def mapped_apart(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
+        """Where no argument is mapped together with its tangent, the rule sees none mapped: its
+        derivative is mapped instead. None if its results are mapped all the same."""
+        mapped: list[bool] = []
+
+        def run(*xs: Any) -> list[Any]:
+            found, where = rule(size, [False] * (n - num_consts), xs[num_consts:])
+            mapped[:] = where
+            return found
+
+        def both(*xs: Any) -> list[Any]:
+            found, ts = jvp(run, xs[:n], pad(xs[n:]))
+            return [instantiate(t, x) for t, x in zip(ts, found, strict=True)]
+
+        dims = [0 if b else None for b in batched]
+        found, where = batch(both, Axis(None, size), args, dims)
+        if any(mapped):
+            return None
+        placed = [place_axis(x, d, None if d is None else 0, size)
+                  for x, d in zip(found, where, strict=True)]
+        return placed, [d is not None for d in where]
+
     @functools.wraps(rule, assigned=("__name__",), updated=())
     def derivative(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
         ts, mapped = pad(args[n:]), pad(batched[n:])
+        if not any(b and m for b, m in zip(batched[:n], mapped, strict=True)):
+            apart = mapped_apart(size, batched, args)
+            if apart is not None:
+                return apart
         either = [bool(b or m) for b, m in zip(batched[:n], mapped, strict=True)]
         values = [place_axis(x, None if not b else 0, 0 if e else None, size)
                   for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
