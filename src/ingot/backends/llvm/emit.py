@@ -18,7 +18,6 @@ import numpy as np
 from ingot.backends.llvm import calls, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
-from ingot.backends.llvm.functions import FORMULAS
 from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.functions.target import lanes
 from ingot.backends.llvm.outline import divide
@@ -34,10 +33,6 @@ from ingot.backends.llvm.tables import check_layouts, data_of_constant, data_of_
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
-CALLED = 8
-"""Hashes and elementary functions of a body that draws from which on they are called: written out,
-they need more registers than there are."""
-
 MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
@@ -266,13 +261,10 @@ class Emitter:
 
     def hashes(self, node: ir.For) -> str:
         """What becomes of hashes and elementary functions in the body of a loop: those of lanes are
-        called, for LLVM takes long for their long bodies, and so are many of a block."""
+        called, for LLVM takes long for their long bodies."""
         if not node.vector:
             return "called"
-        long = [n for n in node.body.nodes if type(n) is ir.Scalar
-                and (n.op == "threefry" or n.op in FORMULAS)]
-        return ("of lanes" if node.apart and (node.first == 0 or len(long) >= CALLED)
-                else "written out")
+        return "of lanes" if node.apart and node.first == 0 else "written out"
 
     def apart(self) -> str:
         """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""
