@@ -72,6 +72,32 @@ def convolutional(jax, jnp, lax, batch=32):
     return descend(jax, loss), (weights, images, labels)
 
 
+def transformer_block(jax, jnp, heads, causal=True):
+    """Layer normalization, and a block of attention and a perceptron: (weights, x) -> x."""
+
+    def layer_norm(x):
+        mean = jnp.mean(x, axis=-1, keepdims=True)
+        return (x - mean) / jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-6)
+
+    def attend(weights, x):
+        batch, length, width = x.shape
+        q, k, v = (
+            part.reshape(batch, length, heads, -1)
+            for part in jnp.split(x @ weights["qkv"], 3, axis=-1)
+        )
+        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(width / heads)
+        if causal:
+            scores = jnp.where(jnp.tril(jnp.ones((length, length), bool)), scores, -1e9)
+        scores = jax.nn.softmax(scores, axis=-1)
+        return jnp.einsum("bhqk,bkhd->bqhd", scores, v).reshape(x.shape) @ weights["mix"]
+
+    def block(weights, x):
+        x = x + attend(weights, layer_norm(x))
+        return x + jax.nn.gelu(layer_norm(x) @ weights["up"]) @ weights["down"]
+
+    return layer_norm, block
+
+
 def transformer(jax, jnp, lax, batch=8, length=32, width=64, heads=4, words=50):
     """One step of gradient descent of a language model with one transformer block."""
     rng = np.random.default_rng(3)
@@ -87,24 +113,11 @@ def transformer(jax, jnp, lax, batch=8, length=32, width=64, heads=4, words=50):
     weights = {name: jnp.asarray(normal(rng, *shape)) for name, shape in shapes.items()}
     text = jnp.asarray(rng.integers(0, words, (batch, length + 1)))
 
-    def layer_norm(x):
-        mean = jnp.mean(x, axis=-1, keepdims=True)
-        return (x - mean) / jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-6)
-
-    def attend(weights, x):
-        q, k, v = (
-            part.reshape(batch, length, heads, -1)
-            for part in jnp.split(x @ weights["qkv"], 3, axis=-1)
-        )
-        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(width / heads)
-        causal = jnp.tril(jnp.ones((length, length), bool))
-        scores = jax.nn.softmax(jnp.where(causal, scores, -1e9), axis=-1)
-        return jnp.einsum("bhqk,bkhd->bqhd", scores, v).reshape(x.shape) @ weights["mix"]
+    layer_norm, block = transformer_block(jax, jnp, heads)
 
     def loss(weights, text):
         x = weights["embed"][text[:, :-1]] + weights["place"]
-        x = x + attend(weights, layer_norm(x))
-        x = x + jax.nn.gelu(layer_norm(x) @ weights["up"]) @ weights["down"]
+        x = block(weights, x)
         logits = jax.nn.log_softmax(layer_norm(x) @ weights["out"])
         return -jnp.mean(jnp.take_along_axis(logits, text[:, 1:, None], axis=-1))
 

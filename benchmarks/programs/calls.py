@@ -23,23 +23,7 @@ def layers(count, width=64, batch=8, length=32, heads=4):
         ]
         x = jnp.asarray(rng.normal(size=(batch, length, width)))
 
-        def normalized(x):
-            mean = jnp.mean(x, axis=-1, keepdims=True)
-            return (x - mean) / jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-6)
-
-        def attend(weights, x):
-            q, k, v = (
-                part.reshape(batch, length, heads, -1)
-                for part in jnp.split(x @ weights["qkv"], 3, axis=-1)
-            )
-            scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(width / heads)
-            scores = jax.nn.softmax(scores, axis=-1)
-            return jnp.einsum("bhqk,bkhd->bqhd", scores, v).reshape(x.shape) @ weights["mix"]
-
-        @jax.jit
-        def layer(weights, x):
-            x = x + attend(weights, normalized(x))
-            return x + jax.nn.gelu(normalized(x) @ weights["up"]) @ weights["down"]
+        layer = jax.jit(networks.transformer_block(jax, jnp, heads, causal=False)[1])
 
         def loss(stack, x):
             for weights in stack:
