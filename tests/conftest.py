@@ -1,6 +1,10 @@
-"""What all tests share: programs are checked after every pass, hypothesis is reproducible."""
+"""What all tests share: programs are checked after every pass, hypothesis is reproducible, and a
+process that crashed says at the end of the report where."""
 
+import faulthandler
 import os
+import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -21,6 +25,27 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+# pytest's own plugin writes a crash between the dots, hours of which may follow.
+CRASHES = "INGOT_TEST_CRASHES"
+CRASH_LINES = 40
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        os.environ[CRASHES] = tempfile.mkdtemp(prefix="ingot-crashes-")
+    faulthandler.enable(open(Path(os.environ[CRASHES], str(os.getpid())), "w"))  # noqa: SIM115
+
+
+def pytest_terminal_summary(terminalreporter):
+    for crash in Path(os.environ[CRASHES]).iterdir():
+        cause, _, stacks = crash.read_text().partition("\n")
+        others, current, here = stacks.partition("Current thread")
+        if cause:
+            terminalreporter.section(f"process {crash.name} crashed")
+            terminalreporter.line(cause)
+            terminalreporter.line("\n".join((current + here or others).split("\n")[:CRASH_LINES]))
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,11 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
+from faults import Fault, planted
 from ingot.api import eager
 from ingot.api.eager import replayed
 from ingot.config import config
+from ingot.core.primitive import REGISTRY
 
 X = jnp.asarray([[1.0, -0.0, np.nan], [np.inf, 2.5, -3.0]])
 Y = X.astype("float32")
@@ -86,6 +88,13 @@ def test_mistakes_are_told_each_time():
     y.delete()
     with pytest.raises(RuntimeError, match="deleted"):
         y.sum()
+
+
+def test_rules_that_contradict_each_other_are_told():
+    fault = Fault(REGISTRY["sign"], "eval", "shorter", lambda x: x[:1])
+    told = r"sign: the eval rule.*\(1, 3\).*f64\[2,3\]"
+    with planted(fault), pytest.raises(TypeError, match=told):
+        ingot.lax.sign(X)
 
 
 def test_few_forms_are_remembered(monkeypatch):

@@ -16,6 +16,7 @@ from ingot.backends.llvm.executable import executables
 from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.spare import MOST
+from ingot.core.array import Array
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -57,6 +58,15 @@ def test_what_is_seen_stays(shape, dtype):
         np.testing.assert_array_equal(a, b)
     assert len({id(a) for a, _ in held}) == len(held)
     assert all(a.shape == shape and a.dtype == x.dtype for a, _ in held)
+
+
+@pytest.mark.parametrize("given", [(2, 3), (3, 2), (6,), (2, 3, 1), (2, 4)])
+def test_buffers_of_another_shape_are_not_used(given):
+    """No rule should make such an Array, but a wrong one of a user's primitive may."""
+    f, x = taught((2, 4))
+    for _ in range(2 * MOST):
+        Array(np.zeros(given), x.aval)
+    assert all(f(x, x)._data.shape == (2, 4) for _ in range(2 * MOST))
 
 
 def test_weak_references_die():

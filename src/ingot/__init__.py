@@ -51,6 +51,7 @@ from ingot.control.custom_gradient import closure_convert, custom_gradient
 from ingot.control.custom_jvp import custom_jvp
 from ingot.control.custom_vjp import custom_vjp
 from ingot.core.array import Array
+from ingot.core.backend import prepare as _prepare
 from ingot.core.interpreter import typeof
 from ingot.dtypes import float0
 from ingot.util import clear_caches, lazily
@@ -76,3 +77,5 @@ threefry_partitionable = context("threefry_partitionable")
 __getattr__, __dir__ = lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
     "flatten_util", "image", "lax", "nn", "random", "scipy", "stages"))
+
+_prepare()  # where nothing is cached yet, LLVM is loaded while the importing program goes on

@@ -30,7 +30,7 @@ from ingot.control.call import jit_p
 from ingot.core.array import Array, compact, debug_check, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
-from ingot.core.backend import compile_jaxpr, prepare
+from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import EVAL, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.transforms.stage import hoist_traced_constants, stage
@@ -63,7 +63,6 @@ class Program:
 def trace(transform: str, fun: Callable[..., Any], in_tree: PyTreeDef,
           avals: Sequence[ShapedArray], static: tuple[Any, ...] = ()) -> Program:
     """Stage a user function for arguments of these types."""
-    prepare()
     flat = FlatFunction(transform, fun, in_tree, static)
     with leaks_checked(transform, fun):
         jaxpr = stage(flat, avals, function_name(fun))
@@ -383,5 +382,4 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
                          f" got {sorted(both)} for both; name each once")
-    prepare()
     return Jitted(fun, statics, inline, donate)

@@ -36,7 +36,7 @@ def register_backend(name: str, compiler: Compiler, prepare: Callable[[], None] 
     """Make a compiler of a program and the numbers of its donated arguments available under a name;
     `config.backend` chooses.
 
-    `prepare` is called once, before the first program is traced.
+    `prepare` is called once, after ingot is imported.
     """
     _backends[name] = compiler
     if prepare is not None:
@@ -44,7 +44,7 @@ def register_backend(name: str, compiler: Compiler, prepare: Callable[[], None] 
 
 
 def prepare() -> None:
-    """Let the back end begin what it can do while a program is traced."""
+    """Let the back end begin what it can do before there is a program."""
     begin = _preparations.pop(config.backend, None)
     if begin is not None:
         begin()

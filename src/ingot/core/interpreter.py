@@ -88,11 +88,12 @@ class EvalInterpreter(Interpreter):
         out_avals = primitive.out_avals(avals, params)
         out = quietly(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
-            outs = [Array(conform(o, a), a) for o, a in zip(out, out_avals, strict=True)]
+            outs = [Array(conform(o, a, primitive.name), a)
+                    for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
                 debug_check(primitive.name, outs, here())
             return outs
-        result = Array(conform(out, out_avals[0]), out_avals[0])
+        result = Array(conform(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
             debug_check(primitive.name, [result], here())
         return result
@@ -110,11 +111,14 @@ def quietly(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
         state.evaluating = False
 
 
-def conform(data: Any, aval: ShapedArray) -> np.ndarray:
+def conform(data: Any, aval: ShapedArray, name: str = "an operation") -> np.ndarray:
     """What an `eval` slot returned, as an ndarray of exactly the type promised."""
     if type(data) is not np.ndarray:
         data = np.asarray(data)
     storage = aval.storage
+    if data.shape != aval.shape:  # native code relies on it
+        raise TypeError(f"{name}: the eval rule returned an array of shape {data.shape}, where the"
+                        f" type rule says {aval}; one of the two is wrong")
     if data.dtype != storage:
         data = data.astype(storage)
     return data

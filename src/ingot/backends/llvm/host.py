@@ -84,7 +84,7 @@ def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], in_avals: Sequence[Any],
         return [np.asarray(o._data) for o in (outs if primitive.multiple_results else [outs])]
     out = quietly(primitive.rule("eval"), inputs, eqn.params)
     outs = out if primitive.multiple_results else [out]
-    return [conform(o, a) for o, a in zip(outs, out_avals, strict=True)]
+    return [conform(o, a, primitive.name) for o, a in zip(outs, out_avals, strict=True)]
 
 
 def raise_error() -> None:

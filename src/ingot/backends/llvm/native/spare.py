@@ -22,6 +22,7 @@ from ingot.backends.llvm.native.fields import (
 )
 from ingot.backends.llvm.native.layout import (
     NDARRAY_BASE,
+    NDARRAY_DIMS,
     NDARRAY_DTYPE,
     NDARRAY_FLAGS,
     NDARRAY_NDIM,
@@ -43,10 +44,10 @@ MOST = 64
 LARGEST = 1024
 """Bytes of their buffers."""
 
-# A slot of the table: an aval and its list. A list: how many there are, the dtype and the rank of
-# the buffers, the Arrays.
+# A slot of the table: an aval and its list. A list: how many there are, the dtype, the rank and the
+# address of the lengths of the buffers, the Arrays.
 LIST, SLOT_SIZE = 8, 16
-LENGTH, LIST_DTYPE, LIST_NDIM, ITEMS = 0, 8, 16, 24
+LENGTH, LIST_DTYPE, LIST_NDIM, LIST_DIMS, ITEMS = 0, 8, 16, 24, 32
 MASK = SLOTS - 1
 WEAKREFS: int = Array.__weakrefoffset__  # type: ignore[attr-defined]
 PLAIN = 0x501 | OWNS_DATA  # contiguous, aligned, writable
@@ -69,8 +70,12 @@ def list_of(x: int) -> int:
         return 0
     if load(data, NDARRAY_DTYPE) != load(spare, LIST_DTYPE):
         return 0
-    if load_int(data, NDARRAY_NDIM) != load(spare, LIST_NDIM):
+    ndim, dims, expected = load(spare, LIST_NDIM), load(data, NDARRAY_DIMS), load(spare, LIST_DIMS)
+    if load_int(data, NDARRAY_NDIM) != ndim:
         return 0
+    for k in range(ndim):  # a wrong rule may have made an Array that is smaller than it says
+        if load(dims + 8 * k) != load(expected + 8 * k):
+            return 0
     if (load_int(data, NDARRAY_FLAGS) & PLAIN) != PLAIN:
         return 0
     return spare
@@ -130,7 +135,8 @@ class Spares:
             return self.table[slot + LIST]
         if self.table[slot] or aval.nbytes > LARGEST or not aval.storage.itemsize:
             return 0
-        spare = Words([0, id(aval.storage), aval.ndim, *[0] * MOST])
+        lengths = Words(aval.shape)
+        spare = Words([0, id(aval.storage), aval.ndim, lengths.address, *[0] * MOST], lengths)
         self._kept += [aval, aval.storage, spare]
         self.table[slot + LIST] = spare.address
         self.table[slot] = id(aval)
