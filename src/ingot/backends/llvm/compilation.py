@@ -94,8 +94,8 @@ class Module:
 
 
 def prepare() -> None:
-    """Begin to load LLVM where the first program will need it."""
-    if cache.is_empty():
+    """Begin to load LLVM where the first program will need it, and Python can go on meanwhile."""
+    if processors() > 1 and cache.is_empty():
         start_llvm()
 
 
