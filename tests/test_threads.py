@@ -231,6 +231,36 @@ except KeyboardInterrupt:
     assert script(text, INGOT_NUM_THREADS="2") == ["stopped", "2", "4"]
 
 
+def test_ctrl_c_stops_loops_of_functions_that_divided_loops_call():
+    """The inner loop is not divided again: it must look at what stops the outer one."""
+    text = """
+import signal, ingot, ingot.numpy as jnp, numpy as np
+from ingot import lax
+def steps(x, n):
+    return lax.while_loop(lambda c: c[1] != n + 2 * (x > 2),
+                          lambda c: (jnp.sin(c[0]) + x, c[1] + 2), (x, 0))[0]
+@ingot.jit
+def layer(xs, n):
+    ys = ingot.vmap(steps, (0, None))(xs, n)
+    return jnp.tanh(ys * jnp.cos(xs)) + jnp.exp(-xs) * jnp.sinh(ys) * xs
+def lane(xs, n):
+    return lax.while_loop(lambda c: c[1] < n, lambda c: (layer(layer(c[0], n), n), c[1] + 1),
+                          (xs, 0))[0]
+f = ingot.jit(ingot.vmap(lane))
+x = np.linspace(0.1, 0.9, 32).reshape(4, 8)
+compiled = f.lower(x, np.full(4, 2)).compile().as_text("llvm")
+print(compiled.count("define internal i32 @function"), compiled.count("call i32 @\\"ingot:divide"))
+want = f(x, np.full(4, 2))
+signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGINT))
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    f(x, np.full(4, 3))
+except KeyboardInterrupt:
+    print("stopped", np.array_equal(f(x, np.full(4, 2)), want))
+"""
+    assert script(text, INGOT_NUM_THREADS="2") == ["1", "2", "stopped", "True"]
+
+
 def test_code_of_the_pool_outlives_the_interpreter():
     """Threads that have not been scheduled yet begin in it while the interpreter ends."""
     code = """

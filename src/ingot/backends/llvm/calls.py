@@ -45,18 +45,25 @@ def call(emitter: Any, node: ir.Call) -> None:
         found = emitter.called[node.function] = _written(emitter, node.function)
     given = [f"ptr {emitter.address_of_item(memory, index, memory.dtype)}"
              for memory, index in node.places]
-    if not emitter.stop and NEVER[0] not in emitter.functions:
-        emitter.functions += NEVER
-    stop = "%stop" if emitter.stop else "@never"
     context = "%context" if found.may_fail else "0"  # loops that are divided may not have it
     status = emitter.new(
-        f"call i32 @{found.name}({', '.join(given)}, ptr {stop}, i64 {context})")
+        f"call i32 @{found.name}({', '.join(given)}, ptr {stop_word(emitter)},"
+        f" i64 {context})")
     if found.may_fail:
         emitter.may_fail = True
         emitter.leave_if(emitter.new(f"icmp eq i32 {status}, 1"), "failed")
     if found.may_stop:
         emitter.may_stop = True
         emitter.leave_if(emitter.new(f"icmp ne i32 {status}, 0"), "interrupted")
+
+
+def stop_word(emitter: Any) -> str:
+    """The address of the word by which other threads say that code must stop."""
+    if emitter.stop:
+        return "%stop"
+    if NEVER[0] not in emitter.functions:
+        emitter.functions += NEVER
+    return "@never"
 
 
 def _written(emitter: Any, function: ir.Function) -> Called:

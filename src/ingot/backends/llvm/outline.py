@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.backends.llvm import blas
+from ingot.backends.llvm.calls import stop_word
 from ingot.backends.llvm.scalar import llvm_type, quoted
 from ingot.compiler.parallel import contains
 from ingot.kernel import ir
@@ -137,11 +138,12 @@ def divide(emitter: Any, node: ir.For) -> None:
     for x, name in names:
         x.name = name
     low, high = node.parallel.extent  # type: ignore[union-attr]
-    emitter.declare(DIVIDE, f"declare i32 @{quoted(DIVIDE)}(ptr, ptr, i64, ptr, i64, i64, ptr)")
+    emitter.declare(
+        DIVIDE, f"declare i32 @{quoted(DIVIDE)}(ptr, ptr, i64, ptr, i64, i64, ptr, ptr)")
     before = blas.enter(emitter) if contains(node.body, ir.Library, blas.is_routine) else None
     status = emitter.new(
         f"call i32 @{quoted(DIVIDE)}(ptr @{part}, ptr {frame}, i64 {emitter.name(node.stop)},"
-        f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent)")
+        f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent, ptr {stop_word(emitter)})")
     if before is not None:
         blas.leave(emitter, before)
     emitter.may_stop = True

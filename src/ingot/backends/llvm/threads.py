@@ -197,7 +197,8 @@ define internal i64 @now() {
   ret i64 %sum
 }
 
-define i32 @run(ptr %function, ptr %frame, i64 %n, ptr %arena, i64 %low, i64 %high, ptr %spent) {
+define i32 @run(ptr %function, ptr %frame, i64 %n, ptr %arena, i64 %low, i64 %high,
+                ptr %spent, ptr %outer) {
 entry:
   %pool = getelementptr i8, ptr @"$POOL", i64 0
   %mutex = getelementptr i8, ptr %pool, i64 $MUTEX
@@ -212,8 +213,6 @@ entry:
   %job = alloca %Job
   %thread = alloca i64
   %until = alloca [2 x i64]
-  %whole = alloca i32
-  store i32 0, ptr %whole
   %first = call i64 @now()
   %limit = load atomic i64, ptr %limit.at monotonic, align 8
   %last = load atomic i64, ptr %spent monotonic, align 8
@@ -231,7 +230,7 @@ try:
   %free = extractvalue { i64, i1 } %got, 1
   br i1 %free, label %start, label %serial
 serial:
-  %answer = call i32 %function(i64 0, i64 %n, ptr %frame, ptr %arena, ptr %whole)
+  %answer = call i32 %function(i64 0, i64 %n, ptr %frame, ptr %arena, ptr %outer)
   br label %leave
 start:
   %started = load i64, ptr %started.at
