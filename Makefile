@@ -44,7 +44,7 @@ unit: $(call STAMP,test) $(call STAMP,examples)
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
 doctest: $(call STAMP,test)  ## Run the examples in docstrings
-	$(BIN)/python -m pytest -n $(JOBS) -q --doctest-modules src/ingot
+	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -n $(JOBS) -q --doctest-modules src/ingot
 
 fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
 	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT 600 \

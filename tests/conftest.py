@@ -3,6 +3,7 @@ process that crashed says at the end of the report where."""
 
 import faulthandler
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -27,7 +28,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-# pytest's own plugin writes a crash between the dots, hours of which may follow.
+# pytest's own plugin writes a crash between the dots, where the end of a report does not show it.
 CRASHES = "INGOT_TEST_CRASHES"
 CRASH_LINES = 40
 
@@ -46,6 +47,11 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.section(f"process {crash.name} crashed")
             terminalreporter.line(cause)
             terminalreporter.line("\n".join((current + here or others).split("\n")[:CRASH_LINES]))
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[CRASHES])
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from ingot.kernel.build import elementwise
 from ingot.ops.exponential import exp
 from ingot.ops.trig import sin
 from ingot.transforms.stage import stage
+from ingot.util import processors
 
 
 @pytest.fixture(autouse=True)
@@ -270,7 +271,7 @@ if not child:
     os._exit(int(jax.jit(lambda x: jnp.sin(x) + 1)(jnp.ones(4)).shape != (4,)))
 print(os.waitpid(child, 0)[1], codegen._start.is_alive())
 """
-    assert run(program, folder) == ["True", "0 False"]
+    assert run(program, folder) == [str(processors() > 1), "0 False"]
     again = program.replace("child = os.fork()",
                             "print(codegen._start, threading.active_count())\nraise SystemExit")
     assert run(again, folder) == ["False", "None 1"]
