@@ -16,11 +16,13 @@ import numpy as np
 from ingot.compiler.arena import Arena
 from ingot.compiler.routines import Repeated, call
 from ingot.compiler.updates import updating
+from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, escaped, to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
 from ingot.core.primitive import Host
+from ingot.errors import InternalError
 from ingot.kernel import ir
 from ingot.kernel.build import (
     CHEAP,
@@ -197,13 +199,16 @@ class Lowering(Builder):
             called = call(self, self.repeated.groups[id(eqn)], eqn, args)
             if called is not None:
                 return called
-        nodes = len(self.block.nodes)
+        mark, temporaries = self.mark(), len(self.temporaries)
         try:
             if primitive.multiple_results:
                 return list(primitive.rule("kernel")(self, *args, out=out_avals, **eqn.params))
             return [primitive.rule("kernel")(self, *args, out=out_avals[0], **eqn.params)]
-        except Unsupported:
-            self.roll_back(nodes)
+        except Unsupported as error:
+            changed = self.roll_back(mark) or temporaries != len(self.temporaries)
+            if changed and config.enable_checks:
+                raise InternalError(f"{primitive.name}: its kernel rule raises Unsupported after it"
+                                    " has built something; it must decide before") from error
             return self.host_call(eqn, args)
 
     def _bind(self, env: dict[Var, ArrayValue], var: Var, value: ArrayValue) -> None:

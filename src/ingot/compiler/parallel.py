@@ -77,7 +77,7 @@ class Referred:
         for memory in memories:
             if memory is not None:
                 self.memories[memory] = None
-                self.memories.update(dict.fromkeys(memory.roots))
+                self.memories.update((m, None) for m in memory.roots if m.phi is None)
 
     def block(self, block: ir.Block, skipped: set[int]) -> None:
         for node in block.nodes:

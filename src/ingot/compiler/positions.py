@@ -134,10 +134,7 @@ def span(form: Form, access: Access, index: int, varying: set[int]) -> tuple[
 
 def roots(memory: ir.Memory) -> list[ir.Memory]:
     """The memory, and what it may stand for."""
-    found = [memory]
-    for root in memory.roots:
-        found += roots(root)
-    return found
+    return [memory, *memory.roots]
 
 
 class Footprint:

@@ -45,9 +45,8 @@ class Carry:
                 self._large[k] = _Large(build, value, exchanged=origin is None)
                 self.inside.append(value)
         for group in _groups(self._large, origins):
-            roots = frozenset(m for x in group for m in x.memories)
             for x in group:
-                x.enter(roots, self.pointers)
+                x.enter(group, self.pointers)
         for k, x in self._large.items():
             self.inside[k] = x.at(x.front.inside)
 
@@ -74,7 +73,7 @@ class Carry:
         for k, x in self._large.items():
             new = values[k]
             if isinstance(new, Buffer) and new.memory in fronts and new.offset == 0 \
-                    and new.contiguous and fronts[new.memory].roots == x.roots \
+                    and new.contiguous and fronts[new.memory].group is x.group \
                     and new.memory not in taken.values():
                 taken[k] = new.memory
         for k, x in self._large.items():
@@ -83,7 +82,7 @@ class Carry:
             x.front.next = taken[k]
         for x in self._large.values():  # a buffer nobody took is what the next iteration fills
             if x.back is not None:
-                free = [p.inside for y in (x, *self._large.values()) if y.roots == x.roots
+                free = [p.inside for y in (x, *self._large.values()) if y.group is x.group
                         for p in (y.front, y.back) if p is not None]
                 x.back.next = next(m for m in free if m not in taken.values())
                 taken[-1 - len(taken)] = x.back.next
@@ -112,16 +111,12 @@ class _Large:
             self.second = build.allocate(value.shape, value.dtype).memory
             build.hold([self.second])
 
-    @property
-    def memories(self) -> list[ir.Memory]:
-        return [self.first, *self.first.roots, *([self.second] if self.second else [])]
-
     def at(self, memory: ir.Memory) -> Buffer:
         return Buffer(memory, self.shape, self.dtype)
 
-    def enter(self, roots: frozenset[ir.Memory], pointers: list[ir.PointerPhi]) -> None:
-        """The pointers that stand for the memory inside the loop."""
-        self.roots = roots
+    def enter(self, group: list[_Large], pointers: list[ir.PointerPhi]) -> None:
+        """The pointers that stand for the memory inside the loop, which a group may exchange."""
+        self.group = group
         self.front = self._pointer(self.first)
         pointers.append(self.front)
         if self.second is not None:
@@ -129,8 +124,7 @@ class _Large:
             pointers.append(self.back)
 
     def _pointer(self, memory: ir.Memory) -> ir.PointerPhi:
-        inside, result = (ir.Memory("pointer", memory.nbytes, self.dtype, roots=self.roots)
-                          for _ in range(2))
+        inside, result = (ir.Memory("pointer", memory.nbytes, self.dtype) for _ in range(2))
         return ir.PointerPhi(inside, memory, None, result)
 
     def written(self, value: ArrayValue, pointers: list[ir.PointerPhi]) -> ir.Memory:
@@ -146,8 +140,8 @@ class _Large:
         """The value after the loop; where it lies is known if only the loop's length decides."""
         held = [m for m in (self.first, self.second) if m is not None]
         self.build.release(held, free=False)
-        self.build._fresh.extend(self.roots)
-        alone = self.roots == frozenset(self.memories)
+        self.build._fresh.extend(self.front.result.roots)
+        alone = len(self.group) == 1
         if alone and self.front.next is self.front.inside:
             return self.at(self.first)
         if alone and trips is not None and self.second is not None:

@@ -60,15 +60,16 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
         if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
             raise Unsupported(f"{rule} of complex numbers")
         columns = _columns(xs, out.shape, price)
+        if not isinstance(rule, str) and (columns is None or "c" in (dtype.kind, xs[0].dtype.kind)):
+            # A rule refuses types where it is applied: that must be before anything is built, and
+            # not after this one has returned.
+            with build.inside(ir.Block()):
+                rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
         if columns is not None:
             return Scalars(out.shape, dtype, [
                 build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
                 else rule(build, *scalars, out_dtype=dtype, **params)
                 for scalars in zip(*columns, strict=True)])
-        if not isinstance(rule, str):
-            # A rule refuses types where it is applied, which may be after this one has returned.
-            with build.inside(ir.Block()):
-                rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
 
         def at(build: Builder, index: Sequence[Index]) -> Any:
             scalars = [x.at(build, index if x.shape else ()) for x in xs]

@@ -29,13 +29,19 @@ from ingot.kernel.values import (
 from ingot.util import size_of
 
 
+Mark = tuple[list[int], int]
+"""How many nodes the open blocks had, and how many small arrays were in memory."""
+
+
 class Builder:
     """Appends instructions to the current block."""
 
     def __init__(self) -> None:
         self.root = self.block = ir.Block()
+        self._open = [self.root]  # the current block last, around it those that it came from
         self._numbered: list[dict[Any, Scalar]] = [{}]
         self._constants: dict[Any, Scalar] = {}
+        self._spilled: list[Scalars] = []
 
     # ---- scalars ---------------------------------------------------------------------------------
     def const(self, value: Any, dtype: Any) -> Any:
@@ -83,10 +89,21 @@ class Builder:
         self.block.nodes.append(result)
         return result
 
-    def roll_back(self, nodes: int) -> None:
-        """Forget what was appended to the current block after its first `nodes` nodes."""
-        del self.block.nodes[nodes:]
+    def mark(self) -> Mark:
+        """What has been built up to here, for `roll_back`."""
+        return [len(block.nodes) for block in self._open], len(self._spilled)
+
+    def roll_back(self, mark: Mark) -> bool:
+        """Forget what was built after `mark`, in whichever block; whether there was anything."""
+        lengths, spilled = mark
+        changed = mark != self.mark()
+        for block, length in zip(self._open, lengths, strict=True):
+            del block.nodes[length:]
+        for x in self._spilled[spilled:]:
+            x.spilled = None
+        del self._spilled[spilled:]
         self._numbered[-1].clear()
+        return changed
 
     def external(self, symbol: str, *args: Scalar, dtype: Any = None) -> Scalar:
         """Call a pure C function on scalars, e.g. 'scipy.special.cython_special:psi'."""
@@ -191,13 +208,15 @@ class Builder:
     @contextmanager
     def inside(self, block: ir.Block) -> Iterator[ir.Block]:
         """Append to another block meanwhile."""
-        before, self.block = self.block, block
+        self.block = block
+        self._open.append(block)
         self._numbered.append({})
         try:
             yield block
         finally:
             self._numbered.pop()
-            self.block = before
+            self._open.pop()
+            self.block = self._open[-1]
 
     @contextmanager
     def loop(self, stop: Index, vector: bool = False, independent: bool = False
@@ -254,6 +273,7 @@ class Builder:
                 for index, element in zip(indices(x.shape), x.elements, strict=True):
                     self.store(buffer, index, element)
             x.spilled = buffer
+            self._spilled.append(x)
         return x.spilled
 
     def scalars(self, x: ArrayValue) -> Scalars:

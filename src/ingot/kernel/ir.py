@@ -45,9 +45,9 @@ class Memory:
     """A block of memory: an 'argument', 'donated' argument, 'result', 'constant', 'temporary' or
     loop 'pointer'.
 
-    Temporaries share one arena at `offset` bytes. A pointer stands for one of its `roots`,
-    exchanged from one iteration to the next. What is donated may be overwritten, and be a result.
-    `refs` counts the live values that refer to it.
+    Temporaries share one arena at `offset` bytes. A pointer belongs to a loop's `phi`, and stands
+    for one of its `roots`. What is donated may be overwritten, and be a result. `refs` counts the
+    live values that refer to it.
     """
 
     kind: str
@@ -56,9 +56,24 @@ class Memory:
     position: int = -1
     offset: int = -1
     data: np.ndarray | None = None
-    roots: frozenset[Any] = frozenset()
+    phi: PointerPhi | None = None
     refs: int = 0
     name: str | None = None
+    _roots: frozenset[Memory] | None = None
+
+    @property
+    def roots(self) -> frozenset[Memory]:
+        """All that a pointer may stand for, other pointers included: what its loop begins with and
+        hands on. It follows from the loops, so no buffer can be missed however late it is made; a
+        loop that is still being built has only what it begins with."""
+        if self.phi is None:
+            return NO_MEMORY
+        if self._roots is None:
+            found, complete = reached(self.phi)
+            if not complete:
+                return found
+            self._roots = found
+        return self._roots
 
     @property
     def writable(self) -> bool:
@@ -74,6 +89,26 @@ class PointerPhi:
     init: Memory
     next: Memory | None
     result: Memory
+
+    def __post_init__(self) -> None:
+        self.inside.phi = self.result.phi = self
+
+
+NO_MEMORY: frozenset[Memory] = frozenset()
+
+
+def reached(phi: PointerPhi) -> tuple[frozenset[Memory], bool]:
+    """The memories that a pointer may stand for, and whether all loops on the way are complete."""
+    seen, found, todo = {phi}, set(), [phi]
+    while todo:
+        one = todo.pop()
+        for memory in (one.init, one.next):
+            if memory is not None:
+                found.add(memory)
+                if memory.phi is not None and memory.phi not in seen:
+                    seen.add(memory.phi)
+                    todo.append(memory.phi)
+    return frozenset(found), all(one.next is not None for one in seen)
 
 
 @dataclass(eq=False)

@@ -61,6 +61,9 @@ def conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     slides = same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
     slides = slides and terms >= LONG and terms * out.size > LARGE >> 6
     if slides or terms * out.size > LARGE:
+        multiplies = not slides and (terms > SHORT or outs > SHORT)
+        if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):
+            raise Unsupported("no library multiplies windows of these types, or in groups")
         lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
         lhs = _padded(build, lhs, dims.lhs_spec, padding, lhs_dilation)
         identity = tuple(range(lhs.ndim))
@@ -68,9 +71,7 @@ def conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
         padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
         if slides:
             return _sliding(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
-        if terms > SHORT or outs > SHORT:
-            if groups > 1 or not same or dtype not in BLAS_PREFIX:
-                raise Unsupported("no library multiplies windows of these types, or in groups")
+        if multiplies:
             return _products(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
     return _loops(build, lhs, rhs, out, dims, dtype, window_strides, padding, lhs_dilation,
                   rhs_dilation, feature_group_count, batch_group_count)

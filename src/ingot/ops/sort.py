@@ -141,11 +141,11 @@ def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_s
     plain = sorts.available(keys.dtype)
     if plain and len(xs) == 1:
         return [along(build, keys, dimension, sorted_lines)]
+    if keys.dtype.itemsize > 4 and (not plain or n > SHORT):
+        raise Unsupported("long lines are sorted in Python")
     rest = [build.materialize(x) if x.cost > CHEAP else x for x in xs[1:]]
     if keys.dtype.itemsize <= 4:
         return _by_digits(build, keys, rest, out, dimension)
-    if not plain or n > SHORT:
-        raise Unsupported("long lines are sorted in Python")
     places = along(build, keys, dimension, ordered_lines)
     return [_picked(x, places, dimension) for x in (build.materialize(keys), *rest)]
 
