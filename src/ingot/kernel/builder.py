@@ -28,7 +28,6 @@ from ingot.kernel.values import (
 )
 from ingot.util import size_of
 
-
 Mark = tuple[list[int], int]
 """How many nodes the open blocks had, and how many small arrays were in memory."""
 
