@@ -62,6 +62,8 @@ TABLE = [
     Flag("check_static_indices", bool, True,
          "Raise IndexError for Python integers out of bounds; else reads clamp, writes are lost.",
          True),
+    Flag("match_jax", bool, False,
+         "Draw JAX's random numbers, and give JAX's result types, where better ones exist.", True),
     Flag("softmax_custom_jvp", bool, True, "Differentiate softmax by its closed form.", True),
     Flag("num_cpu_devices", int, -1, "How many names `devices` has for the CPU; -1: one a core."),
     Flag("log_compiles", bool, False, "Log each compilation at warning level."),

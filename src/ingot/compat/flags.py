@@ -9,7 +9,7 @@ from typing import Any
 from ingot.config import TABLE, config as ours
 
 # Defaults that differ from ours.
-DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False}
+DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False, "match_jax": True}
 
 # How to compile, where, and what to tell about it: no result depends on these.
 IGNORED: dict[str, Any] = {

@@ -40,7 +40,10 @@ _MIDDLE = np.array([6025192743 / 30085553152, 0, 51252292925 / 65400821598,
 
 
 class _State(NamedTuple):
-    """The last step: from `before` to t; `fit` has the coefficients of the quartic between."""
+    """The last step: from `before` to t; `fit` has the coefficients of the quartic between.
+
+    `way` is 1 or -1, the direction of time; dt, the next step's length, is positive.
+    """
 
     y: Any
     f: Any
@@ -48,6 +51,7 @@ class _State(NamedTuple):
     dt: Any
     before: Any
     fit: Any
+    way: Any
 
 
 class _Options(NamedTuple):
@@ -83,12 +87,13 @@ def _norm(x: Any) -> Any:
     return jnp.sqrt(jnp.mean(jnp.square(jnp.abs(x))))
 
 
-def _first_step(f: Rates, y: Any, f0: Any, t: Any, options: _Options) -> Any:
+def _first_step(f: Rates, y: Any, f0: Any, t: Any, way: Any, options: _Options) -> Any:
     """A step to begin with (Hairer, Norsett and Wanner, 1993, II.4)."""
     scale = options.atol + jnp.abs(y) * options.rtol
     d0, d1 = _norm(y / scale), _norm(f0 / scale)
     guess = jnp.where((d0 < 1e-5) | (d1 < 1e-5), 1e-6, 0.01 * d0 / jnp.where(d1 > 0, d1, 1))
-    f1 = f(y + guess.astype(y.dtype) * f0, t + guess.astype(t.dtype))
+    step = way * guess.astype(way.dtype)
+    f1 = f(y + step.astype(y.dtype) * f0, t + step)
     d2 = _norm((f1 - f0) / scale) / guess
     most = jnp.maximum(d1, d2)
     second = jnp.where(most <= 1e-15, jnp.maximum(1e-6, guess * 1e-3),
@@ -104,31 +109,50 @@ def _next_step(dt: Any, ratio: Any) -> Any:
 
 
 def _solve(f: Rates, y0: Any, ts: Any, options: _Options) -> Any:
-    """Solutions of y' = f(y, t) at all ts, [time, unknown]."""
+    """Solutions of y' = f(y, t) at all ts, [time, unknown]; nan where none was found."""
     def advance(state: tuple[_State, Any]) -> Any:
         s, count = state
-        y, rates, error, k = _step(f, s.y, s.f, s.t, s.dt)
+        step = s.way * s.dt
+        y, rates, error, k = _step(f, s.y, s.f, s.t, step)
         allowed = options.atol + options.rtol * jnp.maximum(jnp.abs(s.y), jnp.abs(y))
         ratio = _norm(error / allowed)
         dt = jnp.clip(_next_step(s.dt, ratio), 0, options.hmax)
-        new = _State(y, rates, s.t + s.dt, dt, s.t, _quartic(s.y, y, k, s.dt))
+        new = _State(y, rates, s.t + step, dt, s.t, _quartic(s.y, y, k, step), s.way)
         kept = s._replace(dt=dt)
         return tree_map(lambda a, b: jnp.where(ratio <= 1, a, b), new, kept), count + 1
 
-    def output(s: _State, target: Any) -> tuple[_State, Any]:
-        def going(state: tuple[_State, Any]) -> Any:
-            return (state[0].t < target) & (state[1] < options.mxstep) & (state[0].dt > 0)
+    def turned(s: _State, y: Any, t: Any) -> _State:
+        """From the last solution on in the other direction of time."""
+        return _State(y, f(y, t), t, s.dt, t, _constant(y), -s.way)
 
-        s, _ = lax.while_loop(going, advance, (s, 0))
+    def output(carry: tuple[_State, Any, Any], target: Any) -> Any:
+        def going(state: tuple[_State, Any]) -> Any:
+            s, count = state
+            moves = (s.dt > 0) & (s.t + s.way * s.dt != s.t)
+            return ((s.t - target) * s.way < 0) & moves & (count < options.mxstep)
+
+        s, y, t = carry
+        if ts.shape[0] > 2:
+            s = lax.cond((target - t) * s.way < 0, turned, lambda s, y, t: s, s, y, t)
+        s, _ = lax.while_loop(lambda state: going(state) & jnp.isfinite(target), advance, (s, 0))
         width = s.t - s.before
-        place = (target - s.before) / jnp.where(width > 0, width, 1)
-        return s, jnp.polyval(s.fit, place.astype(s.y.dtype))
+        place = (target - s.before) / jnp.where(width == 0, 1, width)
+        y = jnp.polyval(s.fit, place.astype(s.y.dtype))
+        reached = (s.t - target) * s.way >= 0
+        y = jnp.where(reached & jnp.isfinite(target), y, jnp.nan)
+        return (s, y, jnp.where(jnp.isfinite(target), target, t)), y
 
     f0 = f(y0, ts[0])
-    dt = jnp.clip(_first_step(f, y0, f0, ts[0], options), 0, options.hmax)
-    fit = jnp.stack([*[jnp.zeros_like(y0)] * 4, y0])
-    _, ys = lax.scan(output, _State(y0, f0, ts[0], dt, ts[0], fit), ts[1:])
+    way = jnp.where(ts[-1] < ts[0], -1, 1).astype(ts.dtype)
+    dt = jnp.clip(_first_step(f, y0, f0, ts[0], way, options), 0, options.hmax)
+    start = _State(y0, f0, ts[0], dt, ts[0], _constant(y0), way)
+    _, ys = lax.scan(output, (start, y0, ts[0]), ts[1:])
     return jnp.concatenate([y0[None], ys])
+
+
+def _constant(y: Any) -> Any:
+    """Coefficients of the quartic that is y everywhere."""
+    return jnp.stack([*[jnp.zeros_like(y)] * 4, y])
 
 
 # ---- derivatives ----
@@ -189,12 +213,13 @@ _odeint.defvjp(_forward, _backward)
 
 def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.4e-8,
            atol: Any = 1.4e-8, mxstep: Any = jnp.inf, hmax: Any = jnp.inf) -> Any:
-    """Solutions of dy/dt = func(y, t, *args) with y(t[0]) = y0, at increasing times t.
+    """Solutions of dy/dt = func(y, t, *args) with y(t[0]) = y0, at times t in any order.
 
-    func: (pytree like y0, time, args) -> its rate; y0: pytree of floats; t: floats [n]; args:
-    pytrees of arrays; rtol, atol: error allowed in each step; mxstep: most steps between two times;
-    hmax: longest step. -> pytree of [n, ...]. Reverse mode solves the adjoint equation. Raises
-    TypeError for times that are not floats, or arguments that are no arrays.
+    func: (pytree like y0, time, args) -> its rate; y0: pytree of floats; t: floats [n], rising,
+    falling or both; args: pytrees of arrays; rtol, atol: error allowed in each step; mxstep: most
+    steps between two times; hmax: longest step. -> pytree of [n, ...], nan at times that are not
+    reached. Reverse mode solves the adjoint equation. Raises TypeError for times that are not
+    floats, or arguments that are no arrays.
 
     >>> odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])).round(6)
     Array([1.      , 0.367879], dtype=float64)

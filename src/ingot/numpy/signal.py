@@ -15,7 +15,7 @@ from ingot.numpy.arithmetic import remainder, subtract
 from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import clip, isfinite, where
 from ingot.numpy.manipulation import concatenate, moveaxis, ravel
 from ingot.numpy.nanreductions import cumsum
 from ingot.numpy.promotion import (
@@ -244,12 +244,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     i = clip(searchsorted(xp_, x, side="right"), 1, n - 1)
     before = lax.sub(i, like(i, 1))
     x0, y0 = getitem(xp_, before), getitem(fp_, before)
-    gap = subtract(getitem(xp_, i), x0)
-    dy = subtract(getitem(fp_, i), y0)
-    # Equal coordinates make a step: the value to the left, without dividing by zero.
-    tiny = lax.le(lax.abs(gap), like(gap, float(np.spacing(dtypes.finfo(xp_.aval.dtype).eps))))
-    share = lax.div(lax.sub(x, x0), lax.select(tiny, like(gap, 1), gap))
-    out = where(tiny, y0, lax.add(y0, lax.mul(convert(share, y0.aval.dtype), dy)))
+    out = _between(x, x0, getitem(xp_, i), y0, getitem(fp_, i))
     if period is None:
         for side, test, end in ((left, lax.lt, 0), (right, lax.gt, -1)):
             if isinstance(side, str):
@@ -260,6 +255,31 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
             value = getitem(fp_, end) if side is None else side
             out = where(test(x, broadcast(getitem(xp_, end), x.aval.shape)), value, out)
     return out
+
+
+def _between(x: Any, x0: Any, x1: Any, y0: Any, y1: Any) -> Any:
+    """The line from (x0, y0) to (x1, y1) at x; at a point its own value, also beside infinities."""
+    gap = lax.sub(x1, x0)
+    # Equal coordinates make a step: the value to the left, without dividing by zero.
+    step = lax.eq(gap, like(gap, 0))
+    share = lax.div(lax.sub(x, x0), lax.select(step, like(gap, 1), gap))
+    # From an infinite coordinate on, the line is the value at the finite one.
+    endless = (x0 == -math.inf) & (x > x0) & (x1 < math.inf)
+    share = lax.select(endless, like(share, 1), share)
+    undefined = lax.ne(share, share)
+    share = where(undefined & (x == x0), 0, where(undefined & (x == x1), 1, share))
+    rise = lax.sub(y1, y0)
+    wild = lax.bitwise_not(isfinite(rise))
+    part = convert(share, y0.aval.dtype)
+    rest = lax.sub(like(part, 1), part)
+    # From the nearer end, so that each end has its own value.
+    rise = lax.select(wild, like(rise, 0), rise)
+    plain = where(share > 0.5, lax.sub(y1, lax.mul(rest, rise)), lax.add(y0, lax.mul(part, rise)))
+    first, last = lax.eq(share, like(share, 0)), lax.eq(share, like(share, 1))
+    mean = lax.add(lax.mul(rest, lax.select(wild, y0, like(y0, 0))),
+                   lax.mul(part, lax.select(wild, y1, like(y1, 0))))
+    mean = where(first, y0, where(last, y1, mean))
+    return where(step, y0, where(wild, mean, plain))
 
 
 def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:

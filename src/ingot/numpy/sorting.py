@@ -159,6 +159,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
 def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Any:
     """The bins that elements fall into, between the monotonic edges `bins`.
 
+    Rising edges: i with bins[i-1] <= x < bins[i], with `right` bins[i-1] < x <= bins[i]; falling
+    ones: bins[i-1] > x >= bins[i], with `right` bins[i-1] >= x > bins[i]. -> int32 of x's shape.
+
     >>> digitize(2.5, np.array([1, 2, 3]))
     Array(2, dtype=int32)
     """
@@ -169,9 +172,8 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     if not n:
         return broadcast(convert(0, dtypes.int32), x.aval.shape)
     side = "right" if not right else "left"
-    other = "left" if not right else "right"
     up = searchsorted(bins, x, side)
-    down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, other))
+    down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, side))
     behind = searchsorted(getitem(bins, slice(0, 1)), getitem(bins, -1), "right")
     rising = lax.eq(behind, like(behind, 1))
     return where(rising, up, down)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ingot.numpy as jnp
+from ingot.config import config
 from ingot.numpy.families import kind_of
 
 
@@ -17,12 +18,30 @@ def _mirror(index: Any, size: int) -> Any:
     return abs((index + last) % (2 * last) - last) if size > 1 else index * 0
 
 
+def _reflect(index: Any, size: int) -> Any:
+    twice = _mirror(2 * index + 1, 2 * size + 1) - 1
+    return twice // 2 if kind_of(twice) in "iu" else twice / 2
+
+
+def _grid_wrap(index: Any, size: int) -> Any:
+    return index % size
+
+
+def _nearest(index: Any, size: int) -> Any:
+    return jnp.clip(index, 0, size - 1)
+
+
+# What takes the place of samples beyond the ends.
 _MODES: dict[str, Callable[[Any, int], Any]] = {
-    "constant": lambda index, size: index,
-    "nearest": lambda index, size: jnp.clip(index, 0, size - 1),
-    "wrap": lambda index, size: index % size,
-    "mirror": _mirror,
-    "reflect": lambda index, size: (_mirror(2 * index + 1, 2 * size + 1) - 1) // 2}
+    "constant": _nearest, "grid-constant": lambda index, size: index, "nearest": _nearest,
+    "wrap": _grid_wrap, "grid-wrap": _grid_wrap, "mirror": _mirror, "reflect": _reflect,
+    "grid-mirror": _reflect}
+
+
+def _wrapped(x: Any, size: int) -> Any:
+    """A coordinate moved into [0, size - 1], whose ends are the same point."""
+    inside = (x >= 0) & (x <= size - 1)
+    return jnp.where(inside, x, x % (size - 1)) if size > 1 else x * 0
 
 
 def _rounded(x: Any) -> Any:
@@ -33,20 +52,30 @@ def _rounded(x: Any) -> Any:
 def _neighbors(x: Any, order: int) -> list[tuple[Any, Any]]:
     """Places of samples beside a coordinate, each with its weight."""
     if order == 0 or kind_of(x) in "iu":
-        return [(_rounded(x).astype("int32"), 1)]
+        return [((x if kind_of(x) in "iu" else jnp.floor(x + 0.5)).astype("int32"), 1)]
     low = jnp.floor(x)
     weight = x - low
     return [(low.astype("int32"), 1 - weight), (low.astype("int32") + 1, weight)]
+
+
+def _weighted(value: Any, weights: list[Any]) -> Any:
+    """A sample times its weights, where one that is not finite counts for nothing at weight 0."""
+    weight = functools.reduce(operator.mul, weights, 1)
+    if kind_of(value) not in "fc" or isinstance(weight, int):
+        return value * weight
+    return jnp.where((weight == 0) & ~jnp.isfinite(value), 0, value) * weight
 
 
 def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: str = "constant",
                     cval: Any = 0.0) -> Any:
     """Values of an array at coordinates, from the nearest sample or linear in each axis.
 
-    input: [...]; coordinates: an array for each axis, all of one shape; order: 0 or 1; mode:
-    outside, 'constant' (which gives cval), 'nearest', 'wrap', 'mirror' or 'reflect'. -> that shape,
-    in the dtype of input. Raises ValueError for another number of coordinates,
-    NotImplementedError for another order or mode.
+    input: [...]; coordinates: an array for each axis, all of one shape; order: 0 or 1; mode: what
+    is outside, 'constant' (cval beyond the first and the last sample), 'grid-constant' (samples
+    cval), 'nearest', 'wrap' (of period n - 1; under the flag match_jax n), 'grid-wrap' (n),
+    'mirror', 'reflect' or 'grid-mirror', as in scipy.ndimage. -> that shape, in the dtype of input.
+    Raises ValueError for another number of coordinates, NotImplementedError for another order or
+    mode.
 
     >>> map_coordinates(np.array([0.0, 10.0]), [np.array([0.25, 2.0])], 1)
     Array([2.5, 0. ], dtype=float64)
@@ -62,15 +91,23 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
         raise NotImplementedError(f"map_coordinates: mode must be one of {sorted(_MODES)}, got"
                                   f" {mode!r}")
     outside = jnp.asarray(cval, x.dtype)
+    places = jnp.broadcast_arrays(*places)
+    beyond = [(c < 0) | (c > n - 1) for c, n in zip(places, x.shape, strict=True)]
+    if mode == "wrap" and not config.match_jax:
+        places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
+    elif order == 0:  # the place is moved inside before it is rounded
+        places = [_MODES[mode](c, n) for c, n in zip(places, x.shape, strict=True)]
     total = []
     for combined in itertools.product(*(_neighbors(c, order) for c in places)):
         indices = [_MODES[mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
         value = x[tuple(indices)]
-        if mode == "constant":
+        if mode == "grid-constant":
             inside = [(0 <= i) & (i < n) for i, n in zip(indices, x.shape, strict=True)]
             value = jnp.where(functools.reduce(operator.and_, inside, True), value, outside)
-        total.append(functools.reduce(operator.mul, (w for _, w in combined), value))
+        total.append(_weighted(value, [w for _, w in combined]))
     result = functools.reduce(operator.add, total)
+    if mode == "constant":
+        result = jnp.where(functools.reduce(operator.or_, beyond, False), outside, result)
     return (_rounded(result) if kind_of(x) in "iu" else result).astype(x.dtype)
 
 

@@ -1,0 +1,124 @@
+"""Values beside NumPy's and SciPy's where ordinary examples do not reach."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from scipy.integrate import solve_ivp
+
+import ingot
+from ingot import numpy as jnp
+from ingot.experimental.ode import odeint
+from ingot.scipy import ndimage
+
+NAN, INF = np.nan, np.inf
+
+
+def close(ours, theirs, rtol=1e-12, atol=0.0):
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=rtol, atol=atol)
+
+
+# ---- searching -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("bins", [
+    [1, 2, 3], [3, 2, 1], [1, 1, 3], [3, 3, 1], [2, 2], [2], [3.0, 2.5, -INF], [INF, 2, 1], []])
+def test_digitize_at_edges(bins, right):
+    x = np.array([2, 3, 1, 0, 4, 2.5, NAN, INF, -INF])
+    want = np.digitize(x, np.asarray(bins, float), right)
+    np.testing.assert_array_equal(jnp.digitize(x, np.asarray(bins, float), right), want)
+    np.testing.assert_array_equal(ingot.jit(jnp.digitize, static_argnums=2)(
+        x, np.asarray(bins, float), right), want)
+
+
+@pytest.mark.parametrize("method", ["scan", "sort", "compare_all"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_with_nan_sorter_and_mixed_dtypes(side, method):
+    a = np.array([3.0, NAN, -INF, 1, 1, -0.0, INF])
+    order = np.argsort(a)
+    for v in (np.array([NAN, 0.0, 1.0, INF, -INF, 2.5]), np.array([[1, 3]]), np.float32(1),
+              np.array([True, False])):
+        want = np.searchsorted(a, v, side, order)
+        np.testing.assert_array_equal(jnp.searchsorted(a, v, side, order, method=method), want)
+    np.testing.assert_array_equal(
+        jnp.searchsorted(np.array([1, 5, 300]), np.array([4.5, 1e9]), side, method=method), [1, 3])
+
+
+# ---- interpolation -------------------------------------------------------------------------------
+ENDS = [-INF, INF, 0.0, 1.0, -3e38, 3e38, NAN]
+
+
+def test_interp_beside_infinite_values():
+    x = np.array([-1, 0, 0.25, 1, 1.5, 2, 3, NAN, INF, -INF])
+    with np.errstate(all="ignore"):
+        for fp in itertools.product(ENDS, ENDS, ENDS[:4]):
+            want = np.interp(x, [0.0, 1, 2], fp)
+            close(jnp.interp(x, np.array([0.0, 1, 2]), np.array(fp)), want)
+            single = jnp.interp(x.astype("f"), np.array([0, 1, 2], "f"), np.array(fp, "f"))
+            close(single, want, 1e-6)
+        for xp in ([-INF, 0, 1], [-INF, 0, INF], [0, 1, INF], [0, 0, 1], [0, 1e-40, 1]):
+            close(jnp.interp(x, np.array(xp), np.array([1.0, 2, 4])),
+                  np.interp(x, xp, [1.0, 2, 4]))
+    gradient = ingot.grad(lambda fp: jnp.interp(0.5, np.array([0.0, 1, 2]), fp))
+    close(gradient(np.array([1.0, 2, INF])), [0.5, 0.5, 0])
+
+
+def test_interp_of_close_points():
+    xp = np.array([0, 1e-15, 2e-15], "f")
+    close(jnp.interp(np.float32(0.5e-15), xp, np.array([0, 1, 2], "f")), 0.5, 1e-6)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("mode", ["constant", "grid-constant", "nearest", "wrap", "grid-wrap",
+                                  "mirror", "reflect", "grid-mirror"])
+def test_map_coordinates_beyond_the_edges(mode, order):
+    x = np.array([[1.0, 2, 4], [8, 16, 32]])
+    places = np.array([-1.2, -0.6, -0.25, 0, 0.3, 0.5, 1, 1.2, 1.7, 2, 2.25, 2.5, 2.6, 3.1, 4.2])
+    rows, columns = np.meshgrid(places, places, indexing="ij")
+    want = scipy.ndimage.map_coordinates(x, [rows, columns], order=order, mode=mode, cval=9.0)
+    close(ndimage.map_coordinates(x, [rows, columns], order, mode, 9.0), want)
+    close(ingot.jit(lambda x: ndimage.map_coordinates(x, [rows, columns], order, mode, 9.0))(x),
+          want)
+
+
+def test_map_coordinates_at_samples_beside_infinite_ones():
+    x = np.array([1.0, 2, INF, NAN])
+    close(ndimage.map_coordinates(x, [np.array([0.0, 1, 1.5])], 1), [1, 2, INF])
+
+
+# ---- differential equations ----------------------------------------------------------------------
+TIMES = [[1.0, 0.5, -1], [0.0, 1, 0.5, 2, -1], [0.0, 0, 1, 1, 0], [1.0, 1], [3.0], [2.0, 2, 1],
+         [-1.0, -2], [0.0, 1e-12, -1e-12]]
+
+
+@pytest.mark.parametrize("ts", TIMES, ids=str)
+def test_odeint_in_any_direction(ts):
+    def decay(y, t):
+        return -0.7 * y + 0.1 * jnp.sin(t)
+
+    def exact(y0, ts):
+        ends = [solve_ivp(lambda t, y: -0.7 * y + 0.1 * np.sin(t), (ts[0], t), [y0], rtol=1e-11,
+                          atol=1e-13).y[0, -1] for t in ts]
+        return np.array(ends)
+
+    ts = np.array(ts)
+    close(odeint(decay, 1.5, ts), exact(1.5, ts), 1e-6)
+    close(ingot.jit(lambda y: odeint(decay, y, ts))(1.5), exact(1.5, ts), 1e-6)
+    weights = np.cos(np.arange(len(ts)))
+
+    def total(y, ts):
+        return (odeint(decay, y, ts) * weights).sum()
+
+    h = 1e-4
+    slope = ((exact(1.5 + h, ts) - exact(1.5 - h, ts)) / (2 * h) * weights).sum()
+    close(ingot.grad(total)(1.5, ts), slope, 1e-5)
+    by_time = [((exact(1.5, ts + h * e) - exact(1.5, ts - h * e)) / (2 * h) * weights).sum()
+               for e in np.eye(len(ts))]
+    close(ingot.grad(total, 1)(1.5, ts), by_time, 1e-4, 1e-7)
+
+
+def test_odeint_gives_nan_where_it_does_not_arrive():
+    out = odeint(lambda y, t: -y, 1.0, np.array([0, 1, NAN, INF, 2]))
+    close(out, [1, np.exp(-1), NAN, NAN, np.exp(-2)], 1e-6)
+    close(odeint(lambda y, t: y * y, 1.0, np.array([0, 0.5, 2.0]), mxstep=500), [1, 2, NAN], 1e-6)
+    assert np.isnan(odeint(lambda y, t: -y, 1.0, np.array([0, -5.0]), mxstep=2)[1])
