@@ -21,9 +21,9 @@ image.resize(x,(0,4),'linear');
 image.resize(f,(6,9),image.ResizeMethod.CUBIC);
 image.scale_and_translate(x,(5,6),(0,1),jnp.array([1.5,.7]),jnp.array([.3,-1.]),'linear');
 jax.grad(lambda s:(image.scale_and_translate(x,(5,4),(0,),s,u[:1],'cubic')**2).sum())(u[:1]);
-at(x,[x+1,x*2],1); at(x,[i,i],0); at(x,[x*3,x*3],1,mode='nearest'); at(x,[x*3,x*3],0,mode='wrap');
-at(x,[x*3,x*3],1,mode='mirror'); at(x,[x*3,x*3],1,mode='reflect'); at(i,[x+1,x+1],1,cval=7);
-at(z,[x,x],1,cval=2.); at(v,[x],1); jax.grad(lambda q:at(x,[q,q],1).sum())(u)
+at(i,[i%3,i%4],0); at(x,[x*3,x*3],1,mode='nearest'); at(x,[x*3,x*3],0,mode='wrap');
+at(x,[x*3,x*3],1,mode='mirror'); at(x,[x*3,x*3],1,mode='reflect'); at(i,[u,u],1,cval=7);
+at(z,[u,u],1,cval=2.); at(v,[u],1); jax.grad(lambda q:at(x,[q,q],1).sum())(u)
 """
 SIGNALS = """
 signal.convolve(v,u); signal.convolve(v,u,mode='same'); signal.convolve(v[:2],u,mode='valid');

@@ -23,6 +23,13 @@ def _reflect(index: Any, size: int) -> Any:
     return twice // 2 if kind_of(twice) in "iu" else twice / 2
 
 
+def _mirrored(x: Any, size: int) -> Any:
+    """A coordinate moved into [0, size), where halves are left to be rounded as SciPy does."""
+    period = max(2 * size - 2, 1)
+    within = abs(x) % period
+    return jnp.where(within >= jnp.where(x < 0, size - 1, size), period - within, within)
+
+
 def _grid_wrap(index: Any, size: int) -> Any:
     return index % size
 
@@ -96,7 +103,8 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     if mode == "wrap" and not config.match_jax:
         places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
     elif order == 0:  # the place is moved inside before it is rounded
-        places = [_MODES[mode](c, n) for c, n in zip(places, x.shape, strict=True)]
+        inside = _mirrored if mode == "mirror" else _MODES[mode]
+        places = [inside(c, n) for c, n in zip(places, x.shape, strict=True)]
     total = []
     for combined in itertools.product(*(_neighbors(c, order) for c in places)):
         indices = [_MODES[mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
