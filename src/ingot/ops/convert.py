@@ -51,9 +51,20 @@ def _convert_eval(x: np.ndarray, *, new_dtype: Any, **_: Any) -> np.ndarray:
         return _saturate(x, new_dtype)
     if want in "V" or have == "V":
         return np.zeros(x.shape, new_dtype)
+    if x.dtype == np.float64 and want == "f" and new_dtype.itemsize == 1:
+        x = _to_odd(x)
     if wide(new_dtype) != new_dtype:  # not every pair of narrow dtypes has a cast of its own
         x = x.astype(wide(x.dtype))
     return x.astype(new_dtype)
+
+
+def _to_odd(x: np.ndarray) -> np.ndarray:
+    """Floats that are rounded to 8 bits as the doubles would be: by way of the nearest float they
+    would be rounded twice. The last bit says whether anything was cut off."""
+    low = np.uint64((1 << 29) - 1)
+    bits = x.view(np.uint64)
+    bits = (bits | ((bits & low) + low)) & ~low
+    return bits.view(np.float64).astype(np.float32)
 
 
 def _saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.backends.llvm import codegen, elf, host, worker
+from ingot.backends.llvm import builtins, codegen, elf, host, worker
 from ingot.backends.llvm.halves import halves
+from ingot.backends.llvm.object_symbols import undefined
 from ingot.backends.llvm.symbols import address_of
+from ingot.errors import InternalError
 from ingot.util import processors
 
 INTERRUPTIBLE_LINES = 5000
@@ -111,36 +113,59 @@ def link(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
 
 def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
     binding = codegen.llvm()
-    for symbol in symbols:
-        if symbol in host.NAMES or ":" in symbol:
-            binding.add_symbol(symbol, resolve(symbol))
+    parts = elf.objects(code) if elf.available() else [code]
+    needed = undefined(parts)
+    for symbol in [s for s in symbols if ":" in s] if needed is None else needed:
+        binding.add_symbol(symbol, resolve(symbol))  # LLVM takes what it does not find for 0
+    engine = _loaded_by_llvm(parts, tier)
+    return Code(engine.get_function_address("run"), tier, engine, cached)
+
+
+def _loaded_by_llvm(parts: list[bytes], tier: Tier) -> Any:
+    binding = codegen.llvm()
     module = binding.parse_assembly("")
     engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
-    for part in elf.objects(code) if elf.available() else [code]:
+    for part in parts:
         engine.add_object_file(binding.ObjectFileRef.from_data(part))
     engine.finalize_object()
-    return Code(engine.get_function_address("run"), tier, engine, cached)
+    return engine
 
 
 @functools.cache
 def _libraries() -> list[Any]:
-    """Where C functions are looked up: this process, then the mathematical library by itself."""
+    """Where C functions are looked up: this process, then the libraries of mathematics and of
+    compilers by themselves."""
     found: list[Any] = [ctypes.CDLL(None)]
-    try:
-        found.append(ctypes.CDLL("libm.so.6"))
-    except OSError:
-        pass
+    for name in ("libm.so.6", "libgcc_s.so.1"):
+        try:
+            found.append(ctypes.CDLL(name))
+        except OSError:
+            pass
     return found
 
 
+@functools.cache
+def _builtins() -> tuple[dict[str, int], Any]:
+    """The addresses of `builtins`, compiled when the first is needed, and what owns the code."""
+    code = codegen.object_code(builtins.TEXT, FAST.passes, FAST.selection)
+    if elf.available():
+        image = elf.Image(code, resolve)
+        return {name: image.address(name) for name in builtins.NAMES}, image
+    engine = _loaded_by_llvm([code], FAST)
+    return {name: engine.get_function_address(name) for name in builtins.NAMES}, engine
+
+
 def resolve(symbol: str) -> int:
-    """The address of what native code calls; elf.Unsupported if it cannot be found."""
+    """The address of what native code calls; InternalError if it is nowhere."""
     if symbol in host.NAMES:
         return host.address(symbol)
     if ":" in symbol:
         return address_of(symbol)
+    if symbol in builtins.NAMES:
+        return _builtins()[0][symbol]
     for library in _libraries():
         function: Callable[..., Any] | None = getattr(library, symbol, None)
         if function is not None:
             return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    raise elf.Unsupported(f"no function {symbol}")
+    raise InternalError(f"compiled code calls {symbol}, which no library of this system has; please"
+                        " report the program and the processor")

@@ -38,6 +38,9 @@ FLOAT_COMPARE = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt"
 
 HALF = np.dtype(np.float16)
 BRAIN = np.dtype(ml_dtypes.bfloat16)
+LOW_BITS = (1 << 29) - 1
+"""Bits of a double's significand that a float does not have."""
+
 _FLOATS = {np.dtype(np.float64): "double", np.dtype(np.float32): "float", HALF: "float",
            BRAIN: "float"}
 
@@ -373,6 +376,8 @@ class ScalarEmitter:
             if is_float(target):
                 if old == new:
                     return self._narrowed(x, target)
+                if target == HALF:
+                    x = self._to_odd(x)
                 op = "fptrunc" if new == "float" else "fpext"
                 return self._narrowed(self.new(f"{op} {old} {x} to {new}"), target)
             name = "fptosi" if is_signed(target) else "fptoui"
@@ -389,6 +394,14 @@ class ScalarEmitter:
             return self.new(f"trunc {old} {x} to {new}")
         return self.new(f"{'sext' if is_signed(source) else 'zext'} {old} {x} to {new}")
 
+
+    def _to_odd(self, x: str) -> str:
+        """A double whose last 29 bits are cut off, the bit above them set if any was: as a float,
+        which it is, it is rounded to fewer bits as the double would have been."""
+        bits = self.new(f"bitcast double {x} to i64")
+        low = self.new(f"and i64 {bits}, {LOW_BITS}")
+        carried = self.new(f"or i64 {bits}, {self.new(f'add i64 {low}, {LOW_BITS}')}")
+        return self.new(f"bitcast i64 {self.new(f'and i64 {carried}, {~LOW_BITS}')} to double")
 
     def _narrowed(self, x: str, target: np.dtype) -> str:
         return self.narrow(x, target) if is_narrow(target) else x
