@@ -57,6 +57,8 @@ TABLE = [
     Flag("debug_nans", bool, False, "Raise FloatingPointError at the first NaN.", True),
     Flag("debug_infs", bool, False, "Raise FloatingPointError at the first infinity.", True),
     Flag("enable_checks", bool, False, "Type-check programs after every pass.", True),
+    Flag("check_memory", bool, False,
+         "Raise when compiled code touches memory that it may not; slow, for work on ingot.", True),
     Flag("check_tracer_leaks", bool, False, "Raise when a tracer outlives its transformation.",
          True),
     Flag("check_static_indices", bool, True,

@@ -13,6 +13,14 @@ class InternalError(IngotError):
     """ingot broke a rule of its own: a bug of ours. The text names the pass and the program."""
 
 
+class MemoryCheckError(InternalError):
+    """A compiled program read memory that it had not written, or touched what it may not.
+
+    Only the flag `check_memory` looks for it. The text names the program, the operation with its
+    line, the buffer and the place in it.
+    """
+
+
 class TracerError(IngotError, TypeError):
     """A traced value was used where a concrete one is needed.
 

@@ -268,6 +268,28 @@ class Call:
         return [*self.arguments, *constants, *self.results, (self.arena, 0)]
 
 
+@dataclass(eq=False)
+class Check:
+    """What the node that follows does with memory, so that it can be verified; see
+    `compiler/checking.py`.
+
+    It is about `nbytes` bytes from element `index` of so many bytes on, repeated as often and as
+    many bytes apart as the pairs of `rows` say, which must lie within the memory. `shadow` says of
+    each byte who wrote it last: a 'read' demands that it was the `owner`, which a 'write' becomes;
+    for what the same node only writes, a 'claim' forbids reads; 'forget' says that nobody wrote it.
+    """
+
+    act: str
+    memory: Memory
+    index: Index
+    itemsize: int
+    nbytes: Index
+    rows: Sequence[tuple[Index, Index]]
+    shadow: Memory | None
+    owner: Index
+    site: int  # which of those of the program
+
+
 def inner_blocks(node: Any) -> list[Block]:
     """The blocks inside a node, called functions left out."""
     if type(node) is For:

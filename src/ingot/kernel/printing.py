@@ -85,6 +85,10 @@ class _Printer:
             args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else self.name(a[1])
                              for a in node.args)
             self.lines.append(f"{indent}call {node.symbol}({args})")
+        elif kind is ir.Check:
+            rows = "".join(f" x {self.name(n)}" for n, _ in node.rows)
+            self.lines.append(f"{indent}{node.act}: {self.name(node.nbytes)} bytes{rows} of"
+                              f" {self.place(node.memory, node.index)}")
         elif kind is ir.HostCall:
             places = ", ".join(self.place(*p) for p in node.places)
             self.lines.append(f"{indent}host call {node.number}({places})")

@@ -7,6 +7,7 @@ needs besides; constants and host functions are found again in the program.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import marshal
 from dataclasses import dataclass
@@ -17,17 +18,20 @@ import numpy as np
 from ingot.backends.llvm import cache, codegen, engine, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.blocks import loops_to_blocks
+from ingot.compiler.checking import Checks, add_checks
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.forming import formed
 from ingot.compiler.interrupts import place_polls
 from ingot.compiler.lanes import loops_to_lanes
 from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.origins import TracingLowering
 from ingot.compiler.parallel import divide_loops
 from ingot.compiler.simplify import simplify
 from ingot.compiler.streaming import stream_results
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
+from ingot.core.source import describe
 from ingot.kernel import cost, ir
 from ingot.util import processors
 from ingot.version import __version__
@@ -68,6 +72,9 @@ class Needs:
 
     taken: list[int]
     """For each result the argument whose memory it is, or -1."""
+
+    checks: Checks | None = None
+    """What its checks of memory say in reports, if it has any."""
 
     large: bool = False
     """Whether one call gains by optimization what that costs; not known of code from the disk."""
@@ -121,6 +128,7 @@ class Compilation:
 
     def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
         self.jaxpr, self.donated = jaxpr, donated
+        self.checked = config.check_memory
         self._modules: dict[engine.Tier, Module] = {}
 
     def module(self, tier: engine.Tier) -> Module:
@@ -134,9 +142,10 @@ class Compilation:
         """The program lowered anew; loops are merged where code is to run fast."""
         simplified, merging = simplify(self.jaxpr), tier is engine.FULL
         lowerings: list[Lowering] = []
+        lowering = TracingLowering if self.checked else Lowering
 
         def lowered() -> ir.Function:
-            lowerings.append(Lowering(merging=merging))
+            lowerings.append(lowering(merging=merging))
             return lowerings[-1].function(simplified, self.donated)
 
         function = formed(lowered, merging)
@@ -156,17 +165,28 @@ class Compilation:
         long = any([place_polls(f.body) for f in (*ir.called(function.body), function)])
         work = cost.work(function.body)
         long = long or work > LONG_WORK
-        text, symbols = emit(function, long)
+        taken = [m.position if m.kind == "donated" else -1 for m in function.results]
+        checks = self._checks(taken) if self.checked else None
+        if checks is not None and isinstance(lowering, TracingLowering):
+            add_checks(function, lowering.host_functions, lowering.origins, checks)
+        text, symbols = emit(function, long, self.checked)
         seconds = COMPILE_SECONDS * text.count("\n")
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],
                       lowering.host_functions, work, seconds, long,
-                      sorted(lowering.overwritten),
-                      [m.position if m.kind == "donated" else -1 for m in function.results],
+                      sorted(lowering.overwritten), taken, checks,
                       SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
         rest = cost.work(function.body, without=kernels.straight)
         passes = engine.FULL.passes if rest > MOST_REST * work else STRAIGHT_PASSES
         return Module(text, needs, lowering.constant_sources, passes)
+
+    def _checks(self, taken: list[int]) -> Checks:
+        """What checks know of the program as it was traced."""
+        jaxpr = self.jaxpr
+        types = ", ".join(map(str, jaxpr.in_avals))
+        return Checks(f"{jaxpr.debug_name}({types})", arguments=[a.nbytes for a in jaxpr.in_avals],
+                      results=[(a.storage.name, tuple(a.shape), k)
+                               for a, k in zip(jaxpr.out_avals, taken, strict=True)])
 
     # ---- code --------------------------------------------------------------------------------
     def first(self) -> tuple[engine.Code, Needs]:
@@ -204,9 +224,10 @@ class Compilation:
     def _name(self, tier: engine.Tier) -> str:
         mark = self._fingerprint
         begun = engine.FULL if config.optimize == "full" else engine.FAST  # lowered in any case
+        lines = [describe(e.source) for e in mark.eqns] if self.checked and mark else []
         return cache.digest(
             mark.digest if mark is not None else self.module(begun).text, tier.name,
-            repr(self.donated), repr(config.trace_key()), sources(), __version__, np.__version__,
+            repr(self.donated), repr(lines), repr(config.trace_key()), sources(), __version__, np.__version__,
             engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:
@@ -218,7 +239,8 @@ class Compilation:
         head: dict[str, Any] = {"symbols": needs.symbols, "arena": needs.arena_bytes,
                                 "work": needs.work, "seconds": needs.compile_seconds,
                                 "long": needs.long, "overwritten": needs.overwritten,
-                                "taken": needs.taken}
+                                "taken": needs.taken, "checks": needs.checks
+                                and dataclasses.astuple(needs.checks)}
         blobs: list[bytes] = []
         if mark is not None:
             place = {_call_of(e): k for k, e in enumerate(mark.eqns)}
@@ -257,5 +279,6 @@ class Compilation:
             hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
                      for e in (mark.eqns[k] for k in head["hosts"])]
             needs = Needs(head["symbols"], head["arena"], constants, hosts, head["work"],
-                          head["seconds"], head["long"], head["overwritten"], head["taken"])
+                          head["seconds"], head["long"], head["overwritten"], head["taken"],
+                          head["checks"] and Checks(*head["checks"]))
         return engine.link(entry[start:], needs.symbols, tier, cached=True), needs

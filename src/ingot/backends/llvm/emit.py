@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import calls, libraries, streams
+from ingot.backends.llvm import calls, checks, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
@@ -53,8 +53,8 @@ def few_functions(*blocks: ir.Block) -> bool:
 class Emitter:
     """Writes one function."""
 
-    def __init__(self, function: ir.Function, long: bool):
-        self.function, self.long = function, long
+    def __init__(self, function: ir.Function, long: bool, checked: bool):
+        self.function, self.long, self.checked = function, long, checked
         self.lines: list[str] = []
         self.head: list[str] = []
         self.declarations: dict[str, str] = {}
@@ -395,12 +395,18 @@ class Emitter:
         self.may_fail = True
         table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
                                    for memory, index in node.places])
-        self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
+        self.declare_host_call()
         status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
         self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")
 
+    def declare_host_call(self) -> None:
+        self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
+
     def node_call(self, node: ir.Call) -> None:
         calls.call(self, node)
+
+    def node_check(self, node: ir.Check) -> None:
+        checks.check(self, node)
 
     # ---- the function ------------------------------------------------------------------------
     @contextmanager
@@ -443,10 +449,14 @@ class Emitter:
         call = [f"  %status = call i32 @kernel({', '.join(given)})"]
         if self.long:
             call = self.without_lock(call)
+        if self.checked:
+            self.declare_host_call()
+            call = [*checks.before_run(self.function, HOST_CALL), *call]
         declared = self.declarations.items()
         return "\n".join([
             *[text for name, text in declared if not name.startswith(VARIANT)],
-            *(streams.DEFINITION if self.streams else ()), *self.functions,
+            *(streams.DEFINITION if self.streams else ()),
+            *(checks.definitions(HOST_CALL) if self.checked else ()), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *self.exits(), "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"
@@ -477,12 +487,13 @@ class Emitter:
                 "  call void @PyEval_RestoreThread(ptr %thread)"]
 
 
-def emit(function: ir.Function, long: bool = True) -> tuple[str, list[str]]:
+def emit(function: ir.Function, long: bool = True, checked: bool = False
+         ) -> tuple[str, list[str]]:
     """The LLVM module of a function, and the external symbols it needs.
 
-    `long` work is done without Python's lock.
+    `long` work is done without Python's lock; a `checked` function has checks of memory in it.
     """
-    emitter = Emitter(function, long)
+    emitter = Emitter(function, long, checked)
     text = emitter.text()
     symbols = [name for name in emitter.declarations if not name.startswith(("llvm.", VARIANT))]
     return text, symbols

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm import checks
 from ingot.backends.llvm.emit import HOST_CALL
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import EVAL, conform, interpreting, quietly
 from ingot.core.primitive import Host
-from ingot.errors import HostCallError
+from ingot.errors import HostCallError, MemoryCheckError
 
 _executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _state = threading.local()
@@ -43,8 +44,13 @@ def _view(address: int, aval: Any) -> np.ndarray:
 
 
 def _host_call(context: int, number: int, table: int) -> int:
+    name = "memory check"
     try:
+        if number < 0:
+            checks.report(_executables[context].needs.checks, number, table)
+            return 0
         function = _executables[context].host_functions[number]
+        name = function.eqn.primitive.name
         avals = [*function.in_avals, *function.out_avals]
         pointers = (ctypes.c_void_p * len(avals)).from_address(table)
         views = [_view(p, a) for p, a in zip(pointers, avals, strict=True)]
@@ -60,8 +66,7 @@ def _host_call(context: int, number: int, table: int) -> int:
             view[...] = out
         return 0
     except BaseException as error:
-        found = error, _executables[context].host_functions[number].eqn.primitive.name
-        _state.error = _elsewhere[0] = found
+        _state.error = _elsewhere[0] = error, name
         return 1
 
 
@@ -92,7 +97,8 @@ def raise_error() -> None:
     error, name = getattr(_state, "error", None) or _elsewhere[0] or _UNKNOWN
     _state.error = _elsewhere[0] = None
     # Interrupts are not errors; what `debug_nans` found, the caller looks for in eager code.
-    if not isinstance(error, Exception) or isinstance(error, (HostCallError, FloatingPointError)):
+    if not isinstance(error, Exception) or isinstance(
+            error, (HostCallError, FloatingPointError, MemoryCheckError)):
         raise error
     raise HostCallError.of(f"{name}: called from compiled code, it", error) from error
 

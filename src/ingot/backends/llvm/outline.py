@@ -84,12 +84,17 @@ class _Uses:
         for memory, index in node.places:
             self.use(memory, index)
 
+    def node_check(self, node: ir.Check) -> None:
+        self.host_calls = True  # to report
+        self.use(node.shadow, node.index, node.nbytes, node.owner, *(x for r in node.rows for x in r))
+
     def node_library(self, node: ir.Library) -> None:
         for arg in node.args:
             self.use(*arg[1:])
 
     def node_call(self, node: ir.Call) -> None:
-        self.host_calls |= contains(node.function.body, ir.HostCall)
+        self.host_calls |= any(contains(node.function.body, kind)
+                               for kind in (ir.HostCall, ir.Check))
         for memory, index in node.places:
             self.use(memory, index)
 
