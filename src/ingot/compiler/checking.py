@@ -20,6 +20,7 @@ from ingot.compiler.lower import HostFunction
 from ingot.compiler.origins import Origins
 from ingot.compiler.parallel import Referred
 from ingot.compiler.positions import roots
+from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
 from ingot.kernel.build import INT, Builder, Index
 from ingot.kernel.ir import Scalar
@@ -36,7 +37,8 @@ class Checks:
     """What reports say of a program: its sites, each an operation, a buffer and the bytes of an
     element; and the buffers by their numbers. Several may have a number."""
 
-    program: str = ""
+    program: str
+    temporary_bytes: int
     sites: list[tuple[str, str, int]] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
     arguments: list[int] = field(default_factory=list)  # bytes
@@ -136,6 +138,9 @@ class _Checker(Builder):
     def check(self, act: str, place: _Range, owned: bool = True) -> Iterator[ir.Check]:
         """The check of a range, if there is anything to verify."""
         memory, shadow = place.memory, self.shadow(place.memory)
+        if shadow is None and act != "read":
+            raise MemoryCheckError(f"{self.checks.program}: {self.operation}: writes to"
+                                   f" {self.origins.buffer(memory)}, which it may only read")
         if place.nbytes == 0 or any(n == 0 for n, _ in place.rows):
             return
         if shadow is None and isinstance(place.index, int) and isinstance(place.nbytes, int) \

@@ -79,6 +79,11 @@ class Needs:
     large: bool = False
     """Whether one call gains by optimization what that costs; not known of code from the disk."""
 
+    @property
+    def temporary_bytes(self) -> int:
+        """Bytes of the program's temporaries, without what checks need."""
+        return self.arena_bytes if self.checks is None else self.checks.temporary_bytes
+
 
 @dataclass
 class Kernels:
@@ -166,7 +171,7 @@ class Compilation:
         work = cost.work(function.body)
         long = long or work > LONG_WORK
         taken = [m.position if m.kind == "donated" else -1 for m in function.results]
-        checks = self._checks(taken) if self.checked else None
+        checks = self._checks(taken, function.arena_bytes) if self.checked else None
         if checks is not None and isinstance(lowering, TracingLowering):
             add_checks(function, lowering.host_functions, lowering.origins, checks)
         text, symbols = emit(function, long, self.checked)
@@ -180,11 +185,11 @@ class Compilation:
         passes = engine.FULL.passes if rest > MOST_REST * work else STRAIGHT_PASSES
         return Module(text, needs, lowering.constant_sources, passes)
 
-    def _checks(self, taken: list[int]) -> Checks:
+    def _checks(self, taken: list[int], temporary_bytes: int) -> Checks:
         """What checks know of the program as it was traced."""
         jaxpr = self.jaxpr
         types = ", ".join(map(str, jaxpr.in_avals))
-        return Checks(f"{jaxpr.debug_name}({types})", arguments=[a.nbytes for a in jaxpr.in_avals],
+        return Checks(f"{jaxpr.debug_name}({types})", temporary_bytes, arguments=[a.nbytes for a in jaxpr.in_avals],
                       results=[(a.storage.name, tuple(a.shape), k)
                                for a, k in zip(jaxpr.out_avals, taken, strict=True)])
 

@@ -190,7 +190,7 @@ class LLVMExecutable:
         return {
             "argument_size_in_bytes": sum(a.nbytes for a in self.jaxpr.in_avals),
             "output_size_in_bytes": sum(a.nbytes for a in self.jaxpr.out_avals),
-            "temp_size_in_bytes": self.native.needs.arena_bytes,
+            "temp_size_in_bytes": self.native.needs.temporary_bytes,
             "constant_size_in_bytes": sum(c.nbytes for c in self.native.needs.constants),
         }
 
