@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot.compiler.lower import Lowering
-from ingot.core.jaxpr import Eqn, Var
+from ingot.core.avals import ShapedArray
+from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.source import describe
 from ingot.kernel import ir
 from ingot.kernel.build import ArrayValue, Buffer
@@ -63,6 +64,22 @@ class TracingLowering(Lowering):
     def __init__(self, caller: TracingLowering | None = None, merging: bool = True) -> None:
         super().__init__(caller, merging)
         self.origins = caller.origins if caller else Origins()
+        self._makers: list[Eqn | None] = []  # of the results
+
+    def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
+        lowered = self.updating(jaxpr)
+        makers: dict[Any, Eqn] = {v: eqn for eqn in lowered.eqns for v in eqn.outvars}
+        self._makers = [None if type(a) is Literal else makers.get(a) for a in lowered.outvars]
+        return super().function(jaxpr, donated)
+
+    def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:
+        count, maker = len(self.block.nodes), self._makers[position]
+        out = super().result(position, value, aval)
+        self.origins.shaped(out, aval.shape)
+        if maker is not None:
+            self.origins.note(out, maker)
+            self.origins.note_nodes(self.block.nodes[count:], maker)
+        return out
 
     def _equation(self, env: dict[Var, ArrayValue], eqn: Eqn, dying: Sequence[Var],
                   uses: dict[Var, int]) -> None:

@@ -8,6 +8,7 @@ ones: NaN, or -1.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -238,7 +239,7 @@ def _error(checks: Checks, text: str) -> MemoryCheckError:
 
 def _look_at_arrays(checks: Checks, arguments: int, results: int) -> None:
     """Raise unless results have arrays of their types, which overlap with no others."""
-    word, taken = ctypes.c_uint64.from_address, {}
+    word, taken = ctypes.c_uint64.from_address, set()
     spans: list[tuple[int, int, str]] = []
     items = [word(arguments + TUPLE_ITEMS + 8 * k).value for k in range(len(checks.arguments))]
     for k, nbytes in enumerate(checks.arguments):
@@ -252,17 +253,15 @@ def _look_at_arrays(checks: Checks, arguments: int, results: int) -> None:
                                  f" {x.strides}, which must be {dtype}{[*shape]}, contiguous")
         start = x.__array_interface__["data"][0]
         if argument >= 0:
-            taken[argument] = k
+            taken.add(argument)
         else:
             spans.append((start, start + x.nbytes, f"result {k}"))
-    _apart(checks, spans, set(taken))
+    _apart(checks, spans, {*taken, *range(len(checks.arguments), len(spans))})
 
 
-def _apart(checks: Checks, spans: Sequence[tuple[int, int, str]], written: set[int]) -> None:
-    """Raise if a result, or an argument that is overwritten, overlaps with anything else."""
-    for k, (start, end, name) in enumerate(spans):
-        if k < len(checks.arguments) and k not in written:
-            continue
-        for j, (other, behind, also) in enumerate(spans):
-            if j != k and start < behind and other < end and start < end and other < behind:
-                raise _error(checks, f"the arrays of {name} and {also} overlap")
+def _apart(checks: Checks, arrays: Sequence[tuple[int, int, str]], written: set[int]) -> None:
+    """Raise if an array that is written to overlaps with any other."""
+    spans = [(k, *span) for k, span in enumerate(arrays) if span[0] < span[1]]
+    for (j, start, end, name), (k, other, behind, also) in itertools.combinations(spans, 2):
+        if start < behind and other < end and not written.isdisjoint((j, k)):
+            raise _error(checks, f"the arrays of {name} and {also} overlap")
