@@ -9,7 +9,7 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit doctest fuzz ecosystem bench guard
+.PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz ecosystem bench guard
 .PHONY: docs map wheel clean
 
 help:  ## List the targets
@@ -45,6 +45,9 @@ unit: $(call STAMP,test) $(call STAMP,examples)
 
 doctest: $(call STAMP,test)  ## Run the examples in docstrings
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -n $(JOBS) -q --doctest-modules src/ingot
+
+memcheck: $(call STAMP,test)  ## All but the slow tests, with the memory of compiled programs checked
+	INGOT_CHECK_MEMORY=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not oracle' tests
 
 fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
 	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT 600 \

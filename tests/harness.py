@@ -124,6 +124,17 @@ def compiled(jaxpr: Jaxpr, args: Sequence[Any]) -> list[np.ndarray]:
     return [data(Array(o, v.aval)) for o, v in zip(outs, jaxpr.outvars, strict=True)]
 
 
+def memory_checked(jaxpr: Jaxpr, args: Sequence[Any], tiers: Sequence[str] = ("fast", "full")
+                   ) -> list[list[np.ndarray]]:
+    """Results of the program in each tier while its memory is checked; MemoryCheckError if it
+    touches what it may not."""
+    found = []
+    for tier in tiers:
+        with config.override("check_memory", True), config.override("optimize", tier):
+            found.append(compiled(jaxpr, args))
+    return found
+
+
 def tangents_of(args: Sequence[Any], subset: Sequence[int], seed: int = 1) -> list[Any]:
     """Random tangents for some arguments, None for the others."""
     return [random_like(x, seed + i) if i in subset else None for i, x in enumerate(args)]

@@ -1,25 +1,26 @@
 """The flag check_memory: planted faults of the compiler's memory are reported, and by name."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+import hypothesis
 import numpy as np
 import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot import lax
-from ingot.backends.llvm import compilation, executable, threads
-from ingot.compiler import lifetimes, lower
+from harness import compiled, memory_checked
+from ingot import grad, jit, lax, vmap
+from ingot.backends.llvm import executable, threads
+from ingot.compiler import lower
 from ingot.config import config
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
-from ingot.kernel.build import INT, Builder, Scalars, Unsupported
+from ingot.kernel.build import Builder, Unsupported
+from ingot.ops.movement import reduce_sum
 from ingot.transforms.stage import stage
+from programs import points, programs
+from test_compositions import SEEDS
 
 TIERS = pytest.mark.parametrize("tier", ["fast", "full"])
 
@@ -268,6 +269,55 @@ def test_calls_that_bypass_python_are_checked(monkeypatch):
     for _ in range(5):
         with pytest.raises(MemoryCheckError):
             f(X)
+
+
+# ---- programs that are right ---------------------------------------------------------------------
+COUNT = 4 if hypothesis.settings.default.derandomize else 300
+
+
+def gradients(f, xs, y):
+    return grad(lambda xs: reduce_sum(vmap(f, (0, None))(xs, y), (0, 1, 2)))(xs)
+
+
+@hypothesis.settings(max_examples=COUNT)
+@hypothesis.given(programs(8), SEEDS)
+def test_random_programs_keep_to_their_memory(f, seed):
+    """Stacks of arguments, for what is smaller is not in memory. `make fuzz` draws new programs."""
+    xs, y = points(seed, 30), points(seed + 1)
+    for fun in (vmap(f, (0, None)), lambda *xs: gradients(f, *xs)):
+        jaxpr = stage(lambda *args, fun=fun: [fun(*args)], [typeof(xs), typeof(y)])
+        with config.override("check_memory", False):
+            (want,) = compiled(jaxpr, (xs, y))
+        for (got,) in memory_checked(jaxpr, (xs, y)):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * np.abs(want).max())
+
+
+SAMPLE = {
+    "two levels": (two_levels, X, X),
+    "sorts": (lambda x: jnp.sort(x) + x[jnp.argsort(-x)], np.sin(np.arange(3000.0))),
+    "factors": (lambda x: jnp.linalg.solve(x, jnp.linalg.cholesky(x @ x.T)),
+                np.eye(60) * 9 + np.sin(np.arange(3600.0)).reshape(60, 60)),
+    "transforms": (lambda x: jnp.fft.irfft2(jnp.fft.rfft2(x) * 2), np.ones((30, 40))),
+    "products": (lambda x: x @ x.T[:, :150], np.sin(np.arange(400_000.0)).reshape(1000, 400)),
+    "lanes": (vmap(lambda n: lax.while_loop(lambda s: s[0] < n, lambda s: (
+        s[0] + 1, jnp.sin(s[1]) + jnp.exp(-s[1]) * jnp.cos(s[1])), (0, n / 7.0))[1]),
+        np.arange(300) % 17),
+    "calls": (lambda x: jit(two_levels)(jit(two_levels)(x, x + 1), x + 2), X),
+    "branches": (lambda x: lax.cond(x[0] > 0, jnp.cumsum, lambda x: jnp.sort(x)[::-1], x), X),
+    "residuals": (grad(lambda x: lax.scan(lambda c, r: (jnp.sin(c * r), c), 1.0, x)[1].sum()), X),
+    "in place": (lambda x: lax.fori_loop(0, 90, lambda i, a: a.at[i].add(a[i + 1]), x * 2), X),
+}
+
+
+@TIERS
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_sample_of_programs(name, tier):
+    fun, *args = SAMPLE[name]
+    jaxpr = stage(lambda *xs: [fun(*xs)], [typeof(x) for x in args])
+    with config.override("check_memory", False):
+        (want,) = compiled(jaxpr, args)
+    ((got,),) = memory_checked(jaxpr, args, [tier])
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
 
 
 # ---- the flag ------------------------------------------------------------------------------------

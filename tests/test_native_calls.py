@@ -67,7 +67,7 @@ def assert_native(f, *args, **kwargs):
     """The call runs no Python, and gives what Python's path gives, types and structure included."""
     expected = taught(f, *args, **kwargs)
     result, frames = frames_of(f, *args, **kwargs)
-    assert frames == 0
+    assert frames == 0 or config.check_memory  # which looks at the arrays in Python
     assert ingot.tree.structure(result) == ingot.tree.structure(expected)
     for a, b in zip(ingot.tree.leaves(result), ingot.tree.leaves(expected), strict=True):
         assert type(a) is ingot.Array and a.aval is b.aval

@@ -1,7 +1,8 @@
 """Rows of the table with random, also malformed, arguments: jit against eager, no crash.
 
 Run as `python attack.py SEED COUNT` in a process of its own: a crash is then a return code. Prints
-one line for every finding and exits with 1 if there was one.
+one line for every finding and exits with 1 if there was one. With INGOT_CHECK_MEMORY=1 what
+compiled code does with memory is checked too.
 """
 
 from __future__ import annotations

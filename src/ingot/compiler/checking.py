@@ -153,10 +153,11 @@ class _Checker(Builder):
 
     def site(self, memory: ir.Memory, itemsize: int) -> int:
         """The number of what a report says of an access."""
-        self.checks.sites.append((self.operation, self.origins.buffer(self.origin_of(memory)), itemsize))
+        buffer = self.origins.buffer(self.first_of(memory))
+        self.checks.sites.append((self.operation, buffer, itemsize))
         return len(self.checks.sites) - 1
 
-    def origin_of(self, memory: ir.Memory) -> ir.Memory:
+    def first_of(self, memory: ir.Memory) -> ir.Memory:
         """A pointer's first memory, by which reports name it."""
         while memory.kind == "pointer" and memory in self.first:
             memory = self.first[memory]
@@ -250,7 +251,7 @@ class _Checker(Builder):
         pointers = [(p, self.pointer(p, node)) for p in [*node.pointers]]
         if type(node) is ir.For and node.parallel is not None:
             self.divided(node)
-        first = node.body if type(node) is ir.For else node.cond
+        first = ir.inner_blocks(node)[0]
         for block in ir.inner_blocks(node):
             self.body(block)
             if block is first:

@@ -44,10 +44,17 @@ def _value(arg: Any) -> Any:
     return arg[1:] if arg[0] == "pointer" else arg[1]
 
 
+def _line(pointer: Any, length: Index, rows: Sequence[tuple[Index, Index]] = (), **access: bool
+          ) -> Operand:
+    """So many elements, and more of such rows."""
+    memory, index = pointer
+    return Operand(memory, index, length, rows, **access)
+
+
 def _matrix(pointer: Any, rows: Index, columns: Index, lead: Index,
             times: Callable[[Index, int], Index], **access: bool) -> Operand:
     """A matrix in columns."""
-    return Operand(*pointer, rows, ((columns, times(lead, pointer[0].dtype.itemsize)),), **access)
+    return _line(pointer, rows, [(columns, times(lead, pointer[0].dtype.itemsize))], **access)
 
 
 # ---- BLAS and LAPACK -----------------------------------------------------------------------------
@@ -61,8 +68,8 @@ def _gemm(args: Arguments, times: Any) -> list[Operand]:
 def _gemv(args: Arguments, times: Any) -> list[Operand]:
     form, m, n, _, a, lda, x, _, _, y, _ = args
     before, after = (n, m) if form == "N" else (m, n)
-    return [_matrix(a, m, n, lda, times), Operand(*x, before),
-            Operand(*y, after, reads=False, writes=True)]
+    return [_matrix(a, m, n, lda, times), _line(x, before),
+            _line(y, after, reads=False, writes=True)]
 
 
 def _trsm(args: Arguments, times: Any) -> list[Operand]:
@@ -73,32 +80,32 @@ def _trsm(args: Arguments, times: Any) -> list[Operand]:
 
 def _potrf(args: Arguments, times: Any) -> list[Operand]:
     _, n, a, lda, info = args
-    return [_matrix(a, n, n, lda, times, writes=True), Operand(*info, 1, reads=False, writes=True)]
+    return [_matrix(a, n, n, lda, times, writes=True), _line(info, 1, reads=False, writes=True)]
 
 
 def _getrf(args: Arguments, times: Any) -> list[Operand]:
     m, n, a, lda, pivots, info = args
     return [_matrix(a, m, n, lda, times, writes=True),
-            Operand(*pivots, min(m, n), reads=False, writes=True),
-            Operand(*info, 1, reads=False, writes=True)]
+            _line(pivots, min(m, n), reads=False, writes=True),
+            _line(info, 1, reads=False, writes=True)]
 
 
 # ---- NumPy ---------------------------------------------------------------------------------------
 def _sort(args: Arguments, times: Any) -> list[Operand]:
     lines, n, _ = args
-    return [Operand(*lines, n, writes=True)]
+    return [_line(lines, n, writes=True)]
 
 
 def _argsort(args: Arguments, times: Any) -> list[Operand]:
     keys, places, n, _ = args
-    return [Operand(*keys, n), Operand(*places, n, writes=True)]
+    return [_line(keys, n), _line(places, n, writes=True)]
 
 
 def _transform(args: Arguments, times: Any) -> list[Operand]:
     x, _, out, _, lines, before, after, step, _, step_out, inner, inner_out = args
     same = x[0] is out[0]  # a routine works in place where it is told to
-    return [Operand(*x, 1, ((before, inner), (lines, step)), writes=same),
-            Operand(*out, 1, ((after, inner_out), (lines, step_out)), reads=same, writes=True)]
+    return [_line(x, 1, ((before, inner), (lines, step)), writes=same),
+            _line(out, 1, ((after, inner_out), (lines, step_out)), reads=same, writes=True)]
 
 
 BLAS, LAPACK = "scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"

@@ -232,8 +232,8 @@ class Compilation:
         lines = [describe(e.source) for e in mark.eqns] if self.checked and mark else []
         return cache.digest(
             mark.digest if mark is not None else self.module(begun).text, tier.name,
-            repr(self.donated), repr(lines), repr(config.trace_key()), sources(), __version__, np.__version__,
-            engine.llvm_identity(), engine.processor_identity())
+            repr(self.donated), repr(lines), repr(config.trace_key()), sources(), __version__,
+            np.__version__, engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:
         """An entry: the length of a head, the head, embedded constants, the object file.

@@ -86,7 +86,8 @@ class _Uses:
 
     def node_check(self, node: ir.Check) -> None:
         self.host_calls = True  # to report
-        self.use(node.shadow, node.index, node.nbytes, node.owner, *(x for r in node.rows for x in r))
+        self.use(node.shadow, node.index, node.nbytes, node.owner)
+        self.use(*(x for row in node.rows for x in row))
 
     def node_library(self, node: ir.Library) -> None:
         for arg in node.args:
