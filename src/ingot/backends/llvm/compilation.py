@@ -189,7 +189,8 @@ class Compilation:
         """What checks know of the program as it was traced."""
         jaxpr = self.jaxpr
         types = ", ".join(map(str, jaxpr.in_avals))
-        return Checks(f"{jaxpr.debug_name}({types})", temporary_bytes, arguments=[a.nbytes for a in jaxpr.in_avals],
+        return Checks(f"{jaxpr.debug_name}({types})", temporary_bytes,
+                      arguments=[a.nbytes for a in jaxpr.in_avals],
                       results=[(a.storage.name, tuple(a.shape), k)
                                for a, k in zip(jaxpr.out_avals, taken, strict=True)])
 

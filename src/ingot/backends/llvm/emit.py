@@ -33,6 +33,7 @@ from ingot.backends.llvm.tables import check_layouts, data_of_constant, data_of_
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
+HOST_CALL_TYPE = f"declare i32 @{HOST_CALL}(i64, i64, ptr)"
 MARKS = 1_000_000
 """Number of the first metadata node of loops whose iterations are apart."""
 
@@ -382,6 +383,9 @@ class Emitter:
     def node_library(self, node: ir.Library) -> None:
         libraries.call(self, node)
 
+    def node_check(self, node: ir.Check) -> None:
+        checks.check(self, node)
+
     def table(self, kind: str, values: Sequence[str]) -> str:
         """A pointer to values that lie together."""
         table = self.fresh("table")
@@ -395,18 +399,12 @@ class Emitter:
         self.may_fail = True
         table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
                                    for memory, index in node.places])
-        self.declare_host_call()
+        self.declare(HOST_CALL, HOST_CALL_TYPE)
         status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
         self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")
 
-    def declare_host_call(self) -> None:
-        self.declare(HOST_CALL, f"declare i32 @{HOST_CALL}(i64, i64, ptr)")
-
     def node_call(self, node: ir.Call) -> None:
         calls.call(self, node)
-
-    def node_check(self, node: ir.Check) -> None:
-        checks.check(self, node)
 
     # ---- the function ------------------------------------------------------------------------
     @contextmanager
@@ -450,7 +448,7 @@ class Emitter:
         if self.long:
             call = self.without_lock(call)
         if self.checked:
-            self.declare_host_call()
+            self.declare(HOST_CALL, HOST_CALL_TYPE)
             call = [*checks.before_run(self.function, HOST_CALL), *call]
         declared = self.declarations.items()
         return "\n".join([
