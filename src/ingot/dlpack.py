@@ -23,8 +23,9 @@ def is_supported_dtype(dtype: Any) -> bool:
 def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = None) -> Array:
     """An array with the elements of another library's array in the host's memory.
 
-    external_array: has `__dlpack__`. The elements are copied, as arrays are immutable here.
-    Raises TypeError for objects without `__dlpack__`, ValueError for copy=False.
+    external_array: has `__dlpack__`. The elements are copied, as arrays are immutable here; those
+    of ingot's own arrays only if `copy` is true. device: one of ingot's, or None.
+    Raises TypeError for objects without `__dlpack__`, ValueError for copy=False of other libraries.
 
     >>> from_dlpack(np.arange(2.0))
     Array([0., 1.], dtype=float64)
@@ -33,6 +34,8 @@ def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = Non
         raise TypeError(
             "from_dlpack: expected an object with __dlpack__ and __dlpack_device__, got"
             f" {type(external_array).__name__}; capsules are no longer part of the standard")
+    if isinstance(external_array, Array) and not copy:
+        return external_array
     if copy is False:
         raise ValueError("from_dlpack: copy=False is not possible, as arrays are immutable here and"
                          " the other library could write to its own; leave it out")

@@ -20,7 +20,8 @@ SERVED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "served")
 """A folder whose packages `jax` and `jaxlib` install the hook: how child processes get it."""
 
 ROOTS = ("jax", "jaxlib")
-_SERVED_DUNDERS = ("__version__", "__version_info__")
+_SERVED_DUNDERS = ("__version__", "__version_info__", "__array_api_version__",
+                   "__array_namespace_info__")
 
 
 @dataclass(frozen=True)

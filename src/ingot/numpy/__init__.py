@@ -415,6 +415,10 @@ from ingot.numpy.sorting import (
     take_along_axis as take_along_axis,
     top_k as top_k,
 )
+from ingot.numpy.standard import (
+    VERSION as __array_api_version__,
+    __array_namespace_info__ as __array_namespace_info__,
+)
 from ingot.numpy.statistics import (
     corrcoef as corrcoef,
     cov as cov,

@@ -92,6 +92,8 @@ def floor_divide(x1: Any, x2: Any, /) -> Any:
     """Largest integer not above the quotient, in the operands' dtype.
 
     Integer division by zero gives -1 for positive and -2 for non-positive numerators, as XLA's.
+    Where an operand is infinite, it is the floor of the quotient of floats, as the array API
+    standard has it: `inf // 2` is inf, `-1 // inf` is -0; Python, NumPy and JAX give nan and -1.
 
     >>> floor_divide(-7, 2)
     Array(-4, dtype=int64, weak_type=True)
@@ -107,7 +109,9 @@ def floor_divide(x1: Any, x2: Any, /) -> Any:
         return lax.select(below, lax.sub(quotient, like(x, 1)), quotient)
     if kind == "c":
         raise TypeError(f"floor_divide: the arguments must be real, got {x.aval}")
-    return _float_divmod(x, y)[0]
+    quotient = _float_divmod(x, y)[0]
+    finite = lax.bitwise_and(lax.is_finite(x), lax.is_finite(y))
+    return lax.select(finite, quotient, lax.floor(lax.div(x, y)))
 
 
 def _float_divmod(x: Any, y: Any) -> tuple[Any, Any]:
@@ -115,10 +119,11 @@ def _float_divmod(x: Any, y: Any) -> tuple[Any, Any]:
     rest = lax.rem(x, y)
     quotient = lax.div(lax.sub(x, rest), y)
     adjust = lax.bitwise_and(lax.ne(rest, zero), lax.ne(lax.lt(rest, zero), lax.lt(y, zero)))
-    rest = lax.select(adjust, lax.add(rest, y), rest)
     quotient = lax.select(adjust, lax.sub(quotient, like(x, 1)), quotient)
     quotient = lax.round(quotient, lax.RoundingMethod.TO_NEAREST_EVEN)
-    return lax.select(lax.eq(y, zero), lax.div(x, y), quotient), rest
+    quotient = lax.add(quotient, zero)  # of numbers with the same sign it is never -0
+    outer = lax.bitwise_or(lax.eq(x, zero), lax.eq(y, zero))
+    return lax.select(outer, lax.div(x, y), quotient), _float_remainder(rest, y)
 
 
 def _rem(x: Any, y: Any) -> Any:
@@ -129,7 +134,7 @@ def _rem(x: Any, y: Any) -> Any:
 
 
 def remainder(x1: Any, x2: Any, /) -> Any:
-    """Remainder of floor division, with the sign of the divisor.
+    """Remainder of floor division, with the sign of the divisor, also where it is 0.
 
     >>> remainder(-7, 4)
     Array(1, dtype=int64, weak_type=True)
@@ -138,9 +143,20 @@ def remainder(x1: Any, x2: Any, /) -> Any:
     zero, rest = like(x, 0), _rem(x, y)
     if kind_of(x) == "u":
         return rest
+    if kind_of(x) == "f":
+        return _float_remainder(rest, y)
     nonzero = lax.ne(rest, zero)
     opposite = lax.ne(lax.lt(rest, zero), lax.lt(y, zero))
     return lax.select(lax.bitwise_and(opposite, nonzero), lax.add(rest, y), rest)
+
+
+def _float_remainder(rest: Any, y: Any) -> Any:
+    """The truncated remainder moved to the side of `y`, computed as if `y` were positive."""
+    one, zero = like(y, 1), like(y, 0)
+    side = lax.select(lax.lt(y, zero), lax.neg(one), one)
+    rest = lax.mul(rest, side)
+    lifted = lax.select(lax.lt(rest, zero), lax.mul(y, side), zero)
+    return lax.mul(lax.add(rest, lifted), side)  # -0 + 0 is 0
 
 
 mod = remainder

@@ -13,6 +13,7 @@ from ingot.core.array import Array, ArrayBase, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.source import here
+from ingot.dlpack import from_dlpack as _from_dlpack
 from ingot.errors import ConcretizationTypeError, ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import (
@@ -157,12 +158,12 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """An array from any object that speaks DLPack on the CPU.
+    """An array with the elements of another library's array, as `ingot.dlpack.from_dlpack`.
 
     >>> from_dlpack(np.zeros(2))
     Array([0., 0.], dtype=float64)
     """
-    return from_numpy(np.from_dlpack(x))
+    return _from_dlpack(x, device, copy)
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Any:
@@ -398,6 +399,8 @@ def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = N
     """
     rows = concrete_int("eye", N, "N")
     shape = canonical_shape("eye", (rows, rows if M is None else M))
+    if isinstance(k, int):  # beyond the corners there is nothing to see
+        k = max(-shape[0], min(k, shape[1]))
     dtype = user_dtype("eye", dtype) or dtypes.default_float()
     offset = filled(shape, convert(k, dtypes.int32), dtypes.int32)
     row = lax.add(lax.broadcasted_iota(dtypes.int32, shape, 0), offset)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.devices import CPU, SingleDeviceSharding
+from ingot.api.devices import CPU, Device, SingleDeviceSharding
 from ingot.backends.llvm.native.operators import set_operators
 from ingot.core.array import DELETED, Array, ArrayBase, compact, delete
 from ingot.core.interpreter import Tracer
@@ -30,6 +30,7 @@ from ingot.numpy import (
 )
 from ingot.numpy.at import IndexUpdateHelper
 from ingot.numpy.concrete import concrete_array, scalar_of
+from ingot.numpy.standard import VERSIONS as STANDARDS
 from ingot.numpy.views import byteswap, view
 from ingot.ops.random_keys import words_of
 
@@ -235,6 +236,8 @@ def _flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
 
 
 def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
+    if not (isinstance(device, Device) or hasattr(device, "device_set")):
+        raise ValueError(f"to_device: expected one of ingot.devices(), got {device!r}")
     return self
 
 
@@ -263,11 +266,32 @@ def _buffer_pointer(self: Any) -> int:
     return data.ctypes.data
 
 
-def _dlpack(self: Any, **kwargs: Any) -> Any:
-    kwargs.pop("stream", None)
-    # NumPy exports writable arrays only before version 2.1 of the protocol's flags.
-    return np.array(concrete_array(self, "array")._data).__dlpack__(**kwargs)
+def _dlpack(self: Any, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+            dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
+    """A capsule for another library; a copy, unless copy=False asks for the memory itself.
 
+    That is read-only, which only capsules of version 1 can say: BufferError for older ones, and for
+    devices other than the CPU.
+    """
+    data = concrete_array(self, "array")._data
+    if dl_device not in (None, _DLPACK_DEVICE):
+        raise BufferError(f"__dlpack__: the array is on the CPU, {_DLPACK_DEVICE}, got {dl_device}")
+    if copy is not False:
+        return np.array(data).__dlpack__()
+    if max_version is None or max_version < (1, 0):
+        raise BufferError("__dlpack__: arrays are immutable, so that other libraries get copies,"
+                          " unless they know version 1 of the protocol; leave copy=False out")
+    return data.__dlpack__(max_version=max_version, copy=False)
+
+
+def _array_namespace(self: Any, /, *, api_version: str | None = None) -> Any:
+    if api_version not in (None, *STANDARDS):
+        raise ValueError(f"__array_namespace__: the array API standard {api_version!r} is"
+                         f" not served; the versions are {', '.join(STANDARDS)}")
+    return _namespace[0]
+
+
+_DLPACK_DEVICE = (1, 0)  # the CPU
 
 _METHODS: dict[str, Any] = {
     "all": reductions.all, "any": reductions.any, "argmax": reductions.argmax,
@@ -312,8 +336,8 @@ _PROTOCOLS: dict[str, Any] = {
     "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),
     "__complex__": lambda self: scalar_of(self, complex), "__copy__": _copy,
     "__deepcopy__": _deepcopy, "__dlpack__": _dlpack,
-    "__dlpack_device__": lambda self: (1, 0),
-    "__array_namespace__": lambda self, api_version=None: _namespace[0],
+    "__dlpack_device__": lambda self: _DLPACK_DEVICE,
+    "__array_namespace__": _array_namespace,
 }
 
 _namespace: list[Any] = [None]

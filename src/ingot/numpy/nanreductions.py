@@ -227,9 +227,7 @@ def _with_initial(name: str, op: Callable[..., Any], initial: int, x: Any, axis:
             raise ValueError(f"{name}: give an axis, as the array has rank {x.aval.ndim}")
         axis = 0
     (axis,) = axes_of(name, axis, x.aval.ndim)
-    # As in JAX, sums of small integers are wider, and products are not.
-    small = op is lax.cumprod and kind_of(x) in "iu"
-    want = user_dtype(name, dtype) or (x.aval.dtype if small else full.sum_dtype(x.aval.dtype))
+    want = user_dtype(name, dtype) or full.sum_dtype(x.aval.dtype)
     out = _running(op, x, want, axis)
     if not include_initial:
         return out

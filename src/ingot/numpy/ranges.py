@@ -26,7 +26,7 @@ from ingot.numpy.promotion import (
 # ---- evenly spaced ----
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
+def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = None, *,
            device: Any = None, out_sharding: Any = None) -> Any:
     """Evenly spaced numbers from `start` (included) to `stop` (excluded).
 
@@ -36,17 +36,17 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     >>> arange(3)
     Array([0, 1, 2], dtype=int64)
     """
-    given = [x for x in (start, stop, step) if x is not None]
-    if start is None and stop is None:
+    if stop is None:
+        start, stop = None, start
+    if stop is None:
         raise TypeError("arange: a stop must be given")
+    given = [x for x in (start, stop, step) if x is not None]
     dtype = user_dtype("arange", dtype) or dtypes.result_type(*given)
     values = [concrete("arange", x, "a bound") for x in given]
     if any(np.ndim(v) for v in values):
         raise TypeError(f"arange: bounds must be scalars, got {[np.shape(v) for v in values]}")
     if start is None:
         values.insert(0, 0)
-    if len(given) == 1 and stop is None:
-        values = [0, values[0]]
     integer = all(isinstance(v, (int, np.integer)) or getattr(v, "dtype", np.dtype("O")).kind in
                   "iu" for v in values)
     if integer and dtypes.kind(dtype) in "iuf":

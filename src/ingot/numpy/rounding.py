@@ -75,7 +75,13 @@ around = round
 
 # ---- signs, parts, neighbors ----
 
-sign = unary("sign", lax.sign, "Sign: -1, 0 or 1; x / |x| of complex numbers.")
+
+def _sign(x: Any) -> Any:
+    sign = lax.sign(x)
+    return lax.add(sign, like(x, 0)) if kind_of(x) == "f" else sign  # of -0 it is 0
+
+
+sign = unary("sign", _sign, "Sign: -1, 0 or 1; x / |x| of complex numbers.")
 def conjugate(x: Any, /) -> Any:
     """Complex conjugate; real arrays are unchanged.
 

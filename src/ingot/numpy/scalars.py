@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.numpy.creation import asarray
@@ -151,13 +152,33 @@ def isscalar(element: Any) -> bool:
     return np.isscalar(element) or isinstance(element, np.ndarray) and element.ndim == 0
 
 
-def finfo(dtype: Any) -> Any:
-    """Limits of a floating dtype, as `np.finfo`.
+class _Limits:
+    """Limits of a floating dtype, with Python's numbers: next to arrays these keep their dtype."""
 
-    >>> float(finfo("float32").eps)
+    def __init__(self, limits: Any):
+        self._limits = limits
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # copies and pickles ask before there are limits
+            raise AttributeError(name)
+        value = getattr(self._limits, name)
+        return float(value) if isinstance(value, np.generic) else value
+
+    def __repr__(self) -> str:
+        return repr(self._limits)
+
+
+def finfo(dtype: Any) -> Any:
+    """Limits of a floating dtype, as `np.finfo`: eps, max, min, smallest_normal, bits, dtype...
+
+    dtype: floating or complex dtype, or an array of it. The limits are Python's floats, as the
+    array API standard wants them; under JAX's name they are scalars of the dtype.
+
+    >>> finfo("float32").eps
     1.1920928955078125e-07
     """
-    return dtypes.finfo(_dtype(dtype))
+    limits = dtypes.finfo(_dtype(dtype))
+    return limits if config.match_jax else _Limits(limits)
 
 
 def iinfo(int_type: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import to_array
 from ingot.numpy import primitives as lax
@@ -140,8 +141,10 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
                  method: str = "scan") -> Any:
     """Where elements of `v` go into the sorted vector `a`: 'left' or 'right' of equal ones.
 
+    Under JAX's name the places are int32, also with 64 bits.
+
     >>> searchsorted(np.array([1, 3]), 2)
-    Array(1, dtype=int32)
+    Array(1, dtype=int64)
     """
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
@@ -152,7 +155,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
         raise ValueError(f"searchsorted: a vector is needed, got {a.aval}")
     if sorter is not None:
         a = getitem(a, sorter)
-    return lax.searchsorted(a, v, side)
+    places = lax.searchsorted(a, v, side)
+    return places if config.match_jax else convert(places, dtypes.canonicalize_dtype(np.int64))
 
 
 
@@ -163,14 +167,14 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     ones: bins[i-1] > x >= bins[i], with `right` bins[i-1] >= x > bins[i]. -> int32 of x's shape.
 
     >>> digitize(2.5, np.array([1, 2, 3]))
-    Array(2, dtype=int32)
+    Array(2, dtype=int64)
     """
     x, bins = as_array("digitize", x), as_array("digitize", bins)
     if bins.aval.ndim != 1:
         raise ValueError(f"digitize: bins must be a vector, got {bins.aval}")
     n = bins.aval.shape[0]
     if not n:
-        return broadcast(convert(0, dtypes.int32), x.aval.shape)
+        return lax.zeros_like(searchsorted(ravel(x), x))
     side = "right" if not right else "left"
     up = searchsorted(bins, x, side)
     down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, side))

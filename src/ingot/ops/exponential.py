@@ -14,7 +14,7 @@ from ingot.ops.families import INEXACT, unary
 from ingot.ops.movement import full_like
 from ingot.ops.numerics import accurate, check_accuracy, widened
 
-_exp, _log1p = accurate(np.exp), accurate(np.log1p)
+_exp, _expm1, _log1p = accurate(np.exp), accurate(np.expm1), accurate(np.log1p)
 
 
 # ---- exp, exp2, expm1 ----------------------------------------------------------------------------
@@ -49,11 +49,41 @@ def _exp_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
     return rule(build, x, out=out, **params)
 
 
+def _expm1_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return _expm1(x)
+    exp, sine = np.exp(x), np.sin(x.imag / 2)
+    near = np.expm1(x.real) * np.cos(x.imag) - 2 * sine * sine + 0.0  # 0.0: never -0
+    out = np.empty_like(x)
+    out.real = np.where(np.isfinite(x), near, exp.real - 1)
+    out.imag = exp.imag
+    return out
+
+
+def _complex_expm1(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+    """exp(z) - 1 by parts: expm1(x) cos y - 2 sin(y/2)^2, which does not cancel near zero."""
+    x, y = z.real, z.imag
+    exp = _complex_exp(build, z, out_dtype=out_dtype)
+    sine = build.op("sin", build.op("mul", y, build.const(0.5, x.dtype)))
+    twice = build.op("mul", build.op("add", sine, sine), sine)
+    near = build.op("sub", build.op("mul", build.op("expm1", x), build.op("cos", y)), twice)
+    near = build.op("add", near, build.const(0, x.dtype))  # never -0
+    finite = build.op("and", *(build.op("is_finite", part, dtype=BOOL) for part in (x, y)))
+    far = build.op("sub", exp.real, build.const(1, x.dtype))
+    return Complex(build.select(finite, near, far), exp.imag, out_dtype)
+
+
+def _expm1_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
+    complex_ = out.storage.kind == "c"
+    rule = elementwise(_complex_expm1, cost=60) if complex_ else elementwise("expm1")
+    return rule(build, x, out=out, **params)
+
+
 exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel=_exp_kernel,
               jvp=[lambda t, out, x, **_: mul(t, out)])
 exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
                jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
-expm1_p = unary("expm1", INEXACT, eval=widened(np.expm1), kernel="expm1",
+expm1_p = unary("expm1", INEXACT, eval=widened(_expm1_eval), kernel=_expm1_kernel,
                 jvp=[lambda t, out, x, **_: mul(t, add(out, full_like(x, 1)))])
 
 

@@ -23,6 +23,9 @@ IN_DOUBLE = frozenset([np.exp, np.expm1, np.log, np.log1p, np.tan, np.arcsin, np
 """Functions whose loops for float32 err more than ours may, by up to 3 ulp on processors with long
 vectors: they are computed in float64."""
 
+REAL_ONLY = frozenset([np.expm1, np.tanh])
+"""Functions whose loops for complex numbers are not used, as they err at infinities and zeros."""
+
 
 @memoize()
 def wide(dtype: np.dtype) -> np.dtype:

@@ -149,11 +149,20 @@ def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
     return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
 
 
+def _tanh_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return np.tanh(x)
+    out = np.tanh(x, out=np.empty_like(x))
+    far = np.isinf(x.real) & np.isfinite(x.imag)
+    out.imag[far] = np.copysign(0, x.imag[far])  # the sign is that of the argument
+    return out
+
+
 sinh_p = unary("sinh", INEXACT, eval=widened(np.sinh), kernel="sinh",
                jvp=[lambda t, out, x: mul(t, cosh(x))])
 cosh_p = unary("cosh", INEXACT, eval=widened(np.cosh), kernel="cosh",
                jvp=[lambda t, out, x: mul(t, sinh(x))])
-tanh_p = unary("tanh", INEXACT, eval=widened(np.tanh), kernel="tanh", jvp=[_tanh_jvp])
+tanh_p = unary("tanh", INEXACT, eval=widened(_tanh_eval), kernel="tanh", jvp=[_tanh_jvp])
 
 
 def sinh(x: Any) -> Any:

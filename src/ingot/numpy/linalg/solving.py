@@ -80,11 +80,11 @@ def solve(a: Any, b: Any) -> Any:
     if b.aval.shape[-2] != n:
         raise ValueError(f"solve: b must have {n} rows, got {a.aval} and {b.aval}")
     lead = broadcast_shapes(a.aval.shape[:-2], b.aval.shape[:-2])
-    if not lead or not any(lead):
-        fun = _solve_one
+    if 0 in lead:
+        x = broadcast_to(convert(0, a.aval.dtype), (*lead, *b.aval.shape[-2:]))
     else:
         fun = functools.reduce(lambda f, _: vmap(f), lead, _solve_one)
-    x = fun(broadcast_to(a, (*lead, n, n)), broadcast_to(b, (*lead, *b.aval.shape[-2:])))
+        x = fun(broadcast_to(a, (*lead, n, n)), broadcast_to(b, (*lead, *b.aval.shape[-2:])))
     return lax.squeeze(x, (x.aval.ndim - 1,)) if vector else x
 
 

@@ -55,7 +55,7 @@ from ingot.backends.llvm.native.words import Words
 from ingot.config import config, settled
 from ingot.core.array import Array, compact
 from ingot.core.avals import ShapedArray
-from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE
+from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
 from ingot.util import update_wrapper
 
 # What a loop is called with, in place of a program's constants; strides follow.
@@ -279,6 +279,8 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
     dtypes = {x.aval.dtype for x in args if type(x) is Array}
     dtype = next(iter(dtypes), None)
     if len(args) != loop.nin or len(dtypes) != 1 or not isinstance(dtype, np.dtype):
+        raise Unknown
+    if dtype.kind == "c" and loop in REAL_ONLY:
         raise Unknown
     plan, strides, shape = Plan([]), [], result.aval.shape
     single = dtype == FLOAT32 and loop in IN_DOUBLE
