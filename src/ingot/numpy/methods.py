@@ -273,7 +273,8 @@ def _dlpack(self: Any, *, stream: Any = None, max_version: tuple[int, int] | Non
     That is read-only, which only capsules of version 1 can say: BufferError for older ones, and for
     devices other than the CPU.
     """
-    data = concrete_array(self, "array")._data
+    data = concrete_array(self, "array")._data.view()
+    data.flags.writeable = False
     if dl_device not in (None, _DLPACK_DEVICE):
         raise BufferError(f"__dlpack__: the array is on the CPU, {_DLPACK_DEVICE}, got {dl_device}")
     if copy is not False:
