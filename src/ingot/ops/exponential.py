@@ -49,12 +49,12 @@ def _exp_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
     return rule(build, x, out=out, **params)
 
 
-def _expm1_eval(x: np.ndarray) -> np.ndarray:
+def _expm1_eval(x: Any) -> Any:
     if x.dtype.kind != "c":
         return _expm1(x)
     exp, sine = np.exp(x), np.sin(x.imag / 2)
     near = np.expm1(x.real) * np.cos(x.imag) - 2 * sine * sine + 0.0  # 0.0: never -0
-    out = np.empty_like(x)
+    out: Any = np.empty_like(x)
     out.real = np.where(np.isfinite(x), near, exp.real - 1)
     out.imag = exp.imag
     return out

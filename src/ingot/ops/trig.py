@@ -149,10 +149,10 @@ def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
     return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
 
 
-def _tanh_eval(x: np.ndarray) -> np.ndarray:
+def _tanh_eval(x: Any) -> Any:
     if x.dtype.kind != "c":
         return np.tanh(x)
-    out = np.tanh(x, out=np.empty_like(x))
+    out: Any = np.tanh(x, out=np.empty_like(x))
     far = np.isinf(x.real) & np.isfinite(x.imag)
     out.imag[far] = np.copysign(0, x.imag[far])  # the sign is that of the argument
     return out
