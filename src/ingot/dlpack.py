@@ -20,7 +20,7 @@ def is_supported_dtype(dtype: Any) -> bool:
     return isinstance(found, np.dtype) and found.kind in "biufc"
 
 
-def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = None) -> Array:
+def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = None) -> Any:
     """An array with the elements of another library's array in the host's memory.
 
     external_array: has `__dlpack__`. The elements are copied, as arrays are immutable here; those
@@ -39,7 +39,8 @@ def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = Non
     if copy is False:
         raise ValueError("from_dlpack: copy=False is not possible, as arrays are immutable here and"
                          " the other library could write to its own; leave it out")
-    return from_numpy(np.from_dlpack(external_array))
+    data: Any = external_array
+    return from_numpy(np.from_dlpack(data))
 
 
 __all__ = ["from_dlpack", "is_supported_dtype"]

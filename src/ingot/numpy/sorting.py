@@ -174,7 +174,7 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
         raise ValueError(f"digitize: bins must be a vector, got {bins.aval}")
     n = bins.aval.shape[0]
     if not n:
-        return lax.zeros_like(searchsorted(ravel(x), x))
+        return searchsorted(bins, x)
     side = "right" if not right else "left"
     up = searchsorted(bins, x, side)
     down = lax.sub(like(up, n), searchsorted(lax.rev(bins, (0,)), x, side))

@@ -60,7 +60,7 @@ class ArrayNamespaceInfo:
         """
         return [CPU]
 
-    def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype]:
+    def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes that results have where none is asked for, by kind.
 
         device: any; all have the same.
