@@ -6,6 +6,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.backends.llvm.executable import LLVMExecutable, Native
 from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.runtime import runtime
 
@@ -183,3 +184,101 @@ def test_many_results_exchange_their_memory():
     np.testing.assert_array_equal(x[1:], old[0][1:])
     np.testing.assert_array_equal(y[1:], old[1][1:])
     assert x[0] == 1 and y[0] == 2
+
+
+# ---- results of another type in as many bytes ----------------------------------------------------
+def _two(fun):
+    """With a result of the donated argument's type, without which nothing is donated."""
+    return lambda x: (fun(x), x * 2)
+
+
+SAME_BYTES = {
+    "transposed": _two(lambda x: (x * 3).T),
+    "transposed in place": lambda x: (x.at[0].set(1).T, x.sum()),
+    "turned back": lambda x: (x.T.at[0].set(1), x + 1),
+    "reshaped": _two(lambda x: x.at[0].multiply(3).reshape(x.size)),
+    "reshaped twice": lambda x: (x.at[0].add(1).reshape(-1).at[0].add(1).reshape(x.shape), x[0]),
+    "a longer shape": _two(lambda x: x[None, :, None]),
+    "bits": _two(lambda x: lax.bitcast_convert_type(x.at[0].set(2), _as_wide(x.dtype))),
+    "converted": _two(lambda x: x.astype(_as_wide(x.dtype))),
+    "converted in a loop": lambda x: lax.fori_loop(
+        0, 3, lambda i, c: (c[0] + 1, c[1] * 2), (x.astype(_as_wide(x.dtype)), x.T)),
+    "a loop": lambda x: lax.fori_loop(0, 3, lambda i, c: c.at[i].add(1), x).T,
+    "scan": lambda x: lax.scan(lambda c, i: (c.at[i].add(1), c[i, 0]), x, jnp.arange(2))[0].T,
+    "cond": lambda x: lax.cond(x.sum() > 0, lambda c: c.at[0].set(1), lambda c: c, x).T,
+    "map": _two(lambda x: ingot.vmap(lambda r: r.at[0].set(r[1]), 1)(x)),
+    "gradient": _two(lambda x: ingot.grad(lambda v: (v.astype(float) ** 2).sum())(
+        x.astype(float)).astype(x.dtype).T),
+    "called": _two(lambda x: ingot.jit(lambda c: c.at[0].set(1).T)(x)),
+    "both": lambda x: (x.T, x.reshape(-1), x),
+}
+SHAPES = [(7, 9), (2, 3), (40, 50), (3, 3), (2, 1)]
+
+
+def _as_wide(dtype):
+    return np.dtype({4: "int32", 8: "int64"}[np.dtype(dtype).itemsize])
+
+
+def same_results(fun, make, argnums=0):
+    """Results with donation are those without it, types included, call after call."""
+    given = ingot.jit(fun, donate_argnums=argnums)
+    with ingot.disable_jit():
+        want = ingot.tree.leaves(fun(*make()))
+    for _ in range(CALLS):
+        got = ingot.tree.leaves(given(*make()))
+        assert len(got) == len(want)
+        for g, w in zip(got, want, strict=True):
+            assert (g.shape, g.dtype) == (w.shape, w.dtype)
+            assert (np.asarray(g).shape, np.asarray(g).dtype) == (w.shape, w.dtype)
+            np.testing.assert_allclose(np.asarray(g), np.asarray(w), rtol=1e-6)
+            np.testing.assert_allclose(np.asarray(g + g), 2 * np.asarray(w), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", SAME_BYTES)
+def test_results_have_their_types_though_as_many_bytes_were_donated(name, shape, dtype):
+    same_results(SAME_BYTES[name], lambda: (
+        jnp.arange(1, 1 + np.prod(shape), dtype=dtype).reshape(shape),))
+
+
+@pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
+def test_donated_arrays_without_elements_or_axes_have_their_shapes():
+    for shape in ((0, 3), (3, 0), (0,), (), (1,), (1, 1)):
+        same_results(lambda x: (x.reshape(x.shape[::-1]), x * 2, x.reshape(-1)),
+                     lambda shape=shape: (jnp.ones(shape),))
+        same_results(lambda x, y: (y, x.T, x + y.T, y.reshape(x.shape)), lambda shape=shape: (
+            jnp.ones(shape), jnp.ones(shape[::-1])), (0, 1))
+
+
+def test_the_same_array_is_not_updated_under_another_argument_nor_a_constant():
+    large, small = jnp.arange(1000.0), jnp.arange(4.0)
+    for x in (large, small):
+        fun = ingot.jit(lambda a, b: (a.at[0].set(b[1] + 5), b.at[1].set(a[0] - 5), b),
+                        donate_argnums=(0, 1))
+        want = [np.asarray(o) for o in fun(x + 0, x + 0)]
+        for _ in range(CALLS):
+            both = x + 0
+            for g, w in zip(fun(both, both), want, strict=True):
+                np.testing.assert_array_equal(np.asarray(g), w)
+        closed = x + 0
+        held = ingot.jit(lambda a, closed=closed: a.at[0].set(9) + closed, donate_argnums=0)
+        np.testing.assert_array_equal(
+            np.asarray(held(closed)), np.asarray(x.at[0].set(9) + x))
+
+
+def test_tiers_may_take_other_arguments():
+    """The optimized code of a program may overwrite what the first did not; no call sees one's code
+    with the other's results."""
+    jaxpr = ingot.make_jaxpr(lambda x: (x.at[0].set(1), x.sum()))(large(np.float64))
+    executable = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr), (0,))
+    other = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr))
+    assert executable.overwritten == [0] and other.overwritten == []
+    before = executable.record.words[:]
+    executable._install(Native(other.native.code, other.native.needs))
+    after = executable.record.words[:]
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 3  # code, results, list
+    x = np.arange(1000.0)
+    first, total = executable.overwriting((x,), [0])
+    assert first[0] == 1 and x[0] == 0 and total == x.sum()

@@ -72,6 +72,7 @@ class Lowering(Builder):
         self._pinned: set[ir.Memory] = set()
         self.overwritten: set[int] = set()  # donated arguments
         self._vacant: list[ir.Memory] = []  # small ones that no result has taken
+        self._given: dict[ir.Memory, ShapedArray] = {}  # donated arguments and their types
 
     # ---- the whole program -----------------------------------------------------------------
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
@@ -80,9 +81,10 @@ class Lowering(Builder):
             self.repeated = Repeated(self.updating(jaxpr), self.updating)
         arguments = [ir.Memory("donated" if i in donated else "argument", v.aval.nbytes,
                                v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
+        self._given = {m: v.aval for m, v in zip(arguments, jaxpr.invars, strict=True)
+                       if m.kind == "donated"}
         if len(donated) <= MOST_VACANT:
-            self._vacant = [m for m, v in zip(arguments, jaxpr.invars, strict=True)
-                            if m.kind == "donated" and v.aval.size <= MAX_SCALARS]
+            self._vacant = [m for m, aval in self._given.items() if aval.size <= MAX_SCALARS]
         values = [self.argument(m, v.aval)
                   for m, v in zip(arguments, jaxpr.invars, strict=True)]
         outs = self.inline(jaxpr, values)
@@ -101,10 +103,11 @@ class Lowering(Builder):
 
     def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:
         """Memory of a result; a temporary or a donated argument that holds just this value
-        becomes it."""
+        becomes it. A donated argument brings its array, which has a shape and a dtype."""
         if (isinstance(value, Buffer) and value.memory.kind in ("temporary", "donated")
                 and value.contiguous and value.memory.refs == 1 and value.offset == 0
-                and value.memory.nbytes == aval.nbytes):
+                and value.memory.nbytes == aval.nbytes
+                and (value.memory.kind == "temporary" or self._fits(value.memory, aval))):
             memory = value.memory
             if memory.kind == "donated":
                 self.overwritten.add(memory.position)
@@ -115,8 +118,7 @@ class Lowering(Builder):
         self.expanding |= isinstance(value, Lazy) and value.expanded
         memory = None
         if isinstance(value, Scalars):  # small arguments have been read by now
-            memory = next((m for m in self._vacant if m.nbytes == aval.nbytes
-                           and m.dtype == aval.storage), None)
+            memory = next((m for m in self._vacant if self._fits(m, aval)), None)
         if memory is not None:
             self._vacant.remove(memory)
             self.overwritten.add(memory.position)
@@ -124,6 +126,11 @@ class Lowering(Builder):
             memory = ir.Memory("result", aval.nbytes, aval.storage, position)
         self.write(Buffer(memory, aval.shape, aval.storage), value)
         return memory
+
+    def _fits(self, donated: ir.Memory, aval: ShapedArray) -> bool:
+        """Whether the array of a donated argument may be that of a result."""
+        given = self._given[donated]
+        return given.shape == aval.shape and given.storage == aval.storage
 
     # ---- equations ---------------------------------------------------------------------------
     def inline(self, jaxpr: Jaxpr, args: Sequence[ArrayValue]) -> list[ArrayValue]:

@@ -15,7 +15,7 @@ from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs, prepare
 from ingot.backends.llvm.native import fields
-from ingot.backends.llvm.native.records import UNLIMITED, program_record
+from ingot.backends.llvm.native.records import UNLIMITED, program_record, replace_program
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
@@ -54,21 +54,22 @@ class LLVMExecutable:
         self._upgrading = False
         self._in_dtypes = [a.storage for a in jaxpr.in_avals]
         self._out_types = [(a.shape, a.storage) for a in jaxpr.out_avals]
-        self._natives: list[Native] = []
-        native = Native(*self.compilation.first())
-        self.record = program_record(native.kernel, len(jaxpr.in_avals), jaxpr.out_avals,
-                                     native.others_may_run, native.needs.overwritten,
-                                     native.needs.taken)
-        self._install(native)
+        self.native = Native(*self.compilation.first())
+        self._natives = [self.native]
+        self.record = self._record(self.native)
         self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 10
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
         self._grant(0 if self._may_upgrade else UNLIMITED)
         _alive.add(self)
 
+    def _record(self, native: Native) -> Words:
+        return program_record(native.kernel, len(self.jaxpr.in_avals), self.jaxpr.out_avals,
+                              native.others_may_run, native.needs.overwritten, native.needs.taken)
+
     def _install(self, native: Native) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
         self.native = native
-        self.record[fields.KERNEL] = native.kernel.address
+        replace_program(self.record, self._record(native))
 
     @property
     def code(self) -> engine.Code:
@@ -86,13 +87,14 @@ class LLVMExecutable:
             if x.dtype is not dtype and x.dtype != dtype:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
-        if self.native.needs.overwritten:
-            args = self._private(args, own)
-            outs = self._with_taken(args)
+        native = self.native  # another thread may replace it
+        if native.needs.overwritten:
+            args = self._private(native, args, own)
+            outs = self._with_taken(native, args)
         else:
             outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
         start = time.perf_counter()
-        status = self.native(args, outs)
+        status = native(args, outs)
         if self._may_upgrade:
             self._account(time.perf_counter() - start)
         if status == UNFIT:
@@ -106,19 +108,19 @@ class LLVMExecutable:
         """The numbers of the donated arguments that the program writes to."""
         return self.native.needs.overwritten
 
-    def _private(self, args: Sequence[np.ndarray], own: Collection[int]
+    def _private(self, native: Native, args: Sequence[np.ndarray], own: Collection[int]
                  ) -> tuple[np.ndarray, ...]:
         """The arguments, with copies of those that are overwritten and may belong to others."""
         private = list(args)
-        for k in set(self.native.needs.overwritten).difference(own):
+        for k in set(native.needs.overwritten).difference(own):
             private[k] = pool.empty(args[k].shape, args[k].dtype)
             np.copyto(private[k], args[k])
         return tuple(private)
 
-    def _with_taken(self, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    def _with_taken(self, native: Native, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Arrays for the results, some of which are arguments."""
         return tuple([pool.empty(shape, dtype) if k < 0 else args[k] for (shape, dtype), k in
-                      zip(self._out_types, self.native.needs.taken, strict=True)])
+                      zip(self._out_types, native.needs.taken, strict=True)])
 
     def _account(self, seconds: float) -> None:
         """Start the optimizing compilation once the program has proved hot.

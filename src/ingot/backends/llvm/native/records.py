@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ingot.backends.llvm.buffers import is_pooled, pool, size_class
+from ingot.backends.llvm.native.fields import CALLS
 from ingot.backends.llvm.native.spare import spares
 from ingot.backends.llvm.native.words import Words
 from ingot.core.avals import ShapedArray
@@ -39,3 +40,11 @@ def program_record(kernel: Words, inputs: int, outs: Sequence[ShapedArray], othe
     hold = others_may_run or any(is_pooled(a.nbytes) for a in outs)
     return Words([kernel.address, inputs, len(outs), results.address, hold, UNLIMITED,
                   written.address if overwritten else 0], kernel, results, written)
+
+
+def replace_program(record: Words, new: Words) -> None:
+    """Put another program of the same types in the place of one, at once: a call that is under way
+    in another thread must not find the code of one and the results of the other."""
+    keep = record[CALLS]
+    record.kept += new.kept  # a call may still be running what is replaced
+    record.words[:] = [*new.words[: CALLS // 8], keep, *new.words[CALLS // 8 + 1 :]]
