@@ -335,15 +335,16 @@ class Lowering(Builder):
             self.overwritten.add(x.memory.position)  # type: ignore[attr-defined]
         return owned
 
-    def copy_of(self, x: ArrayValue) -> Buffer:
-        """An owned contiguous buffer with the elements of `x`: its own memory if that is dying."""
+    def copy_of(self, x: ArrayValue, *others: ArrayValue) -> list[Any]:
+        """An owned contiguous buffer with the elements of `x`, its own memory if that is dying; and
+        the other operands, which writing to it leaves alone."""
         if self.owned(x):
-            return x  # type: ignore[return-value]
+            return [x, *(self.detached(y, x) for y in others)]
         if isinstance(x, Buffer) and x.memory.kind == "argument":
             self.moved += x.size
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)
-        return target
+        return [target, *others]
 
     def write(self, target: Buffer, x: ArrayValue) -> None:
         """Store every element; contiguous memory is copied at once."""

@@ -19,7 +19,6 @@ from ingot.kernel.build import (
     flatten_scalars,
 )
 from ingot.ops.index import IN_PLACE
-from ingot.ops.indexing import detached
 
 
 class Carry:
@@ -103,7 +102,7 @@ class _Large:
 
     def __init__(self, build: Any, value: ArrayValue, exchanged: bool):
         self.build, self.shape, self.dtype = build, value.shape, value.dtype
-        self.first = build.copy_of(value).memory
+        self.first = build.copy_of(value)[0].memory
         build.hold([self.first])
         self.second: ir.Memory | None = None
         self.back: ir.PointerPhi | None = None
@@ -313,7 +312,7 @@ def _put(build: Any, targets: Sequence[Buffer | None], values: Sequence[ArrayVal
             rebuilds.append((len(parts), rebuild))
         elif not _same_place(value, target):
             for other in targets:  # what is still to be read there is read before any is written
-                value = value if other is None else detached(build, value, other)
+                value = value if other is None else build.detached(value, other)
             writes.append((target, value))
     for target, value in writes:
         build.write(target, value)

@@ -308,6 +308,14 @@ class Builder:
         self.write(target, x)
         return target
 
+    def detached(self, x: ArrayValue, target: ArrayValue) -> ArrayValue:
+        """`x` in memory that writing into `target` leaves alone."""
+        if isinstance(x, Scalars) or not x.memories & target.memories:
+            return x
+        copy = self.allocate(x.shape, x.dtype)
+        self.write(copy, x)
+        return copy
+
     def write(self, target: Buffer, x: ArrayValue) -> None:
         """Store every element of `x` into `target`."""
         axis = contiguous_axis(self, x) if x.turned and x.size > MAX_SCALARS else None

@@ -15,7 +15,6 @@ from ingot.kernel.build import (
     CHEAP,
     MAX_SCALARS,
     ArrayValue,
-    Buffer,
     Builder,
     Index,
     Lazy,
@@ -38,7 +37,6 @@ from ingot.ops.indexing import (
     batched_dims,
     check_dims,
     chosen,
-    detached,
     gather_dims,
     known,
     scatter_dims,
@@ -273,8 +271,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
             return elements
         if indices.cost > CHEAP or updates.size * w.indices[-1] > indices.size:  # read repeatedly
             indices = build.materialize(indices)
-        indices, updates = (detached(build, v, x) for v in (indices, updates))
-        target: Buffer = build.copy_of(x)  # type: ignore[attr-defined]
+        target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
+            x, indices, updates)
 
         def write(index: Sequence[Index]) -> None:
             place, ok = w.place(build, indices, index)

@@ -40,7 +40,6 @@ from ingot.ops.indexing import (
     CLIP,
     GatherDimensionNumbers,
     ScatterDimensionNumbers,
-    detached,
     start_index,
 )
 from ingot.ops.movement import (
@@ -246,8 +245,7 @@ def _update_kernel(build: Builder, x: ArrayValue, update: ArrayValue, *starts: A
         return Scalars(x.shape, x.dtype, merged)
     if update.size <= MAX_SCALARS:
         update = build.scalars(update)
-    update = detached(build, update, x)
-    target = build.copy_of(x)  # type: ignore[attr-defined]
+    target, update = build.copy_of(x, update)  # type: ignore[attr-defined]
     build.write(part(build, target, update.shape, places, (1,) * x.ndim), update)
     return target
 

@@ -275,15 +275,6 @@ def known(build: Builder, indices: ArrayValue) -> bool:
     return isinstance(indices, Scalars) and all(s.op == "const" for s in indices.elements)
 
 
-def detached(build: Builder, x: ArrayValue, target: ArrayValue) -> ArrayValue:
-    """`x` in memory that writing into `target` leaves alone."""
-    if isinstance(x, Scalars) or not x.memories & target.memories:
-        return x
-    copy = build.allocate(x.shape, x.dtype)
-    build.write(copy, x)
-    return copy
-
-
 # ---- batching ------------------------------------------------------------------------------------
 def batched_dims(d: GatherDimensionNumbers, operand: bool, indices: bool
                  ) -> GatherDimensionNumbers:

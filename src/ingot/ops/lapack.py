@@ -50,7 +50,7 @@ def cholesky(build: Builder, x: ArrayValue) -> Buffer:
     """Lower factors of the lower triangles; NaN where there is none."""
     supported(x.dtype)
     n = x.shape[-1]
-    target = build.copy_of(x)  # type: ignore[attr-defined]
+    target, = build.copy_of(x)  # type: ignore[attr-defined]
     factors = _stack(target, n, n)
     info = build.allocate((factors.shape[0], 1), INT32)
     zero = build.const(0, x.dtype)
@@ -78,8 +78,8 @@ def triangular_solve(build: Builder, a: ArrayValue, b: ArrayValue, *, left_side:
     """op(a) x = b or x op(a) = b; there is no op that conjugates without transposing."""
     supported(a.dtype, b.dtype)
     n, (rows, columns) = a.shape[-1], b.shape[-2:]
+    target, a = build.copy_of(b, build.contiguous(a))  # type: ignore[attr-defined]
     matrices = _stack(build.contiguous(a), n, n)
-    target = build.copy_of(b)  # type: ignore[attr-defined]
     sides = _stack(target, rows, columns)
     op = ("C" if conjugate_a else "T") if transpose_a else "N"
     with build.loop(matrices.shape[0], independent=True) as k:
