@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.errors import TypePromotionError
+from ingot.ops.convert import convert_element_type
 from ingot.ops.random_keys import random_wrap
 from ingot.ops.shape import broadcast_shapes
 
@@ -105,6 +108,34 @@ def dtype_of_kind(name: str, dtype: Any, kinds: str, default: Any) -> Any:
 def float_dtype(name: str, dtype: Any) -> Any:
     """A float dtype, the default one for None; ValueError for others."""
     return dtype_of_kind(name, dtype, "f", float)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether numbers of a dtype are drawn in float32 and rounded: not if JAX's are wanted."""
+    return dtype in (dtypes.float16, dtypes.bfloat16) and not config.match_jax
+
+
+def at_least_single(x: Any) -> Any:
+    """Parameters in 16 bits as float32, so that a sampler has random bits enough."""
+    return convert_element_type(x, dtypes.float32) if is_half(typeof(x).dtype) else x
+
+
+def drawn_in_single(sampler: Callable[..., Any]) -> Callable[..., Any]:
+    """A sampler whose numbers in 16 bits are its float32 numbers, rounded to nearest."""
+    place = list(inspect.signature(sampler).parameters).index("dtype")
+
+    @functools.wraps(sampler)
+    def draw(*args: Any, **kwargs: Any) -> Any:
+        dtype = args[place] if len(args) > place else kwargs.get("dtype")
+        if dtype is None or not is_half(dtypes.as_user_dtype(dtype, sampler.__name__)):
+            return sampler(*args, **kwargs)
+        if len(args) > place:
+            args = (*args[:place], dtypes.float32, *args[place + 1 :])
+        else:
+            kwargs["dtype"] = dtypes.float32
+        return convert_element_type(sampler(*args, **kwargs), dtypes.as_user_dtype(dtype))
+
+    return draw
 
 
 def check_casts(name: str, dtype: Any, *parameters: Any) -> None:

@@ -9,22 +9,29 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes, numpy as jnp
+from ingot.config import config
+from ingot.control.cond import cond
 from ingot.core.interpreter import typeof
 from ingot.ops.complex import complex
 from ingot.ops.convert import convert_element_type
+from ingot.ops.movement import reshape
 from ingot.ops.shape import stop_gradient
 from ingot.ops.special import erf, erf_inv
 from ingot.random.arguments import (
     Shape,
     check_casts,
     common_shape,
+    drawn_in_single,
     dtype_of_kind,
     fitting_shape,
     float_dtype,
+    is_half,
     one_key,
     shape_of,
 )
 from ingot.random.uniform import pair, rademacher, uniform_between, unit
+from ingot.scipy.special_primitives import erfcx_p
+from ingot.transforms.stage import known_array
 
 
 def prepared(name: str, key: Any, shape: Any, dtype: Any, *parameters: Any
@@ -49,6 +56,7 @@ def standard_normal(key: Any, shape: Shape, dtype: Any) -> Any:
     return np.asarray(math.sqrt(2), dtype) * erf_inv(drawn)
 
 
+@drawn_in_single
 def normal(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Standard normal numbers, of density exp(-x**2 / 2) / sqrt(2 pi).
 
@@ -66,7 +74,9 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
                      out_sharding: Any = None) -> Any:
     """Standard normal numbers conditioned to lie in (lower, upper).
 
-    lower, upper: bounds [...] -> float [shape], by default the bounds' shape.
+    lower, upper: bounds [...] -> float [shape], by default the bounds' shape; nan where lower >
+    upper. Right in both tails up to where floats in the interval end; under the flag match_jax
+    JAX's numbers, which are the bounds from some 5 (float32) or 8 (float64) on.
     >>> from ingot import random
     >>> random.truncated_normal(random.key(0), 1.0, 2.0, dtype="float32")
     Array(1.8828187, dtype=float32)
@@ -74,14 +84,73 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
     key, dtype = one_key("truncated_normal", key), float_dtype("truncated_normal", dtype)
     shape = common_shape("truncated_normal", shape, lower, upper)
     lower, upper = (convert_element_type(v, dtype) for v in (lower, upper))
-    root = np.asarray(math.sqrt(2), dtype)
-    drawn = uniform_between(key, shape, dtype, erf(lower / root), erf(upper / root))
+    work = dtypes.float32 if is_half(dtype) else dtype
+    a, b = convert_element_type(lower, work), convert_element_type(upper, work)
+    root = np.asarray(math.sqrt(2), work)
+    at_a, at_b = erf(a / root), erf(b / root)
+    floats = unit(key, shape, work)
+    drawn = jnp.maximum(at_a, reshape(floats * (at_b - at_a) + at_a, shape))
+    if not config.match_jax:  # 0 among the floats is a number greater than 0, rounded
+        inner = np.nextafter(np.asarray(-1, work), np.asarray(0, work), dtype=work)
+        drawn = jnp.maximum(drawn, inner)
+    out = root * erf_inv(drawn)
+    if not config.match_jax:
+        out = jnp.where(a <= b, _with_tails(a, b, floats, out), np.asarray(np.nan, work))
     infinity = np.asarray(np.inf, dtype)
     # Rounding must not leave the open interval.
-    return jnp.clip(root * erf_inv(drawn), jnp.nextafter(stop_gradient(lower), infinity),
-                    jnp.nextafter(stop_gradient(upper), -infinity))
+    out = jnp.clip(convert_element_type(out, dtype), jnp.nextafter(stop_gradient(lower), infinity),
+                   jnp.nextafter(stop_gradient(upper), -infinity))
+    return out if config.match_jax else jnp.where(lower == upper, lower, out)
 
 
+FROM_TAIL = 3.0
+"""The bound from which on normal numbers are drawn by their survival function."""
+
+
+def _with_tails(a: Any, b: Any, floats: Any, inner: Any) -> Any:
+    """`inner`, but where all of [a, b] is in one tail."""
+    right, left = a >= FROM_TAIL, b <= -FROM_TAIL
+
+    def replaced(inner: Any) -> Any:
+        near, far = jnp.where(left, -b, a), jnp.where(left, -a, b)
+        share = jnp.where(left, 1 - floats, floats)
+        tail = _normal_tail(jnp.where(right | left, near, FROM_TAIL), far, share, inner.shape)
+        return jnp.where(left, -tail, jnp.where(right, tail, inner))
+
+    known = known_array(right | left)
+    if known is None:
+        return cond((right | left).any(), replaced, lambda inner: inner, inner)
+    return replaced(inner) if known.any() else inner
+
+
+def _normal_tail(a: Any, b: Any, share: Any, shape: Shape) -> Any:
+    """The normal number in [a, b), a > 0, below which this share of [a, b) lies.
+
+    Newton's method for log(Q(x) / Q(a)) = log(v), where Q(x) is exp(-x**2 / 2) times a function
+    that falls slowly: without that function, x would be the start, which is beyond the solution.
+    The first steps are constants for derivatives, and so the last one has that of the solution.
+    """
+    def scaled(x: Any) -> Any:
+        return erfcx_p.bind(x * np.asarray(math.sqrt(0.5), x.dtype))
+
+    a, b = jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape)
+    at_a, finite = scaled(a), jnp.where(jnp.isinf(b), a + 1, b)
+    left = jnp.where(jnp.isinf(b), 0, jnp.exp(-(finite - a) * (finite + a) / 2) * scaled(finite)
+                     / at_a)  # Q(b) / Q(a)
+    tiny = np.asarray(dtypes.finfo(share.dtype).tiny, share.dtype)
+    log_v = jnp.log(jnp.maximum(1 - share * (1 - left), tiny))
+    excess = stop_gradient(-2 * log_v / (a + jnp.sqrt(a * a - 2 * log_v)))
+    for last in (False, False, False, True):
+        x = stop_gradient(a) + excess
+        ratio = scaled(x) / at_a
+        wrong = jnp.log(ratio) - (x - a) * (x + a) / 2 - log_v
+        step = wrong * scaled(x) * np.asarray(math.sqrt(math.pi / 2), x.dtype)
+        step = jnp.where(jnp.isfinite(step), step, 0)
+        excess = excess + step if last else stop_gradient(excess + step)
+    return stop_gradient(a) + excess
+
+
+@drawn_in_single
 def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
     """exp(sigma z) for standard normal z.
@@ -97,6 +166,7 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, 
     return jnp.exp(standard_normal(key, shape, dtype) * convert_element_type(sigma, dtype))
 
 
+@drawn_in_single
 def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Norms of standard normal vectors in three dimensions.
 
@@ -109,6 +179,7 @@ def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
     return jnp.sqrt((drawn * drawn).sum(-1))
 
 
+@drawn_in_single
 def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None) -> Any:
     """loc + scale * sign * m for Maxwell numbers m and random signs.
 
@@ -126,6 +197,7 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype:
     return rademacher(second, shape, dtype) * drawn * scale + loc
 
 
+@drawn_in_single
 def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
          ) -> Any:
     """Wald (inverse Gaussian) numbers of scale 1, of density
@@ -145,6 +217,7 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_shard
 
 
 # ---- of one uniform number -----------------------------------------------------------------------
+@drawn_in_single
 def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Exponential numbers of mean 1, of density exp(-x).
 
@@ -156,6 +229,7 @@ def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: A
     return -jnp.log1p(-unit(key, shape, dtype))
 
 
+@drawn_in_single
 def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
            ) -> Any:
     """Pareto numbers, of density b / x**(b + 1) for x >= 1.
@@ -168,6 +242,7 @@ def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_shardi
     return jnp.exp(exponential(key, shape, dtype) / b)
 
 
+@drawn_in_single
 def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Laplace numbers, of density exp(-|x|) / 2.
 
@@ -181,6 +256,7 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
     return jnp.sign(drawn) * jnp.log1p(-jnp.abs(drawn))
 
 
+@drawn_in_single
 def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Logistic numbers, of density exp(-x) / (1 + exp(-x))**2.
 
@@ -193,6 +269,7 @@ def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any 
     return jnp.log(drawn) - jnp.log1p(-drawn)
 
 
+@drawn_in_single
 def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Cauchy numbers, of density 1 / (pi (1 + x**2)).
 
@@ -205,6 +282,7 @@ def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = 
     return jnp.tan(np.asarray(np.pi, dtype) * (drawn - np.asarray(0.5, dtype)))
 
 
+@drawn_in_single
 def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
              out_sharding: Any = None) -> Any:
     """Rayleigh numbers, of density x / scale**2 exp(-x**2 / (2 scale**2)).
@@ -217,6 +295,7 @@ def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
     return scale * jnp.sqrt(-2 * jnp.log(unit(key, shape, dtype)))
 
 
+@drawn_in_single
 def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype: Any = None
                 ) -> Any:
     """Weibull numbers, of density c / s (x / s)**(c - 1) exp(-(x / s)**c).
@@ -231,6 +310,7 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype
     return jnp.power(drawn, 1.0 / concentration) * scale
 
 
+@drawn_in_single
 def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = None, *,
                out_sharding: Any = None) -> Any:
     """Numbers in [left, right] whose density rises linearly to `mode` and then falls.
@@ -248,6 +328,7 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dt
 
 
 # ---- vectors and matrices ------------------------------------------------------------------------
+@drawn_in_single
 def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype: Any = None,
                         method: str = "cholesky", *, out_sharding: Any = None) -> Any:
     """Normal vectors with a mean and a covariance matrix.
@@ -281,6 +362,7 @@ def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype:
     return mean + jnp.einsum("...ij,...j->...i", factor, drawn)
 
 
+@drawn_in_single
 def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | None = None, *,
                out_sharding: Any = None) -> Any:
     """Uniformly random orthogonal (for complex dtypes unitary) matrices.

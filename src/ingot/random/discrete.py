@@ -19,7 +19,9 @@ from ingot.ops.sort import top_k
 from ingot.ops.special import lgamma
 from ingot.random.arguments import (
     Shape,
+    at_least_single,
     common_shape,
+    drawn_in_single,
     dtype_of_kind,
     fitting_shape,
     float_dtype,
@@ -46,7 +48,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replac
     if not logits.ndim:
         raise ValueError(f"categorical: logits must have rank 1 or more, got {typeof(logits)}")
     axis = canonicalize_axis(axis, logits.ndim)
-    logits = convert_element_type(logits, dtypes.to_inexact_dtype(logits.dtype))
+    logits = at_least_single(convert_element_type(logits, dtypes.to_inexact_dtype(logits.dtype)))
     batch = (*logits.shape[:axis], *logits.shape[axis + 1 :])
     shape = fitting_shape("categorical", shape, batch)
     prefix, inner = shape[: len(shape) - len(batch)], list(shape[len(shape) - len(batch) :])
@@ -76,7 +78,7 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sha
     dtype = dtype_of_kind("geometric", dtype, "iu", int)
     shape = common_shape("geometric", shape, p)
     p = jnp.asarray(p)
-    p = convert_element_type(p, dtypes.to_inexact_dtype(p.dtype))
+    p = at_least_single(convert_element_type(p, dtypes.to_inexact_dtype(p.dtype)))
     drawn = unit(key, shape, p.dtype)
     drawn = jnp.where(drawn == 0, jnp.ones_like(drawn), drawn)
     return (jnp.floor(jnp.log(drawn) / jnp.log1p(-p)) + 1).astype(dtype)
@@ -160,6 +162,7 @@ def _poisson_by_rejection(key: Any, rate: Any, shape: Shape, dtype: Any, limit: 
 
 
 # ---- binomial ------------------------------------------------------------------------------------
+@drawn_in_single
 def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Numbers of successes in n trials of probability p, as floats.
 
@@ -170,9 +173,9 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     """
     key, dtype = one_key("binomial", key), float_dtype("binomial", dtype)
     shape = common_shape("binomial", shape, n, p)
-    known = _known_to_be_few(n, p)
     p = jnp.asarray(p)
-    p = convert_element_type(p, dtypes.to_inexact_dtype(p.dtype))
+    p = at_least_single(convert_element_type(p, dtypes.to_inexact_dtype(p.dtype)))
+    known = _known_to_be_few(n, p)
     n = jnp.broadcast_to(convert_element_type(n, p.dtype), shape)
     p = jnp.broadcast_to(p, shape)
     rare = p < 0.5
@@ -276,7 +279,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = Non
     """
     key = one_key("multinomial", key)
     both = dtypes.to_inexact_dtype(dtypes.result_type(n, p))
-    n, p = convert_element_type(n, both), convert_element_type(p, both)
+    n, p = (at_least_single(convert_element_type(v, both)) for v in (n, p))
     if not p.ndim:
         raise ValueError(f"multinomial: p must have rank 1 or more, got {typeof(p)}")
     shape = common_shape("multinomial", p.shape if shape is None else shape, p)

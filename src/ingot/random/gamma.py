@@ -24,6 +24,7 @@ from ingot.ops.special import random_gamma_grad
 from ingot.random.arguments import (
     Shape,
     common_shape,
+    drawn_in_single,
     fitting_shape,
     float_dtype,
     one_key,
@@ -154,6 +155,7 @@ def _gamma(name: str, key: Any, a: Any, shape: Any, dtype: Any, log_space: bool)
     return random_gamma_p.bind(key, alpha, log_space=log_space, impl=typeof(key).dtype)
 
 
+@drawn_in_single
 def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
           ) -> Any:
     """Gamma numbers of shape parameter a, of density x**(a - 1) exp(-x) / Gamma(a).
@@ -167,6 +169,7 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shardin
     return _gamma("gamma", key, a, shape, dtype, False)
 
 
+@drawn_in_single
 def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
              ) -> Any:
     """Logarithms of gamma numbers: exact where gamma numbers underflow. See `gamma`.
@@ -179,6 +182,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shar
 
 
 # ---- made of gamma numbers -----------------------------------------------------------------------
+@drawn_in_single
 def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
     """Beta numbers, of density proportional to x**(a - 1) (1 - x)**(b - 1).
@@ -195,6 +199,7 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
     return x / (x + y)
 
 
+@drawn_in_single
 def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
     """Vectors of positive numbers that sum to 1, of density proportional to prod x**(alpha - 1).
@@ -213,6 +218,7 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
     return x / x.sum(-1, keepdims=True)
 
 
+@drawn_in_single
 def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
               ) -> Any:
     """Chi-square numbers of df degrees of freedom.
@@ -225,6 +231,7 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sh
     return jnp.exp(loggamma(key, df / 2, shape, dtype)) * 2
 
 
+@drawn_in_single
 def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
       out_sharding: Any = None) -> Any:
     """F numbers: quotients of chi-square numbers, each divided by its degrees of freedom.
@@ -239,6 +246,7 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
     return numerator / (chisquare(below, dfden, shape, dtype) / dfden)
 
 
+@drawn_in_single
 def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Student-t numbers of df degrees of freedom.
 
@@ -253,6 +261,7 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: 
         half / gamma(second, half, shape, dtype))
 
 
+@drawn_in_single
 def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
                        out_sharding: Any = None) -> Any:
     """Generalized normal numbers, of density proportional to exp(-|x|**p).
@@ -268,6 +277,7 @@ def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
     return rademacher(second, shape, dtype) * size ** (1 / p)
 
 
+@drawn_in_single
 def ball(key: Any, d: int, p: Any = 2, shape: Any = (), dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
     """Uniformly random points of the unit ball of the p-norm in d dimensions: float [shape, d].

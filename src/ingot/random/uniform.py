@@ -21,9 +21,12 @@ from ingot.ops.shape import broadcasted_iota
 from ingot.ops.sort import sort_key_val, top_k
 from ingot.random.arguments import (
     Shape,
+    at_least_single,
     common_shape,
+    drawn_in_single,
     dtype_of_kind,
     float_dtype,
+    is_half,
     one_key,
     shape_of,
 )
@@ -122,7 +125,17 @@ def uniform(key: Any, shape: Any = (), dtype: Any = None, minval: Any = 0.0, max
     if dtypes.finfo(dtype).bits not in UINTS:
         raise TypeError(f"uniform: needs a dtype of 8, 16, 32 or 64 bits, got"
                         f" {dtypes.short_name(dtype)}")
+    if is_half(dtype):
+        return _rounded_down(uniform_between(key, shape, dtypes.float32, *(
+            convert_element_type(v, dtype) for v in (minval, maxval))), dtype)
     return uniform_between(key, shape, dtype, minval, maxval)
+
+
+def _rounded_down(x: Any, dtype: Any) -> Any:
+    """Floats in a narrower dtype, none larger than it was: an interval [low, high) stays one."""
+    near = convert_element_type(x, dtype)
+    below = jnp.nextafter(near, np.asarray(-np.inf, dtype))
+    return jnp.where(convert_element_type(near, typeof(x).dtype) > x, below, near)
 
 
 # ---- randint -------------------------------------------------------------------------------------
@@ -131,7 +144,9 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None, *
     """Uniform integers in [minval, maxval); minval where that is empty.
 
     minval, maxval: integers that broadcast to the shape -> integer [shape]. Twice the bits of the
-    dtype are drawn, so the bias is at most (maxval - minval) / 2**64 (2**32 for 32 bits).
+    dtype are drawn: no value is more than 1 + 2**-32 times as likely as another (32 bits and less;
+    2**-64 for 64). Under the flag match_jax, JAX's values, which are so for spans up to 2**16
+    (2**32 for 64 bits) and for powers of two; others are up to twice as likely as the rest.
     >>> from ingot import random
     >>> random.randint(random.key(0), (3,), 0, 10)
     Array([5, 1, 5], dtype=int64)
@@ -172,11 +187,37 @@ def _integers(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any) -> A
     # remainders change nothing: just what is wanted.
     span = jnp.where(beyond & (maxval > minval), span + jnp.ones_like(span), span)
     span = jnp.broadcast_to(span, shape)
-    # high * 2**width + low, modulo span, without overflow.
+    offset = _modulo(high, low, span, width)
+    if not config.match_jax:
+        simple = (span <= full_like(span, 2 ** (width // 2))) | (
+            span & (span - jnp.ones_like(span)) == 0)
+        offset = jnp.where(simple, offset, _share(high, low, span, width))
+    return jnp.broadcast_to(minval, shape) + convert_element_type(offset, dtype)
+
+
+def _modulo(high: Any, low: Any, span: Any, width: int) -> Any:
+    """high * 2**width + low, modulo span: for spans up to 2**(width // 2), and powers of two."""
     half = _remainder(full_like(span, 2 ** (width // 2)), span)
     scale = _remainder(half * half, span)
-    offset = _remainder(_remainder(high, span) * scale + _remainder(low, span), span)
-    return jnp.broadcast_to(minval, shape) + convert_element_type(offset, dtype)
+    return _remainder(_remainder(high, span) * scale + _remainder(low, span), span)
+
+
+def _share(high: Any, low: Any, span: Any, width: int) -> Any:
+    """(high * 2**width + low) * span // 2**(2 * width) (Lemire 2019), for any span but 0."""
+    upper, lower = _product(high, span, width)
+    carried = _product(low, span, width)[0]
+    overflows = lower + carried < lower
+    return upper + convert_element_type(overflows, upper.dtype)
+
+
+def _product(x: Any, y: Any, width: int) -> tuple[Any, Any]:
+    """Both words of a product of words, made of products of half words."""
+    bits = full_like(x, width // 2)
+    mask = full_like(x, 2 ** (width // 2) - 1)
+    (a, b), (c, d) = ((shift_right_logical(v, bits), v & mask) for v in (x, y))
+    low, cross = b * d, a * d
+    middle = b * c + (cross & mask) + shift_right_logical(low, bits)
+    return (a * c + shift_right_logical(cross, bits) + shift_right_logical(middle, bits), x * y)
 
 
 def _remainder(x: Any, y: Any) -> Any:
@@ -281,7 +322,7 @@ def _chosen(key: Any, n: int, draws: int, shape: Shape, replace: bool, p: Any, m
     if p is None:
         return randint(key, shape, 0, n)
     p = jnp.asarray(p)
-    p = convert_element_type(p, dtypes.to_inexact_dtype(p.dtype))
+    p = at_least_single(convert_element_type(p, dtypes.to_inexact_dtype(p.dtype)))
     if p.shape != (n,):
         raise ValueError(f"choice: p must have one entry for each of the {n} that are drawn from,"
                          f" got {typeof(p)}")
@@ -308,7 +349,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
     key, p = one_key("bernoulli", key), to_array(p)
     if dtypes.kind(p.dtype) != "f":
         raise TypeError(f"bernoulli: the probability must be a float, got {typeof(p)}")
-    shape = common_shape("bernoulli", shape, p)
+    shape, p = common_shape("bernoulli", shape, p), at_least_single(p)
     if mode == "low":
         return unit(key, shape, p.dtype) < p
     drawn = unit(key, (2, *shape), p.dtype)
@@ -329,6 +370,7 @@ def rademacher(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: An
 
 
 # ---- gumbel --------------------------------------------------------------------------------------
+@drawn_in_single
 def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: Any = None, *,
            out_sharding: Any = None) -> Any:
     """Standard Gumbel numbers, of density exp(-x - exp(-x)).
