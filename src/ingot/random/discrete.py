@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes, numpy as jnp
+from ingot.config import config
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array, typeof
 from ingot.ops.convert import convert_element_type
@@ -87,9 +88,11 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sha
 # ---- poisson -------------------------------------------------------------------------------------
 def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
             ) -> Any:
-    """Poisson numbers of rate lam, computed in float32; -1 where lam is NaN.
+    """Poisson numbers of rate lam, from float32 random numbers; -1 where lam is NaN.
 
-    lam: number [...] -> integer [shape]. Raises ValueError for keys other than threefry2x32.
+    lam: number [...] -> integer [shape], at most the largest of its dtype. The distribution is
+    right for all rates; under the flag match_jax, which computes as JAX does, up to 1e6. Raises
+    ValueError for keys other than threefry2x32.
     >>> from ingot import random
     >>> random.poisson(random.key(0), 3.0, (4,)).shape
     (4,)
@@ -99,7 +102,11 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None, *, out_sha
     if typeof(key).dtype.impl != "threefry2x32":
         raise ValueError(f"poisson: needs a threefry2x32 key, got {typeof(key)}")
     shape = common_shape("poisson", shape, lam)
-    rate = jnp.broadcast_to(convert_element_type(lam, dtypes.float32), shape)
+    wide = config.enable_x64 and not config.match_jax
+    rate = convert_element_type(lam, dtypes.float64 if wide else dtypes.float32)
+    if not config.match_jax:
+        rate = jnp.minimum(rate, 2.0 ** dtypes.iinfo(dtype).bits)
+    rate = jnp.broadcast_to(rate, shape)
     limit = dtypes.iinfo(dtype).max
 
     def few(rate: Any, _: Any) -> Any:
@@ -135,17 +142,18 @@ def _poisson_by_products(key: Any, rate: Any, shape: Shape, dtype: Any, limit: A
     def step(state: Any, drawn: Any, rate: Any) -> Any:
         count, log_product = state
         return (jnp.where(log_product > -rate, count + 1, count),
-                log_product + jnp.log(drawn[0]))
+                log_product + jnp.log(drawn[0]).astype(rate.dtype))
 
-    start = np.zeros((), dtype), np.zeros((), np.float32)
+    start = np.zeros((), dtype), np.zeros((), rate.dtype)
     count, _ = repeated(key, shape, np.float32, start, (rate,), limit, 1, step,
                         lambda state, rate: state[1] > -rate)
     return count - 1
 
 
 def _poisson_by_rejection(key: Any, rate: Any, shape: Shape, dtype: Any, limit: Any) -> Any:
-    """Transformed rejection (Hormann 1993)."""
+    """Transformed rejection (Hormann 1993), of float32 numbers u and v."""
     def propose(u: Any, v: Any, rate: Any) -> Any:
+        u, v = (convert_element_type(x, rate.dtype) for x in (u, v))
         b = 0.931 + 2.53 * jnp.sqrt(rate)
         a = -0.059 + 0.02483 * b
         inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
@@ -153,12 +161,24 @@ def _poisson_by_rejection(key: Any, rate: Any, shape: Shape, dtype: Any, limit: 
         u = u - 0.5
         inside = 0.5 - jnp.abs(u)
         k = jnp.floor((2 * a / inside + b) * u + rate + 0.43)
-        density = -rate + k * jnp.log(rate) - lgamma(k + 1)
-        fits = jnp.log(v * inverse_alpha / (a / (inside * inside) + b)) <= density
+        fits = jnp.log(v * inverse_alpha / (a / (inside * inside) + b)) <= _log_poisson(k, rate)
         outside = (k < 0) | ((inside < 0.013) & (v > inside))
         return ((inside >= 0.07) & (v <= quick)) | (~outside & fits), k
 
-    return accepted(key, shape, rate.dtype, (rate,), limit, propose).astype(dtype)
+    out = accepted(key, shape, np.float32, (rate,), limit, propose, rate.dtype)
+    top = np.asarray(dtypes.iinfo(dtype).max)
+    return jnp.where(out >= float(top), top.astype(dtype), out.astype(dtype))
+
+
+def _log_poisson(k: Any, rate: Any) -> Any:
+    """Logarithm of the probability of k; by Stirling's formula where terms would cancel."""
+    plain = -rate + k * jnp.log(rate) - lgamma(k + 1)
+    if config.match_jax:
+        return plain
+    many = (rate > 1e4) & (k > 1e3)
+    safe, mean = jnp.where(many, k, 1e5), jnp.where(many, rate, 1e5)
+    stirling = -_deviance(safe, mean) - 1 / (12 * safe)
+    return jnp.where(many, stirling - 0.5 * jnp.log(2 * math.pi * safe), plain)
 
 
 # ---- binomial ------------------------------------------------------------------------------------
@@ -241,15 +261,35 @@ def _binomial_by_rejection(key: Any, n: Any, p: Any, shape: Shape, dtype: Any, l
         u = u - 0.5
         inside = 0.5 - jnp.abs(u)
         k = jnp.floor((2 * a / inside + b) * u + (n * p + 0.5))
-        bound = ((m + 0.5) * jnp.log((m + 1) / (odds * (n - m + 1)))
-                 + (n + 1) * jnp.log((n - m + 1) / (n - k + 1))
-                 + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1))
-                 + _stirling_tail(m) + _stirling_tail(n - m)
-                 - _stirling_tail(k) - _stirling_tail(n - k))
-        fits = jnp.log(v * alpha / (a / (inside * inside) + b)) <= bound
+        fits = jnp.log(v * alpha / (a / (inside * inside) + b)) <= _log_ratio(k, m, n, p, odds)
         return ((inside >= 0.07) & (v <= quick)) | (~((k < 0) | (k > n)) & fits), k
 
     return accepted(key, shape, p.dtype, (n, p), limit, propose).astype(dtype)
+
+
+def _log_ratio(k: Any, m: Any, n: Any, p: Any, odds: Any) -> Any:
+    """Logarithm of the probability of k successes divided by that of the mode m."""
+    tails = (_stirling_tail(m) + _stirling_tail(n - m) - _stirling_tail(k) - _stirling_tail(n - k))
+    plain = ((m + 0.5) * jnp.log((m + 1) / (odds * (n - m + 1)))
+             + (n + 1) * jnp.log((n - m + 1) / (n - k + 1))
+             + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1)) + tails)
+    if config.match_jax:
+        return plain
+    # For many trials terms as large as n cancel: here none is larger than the result by much.
+    many = (n > 1e4) & (k > 10) & (n - k > 10)
+    n, p, k, m = (jnp.where(many, x, safe) for x, safe in ((n, 1e5), (p, 0.5), (k, 5e4), (m, 5e4)))
+
+    def log_density(k: Any) -> Any:
+        return (-_deviance(k, n * p) - _deviance(n - k, n * (1 - p))
+                - 0.5 * (jnp.log(k / n) + jnp.log1p(-k / n)) - 1 / (12 * k) - 1 / (12 * (n - k)))
+
+    return jnp.where(many, log_density(k) - log_density(m), plain)
+
+
+def _deviance(k: Any, mean: Any) -> Any:
+    """k log(k / mean) + mean - k."""
+    ratio = (k - mean) / mean
+    return mean * ((1 + ratio) * jnp.log1p(ratio) - ratio)
 
 
 # log(k!) minus Stirling's approximation (k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2.

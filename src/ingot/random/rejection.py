@@ -79,14 +79,16 @@ def repeated(key: Any, shape: Shape, dtype: Any, start: Sequence[Any], parameter
 
 
 def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limit: Any,
-             propose: Callable[..., Any]) -> Any:
+             propose: Callable[..., Any], kept: Any = None) -> Any:
     """`propose(u, v, *parameters) -> good, value` for uniform u and v until all elements have a
     good value; each has its last one, as all are drawn until the last element is done. -1 if none.
+    u and v are of `dtype`, values of the dtype `kept`, by default the same.
 
     In each turn the key is split in three: the next one, and those of u and v.
     """
+    kept = dtype if kept is None else kept
     if alone(key, shape):
-        return _last_accepted(key, shape, dtype, parameters, limit, propose)
+        return _last_accepted(key, shape, dtype, parameters, limit, propose, kept)
     index, limit = _counter(limit)
 
     def body(state: Any) -> Any:
@@ -95,12 +97,12 @@ def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limi
         good, value = propose(*(unit(k, shape, dtype) for k in both), *parameters)
         return i + 1, jnp.where(good, value, found), done | good, key
 
-    start = index, jnp.full(shape, np.asarray(-1, dtype)), jnp.zeros(shape, bool), key
+    start = index, jnp.full(shape, np.asarray(-1, kept)), jnp.zeros(shape, bool), key
     return while_loop(lambda s: (~s[2]).any() & (s[0] < limit), body, start)[1]
 
 
 def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limit: Any,
-                   propose: Callable[..., Any]) -> Any:
+                   propose: Callable[..., Any], kept: Any) -> Any:
     """Forwards until each element has a good value, which tells how many turns there are; then
     backwards from the last one until each has one again: one loop, whose body is compiled once."""
     zero, limit = _counter(limit)
@@ -116,7 +118,7 @@ def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any]
                 both = dynamic_index_in_dim(keys, turn % WINDOW, keepdims=False)
                 good, value = propose(*(unit_at(k, place, dtype) for k in both), *parameters)
                 return (i + 1, jnp.where(good, i + 1, 0).astype(COUNT),
-                        jnp.where(good, value, np.asarray(-1, dtype)))
+                        jnp.where(good, value, np.asarray(-1, kept)))
 
             # The turns taken in windows before must not count as turns of this one.
             before = jnp.where(turned, COUNT.type(0), jnp.minimum(taken, COUNT.type(1)))
@@ -135,7 +137,7 @@ def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any]
         return (*following, backwards | turns_back, turns_back, ends, taken, found)
 
     size = size_of(shape)
-    none = jnp.zeros(size, COUNT), jnp.full(size, np.asarray(-1, dtype))
+    none = jnp.zeros(size, COUNT), jnp.full(size, np.asarray(-1, kept))
     state = (zero, jnp.minimum(limit, FEW), np.False_, np.False_, limit <= 0, *none)
     return while_loop(lambda s: ~s[4], window, state)[-1].reshape(shape)
 
