@@ -4,6 +4,7 @@ import numpy as np
 import scipy.linalg
 
 from examples import Bad, Example, complex_normal, normal
+from ingot.numpy.linalg.two_norm import two_norm
 from ingot.ops import decompositions as d, linalg as l, qr as q, tridiagonal as t
 from ingot.ops.movement import reduce_sum
 from ingot.ops.powers import square
@@ -181,7 +182,23 @@ def banded(dl, dd, du, b, **_):
     return np.linalg.solve(np.diag(dd) + np.diag(dl[1:], -1) + np.diag(du[:-1], 1), b)
 
 
+def _norms():
+    def ref(x, axes):
+        return np.sqrt((np.abs(x) ** 2).sum(axes))
+
+    def row(x, *axes, **more):
+        return Example(two_norm, (x,), dict(axes=axes), ref=ref, jax=False, tol=TOL, **more)
+
+    big = np.array([[3e200, 4e200], [3e-200, 4e-200]])
+    return [row(normal(3, 4), 1, accepts="fc"), row(normal(2, 3, 4), 0, 2),
+            row(complex_normal(3, 4), 0), row(normal(40, 3), 0), row(complex_normal(3, 40), 1),
+            row(normal(0, 3), 0, diff=()),
+            Example(two_norm, (big,), dict(axes=(1,)), ref=lambda x, axes: np.array([
+                5e200, 5e-200]), jax=False, diff=(), name="two_norm_scaled")]
+
+
 EXAMPLES = [
+    *_norms(),
     *_cholesky(), *_triangular(), *_lu(), *_qr(), *_spectra(),
     _row(t.tridiagonal_solve, (normal(3), normal(3) + 4, normal(3, seed=2), normal(3, 2)), banded),
     _row(t.tridiagonal_solve, (complex_normal(3), complex_normal(3) + 4, complex_normal(3, seed=2),
@@ -191,6 +208,7 @@ EXAMPLES = [
 ]
 
 BAD = [
+    Bad(two_norm, (np.ones(3, int), (0,)), error=r"two_norm: .*i64\[3\]"),
     Bad(l.cholesky, (normal(2, 3),), error=r"cholesky: .*f64\[2,3\]"),
     Bad(l.cholesky, (normal(3),), error=r"cholesky: .*f64\[3\]"),
     Bad(l.triangular_solve, (stable(3, 3), normal(2, 2)), error="triangular_solve: "),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.control.cond import cond
 from ingot.control.scan import scan
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, eye
@@ -22,7 +23,7 @@ from ingot.numpy.logic import where
 from ingot.numpy.products import matmul
 from ingot.numpy.promotion import convert, promote_dtypes
 from ingot.numpy.rearranging import triu
-from ingot.numpy.reductions import all as all_
+from ingot.numpy.reductions import all as all_, any as any_
 from ingot.ops import linalg as factors
 from ingot.scipy.factorizations import schur, solve_triangular
 
@@ -39,8 +40,12 @@ _PADE = {3: (120, 60, 12, 1), 5: (30240, 15120, 3360, 420, 30, 1),
               960960, 16380, 182, 1)}
 
 
-def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> Any:
+def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int | None = None) -> Any:
     """Exponential of square matrices, by scaling and squaring; nan if more squarings are needed.
+
+    How many are needed depends on norms of powers (Al-Mohy and Higham, 2009): few for matrices
+    that are large, but nearly nilpotent. A: inexact [..., n, n]; max_squarings: 64
+    by default -> the same type.
 
     >>> expm(np.zeros((1, 1)))
     Array([[1.]], dtype=float64)
@@ -48,9 +53,10 @@ def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> 
     A = matrices("expm", A)
     double = dtypes.real_of(A.aval.dtype) == dtypes.float64
     order, limit = (13, 5.371920351148152) if double else (7, 3.925724783138660)
-    size = norm(A, 1, (-2, -1))
+    size = lax.stop_gradient(_root_of_norms(A))
     needed = lax.ceil(lax.div(lax.log(lax.div(size, like(size, limit))), like(size, math.log(2))))
-    squarings = lax.max(needed, like(size, 0))
+    max_squarings = 64 if max_squarings is None else max_squarings
+    squarings = lax.max(where(size > 0, needed, 0), like(size, 0))
     too_many = lax.gt(squarings, like(size, max_squarings))
     squarings = lax.select(too_many, like(size, 0), squarings)
     lead = (*size.aval.shape, 1, 1)
@@ -64,10 +70,27 @@ def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> 
 
     def square(state: Any, i: Any) -> tuple[Any, None]:
         todo = lax.lt(convert(i, size.aval.dtype) + like(size, 0), squarings)
-        return where(lax.reshape(todo, lead), matmul(state, state), state), None
+
+        def squared(state: Any) -> Any:
+            return where(lax.reshape(todo, lead), matmul(state, state), state)
+
+        return cond(any_(todo), squared, lambda state: state, state), None
 
     result = scan(square, result, lax.iota(dtypes.int32, max_squarings))[0]
     return where(lax.reshape(too_many, lead), math.nan, result)
+
+
+def _root_of_norms(A: Any) -> Any:
+    """max(|A^4|^(1/4), |A^6|^(1/6)) in the 1-norm, of matrices divided by their own norm first."""
+    size = norm(A, 1, (-2, -1))
+    usable = (size > 0) & (size < math.inf)
+    scale = convert(where(usable, size, 1), A.aval.dtype)
+    unit = A / lax.expand_dims(scale, (scale.aval.ndim, scale.aval.ndim + 1))
+    a2 = matmul(unit, unit)
+    a4 = matmul(a2, a2)
+    fourth, sixth = norm(a4, 1, (-2, -1)), norm(matmul(a4, a2), 1, (-2, -1))
+    root = lax.max(lax.sqrt(lax.sqrt(fourth)), lax.pow(sixth, like(sixth, 1 / 6)))
+    return where(usable, size * root, size)
 
 
 def _pade(A: Any, order: int) -> tuple[Any, Any]:

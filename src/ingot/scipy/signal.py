@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         return x * y
     if mode == "valid" and not _in_order("fftconvolve", x, y, along):
         x, y = y, x
-    full = [x.shape[a] + y.shape[a] - 1 for a in along]
+    full = [_fast_length(x.shape[a] + y.shape[a] - 1) for a in along]
     forward, back = (jnp.fft.fftn, jnp.fft.ifftn) if kind_of(x) == "c" else (
         jnp.fft.rfftn, jnp.fft.irfftn)
     out = back(forward(x, full, along) * forward(y, full, along), full, along)
@@ -89,17 +90,55 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         elif mode == "valid":
             start, length = y.shape[a] - 1, x.shape[a] - y.shape[a] + 1
         else:
-            break
+            start, length = 0, x.shape[a] + y.shape[a] - 1
         out = lax.slice_in_dim(out, start, start + length, axis=a)
     return out.astype(x.dtype)
+
+
+def _fast_length(n: int) -> int:
+    """A length not less than n whose Fourier transform is fast."""
+    import scipy.fft
+
+    return scipy.fft.next_fast_len(n, real=True)
+
+
+DIRECT = 1_000_000
+"""Products that are always summed directly: they take milliseconds, and each sum is accurate."""
+
+
+def _by_transforms(x: Any, y: Any, mode: str) -> bool:
+    """Whether Fourier transforms take less time than direct sums, for floats.
+
+    Their error is relative to the largest sum, so integers, whose sums are exact, are left out.
+    """
+    if kind_of(x) not in "fc" or x.dtype.itemsize < 4:
+        return False
+    sizes = zip(x.shape, y.shape, strict=True)
+    lengths = {"full": lambda n, m: n + m - 1, "same": lambda n, m: n,
+               "valid": lambda n, m: abs(n - m) + 1}[mode]
+    direct = math.prod(lengths(n, m) * min(n, m) for n, m in sizes)
+    full = math.prod(n + m - 1 for n, m in zip(x.shape, y.shape, strict=True))
+    return direct > max(DIRECT, 5 * full * math.log2(max(full, 2)))
+
+
+def _sums(name: str, x: Any, y: Any, mode: str, precision: Any, exact: bool) -> Any:
+    """Convolution by the faster method, or directly."""
+    if not exact and _by_transforms(x, y, mode):
+        return fftconvolve(x, y, mode)
+    return _direct(name, x, y, mode, precision)
+
+
+def _integral(*xs: Any) -> bool:
+    return all(kind_of(jnp.asarray(x)) in "biu" for x in xs)
 
 
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
              ) -> Any:
     """Convolution along all axes.
 
-    in1, in2: [...] of one number of axes; mode: as for `fftconvolve`; method: 'direct', 'fft' or
-    'auto', which is 'direct'. Raises ValueError for shapes that do not fit.
+    in1, in2: [...] of one number of axes; mode: as for `fftconvolve`; method: 'direct' (sums of
+    products), 'fft' or 'auto', the faster one by their sizes, but 'direct' for integers and 16
+    bits. Raises ValueError for shapes that do not fit.
 
     >>> convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     Array([1., 3., 2.], dtype=float64)
@@ -108,7 +147,8 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", preci
         return fftconvolve(in1, in2, mode)
     if method not in ("auto", "direct"):
         raise ValueError(f"convolve: method must be 'auto', 'direct' or 'fft', got {method!r}")
-    return _direct("convolve", *_pair("convolve", in1, in2, mode), mode, precision)
+    exact = method == "direct" or _integral(in1, in2)
+    return _sums("convolve", *_pair("convolve", in1, in2, mode), mode, precision, exact)
 
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
@@ -140,7 +180,7 @@ def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", f
     Array([[1., 2., 1.]], dtype=float64)
     """
     x, y = _planes("convolve2d", in1, in2, mode, boundary, fillvalue)
-    return _direct("convolve2d", x, y, mode, precision)
+    return _sums("convolve2d", x, y, mode, precision, _integral(in1, in2))
 
 
 def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
@@ -152,8 +192,9 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
     """
     x, y = _planes("correlate2d", in1, in2, mode, boundary, fillvalue)
     if mode == "same":  # the middle of correlations lies on the other side of even lengths
-        return jnp.flip(_direct("correlate2d", jnp.flip(x), jnp.conj(y), mode, precision))
-    out = _direct("correlate2d", x, jnp.flip(jnp.conj(y)), mode, precision)
+        return jnp.flip(_sums("correlate2d", jnp.flip(x), jnp.conj(y), mode, precision,
+                              _integral(in1, in2)))
+    out = _sums("correlate2d", x, jnp.flip(jnp.conj(y)), mode, precision, _integral(in1, in2))
     # As in SciPy: the correlation of the smaller with the larger is not conjugated.
     swapped = mode == "valid" and not _in_order("correlate2d", x, y, range(2))
     return jnp.conj(out) if swapped else out

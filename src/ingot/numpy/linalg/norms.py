@@ -8,13 +8,15 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
-from ingot.numpy.arithmetic import multiply, power
+from ingot.numpy.arithmetic import divide, multiply, power
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.linalg.factorizations import SlogdetResult, matrices, svd, svdvals
 from ingot.numpy.linalg.solving import inv, solve
+from ingot.numpy.linalg.two_norm import two_norm
 from ingot.numpy.logic import where
 from ingot.numpy.manipulation import matrix_transpose as matrix_transpose, moveaxis, ravel
 from ingot.numpy.products import (
@@ -32,7 +34,6 @@ from ingot.numpy.promotion import (
 )
 from ingot.numpy.rearranging import diagonal as _diagonal, trace as _trace
 from ingot.numpy.reductions import axes_of, max as max_, min as min_, prod, sum as sum_
-from ingot.numpy.rounding import conj, real
 from ingot.ops import linalg as factors
 
 # ---- determinants ----
@@ -115,8 +116,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _two_norm(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    squares = lax.square(x) if kind_of(x) != "c" else real(multiply(x, conj(x)))
-    return lax.sqrt(sum_(squares, axes, keepdims=keepdims))
+    out = two_norm(x, axes)
+    return lax.expand_dims(out, sorted(axes)) if keepdims else out
 
 
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -133,8 +134,21 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         return sum_(convert(lax.ne(x, like(x, 0)), size.aval.dtype), axes, keepdims=keepdims)
     if ord == 1:
         return sum_(size, axes, keepdims=keepdims)
-    total = sum_(power(size, ord), axes, keepdims=keepdims)
-    return power(total, 1.0 / ord)
+    if size.aval.dtype.itemsize < 4:
+        wide = convert(size, dtypes.float32)
+        return convert(_power_mean(wide, ord, axes, keepdims), size.aval.dtype)
+    return _power_mean(size, ord, axes, keepdims)
+
+
+def _power_mean(size: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """(sum size^ord)^(1 / ord), scaled so that no power that counts over- or underflows."""
+    largest = max_(size, axes, keepdims=True, initial=0) if ord > 0 else min_(
+        size, axes, keepdims=True)
+    usable = (largest > 0) & (largest < math.inf)
+    scale = lax.stop_gradient(where(usable, largest, 1))
+    total = sum_(power(divide(size, scale), ord), axes, keepdims=True)
+    out = multiply(scale, power(total, 1.0 / ord))
+    return out if keepdims else lax.squeeze(out, axes)
 
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:

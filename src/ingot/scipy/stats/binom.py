@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.numpy.logic import where
-from ingot.scipy.special import gammaln, xlog1py, xlogy
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.densities import log_binomial
 
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""
     k, n, p, loc = real("binom.logpmf", k, n, p, loc)
     x = k - loc
-    value = (gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-             + xlogy(x, p) + xlog1py(n - x, -p))
-    return where((x >= 0) & (x < n + 1), value, -INF)
+    outside = (x < 0) | (x > n)
+    value = log_binomial(where(outside, 0, x), n, p, 1 - p)
+    return where(outside, -INF, value)
 
 
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import clip, where
-from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
+from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.gamma import log_density
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -16,7 +17,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     x, df, loc, scale = real("chi2.logpdf", x, df, loc, scale)
     inside = x >= loc
     y = where(inside, (x - loc) / scale, 1)
-    value = xlogy(df / 2 - 1, y) - y / 2 - gammaln(df / 2) - df / 2 * math.log(2) - log(scale)
+    value = log_density(y / 2, df / 2) - math.log(2) - log(scale)
     return where(inside, value, -INF)
 
 

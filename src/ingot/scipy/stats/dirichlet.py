@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.numpy import primitives as lax
+from ingot.numpy.elementary import log
 from ingot.numpy.families import like
 from ingot.numpy.logic import where
 from ingot.numpy.manipulation import concatenate
-from ingot.numpy.promotion import promote_dtypes, promote_shapes
+from ingot.numpy.promotion import broadcast, promote_dtypes, promote_shapes
 from ingot.numpy.reductions import all as all_, sum as sum_
 from ingot.scipy.special import gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp
+from ingot.scipy.stats.densities import log_multinomial
 
 
 def logpdf(x: Any, alpha: Any) -> Any:
@@ -27,6 +29,14 @@ def logpdf(x: Any, alpha: Any) -> Any:
     column = lax.reshape(alpha, (k,) + (1,) * (x.aval.ndim - 1))
     value = sum_(gammaln(alpha)) * -1 + gammaln(sum_(alpha)) + sum_(
         xlogy(*promote_shapes("dirichlet", column - 1, x)), 0)
+    column, x = promote_shapes("dirichlet", column, x)
+    whole = broadcast(column, x.aval.shape)
+    inner = (x > 0) & (sum_(alpha) > 8)
+    safe = where(inner, x, 1 / k)
+    total = broadcast(sum_(alpha), x.aval.shape[1:])
+    stirling = log_multinomial(whole, total, safe, 0) - log(total) + sum_(
+        log(whole) - log(safe), 0)
+    value = where(all_(inner, 0), stirling, value)
     inside = all_(x >= 0, 0) & (abs(sum_(x, 0) - 1) < 1e-6)
     return where(inside, value, -INF)
 

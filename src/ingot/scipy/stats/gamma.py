@@ -8,6 +8,7 @@ from ingot.numpy.elementary import log
 from ingot.numpy.logic import clip, where
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.densities import log_poisson
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -15,7 +16,18 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     x, a, loc, scale = real("gamma.logpdf", x, a, loc, scale)
     inside = x >= loc
     y = where(inside, (x - loc) / scale, 1)
-    return where(inside, xlogy(a - 1, y) - y - gammaln(a) - log(scale), -INF)
+    return where(inside, log_density(y, a) - log(scale), -INF)
+
+
+def log_density(y: Any, a: Any) -> Any:
+    """The density at y >= 0 without location and scale: for large a that of Poisson's law."""
+    endless = y == INF
+    y = where(endless, 1, y)
+    many = (a > 8) & (y > 0)
+    b, z = where(many, a, 9), where(many, y, 9)
+    plain = xlogy(a - 1, y) - y - gammaln(a)
+    value = where(many, log_poisson(b, z) + log(b) - log(z), plain)
+    return where(endless, -INF, value)
 
 
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

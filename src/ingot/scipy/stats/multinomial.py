@@ -6,10 +6,17 @@ from typing import Any
 
 from ingot.numpy import primitives as lax
 from ingot.numpy.logic import where
-from ingot.numpy.promotion import as_array, promote_dtypes
+from ingot.numpy.promotion import (
+    as_array,
+    broadcast,
+    broadcast_shapes,
+    convert,
+    promote_dtypes,
+    promote_shapes,
+)
 from ingot.numpy.reductions import sum as sum_
-from ingot.scipy.special import gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp
+from ingot.scipy.stats.densities import log_multinomial
 
 
 def logpmf(x: Any, n: Any, p: Any) -> Any:
@@ -17,8 +24,12 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
     counts = as_array("multinomial.logpmf", x)
     x, p = promote_dtypes("multinomial.logpmf", counts, p, kind="inexact")
     n = as_array("multinomial.logpmf", n)
-    value = gammaln(n + 1) + sum_(xlogy(x, p) - gammaln(x + 1), -1)
-    return where(lax.eq(*promote_dtypes("multinomial.logpmf", sum_(counts), n)), value, -INF)
+    total = convert(n, x.aval.dtype)
+    x, p = promote_shapes("multinomial.logpmf", x, p)
+    shape = broadcast_shapes(x.aval.shape, p.aval.shape)
+    x, p = broadcast(x, shape), broadcast(p, shape)
+    value = log_multinomial(x, broadcast(total, shape[:-1]), p, len(shape) - 1)
+    return where(lax.eq(*promote_dtypes("multinomial.logpmf", sum_(counts, -1), n)), value, -INF)
 
 
 def pmf(x: Any, n: Any, p: Any) -> Any:

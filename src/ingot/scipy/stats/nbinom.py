@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.numpy.elementary import log1p
 from ingot.numpy.logic import where
-from ingot.scipy.special import gammaln, xlog1py, xlogy
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.densities import log_binomial
 
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""
     k, n, p, loc = real("nbinom.logpmf", k, n, p, loc)
     x = k - loc
-    value = gammaln(x + n) - gammaln(n) - gammaln(x + 1) + xlogy(n, p) + xlog1py(x, -p)
-    return where(x < 0, -INF, value)
+    outside = x < 0
+    y = where(outside, 0, x)
+    # The last toss is a success: n / (n + x) of all orders.
+    return where(outside, -INF, log_binomial(y, n + y, 1 - p, p) - log1p(y / n))
 
 
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:

@@ -11,16 +11,17 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
-from ingot.scipy.special import gammaincc, gammaln, xlogy
+from ingot.scipy.special import gammaincc
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.densities import log_poisson
 
 
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""
     k, mu, loc = real("poisson.logpmf", k, mu, loc)
     x = k - loc
-    value = xlogy(x, mu) - gammaln(x + 1) - mu
-    return where((x < 0) | (floor(x) != x), -INF, value)
+    outside = (x < 0) | (floor(x) != x)
+    return where(outside, -INF, log_poisson(where(outside, 0, x), mu))
 
 
 def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:

@@ -1,0 +1,115 @@
+"""Poisson and binomial probabilities without cancellation (Loader, 2000), of real arguments too.
+
+The logarithms of factorials and powers in these, each as large as x log(x), add up to little.
+Here Stirling's formula takes them together: what remains are the deviance, the remainder of
+the formula and the logarithm of a width, none of them much larger than the result. Densities of
+other distributions are made of these.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ingot.control.custom_jvp import custom_jvp
+from ingot.numpy import primitives as lax
+from ingot.numpy.elementary import log, log1p
+from ingot.numpy.families import like
+from ingot.numpy.logic import where
+from ingot.numpy.reductions import sum as sum_
+from ingot.ops.special import digamma, lgamma
+from ingot.scipy.special import xlogy
+from ingot.scipy.stats.common import LOG_2PI
+
+_REMAINDER = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156,
+              -3617 / 122400)
+
+
+def remainder(x: Any) -> Any:
+    """log(x!) - ((x + 1/2) log(x) - x + log(2 pi) / 2), for x > 0."""
+    small = x < 8
+    few, many = where(small, x, 1), where(small, 8, x)
+    exact = lgamma(few + 1) - ((few + 0.5) * log(few) - few + 0.5 * LOG_2PI)
+    square, series = 1 / (many * many), like(x, _REMAINDER[-1])
+    for term in _REMAINDER[-2::-1]:
+        series = series * square + term
+    return where(small, exact, series / many)
+
+
+def deviance(x: Any, mean: Any) -> Any:
+    """x log(x / mean) + mean - x, for x, mean > 0: a series in (x - mean) / (x + mean) near 0."""
+    v = (x - mean) / (x + mean)
+    close = abs(v) < 0.1
+    v = where(close, v, 0)
+    square, series = v * v, like(v, 1 / 19)
+    for n in range(17, 1, -2):
+        series = series * square + 1 / n
+    near = (x - mean) * v + 2 * x * v * square * series
+    ratio = x / mean
+    usual = (ratio > 0) & (ratio < math.inf)
+    far = where(usual, log(where(usual, ratio, 1)), log(x) - log(mean))
+    return where(close, near, x * far + mean - x)
+
+
+def _slope(x: Any, mean: Any) -> Any:
+    """x / mean, and 0 at x = 0."""
+    none = x == 0
+    return where(none, 0, x / where(none, 1, mean))
+
+
+@custom_jvp
+def log_poisson(x: Any, mean: Any) -> Any:
+    """log(mean^x exp(-mean) / x!), for x >= 0."""
+    plain = xlogy(x, mean) - mean - lgamma(x + 1)
+    inner = (x > 8) & (mean > 0) & (x < math.inf) & (mean < math.inf)
+    a, b = where(inner, x, 9), where(inner, mean, 9)
+    stirling = -deviance(a, b) - remainder(a) - 0.5 * (LOG_2PI + log(a))
+    plain = where((mean == math.inf) | (x == math.inf), -math.inf, plain)
+    return where(inner, stirling, plain)
+
+
+log_poisson.defjvps(
+    lambda t, out, x, mean: t * (log(mean) - digamma(x + 1)),
+    lambda t, out, x, mean: t * (_slope(x, mean) - 1))
+
+
+@custom_jvp
+def log_binomial(x: Any, n: Any, p: Any, q: Any) -> Any:
+    """log(n! / (x! (n - x)!) p^x q^(n - x)), for 0 <= x <= n and p + q = 1."""
+    rest = n - x
+    inner = (x > 0) & (rest > 0) & (p > 0) & (q > 0)
+    a, b = where(inner, x, 1), where(inner, rest, 1)
+    p_, q_, m = where(inner, p, 0.5), where(inner, q, 0.5), where(inner, n, 2)
+    value = (remainder(m) - remainder(a) - remainder(b) - deviance(a, m * p_) - deviance(b, m * q_)
+             - 0.5 * (LOG_2PI + log(a) + log(b / m)))
+    return where(inner, value, _xlogp(x, p, q) + _xlogp(rest, q, p))
+
+
+def _xlogp(x: Any, p: Any, q: Any) -> Any:
+    """x log(p) with p = 1 - q, 0 where x is 0."""
+    return where(p > 0.5, _xlog1m(x, q), xlogy(x, p))
+
+
+def _xlog1m(x: Any, q: Any) -> Any:
+    none = x == 0
+    return where(none, 0, x * log1p(-where(none, 0, q)))
+
+
+log_binomial.defjvps(
+    lambda t, out, x, n, p, q: t * (digamma(n - x + 1) - digamma(x + 1) + log(p) - log(q)),
+    lambda t, out, x, n, p, q: t * (digamma(n + 1) - digamma(n - x + 1) + log(q)),
+    lambda t, out, x, n, p, q: t * _slope(x, p),
+    lambda t, out, x, n, p, q: t * _slope(n - x, q))
+
+
+def log_multinomial(x: Any, n: Any, p: Any, axis: int) -> Any:
+    """log(n! / prod(x!) prod(p^x)) for x >= 0 along an axis with the sum n > 0."""
+    some = x > 0
+    a, m = where(some, x, 1), where(n > 0, n, 1)
+    mean = lax.expand_dims(m, (axis,)) * p if m.aval.ndim == p.aval.ndim - 1 else m * p
+    part = where(some, deviance(a, where(some, mean, 1)), mean)
+    part = part + where(some, remainder(a) + 0.5 * (LOG_2PI + log(a)), 0)
+    # Means that do not add up to n are taken as they are.
+    missing = sum_(mean, axis) - m
+    value = remainder(m) + 0.5 * (LOG_2PI + log(m)) - sum_(part, axis) + missing
+    return where(n > 0, value, 0)
