@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.numpy.creation import canonical_shape
 from ingot.numpy.promotion import inexact
 
 
@@ -94,7 +95,7 @@ def scale_and_translate(image: Any, shape: Sequence[int], spatial_dims: Sequence
     Array([[0., 0.],
            [1., 1.]], dtype=float64)
     """
-    shape = tuple(shape)
+    shape = canonical_shape("scale_and_translate", shape)
     image = inexact("scale_and_translate", image)
     if len(shape) != image.ndim:
         raise ValueError(f"scale_and_translate: shape must have {image.ndim} entries, as"
@@ -129,7 +130,7 @@ def resize(image: Any, shape: Sequence[int], method: str | ResizeMethod, antiali
     >>> resize(np.array([0.0, 1.0]), (4,), "linear")
     Array([0.  , 0.25, 0.75, 1.  ], dtype=float64)
     """
-    shape, image = tuple(shape), jnp.asarray(image)
+    shape, image = canonical_shape("resize", shape), jnp.asarray(image)
     if len(shape) != image.ndim:
         raise ValueError(f"resize: shape must have {image.ndim} entries, as {image.aval}, got"
                          f" {shape}")

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
+from types import FunctionType
 from typing import Any
 
 from ingot.errors import AxisError
@@ -39,6 +40,17 @@ def update_wrapper(wrapper: Any, wrapped: Any) -> Any:
 def wraps(wrapped: Any) -> Callable[[Any], Any]:
     """`functools.wraps` for any callable."""
     return lambda wrapper: update_wrapper(wrapper, wrapped)
+
+
+def renamed(function: Any, name: str, module: str | None = None) -> Any:
+    """A plain function that does the same as another, and says that it is called `name`."""
+    out = FunctionType(function.__code__, function.__globals__, name, function.__defaults__,
+                       function.__closure__)
+    update_wrapper(out, function)
+    out.__kwdefaults__, out.__name__, out.__qualname__ = function.__kwdefaults__, name, name
+    out.__module__ = module or function.__module__
+    del out.__wrapped__
+    return out
 
 
 def safe_zip(*sequences: Sequence[Any]) -> list[tuple[Any, ...]]:

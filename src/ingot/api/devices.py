@@ -17,6 +17,7 @@ from ingot.core.array import Array
 from ingot.core.interpreter import Tracer, to_array
 from ingot.dtypes import KeyDType
 from ingot.tree import broadcast_prefix, tree_map
+from ingot.util import renamed
 
 
 class Device:
@@ -183,7 +184,8 @@ def process_indices(backend: Any = None) -> list[int]:
     return [0]
 
 
-host_id, host_count, host_ids = process_index, process_count, process_indices
+host_id, host_count = renamed(process_index, "host_id"), renamed(process_count, "host_count")
+host_ids = renamed(process_indices, "host_ids")
 
 
 def default_backend() -> str:

@@ -25,7 +25,7 @@ from ingot.ops.movement import reshape, zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import jvp
 from ingot.tree import tree_unflatten
-from ingot.util import wraps
+from ingot.util import renamed, wraps
 
 
 def _basis(avals: Sequence[ShapedArray]) -> list[Any]:
@@ -136,7 +136,7 @@ def _column(ct: Any, dim: int | None, aval: ShapedArray, out_avals: Sequence[Sha
     return _blocks(place_axis(ct, dim, 0, total), out_avals, 0)
 
 
-jacobian = jacrev
+jacobian = renamed(jacrev, "jacobian")
 
 
 def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,

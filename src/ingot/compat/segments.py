@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ def _segment(name: str, update: str, start: Callable[[Any], Any]) -> Callable[..
         data, ids = jnp.asarray(data), jnp.asarray(segment_ids)
         if num_segments is None:
             num_segments = int(jnp.max(ids)) + 1 if ids.size else 0
+        num_segments = operator.index(num_segments)
         if num_segments < 0:
             raise ValueError(f"{name}: num_segments must not be negative, got {num_segments}")
         shape = (num_segments, *data.shape[ids.ndim:])

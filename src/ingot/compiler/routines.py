@@ -18,6 +18,7 @@ from ingot.compiler.fingerprint import Fingerprint, Unknown, contents
 from ingot.compiler.forming import formed
 from ingot.compiler.parallel import Referred
 from ingot.core.effects import NamedAxisEffect
+from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.kernel import cost, ir
 from ingot.kernel.build import MAX_SCALARS, ArrayValue, Buffer, Lazy
@@ -83,8 +84,13 @@ class Repeated:
         self.updating = updating
         self.looks: dict[Any, int] = {}
         self._by_key: dict[Any, Group] = {}
-        self._keys: dict[Any, Any] = {}  # by the identity of parameters, as they were found
-        self.groups: dict[int, Group] = {}  # by the identity of the equation
+        # By the identity of parameters, which the equation beside the key keeps alive.
+        self._keys: dict[Any, tuple[Any, Eqn]] = {}
+        # By the identity of the equation, which may be part of several programs: what one of them
+        # reads is a result for all. `_alive` keeps the identities what they are.
+        self._used: dict[int, tuple[bool, ...]] = {}
+        self._alive: list[Eqn] = []
+        self.groups: dict[int, Group] = {}
         for eqn, _ in self._sites(jaxpr, {}):
             self.looks[_look(eqn)] = self.looks.get(_look(eqn), 0) + 1
         if any(n > 1 for n in self.looks.values()):
@@ -107,23 +113,29 @@ class Repeated:
                 continue
             if equations(eqn) >= FEWEST and not any(
                     isinstance(e, NamedAxisEffect) for e in eqn.effects):
-                key = self._group(eqn, read) if grouped else None
+                key = self._group(eqn) if grouped else self._read(eqn, read)
                 yield eqn, key
                 if key is not None and self._by_key[key].sites > 1:
                     continue
-            for inner in subjaxprs(eqn):
+            for inner in _programs(eqn):
                 yield from self._sites(self.updating(inner), visits, grouped)
 
-    def _group(self, eqn: Eqn, read: set[Any]) -> Any:
+    def _read(self, eqn: Eqn, read: set[Any]) -> None:
+        """Note which results of an equation a program reads."""
+        before = self._used.get(id(eqn), (False,) * len(eqn.outvars))
+        self._used[id(eqn)] = tuple(b or (type(v) is not DropVar and v in read)
+                                    for b, v in zip(before, eqn.outvars, strict=True))
+        self._alive.append(eqn)
+
+    def _group(self, eqn: Eqn) -> Any:
         """Add an equation to its group, whose key is the answer; None if it is unlike others."""
-        used = tuple(type(v) is not DropVar and v in read for v in eqn.outvars)
-        look = _look(eqn)
+        look, used = _look(eqn), self._used[id(eqn)]
         if self.looks[look] == 1:
             return None
         same = (look, used, *((name, id(value)) for name, value in eqn.params.items()))
         if same not in self._keys:
-            self._keys[same] = _key(eqn, used)
-        key = self._keys[same]
+            self._keys[same] = _key(eqn, used), eqn
+        key, _ = self._keys[same]
         if key is not None:
             self._by_key.setdefault(key, Group(eqn, used, [
                 v if type(v) is Literal else None for v in eqn.invars])).met(eqn)
@@ -133,7 +145,14 @@ class Repeated:
 def equations(eqn: Eqn) -> int:
     """How many equations the programs of one have, those inside of these included."""
     return sum(j.memo("equations", lambda j=j: sum(1 + equations(e) for e in j.eqns))
-               for j in subjaxprs(eqn))
+               for j in _programs(eqn))
+
+
+def _programs(eqn: Eqn) -> list[Jaxpr]:
+    """The programs that an equation runs. Parameters of packages' primitives also hold programs
+    that its rules know of: their constants are traced values, so that they cannot be run as they
+    are, nor staged again."""
+    return [j for j in subjaxprs(eqn) if not any(isinstance(c, Tracer) for c in j.consts)]
 
 
 def _look(eqn: Eqn) -> Any:

@@ -27,7 +27,7 @@ from ingot.transforms.partial import Split, split_jaxpr
 from ingot.transforms.stage import stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import tree_map, tree_unflatten, treedef_tuple
-from ingot.util import wraps
+from ingot.util import renamed, wraps
 
 Policy = Callable[..., bool]
 
@@ -236,6 +236,6 @@ def _checkpointed(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, 
     return tree_unflatten(traced.out_tree, outs)
 
 
-remat = checkpoint
+remat = renamed(checkpoint, "remat")
 __all__ = ["checkpoint", "checkpoint_name", "checkpoint_p",
            "checkpoint_policies", "name_p", "remat"]

@@ -23,9 +23,10 @@ from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
 from ingot.errors import ShapeError, UnexpectedTracerError
+from ingot.ops.movement import zeros
 from ingot.transforms.stage import inline_constants, stage
 from ingot.transforms.transpose import transpose_jaxpr
-from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
+from ingot.tree import PyTreeDef, tree_flatten, tree_map, tree_unflatten
 
 
 class SymbolicZero:
@@ -47,8 +48,16 @@ class SymbolicZero:
 
 
 def zero_from_primal(x: Any, symbolic_zeros: bool = False) -> Any:
-    """A zero tangent for a value."""
-    return SymbolicZero.from_primal_value(x)
+    """A zero tangent for a value, or for each leaf of a pytree of values.
+
+    symbolic_zeros: give `SymbolicZero`s where rules take them; otherwise arrays of zeros.
+    """
+    make = SymbolicZero.from_primal_value if symbolic_zeros else _zeros_for
+    return tree_map(make, x)
+
+
+def _zeros_for(x: Any) -> Any:
+    return zeros(typeof(x).to_tangent_aval())
 
 
 # ---- calls --------------------------------------------------------------------------------------

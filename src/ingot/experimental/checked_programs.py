@@ -165,7 +165,7 @@ class Checker:
     checks: list[Check] = field(default_factory=list)
     counting: bool = False
     _numbers: dict[Any, int] = field(default_factory=dict)
-    _programs: dict[Any, Jaxpr] = field(default_factory=dict)
+    _programs: dict[Any, tuple[Jaxpr, Jaxpr]] = field(default_factory=dict)
 
     def count(self, jaxpr: Jaxpr) -> None:
         """Find the checks of a program and of those it calls, before it is run."""
@@ -248,8 +248,8 @@ class Checker:
     def _remembered(self, jaxpr: Jaxpr, what: str, make: Callable[[], Jaxpr]) -> Jaxpr:
         key = (id(jaxpr), what, self.counting)
         if key not in self._programs:
-            self._programs[key] = make()
-        return self._programs[key]
+            self._programs[key] = make(), jaxpr  # which keeps its identity
+        return self._programs[key][0]
 
     def _cond(self, state: list[Any], args: list[Any], *, branches: Sequence[Jaxpr], **params: Any
               ) -> list[Any]:

@@ -44,9 +44,9 @@ def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ())
 def _of_function(function: ir.Function, libraries: bool, without: Collection[Any]) -> int:
     """The work of a function, which may be called in many places."""
     key = libraries, id(without) if without else None
-    if key not in function.estimates:
-        function.estimates[key] = work(function.body, libraries, without)
-    return function.estimates[key]
+    if key not in function.estimates:  # beside it the collection, which keeps its identity
+        function.estimates[key] = work(function.body, libraries, without), without
+    return function.estimates[key][0]
 
 
 def size(block: ir.Block) -> int:

@@ -241,7 +241,7 @@ class Function:
     constants: list[Memory]
     temporaries: list[Memory]
     arena_bytes: int
-    estimates: dict[Any, int] = field(default_factory=dict)  # see `cost.work`
+    estimates: dict[Any, tuple[int, Any]] = field(default_factory=dict)  # see `cost.work`
 
     def at_end(self, nbytes: int, dtype: np.dtype) -> Memory:
         """A new temporary, at the end of the arena."""

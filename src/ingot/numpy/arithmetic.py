@@ -10,7 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array
 from ingot.numpy import primitives as lax
-from ingot.numpy.families import binary, kind_of, like, unary, unary_inexact, with_loop
+from ingot.numpy.families import alias, binary, kind_of, like, unary, unary_inexact, with_loop
 from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
 from ingot.numpy.rounding import isinf, trunc
 
@@ -44,7 +44,7 @@ divide = binary("divide", lax.div, """Quotient, elementwise; of integers a float
     >>> divide(1, 4)
     Array(0.25, dtype=float64, weak_type=True)
     """, "inexact", loop=np.true_divide)
-true_divide = divide
+true_divide = alias(divide, "true_divide")
 negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError for booleans.
 
     >>> negative(2.0)
@@ -73,7 +73,7 @@ def _absolute(x: Any, /) -> Any:
 
 absolute = with_loop(_absolute, "absolute", np.absolute)
 
-abs = absolute
+abs = alias(absolute, "abs")
 
 
 def fabs(x: Any, /) -> Any:
@@ -159,7 +159,7 @@ def _float_remainder(rest: Any, y: Any) -> Any:
     return lax.mul(lax.add(rest, lifted), side)  # -0 + 0 is 0
 
 
-mod = remainder
+mod = alias(remainder, "mod")
 
 
 def fmod(x1: Any, x2: Any, /) -> Any:
@@ -257,7 +257,7 @@ def _int_by_squaring(x: Any, n: Any) -> Any:
     return lax.select(lax.lt(n, zero), unit, result)
 
 
-pow = power
+pow = alias(power, "pow")
 
 
 def float_power(x: Any, y: Any, /) -> Any:

@@ -13,6 +13,7 @@ from ingot.core.array import Array, ArrayBase, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.source import here
+from ingot.core.static import items
 from ingot.dlpack import from_dlpack as _from_dlpack
 from ingot.errors import ConcretizationTypeError, ShapeError
 from ingot.numpy import primitives as lax
@@ -238,9 +239,7 @@ def concrete_int(name: str, x: Any, what: str) -> int:
 
 def canonical_shape(name: str, shape: Any) -> tuple[int, ...]:
     """A shape as a tuple of non-negative Python ints."""
-    if isinstance(shape, (int, np.integer)) or getattr(shape, "ndim", None) == 0:
-        shape = (shape,)
-    out = tuple(n if type(n) is int else concrete_int(name, n, "shape") for n in shape)
+    out = tuple(n if type(n) is int else concrete_int(name, n, "shape") for n in items(shape))
     if any(n < 0 for n in out):
         raise ShapeError(f"{name}: lengths must not be negative, got shape {out}")
     return out

@@ -11,7 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
-from ingot.numpy.families import binary, kind_of, like, unary_inexact
+from ingot.numpy.families import alias, binary, kind_of, like, unary_inexact
 from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_shapes
 
 # ---- exponentials and logarithms ----
@@ -190,13 +190,14 @@ arctan2 = binary("arctan2", lax.atan2, """Angle in radians of the vector (x2, x1
     >>> arctan2(0.0, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """, "inexact")
-asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
-asinh, acosh, atanh = arcsinh, arccosh, arctanh
+asin, acos, atan = alias(arcsin, "asin"), alias(arccos, "acos"), alias(arctan, "atan")
+atan2, asinh = alias(arctan2, "atan2"), alias(arcsinh, "asinh")
+acosh, atanh = alias(arccosh, "acosh"), alias(arctanh, "atanh")
 degrees = unary_inexact(
     "degrees", lambda x: lax.mul(x, like(x, 180 / math.pi)), "Radians to degrees.")
 radians = unary_inexact(
     "radians", lambda x: lax.mul(x, like(x, math.pi / 180)), "Degrees to radians.")
-deg2rad, rad2deg = radians, degrees
+deg2rad, rad2deg = alias(radians, "deg2rad"), alias(degrees, "rad2deg")
 
 
 def sinc(x: Any, /) -> Any:

@@ -13,6 +13,7 @@ from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
+from ingot.util import renamed
 
 
 def named(function: Callable[..., Any], name: str, doc: str) -> Callable[..., Any]:
@@ -29,6 +30,13 @@ def with_loop(function: Callable[..., Any], name: str, loop: np.ufunc | None, do
     """A function with a name, and NumPy's loop that it is for most types."""
     function = named(function, name, doc or function.__doc__ or "")
     return function if loop is None else Elementwise(function, loop)
+
+
+def alias(function: Any, name: str) -> Any:
+    """The same function under another name of NumPy's, by which it is called and printed."""
+    if isinstance(function, Elementwise):
+        return Elementwise(alias(function._function, name), function._loop)
+    return renamed(function, name, "ingot.numpy")
 
 
 # `loop` is NumPy's function where the operation's `eval` is nothing else.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.interpreter import Tracer
+from ingot.core.static import known
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder
 from ingot.numpy.creation import asarray, canonical_shape
@@ -19,7 +20,6 @@ from ingot.numpy.manipulation import concatenate, stack
 from ingot.numpy.promotion import as_array, convert, promote_dtypes, user_dtype
 from ingot.numpy.ranges import arange, linspace
 from ingot.numpy.rearranging import meshgrid
-from ingot.numpy.reductions import any as any_
 
 index_exp = np.index_exp
 s_ = np.s_
@@ -154,7 +154,9 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     if order not in ("C", "F"):
         raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
     if mode == "raise":
-        outside = [any_((i < 0) | (i >= n)) for i, n in zip(arrays, dims, strict=True)]
+        # In traced code too, arrays whose values are known can be checked.
+        outside = [((i < 0) | (i >= n)).any()
+                   for i, n in zip(map(known, arrays), dims, strict=True)]
         if any(bool(o) for o in outside):
             raise ValueError("ravel_multi_index: an index is out of bounds")
     elif mode == "ignore":

@@ -14,7 +14,7 @@ from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
-from ingot.numpy.families import binary, kind_of, like, named, truth, unary
+from ingot.numpy.families import alias, binary, kind_of, like, named, truth, unary
 from ingot.numpy.nonzero import nonzero
 from ingot.numpy.promotion import (
     as_array,
@@ -101,9 +101,9 @@ bitwise_not = unary("bitwise_not", lax.bitwise_not, "Bitwise complement of integ
                     loop=np.bitwise_not)
 invert = unary("invert", lax.bitwise_not, "Bitwise complement of integers or booleans.",
                loop=np.invert)
-bitwise_invert = invert
+bitwise_invert = alias(invert, "bitwise_invert")
 left_shift = binary("left_shift", lax.shift_left, "Shift bits left; 0 beyond the width.", "numeric")
-bitwise_left_shift = left_shift
+bitwise_left_shift = alias(left_shift, "bitwise_left_shift")
 
 
 def right_shift(x1: Any, x2: Any, /) -> Any:
@@ -116,7 +116,7 @@ def right_shift(x1: Any, x2: Any, /) -> Any:
     return (lax.shift_right_logical if kind_of(x) == "u" else lax.shift_right_arithmetic)(x, y)
 
 
-bitwise_right_shift = right_shift
+bitwise_right_shift = alias(right_shift, "bitwise_right_shift")
 
 
 def bitwise_count(x: Any, /) -> Any:

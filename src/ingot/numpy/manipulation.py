@@ -12,6 +12,7 @@ import numpy as np
 from ingot.api.eager import replayed
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import to_array
+from ingot.core.static import items
 from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import concrete, concrete_int
@@ -36,7 +37,7 @@ def shape(a: Any) -> tuple[int, ...]:
     >>> shape(1.0)
     ()
     """
-    if isinstance(a, (list, tuple)):
+    if a is None or isinstance(a, (list, tuple)):
         return np.shape(a)
     return tuple(a.shape) if hasattr(a, "shape") else aval_of("shape", a).shape
 
@@ -47,7 +48,7 @@ def ndim(a: Any) -> int:
     >>> ndim(1.0)
     0
     """
-    if isinstance(a, (list, tuple)):
+    if a is None or isinstance(a, (list, tuple)):
         return np.ndim(a)
     return a.ndim if hasattr(a, "ndim") else aval_of("ndim", a).ndim
 
@@ -87,9 +88,7 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
 
 
 def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, (int, np.integer)) or getattr(shape, "ndim", None) == 0:
-        shape = (shape,)
-    new = [n if type(n) is int else concrete_int("reshape", n, "shape") for n in shape]
+    new = [n if type(n) is int else concrete_int("reshape", n, "shape") for n in items(shape)]
     if new.count(-1) > 1:
         raise ShapeError(f"reshape: only one length may be -1, got {tuple(new)}")
     if -1 in new:
@@ -120,8 +119,8 @@ def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
     Array([1.], dtype=float64, weak_type=True)
     """
     a = as_array("expand_dims", a)
-    count = 1 if isinstance(axis, (int, np.integer)) else len(axis)
-    return lax.expand_dims(a, axes_of("expand_dims", axis, a.aval.ndim + count))
+    axes = items(axis)
+    return lax.expand_dims(a, axes_of("expand_dims", axes, a.aval.ndim + len(axes)))
 
 
 def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
@@ -187,7 +186,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
     n = a.aval.ndim
     if axes is None:
         return lax.transpose(a, range(n)[::-1])
-    order = axes_of("transpose", tuple(axes), n)
+    order = axes_of("transpose", items(axes), n)
     if len(order) != n:
         raise ShapeError(f"transpose: axes {tuple(axes)} must name each axis of {a.aval} once")
     return lax.transpose(a, order)
@@ -445,7 +444,7 @@ def _split(name: str, ary: Any, where: Any, axis: int, exact: bool) -> list[Any]
     (axis,) = axes_of(name, axis, ary.aval.ndim)
     n = ary.aval.shape[axis]
     if isinstance(where, (list, tuple)) or getattr(where, "ndim", 0) > 0:
-        cuts = [operator.index(concrete(name, i, "a place")) for i in where]
+        cuts = [operator.index(concrete(name, i, "a place")) for i in items(where)]
         cuts = [slice(None, i).indices(n)[1] for i in cuts]
         bounds = [0, *cuts, n]
     else:

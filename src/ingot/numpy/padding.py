@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.interpreter import Tracer
+from ingot.core.static import known
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import concrete_int
 from ingot.numpy.families import kind_of
@@ -30,12 +31,13 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 def _pairs(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
     """One value, one pair, or a pair an axis, as a pair an axis."""
-    if isinstance(value, Tracer) or np.ndim(getattr(value, "_data", value)) == 0:
+    value = known(value)
+    if isinstance(value, Tracer) or np.ndim(value) == 0:
         return [(value, value)] * rank
-    rows = list(value)
+    rows = [known(row) for row in value]
     if len(rows) == 1 and np.ndim(rows[0]) == 0:
         return [(rows[0], rows[0])] * rank
-    if all(np.ndim(getattr(r, "_data", r)) == 0 for r in rows) and len(rows) == 2:
+    if all(np.ndim(r) == 0 for r in rows) and len(rows) == 2:
         return [(rows[0], rows[1])] * rank
     if len(rows) == 1:
         rows = rows * rank

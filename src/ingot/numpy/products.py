@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.core.static import known
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply, subtract
 from ingot.numpy.creation import broadcast_to
@@ -182,7 +184,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
     """
     a, b, preferred = _operands("tensordot", a, b, preferred_element_type)
     n, m = a.aval.ndim, b.aval.ndim
-    if isinstance(axes, (int, np.integer)):
+    axes = known(axes)
+    if np.ndim(axes) == 0:
+        axes = operator.index(axes)
         if axes > min(n, m) or axes < 0:
             raise TypeError(f"tensordot: {axes} axes cannot be contracted in {a.aval}, {b.aval}")
         left, right = tuple(range(n - axes, n)), tuple(range(axes))

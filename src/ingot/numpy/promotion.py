@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from ingot.config import config
 from ingot.core.array import Array, ArrayBase
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, current, to_array, typeof
+from ingot.core.static import items
 from ingot.dtypes.types import CANONICAL
 from ingot.errors import ShapeError, TypePromotionError
 from ingot.numpy import primitives as lax
@@ -125,7 +127,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    return _broadcast_shapes(tuple((s,) if isinstance(s, int) else tuple(s) for s in shapes))
+    return _broadcast_shapes(tuple(tuple(map(operator.index, items(s))) for s in shapes))
 
 
 @memoize()

@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer, typeof
+from ingot.core.static import items, known
 from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import (
@@ -155,7 +156,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """
     m = as_array("rot90", m)
     i, j = axes_of("rot90", axes, m.aval.ndim)
-    k = k % 4
+    k = operator.index(k) % 4
     if k == 0:
         return m
     if k == 2:
@@ -174,7 +175,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     a = as_array("roll", a)
     if axis is None:
         return lax.reshape(roll(ravel(a), shift, 0), a.aval.shape)
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = items(axis)
     if getattr(shift, "ndim", 0) == 1:
         shift = as_array("roll", shift)
         shift = [getitem(shift, i) for i in range(shift.aval.size)]
@@ -365,7 +366,7 @@ def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
     >>> triu_indices(1)
     (Array([0], dtype=int64), Array([0], dtype=int64))
     """
-    return _indices(np.triu_indices(n, k, m))
+    return _indices(np.triu_indices(*map(known, (n, k, m))))
 
 
 def _indices(found: Any) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.core.static import items
 from ingot.errors import AxisError, ShapeError
 from ingot.numpy import primitives as lax
-from ingot.numpy.families import kind_of, like, truth
+from ingot.numpy.families import alias, kind_of, like, truth
 from ingot.numpy.promotion import (
     as_array,
     broadcast,
@@ -36,12 +37,8 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int:
         given: tuple[int, ...] = (axis,)
-    elif isinstance(axis, (tuple, list, range)):
-        given = tuple(operator.index(i) for i in axis)
-    elif getattr(axis, "ndim", 0) == 1:
-        given = tuple(operator.index(i) for i in axis)  # type: ignore[union-attr]
     else:
-        given = (operator.index(axis),)  # type: ignore[arg-type]
+        given = tuple(operator.index(i) for i in items(axis))
     for i in given:
         if not -ndim <= i < ndim:
             raise AxisError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim}")
@@ -200,7 +197,7 @@ def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
         "min", lax.reduce_min, lax.min, highest, a, axis, out, keepdims, initial, where)
 
 
-amax, amin = max, min
+amax, amin = alias(max, "amax"), alias(min, "amin")
 
 
 def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.numpy import primitives as lax
+from ingot.numpy.creation import concrete_int
 from ingot.numpy.elementary import degrees
-from ingot.numpy.families import binary, kind_of, like, named, unary, unary_inexact
+from ingot.numpy.families import alias, binary, kind_of, like, named, unary, unary_inexact
 from ingot.numpy.promotion import as_array, convert, inexact, promote
 
 # ---- rounding ----
@@ -52,7 +53,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Any:
     >>> round(2.567, 1)
     Array(2.6, dtype=float64, weak_type=True)
     """
-    a = as_array("round", a)
+    a, decimals = as_array("round", a), concrete_int("round", decimals, "decimals")
     to_even = _parts(lambda x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN))
     if kind_of(a) in "biu":
         if decimals >= 0:
@@ -70,7 +71,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Any:
     return convert(lax.div(to_even(lax.mul(wide, unit)), unit), dtype, weak)
 
 
-around = round
+around = alias(round, "around")
 
 
 # ---- signs, parts, neighbors ----
@@ -92,7 +93,7 @@ def conjugate(x: Any, /) -> Any:
     return lax.conj(x) if kind_of(x) == "c" else x
 
 
-conj = conjugate
+conj = alias(conjugate, "conj")
 
 
 def real(val: Any, /) -> Any:

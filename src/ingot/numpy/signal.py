@@ -12,7 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder, subtract
-from ingot.numpy.creation import asarray
+from ingot.numpy.creation import asarray, concrete_int
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.logic import clip, isfinite, where
@@ -40,7 +40,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     >>> diff(np.array([1, 4, 9]))
     Array([3, 5], dtype=int64)
     """
-    a = as_array("diff", a)
+    a, n = as_array("diff", a), concrete_int("diff", n, "n")
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
     if a.aval.ndim == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import builtins
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
+from ingot.core.static import items
 from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
@@ -43,7 +45,7 @@ Padding = tuple[tuple[int, int, int], ...]
 def integers(name: str, what: str, values: Sequence[int]) -> Shape:
     """Static sizes or places as Python integers; TypeError for anything else."""
     try:
-        return tuple(v.__index__() for v in values)
+        return tuple(v.__index__() for v in items(values))
     except (TypeError, AttributeError):
         raise TypeError(f"{name}: {what} must be a sequence of Python integers, got {values!r:.80};"
                         " shapes are static, use dynamic_slice for traced places") from None
@@ -291,7 +293,7 @@ def concatenate(operands: Any, dimension: int) -> Any:
     >>> concatenate([np.arange(2), np.arange(1)], 0)
     Array([0, 1, 0], dtype=int64)
     """
-    xs = list(operands)
+    xs, dimension = list(operands), operator.index(dimension)
     if not xs:
         raise ValueError("concatenate: at least one operand is needed")
     if len(xs) == 1 and 0 <= dimension < typeof(xs[0]).ndim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
+from ingot.core.static import items
 from ingot.errors import ShapeError
 from ingot.kernel.build import (
     CHEAP,
@@ -31,7 +33,7 @@ Shape = Sequence[int]
 
 def check_axes(name: str, axes: Sequence[int], ndim: int) -> tuple[int, ...]:
     """Axes as distinct nonnegative integers; ValueError otherwise."""
-    out = tuple(int(a) + ndim if a < 0 else int(a) for a in axes)
+    out = tuple(a + ndim if a < 0 else a for a in map(int, items(axes)))
     if any(not 0 <= a < ndim for a in out):
         raise ValueError(f"{name}: axes {tuple(axes)} are out of range for an array of rank {ndim}")
     if len(set(out)) != len(out):
@@ -99,8 +101,8 @@ def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) ->
     operand: any dtype [...]; shape: the result's; broadcast_dimensions: for each axis of the
     operand, its place in the result -> array of that shape. Raises TypeError.
     """
-    shape = tuple(int(n) for n in shape)
-    dims = tuple(int(d) for d in broadcast_dimensions)
+    shape = tuple(map(operator.index, items(shape)))
+    dims = tuple(map(operator.index, items(broadcast_dimensions)))
     aval = typeof(operand)
     if aval.shape == shape and dims == tuple(range(len(shape))):
         return operand
@@ -153,7 +155,7 @@ def transpose(operand: Any, permutation: Shape) -> Any:
 
     operand: any dtype [...] -> same dtype. Raises TypeError unless each axis is named once.
     """
-    permutation = tuple(int(i) for i in permutation)
+    permutation = tuple(map(operator.index, items(permutation)))
     if permutation == tuple(range(len(permutation))) and typeof(operand).ndim == len(permutation):
         return operand
     return transpose_p.bind(operand, permutation=permutation)

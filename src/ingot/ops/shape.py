@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, Primitive, Undefined
+from ingot.core.static import items
 from ingot.kernel.build import (
     ArrayValue,
     Builder,
@@ -132,13 +134,14 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
     >>> broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    rank = max((len(s) for s in shapes), default=0)
+    known = [tuple(map(operator.index, items(s))) for s in shapes]
+    rank = max(map(len, known), default=0)
     out = []
-    for lengths in zip(*((*(1,) * (rank - len(s)), *s) for s in shapes), strict=True):
+    for lengths in zip(*((*(1,) * (rank - len(s)), *s) for s in known), strict=True):
         others = {n for n in lengths if n != 1}
         if len(others) > 1:
             raise ValueError("broadcast_shapes: Incompatible shapes for broadcasting, got "
-                             + ", ".join(str(tuple(s)) for s in shapes))
+                             + ", ".join(map(str, known)))
         out.append(others.pop() if others else 1)
     return tuple(out)
 
@@ -318,7 +321,7 @@ def constant(value: Any, dtype: Any, weak_type: bool = False) -> Any:
 
 
 def _shape(shape: Any) -> Shape:
-    shape = integers("full", "shape", (shape,) if hasattr(shape, "__index__") else shape)
+    shape = integers("full", "shape", shape)
     if any(n < 0 for n in shape):
         raise TypeError(f"full: lengths must not be negative, got shape {shape}")
     return shape

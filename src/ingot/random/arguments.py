@@ -6,7 +6,7 @@ import functools
 import inspect
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
+from ingot.core.static import items
 from ingot.errors import TypePromotionError
 from ingot.ops.convert import convert_element_type
 from ingot.ops.random_keys import random_wrap
@@ -64,8 +65,7 @@ def one_key(name: str, key: Any) -> Any:
 def shape_of(name: str, shape: Any) -> Shape:
     """A shape given as integers or one integer; TypeError, ValueError for anything else."""
     try:
-        out = (operator.index(shape),) if not isinstance(shape, (Sequence, np.ndarray)) else tuple(
-            operator.index(n) for n in shape)
+        out = tuple(operator.index(n) for n in items(shape))
     except TypeError as error:
         raise TypeError(f"{name}: shape must consist of known integers, got"
                         f" {shape!r:.80}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -296,7 +295,7 @@ def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = Non
     Array([0, 1, 4], dtype=int64)
     """
     key = one_key("choice", key)
-    if not isinstance(shape, Sequence):
+    if hasattr(shape, "__index__") and np.ndim(shape) == 0:
         raise TypeError(f"choice: shape must be a sequence, got {shape!r}")
     shape, a = shape_of("choice", shape), to_array(a)
     axis = canonicalize_axis(axis, a.ndim) if a.ndim else 0

@@ -14,7 +14,7 @@ from ingot.core.array import from_numpy
 from ingot.nn.functions import (
     log_softmax as _log_softmax,
     logsumexp as logsumexp,
-    sigmoid as expit,  # noqa: F401
+    sigmoid as _sigmoid,
     softmax as _softmax,
 )
 from ingot.numpy import primitives as lax
@@ -25,6 +25,7 @@ from ingot.numpy.promotion import as_array, convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
 from ingot.scipy.spherical import sph_harm_y as sph_harm_y
+from ingot.util import renamed
 
 # ---- makers ----
 
@@ -49,6 +50,8 @@ def _function(name: str, op: Callable[..., Any], doc: str, arity: int = 1) -> Ca
 
     return named((unary, binary, ternary)[arity - 1], name, doc)
 
+
+expit = renamed(_sigmoid, "expit", __name__)
 
 # ---- gamma and its relatives ----
 

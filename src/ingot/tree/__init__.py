@@ -61,20 +61,21 @@ from ingot.tree.treedef import (
     treedef_is_strict_leaf,
     treedef_tuple,
 )
+from ingot.util import renamed
 
-all = tree_all
-broadcast = tree_broadcast
-flatten = tree_flatten
-flatten_with_path = tree_flatten_with_path
-leaves = tree_leaves
-leaves_with_path = tree_leaves_with_path
-map = tree_map
-map_with_path = tree_map_with_path
-reduce = tree_reduce
-reduce_associative = tree_reduce_associative
-structure = tree_structure
-transpose = tree_transpose
-unflatten = tree_unflatten
+all = renamed(tree_all, "all", __name__)
+broadcast = renamed(tree_broadcast, "broadcast", __name__)
+flatten = renamed(tree_flatten, "flatten", __name__)
+flatten_with_path = renamed(tree_flatten_with_path, "flatten_with_path", __name__)
+leaves = renamed(tree_leaves, "leaves", __name__)
+leaves_with_path = renamed(tree_leaves_with_path, "leaves_with_path", __name__)
+map = renamed(tree_map, "map", __name__)
+map_with_path = renamed(tree_map_with_path, "map_with_path", __name__)
+reduce = renamed(tree_reduce, "reduce", __name__)
+reduce_associative = renamed(tree_reduce_associative, "reduce_associative", __name__)
+structure = renamed(tree_structure, "structure", __name__)
+transpose = renamed(tree_transpose, "transpose", __name__)
+unflatten = renamed(tree_unflatten, "unflatten", __name__)
 
 __all__ = [
     "DictKey",
