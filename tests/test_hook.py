@@ -118,9 +118,9 @@ def package(tmp_path):
         from jax.core import ShapedArray
         ours = getattr(jax.lax, "no_such_operation", None)
         try:
-            from jax.experimental import pallas
+            from jax.experimental import mosaic
         except ImportError:
-            pallas = None
+            mosaic = None
     """))
     (folder / "inner.py").write_text("from jax.numpy import no_such_function\n")
     (folder / "inner_test.py").write_text("from jax.numpy import no_such_thing_in_tests\n")
@@ -132,7 +132,7 @@ def test_the_doctor_names_what_a_package_misses(package):
     assert done.returncode == 0, done.stderr
     assert "patient asked for 2 names that are not here" in done.stdout
     assert "jax.lax.no_such_operation" in done.stdout
-    assert "jax.experimental.pallas" in done.stdout and "accelerators" in done.stdout
+    assert "jax.experimental.mosaic" in done.stdout and "accelerators" in done.stdout
     assert "patient can be imported" in done.stdout and "no_such_function" not in done.stdout
 
 
@@ -143,6 +143,12 @@ def test_the_doctor_looks_into_all_modules(package):
     assert "import patient.inner failed" in done.stdout
     assert "jax.numpy.no_such_function" in done.stdout
     assert "in_tests" not in done.stdout
+
+
+def test_the_doctor_in_a_folder_that_holds_one_of_its_name(package):
+    (package / "doctor").mkdir()
+    done = python("-m", "ingot", "doctor", "patient", cwd=package)
+    assert done.returncode == 0 and "patient can be imported" in done.stdout
 
 
 def test_the_doctor_on_what_is_not_installed():

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(USAGE)
         return 0 if arguments else 2
     first, rest = arguments[0], arguments[1:]
-    if first == "doctor" and not os.path.exists(first):
+    if first == "doctor" and not os.path.isfile(first):  # a folder of that name is no script
         names = [a for a in rest if not a.startswith("-")]
         if len(names) != 1:
             sys.stderr.write(USAGE)

@@ -1,10 +1,54 @@
 """Rematerialization: `checkpoint`, names of intermediate values, and policies that use them."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ingot.api.arguments import argument_names
+from ingot.api.make_jaxpr import make_jaxpr
 from ingot.control.checkpoint import (
     checkpoint,
     checkpoint_name,
     checkpoint_policies,
     remat,
 )
+from ingot.core.avals import is_inexact
+from ingot.core.source import describe
+from ingot.transforms.linearize import linearize_jaxpr
 
-__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "remat"]
+
+def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tuple[Any, str]]:
+    """What the derivative of a function at these arguments keeps: types, and where they are from.
+
+    >>> import ingot.numpy as jnp
+    >>> [aval for aval, origin in saved_residuals(jnp.sin, 1.0)]
+    [ShapedArray(float64[], weak_type=True)]
+    """
+    jaxpr = make_jaxpr(f)(*args, **kwargs)
+    split = linearize_jaxpr(jaxpr, [is_inexact(a) for a in jaxpr.in_avals])
+    made = {v: e for e in split.known.eqns for v in e.outvars}
+    names = argument_names(f, args, kwargs)
+    arguments = dict(zip(split.known.invars, names, strict=True))
+    found: list[tuple[Any, str]] = [(split.known.in_avals[i], f"from the argument {names[i]}")
+                                    for i in split.forwarded if i is not None]
+    for var in split.known.outvars[len(jaxpr.outvars):]:
+        if var in made:
+            eqn = made[var]
+            origin = f"output of {eqn.primitive.name}" + (
+                f" from {describe(eqn.source)}" if eqn.source else "")
+        else:
+            origin = f"from the argument {arguments[var]}" if var in arguments else "a constant"
+        found.append((var.aval, origin))
+    return found
+
+
+def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what the derivative of a function at these arguments keeps, a line each."""
+    for aval, origin in saved_residuals(f, *args, **kwargs):
+        sys.stdout.write(f"{aval.str_short()} {origin}\n")
+
+
+__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat",
+           "saved_residuals"]

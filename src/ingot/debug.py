@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TextIO
 
+from ingot.api.devices import CPU, SingleDeviceSharding
 from ingot.api.jit import Jitted, jit
 from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback, debug_print
@@ -92,7 +93,34 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
     debug_callback(interact, arrays, ordered=ordered)
 
 
+def inspect_array_sharding(value: Any, *, callback: Callable[[Any], None]) -> None:
+    """Call a function with how an array is divided: each is whole, on the first device."""
+    callback(SingleDeviceSharding(CPU))
+
+
+def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:
+    """Draw where the parts of an array are: one box, since arrays stay whole."""
+    width = 12 if len(shape) > 1 else 24
+    label = f"CPU {CPU.id}".center(width)
+    rows = ["", label, ""] if len(shape) > 1 else [label]
+    lines = [f"│{row:{width}}│" for row in rows]
+    edge = "─" * width
+    sys.stdout.write("\n".join([f"┌{edge}┐", *lines, f"└{edge}┘", ""]))
+
+
+def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
+    """Draw where the parts of an array are.
+
+    >>> visualize_array_sharding(1.0)
+    ┌────────────────────────┐
+    │         CPU 0          │
+    └────────────────────────┘
+    """
+    visualize_sharding(getattr(arr, "shape", ()), SingleDeviceSharding(CPU), **kwargs)
+
+
 callback = debug_callback
 print = debug_print
 
-__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "print", "programs", "stages"]
+__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "print",
+           "programs", "stages", "visualize_array_sharding", "visualize_sharding"]

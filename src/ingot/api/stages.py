@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from ingot.api.arguments import argument_names, function_name, to_arrays
@@ -17,6 +18,24 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.printing import pretty
 from ingot.errors import JaxRuntimeError
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
+
+
+@dataclass(frozen=True)
+class ArgInfo:
+    """The type of an argument of a program, and whether its memory may be reused."""
+
+    _aval: ShapedArray
+    donated: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The argument's shape."""
+        return self._aval.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The argument's dtype."""
+        return self._aval.dtype
 
 
 @runtime_checkable
@@ -54,7 +73,11 @@ class Stage:
         """Types of the arguments, in the structure of (args, kwargs)."""
         return tree_unflatten(self.in_tree, self._jaxpr.in_avals[len(self._consts):])
 
-    args_info = in_avals
+    @property
+    def args_info(self) -> Any:
+        """What is known of each argument, in the structure of (args, kwargs)."""
+        infos = [ArgInfo(a) for a in self._jaxpr.in_avals[len(self._consts):]]
+        return tree_unflatten(self.in_tree, infos)
 
     @property
     def out_avals(self) -> list[ShapedArray]:

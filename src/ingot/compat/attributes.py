@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,16 @@ def _depth(interpreter: Interpreter | None) -> int:
     return depth
 
 
+class _Default:
+    """An attribute that is computed where a subclass or an instance has not set it."""
+
+    def __init__(self, compute: Callable[[Any], Any]):
+        self._compute = compute
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else self._compute(instance)
+
+
 def _set(cls: Any, **attributes: Any) -> None:
     for name, value in attributes.items():
         setattr(cls, name, value)
@@ -110,10 +121,12 @@ def _sharding(aval: ShapedArray) -> NamedSharding:
     return NamedSharding(AbstractMesh(), PartitionSpec(*[None] * aval.ndim))
 
 
-_set(ShapedArray, sharding=property(_sharding), vma=frozenset(), memory_space="device")
-_set(Tracer, _trace=property(lambda self: self._interpreter))
-_set(Interpreter, main=property(lambda self: self), level=property(_depth),
-     tag=property(lambda self: self))
+_set(ShapedArray, sharding=property(_sharding), vma=frozenset(), memory_space="device",
+     at_least_vspace=ShapedArray.to_tangent_aval)
+_set(Tracer, _trace=property(lambda self: self._interpreter,
+                             lambda self, trace: setattr(self, "_interpreter", trace)))
+_set(Interpreter, main=_Default(lambda self: self), level=_Default(_depth),
+     tag=_Default(lambda self: self))
 _set(Eqn, source_info=property(lambda self: SourceInfo(line=describe(self.source))), ctx=None)
 _set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)), is_high=False,
      call_wrapped=Jaxpr.__call__)

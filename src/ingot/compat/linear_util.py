@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -180,6 +181,25 @@ def flatten_axes(name: str, treedef: PyTreeDef, axis_tree: Any, **_: Any) -> lis
     return broadcast_prefix(axis_tree, full, is_leaf=lambda x: x is None)
 
 
+def infer_argnums_and_argnames(sig: inspect.Signature, argnums: Any, argnames: Any
+                               ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Positions and names of the same parameters, where only one of both is given."""
+    nums = None if argnums is None else (
+        (argnums,) if isinstance(argnums, int) else tuple(argnums))
+    names = None if argnames is None else (
+        (argnames,) if isinstance(argnames, str) else tuple(argnames))
+    by_position = [p.name for p in sig.parameters.values()
+                   if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if nums is None:
+        nums = tuple(i for i, name in enumerate(by_position) if name in (names or ())
+                     and sig.parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    elif names is None:
+        places = {n % len(by_position) for n in nums if -len(by_position) <= n < len(by_position)}
+        names = tuple(name for i, name in enumerate(by_position) if i in places
+                      and sig.parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return nums, names or ()
+
+
 def argnums_partial(f: WrappedFun, argnums: int | Sequence[int], args: Sequence[Any],
                     require_static_args_hashable: bool = True) -> tuple[WrappedFun, list[Any]]:
     """A function of some of its arguments, the others fixed, and those arguments."""
@@ -196,6 +216,7 @@ def argnums_partial(f: WrappedFun, argnums: int | Sequence[int], args: Sequence[
 
 
 __all__ = ["Store", "StoreException", "WrappedFun", "argnums_partial", "cache", "debug_info",
-           "flatten_axes", "flatten_fun", "flatten_fun_nokwargs", "merge_linear_aux", "safe_map",
+           "flatten_axes", "flatten_fun", "flatten_fun_nokwargs", "infer_argnums_and_argnames",
+           "merge_linear_aux", "safe_map",
            "shaped_abstractify", "transformation", "transformation2", "transformation_with_aux",
            "transformation_with_aux2", "tree_structure", "wrap_init"]

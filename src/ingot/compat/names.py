@@ -50,6 +50,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.layout": _COMPAT + "meshes",
     "jax.experimental.checkify": "ingot.experimental.checkify",
     "jax.experimental.sparse": "ingot.experimental.sparse",
+    "jax.experimental.sparse.linalg": "ingot.experimental.sparse_linalg",
     "jax.extend": "ingot.extend",
     "jax.extend.backend": (_COMPAT + "privates", "ingot"),
     "jax.extend.core": _CORE,
@@ -61,7 +62,8 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.image": "ingot.image",
     "jax.interpreters": _COMPAT + "tables",
     "jax.interpreters.ad": _AD,
-    "jax.interpreters.batching": (_COMPAT + "tables", "ingot.transforms.batch"),
+    "jax.interpreters.batching": (_COMPAT + "tables", _COMPAT + "vmappable",
+                                  "ingot.transforms.batch"),
     "jax.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering"),
     "jax.interpreters.partial_eval": (_COMPAT + "partial_eval",),
     "jax.interpreters.pxla": "ingot.sharding",
@@ -78,10 +80,12 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.ops": _COMPAT + "segments",
     "jax.profiler": _COMPAT + "observation",
     "jax.random": "ingot.random",
+    **{f"jax.experimental.pallas{name}": _COMPAT + "pallas" for name in (
+        "", ".fuser", ".gpu", ".mosaic_gpu", ".ops", ".ops.gpu", ".ops.tpu", ".tpu", ".triton")},
     "jax.scipy": "ingot.scipy",
     **{f"jax.scipy.{name}": f"ingot.scipy.{name}" for name in (
         "cluster", "cluster.vq", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize",
-        "signal", "sparse", "sparse.linalg", "special", "stats")},
+        "signal", "sparse", "sparse.linalg", "spatial", "spatial.transform", "special", "stats")},
     **{f"jax.scipy.stats.{name}": f"ingot.scipy.stats.{name}" for name in _STATS},
     "jax.sharding": "ingot.sharding",
     "jax.stages": "ingot.stages",
@@ -93,8 +97,9 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.version": _COMPAT + "version",
     "jaxlib": _COMPAT + "version",
     "jaxlib.version": _COMPAT + "version",
-    "jaxlib.xla_client": ("ingot.api.devices", _COMPAT + "version"),
-    "jaxlib.xla_extension": ("ingot.api.devices", _COMPAT + "version"),
+    "jaxlib.xla_client": ("ingot.api.devices", _COMPAT + "version", _COMPAT + "extension"),
+    "jaxlib._jax": _COMPAT + "extension",
+    "jaxlib._jax.pytree": _COMPAT + "extension",
 }
 
 _PRIVATE: dict[str, str | tuple[str, ...]] = {
@@ -120,7 +125,8 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.flatten_util": "ingot.flatten_util",
     "jax._src.interpreters": _COMPAT + "tables",
     "jax._src.interpreters.ad": _AD,
-    "jax._src.interpreters.batching": (_COMPAT + "tables", "ingot.transforms.batch"),
+    "jax._src.interpreters.batching": (_COMPAT + "tables", _COMPAT + "vmappable",
+                                       "ingot.transforms.batch"),
     "jax._src.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering"),
     "jax._src.interpreters.partial_eval": (_COMPAT + "partial_eval",),
     "jax._src.lax": "ingot.lax",
@@ -131,7 +137,9 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.lax.parallel": "ingot.lax",
     "jax._src.lax.slicing": "ingot.lax",
     "jax._src.linear_util": "ingot.extend.linear_util",
-    "jax._src.literals": _COMPAT + "privates",
+    "jax._src.lib": _COMPAT + "extension",
+    "jax._src.lib.xla_client": ("ingot.api.devices", _COMPAT + "version", _COMPAT + "extension"),
+    "jax._src.literals": _COMPAT + "literals",
     "jax._src.mesh": "ingot.sharding",
     "jax._src.named_sharding": "ingot.sharding",
     "jax._src.nn": "ingot.nn",
@@ -166,7 +174,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
 
 MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
 
-_PALLAS = "kernels for accelerators; write array programs, they are compiled whole"
+
 _MLIR = "there is no MLIR here; register_lowering takes what lower_fun returns"
 _EXPORT = "programs are not exported; pickle the function, or keep jit's cache on disk"
 _REFS = "arrays are immutable; carry them through loops, where they are updated in place"
@@ -177,6 +185,9 @@ NAMES: dict[str, str | Missing] = {
     "jax._src.config.config": _COMPAT + "flags:config",
     "jax.core.JaxprTypeError": "ingot.errors:InternalError",
     "jax.core.pytype_aval_mappings": _COMPAT + "privates:pytype_aval_mappings",
+    "jax._src.lib.jaxlib": "jaxlib",
+    "jax._src.lib._jax": "jaxlib._jax",
+    "jax._src.lib.pytree": "jaxlib._jax.pytree",
     "jax.debug.log": "ingot.debug:print",
     "jax.dtypes.bfloat16": "ml_dtypes:bfloat16",
     "jax._src.dtypes.bfloat16": "ml_dtypes:bfloat16",
@@ -202,7 +213,6 @@ NAMES: dict[str, str | Missing] = {
     "jax.free_ref": Missing(_REFS),
     "jax.ref": Missing(_REFS),
     "jax.export": Missing(_EXPORT),
-    "jax.scipy.spatial": Missing("rotations are not implemented; use jnp on matrices"),
     "jax.ds": Missing("it indexes references; use lax.dynamic_slice"),
     "jax.smap": Missing("an experiment of JAX; use shard_map"),
     "jax.memory": Missing("all memory is that of the host"),
@@ -210,9 +220,8 @@ NAMES: dict[str, str | Missing] = {
     "jax.no_execution": Missing("use eval_shape to trace without running"),
     "jax.ffi": Missing("functions of C are called by pure_callback with ctypes"),
     "jax.extend.mlir": Missing(_MLIR),
-    "jax.experimental.pallas": Missing(_PALLAS),
-    "jax.experimental.pallas.tpu": Missing(_PALLAS),
-    "jax.experimental.mosaic": Missing(_PALLAS),
+    "jax._src.lib.mlir": Missing(_MLIR),
+    "jax.experimental.mosaic": Missing("a compiler of kernels for accelerators"),
     "jax.experimental.jax2tf": Missing("no conversion to TensorFlow"),
 }
 
@@ -223,7 +232,8 @@ ABSENT = frozenset({
     "jax.core.get_aval", "jax.core.raise_to_shaped", "jax.core.thread_local_state",
     "jax.errors.JAXRuntimeError",
     "jax.interpreters.xla.pytype_aval_mappings", "jax.lib.xla_extension", "jax.linear_util",
-    "jax.numpy.random", "jax.numpy.str_", "jax.numpy.string", "jax.pxla", "jax.random.KeyArray",
+    "jaxlib.xla_extension", "jax.numpy.random", "jax.numpy.str_", "jax.numpy.string", "jax.pxla",
+    "jax.random.KeyArray",
     "jax.random.PRNGKeyArray", "jax.extend.core.primitives.xla_pmap_p",
 })
 

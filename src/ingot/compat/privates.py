@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ingot import dtypes
+from ingot.compat.literals import TypedNdArray
 from ingot.compat.tables import zeros_like_aval
 from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
@@ -78,6 +79,11 @@ def get_backend(platform: Any = None) -> Any:
     return _backends["cpu"]
 
 
+def backends() -> dict[str, Any]:
+    """The back ends by the names of their platforms."""
+    return dict(_backends)
+
+
 def backends_are_initialized() -> bool:
     """Whether devices are known: always."""
     return True
@@ -103,10 +109,6 @@ def supports_inf(dtype: Any) -> bool:
 
 
 # ---- arrays --------------------------------------------------------------------------------------
-class TypedNdArray:
-    """JAX's constants inside programs; ours are `Array`s, so that nothing is an instance."""
-
-
 ArrayImpl = Array
 
 
@@ -157,4 +159,4 @@ class _Registry:
 
 _registry = _Registry()
 
-__all__ = ["SupportsDType", "zeros_like_aval"]
+__all__ = ["SupportsDType", "TypedNdArray", "zeros_like_aval"]

@@ -44,8 +44,12 @@ Backward = Callable[[Sequence[Any], Sequence[Any]], list[Any]]
 # ---- custom_lin ---------------------------------------------------------------------------------
 # The tangents of a call as a function of (residuals, tangents of arguments): nothing is known of it
 # but its transpose, the backward rule.
+class _NoForward(UndefinedRuleError, TypeError):
+    """Also a TypeError, as JAX's."""
+
+
 def _no_forward(name: str) -> UndefinedRuleError:
-    return UndefinedRuleError(
+    return _NoForward(
         f"custom_vjp: {name} has a rule for reverse mode alone, so forward mode (jvp, jacfwd,"
         " linearize, hessian) cannot go through it; use custom_jvp, from which both follow")
 

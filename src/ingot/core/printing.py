@@ -67,6 +67,9 @@ def _eqn_lines(eqn: Eqn, names: _Names, indent: str, sources: bool) -> list[str]
         if isinstance(programs, (tuple, list)) and any(isinstance(v, Jaxpr) for v in programs):
             for n, sub in enumerate(programs):
                 label = key if len(programs) == 1 else f"{key}[{n}]"
+                if not isinstance(sub, Jaxpr):
+                    lines.append(f"{indent}  {label}={_param(sub)}")
+                    continue
                 lines.append(f"{indent}  {label}={{")
                 lines.extend(_jaxpr_lines(sub, indent + "    ", sources))
                 lines.append(f"{indent}  }}")

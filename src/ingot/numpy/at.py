@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.control.while_loop import while_loop
 from ingot.numpy import primitives as lax
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem, scatter
 from ingot.numpy.promotion import as_array, convert
@@ -50,8 +51,11 @@ class IndexUpdateRef:
                 unique_indices: bool, mode: Any, wrap_negative_indices: bool) -> Any:
         x = self.array
         check_mode(mode)
-        values = convert(values, x.aval.dtype) if type(values) is int and _only_unsigned(
-            values, x.aval.dtype) else as_array(f"at[].{name}", values)
+        if type(values) is int and _only_unsigned(values, x.aval.dtype):
+            values = convert(values, x.aval.dtype)
+        else:
+            values = asarray(values) if isinstance(values, (list, tuple)) else as_array(
+                f"at[].{name}", values)
         values = _value(name, x, values)
         return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
                        wrap_negative_indices)

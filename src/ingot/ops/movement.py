@@ -230,7 +230,7 @@ def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> 
     """
     if dimensions is not None:
         operand = transpose(operand, dimensions)
-    new_sizes = tuple(int(n) for n in new_sizes)
+    new_sizes = tuple(map(operator.index, items(new_sizes)))
     if typeof(operand).shape == new_sizes:
         return operand
     return reshape_p.bind(operand, new_sizes=new_sizes)

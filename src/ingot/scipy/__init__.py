@@ -5,4 +5,4 @@ from ingot.util import lazily
 __getattr__, __dir__ = lazily(
     __name__, (
         "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
-        "sparse", "special", "stats"))
+        "sparse", "spatial", "special", "stats"))

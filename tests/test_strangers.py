@@ -1,0 +1,291 @@
+"""What strangers' programs ask for: any sequence as a shape, known arrays as static values, names,
+and programs of packages that hold traced values. Each case stopped a public program once."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax, random
+from ingot.compat import extension, literals, pallas, vmappable
+from ingot.compat.hook import resolve
+from ingot.compat.linear_util import infer_argnums_and_argnames
+from ingot.compat.names import MODULES, NAMES
+from ingot.control.custom_common import SymbolicZero, zero_from_primal
+from ingot.core.interpreter import Interpreter, Tracer
+
+KEY = random.key(0)
+
+
+class Dim:
+    """An integer in disguise, as TensorFlow's Dimension."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __index__(self):
+        return self.n
+
+
+class Shape:
+    """No Sequence, but one can iterate over it, as TensorFlow's TensorShape."""
+
+    def __init__(self, *lengths):
+        self.dims = [Dim(n) for n in lengths]
+
+    def __len__(self):
+        return len(self.dims)
+
+    def __iter__(self):
+        return iter(self.dims)
+
+    def __getitem__(self, i):
+        return self.dims[i]
+
+
+SHAPES = {"shape": Shape(2, 3), "numpy": np.array([2, 3]), "array": jnp.array([2, 3]),
+          "scalars": [np.int64(2), np.uint8(3)], "disguised": (Dim(2), 3)}
+SHAPED = {
+    "random.normal": lambda s: random.normal(KEY, s),
+    "random.randint": lambda s: random.randint(KEY, s, 0, 5),
+    "random.gamma": lambda s: random.gamma(KEY, 2.0, s),
+    "random.choice": lambda s: random.choice(KEY, 5, s),
+    "random.split": lambda s: random.split(KEY, s),
+    "zeros": jnp.zeros, "full": lambda s: jnp.full(s, 1.0),
+    "zeros_like": lambda s: jnp.zeros_like(1.0, shape=s),
+    "reshape": lambda s: jnp.reshape(jnp.arange(6), s),
+    "x.reshape": lambda s: jnp.arange(6).reshape(s),
+    "broadcast_to": lambda s: jnp.broadcast_to(1.0, s),
+    "tile": lambda s: jnp.tile(jnp.ones((1, 1)), s),
+    "resize": lambda s: jnp.resize(jnp.ones(3), s),
+    "indices": lambda s: jnp.indices(s)[0],
+    "broadcast_shapes": lambda s: jnp.ones(jnp.broadcast_shapes(s, (1, 3))),
+    "lax.broadcast_shapes": lambda s: jnp.ones(lax.broadcast_shapes(s, (1, 3))),
+    "lax.full": lambda s: lax.full(s, 1.0), "lax.reshape": lambda s: lax.reshape(jnp.arange(6), s),
+    "lax.broadcast": lambda s: lax.broadcast(1.0, s),
+    "lax.broadcast_in_dim": lambda s: lax.broadcast_in_dim(1.0, s, ()),
+    "lax.slice": lambda s: lax.slice(jnp.ones((4, 4)), (0, 0), s),
+    "lax.dynamic_slice": lambda s: lax.dynamic_slice(jnp.ones((4, 4)), (0, 0), s),
+    "image.resize": lambda s: ingot.image.resize(jnp.ones((4, 4)), s, "linear"),
+    "initializers": lambda s: ingot.nn.initializers.lecun_normal()(KEY, s),
+}
+
+
+@pytest.mark.parametrize("function", SHAPED)
+def test_any_sequence_of_integers_is_a_shape(function):
+    for name, shape in SHAPES.items():
+        assert SHAPED[function](shape).shape == (2, 3), name
+    with pytest.raises((TypeError, ValueError)):
+        SHAPED[function]([2.5, 3])
+
+
+def test_none_has_the_shape_of_a_scalar():
+    assert jnp.shape(None) == () and jnp.ndim(None) == 0 and jnp.size(None) == 1
+
+
+ONE, TWO = jnp.array(1), jnp.array(2)
+STATIC = {
+    "pad": lambda x: jnp.pad(x, jnp.array([[1, 1], [2, 2]])),
+    "pad of arrays": lambda x: jnp.pad(x, [(ONE, TWO), (ONE, ONE)]),
+    "pad, one pair": lambda x: jnp.pad(x, jnp.array([1, 2])),
+    "roll": lambda x: jnp.roll(x, jnp.array([0, 1]), axis=jnp.array([0, 1])),
+    "repeat": lambda x: jnp.repeat(x, jnp.array([1, 2, 3]), axis=0),
+    "reshape": lambda x: jnp.reshape(x, jnp.array([2, 6])),
+    "slices": lambda x: x[ONE:TWO, :TWO],
+    "lax.slice": lambda x: lax.slice(x, jnp.array([0, 0]), jnp.array([2, 2])),
+    "split": lambda x: jnp.split(x, jnp.array([1, 3]), axis=1)[1],
+    "tile": lambda x: jnp.tile(x, jnp.array([1, 2])),
+    "broadcast_to": lambda x: jnp.broadcast_to(x, jnp.array([2, 3, 4])),
+    "transpose": lambda x: jnp.transpose(x, jnp.array([1, 0])),
+    "expand_dims": lambda x: jnp.expand_dims(x, ONE),
+    "rot90": lambda x: jnp.rot90(x, ONE), "diff": lambda x: jnp.diff(x, TWO),
+    "tensordot": lambda x: jnp.tensordot(x, x.T, ONE), "round": lambda x: jnp.round(x, ONE),
+    "sum": lambda x: jnp.sum(x, axis=jnp.array([0, 1])), "cumsum": lambda x: jnp.cumsum(x, ONE),
+    "linspace": lambda x: jnp.linspace(0.0, 1.0, TWO), "arange": lambda x: jnp.arange(TWO),
+    "eye": lambda x: jnp.eye(TWO), "triu_indices": lambda x: jnp.triu_indices(TWO)[0],
+    "lax.concatenate": lambda x: lax.concatenate([x, x], ONE),
+    "ravel_multi_index": lambda x: jnp.ravel_multi_index((jnp.array([0, 1]),) * 2, (TWO, TWO)),
+    "segment_sum": lambda x: resolve("jax.ops", "segment_sum")(x, jnp.array([0, 1, 1]), TWO),
+}
+
+
+@pytest.mark.parametrize("function", STATIC)
+def test_arrays_with_known_values_are_static_in_traced_code(function):
+    x = jnp.arange(12.0).reshape(3, 4)
+    expected = STATIC[function](x)
+    np.testing.assert_array_equal(ingot.jit(STATIC[function])(x), expected)
+
+
+def test_traced_values_are_still_refused():
+    for f in (lambda n: jnp.pad(jnp.ones(2), n), lambda n: jnp.zeros(n),
+              lambda n: jnp.round(1.5, n), lambda n: jnp.diff(jnp.ones(3), n)):
+        with pytest.raises((ingot.errors.ConcretizationTypeError,
+                            ingot.errors.TracerIntegerConversionError)):
+            ingot.jit(f)(1)
+
+
+@pytest.mark.parametrize("method", ["set", "add", "subtract", "multiply", "divide", "power", "min",
+                                    "max"])
+def test_updates_take_lists(method):
+    x, at = jnp.arange(4.0), np.array([0, 2])
+    found = getattr(x.at[at], method)([3.0, 5.0])
+    np.testing.assert_array_equal(found, getattr(x.at[at], method)(jnp.array([3.0, 5.0])))
+
+
+def test_functions_have_the_names_they_are_called_by():
+    names = ("abs acos acosh amax amin around asin asinh atan atan2 atanh bitwise_invert conj"
+             " bitwise_left_shift deg2rad mod pow rad2deg true_divide").split()
+    for name in names:
+        function = getattr(jnp, name)
+        assert function.__name__ == name and "alias" not in repr(function), name
+    assert ingot.tree.map.__name__ == "map" and ingot.tree_util.tree_map.__name__ == "tree_map"
+    assert ingot.remat.__name__ == "remat" and ingot.jacobian.__name__ == "jacobian"
+    np.testing.assert_array_equal(jnp.pow(jnp.arange(3), 2), [0, 1, 4])
+
+
+def test_zeros_of_pytrees():
+    tree = {"a": 1.0, "b": (jnp.arange(3), None)}
+    zeros = zero_from_primal(tree)
+    assert zeros["a"] == 0 and zeros["b"][0].dtype == ingot.dtypes.float0 and zeros["b"][1] is None
+    kept = zero_from_primal(tree, symbolic_zeros=True)
+    assert type(kept["a"]) is SymbolicZero and kept["b"][0].shape == (3,)
+
+
+def test_forward_mode_through_custom_vjp_is_a_type_error():
+    @ingot.custom_vjp
+    def f(x):
+        return x * x
+
+    f.defvjp(lambda x: (f(x), x), lambda x, ct: (2 * x * ct,))
+    wrapped = [f, ingot.jit(f), ingot.checkpoint(f), lambda x: lax.cond(x > 0, f, f, x),
+               lambda x: lax.fori_loop(0, 2, lambda _, y: f(y), x),
+               lambda x: ingot.vmap(f)(jnp.full(3, x)).sum()]
+    for g in wrapped:
+        for derivative in (lambda g: ingot.jvp(g, (2.0,), (1.0,)), lambda g: ingot.hessian(g)(2.0)):
+            with pytest.raises(TypeError, match="reverse mode alone"):
+                derivative(g)
+
+
+def test_programs_with_functions_as_parameters_are_printed():
+    y = jnp.arange(3.0)
+
+    def f(x):
+        return lax.custom_linear_solve(lambda v: v * y, x, lambda _, b: b / y)
+
+    for program in (ingot.make_jaxpr(f)(y), ingot.make_jaxpr(ingot.jit(f))(y)):
+        assert "custom_linear_solve" in str(program)
+
+
+def test_equations_shared_by_programs_keep_the_results_that_each_reads():
+    # Checkpoint around cond, linearized: known and linear programs share equations, of which they
+    # read different results.
+    @ingot.checkpoint
+    def step(x):
+        return lax.cond(x[0] > 0, lambda x: jnp.sin(x) * jnp.cos(x[::-1]) + x * x,
+                        lambda x: jnp.cos(x) * x - jnp.exp(-x), x)
+
+    def f(x):
+        y = step(step(step(x)))
+        return (y * jnp.roll(step(y), 1)).sum()
+
+    x = jnp.linspace(0.1, 1.0, 40)
+    out, linear = ingot.jit(lambda x: ingot.linearize(f, x)[0])(x), ingot.linearize(f, x)[1]
+    np.testing.assert_allclose(out, f(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        ingot.jit(lambda x, t: ingot.linearize(f, x)[1](t))(x, x), linear(x), rtol=1e-10)
+    np.testing.assert_allclose(ingot.jit(ingot.grad(f))(x), ingot.grad(f)(x), rtol=1e-10)
+
+
+# ---- names ---------------------------------------------------------------------------------------
+ASKED = """
+jax.stages:ArgInfo jaxlib.xla_client:XlaRuntimeError jaxlib._jax:PjitFunction
+jax._src.lib:xla_client jax._src.lib:jaxlib jax._src.lib:pytree jax._src.lib:version
+jax._src.literals:TypedInt jax._src.literals:TypedNdArray jax._src.array:TypedNdArray
+jax._src.api_util:infer_argnums_and_argnames jax.extend.backend:backends
+jax.extend.backend:get_backend jax.interpreters.batching:register_vmappable
+jax.interpreters.batching:is_vmappable jax.experimental.sparse.linalg:spsolve
+jax.experimental.pallas:pallas_call jax.experimental.pallas.tpu:BlockSpec
+jax.experimental.pallas.triton:CompilerParams jax.ad_checkpoint:print_saved_residuals
+jax.debug:visualize_array_sharding jax.debug:inspect_array_sharding
+jax.scipy.spatial.transform:Rotation jax.scipy.spatial.transform:Slerp
+""".split()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_names_that_packages_ask_for(name):
+    module, _, attribute = name.partition(":")
+    assert module in MODULES
+    assert f"{module}.{attribute}" in MODULES or (
+        NAMES.get(f"{module}.{attribute}") in MODULES) or resolve(module, attribute) is not None
+
+
+def test_what_the_names_do(capsys):
+    signature = inspect.signature(lambda a, b, *, c=1: None)
+    assert infer_argnums_and_argnames(signature, None, "b") == ((1,), ("b",))
+    assert infer_argnums_and_argnames(signature, -1, None) == ((-1,), ("b",))
+    assert infer_argnums_and_argnames(signature, None, "c") == ((), ("c",))
+    assert infer_argnums_and_argnames(signature, None, None) == ((), ())
+    typed = literals.TypedInt(3, np.int8)
+    assert typed + 1 == 4 and jnp.add(typed, jnp.int8(1)).dtype == np.int8
+    assert isinstance(ingot.jit(jnp.sin), extension.PjitFunction)
+    lowered = ingot.jit(lambda x, y: x).lower(jnp.ones(3), 2.0)
+    (first, second), _ = lowered.args_info
+    assert first.shape == (3,) and not first.donated and second.dtype == np.float64
+    assert pallas.cdiv(7, 2) == 4 and pallas.BlockSpec((8, 8)).args == ((8, 8),)
+    with pytest.raises(NotImplementedError, match="array programs"):
+        pallas.pallas_call(lambda: None)
+    assert ingot.core.avals.ShapedArray((), np.dtype("int32")).at_least_vspace().dtype \
+        == ingot.dtypes.float0
+    ingot.ad_checkpoint.print_saved_residuals(lambda x, y: jnp.sin(x) * y, 1.0, 2.0)
+    assert "from the argument y" in capsys.readouterr().out
+    ingot.debug.visualize_array_sharding(jnp.ones((2, 2)))
+    assert "CPU 0" in capsys.readouterr().out
+
+
+def test_types_that_are_mapped_as_a_whole():
+    vmappable.register_vmappable(Shape, int, Dim, lambda *a: a, lambda *a: a, None)
+    assert vmappable.is_vmappable(Shape(1)) and not vmappable.is_vmappable(1)
+    vmappable.unregister_vmappable(Shape)
+    assert not vmappable.is_vmappable(Shape(1))
+
+
+def test_the_extension_of_old_is_not_there():
+    assert "jaxlib.xla_extension" not in MODULES  # packages probe for it
+
+
+def test_tracers_and_traces_of_packages_set_their_own_attributes():
+    class Trace(Interpreter):
+        def __init__(self, tag):
+            self.tag = tag
+
+    class Own(Tracer):
+        def __init__(self, trace):
+            self._trace = trace
+
+    trace = Trace("mine")
+    assert Own(trace)._trace is trace and trace.tag == "mine" and trace.main is trace
+
+
+def test_sparse_systems():
+    import scipy.sparse
+    a = scipy.sparse.random(8, 8, 0.4, random_state=0) + 3 * scipy.sparse.eye(8)
+    a, b = a.tocsr(), np.arange(1.0, 9.0)
+    solve = ingot.experimental.sparse_linalg.spsolve
+
+    def f(data, b):
+        return solve(data, a.indices, a.indptr, b)
+
+    np.testing.assert_allclose(f(a.data, b), scipy.sparse.linalg.spsolve(a, b), rtol=1e-12)
+    np.testing.assert_allclose(ingot.jit(f)(a.data, b), f(a.data, b), rtol=1e-12)
+    np.testing.assert_allclose(ingot.vmap(f, (None, 0))(a.data, np.stack([b, 2 * b]))[1],
+                               2 * f(a.data, b), rtol=1e-12)
+    rng = np.random.default_rng(0)
+    for place, x in enumerate((a.data, b)):
+        direction, weight, step = rng.normal(size=x.shape), rng.normal(size=8), 1e-6
+        low, high = [a.data, b], [a.data, b]
+        low[place], high[place] = x - step * direction, x + step * direction
+        slope = (f(*high) - f(*low)) / (2 * step)
+        gradient = ingot.vjp(f, a.data, b)[1](weight)[place]
+        np.testing.assert_allclose(gradient @ direction, weight @ slope, rtol=1e-6)
