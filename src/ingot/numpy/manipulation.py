@@ -37,7 +37,9 @@ def shape(a: Any) -> tuple[int, ...]:
     >>> shape(1.0)
     ()
     """
-    if a is None or isinstance(a, (list, tuple)):
+    if a is None:
+        return ()
+    if isinstance(a, (list, tuple)):
         return np.shape(a)
     return tuple(a.shape) if hasattr(a, "shape") else aval_of("shape", a).shape
 
@@ -48,7 +50,9 @@ def ndim(a: Any) -> int:
     >>> ndim(1.0)
     0
     """
-    if a is None or isinstance(a, (list, tuple)):
+    if a is None:
+        return 0
+    if isinstance(a, (list, tuple)):
         return np.ndim(a)
     return a.ndim if hasattr(a, "ndim") else aval_of("ndim", a).ndim
 

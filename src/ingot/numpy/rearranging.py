@@ -175,7 +175,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     a = as_array("roll", a)
     if axis is None:
         return lax.reshape(roll(ravel(a), shift, 0), a.aval.shape)
-    axes = items(axis)
+    axes = tuple(items(axis))
     if getattr(shift, "ndim", 0) == 1:
         shift = as_array("roll", shift)
         shift = [getitem(shift, i) for i in range(shift.aval.size)]
