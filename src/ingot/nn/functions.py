@@ -288,6 +288,8 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
               return_sign: bool = False, where: Any = None) -> Any:
     """log of the sum of b exp(a) over axes, without overflow; with `return_sign` of its size.
 
+    Where all of a is -inf (or b is 0) nothing is added: the result is -inf, the derivative in a 0.
+
     >>> logsumexp(np.array([0.0, 0.0]))
     Array(0.69314718, dtype=float64)
     """
@@ -302,6 +304,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     if where is not None:
         where, size = promote_shapes("logsumexp", truth("logsumexp", where), size)
     top = max_(size, axes, keepdims=True, initial=-math.inf, where=where)
+    nothing = lax.eq(top, like(top, -math.inf))
     top = lax.stop_gradient(lax.select(lax.is_finite(top), top, like(top, 0)))
     shift = convert(top, a.aval.dtype)
     shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
@@ -311,10 +314,12 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     terms = terms if b is None else lax.mul(*promote_shapes("logsumexp", b, terms))
     total = sum_(terms, axes, keepdims=True, where=where)
     sign = lax.sign(total)
+    total = lax.select(nothing, like(total, 1), total)
     if return_sign or b is None and kind_of(a) != "c":
         out = lax.add(lax.log(lax.abs(total)), top)
     else:
         out = lax.add(lax.log(total), shift)
+    out = lax.select(nothing, like(out, -math.inf), out)
     if not keepdims:
         sign, out = (lax.squeeze(x, axes) for x in (sign, out))
     if not return_sign:

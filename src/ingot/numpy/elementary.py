@@ -82,10 +82,12 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
         turns = lax.ceil(lax.div(lax.sub(angle, like(angle, math.pi)), like(angle, 2 * math.pi)))
         turned = lax.sub(angle, lax.mul(turns, like(angle, 2 * math.pi)))
         return lax.complex(lax.real(out), turned)
-    # At equal infinities the difference is nan, and the sum of both is the answer.
+    # At equal infinities the difference is nan, and the sum of both is the answer; below, what is
+    # added to nothing changes nothing.
     undefined = lax.bitwise_and(lax.ne(delta, delta), lax.eq(x, y))
     safe = lax.select(undefined, like(x, 0), delta)
-    return lax.select(undefined, lax.add(x, y), lax.add(high, lax.log1p(lax.exp(safe))))
+    both = lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.add(x, y))
+    return lax.select(undefined, both, lax.add(high, lax.log1p(lax.exp(safe))))
 
 
 def logaddexp2(x1: Any, x2: Any, /) -> Any:

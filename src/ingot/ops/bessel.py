@@ -9,8 +9,7 @@ import numpy as np
 
 from ingot.core.primitive import Primitive
 from ingot.kernel.build import Builder, elementwise
-from ingot.ops.arithmetic import abs, add, mul, sign, sub
-from ingot.ops.exponential import exp
+from ingot.ops.arithmetic import add, mul, sign, sub
 from ingot.ops.families import FLOAT, unary
 from ingot.ops.movement import full_like
 from ingot.ops.special import (
@@ -100,6 +99,38 @@ def bessel_i1e(x: Any) -> Any:
 
 
 # ---- bessel_i0, bessel_i1 ------------------------------------------------------------------------
+def _iv(order: int, x: Any) -> Any:
+    return bessel_iv_p.bind(x, order=order)
+
+
+def _iv_jvp(t: Any, out: Any, x: Any, *, order: int) -> Any:
+    if order == 0:
+        return mul(t, _iv(1, x))
+    return mul(t, mul(full_like(x, 0.5), add(_iv(order - 1, x), _iv(order + 1, x))))
+
+
+def _iv_eval(x: np.ndarray, *, order: int) -> np.ndarray:
+    scaled = {0: bessel_i0e_p, 1: bessel_i1e_p}.get(order, bessel_ive_p)
+    params = {"order": order} if scaled is bessel_ive_p else {}
+    evaluate = in_double(lambda x: np.exp(np.abs(x)) * scaled.rule("eval")(x, **params))
+    return evaluate(x)
+
+
+def _iv_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
+    x = build.op("convert", x, dtype=DOUBLE)
+    if order < 2:
+        scaled = build.external(f"scipy.special.cython_special:i{order}e", x, dtype=DOUBLE)
+        scaled = build.op("copysign", scaled, x) if order else scaled
+    else:
+        scaled = _ive_scalar(build, x, out_dtype=DOUBLE, order=order)
+    out = build.op("mul", build.op("exp", build.op("abs", x)), scaled)
+    return build.op("convert", out, dtype=out_dtype)
+
+
+bessel_iv_p: Primitive = unary("bessel_iv", FLOAT, eval=_iv_eval,
+                               kernel=elementwise(_iv_scalar, cost=200), jvp=[_iv_jvp])
+
+
 def bessel_i0(x: Any) -> Any:
     """The modified Bessel function of order 0; overflows where `exp(abs(x))` does.
 
@@ -108,7 +139,7 @@ def bessel_i0(x: Any) -> Any:
     >>> bessel_i0(1.0)
     Array(1.26606588, dtype=float64, weak_type=True)
     """
-    return mul(exp(abs(x)), bessel_i0e(x))
+    return _iv(0, x)
 
 
 def bessel_i1(x: Any) -> Any:
@@ -119,4 +150,4 @@ def bessel_i1(x: Any) -> Any:
     >>> bessel_i1(1.0)
     Array(0.5651591, dtype=float64, weak_type=True)
     """
-    return mul(exp(abs(x)), bessel_i1e(x))
+    return _iv(1, x)

@@ -12,27 +12,30 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Host, Primitive, Undefined
 from ingot.errors import UndefinedRuleError
-from ingot.ops.arithmetic import add, div, mul, neg, sub
+from ingot.ops.arithmetic import abs, add, div, mul, neg, sub
 from ingot.ops.compare import eq
 from ingot.ops.complex import complex, conj, imag, real
 from ingot.ops.convert import convert_element_type
+from ingot.ops.cumulative import cummax, cummin
+from ingot.ops.cutting import concatenate, slice_in_dim
 from ingot.ops.matrices import (
     adjoint,
     batched,
     check_matrix,
     columns,
     diagonal,
+    divide_by_gap,
     each_matrix,
+    from_triangle,
     halved,
     hermitian_part,
-    inverse_or_zero,
     lapack,
     matmul,
     on_diagonal,
     rows,
 )
-from ingot.ops.movement import full_like, reduce_sum
-from ingot.ops.reduce import argmax
+from ingot.ops.movement import broadcast_in_dim, full_like, reduce_sum
+from ingot.ops.reduce import argmax, reduce_max
 from ingot.ops.select import select
 from ingot.ops.shape import broadcasted_iota
 from ingot.ops.solve import solve
@@ -65,6 +68,33 @@ def _safe(call: Any, outs: list[Aval], x: np.ndarray) -> list[np.ndarray]:
     return each_matrix(call, outs, x, finite=True)
 
 
+def real_diagonal(x: Any) -> Any:
+    """The real part of the diagonals of square matrices."""
+    out = diagonal(x)
+    return real(out) if dtypes.kind(typeof(out).dtype) == "c" else out
+
+
+def off_diagonal(x: Any) -> Any:
+    """Square matrices with zeros on the diagonal, where a cotangent that is nan stays so."""
+    return mul(x, select(on_diagonal(x), full_like(x, 0), full_like(x, 1)))
+
+
+def turn_by(inner: Any, values: Any) -> Any:
+    """The turn of vectors by a change `inner` of the matrix in their basis: over the differences of
+    values. Undefined for the vectors of equal values, and so is whatever depends on them."""
+    gaps = sub(rows(values, inner), columns(values, inner))
+    tied = eq(gaps, full_like(gaps, 0))
+    others = reduce_sum(convert_element_type(tied, dtypes.int32), (typeof(gaps).ndim - 2,))
+    lone = convert_element_type(eq(others, full_like(others, 1)), typeof(gaps).dtype)
+    return divide_by_gap(off_diagonal(inner),
+                         select(on_diagonal(gaps), rows(lone, gaps), gaps))
+
+
+def first_columns(x: Any, k: int) -> Any:
+    """The first k columns of each matrix."""
+    return slice_in_dim(x, 0, k, axis=typeof(x).ndim - 1)
+
+
 # ---- svd -----------------------------------------------------------------------------------------
 class SvdAlgorithm(enum.Enum):
     """Named for JAX's sake: LAPACK's divide and conquer is used whatever is asked."""
@@ -77,7 +107,7 @@ class SvdAlgorithm(enum.Enum):
 
 
 def _svd_type(x: Aval, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any,
-              algorithm: Any) -> list[Aval]:
+              **params: Any) -> list[Aval]:
     check_matrix("svd", x)
     *lead, m, n = x.shape
     k = min(m, n)
@@ -106,39 +136,54 @@ def _svd_eval(x: np.ndarray, *, full_matrices: bool, compute_uv: bool, **params:
 
 def _svd_jvp(primals: Any, tangents: Any, *, full_matrices: bool, compute_uv: bool, **params: Any
              ) -> Any:
-    """U^H dA V = dS + (U^H dU) S - S (V^H dV), where the brackets are skew-Hermitian."""
+    """U^H dA V = dS + (U^H dU) S - S (V^H dV), where the brackets are skew-Hermitian.
+
+    A turn common to both by (E + E^H) / 2 over differences of singular values, where E is the left
+    side, and an opposite one by (E - E^H) / 2 over their sums.
+    """
     a, change = primals[0], tangents[0]
     m, n = typeof(a).shape[-2:]
-    if compute_uv and full_matrices and m != n:
-        raise UndefinedRuleError(
-            f"svd: no derivative of all singular vectors of {typeof(a)}, which are not unique; use"
-            " full_matrices=False")
-    values, left, right = svd_p.bind(a, full_matrices=False, compute_uv=True, **params)
-    inner = matmul(adjoint(left), change, adjoint(right))
-    d_values = real(diagonal(inner)) if dtypes.kind(typeof(inner).dtype) == "c" else diagonal(inner)
+    nested = params.get("nested", False)
+    params |= {"nested": True}
+    k = min(m, n)
+    values, left, right = svd_p.bind(a, full_matrices=full_matrices, compute_uv=True, **params)
+    u, v = first_columns(left, k), first_columns(adjoint(right), k)
+    inner = matmul(adjoint(u), change, v)
+    d_values = real_diagonal(inner)
+    if nested:
+        values = neg(apart(neg(values)))
     if not compute_uv:
         return [values], [d_values]
     s = convert_element_type(values, typeof(inner).dtype)
     across, down = rows(s, inner), columns(s, inner)
-    gaps = inverse_or_zero(mul(sub(across, down), add(across, down)))
-    mixed, other = mul(inner, across), mul(down, inner)
-    turn_left = mul(gaps, add(mixed, adjoint(mixed)))
-    turn_right = mul(gaps, add(other, adjoint(other)))
+    common = turn_by(hermitian_part(inner), s)
+    opposite = divide_by_gap(off_diagonal(halved(sub(inner, adjoint(inner)))), add(across, down))
+    turn_left, turn_right = add(common, opposite), sub(common, opposite)
     if dtypes.kind(typeof(inner).dtype) == "c":  # the phases, of which only the difference is fixed
-        skew = halved(sub(inner, adjoint(inner)))
-        phase = mul(skew, inverse_or_zero(across))
-        turn_left = add(turn_left, select(on_diagonal(phase), phase, full_like(phase, 0)))
-    d_left, d_right = matmul(left, turn_left), matmul(adjoint(right), turn_right)
-    d_left = add(d_left, _outside(left, matmul(change, adjoint(right)), s)) if m > n else d_left
-    if n > m:
-        d_right = add(d_right, _outside(adjoint(right), matmul(adjoint(change), left), s))
+        skew = select(on_diagonal(inner), halved(sub(inner, adjoint(inner))), full_like(inner, 0))
+        turn_left = add(turn_left, divide_by_gap(skew, across))
+    d_left = _basis_tangent(left, u, turn_left, matmul(change, v), s)
+    d_right = _basis_tangent(adjoint(right), v, turn_right, matmul(adjoint(change), u), s)
     return [values, left, right], [d_values, d_left, adjoint(d_right)]
 
 
-def _outside(basis: Any, moved: Any, s: Any) -> Any:
-    """The part of `moved` orthogonal to a basis, each column divided by its singular value."""
-    rest = sub(moved, matmul(basis, matmul(adjoint(basis), moved)))
-    return mul(rest, inverse_or_zero(rows(s, rest)))
+def _basis_tangent(basis: Any, first: Any, turn: Any, moved: Any, s: Any) -> Any:
+    """Tangent of singular vectors: `first` turn among themselves and, where the basis has more
+    rows, out of their span by `moved` over s; the others of a full basis follow, and may turn
+    among themselves, which is undefined."""
+    m, size = typeof(basis).shape[-2:]
+    k = typeof(first).shape[-1]
+    out = matmul(first, turn)
+    if m == k:
+        return out
+    rest = sub(moved, matmul(first, matmul(adjoint(first), moved)))
+    rest = divide_by_gap(rest, rows(s, rest))
+    out = add(out, rest)
+    if size == k:
+        return out
+    others = slice_in_dim(basis, k, size, axis=typeof(basis).ndim - 1)
+    return concatenate([out, neg(matmul(first, matmul(adjoint(rest), others)))],
+                       typeof(basis).ndim - 1)
 
 
 svd_p = Primitive("svd", type=_svd_type, eval=_svd_eval, jvp=_svd_jvp, transpose=NOT_LINEAR,
@@ -151,7 +196,8 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
 
     x: [..., m, n] -> (u [..., m, m], s [..., k], vh [..., n, n]) with k = min(m, n), or k columns
     of u and rows of vh unless `full_matrices`; only s unless `compute_uv`. NaN where it fails.
-    Derivatives of vectors of equal singular values leave out the turn among them. Raises TypeError.
+    Derivatives of vectors of equal singular values are nan; of those beyond k they leave out the
+    turn among these. Raises TypeError.
     >>> svd(np.array([[3., 0.], [0., 4.]]), compute_uv=False)
     Array([4., 3.], dtype=float64)
     """
@@ -190,13 +236,35 @@ def _eigh_eval(x: np.ndarray, *, lower: bool, **params: Any) -> list[np.ndarray]
 
 
 def _eigh_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-    vectors, values = eigh_p.bind(*primals, **params)
-    inner = matmul(adjoint(vectors), tangents[0], vectors)
+    nested = params.get("nested", False)
+    vectors, values = eigh_p.bind(*primals, **params | {"nested": True})
+    change = from_triangle(tangents[0], params["lower"])
+    inner = matmul(adjoint(vectors), change, vectors)
+    if nested:
+        values = apart(values)
     w = convert_element_type(values, typeof(inner).dtype)
-    gaps = inverse_or_zero(sub(rows(w, inner), columns(w, inner)))
-    change = diagonal(inner)
-    change = real(change) if dtypes.kind(typeof(change).dtype) == "c" else change
-    return [vectors, values], [matmul(vectors, mul(gaps, inner)), change]
+    return [vectors, values], [matmul(vectors, turn_by(inner, w)), real_diagonal(inner)]
+
+
+def apart(values: Any) -> Any:
+    """Ascending values with equal ones moved apart, by the root of the precision.
+
+    For second derivatives: those of a symmetric function at equal values are limits of quotients of
+    differences. What is symmetric changes by no more than the precision.
+    """
+    aval = typeof(values)
+    axis = aval.ndim - 1
+    if not aval.shape[axis]:
+        return values
+    size = reduce_max(abs(values), (axis,))
+    step = mul(select(eq(size, full_like(size, 0)), full_like(size, 1), size),
+               full_like(size, float(dtypes.finfo(aval.dtype).eps) ** 0.5))
+    step = broadcast_in_dim(step, aval.shape, tuple(range(axis)))
+    places = mul(step, convert_element_type(
+        broadcasted_iota(dtypes.int32, aval.shape, axis), aval.dtype))
+    lowered = sub(values, places)
+    return halved(add(add(cummax(lowered, axis), places),
+                      add(cummin(lowered, axis, reverse=True), places)))
 
 
 eigh_p = Primitive("eigh", type=_eigh_type, eval=_eigh_eval, jvp=_eigh_jvp, transpose=NOT_LINEAR,
@@ -210,8 +278,7 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
 
     x: [..., n, n], of which one triangle is read; with `symmetrize_input` the mean of x and its
     adjoint is taken first -> (vectors as columns [..., n, n], values [..., n]). NaN where it fails.
-    Derivatives of vectors of equal values leave out the turn among them. Raises TypeError,
-    ValueError.
+    Derivatives of vectors of equal values are nan. Raises TypeError, ValueError.
     >>> eigh(np.array([[2., 0.], [0., 1.]]))[1]
     Array([1., 2.], dtype=float64)
     """
@@ -282,8 +349,7 @@ def _eig_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
 def _perturbed(w: Any, v: Any, change: Any) -> tuple[Any, Any]:
     """First-order changes of eigenvalues w and eigenvectors v of a matrix that changes."""
     inner = matmul(solve(v, change), v)
-    gaps = inverse_or_zero(sub(rows(w, inner), columns(w, inner)))
-    turn = matmul(v, mul(gaps, inner))
+    turn = matmul(v, turn_by(inner, w))
     size = real(mul(v, conj(v)))
     largest = argmax(size, typeof(v).ndim - 2, np.int32)
     places = broadcasted_iota(dtypes.int32, typeof(v).shape, typeof(v).ndim - 2)

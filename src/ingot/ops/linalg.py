@@ -31,6 +31,7 @@ from ingot.ops.matrices import (
     check_matrix,
     each_matrix,
     eye_like,
+    from_triangle,
     hermitian_part,
     lapack,
     matmul,
@@ -79,8 +80,9 @@ def _cholesky_eval(x: np.ndarray) -> np.ndarray:
 
 def _cholesky_jvp(primals: Any, tangents: Any) -> Any:
     factor = cholesky_p.bind(primals[0])
+    change = from_triangle(tangents[0], lower=True)
     # L^-1 dA L^-H = X + X^H with X = L^-1 dL lower triangular: half of the diagonal is X's.
-    right = triangular_solve(factor, tangents[0], left_side=False, lower=True, transpose_a=True,
+    right = triangular_solve(factor, change, left_side=False, lower=True, transpose_a=True,
                              conjugate_a=True)
     both = triangular_solve(factor, right, left_side=True, lower=True)
     half = select(on_diagonal(both), full_like(both, 0.5), full_like(both, 1))

@@ -11,10 +11,12 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive
-from ingot.ops.arithmetic import add, div
+from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.compare import eq, ge
 from ingot.ops.complex import conj
 from ingot.ops.dot import batch_matmul
+from ingot.ops.families import INEXACT, binary, is_linear
 from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
 from ingot.ops.movement import (
     broadcast_in_dim,
@@ -156,6 +158,15 @@ def hermitian_part(x: Any) -> Any:
     return halved(add(x, adjoint(x)))
 
 
+def from_triangle(x: Any, lower: bool) -> Any:
+    """The Hermitian matrices of which `x` has one triangle; the other one is not read."""
+    strict = tril(x, -1) if lower else triu(x, 1)
+    middle = select(on_diagonal(x), x, full_like(x, 0))
+    if dtypes.kind(typeof(x).dtype) == "c":
+        middle = halved(add(middle, conj(middle)))
+    return add(add(strict, adjoint(strict)), middle)
+
+
 FEW_ROWS = 16
 """Rows up to which a product with zeros and ones, which is unrolled, puts them in order."""
 
@@ -177,9 +188,32 @@ def permuted_rows(x: Any, permutation: Any) -> Any:
     return matmul(select(eq(chosen, places), full_like(one, 1), full_like(one, 0)), x)
 
 
-def inverse_or_zero(x: Any) -> Any:
-    """1 / x, and 0 where x is 0."""
-    zero, one = full_like(x, 0), full_like(x, 1)
-    none = eq(x, zero)
-    return select(none, zero, div(one, select(none, one, x)))
+# ---- divide_by_gap -------------------------------------------------------------------------------
+def _by_gap_eval(x: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    tie = gap == 0
+    nan = np.where(x == 0, x, x.dtype.type(np.nan))
+    return np.where(tie, nan, x / np.where(tie, gap.dtype.type(1), gap))
 
+
+def _by_gap_scalar(build: Builder, x: Any, gap: Any, *, out_dtype: np.dtype) -> Any:
+    if out_dtype.kind == "c":
+        raise Unsupported("quotients of complex numbers")
+    zero = build.const(0, out_dtype)
+    nan = build.select(build.op("eq", x, zero), zero, build.const(np.nan, out_dtype))
+    return build.select(build.op("eq", gap, zero), nan, build.op("div", x, gap))
+
+
+divide_by_gap_p = binary(
+    "divide_by_gap", INEXACT, eval=_by_gap_eval, kernel=elementwise(_by_gap_scalar, cost=10),
+    jvp=[lambda t, out, x, gap: divide_by_gap(t, gap),
+         lambda t, out, x, gap: neg(mul(t, divide_by_gap(out, gap)))],
+    transpose=lambda ct, x, gap: [divide_by_gap(ct, gap) if is_linear(x) else None, None])
+
+
+def divide_by_gap(x: Any, gap: Any) -> Any:
+    """x / gap; where the gap is 0, 0 if x is 0 and otherwise nan.
+
+    How vectors turn that belong to values with such gaps: within equal ones a turn that something
+    asks for is undefined, and nothing else is.
+    """
+    return divide_by_gap_p.bind(x, gap)

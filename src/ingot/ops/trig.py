@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import Primitive
-from ingot.ops.arithmetic import add, div, mul, neg, sub
+from ingot.ops.arithmetic import add, div, is_complex, mul, neg, sub
+from ingot.ops.exponential import logistic
 from ingot.ops.families import INEXACT, nary, unary
 from ingot.ops.movement import full_like
 from ingot.ops.numerics import accurate, check_accuracy, same_shape, widened
@@ -146,7 +147,11 @@ def atan2(x: Any, y: Any) -> Any:
 
 # ---- sinh, cosh, tanh ----------------------------------------------------------------------------
 def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
-    return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
+    if is_complex(x):
+        return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
+    # 1 / cosh^2, which does not cancel in the tails as 1 - tanh^2 does, nor overflow.
+    twice = add(x, x)
+    return mul(t, mul(full_like(x, 4), mul(logistic(twice), logistic(neg(twice)))))
 
 
 def _tanh_eval(x: Any) -> Any:

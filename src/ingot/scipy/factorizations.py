@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, concrete_int, eye
 from ingot.numpy.families import kind_of
@@ -21,10 +22,10 @@ from ingot.numpy.linalg import (
 from ingot.numpy.linalg.factorizations import adjoint, matrices
 from ingot.numpy.linalg.solving import lu_solve_permuted
 from ingot.numpy.logic import where
-from ingot.numpy.products import matmul
 from ingot.numpy.promotion import as_array, broadcast_shapes, convert, promote_dtypes
 from ingot.numpy.rearranging import tril, triu
 from ingot.ops import decompositions, linalg as factors, qr as orthogonal
+from ingot.ops.matrices import columns, divide_by_gap, from_triangle, matmul, rows
 
 # ---- Cholesky ----
 
@@ -252,12 +253,49 @@ def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | Non
     if side not in ("right", "left"):
         raise ValueError(f"polar: side must be 'right' or 'left', got {side!r}")
     a = matrices("polar", a, square=False)
-    u, s, vh = _svd(a, full_matrices=False)
-    unitary = matmul(u, vh)
-    scale = convert(lax.reshape(s, (*s.aval.shape[:-1], 1, s.aval.shape[-1])), a.aval.dtype)
+    tall = a.aval.shape[-2] >= a.aval.shape[-1]
+    unitary = _unitary(a) if tall else adjoint(_unitary(adjoint(a)))
     if side == "right":
-        return unitary, matmul(adjoint(vh) * scale, vh)
-    return unitary, matmul(u * scale, adjoint(u))
+        return unitary, matmul(adjoint(unitary), a)
+    return unitary, matmul(a, adjoint(unitary))
+
+
+@custom_jvp
+def _unitary(a: Any) -> Any:
+    """The unitary factor U of a = U P for a [..., m, n], m >= n."""
+    u, _, vh = _svd(a, full_matrices=False)
+    return matmul(u, vh)
+
+
+@_unitary.defjvp
+def _unitary_jvp(primals: Any, tangents: Any) -> Any:
+    """dU = U X + (1 - U U^H) dA P^-1, where X P + P X is the skew part of U^H dA, twice."""
+    (a,), (t,) = primals, tangents
+    unitary = _unitary(a)
+    p = matmul(adjoint(unitary), a)
+    p = (p + adjoint(p)) / 2
+    inner = matmul(adjoint(unitary), t)
+    change = matmul(unitary, _lyapunov(p, inner - adjoint(inner)))
+    if a.aval.shape[-2] > a.aval.shape[-1]:
+        rest = t - matmul(unitary, inner)
+        change = change + adjoint(_solve(p, adjoint(rest)))
+    return unitary, change
+
+
+@custom_jvp
+def _lyapunov(p: Any, c: Any) -> Any:
+    """The solution X of p X + X p = c for Hermitian p."""
+    w, v = _eigh(p)
+    w = convert(w, c.aval.dtype)
+    inner = matmul(adjoint(v), c, v)
+    return matmul(v, divide_by_gap(inner, rows(w, inner) + columns(w, inner)), adjoint(v))
+
+
+@_lyapunov.defjvp
+def _lyapunov_jvp(primals: Any, tangents: Any) -> Any:
+    (p, c), (t, change) = primals, tangents
+    x = _lyapunov(p, c)
+    return x, _lyapunov(p, change - matmul(t, x) - matmul(x, t))
 
 
 # ---- eigenvalues ----
@@ -266,18 +304,37 @@ def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | Non
 def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
          overwrite_a: bool = False, overwrite_b: bool = False, turbo: bool = True,
          eigvals: None = None, type: int = 1, check_finite: bool = True) -> Any:  # noqa: A002
-    """Ascending eigenvalues and eigenvectors of a Hermitian matrix.
+    """Ascending eigenvalues w and eigenvectors v of Hermitian matrices, of which one triangle is
+    read: a v = v w, or with positive definite b (type 1) a v = b v w, (2) a b v = v w, (3)
+    b a v = v w. Vectors have v^H b v = 1, for type 3 v^H b^-1 v = 1.
 
-    >>> eigh(np.array([[2.0]]), eigvals_only=True)
-    Array([2.], dtype=float64)
+    >>> eigh(np.array([[2.0]]), np.array([[4.0]]), eigvals_only=True)
+    Array([0.5], dtype=float64)
     """
-    if b is not None or type != 1:
-        raise NotImplementedError("eigh: the generalized problem is not supported; factor b with"
-                                  " cholesky first")
+    if type not in (1, 2, 3):
+        raise ValueError(f"eigh: type must be 1, 2 or 3, got {type!r}")
     if eigvals is not None:
         raise NotImplementedError("eigh: a range of eigenvalues is not supported; slice the result")
-    values, vectors = _eigh(a, "L" if lower else "U", symmetrize_input=False)
-    return values if eigvals_only else (values, vectors)
+    side = "L" if lower else "U"
+    if b is None:
+        values, vectors = _eigh(a, side, symmetrize_input=False)
+        return values if eigvals_only else (values, vectors)
+    a, b = promote_dtypes("eigh", a, b, kind="inexact")
+    whole = from_triangle(matrices("eigh", a), lower)
+    factor = cholesky(b, lower=True) if lower else adjoint(cholesky(b))
+
+    def back(x: Any, transpose: bool) -> Any:
+        return factors.triangular_solve(factor, x, left_side=True, lower=True,
+                                        transpose_a=transpose, conjugate_a=transpose)
+
+    if type == 1:  # L^-1 a L^-H
+        reduced = back(adjoint(back(whole, False)), False)
+    else:  # L^H a L
+        reduced = matmul(adjoint(factor), whole, factor)
+    values, vectors = _eigh(reduced)
+    if eigvals_only:
+        return values
+    return values, matmul(factor, vectors) if type == 3 else back(vectors, True)
 
 
 def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str = "a",

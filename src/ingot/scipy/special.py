@@ -302,13 +302,24 @@ def logit(x: Any) -> Any:
 
 
 @custom_jvp
+def _share(x: Any, y: Any) -> Any:
+    """x / y, and 0 at 0 / 0: the limit along y, in which the quotient is constant there."""
+    none = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, like(y, 0)))
+    return lax.div(x, lax.select(none, like(y, 1), y))
+
+
+_share.defjvps(lambda t, out, x, y: lax.div(t, y),
+               lambda t, out, x, y: lax.mul(t, lax.neg(_share(out, y))))
+
+
+@custom_jvp
 def _xlogy(x: Any, y: Any) -> Any:
     zero = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, y))
     return lax.select(zero, like(x, 0), lax.mul(x, lax.log(lax.select(zero, like(y, 1), y))))
 
 
 _xlogy.defjvps(lambda t, out, x, y: lax.mul(t, lax.log(y)),
-               lambda t, out, x, y: lax.mul(t, lax.div(x, y)))
+               lambda t, out, x, y: lax.mul(t, _share(x, y)))
 
 
 @custom_jvp
@@ -318,7 +329,7 @@ def _xlog1py(x: Any, y: Any) -> Any:
 
 
 _xlog1py.defjvps(lambda t, out, x, y: lax.mul(t, lax.log1p(y)),
-                 lambda t, out, x, y: lax.mul(t, lax.div(x, lax.add(y, like(y, 1)))))
+                 lambda t, out, x, y: lax.mul(t, _share(x, lax.add(y, like(y, 1)))))
 
 
 @custom_jvp

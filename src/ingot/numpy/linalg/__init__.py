@@ -1,5 +1,6 @@
 """Linear algebra on stacks of matrices: the table of contents."""
 
+from ingot.numpy.linalg.determinants import det as det, slogdet as slogdet
 from ingot.numpy.linalg.factorizations import (
     EighResult as EighResult,
     EigResult as EigResult,
@@ -18,13 +19,11 @@ from ingot.numpy.linalg.factorizations import (
 from ingot.numpy.linalg.norms import (
     cond as cond,
     cross as cross,
-    det as det,
     diagonal as diagonal,
     matrix_norm as matrix_norm,
     multi_dot as multi_dot,
     norm as norm,
     outer as outer,
-    slogdet as slogdet,
     tensordot as tensordot,
     tensorinv as tensorinv,
     tensorsolve as tensorsolve,

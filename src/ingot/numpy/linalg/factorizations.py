@@ -178,10 +178,13 @@ def eigvalsh(a: Any, UPLO: str | None = "L", *, symmetrize_input: bool = True) -
 def eig(a: Any) -> EigResult:
     """Complex eigenvalues, in no particular order, and eigenvectors (columns).
 
+    Derivatives of vectors keep their norm of 1 and their largest component real, as LAPACK does.
+
     >>> eig(np.eye(1)).eigenvalues
     Array([1.+0.j], dtype=complex128)
     """
-    values, vectors = decompositions.eig(matrices("eig", a), compute_left_eigenvectors=False)
+    values, vectors = decompositions.eig(matrices("eig", a), compute_left_eigenvectors=False,
+                                         enable_eigvec_derivs=True)
     return EigResult(values, vectors)
 
 

@@ -1,4 +1,4 @@
-"""Determinants, norms, condition numbers, and products of several matrices or tensors."""
+"""Norms, condition numbers, and products of several matrices or tensors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide, multiply, power
-from ingot.numpy.families import kind_of, like
+from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
-from ingot.numpy.linalg.factorizations import SlogdetResult, matrices, svd, svdvals
+from ingot.numpy.linalg.factorizations import matrices, svd, svdvals
 from ingot.numpy.linalg.solving import inv, solve
 from ingot.numpy.linalg.two_norm import two_norm
 from ingot.numpy.logic import where
@@ -33,60 +33,7 @@ from ingot.numpy.promotion import (
     promote_dtypes,
 )
 from ingot.numpy.rearranging import diagonal as _diagonal, trace as _trace
-from ingot.numpy.reductions import axes_of, max as max_, min as min_, prod, sum as sum_
-from ingot.ops import linalg as factors
-
-# ---- determinants ----
-
-def det(a: Any) -> Any:
-    """Determinant of matrices.
-
-    >>> det(np.diag([2.0, 3.0]))
-    Array(6., dtype=float64)
-    """
-    a = matrices("det", a)
-    n = a.aval.shape[-1]
-    if 1 <= n <= 3:  # in closed form, whose derivatives hold for singular matrices too
-        e = [[getitem(a, (Ellipsis, i, j)) for j in range(n)] for i in range(n)]
-        return _small_det(e)
-    lu, pivots, _ = factors.lu(a)
-    diagonal_ = _diagonal(lu, axis1=-2, axis2=-1)
-    return multiply(prod(diagonal_, -1), _parity(pivots, a.aval.dtype))
-
-
-def _small_det(e: list[list[Any]]) -> Any:
-    if len(e) == 1:
-        return e[0][0]
-    if len(e) == 2:
-        return e[0][0] * e[1][1] - e[0][1] * e[1][0]
-    return (e[0][0] * e[1][1] * e[2][2] + e[0][1] * e[1][2] * e[2][0]
-            + e[0][2] * e[1][0] * e[2][1] - e[0][2] * e[1][1] * e[2][0]
-            - e[0][0] * e[1][2] * e[2][1] - e[0][1] * e[1][0] * e[2][2])
-
-
-def _parity(pivots: Any, dtype: Any) -> Any:
-    """The sign of a list of row exchanges."""
-    swaps = lax.ne(pivots, lax.broadcasted_iota(pivots.aval.dtype, pivots.aval.shape,
-                                                pivots.aval.ndim - 1))
-    odd = lax.rem(sum_(swaps, -1, dtype="int32"), like(sum_(swaps, -1, dtype="int32"), 2))
-    return convert(lax.sub(like(odd, 1), lax.add(odd, odd)), dtype)
-
-
-def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
-    """Sign and logarithm of the absolute value of determinants.
-
-    >>> slogdet(np.eye(2)).logabsdet
-    Array(0., dtype=float64)
-    """
-    if method not in (None, "lu", "qr"):
-        raise ValueError(f"slogdet: method must be None, 'lu' or 'qr', got {method!r}")
-    a = matrices("slogdet", a)
-    lu, pivots, _ = factors.lu(a)
-    values = _diagonal(lu, axis1=-2, axis2=-1)
-    sign = multiply(prod(lax.sign(lax.stop_gradient(values)) if kind_of(values) != "c" else
-                         lax.sign(values), -1), _parity(pivots, a.aval.dtype))
-    return SlogdetResult(sign, sum_(lax.log(lax.abs(values)), -1))
-
+from ingot.numpy.reductions import axes_of, max as max_, min as min_, sum as sum_
 
 # ---- norms ----
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -99,6 +100,12 @@ def inv(a: Any) -> Any:
     return solve(a, broadcast_to(eye(a.aval.shape[-1], dtype=a.aval.dtype), a.aval.shape))
 
 
+def _kept(s: Any, limit: Any, strict: bool) -> Any:
+    """Reciprocals of the singular values above (or, unless `strict`, at) a limit, 0 for others."""
+    keep = lax.gt(s, limit) if strict else lax.bitwise_and(lax.ge(s, limit), lax.gt(s, like(s, 0)))
+    return where(keep, 1 / where(keep, s, 1), 0)
+
+
 @functools.partial(custom_jvp, nondiff_argnums=(1, 2))
 def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
     u, s, vh = svd(a, full_matrices=False, hermitian=hermitian)
@@ -107,8 +114,7 @@ def _pinv(a: Any, rtol: Any, hermitian: bool) -> Any:
     cutoff = convert(cutoff, s.aval.dtype)
     largest = getitem(s, (Ellipsis, slice(0, 1)))
     limit = multiply(lax.reshape(cutoff, (*cutoff.aval.shape, 1)), largest)
-    keep = lax.gt(s, broadcast_to(limit, s.aval.shape))
-    s_inverse = where(keep, 1 / where(keep, s, 1), 0)
+    s_inverse = _kept(s, broadcast_to(limit, s.aval.shape), True)
     return matmul(adjoint(vh), multiply(lax.reshape(convert(s_inverse, u.aval.dtype),
                                                     (*s.aval.shape, 1)), adjoint(u)))
 
@@ -145,6 +151,32 @@ def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None
     return _pinv(a, rtol if rtol is not None else rcond, hermitian)
 
 
+@functools.partial(custom_jvp, nondiff_argnums=(2,))
+def _least_squares(a: Any, b: Any, rcond: float) -> Any:
+    """The least x [n, k] with least a x - b, by singular values."""
+    u, s, vh = svd(a, full_matrices=False)
+    s_inverse = _kept(s, s if not s.aval.size else like(s, 0) + rcond * s[0], False)
+    return matmul(adjoint(vh), multiply(lax.reshape(convert(s_inverse, u.aval.dtype),
+                                                    (s.aval.size, 1)), matmul(adjoint(u), b)))
+
+
+@_least_squares.defjvp
+def _least_squares_jvp(rcond: float, primals: Any, tangents: Any) -> Any:
+    """By the derivative of the pseudoinverse; nan where the rank is not full, as a change may
+    raise it and the solution jumps."""
+    (a, b), (t, change) = primals, tangents
+    x = _least_squares(a, b, rcond)
+    p = _pinv(a, rcond, False)
+    s = svd(a, full_matrices=False, compute_uv=False)
+    full = lax.reduce_and(lax.gt(_kept(s, rcond * s[:1], False), like(s, 0)), (0,))
+    ph, th = adjoint(p), adjoint(t)
+    out = matmul(p, change - matmul(t, x)) + matmul(p, matmul(ph, matmul(th, b - matmul(a, x))))
+    if a.aval.shape[0] < a.aval.shape[1]:
+        moved = matmul(th, matmul(ph, x))
+        out = out + moved - matmul(p, matmul(a, moved))
+    return x, out * convert(where(full, 1.0, math.nan), out.aval.dtype)
+
+
 def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = False) -> Any:
     """Least-squares solution, sums of squared residuals, rank and singular values.
 
@@ -164,12 +196,10 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = Fal
         rcond = eps * max(n, m)
     elif rcond < 0:
         rcond = eps
-    u, s, vh = svd(a, full_matrices=False)
-    keep = lax.ge(s, like(s, 0) + rcond * s[0]) & (s > 0) if s.aval.size else s > 0
-    rank = sum_(keep)
-    s_inverse = where(keep, 1 / where(keep, s, 1), 0)
-    x = matmul(adjoint(vh), multiply(lax.reshape(convert(s_inverse, dtype), (s.aval.size, 1)),
-                                     matmul(adjoint(u), b)))
+    s = svd(a, full_matrices=False, compute_uv=False)
+    limit = like(s, 0) + rcond * s[0] if s.aval.size else s
+    rank = sum_(lax.bitwise_and(lax.ge(s, limit), lax.gt(s, like(s, 0))))
+    x = _least_squares(a, b, rcond)
     residual = b - matmul(a, x)
     squares = sum_(real(residual * conj(residual)), 0)
     if not numpy_resid:
