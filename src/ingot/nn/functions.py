@@ -51,7 +51,7 @@ def relu(x: Any) -> Any:
     """
     x = as_array("relu", x)
     zero = like(x, 0)
-    return lax.select(lax.le(x, zero), zero, x)
+    return lax.select(lax.gt(x, zero), x, lax.stop_gradient(lax.max(x, zero)))
 
 
 def relu6(x: Any) -> Any:
@@ -176,8 +176,16 @@ def soft_sign(x: Any) -> Any:
     >>> soft_sign(1.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x = inexact("soft_sign", x)
+    return _soft_sign(inexact("soft_sign", x))
+
+
+@custom_jvp
+def _soft_sign(x: Any) -> Any:
     return lax.div(x, lax.add(lax.abs(x), like(x, 1)))
+
+
+# 1 / (1 + |x|)^2, where the difference of two quotients would cancel.
+_soft_sign.defjvps(lambda t, out, x: lax.div(t, lax.square(lax.add(lax.abs(x), like(x, 1)))))
 
 
 def sparse_plus(x: Any) -> Any:
@@ -205,8 +213,12 @@ def squareplus(x: Any, b: Any = 4) -> Any:
     >>> squareplus(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
-    x = inexact("squareplus", x)
-    return (x + lax.sqrt(lax.square(x) + convert(b, x.aval.dtype, x.aval.weak_type))) / 2
+    x, b = promote("squareplus", x, b, kind="inexact")
+    root = lax.sqrt(lax.square(x) + b)
+    positive = lax.ge(x, like(x, 0))
+    total = lax.select(positive, root + x, root - x)
+    # The product of both forms is b: below 0 the sum would cancel.
+    return lax.select(positive, total / 2, b / (2 * total))
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
@@ -247,8 +259,9 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     """
     x = inexact("gelu", x)
     if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * lax.integer_pow(x, 3))
-        return x * (0.5 * (1.0 + lax.tanh(inner)))
+        # (1 + tanh(y)) / 2 is logistic(2 y), which does not cancel.
+        twice = math.sqrt(8 / math.pi) * (x + 0.044715 * lax.integer_pow(x, 3))
+        return x * lax.logistic(twice)
     return 0.5 * x * lax.erfc(-x * math.sqrt(0.5))
 
 

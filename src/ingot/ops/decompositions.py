@@ -13,6 +13,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Host, Primitive, Undefined
 from ingot.errors import UndefinedRuleError
 from ingot.ops.arithmetic import abs, add, div, mul, neg, sub
+from ingot.ops.bits import bitwise_and
 from ingot.ops.compare import eq
 from ingot.ops.complex import complex, conj, imag, real
 from ingot.ops.convert import convert_element_type
@@ -74,20 +75,15 @@ def real_diagonal(x: Any) -> Any:
     return real(out) if dtypes.kind(typeof(out).dtype) == "c" else out
 
 
-def off_diagonal(x: Any) -> Any:
-    """Square matrices with zeros on the diagonal, where a cotangent that is nan stays so."""
-    return mul(x, select(on_diagonal(x), full_like(x, 0), full_like(x, 1)))
-
-
 def turn_by(inner: Any, values: Any) -> Any:
     """The turn of vectors by a change `inner` of the matrix in their basis: over the differences of
     values. Undefined for the vectors of equal values, and so is whatever depends on them."""
     gaps = sub(rows(values, inner), columns(values, inner))
-    tied = eq(gaps, full_like(gaps, 0))
-    others = reduce_sum(convert_element_type(tied, dtypes.int32), (typeof(gaps).ndim - 2,))
-    lone = convert_element_type(eq(others, full_like(others, 1)), typeof(gaps).dtype)
-    return divide_by_gap(off_diagonal(inner),
-                         select(on_diagonal(gaps), rows(lone, gaps), gaps))
+    others = reduce_sum(convert_element_type(eq(gaps, full_like(gaps, 0)), dtypes.int32),
+                        (typeof(gaps).ndim - 2,))
+    lone = bitwise_and(on_diagonal(gaps), rows(eq(others, full_like(others, 1)), gaps))
+    return divide_by_gap(select(lone, full_like(inner, 0), inner),
+                         select(lone, full_like(gaps, 1), gaps))
 
 
 def first_columns(x: Any, k: int) -> Any:
@@ -157,11 +153,13 @@ def _svd_jvp(primals: Any, tangents: Any, *, full_matrices: bool, compute_uv: bo
     s = convert_element_type(values, typeof(inner).dtype)
     across, down = rows(s, inner), columns(s, inner)
     common = turn_by(hermitian_part(inner), s)
-    opposite = divide_by_gap(off_diagonal(halved(sub(inner, adjoint(inner)))), add(across, down))
+    skew = halved(sub(inner, adjoint(inner)))
+    opposite = divide_by_gap(select(on_diagonal(skew), full_like(skew, 0), skew),
+                             add(across, down))
     turn_left, turn_right = add(common, opposite), sub(common, opposite)
     if dtypes.kind(typeof(inner).dtype) == "c":  # the phases, of which only the difference is fixed
-        skew = select(on_diagonal(inner), halved(sub(inner, adjoint(inner))), full_like(inner, 0))
-        turn_left = add(turn_left, divide_by_gap(skew, across))
+        phase = select(on_diagonal(skew), skew, full_like(skew, 0))
+        turn_left = add(turn_left, divide_by_gap(phase, across))
     d_left = _basis_tangent(left, u, turn_left, matmul(change, v), s)
     d_right = _basis_tangent(adjoint(right), v, turn_right, matmul(adjoint(change), u), s)
     return [values, left, right], [d_values, d_left, adjoint(d_right)]

@@ -84,7 +84,7 @@ exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel=_exp_kernel,
 exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
                jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
 expm1_p = unary("expm1", INEXACT, eval=widened(_expm1_eval), kernel=_expm1_kernel,
-                jvp=[lambda t, out, x, **_: mul(t, add(out, full_like(x, 1)))])
+                jvp=[lambda t, out, x, **_: mul(t, exp(x))])
 
 
 def exp(x: Any, *, accuracy: Any = None) -> Any:

@@ -13,6 +13,7 @@ from ingot.errors import UndefinedRuleError
 from ingot.kernel.build import Builder, Unsupported
 from ingot.ops.arithmetic import add, div, indicator, max_p, min_p, mul, neg
 from ingot.ops.compare import eq
+from ingot.ops.cutting import concatenate, slice_in_dim
 from ingot.ops.families import ANY, NUMBER
 from ingot.ops.gather import (
     GatherScatterMode as GatherScatterMode,
@@ -30,6 +31,7 @@ from ingot.ops.gather import (
 from ingot.ops.movement import full, full_like, reshape, zeros
 from ingot.ops.select import select
 from ingot.ops.shape import iota
+from ingot.ops.sort import sort
 from ingot.util import size_of
 
 
@@ -48,10 +50,15 @@ def _write(view: np.ndarray, index: Any, updates: np.ndarray) -> None:
     view[index] = updates
 
 
+def _counts(size: int) -> np.dtype:
+    """A dtype that holds numbers up to the size."""
+    return np.dtype(np.int32 if size < 2**31 - 1 else np.int64)
+
+
 def _last(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
     """Which updates are not overwritten by later ones, nor dropped."""
     shape = typeof(updates).shape
-    dtype = np.dtype(np.int32 if size_of(shape) < 2**31 - 1 else np.int64)
+    dtype = _counts(size_of(shape))
     numbers = reshape(add(iota(dtype, size_of(shape)), full((), 1, dtype)), shape)
     written = scatter_p.bind(full(x.shape, 0, dtype), indices, numbers, **params)
     return eq(gather_updates(written, indices, updates, params), numbers)
@@ -151,9 +158,47 @@ def _need_unique(params: dict[str, Any]) -> None:
             "scatter_mul: derivatives with respect to the updates need unique_indices=True")
 
 
+def _shifted(x: Any, step: int, fill: Any) -> Any:
+    """A vector moved to higher indices (lower ones if `step` is negative), filled up."""
+    n, many = typeof(x).shape[0], abs(step)
+    new = full((many,), fill, typeof(x).dtype)
+    if step > 0:
+        return concatenate([new, slice_in_dim(x, 0, n - many)], 0)
+    return concatenate([slice_in_dim(x, many, n), new], 0)
+
+
+def _before(values: Any, group: Any, sign: int) -> Any:
+    """For each element of groups that stand together the product of those before it in its group
+    (behind it for `sign` -1), in steps that double."""
+    step, n = 1, typeof(values).shape[0]
+    one = full_like(values, 1)
+
+    def moved(x: Any, step: int) -> Any:
+        same = eq(group, _shifted(group, sign * step, -1))
+        return select(same, _shifted(x, sign * step, 1), one)
+
+    product = moved(values, 1)
+    while step < n:
+        product = mul(product, moved(product, step))
+        step *= 2
+    return product
+
+
+def _others(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -> Any:
+    """For each update the product of all others that go to the same element, by sorting."""
+    shape, aval = typeof(x).shape, typeof(updates)
+    numbers = reshape(iota(_counts(size_of(shape)), size_of(shape)), shape)
+    places = gather_updates(add(numbers, full_like(numbers, 1)), indices, updates, params)
+    group, values, order = sort([reshape(places, (aval.size,)), reshape(updates, (aval.size,)),
+                                 iota(_counts(aval.size), aval.size)])
+    product = mul(_before(values, group, 1), _before(values, group, -1))
+    return reshape(sort([order, product])[1], aval.shape)
+
+
 def _mul_tangent(t: Any, out: Any, x: Any, indices: Any, updates: Any, **params: Any) -> Any:
-    _need_unique(params)
     factors = gather_updates(x, indices, updates, params)
+    if not params["unique_indices"] and _several(indices, params):
+        factors = mul(factors, _others(x, indices, updates, params))
     return scatter_add_p.bind(full_like(x, 0), indices, mul(factors, t), **params)
 
 
@@ -178,8 +223,8 @@ def scatter_mul(operand: Any, scatter_indices: Any, updates: Any,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
     """An array with slices of it multiplied by updates.
 
-    Arguments and errors are those of `scatter_add`; UndefinedRuleError for derivatives with respect
-    to the updates unless `unique_indices` is set.
+    Arguments and errors are those of `scatter_add`. Derivatives with respect to the updates sort
+    them by their places, unless `unique_indices` is set.
 
     >>> d = ScatterDimensionNumbers((), (0,), (0,))
     >>> scatter_mul(np.ones(2), np.array([[1], [1]]), np.array([2.0, 3.0]), d)

@@ -12,7 +12,7 @@ from ingot.core.primitive import Host
 from ingot.errors import UndefinedRuleError
 from ingot.kernel.build import Builder, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg, sub
-from ingot.ops.bits import bitwise_and
+from ingot.ops.bits import bitwise_and, bitwise_or
 from ingot.ops.compare import eq
 from ingot.ops.exponential import exp, log, log1p
 from ingot.ops.families import FLOAT, nary, unary
@@ -247,11 +247,13 @@ def _polygamma(m: int, x: Any) -> Any:
 
 # ---- igamma, igammac -----------------------------------------------------------------------------
 def _gamma_density(a: Any, x: Any) -> Any:
-    """dP/dx: exp(-x) x^(a-1) / gamma(a), with the limit 1 at a = 1 and x = 0."""
+    """dP/dx: exp(-x) x^(a-1) / gamma(a), with the limits 1 at a = 1 and x = 0, 0 at x = inf."""
     one = full_like(a, 1)
     corner = bitwise_and(eq(a, one), eq(x, full_like(x, 0)))
-    safe = select(corner, full_like(x, 1), x)
-    return exp(sub(mul(sub(a, one), log(safe)), add(x, lgamma(a))))
+    end = eq(x, full_like(x, np.inf))
+    safe = select(bitwise_or(corner, end), full_like(x, 1), x)
+    out = exp(sub(mul(sub(a, one), log(safe)), add(x, lgamma(a))))
+    return select(end, full_like(x, 0), out)
 
 
 def _bell(orders: Sequence[int], g: Callable[..., Any], like: Any) -> Any:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import Primitive
-from ingot.ops.arithmetic import add, div, is_complex, mul, neg, sub
+from ingot.ops.arithmetic import abs, add, div, is_complex, mul, neg, sub
+from ingot.ops.compare import ge
 from ingot.ops.exponential import logistic
 from ingot.ops.families import INEXACT, nary, unary
 from ingot.ops.movement import full_like
 from ingot.ops.numerics import accurate, check_accuracy, same_shape, widened
 from ingot.ops.powers import rsqrt, square
+from ingot.ops.select import select
 
 
 def _one(x: Any) -> Any:
@@ -121,12 +123,24 @@ def _atan2_eval(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
 
 
+def _atan2_slopes(y: Any, x: Any) -> tuple[Any, Any]:
+    """x / (x^2 + y^2) and y / (x^2 + y^2), by the quotient of the smaller and the larger one."""
+    if is_complex(x):
+        square_sum = add(square(x), square(y))
+        return div(x, square_sum), div(y, square_sum)
+    wide = ge(abs(x), abs(y))
+    ratio = div(select(wide, y, x), select(wide, x, y))
+    large = div(div(_one(x), add(square(ratio), _one(x))), select(wide, x, y))
+    small = mul(ratio, large)
+    return select(wide, large, small), select(wide, small, large)
+
+
 def _atan2_jvp_y(t: Any, out: Any, y: Any, x: Any) -> Any:
-    return mul(t, div(x, add(square(x), square(y))))
+    return mul(t, _atan2_slopes(y, x)[0])
 
 
 def _atan2_jvp_x(t: Any, out: Any, y: Any, x: Any) -> Any:
-    return mul(t, div(neg(y), add(square(x), square(y))))
+    return mul(t, neg(_atan2_slopes(y, x)[1]))
 
 
 atan2_p = nary("atan2", INEXACT, eval=widened(_atan2_eval), kernel="atan2",

@@ -302,39 +302,8 @@ def logit(x: Any) -> Any:
 
 
 @custom_jvp
-def _share(x: Any, y: Any) -> Any:
-    """x / y, and 0 at 0 / 0: the limit along y, in which the quotient is constant there."""
-    none = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, like(y, 0)))
-    return lax.div(x, lax.select(none, like(y, 1), y))
-
-
-_share.defjvps(lambda t, out, x, y: lax.div(t, y),
-               lambda t, out, x, y: lax.mul(t, lax.neg(_share(out, y))))
-
-
-@custom_jvp
-def _xlogy(x: Any, y: Any) -> Any:
-    zero = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, y))
-    return lax.select(zero, like(x, 0), lax.mul(x, lax.log(lax.select(zero, like(y, 1), y))))
-
-
-_xlogy.defjvps(lambda t, out, x, y: lax.mul(t, lax.log(y)),
-               lambda t, out, x, y: lax.mul(t, _share(x, y)))
-
-
-@custom_jvp
-def _xlog1py(x: Any, y: Any) -> Any:
-    zero = lax.bitwise_and(lax.eq(x, like(x, 0)), lax.eq(y, y))
-    return lax.select(zero, like(x, 0), lax.mul(x, lax.log1p(lax.select(zero, like(y, 1), y))))
-
-
-_xlog1py.defjvps(lambda t, out, x, y: lax.mul(t, lax.log1p(y)),
-                 lambda t, out, x, y: lax.mul(t, _share(x, lax.add(y, like(y, 1)))))
-
-
-@custom_jvp
 def _xlogx(x: Any) -> Any:
-    return _xlogy(x, x)
+    return more.xlogy_p.bind(x, x)
 
 
 _xlogx.defjvps(lambda t, out, x: lax.mul(t, lax.add(lax.log(x), like(x, 1))))
@@ -346,7 +315,7 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy(0.0, 0.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    return _xlogy(*promote("xlogy", x, y, kind="inexact"))
+    return more.xlogy_p.bind(*promote("xlogy", x, y, kind="inexact"))
 
 
 def xlog1py(x: Any, y: Any) -> Any:
@@ -355,7 +324,7 @@ def xlog1py(x: Any, y: Any) -> Any:
     >>> xlog1py(0.0, -1.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    return _xlog1py(*promote("xlog1py", x, y, kind="inexact"))
+    return more.xlog1py_p.bind(*promote("xlog1py", x, y, kind="inexact"))
 
 
 def entr(x: Any) -> Any:
@@ -379,7 +348,7 @@ def rel_entr(p: Any, q: Any) -> Any:
     both = lax.bitwise_and(lax.gt(p, zero), lax.gt(q, zero))
     none = lax.bitwise_and(lax.eq(p, zero), lax.ge(q, zero))
     a, b = lax.select(both, p, like(p, 1)), lax.select(both, q, like(q, 1))
-    value = lax.sub(_xlogy(a, a), _xlogy(a, b))
+    value = lax.sub(more.xlogy_p.bind(a, a), more.xlogy_p.bind(a, b))
     return lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot.core.primitive import Host
 from ingot.errors import UndefinedRuleError
+from ingot.kernel.build import Builder, Unsupported, elementwise
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
-from ingot.ops.families import FLOAT, nary, unary
+from ingot.ops.exponential import log1p_p
+from ingot.ops.families import FLOAT, INEXACT, nary, unary
+from ingot.ops.numerics import DOUBLE, widened
 from ingot.ops.special import cython_special, in_double, scipy_special
 
 
@@ -35,6 +38,55 @@ def _unary(name: str, derivative: Callable[[Any, Any], Any], kernel: Any = None,
     return unary(name, FLOAT, eval=evaluate or scipy_special(name),
                  kernel=kernel or cython_special(name),
                  jvp=[lambda t, out, x: lax.mul(t, derivative(out, x))])
+
+
+# ---- x log(y) ----
+def _zero_where(fun: Callable[..., Any], none: Callable[..., Any]) -> Callable[..., Any]:
+    """An `eval` that is 0 where `none` holds and `fun` elsewhere."""
+    def evaluate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        where = none(x, y)
+        return np.where(where, x.dtype.type(0), fun(x, np.where(where, y.dtype.type(1), y)))
+
+    return widened(evaluate)
+
+
+def _times(name: str, none: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel of such a function: a scalar operation, or the quotient."""
+    def rule(build: Builder, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
+        if out_dtype.kind == "c":
+            raise Unsupported("products with complex logarithms")
+        zero = build.const(0, out_dtype)
+        where = none(build, x, y, zero)
+        safe = build.select(where, build.const(1, out_dtype), y)
+        value = build.op("div", x, safe) if name == "div" else build.op(
+            "mul", x, build.op(name, safe))
+        return build.select(where, zero, value)
+
+    return elementwise(rule, cost=30)
+
+
+def _x_zero(build: Builder, x: Any, y: Any, zero: Any) -> Any:
+    return build.op("and", build.op("eq", x, zero), build.op("eq", y, y))
+
+
+def _both_zero(build: Builder, x: Any, y: Any, zero: Any) -> Any:
+    return build.op("and", build.op("eq", x, zero), build.op("eq", y, zero))
+
+
+# x / y, and 0 at 0 / 0: the limit along y, in which the quotient is constant there.
+share_p = nary("share", INEXACT, kernel=_times("div", _both_zero),
+               eval=_zero_where(np.true_divide, lambda x, y: (x == 0) & (y == 0)),
+               jvp=[lambda t, out, x, y: lax.div(t, y),
+                    lambda t, out, x, y: lax.mul(t, lax.neg(share_p.bind(out, y)))])
+xlogy_p = nary("xlogy", INEXACT, kernel=_times("log", _x_zero),
+               eval=_zero_where(lambda x, y: x * np.log(y), lambda x, y: (x == 0) & (y == y)),
+               jvp=[lambda t, out, x, y: lax.mul(t, lax.log(y)),
+                    lambda t, out, x, y: lax.mul(t, share_p.bind(x, y))])
+xlog1py_p = nary("xlog1py", INEXACT, kernel=_times("log1p", _x_zero),
+                 eval=_zero_where(lambda x, y: x * log1p_p.rule("eval")(y, accuracy=None),
+                                  lambda x, y: (x == 0) & (y == y)),
+                 jvp=[lambda t, out, x, y: lax.mul(t, lax.log1p(y)),
+                      lambda t, out, x, y: lax.mul(t, share_p.bind(x, lax.add(y, like(y, 1))))])
 
 
 # ---- exponential integrals ----
@@ -62,15 +114,93 @@ expn_p = nary("expn", FLOAT, eval=in_double(_expn_eval),
 
 
 # ---- relatives of the error function ----
-dawsn_p = _unary("dawsn", lambda out, x: lax.sub(
-    like(x, 1), lax.mul(like(x, 2), lax.mul(x, out))))
-erfcx_p = _unary("erfcx", lambda out, x: lax.sub(
-    lax.mul(like(x, 2), lax.mul(x, out)), like(x, 2 / math.sqrt(math.pi))))
+def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
+    """By Horner's rule, the constant coefficient first."""
+    out = like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        out = lax.add(lax.mul(out, x), like(x, c))
+    return out
+
+
+TAIL = 8.5
+"""Where two large terms would cancel, an asymptotic series takes over."""
+
+
+def _odd_factorials(sign: int) -> list[float]:
+    """(2k + 1)!!, with signs that alternate for sign = -1."""
+    return [sign**k * math.prod(range(1, 2 * k + 2, 2)) for k in range(22)]
+
+
+def _beyond(far: Any, x: Any, series: Callable[[Any], Any], near: Callable[[Any], Any]) -> Any:
+    """A series where `far` holds, another function of x elsewhere."""
+    return lax.select(far, series(lax.select(far, x, like(x, TAIL))),
+                      near(lax.select(far, like(x, 0), x)))
+
+
+def _slope_tail(x: Any, sign: int) -> Any:
+    """1 / (2 x^2) times the sum of (2k + 1)!! (sign / (2 x^2))^k."""
+    y = lax.div(like(x, 0.5), lax.square(x))
+    return lax.mul(y, _polynomial(_odd_factorials(sign), y))
+
+
+def _dawsn_derivative(out: Any, x: Any) -> Any:
+    """1 - 2 x dawsn(x)."""
+    return _beyond(lax.gt(lax.abs(x), like(x, TAIL)), x, lambda x: lax.neg(_slope_tail(x, 1)),
+                   lambda x: lax.sub(like(x, 1), lax.mul(like(x, 2), lax.mul(x, dawsn_p.bind(x)))))
+
+
+def _erfcx_derivative(out: Any, x: Any) -> Any:
+    """2 x erfcx(x) - 2 / sqrt(pi)."""
+    scale = 2 / math.sqrt(math.pi)
+    return _beyond(lax.gt(x, like(x, TAIL)), x,
+                   lambda x: lax.mul(like(x, -scale), _slope_tail(x, -1)),
+                   lambda x: lax.sub(lax.mul(like(x, 2), lax.mul(x, erfcx_p.bind(x))),
+                                     like(x, scale)))
+
+
+dawsn_p = _unary("dawsn", _dawsn_derivative)
+erfcx_p = _unary("erfcx", _erfcx_derivative)
 ndtri_p = _unary("ndtri", lambda out, x: lax.div(like(x, 1), _gaussian(
     out, 1 / math.sqrt(2 * math.pi), 0.5)))
-log_ndtr_p = _unary("log_ndtr", lambda out, x: lax.exp(lax.sub(
-    lax.mul(like(x, -0.5), lax.square(x)),
-    lax.add(out, like(x, 0.5 * math.log(2 * math.pi))))))
+
+
+def _hazard_eval(x: np.ndarray) -> np.ndarray:
+    import scipy.special
+
+    return math.sqrt(2 / math.pi) / scipy.special.erfcx(-math.sqrt(0.5) * x)
+
+
+def _hazard_scalar(build: Builder, x: Any, *, out_dtype: np.dtype) -> Any:
+    x = build.op("mul", build.op("convert", x, dtype=DOUBLE), build.const(-math.sqrt(0.5), DOUBLE))
+    scaled = build.external("scipy.special.cython_special:erfcx", x, dtype=DOUBLE)
+    out = build.op("div", build.const(math.sqrt(2 / math.pi), DOUBLE), scaled)
+    return build.op("convert", out, dtype=out_dtype)
+
+
+# The density of the normal distribution over its distribution function.
+hazard_p = _unary("normal_hazard", lambda out, x: lax.neg(lax.mul(out, lax.add(out, x))),
+                  elementwise(_hazard_scalar, cost=100), in_double(_hazard_eval))
+
+
+def _hazard_series() -> list[float]:
+    """Coefficients of the powers 1, 3, 5 ... of 1 / z in w, where the hazard at -z is z + w and
+    1 + w' = z w + w^2."""
+    a = [1.0]
+    for k in range(21):
+        a.append(-(2 * k + 1) * a[k] - sum(a[i] * a[k - i] for i in range(k + 1)))
+    return a
+
+
+def _log_ndtr_derivative(out: Any, x: Any) -> Any:
+    """The hazard; far below 0 by a series, whose derivatives do not cancel either."""
+    def series(x: Any) -> Any:
+        y = lax.div(like(x, 1), x)
+        return lax.neg(lax.add(x, lax.mul(y, _polynomial(_hazard_series(), lax.square(y)))))
+
+    return _beyond(lax.lt(x, like(x, -12.0)), x, series, hazard_p.bind)
+
+
+log_ndtr_p = _unary("log_ndtr", _log_ndtr_derivative)
 
 
 def _owens_h(t: Any, out: Any, h: Any, a: Any) -> Any:
@@ -127,9 +257,17 @@ _TWO = Host("SciPy's function has two results")
 
 
 def _sinc(x: Any) -> Any:
-    zero = lax.eq(x, like(x, 0))
-    safe = lax.select(zero, like(x, 1), x)
-    return lax.select(zero, like(x, 1), lax.div(lax.sin(safe), safe))
+    series = [(-1) ** n / math.factorial(2 * n + 1) for n in range(7)]
+    return _taylor(x, 0.1, lambda x: _polynomial(series, lax.square(x)),
+                   lambda x: lax.div(lax.sin(x), x))
+
+
+def _taylor(x: Any, radius: float, series: Callable[[Any], Any], quotient: Callable[[Any], Any]
+            ) -> Any:
+    """A series near 0, where a quotient is 0 / 0 or its derivatives cancel."""
+    near = lax.lt(lax.abs(x), like(x, radius))
+    return lax.select(near, series(lax.select(near, x, like(x, 0))),
+                      quotient(lax.select(near, like(x, radius), x)))
 
 
 def _half_pi_square(x: Any) -> Any:
@@ -145,9 +283,10 @@ fresnel_c_p = _unary("fresnel_c", lambda out, x: lax.cos(_half_pi_square(x)), _T
 
 
 def _spence_derivative(out: Any, x: Any) -> Any:
-    one = lax.eq(x, like(x, 1))
-    safe = lax.select(one, like(x, 2), x)
-    return lax.select(one, like(x, -1), lax.div(lax.log(safe), lax.sub(like(x, 1), safe)))
+    """log(x) / (1 - x)."""
+    series = [-((-1.0) ** k) / (k + 1) for k in range(16)]
+    return _taylor(lax.sub(x, like(x, 1)), 0.06, lambda d: _polynomial(series, d),
+                   lambda d: lax.neg(lax.div(lax.log(lax.add(d, like(d, 1))), d)))
 
 
 spence_p = _unary("spence", _spence_derivative)

@@ -1,0 +1,260 @@
+"""Derivatives at special points: zeros, infinities, poles, ties, edges of supports, far tails.
+
+A line of a table: an expression of x, y, z | the arguments | the first derivatives, one an
+argument | the second ones of x, if they are checked. Values are Python expressions; `?` says that
+there is no derivative: then nan, an infinity or what JAX gives; `=` that the value is JAX's
+convention, as at a tie. Expressions are those of `numpy_oracle`, evaluated by JAX too.
+"""
+
+from __future__ import annotations
+
+# Smooth there: against differences of mpmath in 50 digits, first and second derivatives, in double
+# and in single precision. function | of mpmath | points
+SMOOTH = """
+jnp.tanh(x) | mp.tanh(x) | 0 -0.0 3 12 -12 30 -30
+nn.sigmoid(x) | 1/(1+mp.exp(-x)) | 0 12 -12 30 -30 60
+nn.log_sigmoid(x) | -mp.log(1+mp.exp(-x)) | 0 12 -12 30 -30
+nn.softplus(x) | mp.log(1+mp.exp(x)) | 0 12 -12 30 -30
+nn.silu(x) | x/(1+mp.exp(-x)) | 0 12 30 -12 -30
+nn.mish(x) | x*mp.tanh(mp.log(1+mp.exp(x))) | 0 6 12 -6 -12
+nn.gelu(x) | x/2*(1+mp.tanh(mp.sqrt(2/mp.pi)*(x+mpf('0.044715')*x**3))) | 0 2 4 6 -2 -4 -6
+nn.gelu(x,False) | x*mp.ncdf(x) | 0 2 4 6 -2 -4 -6
+nn.soft_sign(x) | x/(1+abs(x)) | 1e4 -1e4 1e10 -1e10
+nn.squareplus(x) | (x+mp.sqrt(x*x+4))/2 | 0 30 -30 -1e4
+lax.erf(x) | mp.erf(x) | 0 -0.0 2 4 -4 6 -6
+lax.erfc(x) | mp.erfc(x) | 0 2 4 -4 6 -6
+S.i0(x) | mp.besseli(0,x) | 0 -0.0 1e-10 2 -2 30
+S.i1(x) | mp.besseli(1,x) | 0 -0.0 1e-10 2 -2 30
+S.i0e(x) | mp.besseli(0,x)*mp.exp(-abs(x)) | 1 -2 30
+S.i1e(x) | mp.besseli(1,x)*mp.exp(-abs(x)) | 1 -2 30
+S.bessel_jn(x,v=1)[0] | mp.besselj(0,x) | 0 1e-10 3
+S.bessel_jn(x,v=1)[1] | mp.besselj(1,x) | 0 1e-10 3
+jnp.sinc(x) | mp.sincpi(x) | 0 -0.0 1e-10 1e-3 .5 1.25 -2
+S.sici(x)[0] | mp.si(x) | 0 1e-10 2
+S.fresnel(x)[0] | mp.fresnels(x) | 0 .5 1.25
+S.spence(x) | mp.polylog(2,1-x) | 1 1.0001 .5 .25
+S.entr(x) | -x*mp.log(x) | .5 1 1e-10
+S.log_ndtr(x) | mp.log(mp.ncdf(x)) | 0 5 -1 -5 -12 -30 -300
+S.ndtr(x) | mp.ncdf(x) | 0 5 -5 -8
+S.erfcx(x) | mp.exp(x*x)*mp.erfc(x) | 0 1 -2 30 300
+S.dawsn(x) | mp.exp(-x*x)*mp.erfi(x)*mp.sqrt(mp.pi)/2 | 0 1 4 30 -30
+S.gammaln(x) | mp.log(abs(mp.gamma(x))) | 1 2 3 .5 -.5 -1.5 1e5
+S.digamma(x) | mp.digamma(x) | 1 2 -.5 1e5
+S.gamma(x) | mp.gamma(x) | 1 2 -.5 -1.5
+S.polygamma(1,x) | mp.psi(1,x) | 1 2 1e3
+S.zeta(x,1.) | mp.zeta(x) | 1.5 2 4
+S.zeta(3.,x) | mp.zeta(3,x) | 1 .5 1e3
+S.expi(x) | mp.ei(x) | 2 -1 5
+S.logit(x) | mp.log(x/(1-x)) | .25 1e-6
+S.expit(x) | 1/(1+mp.exp(-x)) | 0 -30 60
+S.erfinv(x) | mp.erfinv(x) | 0 .5 -.9
+S.ndtri(x) | mp.sqrt(2)*mp.erfinv(2*x-1) | .25 .1 .01
+jnp.arctan(x) | mp.atan(x) | 0 1e4 -1e4
+jnp.arcsinh(x) | mp.asinh(x) | 0 1e4 -1e4
+jnp.arcsin(x) | mp.asin(x) | 0 .5
+jnp.arctanh(x) | mp.atanh(x) | 0 .5
+jnp.arccosh(x) | mp.acosh(x) | 2 1e4
+jnp.log1p(x) | mp.log1p(x) | 0 -0.0 1e-10 -.5
+jnp.expm1(x) | mp.expm1(x) | 0 -0.0 1e-10 -30
+jnp.cbrt(x) | mp.cbrt(x) | 1 8
+jnp.square(x) | x**2 | 0 -0.0
+x**3 | x**3 | 0 -0.0
+x**2. | x**2 | 0 -0.0 -3
+jnp.power(x,2.5) | x**mpf('2.5') | 1 4
+nn.log1mexp(x) | mp.log(1-mp.exp(-x)) | 1e-3 .5 1 30
+jnp.logaddexp(x,2.) | mp.log(mp.exp(x)+mp.exp(2)) | 2 -30 60
+"""
+
+# At a zero, a pole, the end of a domain, an infinity, a nan.
+SCALARS = """
+jnp.sqrt(x) | 0. | inf | ?
+jnp.cbrt(x) | 0. | inf | ?
+lax.rsqrt(x) | 0. | -inf | ?
+jnp.log(x) | 0. | inf | -inf
+jnp.log1p(x) | -1. | inf | -inf
+jnp.reciprocal(x) | 0. | -inf | ?
+jnp.abs(x) | 0. | = | 0
+jnp.abs(x) | -0. | = | 0
+jnp.sign(x) | 0. | 0 | 0
+jnp.exp(x) | -inf | 0 | 0
+jnp.exp(x) | inf | inf | inf
+jnp.tanh(x) | inf | 0 | 0
+jnp.tanh(x) | nan | nan | nan
+nn.sigmoid(x) | -inf | 0 | 0
+nn.softplus(x) | inf | 1 | 0
+nn.softplus(x) | -inf | 0 | 0
+nn.log_sigmoid(x) | -inf | 1 | 0
+nn.relu(x) | 0. | 0 | 0
+nn.relu(x) | -0. | 0 | 0
+nn.relu(x) | nan | ? | ?
+nn.relu6(x) | 0. | = | 0
+nn.relu6(x) | 6. | = | 0
+nn.leaky_relu(x) | 0. | = | 0
+nn.hard_tanh(x) | 1. | = | 0
+nn.hard_sigmoid(x) | 3. | = | 0
+nn.hard_silu(x) | 3. | = | ?
+nn.elu(x) | 0. | 1 | =
+nn.elu(x) | -30. | 9.357622968840175e-14 | 9.357622968840175e-14
+nn.elu(x) | 800. | 1 | 0
+nn.selu(x) | 0. | = | =
+nn.celu(x) | 0. | 1 | ?
+nn.celu(x) | 800. | 1 | 0
+nn.sparse_plus(x) | 1. | 1 | ?
+nn.sparse_plus(x) | -1. | 0 | ?
+nn.soft_sign(x) | 0. | 1 | ?
+jnp.arcsin(x) | 1. | inf | ?
+jnp.arccos(x) | 1. | -inf | ?
+jnp.arctanh(x) | 1. | inf | ?
+jnp.arccosh(x) | 1. | inf | ?
+jnp.arcsin(x) | 2. | nan | nan
+jnp.arccosh(x) | .5 | nan | nan
+S.gammaln(x) | 0. | ? | ?
+S.gammaln(x) | -1. | ? | ?
+S.digamma(x) | 0. | ? | ?
+S.digamma(x) | -2. | ? | ?
+S.gamma(x) | 0. | ? | ?
+S.gamma(x) | -1. | nan | nan
+S.erfinv(x) | 1. | inf | ?
+S.ndtri(x) | 0. | inf | ?
+S.logit(x) | 0. | inf | ?
+S.logit(x) | 1. | inf | ?
+S.entr(x) | 0. | inf | ?
+S.expi(x) | 0. | ? | ?
+S.exp1(x) | 0. | ? | ?
+S.spence(x) | 0. | -inf | ?
+S.i0e(x) | 0. | = | ?
+S.factorial(x) | 0. | -0.5772156649015329 | 1.978111990655945
+lax.pow(x,0.) | 0. | 0 | 0
+lax.pow(x,1.) | 0. | 1 | 0
+lax.pow(x,2.) | 0. | 0 | 2
+lax.pow(x,3.) | 0. | 0 | 0
+lax.pow(x,.5) | 0. | inf | ?
+lax.pow(x,-1.) | 0. | -inf | ?
+x**0 | 0. | 0 | 0
+x**1 | 0. | 1 | 0
+x**-2 | 0. | ? | ?
+jnp.floor(x) | 1. | 0 | 0
+jnp.where(x>0,jnp.sqrt(jnp.where(x>0,x,1.)),0.) | 0. | 0 | 0
+jnp.clip(x,0.,1.) | 0. | = | 0
+jnp.clip(x,0.,1.) | 1. | = | 0
+"""
+
+# Functions of several arguments.
+SEVERAL = """
+S.xlogy(x,y) | 0.,3. | 1.0986122886681098; 0 | 0
+S.xlogy(x,y) | 0.,0. | -inf; 0
+S.xlogy(x,y) | 0.,nan | nan; ?
+S.xlog1py(x,y) | 0.,-1. | -inf; 0
+S.xlog1py(x,y) | 0.,2. | 1.0986122886681098; 0 | 0
+S.rel_entr(x,y) | 0.,2. | ?; 0
+S.rel_entr(x,y) | 1.,1. | 1; -1 | 1
+S.kl_div(x,y) | 1.,1. | 0; 0 | 1
+S.kl_div(x,y) | 0.,2. | ?; 1
+jnp.arctan2(x,y) | 0.,0. | ?; ?
+jnp.arctan2(x,y) | 0.,1. | 1; 0 | 0
+jnp.arctan2(x,y) | 0.,-1. | -1; 0 | 0
+jnp.arctan2(x,y) | 1e-200,1e-200 | 5e199; -5e199
+jnp.arctan2(x,y) | 1e200,1e200 | 5e-201; -5e-201
+jnp.arctan2(x,y) | 1.,inf | 0; 0
+jnp.hypot(x,y) | 0.,0. | =; =
+jnp.hypot(x,y) | 1e-200,1e-200 | .7071067811865475; .7071067811865475
+jnp.hypot(x,y) | 3e200,4e200 | .6; .8
+jnp.logaddexp(x,y) | -inf,-inf | 0; 0 | 0
+jnp.logaddexp(x,y) | -inf,1. | 0; 1 | 0
+jnp.logaddexp(x,y) | inf,inf | =; =
+jnp.logaddexp(x,y) | 2.,2. | .5; .5 | .25
+jnp.logaddexp2(x,y) | -inf,-inf | 0; 0 | 0
+jnp.maximum(x,y) | 1.,1. | .5; .5 | 0
+jnp.minimum(x,y) | 0.,-0. | .5; .5 | 0
+jnp.power(x,y) | 0.,2. | 0; 0 | 2
+jnp.power(x,y) | 0.,1. | 1; 0 | 0
+jnp.power(x,y) | 0.,0. | 0; ? | 0
+jnp.power(x,y) | -2.,3. | 12; ? | -12
+jnp.divide(x,y) | 1.,0. | inf; -inf
+jnp.divide(x,y) | 0.,0. | ?; ?
+jnp.fmod(x,y) | 6.,3. | 1; ?
+S.gammainc(x,y) | 1.,0. | 0; 1
+S.gammainc(x,y) | 2.,0. | 0; 0
+S.gammainc(x,y) | .5,0. | 0; inf
+S.gammaincc(x,y) | 2.,0. | 0; 0
+S.gammainc(x,y) | 2.,inf | 0; 0
+S.betainc(x,y,z) | 1.,1.,0. | 0; 0; 1
+S.betainc(x,y,z) | 2.,3.,0. | 0; 0; 0
+S.betainc(x,y,z) | 2.,3.,1. | 0; 0; 0
+S.betainc(x,y,z) | 2.,1.,1. | 0; 0; 2
+"""
+
+# Functions of x alone, of arrays: the gradient of a scalar, or `?`, or `=`; then the same for the
+# Hessian, as its matrix. A function after `of` has the derivatives wanted.
+MATRICES = """
+jnp.log(jnp.linalg.eigvalsh(x)).sum() | diag(2,2,5) | inverse(2,2,5)
+    | of jnp.linalg.slogdet((x+x.T)/2)[1]
+jnp.exp(jnp.linalg.eigvalsh(x)).sum() | diag(0,0,0) | diag(1,1,1) | of jnp.trace(L.expm((x+x.T)/2))
+(jnp.linalg.eigvalsh(x)**3).sum() | diag(1,1,1) | diag(3,3,3)
+    | of jnp.trace((x+x.T)@(x+x.T)@(x+x.T))/8
+jnp.linalg.eigvalsh(x).sum() | diag(1,1,2) | diag(1,1,1) | of 0*x[0,0]
+(jnp.linalg.svd(x,compute_uv=False)**2).sum() | diag(1,1,2) | diag(2,2,4) | of (x*x).sum()
+(jnp.linalg.svd(x,compute_uv=False)**4).sum() | diag(1,1,2) | diag(4,4,32) | of ((x.T@x)**2).sum()
+(jnp.linalg.svd(x,compute_uv=False)**2).sum() | diag(1,2,0) | diag(2,4,0) | of (x*x).sum()
+jnp.linalg.svd(x,full_matrices=False)[0][0,1] | diag(1,1,2) | ?
+jnp.linalg.svd(x)[2][1,0] | diag(1,1,2) | ?
+abs(jnp.linalg.svd(x)[0][0,0]+1) | diag(1,1,2) | array([[0,0,2],[0,0,0],[1,0,0]])/3
+jnp.linalg.eigh(x)[1][0,0] | diag(1,1,2) | ?
+jnp.linalg.eigh(x)[1][0,2] | diag(1,1,2) | array([[0,0,.5],[0,0,0],[.5,0,0]])
+jnp.linalg.eigvalsh(x)[0] | diag(1,1,2) | =
+jnp.linalg.norm(x) | diag(0,0,0) | ?
+jnp.linalg.norm(x,'nuc') | diag(1,1,2) | diag(1,1,1)
+jnp.linalg.norm(x,2) | diag(1,1,2) | diag(0,0,1)
+jnp.linalg.norm(x,2) | diag(2,1,2) | =
+jnp.linalg.pinv(x).sum() | diag(2,1,0) | =
+L.polar(x)[0][0,1] | diag(1,1,2) | array([[0,.5,0],[-.5,0,0],[0,0,0]])
+L.polar(x)[1][0,1] | diag(1,1,2) | array([[0,.5,0],[.5,0,0],[0,0,0]])
+L.cholesky(x,lower=True).sum() | array([[4.,9.],[2.,5.]]) | array([[.1875,0],[.25,.25]])
+L.cholesky(x,lower=False).sum() | array([[4.,2.],[9.,5.]]) | array([[.1875,.25],[0,.25]])
+jnp.linalg.cholesky(x).sum() | array([[4.,2.],[2.,5.]]) | array([[.1875,.125],[.125,.25]])
+jnp.linalg.cholesky(x,symmetrize_input=False).sum() | array([[4.,9.],[2.,5.]])
+    | array([[.1875,0],[.25,.25]])
+L.eigh(x,eigvals_only=True).prod() | array([[4.,9.],[2.,5.]]) | array([[5,0],[-4,4]])
+L.eigh(x,lower=False,eigvals_only=True).prod() | array([[4.,2.],[9.,5.]]) | array([[5,-4],[0,4]])
+jnp.linalg.eigh(x,symmetrize_input=False)[0].prod() | array([[4.,2.],[2.,5.]])
+    | array([[5,0],[-4,4]])
+jnp.linalg.lstsq(x,jnp.array([1.,2.,3.]))[0].sum() | array([[1.,0.],[0.,1.],[0.,0.]])
+    | array([[-1,-2],[-1,-2],[3,3]]) | of jnp.linalg.solve(x.T@x,x.T@jnp.array([1.,2.,3.])).sum()
+jnp.linalg.lstsq(x,jnp.array([1.,2.,3.]))[0].sum() | array([[1.,1.],[1.,1.],[1.,1.]]) | ?
+jnp.linalg.slogdet(x)[1] | diag(1,2,0) | ?
+jnp.linalg.inv(x).sum() | diag(1,2,0) | ?
+L.expm(x).sum() | diag(0,0,0) | ones((3,3))
+jnp.linalg.qr(x)[1].sum() | diag(0,0,0) | ?
+nn.logsumexp(x) | array([-inf,-inf]) | array([0,0]) | zeros((2,2))
+nn.logsumexp(x) | array([1.,-inf]) | array([1,0]) | zeros((2,2))
+nn.logsumexp(x,b=jnp.array([0.,0.])) | array([1.,2.]) | array([0,0])
+nn.logsumexp(x,axis=1).sum() | array([[-inf,-inf],[0.,-inf]]) | array([[0,0],[1,0]])
+nn.logsumexp(x,where=jnp.array([False,False])) | array([1.,2.]) | array([0,0])
+lax.cumlogsumexp(x)[2] | array([-inf,-inf,0.]) | array([0,0,1])
+nn.softmax(x)[0] | array([-inf,-inf]) | ?
+nn.softmax(x)[0] | array([1.,-inf]) | array([0,0])
+nn.log_softmax(x)[0] | array([1.,-inf]) | array([0,0])
+jnp.max(x) | array([1.,2.,2.]) | = | zeros((3,3))
+jnp.min(x) | array([1.,1.,2.]) | =
+jnp.sort(x)[0] | array([1.,1.,2.]) | =
+jnp.median(x) | array([1.,1.,2.,3.]) | =
+jnp.quantile(x,.5) | array([1.,1.,2.]) | =
+jnp.prod(x) | array([0.,2.,3.]) | array([6,0,0]) | array([[0,3,2],[3,0,0],[2,0,0]])
+jnp.prod(x) | array([0.,0.,3.]) | array([0,0,0]) | array([[0,3,0],[3,0,0],[0,0,0]])
+jnp.cumprod(x)[2] | array([0.,0.,3.]) | array([0,0,0]) | array([[0,3,0],[3,0,0],[0,0,0]])
+jnp.ones(3).at[jnp.array([0,0,2])].multiply(x).sum() | array([0.,2.,3.]) | array([2,0,1])
+    | array([[0,1,0],[1,0,0],[0,0,0]])
+jnp.ones(3).at[jnp.array([0,0,0])].multiply(x).sum() | array([0.,0.,3.]) | array([0,0,0])
+    | array([[0,3,0],[3,0,0],[0,0,0]])
+jnp.std(x) | array([1.,1.,1.]) | ?
+jnp.var(x) | array([1.,1.,1.]) | array([0,0,0])
+jnp.linalg.norm(x) | array([0.,0.]) | ?
+jnp.linalg.norm(x,1) | array([0.,1.]) | =
+jnp.linalg.norm(x,np.inf) | array([1.,-1.]) | =
+jnp.linalg.norm(x,3) | array([0.,1.,2.]) | array([0,.23112042478354525,.924481699134181])
+jnp.nansum(x) | array([1.,nan]) | array([1,0])
+jnp.nanmean(x) | array([1.,nan,2.]) | array([.5,0,.5])
+"""
+
+# Determinants of rank n - q, for which the derivatives are minors: n, q.
+RANKS = [(n, q) for n in range(1, 7) for q in range(n + 1)]
