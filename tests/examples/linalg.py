@@ -6,6 +6,8 @@ import scipy.linalg
 from examples import Bad, Example, complex_normal, normal
 from ingot.numpy.linalg.two_norm import two_norm
 from ingot.ops import decompositions as d, linalg as l, qr as q, tridiagonal as t
+from ingot.ops.cutting import slice_in_dim
+from ingot.ops.matrices import adjoint, matmul
 from ingot.ops.movement import reduce_sum
 from ingot.ops.powers import square
 
@@ -131,6 +133,12 @@ def magnitudes(op):
     return fun
 
 
+def projector(u):
+    """That on all columns but two."""
+    rest = slice_in_dim(u, 2, u.shape[-1], axis=u.ndim - 1)
+    return matmul(rest, adjoint(rest))
+
+
 def _spectra():
     sym = positive(3, 3)
     values = lambda x, **_: np.linalg.svd(x, compute_uv=False)
@@ -143,14 +151,19 @@ def _spectra():
         _row(d.svd, general, values, params=no_uv), _row(d.svd, normal(4, 2), values, params=no_uv),
         _row(d.svd, general, lambda x, **_: list(np.linalg.svd(x)), params=thin),
         _row(d.svd, normal(4, 2), None, params=thin), _row(d.svd, normal(2, 4), None, params=thin),
+        _row(d.svd, normal(3, 2), None), _row(d.svd, normal(2, 3), None),
         _row(d.svd, normal(4, 2), None, diff=()),
+        # All of a full basis beyond the singular vectors is one space, whatever its vectors.
+        _row(lambda x: projector(d.svd(x)[0]), normal(4, 2), None, name="svd_complement"),
         _row(magnitudes(lambda x: d.svd(x, full_matrices=False)), complex_normal(2, 2), None,
              diff=(), name="svd_magnitudes", jax=False),
         _row(lambda x: d.eigh(x), sym, lambda x: list(np.linalg.eigh(x))[::-1], name="eigh",
              jax=False),
         _row(lambda x: d.eigh(x)[1], hermitian(3), lambda x: np.linalg.eigvalsh(x),
              name="eigh_values", jax=False),
-        _row(lambda x: d.eigh(x, lower=False, symmetrize_input=False)[1], sym, diff=(),
+        _row(lambda x: d.eigh(x, lower=False, symmetrize_input=False)[1], sym,
+             ref=np.linalg.eigvalsh, name="eigh_values", jax=False),
+        _row(lambda x: d.eigh(x, symmetrize_input=False)[1], hermitian(3),
              ref=np.linalg.eigvalsh, name="eigh_values", jax=False),
         _row(d.eig, general, lambda x, **_: np.linalg.eigvals(x).astype(complex), params=only),
         # In no particular order: symmetric functions of the values.

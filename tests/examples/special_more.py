@@ -21,10 +21,10 @@ def bound(primitive):
     return op
 
 
-def real(primitive, *args, fun, ulps=32, **given):
+def real(primitive, *args, fun, ulps=32, accepts="f", **given):
     """Rows at ordinary arguments, 0-d and empty, of all dtypes."""
-    return elementwise(bound(primitive), *args, ref=mp(fun), ulps=ulps, accepts="f", edges=False,
-                       jax=False, **given)
+    return elementwise(bound(primitive), *args, ref=mp(fun), ulps=ulps, accepts=accepts,
+                       edges=False, jax=False, **given)
 
 
 def edges(primitive, arguments, want):
@@ -62,6 +62,14 @@ INF, NAN = np.inf, np.nan
 ORDERS = np.array([[0.0, 1], [2, 3], [1, 4]])
 
 EXAMPLES = [
+    *elementwise(bound(more.share_p), X, POSITIVE, ref=np.true_divide, jax=False, edges=False),
+    edges(more.share_p, [[0, 0, 1, NAN], [0, 3, 0, 1]], [0, 0, INF, NAN]),
+    *real(more.xlogy_p, X, POSITIVE, fun=lambda x, y: x * mpmath.log(y), accepts="fc"),
+    edges(more.xlogy_p, [[0, 0, 0, 1, 0], [0, 3, NAN, 0, INF]], [0, 0, NAN, -INF, 0]),
+    *real(more.xlog1py_p, X, POSITIVE, fun=lambda x, y: x * mpmath.log1p(y), accepts="fc"),
+    edges(more.xlog1py_p, [[0, 0, 0, 1], [-1, 3, NAN, -1]], [0, 0, NAN, -INF]),
+    *real(more.hazard_p, X, fun=lambda x: mpmath.npdf(x) / mpmath.ncdf(x)),
+    edges(more.hazard_p, [[INF, -INF, NAN, 40, -1e300]], [0, INF, NAN, 0, 1e300]),
     *real(more.expi_p, POSITIVE, fun=mpmath.ei),
     edges(more.expi_p, [[0, INF, -INF, NAN]], [-INF, INF, -0.0, NAN]),
     *real(more.exp1_p, POSITIVE, fun=mpmath.e1),
