@@ -13,6 +13,7 @@ from ingot import lax
 from ingot.numpy.families import kind_of
 from ingot.numpy.promotion import inexact, promote_dtypes
 from ingot.numpy.reductions import axes_of
+from ingot.numpy.signal import sliding_sums
 from ingot.scipy.spectra import csd, istft, stft, welch
 
 _MODES = ("full", "same", "valid")
@@ -53,9 +54,7 @@ def _direct(name: str, x: Any, y: Any, mode: str, precision: Any) -> Any:
     kernel = jnp.flip(y)[None, None]
     if x.ndim == 0:
         return x * y
-    out = lax.conv_general_dilated(x[None, None], kernel, (1,) * x.ndim, padding,
-                                   precision=precision)
-    return out[0, 0]
+    return sliding_sums(x[None, None], kernel, padding, precision)[0, 0]
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
