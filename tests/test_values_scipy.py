@@ -187,3 +187,15 @@ def test_large_convolutions_take_transforms(mode):
     assert "conv_general" in text
     small = str(ingot.make_jaxpr(lambda a: signal.convolve(a, a, mode))(a[:9, :9]))
     assert "conv_general" in small
+
+
+def test_long_direct_convolutions_are_compiled():
+    r = np.random.RandomState(1)
+    a, b = r.randn(3000), r.randn(1000)
+    for mode in ("full", "same", "valid"):
+        assert "jit" in str(ingot.make_jaxpr(lambda a, b, m=mode: jnp.convolve(a, b, m))(a, b))
+        np.testing.assert_allclose(jnp.convolve(a, b, mode), np.convolve(a, b, mode), atol=1e-11)
+        np.testing.assert_allclose(jnp.correlate(a, b, mode), np.correlate(a, b, mode), atol=1e-11)
+    planes = r.randint(-9, 9, (60, 50)), r.randint(-9, 9, (30, 40))
+    np.testing.assert_array_equal(signal.convolve(*planes, "same"),
+                                  scipy.signal.convolve(*planes, "same", method="direct"))

@@ -119,15 +119,23 @@ def compact(x: Array) -> np.ndarray:
     return x._data
 
 
-def debug_check(name: str, arrays: Sequence[Array], where: str) -> None:
-    """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask."""
+def debug_check(name: str, arrays: Sequence[Array], where: str,
+                given: Sequence[np.ndarray] = ()) -> None:
+    """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask.
+
+    Not if a scalar among what the operation was given is the same: it was put there on purpose, to be
+    chosen where there is no number, and what is chosen is checked.
+    """
+    scalars = [x for x in given if x.ndim == 0 and x.dtype.kind in "fc"]
+    nans = config.debug_nans and not any(np.isnan(x) for x in scalars)
+    infs = config.debug_infs and not any(np.isinf(x) for x in scalars)
     for x in arrays:
         if not dtypes.issubdtype(x.aval.dtype, np.inexact):
             continue
         data = x._data
         if data.dtype.kind not in "fc":
             data = data.astype(np.float32)
-        if config.debug_nans and np.isnan(data).any():
+        if nans and np.isnan(data).any():
             raise FloatingPointError(f"invalid value (nan) encountered in {name} at {where}")
-        if config.debug_infs and np.isinf(data).any():
+        if infs and np.isinf(data).any():
             raise FloatingPointError(f"invalid value (inf) encountered in {name} at {where}")

@@ -91,11 +91,11 @@ class EvalInterpreter(Interpreter):
             outs = [Array(conform(o, a, primitive.name), a)
                     for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
-                debug_check(primitive.name, outs, here())
+                debug_check(primitive.name, outs, here(), arrays)
             return outs
         result = Array(conform(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
-            debug_check(primitive.name, [result], here())
+            debug_check(primitive.name, [result], here(), arrays)
         return result
 
 

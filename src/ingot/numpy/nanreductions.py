@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.config import config
 from ingot.numpy import primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import isnan, where as choose
@@ -166,7 +167,8 @@ def _cumulative(name: str, op: Callable[..., Any], a: Any, axis: int | None, dty
     (axis,) = axes_of(name, axis, a.aval.ndim)
     want = user_dtype(name, dtype)
     if want is None:
-        want = full.sum_dtype(a.aval.dtype) if kind_of(a) == "b" else a.aval.dtype
+        widened = kind_of(a) == "b" or not config.match_jax
+        want = full.sum_dtype(a.aval.dtype) if widened else a.aval.dtype
     return _running(op, a, want, axis)
 
 
@@ -181,6 +183,9 @@ def _running(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running sums along an axis, or of the flat array.
 
+    dtype: by default that of `sum`: integers get the default width at least (under the flag
+    match_jax, as in JAX, only booleans are widened).
+
     >>> cumsum(2.0)
     Array([2.], dtype=float64)
     """
@@ -190,7 +195,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
 
 @replayed
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
-    """Running products along an axis, or of the flat array.
+    """Running products along an axis, or of the flat array; `dtype` as for `cumsum`.
 
     >>> cumprod(2.0)
     Array([2.], dtype=float64)

@@ -97,7 +97,7 @@ def _sort_into(outs: Sequence[np.ndarray], *xs: np.ndarray, dimension: int, is_s
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
               num_keys: int) -> Any:
     shape = typeof(primals[0]).shape
-    place = broadcasted_iota(np.int64, shape, dimension)
+    place = broadcasted_iota(_place_dtype(shape[dimension]), shape, dimension)
     *outs, order = sort_p.bind(*primals, place, dimension=dimension, is_stable=is_stable,
                                num_keys=num_keys)
     return outs, [take_along(t, order, dimension) if is_inexact(typeof(x)) else None

@@ -170,7 +170,13 @@ def digamma(x: Any) -> Any:
 def _zeta_eval(x: np.ndarray, q: np.ndarray) -> np.ndarray:
     import scipy.special
 
-    return np.where((x == np.inf) & (q > 0), q**-x, scipy.special.zeta(x, q))
+    out = np.where((x == np.inf) & (q > 0), q**-x, scipy.special.zeta(x, q))
+    low = (x < 1) & (q > 0)
+    if low.any():
+        s, u = np.where(low, x, 0.0), np.where(low, q, 1.0)
+        continued = np.where(u == 1, scipy.special.zeta(s), zeta_derivative(s, u, 0))
+        out = np.where(low, continued, out)
+    return out
 
 
 zeta_p = nary("zeta", FLOAT, eval=in_double(_zeta_eval), kernel=Host("an adaptive series"),
@@ -181,8 +187,9 @@ zeta_p = nary("zeta", FLOAT, eval=in_double(_zeta_eval), kernel=Host("an adaptiv
 def zeta(x: Any, q: Any) -> Any:
     """The Hurwitz zeta function: the sum of `(q + k) ** -x` over k = 0, 1, ...
 
-    x, q: floating [...] of one shape, or one a scalar -> same type; nan for x < 1. Error 8 ulp.
-    Raises TypeError for other dtypes.
+    x, q: floating [...] of one shape, or one a scalar -> same type. Error 8 ulp; for x < 1, where
+    it is the analytic continuation, 1e-13 of (q + 16) ** -x unless q = 1. Raises TypeError for
+    other dtypes.
 
     >>> zeta(2.0, 1.0)
     Array(1.64493407, dtype=float64, weak_type=True)

@@ -1,4 +1,5 @@
-"""Derivatives of the Hurwitz zeta function in its exponent, by Euler and Maclaurin's formula."""
+"""The Hurwitz zeta function and its derivatives in its exponent, by Euler and Maclaurin's formula.
+"""
 
 from __future__ import annotations
 
@@ -53,12 +54,12 @@ def _rest(u: np.ndarray, s: np.ndarray, order: int) -> Series:
 
 
 def zeta_derivative(s: np.ndarray, q: np.ndarray, order: int) -> np.ndarray:
-    """d^order zeta(s, q) / ds^order of float64 arrays, order >= 1; nan outside s > 1, q > 0.
+    """d^order zeta(s, q) / ds^order of float64 arrays, continued to s < 1; nan at s = 1 or q <= 0.
 
-    The sum of (-log(q + k))^order (q + k)^-s; relative error 1e-14 times `order`, unless terms of
-    both signs cancel (q < 1).
+    For s > 1 the sum of (-log(q + k))^order (q + k)^-s; relative error 1e-14 times `order`, unless
+    terms of both signs cancel (q < 1). For s < 0 terms as large as (q + 16)^-s cancel.
     """
-    inside = (s > 1) & (q > 0)
+    inside = (s != 1) & (s > -30) & (q > 0)
     s, q = np.where(inside, s, 2.0), np.where(inside, q, 1.0)
     total = _rest(q + TERMS, s, order)[order]
     for k in reversed(range(TERMS)):

@@ -14,7 +14,7 @@ from ingot.control.cond import cond
 from ingot.core.interpreter import typeof
 from ingot.ops.complex import complex
 from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import reshape
+from ingot.ops.movement import full_like, reshape
 from ingot.ops.shape import stop_gradient
 from ingot.ops.special import erf, erf_inv
 from ingot.random.arguments import (
@@ -95,7 +95,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
         drawn = jnp.maximum(drawn, inner)
     out = root * erf_inv(drawn)
     if not config.match_jax:
-        out = jnp.where(a <= b, _with_tails(a, b, floats, out), np.asarray(np.nan, work))
+        out = jnp.where(a <= b, _with_tails(a, b, floats, out), full_like(out, np.nan))
     infinity = np.asarray(np.inf, dtype)
     # Rounding must not leave the open interval.
     out = jnp.clip(convert_element_type(out, dtype), jnp.nextafter(stop_gradient(lower), infinity),
@@ -114,7 +114,9 @@ def _with_tails(a: Any, b: Any, floats: Any, inner: Any) -> Any:
     def replaced(inner: Any) -> Any:
         near, far = jnp.where(left, -b, a), jnp.where(left, -a, b)
         share = jnp.where(left, 1 - floats, floats)
-        tail = _normal_tail(jnp.where(right | left, near, FROM_TAIL), far, share, inner.shape)
+        near, far = (jnp.where(right | left, x, safe) for x, safe in (
+            (near, FROM_TAIL), (far, np.inf)))
+        tail = _normal_tail(near, far, share, inner.shape)
         return jnp.where(left, -tail, jnp.where(right, tail, inner))
 
     known = known_array(right | left)

@@ -13,6 +13,7 @@ from ingot.config import config
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array, typeof
 from ingot.ops.convert import convert_element_type
+from ingot.ops.movement import full_like
 from ingot.ops.random_keys import random_split
 from ingot.ops.reduce import argmax
 from ingot.ops.shape import expand_dims
@@ -214,7 +215,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
         return _binomial_by_rejection(key, n, q, shape, dtype, jnp.where(needed, limit, 0))
 
     drawn = _by_case(known, few, by_gaps, by_rejection, [n, q], [0.0, q], [1e4, 0.5])
-    drawn = jnp.where(bad_n | bad_q, np.asarray(np.nan, dtype), drawn)
+    drawn = jnp.where(bad_n | bad_q, full_like(drawn, np.nan), drawn)
     endless = jnp.isinf(n)
     drawn = jnp.where(endless & ~(bad_n | bad_q), np.asarray(np.inf, dtype), drawn)
     return jnp.where(rare | bad_n | unknown | endless, drawn, n.astype(dtype) - drawn)

@@ -85,7 +85,8 @@ def gammasgn(x: Any) -> Any:
     low = lax.floor(x)
     odd = lax.ne(lax.rem(low, like(x, 2)), like(x, 0))
     negative = lax.select(odd, like(x, -1), like(x, 1))
-    negative = lax.select(lax.bitwise_or(lax.eq(low, x), lax.ne(x, x)), like(x, math.nan), negative)
+    pole = lax.bitwise_and(lax.eq(low, x), lax.lt(x, like(x, 0)))
+    negative = lax.select(lax.bitwise_or(pole, lax.ne(x, x)), like(x, math.nan), negative)
     one = like(x, 1)
     zero = lax.select(lax.lt(lax.div(one, x), like(x, 0)), like(x, -1), one)
     return lax.select(lax.eq(x, like(x, 0)), zero, lax.select(lax.gt(x, like(x, 0)), one, negative))
@@ -214,7 +215,7 @@ def polygamma(n: Any, x: Any) -> Any:
 
 
 def zeta(x: Any, q: Any = None) -> Any:
-    """Hurwitz' zeta function; Riemann's for q = 1, which must be given.
+    """Hurwitz' zeta function; Riemann's for q = 1, which must be given. For x < 1 its continuation.
 
     >>> zeta(2.0, 1.0)
     Array(1.64493407, dtype=float64, weak_type=True)

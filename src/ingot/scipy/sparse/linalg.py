@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import ingot.numpy as jnp
 from ingot import dtypes, lax
+from ingot.config import config
 from ingot.flatten_util import ravel_pytree
 from ingot.tree import tree_flatten, tree_map
 
@@ -26,7 +27,7 @@ def _operator(name: str, A: Any) -> Function:
 
 
 def _solved(name: str, method: Callable[..., Any], A: Any, b: Any, x0: Any, tol: float,
-            atol: float, maxiter: int | None, M: Any, symmetric: bool) -> tuple[Any, None]:
+            atol: float, maxiter: int | None, M: Any, symmetric: bool) -> tuple[Any, Any]:
     """x with A(x) = b, whose derivatives are solutions by the same method."""
     b = tree_map(jnp.asarray, b)
     x0 = tree_map(jnp.zeros_like, b) if x0 is None else tree_map(jnp.asarray, x0)
@@ -56,7 +57,23 @@ def _solved(name: str, method: Callable[..., Any], A: Any, b: Any, x0: Any, tol:
     x = lax.custom_linear_solve(
         matrix, b, lambda f, b: solve(f, b, lax.stop_gradient(x0)), lambda f, b: solve(f, b, zero),
         symmetric=symmetric and real)
-    return x, None
+    return x, None if config.match_jax else _info(
+        matrix, precondition if name == "gmres" else None, b, x, tol, atol, limit)
+
+
+def _info(matrix: Function, precondition: Function | None, b: Any, x: Any, tol: float,
+          atol: float, limit: Any) -> Any:
+    """0 if x solves the system as well as was asked for, give or take a factor of 2, else limit."""
+    right = lax.stop_gradient(ravel_pytree(b)[0])
+    left = lax.stop_gradient(ravel_pytree(matrix(lax.stop_gradient(x)))[0])
+    back = ravel_pytree(b)[1]
+    goal = jnp.maximum(tol * jnp.linalg.norm(right), atol)
+    rest = right - left.astype(right.dtype)
+    if precondition is not None:
+        scaled, size = ravel_pytree(precondition(back(right)))[0], jnp.linalg.norm(right)
+        goal = goal * jnp.linalg.norm(scaled) / jnp.where(size > 0, size, 1)
+        rest = ravel_pytree(precondition(back(rest)))[0]
+    return jnp.where(jnp.linalg.norm(rest) <= 2 * goal, 0, limit)
 
 
 # ---- cg ----
@@ -80,13 +97,15 @@ def _cg(A: Function, b: Any, x: Any, goal: Any, limit: Any, M: Function) -> Any:
 
 
 def cg(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0,
-       maxiter: int | None = None, M: Any = None) -> tuple[Any, None]:
+       maxiter: int | None = None, M: Any = None) -> tuple[Any, Any]:
     """Solve A x = b for a positive definite A by conjugate gradients.
 
     A: a linear function of trees like b, or a matrix; x0: where to start; M: likewise the
     preconditioner, an approximate inverse. It stops when |b - A x| <= max(tol |b|, atol), or after
-    maxiter steps (by default 10 per unknown). -> (x, None). Raises ValueError for shapes that do
-    not fit. Derivatives with respect to b and what A closes over are solutions as well.
+    maxiter steps (by default 10 per unknown). -> (x, info): info is 0 if it has arrived, maxiter
+    if it is more than a factor of 2 away from there; None under the flag match_jax, as in JAX.
+    Raises ValueError for shapes that do not fit. Derivatives with respect to b and what A closes
+    over are solutions as well.
 
     >>> cg(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
@@ -135,10 +154,10 @@ def _bicgstab(A: Function, b: Any, x: Any, goal: Any, limit: Any, M: Function) -
 
 
 def bicgstab(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0,
-             maxiter: int | None = None, M: Any = None) -> tuple[Any, None]:
+             maxiter: int | None = None, M: Any = None) -> tuple[Any, Any]:
     """Solve A x = b for a general A by stabilized biconjugate gradients.
 
-    A, x0, M, tol, atol, maxiter: as for `cg`. -> (x, None).
+    A, x0, M, tol, atol, maxiter: as for `cg`. -> (x, info), as for `cg`.
 
     >>> bicgstab(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
@@ -185,12 +204,12 @@ def _arnoldi(A: Function, r: Any, size: Any, restart: int) -> Any:
 
 def gmres(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0,
           restart: int = 20, maxiter: int | None = None, M: Any = None,
-          solve_method: str = "batched") -> tuple[Any, None]:
+          solve_method: str = "batched") -> tuple[Any, Any]:
     """Solve A x = b for a general A by generalized minimal residuals.
 
     A, x0, M, tol, atol: as for `cg`; restart: the vectors kept before it starts again, which
     happens at most maxiter times; solve_method: 'batched' or 'incremental', which is the same
-    here. -> (x, None). Raises ValueError for another method.
+    here. -> (x, info), as for `cg`. Raises ValueError for another method.
 
     >>> gmres(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)

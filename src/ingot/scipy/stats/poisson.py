@@ -12,7 +12,7 @@ from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special import gammaincc
-from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.common import INF, NAN, exp, real
 from ingot.scipy.stats.densities import log_poisson
 
 
@@ -47,4 +47,4 @@ def entropy(mu: Any, loc: Any = 0) -> Any:
     big = where(mu < 100, 100, mu)
     series = 1 / (12 * big) + 1 / (24 * big**2) + 19 / (360 * big**3)
     large = 0.5 * (log(2 * math.pi * big) + 1) - series
-    return where(mu == 0, 0, where(mu < 100, small, large))
+    return where(mu == 0, 0, where(mu < 100, where(mu > 0, small, NAN), large))
