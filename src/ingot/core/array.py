@@ -123,8 +123,8 @@ def debug_check(name: str, arrays: Sequence[Array], where: str,
                 given: Sequence[np.ndarray] = ()) -> None:
     """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask.
 
-    Not if a scalar among what the operation was given is the same: it was put there on purpose, to be
-    chosen where there is no number, and what is chosen is checked.
+    Not if a scalar among what the operation was given is the same: it was put there on purpose, to
+    be chosen where there is no number, and what is chosen is checked.
     """
     scalars = [x for x in given if x.ndim == 0 and x.dtype.kind in "fc"]
     nans = config.debug_nans and not any(np.isnan(x) for x in scalars)
