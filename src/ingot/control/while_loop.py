@@ -259,10 +259,12 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     check_callable("while_loop", "body_fun", body_fun)
     init, tree = flatten_arrays("while_loop", "init_val", init_val)
     if config.disable_jit and not any(isinstance(x, Tracer) for x in init):
-        carry = init_val
-        while bool(to_array(cond_fun(carry))._data):
+        carry = tree_unflatten(tree, init)
+        while not isinstance(going := to_array(cond_fun(carry)), Tracer):
+            if not bool(going._data):
+                return carry
             carry = body_fun(carry)
-        return carry
+        # The condition closes over what is traced, as under vmap: Python cannot run the loop.
     in_tree = treedef_tuple([tree])
     while True:
         avals = [typeof(x) for x in init]

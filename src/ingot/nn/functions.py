@@ -18,6 +18,7 @@ from ingot.numpy.logic import clip, where as choose
 from ingot.numpy.promotion import (
     as_array,
     convert,
+    holding,
     inexact,
     promote,
     promote_shapes,
@@ -452,6 +453,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> A
         raise ConcretizationTypeError(
             f"one_hot: num_classes must be known while tracing, got {num_classes!r} at {here()}"
         ) from error
+    x = holding(x, classes) if kind_of(x) in "iu" else x
     rank = x.aval.ndim
     (place,) = axes_of("one_hot", axis, rank + 1)
     shape = [*x.aval.shape[:place], classes, *x.aval.shape[place:]]

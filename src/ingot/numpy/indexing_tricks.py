@@ -17,7 +17,13 @@ from ingot.numpy.creation import asarray, canonical_shape
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.logic import clip, where
 from ingot.numpy.manipulation import concatenate, stack
-from ingot.numpy.promotion import as_array, convert, promote_dtypes, user_dtype
+from ingot.numpy.promotion import (
+    as_array,
+    convert,
+    holding,
+    promote_dtypes,
+    user_dtype,
+)
 from ingot.numpy.ranges import arange, linspace
 from ingot.numpy.rearranging import meshgrid
 
@@ -125,6 +131,8 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     if not any(isinstance(n, Tracer) for n in shape):
         shape = canonical_shape("unravel_index", shape)
     total = math.prod(shape)
+    if not isinstance(total, Tracer):
+        indices = holding(indices, total)
     flat = where(lax.lt(indices, like(indices, 0)), indices + total, indices)
     flat = clip(flat, 0, clip(total - 1, 0) if isinstance(total, Tracer) else max(total - 1, 0))
     out = []
@@ -150,7 +158,7 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     if any(kind_of(i) not in "iu" for i in arrays):
         raise TypeError("ravel_multi_index: indices must be integers")
     want = user_dtype("ravel_multi_index", dtype)
-    arrays = [i if want is None else convert(i, want) for i in arrays]
+    arrays = [holding(i, math.prod(dims)) if want is None else convert(i, want) for i in arrays]
     if order not in ("C", "F"):
         raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
     if mode == "raise":

@@ -93,6 +93,13 @@ def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] 
     return lax.broadcast_in_dim(found, shape, ())
 
 
+def holding(indices: Any, n: int) -> Any:
+    """Integers in a dtype that holds `n` as well: their own, or the default integer."""
+    if dtypes.iinfo(indices.aval.dtype).max >= n:
+        return indices
+    return convert(indices, dtypes.default_int())
+
+
 def convert(x: Any, dtype: Any, weak: bool = False) -> Any:
     """An array-like in another dtype; nothing happens if it has it already."""
     if type(x) in _NUMBERS:

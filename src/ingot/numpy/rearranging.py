@@ -76,7 +76,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
         if counts.shape != (n,):
             raise ValueError(f"repeat: one count for each of {n} slices is needed, got shape"
                              f" {counts.shape}")
-        index = np.repeat(np.arange(n), counts)
+        index = np.repeat(np.arange(n), counts.astype(np.int64) if counts.dtype.kind == "u"
+                          else counts)
         if total_repeat_length is not None:
             last = index[-1] if len(index) else n - 1
             index = np.append(index, np.full(max(total_repeat_length - len(index), 0), last))

@@ -23,6 +23,7 @@ from ingot.numpy.promotion import (
     broadcast,
     broadcast_shapes,
     convert,
+    holding,
     promote_dtypes,
     unsupported,
     user_dtype,
@@ -204,6 +205,8 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
     n = a.aval.shape[axis]
     if mode in ("raise", None) and n == 0 and indices.aval.size:
         raise IndexError(f"take: no element to take from an empty axis of {a.aval}")
+    if mode in ("wrap", "clip"):
+        indices = holding(indices, n)
     if mode == "wrap":
         indices, mode = _floor_mod(indices, n), "promise_in_bounds"
     elif mode == "raise":
@@ -298,6 +301,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
     n = a.aval.size
     if not n or not ind.aval.size:
         return a
+    ind = holding(ind, n)
     if mode == "wrap":
         ind = _floor_mod(ind, n)
     elif mode == "clip":
@@ -342,6 +346,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     if kind_of(a) not in "iu":
         raise ValueError(f"choose: the indices must be integers, got {a.aval}")
     n = len(choices)
+    a = holding(a, n)
     if mode == "raise":
         a = as_array("choose", a)
         known = a if type(a) is Array else a.concrete()

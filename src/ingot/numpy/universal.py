@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot import dtypes
 from ingot.api.vmap import vmap
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array
@@ -39,7 +40,9 @@ def _reduce(self: ufunc, a: Any, *, axis: int | None, dtype: Any, keepdims: bool
     axes = axes_of(f"{self.__name__}.reduce", axis, len(shape))
     if where is not None and self.identity is None and initial is None:
         raise ValueError(f"{self.__name__}.reduce: with `where` an identity or `initial` is needed")
-    start = self.identity if initial is None else initial
+    start = initial
+    if start is None and self.identity is not None:
+        start = _neutral(self, a.aval.dtype)
     front = moveaxis(a, axes, range(len(axes)))
     rest = front.aval.shape[len(axes):]
     flat = lax.reshape(front, (int(np.prod([shape[i] for i in axes])), *rest))
@@ -106,8 +109,12 @@ def _at(self: ufunc, a: Any, indices: Any, b: Any) -> Any:
 
 @generic("reduceat")
 def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> Any:
-    """Folds over [i, j) for consecutive indices, or the element i alone if j <= i."""
-    a = moveaxis(_typed(self, a, dtype), axis, 0)
+    """Folds over [i, j) for consecutive indices, or the element i alone if j <= i. Truth values are
+    numbers of the operand's dtype, as in JAX."""
+    found = _typed(self, a, dtype)
+    if dtype is None and found.aval.dtype == np.bool_:
+        found = as_array(self.__name__, a)
+    a = moveaxis(found, axis, 0)
     starts = as_array(self.__name__, indices)
     n = a.aval.shape[0]
     stops = lax.concatenate([getitem(starts, slice(1, None)),
@@ -127,9 +134,21 @@ def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> An
 
 
 def _typed(self: ufunc, a: Any, dtype: Any) -> Any:
+    """The elements in the dtype asked for, else in that of results: logical functions' are
+    booleans. A function of the user's is taken to stay in the dtype of its arguments."""
     a = as_array(self.__name__, a)
     want = user_dtype(self.__name__, dtype)
+    if want is None and self._call is self._func:
+        none = lax.broadcast_in_dim(convert(False, a.aval.dtype), (0,), ())
+        want = self(none, none).aval.dtype
     return a if want is None else convert(a, want)
+
+
+def _neutral(self: ufunc, dtype: np.dtype) -> Any:
+    """The identity in a dtype: -1, all bits of which are set, is the largest unsigned integer."""
+    if isinstance(self.identity, int) and dtypes.kind(dtype) == "u":
+        return to_array(np.asarray(self.identity).astype(dtype))
+    return convert(self.identity, dtype)
 
 
 # ---- faster methods ----

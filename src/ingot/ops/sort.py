@@ -50,8 +50,9 @@ def take_along(x: Any, index: Any, axis: int) -> Any:
 
 
 def _orderable(x: np.ndarray) -> np.ndarray:
-    """Values that NumPy orders as we do: narrow floats as float32."""
-    return x.astype(np.float32) if x.dtype.kind == "V" else x
+    """Values that NumPy orders as we do: those of dtypes that are not its own as float32. Some of
+    these say that they are of the kind of its floats, as float8_e5m2 does."""
+    return x.astype(np.float32) if x.dtype.isbuiltin != 1 else x
 
 
 def _keys(x: np.ndarray) -> list[np.ndarray]:
@@ -80,7 +81,8 @@ def _sort_eval(*xs: np.ndarray, **params: Any) -> list[np.ndarray]:
 
 def _sort_into(outs: Sequence[np.ndarray], *xs: np.ndarray, dimension: int, is_stable: bool,
                num_keys: int) -> None:
-    if xs[0].ndim and len(xs) == 1 and xs[0].dtype.kind not in "Vc":
+    if xs[0].ndim and len(xs) == 1 and xs[0].dtype.isbuiltin == 1 and (
+            xs[0].dtype.kind != "c"):
         sort_into(outs[0], xs[0], dimension)
         return
     if xs[0].ndim == 0 or xs[0].size == 0:

@@ -224,7 +224,7 @@ def _outside(select_prim: Primitive, dtype: np.dtype) -> Any:
 def _chosen(x: np.ndarray, select_prim: Primitive, w: Windows) -> np.ndarray:
     """Which element of each window is its first extreme: [*out, 1]."""
     lines = w.lines(x, _outside(select_prim, x.dtype))
-    if x.dtype.kind == "V":
+    if x.dtype.isbuiltin != 1:
         lines = lines.astype(np.float32)
     find = np.argmax if select_prim is ge_p else np.argmin
     if 0 in lines.shape:
