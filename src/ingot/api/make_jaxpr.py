@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ingot.api.arguments import FlatFunction, Statics, check_callable, function_name
+from ingot.api.captured import captured
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
 from ingot.api.tracebacks import hidden
+from ingot.core.array import Array
 from ingot.core.axes import Axis, named_axis
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
@@ -19,13 +21,13 @@ from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import wraps
 
 
-def _staged(transform: str, fun: Callable[..., Any], statics: Statics, args: Any, kwargs: Any
-            ) -> tuple[Jaxpr, Any]:
+def _staged(transform: str, fun: Callable[..., Any], statics: Statics, args: Any, kwargs: Any,
+            kept: dict[int, Array] | None = None) -> tuple[Jaxpr, Any]:
     dynamic, named, static = statics.split(args, kwargs)
     leaves, tree = tree_flatten((dynamic, named))
     flat = FlatFunction(transform, fun, tree, static)
     with leaks_checked(transform, fun):
-        jaxpr = stage(flat, [abstractify(x) for x in leaves], function_name(fun))
+        jaxpr = stage(flat, [abstractify(x) for x in leaves], function_name(fun), kept)
     return jaxpr, tree_unflatten(flat.out_tree, [struct_of(a) for a in jaxpr.out_avals])
 
 
@@ -50,7 +52,7 @@ def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()
         with ExitStack() as scopes:
             for name, size in axis_env or ():
                 scopes.enter_context(named_axis(Axis(name, size)))
-            jaxpr, shape = _staged("make_jaxpr", fun, statics, args, kwargs)
+            jaxpr, shape = _staged("make_jaxpr", fun, statics, args, kwargs, captured(fun))
         return (jaxpr, shape) if return_shape else jaxpr
 
     return hidden(make)

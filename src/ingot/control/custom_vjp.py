@@ -50,8 +50,8 @@ class _NoForward(UndefinedRuleError, TypeError):
 
 def _no_forward(name: str) -> UndefinedRuleError:
     return _NoForward(
-        f"custom_vjp: {name} has a rule for reverse mode alone, so forward mode (jvp, jacfwd,"
-        " linearize, hessian) cannot go through it; use custom_jvp, from which both follow")
+        f"custom_vjp: {name} has a rule for reverse mode alone, so forward-mode autodiff (jvp,"
+        " jacfwd, linearize, hessian) cannot go through it; use custom_jvp, from which both follow")
 
 
 def _lin_eval(*args: Any, bwd: Any, **params: Any) -> Any:

@@ -58,6 +58,8 @@ class Stage(Interpreter):
         self.only_traced = only_traced
         self.eqns: list[Eqn] = []
         self.constants: dict[int, tuple[Var, Any, Any]] = {}
+        # Scalars that become constants, by their identities; all others become literals.
+        self.kept: dict[int, Array] = {}
 
     def name(self) -> str:
         return "jit or another staging transformation"
@@ -85,7 +87,7 @@ class Stage(Interpreter):
             return self.constant(x, x)
         array = to_array(x)
         if not array.aval.shape and array.aval.dtype != dtypes.float0 and not isinstance(
-                array.aval.dtype, dtypes.KeyDType):
+                array.aval.dtype, dtypes.KeyDType) and id(x) not in self.kept:
             return Literal(array)
         return self.constant(x, array)
 
@@ -168,14 +170,16 @@ def live_equations(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> tuple[list[Eq
     return kept[::-1], used
 
 
-def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name: str = "fun"
-          ) -> Jaxpr:
+def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name: str = "fun",
+          kept: dict[int, Array] | None = None) -> Jaxpr:
     """The program of a function on flat lists, for arguments of these types.
 
     Operations on constants are staged as well (omnistaging); arrays and outer tracers that the
-    function closes over become constants of the program.
+    function closes over become constants of the program, scalars among them if they are in `kept`
+    (by their identities).
     """
     interpreter = Stage(current())
+    interpreter.kept = kept or {}
     with interpreting(interpreter), collection_paused():
         args = [interpreter.argument(a) for a in avals]
         try:
