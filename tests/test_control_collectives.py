@@ -9,7 +9,6 @@ import ingot
 import ingot.numpy as np_
 from control_laws import close
 from ingot import lax
-from ingot.errors import UndefinedRuleError
 
 X = np.arange(3.0) + 1
 XX = np.arange(9.0).reshape(3, 3) ** 2
@@ -128,6 +127,59 @@ def test_values_without_the_axis():
     close(ingot.vmap(f(lax), axis_name="i")(X), jax.vmap(f(jax.lax), axis_name="i")(X))
 
 
+GROUPS = [[0, 3], [2, 1]]
+
+
+def test_reductions_within_groups():
+    x = np.arange(8.0).reshape(4, 2) ** 2 - 9
+
+    def grouped(f):
+        return ingot.vmap(f, axis_name="i")(x)
+
+    sums = x + x[[3, 2, 1, 0]]
+    close(grouped(lambda x: lax.psum(x, "i", axis_index_groups=GROUPS)), sums)
+    close(grouped(lambda x: lax.pmean(x, "i", axis_index_groups=GROUPS)), sums / 2)
+    close(grouped(lambda x: lax.pmax(x, "i", axis_index_groups=GROUPS)),
+          np.maximum(x, x[[3, 2, 1, 0]]))
+    close(grouped(lambda x: lax.pmin(x.astype(int), "i", axis_index_groups=GROUPS)),
+          np.minimum(x, x[[3, 2, 1, 0]]).astype(int))
+    uneven = [[0], [1, 2, 3]]
+    close(grouped(lambda x: lax.pmean(x, "i", axis_index_groups=uneven)),
+          np.stack([x[0], *[x[1:].mean(0)] * 3]))
+    counts = grouped(lambda x: lax.psum(1, "i", axis_index_groups=uneven))
+    np.testing.assert_array_equal(counts, [1, 3, 3, 3])
+    nan = x.copy()
+    nan[0] = np.nan  # stays in its group
+    found = ingot.vmap(lambda x: lax.psum(x, "i", axis_index_groups=GROUPS), axis_name="i")(nan)
+    close(np.asarray(found)[1:3], sums[1:3])
+
+    def loss(x):
+        return (ingot.vmap(lambda x: lax.psum(x, "i", axis_index_groups=GROUPS),
+                           axis_name="i")(x) ** 2).sum()
+
+    close(ingot.grad(loss)(x), 4 * sums)
+
+
+def test_exchanges_within_groups():
+    x = np.arange(16.0).reshape(4, 2, 2)
+    members, places = [[0, 3], [2, 1], [2, 1], [0, 3]], [0, 1, 0, 1]
+    stacked = np.stack([x[m] for m in members])
+
+    def grouped(f):
+        return ingot.vmap(f, axis_name="i")(x)
+
+    close(grouped(lambda x: lax.all_gather(x, "i", axis_index_groups=GROUPS)), stacked)
+    close(grouped(lambda x: lax.all_gather(x, "i", axis_index_groups=GROUPS, axis=1, tiled=True)),
+          np.stack([np.concatenate(list(s), 1) for s in stacked]))
+    close(grouped(lambda x: lax.psum_scatter(x, "i", axis_index_groups=GROUPS)),
+          np.stack([s.sum(0)[p] for s, p in zip(stacked, places, strict=True)]))
+    close(grouped(lambda x: lax.all_to_all(x, "i", 0, 1, axis_index_groups=GROUPS)),
+          np.stack([s[:, p].T for s, p in zip(stacked, places, strict=True)]))
+    close(grouped(lambda x: lax.all_to_all(x, "i", 1, 0, axis_index_groups=GROUPS, tiled=True)),
+          np.stack([np.concatenate(list(s[:, :, p : p + 1]), 0)
+                    for s, p in zip(stacked, places, strict=True)]))
+
+
 def test_partial_permutations():
     close(ingot.vmap(lambda x: lax.ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(XX),
           np.stack([0 * XX[0], XX[0], XX[1]]))
@@ -143,7 +195,9 @@ def test_partial_permutations():
     (lambda x: lax.pbroadcast(x, "i", 3), ValueError, "source"),
     (lambda x: lax.all_to_all(np.ones(4), "i", 0, 0), ValueError, r"f64\[4\].*tiled"),
     (lambda x: lax.psum_scatter(np.ones(4), "i", tiled=True), ValueError, "multiple"),
-    (lambda x: lax.psum(x, "i", axis_index_groups=[[0, 1], [2]]), UndefinedRuleError, "groups"),
+    (lambda x: lax.psum(x, "i", axis_index_groups=[[0, 1]]), ValueError, "each position"),
+    (lambda x: lax.all_gather(x, "i", axis_index_groups=[[0, 1], [2]]), ValueError, "one size"),
+    (lambda x: lax.psum(x, (0, "i"), axis_index_groups=[[0, 1, 2]]), ValueError, "named axes"),
 ])
 def test_messages(fun, error, text):
     with pytest.raises(error, match=text):

@@ -289,3 +289,44 @@ def test_sparse_systems():
         slope = (f(*high) - f(*low)) / (2 * step)
         gradient = ingot.vjp(f, a.data, b)[1](weight)[place]
         np.testing.assert_allclose(gradient @ direction, weight @ slope, rtol=1e-6)
+
+
+def test_scalars_that_a_function_closes_over_are_constants():
+    c = jnp.array(2)
+
+    def f(x):
+        return x * c - c
+
+    assert len(ingot.make_jaxpr(f)(1).consts) == 1
+    assert len(ingot.make_jaxpr(lambda x: x * jnp.array(2) * 3.0)(1).consts) == 0
+    jitted = ingot.make_jaxpr(lambda y: ingot.make_jaxpr(lambda x: x * y - y)(1).consts[0])
+    assert len(jitted(2).eqns) == 0  # of a traced value too: programs of both have one form
+    np.testing.assert_array_equal(ingot.make_jaxpr(f)(1)(5)[0], 8)
+
+
+def test_programs_of_packages_may_hold_traced_constants():
+    # lineax keeps the program of a linear operator as a parameter of its own primitive.
+    from ingot.compiler.routines import equations
+    from ingot.core.jaxpr import Eqn
+    from ingot.core.primitive import REGISTRY
+
+    def outer(y):
+        held = ingot.make_jaxpr(lambda x: x * y + y * y)(1.0)
+        assert equations(Eqn(REGISTRY["cond"], [], [], {"static": (held,)})) == 0
+        return y
+
+    ingot.jit(outer)(2.0)
+
+
+def test_disable_jit_takes_its_value_by_name():
+    with ingot.disable_jit(disable=True):
+        assert ingot.config.disable_jit
+    with ingot.disable_jit(False):
+        assert not ingot.config.disable_jit
+
+
+def test_what_checks_raise_is_a_value_error():
+    from ingot.experimental import checkify
+
+    with pytest.raises(ValueError, match="no key"):
+        checkify.check(False, "no key: {k}", k=random.key(0))

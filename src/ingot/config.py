@@ -193,8 +193,10 @@ config = Config()
 def context(name: str) -> Callable[[Any], Any]:
     """A context manager factory for one flag: `with context("debug_nans")(True): ...`."""
 
-    def manager(new_value: Any = True) -> Any:
-        return config.override(name, new_value)
+    def manager(new_value: Any = True, **named: Any) -> Any:
+        # JAX calls the argument by the flag's verb: disable_jit(disable=True).
+        (value,) = named.values() or (new_value,)
+        return config.override(name, value)
 
     manager.__name__ = name
     manager.__doc__ = config.flag(name).sentence

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from ingot.api.devices import CPU, SingleDeviceSharding
-from ingot.api.jit import Jitted, jit
+from ingot.api.jit import PjitFunction, jit
 from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback, debug_print
 from ingot.core.array import ArrayBase
@@ -35,7 +35,7 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
     unknown = [n for n in names if n not in STAGES]
     if unknown:
         raise ValueError(f"stages: show must name some of {STAGES}, got {unknown}")
-    jitted = fun if isinstance(fun, Jitted) else jit(fun, **jit_options)
+    jitted = fun if isinstance(fun, PjitFunction) else jit(fun, **jit_options)
 
     @wraps(fun)
     def display(*args: Any, **kwargs: Any) -> None:

@@ -110,7 +110,8 @@ class SingleDeviceSharding:
 
 def _check_platform(name: str, platform: Any) -> None:
     if platform not in (None, "cpu") and not isinstance(platform, Device):
-        raise RuntimeError(f"{name}: the only platform is 'cpu', got {platform!r}; leave it out")
+        raise RuntimeError(f"{name}: Unknown backend {platform!r}: there is 'cpu' alone; leave"
+                           " it out")
 
 
 def devices(backend: Any = None) -> list[Device]:

@@ -174,7 +174,7 @@ def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> N
         raise
 
 
-class Jitted(NativeCallable):
+class PjitFunction(NativeCallable):
     """A compiled function: call it as the original; see `jit`."""
 
     def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics):
@@ -207,7 +207,7 @@ class Jitted(NativeCallable):
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return Jitted, (self._fun, self._statics, self._inline, self._donate)
+        return PjitFunction, (self._fun, self._statics, self._inline, self._donate)
 
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
@@ -382,4 +382,4 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
                          f" got {sorted(both)} for both; name each once")
-    return Jitted(fun, statics, inline, donate)
+    return PjitFunction(fun, statics, inline, donate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingot.api.jit import Jitted as PjitFunction
+from ingot.api.jit import PjitFunction
 from ingot.compat.version import __version__, __version_info__
 from ingot.core.array import Array as ArrayImpl
 from ingot.errors import JaxRuntimeError as XlaRuntimeError

@@ -52,6 +52,10 @@ class OOBError(CheckError):
     """An index outside of its array."""
 
 
+class CheckFailed(HostCallError, ValueError):
+    """What a failed check raises where nothing collects it; a ValueError, as in JAX."""
+
+
 @dataclass(frozen=True, eq=False)
 class Check:
     """One place where something may fail: the kind of error, its text, the values in the text;
@@ -66,7 +70,7 @@ class Check:
 # ---- check_p ------------------------------------------------------------------------------------
 def _check_eval(pred: np.ndarray, *payload: np.ndarray, check: Check) -> list[Any]:
     if not pred and not check.only_as_value:
-        raise HostCallError(check.message(*payload))
+        raise CheckFailed(check.message(*payload))
     return []
 
 

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot import dtypes
 from ingot.core.interpreter import Tracer, typeof
-from ingot.errors import HostCallError as JaxRuntimeError
 from ingot.experimental.checked_programs import (
     Check,
     Checker,
     CheckError,
+    CheckFailed as JaxRuntimeError,
     DivisionByZeroError,
     FailedCheckError,
     NaNError,
     OOBError,
     check_p,
 )
+from ingot.ops.random_keys import random_unwrap
 from ingot.transforms.stage import stage
 from ingot.tree import register_pytree_node, tree_flatten, tree_unflatten
 
@@ -81,6 +83,11 @@ register_pytree_node(Error, lambda e: ((e._code, e._payload), e._checks),
                      lambda checks, children: Error(children[0], children[1], checks))
 
 
+def _numbers(x: Any) -> Any:
+    """What a message shows of a value: of keys their words."""
+    return random_unwrap(x) if dtypes.is_key_dtype(x.dtype) else x
+
+
 def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs: Any) -> None:
     """State that a condition holds; `checkify` makes a value of its failure.
 
@@ -95,7 +102,7 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
         raise TypeError(f"check: pred must be a boolean scalar, got {aval}; reduce it with"
                         " jnp.all or jnp.any")
     leaves, tree = tree_flatten((fmt_args, fmt_kwargs))
-    values = [jnp.asarray(v) for v in leaves]
+    values = [_numbers(jnp.asarray(v)) for v in leaves]
 
     def message(*payload: Any) -> str:
         args, kwargs = tree_unflatten(tree, payload)

@@ -108,7 +108,8 @@ def convert(x: Any, dtype: Any, weak: bool = False) -> Any:
     aval = x.aval
     if aval.dtype == dtype and aval.weak_type == weak:
         return x
-    if aval.dtype == dtype and type(x) is Array:  # only the label changes
+    # Only the label changes; in traced code the array itself must reach the program.
+    if aval.dtype == dtype and type(x) is Array and current() is EVAL:
         return Array(x._data, ShapedArray(aval.shape, dtype, weak))
     if not weak:
         return lax.convert_element_type(x, dtype)
@@ -158,8 +159,8 @@ def _check_rank(name: str, avals: Sequence[ShapedArray]) -> None:
     ranks = {a.ndim for a in avals if a.ndim}
     if len(ranks) < 2:
         return
-    message = (f"{name}: operands of ranks {sorted(ranks)} would be broadcast, and"
-               f" numpy_rank_promotion is {config.numpy_rank_promotion!r}:"
+    message = (f"{name}: operands of ranks {sorted(ranks)} could not be broadcast together, or not"
+               f" in silence, as numpy_rank_promotion is {config.numpy_rank_promotion!r}:"
                f" {', '.join(map(str, avals))}")
     if config.numpy_rank_promotion == "raise":
         raise ValueError(message)

@@ -13,12 +13,13 @@ from ingot.core.axes import Axis, axis_size as size_in_scope
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import NOT_LINEAR, Host, Primitive
-from ingot.errors import UndefinedRuleError
 from ingot.ops.arithmetic import add, div, mul
 from ingot.ops.compare import eq
 from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import full_like, reduce_sum, scalar
+from ingot.ops.index import dynamic_index_in_dim
+from ingot.ops.movement import broadcast_in_dim, full_like, reduce_sum, scalar
 from ingot.ops.reduce import reduce_max, reduce_min
+from ingot.ops.select import select_n
 from ingot.ops.shape import iota
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import canonicalize_axis
@@ -31,15 +32,11 @@ def as_names(axis_name: Any) -> tuple[Any, ...]:
     return tuple(axis_name) if isinstance(axis_name, (tuple, list)) else (axis_name,)
 
 
-def check_names(name: str, axis_name: Any, groups: Any = None) -> tuple[Any, ...]:
+def check_names(name: str, axis_name: Any) -> tuple[Any, ...]:
     """The axis names in a tuple; NameError unless all are mapped."""
     names = as_names(axis_name)
     for n in names:
         size_in_scope(n)
-    if groups is not None:
-        raise UndefinedRuleError(
-            f"{name}: axis_index_groups is not supported under vmap; map over two axes, of groups"
-            " and of members, and reduce over the latter")
     return names
 
 
@@ -105,13 +102,63 @@ pmax_p = _reducer("pmax", reduce_max, lambda x, n: x, [_extreme_partial], NOT_LI
 pmin_p = _reducer("pmin", reduce_min, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
 
 
+def check_groups(name: str, names: tuple[Any, ...], groups: Any, equal: bool = False
+                 ) -> list[list[int]]:
+    """Groups of positions along mapped axes; ValueError unless each position is in one, and, with
+    `equal`, all groups have one size."""
+    out = [[int(i) for i in group] for group in groups]
+    size = size_in_scope(names)
+    if sorted(i for group in out for i in group) != list(range(size)):
+        raise ValueError(f"{name}: axis_index_groups must name each position of the mapped axis of"
+                         f" size {size} once, got {out}")
+    if equal and len({len(group) for group in out}) > 1:
+        raise ValueError(f"{name}: axis_index_groups must have one size, got {out}")
+    return out
+
+
+def place_in(table: Sequence[int], names: tuple[Any, ...]) -> Any:
+    """The entry of a table for the own position along mapped axes: i32[]."""
+    return dynamic_index_in_dim(to_array(np.asarray(table, np.int32)), axis_index(names), 0, False)
+
+
+def _grouped(leaf: Any, names: tuple[Any, ...], groups: list[list[int]], primitive: Primitive
+             ) -> Any:
+    """Reduce within groups: each entry has a slot for every group, and fills that of its own."""
+    number = {i: g for g, group in enumerate(groups) for i in group}
+    mine = place_in([number[i] for i in range(len(number))], names)
+    shape, count = leaf.aval.shape, len(groups)
+    own = eq(iota(np.int32, count), broadcast_in_dim(mine, (count,), ()))
+    slots = select_n(broadcast_in_dim(own, (count, *shape), (0,)),
+                     broadcast_in_dim(scalar(_idle(primitive, leaf.dtype), leaf.dtype),
+                                      (count, *shape), ()),
+                     broadcast_in_dim(leaf, (count, *shape), range(1, 1 + len(shape))))
+    reduced = primitive.bind(slots, axes=names, axis_index_groups=None)
+    return dynamic_index_in_dim(reduced, mine, 0, False)
+
+
+def _idle(primitive: Primitive, dtype: Any) -> Any:
+    """What changes nothing in a reduction."""
+    if primitive is psum_p:
+        return 0
+    low = primitive is pmax_p
+    if dtypes.kind(dtype) == "b":
+        return not low
+    if dtypes.kind(dtype) == "f":
+        return -np.inf if low else np.inf
+    return dtypes.iinfo(dtype).min if low else dtypes.iinfo(dtype).max
+
+
 def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Primitive,
                  local: Callable[[Any, Sequence[int]], Any]) -> Any:
     """Reduce each leaf over positional axes (integers) here, over named ones by the primitive."""
     names = as_names(axis_name)
     named = tuple(n for n in names if not isinstance(n, int))
     positional = [n for n in names if isinstance(n, int)]
-    check_names(name, named, groups)
+    check_names(name, named)
+    if groups is not None:
+        if positional:
+            raise ValueError(f"{name}: axis_index_groups go with named axes alone, got {names}")
+        groups = check_groups(name, named, groups)
 
     def one(leaf: Any) -> Any:
         leaf = to_array(leaf)
@@ -119,6 +166,8 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
             leaf = convert_element_type(leaf, dtypes.default_int())
         if positional:
             leaf = local(leaf, [canonicalize_axis(a, leaf.ndim) for a in positional])
+        if groups is not None:
+            return _grouped(leaf, named, groups, primitive)
         return primitive.bind(leaf, axes=named, axis_index_groups=None) if named else leaf
 
     leaves, tree = tree_flatten(x)
@@ -129,7 +178,8 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """Sum over a mapped axis; the same for all of its entries.
 
     x: pytree of arrays -> the same types; Python numbers are multiplied by the axis size at once,
-    so that `psum(1, name)` is that size. Raises NameError if no such axis is mapped.
+    so that `psum(1, name)` is that size; axis_index_groups: sum within groups of positions, given
+    as lists. Raises NameError if no such axis is mapped, ValueError for other groups.
 
     >>> import ingot
     >>> ingot.vmap(lambda x: psum(x, "i"), axis_name="i")(np.arange(3.0))
@@ -137,8 +187,11 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """
     leaves, tree = tree_flatten(x)
     if leaves and all(isinstance(leaf, (int, float, complex)) for leaf in leaves):
-        names = check_names("psum", axis_name, axis_index_groups)
-        return tree_unflatten(tree, [leaf * size_in_scope(names) for leaf in leaves])
+        names = check_names("psum", axis_name)
+        groups = [range(size_in_scope(names))] if axis_index_groups is None else check_groups(
+            "psum", names, axis_index_groups)
+        if len({len(group) for group in groups}) == 1:
+            return tree_unflatten(tree, [leaf * len(groups[0]) for leaf in leaves])
     return _over_leaves("psum", x, axis_name, axis_index_groups, psum_p, reduce_sum)
 
 
@@ -152,13 +205,16 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     Array([-1.,  0.,  1.], dtype=float64)
     """
     total = psum(x, axis_name, axis_index_groups=axis_index_groups)
-    count = _count(x, axis_name)
+    count = _count(x, axis_name) if axis_index_groups is None else psum(
+        1, axis_name, axis_index_groups=axis_index_groups)
 
     def mean(s: Any) -> Any:
         s = to_array(s)
         if not dtypes.issubdtype(s.dtype, np.inexact):
             s = convert_element_type(s, dtypes.default_float())
-        return div(s, full_like(s, count))
+        if isinstance(count, int):
+            return div(s, full_like(s, count))
+        return div(s, broadcast_in_dim(convert_element_type(count, s.dtype), s.aval.shape, ()))
 
     return tree_map(mean, total)
 

@@ -13,14 +13,17 @@ from ingot.core.axes import Axis, axis_size as size_in_scope
 from ingot.core.interpreter import to_array, typeof
 from ingot.ops.collective import (
     axis_index_p,
+    check_groups,
     check_names,
     collective,
     linear_partial,
     one_name,
+    place_in,
     psum_p,
 )
 from ingot.ops.compare import eq
-from ingot.ops.index import index_take
+from ingot.ops.cutting import concatenate
+from ingot.ops.index import dynamic_index_in_dim, index_take
 from ingot.ops.movement import (
     add_axis,
     broadcast_in_dim,
@@ -94,6 +97,21 @@ all_gather_p = collective(
     transpose=_gather_transpose, batch=_gather_batch, axes=one_name)
 
 
+def _of_group(name: str, x: Any, names: tuple[Any, ...], groups: Any) -> tuple[Any, Any]:
+    """The values of the members of the own group, stacked in front, and the own place in it."""
+    members = check_groups(name, names, groups, equal=True)
+    whole = all_gather_p.bind(x, all_gather_dimension=0, axis_name=names, axis_index_groups=None,
+                              axis_size=size_in_scope(names), tiled=False)
+    others, places = [], []
+    for i in range(size_in_scope(names)):
+        group = next(g for g in members if i in g)
+        others.append(group)
+        places.append(group.index(i))
+    picked = [dynamic_index_in_dim(whole, place_in([o[j] for o in others], names), 0)
+              for j in range(len(members[0]))]
+    return concatenate(picked, 0), place_in(places, names)
+
+
 def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: int = 0,
                tiled: bool = False, to: str = "varying") -> Any:
     """The values of all entries of a mapped axis, stacked along a new `axis`.
@@ -105,13 +123,15 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
     >>> ingot.vmap(lambda x: all_gather(x, "i").sum(), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([6., 6.], dtype=float64)
     """
-    check_names("all_gather", axis_name, axis_index_groups)
     names = _single("all_gather", axis_name)
 
     def one(leaf: Any) -> Any:
         leaf = to_array(leaf)
         d = _axis("all_gather", leaf, axis, "axis") if tiled else canonicalize_axis(
             axis, leaf.ndim + 1, "all_gather: axis")
+        if axis_index_groups is not None:
+            group = move_axis(_of_group("all_gather", leaf, names, axis_index_groups)[0], 0, d)
+            return _merged(group, d) if tiled else group
         return all_gather_p.bind(leaf, all_gather_dimension=d, axis_name=names,
                                  axis_index_groups=None, axis_size=size_in_scope(names),
                                  tiled=bool(tiled))
@@ -176,12 +196,25 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
     >>> ingot.vmap(lambda x: psum_scatter(x, "i"), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([2., 4.], dtype=float64)
     """
-    check_names("psum_scatter", axis_name, axis_index_groups)
     names = _single("psum_scatter", axis_name)
+    if axis_index_groups is not None:
+        return tree_map(lambda leaf: _scattered(leaf, names, scatter_dimension, axis_index_groups,
+                                                tiled), x)
     return tree_map(lambda leaf: reduce_scatter_p.bind(
         to_array(leaf), axis_name=names, axis_index_groups=None, axis_size=size_in_scope(names),
         scatter_dimension=_axis("psum_scatter", leaf, scatter_dimension, "scatter_dimension"),
         tiled=bool(tiled)), x)
+
+
+def _scattered(x: Any, names: tuple[Any, ...], dimension: int, groups: Any, tiled: bool) -> Any:
+    """`psum_scatter` within groups: the own part of the sum over the own group."""
+    x = to_array(x)
+    d = _axis("psum_scatter", x, dimension, "scatter_dimension")
+    values, place = _of_group("psum_scatter", x, names, groups)
+    n = values.aval.shape[0]
+    _scatter_type(x.aval, scatter_dimension=d, axis_size=n, tiled=tiled)
+    total = reduce_sum(values, (0,))
+    return dynamic_index_in_dim(_divided(total, d, n) if tiled else total, place, d, False)
 
 
 # ---- all_to_all ---------------------------------------------------------------------------------
@@ -223,9 +256,10 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
     Array([[0., 2.],
            [1., 3.]], dtype=float64)
     """
-    check_names("all_to_all", axis_name, axis_index_groups)
     names = _single("all_to_all", axis_name)
-    size = size_in_scope(names)
+    groups = axis_index_groups
+    size = size_in_scope(names) if groups is None else len(
+        check_groups("all_to_all", names, groups, equal=True)[0])
 
     def one(leaf: Any) -> Any:
         leaf = to_array(leaf)
@@ -237,14 +271,18 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
                 f"all_to_all: axis {source} of {leaf.aval} must have the size {size} of the mapped"
                 f" axis{', or a multiple of it' if tiled else '; use tiled=True for multiples'}")
         if not tiled:
-            return _exchange(leaf, names, source, target)
-        parts = _exchange(_divided(leaf, source, size), names, source, target)
+            return _exchange(leaf, names, source, target, groups)
+        parts = _exchange(_divided(leaf, source, size), names, source, target, groups)
         return _merged(parts, target)
 
     return tree_map(one, x)
 
 
-def _exchange(x: Any, names: tuple[Any, ...], split_axis: int, concat_axis: int) -> Any:
+def _exchange(x: Any, names: tuple[Any, ...], split_axis: int, concat_axis: int, groups: Any
+              ) -> Any:
+    if groups is not None:
+        values, place = _of_group("all_to_all", x, names, groups)
+        return move_axis(dynamic_index_in_dim(values, place, split_axis + 1, False), 0, concat_axis)
     return all_to_all_p.bind(x, split_axis=split_axis, concat_axis=concat_axis,
                              axis_name=names[0], axis_index_groups=None, tiled=False)
 
