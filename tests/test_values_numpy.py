@@ -122,3 +122,44 @@ def test_odeint_gives_nan_where_it_does_not_arrive():
     close(out, [1, np.exp(-1), NAN, NAN, np.exp(-2)], 1e-6)
     close(odeint(lambda y, t: y * y, 1.0, np.array([0, 0.5, 2.0]), mxstep=500), [1, 2, NAN], 1e-6)
     assert np.isnan(odeint(lambda y, t: -y, 1.0, np.array([0, -5.0]), mxstep=2)[1])
+
+
+# ---- others --------------------------------------------------------------------------------------
+def test_unwrap_of_integers():
+    x = np.array([6, 0, 8, 11, 2, 7, 3, -4, 9])
+    for period in (3, 4, 5, 6, 7):
+        np.testing.assert_array_equal(jnp.unwrap(x, period=period), np.unwrap(x, period=period))
+    np.testing.assert_array_equal(jnp.unwrap(x, 2, period=5), np.unwrap(x, 2, period=5))
+
+
+def test_ramps_of_integers():
+    x = np.array([[5, -4, -3], [-2, 3, 7]])
+    np.testing.assert_array_equal(jnp.pad(x, 3, "linear_ramp"), np.pad(x, 3, "linear_ramp"))
+    np.testing.assert_array_equal(jnp.pad(x, ((1, 2), (4, 3)), "linear_ramp", end_values=-9),
+                                  np.pad(x, ((1, 2), (4, 3)), "linear_ramp", end_values=-9))
+
+
+@pytest.mark.parametrize("p", [[1.0, -3, 2], [0.0, 0, 1, -3, 2], [1.0, -3, 2, 0, 0], [0.0, 0],
+                               [0.0, 1, -3, 2, 0], [0.0, 0, 0, 2], [0.0, 2, -1j]], ids=str)
+def test_roots_with_zeros_at_the_ends(p):
+    p = np.array(p)
+    want = np.sort_complex(np.roots(p))
+    close(np.sort_complex(jnp.roots(p)), want)
+    for roots in (jnp.roots(p, strip_zeros=False),
+                  ingot.jit(lambda p: jnp.roots(p, strip_zeros=False))(p),
+                  ingot.vmap(lambda p: jnp.roots(p, strip_zeros=False))(p[None])[0]):
+        assert roots.shape == (p.size - 1,)
+        close(np.sort_complex(roots[: want.size]), want, atol=1e-14)
+        assert np.isnan(roots[want.size :]).all()
+
+
+def test_rank_of_an_empty_matrix():
+    assert jnp.linalg.matrix_rank(np.zeros((0, 3))) == 0
+
+
+def test_linspace_of_integers():
+    for start, stop, num in ((-9, -3, 3), (-9, -3, 6), (0, 10, 5), (7, -7, 14), (0, 49, 49)):
+        for end in (True, False):
+            pieces = num - 1 if end else num
+            want = [start + (i * (stop - start)) // pieces for i in range(num)]
+            np.testing.assert_array_equal(jnp.linspace(start, stop, num, end, dtype=int), want)

@@ -153,10 +153,9 @@ def _odd(array: Any, axis: int, before: int, after: int, mode: str) -> Any:
 def _ramp(array: Any, axis: int, before: int, after: int, ends: tuple[Any, Any]) -> Any:
     n = array.aval.shape[axis]
     edges = [lax.squeeze(lax.slice_in_dim(array, i, i + 1, axis=axis), (axis,)) for i in (0, n - 1)]
-    head = linspace(ends[0], edges[0], before, endpoint=False, axis=axis)
-    tail = lax.rev(linspace(ends[1], edges[1], after, endpoint=False, axis=axis), (axis,))
-    parts = [convert(part, array.aval.dtype) for part in (head, tail)]
-    return lax.concatenate([parts[0], array, parts[1]], axis)
+    parts = [linspace(end, edge, count, endpoint=False, dtype=array.aval.dtype, axis=axis)
+             for end, edge, count in zip(ends, edges, (before, after), strict=True)]
+    return lax.concatenate([parts[0], array, lax.rev(parts[1], (axis,))], axis)
 
 
 def _statistic(array: Any, axis: int, before: int, after: int, mode: str,

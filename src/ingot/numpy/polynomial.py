@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from ingot.numpy.editing import trim_zeros
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.linalg import eigvals, inv, lstsq
+from ingot.numpy.logic import where
 from ingot.numpy.manipulation import atleast_1d, concatenate
 from ingot.numpy.products import dot
 from ingot.numpy.promotion import as_array, broadcast_shapes, convert, inexact, promote_dtypes
-from ingot.numpy.rearranging import diag
-from ingot.numpy.reductions import sum as sum_
+from ingot.numpy.rearranging import diag, roll
+from ingot.numpy.reductions import argmax, sum as sum_
 from ingot.numpy.signal import convolve
+from ingot.numpy.sorting import argsort
 
 
 def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
@@ -161,7 +164,8 @@ def poly(seq_of_zeros: Any) -> Any:
 def roots(p: Any, *, strip_zeros: bool = True) -> Any:
     """Complex zeros of a polynomial, the eigenvalues of its companion matrix.
 
-    strip_zeros: leave out leading and trailing zeros, which needs a concrete polynomial.
+    strip_zeros: leave out leading and trailing zeros, which needs a concrete polynomial; without,
+    nan at the end stand for what leading zeros leave out.
 
     >>> roots(np.array([1.0, -2.0]))
     Array([2.+0.j], dtype=complex128)
@@ -181,9 +185,14 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Any:
     if n < 2:
         out = asarray(np.zeros(0, dtypes.to_complex(p.aval.dtype)))
     else:
+        leading = argmax(p != 0) if not strip_zeros else 0
+        p = p if strip_zeros else roll(p, -leading)
         companion = diag(asarray(np.ones(n - 2, p.aval.dtype)), -1)
         companion = companion.at[0].set(divide(-p[1:], p[0]))
         out = eigvals(companion)
+        if not strip_zeros:  # as many zeros as were rolled to the end are no roots
+            surplus = argsort(argsort(abs(out))) < leading
+            out = where(surplus, math.nan, out)[argsort(surplus)]
     return concatenate([out, asarray(np.zeros(trailing, out.aval.dtype))]) if trailing else out
 
 

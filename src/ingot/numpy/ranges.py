@@ -82,11 +82,15 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     pieces = num - 1 if endpoint else num
     if num > 1:
         count = pieces if endpoint else num
-        share = lax.div(lax.iota(work, count), filled((count,), pieces, work))
-        share = lax.broadcast_in_dim(share, (count, *shape), (0,))
-        rest = lax.sub(filled((count, *shape), 1, work), share)
-        out = lax.add(lax.mul(broadcast_to(lo, (count, *shape)), rest),
-                      lax.mul(broadcast_to(hi, (count, *shape)), share))
+        place = lax.broadcast_in_dim(lax.iota(work, count), (count, *shape), (0,))
+        parts = filled((count, *shape), pieces, work)
+        low, high = (broadcast_to(v, (count, *shape)) for v in (lo, hi))
+        if asked is not None and dtypes.kind(asked) in "iu":  # whole numbers are exact
+            out = lax.add(low, lax.div(lax.mul(place, lax.sub(high, low)), parts))
+        else:
+            share = lax.div(place, parts)
+            rest = lax.sub(filled((count, *shape), 1, work), share)
+            out = lax.add(lax.mul(low, rest), lax.mul(high, share))
         if endpoint:
             out = lax.concatenate([out, lax.reshape(hi, (1, *shape))], 0)
     else:

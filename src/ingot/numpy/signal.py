@@ -323,10 +323,14 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.p
     p = as_array("unwrap", p)
     p = inexact("unwrap", p) if kind_of(p) not in "iu" or isinstance(period, float) else p
     steps = diff(p, axis=axis)
-    half = period / 2 if kind_of(p) == "f" else period // 2
-    wrapped = remainder(steps + half, period) - half
-    wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
-    correction = where(abs(steps) < (half if discont is None else discont), 0, wrapped - steps)
+    whole = kind_of(p) != "f"
+    high = period // 2 if whole else period / 2
+    low = -high
+    wrapped = remainder(steps - low, period) + low
+    if not whole or period % 2 == 0:  # a jump of half a period keeps its direction
+        wrapped = where((wrapped == low) & (steps > 0), high, wrapped)
+    correction = where(abs(steps) < (period / 2 if discont is None else discont), 0,
+                       wrapped - steps)
     (i,) = axes_of("unwrap", axis, p.aval.ndim)
     head = (slice(None),) * i + (slice(1, None),)
     return p.at[head].add(cumsum(convert(correction, p.aval.dtype), axis))

@@ -251,6 +251,6 @@ def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any =
     if rtol is None:
         rtol = max(M.aval.shape[-2:]) * float(dtypes.finfo(s.aval.dtype).eps)
     rtol = convert(as_array("matrix_rank", rtol), s.aval.dtype)
-    limit = multiply(max_(s, -1), rtol)
+    limit = multiply(max_(s, -1, initial=0), rtol)
     return sum_(lax.gt(s, broadcast_to(lax.reshape(limit, (*limit.aval.shape, 1)), s.aval.shape)),
                 -1)
