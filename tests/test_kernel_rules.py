@@ -24,6 +24,9 @@ TABLE = 10
 MOST = 1 << 20
 """Elements of any array of a program."""
 
+LONGEST = 1000
+"""Results of the equations of a program."""
+
 SIZES = [(1, 0), (20, 1), (300, 2), (4200, 3)]
 """Factors, and the length that an axis is longer than if it is multiplied."""
 
@@ -43,7 +46,7 @@ def lowered(fun, avals):
     except Exception:  # not a size or dtype of this operation
         return False
     made = [v for eqn in jaxpr.eqns for v in eqn.outvars]
-    if any(v.aval.size > MOST for v in (*jaxpr.invars, *made)):
+    if len(made) > LONGEST or any(v.aval.size > MOST for v in (*jaxpr.invars, *made)):
         return False
     Lowering().function(simplify(jaxpr))
     return True
