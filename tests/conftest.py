@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.config import TABLE, config
 
 config.update("enable_checks", True)
@@ -37,6 +38,13 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         os.environ[CRASHES] = tempfile.mkdtemp(prefix="ingot-crashes-")
     faulthandler.enable(open(Path(os.environ[CRASHES], str(os.getpid())), "w"))  # noqa: SIM115
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out, in the portable mode, what it does in another way."""
+    for item in items if PORTABLE is not None else ():
+        for mark in item.iter_markers("native"):
+            item.add_marker(pytest.mark.skip(reason=f"{PORTABLE}: {mark.args[0]}"))
 
 
 def pytest_terminal_summary(terminalreporter):

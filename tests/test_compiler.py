@@ -375,6 +375,7 @@ def test_tables_of_constants_are_not_overwritten_by_loops():
     assert int(total) == 2 * sum(table)
 
 
+@pytest.mark.native("modules are imported with their packages")
 def test_blas_is_found_without_the_package_around_it():
     """Importing scipy.linalg takes a tenth of a second; it must work all the same afterwards."""
     program = (

@@ -25,13 +25,12 @@ import ingot
 import ingot.numpy as jnp
 from ingot.backends.llvm import engine
 from ingot.backends.llvm.native import operators, signatures
-from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.systems import Library, c, call, context, load, stack, store
 from ingot.config import config
 from ingot.ops.numerics import accurate
 
-needs_native = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+needs_native = pytest.mark.native("calls go through Python")
 Pair = namedtuple("Pair", "first second")
 
 
@@ -747,16 +746,17 @@ def test_python_alone_where_the_entry_is_not_supported():
 import sys
 sys.implementation.name = "another"
 import ingot, ingot.numpy as jnp
-from ingot.backends.llvm.native.layout import REASON
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.native.runtime import runtime
 f = ingot.jit(lambda x, y=1: {"a": x + y})
 for _ in range(50):
     f(jnp.ones(3), y=2)
 runtime.load()
-assert "not CPython" in REASON and runtime.entry == 0
+assert "not CPython" in PORTABLE and runtime.entry == 0
 print(f(jnp.ones(3), y=2)["a"][0], f.lower(1.0).compile()(1.0)["a"])
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src"),
+                   "INGOT_PORTABLE": "0"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                           env=environment)
     assert done.stdout.split() == ["3.0", "2.0"], done.stderr

@@ -289,6 +289,7 @@ def test_interrupts_leave_the_program():
     timer.join()
 
 
+@pytest.mark.native("loops are not divided among threads")
 def test_threads_have_arenas_of_their_own():
     @ingot.jit
     def work(x):
@@ -308,6 +309,7 @@ def test_threads_have_arenas_of_their_own():
         assert_same(ingot.jit(program)(x), expected)
 
 
+@pytest.mark.native("loops are not divided among threads")
 def test_loops_in_functions_are_divided():
     @ingot.jit
     def heavy(x):

@@ -13,12 +13,11 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot.backends.llvm.executable import executables
-from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.spare import MOST
 from ingot.core.array import Array
 
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = pytest.mark.native("Python frees Arrays")
 
 
 @pytest.fixture(autouse=True)

@@ -68,6 +68,7 @@ def test_what_is_streamed(monkeypatch):
     assert "copy" not in text(lambda x: x * 2, x)
 
 
+@pytest.mark.native("loops are not divided among threads")
 def test_threads_have_parts_of_their_own():
     x = np.random.default_rng(0).normal(size=3_000_001)
     assert "parallel for" in text(lambda x: (x * 2, jnp.sin(x)), x)

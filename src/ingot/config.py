@@ -13,7 +13,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Flag:
-    """One switch; `traced` flags change what tracing produces: they are part of cache keys."""
+    """One switch; `traced` flags change what tracing produces: they are part of cache keys. What is
+    `fixed` is read when ingot is imported, and stays."""
 
     name: str
     type: type
@@ -21,6 +22,7 @@ class Flag:
     sentence: str
     traced: bool = False
     choices: tuple[Any, ...] | None = None
+    fixed: bool = False
 
     @property
     def variable(self) -> str:
@@ -38,6 +40,12 @@ class Flag:
         if self.choices is not None and value not in self.choices:
             raise ValueError(f"{self.name}: expected one of {self.choices}, got {value!r}")
         return value
+
+    def check_settable(self, before: Any, after: Any) -> None:
+        """Raise ValueError if the flag has to stay as it is."""
+        if self.fixed and after != before:
+            raise ValueError(f"{self.name}: it is read when ingot is imported; set the environment"
+                             f" variable {self.variable} before that")
 
 
 TABLE = [
@@ -81,6 +89,9 @@ TABLE = [
     Flag("optimize", str, "auto",
          "LLVM tier: 'fast' compiles soonest, 'full' runs fastest, 'auto' moves from one to the"
          " other.", True, ("auto", "fast", "full")),
+    Flag("portable", bool, False,
+         "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
+         fixed=True),
 ]
 
 
@@ -131,6 +142,7 @@ class Config(threading.local):
         """Set a flag for all threads that do not override it."""
         flag = self.flag(name)
         name, value = flag.name, flag.parse(value)
+        flag.check_settable(_defaults[name], value)
         with _lock:
             _defaults[name] = value
             settled[0] = None
@@ -145,6 +157,7 @@ class Config(threading.local):
         """Set a flag in this thread while the context lasts."""
         flag = self.flag(name)
         name, value = flag.name, flag.parse(value)
+        flag.check_settable(_defaults[name], value)
         values, depth = self.__dict__, self._overridden
         settled.append(None)
         before = values[name]

@@ -7,7 +7,7 @@ last value that refers to it is dead.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,8 +55,11 @@ class HostFunction:
 class Lowering(Builder):
     """Builds the native function of one program, or one that a program calls."""
 
-    def __init__(self, caller: Lowering | None = None, merging: bool = True) -> None:
+    def __init__(self, caller: Lowering | None = None, merging: bool = True,
+                 routines: Callable[[str], bool] | None = None) -> None:
+        """`routines` says whether there is a routine of this name, see `has_routine`."""
         super().__init__()
+        self.routines = caller.routines if caller else routines
         self.merging = caller.merging if caller else merging
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
@@ -73,6 +76,9 @@ class Lowering(Builder):
         self.overwritten: set[int] = set()  # donated arguments
         self._vacant: list[ir.Memory] = []  # small ones that no result has taken
         self._given: dict[ir.Memory, ShapedArray] = {}  # donated arguments and their types
+
+    def has_routine(self, symbol: str) -> bool:
+        return self.routines is not None and self.routines(symbol)
 
     # ---- the whole program -----------------------------------------------------------------
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:

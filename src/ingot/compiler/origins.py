@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,9 @@ class Origins:
 class TracingLowering(Lowering):
     """Lowers as its base class does, and notes what comes from where."""
 
-    def __init__(self, caller: TracingLowering | None = None, merging: bool = True) -> None:
-        super().__init__(caller, merging)
+    def __init__(self, caller: TracingLowering | None = None, merging: bool = True,
+                 routines: Callable[[str], bool] | None = None) -> None:
+        super().__init__(caller, merging, routines)
         self.origins = caller.origins if caller else Origins()
         self._makers: list[Eqn | None] = []  # of the results
 

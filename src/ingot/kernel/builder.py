@@ -42,6 +42,10 @@ class Builder:
         self._constants: dict[Any, Scalar] = {}
         self._spilled: list[Scalars] = []
 
+    def has_routine(self, symbol: str) -> bool:
+        """Whether a `Library` node may call this."""
+        return False
+
     # ---- scalars ---------------------------------------------------------------------------------
     def const(self, value: Any, dtype: Any) -> Any:
         """A scalar constant."""

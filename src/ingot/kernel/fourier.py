@@ -6,8 +6,6 @@ sizes and strides in bytes, which keep their plans and need Python only to say t
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from typing import Any
 
 import numpy as np
@@ -32,21 +30,10 @@ BLOCK_WORK = 1 << 16
 """Instructions of a block of lines, which a thread takes: some 20 microseconds."""
 
 
-@functools.cache
-def address(symbol: str) -> int:
-    """Where the routine 'numpy.fft:NAME DTYPE' is; 0 if it is not where it is looked for."""
+def routine_of(symbol: str) -> tuple[np.ufunc, str]:
+    """The function 'numpy.fft:NAME DTYPE', and the types of the loop that the routine is."""
     name, dtype = symbol.removeprefix(PREFIX).split()
-    function = _function(name)
-    types = _TYPES[name].translate(_SINGLE if dtype == "float32" else {})
-    if ctypes.sizeof(ctypes.c_void_p) != 8 or types not in function.types:
-        return 0
-    # The structure begins with the numbers of operands, an identity and two tables.
-    head = object.__basicsize__ + id(function)
-    numbers = [ctypes.c_int32.from_address(head + k).value for k in (0, 4, 8, 32)]
-    if numbers != [function.nin, function.nout, function.nargs, function.ntypes]:
-        return 0
-    word = ctypes.c_uint64.from_address
-    return word(word(head + 16).value + 8 * function.types.index(types)).value
+    return _function(name), _TYPES[name].translate(_SINGLE if dtype == "float32" else {})
 
 
 def _function(name: str) -> Any:
@@ -77,9 +64,9 @@ def symbol(name: str, dtype: np.dtype) -> str:
     return f"{PREFIX}{name} {dtype.name}"
 
 
-def available(dtype: np.dtype) -> bool:
+def available(build: Builder, dtype: np.dtype) -> bool:
     """Whether there are routines for numbers of a real dtype."""
-    return all(address(symbol(name, dtype)) for name in _TYPES)
+    return all(build.has_routine(symbol(name, dtype)) for name in _TYPES)
 
 
 def transform(build: Builder, name: str, x: Buffer, out: Buffer, axis: int, divided: bool = False

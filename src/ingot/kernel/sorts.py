@@ -1,13 +1,10 @@
-"""NumPy's sorts of numbers as routines that native code calls: their names, and where they are.
+"""NumPy's sorts of numbers as routines that native code calls by name.
 
-They are in the table of functions that belongs to each dtype, a part of NumPy's binary interface,
-and work with vectors where the processor has them.
+They work with vectors where the processor has them. A back end says which of them it can find.
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,25 +19,11 @@ PREFIX = "numpy:"
 FAST, STABLE = "sort", "stable sort"
 FAST_ORDER, STABLE_ORDER = "argsort", "stable argsort"
 
-_TABLE_OF_DTYPE = 365  # where PyDataType_GetArrFuncs stands in NumPy's table of functions
-_CASTS, _OTHERS, _KINDS = 21, 12, 3  # pointers before the sorts, and how many sorts there are
-_PLACES = {FAST: 0, STABLE: 2, FAST_ORDER: _KINDS, STABLE_ORDER: _KINDS + 2}
 
-
-@functools.cache
-def address(symbol: str) -> int:
-    """Where the routine 'numpy:NAME DTYPE' is; 0 if NumPy has none."""
+def routine_of(symbol: str) -> tuple[str, np.dtype]:
+    """The name and the dtype in 'numpy:NAME DTYPE'."""
     name, _, dtype = symbol.removeprefix(PREFIX).rpartition(" ")
-    if np.lib.NumpyVersion(np.__version__) < "2.0.0" or ctypes.sizeof(ctypes.c_void_p) != 8:
-        return 0
-    unwrap = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", ctypes.pythonapi))
-    core: Any = np._core  # type: ignore[attr-defined]
-    functions = unwrap(core._multiarray_umath._ARRAY_API, None)
-    found = ctypes.c_void_p.from_address(functions + 8 * _TABLE_OF_DTYPE).value or 0
-    table = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(found)(np.dtype(dtype))
-    place = table + 8 * (_CASTS + _OTHERS + _PLACES[name])
-    return ctypes.c_void_p.from_address(place).value or 0
+    return name, np.dtype(dtype)
 
 
 def symbol(name: str, dtype: np.dtype) -> str:
@@ -48,11 +31,12 @@ def symbol(name: str, dtype: np.dtype) -> str:
     return f"{PREFIX}{name} {dtype.name}"
 
 
-def available(dtype: np.dtype) -> bool:
+def available(build: Builder, dtype: np.dtype) -> bool:
     """Whether lines of real numbers of this dtype can be sorted by NumPy's routines: not float16,
     which they sort wrongly on some processors."""
     return dtype.kind in "biuf" and dtype != np.float16 and all(
-        address(symbol(name, dtype)) for name in _PLACES)
+        build.has_routine(symbol(name, dtype))
+        for name in (FAST, STABLE, FAST_ORDER, STABLE_ORDER))
 
 
 def along(build: Builder, x: ArrayValue, axis: int,

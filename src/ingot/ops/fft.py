@@ -97,7 +97,7 @@ def _both_halves(half: np.ndarray, shape: Sequence[int], others: Sequence[int]) 
 def _fft_kernel(build: Builder, x: ArrayValue, *, out: Any, fft_type: FftType,
                 fft_lengths: Sequence[int]) -> Buffer:
     """By NumPy's loops, as in `eval`."""
-    if not x.size or not out.size or not fourier.available(dtypes.real_of(x.dtype)):
+    if not x.size or not out.size or not fourier.available(build, dtypes.real_of(x.dtype)):
         raise Unsupported("empty arrays, and NumPy without its loops")
     source = x if isinstance(x, Buffer) else build.contiguous(x)
     result = build.allocate(out.shape, out.storage)

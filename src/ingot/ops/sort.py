@@ -140,7 +140,7 @@ def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_s
     keys, n = xs[0], xs[0].shape[dimension] if xs[0].ndim else 0
     if num_keys > 1 or not 0 < n < 1 << 31:
         raise Unsupported("several keys are sorted in Python")
-    plain = sorts.available(keys.dtype)
+    plain = sorts.available(build, keys.dtype)
     if plain and len(xs) == 1:
         return [along(build, keys, dimension, sorted_lines)]
     if keys.dtype.itemsize > 4 and (not plain or n > SHORT):
@@ -280,7 +280,7 @@ def _top_k_kernel(build: Builder, x: ArrayValue, *, out: Any, k: int, axis: int)
     if not 0 < k <= FEW:
         raise Unsupported("more than a few elements are sorted in NumPy")
     values, places = (build.allocate(a.shape, a.storage) for a in out)
-    short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and sorts.available(PACKED)
+    short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and sorts.available(build, PACKED)
     x = build.materialize(x) if short and x.cost > CHEAP else x
 
     def line(index: Sequence[Index]) -> None:

@@ -14,6 +14,7 @@ import os
 from typing import Any
 
 from ingot.backends.llvm import symbols
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.kernel import ir
 
 GET, SET = "ingot:blas_threads", "ingot:set_blas_threads"
@@ -32,7 +33,9 @@ TEXT = [
     f'  %old = call i32 @"{SET}"(i32 %n)', "  br label %out", "out:", "  ret void", "}"]
 
 
-CONTROLLED = os.name == "posix"
+CONTROLLED = PORTABLE is None
+"""Whether the libraries are found that SciPy's and NumPy's modules are linked with."""
+
 
 
 class Library:

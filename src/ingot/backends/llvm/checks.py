@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import string
 from collections.abc import Sequence
 from typing import Any
 
-from ingot.backends.llvm.tables import ARRAY_DATA, TUPLE_ITEMS
+import numpy as np
+
+from ingot.backends.llvm.native.abi import PORTABLE, TUPLE_ITEMS
+from ingot.backends.llvm.tables import data_in
 from ingot.compiler.checking import CLAIMED, NOBODY, Checks
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
@@ -239,24 +243,29 @@ def _error(checks: Checks, text: str) -> MemoryCheckError:
 
 def _look_at_arrays(checks: Checks, arguments: int, results: int) -> None:
     """Raise unless results have arrays of their types, which overlap with no others."""
-    word, taken = ctypes.c_uint64.from_address, set()
+    taken: set[int] = set()
     spans: list[tuple[int, int, str]] = []
-    items = [word(arguments + TUPLE_ITEMS + 8 * k).value for k in range(len(checks.arguments))]
     for k, nbytes in enumerate(checks.arguments):
-        start = word(items[k] + ARRAY_DATA).value
+        start = data_in(arguments, k)
         spans.append((start, start + nbytes, f"argument {k}"))
     for k, (dtype, shape, argument) in enumerate(checks.results):
-        address = word(results + TUPLE_ITEMS + 8 * k).value
-        x: Any = ctypes.cast(address, ctypes.py_object).value
-        if x.dtype.name != dtype or x.shape != shape or not x.flags.carray:
-            raise _error(checks, f"result {k} gets an array {x.dtype.name}{[*x.shape]} with strides"
-                                 f" {x.strides}, which must be {dtype}{[*shape]}, contiguous")
-        start = x.__array_interface__["data"][0]
+        if PORTABLE is None:  # else there is a table of addresses
+            _look_at_result(checks, k, results + TUPLE_ITEMS + 8 * k)
         if argument >= 0:
             taken.add(argument)
         else:
-            spans.append((start, start + x.nbytes, f"result {k}"))
+            start, nbytes = data_in(results, k), math.prod(shape) * np.dtype(dtype).itemsize
+            spans.append((start, start + nbytes, f"result {k}"))
     _apart(checks, spans, {*taken, *range(len(checks.arguments), len(spans))})
+
+
+def _look_at_result(checks: Checks, k: int, place: int) -> None:
+    """Raise unless result k is as it must be, given where a tuple refers to it."""
+    dtype, shape, _ = checks.results[k]
+    x: Any = ctypes.cast(ctypes.c_void_p.from_address(place), ctypes.py_object).value
+    if x.dtype.name != dtype or x.shape != shape or not x.flags.carray:
+        raise _error(checks, f"result {k} gets an array {x.dtype.name}{[*x.shape]} with strides"
+                             f" {x.strides}, which must be {dtype}{[*shape]}, contiguous")
 
 
 def _apart(checks: Checks, arrays: Sequence[tuple[int, int, str]], written: set[int]) -> None:

@@ -25,9 +25,6 @@ MAX_UNROLLED = 2000
 seconds to minutes of compilation and gains nothing."""
 
 LINUX = sys.platform.startswith("linux")
-MODEL = ("pic", "small") if LINUX and platform.machine() == "x86_64" else ("default", "jitdefault")
-"""Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
-
 SLP_GAIN = 12
 """What LLVM must save, in instructions, before it makes vectors of scalars in straight-line code: a
 few are soon lost again to moves between registers, which loops wait for."""
@@ -39,10 +36,73 @@ SCALARS, VECTORS, END = "; as scalars", "; as vectors", "; as one"
 """Lines between which a module says the same twice: for code selected at once, which would take
 long for vectors, and for LLVM's passes."""
 
+NEEDED = "llvmlite>=0.44,<0.51"
+"""The versions that can be used, as pip writes them; `pyproject.toml` says the same."""
+
+LLVM_OF: dict[tuple[int, ...], int] = {
+    (0, 44): 15, (0, 45): 20, (0, 46): 20, (0, 47): 20, (0, 48): 22, (0, 49): 22,
+    (0, 50): 22}
+"""The LLVM that is in each version of llvmlite."""
+
 _lock, _loading = threading.Lock(), threading.Lock()
+_public = False
+PUBLIC = "public"
+"""The argument by which a worker is told so."""
+
+
+def use_public_interface() -> None:
+    """From now on reach LLVM through llvmlite's Python half alone, for code that may be anywhere in
+    memory and was made for no processor in particular."""
+    global _public
+    _public = True
+
+
+def uses_public_interface() -> bool:
+    """Whether the portable mode is in force; it has to be said to a worker."""
+    return _public
 
 
 # ---- llvmlite ------------------------------------------------------------------------------------
+@functools.cache
+def places() -> tuple[str, ...]:
+    """The folders of llvmlite."""
+    spec = find_spec("llvmlite")
+    return tuple(spec.submodule_search_locations or ()) if spec else ()
+
+
+@functools.cache
+def version() -> str:
+    """The version of llvmlite, read from its file since importing it takes long; '' without it."""
+    for place in places():
+        with suppress(OSError), open(os.path.join(place, "_version.py"), encoding="utf-8") as file:
+            for line in file:
+                name, _, value = line.partition("=")
+                if name.strip() in ("version_version", "__version__"):
+                    return value.strip().strip("'\"")
+    return ""
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version; those that it does not begin with are left out."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
+def check_version() -> None:
+    """Raise ImportError unless llvmlite is there, in a version whose library we know."""
+    found = version()
+    if _release(found) not in LLVM_OF:
+        what = f"llvmlite {found} is installed" if found else "llvmlite is not installed"
+        raise ImportError(
+            f"ingot needs {NEEDED}, but {what}; run: {sys.executable or 'python'} -m pip install"
+            f' "{NEEDED}"', name="llvmlite")
+
+
+@functools.cache
+def dialect() -> int:
+    """The version of LLVM whose text is written."""
+    return LLVM_OF.get(_release(version()), max(LLVM_OF.values()))
+
+
 @functools.cache
 def llvm() -> Any:
     """The llvmlite binding, ready for this machine."""
@@ -53,11 +113,28 @@ def llvm() -> Any:
     return binding
 
 
+def parsed(text: str) -> Any:
+    """A module of llvmlite's Python half, from text, in a context that is its alone."""
+    binding = llvm()
+    if _release(version()) > (0, 44):
+        return binding.parse_assembly(text, binding.create_context())
+    # Pointers are opaque in this context only: who else uses llvmlite may write them with types.
+    handle = binding.ffi.lib.LLVMPY_ContextCreate(True)
+    return binding.parse_assembly(text, binding.context.ContextRef(handle))
+
+
+def model() -> tuple[str, str]:
+    """Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
+    near = LINUX and not _public and platform.machine() in ("x86_64", "aarch64")
+    return ("pic", "small") if near else ("default", "jitdefault")
+
+
 def new_target_machine(selection: int) -> Any:
     """A code generator; every execution engine takes one of its own."""
     cpu, features, triple = processor()
+    reloc, code_model = model()
     return llvm().Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=selection, reloc=MODEL[0], codemodel=MODEL[1])
+        cpu=cpu, features=features, opt=selection, reloc=reloc, codemodel=code_model)
 
 
 def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
@@ -94,8 +171,25 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "buildPerModuleDefaultPipeline": (P, [P, I]), "DisposeNewModulePassManger": (None, [P]),
     "RunNewModulePassManager": (None, [P, P, P])}
 
+MORE: dict[str, tuple[tuple[int, int], Any, Any]] = {
+    "ContextCreate": ((0, 44), B, True),  # whether pointers are opaque
+    "buildPerModuleDefaultPipeline": ((0, 47), I, 0)}  # the level of optimization for size
+"""Functions that take an argument more, the last, up to a version: its type, and what is given."""
+
+
+def signature(name: str) -> tuple[Any, list[Any]]:
+    """The type of the result of a function, and those of its arguments, in this llvmlite."""
+    result, arguments = FUNCTIONS[name]
+    until, kind, _ = MORE.get(name, ((0, 0), None, None))
+    return result, [*arguments, kind] if _release(version()) <= until else arguments
+
+
 LONG = ("ParseAssembly", "TargetMachineEmitToMemory", "RunNewModulePassManager")
 """What other Python threads run beside; to wait for their lock takes longer than the rest does."""
+
+
+def _with_last(function: Any, value: Any) -> Callable[..., Any]:
+    return lambda *arguments: function(*arguments, value)
 
 
 class Library:
@@ -107,9 +201,11 @@ class Library:
         dlopen.restype, dlopen.argtypes = P, [S, I]
         dlopen(os.fsencode(path), os.RTLD_NOW)
         unlocked, locked = ctypes.CDLL(path), ctypes.PyDLL(path)
-        for name, (result, arguments) in FUNCTIONS.items():
+        for name, (_, arguments) in FUNCTIONS.items():
             function = getattr(unlocked if name in LONG else locked, "LLVMPY_" + name)
-            function.restype, function.argtypes = result, arguments
+            function.restype, function.argtypes = signature(name)
+            if len(function.argtypes) > len(arguments):
+                function = _with_last(function, MORE[name][2])
             setattr(self, name, function)
         self.InitializeNativeTarget()
         self.InitializeNativeAsmPrinter()
@@ -149,9 +245,9 @@ class Library:
     def _new_machine(self, selection: int) -> Any:
         cpu, features, triple = (part.encode() for part in processor())
         target = self.pointer(self.GetTargetFromTriple, triple)
-        reloc, model = (part.encode() for part in MODEL)
+        reloc, code_model = (part.encode() for part in model())
         return self.CreateTargetMachine(
-            target, triple, cpu, features, selection, reloc, model, 0, 0, b"")
+            target, triple, cpu, features, selection, reloc, code_model, 0, 0, b"")
 
     def object_code(self, text: str, passes: int, selection: int, lines: int) -> bytes:
         """The object file of a module."""
@@ -196,19 +292,12 @@ def library() -> Library | None:
 
 @functools.cache
 def _library() -> Library | None:
-    for place in places() if LINUX else ():
+    for place in places() if LINUX and not _public else ():
         try:
             return Library(os.path.join(place, "binding", "libllvmlite.so"))
         except (OSError, AttributeError):
             continue
     return None
-
-
-@functools.cache
-def places() -> tuple[str, ...]:
-    """The folders of llvmlite."""
-    spec = find_spec("llvmlite")
-    return tuple(spec.submodule_search_locations or ()) if spec else ()
 
 
 # ---- ahead of need -------------------------------------------------------------------------------
@@ -223,7 +312,7 @@ def start(ahead: Callable[[], None] | None = None) -> None:
     The first compilation takes several times longer than others, so one may be made there too.
     """
     global _start
-    if _start is None and LINUX:
+    if _start is None and LINUX and not _public:
         places()  # the thread then gives up Python's lock at once, by loading
         _start = threading.Thread(target=_start_up, args=(ahead,), name="ingot-llvm")
         _start.start()
@@ -261,8 +350,11 @@ def processor() -> tuple[str, str, str]:
 
 @functools.cache
 def first_processor() -> str:
-    """What the system says of the first processor; it writes down no more than is read."""
+    """What the system says of the first processor; it writes down no more than is read. Nothing in
+    the portable mode, where LLVM is asked."""
     data = b""
+    if _public:
+        return ""
     with suppress(OSError), open("/proc/cpuinfo", "rb", buffering=0) as file:
         while b"\n\n" not in data and (part := file.read(2048)):
             data += part
@@ -271,7 +363,8 @@ def first_processor() -> str:
 
 def widened(features: str) -> str:
     """The features, with vectors of 512 bits where they are as good as shorter ones."""
-    return f"{features},-prefer-256-bit" if f"+{WIDE}" in features.split(",") else features
+    wide = not _public and f"+{WIDE}" in features.split(",")
+    return f"{features},-prefer-256-bit" if wide else features
 
 
 def chosen(text: str, passes: int) -> str:
@@ -284,7 +377,21 @@ def chosen(text: str, passes: int) -> str:
         scalars, _, rest = other.partition(VECTORS + "\n")
         vectors, _, rest = rest.partition(END + "\n")
         parts += [vectors if passes else scalars, rest]
-    return "".join(parts)
+    text = "".join(parts)
+    return older(text) if dialect() < 19 else text
+
+
+def older(text: str) -> str:
+    """A module in the words of LLVM 15, which has none for vectors of equal elements."""
+    lines = text.replace(" memory(none)", " readnone").split("\n")
+    for k, line in enumerate(lines):
+        first, *others = line.split("splat (")
+        if others:
+            lanes = int(line.partition("<")[2].partition(" x ")[0])
+            parts = [part.partition(")") for part in others]
+            lines[k] = first + "".join(
+                f"<{', '.join([element] * lanes)}>{rest}" for element, _, rest in parts)
+    return "\n".join(lines)
 
 
 def object_code(text: str, passes: int, selection: int, lines: int = 0) -> bytes:
@@ -294,7 +401,7 @@ def object_code(text: str, passes: int, selection: int, lines: int = 0) -> bytes
     if direct is not None:
         return direct.object_code(text, passes, selection, lines)
     with _lock:
-        module = llvm().parse_assembly(text)
+        module = parsed(text)
         machine = new_target_machine(selection)
         run_passes(module, machine, passes, lines)
         return machine.emit_object(module)
@@ -341,4 +448,6 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     sys.path.append(sys.argv[1])
+    if PUBLIC in sys.argv[2:]:
+        use_public_interface()
     _serve()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import cache, codegen, engine, threads
+from ingot.backends.llvm import cache, codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.blocks import loops_to_blocks
 from ingot.compiler.checking import Checks, add_checks
@@ -150,7 +150,7 @@ class Compilation:
         lowering = TracingLowering if self.checked else Lowering
 
         def lowered() -> ir.Function:
-            lowerings.append(lowering(merging=merging))
+            lowerings.append(lowering(merging=merging, routines=symbols.exists))
             return lowerings[-1].function(simplified, self.donated)
 
         function = formed(lowered, merging)

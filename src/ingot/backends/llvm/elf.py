@@ -11,10 +11,11 @@ import ctypes
 import mmap
 import platform
 import struct
-import sys
 from collections.abc import Callable
 
 import numpy as np
+
+from ingot.backends.llvm.native.abi import PORTABLE
 
 WRITABLE, ALLOCATED, NO_BITS, RELOCATIONS, SYMBOLS = 0x1, 0x2, 8, 4, 2
 RESERVED, ABSOLUTE, LOCAL = 0xFF00, 0xFFF1, 0
@@ -201,4 +202,4 @@ def _make_executable(address: int, nbytes: int) -> None:
 
 def available() -> bool:
     """Whether this platform's object files are of the kind that is understood here."""
-    return sys.platform.startswith("linux") and platform.machine() == "x86_64"
+    return PORTABLE is None and platform.machine() == "x86_64"

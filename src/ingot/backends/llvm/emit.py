@@ -1,10 +1,10 @@
 """Kernel IR to LLVM's text: structured loops and branches become blocks and phis.
 
 The program is one function `i32 run(ptr arguments, ptr results, ptr constants, ptr arena,
-i64 context)`: two Python tuples of NumPy arrays, a table of pointers, temporary memory, and the
-number by which host calls name the program. It returns 1 when a host call failed, 2 when a signal
-handler raised, 3 when an argument is not contiguous. It is called with Python's lock held, and
-lets it go if the work is long.
+i64 context)`: two Python tuples of NumPy arrays (tables of pointers in the portable mode), a table
+of pointers, temporary memory, and the number by which host calls name the program. It returns 1
+when a host call failed, 2 when a signal handler raised, 3 when an argument is not contiguous. It is
+called with Python's lock held, and lets it go if the work is long.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ingot.backends.llvm.scalar import (
     memory_type,
 )
 from ingot.backends.llvm.superwords import Together, superwords
-from ingot.backends.llvm.tables import check_layouts, data_of_constant, data_of_item
+from ingot.backends.llvm.tables import check_layouts, data_of_array, data_of_constant
 from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
@@ -437,7 +437,7 @@ class Emitter:
                 written = table == "results" or memory.kind == "donated"
                 qualifier = "noalias" if written else "noalias readonly"
                 parameters.append(f"ptr {qualifier} {memory.name}")
-                loads += (data_of_constant if table == "constants" else data_of_item)(table, k)
+                loads += (data_of_constant if table == "constants" else data_of_array)(table, k)
                 given.append(f"ptr %data.{table}{k}")
         loads += check_layouts(len(self.function.arguments))
         parameters += ["ptr noalias %arena", "i64 %context"]
@@ -493,7 +493,8 @@ def emit(function: ir.Function, long: bool = True, checked: bool = False
     """
     emitter = Emitter(function, long, checked)
     text = emitter.text()
-    symbols = [name for name in emitter.declarations if not name.startswith(("llvm.", VARIANT))]
+    symbols = [name for name, text in emitter.declarations.items()
+               if text.startswith("declare ") and not name.startswith(("llvm.", VARIANT))]
     return text, symbols
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ingot.backends.llvm import builtins, codegen, elf, host, worker
 from ingot.backends.llvm.halves import halves
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.object_symbols import undefined
 from ingot.backends.llvm.symbols import address_of
 from ingot.errors import InternalError
@@ -69,7 +72,7 @@ def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2
 def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
     """The module after LLVM's passes, at most at this level."""
     passes = min(passes, tier.passes)
-    module = codegen.llvm().parse_assembly(codegen.chosen(text, passes))
+    module = codegen.parsed(codegen.chosen(text, passes))
     codegen.run_passes(module, codegen.new_target_machine(tier.selection), passes,
                        text.count("\n"))
     return str(module)
@@ -77,7 +80,7 @@ def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
 
 def assembly_text(text: str, tier: Tier, passes: int = 2) -> str:
     """The machine code of a module as assembly."""
-    module = codegen.llvm().parse_assembly(optimized_text(text, tier, passes))
+    module = codegen.parsed(optimized_text(text, tier, passes))
     return codegen.new_target_machine(tier.selection).emit_assembly(module)
 
 
@@ -96,7 +99,7 @@ def processor_identity() -> str:
     telling = [line for line in codegen.first_processor().splitlines() if line.startswith(
         ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features"))]
     telling = telling or list(codegen.processor())
-    return "\n".join([*telling, f"wide vectors with {codegen.WIDE}"])
+    return "\n".join([*telling, f"wide vectors with {codegen.WIDE}", f"portable {bool(PORTABLE)}"])
 
 
 # ---- linking -------------------------------------------------------------------------------------
@@ -114,8 +117,8 @@ def link(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
 def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
     binding = codegen.llvm()
     parts = elf.objects(code) if elf.available() else [code]
-    needed = undefined(parts)
-    for symbol in [s for s in symbols if ":" in s] if needed is None else needed:
+    needed = None if PORTABLE else undefined(parts)
+    for symbol in [*symbols, *builtins.NAMES] if needed is None else needed:
         binding.add_symbol(symbol, resolve(symbol))  # LLVM takes what it does not find for 0
     engine = _loaded_by_llvm(parts, tier)
     return Code(engine.get_function_address("run"), tier, engine, cached)
@@ -123,6 +126,7 @@ def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -
 
 def _loaded_by_llvm(parts: list[bytes], tier: Tier) -> Any:
     binding = codegen.llvm()
+    # In the context that stays: an engine gives up its module's context before itself.
     module = binding.parse_assembly("")
     engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
     for part in parts:
@@ -135,12 +139,11 @@ def _loaded_by_llvm(parts: list[bytes], tier: Tier) -> Any:
 def _libraries() -> list[Any]:
     """Where C functions are looked up: this process, then the libraries of mathematics and of
     compilers by themselves."""
-    found: list[Any] = [ctypes.CDLL(None)]
-    for name in ("libm.so.6", "libgcc_s.so.1"):
-        try:
+    found: list[Any] = []
+    for name in (None, "libm.so.6", "libgcc_s.so.1",
+                 ctypes.util.find_library("m") if PORTABLE else None):
+        with suppress(OSError, TypeError):  # a process is no library on Windows
             found.append(ctypes.CDLL(name))
-        except OSError:
-            pass
     return found
 
 

@@ -15,6 +15,7 @@ from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import pool
 from ingot.backends.llvm.compilation import Compilation, Needs, prepare
 from ingot.backends.llvm.native import fields
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.native.records import UNLIMITED, program_record, replace_program
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
@@ -31,8 +32,9 @@ HOT_SECONDS = 0.02
 MAX_GRANTED = 256
 """Native calls of a program in the fast tier between two looks at how long it runs."""
 
-_Run = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object, ctypes.py_object, ctypes.c_void_p,
-                         ctypes.c_void_p, ctypes.c_int64)
+_Arrays = ctypes.py_object if PORTABLE is None else ctypes.c_void_p
+_Run = ctypes.PYFUNCTYPE(ctypes.c_int32, _Arrays, _Arrays, ctypes.c_void_p, ctypes.c_void_p,
+                         ctypes.c_int64)
 UNFIT = 3
 
 
@@ -217,7 +219,13 @@ class Native:
             arena = self._arenas.pop()
         except IndexError:
             arena = Arena(self.needs.arena_bytes)
-        status = self._run(args, outs, self._constants, arena.address, self._context)
+        if PORTABLE is None:
+            status = self._run(args, outs, self._constants, arena.address, self._context)
+        elif all([x.flags.c_contiguous and x.flags.aligned for x in args]):
+            status = self._run(pointers(args), pointers(outs), self._constants, arena.address,
+                               self._context)
+        else:
+            status = UNFIT
         self._arenas.append(arena)
         return status
 

@@ -8,17 +8,15 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from ingot.backends.llvm.native import abi
 from ingot.kernel import fourier, sorts
 from ingot.util import extension_path, lone_extension
 
 
-def _capsule_address(capsule: Any) -> int:
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    return api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
+def _signature(capsule: Any) -> bytes:
+    """The type of the function in a capsule of Cython's, which is the capsule's name."""
+    return ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+        ("PyCapsule_GetName", ctypes.pythonapi))(capsule)
 
 
 def _is_double_version(signature: bytes) -> bool:
@@ -51,33 +49,37 @@ def provide(symbol: str, address: Callable[[], int]) -> None:
     _provided[symbol] = address
 
 
+def exists(symbol: str) -> bool:
+    """Whether there is a routine of this name."""
+    return address_of(symbol) != 0
+
+
 @functools.cache
 def address_of(symbol: str) -> int:
-    """The address of 'module:name', a function that a Cython module exports, or of our own.
+    """The address of 'module:name', a function that a Cython module exports, or of our own; 0 of
+    routines of NumPy that are not where they should be.
 
     Raises KeyError if the module has no such function over doubles.
     """
     if symbol in _provided:
         return _provided[symbol]()
     if symbol.startswith(sorts.PREFIX):
-        return sorts.address(symbol)
+        return abi.numpy_sort(*sorts.routine_of(symbol))
     if symbol.startswith(fourier.PREFIX):
-        return fourier.address(symbol)
+        return abi.ufunc_loop(*fourier.routine_of(symbol))[0]
     module_name, name = symbol.split(":")
-    if module_name in FORTRAN:
+    if module_name in FORTRAN and abi.PORTABLE is None:
         for form in FORTRAN_NAMES:
             function = getattr(fortran_library(module_name), form.format(name), None)
             if function is not None:
                 return ctypes.cast(function, ctypes.c_void_p).value or 0
-    load = lone_extension if module_name in FORTRAN else importlib.import_module
-    table = load(module_name).__pyx_capi__
+    alone = module_name in FORTRAN and abi.PORTABLE is None
+    table = (lone_extension if alone else importlib.import_module)(module_name).__pyx_capi__
     if name in table:
-        return _capsule_address(table[name])
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+        return abi.capsule_pointer(table[name], _signature(table[name]))
     for key, capsule in table.items():
         if key.startswith("__pyx_fuse_") and key.split("_", 4)[-1].lstrip("0123456789") == name:
-            if _is_double_version(api.PyCapsule_GetName(capsule)):
-                return _capsule_address(capsule)
+            signature = _signature(capsule)
+            if _is_double_version(signature):
+                return abi.capsule_pointer(capsule, signature)
     raise KeyError(f"{module_name} exports no function {name} over doubles")

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ingot.backends.llvm import blas, cache, engine, symbols
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.outline import DIVIDE
 from ingot.util import once, processors
 
@@ -423,8 +424,8 @@ def prepare() -> None:
 
 
 def supported() -> bool:
-    """Whether this platform has the threads that the pool is made of."""
-    return os.name == "posix"
+    """Whether this platform has the threads that the pool is made of: not in the portable mode."""
+    return PORTABLE is None
 
 
 symbols.provide(DIVIDE, lambda: _code().address)
@@ -436,25 +437,27 @@ def get_num_threads() -> int:
     """How many threads the loops of compiled programs are divided among.
 
     At first as many as the process may run at once (its affinity and its control group's quota),
-    or what the environment variable INGOT_NUM_THREADS says.
+    or what the environment variable INGOT_NUM_THREADS says. In the portable mode always one.
 
     >>> get_num_threads() >= 1
     True
     """
-    return pool().limit
+    return pool().limit if supported() else 1
 
 
 def set_num_threads(number: int) -> None:
     """Divide loops among this many threads from now on; with 1, no other thread does any work.
 
     number: at least 1; BLAS is limited to it as well, NumPy's and SciPy's, for the whole process.
-    What programs compute does not depend on it. Raises ValueError if it is less.
+    What programs compute does not depend on it. In the portable mode it changes nothing. Raises
+    ValueError if it is less.
 
     >>> set_num_threads(get_num_threads())
     """
     if number < 1:
         raise ValueError(f"set_num_threads: at least one thread is needed, got {number}")
-    pool().limit = int(number)
+    if supported():
+        pool().limit = int(number)
     for library in blas.libraries():
         library.threads = int(number)
 
@@ -473,6 +476,7 @@ def num_threads(number: int) -> Iterator[None]:
     try:
         yield
     finally:
-        pool().limit = before
+        if supported():
+            pool().limit = before
         for library, threads in libraries:
             library.threads = threads

@@ -81,11 +81,12 @@ def _started() -> Any:
                 or getattr(sys, "frozen", False):
             raise NoWorker("no interpreter to start")
         place = os.path.dirname(next(iter(spec.submodule_search_locations)))
+        mode = [codegen.PUBLIC] if codegen.uses_public_interface() else []
         try:
             _process = subprocess.Popen(
-                [sys.executable, "-I", "-S", codegen.__file__, place], stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-                bufsize=0)
+                [sys.executable, "-I", "-S", codegen.__file__, place, *mode],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True, bufsize=0)
         except OSError as error:
             raise NoWorker(str(error)) from error
     return _process

@@ -9,6 +9,7 @@ import functools
 import platform
 
 from ingot.backends.llvm import codegen
+from ingot.backends.llvm.native.abi import PORTABLE
 
 MACHINE = platform.machine().lower()
 X86 = ("x86_64", "amd64", "i686", "i386")
@@ -31,7 +32,7 @@ def has_fma() -> bool:
 @functools.cache
 def vector_bytes() -> tuple[int, ...]:
     """The sizes of vectors that loops are made of."""
-    if MACHINE not in X86:
+    if MACHINE not in X86 or PORTABLE is not None:
         return (16,)
     return (32, 64) if "+avx512f" in _features() else (32,)
 

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from ingot.backends.llvm.native.abi import (
+    CARRAY,
+    FLOAT_VALUE,
+    LIST_ITEMS,
+    NDARRAY_DATA,
+    NDARRAY_DIMS,
+    NDARRAY_DTYPE,
+    NDARRAY_FLAGS,
+    NDARRAY_NDIM,
+    SIZE,
+    TUPLE_ITEMS,
+    TYPE,
+)
 from ingot.backends.llvm.native.fields import (
     ARRAY,
     AS_FLOAT32,
@@ -13,7 +26,6 @@ from ingot.backends.llvm.native.fields import (
     AT_PLAN,
     AVAL,
     BOOL_TYPE,
-    CARRAY,
     DATA,
     DICT,
     DICT_TYPE,
@@ -35,18 +47,6 @@ from ingot.backends.llvm.native.fields import (
     STATIC,
     TRUE_OBJECT,
     native,
-)
-from ingot.backends.llvm.native.layout import (
-    FLOAT_VALUE,
-    LIST_ITEMS,
-    NDARRAY_DATA,
-    NDARRAY_DIMS,
-    NDARRAY_DTYPE,
-    NDARRAY_FLAGS,
-    NDARRAY_NDIM,
-    SIZE,
-    TUPLE_ITEMS,
-    TYPE,
 )
 from ingot.backends.llvm.native.systems import (
     c,

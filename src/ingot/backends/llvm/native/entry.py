@@ -7,6 +7,18 @@ signature goes to Python. All of this runs with Python's lock held.
 
 from __future__ import annotations
 
+from ingot.backends.llvm.native.abi import (
+    LIST_ITEMS,
+    NDARRAY_BASE,
+    NDARRAY_FLAGS,
+    OWNS_DATA,
+    SIGNATURES,
+    SIZE,
+    SLOW,
+    SPACE,
+    TUPLE_ITEMS,
+    TYPE,
+)
 from ingot.backends.llvm.native.arguments import flatten
 from ingot.backends.llvm.native.fields import (
     ARENA,
@@ -49,7 +61,6 @@ from ingot.backends.llvm.native.fields import (
     OUTPUTS,
     OVERWRITTEN,
     OWNER,
-    OWNS_DATA,
     PLAN,
     PROGRAM,
     RESULT,
@@ -64,17 +75,6 @@ from ingot.backends.llvm.native.fields import (
     UNFLATTEN,
     library,
     native,
-)
-from ingot.backends.llvm.native.layout import (
-    LIST_ITEMS,
-    NDARRAY_BASE,
-    NDARRAY_FLAGS,
-    SIGNATURES,
-    SIZE,
-    SLOW,
-    SPACE,
-    TUPLE_ITEMS,
-    TYPE,
 )
 from ingot.backends.llvm.native.spare import take_spare
 from ingot.backends.llvm.native.systems import (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ingot.backends.llvm.native.layout import slot_offset
+from ingot.backends.llvm.native.abi import PORTABLE, array_slots
 from ingot.backends.llvm.native.systems import Library
-from ingot.core.array import Array
 
-DATA, AVAL = slot_offset(Array, "_data"), slot_offset(Array, "aval")
+DATA, AVAL = (0, 0) if PORTABLE is not None else array_slots()
 
 
 def _words(names: str) -> list[int]:
@@ -43,8 +42,6 @@ LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY, GIVEN = range(10)
 # Ways to store a number.
 AS_INT64, AS_INT32, AS_FLOAT64, AS_FLOAT32 = range(4)
 
-CARRAY = 0x101  # contiguous and aligned
-OWNS_DATA = 4
 NUMBER_SIZE = 96  # an ndarray's head, and the number
 NUMBER_AT = 80
 LARGEST_SINGLE = 0x47EFFFFFE0000000  # bits of the double

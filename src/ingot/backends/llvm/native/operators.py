@@ -13,28 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm.native.entry import search
-from ingot.backends.llvm.native.fields import (
-    ARRAY,
+from ingot.backends.llvm.native.abi import (
     CARRAY,
-    FAILED,
-    GIVE_UP,
-    NO_FIT,
-    OPERATORS,
-    library,
-    native,
-)
-from ingot.backends.llvm.native.layout import (
     NDARRAY_DATA,
     NDARRAY_FLAGS,
+    NUMBERS,
     SIGNATURES,
     SPACE,
     TUPLE_ITEMS,
     TYPE,
     TYPE_COMPARE,
     TYPE_NUMBER,
-    UFUNC_DATA,
-    UFUNC_LOOPS,
+    ufunc_loop,
+)
+from ingot.backends.llvm.native.entry import search
+from ingot.backends.llvm.native.fields import (
+    ARRAY,
+    FAILED,
+    GIVE_UP,
+    NO_FIT,
+    OPERATORS,
+    library,
+    native,
 )
 from ingot.backends.llvm.native.records import program_record
 from ingot.backends.llvm.native.runtime import runtime
@@ -169,15 +169,11 @@ def compare(first: int, x: int, y: int, which: int) -> int:
     return operate(first + OPERATOR_SIZE * (which & 0xFF), args, 2, FORWARD)
 
 
-# Where in the table of number operations, and how many operands.
-_SLOTS = {"add": (0, 2), "sub": (8, 2), "mul": (16, 2), "neg": (48, 1), "abs": (64, 1),
-          "invert": (80, 1), "and": (104, 2), "xor": (112, 2), "or": (120, 2),
-          "truediv": (240, 2)}
 _COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")  # in CPython's order
-_NAMES = (*_SLOTS, *_COMPARISONS)
-for _k, (_name, (_, _count)) in enumerate(_SLOTS.items()):
+_NAMES = (*NUMBERS, *_COMPARISONS)
+for _k, (_name, (_, _count, _)) in enumerate(NUMBERS.items()):
     library.bind(f"operator_{_name}", binary if _count == 2 else unary, OPERATOR_SIZE * _k)
-library.bind("operator_compare", compare, OPERATOR_SIZE * len(_SLOTS))
+library.bind("operator_compare", compare, OPERATOR_SIZE * len(NUMBERS))
 
 _functions: dict[str, NativeCallable] = {}
 
@@ -202,7 +198,7 @@ def _install(record: Words) -> None:
     table = Words(words, kept)
     word = ctypes.c_uint64.from_address
     numbers = word(id(Array) + TYPE_NUMBER).value
-    places = {name: numbers + offset for name, (offset, _) in _SLOTS.items()}
+    places = {name: numbers + offset for name, (offset, *_) in NUMBERS.items()}
     places["compare"] = id(Array) + TYPE_COMPARE
     record.kept = (*record.kept, table)
     record[OPERATORS] = table.address
@@ -309,14 +305,10 @@ _KINDS = {float: "f", int: "fi", bool: "b"}
 def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: np.dtype, size: int
                 ) -> Words:
     """What `run_loop` is called with; Unknown if NumPy has no such loop."""
-    types = f"{dtype.char * loop.nin}->{out.char}"
-    if types not in loop.types:
+    function, data = ufunc_loop(loop, f"{dtype.char * loop.nin}->{out.char}")
+    if not function:
         raise Unknown
-    place = 8 * loop.types.index(types)
-    word = ctypes.c_uint64.from_address
-    functions, data = word(id(loop) + UFUNC_LOOPS).value, word(id(loop) + UFUNC_DATA).value
-    return Words([word(functions + place).value, word(data + place).value if data else 0,
-                  size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
+    return Words([function, data, size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
 
 
 def _program(function: int, words: Words, out: ShapedArray) -> Words:

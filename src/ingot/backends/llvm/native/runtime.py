@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import threading
 from collections.abc import Callable
@@ -12,8 +11,8 @@ import numpy as np
 
 from ingot.backends.llvm import cache, engine
 from ingot.backends.llvm.buffers import Loan
+from ingot.backends.llvm.native.abi import PORTABLE, empty_array
 from ingot.backends.llvm.native.entry import library
-from ingot.backends.llvm.native.layout import REASON
 from ingot.backends.llvm.native.spare import install, spares
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
@@ -23,8 +22,6 @@ from ingot.core.array import DELETED, Array
 
 FREQUENT = 2000
 """Microseconds, about, that calls took in Python after which the native entry is worth loading."""
-
-_EMPTY = 184  # PyArray_Empty's place in the table of NumPy's C functions
 
 
 class Runtime:
@@ -52,7 +49,7 @@ class Runtime:
         if self.entry:
             return True
         self._asked += cost
-        if REASON is None and self._thread is None and self._asked >= FREQUENT:
+        if PORTABLE is None and self._thread is None and self._asked >= FREQUENT:
             self._thread = threading.Thread(target=self.load)
             self._thread.start()
         return False
@@ -60,7 +57,7 @@ class Runtime:
     def load(self) -> None:
         """Compile the entry, or take it from the cache."""
         with self._lock:
-            if self.entry or REASON is not None:
+            if self.entry or PORTABLE is not None:
                 return
             try:
                 code = _code()
@@ -68,7 +65,7 @@ class Runtime:
                 return  # the process ends, or somebody stopped the worker
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
                        DELETED, self._fail, Loan]
-            record = Words([*map(id, objects), spares.table.address, _empty_array(), 0], objects)
+            record = Words([*map(id, objects), spares.table.address, empty_array(), 0], objects)
             self._keep += [code, record]
             self.functions = library.start(code.address, record.address)
             install(self.functions)
@@ -88,15 +85,6 @@ def _code() -> engine.Code:
     if config.cache:
         cache.store(name, code)
     return engine.link(code, library.symbols(), engine.FULL, cached=False)
-
-
-def _empty_array() -> int:
-    """Address of PyArray_Empty."""
-    unwrap = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", ctypes.pythonapi))
-    core: Any = np._core  # type: ignore[attr-defined]
-    table = unwrap(core._multiarray_umath._ARRAY_API, None)
-    return ctypes.c_void_p.from_address(table + 8 * _EMPTY).value or 0
 
 
 runtime = Runtime()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm.native import fields
-from ingot.backends.llvm.native.layout import REASON, call_natively, native_callable_type
+from ingot.backends.llvm.native.abi import PORTABLE, call_natively, native_callable_type
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.words import Words
 from ingot.core.array import Array
@@ -184,7 +184,7 @@ def _result(tree: PyTreeDef) -> tuple[Words | None, Any]:
     return flat, partial(tree_unflatten, tree)
 
 
-_Base: Any = native_callable_type() if REASON is None else object
+_Base: Any = native_callable_type() if PORTABLE is None else object
 _lock = threading.Lock()
 
 
@@ -199,7 +199,7 @@ class NativeCallable(_Base):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if REASON is None:
+        if PORTABLE is None:
             call_natively(cls)
 
     def _learn(self, signature: Signature) -> None:

@@ -10,25 +10,25 @@ import atexit
 import ctypes
 from typing import Any
 
-from ingot.backends.llvm.native.fields import (
-    ARRAY,
-    AVAL,
-    DATA,
-    NDARRAY,
-    OWNS_DATA,
-    SPARES,
-    library,
-    native,
-)
-from ingot.backends.llvm.native.layout import (
+from ingot.backends.llvm.native.abi import (
     NDARRAY_BASE,
     NDARRAY_DIMS,
     NDARRAY_DTYPE,
     NDARRAY_FLAGS,
     NDARRAY_NDIM,
     NDARRAY_WEAKREFS,
+    OWNS_DATA,
     TYPE,
     TYPE_DEALLOC,
+)
+from ingot.backends.llvm.native.fields import (
+    ARRAY,
+    AVAL,
+    DATA,
+    NDARRAY,
+    SPARES,
+    library,
+    native,
 )
 from ingot.backends.llvm.native.systems import c, context, load, load_int, store
 from ingot.backends.llvm.native.words import Words

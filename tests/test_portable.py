@@ -1,0 +1,197 @@
+"""Versions of llvmlite that serve, probes of binary interfaces, and the mode without them."""
+
+import ctypes
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot.backends.llvm import codegen, engine, threads
+from ingot.backends.llvm.native import abi
+from ingot.config import config
+
+ROOT = Path(__file__).resolve().parents[1]
+ordinary = pytest.mark.native("nothing is assumed")
+
+
+def python(program, *options, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment}
+    return subprocess.run([sys.executable, *options, "-c", program], capture_output=True,
+                          text=True, env=environment)
+
+
+# ---- llvmlite ----
+def test_the_versions_are_those_of_the_package():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert codegen.NEEDED in tomllib.load(file)["project"]["dependencies"]
+    import llvmlite
+
+    assert codegen.version() == llvmlite.__version__
+    assert codegen.dialect() == codegen.llvm().llvm_version_info[0]
+
+
+@pytest.mark.parametrize("found, what", [
+    ("0.43.0", "llvmlite 0.43.0 is installed"), ("0.51.0", "llvmlite 0.51.0 is installed"),
+    ("1.0", "llvmlite 1.0 is installed"), ("", "llvmlite is not installed")])
+def test_other_versions_are_refused(monkeypatch, found, what):
+    monkeypatch.setattr(codegen, "version", lambda: found)
+    with pytest.raises(ImportError, match=what) as error:
+        codegen.check_version()
+    assert f'{sys.executable} -m pip install "{codegen.NEEDED}"' in str(error.value)
+
+
+def test_an_old_llvmlite_is_an_error_of_the_import(tmp_path):
+    package = tmp_path / "llvmlite"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('loaded')")
+    (package / "_version.py").write_text("version_version = '0.43.0'\n")
+    done = python("import ingot", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT / 'src'}")
+    assert "ImportError: ingot needs llvmlite" in done.stderr and "0.43.0" in done.stderr
+
+
+@pytest.mark.parametrize("name", codegen.FUNCTIONS)
+def test_private_functions_take_what_llvmlite_gives_them(name):
+    codegen.llvm()
+    known = getattr(importlib.import_module("llvmlite.binding.ffi").lib, "LLVMPY_" + name)
+    result, arguments = codegen.signature(name)
+    sizes = [list(map(ctypes.sizeof, kinds)) for kinds in (arguments, known.argtypes or arguments)]
+    assert sizes[0] == sizes[1]
+    if result is not None and known.restype is not None:
+        assert ctypes.sizeof(result) == ctypes.sizeof(known.restype)
+
+
+@pytest.mark.parametrize("tier", engine.TIERS.values(), ids=engine.TIERS)
+def test_what_every_llvm_reads(tier):
+    """Vectors of equal elements, functions without memory, opaque pointers."""
+    with config.override("cache", False), config.override("optimize", tier.name):
+        x = np.linspace(0.1, 3, 1001)
+        f = ingot.jit(lambda x: (jnp.exp(x) * jnp.sin(x) + jnp.log(x)).sum())
+        np.testing.assert_allclose(f(x), (np.exp(x) * np.sin(x) + np.log(x)).sum(), rtol=1e-13)
+        assert "@run" in f.lower(x).compile().as_text("optimized")
+
+
+def test_the_words_of_older_versions():
+    text = "  %v3 = fmul <4 x double> %v1, splat (double 0x3FF0000000000000)\nf() memory(none)"
+    assert codegen.older(text) == (
+        "  %v3 = fmul <4 x double> %v1, <" + ", ".join(["double 0x3FF0000000000000"] * 4)
+        + ">\nf() readnone")
+
+
+# ---- probes ----
+OFFSETS = ("NDARRAY_DATA", "NDARRAY_NDIM", "NDARRAY_DIMS", "NDARRAY_BASE", "NDARRAY_DTYPE",
+           "NDARRAY_FLAGS", "NDARRAY_WEAKREFS", "TYPE", "SIZE", "FLOAT_VALUE", "TYPE_DEALLOC",
+           "TYPE_COMPARE", "TYPE_FLAGS", "UFUNC_COUNTS", "UFUNC_TYPES")
+
+
+@ordinary
+@pytest.mark.parametrize("name", OFFSETS)
+def test_probes_notice_another_layout(monkeypatch, name):
+    monkeypatch.setattr(abi, name, getattr(abi, name) + 8)
+    assert abi.unexpected() is not None
+
+
+@ordinary
+@pytest.mark.parametrize("name", abi.NUMBERS)
+def test_probes_notice_other_tables_of_operators(monkeypatch, name):
+    place, *rest = abi.NUMBERS[name]
+    monkeypatch.setitem(abi.NUMBERS, name, (place + 8, *rest))
+    assert abi.unexpected() == "types are not laid out as expected"
+
+
+@ordinary
+def test_a_failed_probe_is_told_once_and_chooses_the_mode(monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert abi.unexpected() is None
+    monkeypatch.setattr(abi, "NDARRAY_DIMS", abi.NDARRAY_NDIM)
+    with pytest.warns(RuntimeWarning, match="portable mode.*arrays are not laid out as expected"):
+        assert "arrays" in abi._portable()
+
+
+@ordinary
+def test_sorts_that_are_not_where_they_should_be_are_not_called(monkeypatch):
+    dtype = np.dtype(np.float64)
+    assert all(abi.numpy_sort(name, dtype) for name in abi.SORTS)
+    monkeypatch.setattr(abi, "_OTHERS", abi._OTHERS + 3)  # sorts of orders stand there
+    abi.numpy_sort.cache_clear()
+    assert not abi.numpy_sort("argsort", dtype)
+    abi.numpy_sort.cache_clear()
+
+
+@pytest.mark.parametrize("pretended", [
+    "sys.implementation.name = 'another'", "sys.platform = 'plan9'",
+    "platform.machine = lambda: 'riscv64'",
+    "get = sysconfig.get_config_var\n"
+    "sysconfig.get_config_var = lambda name: name == 'Py_GIL_DISABLED' or get(name)"])
+def test_unknown_platforms_are_portable_without_a_word(pretended):
+    done = python("import platform, sys, sysconfig\nimport numpy, ctypes.util\n"
+                  f"sysconfig.get_config_vars()\n{pretended}\n"
+                  "import ingot, ingot.backends.llvm.native.abi as abi\n"
+                  "print(ingot.jit(lambda x: x + 1)(1.0), abi.PORTABLE)", "-W", "error",
+                  INGOT_PORTABLE="0")
+    assert done.stdout.startswith("2.0 ") and "None" not in done.stdout, done.stderr
+
+
+# ---- the mode ----
+PROGRAM = """
+import numpy as np, ingot, ingot.numpy as jnp
+from ingot.backends.llvm import codegen, elf, threads
+from ingot.backends.llvm.native import abi
+from ingot.backends.llvm.native.runtime import runtime
+f = ingot.jit(lambda x: {"a": jnp.sort(x)[::-1], "b": jnp.fft.rfft(x).real.sum(),
+                         "c": jnp.linalg.solve(jnp.eye(4) * 2, x[:4])})
+x = np.random.default_rng(0).permutation(1000.0 * np.arange(1000))
+for _ in range(100):
+    out = f(x[::-1])
+    y = jnp.asarray(x) * 2 + 1
+runtime.load()
+print(abi.PORTABLE, runtime.entry, elf.available(), codegen.library(), threads.supported(),
+      ingot.get_num_threads())
+np.testing.assert_array_equal(out["a"], np.sort(x)[::-1])
+np.testing.assert_allclose(out["b"], np.fft.rfft(x[::-1]).real.sum())
+np.testing.assert_allclose(out["c"], x[::-1][:4] / 2)
+try:
+    ingot.config.update("portable", False)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-O",)])
+def test_nothing_but_public_interfaces(options):
+    done = python(PROGRAM, *options, INGOT_PORTABLE="1", INGOT_CACHE="0", INGOT_OPTIMIZE="full")
+    first, second = done.stdout.splitlines() or (done.stderr, "")
+    assert first == "INGOT_PORTABLE is set 0 False None False 1", done.stderr
+    assert "INGOT_PORTABLE before that" in second
+
+
+@ordinary
+def test_python_without_asserts():
+    program = PROGRAM.replace("import numpy", "assert False, 'asserts run'\nimport numpy")
+    done = python(program, "-O", INGOT_CACHE="0", INGOT_PORTABLE="0")
+    assert done.stdout.startswith("None ") and "None 0 " not in done.stdout, done.stderr
+
+
+def test_one_mode_does_not_read_what_the_other_has_cached(tmp_path):
+    program = ("import ingot, numpy as np\n"
+               "print(ingot.jit(lambda x: (x * 2).sum())(np.arange(5.0)))")
+    for _ in range(2):
+        for portable in "01":
+            done = python(program, INGOT_PORTABLE=portable, INGOT_CACHE_DIR=str(tmp_path))
+            assert done.stdout == "20.0\n", done.stderr
+
+
+def test_threads_may_be_asked_for_in_either_mode():
+    before = ingot.get_num_threads()
+    with ingot.num_threads(1):
+        assert ingot.get_num_threads() == 1
+    assert ingot.get_num_threads() == before
+    assert threads.supported() or before == 1
