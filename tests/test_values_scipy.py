@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.signal
+import scipy.special
 import scipy.stats
 
 import ingot
 from ingot import numpy as jnp
-from ingot.scipy import linalg, signal, stats
+from ingot.scipy import linalg, signal, special, stats
 
 FLOATS = ["float32", "float64"]
 
@@ -118,10 +119,10 @@ def test_norms_of_large_and_small_numbers(dtype):
             want = float(jnp.asarray(exact, limits.dtype)) * np.sqrt(2)
             for norm in norms:
                 np.testing.assert_allclose(float(norm(x)), want, rtol=4 * float(limits.eps))
-        for special in (np.inf, np.nan):
-            x = jnp.asarray([special] + [1] * (size - 1), dtype)
+        for extreme in (np.inf, np.nan):
+            x = jnp.asarray([extreme] + [1] * (size - 1), dtype)
             for norm in norms:
-                np.testing.assert_equal(float(norm(x)), special)
+                np.testing.assert_equal(float(norm(x)), extreme)
     assert float(jnp.linalg.norm(jnp.full(50, 100, dtype))) == pytest.approx(707.1, rel=0.01)
 
 
@@ -199,3 +200,28 @@ def test_long_direct_convolutions_are_compiled():
     planes = r.randint(-9, 9, (60, 50)), r.randint(-9, 9, (30, 40))
     np.testing.assert_array_equal(signal.convolve(*planes, "same"),
                                   scipy.signal.convolve(*planes, "same", method="direct"))
+
+
+# ---- special functions ---------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-5), ("float64", 2e-13)])
+def test_binomial_coefficients_and_rising_factorials_of_large_numbers(dtype, tolerance):
+    rows = [(10, 3), (1e5, 2), (1e6, 3.5), (1e6, 1e-3), (1e7, 1), (4e3, 10), (30, 15)]
+    n, k = np.array(rows, dtype).T
+    with mp.workdps(60):
+        pairs = [(mp.mpf(float(a)), mp.mpf(float(b))) for a, b in zip(n, k, strict=True)]
+        comb = [float(mp.binomial(a, b)) for a, b in pairs]
+        poch = [float(mp.rf(a, b)) for a, b in pairs]
+    np.testing.assert_allclose(special.comb(n, k), np.array(comb), rtol=tolerance)
+    usable = np.array(poch) < 1e30
+    np.testing.assert_allclose(np.asarray(special.poch(n, k))[usable], np.array(poch)[usable],
+                               rtol=2 * tolerance)
+    np.testing.assert_allclose(ingot.grad(special.poch)(3.0, 2.0), 7, rtol=1e-12)
+    np.testing.assert_allclose(special.poch(np.array([-1.5, 2.0]), np.array([2.0, -1])),
+                               [0.75, 1], rtol=1e-12)
+
+
+def test_relative_entropy_of_nearly_equal_numbers():
+    p, q = np.array([1e6, 1e6, 3.0, 0, np.inf, 1e300]), np.array([1e6 + 1, 1e6, 2, 1, 1, 1e-300])
+    np.testing.assert_allclose(special.rel_entr(p, q), scipy.special.rel_entr(p, q), rtol=1e-9)
+    np.testing.assert_allclose(ingot.grad(special.rel_entr, (0, 1))(3.0, 2.0),
+                               [np.log(1.5) + 1, -1.5], rtol=1e-14)

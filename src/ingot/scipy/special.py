@@ -171,8 +171,7 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     wrong = lax.bitwise_or(lax.bitwise_or(lax.lt(k, zero), lax.lt(N, zero)), lax.gt(k, N))
     n, m = lax.select(wrong, one, N), lax.select(wrong, one, k)
     rest = lax.sub(n, m)
-    exponent = lax.sub(lax.lgamma(lax.add(n, one)),
-                       lax.add(lax.lgamma(lax.add(m, one)), lax.lgamma(lax.add(rest, one))))
+    exponent = lax.neg(lax.add(lax.log1p(n), betaln(lax.add(m, one), lax.add(rest, one))))
     return lax.select(nothing, one, lax.select(wrong, zero, lax.exp(exponent)))
 
 
@@ -184,7 +183,11 @@ def poch(z: Any, m: Any) -> Any:
     """
     z, m = _real("poch", z, m)
     top = lax.add(z, m)
-    size = lax.exp(lax.sub(lax.lgamma(top), lax.lgamma(z)))
+    # For positive arguments by the beta function, whose logarithm does not cancel.
+    both = lax.bitwise_and(lax.gt(z, like(z, 0)), lax.gt(m, like(m, 0)))
+    a, b = lax.select(both, z, like(z, 1)), lax.select(both, m, like(m, 1))
+    size = lax.exp(lax.select(both, lax.sub(lax.lgamma(b), betaln(a, b)),
+                              lax.sub(lax.lgamma(top), lax.lgamma(z))))
     out = lax.mul(lax.mul(gammasgn(z), gammasgn(top)), size)
     return lax.select(lax.eq(m, like(m, 0)), like(m, 1), out)
 
@@ -349,7 +352,12 @@ def rel_entr(p: Any, q: Any) -> Any:
     both = lax.bitwise_and(lax.gt(p, zero), lax.gt(q, zero))
     none = lax.bitwise_and(lax.eq(p, zero), lax.ge(q, zero))
     a, b = lax.select(both, p, like(p, 1)), lax.select(both, q, like(q, 1))
-    value = lax.sub(more.xlogy_p.bind(a, a), more.xlogy_p.bind(a, b))
+    ratio = lax.div(a, b)
+    usual = lax.bitwise_and(lax.gt(ratio, zero), lax.lt(ratio, like(p, math.inf)))
+    near = lax.mul(a, lax.log(lax.select(usual, ratio, like(p, 1))))
+    far = lax.sub(more.xlogy_p.bind(a, a), more.xlogy_p.bind(a, b))
+    far = lax.select(lax.eq(a, like(a, math.inf)), a, far)
+    value = lax.select(usual, near, far)
     return lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
 
 
