@@ -5,6 +5,7 @@ import py_compile
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,76 @@ def test_a_folder_that_cannot_be_written_is_no_error(folder):
     with config.override("cache_dir", str(blocked)):
         with pytest.warns(UserWarning, match="not cached"):
             assert executable()(np.asarray(0.0))[0] == 1.0
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620])
+def test_what_another_user_could_have_written_is_not_read(folder, mode):
+    cache.store("entry", b"code")
+    assert cache.load("entry") == b"code"
+    (folder / "entry").chmod(mode)
+    assert cache.load("entry") is None
+    (folder / "entry").chmod(0o644)
+    assert cache.load("entry") == b"code"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_another_user_has_written_is_not_read(folder):
+    cache.store("entry", b"code")
+    os.chown(folder / "entry", 12345, -1)
+    assert cache.load("entry") is None
+
+
+def test_entries_are_private_and_bound_to_their_names(folder, recwarn):
+    old = os.umask(0)
+    try:
+        cache.store("entry", b"code")
+        with config.override("cache_dir", str(folder / "made")):
+            cache.store("entry", b"code")
+    finally:
+        os.umask(old)
+    assert (folder / "entry").stat().st_mode & 0o777 == 0o600
+    assert (folder / "made").stat().st_mode & 0o777 == 0o700
+    os.rename(folder / "entry", folder / "another")
+    assert cache.load("another") is None
+
+
+def test_without_a_home_there_is_no_cache(monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "nowhere in particular")  # the answer is remembered for each home
+    with config.override("cache_dir", None):
+        assert cache.folder() is None and cache.is_empty()
+        cache.store("entry", b"code")
+        assert cache.load("entry") is None
+
+
+FULL = """
+import resource, ingot, ingot.numpy as jnp
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+print(float(ingot.jit(jnp.exp)(0.0)), float(ingot.jit(jnp.cos)(0.0)))
+"""
+
+
+def test_a_full_disk_is_one_warning_also_where_warnings_are_errors(folder):
+    for options, said in (["-W", "error"], 0), (["-W", "always"], 1):
+        done = subprocess.run(
+            [sys.executable, "-B", *options, "-c", FULL], capture_output=True, text=True,
+            env={"PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src"),
+                 "INGOT_CACHE_DIR": str(folder), "PATH": "", "INGOT_OPTIMIZE": "fast"})
+        assert done.returncode == 0 and done.stdout == "1.0 1.0\n"
+        assert done.stderr.count("is not cached") == said
+    assert not list(folder.iterdir())
+
+
+def test_processes_write_the_same_entries_at_once(folder):
+    with ThreadPoolExecutor() as pool:
+        lines = list(pool.map(lambda _: run(SECOND, folder)[:-1], range(3)))
+    assert lines[0] == lines[1] == lines[2]
+    names = [p.name for p in folder.iterdir()]
+    assert names and all(cache.load(name) is not None for name in names)
 
 
 SECOND = """

@@ -53,6 +53,7 @@ from ingot.control.custom_vjp import custom_vjp
 from ingot.core.array import Array
 from ingot.core.backend import prepare as _prepare
 from ingot.core.interpreter import typeof
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.dtypes import float0
 from ingot.util import clear_caches, lazily
 
@@ -67,6 +68,7 @@ disable_jit = context("disable_jit")
 enable_checks = context("enable_checks")
 enable_custom_prng = context("enable_custom_prng")
 enable_x64 = context("enable_x64")
+explain_cache_misses = context("explain_cache_misses")
 log_compiles = context("log_compiles")
 numpy_dtype_promotion = context("numpy_dtype_promotion")
 numpy_rank_promotion = context("numpy_rank_promotion")
@@ -78,4 +80,6 @@ __getattr__, __dir__ = lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
     "flatten_util", "image", "lax", "nn", "random", "scipy", "stages"))
 
+for _name in (__name__, "ingot.tree", "ingot.tree_util"):
+    _hide_frames_of(_name)
 _prepare()  # where nothing is cached yet, LLVM is loaded while the importing program goes on

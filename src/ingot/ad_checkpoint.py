@@ -16,6 +16,7 @@ from ingot.control.checkpoint import (
 )
 from ingot.core.avals import is_inexact
 from ingot.core.source import describe
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.transforms.linearize import linearize_jaxpr
 
 
@@ -52,3 +53,5 @@ def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> N
 
 __all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat",
            "saved_residuals"]
+
+_hide_frames_of(__name__)

@@ -76,7 +76,12 @@ TABLE = [
          "Draw JAX's random numbers, and give JAX's result types, where better ones exist.", True),
     Flag("softmax_custom_jvp", bool, True, "Differentiate softmax by its closed form.", True),
     Flag("num_cpu_devices", int, -1, "How many names `devices` has for the CPU; -1: one a core."),
-    Flag("log_compiles", bool, False, "Log each compilation at warning level."),
+    Flag("log_compiles", bool, False,
+         "Log what is traced and compiled, for which types, from which line, and how long it took,"
+         " as warnings of the logger 'ingot'."),
+    Flag("explain_cache_misses", bool, False,
+         "Log why a function under jit is traced again: what differs from the nearest earlier"
+         " call."),
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
     Flag("backend", str, "llvm", "Which back end runs compiled programs.", True,

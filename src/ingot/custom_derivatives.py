@@ -9,6 +9,7 @@ from ingot.control.custom_vjp import (
     custom_vjp_call_p,
     custom_vjp_primal_tree_values,
 )
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 __all__ = [
     "CustomVJPPrimal",
@@ -23,3 +24,5 @@ __all__ = [
     "linear_call",
     "zero_from_primal",
 ]
+
+_hide_frames_of(__name__)

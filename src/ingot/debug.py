@@ -13,7 +13,8 @@ from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback, debug_print
 from ingot.core.array import ArrayBase
 from ingot.core.source import here
-from ingot.util import wraps
+from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.util import user_frame, wraps
 
 STAGES = ("jaxpr", "simplified", "kernels", "llvm", "optimized", "assembly")
 """What `stages` can show, in the order of compilation."""
@@ -37,6 +38,7 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
         raise ValueError(f"stages: show must name some of {STAGES}, got {unknown}")
     jitted = fun if isinstance(fun, PjitFunction) else jit(fun, **jit_options)
 
+    @hidden
     @wraps(fun)
     def display(*args: Any, **kwargs: Any) -> None:
         compiled = jitted.lower(*args, **kwargs).compile()
@@ -81,8 +83,8 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
     Arrays among them (traced ones too) have the values of that moment, as NumPy arrays. The
     console reads standard input until its end.
     """
-    frame = sys._getframe(1)
-    variables = dict(frame.f_locals)
+    frame = user_frame()
+    variables = dict(frame.f_locals) if frame is not None else {}
     arrays = {k: v for k, v in variables.items() if isinstance(v, ArrayBase)}
     others = {k: v for k, v in variables.items() if k not in arrays}
     banner = f"breakpoint at {here()}; variables: {', '.join(variables)}"
@@ -124,3 +126,5 @@ print = debug_print
 
 __all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "print",
            "programs", "stages", "visualize_array_sharding", "visualize_sharding"]
+
+_hide_frames_of(__name__)

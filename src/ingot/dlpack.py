@@ -8,6 +8,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.array import Array, from_numpy
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 
 def is_supported_dtype(dtype: Any) -> bool:
@@ -44,3 +45,5 @@ def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = Non
 
 
 __all__ = ["from_dlpack", "is_supported_dtype"]
+
+_hide_frames_of(__name__)

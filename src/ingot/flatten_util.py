@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
+from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.ops.convert import convert_element_type
 from ingot.ops.cutting import concatenate, split
 from ingot.ops.movement import reshape
@@ -49,6 +50,7 @@ class _Unravel:
     types: tuple[ShapedArray, ...]
     dtype: Any
 
+    @hidden
     def __call__(self, vector: Any) -> Any:
         sizes = [a.size for a in self.types]
         vector = _check(vector, sum(sizes))
@@ -72,3 +74,5 @@ def _check(vector: Any, size: int) -> Any:
 
 
 __all__ = ["ravel_pytree"]
+
+_hide_frames_of(__name__)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.creation import canonical_shape
 from ingot.numpy.promotion import inexact
 
@@ -150,3 +151,5 @@ def resize(image: Any, shape: Sequence[int], method: str | ResizeMethod, antiali
 
 
 __all__ = ["ResizeMethod", "resize", "scale_and_translate"]
+
+_hide_frames_of(__name__)

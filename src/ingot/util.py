@@ -9,11 +9,12 @@ import math
 import os
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from ingot.errors import AxisError
@@ -212,6 +213,42 @@ def lone_extension(name: str) -> Any:
     found.loader.exec_module(module)
     sys.modules.pop(name, None)
     return module
+
+
+# ---- whose code is it ----------------------------------------------------------------------------
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+"""The folder of ingot: what lies in it is ours, whatever the folders around it are called."""
+
+_ours: dict[str, bool] = {}  # by file: hashing code objects takes longer than all else here
+
+
+def _is_ours(name: str) -> bool:
+    ours = _ours[name] = name.startswith((HERE, "<frozen")) or name.endswith(
+        (os.sep + "contextlib.py", os.sep + "functools.py"))
+    return ours
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame that is not ingot's."""
+    frame: FrameType | None = sys._getframe(1)
+    known = _ours.get
+    while frame is not None:
+        name = frame.f_code.co_filename
+        ours = known(name)
+        if ours is None:
+            ours = _is_ours(name)
+        if not ours:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the user's line, however deep in ingot that is."""
+    level, frame, user = 1, sys._getframe(0), user_frame()
+    while frame.f_back is not None and frame is not user:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 # ---- the machine ---------------------------------------------------------------------------------

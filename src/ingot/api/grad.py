@@ -18,9 +18,9 @@ from ingot.api.jit import jit
 from ingot.api.leaks import leaks_checked
 from ingot.api.linear import Pullback, Pushforward, Shape, match_tangents, zero_tangent
 from ingot.api.shapes import abstractify
-from ingot.api.tracebacks import hidden
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import is_number, to_array, typeof
+from ingot.core.tracebacks import hidden
 from ingot.ops.movement import full_like
 from ingot.transforms.jvp import jvp as push
 from ingot.transforms.linearize import linearize as split

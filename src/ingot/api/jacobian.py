@@ -15,11 +15,11 @@ from ingot.api.grad import (
     linearized,
 )
 from ingot.api.linear import Pullback, zero_tangent
-from ingot.api.tracebacks import hidden
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
+from ingot.core.tracebacks import hidden
 from ingot.ops.index import slice_in_dim
 from ingot.ops.movement import reshape, zeros
 from ingot.transforms.batch import batch, place_axis

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,22 +16,24 @@ from ingot.api.arguments import (
     function_name,
     to_arrays,
 )
+from ingot.api.cache_misses import explain
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.stages import Lowered, Traced
-from ingot.api.tracebacks import hide_frames
 from ingot.backends.llvm.buffers import alone
 from ingot.backends.llvm.host import raise_error
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.signatures import NativeCallable, Unknown, signature_of_call
 from ingot.config import config
 from ingot.control.call import jit_p
-from ingot.core.array import Array, compact, debug_check, delete
+from ingot.core.array import Array, compact, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
-from ingot.core.backend import compile_jaxpr
-from ingot.core.interpreter import EVAL, Tracer, current, interpreting
+from ingot.core.backend import check_results, compile_jaxpr
+from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.logs import tracing
+from ingot.core.tracebacks import hide_frames
 from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
     PyTreeDef,
@@ -41,7 +42,7 @@ from ingot.tree import (
     tree_unflatten,
     treedef_is_strict_leaf,
 )
-from ingot.util import register_cache, update_wrapper
+from ingot.util import register_cache, update_wrapper, warn
 
 
 @dataclass
@@ -117,14 +118,15 @@ class _Entry:
         self.forms = MAX_FORMS if hasattr(self.executable, "record") else 0
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
-        if self.donated:
+        debugging = config.debug_nans or config.debug_infs
+        if self.donated and not debugging:
             outs = self._overwriting(arrays)
         else:
             outs = self.executable(*[x._data if x._data.flags.c_contiguous else compact(x)
                                      for x in arrays])
+            if debugging:
+                check_results(self.jaxpr, [x._data for x in arrays], outs)
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
-        if config.debug_nans or config.debug_infs:
-            _debug(self.jaxpr, arrays, results)
         for k in self.donated:
             delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
@@ -159,19 +161,9 @@ def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
 def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr) -> None:
     unused = [str(jaxpr.in_avals[k]) for k in donated if k not in usable]
     if unused:
-        warnings.warn(f"Some donated buffers were not usable: {', '.join(unused)} of"
+        warn(f"Some donated buffers were not usable: {', '.join(unused)} of"
                       f" {jaxpr.debug_name}, as no result has that type; do not donate them",
-                      UserWarning, stacklevel=5)
-
-
-def _debug(jaxpr: Jaxpr, arrays: Sequence[Array], results: Sequence[Array]) -> None:
-    """Find the operation that made a NaN or infinity by running the program op by op."""
-    try:
-        debug_check("a compiled function", results, jaxpr.debug_name)
-    except FloatingPointError:
-        with interpreting(EVAL):
-            eval_jaxpr(jaxpr, jaxpr.consts, *arrays)
-        raise
+                      UserWarning)
 
 
 class PjitFunction(NativeCallable):
@@ -199,8 +191,7 @@ class PjitFunction(NativeCallable):
                 return self._run(args, kwargs)
             return self._bind(args, kwargs)
         except Exception as error:
-            if config.traceback_filtering != "off":
-                hide_frames(error)
+            hide_frames(error)
             raise
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -305,7 +296,11 @@ class PjitFunction(NativeCallable):
         key = (tree, static, tuple(avals), config.trace_key(), tuple(axis_sizes().items()))
         program = self._found(self._programs, key, static)
         if program is None or not program.usable:
-            program = trace("jit", self._fun, tree, avals, static)
+            if config.explain_cache_misses:
+                explain(self._fun, key, list(self._programs))
+            program = tracing(function_name(self._fun),
+                              lambda: trace("jit", self._fun, tree, avals, static),
+                              lambda program: len(program.jaxpr.eqns))
             self._programs[key] = program
         return program
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.tracebacks import hidden
 from ingot.control.tracing import tree_differences
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Linear
+from ingot.core.tracebacks import hidden
 from ingot.errors import ShapeError
 from ingot.ops.movement import zeros
 from ingot.transforms.transpose import transpose

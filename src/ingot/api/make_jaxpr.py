@@ -10,11 +10,11 @@ from ingot.api.arguments import FlatFunction, Statics, check_callable, function_
 from ingot.api.captured import captured
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
-from ingot.api.tracebacks import hidden
 from ingot.core.array import Array
 from ingot.core.axes import Axis, named_axis
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.tracebacks import hidden
 from ingot.ops.movement import zeros
 from ingot.transforms.stage import stage
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
@@ -126,6 +126,7 @@ def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[
     """
     check_callable("named_call", fun)
 
+    @hidden
     @wraps(fun)
     def call(*args: Any, **kwargs: Any) -> Any:
         with named_scope(call.__name__):

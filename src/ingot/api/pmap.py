@@ -15,6 +15,7 @@ from ingot.core.axes import Axis, named_axis
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import eval_jaxpr
+from ingot.core.tracebacks import hidden
 from ingot.ops.movement import move_axis
 from ingot.transforms.batch import batch, without_axis
 from ingot.transforms.stage import stage
@@ -77,6 +78,7 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     check_devices("pmap", devices)
     static = jit(fun, static_argnums=static_broadcasted_argnums)._statics
 
+    @hidden
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         dynamic, named, values = static.split(args, kwargs)

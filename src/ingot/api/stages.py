@@ -8,14 +8,15 @@ from typing import Any, Protocol, runtime_checkable
 
 from ingot.api.arguments import argument_names, function_name, to_arrays
 from ingot.api.shapes import struct_of
-from ingot.api.tracebacks import hidden
 from ingot.control.call import jit_p
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.backend import compile_jaxpr
+from ingot.core.backend import check_results, compile_jaxpr
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.nan_check import checking
 from ingot.core.printing import pretty
+from ingot.core.tracebacks import hidden
 from ingot.errors import JaxRuntimeError
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
@@ -179,7 +180,10 @@ class Compiled(Stage):
                     f" {argument_names(self._fun, args, kwargs)[i]}; lower it again for this type")
         operands = [*self._consts, *arrays]
         if trace_state_clean():
-            outs = self._executable(*[x._data for x in operands])
+            data = [x._data for x in operands]
+            outs = self._executable(*data)
+            if checking():
+                check_results(self._jaxpr, data, outs)
             outs = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         else:
             outs = jit_p.bind(*operands, jaxpr=self._jaxpr, name=self.fun_name, inline=False)

@@ -15,9 +15,9 @@ from ingot.api.arguments import (
     to_arrays,
 )
 from ingot.api.leaks import leaks_checked
-from ingot.api.tracebacks import hidden
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
+from ingot.core.tracebacks import hidden
 from ingot.transforms.batch import batch, place_axis
 from ingot.tree import (
     broadcast_prefix,

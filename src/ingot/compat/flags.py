@@ -29,7 +29,7 @@ IGNORED: dict[str, Any] = {
     "jax_embedded_constants_max_bytes": 32, "jax_enable_compilation_cache": True,
     "jax_enable_pgle": False, "jax_enable_preemption_service": True,
     "jax_enable_recoverability": False, "jax_exec_time_optimization_effort": 0.0,
-    "jax_explain_cache_misses": False, "jax_hlo_source_file_canonicalization_regex": None,
+    "jax_hlo_source_file_canonicalization_regex": None,
     "jax_include_debug_info_in_dumps": True, "jax_include_full_tracebacks_in_locations": True,
     "jax_log_checkpoint_residuals": False, "jax_logging_level": "NOTSET",
     "jax_memory_fitting_effort": 0.0, "jax_memory_fitting_level": "O2",

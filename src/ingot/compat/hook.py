@@ -15,11 +15,15 @@ from typing import Any
 from ingot.compat.flags import apply_environment
 from ingot.compat.names import ABSENT, MODULES, NAMES, Missing
 from ingot.compat.version import __version__
+from ingot.core.logs import LOGGERS
+from ingot.util import user_frame
 
 SERVED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "served")
 """A folder whose packages `jax` and `jaxlib` install the hook: how child processes get it."""
 
 ROOTS = ("jax", "jaxlib")
+JAX_LOGGERS = {"tracing": "jax._src.dispatch", "compiling": "jax._src.interpreters.pxla",
+               "finished": "jax._src.dispatch", "miss": "jax._src.pjit"}
 _SERVED_DUNDERS = ("__version__", "__version_info__", "__array_api_version__",
                    "__array_namespace_info__")
 
@@ -116,13 +120,8 @@ def _record(name: str, why: str) -> None:
 
 
 def _asker() -> str:
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if os.path.dirname(__file__) not in file and "importlib" not in file:
-            return f"{file}:{frame.f_lineno}"
-        frame = frame.f_back
-    return "unknown location"
+    frame = user_frame()
+    return "unknown location" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 class Finder(MetaPathFinder, Loader):
@@ -191,6 +190,7 @@ def install() -> Finder:
         del sys.modules[name]
     sys.meta_path.insert(0, finder)
     apply_environment(os.environ)
+    LOGGERS.update(JAX_LOGGERS)
     # The folder carries the distributions' metadata; multiprocessing hands sys.path to its
     # children, PYTHONPATH reaches all others.
     if SERVED not in sys.path:

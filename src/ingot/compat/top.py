@@ -45,14 +45,9 @@ class Shard:
 
 
 @contextmanager
-def explain_cache_misses(new_val: bool = True) -> Any:
-    """JAX logs why functions are traced again; `log_compiles` does so here."""
-    yield
-
-
-@contextmanager
 def legacy_prng_key(new_val: Any = "allow") -> Any:
-    """Old-style keys are always allowed."""
+    """Old-style keys are always allowed; ValueError for anything else."""
+    config.update("jax_legacy_prng_key", new_val)
     yield
 
 

@@ -9,7 +9,7 @@ from ingot.control.tracing import axes_of_programs
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
-from ingot.core.backend import compile_jaxpr
+from ingot.core.backend import run
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.transforms.batch import batch_jaxpr
@@ -21,7 +21,7 @@ from ingot.transforms.transpose import transpose_jaxpr
 
 def run_compiled(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Array]:
     """Compile a program (once) and run it on concrete arrays."""
-    outs = compile_jaxpr(jaxpr)(*[x._data for x in args])
+    outs = run(jaxpr, [x._data for x in args])
     return [Array(o, v.aval) for o, v in zip(outs, jaxpr.outvars, strict=True)]
 
 

@@ -27,6 +27,7 @@ from ingot.control.tracing import check_callable, evaluate, flatten_arrays, func
 from ingot.core.axes import Axis
 from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
+from ingot.core.tracebacks import hidden
 from ingot.ops.movement import zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate
@@ -235,6 +236,7 @@ class custom_jvp:  # noqa: N801 - a decorator
 
         self.defjvp(jvp)
 
+    @hidden
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)

@@ -30,6 +30,7 @@ from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import Axis
 from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.tracebacks import hidden
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import reduce_sum, zeros
@@ -333,6 +334,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         self.fwd, self.bwd = fwd, bwd
         self.symbolic_zeros, self.optimize_remat = symbolic_zeros, optimize_remat
 
+    @hidden
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)

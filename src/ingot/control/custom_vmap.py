@@ -22,6 +22,7 @@ from ingot.control.mapping import map as lax_map
 from ingot.control.tracing import check_callable, flatten_arrays, function_name
 from ingot.core.axes import Axis
 from ingot.core.primitive import Primitive
+from ingot.core.tracebacks import hidden
 from ingot.errors import UnexpectedTracerError
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import instantiate, jvp
@@ -184,6 +185,7 @@ class custom_vmap:  # noqa: N801 - a decorator
         self.vmap_rule = vmap_rule
         return vmap_rule
 
+    @hidden
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)

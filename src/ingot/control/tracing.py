@@ -12,7 +12,7 @@ from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
-from ingot.core.backend import compile_jaxpr
+from ingot.core.backend import run
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
@@ -235,7 +235,7 @@ def run_whole(primitive: Primitive, owner: Jaxpr, args: Sequence[Array], params:
     key = ("whole", primitive.name, tuple(sorted(params.items(), key=lambda kv: kv[0])),
            tuple(x.aval for x in args))
     program = owner.memo(key, lambda: single_equation(primitive, [x.aval for x in args], params))
-    outs = compile_jaxpr(program)(*[x._data for x in args])
+    outs = run(program, [x._data for x in args])
     return [Array(o, v.aval) for o, v in zip(outs, program.outvars, strict=True)]
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingot import dtypes
-from ingot.config import config
 from ingot.core.avals import ShapedArray
 
 
@@ -117,25 +115,3 @@ def compact(x: Array) -> np.ndarray:
     """The buffer of an array, from now on without gaps or repetition: native code needs it so."""
     x._data = np.array(x._data, order="C")
     return x._data
-
-
-def debug_check(name: str, arrays: Sequence[Array], where: str,
-                given: Sequence[np.ndarray] = ()) -> None:
-    """Raise FloatingPointError at NaN or infinity as `debug_nans` and `debug_infs` ask.
-
-    Not if a scalar among what the operation was given is the same: it was put there on purpose, to
-    be chosen where there is no number, and what is chosen is checked.
-    """
-    scalars = [x for x in given if x.ndim == 0 and x.dtype.kind in "fc"]
-    nans = config.debug_nans and not any(np.isnan(x) for x in scalars)
-    infs = config.debug_infs and not any(np.isinf(x) for x in scalars)
-    for x in arrays:
-        if not dtypes.issubdtype(x.aval.dtype, np.inexact):
-            continue
-        data = x._data
-        if data.dtype.kind not in "fc":
-            data = data.astype(np.float32)
-        if nans and np.isnan(data).any():
-            raise FloatingPointError(f"invalid value (nan) encountered in {name} at {where}")
-        if infs and np.isinf(data).any():
-            raise FloatingPointError(f"invalid value (inf) encountered in {name} at {where}")

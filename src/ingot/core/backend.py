@@ -8,7 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingot.config import config
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.array import Array
+from ingot.core.interpreter import EVAL, interpreting
+from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.logs import compiling
+from ingot.core.nan_check import checking, found_in
+from ingot.core.source import describe, user_source
 from ingot.util import collection_paused
 
 
@@ -58,4 +63,28 @@ def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, donated: Sequence[in
     name, given = backend or config.backend, tuple(donated)
     key = ("executable", name, config.trace_key(), given)
     with collection_paused():
-        return jaxpr.memo(key, lambda: _backends[name](jaxpr, given))
+        return jaxpr.memo(key, lambda: compiling(
+            jaxpr.debug_name, jaxpr.in_avals, lambda: _backends[name](jaxpr, given)))
+
+
+def run(jaxpr: Jaxpr, args: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Compile a program (once) and run it; `debug_nans` and `debug_infs` look at the results."""
+    outs = compile_jaxpr(jaxpr)(*args)
+    if checking():
+        check_results(jaxpr, args, outs)
+    return outs
+
+
+def check_results(jaxpr: Jaxpr, args: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> None:
+    """Raise FloatingPointError if results of a program have what `debug_nans` or `debug_infs`
+    forbid. Which operation made it is found by running the program again, op by op."""
+    found = found_in(outs)
+    if found is None:
+        return
+    arrays = [Array(x, v.aval) for x, v in zip(args, jaxpr.invars, strict=True)]
+    with config.override("backend", "reference"), interpreting(EVAL):
+        eval_jaxpr(jaxpr, jaxpr.consts, *arrays)
+    raise FloatingPointError(
+        f"invalid value ({found}) encountered in the compiled function {jaxpr.debug_name}, called"
+        f" at {describe(user_source())}; run op by op, no operation makes one of other numbers: it"
+        " is among the arguments or constants, or comes from a function of Python that is called")

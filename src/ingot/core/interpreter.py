@@ -11,8 +11,9 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.config import config, settled
-from ingot.core.array import Array, ArrayBase, debug_check, from_numpy
+from ingot.core.array import Array, ArrayBase, from_numpy
 from ingot.core.avals import ShapedArray
+from ingot.core.nan_check import debug_check
 from ingot.core.source import Source, describe, here, user_source
 from ingot.errors import UnexpectedTracerError
 
@@ -91,11 +92,11 @@ class EvalInterpreter(Interpreter):
             outs = [Array(conform(o, a, primitive.name), a)
                     for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
-                debug_check(primitive.name, outs, here(), arrays)
+                debug_check(primitive.name, outs, arrays)
             return outs
         result = Array(conform(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
-            debug_check(primitive.name, [result], here(), arrays)
+            debug_check(primitive.name, [result], arrays)
         return result
 
 

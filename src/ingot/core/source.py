@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-from types import CodeType, FrameType
+from types import CodeType
 
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_ours: dict[str, bool] = {}  # by file: hashing code objects takes longer than all else here
+from ingot.util import user_frame
 
 Source = tuple[CodeType, int]
 """A code object and the offset of its last instruction: cheap to record, resolved on demand."""
+
+
+class Derivative(tuple[CodeType, int]):
+    """The source of equations that come from the derivative of an operation."""
+
+    operation = ""
+
+
+def derivative_of(operation: str, source: Source) -> Source:
+    """A source, marked as that of an operation's derivative; a mark that it has already stays."""
+    if type(source) is Derivative:
+        return source
+    marked = Derivative(source)
+    marked.operation = operation
+    return marked
 
 
 class _State(threading.local):
@@ -24,25 +36,10 @@ class _State(threading.local):
 evaluated = _State()
 
 
-def _is_ours(name: str) -> bool:
-    ours = _ours[name] = name.startswith((_HERE, "<frozen")) or name.endswith(
-        (os.sep + "contextlib.py", os.sep + "functools.py"))
-    return ours
-
-
 def user_source() -> Source | None:
     """The innermost frame that is not ingot's, as (code, instruction offset)."""
-    frame: FrameType | None = sys._getframe(1)
-    known = _ours.get
-    while frame is not None:
-        name = frame.f_code.co_filename
-        ours = known(name)
-        if ours is None:
-            ours = _is_ours(name)
-        if not ours:
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back
-    return None
+    frame = user_frame()
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def line_of(source: Source) -> int:

@@ -8,8 +8,6 @@ asked of `kind` and `issubdtype` here.
 from __future__ import annotations
 
 import math
-import sys
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -18,7 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from ingot.config import config
-from ingot.util import memoize
+from ingot.util import memoize, warn
 
 finfo = ml_dtypes.finfo
 iinfo = ml_dtypes.iinfo
@@ -317,7 +315,7 @@ def as_user_dtype(dtype: Any, fun_name: str = "dtype") -> DType:
     asked = supported(dtype, fun_name)
     canonical = CANONICAL[config.enable_x64][asked]
     if canonical is not asked and not any(dtype is python for python in (int, float, complex)):
-        _warn(f"Explicitly requested dtype {asked} in {fun_name} is not available while 64-bit "
+        warn(f"Explicitly requested dtype {asked} in {fun_name} is not available while 64-bit "
               f"types are off; the result is {canonical}. Turn them on with "
               "config.update('enable_x64', True) (jax_enable_x64 under the name of JAX).")
     return canonical
@@ -336,14 +334,6 @@ def supported(dtype: Any, fun_name: str) -> np.dtype[Any]:
     return known
 
 
-def _warn(message: str) -> None:
-    """Warn at the line of the user's code."""
-    level, frame = 1, sys._getframe(0)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("ingot"):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
-
-
 # ---- from kind to kind ----
 
 
@@ -356,11 +346,12 @@ def to_inexact_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The float dtype in which functions of analysis treat integers and bool; others unchanged.
 
     >>> to_inexact_dtype(int8), to_inexact_dtype(int64), to_inexact_dtype(complex64)
-    (dtype('float32'), dtype('float64'), dtype('complex64'))
+    (dtype('float64'), dtype('float64'), dtype('complex64'))
     """
     if dtype in INEXACT:
         return dtype
-    return float64 if dtype.itemsize == 8 else float32
+    wide = dtype.itemsize == 8 if config.match_jax else config.enable_x64
+    return float64 if wide else float32
 
 
 def to_complex(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import ingot.numpy as jnp
 from ingot import dtypes
 from ingot.core.interpreter import Tracer, typeof
+from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.experimental.checked_programs import (
     Check,
     Checker,
@@ -150,6 +151,7 @@ def checkify(f: Callable[..., Any], errors: frozenset[ErrorCategory] = user_chec
     >>> error.get()
     'division by zero'
     """
+    @hidden
     @functools.wraps(f)
     def checked(*args: Any, **kwargs: Any) -> tuple[Error, Any]:
         leaves, tree = tree_flatten((args, kwargs))
@@ -173,3 +175,5 @@ def checkify(f: Callable[..., Any], errors: frozenset[ErrorCategory] = user_chec
 __all__ = ["CheckError", "Error", "ErrorCategory", "JaxRuntimeError", "all_checks",
            "automatic_checks", "check", "check_error", "checkify", "debug_check", "div_checks",
            "float_checks", "index_checks", "nan_checks", "user_checks"]
+
+_hide_frames_of(__name__)

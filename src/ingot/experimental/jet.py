@@ -10,6 +10,7 @@ import ingot.numpy as jnp
 from ingot.api.grad import jvp
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import typeof
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 
 
@@ -83,3 +84,5 @@ def _nested(f: Callable[[Any], Any], count: int) -> Callable[[Any], list[Any]]:
 
 
 __all__ = ["jet"]
+
+_hide_frames_of(__name__)

@@ -13,6 +13,7 @@ from ingot import lax
 from ingot.api.grad import vjp
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import to_array, typeof
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.custom_derivatives import closure_convert, custom_vjp
 from ingot.flatten_util import ravel_pytree
 from ingot.numpy.families import kind_of
@@ -248,3 +249,5 @@ def _stacked(back: Callable[[Any], Any], ys: Any) -> Any:
 
 
 __all__ = ["odeint"]
+
+_hide_frames_of(__name__)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.tree import register_pytree_node
 
 
@@ -235,3 +236,5 @@ def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., A
 
 JAXSparse = BCOO
 __all__ = ["BCOO", "JAXSparse", "bcoo_fromdense", "bcoo_todense", "sparsify", "todense"]
+
+_hide_frames_of(__name__)

@@ -25,6 +25,7 @@ from ingot.control.while_loop import (
     while_loop as while_loop,
     while_p as while_p,
 )
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax import linalg as linalg
 from ingot.lax.extras import (
     ConvGeneralDilatedDimensionNumbers as ConvGeneralDilatedDimensionNumbers,
@@ -426,3 +427,5 @@ from ingot.ops.window import (
 
 def __getattr__(name: str) -> Any:
     raise absent("ingot.lax", MISSING, name)
+
+_hide_frames_of(__name__)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ingot.core.interpreter import to_array
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax.missing import MISSING_LINALG, absent
 from ingot.ops.arithmetic import add, mul
 from ingot.ops.decompositions import (
@@ -72,3 +73,5 @@ def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta:
 
 def __getattr__(name: str) -> Any:
     raise absent("ingot.lax.linalg", MISSING_LINALG, name)
+
+_hide_frames_of(__name__)

@@ -1,5 +1,6 @@
 """Functions of neural networks, from activation to initial values: the table of contents."""
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.attention import dot_product_attention as dot_product_attention
 from ingot.nn.functions import (
     celu as celu,
@@ -37,3 +38,5 @@ from ingot.nn.functions import (
 from ingot.util import lazily
 
 __getattr__, __dir__ = lazily(__name__, ("initializers",))
+
+_hide_frames_of(__name__)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ingot import dtypes, random
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import canonical_shape, full, ones as ones_, zeros as zeros_
 from ingot.numpy.linalg import qr
@@ -231,4 +232,4 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
 
     return init
 
-
+_hide_frames_of(__name__)

@@ -5,6 +5,7 @@ import sys
 import numpy as _np
 
 from ingot.core.array import Array as ndarray
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import fft as fft, linalg as linalg, methods as _methods
 from ingot.numpy.arithmetic import (
     abs as abs,
@@ -470,3 +471,5 @@ ComplexWarning = _np.exceptions.ComplexWarning
 iterable = _np.iterable
 
 _methods.install(sys.modules[__name__])
+
+_hide_frames_of(__name__)

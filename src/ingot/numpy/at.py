@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,14 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.control.while_loop import while_loop
+from ingot.core.tracebacks import hidden
+from ingot.errors import TypePromotionError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem, scatter
 from ingot.numpy.promotion import as_array, convert
+from ingot.util import warn
 
 
 class IndexUpdateHelper:
@@ -53,13 +55,11 @@ class IndexUpdateRef:
         check_mode(mode)
         if type(values) is int and _only_unsigned(values, x.aval.dtype):
             values = convert(values, x.aval.dtype)
-        else:
-            values = asarray(values) if isinstance(values, (list, tuple)) else as_array(
-                f"at[].{name}", values)
-        values = _value(name, x, values)
+        values = fitting(f"at[].{name}", x, values)
         return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
                        wrap_negative_indices)
 
+    @hidden
     def get(self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
             wrap_negative_indices: bool = True) -> Any:
@@ -68,18 +68,21 @@ class IndexUpdateRef:
         return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
                        unique_indices, wrap_negative_indices)
 
+    @hidden
     def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with the elements replaced."""
         return self._update("set", lax.scatter, values, indices_are_sorted, unique_indices, mode,
                             wrap_negative_indices)
 
+    @hidden
     def add(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with values added; each of several values for one element counts."""
         return self._update("add", lax.scatter_add, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
+    @hidden
     def subtract(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
@@ -87,6 +90,7 @@ class IndexUpdateRef:
         return self._update("subtract", lax.scatter_sub, values, indices_are_sorted,
                             unique_indices, mode, wrap_negative_indices)
 
+    @hidden
     def multiply(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
@@ -96,18 +100,21 @@ class IndexUpdateRef:
 
     mul = multiply
 
+    @hidden
     def min(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with elements replaced by the smaller of both."""
         return self._update("min", lax.scatter_min, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
+    @hidden
     def max(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with elements replaced by the larger of both."""
         return self._update("max", lax.scatter_max, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
+    @hidden
     def divide(self, values: Any, *, indices_are_sorted: bool = False,
                unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                wrap_negative_indices: bool = True) -> Any:
@@ -117,6 +124,7 @@ class IndexUpdateRef:
             mode=mode, wrap_negative_indices=wrap_negative_indices)
         return self.array / divisor
 
+    @hidden
     def power(self, values: Any, *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
@@ -126,6 +134,7 @@ class IndexUpdateRef:
             mode=mode, wrap_negative_indices=wrap_negative_indices)
         return self.array ** exponent
 
+    @hidden
     def apply(self, func: Callable[[Any], Any], *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
@@ -169,21 +178,29 @@ def _recurs(index: Any) -> bool:
                for i in entries if not isinstance(i, slice))
 
 
-def _value(name: str, x: Any, values: Any) -> Any:
-    """Values in the dtype of the array they go to; as in NumPy, no implicit loss of kind."""
-    if dtypes.is_key_dtype(x.aval.dtype) or dtypes.is_key_dtype(values.aval.dtype):
-        if x.aval.dtype != values.aval.dtype:
-            raise TypeError(f"at[].{name}: cannot put {values.aval} into {x.aval}")
-        return values
-    order = "biufc"
-    have, want = dtypes.kind(values.aval.dtype), dtypes.kind(x.aval.dtype)
-    if have == "c" and want != "c":
-        values = lax.real(values)
-    if order.index(have) > order.index(want) and not values.aval.weak_type and have != "u":
-        _lossy(name, x, values)
-    return convert(values, x.aval.dtype, x.aval.weak_type)
+def fitting(name: str, x: Any, values: Any) -> Any:
+    """Values in the dtype of the array they go to; FutureWarning where that may lose something."""
+    array = asarray(values) if isinstance(values, (list, tuple)) else as_array(name, values)
+    if dtypes.is_key_dtype(x.aval.dtype) or dtypes.is_key_dtype(array.aval.dtype):
+        if x.aval.dtype != array.aval.dtype:
+            raise TypeError(f"{name}: cannot put {array.aval} into {x.aval}")
+        return array
+    if not _fits(values, array.aval.dtype, x.aval.dtype):
+        shown = values if type(values) is int else array.aval
+        warn(f"{name}: {shown} cannot become {dtypes.short_name(x.aval.dtype)}, the dtype of"
+             f" {x.aval}, without loss; this will be an error in future: convert it first, as in"
+             " values.astype(x.dtype)", FutureWarning)
+    if dtypes.kind(array.aval.dtype) == "c" and dtypes.kind(x.aval.dtype) != "c":
+        array = lax.real(array)
+    return convert(array, x.aval.dtype, x.aval.weak_type)
 
 
-def _lossy(name: str, x: Any, values: Any) -> None:
-    warnings.warn(f"at[].{name}: values {values.aval} lose information in {x.aval}; convert them"
-                  " first, as in values.astype(x.dtype)", FutureWarning, stacklevel=5)
+def _fits(values: Any, have: Any, want: Any) -> bool:
+    """Whether promotion with a dtype leads to it, and numbers of Python lie in its range."""
+    if type(values) is int and dtypes.kind(want) in "iu":
+        limits = dtypes.iinfo(want)
+        return limits.min <= values <= limits.max
+    try:
+        return have == want or dtypes.safe_to_cast(values, want)
+    except TypePromotionError:
+        return "biufc".index(dtypes.kind(have)) <= "biufc".index(dtypes.kind(want))

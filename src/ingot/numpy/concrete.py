@@ -55,5 +55,5 @@ def scalar_of(x: Any, kind: type) -> Any:
                         f" got {x.aval}")
     data: Any = concrete_array(x, "item")._data
     if kind is not complex and np.iscomplexobj(data):
-        data = data.real
+        raise TypeError(f"{kind.__name__}: {x.aval} is complex; take its real part first")
     return kind(data.item())

@@ -143,7 +143,8 @@ def copy(a: Any, order: str | None = None) -> Any:
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Any:
-    """An array converted to a dtype; complex to real drops the imaginary part.
+    """An array converted to a dtype; complex to real drops the imaginary part,
+    with a ComplexWarning.
 
     >>> astype(asarray([1.7]), "int32")
     Array([1], dtype=int32)
@@ -154,7 +155,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     if dtypes.kind(aval.dtype) == "c" and dtypes.kind(dtype) in "biuf":
         if dtypes.kind(dtype) == "b":
             return lax.ne(x, lax.broadcast_in_dim(convert(0, aval.dtype), aval.shape, ()))
-        x = lax.real(x)
+        return lax.convert_element_type(x, dtype)  # with a warning
     return convert(x, dtype)
 
 
@@ -319,7 +320,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
     """
     aval = aval_of("full_like", fill_value, 1)
     shape, dtype, weak = _like("full_like", a, dtype, shape)
-    value = astype(fill_value, dtype) if aval.ndim or not weak else convert(fill_value, dtype, weak)
+    value = astype(fill_value, dtype) if aval.ndim else convert(fill_value, dtype, weak)
     return broadcast_to(value, shape)
 
 

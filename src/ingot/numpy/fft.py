@@ -11,6 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.array import from_numpy
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
 from ingot.numpy.families import kind_of, like
@@ -283,3 +284,5 @@ def ifftshift(x: Any, axes: Any = None) -> Any:
     Array([ 0, -1], dtype=int64)
     """
     return _shifted(x, axes, -1)
+
+_hide_frames_of(__name__)

@@ -14,17 +14,52 @@ from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
-from ingot.numpy.families import alias, binary, kind_of, like, named, truth, unary
+from ingot.numpy.families import (
+    alias,
+    binary,
+    kind_of,
+    like,
+    named,
+    truth,
+    unary,
+    with_loop,
+)
 from ingot.numpy.nonzero import nonzero
 from ingot.numpy.promotion import (
     as_array,
     aval_of,
+    constant,
     convert,
     promote,
     promote_shapes,
 )
 
 # ---- comparison ----
+
+
+def _comparison(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Callable[..., Any]:
+    """Comparison of arrays, also with integers beyond the range of their dtype."""
+    compare = binary(name, op, doc)
+
+    def function(x: Any, y: Any, /) -> Any:
+        if type(y) is int:
+            x, y = _in_order(name, x, y)
+        elif type(x) is int:
+            y, x = _in_order(name, y, x)
+        return compare(x, y)
+
+    return with_loop(function, name, loop, doc)
+
+
+def _in_order(name: str, x: Any, number: int) -> tuple[Any, Any]:
+    """The same two; other ones in the same order if the array's dtype cannot hold the number."""
+    aval = aval_of(name, x)
+    if dtypes.kind(aval.dtype) not in "iu":
+        return x, number
+    limits = dtypes.iinfo(aval.dtype)
+    if limits.min <= number <= limits.max:
+        return x, number
+    return constant(0, np.dtype("int8"), shape=aval.shape), 1 if number > 0 else -1
 
 
 def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Callable[..., Any]:
@@ -36,15 +71,15 @@ def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Cal
         a, b = lax.real(x), lax.real(y)
         return lax.select(lax.eq(a, b), op(lax.imag(x), lax.imag(y)), op(a, b))
 
-    return binary(name, compare, doc, loop=loop)
+    return _comparison(name, compare, doc, loop)
 
 
-equal = binary("equal", lax.eq, """Whether elements are equal.
+equal = _comparison("equal", lax.eq, """Whether elements are equal.
 
     >>> equal(1, 1.0)
     Array(True, dtype=bool)
     """, loop=np.equal)
-not_equal = binary("not_equal", lax.ne, """Whether elements differ.
+not_equal = _comparison("not_equal", lax.ne, """Whether elements differ.
 
     >>> not_equal(1, 1.0)
     Array(False, dtype=bool)

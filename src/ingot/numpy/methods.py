@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import operator
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from ingot.api.devices import CPU, Device, SingleDeviceSharding
 from ingot.backends.llvm.native.operators import set_operators
 from ingot.core.array import DELETED, Array, ArrayBase, compact, delete
 from ingot.core.interpreter import Tracer
+from ingot.core.tracebacks import hidden
 from ingot.numpy import (
     arithmetic,
     creation,
@@ -344,17 +346,20 @@ _PROTOCOLS: dict[str, Any] = {
 _namespace: list[Any] = [None]
 
 
+def _entry(function: Any) -> Any:
+    """Errors leave a function of the tables above without our frames."""
+    return hidden(function) if isinstance(function, FunctionType) else function
+
+
 def install(namespace: Any) -> None:
     """Give arrays and tracers everything above; `namespace` answers `__array_namespace__`."""
     _namespace[0] = namespace
-    for name, function in (_operators() | _PROTOCOLS).items():
-        setattr(ArrayBase, name, function)
-    for name, function in _METHODS.items():
-        setattr(ArrayBase, name, function)
+    for name, function in (_operators() | _PROTOCOLS | _METHODS).items():
+        setattr(ArrayBase, name, _entry(function))
     for name, function in _PROPERTIES.items():
         # The example in its docstring names a function of another module: the sentence suffices.
         doc = (function.__doc__ or "").partition("\n")[0]
-        setattr(ArrayBase, name, property(function, doc=doc))
+        setattr(ArrayBase, name, property(_entry(function), doc=doc))
     set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
                   | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
                      "invert": logic.bitwise_not})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from ingot.core.static import items
 from ingot.dtypes.types import CANONICAL
 from ingot.errors import ShapeError, TypePromotionError
 from ingot.numpy import primitives as lax
-from ingot.util import memoize
+from ingot.util import memoize, warn
 
 _NUMBERS = (bool, int, float, complex)
 _NUMPY = (np.ndarray, np.generic)
@@ -164,7 +163,7 @@ def _check_rank(name: str, avals: Sequence[ShapedArray]) -> None:
                f" {', '.join(map(str, avals))}")
     if config.numpy_rank_promotion == "raise":
         raise ValueError(message)
-    warnings.warn(message, stacklevel=4)
+    warn(message)
 
 
 def _inexact(dtype: Any, weak: bool) -> Any:
@@ -179,8 +178,8 @@ _KINDS = {"same": None, "inexact": _inexact, "numeric": _numeric}
 
 
 @memoize()
-def _plan(avals: tuple[ShapedArray, ...], kind: str, x64: bool, strict: bool
-          ) -> tuple[Any, bool, tuple[int, ...]]:
+def _plan(avals: tuple[ShapedArray, ...], kind: str, x64: bool, strict: bool,
+          jax: bool) -> tuple[Any, bool, tuple[int, ...]]:
     dtype, weak = dtypes.lattice_promote([a.dtype for a in avals], [a.weak_type for a in avals])
     change = _KINDS[kind]
     if change is not None:
@@ -199,7 +198,8 @@ def _planned(name: str, args: Sequence[Any], kind: str) -> tuple[Any, bool, tupl
     if config.numpy_rank_promotion != "allow":
         _check_rank(name, avals)
     try:
-        return _plan(avals, kind, config.enable_x64, config.numpy_dtype_promotion == "strict")
+        return _plan(avals, kind, config.enable_x64, config.numpy_dtype_promotion == "strict",
+                     config.match_jax)
     except TypePromotionError:
         raise
     except ValueError:

@@ -13,6 +13,7 @@ from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import to_array
 from ingot.numpy import primitives as lax
+from ingot.numpy.at import fitting
 from ingot.numpy.creation import asarray, concrete_int
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.indexing import as_index, getitem
@@ -330,7 +331,7 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
     order = lax.sub(lax.cumsum(convert(flat, dtypes.default_int()), 0),
                     broadcast(convert(1, dtypes.default_int()), flat.aval.shape))
     picked = getitem(vals, _floor_mod(order, vals.aval.size))
-    return lax.reshape(where(flat, convert(picked, arr.aval.dtype), ravel(arr)), arr.aval.shape)
+    return lax.reshape(where(flat, fitting("place", arr, picked), ravel(arr)), arr.aval.shape)
 
 
 def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:

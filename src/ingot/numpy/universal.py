@@ -12,6 +12,7 @@ from ingot import dtypes
 from ingot.api.vmap import vmap
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array
+from ingot.core.tracebacks import hidden
 from ingot.numpy import (
     arithmetic,
     elementary,
@@ -210,6 +211,7 @@ def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: An
     if not callable(func):
         raise TypeError(f"frompyfunc: a function is needed, got {func!r}")
 
+    @hidden
     @wraps(func)
     def broadcast(*args: Any) -> Any:
         arrays = [as_array(func.__name__, x) for x in args]

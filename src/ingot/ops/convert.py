@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from ingot.kernel.build import (
 from ingot.ops.families import FLOAT, elementwise_type
 from ingot.ops.movement import move_axis
 from ingot.ops.numerics import wide
+from ingot.util import warn
 
 BOOL = np.dtype(np.bool_)
 
@@ -129,8 +129,8 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     if aval.dtype == dtype and not aval.weak_type:
         return x
     if aval.dtype in dtypes.COMPLEX and dtypes.kind(dtype) in "iuf":
-        warnings.warn(f"convert_element_type: {aval} to {dtypes.short_name(dtype)} discards the"
-                      " imaginary part", np.exceptions.ComplexWarning, stacklevel=2)
+        warn(f"convert_element_type: {aval} to {dtypes.short_name(dtype)} discards the"
+                      " imaginary part", np.exceptions.ComplexWarning)
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=False, sharding=None)
 
 

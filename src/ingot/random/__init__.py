@@ -1,5 +1,6 @@
 """Random numbers from explicit keys, with the streams of jax.random."""
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.random.continuous import (
     cauchy as cauchy,
     double_sided_maxwell as double_sided_maxwell,
@@ -57,3 +58,5 @@ from ingot.random.uniform import (
     randint as randint,
     uniform as uniform,
 )
+
+_hide_frames_of(__name__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from ingot.errors import TypePromotionError
 from ingot.ops.convert import convert_element_type
 from ingot.ops.random_keys import random_wrap
 from ingot.ops.shape import broadcast_shapes
+from ingot.util import warn
 
 Shape = tuple[int, ...]
 
@@ -41,8 +41,8 @@ def typed_key(name: str, key: Any, many: bool = False) -> tuple[Any, bool]:
                         f" {type(key).__name__}; make one with random.key(seed)")
     if not dtypes.is_key_dtype(typeof(key).dtype):
         if config.enable_custom_prng:
-            warnings.warn(f"{name}: raw words as a key are deprecated; make keys with random.key",
-                          FutureWarning, stacklevel=3)
+            warn(f"{name}: raw words as a key are deprecated; make keys with random.key",
+                          FutureWarning)
         impl, aval = default_impl(), typeof(key)
         if aval.dtype != np.uint32 or aval.shape[-1:] != impl.key_shape:
             raise TypeError(f"{name}: expected a PRNG key, or the words of one as"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import fft as transforms
 from ingot.numpy.creation import asarray
 from ingot.numpy.manipulation import concatenate, moveaxis, stack
@@ -139,3 +140,5 @@ def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
 
 
 __all__ = ["dct", "dctn", "idct", "idctn"]
+
+_hide_frames_of(__name__)

@@ -12,6 +12,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.core.interpreter import Tracer
+from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
 
 
@@ -63,6 +64,7 @@ class RegularGridInterpolator:
             raise ValueError("RegularGridInterpolator: fill_value must be None or fit"
                              f" {self.values.dtype}, got {fill_value!r}")
 
+    @hidden
     def __call__(self, xi: Any, method: str | None = None) -> Any:
         """Values at points xi [..., axes], or a tuple with an array for each axis."""
         method = self.method if method is None else method
@@ -103,3 +105,5 @@ class RegularGridInterpolator:
 
 
 __all__ = ["RegularGridInterpolator"]
+
+_hide_frames_of(__name__)

@@ -1,5 +1,6 @@
 """Linear algebra under the names of scipy.linalg: the table of contents."""
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.scipy.factorizations import (
     cho_factor as cho_factor,
     cho_solve as cho_solve,
@@ -46,3 +47,5 @@ from ingot.scipy.special_matrices import (
     pascal as pascal,
     toeplitz as toeplitz,
 )
+
+_hide_frames_of(__name__)

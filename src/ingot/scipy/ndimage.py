@@ -10,6 +10,7 @@ from typing import Any
 
 import ingot.numpy as jnp
 from ingot.config import config
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
 
 
@@ -120,3 +121,5 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
 
 
 __all__ = ["map_coordinates"]
+
+_hide_frames_of(__name__)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ingot import dtypes
 from ingot.api.grad import value_and_grad
 from ingot.control.while_loop import while_loop
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import eye
 from ingot.numpy.linalg import norm
@@ -104,3 +105,5 @@ def minimize(fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), *, me
 
 
 __all__ = ["OptimizeResults", "minimize"]
+
+_hide_frames_of(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
 from ingot.numpy.promotion import inexact, promote_dtypes
 from ingot.numpy.reductions import axes_of
@@ -234,3 +235,5 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0,
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "csd", "detrend", "fftconvolve",
            "istft", "stft", "welch"]
+
+_hide_frames_of(__name__)

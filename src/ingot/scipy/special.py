@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import (
     log_softmax as _log_softmax,
     logsumexp as logsumexp,
@@ -475,4 +476,4 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
     z = convert(z, z.aval.dtype)
     return stack([more.jv_p.bind(like(z, k), z) for k in range(v + 1)])
 
-
+_hide_frames_of(__name__)

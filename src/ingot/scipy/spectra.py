@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import ingot.numpy as jnp
 from ingot import dtypes
 from ingot.numpy.families import kind_of
 from ingot.numpy.promotion import inexact, promote_dtypes
+from ingot.util import warn
 
 _BORDERS = {"even": {"mode": "reflect"}, "odd": {"mode": "reflect", "reflect_type": "odd"},
             "constant": {"mode": "edge"}, "zeros": {"mode": "constant"}}
@@ -24,8 +24,8 @@ def _window(name: str, window: Any, nperseg: int | None, length: int) -> tuple[n
 
         size = length if nperseg is None else int(nperseg)
         if size > length:
-            warnings.warn(f"{name}: nperseg={size} is greater than the length {length} of the"
-                          " signal, which is used instead", UserWarning, stacklevel=4)
+            warn(f"{name}: nperseg={size} is greater than the length {length} of the"
+                          " signal, which is used instead", UserWarning)
             size = length
         return get_window(window, size), size
     values = np.asarray(window)

@@ -17,7 +17,7 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import LINEAR, ZERO, Primitive
-from ingot.core.source import evaluated, user_source
+from ingot.core.source import derivative_of, evaluated, user_source
 from ingot.ops.arithmetic import add_any_p
 from ingot.ops.movement import zeros
 from ingot.transforms.stage import Stage, stage
@@ -68,14 +68,15 @@ class Jvp(Interpreter):
         if all(t is None for t in tangents):
             with interpreting(self.parent):
                 return primitive.bind(*primals, **params)
-        if evaluated.origin is not None or primitive.higher_order:
+        if primitive.higher_order:
             outs, out_tangents = self.rule(primitive, primals, tangents, params)
         else:  # the equations of a rule come from one line: it is looked for once
-            evaluated.origin = user_source()
+            before = evaluated.origin
+            evaluated.origin = before or user_source()
             try:
                 outs, out_tangents = self.rule(primitive, primals, tangents, params)
             finally:
-                evaluated.origin = None
+                evaluated.origin = before
         if primitive.multiple_results:
             return [self.join(o, t) for o, t in zip(outs, out_tangents, strict=True)]
         return self.join(outs, out_tangents)
@@ -89,6 +90,8 @@ class Jvp(Interpreter):
         if rule is ZERO or rule is LINEAR or isinstance(rule, (list, tuple)):
             with interpreting(self.parent):
                 out = primitive.bind(*primals, **params)
+            if evaluated.origin is not None and not primitive.higher_order:
+                evaluated.origin = derivative_of(primitive.name, evaluated.origin)
             with interpreting(self.tangents):
                 return out, _tangent_out(primitive, rule, primals, tangents, out, params)
         with interpreting(self.tangents):

@@ -3,7 +3,9 @@
 An entry is an object file named by the digest of the program's text, the processor's features, the
 tier and the versions. Entries are written to a temporary name and renamed, so that processes may
 share the folder; the least recently used go first when the folder is found to have outgrown its
-limit.
+limit. Code runs with all rights of the user, so only what the user has written is read (or the
+administrator), wherever the folder is; and an entry that was renamed is not taken for another one.
+Without a folder that can be written, programs are compiled each time: that is no error.
 """
 
 from __future__ import annotations
@@ -11,35 +13,55 @@ from __future__ import annotations
 import functools
 import os
 import random
-import threading
-import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from ingot.config import config
-from ingot.util import blake2b
+from ingot.util import blake2b, warn
 
-MAGIC = b"ingot object 1\n"
+MAGIC = b"ingot object 2\n"
 PRUNE_TO = 0.8
 LOOKS = 64
 """The folder, which may be long, is looked through after one in so many entries on average, and
 more often after large ones: what it has too much is a 64th of the limit, or 64 entries."""
+OTHERS_MAY_WRITE = 0o022
 
 
-def folder() -> Path:
-    """Where entries lie: the flag `cache_dir`, or `ingot` in the user's cache folder."""
+def folder() -> Path | None:
+    """Where entries lie: the flag `cache_dir`, or `ingot` in the user's cache folder; None without
+    a cache, as for a user who has no home."""
+    if not config.cache:
+        return None
     return _folder(config.cache_dir, os.environ.get("XDG_CACHE_HOME"), os.environ.get("HOME"))
 
 
 @functools.lru_cache(8)
-def _folder(chosen: str | None, caches: str | None, home: str | None) -> Path:
-    return Path(chosen) if chosen else Path(caches or Path.home() / ".cache") / "ingot"
+def _folder(chosen: str | None, caches: str | None, home: str | None) -> Path | None:
+    if chosen:
+        return Path(chosen)
+    if caches and os.path.isabs(caches):  # others are to be ignored, says its standard
+        return Path(caches) / "ingot"
+    try:
+        return Path.home() / ".cache" / "ingot"
+    except RuntimeError:
+        return None
+
+
+@functools.lru_cache(8)
+def _tell(message: str) -> None:
+    """Warn once, and never as an error: programs run as well without this cache."""
+    with suppress(UserWarning):
+        warn(message)
 
 
 def is_empty() -> bool:
     """Whether nothing can be found, so that the next program has to be compiled."""
+    place = folder()
+    if place is None:
+        return True
     try:
-        with os.scandir(folder()) as entries:
-            return not config.cache or next(entries, None) is None
+        with os.scandir(place) as entries:
+            return next(entries, None) is None
     except OSError:
         return True
 
@@ -55,43 +77,63 @@ def digest(*parts: str) -> str:
 
 def load(name: str) -> bytes | None:
     """An entry's object file; a damaged one is dropped with a warning."""
-    if not config.cache:
+    place = folder()
+    data = None if place is None else _read(place / name)
+    if place is None or data is None:
         return None
-    path = folder() / name
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
+    path = place / name
     head, code = data[: len(MAGIC) + 20], data[len(MAGIC) + 20 :]
-    if head != MAGIC + _check(code):
-        warnings.warn(f"dropped the damaged cache entry {path}", stacklevel=2)
-        path.unlink(missing_ok=True)
+    if head != MAGIC + _check(name, code):
+        _tell(f"dropped the damaged cache entry {path}")
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
         return None
-    try:
+    with suppress(OSError):  # a folder that may only be read still serves entries
         os.utime(path)
-    except OSError:
-        pass  # a folder that may only be read still serves entries
     return code
 
 
-def _check(code: bytes) -> bytes:
-    return blake2b(code, digest_size=20).digest()
+def _read(path: Path) -> bytes | None:
+    """What the user, or the administrator, has written to a file that nobody else can write to."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if hasattr(os, "geteuid") and (status.st_uid not in (os.geteuid(), 0)
+                                           or status.st_mode & OTHERS_MAY_WRITE):
+                return None
+            return file.read()
+    except OSError:
+        return None
+
+
+def _check(name: str, code: bytes) -> bytes:
+    return blake2b(name.encode() + code, digest_size=20).digest()
 
 
 def store(name: str, code: bytes) -> None:
     """Keep an object file; a folder that cannot be written is no error."""
-    if not config.cache:
+    place = folder()
+    if place is None:
         return
+    fresh = place / f"new-{os.urandom(8).hex()}-{name}"
     try:
-        place = folder()
-        place.mkdir(parents=True, exist_ok=True)
-        fresh = place / f"new-{os.getpid()}-{threading.get_ident()}-{name}"
-        fresh.write_bytes(MAGIC + _check(code) + code)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(fresh, MAGIC + _check(name, code) + code)
         os.replace(fresh, place / name)
         if random.random() < max(1 / LOOKS, LOOKS * len(code) / max(config.cache_bytes, 1)):
             _prune(place)
     except OSError as error:
-        warnings.warn(f"compiled code is not cached: {error}", stacklevel=2)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        _tell(f"compiled code is not cached in {place}: {error.strerror or error}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file that only the user can write to."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0),
+                         0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def _prune(place: Path) -> None:

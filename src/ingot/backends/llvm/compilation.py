@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import marshal
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,12 +136,15 @@ class Compilation:
         self.jaxpr, self.donated = jaxpr, donated
         self.checked = config.check_memory
         self._modules: dict[engine.Tier, Module] = {}
+        self.lowering_seconds = self.llvm_seconds = 0.0
 
     def module(self, tier: engine.Tier) -> Module:
         """The program as LLVM's text for a tier, made when it is first asked for."""
         found = self._modules.get(tier)
         if found is None:
+            start = time.perf_counter()
             found = self._modules[tier] = self._lowered(tier)
+            self.lowering_seconds += time.perf_counter() - start
         return found
 
     def kernels(self, tier: engine.Tier = engine.FULL) -> Kernels:
@@ -211,8 +215,10 @@ class Compilation:
                  ) -> tuple[engine.Code, Needs]:
         """New code, kept on disk."""
         module = self.module(tier)
+        start = time.perf_counter()
         code = engine.object_code(module.text, tier, background, module.passes)
         linked = engine.link(code, module.needs.symbols, tier, cached=False)
+        self.llvm_seconds += time.perf_counter() - start
         if config.cache:
             entry = self._encoded(module, code)
             if entry is not None:

@@ -22,6 +22,7 @@ from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
 from ingot.core.backend import register_backend
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.logs import compiling
 from ingot.core.printing import pretty
 from ingot.kernel import ir
 from ingot.kernel.printing import pretty_kernel
@@ -150,7 +151,10 @@ class LLVMExecutable:
     def _upgrade(self, flags: dict[str, Any]) -> None:
         config.adopt(flags)
         try:
-            self._install(Native(*self.compilation.compiled(engine.FULL, background=True)))
+            self._install(compiling(
+                f"{self.jaxpr.debug_name} again, optimized,", self.jaxpr.in_avals,
+                lambda: Native(*self.compilation.compiled(engine.FULL, background=True)),
+                in_background=True))
         except WorkerError:
             pass  # the process ends, or somebody stopped the worker: go on as before
 
@@ -163,6 +167,15 @@ class LLVMExecutable:
     def function(self) -> ir.Function:
         """The program as kernels."""
         return self.compilation.kernels(self.code.tier).function
+
+    def how_compiled(self) -> str:
+        """What `log_compiles` adds: how long the parts took, and what came of it."""
+        if self.code.cached:
+            return f": {self.code.tier.name} code, from the cache on disk"
+        compilation = self.compilation
+        return (f": lowering {compilation.lowering_seconds:.6f} sec, LLVM"
+                f" {compilation.llvm_seconds:.6f} sec, {self.code.tier.name} code,"
+                f" {len(self.native.host_functions)} host calls")
 
     # ---- looking inside ----------------------------------------------------------------------
     def as_text(self, stage: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """Linear algebra on stacks of matrices: the table of contents."""
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.linalg.determinants import det as det, slogdet as slogdet
 from ingot.numpy.linalg.factorizations import (
     EighResult as EighResult,
@@ -40,3 +41,5 @@ from ingot.numpy.linalg.solving import (
 )
 from ingot.numpy.manipulation import matrix_transpose as matrix_transpose
 from ingot.numpy.products import matmul as matmul, vecdot as vecdot
+
+_hide_frames_of(__name__)

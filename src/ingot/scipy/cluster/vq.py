@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ingot.numpy as jnp
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.promotion import promote_dtypes
 
 
@@ -28,3 +29,5 @@ def vq(obs: Any, code_book: Any, check_finite: bool = True) -> tuple[Any, Any]:
                          f" {codes.shape[1]}")
     distance = jnp.linalg.norm(obs[:, None] - codes[None], axis=-1)
     return jnp.argmin(distance, axis=1), jnp.min(distance, axis=1)
+
+_hide_frames_of(__name__)

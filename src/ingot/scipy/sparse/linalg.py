@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import ingot.numpy as jnp
 from ingot import dtypes, lax
 from ingot.config import config
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.flatten_util import ravel_pytree
 from ingot.tree import tree_flatten, tree_map
 
@@ -238,3 +239,5 @@ def gmres(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.
         return lax.while_loop(going, body, (x, *residual(x), 0))[0]
 
     return _solved("gmres", method, A, b, x0, tol, atol, maxiter, M, False)
+
+_hide_frames_of(__name__)

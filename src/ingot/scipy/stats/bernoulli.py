@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.logic import where
 from ingot.scipy.special import xlog1py, xlogy
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -35,3 +36,5 @@ def ppf(q: Any, p: Any) -> Any:
     value = where(q <= 1 - p, 0 * q, 0 * q + 1)
     value = where(q == 0, -1.0, value)
     return where((p >= 0) & (p <= 1) & (q >= 0) & (q <= 1), value, NAN)
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
@@ -29,3 +30,5 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
 def pmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Probability of each value."""
     return exp(logpmf(k, n, a, b, loc))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.densities import log_binomial
@@ -21,3 +22,5 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Probability of each value."""
     return exp(logpmf(k, n, p, loc))
+
+_hide_frames_of(__name__)

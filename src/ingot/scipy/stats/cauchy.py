@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import arctan, log, log1p, tan
 from ingot.scipy.stats.common import exp, real
 
@@ -51,3 +52,5 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Inverse survival function."""
     q, loc, scale = real("cauchy.isf", q, loc, scale)
     return loc + scale * tan(math.pi * (0.5 - q))
+
+_hide_frames_of(__name__)

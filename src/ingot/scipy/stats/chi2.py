@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import clip, where
 from ingot.scipy.special import gammainc, gammaincc
@@ -46,3 +47,5 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
     return log(sf(x, df, loc, scale))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.families import like
@@ -44,3 +45,5 @@ def logpdf(x: Any, alpha: Any) -> Any:
 def pdf(x: Any, alpha: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, alpha))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -48,3 +49,5 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantile function."""
     q, loc, scale = real("expon.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, loc - scale * log1p(-q))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import clip, where
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
@@ -55,3 +56,5 @@ def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
     return log(sf(x, a, loc, scale))
+
+_hide_frames_of(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.rounding import sign
 from ingot.scipy.special import gammainc, gammaln
@@ -26,3 +27,5 @@ def cdf(x: Any, beta: Any) -> Any:
     """Distribution function."""
     x, beta = real("gennorm.cdf", x, beta)
     return 0.5 * (1 + sign(x) * gammainc(1 / beta, abs(x) ** beta))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
@@ -52,3 +53,5 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     p, loc, scale = real("gumbel_l.ppf", p, loc, scale)
     value = loc + scale * log(-log1p(-p))
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
+
+_hide_frames_of(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import random
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import logsumexp
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, concrete_int, full
@@ -165,3 +166,5 @@ class gaussian_kde:  # noqa: N801 (SciPy's name)
     def set_bandwidth(self, bw_method: Any = None) -> None:
         """Refused: estimates are immutable."""
         raise NotImplementedError("set_bandwidth: estimates are immutable; make a new gaussian_kde")
+
+_hide_frames_of(__name__)

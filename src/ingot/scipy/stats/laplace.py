@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import exp, real
@@ -26,3 +27,5 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = (x - loc) / scale
     tail = 0.5 * exp(-abs(z))
     return where(z <= 0, tail, 1 - tail)
+
+_hide_frames_of(__name__)

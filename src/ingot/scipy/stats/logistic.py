@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, logaddexp
 from ingot.scipy.special import expit, logit
 from ingot.scipy.stats.common import exp, real
@@ -43,3 +44,5 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Inverse survival function."""
     q, loc, scale = real("logistic.isf", q, loc, scale)
     return -logit(q) * scale + loc
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.logic import where
 from ingot.numpy.promotion import (
@@ -35,3 +36,5 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
 def pmf(x: Any, n: Any, p: Any) -> Any:
     """Probability of counts."""
     return exp(logpmf(x, n, p))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to
 from ingot.numpy.elementary import log
@@ -46,3 +47,5 @@ def logpdf(x: Any, mean: Any, cov: Any, allow_singular: None = None) -> Any:
 def pdf(x: Any, mean: Any, cov: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, mean, cov))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.scipy.special import log_ndtr, ndtr, ndtri
 from ingot.scipy.stats.common import LOG_2PI, exp, real
@@ -54,3 +55,5 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Inverse survival function."""
     q, loc, scale = real("norm.isf", q, loc, scale)
     return -ndtri(q) * scale + loc
+
+_hide_frames_of(__name__)

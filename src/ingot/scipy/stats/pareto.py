@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import clip, where
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -48,3 +49,5 @@ def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     q, b, loc, scale = real("pareto.ppf", q, b, loc, scale)
     value = loc + scale * exp(-log1p(-q) / b)
     return where((q < 0) | (q > 1), NAN, value)
+
+_hide_frames_of(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
@@ -48,3 +49,5 @@ def entropy(mu: Any, loc: Any = 0) -> Any:
     series = 1 / (12 * big) + 1 / (24 * big**2) + 19 / (360 * big**3)
     large = 0.5 * (log(2 * math.pi * big) + 1) - series
     return where(mu == 0, 0, where(mu < 100, where(mu > 0, small, NAN), large))
+
+_hide_frames_of(__name__)

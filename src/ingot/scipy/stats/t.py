@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.special import gammaln
@@ -29,3 +30,5 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
     return exp(logpdf(x, df, loc, scale))
+
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
@@ -68,4 +69,4 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     return exp(logsf(x, a, b, loc, scale))
 
-
+_hide_frames_of(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import clip, where
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -30,3 +31,5 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantile function."""
     q, loc, scale = real("uniform.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, q * scale + loc)
+
+_hide_frames_of(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import cos, log
 from ingot.scipy.special import i0e
 from ingot.scipy.stats.common import exp, real
@@ -19,3 +20,5 @@ def logpdf(x: Any, kappa: Any) -> Any:
 def pdf(x: Any, kappa: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, kappa))
+
+_hide_frames_of(__name__)

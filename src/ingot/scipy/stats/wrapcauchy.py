@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import cos, log
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -21,3 +22,5 @@ def logpdf(x: Any, c: Any) -> Any:
 def pdf(x: Any, c: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, c))
+
+_hide_frames_of(__name__)

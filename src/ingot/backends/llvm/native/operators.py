@@ -55,6 +55,7 @@ from ingot.backends.llvm.native.words import Words
 from ingot.config import config, settled
 from ingot.core.array import Array, compact
 from ingot.core.avals import ShapedArray
+from ingot.core.tracebacks import hide_frames
 from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
 from ingot.util import update_wrapper
 
@@ -236,7 +237,11 @@ class Elementwise(NativeCallable):
         _by_name[self.__name__] = self  # type: ignore[attr-defined]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self._function(*args, **kwargs)
+        try:
+            result = self._function(*args, **kwargs)
+        except Exception as error:
+            hide_frames(error)
+            raise
         if type(result) is Array and not kwargs and runtime.ready(cost=2):
             self._see(args, result)
         return result
