@@ -90,6 +90,7 @@ WRONG = {
     "callback in jit": lambda: ingot.jit(calls_back)(1.0),
     "tree": lambda: ingot.tree.map(lambda a, b: a, [1, 2], [1]),
     "vjp": lambda: ingot.vjp(lambda x: x, x)[1](y),
+    "debug.print": lambda: ingot.debug.print("{} {}", x),
     "config": lambda: config.update("no_such_flag", 1),
 }
 
@@ -120,7 +121,7 @@ def test_what_the_user_handles_stays():
         try:
             raise KeyError("user's")
         except KeyError:
-            return x + y
+            return x.reshape(3, 3)
 
     text = "".join(traceback.format_exception(error_of(handled)))
     assert "During handling" in text and "user's" in text

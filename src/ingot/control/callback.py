@@ -31,6 +31,7 @@ from ingot.core.effects import (
 )
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Host, Primitive, Undefined
+from ingot.core.tracebacks import hidden
 from ingot.errors import HostCallError, UndefinedRuleError
 from ingot.ops.cutting import index_in_dim, stack
 from ingot.ops.movement import add_axis, move_axis
@@ -188,8 +189,9 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
     """Call a Python function without side effects, also from compiled code.
 
     callback: gets read-only NumPy arrays, returns what has the structure, shapes and dtypes of
-    `result_shape_dtypes`; it may be called any number of times, or not at all. vmap_method says
-XX
+    `result_shape_dtypes`; it may be called any number of times, or not at all. vmap_method says how
+    vmap calls it: 'sequential' once for each entry, 'expand_dims' and 'broadcast_all' once with a
+    leading axis in all arguments (of length 1 in those not mapped, or repeated); by default not.
 
     >>> import ingot
     >>> ingot.jit(lambda x: pure_callback(np.sin, x, x))(0.0)
@@ -259,6 +261,7 @@ debug_callback_p = Primitive(
     kernel=PYTHON, effects=lambda *, effect, **params: frozenset([effect]))
 
 
+@hidden
 def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, ordered: bool = False,
                    partitioned: bool = False, **kwargs: Any) -> Any:
     """Call a Python function for its side effect, also from compiled and differentiated code.
@@ -304,6 +307,7 @@ class _Checker(string.Formatter):
                              " {} or {name} for each (and not an f-string)")
 
 
+@hidden
 def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool = False,
                 skip_format_check: bool = False, **kwargs: Any) -> None:
     """Print values when the program runs: `fmt.format(*args, **kwargs)`.

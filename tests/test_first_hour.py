@@ -1,0 +1,264 @@
+"""What a newcomer meets in the first hour: flags that do what they say, digits that stay."""
+
+import logging
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
+from ingot.config import config
+
+x3 = jnp.arange(3.0)
+
+
+# ---- debug_nans and debug_infs -------------------------------------------------------------------
+def logarithm(x):
+    y = 2 * x
+    return jnp.log(y - 5)  # LINE log
+
+
+def in_scan(x):
+    def body(c, t):
+        return jnp.log(c - 5) - t, c  # LINE scan
+
+    return lax.scan(body, x, x3)[0]
+
+
+def root(x):
+    return jnp.sqrt(x) * 0  # LINE sqrt
+
+
+def norms(w):
+    def body(c, x):
+        return c + jnp.sqrt(jnp.sum((w * x) ** 2)), None  # LINE norm
+
+    return lax.scan(body, 0.0, jnp.zeros((3, 2)))[0]
+
+
+def loops(x):
+    x = lax.fori_loop(0, 3, lambda i, c: c + i, x)
+    return lax.while_loop(lambda c: c[0] < 3,
+                          lambda c: (c[0] + 1, jnp.log(c[1] - 50)),  # LINE while
+                          (0, x))[1]
+
+
+with open(__file__, encoding="utf-8") as _file:
+    _lines = _file.read().splitlines()
+LINES = {line.partition("# LINE ")[2]: k for k, line in enumerate(_lines, 1) if "# LINE " in line}
+
+NANS = {
+    "eager": (lambda: logarithm(1.0), "log", "log"),
+    "jit": (lambda: ingot.jit(logarithm)(1.0), "log", "log"),
+    "nested jit": (lambda: ingot.jit(lambda x: ingot.jit(logarithm)(x) + 1)(1.0), "log", "log"),
+    "vmap": (lambda: ingot.jit(ingot.vmap(logarithm))(x3), "log", "log"),
+    "pmap": (lambda: ingot.pmap(logarithm)(x3[:2]), "log", "log"),
+    "map": (lambda: ingot.jit(lambda x: lax.map(logarithm, x))(x3), "log", "log"),
+    "donated": (lambda: ingot.jit(logarithm, donate_argnums=0)(jnp.ones(3)), "log", "log"),
+    "ahead of time": (lambda: ingot.jit(logarithm).lower(1.0).compile()(1.0), "log", "log"),
+    "eager scan": (lambda: in_scan(1.0), "log", "scan"),
+    "scan": (lambda: ingot.jit(in_scan)(1.0), "log", "scan"),
+    "scan, gradient": (lambda: ingot.jit(ingot.value_and_grad(in_scan))(1.0), "log", "scan"),
+    "while": (lambda: ingot.jit(loops)(1.0), "log", "while"),
+    "cond": (lambda: ingot.jit(lambda x: lax.cond(x > 0, logarithm, lambda x: x, x))(1.0), "log",
+             "log"),
+    "gradient": (lambda: ingot.grad(root)(0.0), "the derivative of sqrt", "sqrt"),
+    "compiled gradient": (lambda: ingot.jit(ingot.grad(root))(0.0), "the derivative of sqrt",
+                          "sqrt"),
+    "pullback": (lambda: ingot.vjp(root, 0.0)[1](1.0), "the derivative of sqrt", "sqrt"),
+    "gradient of norms": (lambda: ingot.jit(ingot.grad(norms))(jnp.ones(2)),
+                          "the last infinity was made by the derivative of sqrt", "norm"),
+}
+
+
+@pytest.mark.parametrize("name", NANS)
+def test_debug_nans_names_the_operation_and_its_line(name):
+    fun, what, line = NANS[name]
+    with ingot.debug_nans(), pytest.raises(FloatingPointError) as info:
+        fun()
+    message = str(info.value)
+    assert message.startswith("invalid value (nan) encountered in ") and what in message
+    assert f"{__file__}:{LINES[line]} (" in message and "f64[" in message
+    assert "jnp.where" in message
+
+
+def test_debug_infs():
+    with ingot.debug_infs():
+        with pytest.raises(FloatingPointError, match=r"inf\) encountered in log at .*given 0"):
+            ingot.jit(lambda x: jnp.log(x))(0.0)
+    with ingot.debug_nans():
+        assert ingot.jit(jnp.log)(0.0) == -np.inf
+
+
+def test_debug_nans_gives_no_false_alarm():
+    with ingot.debug_nans():
+        # What the result does not depend on may be anything.
+        assert ingot.jit(lambda x: jnp.where(x > 0, jnp.log(x), 0.0))(-1.0) == 0
+        assert ingot.jit(ingot.grad(lambda x: jnp.log(jnp.where(x > 0, x, 1.0))))(-1.0) == 0
+        assert ingot.jit(lambda i: i // 2)(3) == 1
+
+
+# ---- log_compiles and explain_cache_misses -------------------------------------------------------
+def messages(caplog, fun):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="ingot"):
+        fun()
+    return [r.getMessage() for r in caplog.records if r.name == "ingot"]
+
+
+def test_log_compiles(caplog):
+    f = ingot.jit(lambda x: 3 * x + 1)
+    with ingot.log_compiles():
+        traced, begun, finished = messages(caplog, lambda: f(x3))
+        assert messages(caplog, lambda: f(x3)) == []
+    assert messages(caplog, lambda: f(1.0)) == []
+    assert traced.startswith("Finished tracing <lambda> for jit in ") and __file__ in traced
+    assert begun.startswith("Compiling <lambda> for f64[3], called at ") and __file__ in begun
+    assert finished.startswith("Finished compilation of <lambda> in ")
+    assert "LLVM" in finished or "from the cache" in finished
+
+
+def test_explain_cache_misses(caplog):
+    def f(x, n=1, **kwargs):
+        return x * n
+
+    g = ingot.jit(f, static_argnames="n")
+    calls = [
+        (lambda: g(x3), "never traced before"),
+        (lambda: g(jnp.ones(4)), "x: f64[4], it was f64[3] (shape)"),
+        (lambda: g(jnp.ones(4, "float32")), "x: f32[4], it was f64[4] (dtype)"),
+        (lambda: g(x3[0]), "x: f64[], it was f64[4] (shape)"),
+        (lambda: g(1.0), "x: f64[] (weakly typed), it was f64[] (weak type)"),
+        (lambda: g(x3, n=2), "static argument 'n': 2, it was None"),
+        (lambda: g(x3, n=2, more=1), "unexpected ['more']"),
+        (lambda: ingot.jit(lambda x: x)(1.0), "never traced before"),
+    ]
+    with ingot.explain_cache_misses():
+        for call, why in calls:
+            (told,) = messages(caplog, call)
+            assert told.startswith(f"TRACING CACHE MISS at {__file__}:") and why in told
+            assert messages(caplog, call) == [] or "lambda" in told
+        with config.override("enable_x64", False):
+            assert "the flag enable_x64 is False" in messages(caplog, lambda: g(x3))[0]
+
+        def fresh():
+            return ingot.jit(lambda x: x + 1)(1.0)
+
+        assert "never traced" in messages(caplog, fresh)[0]
+        assert "this function object is new" in messages(caplog, fresh)[0]
+
+
+def test_logs_have_names_of_jax_under_the_hook():
+    code = """
+import jax, logging
+logging.basicConfig(format="%(name)s: %(message)s")
+jax.config.update("jax_log_compiles", True)
+jax.config.update("jax_explain_cache_misses", True)
+jax.jit(lambda x: 2 * x)(1.0)
+"""
+    done = subprocess.run([sys.executable, "-m", "ingot", "-c", code], capture_output=True,
+                          text=True, check=True)
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == [
+        "jax._src.pjit:", "jax._src.dispatch:", "jax._src.interpreters.pxla:",
+        "jax._src.dispatch:"]
+
+
+# ---- digits --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "int32", "uint32", "int64"])
+def test_integers_become_doubles(dtype):
+    """As in NumPy, but for square roots and the like of 8 and 16 bits, which NumPy computes in
+    halves and singles."""
+    x = np.array([1, 1, 0, 1], dtype)
+    for name in ("true_divide", "mean", "std", "var", "median", "sqrt", "exp", "arctan2", "log1p"):
+        arguments = (x, x) if name in ("true_divide", "arctan2") else (x,)
+        for fun in (getattr(jnp, name), ingot.jit(getattr(jnp, name))):
+            got = fun(*arguments)
+            assert got.dtype == np.float64, name
+            with np.errstate(all="ignore"):
+                want = getattr(np, name)(*[a.astype(float) for a in arguments])
+            np.testing.assert_allclose(got, want, rtol=1e-15)
+    assert jnp.fft.fft(x).dtype == np.complex128 and jnp.linalg.norm(x).dtype == np.float64
+    with config.override("match_jax", True):
+        assert jnp.mean(x).dtype == (np.float64 if dtype == "int64" else np.float32)
+    with config.override("enable_x64", False):
+        assert jnp.mean(x.astype("int8")).dtype == np.float32
+
+
+def test_digits_of_large_integers_stay():
+    assert jnp.mean(np.int32([16777217, 16777219])) == 16777218
+    assert jnp.int32(16777217) / 1 - 16777216 == 1
+    assert jnp.sqrt(jnp.int32(16777217**1)) ** 2 == pytest.approx(16777217, abs=1e-8)
+
+
+@pytest.mark.parametrize("number", [-(2**70), -1, 0, 255, 300, 2**40, 2**70])
+def test_comparisons_with_integers_out_of_range(number):
+    x = np.array([0, 7, 255], "uint8")
+    for symbol in ("<", "<=", "==", "!=", ">=", ">"):
+        for pair in (f"x {symbol} number", f"number {symbol} x"):
+            want = eval(pair, {"x": x, "number": number})
+            got = eval(pair, {"x": jnp.asarray(x), "number": number})
+            jitted = ingot.jit(lambda x, pair=pair: eval(pair, {"x": x, "number": number}))(x)
+            assert got.tolist() == jitted.tolist() == np.broadcast_to(want, 3).tolist(), pair
+
+
+# ---- warnings of loss ----------------------------------------------------------------------------
+i3, u3, c3 = jnp.arange(3), jnp.arange(3, dtype="uint8"), x3 + 1j
+LOSS = {
+    "float in integers": (lambda: i3.at[0].set(1.5), FutureWarning),
+    "float32 in integers": (lambda: i3.at[0].set(jnp.float32(1.5)), FutureWarning),
+    "floats added": (lambda: i3.at[0].add(1.5), FutureWarning),
+    "floats multiplied": (lambda: i3.at[0].multiply(1.5), FutureWarning),
+    "maximum": (lambda: i3.at[0].max(1.5), FutureWarning),
+    "power": (lambda: i3.at[0].power(1.5), FutureWarning),
+    "complex in floats": (lambda: x3.at[0].set(1j), FutureWarning),
+    "complex array": (lambda: x3.at[:].set(c3), FutureWarning),
+    "integers in booleans": (lambda: (x3 > 1).at[0].set(2), FutureWarning),
+    "wider integers": (lambda: u3.at[0].set(i3[0]), FutureWarning),
+    "wider floats": (lambda: x3.astype("float32").at[0].set(x3[0]), FutureWarning),
+    "out of range": (lambda: u3.at[0].set(300), FutureWarning),
+    "negative in unsigned": (lambda: u3.at[0].set(-1), FutureWarning),
+    "put": (lambda: jnp.put(i3, 0, 1.5, inplace=False), FutureWarning),
+    "place": (lambda: jnp.place(i3, i3 > 0, jnp.array([1.5]), inplace=False), FutureWarning),
+    "fill_diagonal": (lambda: jnp.fill_diagonal(jnp.eye(2, dtype=int), 1.5, inplace=False),
+                      FutureWarning),
+    "astype": (lambda: c3.astype(float), jnp.ComplexWarning),
+    "astype to integers": (lambda: c3.astype(int), jnp.ComplexWarning),
+    "array": (lambda: jnp.array(c3, dtype=float), jnp.ComplexWarning),
+    "sum": (lambda: jnp.sum(c3, dtype=float), jnp.ComplexWarning),
+}
+NO_LOSS = [lambda: u3.at[0].set(3), lambda: x3.at[0].set(1), lambda: x3.at[0].set(i3[1]),
+           lambda: c3.at[0].set(x3[1]), lambda: i3.at[0].set(u3[0]), lambda: i3.at[0].set(True),
+           lambda: x3.astype("float32").at[0].set(1.5), lambda: c3.astype(bool),
+           lambda: x3.astype(int), lambda: jnp.full(3, 1.5, int)]
+ERRORS = [(lambda: jnp.uint8(300), OverflowError), (lambda: u3 + 300, OverflowError),
+          (lambda: jnp.full_like(x3, 1j), TypeError), (lambda: jnp.full(3, 1j, float), TypeError),
+          (lambda: jnp.array([1j], dtype=int), TypeError), (lambda: float(c3[0]), TypeError),
+          (lambda: jnp.array(np.nan, dtype=int), ValueError)]
+
+
+@pytest.mark.parametrize("name", LOSS)
+def test_loss_is_a_warning_at_the_users_line(name):
+    fun, category = LOSS[name]
+    for call in (fun, ingot.jit(fun)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert [w.category for w in caught] == [category] and caught[0].filename == __file__
+
+
+def test_no_loss_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for fun in NO_LOSS:
+            ingot.jit(fun)()
+            fun()
+
+
+@pytest.mark.parametrize(("fun", "error"), ERRORS)
+def test_values_that_a_dtype_cannot_hold(fun, error):
+    with pytest.raises(error):
+        fun()
