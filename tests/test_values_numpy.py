@@ -163,3 +163,22 @@ def test_linspace_of_integers():
             pieces = num - 1 if end else num
             want = [start + (i * (stop - start)) // pieces for i in range(num)]
             np.testing.assert_array_equal(jnp.linspace(start, stop, num, end, dtype=int), want)
+
+
+METHODS = ["linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "hazen", "weibull",
+           "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
+           "median_unbiased", "normal_unbiased"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ranks_of_quantiles_are_exact(method):
+    r = np.random.RandomState(0)
+    for x in (r.randn(101), r.randn(30_001).astype("f"), r.randint(0, 9, 50)):
+        for q in (0.0, 0.1, 0.333, 0.5, 0.9, 0.99999, 1.0):
+            want = np.quantile(x.astype(float), q, method=method)
+            close(jnp.quantile(x, q, method=method), want, 1e-5, 1e-6)
+    half = jnp.asarray([1.0, 1.25, 1.28125, 1.3125, 0.5, 0.75, -3, 2, 9, 4], "bfloat16")
+    want = np.quantile(np.asarray(half).astype(float), 0.9, method=method)
+    got = ingot.jit(lambda x: jnp.quantile(x, 0.9, method=method))(half)
+    assert got.dtype == "bfloat16" and got == jnp.asarray(want, "bfloat16")
+    assert jnp.percentile(half, 90, method=method) == got

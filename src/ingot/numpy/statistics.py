@@ -48,9 +48,10 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     if kind_of(a) == "c":
         raise ValueError(f"{name}: complex numbers have no order, got {a.aval}")
     result = a.aval.dtype
-    a, q = promote_dtypes(name, convert(a, result), q)
-    if result.itemsize < 4:
-        a, q = convert(a, dtypes.float32), convert(q, dtypes.float32)
+    # Ranks are as exact as can be, whatever the dtype of the elements.
+    level = convert(q, dtypes.promote_types(q.aval.dtype, dtypes.default_float()))
+    a = convert(a, dtypes.float32 if result.itemsize < 4 else result)
+    a, q = promote_dtypes(name, a, q)
     if q.aval.ndim > 1:
         raise ValueError(f"{name}: q must be a scalar or a vector, got {q.aval}")
     shape = a.aval.shape
@@ -63,7 +64,7 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
             raise ValueError(f"{name}: weights need method 'inverted_cdf', got {method!r}")
         out = _weighted(name, rows, q, weights, shape, axes, kept)
     else:
-        out = _of_rows(rows, q, method, skip_nan)
+        out = _of_rows(rows, level, method, skip_nan)
     out = convert(out, result)
     if keepdims:
         lengths = [1 if i in axes else n for i, n in enumerate(shape)]
@@ -79,15 +80,16 @@ def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
     bad = lax.ne(rows, rows)
     dtype = rows.aval.dtype
     if skip_nan:
-        count = lax.reduce_sum(convert(lax.bitwise_not(bad), dtype), (len(lead),))
+        count = lax.reduce_sum(convert(lax.bitwise_not(bad), q.aval.dtype), (len(lead),))
     else:
-        count = broadcast(convert(float(n), dtype), lead)
+        count = broadcast(convert(float(n), q.aval.dtype), lead)
     rank = q.aval.ndim
     full = (*q.aval.shape, *lead)
     count = lax.broadcast_in_dim(count, full, range(rank, len(full)))
     qs = lax.broadcast_in_dim(q, full, range(rank))
     low, high, share = _positions(qs, count, method)
     pick = [_pick(ordered, i, count, rank) for i in (low, high)]
+    share = convert(share, dtype)
     below = lax.select(lax.eq(share, like(share, 1)), like(share, 0), pick[0])
     above = lax.select(lax.eq(share, like(share, 0)), like(share, 0), pick[1])
     out = lax.add(lax.mul(below, lax.sub(like(share, 1), share)), lax.mul(above, share))
@@ -139,7 +141,7 @@ def _pick(ordered: Any, place: Any, count: Any, rank: int) -> Any:
     index = clip(place, like(place, 0), lax.max(lax.sub(count, like(count, 1)), like(count, 0)))
     index = convert(lax.select(lax.ne(index, index), like(index, 0), index), dtypes.default_int())
     if n == 0:
-        return like(place, math.nan)
+        return convert(like(place, math.nan), ordered.aval.dtype)
     full = place.aval.shape
     if rank == 0:
         column = lax.reshape(index, (*full, 1))
