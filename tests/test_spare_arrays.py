@@ -15,6 +15,7 @@ import ingot.numpy as jnp
 from ingot.backends.llvm.executable import executables
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.spare import MOST
+from ingot.config import config
 from ingot.core.array import Array
 
 pytestmark = pytest.mark.native("Python frees Arrays")
@@ -37,7 +38,8 @@ def test_arrays_are_used_again():
     f, x = taught((5, 7))
     ids = {id(f(x, x)) for _ in range(100)}
     places = {f(x, x)._data.ctypes.data for _ in range(100)}
-    assert len(ids) <= 2 and len(places) <= 2
+    most = 10 if config.check_memory else 2  # slow calls are timed in Python, with new arrays
+    assert len(ids) <= most and len(places) <= most
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4), (128,), (129,)])
