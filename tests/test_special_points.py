@@ -113,11 +113,44 @@ def test_scalar(expression, at, first, second):
     check_point(expression, [value(at)], [value(first)], value(second))
 
 
-@pytest.mark.parametrize("row", lines(points.SEVERAL), ids=lambda r: f"{r[0]} at {r[1]}")
+@pytest.mark.parametrize("row", lines(points.SEVERAL + points.SUPPORTS),
+                         ids=lambda r: f"{r[0]} at {r[1]}")
 def test_several(row):
     expression, at, first, *second = row
     check_point(expression, [value(a) for a in at.split(",")],
                 [value(f.strip()) for f in first.split(";")], *map(value, second))
+
+
+@pytest.mark.parametrize(("expression", "exact", "places"), lines(points.TAILS))
+def test_tail(expression, exact, places):
+    fun = function(INGOT, expression, "f8")
+    for place in places.split():
+        with mpmath.workdps(120):
+            at = mpmath.mpf(float(place))
+            value = lambda x: eval(exact, {**NAMES, "x": x})  # noqa: B023
+            want, slope = value(at), mpmath.diff(value, at, h=(at or 1) * mpmath.mpf(10) ** -40)
+        assert np.isclose(float(fun(np.float64(place))), float(want), 1e-10, 1e-300), place
+        for mode in "fr":
+            (got,) = derivative(INGOT, expression, [float(place)], mode)
+            assert np.isclose(got, float(slope), 1e-8, 1e-300), f"{place} {mode}"
+
+
+@pytest.mark.parametrize(("expression", "exact", "places"), lines(points.HYPERGEOMETRIC))
+def test_derivatives_in_parameters(expression, exact, places):
+    def value(*args: Any) -> Any:
+        return eval(exact, {**NAMES, **dict(zip("xyz", args, strict=True))})
+
+    for place in places.split():
+        args = [float(v) for v in place.split(",")]
+        with mpmath.workdps(50):
+            at = [mpmath.mpf(v) for v in args]
+            want = [[float(mpmath.diff(value, at, n, h=mpmath.mpf(10) ** -15))
+                     for n in ((1, 0, 0), (0, 1, 0), (0, 0, 1))],
+                    [float(mpmath.diff(value, at, n, h=mpmath.mpf(10) ** -15))
+                     for n in ((2, 0, 0), (0, 2, 0), (0, 0, 2))]]
+        for modes, w in (("f", want[0]), ("r", want[0]), ("fr", want[1]), ("rr", want[1])):
+            got = derivative(INGOT, expression, args, modes)
+            np.testing.assert_allclose(got, w, 1e-9, 1e-15, err_msg=f"{place} {modes}")
 
 
 @pytest.mark.parametrize("row", lines(points.MATRICES), ids=lambda r: f"{r[0]} at {r[1]}")

@@ -5,7 +5,7 @@ import numpy as np
 
 from examples import Bad, Example, between, complex_normal, elementwise, mp, normal
 from examples.special import X, _each
-from ingot.scipy import special_primitives as more
+from ingot.scipy import log_tails as tails, special_primitives as more
 
 POSITIVE, UNIT = between(0.3, 4, 3, 2), between(0.1, 0.9, 3, 2)
 SMALL, Z = normal(3, 2, seed=4) * 0.4, complex_normal(3, 2) + 1.5
@@ -99,9 +99,15 @@ EXAMPLES = [
     edges(more.fresnel_s_p, [[0, INF, -INF]], [0, 0.5, -0.5]),
     *real(more.spence_p, POSITIVE, fun=lambda x: mpmath.polylog(2, 1 - x).real),
     edges(more.spence_p, [[1, 0, -1, NAN]], [0, np.pi**2 / 6, NAN, NAN]),
-    *real(more.hyp1f1_p, POSITIVE, POSITIVE + 0.7, SMALL, fun=mpmath.hyp1f1, ulps=128, diff=(2,)),
-    *real(more.hyp2f1_p, POSITIVE, UNIT, POSITIVE + 0.7, SMALL, fun=mpmath.hyp2f1, ulps=512,
-          diff=(3,)),
+    *real(more.hyp1f1_p, POSITIVE, POSITIVE + 0.7, SMALL, fun=mpmath.hyp1f1, ulps=128),
+    *real(more.hyp2f1_p, POSITIVE, UNIT, POSITIVE + 0.7, SMALL, fun=mpmath.hyp2f1, ulps=512),
+    *real(tails.log_gammainc_p, POSITIVE, POSITIVE + 0.7, ulps=1e3,
+          fun=lambda a, x: mpmath.log(mpmath.gammainc(a, 0, x, regularized=True))),
+    *real(tails.log_gammaincc_p, POSITIVE, POSITIVE + 0.7, ulps=1e3,
+          fun=lambda a, x: mpmath.log(mpmath.gammainc(a, x, mpmath.inf, regularized=True))),
+    Example(lambda a, b, x: tails.log_betainc_p.bind(a, b, x, upper=False),
+            (POSITIVE, POSITIVE + 0.5, UNIT), ulps=1e3, jax=False, name="log_betainc",
+            ref=_each(lambda a, b, x: mpmath.log(mpmath.betainc(a, b, 0, x, regularized=True)))),
     *real(more.jv_p, POSITIVE, POSITIVE + 0.5, fun=mpmath.besselj, ulps=128, diff=(1,)),
 ]
 

@@ -184,6 +184,78 @@ S.betainc(x,y,z) | 2.,3.,1. | 0; 0; 0
 S.betainc(x,y,z) | 2.,1.,1. | 0; 0; 2
 """
 
+# Distributions at the edges of their supports, outside them and at infinity.
+SUPPORTS = """
+T.gamma.logpdf(x,y) | 0.,1. | -1; -inf
+T.gamma.logpdf(x,y) | 0.,2. | inf; -inf
+T.gamma.logpdf(x,y) | -1.,2. | 0; 0
+T.gamma.logpdf(x,y) | inf,2. | -1; ?
+T.chi2.logpdf(x,y) | 0.,2. | -.5; -inf
+T.chi2.logpdf(x,y) | inf,3. | -.5; ?
+T.chi2.cdf(x,y) | 0.,2. | .5; 0
+T.chi2.logsf(x,y) | 0.,2. | -.5; 0 | 0
+T.chi2.logsf(x,y) | -1.,2. | 0; 0
+T.beta.logpdf(x,y,z) | 0.,1.,2. | -1; -inf; .5
+T.beta.logpdf(x,y,z) | 1.,2.,1. | 1; .5; -inf
+T.beta.logsf(x,y,z) | 0.,1.,2. | -2; 0; 0
+T.beta.cdf(x,y,z) | 0.,2.,2. | 0; 0; 0
+T.expon.logpdf(x) | 0. | -1 | 0
+T.expon.logcdf(x) | 0. | inf
+T.poisson.logpmf(x,y) | 0.,0. | -inf; -1
+T.poisson.logpmf(x,y) | 3.,0. | ?; inf
+T.binom.logpmf(0.,3.,x) | 0. | -3 | -3
+T.binom.logpmf(3.,3.,x) | 1. | 3 | -3
+T.binom.logpmf(0.,3.,x) | 1. | -inf
+T.bernoulli.logpmf(0.,x) | 0. | -1 | -1
+T.bernoulli.logpmf(1.,x) | 1. | 1 | -1
+T.bernoulli.logpmf(0.,x) | 1. | -inf
+T.nbinom.logpmf(0.,3.,x) | 1. | 3 | -3
+T.geom.logpmf(1.,x) | 1. | 1 | -1
+T.betabinom.logpmf(5.,3.,x,y) | 1.,1. | 0; 0
+T.pareto.logpdf(x,2.) | 1. | -3 | 3
+T.pareto.logsf(x,2.) | 1. | = | ?
+T.uniform.cdf(x) | 0. | = | 0
+T.laplace.cdf(x) | 0. | .5 | ?
+T.laplace.logpdf(x) | 0. | =
+T.vonmises.logpdf(1.,x) | 0. | .5403023058681398 | -.5
+T.truncnorm.logpdf(x,y,z) | 1.,0.,inf | -1; .7978845608028654; 0
+T.truncnorm.logpdf(x,y,z) | 0.,-inf,inf | 0; 0; 0 | -1
+T.truncnorm.logcdf(x,0.,np.inf) | 1. | =
+T.cauchy.cdf(x) | 0. | .3183098861837907 | 0
+T.cauchy.logcdf(x) | 0. | .6366197723675814 | -.4052847345693511
+T.gumbel_l.logcdf(x) | -50. | 1
+T.norm.logcdf(x) | 40. | 0 | 0
+T.norm.ppf(x) | 0. | inf
+T.t.logpdf(x,3.) | 0. | 0 | -1.3333333333333333
+"""
+
+# Logarithms of distribution functions in the tails: values and slopes against mpmath.
+TAILS = """
+T.chi2.logsf(x,2.) | -x/2 | 1 200 2000 1e5
+T.chi2.logsf(x,3.) | mp.log(mp.gammainc(mpf(1.5),x/2,mp.inf,regularized=True)) | 1 200 2000 1e4
+T.chi2.logcdf(x,3.) | mp.log(mp.gammainc(mpf(1.5),0,x/2,regularized=True)) | 1e-200 1e-9 1 9
+T.gamma.logsf(x,2.) | mp.log(1+x)-x | 1e-3 1 40 2000
+T.gamma.logcdf(x,300.) | mp.log(mp.gammainc(300,0,x,regularized=True)) | 1e-3 1 30 300
+T.beta.logcdf(x,2.,3.) | mp.log(mp.betainc(2,3,0,x,regularized=True)) | 1e-200 1e-9 .5 .9
+T.beta.logcdf(x,500.,2.) | mp.log(mp.betainc(500,2,0,x,regularized=True)) | 1e-3 .1 .5
+T.beta.logsf(x,2.,3.) | mp.log(1-mp.betainc(2,3,0,x,regularized=True)) | 1e-6 .5 .999
+T.cauchy.logcdf(x) | mp.log(mp.atan2(1,-x)/mp.pi) | -1e100 -1e10 -3 3 1e6
+T.cauchy.logsf(x) | mp.log(mp.atan2(1,x)/mp.pi) | 1e100 1e10 3 -3 -1e6
+T.expon.logcdf(x) | mp.log(-mp.expm1(-x)) | 1e-20 .5 30
+T.gumbel_r.logsf(x) | mp.log(-mp.expm1(-mp.exp(-x))) | -5 0 50 700
+T.gumbel_l.logcdf(x) | mp.log(-mp.expm1(-mp.exp(x))) | 5 0 -50 -700
+T.pareto.logcdf(x,3.) | mp.log(1-x**-3) | 1.001 2 1e6
+T.norm.logcdf(x) | mp.log(mp.ncdf(x)) | -1 -12 -30 -300 5
+"""
+
+# Kummer's and Gauss' functions in their parameters.
+HYPERGEOMETRIC = """
+S.hyp1f1(x,y,z) | mp.hyp1f1(x,y,z) | -2,1.5,.5  .5,1.5,-20  3,.5,10  1,1,0 -.5,2.5,-1
+S.hyp2f1(x,y,z,.3) | mp.hyp2f1(x,y,z,mpf(.3)) | 1,2,3  -2,.5,1.5  .5,.5,.5
+S.hyp2f1(x,y,z,-4.) | mp.hyp2f1(x,y,z,-4) | 1,2,3  -2,.5,1.5  .5,.5,.5
+S.hyp2f1(x,y,z,.95) | mp.hyp2f1(x,y,z,mpf(.95)) | 1,2,3.5  -2,.5,1.5
+"""
+
 # Functions of x alone, of arrays: the gradient of a scalar, or `?`, or `=`; then the same for the
 # Hessian, as its matrix. A function after `of` has the derivatives wanted.
 MATRICES = """
@@ -247,6 +319,10 @@ jnp.ones(3).at[jnp.array([0,0,2])].multiply(x).sum() | array([0.,2.,3.]) | array
 jnp.ones(3).at[jnp.array([0,0,0])].multiply(x).sum() | array([0.,0.,3.]) | array([0,0,0])
     | array([[0,3,0],[3,0,0],[0,0,0]])
 jnp.std(x) | array([1.,1.,1.]) | ?
+T.multinomial.logpmf(jnp.array([0.,2.]),2,x) | array([0.,1.]) | array([0,2])
+abs(jnp.linalg.eig(x)[1][0,0]) | array([[1.,2.],[3.,4.]])
+    | array([[-.04594558451762295,.031525133760105975],
+    [-.06696234035768359,.04594558451762295]])
 jnp.var(x) | array([1.,1.,1.]) | array([0,0,0])
 jnp.linalg.norm(x) | array([0.,0.]) | ?
 jnp.linalg.norm(x,1) | array([0.,1.]) | =

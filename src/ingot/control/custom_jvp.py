@@ -33,7 +33,7 @@ from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate
 from ingot.transforms.partial import split_jaxpr
 from ingot.transforms.stage import Stage, stage
-from ingot.tree import PyTreeDef, tree_flatten, tree_map, tree_unflatten
+from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import update_wrapper
 
 
@@ -180,6 +180,11 @@ def _tangents(name: str, tree: PyTreeDef, outs: Sequence[Any], tangent: Any) -> 
                           " primal results", tree, outs, leaves, "tangent")
 
 
+def _made(t: Any) -> Any:
+    """A tangent as an array."""
+    return zeros(t.aval) if type(t) is SymbolicZero else t
+
+
 class custom_jvp:  # noqa: N801 - a decorator
     """A function whose forward derivative is given by a rule, from which reverse mode follows too.
 
@@ -228,13 +233,15 @@ class custom_jvp:  # noqa: N801 - a decorator
                 raise TypeError(f"custom_jvp: defjvps of {function_name(self.fun)} got {len(jvps)}"
                                 f" rules for {len(primals)} arguments")
             out = self(*primals)
-            terms = [rule(t, out, *primals) for rule, t in zip(jvps, tangents, strict=True)
-                     if rule is not None]
+            # An argument that does not change adds nothing, where its derivative is infinite too.
+            terms = [rule(tree_map(_made, t), out, *primals)
+                     for rule, t in zip(jvps, tangents, strict=True) if rule is not None
+                     and not all(type(x) is SymbolicZero for x in tree_leaves(t))]
             if not terms:
                 return out, tree_map(lambda x: zeros(typeof(x).to_tangent_aval()), out)
             return out, functools.reduce(functools.partial(tree_map, add_tangents), terms)
 
-        self.defjvp(jvp)
+        self.defjvp(jvp, symbolic_zeros=True)
 
     @hidden
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

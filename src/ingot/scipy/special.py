@@ -431,6 +431,8 @@ hyp1f1 = _function(
 def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     """Gauss' hypergeometric function 2F1(a, b; c; x).
 
+    Derivatives in a, b and c by series, for x <= 0.998 (nan beyond) with relative error 1e-12.
+
     >>> hyp2f1(1.0, 1.0, 1.0, 0.5)
     Array(2., dtype=float64, weak_type=True)
     """

@@ -17,6 +17,7 @@ from ingot.ops.exponential import log1p_p
 from ingot.ops.families import FLOAT, INEXACT, nary, unary
 from ingot.ops.numerics import DOUBLE, widened
 from ingot.ops.special import cython_special, in_double, scipy_special
+from ingot.scipy.hypergeometric import hyp1f1_derivative, hyp2f1_derivative
 
 
 def _no_derivative(name: str, argument: str) -> Callable[..., Any]:
@@ -297,13 +298,34 @@ def _up(*xs: Any) -> list[Any]:
     return [lax.add(x, like(x, 1)) for x in xs]
 
 
+def _derivatives(name: str, fun: Callable[..., np.ndarray], arity: int) -> Any:
+    """The primitive of all derivatives of a function; `orders` says how many in each argument."""
+    def partial(i: int) -> Callable[..., Any]:
+        def rule(t: Any, out: Any, *args: Any, orders: tuple[int, ...]) -> Any:
+            return lax.mul(t, primitive.bind(*args, orders=tuple(
+                n + (i == k) for k, n in enumerate(orders))))
+
+        return rule
+
+    primitive = nary(name, FLOAT, eval=in_double(fun), kernel=Host("a series of polynomials"),
+                     jvp=[partial(i) for i in range(arity)])
+    return primitive
+
+
+def _first(primitive: Any, arity: int, i: int) -> Callable[..., Any]:
+    orders = tuple(int(i == k) for k in range(arity))
+    return lambda t, out, *args: lax.mul(t, primitive.bind(*args, orders=orders))
+
+
+hyp1f1_derivative_p = _derivatives("hyp1f1_derivative", hyp1f1_derivative, 3)
+hyp2f1_derivative_p = _derivatives("hyp2f1_derivative", hyp2f1_derivative, 4)
 hyp1f1_p = nary("hyp1f1", FLOAT, eval=scipy_special("hyp1f1"), kernel=cython_special("hyp1f1"),
                  jvp=[
-    _no_derivative("hyp1f1", "a"), _no_derivative("hyp1f1", "b"),
+    *[_first(hyp1f1_derivative_p, 3, i) for i in range(2)],
     lambda t, out, a, b, x: lax.mul(t, lax.mul(lax.div(a, b), hyp1f1_p.bind(*_up(a, b), x)))])
 hyp2f1_p = nary("hyp2f1", FLOAT, eval=scipy_special("hyp2f1"), kernel=cython_special("hyp2f1"),
                  jvp=[
-    _no_derivative("hyp2f1", "a"), _no_derivative("hyp2f1", "b"), _no_derivative("hyp2f1", "c"),
+    *[_first(hyp2f1_derivative_p, 4, i) for i in range(3)],
     lambda t, out, a, b, c, x: lax.mul(t, lax.mul(lax.div(lax.mul(a, b), c),
                                                   hyp2f1_p.bind(*_up(a, b, c), x)))])
 

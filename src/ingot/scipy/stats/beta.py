@@ -7,7 +7,8 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import where
+from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
 from ingot.scipy.stats.common import INF, exp, real
 
@@ -27,25 +28,39 @@ def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, a, b, loc, scale))
 
 
+def _inside(y: Any) -> Any:
+    """Limited to [0, 1]; at the ends with the derivative from the inside."""
+    return where(y < 0, 0, where(y > 1, 1, y))
+
+
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, a, b, loc, scale = real("beta.cdf", x, a, b, loc, scale)
-    return betainc(a, b, clip((x - loc) / scale, 0, 1))
+    return betainc(a, b, _inside((x - loc) / scale))
+
+
+def _log_mass(a: Any, b: Any, y: Any, upper: bool) -> Any:
+    """The logarithm of the probability below y, or above, for 0 <= y <= 1; finite elsewhere."""
+    return log_betainc_p.bind(a, b, where((y >= 0) & (y <= 1), y, 0.5), upper=upper)
 
 
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
-    return log(cdf(x, a, b, loc, scale))
+    x, a, b, loc, scale = real("beta.logcdf", x, a, b, loc, scale)
+    y = (x - loc) / scale
+    return where((y >= 0) & (y <= 1), _log_mass(a, b, y, False), where(y < 1, -INF, 0))
 
 
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     x, a, b, loc, scale = real("beta.sf", x, a, b, loc, scale)
-    return betainc(b, a, 1 - clip((x - loc) / scale, 0, 1))
+    return betainc(b, a, 1 - _inside((x - loc) / scale))
 
 
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
-    return log(sf(x, a, b, loc, scale))
+    x, a, b, loc, scale = real("beta.logsf", x, a, b, loc, scale)
+    y = (x - loc) / scale
+    return where((y >= 0) & (y <= 1), _log_mass(a, b, y, True), where(y < 1, 0, -INF))
 
 _hide_frames_of(__name__)

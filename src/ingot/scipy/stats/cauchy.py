@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import arctan, log, log1p, tan
+from ingot.numpy.elementary import arctan2, log, log1p, tan
+from ingot.numpy.logic import where
 from ingot.scipy.stats.common import exp, real
 
 
@@ -24,12 +25,16 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, loc, scale = real("cauchy.cdf", x, loc, scale)
-    return arctan((x - loc) / scale) / math.pi + 0.5
+    return arctan2(1, (loc - x) / scale) / math.pi
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
-    return log(cdf(x, loc, scale))
+    x, loc, scale = real("cauchy.logcdf", x, loc, scale)
+    y = (x - loc) / scale
+    above = y > 0
+    small = arctan2(1, where(above, y, -y)) / math.pi
+    return where(above, log1p(-small), log(small))
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

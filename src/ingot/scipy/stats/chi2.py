@@ -7,7 +7,8 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import where
+from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.gamma import log_density
@@ -30,22 +31,30 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, df, loc, scale = real("chi2.cdf", x, df, loc, scale)
-    return gammainc(df / 2, clip((x - loc) / scale / 2, 0))
+    y = (x - loc) / scale / 2
+    return gammainc(df / 2, where(y >= 0, y, 0))
 
 
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
-    return log(cdf(x, df, loc, scale))
+    x, df, loc, scale = real("chi2.logcdf", x, df, loc, scale)
+    y = (x - loc) / scale / 2
+    inside = y >= 0
+    return where(inside, log_gammainc_p.bind(df / 2, where(inside, y, 1)), -INF)
 
 
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     x, df, loc, scale = real("chi2.sf", x, df, loc, scale)
-    return gammaincc(df / 2, clip((x - loc) / scale / 2, 0))
+    y = (x - loc) / scale / 2
+    return gammaincc(df / 2, where(y >= 0, y, 0))
 
 
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
-    return log(sf(x, df, loc, scale))
+    x, df, loc, scale = real("chi2.logsf", x, df, loc, scale)
+    y = (x - loc) / scale / 2
+    inside = y >= 0
+    return where(inside, log_gammaincc_p.bind(df / 2, where(inside, y, 1)), 0)
 
 _hide_frames_of(__name__)

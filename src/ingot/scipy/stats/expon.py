@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.nn.functions import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
@@ -30,8 +31,8 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
     x, loc, scale = real("expon.logcdf", x, loc, scale)
-    inside = x > loc
-    return where(inside, log(-expm1(-where(inside, x - loc, 1) / scale)), -INF)
+    inside = x >= loc
+    return where(inside, log1mexp(where(inside, x - loc, 1) / scale), -INF)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import where
+from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.densities import log_poisson
@@ -22,13 +23,13 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def log_density(y: Any, a: Any) -> Any:
     """The density at y >= 0 without location and scale: for large a that of Poisson's law."""
-    endless = y == INF
+    whole, endless = y, y == INF
     y = where(endless, 1, y)
     many = (a > 8) & (y > 0)
     b, z = where(many, a, 9), where(many, y, 9)
     plain = xlogy(a - 1, y) - y - gammaln(a)
     value = where(many, log_poisson(b, z) + log(b) - log(z), plain)
-    return where(endless, -INF, value)
+    return where(endless, -whole * (a / a), value)
 
 
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -39,22 +40,30 @@ def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, a, loc, scale = real("gamma.cdf", x, a, loc, scale)
-    return gammainc(a, clip((x - loc) / scale, 0))
+    y = (x - loc) / scale
+    return gammainc(a, where(y >= 0, y, 0))
 
 
 def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
-    return log(cdf(x, a, loc, scale))
+    x, a, loc, scale = real("gamma.logcdf", x, a, loc, scale)
+    y = (x - loc) / scale
+    inside = y >= 0
+    return where(inside, log_gammainc_p.bind(a, where(inside, y, 1)), -INF)
 
 
 def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     x, a, loc, scale = real("gamma.sf", x, a, loc, scale)
-    return gammaincc(a, clip((x - loc) / scale, 0))
+    y = (x - loc) / scale
+    return gammaincc(a, where(y >= 0, y, 0))
 
 
 def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
-    return log(sf(x, a, loc, scale))
+    x, a, loc, scale = real("gamma.logsf", x, a, loc, scale)
+    y = (x - loc) / scale
+    inside = y >= 0
+    return where(inside, log_gammaincc_p.bind(a, where(inside, y, 1)), 0)
 
 _hide_frames_of(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.nn.functions import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
@@ -38,7 +39,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
     x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
-    return where(z < 0, log1p(-exp(-exp(-z))), log(-expm1(-exp(-z))))
+    return log1mexp(exp(-z))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import expm1, log, log1p
+from ingot.nn.functions import log1mexp
+from ingot.numpy.elementary import expm1, log
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
 
@@ -38,7 +39,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
-    return where(z < 0, log1p(-exp(-exp(-z))), log(-expm1(-exp(-z))))
+    return log1mexp(exp(-z))
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

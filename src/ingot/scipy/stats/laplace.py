@@ -25,7 +25,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, loc, scale = real("laplace.cdf", x, loc, scale)
     z = (x - loc) / scale
-    tail = 0.5 * exp(-abs(z))
+    tail = 0.5 * exp(where(z <= 0, z, -z))
     return where(z <= 0, tail, 1 - tail)
 
 _hide_frames_of(__name__)

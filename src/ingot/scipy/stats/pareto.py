@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.nn.functions import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
 
@@ -26,7 +27,8 @@ def pdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
     x, b, loc, scale = real("pareto.logsf", x, b, loc, scale)
-    return -b * log(clip((x - loc) / scale, 1))
+    y = (x - loc) / scale
+    return -b * log(where(y >= 1, y, 1))
 
 
 def sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -41,7 +43,7 @@ def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
-    return log(cdf(x, b, loc, scale))
+    return log1mexp(-logsf(x, b, loc, scale))
 
 
 def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -8,7 +8,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.special import log_ndtr
+from ingot.scipy.special import log_ndtr, ndtr
 from ingot.scipy.stats import norm
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
@@ -24,9 +24,11 @@ def _log_mass(a: Any, b: Any) -> Any:
     left, right = b <= 0, a > 0
     middle = ~left & ~right
     lo, hi = where(right, -b, a), where(right, -a, b)
-    one_tail = _log_difference(log_ndtr(where(middle, 0, hi)), log_ndtr(where(middle, -1, lo)))
-    two_tails = log1p(-exp(log_ndtr(where(middle, a, -1))) - exp(log_ndtr(where(middle, -b, -1))))
-    return where(middle, two_tails, one_tail)
+    endless = lo == -INF
+    top = log_ndtr(where(middle, 0, hi))
+    one_tail = _log_difference(top, log_ndtr(where(middle | endless, -1, lo)))
+    two_tails = log1p(-ndtr(where(middle, a, -1)) - ndtr(where(middle, -b, -1)))
+    return where(middle, two_tails, where(endless, top, one_tail))
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import clip, where
+from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
 
@@ -24,7 +24,8 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, loc, scale = real("uniform.cdf", x, loc, scale)
-    return clip((x - loc) / scale, 0, 1)
+    y = (x - loc) / scale
+    return where(y < 0, 0, where(y > 1, 1, y))
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
