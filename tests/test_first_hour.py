@@ -262,3 +262,103 @@ def test_no_loss_no_warning():
 def test_values_that_a_dtype_cannot_hold(fun, error):
     with pytest.raises(error):
         fun()
+
+
+# ---- remedies ------------------------------------------------------------------------------------
+class Table:
+    """Like a table of pandas."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(3)
+
+    def __repr__(self):
+        return "0  1.5\n1  2.5"
+
+
+def donated(x):
+    ingot.jit(lambda x: x + 1, donate_argnums=0)(x)
+    return str(x)
+
+
+REMEDIES = {
+    "format in jit": (lambda: ingot.jit(lambda x: f"{x:.3f}")(1.0),
+                      r"f64\[\] is traced by .* at .*test_first_hour.*debug.print\('{:.3f}', x\)"),
+    "at called": (lambda: x3.at(0), "x.at is indexed, not called: write x.at"),
+    "at assigned": (lambda: x3.at.__setitem__(0, 1.0), r"write x = x.at\[i\].set\(y\)"),
+    "where": (lambda: jnp.where(x3 > 0, jnp.ones(2), 0), r"where: .* bool\[3\] .* f64\[2\]"),
+    "minus of truth": (lambda: -(x3 > 0), "write ~x"),
+    "bits of floats": (lambda: x3 & 1, r"x.astype\(int\)"),
+    "table into jit": (lambda: ingot.jit(jnp.sum)(Table()), "a Table for a; convert it with jnp"),
+    "table into jnp": (lambda: jnp.sum(Table()), "convert it with jnp.asarray first"),
+    "table into lax": (lambda: lax.add(Table(), 1.0), "object of type Table; convert it"),
+    "deleted": (lambda: donated(jnp.ones(3)), "Array has been deleted"),
+    "NumPy in jit": (lambda: ingot.jit(lambda x: np.sin(x))(1.0), "or pure_callback for code"),
+    "scan of one": (lambda: lax.scan(lambda c: c, 0.0, x3), r"with 2 arguments here.*\(carry, x\)"),
+    "fori_loop of one": (lambda: lax.fori_loop(0, 3, lambda c: c, 1.0), r"\(i, carry\)"),
+    "map of two": (lambda: lax.map(lambda a, b: a, x3), "map one entry"),
+    "cond of none": (lambda: lax.cond(True, lambda: 1, lambda: 2, 3.0), "cond and switch the op"),
+    "while": (lambda: ingot.grad(lambda x: lax.while_loop(lambda c: c < 3, lambda c: c * 2, x))(
+        1.0), "no reverse-mode derivative"),
+}
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_messages_have_remedies(name):
+    fun, pattern = REMEDIES[name]
+    with pytest.raises(Exception, match=pattern) as info:
+        fun()
+    assert "jax." not in str(info.value) and "\n1  2.5" not in str(info.value)
+    assert not type(info.value).__name__.startswith("_")
+
+
+def test_errors_within_a_body_are_the_bodys():
+    def body(c, x):
+        return c.no_such_method(1, 2), x
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        lax.scan(body, 0.0, x3)
+    with pytest.raises(TypeError, match="^test_errors.*two.. takes 1"):
+        def two(a):
+            return a
+
+        lax.scan(lambda c, x: two(c, x), 0.0, x3)
+
+
+def test_formats_of_elements(capsys):
+    assert f"{x3:.2f}" == "[0.00 1.00 2.00]" and f"{x3[1]:.1f}" == "1.0" and f"{x3}" == str(x3)
+    ingot.jit(lambda x: ingot.debug.print("{:.1f} {x}", x, x=x))(x3)
+    assert capsys.readouterr().out == "[0.0 1.0 2.0] [0. 1. 2.]\n"
+
+
+def test_host_calls_have_names():
+    compiled = ingot.jit(lambda x: jnp.linalg.svd(x)[1]).lower(jnp.eye(3)).compile()
+    assert "host call 0 of svd(" in compiled.as_text("kernels")
+    assert compiled.cost_analysis()["host calls of svd"] == 1
+
+
+def test_flags_tell_what_they_do():
+    for flag in config_table():
+        assert f"{flag.name} = " in repr(config) and flag.sentence in repr(config)
+
+
+def config_table():
+    return [config.flag(name) for name in config.snapshot()]
+
+
+AS_JAX = """
+import ingot, warnings
+{}
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import ingot.as_jax
+print(ingot.numpy.ones(1).dtype, [w.filename for w in caught])
+"""
+
+
+@pytest.mark.parametrize(("said", "want"), [
+    ("", "float32 ['<string>']"), ("ingot.config.update('enable_x64', True)", "float64 []"),
+    ("ingot.config.update('enable_x64', False)", "float32 []"), ("del ingot", None)])
+def test_as_jax_tells_native_programs_that_64_bits_go(said, want):
+    code = AS_JAX.format(said).replace("print(ingot", "import ingot; print(ingot")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (want or "float32 []")

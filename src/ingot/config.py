@@ -109,6 +109,7 @@ place, and no lock is needed, as appending and popping are atomic."""
 _lock = threading.Lock()
 _keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 _defaults: dict[str, Any] = {}
+_chosen: set[str] = set()  # flags that were set since the start
 _threads: list[tuple[weakref.ref[threading.Thread], dict[str, Any]]] = []
 
 
@@ -131,6 +132,11 @@ class Config(threading.local):
                                  " context of their own")
         super().__setattr__(name, value)
 
+    def __repr__(self) -> str:
+        """All flags: their values, and what they do."""
+        lines = [f"{f.name} = {self.__dict__[f.name]!r}  # {f.sentence}" for f in TABLE]
+        return "ingot.config, set by config.update(name, value) or INGOT_NAME:\n" + "\n".join(lines)
+
     def __getattr__(self, name: str) -> Any:
         return self.__dict__[self.flag(name).name]  # a flag under its JAX name
 
@@ -149,6 +155,7 @@ class Config(threading.local):
         name, value = flag.name, flag.parse(value)
         flag.check_settable(_defaults[name], value)
         with _lock:
+            _chosen.add(name)
             _defaults[name] = value
             settled[0] = None
             _threads[:] = [(t, values) for t, values in _threads if t() is not None]
@@ -183,6 +190,10 @@ class Config(threading.local):
     def adopt(self, values: dict[str, Any]) -> None:
         """Let this thread, which works for another one, see that one's flags from now on."""
         self.__dict__.update(values, _overridden=dict.fromkeys(values, 1), _key=None)
+
+    def chosen(self, name: str) -> bool:
+        """Whether a flag was set for all threads, by `update` or its environment variable."""
+        return name in _chosen or self.flag(name).variable in os.environ
 
     def trace_key(self) -> tuple[Any, ...]:
         """Values of all flags that change what tracing produces; equal keys are one object."""

@@ -100,6 +100,10 @@ class UndefinedRuleError(IngotError, NotImplementedError):
     """The operation has no rule for this transformation; the text says why."""
 
 
+class ReverseModeError(UndefinedRuleError, ValueError):
+    """A loop whose number of iterations is not known has no reverse-mode derivative."""
+
+
 class InconclusiveDimensionOperation(IngotError):
     """Named for JAX's sake: shapes are always static here."""
 

@@ -245,10 +245,13 @@ def user_frame() -> FrameType | None:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the user's line, however deep in ingot that is."""
-    level, frame, user = 1, sys._getframe(0), user_frame()
-    while frame.f_back is not None and frame is not user:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    user = user_frame()
+    if user is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    names = user.f_globals
+    warnings.warn_explicit(message, category, user.f_code.co_filename, user.f_lineno,
+                           names.get("__name__"), names.setdefault("__warningregistry__", {}))
 
 
 # ---- the machine ---------------------------------------------------------------------------------

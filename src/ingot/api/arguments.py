@@ -76,12 +76,14 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
         try:
             out.append(to_array(leaf))
         except TypeError:
-            name = argument_names(fun, args, kwargs)[i]
-            raise TypeError(
-                f"{transform}: arguments of {function_name(fun)} must be arrays, numbers or pytrees"
-                f" of them, got {leaf!r:.60} of type {type(leaf).__name__} for {name}; mark it as"
-                " static (static_argnames), or close over it"
-            ) from None
+            name, kind = argument_names(fun, args, kwargs)[i], type(leaf).__name__
+            if hasattr(leaf, "__array__") or hasattr(leaf, "__dlpack__"):
+                got = f"a {kind} for {name}; convert it with jnp.asarray first"
+            else:
+                got = (f"{leaf!r:.60} of type {kind} for {name}; mark it as static"
+                       " (static_argnames), or close over it")
+            raise TypeError(f"{transform}: arguments of {function_name(fun)} must be arrays,"
+                            f" numbers or pytrees of them, got {got}") from None
     return out
 
 

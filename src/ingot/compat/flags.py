@@ -115,12 +115,15 @@ config = Config()
 
 
 def apply_environment(environment: Mapping[str, str]) -> None:
-    """Give our flags JAX's defaults, then what JAX_* variables say (INGOT_* win over defaults)."""
+    """Give our flags JAX's defaults, then what JAX_* variables say.
+
+    INGOT_* variables, and what the program itself has set before, win over defaults.
+    """
     for flag in TABLE:
         variable = f"JAX_{flag.name.upper()}"
         if variable in environment:
             ours.update(flag.name, environment[variable])
-        elif flag.name in DEFAULTS and flag.variable not in environment:
+        elif flag.name in DEFAULTS and not ours.chosen(flag.name):
             ours.update(flag.name, DEFAULTS[flag.name])
     for name in PLATFORMS:
         if environment.get(name.upper()):

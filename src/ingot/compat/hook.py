@@ -15,8 +15,9 @@ from typing import Any
 from ingot.compat.flags import apply_environment
 from ingot.compat.names import ABSENT, MODULES, NAMES, Missing
 from ingot.compat.version import __version__
+from ingot.config import config as ours
 from ingot.core.logs import LOGGERS
-from ingot.util import user_frame
+from ingot.util import user_frame, warn
 
 SERVED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "served")
 """A folder whose packages `jax` and `jaxlib` install the hook: how child processes get it."""
@@ -174,10 +175,27 @@ def _refuse_real(module: ModuleType) -> None:
         name=module.__name__)
 
 
+def _used_before() -> bool:
+    """Whether a module that is not ingot's has imported ingot already."""
+    modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] != "ingot"]
+    return any(isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "ingot"
+               for module in modules if isinstance(module, ModuleType)
+               for value in list(vars(module).values()))
+
+
+def _tell_of_64_bits() -> None:
+    if not (ours.chosen("enable_x64") or "JAX_ENABLE_X64" in os.environ):
+        warn("ingot.as_jax: 64-bit types are off from now on in the whole process, as in JAX, also"
+             " for ingot.numpy, which was imported before; to choose, call"
+             " ingot.config.update('enable_x64', True) or False before importing ingot.as_jax, or"
+             " set JAX_ENABLE_X64")
+
+
 def install() -> Finder:
     """Make `import jax` give ingot from now on, here and in child processes.
 
-    Flags get JAX's defaults (64-bit types off) and what the JAX_* environment variables say.
+    Flags get JAX's defaults (64-bit types off) and what the JAX_* environment variables say, but
+    for those that the program has set itself; if it has used ingot already, a warning says so.
     Raises ImportError if JAX itself is already imported.
     """
     found = installed()
@@ -189,6 +207,8 @@ def install() -> Finder:
     for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
         del sys.modules[name]
     sys.meta_path.insert(0, finder)
+    if ours.enable_x64 and _used_before():
+        _tell_of_64_bits()
     apply_environment(os.environ)
     LOGGERS.update(JAX_LOGGERS)
     # The folder carries the distributions' metadata; multiprocessing hands sys.path to its

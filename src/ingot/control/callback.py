@@ -20,7 +20,7 @@ from ingot.control.tracing import (
     leaf_paths,
     tree_differences,
 )
-from ingot.core.array import Array
+from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import (
     DEBUG,
@@ -324,9 +324,14 @@ def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool =
         _Checker().vformat(fmt, [_Anything() for _ in args], {k: _Anything() for k in kwargs})
 
     def show(*values: Any, **named: Any) -> None:
-        print(fmt.format(*values, **named))
+        # Arrays format their elements, which NumPy's do not.
+        print(fmt.format(*map(_printed, values), **{k: _printed(v) for k, v in named.items()}))
 
     debug_callback(show, *args, ordered=ordered, partitioned=partitioned, **kwargs)
+
+
+def _printed(x: Any) -> Any:
+    return from_numpy(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 
 class _Anything:

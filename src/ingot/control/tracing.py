@@ -125,12 +125,29 @@ def _trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedAr
     trees: list[PyTreeDef] = []
 
     def flat(*leaves: Any) -> list[Any]:
-        outs, tree = flatten_arrays(name, "its result", fun(*tree_unflatten(in_tree, leaves)))
+        result = called(fun, tree_unflatten(in_tree, leaves))
+        outs, tree = flatten_arrays(name, "its result", result)
         trees.append(tree)
         return outs
 
     jaxpr = stage(flat, avals, name)
     return Traced(inline_constants(jaxpr), list(jaxpr.consts), trees[0])
+
+
+def called(fun: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """The result of a user's function; the error for a wrong number of arguments says what each
+    function of control flow is called with."""
+    try:
+        return fun(*args)
+    except TypeError as error:
+        within = error.__traceback__.tb_next if error.__traceback__ else None
+        if within is not None or "argument" not in str(error):
+            raise
+        raise TypeError(
+            f"{function_place(fun)} is called with {len(args)} arguments here: {error}. scan and"
+            " associative_scan call their function with two, (carry, x) or (left, right),"
+            " fori_loop with (i, carry), both functions of while_loop get the carry, the function"
+            " of map one entry, and the branches of cond and switch the operands") from None
 
 
 # ---- comparisons of types -----------------------------------------------------------------------

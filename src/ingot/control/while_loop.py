@@ -34,7 +34,7 @@ from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe, user_source
-from ingot.errors import UndefinedRuleError
+from ingot.errors import ReverseModeError, UndefinedRuleError
 from ingot.ops.arithmetic import add
 from ingot.ops.compare import lt
 from ingot.ops.convert import convert_element_type_p
@@ -127,13 +127,9 @@ def _while_linearize(nonzero: Sequence[bool], *primals: Any, **params: Any) -> A
     return outs, has, apply
 
 
-class _NotReversible(UndefinedRuleError, ValueError):
-    """Also a ValueError, as JAX's."""
-
-
 def _while_transpose(cts: Sequence[Any], *args: Any, body_jaxpr: Jaxpr, **params: Any) -> Any:
     where = _source_of(body_jaxpr)
-    raise _NotReversible(
+    raise ReverseModeError(
         f"while_loop: no reverse-mode derivative, since the number of iterations is not known in"
         f" advance and so neither is the memory for their values; the loop is at {where}.\nUse"
         " fori_loop with bounds that are Python integers, or scan, or define the derivative with"

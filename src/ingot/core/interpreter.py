@@ -197,8 +197,9 @@ def to_array(x: Any) -> Any:
     if isinstance(x, _PYTHON_SCALARS):  # subclasses: enums, numpy.float64 is caught above
         base: Any = next(t for t in _PYTHON_SCALARS if isinstance(x, t))
         return to_array(base(x))
+    shown = "an object" if hasattr(x, "__array__") else f"{x!r:.80}"  # tables have many lines
     raise TypeError(
-        f"expected an array or a number, got {x!r:.80} of type {type(x).__name__}; convert it with"
+        f"expected an array or a number, got {shown} of type {type(x).__name__}; convert it with"
         f" ingot.numpy.asarray first (at {here()})"
     )
 

@@ -30,6 +30,16 @@ class IndexUpdateHelper:
     def __getitem__(self, index: Any) -> IndexUpdateRef:
         return IndexUpdateRef(self.array, index)
 
+    @hidden
+    def __call__(self, *index: Any) -> Any:
+        """Say that it is indexed."""
+        raise TypeError("x.at is indexed, not called: write x.at[i].set(y) instead of x.at(i)")
+
+    @hidden
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("x.at[i] = y cannot change x, for arrays are immutable: write"
+                        " x = x.at[i].set(y), and x = x.at[i].add(y) for x.at[i] += y")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.array!r})"
 

@@ -25,7 +25,7 @@ _ERRORS: dict[str, tuple[type[Exception], str, str]] = {
         "index arrays instead of lists, use lax.fori_loop instead of range, keep shapes static"),
     "array": (
         TracerArrayConversionError, "NumPy, or code that calls NumPy, was given it",
-        "call ingot.numpy there, or jax.pure_callback for code that must run on the host"),
+        "call ingot.numpy there, or pure_callback for code that must run on the host"),
     "item": (
         ConcretizationTypeError, "a Python number was asked of it",
         "compute with arrays: astype(int) instead of int(x), jnp functions instead of math's"),

@@ -12,6 +12,7 @@ from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
+from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
 from ingot.numpy.families import (
@@ -364,7 +365,13 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
     test = truth("where", condition)
     x, y = promote("where", x, y)
     if test.aval.shape != x.aval.shape:
-        test, x, y = promote_shapes("where", test, x, y)
+        try:
+            test, x, y = promote_shapes("where", test, x, y)
+        except ValueError:
+            raise ShapeError(
+                f"where: shapes must broadcast, got {test.aval} for the condition and {x.aval} for"
+                " what is chosen from; align axes with reshape, expand_dims or None in an index"
+            ) from None
     return lax.select(test, x, y)
 
 

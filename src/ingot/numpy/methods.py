@@ -15,7 +15,9 @@ from ingot.api.devices import CPU, Device, SingleDeviceSharding
 from ingot.backends.llvm.native.operators import set_operators
 from ingot.core.array import DELETED, Array, ArrayBase, compact, delete
 from ingot.core.interpreter import Tracer
+from ingot.core.source import here
 from ingot.core.tracebacks import hidden
+from ingot.errors import TracerArrayConversionError
 from ingot.numpy import (
     arithmetic,
     creation,
@@ -149,10 +151,18 @@ def _array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray
 
 def _format(self: Any, spec: str) -> str:
     if isinstance(self, Tracer) and self.concrete() is None:
-        return format(repr(self), spec)
+        if not spec:
+            return repr(self)
+        raise TracerArrayConversionError(
+            f"format: a value of type {self.aval} is traced by {self._interpreter.name()} at"
+            f" {here()}, so there is no number yet that {spec!r} could format; print it when the"
+            f" program runs, with debug.print('{{:{spec}}}', x)")
     if self.aval.ndim == 0 and not dtypes.is_key_dtype(self.aval.dtype):
         return format(concrete_array(self, "array")._data[()], spec)
-    return format(str(self), spec) if not spec else format(np.asarray(self), spec)
+    if not spec or dtypes.is_key_dtype(self.aval.dtype):
+        return format(str(self), spec)
+    return np.array2string(concrete_array(self, "array")._data,
+                           formatter={"all": lambda x: format(x, spec)})
 
 
 def _repr(self: Array) -> str:
@@ -173,7 +183,9 @@ def _repr(self: Array) -> str:
 
 
 def _str(self: Array) -> str:
-    return repr(self) if dtypes.is_key_dtype(self.aval.dtype) else str(self._data)
+    if dtypes.is_key_dtype(self.aval.dtype):
+        return repr(self)
+    return str(self._data[...])  # of a deleted array this is an error
 
 
 def _deepcopy(self: Any, memo: Any) -> Any:

@@ -35,9 +35,16 @@ def check_kind(name: str, kinds: Kinds, *avals: ShapedArray) -> None:
         if not any(dtypes.issubdtype(aval.dtype, k) for k in kinds):
             accepted = " or ".join(_KIND_NAMES[k] for k in kinds)
             raise TypeError(
-                f"{name}: argument {i} must be of {accepted} dtype, got {aval}; convert it first,"
-                f" e.g. x.astype(float)"
-            )
+                f"{name}: argument {i} must be of {accepted} dtype, got {aval};"
+                f" {_remedy(name, kinds, aval)}")
+
+
+def _remedy(name: str, kinds: Kinds, aval: ShapedArray) -> str:
+    if name == "neg" and aval.dtype == dtypes.bool_:
+        return "write ~x for the opposite of truth values, or convert it first: x.astype(int)"
+    integral = {np.integer, np.signedinteger, np.bool_}
+    wanted = "int" if integral.issuperset(kinds) else "float"
+    return f"convert it first, e.g. x.astype({wanted})"
 
 
 def check_same(name: str, *avals: ShapedArray) -> None:

@@ -184,7 +184,7 @@ class LLVMExecutable:
         texts = {
             "jaxpr": lambda: pretty(self.jaxpr),
             "simplified": lambda: pretty(self.compilation.kernels().simplified),
-            "kernels": lambda: pretty_kernel(self.function),
+            "kernels": self._kernels_text,
             "llvm": lambda: module(self.code.tier).text,
             "optimized": lambda: engine.optimized_text(
                 module(engine.FULL).text, passes=module(engine.FULL).passes),
@@ -196,11 +196,20 @@ class LLVMExecutable:
             raise ValueError(f"stage must be one of {list(texts)}, got {name!r}")
         return texts[name]()
 
+    def _kernels_text(self) -> str:
+        text = pretty_kernel(self.function)
+        for number, function in enumerate(self.native.host_functions):
+            text = text.replace(f"host call {number}(",
+                                f"host call {number} of {function.eqn.primitive.name}(")
+        return text
+
     def cost_analysis(self) -> dict[str, float]:
         """Estimates: instructions executed, bytes of arguments and results, host calls."""
         nbytes = sum(a.nbytes for a in (*self.jaxpr.in_avals, *self.jaxpr.out_avals))
+        names = [f.eqn.primitive.name for f in self.native.host_functions]
         return {"flops": float(self.native.needs.work), "bytes accessed": float(nbytes),
-                "host calls": float(len(self.native.host_functions))}
+                "host calls": float(len(names)),
+                **{f"host calls of {name}": float(names.count(name)) for name in names}}
 
     def memory_analysis(self) -> dict[str, int]:
         """Bytes of arguments, results, temporaries and constants."""
