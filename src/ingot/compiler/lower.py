@@ -60,7 +60,7 @@ class Lowering(Builder):
         """`routines` says whether there is a routine of this name, see `has_routine`."""
         super().__init__()
         self.routines = caller.routines if caller else routines
-        self.merging = caller.merging if caller else merging
+        self.merging = self.vectors = caller.merging if caller else merging
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
         self.constants: list[ir.Memory] = caller.constants if caller else []

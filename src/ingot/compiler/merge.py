@@ -27,6 +27,7 @@ from ingot.compiler.tiling import form_of, tiled
 from ingot.kernel import ir
 from ingot.kernel.cost import work
 from ingot.kernel.ir import inner_blocks
+from ingot.kernel.summation import COMPENSATED
 
 CANDIDATES = 8
 """Earlier loops that a loop is compared with."""
@@ -280,8 +281,8 @@ def _reduces(node: ir.For) -> bool:
                 uses[id(a)] = uses.get(id(a), 0) + 1
     return all(
         type(p.next) is ir.Scalar and any(a is p.scalar for a in p.next.args)
-        and uses.get(id(p.scalar)) == 1
-        and (p.next.attr in ("reassociate", "no nan")
+        and (uses.get(id(p.scalar)) == 1 or p.next.attr == COMPENSATED)
+        and (p.next.attr in ("reassociate", "no nan", COMPENSATED)
              or (p.next.op in ("add", "mul", "min", "max", "or", "and", "xor")
                  and p.next.dtype.kind in "iub"))
         for p in node.phis)

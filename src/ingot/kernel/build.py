@@ -14,11 +14,21 @@ from ingot.kernel.reduce import (
     arg_reduction as arg_reduction,
     reduction as reduction,
 )
+from ingot.kernel.rows import RowReduction as RowReduction, repeat as repeat
 from ingot.kernel.selection import few_largest as few_largest
 from ingot.kernel.sorts import (
     along as along,
     ordered_lines as ordered_lines,
     sorted_lines as sorted_lines,
+)
+from ingot.kernel.summation import (
+    LEAF as LEAF,
+    is_inexact as is_inexact,
+    line_sum as line_sum,
+    nest_sum as nest_sum,
+    pairwise as pairwise,
+    rounded as rounded,
+    two_sum as two_sum,
 )
 from ingot.kernel.values import (
     BOOL as BOOL,

@@ -35,6 +35,8 @@ Mark = tuple[list[int], int]
 class Builder:
     """Appends instructions to the current block."""
 
+    vectors = True  # whether LLVM's passes follow, which make vectors of loops
+
     def __init__(self) -> None:
         self.root = self.block = ir.Block()
         self._open = [self.root]  # the current block last, around it those that it came from
@@ -111,6 +113,18 @@ class Builder:
     def external(self, symbol: str, *args: Scalar, dtype: Any = None) -> Scalar:
         """Call a pure C function on scalars, e.g. 'scipy.special.cython_special:psi'."""
         return self._number("external", args, np.dtype(dtype or args[0].dtype), symbol)
+
+    def converted(self, scalar: Any, dtype: np.dtype) -> Any:
+        """A scalar in another dtype; real numbers become complex ones."""
+        if scalar.dtype == dtype:
+            return scalar
+        if dtype.kind != "c":
+            return self.op("convert", scalar, dtype=dtype)
+        part = real_dtype(dtype)
+        parts = (scalar.real, scalar.imag) if type(scalar) is Complex else (
+            scalar, self.const(0, part))
+        real, imag = (self.op("convert", p, dtype=part) for p in parts)
+        return Complex(real, imag, dtype)
 
     def select(self, pred: Scalar, on_true: Any, on_false: Any) -> Any:
         """`on_true` where `pred` holds, else `on_false`; both are computed."""

@@ -1,20 +1,23 @@
 """Reductions as loops: element by element in blocks, or whole rows where the last axis stays.
 
-Sums and products are regrouped: into blocks of `BLOCK` elements, of which each starts anew and is
-added up by vectors, or into groups of rows. So their error grows with the length of a block and
-the number of blocks, not with the number of elements. Narrow floats are added up in float32.
+Sums of floats are made of short blocks, or blocks of rows, as `summation.py` says, so that their
+error does not grow with the number of elements. Other reductions are regrouped into blocks of
+`BLOCK` elements for the sake of vectors. Narrow floats are added up in float32.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ingot.kernel.builder import COMPLEX, Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.rows import TILE, RowReduction
+from ingot.kernel.summation import is_inexact, line_sum, over_blocks, pairwise
 from ingot.kernel.values import (
     BOOL,
     MAX_SCALARS,
@@ -34,14 +37,11 @@ ScalarRule = str | Callable[..., Any]
 BLOCK = 4096
 """Elements that are added up before their sum is added to that of other blocks."""
 
-ROWS = 4
-"""Rows added to each other before they are added to the result, which is read and written once."""
-
-TILE = 1024
-"""Elements of a row that stay in the first cache while rows are added to them."""
-
 FEW = 32
 """Elements of a row that stay in registers while rows are added to them."""
+
+VECTOR = 16
+"""Elements that are combined in order where code is written out, as vectors do."""
 
 DIVIDED = 1 << 20
 """Work of a reduction to one element from which on it is done in parts."""
@@ -81,6 +81,11 @@ class _Reduction:
     rule: ScalarRule
     start: Any
 
+    @property
+    def sums(self) -> bool:
+        """Whether the numbers that are added up are rounded."""
+        return self.rule == "add" and is_inexact(self.start.dtype)
+
     def value(self, shape: tuple[int, ...]) -> ArrayValue:
         x, axes = self.x, self.axes
         self.kept = tuple(a for a in range(x.ndim) if a not in axes)
@@ -100,10 +105,7 @@ class _Reduction:
     # ---- scalars -----------------------------------------------------------------------------
     def load(self, index: Sequence[Index]) -> Any:
         """An element of the operand in the dtype to compute in."""
-        return self.converted(self.x.at(self.build, index), self.start.dtype)
-
-    def converted(self, scalar: Any, dtype: np.dtype) -> Any:
-        return scalar if scalar.dtype == dtype else self.build.op("convert", scalar, dtype=dtype)
+        return self.build.converted(self.x.at(self.build, index), self.start.dtype)
 
     def combine(self, a: Any, b: Any) -> Any:
         if a is None or b is None:
@@ -119,14 +121,12 @@ class _Reduction:
             return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
 
         if self.x.size <= MAX_SCALARS or self.short(size_of(self.sizes)):
-            total = self.start
-            for inner in indices(self.sizes):
-                total = self.combine(total, at(inner))
+            total = self.combine(self.start, self.written_out(self.sizes, at))
         elif not self.kept and self.x.size * (self.x.cost + 2) >= DIVIDED:
             total = self.in_parts(at)
         else:
             total = self.nest((), at)
-        return self.converted(total, self.x.dtype)
+        return self.build.converted(total, self.x.dtype)
 
     def in_parts(self, at: Callable[[Sequence[Index]], Any]) -> Any:
         """Parts of equal length of the first axis, which threads share, and what they leave."""
@@ -142,8 +142,8 @@ class _Reduction:
                 first = build.imul(p, size)
                 build.store(parts, (p,), self.nest(
                     (), lambda i: at((build.iadd(first, i[0]), *i[1:]))))
-            for p in range(PARTS):
-                total = self.combine(total, parts.at(build, (p,)))
+            total = self.combine(self.start, self.written_out(
+                (PARTS,), lambda p: parts.at(build, p)))
         if rest:
             self.sizes = [rest, *sizes[1:]]
             total = self.combine(total, self.nest(
@@ -164,8 +164,31 @@ class _Reduction:
             return self.line(sizes[depth], lambda i: at((*index, i, *rest)))
         if sizes[depth] == 1:
             return self.nest((*index, 0), at)
+        if self.sums:
+            return self.nest_of_sums(index, at)
         return build.accumulate(sizes[depth], [self.start], lambda i, c: [
             self.combine(c[0], self.nest((*index, i), at))])[0]
+
+    def nest_of_sums(self, index: tuple[Index, ...], at: Callable[[Sequence[Index]], Any]) -> Any:
+        """Loops over several axes: short ones are written out, in blocks of the axis before."""
+        depth = len(index)
+        n, inner = self.sizes[depth], self.sizes[depth + 1 :]
+        if self.short(size_of(inner)):
+            return line_sum(
+                self.build, n, lambda i: self.written_out(inner, lambda j: at((*index, i, *j))),
+                self.start, (self.x.cost + 1) * size_of(inner))
+        return over_blocks(self.build, n, lambda i: self.nest((*index, i), at), self.start)
+
+    def written_out(self, sizes: Sequence[int], at: Callable[[Sequence[Index]], Any]) -> Any:
+        """All elements of a few, a vector of them in order, and the sums of these in pairs."""
+        totals: list[Any] = []
+        for k, inner in enumerate(indices(sizes)):
+            if k % VECTOR == 0:
+                totals.append(None)
+            totals[-1] = self.combine(totals[-1], at(inner))
+        if self.sums and len(totals) > 1:
+            return pairwise(self.build, totals)
+        return functools.reduce(self.combine, totals, None)
 
     def short(self, count: int) -> bool:
         """Whether so many elements are few enough to be written out."""
@@ -175,10 +198,9 @@ class _Reduction:
         """A loop along one axis, in blocks if it is long."""
         build = self.build
         if self.short(n):
-            total = None
-            for i in range(n):
-                total = self.combine(total, at(i))
-            return total
+            return self.written_out((n,), lambda i: at(i[0]))
+        if self.sums:
+            return line_sum(build, n, at, self.start, self.x.cost)
         if n <= 2 * BLOCK:
             return self.block(n, at)
         blocks, rest = divmod(n, BLOCK)
@@ -218,7 +240,7 @@ class _Reduction:
         build, x = self.build, self.x
         target = build.allocate(shape, self.start.dtype)
         others = [a for a in self.kept if a != last]
-        n = x.shape[last]
+        n, axes = x.shape[last], [a for a in self.axes if x.shape[a] != 1]
 
         def result(outer: Sequence[Index], j: Index) -> list[Index]:
             full = index_of(x.ndim, (others, outer), ((last,), (j,)))
@@ -227,10 +249,12 @@ class _Reduction:
         def one(outer: Sequence[Index]) -> None:
             def at(inner: Sequence[Index], j: Index) -> Any:
                 return self.load(index_of(
-                    x.ndim, (others, outer), (self.axes, inner), ((last,), (j,))))
+                    x.ndim, (others, outer), (axes, inner), ((last,), (j,))))
 
+            rows = RowReduction(build, [x.shape[a] for a in axes], at, self.combine, self.start,
+                                self.sums)
             if n <= FEW and self.short(n):
-                for j, total in enumerate(self.few(n, at)):
+                for j, total in enumerate(rows.few(n)):
                     build.store(target, result(outer, j), total)
                 return
             for first, width, tiles in ((0, TILE, n // TILE), (n - n % TILE, n % TILE, 1)):
@@ -238,78 +262,14 @@ class _Reduction:
                     continue
                 with build.loop(tiles) as tile:
                     start = build.iadd(first, build.imul(tile, width))
-                    self.tile(width, lambda inner, j, s=start: at(inner, build.iadd(s, j)),
-                              lambda j, s=start: (target, result(outer, build.iadd(s, j))))
+                    replace(rows, at=lambda i, j, s=start: at(i, build.iadd(s, j))).into(
+                        width, lambda j, s=start: (target, result(outer, build.iadd(s, j))))
 
         build.nest([x.shape[a] for a in others], one)
         if target.dtype == x.dtype:
             return target
         return Lazy(shape, x.dtype,
-                    lambda b, i: self.converted(target.at(b, i), x.dtype), [target], 1)
-
-    def groups(self, step: Callable[[Sequence[Sequence[Index]]], None]) -> None:
-        """Loops over the reduced axes that give the indices of `ROWS` rows at a time."""
-        build = self.build
-        *outer, inner = self.sizes
-
-        def body(index: tuple[Index, ...]) -> None:
-            if inner >= ROWS:
-                with build.loop(inner // ROWS) as g:
-                    first = build.imul(g, ROWS)
-                    step([(*index, build.iadd(first, k)) for k in range(ROWS)])
-            if inner % ROWS:
-                step([(*index, i) for i in range(inner - inner % ROWS, inner)])
-
-        build.nest(outer, body)
-
-    def tile(self, width: int, at: Callable[..., Any], place: Callable[..., Any]) -> None:
-        """Combine rows of one width, into memory."""
-        build = self.build
-        with build.loop(width, vector=True) as j:
-            memory, index = place(j)
-            build.store(memory, index, self.start)
-
-        def step(rows: Sequence[Sequence[Index]]) -> None:
-            with build.loop(width, vector=True) as j:
-                memory, index = place(j)
-                new = self.pairwise([at(inner, j) for inner in rows])
-                build.store(memory, index, self.combine(memory.at(build, index), new))
-
-        self.groups(step)
-
-    def pairwise(self, xs: list[Any]) -> Any:
-        """Neighbors first, then their results."""
-        while len(xs) > 1:
-            xs = [self.combine(*xs[i : i + 2]) if i + 1 < len(xs) else xs[i]
-                  for i in range(0, len(xs), 2)]
-        return xs[0]
-
-    def few(self, n: int, at: Callable[..., Any]) -> list[Any]:
-        """Combine short rows, in registers: loops that carry them."""
-        build = self.build
-        *outer, inner = self.sizes
-        carry = [self.start] * n
-
-        def loop(depth: int, index: tuple[Index, ...], carry: Sequence[Any]) -> Sequence[Any]:
-            if depth < len(outer):
-                return build.accumulate(outer[depth], carry,
-                                        lambda i, c: loop(depth + 1, (*index, i), c))
-            if inner >= ROWS:
-                def group(g: Index, c: Sequence[Any]) -> list[Any]:
-                    first = build.imul(g, ROWS)
-                    return [self.combine(c[j], self.pairwise(
-                        [at((*index, build.iadd(first, k)), j) for k in range(ROWS)]))
-                        for j in range(n)]
-
-                carry = build.accumulate(inner // ROWS, carry, group)
-            if inner % ROWS:
-                carry = [self.combine(c, self.pairwise(
-                    [at((*index, i), j) for i in range(inner - inner % ROWS, inner)]))
-                    for j, c in enumerate(carry)]
-            return carry
-
-        return list(loop(0, (), carry))
-
+                    lambda b, i: self.build.converted(target.at(b, i), x.dtype), [target], 1)
 
 
 # ---- places of extremes --------------------------------------------------------------------------

@@ -94,8 +94,9 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
         raise ValueError(f"histogram: weights {weights.aval} do not fit {a.aval}")
     edges = histogram_bin_edges(a, bins, range, weights)
     a, edges = _alike("histogram", ravel(a), edges)
-    counted = (ones((a.aval.size,), a.aval.dtype) if weights is None else ravel(weights))
+    counted = ones((a.aval.size,), dtypes.default_int()) if weights is None else ravel(weights)
     counts = _counts(_bin(a, edges), counted, edges.aval.size - 1)
+    counts = convert(counts, a.aval.dtype) if weights is None else counts
     if density:
         widths = convert(diff(edges), counts.aval.dtype)
         counts = divide(divide(counts, widths), sum_(counts))

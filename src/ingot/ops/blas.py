@@ -12,7 +12,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.kernel import ir
-from ingot.kernel.build import Buffer, Builder
+from ingot.kernel.build import Buffer, Builder, line_sum, pairwise
 
 BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
                dtypes.complex128: "z"}
@@ -28,6 +28,12 @@ BLOCK_SIDE = 128
 
 BLOCK_TERMS = 256
 """Terms of the sums of a block, where all blocks are parts of the same sums."""
+
+MOST_TERMS = 4096
+"""Terms of the sums of a small product, some hundred of which BLAS adds up in order."""
+
+WRITTEN_OUT = 16
+"""Parts of sums up to which the code that adds them is written out."""
 
 UNIT = 16
 """Blocks begin at multiples of it, which BLAS takes at once."""
@@ -84,6 +90,9 @@ def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int,
     rows, columns = _sides(m, n * k), _sides(n, m * k)
     parts = _count(k, BLOCK_TERMS, -(-BLOCK_WORK // max(m * n, 1)))
     work = m * n * k // 8
+    if k >= 2 * MOST_TERMS and m * n <= k:
+        parts, blocks = max(parts, -(-k // MOST_TERMS)), True
+        rows = columns = 1
     if blocks and max(rows, columns) > 1:
         cut = rows > columns
 
@@ -117,12 +126,20 @@ def _partial_sums(build: Builder, target: Any, size: int, dtype: np.dtype[Any], 
     parts = build.allocate((count, size), dtype)
     _in_blocks(build, terms, count, lambda j, first, length: product(
         first, length, _offset(build, ("pointer", parts.memory, 0), j, size)))
-    out = Buffer(target[1], (size,), dtype, target[2])
+    _add_parts(build, Buffer(target[1], (size,), dtype, target[2]), parts)
+
+
+def _add_parts(build: Builder, out: Buffer, parts: Buffer) -> None:
+    """The sum of the rows of `parts`: of few in pairs, of many with the errors of their roundings.
+    """
+    count, (size,), zero = parts.shape[0], out.shape, build.const(0, out.dtype)
+    if count > WRITTEN_OUT:
+        with build.loop(size, independent=True) as i:
+            build.store(out, (i,), line_sum(
+                build, count, lambda j: parts.at(build, (j, i)), zero))
+        return
     with build.loop(size, vector=True, independent=True) as i:
-        total = parts.at(build, (0, i))
-        for j in range(1, count):
-            total = build.op("add", total, parts.at(build, (j, i)))
-        build.store(out, (i,), total)
+        build.store(out, (i,), pairwise(build, [parts.at(build, (j, i)) for j in range(count)]))
 
 
 def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any],
@@ -137,28 +154,22 @@ def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
 
 def matrix_vector(build: Builder, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,
                   dtype: np.dtype[Any], blocks: bool = True) -> None:
-    """y = A x for row-major A [rows, columns], or its transpose in memory when `flipped`."""
+    """y = A x for row-major A [rows, columns], or its transpose in memory when `flipped`; few
+    columns, as BLAS adds up their products in order."""
     one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
     lead = rows if flipped else columns
-    work = rows * columns // 2
-
-    def product(first: Any, size: Any, across: Any, terms: Any, target: Any, count: int) -> None:
-        """Some rows times some terms."""
-        corner = _offset(build, _offset(build, a, first, 1 if flipped else lead), across,
-                         lead if flipped else 1)
-        # Row-major [rows, columns] is column-major [columns, rows].
-        m, n = (size, terms) if flipped else (terms, size)
-        call(build, "gemv", dtype, [
-            ("char", "N" if flipped else "T"), ("int", m), ("int", n), one, corner, ("int", lead),
-            _offset(build, x, across, 1), ("int", 1), zero, target, ("int", 1)], work // count)
-
     count = _count(rows, UNIT, -(-BLOCK_ENTRIES // columns)) if blocks else 1
-    parts = _count(columns, BLOCK_TERMS, -(-BLOCK_ENTRIES // rows)) if blocks else 1
+
+    def product(first: Any, size: Any) -> None:
+        """Some of the rows."""
+        # Row-major [rows, columns] is column-major [columns, rows].
+        m, n = (size, columns) if flipped else (columns, size)
+        call(build, "gemv", dtype, [
+            ("char", "N" if flipped else "T"), ("int", m), ("int", n), one,
+            _offset(build, a, first, 1 if flipped else lead), ("int", lead), x, ("int", 1), zero,
+            _offset(build, y, first, 1), ("int", 1)], rows * columns // 2 // count)
+
     if count > 1:
-        _in_blocks(build, rows, count, lambda j, first, size: product(
-            first, size, 0, columns, _offset(build, y, first, 1), count))
-    elif parts > 1:
-        _partial_sums(build, y, rows, dtype, columns, parts, lambda across, terms, target: product(
-            0, rows, across, terms, target, parts))
+        _in_blocks(build, rows, count, lambda j, first, size: product(first, size))
     else:
-        product(0, rows, 0, columns, y, 1)
+        product(0, rows)

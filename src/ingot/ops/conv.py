@@ -17,6 +17,7 @@ from ingot.ops.convert import convert_element_type
 from ingot.ops.dot import accumulator, canonicalize_precision, typeof_or
 from ingot.ops.movement import full, move_axis, reshape, transpose
 from ingot.ops.shape import rev
+from ingot.ops.sums import product
 from ingot.util import size_of
 
 Ints = Sequence[int]
@@ -188,8 +189,8 @@ def _windows_times(x: np.ndarray, w: np.ndarray, strides: Ints, dilation: Ints) 
             part = (slice(None), slice(None), slice(start, start + block)) if places else ()
             some = view[part]
             shape = some.shape[: 2 + len(places)]
-            product = some.reshape(groups, size_of(shape[1:]), terms) @ matrix
-            y[part] = product.reshape(*shape, outs)
+            products = product(some.reshape(groups, size_of(shape[1:]), terms), matrix)
+            y[part] = products.reshape(*shape, outs)
     return np.moveaxis(y, -1, 2)
 
 

@@ -14,12 +14,15 @@ from ingot.kernel.build import (
     Builder,
     Index,
     Lazy,
+    RowReduction,
     Unsupported,
     index_of,
+    is_inexact,
+    nest_sum,
     supported,
 )
 from ingot.ops.blas import BLAS_PREFIX, matrix_matrix
-from ingot.ops.dot import accumulator, convert
+from ingot.ops.dot import accumulator
 from ingot.util import size_of
 
 Ints = Sequence[int]
@@ -34,9 +37,9 @@ SHORT = 64
 LONG = 32
 """Taps of a single feature from which on the operand slides over the result."""
 
-PIECE, TAPS = 512, 4
+PIECE = 512
 """Elements of the result, of one feature, that stay in the first cache while all taps are added to
-them, so many at a time."""
+them."""
 
 WINDOW_BYTES = 1 << 19
 """Memory that the windows multiplied at a time may take: a part of the second cache."""
@@ -108,35 +111,19 @@ def _sliding(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any
     batch, _, *spatial = (out.shape[i] for i in dims.out_spec)
     target = build.allocate((batch, 1, *spatial), out.dtype)
 
-    def add(place: Sequence[Index], first: Index, count: int, outer: Sequence[Index], tap: Index,
-            several: int) -> None:
-        """Add `several` taps to a piece of a line, in their order."""
-        n, *line = place
-        rows = [build.iadd(build.imul(i, s), build.imul(t, d)) for i, s, t, d in
-                zip(line, strides, outer, dilation, strict=False)]
-        factors = [weights.at(build, index_of(weights.ndim, (
-            dims.rhs_spec, (0, 0, *outer, build.iadd(tap, k))))) for k in range(several)]
-        with build.loop(count, vector=True) as j:
-            column = build.iadd(first, j)
-            total = target.at(build, (n, 0, *line, column))
-            for k, factor in enumerate(factors):
-                shifted = build.iadd(column, build.imul(build.iadd(tap, k), dilation[-1]))
-                total = build.op("add", total, build.op(
-                    "mul", x.at(build, (n, 0, *rows, shifted)), factor))
-            build.store(target, (n, 0, *line, column), total)
-
     def piece(place: Sequence[Index], first: Index, count: int) -> None:
         n, *line = place
-        with build.loop(count, vector=True) as j:
-            build.store(target, (n, 0, *line, build.iadd(first, j)), build.const(0, out.dtype))
 
-        def taps_of_a_line(outer: tuple[Index, ...]) -> None:
-            with build.loop(taps[-1] // TAPS) as group:
-                add(place, first, count, outer, build.imul(group, TAPS), TAPS)
-            for k in range(taps[-1] - taps[-1] % TAPS, taps[-1]):
-                add(place, first, count, outer, k, 1)
+        def term(tap: Sequence[Index], j: Index) -> Any:
+            column = build.iadd(first, j)
+            places = [build.iadd(build.imul(i, s), build.imul(t, d)) for i, s, t, d in
+                      zip((*line, column), strides, tap, dilation, strict=True)]
+            factor = weights.at(build, index_of(weights.ndim, (dims.rhs_spec, (0, 0, *tap))))
+            return build.op("mul", x.at(build, (n, 0, *places)), factor)
 
-        build.nest(taps[:-1], taps_of_a_line)
+        RowReduction(build, taps, term, lambda a, b: build.op("add", a, b),
+                     build.const(0, out.dtype), is_inexact(out.dtype)).into(
+            count, lambda j: (target, (n, 0, *line, build.iadd(first, j))))
 
     def line(place: tuple[Index, ...]) -> None:
         with build.loop(spatial[-1] // PIECE, independent=True) as block:
@@ -245,7 +232,7 @@ def _loops(build: Builder, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any
         n, o, *spatial = (index[i] for i in dims.out_spec)
         group = build.idiv(o, group_outs)
 
-        def combine(carry: Any, inner: Sequence[Index]) -> Any:
+        def product(inner: Sequence[Index]) -> Any:
             feature, *taps = inner
             x_index: list[Index] = [0] * lhs.ndim
             x_index[dims.lhs_spec[0]] = build.iadd(build.imul(group, group_batch), n) if (
@@ -261,15 +248,17 @@ def _loops(build: Builder, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any
                                    build.imul(tap, rhs_dilation[axis]))
                 x_index[dims.lhs_spec[2 + axis]], more = source(build, place, axis)
                 tests += more
-            x = convert(build, lhs.at(build, x_index), dtype)
+            x = build.converted(lhs.at(build, x_index), dtype)
             for test in tests:
                 x = build.select(test, x, build.const(0, dtype))
-            product = build.op(times, x, convert(build, rhs.at(build, w_index), dtype))
-            return build.op(plus, carry, product)
+            return build.op(times, x, build.converted(rhs.at(build, w_index), dtype))
 
         if not lhs.size:
             return build.const(0, out.dtype)
-        total = build.fold((features, *window), build.const(0, dtype), combine)
-        return convert(build, total, out.dtype)
+        zero = build.const(0, dtype)
+        total = (nest_sum(build, (features, *window), product, zero, 8) if is_inexact(dtype) else
+                 build.fold((features, *window), zero, lambda carry, inner: build.op(
+                     plus, carry, product(inner))))
+        return build.converted(total, out.dtype)
 
     return Lazy(out.shape, out.dtype, at, [lhs, rhs], 4 * terms)

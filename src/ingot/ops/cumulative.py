@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,16 @@ import numpy as np
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
-from ingot.kernel.build import (
-    CHEAP,
-    ArrayValue,
-    Buffer,
-    Builder,
-    Index,
-    Scalars,
-    Unsupported,
-    supported,
-)
 from ingot.ops.arithmetic import add, div, max, min, mul, sub
 from ingot.ops.compare import eq
+from ingot.ops.cumulative_loops import cumulative_kernel
 from ingot.ops.cutting import concatenate, slice_in_dim
 from ingot.ops.exponential import exp, log
 from ingot.ops.families import INEXACT, NUMBER, check_kind
-from ingot.ops.movement import full_like, unravel
+from ingot.ops.movement import full_like
 from ingot.ops.select import select
-from ingot.util import canonicalize_axis, size_of
+from ingot.ops.sums import running
+from ingot.util import canonicalize_axis
 
 Combine = Callable[[Any, Any], Any]
 
@@ -53,205 +44,13 @@ def _family(name: str, kinds: Any, *, eval: Any, jvp: Any, transpose: Any, combi
         return eval(x, axis)
 
     primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose,
-                          batch=batch, kernel=_kernel(combine))
+                          batch=batch, kernel=cumulative_kernel(combine))
     return primitive
-
-
-def _kernel(combine: str | None) -> Callable[..., Any]:
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axis: int, reverse: bool) -> ArrayValue:
-        supported(x.dtype)
-        if x.dtype.kind == "c" and combine in ("max", "min", None):
-            raise Unsupported("no order of complex numbers in kernels")
-        if x.size <= 64:
-            return _unrolled(build, x, axis, reverse, combine)
-        if x.cost > CHEAP:
-            x = build.materialize(x)
-        target = build.allocate(x.shape, x.dtype)
-        _Cumulative(build, x, target, axis, reverse, combine).write()
-        return target
-
-    return kernel
-
-
-LINES = 4
-"""Lines that are combined at a time, as each waits for its own last result."""
-
-SEGMENTS = 64
-"""Parts of a long line, of which each begins with the combination of those before it."""
-
-LONG = 1 << 15
-"""Elements of a line that is worth being divided."""
-
-TILE = 1024
-"""Elements of a row that stay in the first cache while the next row is made from it."""
-
-
-@dataclass
-class _Cumulative:
-    """The loops of one operation on `x`, into `target`."""
-
-    build: Builder
-    x: ArrayValue
-    target: Buffer
-    axis: int
-    reverse: bool
-    combine: str | None
-
-    def write(self) -> None:
-        build, axis, n = self.build, self.axis, self.x.shape[self.axis]
-        before, behind = self.x.shape[:axis], self.x.shape[axis + 1 :]
-        if size_of(behind) > LINES:
-            build.lines(before, lambda index: self.rows(index, behind))
-            return
-        others = (*before, *behind)
-        count = size_of(others)
-        if count < LINES and n >= LONG:
-            build.nest(others, self.segments)
-            return
-
-        def group(first: Index, size: int) -> None:
-            self.lines([unravel(build, build.iadd(first, k), others) for k in range(size)])
-
-        if count >= LINES:
-            with build.loop(count // LINES, independent=True) as g:
-                group(build.imul(g, LINES), LINES)
-        if count % LINES:
-            group(count - count % LINES, count % LINES)
-
-    # ---- elements ----------------------------------------------------------------------------
-    def place(self, line: Sequence[Index], i: Index) -> list[Index]:
-        """The index of element i of a line, from the end if so wanted."""
-        at = self.build.isub(self.x.shape[self.axis] - 1, i) if self.reverse else i
-        return [*line[: self.axis], at, *line[self.axis :]]
-
-    def load(self, line: Sequence[Index], i: Index) -> Any:
-        return self.x.at(self.build, self.place(line, i))
-
-    def combined(self, a: Any, b: Any) -> Any:
-        return _combined(self.build, self.combine, a, b)
-
-    # ---- loops -------------------------------------------------------------------------------
-    def lines(self, lines: Sequence[Sequence[Index]]) -> None:
-        """Several lines at a time, from their first elements on."""
-        carry = [self.load(line, 0) for line in lines]
-        for line, value in zip(lines, carry, strict=True):
-            self.build.store(self.target, self.place(line, 0), value)
-        self.extend([(line, 1) for line in lines], self.x.shape[self.axis] - 1, carry)
-
-    def extend(self, starts: Sequence[tuple[Sequence[Index], Index]], n: int, carry: Sequence[Any]
-               ) -> list[Any]:
-        """The next n elements of lines, each from its own start, given what comes before."""
-        build = self.build
-
-        def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-            out = []
-            for (line, start), before in zip(starts, carry, strict=True):
-                at = build.iadd(start, i)
-                out.append(self.combined(before, self.load(line, at)))
-                build.store(self.target, self.place(line, at), out[-1])
-            return out
-
-        return build.accumulate(n, carry, step) if n else list(carry)
-
-    def segments(self, line: Sequence[Index]) -> None:
-        """One long line in parts: what each begins with is found first."""
-        build, x = self.build, self.x
-        length, rest = divmod(x.shape[self.axis], SEGMENTS)
-        neutral = build.const(_neutral(self.combine, x.dtype), x.dtype)
-        starts = build.allocate((SEGMENTS + 1,), x.dtype)
-        with build.loop(SEGMENTS, independent=True) as s:
-            first = build.imul(s, length)
-            (total,) = build.accumulate(length, [neutral], lambda i, c: [_combined(
-                build, self.combine, c[0], self.load(line, build.iadd(first, i)), "reassociate")])
-            build.store(starts, (build.iadd(s, 1),), total)
-        build.store(starts, (0,), neutral)
-
-        def add_up(s: Index, carry: Sequence[Any]) -> list[Any]:
-            at = (build.iadd(s, 1),)
-            out = self.combined(carry[0], starts.at(build, at))
-            build.store(starts, at, out)
-            return [out]
-
-        (last,) = build.accumulate(SEGMENTS, [neutral], add_up)
-        with build.loop(SEGMENTS // LINES, independent=True) as g:
-            parts = [build.iadd(build.imul(g, LINES), k) for k in range(LINES)]
-            self.extend([(line, build.imul(s, length)) for s in parts], length,
-                        [starts.at(build, (s,)) for s in parts])
-        self.extend([(line, SEGMENTS * length)], rest, [last])
-
-    def rows(self, outer: Sequence[Index], shape: Sequence[int]) -> None:
-        """Element by element of whole rows, each made from the one before."""
-        build = self.build
-        n, width = self.x.shape[self.axis], shape[-1]
-        tile = TILE if len(shape) == 1 else width
-        rest = width % tile
-        for first, size, tiles in ((0, tile, width // tile), (width - rest, rest, 1)):
-            if not size or not tiles:
-                continue
-            with build.loop(tiles, independent=True) as t:
-                start = build.iadd(first, build.imul(t, size))
-
-                def line(inner: Sequence[Index], start: Index = start) -> list[Index]:
-                    return [*outer, *inner[:-1], build.iadd(start, inner[-1])]
-
-                part = (*shape[:-1], size)
-                build.nest(part, lambda inner: build.store(
-                    self.target, self.place(line(inner), 0), self.load(line(inner), 0)),
-                    vector=True)
-                with build.loop(n - 1) as i:
-                    build.nest(part, lambda inner: self.next_row(line(inner), i), vector=True)
-
-    def next_row(self, line: Sequence[Index], i: Index) -> None:
-        before = self.target.at(self.build, self.place(line, i))
-        here = self.build.iadd(i, 1)
-        self.build.store(self.target, self.place(line, here),
-                         self.combined(before, self.load(line, here)))
-
-
-def _neutral(combine: str | None, dtype: np.dtype) -> Any:
-    """What changes nothing that it is combined with; the sum's keeps the sign of -0."""
-    if combine in ("add", "mul"):
-        return 1 if combine == "mul" else dtype.type(-0.0) if dtype.kind in "fV" else 0
-    lowest = combine != "min"
-    if dtype.kind in "fV":
-        return -np.inf if lowest else np.inf
-    if dtype.kind == "b":
-        return not lowest
-    return np.iinfo(dtype).min if lowest else np.iinfo(dtype).max
-
-
-def _unrolled(build: Builder, x: ArrayValue, axis: int, reverse: bool, combine: str | None
-              ) -> ArrayValue:
-    values = build.scalars(x)
-    table = np.empty(x.shape, object)
-    for k, index in enumerate(np.ndindex(*x.shape)):
-        table[index] = values.elements[k]
-    lines = np.moveaxis(table, axis, 0)
-    order = range(x.shape[axis])[::-1] if reverse else range(x.shape[axis])
-    before = None
-    for i in order:
-        if before is not None:
-            for index in np.ndindex(*lines.shape[1:]):
-                lines[(i, *index)] = _combined(build, combine, lines[(before, *index)],
-                                               lines[(i, *index)])
-        before = i
-    return Scalars(x.shape, x.dtype, list(table.ravel()))
-
-
-def _combined(build: Builder, combine: str | None, x: Any, y: Any, attr: Any = None) -> Any:
-    if combine is not None:
-        return build.op(combine, x, y, attr=attr if combine in ("add", "mul") else None)
-    high, low = build.op("max", x, y), build.op("min", x, y)
-    grown = build.op("log1p", build.op("exp", build.op("sub", low, high)))
-    same = build.op("eq", low, high)  # equal infinities: their difference is NaN
-    finite = build.op("add", high, grown)
-    log2 = build.op("add", high, build.const(np.log(2.0), x.dtype))
-    return build.select(same, log2, finite)
 
 
 # ---- cumsum --------------------------------------------------------------------------------------
 cumsum_p = _family(
-    "cumsum", NUMBER, eval=lambda x, axis: np.cumsum(x, axis, dtype=x.dtype), jvp=LINEAR,
+    "cumsum", NUMBER, eval=running, jvp=LINEAR,
     transpose=lambda ct, x, *, axis, reverse: [cumsum(ct, axis, not reverse)], combine="add")
 
 
@@ -361,8 +160,8 @@ def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 def _logsumexp_eval(x: np.ndarray, axis: int) -> np.ndarray:
     if x.dtype.kind == "c":
         return _complex_logsumexp(x, axis)
-    wide = x.astype(np.float32) if x.dtype.itemsize <= 2 else x
-    return np.logaddexp.accumulate(wide, axis).astype(x.dtype)
+    wide = np.longdouble if x.dtype == np.float64 else np.float64  # errors grow with the length
+    return np.logaddexp.accumulate(x.astype(wide), axis).astype(x.dtype)
 
 
 def _complex_logsumexp(x: np.ndarray, axis: int) -> np.ndarray:

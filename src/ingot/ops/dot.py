@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,18 +15,23 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
+    CHEAP,
+    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Builder,
     Index,
     Lazy,
     index_of,
+    indices,
+    is_inexact,
     reduction,
     supported,
 )
 from ingot.ops.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.ops.convert import convert_element_type_p
 from ingot.ops.movement import transpose
+from ingot.ops.sums import product
 from ingot.util import memoize, size_of
 
 Axes = tuple[int, ...]
@@ -186,8 +192,8 @@ def _dot_eval(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DimensionNumbe
     x, y = (a if form is None else a.transpose(form[0]).reshape(form[1])
             for a, form in ((x.astype(dtype, copy=False), left),
                             (y.astype(dtype, copy=False), right)))
-    product = np.matmul(x, y)
-    return (product if product.shape == shape else product.reshape(shape)).astype(out, copy=False)
+    out_ = product(x, y)
+    return (out_ if out_.shape == shape else out_.reshape(shape)).astype(out, copy=False)
 
 
 def _dot_transpose(ct: Any, x: Any, y: Any, *, dimension_numbers: DimensionNumbers, precision: Any,
@@ -259,7 +265,11 @@ def _dot_kernel(build: Builder, x: ArrayValue, y: ArrayValue, *, out: Any,
     same = x.dtype == y.dtype == out.dtype
     if same and 1 in (rows, columns) and any(
             isinstance(v, Lazy) and v.expanded for v in (x, y)):
-        return _summed(build, x, y, out, dimension_numbers)
+        return _summed(build, x, y, out, dimension_numbers, dtype)
+    if is_inexact(dtype) and size_of(terms) > MAX_SCALARS and (
+            1 in (rows, columns) or not same or rows * columns * size_of(terms) < BLAS_FROM):
+        x, y = (build.materialize(v) if v.cost > CHEAP else v for v in (x, y))
+        return _summed(build, x, y, out, dimension_numbers, dtype)
     if same and x.dtype in BLAS_PREFIX and size_of(terms) > 1 and (
             rows * columns * size_of(terms) >= BLAS_FROM):
         return _blas(build, x, y, out, dimension_numbers)
@@ -267,8 +277,9 @@ def _dot_kernel(build: Builder, x: ArrayValue, y: ArrayValue, *, out: Any,
 
 
 def _summed(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
-            dimension_numbers: DimensionNumbers) -> ArrayValue:
-    """Products of matrices and vectors of which one is not stored: a sum along the last axes."""
+            dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> ArrayValue:
+    """A sum along the last axes: for products of vectors, long ones that BLAS does not know, and
+    those of matrices and vectors of which one is not stored."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
     terms = tuple(x.shape[a] for a in x_contract)
@@ -276,15 +287,31 @@ def _summed(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
 
     def at(build: Builder, index: Sequence[Index]) -> Any:
         inner = index[len(out.shape) :]
-        factors = (v.at(build, index_of(v.ndim, (axes, (*index[:batch], *free, *inner))))
+        factors = (build.converted(v.at(build, index_of(
+                       v.ndim, (axes, (*index[:batch], *free, *inner)))), dtype)
                    for v, axes, free in (
                        (x, (*x_batch, *x_free, *x_contract), index[batch:rows]),
                        (y, (*y_batch, *y_free, *y_contract), index[rows : len(out.shape)])))
         return build.op("mul", *factors)
 
-    products = Lazy((*out.shape, *terms), x.dtype, at, [x, y], 1)
-    axes = tuple(range(len(out.shape), products.ndim))
-    return reduction("add", lambda dtype: 0)(build, products, out=out, axes=axes)
+    inner = tuple(range(len(out.shape), len(out.shape) + len(terms)))
+    order = tuple(range(len(out.shape))) + inner
+    if _rows_stay(x, x_contract) or _rows_stay(y, y_contract):  # added up as whole rows
+        order = (*range(batch), *inner, *range(batch, len(out.shape)))
+    products = Lazy([(*out.shape, *terms)[a] for a in order], dtype, lambda build, index: at(
+        build, index_of(len(order), (order, index))), [x, y], 1)
+    axes = tuple(order.index(a) for a in inner)
+    total = reduction("add", lambda dtype: 0)(build, products, out=out, axes=axes)
+    return total if dtype == out.dtype else Lazy(
+        out.shape, out.dtype, lambda b, i: b.converted(total.at(b, i), out.dtype), [total], 1)
+
+
+def _rows_stay(x: ArrayValue, contract: Axes) -> bool:
+    """Whether the axis of a matrix that lies closest in memory is not contracted."""
+    steps = x.strides if isinstance(x, Buffer) else range(x.ndim, 0, -1)
+    axes = [(abs(step), -a)
+            for a, (step, n) in enumerate(zip(steps, x.shape, strict=True)) if n > 1]
+    return len(axes) > 1 and -min(axes)[1] not in contract
 
 
 def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
@@ -304,7 +331,7 @@ def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
             full: list[Index] = [0] * v.ndim
             for a, i in zip(axes, places, strict=True):
                 full[a] = i
-            return convert(build, v.at(build, full), dtype)
+            return build.converted(v.at(build, full), dtype)
 
         def combine(carry: Any, inner: Sequence[Index]) -> Any:
             left = element(x, (*x_batch, *x_free, *x_contract), (*batch, *rows, *inner))
@@ -312,27 +339,21 @@ def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
             product = build.op(times, left, right)
             return product if carry is None else build.op(plus, carry, product)
 
-        if 0 < size_of(terms) <= 64:  # unrolled: the first product starts the sum
-            total = build.fold(terms, None, combine)
+        if 0 < size_of(terms) <= MAX_SCALARS:  # written out: the first product starts the sum
+            places = list(indices(terms))
+            total = None
+            for first in range(0, len(places), VECTOR):
+                part = functools.reduce(combine, places[first : first + VECTOR], None)
+                total = part if total is None else build.op(plus, total, part)
         else:
             total = build.fold(terms, build.const(0, dtype), combine)
-        return convert(build, total, out.dtype)
+        return build.converted(total, out.dtype)
 
     return Lazy(out.shape, out.dtype, at, [x, y], 2 * size_of(terms))
 
 
-def convert(build: Builder, scalar: Any, dtype: np.dtype[Any]) -> Any:
-    """A scalar in another dtype; real numbers become complex ones."""
-    if scalar.dtype == dtype:
-        return scalar
-    if dtype.kind == "c":
-        part = dtypes.real_of(dtype)
-        parts = (scalar.real, scalar.imag) if scalar.dtype.kind == "c" else (
-            scalar, build.const(0, part))
-        zero = build.const(0, dtype)
-        return type(zero)(*(build.op("convert", p, dtype=part) for p in parts), dtype)
-    return build.op("convert", scalar, dtype=dtype)
-
+VECTOR = 16
+"""Products that are added in order where a sum is written out."""
 
 BLAS_FROM = 1000
 """Multiplications from which on a library call beats a loop of our own."""

@@ -13,6 +13,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
     CHEAP,
+    LEAF,
     MAX_SCALARS,
     ArrayValue,
     Builder,
@@ -20,8 +21,11 @@ from ingot.kernel.build import (
     Lazy,
     Scalars,
     indices as all_indices,
+    is_inexact,
+    rounded,
     row_major,
     supported,
+    two_sum,
 )
 from ingot.ops.cutting import integers
 from ingot.ops.families import NUMBER, check_kind, check_same
@@ -43,6 +47,7 @@ from ingot.ops.indexing import (
     windows,
 )
 from ingot.ops.movement import batch_size, move_axis, move_to_front, zeros
+from ingot.util import size_of
 
 
 # ---- gather --------------------------------------------------------------------------------------
@@ -166,6 +171,16 @@ def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionN
         mode=parsed, fill_value=fill_value if parsed is FILL else None)
 
 
+WIDE: dict[Any, Any] = {
+    **dict.fromkeys((dtypes.float16, dtypes.bfloat16, dtypes.float32), dtypes.float64),
+    dtypes.complex64: dtypes.complex128}
+"""The dtypes in which many numbers are added up at places known at run time."""
+
+WIDER = {**WIDE, dtypes.float64: np.dtype(np.longdouble),
+         dtypes.complex128: np.dtype(np.clongdouble)}
+"""The same in NumPy; where there is no longer type, `longdouble` is float64."""
+
+
 # ---- what all scatters share ---------------------------------------------------------------------
 def scatter_windows(x: Any, indices: Any, updates: Any, d: ScatterDimensionNumbers) -> Windows:
     """The slices that a scatter writes; their sizes are those of the updates."""
@@ -199,15 +214,17 @@ def scatter_type(name: str, kinds: Any) -> Callable[..., ShapedArray]:
     return rule
 
 
-def scatter_eval(combine: Callable[..., None]) -> Callable[..., np.ndarray]:
-    """`combine(view, index, updates)` writes updates into a copy of the operand."""
+def scatter_eval(combine: Callable[..., None], sums: bool = False) -> Callable[..., np.ndarray]:
+    """`combine(view, index, updates)` writes updates into a copy of the operand, of a wider dtype
+    where they are `sums`."""
 
     def evaluate(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *,
                  dimension_numbers: ScatterDimensionNumbers, mode: Any, **_: Any) -> np.ndarray:
         w = scatter_windows(x, indices, updates, dimension_numbers)
-        out = np.array(x, order="C")
+        many = sums and size_of(indices.shape[:-1]) > LEAF
+        out = np.array(x, WIDER.get(x.dtype) if many else None, order="C")
         if out.size == 0:
-            return out
+            return out.astype(x.dtype, copy=False)
         view, index, order = w.locate(out, indices)
         updates = updates.transpose(np.argsort(order)) if order else updates
         if mode is not CLIP:
@@ -216,8 +233,8 @@ def scatter_eval(combine: Callable[..., None]) -> Callable[..., np.ndarray]:
                 sliced = updates.shape[valid.ndim:index[0].ndim]
                 index = tuple(np.broadcast_to(i, (*valid.shape, *sliced))[valid] for i in index)
                 updates = updates[valid]
-        combine(view, index, updates)
-        return out
+        combine(view, index, updates.astype(out.dtype, copy=False))
+        return out.astype(x.dtype, copy=False)
 
     return evaluate
 
@@ -237,12 +254,14 @@ def scatter_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return rule
 
 
-def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float | None = None
-                   ) -> Callable[..., Any]:
-    """`combine(build, old, new)` is the scalar to write; `neutral` is new where it is old."""
+def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float | None = None,
+                   sums: bool = False) -> Callable[..., Any]:
+    """`combine(build, old, new)` is the scalar to write; `neutral` is new where it is old; `sums`
+    that it is their sum."""
 
     def kernel(build: Builder, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *, out: Any,
-               dimension_numbers: ScatterDimensionNumbers, mode: Any, **_: Any) -> ArrayValue:
+               dimension_numbers: ScatterDimensionNumbers, mode: Any, unique_indices: bool,
+               **_: Any) -> ArrayValue:
         supported(x.dtype, indices.dtype)
         if out.size == 0:
             return x
@@ -271,6 +290,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
             return elements
         if indices.cost > CHEAP or updates.size * w.indices[-1] > indices.size:  # read repeatedly
             indices = build.materialize(indices)
+        if sums and not unique_indices and summation_pays(x, w.indices[:-1], updates):
+            return _added(build, w, x, indices, updates, mode is not CLIP)
         target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
             x, indices, updates)
 
@@ -282,6 +303,52 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
         return target
 
     return kernel
+
+
+SPARSE = 8
+"""How many times as many elements as updates an array has for which nothing is kept besides."""
+
+
+def summation_pays(x: Any, indices: Shape, updates: Any) -> bool:
+    """Whether many updates may be added to one element, and are not few beside all elements."""
+    return (is_inexact(x.dtype) and size_of(indices) > LEAF
+            and updates.size * SPARSE >= x.size)
+
+
+def _added(build: Builder, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
+           drops: bool) -> ArrayValue:
+    """Sums that keep their digits: in float64, or with the errors of their roundings."""
+    wide = WIDE.get(x.dtype)
+    nothing = build.const(complex(-0.0, -0.0) if x.dtype.kind == "c" else -0.0, wide or x.dtype)
+    if wide is None:
+        target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
+            x, indices, updates)
+        errors = build.allocate(x.shape, x.dtype)
+        build.write(errors, Lazy(x.shape, x.dtype, lambda b, i: b.const(0, x.dtype)))
+    else:
+        target = errors = build.allocate(x.shape, wide)
+        build.write(target, Lazy(
+            x.shape, wide, lambda b, i: b.converted(x.at(b, i), wide), [x], 1))
+
+    def write(index: Sequence[Index]) -> None:
+        place, ok = w.place(build, indices, index)
+        update = build.converted(updates.at(build, index), target.dtype)
+        update = chosen(build, ok, update, nothing) if drops else update
+        old = target.at(build, place)
+        if wide is not None:
+            build.store(target, place, build.op("add", old, update))
+            return
+        for memory, value in zip((target, errors), two_sum(
+                build, [old, errors.at(build, place)], update), strict=True):
+            build.store(memory, place, value)
+
+    build.nest(updates.shape, write, cost=updates.cost + 8 + 4 * w.indices[-1])
+    if wide is not None:
+        return Lazy(x.shape, x.dtype, lambda b, i: b.converted(target.at(b, i), x.dtype),
+                    [target], 1)
+    build.nest(x.shape, lambda i: build.store(target, i, rounded(
+        build, [m.at(build, i) for m in (target, errors)])), vector=True)
+    return target
 
 
 def operation(name: str) -> Callable[..., Any]:
@@ -320,9 +387,9 @@ def _add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 
 
 scatter_add_p = Primitive(
-    "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at),
+    "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, True),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
-    kernel=scatter_kernel(operation("add"), neutral=-0.0))
+    kernel=scatter_kernel(operation("add"), neutral=-0.0, sums=True))
 
 
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,

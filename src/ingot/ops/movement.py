@@ -26,6 +26,7 @@ from ingot.kernel.build import (
     index_map,
     reduction,
 )
+from ingot.ops.sums import summed
 from ingot.util import moved, size_of
 
 Shape = Sequence[int]
@@ -267,15 +268,9 @@ def _sum_transpose(ct: Any, x: Any, *, axes: Shape) -> Any:
     return [broadcast_in_dim(ct, x.shape, kept)]
 
 
-def _sum_eval(x: np.ndarray, *, axes: Shape) -> np.ndarray:
-    if x.dtype.kind in "fc" and x.dtype.itemsize <= 2 or x.dtype.kind == "V":
-        return np.sum(x.astype(np.float32), axis=axes).astype(x.dtype)
-    return np.sum(x, axis=axes, dtype=x.dtype)
-
-
 reduce_sum_p = Primitive(
-    "reduce_sum", type=_sum_type, eval=_sum_eval, jvp=LINEAR, transpose=_sum_transpose,
-    batch=_sum_batch, kernel=reduction("add", lambda dtype: 0))
+    "reduce_sum", type=_sum_type, eval=lambda x, *, axes: summed(x, axes), jvp=LINEAR,
+    transpose=_sum_transpose, batch=_sum_batch, kernel=reduction("add", lambda dtype: 0))
 
 
 def reduce_sum(operand: Any, axes: Shape) -> Any:

@@ -24,6 +24,8 @@ from ingot.kernel.build import (
     Scalars,
     Unsupported,
     indices,
+    is_inexact,
+    nest_sum,
     row_major,
     supported,
 )
@@ -35,6 +37,7 @@ from ingot.ops.families import NUMBER, check_kind
 from ingot.ops.movement import all_to_front, broadcast_in_dim, move_axis, scalar, zeros
 from ingot.ops.reduce import highest, lowest
 from ingot.ops.shape import constant
+from ingot.ops.sums import is_narrow
 from ingot.tree import tree_flatten, tree_unflatten
 from ingot.util import size_of
 
@@ -169,8 +172,14 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
         w = windows(params)
         padded = w.pad(build, x, init(x.dtype))
         operation = combine(x.dtype)
+        wide = np.dtype(np.float32) if is_narrow(x.dtype) else x.dtype
+        zero = build.const(0, wide)
 
         def at(build: Builder, index: Sequence[Index]) -> Any:
+            if operation == "add" and is_inexact(x.dtype):
+                return build.converted(nest_sum(build, w.window_dimensions, lambda inner:
+                    build.converted(padded.at(build, w.place(build, index, inner)), wide), zero),
+                    x.dtype)
             return build.fold(
                 w.window_dimensions, build.const(init(x.dtype), x.dtype),
                 lambda carry, inner: build.op(

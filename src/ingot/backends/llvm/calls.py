@@ -86,7 +86,7 @@ def _written(emitter: Any, function: ir.Function) -> Called:
         scopes = emitter.scopes
     for memory, before in outside:
         memory.name = before
-    emitter.metadata += scopes.metadata()
+    emitter.marks.lines += scopes.metadata()
     emitter.functions += [
         f"define internal i32 @{name}({', '.join(parameters)}, ptr noalias %arena, ptr %stop,"
         " i64 %context) noinline {", "entry:", *written.lines, "}"]

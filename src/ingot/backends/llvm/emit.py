@@ -19,7 +19,7 @@ from ingot.backends.llvm import calls, checks, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
-from ingot.backends.llvm.functions.target import lanes
+from ingot.backends.llvm.loops import LoopMarks
 from ingot.backends.llvm.outline import divide
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
@@ -34,10 +34,6 @@ from ingot.kernel import ir
 
 HOST_CALL = "ingot_host_call"
 HOST_CALL_TYPE = f"declare i32 @{HOST_CALL}(i64, i64, ptr)"
-MARKS = 1_000_000
-"""Number of the first metadata node of loops whose iterations are apart."""
-
-
 MOST_INLINED = 256
 """Elementary functions in the body of a loop that LLVM may inline: for more it takes long, and the
 time of the calls matters less."""
@@ -69,9 +65,7 @@ class Emitter:
         self.functions: list[str] = []
         self.called: dict[ir.Function, calls.Called] = {}
         self.access = ""  # what marks loads and stores of a loop whose iterations are apart
-        self.metadata = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
-                         f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width",'
-                         f" i32 {lanes()}}}"]
+        self.marks = LoopMarks()
         self.uses_blas = self.streams = False
 
     # ---- writing -----------------------------------------------------------------------------
@@ -236,7 +230,7 @@ class Emitter:
         node.index.name = self.fresh("i")
         place = len(self.lines)
         self.name_phis(node)
-        mark = self.apart() if node.apart else self.interleaved(node)
+        mark, self.access = self.marks.of(node)
         outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
         with self.inlining(node.vector or few_functions(node.body)):
             self.block(node.body)
@@ -266,27 +260,6 @@ class Emitter:
         if not node.vector:
             return "called"
         return "of lanes" if node.apart and node.first == 0 else "written out"
-
-    def apart(self) -> str:
-        """Mark what the body of an innermost loop reads and writes as apart; the loop's mark."""
-        k = MARKS + len(self.metadata)
-        self.metadata += [f"!{k} = distinct !{{}}",
-                          f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
-                          f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{MARKS},"
-                          f" !{MARKS + 1}}}"]
-        self.access = f", !llvm.access.group !{k}"
-        return f", !llvm.loop !{k + 2}"
-
-    def interleaved(self, node: ir.For) -> str:
-        """Mark a loop over powers, whose instructions wait for each other, to do two vectors in
-        turns: in 7/8 of the time."""
-        if not (node.vector and any(type(x) is ir.Scalar and x.op == "pow"
-                                    for x in node.body.nodes)):
-            return ""
-        k = MARKS + len(self.metadata)
-        self.metadata += [f"!{k} = distinct !{{!{k}, !{k + 1}}}",
-                          f'!{k + 1} = !{{!"llvm.loop.interleave.count", i32 2}}']
-        return f", !llvm.loop !{k}"
 
     def poll(self, node: ir.For | ir.While, before: str) -> list[str]:
         """At the end of an iteration, count down to the next look for an interrupt.
@@ -462,7 +435,7 @@ class Emitter:
             *loads, *call,
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
-            *self.metadata, *(streams.METADATA if self.streams else ()), VARIANTS,
+            *self.marks.lines, *(streams.METADATA if self.streams else ()), VARIANTS,
             *[text for name, text in declared if name.startswith(VARIANT)
               and name.removeprefix(VARIANT) not in self.declarations], ""])
 

@@ -1,0 +1,50 @@
+"""What LLVM is told about loops, as metadata: iterations that are apart, vectors, unrolling."""
+
+from __future__ import annotations
+
+from ingot.backends.llvm.functions.target import lanes
+from ingot.kernel import ir
+
+MARKS = 1_000_000
+"""Number of the first metadata node of a loop."""
+
+LONG_SUM = 256
+"""Iterations from which on the loop of a sum is not unrolled: processors look ahead in memory by
+the addresses that one instruction reads, and each copy would read a few that lie far apart."""
+
+REGISTERS = 8
+"""Vectors that the sums of such a loop may be kept in, as additions wait for each other."""
+
+
+class LoopMarks:
+    """The metadata nodes of the loops of a module."""
+
+    def __init__(self) -> None:
+        self.lines = [f'!{MARKS} = !{{!"llvm.loop.unroll.disable"}}',
+                      f'!{MARKS + 1} = !{{!"llvm.loop.vectorize.width", i32 {lanes()}}}']
+
+    def of(self, node: ir.For) -> tuple[str, str]:
+        """The mark of a loop, and that of what its body reads and writes."""
+        k = MARKS + len(self.lines)
+        if node.apart:
+            self.lines += [f"!{k} = distinct !{{}}",
+                           f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
+                           f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{MARKS}, !{MARKS + 1}}}"]
+            return f", !llvm.loop !{k + 2}", f", !llvm.access.group !{k}"
+        if node.vector and any(type(x) is ir.Scalar and x.op == "pow" for x in node.body.nodes):
+            # The instructions of powers wait for each other: two vectors in turns take 7/8.
+            self.lines += [f"!{k} = distinct !{{!{k}, !{k + 1}}}",
+                           f'!{k + 1} = !{{!"llvm.loop.interleave.count", i32 2}}']
+            return f", !llvm.loop !{k}", ""
+        if is_long_sum(node):
+            turns = max(1, min(4, REGISTERS // len(node.phis)))
+            self.lines += [f"!{k} = distinct !{{!{k}, !{MARKS}, !{k + 1}}}",
+                           f'!{k + 1} = !{{!"llvm.loop.interleave.count", i32 {turns}}}']
+            return f", !llvm.loop !{k}", ""
+        return "", ""
+
+
+def is_long_sum(node: ir.For) -> bool:
+    """Whether a loop adds up, in any order, what it reads from a long stretch of memory."""
+    return isinstance(node.stop, int) and node.stop >= LONG_SUM and bool(node.phis) and all(
+        type(p.next) is ir.Scalar and p.next.attr == "reassociate" for p in node.phis)

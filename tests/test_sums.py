@@ -1,0 +1,265 @@
+"""Every sum of the system is within c eps log2(n) sum|x|, on inputs that are hard to sum."""
+
+import math
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax, nn
+from ingot.compat.segments import segment_sum
+from ingot.config import config
+
+C = 4
+SIZES = (1, 2, 63, 64, 65, 127, 1000, 4097, 65539)
+COMPILED = (65, 1000, 65539)
+DTYPES = (np.float16, np.float32, np.float64, np.complex64, np.complex128)
+MODES = ("eager", "fast", "full")
+
+
+def inputs(n, dtype, kinds=None):
+    """Vectors that are hard to sum, without overflow in float16."""
+    rng, eps = np.random.default_rng(n), float(np.finfo(dtype).eps)
+    made = {
+        "constant": np.full(n, 0.1), "small": np.full(n, 1e-3),
+        "offset": (10 if dtype == np.float16 else 1e6) + rng.normal(size=n),
+        "alternating": rng.uniform(0.5, 1, n) * np.where(np.arange(n) % 2, -1, 1),
+        "ascending": np.sort(rng.exponential(size=n)),
+        "descending": np.sort(rng.exponential(size=n))[::-1],
+        "one large": np.where(np.arange(n) == 0, 1, 0.45 * eps), "random": rng.normal(size=n)}
+    for kind in kinds or made:
+        x = made[kind] / (n if dtype == np.float16 else 1)
+        yield np.ascontiguousarray(x).astype(dtype)
+
+
+def layouts(x):
+    """A vector as it is, as columns, as rows, with gaps, backwards, without strides; and the axis.
+    """
+    columns = np.stack([x, x[::-1], x], 1)
+    return [(x, 0), (columns, 0), (np.asfortranarray(columns), 0), (columns.T, 1),
+            (np.repeat(x, 2)[::2], 0), (x[::-1], 0), (np.broadcast_to(x[:1], x.shape), 0)]
+
+
+def wide(x):
+    x = np.asarray(x)
+    return x.astype(np.clongdouble if x.dtype.kind == "c" else np.longdouble)
+
+
+def check(got, want, scale, dtype, n, c=C):
+    """|got - want| <= c eps log2(n) scale, elementwise."""
+    unit = float(np.finfo(dtype).eps) * max(1.0, math.log2(n))
+    allowed = np.maximum(c * unit * scale, float(np.finfo(dtype).smallest_subnormal))
+    error = np.abs(wide(got) - want)
+    assert np.all(error <= allowed), float(np.max(error / allowed)) * c
+
+
+def running(function, mode):
+    """A function evaluated eagerly, or compiled by a tier."""
+    if mode == "eager":
+        return lambda *xs: function(*map(jnp.asarray, xs))
+    compiled = ingot.jit(function)
+
+    def call(*xs):
+        with config.override("optimize", mode):
+            return compiled(*xs)
+
+    return call
+
+
+def total(x, axis):
+    return wide(x).sum(axis), np.abs(wide(x)).sum(axis)
+
+
+def average(x, axis):
+    return tuple(v / x.shape[axis] for v in total(x, axis))
+
+
+def variance(x, axis):
+    """An error of the mean adds its square."""
+    unit = float(np.finfo(x.dtype).eps) * max(1.0, math.log2(x.shape[axis]))
+    value = wide(x).var(axis)
+    return value, value + unit * np.abs(wide(x)).max(axis) ** 2
+
+
+def so_far(x, axis):
+    return np.cumsum(wide(x), axis), np.cumsum(np.abs(wide(x)), axis)
+
+
+def so_far_backwards(x, axis):
+    return tuple(np.flip(v, axis) for v in so_far(np.flip(x, axis), axis))
+
+
+FUNCTIONS = {
+    "sum": (jnp.sum, total), "nansum": (jnp.nansum, total), "mean": (jnp.mean, average),
+    "nanmean": (jnp.nanmean, average), "average": (jnp.average, average),
+    "var": (jnp.var, variance),
+    "cumsum": (jnp.cumsum, so_far),
+    "reverse cumsum": (lambda x, axis: lax.cumsum(x, axis, reverse=True), so_far_backwards),
+    "dot with ones": (lambda x, axis: jnp.tensordot(
+        x, jnp.ones(x.shape[axis], x.dtype), ((axis,), (0,))), total),
+    "weighted": (lambda x, axis: jnp.average(x, axis, jnp.ones(x.shape[axis], x.dtype)), average),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_eager_sums_keep_their_digits(name, dtype):
+    function, reference = FUNCTIONS[name]
+    for n in SIZES[: -1 if name == "weighted" and dtype == np.float16 else None]:  # 65539 is inf
+        for vector in inputs(n, dtype):
+            for x, axis in layouts(vector):
+                check(function(jnp.asarray(x), axis), *reference(x, axis), dtype, n)
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("dtype", DTYPES[:4], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", ["sum", "var", "cumsum", "reverse cumsum", "dot with ones"])
+def test_compiled_sums_keep_their_digits(name, dtype, mode):
+    function, reference = FUNCTIONS[name]
+    for n in COMPILED:
+        known = {}
+        for vector in inputs(n, dtype):
+            for x, axis in layouts(vector)[:4]:
+                call = known.setdefault((x.shape, axis), running(
+                    lambda x, axis=axis: function(x, axis), mode))
+                check(call(x), *reference(x, axis), dtype, n)
+
+
+SHAPES = {(2000, 3): (0, 1), (40, 50, 30): (0, 2), (7, 90, 11): (0, 1), (300, 200): (0, 1)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_sums_over_several_axes(shape, mode):
+    for axes in (SHAPES[shape], 0, -1, None):
+        call = running(lambda x, axes=axes: jnp.sum(x, axes), mode)
+        for flat in inputs(math.prod(shape), np.float32):
+            x = flat.reshape(shape)
+            n = math.prod(shape[a] for a in ([axes] if isinstance(axes, int) else
+                                             range(len(shape)) if axes is None else axes))
+            check(call(x), *total(x, axes), np.float32, n)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_elements_that_are_costly_to_compute(mode):
+    x = np.full(100_000, 0.1, np.float32)
+    want = wide(np.sin(x.astype(np.float64))).sum()
+    check(running(lambda x: jnp.sum(jnp.sin(x)), mode)(x), want, want, np.float32, x.size)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_additions_at_repeated_places(dtype, mode):
+    place = np.arange(100_000) % 3 // 2  # 0 twice as often as 1
+    for x in inputs(place.size, dtype):
+        want = [(wide(x)[place == k].sum(), np.abs(wide(x))[place == k].sum()) for k in (0, 1)]
+        for function in (lambda x, place: jnp.zeros(2, x.dtype).at[place].add(x),
+                         lambda x, place: segment_sum(x, place, 2),
+                         lambda x, place: jnp.bincount(place, x, length=2)):
+            check(running(function, mode)(x, place), *map(np.array, zip(*want, strict=True)),
+                  dtype, x.size)
+
+
+def test_histograms_count_further_than_float32_can_by_ones():
+    n = (1 << 24) + 4
+    counts = jnp.histogram(jnp.zeros(n, np.float32), 2, range=(-1, 0))[0]
+    assert counts.dtype == np.float32 and float(counts[1]) == n
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_matrices_and_vectors(dtype, mode):
+    n = 3000
+    for x in inputs(n, dtype):
+        ones = np.ones((n, 5), dtype)
+        want, scale = total(x, 0)
+        for function in (lambda x, m: x @ m, lambda x, m: m.T @ x, lambda x, m: jnp.einsum(
+                "i,ij->j", x, m), lambda x, m: jnp.vdot(x, m[:, 0]), lambda x, m: jnp.inner(
+                x, m[:, 1])):
+            check(running(function, mode)(x, ones), want, scale, dtype, n)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_products_of_long_matrices(mode):
+    """BLAS adds up some hundred terms in order, and what they sum up to."""
+    x = np.full((4, 200_000), 0.1, np.float32)
+    want = 200_000 * wide(np.float32(0.1)) ** 2
+    check(running(lambda x: x @ x.T, mode)(x), want, want, np.float32, 200_000)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_convolutions_and_windows(mode):
+    for x in inputs(2000, np.float32, ["constant", "one large", "random"]):
+        want, scale = total(x, 0)
+        padded = np.concatenate([x, np.zeros(500, np.float32)])
+        ones = np.ones(x.size, np.float32)
+        check(running(lambda a, b: jnp.convolve(a, b, "valid"), mode)(padded, ones)[0],
+              want, scale, np.float32, 2000)
+        check(running(lambda a: lax.reduce_window(a, 0.0, lax.add, (2000,)), mode)(padded)[0],
+              want, scale, np.float32, 2000)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_halves_do_not_stop_growing(mode):
+    for dtype in (jnp.float16, jnp.bfloat16):
+        x = jnp.full(8192, 0.25, dtype)
+        assert float(running(jnp.cumsum, mode)(x)[-1]) == 2048
+        assert float(running(jnp.sum, mode)(x)) == 2048
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_logarithms_of_sums(mode):
+    for dtype in (np.float32, np.float64):
+        eps = float(np.finfo(dtype).eps)
+        x = np.concatenate([np.linspace(-3, 3, 30_000), np.full(30_000, -1.0)]).astype(dtype)
+        want = np.log(np.cumsum(np.exp(wide(x))))
+        got = running(lambda x: lax.cumlogsumexp(x, 0), mode)(x)
+        assert np.abs(wide(got) - want).max() <= C * eps * 16 * np.abs(want).max()
+        whole = running(nn.logsumexp, mode)(x)
+        assert abs(wide(whole) - want[-1]) <= C * eps * 16 * abs(want[-1])
+        shares = wide(running(nn.softmax, mode)(x)).sum()
+        assert abs(shares - 1) <= C * eps * 16
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_infinities_and_nan_among_blocks(mode):
+    call = running(lambda x: (jnp.sum(x), jnp.cumsum(x), jnp.sum(x.reshape(-1, 2), 0)), mode)
+    for place in (0, 700, 1999):
+        for value in (np.inf, -np.inf, np.nan):
+            x = np.ones(2000, np.float32)
+            x[place] = value
+            whole, parts, columns = map(np.asarray, call(x))
+            np.testing.assert_array_equal(whole, np.float32(value))
+            np.testing.assert_array_equal(parts, np.cumsum(x))
+            np.testing.assert_array_equal(columns, x.reshape(-1, 2).sum(0))
+
+
+def test_derivatives_and_loops_and_maps():
+    x = np.full(100_000, 0.1, np.float32)
+    want, scale = total(x, 0)
+    spread = ingot.grad(lambda c: jnp.vdot(x, jnp.broadcast_to(c, x.shape)))  # a sum, transposed
+    check(spread(np.float32(1)), want, scale, np.float32, x.size)
+    check(ingot.jit(spread)(np.float32(1)), want, scale, np.float32, x.size)
+    gathered = ingot.jit(ingot.grad(lambda c: jnp.vdot(x, c[np.zeros(x.size, int)])))
+    check(gathered(np.ones(1, np.float32))[0], want, scale, np.float32, x.size)
+    rows = ingot.jit(lambda x: lax.scan(lambda c, y: (c, jnp.sum(x * y)), 0, jnp.ones(3, x.dtype)))
+    check(rows(x)[1], want, scale, np.float32, x.size)
+    check(ingot.jit(ingot.vmap(jnp.sum, 1))(np.stack([x, x], 1)), want, scale, np.float32, x.size)
+
+
+def test_means_and_variances_beside_an_offset():
+    for n in (10_000, 1_000_000):
+        x = (1e6 + np.random.default_rng(0).normal(size=n)).astype(np.float32)
+        for mode in MODES:
+            assert abs(float(running(jnp.mean, mode)(x)) - x.mean(dtype=np.float64)) < 0.07
+            assert abs(float(running(jnp.var, mode)(x)) - x.var(dtype=np.float64)) < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["sum", "cumsum", "dot with ones"])
+def test_ten_million(name, mode):
+    function, reference = FUNCTIONS[name]
+    x = np.full(10_000_000, 0.1, np.float32)
+    check(running(lambda x: function(x, 0), mode)(x), *reference(x, 0), np.float32, x.size)
