@@ -173,13 +173,12 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
         padded = w.pad(build, x, init(x.dtype))
         operation = combine(x.dtype)
         wide = np.dtype(np.float32) if is_narrow(x.dtype) else x.dtype
-        zero = build.const(0, wide)
 
         def at(build: Builder, index: Sequence[Index]) -> Any:
             if operation == "add" and is_inexact(x.dtype):
-                return build.converted(nest_sum(build, w.window_dimensions, lambda inner:
-                    build.converted(padded.at(build, w.place(build, index, inner)), wide), zero),
-                    x.dtype)
+                total = nest_sum(build, w.window_dimensions, lambda i: build.converted(
+                    padded.at(build, w.place(build, index, i)), wide), build.const(0, wide))
+                return build.converted(total, x.dtype)
             return build.fold(
                 w.window_dimensions, build.const(init(x.dtype), x.dtype),
                 lambda carry, inner: build.op(
