@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -166,8 +167,17 @@ def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr)
                       UserWarning)
 
 
+class _Signature:
+    """The signature of a function under jit, found when it is asked for; the class has none."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return None if instance is None else inspect.signature(instance._fun)
+
+
 class PjitFunction(NativeCallable):
     """A compiled function: call it as the original; see `jit`."""
+
+    __signature__ = _Signature()
 
     def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics):
         update_wrapper(self, fun)

@@ -10,6 +10,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot import dtypes
+from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.experimental.checked_programs import (
@@ -106,7 +107,7 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
     values = [_numbers(jnp.asarray(v)) for v in leaves]
 
     def message(*payload: Any) -> str:
-        args, kwargs = tree_unflatten(tree, payload)
+        args, kwargs = tree_unflatten(tree, [from_numpy(x) for x in payload])
         return msg.format(*args, **kwargs) + " (`check` failed)"
 
     message(*(np.zeros(v.shape, v.dtype) for v in values))  # errors of the format come now
