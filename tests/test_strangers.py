@@ -330,3 +330,16 @@ def test_what_checks_raise_is_a_value_error():
 
     with pytest.raises(ValueError, match="no key"):
         checkify.check(False, "no key: {k}", k=random.key(0))
+
+
+def test_cotangents_of_integers_count_for_nothing():
+    f = lambda x: (x * 2.0, jnp.arange(3))  # noqa: E731
+    _, pullback = ingot.vjp(f, 2.0)
+    for ct in (jnp.arange(3), np.zeros(3, ingot.dtypes.float0), jnp.ones(3)):
+        assert pullback((1.0, ct))[0] == 2.0
+    with pytest.raises(ValueError, match="float0"):
+        pullback((1.0, jnp.arange(2)))
+
+
+def test_keys_are_close_if_they_are_equal():
+    assert jnp.allclose(KEY, KEY) and not jnp.isclose(KEY, random.key(1))

@@ -21,6 +21,16 @@ class AxisType(enum.Enum):
     Manual = enum.auto()
 
 
+class _Unconstrained:
+    """The entry of an axis that may be divided in any way; there is one."""
+
+    def __repr__(self) -> str:
+        return "UNCONSTRAINED"
+
+    def __reduce__(self) -> str:
+        return "UNCONSTRAINED"
+
+
 class PartitionSpec(tuple[Any, ...]):
     """For each axis of an array, the mesh axes over which it is divided: names, tuples, None.
 
@@ -28,7 +38,7 @@ class PartitionSpec(tuple[Any, ...]):
     PartitionSpec('x', None)
     """
 
-    UNCONSTRAINED = "UNCONSTRAINED"
+    UNCONSTRAINED = _Unconstrained()
 
     def __new__(cls, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset()
                 ) -> PartitionSpec:
@@ -40,6 +50,9 @@ class PartitionSpec(tuple[Any, ...]):
 
     def __reduce__(self) -> Any:
         return PartitionSpec, tuple(self)
+
+
+UNCONSTRAINED = PartitionSpec.UNCONSTRAINED
 
 
 class AbstractMesh:

@@ -78,7 +78,12 @@ class _Effects:
         """Allow an effect in loops and branches: no operation has it."""
 
 
-control_flow_allowed_effects = _Effects()
+class Effect:
+    """What an operation of a package does besides compute; ours are of other types."""
+
+
+control_flow_allowed_effects = lowerable_effects = ordered_effects = _Effects()
+remat_allowed_effects = custom_derivatives_allowed_effects = _Effects()
 
 
 def register_hitype(value_type: type, type_of: Any) -> None:

@@ -15,7 +15,7 @@ from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
 from ingot.ops.movement import zeros
-from ingot.tree import is_tree_node
+from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
 from ingot.typing import SupportsDType
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -158,5 +158,11 @@ class _Registry:
 
 
 _registry = _Registry()
+BuiltInKeyEntry = SequenceKey | DictKey | GetAttrKey | FlattenedIndexKey
+
+
+class EArray:
+    """Arrays of dtypes that packages define; there are none, so that nothing is an instance."""
+
 
 __all__ = ["SupportsDType", "TypedNdArray", "zeros_like_aval"]

@@ -45,6 +45,13 @@ class Shard:
 
 
 @contextmanager
+def debug_key_reuse(new_val: bool = True) -> Any:
+    """Whether keys may be used twice: always; ValueError if their reuse is to be found."""
+    config.update("jax_debug_key_reuse", new_val)
+    yield
+
+
+@contextmanager
 def legacy_prng_key(new_val: Any = "allow") -> Any:
     """Old-style keys are always allowed; ValueError for anything else."""
     config.update("jax_legacy_prng_key", new_val)
