@@ -250,8 +250,9 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
         warnings.warn(message, category, stacklevel=2)
         return
     names = user.f_globals
-    warnings.warn_explicit(message, category, user.f_code.co_filename, user.f_lineno,
-                           names.get("__name__"), names.setdefault("__warningregistry__", {}))
+    warnings.warn_explicit(
+        message, category, user.f_code.co_filename, user.f_lineno,
+        names.get("__name__") or "<string>", names.setdefault("__warningregistry__", {}))
 
 
 # ---- the machine ---------------------------------------------------------------------------------

@@ -244,7 +244,8 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None,
                    include_initial: bool = False) -> Any:
     """Running sums along an axis, beginning with 0 if `include_initial`.
 
-    >>> cumulative_sum(as_array("x", cumsum(2.0)), include_initial=True)
+    >>> import ingot.numpy as jnp
+    >>> jnp.cumulative_sum(jnp.asarray([2.0]), include_initial=True)
     Array([0., 2.], dtype=float64)
     """
     return _with_initial("cumulative_sum", lax.cumsum, 0, x, axis, dtype, include_initial)

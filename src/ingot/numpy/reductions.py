@@ -116,7 +116,8 @@ def sum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims
         initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Sum over axes; small integers are summed in the default integer dtype.
 
-    >>> sum(as_array("x", 2.0))
+    >>> import ingot.numpy as jnp
+    >>> jnp.sum(jnp.asarray(2.0))
     Array(2., dtype=float64)
     """
     if out is not None:
