@@ -311,6 +311,14 @@ def test_messages_have_remedies(name):
     assert not type(info.value).__name__.startswith("_")
 
 
+def test_leaks_out_of_derivatives_say_where_they_were_made():
+    leaked = []
+    ingot.grad(lambda x: leaked.append(jnp.sin(x)) or x)(1.0)  # LINE leak
+    with pytest.raises(ingot.errors.UnexpectedTracerError,
+                       match=rf"made at .*test_first_hour.py:{LINES['leak']} "):
+        leaked[0] + 1
+
+
 def test_errors_within_a_body_are_the_bodys():
     def body(c, x):
         return c.no_such_method(1, 2), x

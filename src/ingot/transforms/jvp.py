@@ -17,7 +17,7 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import LINEAR, ZERO, Primitive
-from ingot.core.source import derivative_of, evaluated, user_source
+from ingot.core.source import Source, derivative_of, evaluated, user_source
 from ingot.ops.arithmetic import add_any_p
 from ingot.ops.movement import zeros
 from ingot.transforms.stage import Stage, stage
@@ -53,11 +53,13 @@ class Jvp(Interpreter):
             return x.primal, x.tangent
         return x, None
 
-    def join(self, primal: Any, tangent: Any) -> Any:
-        """A tracer if there is a tangent, else the plain value."""
+    def join(self, primal: Any, tangent: Any, source: Source | None = None) -> Any:
+        """A tracer if there is a tangent, else the plain value; `source` says where it was made."""
         if tangent is None or not is_inexact(typeof(primal)):
             return primal
-        return JVPTracer(self, primal, tangent)
+        tracer = JVPTracer(self, primal, tangent)
+        tracer._source = tracer._source or source
+        return tracer
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         pairs = [self.split(x) for x in args]
@@ -68,18 +70,19 @@ class Jvp(Interpreter):
         if all(t is None for t in tangents):
             with interpreting(self.parent):
                 return primitive.bind(*primals, **params)
+        source = evaluated.origin or (None if primitive.higher_order else user_source())
         if primitive.higher_order:
             outs, out_tangents = self.rule(primitive, primals, tangents, params)
         else:  # the equations of a rule come from one line: it is looked for once
             before = evaluated.origin
-            evaluated.origin = before or user_source()
+            evaluated.origin = source
             try:
                 outs, out_tangents = self.rule(primitive, primals, tangents, params)
             finally:
                 evaluated.origin = before
         if primitive.multiple_results:
-            return [self.join(o, t) for o, t in zip(outs, out_tangents, strict=True)]
-        return self.join(outs, out_tangents)
+            return [self.join(o, t, source) for o, t in zip(outs, out_tangents, strict=True)]
+        return self.join(outs, out_tangents, source)
 
     def rule(self, primitive: Primitive, primals: list[Any], tangents: list[Any],
              params: dict[str, Any]) -> tuple[Any, Any]:
