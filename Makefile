@@ -49,10 +49,14 @@ doctest: $(call STAMP,test)  ## Run the examples in docstrings
 memcheck: $(call STAMP,test)  ## All but the slow tests, with the memory of compiled programs checked
 	INGOT_CHECK_MEMORY=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not oracle' tests
 
-fuzz: $(call STAMP,test)  ## Ten minutes of random programs, new ones each time
-	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT 600 \
-	  $(BIN)/python -m pytest -n $(JOBS) -q -x tests/fuzz \
+MINUTES ?= 10
+
+fuzz: $(call STAMP,test)  ## Random programs, new ones each time (MINUTES=10 SEED=...), and properties of others
+	HYPOTHESIS_PROFILE=fuzz timeout --signal=INT $$(( $(MINUTES) * 30 )) \
+	  $(BIN)/python -m pytest -n $(JOBS) -q -x tests/fuzz/test_attack.py tests/fuzz/test_programs.py \
 	  || [ $$? -eq 124 ]  # Nothing was found until the time was up.
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $$(( $(MINUTES) / 2 )) \
+	  $(if $(SEED),--seed $(SEED)) $(OPTIONS)
 
 # The packages are installed beside the JAX that they were written for, away from the rest.
 ECO := build/ecosystem/venv

@@ -208,20 +208,3 @@ def test_gradients_of_stacks_of_determinants():
     got = ingot.jit(ingot.grad(lambda a: det(a).sum()))(a)
     np.testing.assert_allclose(got, want, 1e-9, 1e-9)
     np.testing.assert_allclose(ingot.vmap(ingot.grad(det))(a), want, 1e-9, 1e-9)
-
-
-def test_forward_derivatives_of_differential_equations():
-    times = np.array([0.0, 1.0, 2.0])
-
-    def solution(k: Any, y0: Any, t: Any) -> Any:
-        return INGOT["odeint"](lambda y, t, k: -k * y, y0, t, k)
-
-    exact = np.exp(-0.5 * times)
-    for wrap in (lambda f: f, ingot.jit):
-        in_k, in_y, in_t = wrap(ingot.jacfwd(solution, (0, 1, 2)))(0.5, 1.0, times)
-        np.testing.assert_allclose(in_k, -times * exact, 1e-6, 1e-8)
-        np.testing.assert_allclose(in_y, exact, 1e-6)
-        np.testing.assert_allclose(in_t, np.diag(-0.5 * exact) + np.outer(0.5 * exact, [1, 0, 0]),
-                                   1e-6, 1e-6)
-    hessian = ingot.hessian(lambda k: solution(k, 1.0, times)[-1])(0.5)
-    np.testing.assert_allclose(hessian, 4 * exact[-1], 1e-6)

@@ -80,10 +80,10 @@ def _draws(node: ir.For) -> bool:
     return "threefry" in ops and not ops & NARROW
 
 
-def in_blocks(node: ir.For, length: int = LENGTH) -> ir.For:
+def in_blocks(node: ir.For, length: int | None = None) -> ir.For:
     """The loop over blocks that takes the place of a loop, which runs over one of them."""
     stop: Any = node.stop
-    size = -(-stop // -(-stop // length))
+    size = -(-stop // -(-stop // (length or LENGTH)))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
     out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)

@@ -35,7 +35,6 @@ from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 from ingot.ops.convert import convert_element_type
 from ingot.ops.movement import reduce_sum, zeros
 from ingot.transforms.batch import batch, place_axis
-from ingot.transforms.jvp import jvp
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_unflatten, treedef_children
 from ingot.util import update_wrapper
 
@@ -91,35 +90,22 @@ custom_lin_p = Primitive(
 
 
 # ---- custom_vjp_call ----------------------------------------------------------------------------
-def _linearize(nonzero: Sequence[bool], *primals: Any, call_jaxpr: Any, fwd_jaxpr_thunk: Any,
-               num_consts: int, **params: Any) -> Any:
-    check_no_tangents("custom_vjp", fwd_jaxpr_thunk.__name__,
-                      [True if nz else None for nz in nonzero[:num_consts]])
-    nonzero, primals = tuple(nonzero[num_consts:]), primals[num_consts:]
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, fwd_jaxpr_thunk: Any,
+         num_consts: int, **params: Any) -> Any:
+    check_no_tangents("custom_vjp", fwd_jaxpr_thunk.__name__, tangents[:num_consts])
+    primals, tangents = primals[num_consts:], tangents[num_consts:]
+    nonzero = tuple(t is not None for t in tangents)
     outs, residuals, bwd = fwd_jaxpr_thunk(nonzero, *primals)
-    has = [is_inexact(typeof(x)) for x in outs]
-    places = tuple(i for i, h in enumerate(has) if h)
-
-    def apply(*tangents: Any) -> list[Any]:
-        if not places:
-            return []
-        return custom_lin_p.bind(
-            *residuals, *tangents, bwd=bwd, num_res=len(residuals),
+    places = tuple(i for i, x in enumerate(outs) if is_inexact(typeof(x)))
+    out_tangents: list[Any] = [None] * len(outs)
+    if places:
+        found = custom_lin_p.bind(
+            *residuals, *(t for t in tangents if t is not None), bwd=bwd, num_res=len(residuals),
             out_avals=tuple(typeof(outs[i]) for i in places), out_places=places,
             num_outs=len(outs), nonzero=nonzero)
-
-    return outs, has, apply
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, by_function: bool,
-         **params: Any) -> Any:
-    """Forward mode: there is no rule; some functions are differentiated themselves."""
-    if by_function:
-        return jvp(call_jaxpr, primals, tangents)
-    outs, has, apply = _linearize([t is not None for t in tangents], *primals,
-                                  call_jaxpr=call_jaxpr, **params)
-    found = iter(apply(*(t for t in tangents if t is not None)))
-    return outs, [next(found) if h else None for h in has]
+        for i, t in zip(places, found, strict=True):
+            out_tangents[i] = t
+    return outs, out_tangents
 
 
 def _batched_backward(bwd: Backward, axis: Axis, res_dims: Sequence[Any], arg_dims: Sequence[Any]
@@ -180,8 +166,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
 custom_vjp_call_p = Primitive(
     "custom_vjp_call", multiple_results=True, higher_order=True, type=call_type,
     eval=lambda *args, call_jaxpr, **params: call_jaxpr(*args), jvp=_jvp, batch=_batch,
-    transpose=call_transpose, kernel=call_kernel, stage=staged, axes_of=axes_of_call,
-    linearize=_linearize)
+    transpose=call_transpose, kernel=call_kernel, stage=staged, axes_of=axes_of_call)
 
 
 # ---- custom_vjp ---------------------------------------------------------------------------------
@@ -326,11 +311,6 @@ class custom_vjp:  # noqa: N801 - a decorator
         self.fwd: Callable[..., Any] = self._undefined
         self.bwd: Callable[..., Any] = self._undefined
         self.symbolic_zeros = self.optimize_remat = False
-        self.by_function = False
-
-    def forward_by_function(self) -> None:
-        """Let forward mode differentiate the function itself, whose rules are for reverse mode."""
-        self.by_function = True
 
     def _undefined(self, *args: Any) -> Any:
         name = function_name(self.fun)
@@ -370,7 +350,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         forward = _flat_forward(self, split, in_tree, call.trees)
         outs = custom_vjp_call_p.bind(
             *leaves, call_jaxpr=call, fwd_jaxpr_thunk=forward, bwd=self.bwd, num_consts=0,
-            out_trees=call.trees, symbolic_zeros=self.symbolic_zeros, by_function=self.by_function)
+            out_trees=call.trees, symbolic_zeros=self.symbolic_zeros)
         return tree_unflatten(call.trees[-1], outs)
 
 

@@ -117,8 +117,7 @@ def _solve(f: Rates, y0: Any, ts: Any, options: _Options) -> Any:
         y, rates, error, k = _step(f, s.y, s.f, s.t, step)
         allowed = options.atol + options.rtol * jnp.maximum(jnp.abs(s.y), jnp.abs(y))
         ratio = _norm(error / allowed)
-        # The steps are a choice: derivatives are those of the solution at the steps taken.
-        dt = lax.stop_gradient(jnp.clip(_next_step(s.dt, ratio), 0, options.hmax))
+        dt = jnp.clip(_next_step(s.dt, ratio), 0, options.hmax)
         new = _State(y, rates, s.t + step, dt, s.t, _quartic(s.y, y, k, step), s.way)
         kept = s._replace(dt=dt)
         return tree_map(lambda a, b: jnp.where(ratio <= 1, a, b), new, kept), count + 1
@@ -146,8 +145,7 @@ def _solve(f: Rates, y0: Any, ts: Any, options: _Options) -> Any:
 
     f0 = f(y0, ts[0])
     way = jnp.where(ts[-1] < ts[0], -1, 1).astype(ts.dtype)
-    dt = lax.stop_gradient(_first_step(f, y0, f0, ts[0], way, options))
-    dt = jnp.clip(dt, 0, options.hmax)
+    dt = jnp.clip(_first_step(f, y0, f0, ts[0], way, options), 0, options.hmax)
     start = _State(y0, f0, ts[0], dt, ts[0], _constant(y0), way)
     _, ys = lax.scan(output, (start, y0, ts[0]), ts[1:])
     return jnp.concatenate([y0[None], ys])
@@ -212,7 +210,6 @@ def _backward(func: Any, back: Any, options: _Options, saved: Any, cts: Any) -> 
 
 
 _odeint.defvjp(_forward, _backward)
-_odeint.forward_by_function()
 
 
 def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.4e-8,
@@ -222,8 +219,8 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.
     func: (pytree like y0, time, args) -> its rate; y0: pytree of floats; t: floats [n], rising,
     falling or both; args: pytrees of arrays; rtol, atol: error allowed in each step; mxstep: most
     steps between two times; hmax: longest step. -> pytree of [n, ...], nan at times that are not
-    reached. Reverse mode solves the adjoint equation, forward mode differentiates the steps. Raises
-    TypeError for times that are not floats, or arguments that are no arrays.
+    reached. Reverse mode solves the adjoint equation. Raises TypeError for times that are not
+    floats, or arguments that are no arrays.
 
     >>> odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])).round(6)
     Array([1.      , 0.367879], dtype=float64)

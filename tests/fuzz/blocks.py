@@ -1,0 +1,75 @@
+"""Random programs as text: blocks of statements, to write a program from and to cut it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PRELUDE = """\
+import numpy as np
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
+"""
+
+
+@dataclass
+class Statement:
+    """Assigns `expression` to `targets`, after the functions that it calls are defined.
+
+    `types` are the shapes and dtypes that the targets have. A statement can be made a filler:
+    constants of the same types, which nothing can be wrong with.
+    """
+
+    targets: list[str]
+    expression: str
+    types: list[tuple[tuple[int, ...], str]]
+    functions: list[Function] = field(default_factory=list)
+    filler: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """The text, a line at a time."""
+        if not self.filler:
+            for function in self.functions:
+                yield from function.lines()
+        constants = [constant(*t) for t in self.types]
+        expression = ", ".join(constants) if self.filler else self.expression
+        yield f"{', '.join(self.targets)} = {expression}"
+
+
+@dataclass
+class Function:
+    """A function of the program: its arguments, statements and what it returns."""
+
+    name: str
+    arguments: list[str]
+    statements: list[Statement]
+    returns: str
+
+    def lines(self) -> Iterator[str]:
+        """The text, a line at a time."""
+        yield f"def {self.name}({', '.join(self.arguments)}):"
+        for statement in self.statements:
+            yield from (f"    {line}" for line in statement.lines())
+        yield f"    return {self.returns}"
+
+    def every(self) -> Iterator[Statement]:
+        """All statements, those of inner functions included."""
+        for statement in self.statements:
+            yield statement
+            if not statement.filler:
+                for function in statement.functions:
+                    yield from function.every()
+
+    def text(self) -> str:
+        """The text of the function."""
+        return "\n".join(self.lines()) + "\n"
+
+
+def constant(shape: tuple[int, ...], dtype: str) -> str:
+    """An array of one number, as an expression."""
+    value = {"b": "True", "c": "0.5 + 0.25j", "f": "0.5"}.get(np.dtype(dtype).kind, "1") \
+        if dtype != "bfloat16" else "0.5"
+    return f"jnp.full({shape}, {value}, {dtype!r})"

@@ -1,0 +1,92 @@
+"""The compiler's constants, lowered, so that every pass has something to do in small programs."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+# Module, and values of its constants that go together: what is computed twice at the end of a
+# divided loop, for instance, must be shorter than the loop. Modules that imported a name get the
+# value as well.
+LOWERED: list[tuple[str, dict[str, int]]] = [
+    *[("ingot.kernel.values", {"MAX_SCALARS": n}) for n in (0, 1, 2, 8)],
+    *[("ingot.kernel.values", {"MAX_UNROLLED": n}) for n in (0, 100)],
+    *[("ingot.kernel.values", {"EXPANDED": n}) for n in (0, 1)],
+    *[("ingot.kernel.values", {"RECOMPUTED": n}) for n in (0, 10)],
+    *[("ingot.kernel.values", {"LARGE": n}) for n in (64, 1024)],
+    *[("ingot.kernel.reduce", {"BLOCK": n}) for n in (8, 64)],
+    *[("ingot.kernel.rows", {"TILE": n}) for n in (8, 32)],
+    *[("ingot.kernel.reduce", {"FEW": n}) for n in (2, 8)],
+    ("ingot.kernel.reduce", {"DIVIDED": 64}),
+    *[("ingot.kernel.tiles", {"SIDE": n}) for n in (8, 16)],
+    ("ingot.kernel.radix", {"DIVIDED": 64}),
+    *[("ingot.compiler.parallel", {"PARALLEL_WORK": n}) for n in (0, 100)],
+    ("ingot.compiler.routines", {"FEWEST": 2, "SMALLEST": 1}),
+    ("ingot.compiler.blocks", {"LENGTH": 64, "MULTIPLE": 8, "FEWEST": 128}),
+    ("ingot.compiler.blocks", {"STEP": 1}),
+    ("ingot.compiler.lanes", {"FEWEST": 32, "BLOCK": 32}),
+    ("ingot.compiler.lanes", {"STEP": 1}),
+    *[("ingot.compiler.merge", {"HEAVY": n}) for n in (1, 10_000)],
+    *[("ingot.compiler.merge", {"LIGHT": n}) for n in (0, 1000)],
+    ("ingot.compiler.merge", {"LARGE": 0}),
+    ("ingot.compiler.packing", {"FEWEST": 1}),
+    ("ingot.compiler.streaming", {"LEAST": 0, "BLOCK": 64, "SHORTEST": 64, "LONGEST": 128}),
+    *[("ingot.compiler.lower", {"REPEATED": n}) for n in (0, 10)],
+    ("ingot.compiler.lower", {"COPIED": 64}),
+    ("ingot.ops.sort", {"SHORT": 16}),
+    ("ingot.ops.sort", {"FEW": 2}),
+    ("ingot.ops.conv_loops", {"LARGE": 16, "SHORT": 2, "LONG": 2}),
+    *[("ingot.ops.dot", {"BLAS_FROM": n}) for n in (0, 10_000_000)],
+    ("ingot.ops.blas", {"BLOCK_WORK": 64, "BLOCK_SIDE": 8}),
+    ("ingot.ops.cumulative_loops", {"LONG": 64}),  # a line has at least one element a segment
+    *[("ingot.ops.cumulative_loops", {"TILE": n}) for n in (4, 64)],
+    *[("ingot.ops.cumulative_loops", {"UNROLLED": n}) for n in (0, 8)],
+    *[("ingot.kernel.summation", {"LEAF": n}) for n in (8, 16)],
+    ("ingot.kernel.summation", {"VECTOR_BLOCK": 64}),
+    ("ingot.control.mapped_cond", {"MOST_COPIED": 0}),
+    ("ingot.ops.matrices", {"FEW_ROWS": 1}),
+    ("ingot.ops.linalg", {"NATIVE_ORDER": 2}),
+    ("ingot.backends.llvm.emit", {"LONGEST": 20}),
+    ("ingot.backends.llvm.threads", {"WAKE_NANOSECONDS": 0, "AWAKE_NANOSECONDS": 0}),
+    ("ingot.backends.llvm.executable", {"HOT_SECONDS": 0}),
+]
+
+
+@functools.cache
+def _holders(module: str, name: str) -> tuple[object, ...]:
+    """The module of a constant, and those that imported it."""
+    owner = importlib.import_module(module)
+    found: list[object] = [owner]
+    for other in list(sys.modules.values()):
+        if other.__name__.startswith("ingot.") and name in vars(other) and other is not owner:
+            source = inspect.getsource(other)
+            if re.search(rf"from {module} import (\([^)]*|[^\n]*)\b{name}\b", source):
+                found.append(other)
+    return tuple(found)
+
+
+@contextmanager
+def lowered(seed: int, share: float = 0.3) -> Iterator[list[str]]:
+    """Some of the constants lowered, chosen by the seed; yields which, as text."""
+    rng = np.random.default_rng([seed, 9])
+    chosen = [entry for entry in LOWERED if rng.random() < share]
+    rng.shuffle(chosen)
+    before, told = [], []
+    try:
+        for module, values in chosen:
+            for name, value in values.items():
+                for holder in _holders(module, name):
+                    before.append((holder, name, getattr(holder, name)))
+                    setattr(holder, name, value)
+            told.append(f"{module}: {values}")
+        yield told
+    finally:
+        for holder, name, value in reversed(before):
+            setattr(holder, name, value)
