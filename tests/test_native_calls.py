@@ -625,8 +625,10 @@ def test_single_precision_by_loops_in_double(name, n):
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(x.astype("float64")).astype("float32")
     for _ in range(8):
-        result = function(jnp.asarray(x))
-        assert np.asarray(result).tobytes() == expected.tobytes()
+        result = np.asarray(function(jnp.asarray(x)))
+        np.testing.assert_array_equal(result, expected)
+        number = ~np.isnan(x)  # the sign of NaN differs with its place in old versions of NumPy
+        assert result[number].tobytes() == expected[number].tobytes()
 
 
 def test_operators_of_other_types():

@@ -1,4 +1,4 @@
-"""A loader of object files: ELF for x86-64, as LLVM writes it, made runnable without LLVM.
+"""A loader of object files: ELF of 64 bits, as LLVM writes it, made runnable without LLVM.
 
 Sections are laid out in one block of memory, symbols bound, relocations applied (by NumPy, all of a
 kind at once), and the block is made executable. Several files may refer to each other. What is
@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
 import struct
 from collections.abc import Callable
 
 import numpy as np
 
 from ingot.backends.llvm.native.abi import PORTABLE
+from ingot.backends.llvm.relocations import (
+    HERE,
+    JUMP_BYTES,
+    Unsupported,
+    apply,
+    renew_instructions,
+)
 
 WRITABLE, ALLOCATED, NO_BITS, RELOCATIONS, SYMBOLS = 0x1, 0x2, 8, 4, 2
 RESERVED, ABSOLUTE, LOCAL = 0xFF00, 0xFFF1, 0
-VALUES, CALLABLE, ENTRIES = range(3)
-TARGETS = {1: (VALUES, False, 8), 24: (VALUES, True, 8), 2: (VALUES, True, 4),
-           4: (CALLABLE, True, 4), **dict.fromkeys((9, 41, 42), (ENTRIES, True, 4))}
-"""What relocations of a kind refer to, whether from their place, and in how many bytes: 64, PC64,
-PC32, PLT32, and GOTPCREL in three forms."""
-
-STUB_BYTES = 16
-STUB = b"\xff\x25\x00\x00\x00\x00"  # jmp *0(%rip), followed by the address
-
 HEADER, SECTION, SYMBOL = (struct.Struct(f) for f in (
     "<16sHHIQQQIHHHHHH", "<IIQQQQIIQQ", "<IBBHQQ"))
 RELOCATION = np.dtype([("offset", "<u8"), ("kind", "<u4"), ("symbol", "<u4"), ("addend", "<i8")])
@@ -41,17 +38,13 @@ class Section:
          _) = row
 
 
-class Unsupported(Exception):
-    """The object file has something that this loader does not know."""
-
-
 def objects(code: bytes) -> list[bytes]:
     """Object files that stand one after the other: each ends with the table of its sections."""
     found = []
     while code:
         identity, kind, machine, *_ = HEADER.unpack_from(code)
-        if identity[:5] != b"\x7fELF\x02" or (kind, machine) != (1, 62):
-            raise Unsupported("not a relocatable ELF file for x86-64")
+        if identity[:5] != b"\x7fELF\x02" or (kind, machine) != (1, HERE and HERE.number):
+            raise Unsupported("not a relocatable ELF file for this machine")
         sections, count = _table_of_sections(code)
         end = sections + count * SECTION.size
         found.append(code[:end])
@@ -126,7 +119,7 @@ class _Object:
         writable = [n for n in allocated if self._sections[n].flags & WRITABLE]
         places, end = self._places(0, [n for n in allocated if n not in writable])
         self._stubs = -(-end // 16) * 16
-        self._got = self._stubs + STUB_BYTES * self._homes.count(0)
+        self._got = self._stubs + JUMP_BYTES * self._homes.count(0)
         self._writable = -(-(self._got + 8 * len(self._names)) // mmap.PAGESIZE) * mmap.PAGESIZE
         more, end = self._places(self._writable, writable)
         places |= more
@@ -164,8 +157,9 @@ class _Object:
             if not home and self._names[k]:
                 self._values[k] = resolve(self._names[k])
                 self._callable[k] = self._base + stub
-                self._memory[stub : stub + 14] = STUB + self._values[k].to_bytes(8, "little")
-                stub += STUB_BYTES
+                jump = HERE.jump + self._values[k].to_bytes(8, "little")  # type: ignore[union-attr]
+                self._memory[stub : stub + len(jump)] = jump
+                stub += JUMP_BYTES
         count = len(self._values)
         self._memory[self._got : self._got + 8 * count] = struct.pack(f"<{count}Q", *self._values)
 
@@ -176,21 +170,13 @@ class _Object:
         places = self._starts[section.info] + table["offset"].astype(np.int64)
         entries = range(self._base + self._got, self._base + self._got + 8 * len(self._values), 8)
         for kind in set(kinds.tolist()):
-            if kind not in TARGETS:
+            how = HERE.kinds.get(kind)  # type: ignore[union-attr]
+            if how is None:
                 raise Unsupported(f"relocations of kind {kind}")
-            which, relative, width = TARGETS[kind]
-            targets = np.asarray((self._values, self._callable, entries)[which], np.int64)
+            targets = np.asarray((self._values, self._callable, entries)[how.target], np.int64)
             here = kinds == kind
-            self._patch(places[here], targets[symbols[here]] + addends[here], relative, width)
-
-    def _patch(self, places: np.ndarray, values: np.ndarray, relative: bool, width: int) -> None:
-        if relative:
-            values = values - places
-        if width == 4 and np.any(values != values.astype(np.int32)):
-            raise Unsupported("a relocation out of range")
-        target = np.frombuffer(self._memory, np.uint8)
-        digits = values.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :width]
-        target[(places - self._base)[:, None] + np.arange(width)] = digits
+            apply(how, np.frombuffer(self._memory, np.uint8), self._base, places[here],
+                  targets[symbols[here]] + addends[here])
 
 
 def _make_executable(address: int, nbytes: int) -> None:
@@ -198,8 +184,9 @@ def _make_executable(address: int, nbytes: int) -> None:
     protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     if protect(address, nbytes, mmap.PROT_READ | mmap.PROT_EXEC):
         raise Unsupported(f"mprotect failed with error {ctypes.get_errno()}")
+    renew_instructions(address, nbytes)
 
 
 def available() -> bool:
     """Whether this platform's object files are of the kind that is understood here."""
-    return PORTABLE is None and platform.machine() == "x86_64"
+    return PORTABLE is None and HERE is not None
