@@ -10,7 +10,7 @@ JOBS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz ecosystem bench guard
-.PHONY: docs map wheel clean
+.PHONY: docs map wheel clean matrix matrix-one portable
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,26 @@ fuzz: $(call STAMP,test)  ## Random programs, new ones each time (MINUTES=10 SEE
 
 # The packages are installed beside the JAX that they were written for, away from the rest.
 ECO := build/ecosystem/venv
+
+# What the tests need besides ingot and JAX, which does not install beside the oldest versions.
+TOOLS := pytest pytest-xdist hypothesis mpmath ipython
+
+matrix:  ## Run the tests on each Python from 3.11 on, with the oldest and the newest dependencies
+	@for python in python3.11 python3.12 python3.13 python3.14; do \
+	  $$python -c '' 2>/dev/null || { echo "$$python: not on this machine"; continue; }; \
+	  for age in oldest newest; do \
+	    $(MAKE) --no-print-directory matrix-one MATRIX_PYTHON=$$python AGE=$$age || exit 1; done; done
+
+matrix-one:
+	@echo "$(MATRIX_PYTHON), $(AGE)"
+	$(MATRIX_PYTHON) -m venv --clear build/matrix/$(MATRIX_PYTHON)-$(AGE)
+	build/matrix/$(MATRIX_PYTHON)-$(AGE)/bin/python -m pip install --quiet \
+	  --disable-pip-version-check \
+	  $(if $(filter oldest,$(AGE)),--editable . $(TOOLS) --constraint tests/oldest.txt,--editable '.[test]')
+	build/matrix/$(MATRIX_PYTHON)-$(AGE)/bin/python -m pytest -n $(JOBS) -q -m 'not slow' tests
+
+portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the portable mode
+	INGOT_PORTABLE=1 $(BIN)/python -m pytest -n $(JOBS) -q
 
 ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ..." OPTIONS=--ingot-first)
 	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(OPTIONS) $(PACKAGES)

@@ -627,7 +627,7 @@ def test_single_precision_by_loops_in_double(name, n):
     for _ in range(8):
         result = np.asarray(function(jnp.asarray(x)))
         np.testing.assert_array_equal(result, expected)
-        number = ~np.isnan(x)  # the sign of NaN differs with its place in old versions of NumPy
+        number = ~np.isnan(expected)  # the sign of NaN depends on its place in NumPy 2.0
         assert result[number].tobytes() == expected[number].tobytes()
 
 
@@ -689,7 +689,8 @@ def test_loops_are_what_the_operations_are():
     for name, function in operators._by_name.items():
         for dtype in "fdFDlb?":
             loop = function._loop
-            if not any(t.startswith(dtype * loop.nin + "->") for t in loop.types):
+            if not any(t.startswith(dtype * loop.nin + "->") for t in loop.types) or (
+                    dtype in "FD" and loop in operators.REAL_ONLY):
                 continue
             data = [(rng.normal(size=50) * 3).astype(dtype) for _ in range(loop.nin)]
             try:
