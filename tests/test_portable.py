@@ -14,7 +14,7 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot.backends.llvm import codegen, engine, threads
+from ingot.backends.llvm import codegen, engine, relocations, threads
 from ingot.backends.llvm.native import abi
 from ingot.config import config
 
@@ -195,3 +195,50 @@ def test_threads_may_be_asked_for_in_either_mode():
         assert ingot.get_num_threads() == 1
     assert ingot.get_num_threads() == before
     assert threads.supported() or before == 1
+
+
+# ---- relocations ----
+BASE = 0x7000_0000_1000
+INSTRUCTIONS = {  # kind, instruction, address referred to, instruction that refers to it
+    "bl": (283, 0x94000000, BASE + 8, 0x94000002),
+    "bl back": (283, 0x94000000, BASE - 4, 0x97FFFFFF),
+    "b": (282, 0x14000000, BASE + 0x100, 0x14000040),
+    "b.eq": (280, 0x54000000, BASE + 16, 0x54000080),
+    "tbz": (279, 0x36000000, BASE + 16, 0x36000080),
+    "adr": (274, 0x10000000, BASE + 5, 0x30000020),
+    "adrp": (275, 0x90000000, BASE + 0x1FFF, 0xB0000000),
+    "adrp back": (275, 0x90000000, BASE - 0x1000, 0xF0FFFFE0),
+    "adrp of a table": (311, 0x90000000, BASE + 0x4008, 0x90000020),
+    "add": (277, 0x91000000, BASE + 0x123, 0x91048C00),
+    "ldrb": (278, 0x39400000, BASE + 0x123, 0x39448C00),
+    "ldrh": (284, 0x79400000, BASE + 0x122, 0x79424400),
+    "ldr w": (285, 0xB9400000, BASE + 0x124, 0xB9412400),
+    "ldr x": (286, 0xF9400000, BASE + 0x128, 0xF9409400),
+    "ldr q": (299, 0x3DC00000, BASE + 0x120, 0x3DC04800),
+    "ldr of a table": (312, 0xF9400000, BASE + 0x18, 0xF9400C00)}
+
+
+def applied(kind, instruction, value):
+    memory = np.frombuffer(bytearray(instruction.to_bytes(8, "little")), np.uint8)
+    relocations.apply(relocations.ARM[kind], memory, BASE, np.array([BASE]), np.array([value]))
+    return int.from_bytes(memory.tobytes(), "little")
+
+
+@pytest.mark.parametrize("name", INSTRUCTIONS)
+def test_fields_of_instructions(name):
+    kind, instruction, value, expected = INSTRUCTIONS[name]
+    assert applied(kind, instruction, value) == expected
+    assert applied(kind, expected, value) == expected  # what was there does not matter
+
+
+@pytest.mark.parametrize("kind, value", [
+    (283, BASE + 2**27), (283, BASE + 2), (275, BASE + 2**32), (279, BASE + 2**15),
+    (286, BASE + 4), (261, BASE + 2**31)])
+def test_what_is_out_of_reach_is_refused(kind, value):
+    with pytest.raises(relocations.Unsupported):
+        applied(kind, 0, value)
+
+
+def test_data():
+    assert applied(257, 0, BASE + 2**40) == BASE + 2**40
+    assert applied(261, 0, BASE - 2) == 2**32 - 2
