@@ -187,6 +187,29 @@ def _all_names(package: str, names: Sequence[str]) -> list[str]:
     return sorted({*vars(sys.modules[package]), *names})
 
 
+def lazily_from(package: str, modules: Sequence[str]) -> tuple[Any, Any]:
+    """`__getattr__` and `__dir__` of a module that offers the functions of further modules too.
+
+    These are imported when a name is asked for that it does not define.
+    """
+    @functools.cache
+    def functions() -> dict[str, Any]:
+        return {name: value for module in modules
+                for name, value in vars(importlib.import_module(module)).items()
+                if not name.startswith("_") and getattr(value, "__module__", "") in (
+                    package, module)}
+
+    def find(name: str) -> Any:
+        if not name.startswith("_") and name in functions():
+            return functions()[name]
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *functions()})
+
+    return find, names
+
+
 def extension_path(name: str) -> str | None:
     """The file of an extension module, found without importing the package it belongs to."""
     top, *inner = name.split(".")

@@ -6,6 +6,7 @@ import numpy as np
 from examples import Bad, Example, between, complex_normal, elementwise, mp, normal
 from examples.special import X, _each
 from ingot.scipy import log_tails as tails, special_primitives as more
+from ingot.scipy.special_table import scipy_function_p
 
 POSITIVE, UNIT = between(0.3, 4, 3, 2), between(0.1, 0.9, 3, 2)
 SMALL, Z = normal(3, 2, seed=4) * 0.4, complex_normal(3, 2) + 1.5
@@ -14,8 +15,8 @@ SMALL, Z = normal(3, 2, seed=4) * 0.4, complex_normal(3, 2) + 1.5
 def bound(primitive):
     """The primitive as a function that rows can name."""
 
-    def op(*args):
-        return primitive.bind(*args)
+    def op(*args, **params):
+        return primitive.bind(*args, **params)
 
     op.__name__ = primitive.name
     return op
@@ -43,6 +44,12 @@ def complex_values(fun):
 def of_complex(primitive, fun, **given):
     return Example(bound(primitive), (Z,), ref=complex_values(fun), ulps=64, accepts="c", jax=False,
                    **given)
+
+
+def tabled(name, *args, fun, **given):
+    """A row of a function in the table of `special_table.py`."""
+    return Example(bound(scipy_function_p), args, dict(name=name), ulps=64, jax=False,
+                   ref=lambda *xs, name: fun(*xs), name=f"scipy_function_{name}", **given)
 
 
 def ndtr(x):
@@ -108,11 +115,16 @@ EXAMPLES = [
     Example(lambda a, b, x: tails.log_betainc_p.bind(a, b, x, upper=False),
             (POSITIVE, POSITIVE + 0.5, UNIT), ulps=1e3, jax=False, name="log_betainc",
             ref=_each(lambda a, b, x: mpmath.log(mpmath.betainc(a, b, 0, x, regularized=True)))),
-    *real(more.jv_p, POSITIVE, POSITIVE + 0.5, fun=mpmath.besselj, ulps=128, diff=(1,)),
+    *(tabled("jv", *args, fun=mp(mpmath.besselj), diff=(1,), accepts=accepts) for args, accepts in (
+        ((POSITIVE, POSITIVE + 0.5), "fc"), ((POSITIVE[0, 0], POSITIVE[1, 1]), None))),
+    tabled("erfi", Z, fun=complex_values(mpmath.erfi), accepts="fc"),
+    tabled("elliprf", POSITIVE, UNIT, POSITIVE + 1, fun=mp(mpmath.elliprf)),
+    tabled("elliprj", POSITIVE, UNIT, POSITIVE + 1, UNIT + 1, fun=mp(mpmath.elliprj), diff=()),
 ]
 
 BAD = [
     Bad(bound(more.expi_p), (np.arange(3),), error=r"expi: .*i64\[3\]"),
     Bad(bound(more.wofz_p), (X,), error=r"wofz: .*f64\[3,2\]"),
-    Bad(bound(more.jv_p), (normal(3), normal(4)), error="jv: "),
+    Bad(special.jv, (normal(3), normal(4)), error="jv: "),
+    Bad(bound(scipy_function_p), (np.arange(3),), dict(name="kv"), error=r"scipy_function: .*i64"),
 ]

@@ -13,30 +13,32 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import (
+    log_sigmoid as _log_sigmoid,
     log_softmax as _log_softmax,
     logsumexp as logsumexp,
     sigmoid as _sigmoid,
     softmax as _softmax,
+    softplus as softplus,
 )
-from ingot.numpy import primitives as lax
+from ingot.numpy import (
+    cbrt as cbrt,
+    exp2 as exp2,
+    expm1 as expm1,
+    log1p as log1p,
+    primitives as lax,
+    rint as _rint,
+    sinc as sinc,
+)
 from ingot.numpy.creation import concrete_int
 from ingot.numpy.families import kind_of, like, named
-from ingot.numpy.manipulation import stack
 from ingot.numpy.promotion import as_array, convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
+from ingot.scipy.special_table import real as _real
 from ingot.scipy.spherical import sph_harm_y as sph_harm_y
-from ingot.util import renamed
+from ingot.util import lazily_from, renamed
 
 # ---- makers ----
-
-
-def _real(name: str, *args: Any) -> list[Any]:
-    """Arguments as floats of one dtype and shape; TypeError for complex numbers."""
-    out = promote(name, *args, kind="inexact")
-    if kind_of(out[0]) == "c":
-        raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
-    return out
 
 
 def _function(name: str, op: Callable[..., Any], doc: str, arity: int = 1) -> Callable[..., Any]:
@@ -467,15 +469,20 @@ i1 = _function("i1", lax.bessel_i1, "Modified Bessel function of order 1.")
 i1e = _function("i1e", lax.bessel_i1e, "exp(-|x|) i1(x).")
 
 
-def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
-    """Bessel functions of the first kind of orders 0 to v: [v + 1, ...]; n_iter has no effect.
+# ---- the families that JAX does not have ----
+def log_expit(x: Any) -> Any:
+    """Logarithm of `expit`.
 
-    >>> bessel_jn(0.0, v=1)
-    Array([1., 0.], dtype=float64)
+    >>> log_expit(0.0)
+    Array(-0.69314718, dtype=float64, weak_type=True)
     """
-    v = concrete_int("bessel_jn", v, "v")
-    (z,) = _real("bessel_jn", z)
-    z = convert(z, z.aval.dtype)
-    return stack([more.jv_p.bind(like(z, k), z) for k in range(v + 1)])
+    return _log_sigmoid(x)
 
+
+psi = renamed(digamma, "psi", __name__)
+round = _rint
+__getattr__, __dir__ = lazily_from(__name__, (
+    "ingot.scipy.special_elementary", "ingot.scipy.special_bessel",
+    "ingot.scipy.special_elliptic", "ingot.scipy.special_polynomials",
+    "ingot.scipy.special_distributions"))
 _hide_frames_of(__name__)

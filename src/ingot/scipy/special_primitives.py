@@ -293,7 +293,7 @@ def _spence_derivative(out: Any, x: Any) -> Any:
 spence_p = _unary("spence", _spence_derivative)
 
 
-# ---- hypergeometric and Bessel functions ----
+# ---- hypergeometric functions ----
 def _up(*xs: Any) -> list[Any]:
     return [lax.add(x, like(x, 1)) for x in xs]
 
@@ -328,14 +328,3 @@ hyp2f1_p = nary("hyp2f1", FLOAT, eval=scipy_special("hyp2f1"), kernel=cython_spe
     *[_first(hyp2f1_derivative_p, 4, i) for i in range(3)],
     lambda t, out, a, b, c, x: lax.mul(t, lax.mul(lax.div(lax.mul(a, b), c),
                                                   hyp2f1_p.bind(*_up(a, b, c), x)))])
-
-
-def _jv_derivative(t: Any, out: Any, v: Any, x: Any) -> Any:
-    one = like(v, 1)
-    gap = lax.sub(jv_p.bind(lax.sub(v, one), x), jv_p.bind(lax.add(v, one), x))
-    return lax.mul(t, lax.mul(gap, like(x, 0.5)))
-
-
-jv_p = nary("jv", FLOAT, eval=scipy_special("jv"), kernel=cython_special("jv"),
-            jvp=[_no_derivative("jv", "the order"), _jv_derivative])
-

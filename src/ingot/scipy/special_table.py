@@ -1,0 +1,106 @@
+"""Functions of scipy.special as one primitive: a table of names with their derivatives.
+
+A function is a line in the table: what SciPy calls it, and its derivative in each argument. Native
+code calls SciPy's C function where there is one over doubles, and the host otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingot.errors import UndefinedRuleError
+from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.numpy.families import kind_of, like, named
+from ingot.numpy.promotion import promote
+from ingot.ops.families import INEXACT, nary
+from ingot.ops.numerics import DOUBLE
+from ingot.transforms.jvp import jvp
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the table.
+
+    partials  derivative(out, *args) in each argument; None where it is not known in closed form
+    evaluate  the function on NumPy's float64 or complex128 arrays; None: SciPy's of this name
+    native    whether SciPy exports a C function of this name over doubles
+    complex   whether it is defined for complex numbers
+    orders    how many of the first arguments are real even then
+    """
+
+    name: str
+    partials: tuple[Callable[..., Any] | None, ...]
+    evaluate: Callable[..., Any] | None
+    native: bool
+    complex: bool
+    orders: int
+
+
+TABLE: dict[str, Function] = {}
+
+
+def _eval(*xs: np.ndarray, name: str) -> np.ndarray:
+    import scipy.special
+
+    fun = TABLE[name].evaluate or getattr(scipy.special, name)
+    wide = np.dtype(complex) if xs[0].dtype.kind == "c" else DOUBLE
+    orders = TABLE[name].orders
+    args = [np.real(x).astype(DOUBLE) if i < orders else x.astype(wide) for i, x in enumerate(xs)]
+    return np.asarray(fun(*args)).astype(xs[0].dtype)
+
+
+def _scalar(build: Builder, *xs: Any, out_dtype: np.dtype, name: str) -> Any:
+    if out_dtype.kind == "c" or not TABLE[name].native:
+        raise Unsupported(f"{name}: SciPy exports no C function of these types")
+    wide = [build.op("convert", x, dtype=DOUBLE) for x in xs]
+    out = build.external(f"scipy.special.cython_special:{name}", *wide, dtype=DOUBLE)
+    return build.op("convert", out, dtype=out_dtype)
+
+
+def _partial(t: Any, out: Any, *args: Any, name: str, argument: int = 0) -> Any:
+    derivative = TABLE[name].partials[argument]
+    if derivative is None:
+        raise UndefinedRuleError(
+            f"{name}: no derivative in argument {argument} is implemented; hold it fixed with"
+            " lax.stop_gradient")
+    return t * derivative(out, *args)
+
+
+scipy_function_p = nary("scipy_function", INEXACT, eval=_eval, jvp=[_partial],
+                        kernel=elementwise(_scalar, cost=100))
+
+
+def real(name: str, *args: Any) -> list[Any]:
+    """Arguments as floats of one dtype and shape; TypeError for complex numbers."""
+    out = promote(name, *args, kind="inexact")
+    if kind_of(out[0]) == "c":
+        raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
+    return out
+
+
+def define(name: str, doc: str, *partials: Callable[..., Any] | None, native: bool = True,
+           evaluate: Callable[..., Any] | None = None, complex: bool = False,
+           orders: int = 0) -> Callable[..., Any]:
+    """A public function of as many arguments as `partials`, now in the table."""
+    TABLE[name] = Function(name, partials, evaluate, native and evaluate is None, complex,
+                           orders)
+    arity = len(partials)
+
+    def function(*args: Any) -> Any:
+        if len(args) != arity:
+            raise TypeError(f"{name}: takes {arity} arguments, got {len(args)}")
+        same = promote(name, *args, kind="inexact") if complex else real(name, *args)
+        return scipy_function_p.bind(*same, name=name)
+
+    function.__module__ = "ingot.scipy.special"  # where pickles find it
+    return named(function, name, doc)
+
+
+def slope(fun: Callable[..., Any], argument: int, *args: Any) -> Any:
+    """The derivative of an elementwise function in one of its arguments."""
+    tangents = [like(x, 1) if i == argument else None for i, x in enumerate(args)]
+    return jvp(lambda *xs: [fun(*xs)], args, tangents)[1][0]

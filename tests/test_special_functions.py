@@ -1,0 +1,184 @@
+"""Functions of SciPy's that JAX does not have: values, derivatives, compiled and mapped."""
+
+import numpy as np
+import pytest
+import scipy.special
+
+import ingot
+from ingot.errors import UndefinedRuleError
+from ingot.scipy import special
+from ingot.scipy.special_table import TABLE
+
+R = np.random.RandomState(3)
+P, Q, T = R.rand(3, 6)  # probabilities
+X, Y, A, B, C = R.rand(5, 6) * 3 + 0.3  # positive
+S = R.randn(6)  # of both signs
+N = np.array([0.0, 1, 2, 3, 5, 8])
+K = np.array([0.0, 0, 1, 2, 3, 4])
+Z = S + 1j * X
+
+# name: arguments; those of which derivatives are compared with differences come first by number.
+CASES = {
+    "jv": (A, X), "jve": (A, X), "yv": (A, X), "yve": (A, X), "iv": (A, X), "ive": (A, X),
+    "kv": (A, X), "kve": (A, X), "kn": (N, X), "yn": (N, X), "jn": (N, S),
+    **{name: (S,) for name in (
+        "j0 j1 ber bei airy itairy exprel cosm1 sindg cosdg tandg rgamma erfi wrightomega exp10"
+        " itstruve0 itmodstruve0 psi log_expit softplus cbrt expm1 round sinc").split()},
+    **{name: (X,) for name in (
+        "y0 y1 k0 k1 k0e k1e ker kei berp beip kerp keip airye itj0y0 iti0k0 it2j0y0 it2i0k0"
+        " it2struve0 shichi cotdg zetac exp2 log1p kelvin").split()},
+    **{name: (A, X) for name in (
+        "hankel1 hankel2 hankel1e hankel2e struve modstruve pbdv pbvv pbwa hyp0f1 agm powm1 huber"
+        " pseudo_huber inv_boxcox inv_boxcox1p binom elliprc chdtr chdtrc gammainc").split()},
+    **{name: (K, X) for name in (
+        "spherical_jn spherical_yn spherical_in spherical_kn eval_legendre eval_chebyt eval_chebyu"
+        " eval_chebyc eval_chebys eval_laguerre eval_hermite eval_hermitenorm pdtr pdtrc").split()},
+    "eval_sh_legendre": (K, P), "eval_sh_chebyt": (K, P), "eval_sh_chebyu": (K, P),
+    "eval_jacobi": (K, A, B, P), "eval_sh_jacobi": (K, B + 3, A, P),
+    "eval_gegenbauer": (K, A, P), "eval_genlaguerre": (K, A, X), "lpmv": (K, N, P),
+    "hyperu": (A, B, X), "besselpoly": (A, B, C), "wright_bessel": (A, B, X),
+    "log_wright_bessel": (A, B, X), "radian": (A, B, C), "lambertw": (Z,), "perm": (N + 2, K),
+    "erfcinv": (2 * P,), "ndtri_exp": (-X,), "voigt_profile": (S, X, Y),
+    "elliprf": (A, B, C), "elliprd": (A, B, C), "elliprg": (A, B, C), "elliprj": (A, B, C, X),
+    "ellipk": (P,), "ellipkm1": (P,), "ellipe": (S - 2,), "ellipkinc": (3 * S, P),
+    "ellipeinc": (3 * S, P), "ellipj": (S, P),
+    "gammaincinv": (A, P), "gammainccinv": (A, P), "betaincc": (A, B, P), "betaincinv": (A, B, P),
+    "betainccinv": (A, B, P), "chdtri": (A, P), "pdtri": (K, P), "gdtr": (A, B, X),
+    "gdtrc": (A, B, X), "gdtrix": (A, B, P), "gdtria": (P, B, X), "bdtr": (K, N, P),
+    "bdtrc": (K, N, P), "bdtri": (K, N + 1, P), "nbdtr": (K, N + 1, P), "nbdtrc": (K, N + 1, P),
+    "nbdtri": (K, N + 1, P), "fdtr": (A, B, X), "fdtrc": (A, B, X), "fdtri": (A, B, P),
+    "stdtr": (A, 3 * S), "stdtrit": (A, P), "kolmogorov": (X,), "kolmogi": (P,),
+    "smirnov": (N + 1, P), "smirnovi": (N + 1, P), "tklmbda": (S / 3, P + 0.1),
+    "chndtr": (X, A, B), "chndtrix": (P, A, B), "bdtrik": (P, N + 9, Q), "bdtrin": (K + 1, P, Q),
+    "btdtria": (P, B, Q), "btdtrib": (A, P, Q), "chdtriv": (P, X), "chndtridf": (X, P / 9, B),
+    "chndtrinc": (X, A, P / 9), "fdtridfd": (A, P / 3 + 0.3, X + 1), "gdtrib": (A, P, X),
+    "nbdtrik": (P, N + 2, Q), "nbdtrin": (K + 1, P, Q), "ncfdtr": (A, B, C, X),
+    "ncfdtri": (A, B, C, P), "ncfdtridfd": (A, P, C, X), "ncfdtridfn": (P, B, C, X),
+    "ncfdtrinc": (A, B, P, X), "nctdtr": (A, S, X), "nctdtridf": (P, S, X),
+    "nctdtrinc": (A, P, X), "nctdtrit": (A, S, P), "nrdtrimn": (P, X, S), "nrdtrisd": (S, P, X),
+    "pdtrik": (P, X), "stdtridf": (P / 2, -X),
+}
+
+
+SPARSE = {"ncfdtridfd", "ncfdtridfn", "nctdtridf"}  # inverses far off where p is rounded
+
+
+def whole(x):
+    """Whether an argument is a degree or a count, which SciPy wants as integers."""
+    return x.dtype.kind == "f" and (x == np.rint(x)).all()
+
+
+def reference(name, args):
+    fun = getattr(scipy.special, name)
+    return leaves(fun(*(x.astype(np.int64) if whole(x) else x for x in args)))
+
+
+def leaves(out):
+    return [np.asarray(x) for x in (out if isinstance(out, tuple) else (out,))]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values(name):
+    args, fun = CASES[name], getattr(special, name)
+    want = reference(name, args)
+    compiled = ingot.jit(fun)(*args)
+    for out in (fun(*args), compiled):
+        for x, y in zip(leaves(out), want, strict=True):
+            assert x.shape == y.shape
+            np.testing.assert_allclose(x, y, rtol=2e-12, atol=1e-14)
+    if name in SPARSE:
+        return
+    narrow = [x.astype("complex64" if x.dtype.kind == "c" else "float32") for x in args]
+    want = reference(name, [x.astype(y.dtype) for x, y in zip(narrow, args, strict=True)])
+    for x, y in zip(leaves(fun(*narrow)), want, strict=True):
+        assert x.dtype.itemsize * 2 == max(y.dtype.itemsize, 8)
+        np.testing.assert_allclose(x, y, rtol=2e-5, atol=1e-6)
+
+
+def slopes(name, args, i):
+    """Central differences of the sum in argument i, element by element."""
+    step = 1e-6 * np.maximum(1, abs(args[i]))
+    up, down = ([*args[:i], args[i] + s, *args[i + 1:]] for s in (step, -step))
+    return [(a - b) / (2 * step) for a, b in zip(
+        reference(name, up), reference(name, down), strict=True)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_derivatives(name):
+    args, fun = CASES[name], getattr(special, name)
+    known = 0
+    for i, x in enumerate(args):
+        tangents = [np.ones_like(y) if i == j else np.zeros_like(y) for j, y in enumerate(args)]
+        if whole(x):
+            continue
+
+        def along(v, i=i):
+            return fun(*args[:i], v, *args[i + 1:])
+
+        try:
+            _, out = ingot.jvp(along, (x,), (tangents[i],))
+        except UndefinedRuleError as error:
+            assert name in str(error) and "stop_gradient" in str(error)
+            continue
+        known += 1
+        for a, b in zip(leaves(out), slopes(name, args, i), strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
+    assert known or name == "perm" or not any(TABLE[name].partials), "no derivative at all"
+
+
+def test_derivatives_at_special_points():
+    grad, close = ingot.grad, np.testing.assert_allclose
+    close(grad(special.ellipk)(0.0), np.pi / 8)
+    close(grad(special.ellipe)(0.0), -np.pi / 8)
+    close(grad(special.ellipkinc, 1)(5.0, 0.0), 1.25 - np.sin(10) / 8)
+    close(grad(special.exprel)(0.0), 0.5)
+    close(grad(special.rgamma)(np.array(0.0)), 1)
+    close(grad(special.rgamma)(np.array(-3.0)), -6)
+    close(grad(special.binom, 0)(5.0, 7.0), slopes(
+        "binom", (np.array([5 + 1e-9]), np.array([7 + 1e-9])), 0)[0][0], rtol=1e-6)
+    close(grad(special.stdtr, 1)(3.0, 0.0), 2 / np.pi / np.sqrt(3))
+    close(grad(special.stdtr, 0)(3.0, 0.0), 0)
+    close(grad(special.j1)(0.0), 0.5)
+    close(grad(special.spherical_jn, 1)(np.array([1.0])[0], 0.0), 1 / 3)
+    close(grad(special.eval_legendre, 1)(3.0, 1.0), 6)
+    close(grad(special.eval_chebyt, 1)(4.0, -1.0), -16)
+    close(ingot.grad(special.lambertw, holomorphic=True)(0j), 1)
+    close(grad(lambda x: special.shichi(x)[0])(0.0), 1)
+    close(grad(lambda m: special.ellipj(0.7, m)[0])(0.0), -(0.7 - np.sin(0.7) * np.cos(0.7)) / 4
+          * np.cos(0.7))
+
+
+def test_second_derivatives_and_maps():
+    close = np.testing.assert_allclose
+    second = ingot.grad(ingot.grad(special.kv, 1), 1)(1.5, 2.0)
+    close(second, scipy.special.kvp(1.5, 2.0, 2), rtol=1e-13)
+    for name, fun in (("jvp", "jv"), ("yvp", "yv"), ("ivp", "iv"), ("kvp", "kv")):
+        want = getattr(scipy.special, name)(A, X, 3)
+        close(getattr(special, name)(A, X, 3), want, rtol=1e-12)
+        assert getattr(special, fun).__name__ == fun
+    grid = ingot.vmap(ingot.vmap(special.iv, (None, 0)), (0, None))(A, X)
+    close(grid, scipy.special.iv(A[:, None], X), rtol=1e-13)
+    close(special.spherical_jn(K, X, derivative=True), scipy.special.spherical_jn(
+        K.astype(int), X, derivative=True), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["jv", "yv", "iv", "kv", "kve", "hankel1", "hankel2e"])
+def test_bessel_functions_of_complex_arguments(name):
+    fun, want = getattr(special, name), getattr(scipy.special, name)
+    np.testing.assert_allclose(fun(A, Z), want(A, Z), rtol=1e-13)
+    slope = ingot.grad(lambda z: fun(1.5, z), holomorphic=True)(Z[0])
+    step = (want(1.5, Z[0] + 1e-6) - want(1.5, Z[0] - 1e-6)) / 2e-6
+    np.testing.assert_allclose(slope, step, rtol=1e-8)
+
+
+def test_every_function_of_the_table_is_tried_and_bad_arguments_are_named():
+    public = {name for name in TABLE if hasattr(special, name)}
+    assert public <= CASES.keys()
+    with pytest.raises(TypeError, match="kolmogorov: takes 1 arguments, got 2"):
+        special.kolmogorov(1.0, 2.0)
+    with pytest.raises(TypeError, match="must be real"):
+        special.ellipk(1j)
+    with pytest.raises(AttributeError, match="no attribute 'define'"):
+        special.define  # noqa: B018
+    with pytest.raises(ValueError, match="jvp: n must be"):
+        special.jvp(1.0, 2.0, -1)
