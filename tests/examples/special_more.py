@@ -125,6 +125,5 @@ EXAMPLES = [
 BAD = [
     Bad(bound(more.expi_p), (np.arange(3),), error=r"expi: .*i64\[3\]"),
     Bad(bound(more.wofz_p), (X,), error=r"wofz: .*f64\[3,2\]"),
-    Bad(special.jv, (normal(3), normal(4)), error="jv: "),
     Bad(bound(scipy_function_p), (np.arange(3),), dict(name="kv"), error=r"scipy_function: .*i64"),
 ]
