@@ -9,7 +9,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
-from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
+from ingot.scipy.special import betainc, betainccinv, betaincinv, betaln, xlog1py, xlogy
 from ingot.scipy.stats.common import INF, exp, real
 
 
@@ -62,5 +62,18 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     x, a, b, loc, scale = real("beta.logsf", x, a, b, loc, scale)
     y = (x - loc) / scale
     return where((y >= 0) & (y <= 1), _log_mass(a, b, y, True), where(y < 1, 0, -INF))
+
+
+def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, a, b, loc, scale = real("beta.ppf", q, a, b, loc, scale)
+    return betaincinv(a, b, q) * scale + loc
+
+
+def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, a, b, loc, scale = real("beta.isf", q, a, b, loc, scale)
+    return betainccinv(a, b, q) * scale + loc
+
 
 _hide_frames_of(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import arctan2, log, log1p, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import exp, real
+from ingot.scipy.stats.common import exp, probability, real
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -47,15 +47,26 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return logcdf(-x, -loc, scale)
 
 
+def _quantile(q: Any) -> Any:
+    """Of the standard distribution, -cot(pi q), from the nearer end."""
+    q = probability(q)
+    low, high = q < 0.25, q > 0.75
+    middle = tan(math.pi * (where(low | high, 0.5, q) - 0.5))
+    near = where(low, q, where(high, 1 - q, 0.25))
+    far = 1 / tan(math.pi * near)
+    return where(low, -far, where(high, far, middle))
+
+
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantile function."""
     q, loc, scale = real("cauchy.ppf", q, loc, scale)
-    return loc + scale * tan(math.pi * (q - 0.5))
+    return loc + scale * _quantile(q)
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Inverse survival function."""
     q, loc, scale = real("cauchy.isf", q, loc, scale)
-    return loc + scale * tan(math.pi * (0.5 - q))
+    return loc - scale * _quantile(q)
+
 
 _hide_frames_of(__name__)

@@ -9,7 +9,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
-from ingot.scipy.special import gammainc, gammaincc
+from ingot.scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.gamma import log_density
 
@@ -56,5 +56,18 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     y = (x - loc) / scale / 2
     inside = y >= 0
     return where(inside, log_gammaincc_p.bind(df / 2, where(inside, y, 1)), 0)
+
+
+def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, df, loc, scale = real("chi2.ppf", q, df, loc, scale)
+    return 2 * gammaincinv(df / 2, q) * scale + loc
+
+
+def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, df, loc, scale = real("chi2.isf", q, df, loc, scale)
+    return 2 * gammainccinv(df / 2, q) * scale + loc
+
 
 _hide_frames_of(__name__)

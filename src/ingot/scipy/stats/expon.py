@@ -51,4 +51,11 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     q, loc, scale = real("expon.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, loc - scale * log1p(-q))
 
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("expon.isf", q, loc, scale)
+    return where((q < 0) | (q > 1), NAN, loc - scale * log(q))
+
+
 _hide_frames_of(__name__)

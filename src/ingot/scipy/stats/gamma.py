@@ -8,7 +8,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
-from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
+from ingot.scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv, gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.densities import log_poisson
 
@@ -65,5 +65,18 @@ def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     y = (x - loc) / scale
     inside = y >= 0
     return where(inside, log_gammaincc_p.bind(a, where(inside, y, 1)), 0)
+
+
+def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, a, loc, scale = real("gamma.ppf", q, a, loc, scale)
+    return gammaincinv(a, q) * scale + loc
+
+
+def isf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, a, loc, scale = real("gamma.isf", q, a, loc, scale)
+    return gammainccinv(a, q) * scale + loc
+
 
 _hide_frames_of(__name__)

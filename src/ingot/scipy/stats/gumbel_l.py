@@ -55,4 +55,12 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     value = loc + scale * log(-log1p(-p))
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
 
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("gumbel_l.isf", q, loc, scale)
+    value = loc + scale * log(-log(q))
+    return where((q < 0) | (q > 1) | (scale <= 0), NAN, value)
+
+
 _hide_frames_of(__name__)

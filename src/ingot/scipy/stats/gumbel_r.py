@@ -6,7 +6,7 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import log1mexp
-from ingot.numpy.elementary import expm1, log
+from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
 
@@ -54,5 +54,13 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     p, loc, scale = real("gumbel_r.ppf", p, loc, scale)
     value = loc - scale * log(-log(p))
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("gumbel_r.isf", q, loc, scale)
+    value = loc - scale * log(-log1p(-q))
+    return where((q < 0) | (q > 1) | (scale <= 0), NAN, value)
+
 
 _hide_frames_of(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, logaddexp
-from ingot.scipy.special import expit, logit
+from ingot.scipy.special import expit, log_expit, logit
 from ingot.scipy.stats.common import exp, real
 
 
@@ -44,5 +44,18 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Inverse survival function."""
     q, loc, scale = real("logistic.isf", q, loc, scale)
     return -logit(q) * scale + loc
+
+
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    x, loc, scale = real("logistic.logcdf", x, loc, scale)
+    return log_expit((x - loc) / scale)
+
+
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    x, loc, scale = real("logistic.logsf", x, loc, scale)
+    return log_expit((loc - x) / scale)
+
 
 _hide_frames_of(__name__)

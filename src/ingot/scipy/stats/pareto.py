@@ -52,4 +52,11 @@ def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     value = loc + scale * exp(-log1p(-q) / b)
     return where((q < 0) | (q > 1), NAN, value)
 
+
+def isf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, b, loc, scale = real("pareto.isf", q, b, loc, scale)
+    return where((q < 0) | (q > 1), NAN, loc + scale * exp(-log(q) / b))
+
+
 _hide_frames_of(__name__)

@@ -12,8 +12,9 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
-from ingot.scipy.special import gammaincc
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
+from ingot.scipy.special import gammainc, gammaincc
+from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
 from ingot.scipy.stats.densities import log_poisson
 
 
@@ -49,5 +50,44 @@ def entropy(mu: Any, loc: Any = 0) -> Any:
     series = 1 / (12 * big) + 1 / (24 * big**2) + 19 / (360 * big**3)
     large = 0.5 * (log(2 * math.pi * big) + 1) - series
     return where(mu == 0, 0, where(mu < 100, where(mu > 0, small, NAN), large))
+
+
+def _above(k: Any, mu: Any, loc: Any, fun: Any, before: float) -> Any:
+    """fun(k + 1, mu) at whole k from 0 on, `before` at those below."""
+    x = floor(k - loc)
+    return where(x < 0, before, fun(where(x < 0, 0, x) + 1, mu))
+
+
+def logcdf(k: Any, mu: Any, loc: Any = 0) -> Any:
+    """Logarithm of the distribution function."""
+    k, mu, loc = real("poisson.logcdf", k, mu, loc)
+    return _above(k, mu, loc, log_gammaincc_p.bind, -INF)
+
+
+def sf(k: Any, mu: Any, loc: Any = 0) -> Any:
+    """Survival function, 1 - cdf."""
+    k, mu, loc = real("poisson.sf", k, mu, loc)
+    return _above(k, mu, loc, gammainc, 1)
+
+
+def logsf(k: Any, mu: Any, loc: Any = 0) -> Any:
+    """Logarithm of the survival function."""
+    k, mu, loc = real("poisson.logsf", k, mu, loc)
+    return _above(k, mu, loc, log_gammainc_p.bind, 0)
+
+
+def ppf(q: Any, mu: Any, loc: Any = 0) -> Any:
+    """Quantile function."""
+    q, mu, loc = real("poisson.ppf", q, mu, loc)
+    q = probability(q) + 0 * cdf(0 * q, mu)
+    return where(q == 1, INF, first_integer(lambda k: cdf(k, mu) >= q, q)) + loc
+
+
+def isf(q: Any, mu: Any, loc: Any = 0) -> Any:
+    """Inverse survival function."""
+    q, mu, loc = real("poisson.isf", q, mu, loc)
+    q = probability(q) + 0 * cdf(0 * q, mu)
+    return where(q == 0, INF, first_integer(lambda k: sf(k, mu) <= q, q)) + loc
+
 
 _hide_frames_of(__name__)

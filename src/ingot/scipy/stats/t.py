@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.special import gammaln
-from ingot.scipy.stats.common import LOG_2PI, exp, real
+from ingot.scipy.log_tails import log_betainc_p
+from ingot.scipy.special import gammaln, stdtr, stdtrit
+from ingot.scipy.stats.common import INF, LOG_2PI, exp, real
 from ingot.scipy.stats.densities import remainder
 
 
@@ -30,5 +33,53 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
     return exp(logpdf(x, df, loc, scale))
+
+
+def _log_tail(z: Any, df: Any) -> Any:
+    """The logarithm of the probability below z, which may underflow itself."""
+    far = z < -1
+    y, df = where(far, z, -1), where(df > 1e30, 1e30, df)
+    tail = log_betainc_p.bind(df / 2, full_like(df, 0.5), df / (df + y * y), upper=False)
+    near = stdtr(df, where(far, 0, z))
+    high = near > 0.5
+    value = where(high, log1p(-stdtr(df, -where(high, z, 0))), log(where(high, 0.5, near)))
+    return where(far, tail - math.log(2), value)
+
+
+def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Distribution function."""
+    x, df, loc, scale = real("t.cdf", x, df, loc, scale)
+    return stdtr(df, (x - loc) / scale)
+
+
+def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    x, df, loc, scale = real("t.logcdf", x, df, loc, scale)
+    return _log_tail((x - loc) / scale, df)
+
+
+def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    x, df, loc, scale = real("t.sf", x, df, loc, scale)
+    return stdtr(df, (loc - x) / scale)
+
+
+def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    x, df, loc, scale = real("t.logsf", x, df, loc, scale)
+    return _log_tail((loc - x) / scale, df)
+
+
+def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, df, loc, scale = real("t.ppf", q, df, loc, scale)
+    return where(q == 0, -INF, stdtrit(df, q)) * scale + loc
+
+
+def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, df, loc, scale = real("t.isf", q, df, loc, scale)
+    return where(q == 0, INF, -stdtrit(df, q)) * scale + loc
+
 
 _hide_frames_of(__name__)

@@ -6,11 +6,11 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
-from ingot.numpy.elementary import log, log1p
+from ingot.numpy.elementary import log, log1p, logaddexp
 from ingot.numpy.logic import where
-from ingot.scipy.special import log_ndtr, ndtr
+from ingot.scipy.special import log_ndtr, ndtr, ndtri_exp
 from ingot.scipy.stats import norm
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
 
 def _log_difference(p: Any, q: Any) -> Any:
@@ -70,5 +70,30 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     return exp(logsf(x, a, b, loc, scale))
+
+
+def _quantile(log_q: Any, log_p: Any, a: Any, b: Any) -> Any:
+    """Where the distribution function is q = 1 - p, in the tail nearer to the interval."""
+    mass, left = _log_mass(a, b), a < 0
+    below = logaddexp(log_ndtr(where(left, a, -1)), log_q + mass)
+    above = logaddexp(log_ndtr(where(left, -1, -b)), log_p + mass)
+    value = where(left, ndtri_exp(where(left, below, -1)), -ndtri_exp(where(left, -1, above)))
+    value = where(log_q == -INF, a, where(log_p == -INF, b, value))
+    return where(a >= b, NAN, value)
+
+
+def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Quantile function."""
+    q, a, b, loc, scale = real("truncnorm.ppf", q, a, b, loc, scale)
+    q = probability(q)
+    return _quantile(log(q), log1p(-q), a, b) * scale + loc
+
+
+def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, a, b, loc, scale = real("truncnorm.isf", q, a, b, loc, scale)
+    q = probability(q)
+    return _quantile(log1p(-q), log(q), a, b) * scale + loc
+
 
 _hide_frames_of(__name__)

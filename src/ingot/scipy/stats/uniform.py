@@ -33,4 +33,28 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     q, loc, scale = real("uniform.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, q * scale + loc)
 
+
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the distribution function."""
+    return log(cdf(x, loc, scale))
+
+
+def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Survival function, 1 - cdf."""
+    x, loc, scale = real("uniform.sf", x, loc, scale)
+    y = (x - loc) / scale
+    return 1 - where(y < 0, 0, where(y > 1, 1, y))
+
+
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Logarithm of the survival function."""
+    return log(sf(x, loc, scale))
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Inverse survival function."""
+    q, loc, scale = real("uniform.isf", q, loc, scale)
+    return where((q < 0) | (q > 1), NAN, (1 - q) * scale + loc)
+
+
 _hide_frames_of(__name__)

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import cos, log
+from ingot.numpy.elementary import arctan, cos, log, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
 
 def logpdf(x: Any, c: Any) -> Any:
@@ -22,5 +22,65 @@ def logpdf(x: Any, c: Any) -> Any:
 def pdf(x: Any, c: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, c))
+
+
+def _below(x: Any, c: Any, start: Any) -> Any:
+    """The probability between 0 and x <= pi, or between x and 2 pi."""
+    return arctan((1 + c) / (1 - c) * tan(abs(x - start) / 2)) / math.pi
+
+
+def _halves(x: Any, c: Any, upper: bool) -> Any:
+    """The probability below x, or above, each taken from the nearer end."""
+    x, right = where(x < 0, 0, where(x > 2 * math.pi, 2 * math.pi, x)), x > math.pi
+    left_part = _below(where(right, 0, x), c, 0)
+    right_part = _below(where(right, x, 2 * math.pi), c, 2 * math.pi)
+    value = where(right, right_part, 1 - left_part) if upper else where(
+        right, 1 - right_part, left_part)
+    return where((c > 0) & (c < 1), value, NAN)
+
+
+def _quantile(q: Any, c: Any) -> Any:
+    return 2 * arctan(abs(tan(math.pi * q)) * (1 - c) / (1 + c))
+
+
+def cdf(x: Any, c: Any) -> Any:
+    """Distribution function."""
+    x, c = real("wrapcauchy.cdf", x, c)
+    return _halves(x, c, False)
+
+
+def logcdf(x: Any, c: Any) -> Any:
+    """Logarithm of the distribution function."""
+    return log(cdf(x, c))
+
+
+def sf(x: Any, c: Any) -> Any:
+    """Survival function, 1 - cdf."""
+    x, c = real("wrapcauchy.sf", x, c)
+    return _halves(x, c, True)
+
+
+def logsf(x: Any, c: Any) -> Any:
+    """Logarithm of the survival function."""
+    return log(sf(x, c))
+
+
+def ppf(q: Any, c: Any) -> Any:
+    """Quantile function."""
+    q, c = real("wrapcauchy.ppf", q, c)
+    q = probability(where((c > 0) & (c < 1), q, NAN))
+    low = q < 0.5
+    upper = 2 * math.pi - _quantile(where(low, 0, 1 - q), c)
+    return where(low, _quantile(where(low, q, 0), c), upper)
+
+
+def isf(q: Any, c: Any) -> Any:
+    """Inverse survival function."""
+    q, c = real("wrapcauchy.isf", q, c)
+    q = probability(where((c > 0) & (c < 1), q, NAN))
+    low = q < 0.5
+    upper = 2 * math.pi - _quantile(where(low, q, 0), c)
+    return where(low, upper, _quantile(where(low, 0, 1 - q), c))
+
 
 _hide_frames_of(__name__)

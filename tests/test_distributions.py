@@ -1,0 +1,105 @@
+"""Distribution functions, tails and quantiles beside SciPy's, in the far tails too."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import ingot
+from ingot.scipy import stats
+
+X = np.array([-3.0, -0.4, 0.0, 0.3, 1.0, 1.7, 4.5])
+Q = np.array([0.0, 1e-12, 0.01, 0.3, 0.5, 0.8, 1 - 1e-9, 1.0, -0.1])
+K = np.array([-1.0, 0, 1, 2.5, 4, 7, 30])
+LAWS = {  # parameters, and whether there are loc and scale
+    "norm": ((), 2), "laplace": ((), 2), "logistic": ((), 2), "uniform": ((), 2), "cauchy": ((), 2),
+    "expon": ((), 2), "gumbel_l": ((), 2), "gumbel_r": ((), 2), "t": ((2.5,), 2),
+    "beta": ((0.7, 2.5), 2), "gamma": ((1.7,), 2), "chi2": ((3.0,), 2), "pareto": ((2.5,), 2),
+    "truncnorm": ((-1.0, 2.0), 2), "gennorm": ((1.5,), 0), "wrapcauchy": ((0.3,), 0),
+    "bernoulli": ((0.3,), 0), "binom": ((7.0, 0.3), 1), "nbinom": ((3.0, 0.4), 1),
+    "geom": ((0.3,), 1), "poisson": ((2.5,), 1)}
+NAMES = ["cdf", "logcdf", "sf", "logsf", "ppf", "isf"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("law", LAWS)
+def test_beside_scipy(law):
+    parameters, places = LAWS[law]
+    rest = (*parameters, *(0.5, 1.3)[:places]) if places == 2 else (*parameters, *[1.0] * places)
+    module, theirs = getattr(stats, law), getattr(scipy.stats, law)
+    for name in NAMES:
+        x = Q if name in ("ppf", "isf") else K if hasattr(module, "pmf") else X
+        want = getattr(theirs, name)(x, *rest)
+        fun = getattr(module, name)
+        for out in (fun(x, *rest), ingot.jit(fun)(x, *rest)):
+            np.testing.assert_allclose(out, want, rtol=1e-11, atol=1e-15, err_msg=name)
+        narrow = [np.float32(v) for v in (x, *rest)]
+        out = fun(*narrow)
+        assert out.dtype == np.float32
+        if hasattr(module, "pmf") and name in ("ppf", "isf"):
+            continue  # steps at rounded probabilities
+        want = getattr(theirs, name)(*(np.float64(v) for v in narrow))
+        np.testing.assert_allclose(out, want, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+TAILS = [("t", -1e5, (3.0,)), ("t", -60.0, (1e3,)), ("t", -1e9, (50.0,)), ("laplace", -900.0, ()),
+         ("logistic", -900.0, ()), ("gennorm", -40.0, (2.0,)), ("cauchy", -1e20, ()),
+         ("wrapcauchy", 1e-18, (0.3,)), ("uniform", 1e-19, ())]
+
+
+@pytest.mark.parametrize("law, x, parameters", TAILS)
+def test_far_tails(law, x, parameters):
+    """From mpmath, with log(cdf) where the distribution function itself underflows."""
+    import mpmath as mp
+
+    module = getattr(stats, law)
+    with mp.workdps(60):
+        z = mp.mpf(x)
+        want = float(mp.log({
+            "t": lambda v=0: mp.betainc(mp.mpf(v) / 2, 0.5, 0, v / (v + z * z), True) / 2,
+            "laplace": lambda: mp.exp(z) / 2, "logistic": lambda: 1 / (1 + mp.exp(-z)),
+            "gennorm": lambda b=2: mp.gammainc(1 / mp.mpf(b), abs(z) ** b, regularized=True) / 2,
+            "cauchy": lambda: 0.5 + mp.atan(z) / mp.pi,
+            "wrapcauchy": lambda c=0.3: mp.atan((1 + mp.mpf(c)) / (1 - mp.mpf(c)) * mp.tan(z / 2))
+            / mp.pi, "uniform": lambda: z}[law](*parameters)))
+    for fun in (module.logcdf, ingot.jit(module.logcdf)):
+        np.testing.assert_allclose(fun(x, *parameters), want, rtol=1e-12)
+    mirrored = {"wrapcauchy": None, "uniform": None}.get(law, -x)
+    if mirrored is not None:
+        np.testing.assert_allclose(module.logsf(mirrored, *parameters), want, rtol=1e-12)
+        if want > -700:
+            np.testing.assert_allclose(module.sf(mirrored, *parameters), np.exp(want), rtol=1e-11)
+
+
+@pytest.mark.parametrize("law", [name for name, (_, places) in LAWS.items() if places != 1
+                                 and name != "bernoulli"])
+def test_derivatives_of_functions_and_quantiles(law):
+    """The slope of cdf is pdf, of sf minus pdf, of ppf one over pdf; of logs the ratios."""
+    parameters, _ = LAWS[law]
+    module, close = getattr(stats, law), np.testing.assert_allclose
+    for q in (0.02, 0.45, 0.93):
+        x = float(module.ppf(q, *parameters))
+        pdf = float(module.pdf(x, *parameters))
+        want = {"cdf": pdf, "sf": -pdf, "logcdf": pdf / q, "logsf": -pdf / (1 - q)}
+        for name, slope in want.items():
+            close(ingot.grad(getattr(module, name))(x, *parameters), slope, rtol=1e-8, err_msg=name)
+        close(ingot.grad(module.ppf)(q, *parameters), 1 / pdf, rtol=1e-8)
+        close(ingot.grad(module.isf)(1 - q, *parameters), -1 / pdf, rtol=1e-8)
+        for i in range(1, 1 + len(parameters)):
+            step = 1e-6
+            up, down = (module.ppf(q, *(p + s * (j == i) for j, p in enumerate(parameters, 1)))
+                        for s in (step, -step))
+            close(ingot.grad(module.ppf, i)(q, *parameters), (up - down) / 2 / step, rtol=1e-5,
+                  atol=1e-7)
+
+
+def test_quantiles_of_counts_at_large_parameters_and_under_transformations():
+    close = np.testing.assert_array_equal
+    q = np.array([1e-6, 0.2, 0.7, 0.999])
+    for law, parameters in (("poisson", (1e6,)), ("binom", (1e6, 0.3)), ("nbinom", (50.0, 1e-4)),
+                            ("geom", (1e-5,))):
+        module, theirs = getattr(stats, law), getattr(scipy.stats, law)
+        close(module.ppf(q, *parameters), theirs.ppf(q, *parameters))
+        close(ingot.vmap(lambda q, m=module, p=parameters: m.ppf(q, *p))(q), theirs.ppf(
+            q, *parameters))
+        assert float(ingot.grad(lambda p, m=module, r=parameters: m.ppf(0.3, *r[:-1], p))(
+            parameters[-1])) == 0
