@@ -9,7 +9,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
-from ingot.scipy.special import betainc, betainccinv, betaincinv, betaln, xlog1py, xlogy
+from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
+from ingot.scipy.special_distributions import betainccinv, betaincinv
 from ingot.scipy.stats.common import INF, exp, real
 
 

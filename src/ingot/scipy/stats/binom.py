@@ -8,7 +8,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_betainc_p
-from ingot.scipy.special import betainc, betaincc
+from ingot.scipy.special import betainc
+from ingot.scipy.special_distributions import betaincc
 from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
 from ingot.scipy.stats.densities import log_binomial
 

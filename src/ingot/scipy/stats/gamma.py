@@ -8,7 +8,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
-from ingot.scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv, gammaln, xlogy
+from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
+from ingot.scipy.special_distributions import gammainccinv, gammaincinv
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.densities import log_poisson
 

@@ -10,7 +10,8 @@ from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import sign
 from ingot.scipy.log_tails import log_gammaincc_p
-from ingot.scipy.special import gammainc, gammainccinv, gammaln
+from ingot.scipy.special import gammainc, gammaln
+from ingot.scipy.special_distributions import gammainccinv
 from ingot.scipy.stats.common import exp, probability, real
 
 

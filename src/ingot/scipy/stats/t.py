@@ -10,7 +10,8 @@ from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
-from ingot.scipy.special import gammaln, stdtr, stdtrit
+from ingot.scipy.special import gammaln
+from ingot.scipy.special_distributions import stdtr, stdtrit
 from ingot.scipy.stats.common import INF, LOG_2PI, exp, real
 from ingot.scipy.stats.densities import remainder
 

@@ -8,7 +8,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p, logaddexp
 from ingot.numpy.logic import where
-from ingot.scipy.special import log_ndtr, ndtr, ndtri_exp
+from ingot.scipy.special import log_ndtr, ndtr
+from ingot.scipy.special_elementary import ndtri_exp
 from ingot.scipy.stats import norm
 from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
