@@ -343,3 +343,13 @@ def test_cotangents_of_integers_count_for_nothing():
 
 def test_keys_are_close_if_they_are_equal():
     assert jnp.allclose(KEY, KEY) and not jnp.isclose(KEY, random.key(1))
+
+
+def test_operations_and_their_precision_are_found_in_the_text_of_programs():
+    def f(x):
+        return jnp.dot(x, x, precision="highest") + lax.cond(x[0, 0] > 0, jnp.sin, jnp.cos, x)
+
+    text = ingot.jit(f).lower(jnp.ones((2, 2))).compiler_ir("hlo").as_hlo_text()
+    (line,) = [line for line in text.splitlines() if "dot(" in line]
+    assert "f64[2,2] dot(" in line and line.endswith("operand_precision={highest,highest}")
+    assert "sin(" in text and "cos(" in text

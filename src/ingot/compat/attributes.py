@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ingot.compat.hlo import hlo_text
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.control.custom_vjp import custom_vjp_call_p
 from ingot.core.avals import ShapedArray
@@ -129,7 +130,7 @@ _set(Interpreter, main=_Default(lambda self: self), level=_Default(_depth),
      tag=_Default(lambda self: self))
 _set(Eqn, source_info=property(lambda self: SourceInfo(line=describe(self.source))), ctx=None)
 _set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)), is_high=False,
-     call_wrapped=Jaxpr.__call__)
+     call_wrapped=Jaxpr.__call__, as_hlo_text=hlo_text)
 for _call in (custom_jvp_call_p, custom_vjp_call_p):
     _with_functions(_call)
 
