@@ -31,7 +31,8 @@ FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
            "scipy/cluster", "scipy/sparse", "transforms")
 """The folders of source files that decide what a traced program becomes."""
 
-FRONT = ("compat", "example_libraries", "experimental", "extend", "scipy/stats", "tree")
+FRONT = ("compat", "example_libraries", "experimental", "extend", "scipy/spatial",
+         "scipy/stats", "tree")
 """Those in which nothing does."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
