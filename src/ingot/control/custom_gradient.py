@@ -21,12 +21,12 @@ from ingot.control.tracing import (
 from ingot.core.avals import is_inexact
 from ingot.core.axes import Axis
 from ingot.core.interpreter import Tracer, typeof
-from ingot.core.jaxpr import Jaxpr, Var
+from ingot.core.jaxpr import Jaxpr, Var, eval_jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.ops.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, place_axis
-from ingot.transforms.jvp import instantiate
+from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.tree import tree_flatten, tree_unflatten, treedef_tuple
 from ingot.util import wraps
 
@@ -109,13 +109,19 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any
 # ---- linear_call --------------------------------------------------------------------------------
 def _linear_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, num_res: int, **params: Any
                 ) -> Any:
-    if any(t is not None for t in tangents[:num_res]):
-        raise UndefinedRuleError(
-            "linear_call: there is no derivative with respect to residual_args (or values that the"
-            " functions close over); use custom_jvp, or stop_gradient on them")
+    """The same call of the linear tangents; in residuals, the derivative of the function itself."""
     outs = linear_call_p.bind(*primals, num_res=num_res, **params)
-    given = [instantiate(t, x) for t, x in zip(tangents[num_res:], primals[num_res:], strict=True)]
-    return outs, linear_call_p.bind(*primals[:num_res], *given, num_res=num_res, **params)
+    residuals, linear = primals[:num_res], primals[num_res:]
+    moved: list[Any] = [None] * len(outs)
+    if any(t is not None for t in tangents[num_res:]):
+        given = [instantiate(t, x) for t, x in zip(tangents[num_res:], linear, strict=True)]
+        moved = linear_call_p.bind(*residuals, *given, num_res=num_res, **params)
+    if any(t is not None for t in tangents[:num_res]):
+        callee = params["callee"]
+        turned = jvp(lambda *rs: eval_jaxpr(callee, callee.consts, *rs, *linear), residuals,
+                     tangents[:num_res])[1]
+        moved = [add_tangents(a, b) for a, b in zip(moved, turned, strict=True)]
+    return outs, moved
 
 
 def _linear_transpose(cts: Sequence[Any], *args: Any, callee: Jaxpr, transpose: Jaxpr, num_res: int

@@ -53,15 +53,30 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     return zero.at[place].add(counted, mode="drop")
 
 
+def _estimated(rule: str, a: Any, range: Any, weights: Any) -> int:
+    """How many bins a rule of NumPy's asks for; the data must be known, as lengths depend on it."""
+    if weights is not None:
+        raise TypeError(f"histogram_bin_edges: bins={rule!r} does not support weights; give a"
+                        " number of bins or edges")
+    what = f"for bins={rule!r} the data"
+    known = [np.asarray(concrete("histogram_bin_edges", x, what))
+             for x in ((a,) if range is None else (a, *range))]
+    edges = np.histogram_bin_edges(known[0], rule, None if range is None else (
+        float(known[1]), float(known[2])))
+    return len(edges) - 1
+
+
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """Edges of the bins of a histogram: given ones, or a number of equal ones over a range.
+
+    bins may be the name of one of NumPy's rules ('auto', 'fd', 'doane', 'scott', 'stone', 'rice',
+    'sturges', 'sqrt'), for data that is not traced.
 
     >>> histogram_bin_edges(np.array([0, 1]), 2)
     Array([0. , 0.5, 1. ], dtype=float64)
     """
     if isinstance(bins, str):
-        raise NotImplementedError(f"histogram_bin_edges: bins={bins!r} depends on the data; give a"
-                                  " number or edges")
+        bins = _estimated(bins, a, range, weights)
     if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
         return inexact("histogram_bin_edges", bins)
     a = ravel(a)

@@ -1,4 +1,4 @@
-"""Discrete cosine transforms of type 2 and their inverses, by complex transforms of one length."""
+"""Discrete cosine and sine transforms of types 1 to 4, by complex transforms."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from ingot.numpy.manipulation import concatenate, moveaxis, stack
 from ingot.numpy.padding import pad
 from ingot.numpy.promotion import inexact
 from ingot.numpy.rearranging import flip
-from ingot.numpy.rounding import real
+from ingot.numpy.rounding import imag, real
+
+NORMS = (None, "backward", "ortho", "forward")
 
 
 def _input(name: str, x: Any, type: int, norm: str | None) -> Any:
-    if type != 2:
-        raise ValueError(f"{name}: type must be 2, got {type!r}")
-    if norm not in (None, "backward", "ortho"):
-        raise ValueError(f"{name}: norm must be None, 'backward' or 'ortho', got {norm!r}")
+    if type not in (1, 2, 3, 4):
+        raise ValueError(f"{name}: type must be 1, 2, 3 or 4, got {type!r}")
+    if norm not in NORMS:
+        raise ValueError(f"{name}: norm must be one of {NORMS}, got {norm!r}")
     x = inexact(name, x)
     if dtypes.issubdtype(x.dtype, np.complexfloating):
         raise TypeError(f"{name}: the argument must be real, got {x.aval}; transform real and"
@@ -48,26 +50,25 @@ def _phases(n: int, dtype: Any, sign: int) -> Any:
     return asarray(np.exp(sign * 1j * angles).astype(dtypes.complex_of(dtype)))
 
 
-def _scale(n: int, dtype: Any) -> Any:
-    """What makes the transform orthogonal."""
-    scale = np.full(n, np.sqrt(1 / (2 * n)))
-    scale[0] = np.sqrt(1 / (4 * n))
-    return asarray(scale.astype(dtype))
+# ---- cosine transforms without scale ----
+def _cosine1(x: Any) -> Any:
+    """The transform of the even extension."""
+    if x.shape[-1] < 2:
+        raise ValueError(f"dct: type 1 needs a length of at least 2, got {x.aval}")
+    return real(transforms.rfft(concatenate([x, flip(x[..., 1:-1], -1)], -1)))
 
 
-def _forward(x: Any, norm: str | None) -> Any:
+def _cosine2(x: Any) -> Any:
     n, dtype = x.shape[-1], x.dtype
     folded = concatenate([x[..., ::2], flip(x[..., 1::2], -1)], -1)
-    out = 2 * real(transforms.fft(folded) * _phases(n, dtype, -1))
-    return out * _scale(n, dtype) if norm == "ortho" else out
+    return 2 * real(transforms.fft(folded) * _phases(n, dtype, -1))
 
 
-def _inverse(x: Any, norm: str | None) -> Any:
+def _cosine3(x: Any) -> Any:
+    """2 n times the inverse of type 2."""
     n, dtype = x.shape[-1], x.dtype
-    if norm == "ortho":
-        x = x / _scale(n, dtype)
     mirrored = pad(flip(x[..., 1:], -1), [(0, 0)] * (x.ndim - 1) + [(1, 0)])
-    folded = real(transforms.ifft((x - 1j * mirrored) * (_phases(n, dtype, 1) / 2)))
+    folded = real(transforms.ifft((x - 1j * mirrored) * (_phases(n, dtype, 1) * n)))
     half = (n + 1) // 2
     odds = flip(folded[..., half:], -1)
     if n % 2:
@@ -76,14 +77,68 @@ def _inverse(x: Any, norm: str | None) -> Any:
     return pairs.reshape((*x.shape[:-1], 2 * half))[..., :n]
 
 
-def _along(name: str, one: Callable[..., Any], x: Any, n: int | None, axis: int, norm: str | None
-           ) -> Any:
+def _both4(x: Any) -> Any:
+    """sum x_j exp(-i pi (2 k + 1) (2 j + 1) / (4 n)), by a transform of length 2 n."""
+    n = x.shape[-1]
+    turn = np.exp(-1j * np.pi / (4 * n)) * 2
+    out = transforms.fft(x * _phases(n, x.dtype, -1), 2 * n)[..., :n]
+    return out * (_phases(n, x.dtype, -1) * asarray(turn.astype(dtypes.complex_of(x.dtype))))
+
+
+# ---- sine transforms without scale ----
+def _signs(x: Any) -> Any:
+    return x * asarray((1 - 2 * (np.arange(x.shape[-1]) % 2)).astype(x.dtype))
+
+
+def _sine1(x: Any) -> Any:
+    """The transform of the odd extension."""
+    zero = x[..., :1] * 0
+    odd = concatenate([zero, x, zero, -flip(x, -1)], -1)
+    return -imag(transforms.rfft(odd))[..., 1:-1]
+
+
+_KINDS: dict[tuple[str, int], Callable[[Any], Any]] = {
+    ("c", 1): _cosine1, ("c", 2): _cosine2, ("c", 3): _cosine3, ("c", 4): lambda x: real(_both4(x)),
+    ("s", 1): _sine1, ("s", 2): lambda x: flip(_cosine2(_signs(x)), -1),
+    ("s", 3): lambda x: _signs(_cosine3(flip(x, -1))), ("s", 4): lambda x: -imag(_both4(x))}
+_INVERSE_TYPE = {1: 1, 2: 3, 3: 2, 4: 4}
+
+
+def _ends(kind: str, type: int, n: int, dtype: Any, entering: bool) -> Any:
+    """Factors at the ends, before the transform or after it, that make it orthogonal."""
+    factors = np.ones(n)
+    root = np.sqrt(2) if entering else np.sqrt(0.5)
+    if type == 1 and kind == "c":
+        factors[0] = factors[-1] = root
+    elif type == (3 if entering else 2):
+        factors[0 if kind == "c" else -1] = root
+    return asarray(factors.astype(dtype))
+
+
+def _transform(kind: str, type: int, norm: str | None, inverse: bool) -> Callable[[Any], Any]:
+    """A transform of the last axis with its scale."""
+    norm = norm or "backward"
+    type = _INVERSE_TYPE[type] if inverse else type
+
+    def transform(x: Any) -> Any:
+        n = x.shape[-1]
+        period = 2 * (n if type > 1 else n - 1 if kind == "c" else n + 1)
+        if norm == "ortho":
+            out = _KINDS[kind, type](x * _ends(kind, type, n, x.dtype, True))
+            return out * (_ends(kind, type, n, x.dtype, False) * float(np.sqrt(1 / period)))
+        out = _KINDS[kind, type](x)
+        return out / period if inverse == (norm == "backward") else out
+
+    return transform
+
+
+def _along(name: str, one: Callable[[Any], Any], x: Any, n: int | None, axis: int) -> Any:
     moved = _resized(name, moveaxis(x, axis, -1), n)
-    return moveaxis(one(moved, norm).astype(x.dtype), -1, axis)
+    return moveaxis(one(moved).astype(x.dtype), -1, axis)
 
 
-def _over(name: str, one: Callable[..., Any], x: Any, s: Sequence[int] | None,
-          axes: Sequence[int] | None, norm: str | None) -> Any:
+def _over(name: str, one: Callable[[Any], Any], x: Any, s: Sequence[int] | None,
+          axes: Sequence[int] | None) -> Any:
     if axes is None:
         axes = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
     if s is not None and len(s) > x.ndim:
@@ -92,7 +147,7 @@ def _over(name: str, one: Callable[..., Any], x: Any, s: Sequence[int] | None,
     if len(lengths) != len(axes):
         raise ValueError(f"{name}: as many lengths as axes are needed, got {s} for {tuple(axes)}")
     for n, axis in zip(lengths, axes, strict=True):
-        x = _along(name, one, x, n, axis, norm)
+        x = _along(name, one, x, n, axis)
     return x
 
 
@@ -100,13 +155,14 @@ def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
         ) -> Any:
     """The discrete cosine transform along an axis, cut off or filled with zeros to length n.
 
-    x: real [...] -> its dtype. norm: None, 'backward' (the same) or 'ortho'. Raises ValueError for
-    types other than 2.
+    x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
+    inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
 
     >>> dct(np.array([1.0, 1.0]))
     Array([4., 0.], dtype=float64)
     """
-    return _along("dct", _forward, _input("dct", x, type, norm), n, axis, norm)
+    x = _input("dct", x, type, norm)
+    return _along("dct", _transform("c", type, norm, False), x, n, axis)
 
 
 def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None
@@ -116,7 +172,33 @@ def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
     >>> idct(np.array([4.0, 0.0]))
     Array([1., 1.], dtype=float64)
     """
-    return _along("idct", _inverse, _input("idct", x, type, norm), n, axis, norm)
+    x = _input("idct", x, type, norm)
+    return _along("idct", _transform("c", type, norm, True), x, n, axis)
+
+
+def dst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None
+        ) -> Any:
+    """The discrete sine transform along an axis, cut off or filled with zeros to length n.
+
+    x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
+    inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
+
+    >>> dst(np.array([1.0]))
+    Array([2.], dtype=float64)
+    """
+    x = _input("dst", x, type, norm)
+    return _along("dst", _transform("s", type, norm, False), x, n, axis)
+
+
+def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None
+         ) -> Any:
+    """The inverse of `dst`.
+
+    >>> idst(dst(np.array([1.0, 2.0]))).round(6)
+    Array([1., 2.], dtype=float64)
+    """
+    x = _input("idst", x, type, norm)
+    return _along("idst", _transform("s", type, norm, True), x, n, axis)
 
 
 def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
@@ -126,19 +208,43 @@ def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
     >>> dctn(np.array([[1.0, 1.0]]))
     Array([[8., 0.]], dtype=float64)
     """
-    return _over("dctn", _forward, _input("dctn", x, type, norm), s, axes, norm)
+    x = _input("dctn", x, type, norm)
+    return _over("dctn", _transform("c", type, norm, False), x, s, axes)
 
 
 def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
           axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
-    """The inverse of `dctn`.
+    """`idct` over several axes, by default all.
 
     >>> idctn(np.array([[8.0, 0.0]]))
     Array([[1., 1.]], dtype=float64)
     """
-    return _over("idctn", _inverse, _input("idctn", x, type, norm), s, axes, norm)
+    x = _input("idctn", x, type, norm)
+    return _over("idctn", _transform("c", type, norm, True), x, s, axes)
 
 
-__all__ = ["dct", "dctn", "idct", "idctn"]
+def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
+         axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+    """`dst` over several axes, by default all.
+
+    >>> dstn(np.array([[1.0]]))
+    Array([[4.]], dtype=float64)
+    """
+    x = _input("dstn", x, type, norm)
+    return _over("dstn", _transform("s", type, norm, False), x, s, axes)
+
+
+def idstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
+          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+    """`idst` over several axes, by default all.
+
+    >>> idstn(np.array([[4.0]]))
+    Array([[1.]], dtype=float64)
+    """
+    x = _input("idstn", x, type, norm)
+    return _over("idstn", _transform("s", type, norm, True), x, s, axes)
+
+
+__all__ = ["dct", "dctn", "dst", "dstn", "idct", "idctn", "idst", "idstn"]
 
 _hide_frames_of(__name__)

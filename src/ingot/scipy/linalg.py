@@ -1,6 +1,21 @@
 """Linear algebra under the names of scipy.linalg: the table of contents."""
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.scipy.analytic import (
+    coshm as coshm,
+    cosm as cosm,
+    fractional_matrix_power as fractional_matrix_power,
+    logm as logm,
+    signm as signm,
+    sinhm as sinhm,
+    sinm as sinm,
+    solve_continuous_lyapunov as solve_continuous_lyapunov,
+    solve_discrete_lyapunov as solve_discrete_lyapunov,
+    solve_lyapunov as solve_lyapunov,
+    sqrtm as sqrtm,
+    tanhm as tanhm,
+    tanm as tanm,
+)
 from ingot.scipy.factorizations import (
     cho_factor as cho_factor,
     cho_solve as cho_solve,
@@ -27,7 +42,6 @@ from ingot.scipy.matrix_functions import (
     expm_frechet as expm_frechet,
     funm as funm,
     solve_sylvester as solve_sylvester,
-    sqrtm as sqrtm,
 )
 from ingot.scipy.special_matrices import (
     block_diag as block_diag,

@@ -1,4 +1,4 @@
-"""Functions of matrices: exponential, square root, general functions, Sylvester's equation."""
+"""Functions of matrices: exponential, general functions, Sylvester's equation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.control.cond import cond
+from ingot.control.custom_gradient import linear_call
+from ingot.control.custom_jvp import custom_jvp
 from ingot.control.scan import scan
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, eye
@@ -133,19 +135,7 @@ def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: boo
     return (first, second) if compute_expm else second
 
 
-def sqrtm(A: Any, blocksize: int = 1) -> Any:
-    """Principal square root of a matrix, complex.
-
-    >>> sqrtm(np.array([[4.0]]))
-    Array([[2.+0.j]], dtype=complex128)
-    """
-    if blocksize != 1:
-        raise NotImplementedError(f"sqrtm: blocksize must be 1, got {blocksize}")
-    T, Z = schur(A, output="complex")
-    return matmul(matmul(Z, _triangular_sqrt(T)), adjoint(Z))
-
-
-def _triangular_sqrt(T: Any) -> Any:
+def triangular_sqrt(T: Any) -> Any:
     """Square root of an upper triangular matrix, column by column (Björck and Hammarling, 1983)."""
     n = T.aval.shape[-1]
     diagonal = lax.sqrt(T[np.arange(n), np.arange(n)])
@@ -212,8 +202,28 @@ def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float
                          f" {A.aval}, {B.aval} and {C.aval}")
     if method not in ("schur", "eigen"):
         raise ValueError(f"solve_sylvester: method must be 'schur' or 'eigen', got {method!r}")
-    return vectorize(functools.partial(_sylvester, tol), signature="(m,m),(n,n),(m,n)->(m,n)")(
+    return vectorize(functools.partial(_solution, tol), signature="(m,m),(n,n),(m,n)->(m,n)")(
         A, B, C)
+
+
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
+def _solution(tol: float, A: Any, B: Any, C: Any) -> Any:
+    return _sylvester(tol, A, B, C)
+
+
+def _solution_rule(tol: float, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """The tangent solves the same equation with another right side."""
+    (A, B, C), (dA, dB, dC) = primals, tangents
+    X = _solution(tol, A, B, C)
+
+    def transpose(known: Any, ct: Any) -> Any:
+        return _solution(tol, known[0].T, known[1].T, ct)
+
+    return X, linear_call(lambda known, right: _solution(tol, *known, right), transpose, (A, B),
+                          dC - matmul(dA, X) - matmul(X, dB))
+
+
+_solution.defjvp(_solution_rule)
 
 
 def _sylvester(tol: float, A: Any, B: Any, C: Any) -> Any:

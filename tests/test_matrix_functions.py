@@ -1,0 +1,100 @@
+"""Functions of matrices beside SciPy's, their derivatives beside differences, and equations."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+import ingot
+from ingot.scipy import linalg
+
+R = np.random.RandomState(0)
+A = R.randn(4, 4) / 2 + 2 * np.eye(4)
+DEFECTIVE = np.array([[2.0, 1, 0], [0, 2, 1], [0, 0, 2]])
+ROTATION = np.array([[0.3, -1.2], [1.1, 0.3]])
+COMPLEX = A + 0.3j * R.randn(4, 4)
+E, CT = R.randn(2, 4, 4)
+NAMES = ["sqrtm", "logm", "signm", "cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values(name):
+    fun, theirs = getattr(linalg, name), getattr(scipy.linalg, name)
+    for a in (A, DEFECTIVE, ROTATION, COMPLEX, np.diag([1e-3, 1.0, 5.0]), np.eye(2)):
+        want = theirs(a)
+        scale = 1e-12 * abs(want).max()
+        for out in (fun(a), ingot.jit(fun)(a), ingot.vmap(fun)(a[None])[0], fun(a[None])[0]):
+            np.testing.assert_allclose(out, want, rtol=1e-11, atol=scale)
+    single = fun(np.float32(A))
+    assert single.dtype.itemsize == (8 if name in ("sqrtm", "logm") else 4)
+    np.testing.assert_allclose(single, theirs(A), rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("a", [A, DEFECTIVE, COMPLEX], ids=["general", "defective", "complex"])
+def test_derivatives(name, a):
+    fun, n, step = getattr(linalg, name), a.shape[0], 1e-6
+    e, ct = E[:n, :n].astype(a.dtype), CT[:n, :n]
+    want = (np.asarray(fun(a + step * e)) - np.asarray(fun(a - step * e))) / (2 * step)
+    _, out = ingot.jvp(fun, (a,), (e,))
+    np.testing.assert_allclose(out, want, rtol=2e-6, atol=2e-7 * max(1, abs(want).max()))
+    y, pull = ingot.vjp(fun, a)
+    (back,) = pull(ct.astype(y.dtype))
+    np.testing.assert_allclose((np.asarray(back) * e).sum().real, (ct * want).sum().real, rtol=2e-5,
+                               atol=1e-6)
+
+
+def test_second_derivatives_and_powers():
+    def value(s):
+        return ingot.numpy.real(linalg.sqrtm(A + s * E)).sum()
+
+    step = 1e-4
+    second = ingot.grad(ingot.grad(value))(0.0)
+    np.testing.assert_allclose(second, (value(step) - 2 * value(0.0) + value(-step)) / step**2,
+                               rtol=1e-5, atol=1e-5)
+    for t in (0.3, -1.7, 2, -1):
+        np.testing.assert_allclose(linalg.fractional_matrix_power(A, t),
+                                   scipy.linalg.fractional_matrix_power(A, t), rtol=1e-11)
+    assert linalg.fractional_matrix_power(A, 3).dtype == np.float64
+    slope = ingot.grad(lambda t: ingot.numpy.real(linalg.fractional_matrix_power(A, t)).sum())(0.5)
+    a, b = (scipy.linalg.fractional_matrix_power(A, 0.5 + s).real.sum() for s in (1e-6, -1e-6))
+    np.testing.assert_allclose(slope, (a - b) / 2e-6, rtol=1e-7)
+
+
+def test_equations():
+    close = np.testing.assert_allclose
+    close(linalg.solve_continuous_lyapunov(A, E), scipy.linalg.solve_continuous_lyapunov(A, E),
+          rtol=1e-11)
+    for method in ("direct", "bilinear", None):
+        for a in (A / 4, COMPLEX / 4):
+            close(linalg.solve_discrete_lyapunov(a, E, method),
+                  scipy.linalg.solve_discrete_lyapunov(a, E, method), rtol=1e-11)
+    with pytest.raises(ValueError, match="method must be"):
+        linalg.solve_discrete_lyapunov(A, E, "other")
+    for i in range(3):
+        args, step = [A, A.T + CT / 9, E], 1e-6
+        up, down = ([x + s * CT * (i == j) for j, x in enumerate(args)] for s in (step, -step))
+        want = (scipy.linalg.solve_sylvester(*up) - scipy.linalg.solve_sylvester(*down)) / 2 / step
+        grads = ingot.grad(lambda *xs: (linalg.solve_sylvester(*xs) * E).sum(), i)(*args)
+        close((grads * CT).sum(), (want * E).sum(), rtol=1e-6)
+    second = ingot.hessian(lambda s: linalg.solve_sylvester(A + s * E, A, E).sum())(0.1)
+    f, h = (lambda s: scipy.linalg.solve_sylvester(A + s * E, A, E).sum()), 1e-4
+    close(second, (f(0.1 + h) - 2 * f(0.1) + f(0.1 - h)) / h**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", "auto fd doane scott stone rice sturges sqrt".split())
+def test_rules_for_bins(rule):
+    x = R.randn(300)
+    for given in ({}, {"range": (-1.0, 2.0)}):
+        counts, edges = ingot.numpy.histogram(x, bins=rule, **given)
+        want = np.histogram(x, bins=rule, **given)
+        np.testing.assert_allclose(edges, want[1], rtol=1e-12)
+        np.testing.assert_array_equal(counts, want[0])
+
+
+def test_rules_for_bins_need_the_data():
+    with pytest.raises(ingot.errors.ConcretizationTypeError, match="bins='auto' the data must be"):
+        ingot.jit(lambda x: ingot.numpy.histogram(x, bins="auto"))(A)
+    with pytest.raises(TypeError, match="does not support weights"):
+        ingot.numpy.histogram(A, bins="auto", weights=A)
+    with pytest.raises(ValueError, match="not a valid estimator"):
+        ingot.numpy.histogram(A, bins="other")
