@@ -282,6 +282,21 @@ def test_interrupt_stops_a_loop(tier):
     timer.join()
 
 
+def test_an_interrupt_before_a_host_call_is_not_lost():
+    """It comes while a product runs, which does not look for signals."""
+    look = _host_primitive(lambda x: x)
+    x = np.ones((1500, 1500))
+    executable = compiled(lambda x: [look.bind(jnp.dot(x, x)[0, 0])], x)
+    for _ in range(3):
+        timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            executable(x)
+            timer.join()
+            time.sleep(1)  # it came after the call
+    assert executable(x)[0] == 1500
+
+
 def test_other_threads_run_while_a_loop_does():
     def program(x):
         return [while_loop(lambda c: lt(c, to_array(2e7)), lambda c: add(c, to_array(1.0)), x)]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.backends.llvm.native.abi import PORTABLE, TUPLE_ITEMS
 from ingot.backends.llvm.tables import data_in
 from ingot.compiler.checking import CLAIMED, NOBODY, Checks
@@ -176,19 +177,21 @@ entry:
   %table = alloca [6 x i64]
   %address = ptrtoint ptr %shadow to i64
   $stores
-  %status = call i32 @$HOST_CALL(i64 %context, i64 $ACCESS, ptr %table)
+  %returned = call i32 @$HOST_CALL(i64 %context, i64 $ACCESS, ptr %table)
+  %failed = icmp ne i32 %returned, $DONE
+  %status = zext i1 %failed to i32
   ret i32 %status
 }"""
 REPORTED = ("address", "start", "nbytes", "limit", "owner", "site")
 
 
-def definitions(host_call: str) -> list[str]:
+def definitions() -> list[str]:
     """The functions that checks call."""
     stores = [line for k, name in enumerate(REPORTED) for line in (
         f"%at.{name} = getelementptr i64, ptr %table, i64 {k}",
         f"store i64 %{name}, ptr %at.{name}")]
     texts = [string.Template(REPORT).substitute(
-        stores="\n  ".join(stores), HOST_CALL=host_call, ACCESS=ACCESS)]
+        stores="\n  ".join(stores), HOST_CALL=HOST_CALL, ACCESS=ACCESS, DONE=DONE)]
     for act, look in LOOK.items():
         for n in SIZES:
             bits = 8 * n
@@ -199,13 +202,13 @@ def definitions(host_call: str) -> list[str]:
     return "\n".join(texts).split("\n")
 
 
-def before_run(function: ir.Function, host_call: str) -> list[str]:
+def before_run(function: ir.Function) -> list[str]:
     """Look at the arrays, and fill what the program is to fill."""
     lines = ["  %arrays = alloca [2 x ptr]", "  store ptr %arguments, ptr %arrays",
              "  %arrays.1 = getelementptr ptr, ptr %arrays, i64 1",
              "  store ptr %results, ptr %arrays.1",
-             f"  %verified = call i32 @{host_call}(i64 %context, i64 {ARRAYS}, ptr %arrays)",
-             "  %wrong = icmp ne i32 %verified, 0",
+             f"  %verified = call i32 @{HOST_CALL}(i64 %context, i64 {ARRAYS}, ptr %arrays)",
+             f"  %wrong = icmp ne i32 %verified, {DONE}",
              "  br i1 %wrong, label %refuse, label %begin", "refuse:", "  ret i32 1", "begin:"]
     filled = [("%arena", function.arena_bytes)] + [
         (f"%data.results{k}", m.nbytes) for k, m in enumerate(function.results)

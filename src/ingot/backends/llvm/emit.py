@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import calls, checks, libraries, streams
+from ingot.backends.llvm import calls, checks, host_calls, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
@@ -32,8 +32,6 @@ from ingot.backends.llvm.superwords import Together, superwords
 from ingot.backends.llvm.tables import check_layouts, data_of_array, data_of_constant
 from ingot.kernel import ir
 
-HOST_CALL = "ingot_host_call"
-HOST_CALL_TYPE = f"declare i32 @{HOST_CALL}(i64, i64, ptr)"
 MOST_INLINED = 256
 """Elementary functions in the body of a loop that LLVM may inline: for more it takes long, and the
 time of the calls matters less."""
@@ -291,9 +289,7 @@ class Emitter:
 
     def check_signals(self) -> str:
         """Run pending signal handlers; the status is not 0 if one raised."""
-        self.declare("PyGILState_Ensure", "declare i32 @PyGILState_Ensure()")
-        self.declare("PyErr_CheckSignals", "declare i32 @PyErr_CheckSignals()")
-        self.declare("PyGILState_Release", "declare void @PyGILState_Release(i32)")
+        host_calls.declare(self)
         lock = self.new("call i32 @PyGILState_Ensure()")
         status = self.new("call i32 @PyErr_CheckSignals()")
         self.do(f"call void @PyGILState_Release(i32 {lock})")
@@ -369,12 +365,12 @@ class Emitter:
         return table
 
     def node_hostcall(self, node: ir.HostCall) -> None:
-        self.may_fail = True
+        self.may_fail = self.may_stop = True
         table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
                                    for memory, index in node.places])
-        self.declare(HOST_CALL, HOST_CALL_TYPE)
-        status = self.new(f"call i32 @{HOST_CALL}(i64 %context, i64 {node.number}, ptr {table})")
-        self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "failed")
+        status = host_calls.call(self, node.number, table)
+        self.leave_if(self.new(f"icmp eq i32 {status}, 1"), "failed")
+        self.leave_if(self.new(f"icmp ne i32 {status}, 0"), "interrupted")
 
     def node_call(self, node: ir.Call) -> None:
         calls.call(self, node)
@@ -421,13 +417,13 @@ class Emitter:
         if self.long:
             call = self.without_lock(call)
         if self.checked:
-            self.declare(HOST_CALL, HOST_CALL_TYPE)
-            call = [*checks.before_run(self.function, HOST_CALL), *call]
+            self.declare(host_calls.HOST_CALL, host_calls.HOST_CALL_TYPE)
+            call = [*checks.before_run(self.function), *call]
         declared = self.declarations.items()
         return "\n".join([
             *[text for name, text in declared if not name.startswith(VARIANT)],
             *(streams.DEFINITION if self.streams else ()),
-            *(checks.definitions(HOST_CALL) if self.checked else ()), *self.functions,
+            *(checks.definitions() if self.checked else ()), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *self.exits(), "}",
             "define i32 @run(ptr %arguments, ptr %results, ptr %constants, ptr %arena,"

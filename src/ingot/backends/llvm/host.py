@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm import checks
-from ingot.backends.llvm.emit import HOST_CALL
+from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import EVAL, conform, interpreting, quietly
@@ -24,7 +24,8 @@ _state = threading.local()
 _elsewhere: list[Any] = [None]
 """The last error of any thread: where a loop was divided, the one that asks is not the one that
 failed. Only one loop is divided at a time."""
-_UNKNOWN = RuntimeError("a host call failed, and so did one of another thread"), "host call"
+_UNKNOWN = RuntimeError("a host call failed, and so did one of another thread, or the handler of"
+                        " a signal raised as it began"), "host call"
 
 
 def register(executable: Any) -> int:
@@ -48,7 +49,7 @@ def _host_call(context: int, number: int, table: int) -> int:
     try:
         if number < 0:
             checks.report(_executables[context].needs.checks, number, table)
-            return 0
+            return DONE
         function = _executables[context].host_functions[number]
         name = function.eqn.primitive.name
         avals = [*function.in_avals, *function.out_avals]
@@ -59,12 +60,12 @@ def _host_call(context: int, number: int, table: int) -> int:
         into = getattr(eqn.primitive.kernel, "into", None)
         if into is not None:
             into(views[n:], *inputs, **eqn.params)
-            return 0
+            return DONE
         with interpreting(EVAL):
             outs = _evaluate(eqn, inputs, function.in_avals, function.out_avals)
         for view, out in zip(views[n:], outs, strict=True):
             view[...] = out
-        return 0
+        return DONE
     except BaseException as error:
         _state.error = _elsewhere[0] = error, name
         return 1
