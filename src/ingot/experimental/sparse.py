@@ -1,240 +1,98 @@
-"""Sparse matrices in coordinate form (BCOO): from dense and SciPy's, products, sums, transposes."""
+"""Sparse arrays: coordinate form and compressed rows, and functions of them, under JAX's names."""
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot import dtypes, random as _random
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.tree import register_pytree_node
+from ingot.experimental.bcoo import (
+    BCOO as BCOO,
+    JAXSparse as JAXSparse,
+    bcoo_broadcast_in_dim as bcoo_broadcast_in_dim,
+    bcoo_concatenate as bcoo_concatenate,
+    bcoo_dot_general as bcoo_dot_general,
+    bcoo_extract as bcoo_extract,
+    bcoo_fromdense as bcoo_fromdense,
+    bcoo_multiply_dense as bcoo_multiply_dense,
+    bcoo_multiply_sparse as bcoo_multiply_sparse,
+    bcoo_reduce_sum as bcoo_reduce_sum,
+    bcoo_reshape as bcoo_reshape,
+    bcoo_rev as bcoo_rev,
+    bcoo_slice as bcoo_slice,
+    bcoo_sort_indices as bcoo_sort_indices,
+    bcoo_squeeze as bcoo_squeeze,
+    bcoo_sum_duplicates as bcoo_sum_duplicates,
+    bcoo_todense as bcoo_todense,
+    bcoo_transpose as bcoo_transpose,
+)
+from ingot.experimental.bcsr import (
+    BCSR as BCSR,
+    bcsr_fromdense as bcsr_fromdense,
+    bcsr_todense as bcsr_todense,
+)
+from ingot.experimental.sparsify import (
+    grad as grad,
+    sparsify as sparsify,
+    todense as todense,
+    value_and_grad as value_and_grad,
+)
 
 
-class BCOO:
-    """An array given by the values and coordinates of some elements; all others are zero.
-
-    args: data [nse], indices integer [nse, rank]; shape: of the array. Coordinates may repeat:
-    their values add up. Coordinates outside the shape are ignored.
-    """
-
-    n_batch = n_dense = 0
-    __array_ufunc__ = None  # so that NumPy leaves `array @ sparse` to us
-
-    def __init__(self, args: tuple[Any, Any], *, shape: Sequence[int],
-                 indices_sorted: bool = False, unique_indices: bool = False):
-        self.data, self.indices = map(jnp.asarray, args)
-        self.shape = tuple(operator.index(n) for n in shape)
-        self.indices_sorted, self.unique_indices = indices_sorted, unique_indices
-        if self.data.ndim != 1 or self.indices.shape != (self.data.shape[0], len(self.shape)):
-            raise ValueError(
-                "BCOO: expected values [nse] and coordinates [nse, rank], got"
-                f" {self.data.aval} and {self.indices.aval} for shape {self.shape}; batched and"
-                " partly dense forms are not supported")
-
-    @property
-    def nse(self) -> int:
-        """How many elements are specified."""
-        return self.data.shape[0]
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the values."""
-        return self.data.dtype
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
-
-    n_sparse = ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements, zeros included."""
-        return math.prod(self.shape)
-
-    def __repr__(self) -> str:
-        return f"BCOO({self.data.dtype.name}{list(self.shape)}, nse={self.nse})"
-
-    # ---- from and to other forms ----
-    @classmethod
-    def fromdense(cls, mat: Any, *, nse: int | None = None, index_dtype: Any = np.int32) -> BCOO:
-        """From a dense array; inside jit, nse must be given."""
-        mat = jnp.asarray(mat)
-        found = jnp.nonzero(mat) if nse is None else jnp.nonzero(
-            mat, size=nse, fill_value=tuple(mat.shape))
-        indices = jnp.stack(found, -1).astype(index_dtype)
-        data = mat.at[found].get(mode="fill", fill_value=0)
-        return cls((data, indices), shape=mat.shape, indices_sorted=True, unique_indices=True)
-
-    @classmethod
-    def from_scipy_sparse(cls, mat: Any, *, index_dtype: Any = np.int32, n_dense: int = 0,
-                          n_batch: int = 0) -> BCOO:
-        """From a sparse matrix of SciPy."""
-        if n_dense or n_batch:
-            raise ValueError("BCOO.from_scipy_sparse: n_dense and n_batch must be 0")
-        mat = mat.tocoo()
-        indices = np.stack([mat.row, mat.col], -1).astype(index_dtype)
-        return cls((mat.data, indices), shape=mat.shape)
-
-    def todense(self) -> Any:
-        """The same as a dense array."""
-        zeros = jnp.zeros(self.shape, self.data.dtype)
-        return zeros.at[tuple(self.indices.T)].add(self.data, mode="drop")
-
-    # ---- elementwise and movement ----
-    def _with(self, data: Any) -> BCOO:
-        return BCOO((data, self.indices), shape=self.shape, indices_sorted=self.indices_sorted,
-                    unique_indices=self.unique_indices)
-
-    def astype(self, dtype: Any) -> BCOO:
-        """Values in another dtype."""
-        return self._with(self.data.astype(dtype))
-
-    def transpose(self, axes: Sequence[int] | None = None) -> BCOO:
-        """Axes in another order, by default reversed."""
-        order = list(range(self.ndim))[::-1] if axes is None else list(axes)
-        return BCOO((self.data, self.indices[:, jnp.asarray(order)]),
-                    shape=[self.shape[a] for a in order], unique_indices=self.unique_indices)
-
-    @property
-    def T(self) -> BCOO:
-        """Axes reversed."""
-        return self.transpose()
-
-    def sum_duplicates(self, nse: int | None = None, remove_zeros: bool = True) -> BCOO:
-        """Each coordinate once, in order; inside jit, nse must be given."""
-        flat = jnp.ravel_multi_index(tuple(self.indices.T), self.shape, mode="clip")
-        inside = jnp.all(self.indices < jnp.asarray(self.shape), -1)
-        flat = jnp.where(inside, flat, self.size)
-        found, place = jnp.unique(flat, return_inverse=True, size=nse, fill_value=self.size)
-        data = jnp.zeros(found.shape, self.dtype).at[place.ravel()].add(
-            jnp.where(inside, self.data, 0))
-        indices = jnp.stack(jnp.unravel_index(found, self.shape), -1)
-        indices = jnp.where((found < self.size)[:, None], indices, jnp.asarray(self.shape))
-        return BCOO((data, indices.astype(self.indices.dtype)), shape=self.shape,
-                    indices_sorted=True, unique_indices=True)
-
-    def sum(self, axis: int | None = None) -> Any:
-        """The sum of all elements, or along an axis of a matrix (dense)."""
-        if axis is None:
-            inside = jnp.all(self.indices < jnp.asarray(self.shape), -1)
-            return jnp.sum(jnp.where(inside, self.data, 0))
-        return jnp.sum(self.todense(), axis)
-
-    def __neg__(self) -> BCOO:
-        return self._with(-self.data)
-
-    def __mul__(self, other: Any) -> BCOO:
-        other = jnp.asarray(other)
-        if other.ndim == 0:
-            return self._with(self.data * other)
-        other = jnp.broadcast_to(other, self.shape)
-        return self._with(self.data * other.at[tuple(self.indices.T)].get(mode="fill",
-                                                                         fill_value=0))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> BCOO:
-        other = jnp.asarray(other)
-        if other.ndim:
-            raise TypeError("BCOO: division is by scalars only, as 0/0 is not zero; got"
-                            f" {other.aval}")
-        return self._with(self.data / other)
-
-    def __add__(self, other: Any) -> Any:
-        if not isinstance(other, BCOO):
-            return self.todense() + other
-        if other.shape != self.shape:
-            raise ValueError(f"BCOO: shapes must match, got {self.shape} and {other.shape}")
-        return BCOO((jnp.concatenate([self.data, other.data]),
-                     jnp.concatenate([self.indices, other.indices])), shape=self.shape)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return self + (-other)
-
-    # ---- products ----
-    def __matmul__(self, other: Any) -> Any:
-        """The product with a dense vector or matrix (dense), or with a BCOO (BCOO)."""
-        if self.ndim not in (1, 2):
-            raise TypeError(f"BCOO: products are for vectors and matrices, got {self!r}")
-        if isinstance(other, BCOO):
-            return BCOO.fromdense(self.todense() @ other.todense())
-        other = jnp.asarray(other)
-        if other.ndim == 0 or other.shape[0 if other.ndim == 1 else -2] != self.shape[-1]:
-            raise ValueError(f"BCOO: inner sizes must match, got {self!r} and {other.aval}")
-        if self.ndim == 1 or other.ndim > 2:
-            return self.todense() @ other
-        row, column = self.indices.T
-        values = self.data if other.ndim == 1 else self.data[:, None]
-        terms = values * other.at[column].get(mode="fill", fill_value=0)
-        shape = (self.shape[0], *other.shape[1:])
-        return jnp.zeros(shape, terms.dtype).at[row].add(terms, mode="drop")
-
-    def __rmatmul__(self, other: Any) -> Any:
-        other = jnp.asarray(other)
-        if other.ndim in (1, 2) and self.ndim == 2:
-            return (self.T @ other.T).T
-        return other @ self.todense()
+def _in_format(mat: BCOO, sparse_format: str) -> BCOO | BCSR:
+    if sparse_format not in ("bcoo", "bcsr"):
+        raise ValueError(f"sparse: sparse_format must be 'bcoo' or 'bcsr', got {sparse_format!r}")
+    return mat if sparse_format == "bcoo" else BCSR.from_bcoo(mat)
 
 
-register_pytree_node(
-    BCOO, lambda x: ((x.data, x.indices), (x.shape, x.indices_sorted, x.unique_indices)),
-    lambda aux, children: _rebuilt(aux, children))
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, index_dtype: Any = "int32",
+        sparse_format: str = "bcoo") -> BCOO | BCSR:
+    """Ones on diagonal k of a sparse [N, M], by default square.
 
-
-def _rebuilt(aux: Any, children: Any) -> BCOO:
-    """Without checks: leaves may be placeholders."""
-    made = object.__new__(BCOO)
-    made.data, made.indices = children
-    made.shape, made.indices_sorted, made.unique_indices = aux
-    return made
-
-
-def bcoo_fromdense(mat: Any, *, nse: int | None = None, index_dtype: Any = np.int32) -> BCOO:
-    """A dense array in coordinate form.
-
-    >>> bcoo_fromdense(np.eye(2))
+    >>> eye(2)
     BCOO(float64[2, 2], nse=2)
     """
-    return BCOO.fromdense(mat, nse=nse, index_dtype=index_dtype)
+    M = N if M is None else M
+    row = np.arange(max(0, -k), max(0, -k, min(N, M - k)))
+    indices = np.stack([row, row + k], -1).astype(index_dtype)
+    data = jnp.ones(len(row), dtypes.default_float() if dtype is None else dtype)
+    return _in_format(BCOO((data, indices), shape=(N, M), indices_sorted=True,
+                           unique_indices=True), sparse_format)
 
 
-def bcoo_todense(mat: BCOO) -> Any:
-    """An array in coordinate form as a dense one.
+def empty(shape: Sequence[int], dtype: Any = None, index_dtype: Any = "int32",
+          sparse_format: str = "bcoo") -> BCOO | BCSR:
+    """A sparse array of zeros, with no elements specified.
 
-    >>> bcoo_todense(bcoo_fromdense(np.eye(2)))
-    Array([[1., 0.],
-           [0., 1.]], dtype=float64)
+    >>> empty((2, 3))
+    BCOO(float64[2, 3], nse=0)
     """
-    return mat.todense()
+    data = jnp.zeros(0, dtypes.default_float() if dtype is None else dtype)
+    indices = jnp.zeros((0, len(shape)), index_dtype)
+    return _in_format(BCOO((data, indices), shape=shape, indices_sorted=True,
+                           unique_indices=True), sparse_format)
 
 
-def todense(arr: Any) -> Any:
-    """A dense array, whichever form it has.
+def random_bcoo(key: Any, shape: Sequence[int], *, dtype: Any = np.float64,
+                indices_dtype: Any = np.int32, nse: float = 0.2,
+                generator: Callable[..., Any] = _random.uniform, **kwds: Any) -> BCOO:
+    """A BCOO of random values at distinct random places; nse: how many, or below 1 which share.
 
-    >>> todense(bcoo_fromdense(np.eye(1)))
-    Array([[1.]], dtype=float64)
+    >>> random_bcoo(_random.key(0), (4, 5))
+    BCOO(float64[4, 5], nse=4)
     """
-    return arr.todense() if isinstance(arr, BCOO) else arr
+    size = math.prod(shape)
+    count = int(math.ceil(nse * size)) if 0 < nse < 1 else int(nse)
+    first, second = _random.split(key)
+    flat = jnp.sort(_random.choice(first, size, (count,), replace=False))
+    indices = jnp.stack(jnp.unravel_index(flat, tuple(shape)), -1).astype(indices_dtype)
+    data = generator(second, shape=(count,), dtype=dtypes.canonicalize_dtype(dtype), **kwds)
+    return BCOO((data, indices), shape=shape, indices_sorted=True, unique_indices=True)
 
-
-def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., Any]:
-    """The function itself: operators of BCOO work on it; functions of numpy need `todense`.
-
-    >>> sparsify(lambda x: x * 2)(bcoo_fromdense(np.eye(2)))
-    BCOO(float64[2, 2], nse=2)
-    """
-    return f
-
-
-JAXSparse = BCOO
-__all__ = ["BCOO", "JAXSparse", "bcoo_fromdense", "bcoo_todense", "sparsify", "todense"]
 
 _hide_frames_of(__name__)

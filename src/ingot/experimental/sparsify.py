@@ -1,0 +1,238 @@
+"""Functions of dense arrays, run and differentiated on sparse ones."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ingot.numpy as jnp
+from ingot.api.grad import value_and_grad as _value_and_grad
+from ingot.api.jit import jit
+from ingot.core.jaxpr import Jaxpr, Literal
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.experimental import bcoo
+from ingot.experimental.bcoo import BCOO, JAXSparse
+from ingot.experimental.bcsr import BCSR
+from ingot.transforms.stage import stage
+from ingot.tree import tree_flatten, tree_unflatten
+
+
+def _is_sparse(x: Any) -> bool:
+    return isinstance(x, JAXSparse)
+
+
+@jit
+def _dense(x: Any) -> Any:
+    return x
+
+
+def todense(arr: Any) -> Any:
+    """A dense array, whichever form it has.
+
+    >>> todense(bcoo.bcoo_fromdense(np.eye(1)))
+    Array([[1.]], dtype=float64)
+    """
+    return arr.todense() if _is_sparse(arr) else _dense(arr) if hasattr(arr, "aval") else arr
+
+
+# ---- sparsify ----
+class _Broadcast:
+    """A dense array along some axes of a shape, not written out."""
+
+    def __init__(self, x: Any, shape: Sequence[int], dims: Sequence[int]):
+        self.x, self.shape, self.dims = x, tuple(shape), tuple(dims)
+
+    def narrow(self) -> Any:
+        """With axes of length 1 in place of those along which it is repeated."""
+        lengths = [1] * len(self.shape)
+        for axis, n in zip(self.dims, jnp.shape(self.x), strict=True):
+            lengths[axis] = n
+        return jnp.reshape(self.x, lengths)
+
+    def todense(self) -> Any:
+        """Written out."""
+        return jnp.broadcast_to(self.narrow(), self.shape)
+
+
+def _mul(x: Any, y: Any) -> Any:
+    x, y = (y, x) if isinstance(y, BCOO) and not isinstance(x, BCOO) else (x, y)
+    return x * (y.narrow() if isinstance(y, _Broadcast) else y)
+
+
+def _div(x: Any, y: Any) -> Any:
+    if isinstance(y, BCOO) or not isinstance(y, _Broadcast) or jnp.size(y.x) != 1:
+        return NotImplemented
+    return x / jnp.reshape(y.x, ())
+
+
+def _sum(x: Any, y: Any) -> Any:
+    return x + y if isinstance(x, BCOO) and isinstance(y, BCOO) else NotImplemented
+
+
+def _reduced(x: Any, axes: Sequence[int]) -> Any:
+    return x.sum() if len(axes) == x.ndim else bcoo.bcoo_reduce_sum(x, axes=axes)
+
+
+_RULES: dict[str, Callable[..., Any]] = {
+    "mul": _mul, "div": _div, "add": _sum, "add_any": _sum, "sub": lambda x, y: _sum(x, -y),
+    "reduce_sum": lambda x, *, axes, **_: _reduced(x, axes),
+    "transpose": lambda x, *, permutation: bcoo.bcoo_transpose(x, permutation=permutation),
+    "reshape": lambda x, *, new_sizes, **_: bcoo.bcoo_reshape(x, new_sizes=new_sizes),
+    "squeeze": lambda x, *, dimensions: bcoo.bcoo_squeeze(x, dimensions=dimensions),
+    "rev": lambda x, *, dimensions: bcoo.bcoo_rev(x, dimensions),
+    "slice": lambda x, **bounds: bcoo.bcoo_slice(x, **bounds),
+    "concatenate": lambda *xs, dimension: bcoo.bcoo_concatenate(xs, dimension=dimension)
+    if all(isinstance(x, BCOO) for x in xs) else NotImplemented,
+    "broadcast_in_dim": lambda x, **places: bcoo.bcoo_broadcast_in_dim(x, **places),
+    "dot_general": lambda x, y, *, dimension_numbers, **_: bcoo.bcoo_dot_general(
+        *(a.todense() if isinstance(a, _Broadcast) else a for a in (x, y)),
+        dimension_numbers=dimension_numbers)}
+# Functions of each element that are 0 at 0, applied once each coordinate is there once.
+_ZERO_AT_ZERO = ("abs asin asinh atan atanh cbrt ceil expm1 floor imag integer_pow log1p real round"
+                 " sign sin sinh sqrt square tan tanh conj").split()
+_LINEAR = ("neg convert_element_type copy reduce_precision stop_gradient").split()
+
+
+def _once(x: BCOO) -> BCOO:
+    return x if x.unique_indices else x.sum_duplicates(x.nse)
+
+
+def _equation(eqn: Any, args: list[Any]) -> list[Any]:
+    """The results of an equation with a sparse argument."""
+    name = eqn.primitive.name
+    if name in _ZERO_AT_ZERO or name in _LINEAR:
+        x = args[0] if name in _LINEAR else _once(args[0])
+        if name != "integer_pow" or eqn.params["y"] > 0:
+            return [x._with(eqn.primitive.bind(x.data, **eqn.params))]
+    if name == "jit":
+        inner = eqn.params["jaxpr"]
+        if eqn.params["name"] == "_dense":
+            return [x.todense() for x in args]
+        return _run(inner, args)
+    out = _RULES[name](*args, **eqn.params) if name in _RULES else NotImplemented
+    if out is NotImplemented:
+        raise NotImplementedError(
+            f"sparsify: there is no rule for {name} of sparse arguments, as its result is dense or"
+            " would be; use sparse.todense() on the arguments if that is meant")
+    return [out]
+
+
+def _run(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Any]:
+    """A program whose arguments may be sparse, equation by equation."""
+    env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args],
+                                   strict=True))
+
+    def read(atom: Any) -> Any:
+        return atom.val if type(atom) is Literal else env[atom]
+
+    for eqn in jaxpr.eqns:
+        given = [read(a) for a in eqn.invars]
+        if any(isinstance(x, BCOO) for x in given):
+            outs = _equation(eqn, given)
+        elif eqn.primitive.name == "broadcast_in_dim" and not isinstance(given[0], _Broadcast):
+            params = eqn.params
+            outs = [_Broadcast(given[0], params["shape"], params["broadcast_dimensions"])]
+        else:
+            given = [x.todense() if isinstance(x, _Broadcast) else x for x in given]
+            outs = eqn.primitive.bind(*given, **eqn.params)
+            outs = outs if eqn.primitive.multiple_results else [outs]
+        env.update(zip(eqn.outvars, outs, strict=True))
+    outs = [read(a) for a in jaxpr.outvars]
+    return [x.todense() if isinstance(x, _Broadcast) else x for x in outs]
+
+
+def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., Any]:
+    """A function of dense arrays as one of sparse arrays, which stay sparse where they can.
+
+    Arithmetic, sums, products, slices, movement and functions that are 0 at 0 have rules; others
+    raise NotImplementedError. Functions that use the operators of BCOO are run as well.
+
+    >>> sparsify(jnp.sin)(bcoo.bcoo_fromdense(np.eye(2)))
+    BCOO(float64[2, 2], nse=2)
+    """
+    def sparse(*args: Any, **kwargs: Any) -> Any:
+        leaves, tree = tree_flatten((args, kwargs), is_leaf=_is_sparse)
+        leaves = [x.to_bcoo() if isinstance(x, BCSR) else x for x in leaves]
+        places = [i for i, x in enumerate(leaves) if isinstance(x, BCOO) or hasattr(x, "dtype")]
+        avals = [jnp.zeros((), x.dtype).aval.update(shape=x.shape) for x in (
+            leaves[i] for i in places)]
+        trees: list[Any] = []
+
+        def flat(*xs: Any) -> list[Any]:
+            whole = list(leaves)
+            for i, x in zip(places, xs, strict=True):
+                whole[i] = x
+            given, named = tree_unflatten(tree, whole)
+            outs, out_tree = tree_flatten(f(*given, **named))
+            trees.append(out_tree)
+            return [jnp.asarray(x) for x in outs]
+
+        jaxpr = stage(flat, avals, getattr(f, "__name__", "sparsified"))
+        return tree_unflatten(trees[0], _run(jaxpr, [leaves[i] for i in places]))
+
+    return sparse
+
+
+# ---- derivatives in the values of sparse arguments ----
+def _of_values(transform: Callable[..., Any], fun: Callable[..., Any], argnums: Any,
+               **options: Any) -> Callable[..., Any]:
+    """A derivative with respect to arguments of which sparse ones count with their values."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
+        places = [operator.index(n) % len(args) for n in numbers]
+        trees = [tree_flatten(args[i], is_leaf=_is_sparse) for i in places]
+        values = [[x.data if _is_sparse(x) else x for x in leaves] for leaves, _ in trees]
+
+        def of_values(values: Any) -> Any:
+            whole = list(args)
+            for i, given, (leaves, tree) in zip(places, values, trees, strict=True):
+                whole[i] = tree_unflatten(tree, [
+                    x._with(v) if _is_sparse(x) else v for x, v in zip(leaves, given, strict=True)])
+            return fun(*whole, **kwargs)
+
+        def rebuilt(grads: Any) -> Any:
+            made = [tree_unflatten(tree, [
+                x._with(g) if _is_sparse(x) and g.shape == x.data.shape else g
+                for x, g in zip(leaves, given, strict=True)])
+                for given, (leaves, tree) in zip(grads, trees, strict=True)]
+            return made[0] if isinstance(argnums, int) else tuple(made)
+
+        return transform(of_values, **options)(values), rebuilt
+
+    return derivative
+
+
+def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
+                   has_aux: bool = False, **kwargs: Any) -> Callable[..., Any]:
+    """`value_and_grad` with sparse arguments: their gradients have the same coordinates.
+
+    >>> value_and_grad(lambda m: m.sum())(bcoo.bcoo_fromdense(np.eye(2)))[1]
+    BCOO(float64[2, 2], nse=2)
+    """
+    def differentiated(*args: Any, **named: Any) -> Any:
+        (value, grads), rebuilt = _of_values(
+            _value_and_grad, fun, argnums, has_aux=has_aux, **kwargs)(*args, **named)
+        return value, rebuilt(grads)
+
+    return differentiated
+
+
+def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
+         **kwargs: Any) -> Callable[..., Any]:
+    """`grad` with sparse arguments: their gradients have the same coordinates.
+
+    >>> grad(lambda m: (m @ np.ones(2)).sum())(bcoo.bcoo_fromdense(np.eye(2))).data
+    Array([1., 1.], dtype=float64)
+    """
+    whole = value_and_grad(fun, argnums, has_aux, **kwargs)
+
+    def differentiated(*args: Any, **named: Any) -> Any:
+        value, grads = whole(*args, **named)
+        return (grads, value[1]) if has_aux else grads
+
+    return differentiated
+
+
+_hide_frames_of(__name__)
