@@ -256,6 +256,58 @@ def test_means_and_variances_beside_an_offset():
             assert abs(float(running(jnp.var, mode)(x)) - x.var(dtype=np.float64)) < 0.02
 
 
+@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e7])
+def test_variances_do_not_depend_on_the_rounding_of_the_mean(offset, mode):
+    x = (offset + np.arange(1000) % 2).astype(np.float32)
+    for function, want in [(jnp.var, 0.25), (jnp.std, 0.5), (jnp.nanvar, 0.25),
+                           (lambda x: jnp.var(jnp.stack([x, x]), 1)[1], 0.25),
+                           (lambda x: jnp.var(x, where=x > 0), 0.25), (lambda x: x.var(), 0.25),
+                           (lambda x: jnp.var(x + 1j * x), 0.5),
+                           (lambda x: jnp.cov(x, bias=True), 0.25),
+                           (lambda x: jnp.cov(jnp.stack([x, -x]), bias=True)[0, 1], -0.25)]:
+        np.testing.assert_allclose(running(function, mode)(x), want, rtol=1e-5)
+    assert running(jnp.var, mode)(np.full(1000, offset + 1, np.float32)) == 0
+    assert running(jnp.var, mode)(np.float32([3e38, -3e38])) == np.inf
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_quotients_of_long_sums_of_halves(dtype, mode):
+    ones = jnp.ones(70000, dtype)
+    for function, want in [
+            (lambda x: jnp.average(x, weights=x), 1), (lambda x: nn.softmax(x)[0], 1 / 70000),
+            (lambda x: nn.logsumexp(x), 1 + math.log(70000)),
+            (lambda x: nn.logsumexp(x, b=x), 1 + math.log(70000)),
+            (lambda x: nn.log_softmax(x)[0], -math.log(70000)),
+            (lambda x: jnp.cov(10 * x * (-1) ** jnp.arange(70000)), 100)]:
+        got = running(function, mode)(ones)
+        assert got.dtype == dtype
+        np.testing.assert_allclose(np.float64(got), want, rtol=5e-3)
+
+
+def test_reductions_know_the_functions_of_lax():
+    x = jnp.ones(7, np.float32)
+    for op, start, name in [(lax.add, 0.0, "sum"), (lax.max, -np.inf, "max"),
+                            (lax.min, np.inf, "min")]:
+        windows = ingot.make_jaxpr(
+            lambda x: lax.reduce_window(x, start, op, (3,), (1,), "SAME"))(x)  # noqa: B023
+        assert f"reduce_window_{name}" in str(windows)
+        assert f"reduce_{name}" in str(ingot.make_jaxpr(
+            lambda x: lax.reduce(x, start, op, (0,)))(x))  # noqa: B023
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_long_windows_of_any_function_and_sums_between_indices(mode):
+    x = np.full(3000, 0.1, np.float32)
+    got = running(lambda x: lax.reduce_window(x, 0.0, jnp.add, (1000,), (1000,), "VALID"), mode)(x)
+    check(got, wide(x).reshape(3, -1).sum(1), 100, np.float32, 1000)
+    for dtype in (np.float16, np.float32):
+        x = np.full(30000, 0.1, dtype)
+        got = running(lambda x: jnp.add.reduceat(x, np.array([0, 10, 20])), mode)(x)
+        check(got, np.add.reduceat(wide(x), [0, 10, 20]), 3000, dtype, 30000)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["sum", "cumsum", "dot with ones"])

@@ -28,7 +28,10 @@ from ingot.numpy.reductions import (
     axes_of,
     max as max_,
     mean as mean_,
+    narrowed,
     sum as sum_,
+    wide,
+    widened,
 )
 from ingot.numpy.rounding import maximum, minimum
 
@@ -312,7 +315,9 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
         b = convert(b, b.aval.dtype)
         a = choose(lax.ne(b, like(b, 0)), a, -math.inf)
     a = inexact("logsumexp", a)
-    a = convert(a, a.aval.dtype)
+    result = a.aval.dtype
+    a = convert(a, wide(result))
+    b = b if b is None else widened(b)
     axes = axes_of("logsumexp", axis, a.aval.ndim)
     size = lax.real(a) if kind_of(a) == "c" else a
     if where is not None:
@@ -336,6 +341,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     out = lax.select(nothing, like(out, -math.inf), out)
     if not keepdims:
         sign, out = (lax.squeeze(x, axes) for x in (sign, out))
+    sign, out = narrowed(sign, result), narrowed(out, result)
     if not return_sign:
         return out
     return out, sign
@@ -363,6 +369,7 @@ def log_softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None)
     Array([-0.69314718, -0.69314718], dtype=float64)
     """
     x = inexact("log_softmax", x)
+    result, x = x.aval.dtype, widened(x)
     axes = axes_of("log_softmax", axis, x.aval.ndim)
     mask = None if where is None else truth("log_softmax", where)
     top = max_(x, axes, keepdims=True, where=mask, initial=-math.inf)
@@ -372,7 +379,7 @@ def log_softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None)
         mask = broadcast_to(mask, x.aval.shape)
         shifted = choose(mask, shifted, 0)
     total = lax.log(sum_(lax.exp(shifted), axes, keepdims=True, where=mask))
-    out = lax.sub(*promote_shapes("log_softmax", shifted, total))
+    out = narrowed(lax.sub(*promote_shapes("log_softmax", shifted, total)), result)
     return out if mask is None else choose(mask, out, -math.inf)
 
 
@@ -406,12 +413,13 @@ def softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> 
     Array([0.5, 0.5], dtype=float64)
     """
     x = inexact("softmax", x)
-    x = convert(x, x.aval.dtype)
+    result = x.aval.dtype
+    x = convert(x, wide(result))
     axes = axes_of("softmax", axis, x.aval.ndim)
     if where is None:
-        return _softmax_rule(x, axes)
+        return narrowed(_softmax_rule(x, axes), result)
     mask = broadcast_to(truth("softmax", where), x.aval.shape)
-    return _softmax(x, axes, mask)
+    return narrowed(_softmax(x, axes, mask), result)
 
 
 # ---- normalization and encoding ----

@@ -254,9 +254,19 @@ def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 # ---- means ----
 
 
-def _wide(dtype: Any) -> Any:
-    """The dtype in which means of this dtype are computed."""
+def wide(dtype: Any) -> Any:
+    """The dtype in which means, and quotients of sums, of this dtype are computed."""
     return dtypes.float32 if dtypes.kind(dtype) == "f" and dtype.itemsize < 4 else dtype
+
+
+def widened(x: Any) -> Any:
+    """An array in that dtype."""
+    return x if wide(x.aval.dtype) == x.aval.dtype else convert(x, wide(x.aval.dtype))
+
+
+def narrowed(x: Any, dtype: Any) -> Any:
+    """A result back in the dtype of arguments that were widened."""
+    return x if wide(dtype) == dtype else convert(x, dtype)
 
 
 def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> Any:
@@ -279,7 +289,7 @@ def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
         unsupported("mean", out=out)
     a = as_array("mean", a)
     result = user_dtype("mean", dtype) or dtypes.to_inexact_dtype(a.aval.dtype)
-    work = _wide(dtypes.to_inexact_dtype(result))
+    work = wide(dtypes.to_inexact_dtype(result))
     a = convert(a, work)
     axes = axes_of("mean", axis, a.aval.ndim)
     if where is not None:
@@ -314,7 +324,7 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
     work = dtypes.to_inexact_dtype(a.aval.dtype if asked is None or kind_of(a) == "c" else
                                    dtypes.promote_types(a.aval.dtype, asked))
     result = asked or dtypes.real_of(work)
-    a = convert(a, _wide(work))
+    a = convert(a, wide(work))
     axes = axes_of("var", axis, a.aval.ndim)
     if where is not None:
         where, a = promote_shapes("var", chosen("var", where), a)
@@ -324,6 +334,8 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
                if kind_of(a) == "c" else lax.square(centered))
     total = lax.reduce_sum(_masked("var", squares, where, 0), axes)
     count = _count("var", a, axes, where, total.aval.dtype)
+    if mean is None and kind_of(total) == "f":
+        total = lax.sub(total, _rounded_mean(centered, total, axes, where, count))
     if isinstance(count, float):
         divisor = count - float(ddof) if isinstance(ddof, (int, float)) else lax.sub(
             like(total, count), like(total, ddof))
@@ -336,6 +348,19 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
                            like(total, math.nan))
     value = convert(value, result)
     return keep_dims(value, a.aval.shape, axes) if keepdims else value
+
+
+def _rounded_mean(centered: Any, total: Any, axes: tuple[int, ...], where: Any, count: Any) -> Any:
+    """What the rounding error of the mean adds to a sum of squares: |sum of differences|^2 / n.
+
+    Two-pass algorithm with correction: Chan, Golub and LeVeque, "Algorithms for computing the
+    sample variance", The American Statistician 37 (1983). Its derivatives are 0.
+    """
+    rest = lax.abs(lax.reduce_sum(_masked("var", centered, where, 0), axes))
+    count = like(total, count) if isinstance(count, float) else count
+    extra = lax.mul(rest, lax.div(rest, count))
+    largest = like(total, dtypes.finfo(total.aval.dtype).max)  # an infinite sum stays infinite
+    return lax.stop_gradient(lax.min(lax.min(extra, total), largest))
 
 
 _mean_function = mean
@@ -385,9 +410,11 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
         order = sorted(range(len(axes)), key=lambda i: axes[i])
         weights = lax.broadcast_in_dim(lax.transpose(weights, order), shape, sorted(axes))
     a, weights = promote("average", a, weights)
+    result = a.aval.dtype
+    a, weights = widened(a), widened(weights)
     total = sum(weights, axes, keepdims=keepdims)
-    out = lax.div(sum(lax.mul(a, weights), axes, keepdims=keepdims), total)
-    return (out, total) if returned else out
+    out = narrowed(lax.div(sum(lax.mul(a, weights), axes, keepdims=keepdims), total), result)
+    return (out, narrowed(total, result)) if returned else out
 
 
 # ---- arg extrema ----

@@ -23,7 +23,7 @@ from ingot.numpy.promotion import (
     user_dtype,
 )
 from ingot.numpy.rearranging import diagonal
-from ingot.numpy.reductions import Axis, any as any_, average, axes_of, sum as sum_
+from ingot.numpy.reductions import Axis, any as any_, average, axes_of, sum as sum_, wide
 from ingot.numpy.rounding import real
 from ingot.numpy.sorting import sort, take_along_axis
 
@@ -265,10 +265,11 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     want = user_dtype("cov", dtype)
     if want is not None and dtypes.kind(want) not in "fc":
         raise ValueError(f"cov: dtype must be of floats or complex numbers, got {want.name}")
-    x = convert(x, want if want is not None else x.aval.dtype)
+    result = want if want is not None else x.aval.dtype
+    x = convert(x, wide(result))
     if x.aval.size == 0:
         n = x.aval.shape[0]
-        return broadcast(convert(math.nan, x.aval.dtype), () if n == 1 else (n, n))
+        return broadcast(convert(math.nan, result), () if n == 1 else (n, n))
     if ddof is None:
         ddof = 0 if bias else 1
     elif operator.index(ddof) != ddof:
@@ -286,11 +287,13 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
         divisor = lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype),
                                                  like(total, ddof)), total))
     x = lax.sub(x, lax.broadcast_in_dim(center, x.aval.shape, (0,)))
+    rest = average(x, 1, weights)  # the rounding error of the means
+    x = lax.sub(x, lax.broadcast_in_dim(lax.stop_gradient(rest), x.aval.shape, (0,)))
     other = x if weights is None else multiply(x, weights)
     product = dot(x, lax.transpose(other, (1, 0)) if kind_of(x) != "c" else
                   lax.conj(lax.transpose(other, (1, 0))))
     out = lax.div(product, broadcast(convert(divisor, product.aval.dtype), product.aval.shape))
-    return lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1])
+    return convert(lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1]), result)
 
 
 def _variables(name: str, x: Any, rowvar: bool) -> Any:

@@ -125,13 +125,30 @@ def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> An
         def step(c: Any, pair: Any) -> tuple[Any, None]:
             i, x = pair
             inside = lax.bitwise_and(lax.gt(i, start), lax.lt(i, stop))
-            return logic.where(inside, convert(self(c, x), c.aval.dtype), c), None
+            return tuple(logic.where(inside, convert(new, old.aval.dtype), old)
+                         for new, old in zip(combine(c, x), c, strict=True)), None
 
-        return scan(step, getitem(a, start), (lax.iota(starts.aval.dtype, n), a))[0]
+        first = getitem(a, start)
+        carry = (first, lax.sub(first, first)) if sums else (first,)
+        out = scan(step, carry, (lax.iota(starts.aval.dtype, n), a))[0]
+        return logic.where(lax.is_finite(out[0]), lax.add(*out), out[0]) if sums else out[0]
 
     if not starts.aval.size:
         return moveaxis(lax.slice_in_dim(a, 0, 0), 0, axis)
-    return moveaxis(vmap(one)(starts, stops), 0, axis)
+    sums = self == add and dtypes.kind(a.aval.dtype) == "f"
+    result, a = a.aval.dtype, reductions.widened(a) if sums else a
+    combine = _two_sum if sums else lambda c, x: (self(*c, x),)
+    return convert(moveaxis(vmap(one)(starts, stops), 0, axis), result)
+
+
+def _two_sum(c: Any, x: Any) -> tuple[Any, Any]:
+    """A sum and its rounding errors so far, with one more number: Knuth, *The Art of Computer
+    Programming*, volume 2, 4.2.2."""
+    total, errors = c
+    new = lax.add(total, x)
+    added = lax.sub(new, total)
+    lost = lax.add(lax.sub(total, lax.sub(new, added)), lax.sub(x, added))
+    return new, lax.add(errors, lost)
 
 
 def _typed(self: ufunc, a: Any, dtype: Any) -> Any:

@@ -11,6 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
+from ingot.core.tracebacks import within
 from ingot.kernel.build import arg_reduction, reduction
 from ingot.ops.arithmetic import add, div as divide, max, min, mul
 from ingot.ops.bits import bitwise_and, bitwise_or, bitwise_xor
@@ -326,6 +327,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
              for i, a in zip(inits, avals, strict=True)]
     start = [broadcast_in_dim(i, _without(a.shape, axes), ())
              for i, a in zip(inits, avals, strict=True)]
+    computation = within(computation)
     if xs[0] is operands and isinstance(computation, Hashable) and computation in _MONOIDS:
         return computation(start[0], _MONOIDS[computation](xs[0], axes))
 

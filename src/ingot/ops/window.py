@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
+from ingot.core.tracebacks import within
 from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
@@ -283,10 +284,6 @@ def _gather_eval(t: np.ndarray, x: np.ndarray, *, select_prim: Primitive, **para
     return np.take_along_axis(w.lines(t, 0), _chosen(x, select_prim, w), -1)[..., 0]
 
 
-def _gather_transpose(ct: Any, t: Any, x: Any, **params: Any) -> list[Any]:
-    return [select_and_scatter_add_p.bind(ct, x, **params), None]
-
-
 def _both_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     def batch(args: Any, dims: Any, *, select_prim: Primitive, **params: Any) -> Any:
         return primitive().bind(*all_to_front(args, dims), select_prim=select_prim,
@@ -311,7 +308,8 @@ def _gather_kernel(build: Builder, t: ArrayValue, x: ArrayValue, *, out: Any,
 select_and_gather_add_p = Primitive(
     "select_and_gather_add", type=_gather_type, eval=_gather_eval,
     jvp=[lambda t, out, tangents, x, **params: select_and_gather_add_p.bind(t, x, **params), None],
-    transpose=_gather_transpose, batch=_both_batch(lambda: select_and_gather_add_p),
+    transpose=lambda ct, t, x, **params: [select_and_scatter_add_p.bind(ct, x, **params), None],
+    batch=_both_batch(lambda: select_and_gather_add_p),
     kernel=_gather_kernel)
 
 
@@ -336,14 +334,6 @@ def _scatter_eval(source: np.ndarray, x: np.ndarray, *, select_prim: Primitive, 
     np.add.at(total, tuple(place), source)
     inside = pad_p.rule("eval")(total, np.zeros((), x.dtype), padding_config=w.undo)
     return inside[tuple(builtins.slice(None, None, b) for b in w.base_dilation)]
-
-
-def _scatter_jvp(t: Any, out: Any, source: Any, x: Any, **params: Any) -> Any:
-    return select_and_scatter_add_p.bind(t, x, **params)
-
-
-def _scatter_transpose(ct: Any, source: Any, x: Any, **params: Any) -> list[Any]:
-    return [select_and_gather_add_p.bind(ct, x, **params), None]
 
 
 def _scatter_kernel(build: Builder, source: ArrayValue, x: ArrayValue, *, out: Any,
@@ -372,8 +362,11 @@ def _scatter_kernel(build: Builder, source: ArrayValue, x: ArrayValue, *, out: A
 
 
 select_and_scatter_add_p = Primitive(
-    "select_and_scatter_add", type=_scatter_type, eval=_scatter_eval, jvp=[_scatter_jvp, None],
-    transpose=_scatter_transpose, batch=_both_batch(lambda: select_and_scatter_add_p),
+    "select_and_scatter_add", type=_scatter_type, eval=_scatter_eval,
+    jvp=[lambda t, out, source, x, **params: select_and_scatter_add_p.bind(t, x, **params), None],
+    transpose=lambda ct, source, x, **params: [
+        select_and_gather_add_p.bind(ct, x, **params), None],
+    batch=_both_batch(lambda: select_and_scatter_add_p),
     kernel=_scatter_kernel)
 
 
@@ -399,13 +392,19 @@ def _all_windows(x: Any, init: Any, w: Windows) -> list[Any]:
 def _reduce_windows(xs: list[Any], inits: list[Any], call: Callable[..., Any], w: Windows
                     ) -> list[Any]:
     out = w.out(typeof(xs[0]).shape)
-    total = [broadcast_in_dim(i, out, ()) for i in inits]
+    start = [broadcast_in_dim(i, out, ()) for i in inits]
     if 0 in out:
-        return total
-    for parts in zip(*(_all_windows(x, i, w) for x, i in zip(xs, inits, strict=True)),
-                     strict=True):
-        total = list(call(total, list(parts)))
-    return total
+        return start
+    places = list(zip(*(_all_windows(x, i, w) for x, i in zip(xs, inits, strict=True)),
+                      strict=True))
+
+    def combined(first: int, stop: int) -> list[Any]:
+        if stop - first == 1:
+            return list(places[first])
+        middle = (first + stop) // 2  # in pairs: sums keep their digits, programs stay shallow
+        return list(call(combined(first, middle), combined(middle, stop)))
+
+    return list(call(start, combined(0, len(places))))
 
 
 def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any],
@@ -439,7 +438,8 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
                         f" {short(avals)} and {short([typeof(i) for i in inits])}")
     w = _windows(avals[0], window_dimensions, window_strides, padding, base_dilation,
                  window_dilation)
-    if tree == _LEAF and computation in _MONOIDS:
+    computation = within(computation)
+    if tree == _LEAF and isinstance(computation, Hashable) and computation in _MONOIDS:
         primitive, neutral = _MONOIDS[computation]
         ordered = dtypes.kind(avals[0].dtype) != "c" or primitive is reduce_window_sum_p
         if ordered and _is(inits[0], given, neutral(avals[0].dtype)):
