@@ -35,9 +35,9 @@ def test_settled_only_outside_of_transformations_and_overrides():
         seen.append(len(settled))
     assert len(settled) == 1 and min(seen) > 1
     assert settled[0] is config.trace_key()
-    config.update("softmax_custom_jvp", not config.softmax_custom_jvp)
+    config.update("threefry_partitionable", not config.threefry_partitionable)
     assert settled[0] is None
-    config.update("softmax_custom_jvp", not config.softmax_custom_jvp)
+    config.update("threefry_partitionable", not config.threefry_partitionable)
     assert settled[0] is None and config.trace_key() is settled[0]
 
 

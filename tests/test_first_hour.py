@@ -293,10 +293,10 @@ REMEDIES = {
     "table into lax": (lambda: lax.add(Table(), 1.0), "object of type Table; convert it"),
     "deleted": (lambda: donated(jnp.ones(3)), "Array has been deleted"),
     "NumPy in jit": (lambda: ingot.jit(lambda x: np.sin(x))(1.0), "or pure_callback for code"),
-    "scan of one": (lambda: lax.scan(lambda c: c, 0.0, x3), r"with 2 arguments here.*\(carry, x\)"),
+    "scan of one": (lambda: lax.scan(lambda c: c, 0.0, x3), r"with 2 arguments, \(carry, x\)"),
     "fori_loop of one": (lambda: lax.fori_loop(0, 3, lambda c: c, 1.0), r"\(i, carry\)"),
-    "map of two": (lambda: lax.map(lambda a, b: a, x3), "map one entry"),
-    "cond of none": (lambda: lax.cond(True, lambda: 1, lambda: 2, 3.0), "cond and switch the op"),
+    "map of two": (lambda: lax.map(lambda a, b: a, x3), "1 argument, an entry of xs, but"),
+    "cond of none": (lambda: lax.cond(True, lambda: 1, lambda: 2, 3.0), "1 argument, the op.* takes 0"),
     "while": (lambda: ingot.grad(lambda x: lax.while_loop(lambda c: c < 3, lambda c: c * 2, x))(
         1.0), "no reverse-mode derivative"),
 }

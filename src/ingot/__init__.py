@@ -72,7 +72,6 @@ explain_cache_misses = context("explain_cache_misses")
 log_compiles = context("log_compiles")
 numpy_dtype_promotion = context("numpy_dtype_promotion")
 numpy_rank_promotion = context("numpy_rank_promotion")
-softmax_custom_jvp = context("softmax_custom_jvp")
 threefry_partitionable = context("threefry_partitionable")
 
 # Imported when first asked for, so that `import ingot` stays quick.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ingot.control.tracing import function_name
+from ingot.core.calls import called
 from ingot.core.interpreter import Tracer, is_number, to_array
 from ingot.tree import (
     PyTreeDef,
@@ -200,7 +201,8 @@ class FlatFunction:
         args, kwargs = tree_unflatten(self.in_tree, leaves)
         if self.static:
             args, kwargs = Statics.join(args, kwargs, self.static)
-        out, self.out_tree = flatten_result(self.transform, self.fun, self.fun(*args, **kwargs))
+        result = called(self.transform, self.fun, args, kwargs)
+        out, self.out_tree = flatten_result(self.transform, self.fun, result)
         return out
 
 

@@ -19,6 +19,7 @@ from ingot.api.leaks import leaks_checked
 from ingot.api.linear import Pullback, Pushforward, Shape, match_tangents, zero_tangent
 from ingot.api.shapes import abstractify
 from ingot.core.avals import ShapedArray, is_inexact, short
+from ingot.core.calls import called
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.tracebacks import hidden
 from ingot.ops.movement import full_like
@@ -81,7 +82,7 @@ class Chosen:
         args = list(self.args)
         for i, x in zip(self.nums, tree if self.several else (tree,), strict=True):
             args[i] = x
-        out = self.fun(*args, **self.kwargs)
+        out = called(self.transform, self.fun, args, self.kwargs)
         aux: list[Any] = []
         if self.has_aux:
             out, rest = _pair(self.transform, self.fun, out)
@@ -373,7 +374,8 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequen
     out_trees: list[PyTreeDef] = []
 
     def flat(*xs: Any) -> list[Any]:
-        outs, tree = flatten_result("linear_transpose", fun, fun(*tree_unflatten(in_tree, xs)))
+        outs, tree = flatten_result("linear_transpose", fun,
+                                    called("linear_transpose", fun, tree_unflatten(in_tree, xs)))
         out_trees.append(tree)
         return outs
 

@@ -12,6 +12,7 @@ from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
 from ingot.core.array import Array
 from ingot.core.axes import Axis, named_axis
+from ingot.core.calls import called
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.tracebacks import hidden
@@ -73,7 +74,7 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     @wraps(fun)
     def arrays(*args: Any, **kwargs: Any) -> Any:
         return tree_map(lambda x: zeros(x.aval) if isinstance(x, ShapeDtypeStruct) else x,
-                        fun(*args, **kwargs))
+                        called("eval_shape", fun, args, kwargs))
 
     return _staged("eval_shape", arrays, Statics("eval_shape", fun, None, None), args, kwargs)[1]
 

@@ -12,6 +12,7 @@ from ingot.api.jit import jit
 from ingot.api.vmap import check_axis_spec, map_over
 from ingot.control.scan import scan
 from ingot.core.axes import Axis, named_axis
+from ingot.core.calls import called
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import eval_jaxpr
@@ -85,7 +86,7 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
 
         def call(*xs: Any, **more: Any) -> Any:
             positional, keywords = static.join(xs, more, values)
-            return fun(*positional, **keywords)
+            return called("pmap", fun, positional, keywords)
 
         axes = in_axes
         if isinstance(axes, (tuple, list)) and len(axes) == len(args):

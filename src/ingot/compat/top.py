@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ingot.api.devices import CPU, device_put
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
 from ingot.compat import attributes as attributes  # hangs JAX's attributes on our types
-from ingot.compat.flags import config, default_device, transfer_guard
+from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__
 from ingot.config import context
 from ingot.core.array import Array
@@ -27,8 +26,16 @@ from ingot.sharding import (
     shard_map,
 )
 
-transfer_guard_device_to_device = transfer_guard_device_to_host = transfer_guard
-transfer_guard_host_to_device = thread_guard = array_garbage_collection_guard = transfer_guard
+default_device = option("jax_default_device")
+transfer_guard = option("jax_transfer_guard")
+transfer_guard_device_to_device = option("jax_transfer_guard_device_to_device")
+transfer_guard_device_to_host = option("jax_transfer_guard_device_to_host")
+transfer_guard_host_to_device = option("jax_transfer_guard_host_to_device")
+thread_guard = option("jax_thread_guard")
+array_garbage_collection_guard = option("jax_array_garbage_collection_guard")
+debug_key_reuse = option("jax_debug_key_reuse")
+legacy_prng_key = option("jax_legacy_prng_key")
+softmax_custom_jvp = option("jax_softmax_custom_jvp")
 jax_debug_infs = context("debug_infs")
 
 
@@ -42,20 +49,6 @@ class Shard:
     def __init__(self, data: Array):
         self.data, self.device, self.replica_id = data, CPU, 0
         self.index = tuple(slice(None) for _ in data.shape)
-
-
-@contextmanager
-def debug_key_reuse(new_val: bool = True) -> Any:
-    """Whether keys may be used twice: always; ValueError if their reuse is to be found."""
-    config.update("jax_debug_key_reuse", new_val)
-    yield
-
-
-@contextmanager
-def legacy_prng_key(new_val: Any = "allow") -> Any:
-    """Old-style keys are always allowed; ValueError for anything else."""
-    config.update("jax_legacy_prng_key", new_val)
-    yield
 
 
 def print_environment_info(return_string: bool = False) -> str | None:

@@ -232,7 +232,7 @@ def _checkpointed(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, 
         in_tree = tree
     else:
         in_tree = treedef_tuple(tree.children()[0].children())
-    traced = trace(target, in_tree, [typeof(x) for x in leaves])
+    traced = trace("checkpoint", target, in_tree, [typeof(x) for x in leaves])
     outs = checkpoint_p.bind(*traced.consts, *leaves, jaxpr=traced.jaxpr, prevent_cse=prevent_cse,
                              differentiated=False, policy=policy)
     return tree_unflatten(traced.out_tree, outs)

@@ -215,7 +215,7 @@ def _trace_branches(what: str, funs: Sequence[Any], operands: tuple[Any, ...]
     """Programs of functions of the same operands, over the constants of all of them."""
     leaves, in_tree = flatten_arrays(what, "operands", operands)
     avals = [typeof(x) for x in leaves]
-    traced = [trace(f, in_tree, avals) for f in funs]
+    traced = [trace(what, f, in_tree, avals, "the operands") for f in funs]
     _check_outputs(what, funs, traced)
     consts: dict[int, Any] = {id(c): c for t in traced for c in t.consts}
     types = [typeof(c) for c in consts.values()]

@@ -19,6 +19,7 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import axis_sizes
+from ingot.core.calls import called, mismatch
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
@@ -61,7 +62,7 @@ def _zeros_for(x: Any) -> Any:
 
 
 # ---- calls --------------------------------------------------------------------------------------
-def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+def positional(kind: str, fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
                ) -> tuple[Any, ...]:
     """All arguments of a call by position, defaults filled in; TypeError where that cannot be."""
     try:
@@ -71,7 +72,10 @@ def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             raise TypeError(f"{function_name(fun)}: functions with custom derivatives take keyword"
                             " arguments only if Python knows their signature") from None
         return args
-    bound = signature.bind(*args, **kwargs)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{mismatch(kind, fun, args, kwargs)}: {error}") from None
     bound.apply_defaults()
     given = bound.kwargs.keys() & kwargs.keys()
     if given:
@@ -146,10 +150,11 @@ class FlatCall:
         return function_name(self.fun)
 
 
-def call_user(kind: str, fun: Callable[..., Any], *args: Any) -> Any:
-    """Call a function that must not close over traced values; explain it where one does."""
+def call_user(kind: str, fun: Callable[..., Any], *args: Any, given: str = "") -> Any:
+    """Call a function that must not close over traced values; explain it where one does. The
+    arguments are what `given` says."""
     try:
-        return fun(*args)
+        return called(kind, fun, args, given=given)
     except UnexpectedTracerError as e:
         error = UnexpectedTracerError(
             f"{kind}: {function_name(fun)} closes over a value that is being transformed, so its"

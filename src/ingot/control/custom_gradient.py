@@ -52,7 +52,8 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
     def fwd(*args: Any, **kwargs: Any) -> Any:
         out, rule = fun(*args, **kwargs)
         leaves, tree = flatten_arrays("custom_gradient", "the result", out)
-        traced = trace(rule, treedef_tuple([tree]), [typeof(x).to_tangent_aval() for x in leaves])
+        traced = trace("custom_gradient", rule, treedef_tuple([tree]),
+                       [typeof(x).to_tangent_aval() for x in leaves])
         return out, (traced.consts, _Static((traced.jaxpr, traced.out_tree)))
 
     def bwd(residuals: Any, ct: Any) -> Any:
@@ -87,7 +88,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any
     check_callable("closure_convert", "fun", fun)
     leaves, in_tree = flatten_arrays("closure_convert", "example_args", tuple(example_args))
     avals = [typeof(x) for x in leaves]
-    traced = trace(fun, in_tree, avals)
+    traced = trace("closure_convert", fun, in_tree, avals)
     taken = [isinstance(c, Tracer) and is_inexact(typeof(c)) for c in traced.consts]
 
     def converted(*args: Any) -> Any:
@@ -176,9 +177,10 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     residuals, res_tree = flatten_arrays("linear_call", "residual_args", residual_args)
     linear, lin_tree = flatten_arrays("linear_call", "linear_args", linear_args)
     res_avals, lin_avals = [typeof(x) for x in residuals], [typeof(x) for x in linear]
-    forward = trace(fun, treedef_tuple([res_tree, lin_tree]), [*res_avals, *lin_avals])
-    back = trace(fun_transpose, treedef_tuple([res_tree, forward.out_tree]),
-                 [*res_avals, *forward.out_avals])
+    forward = trace("linear_call", fun, treedef_tuple([res_tree, lin_tree]),
+                    [*res_avals, *lin_avals], "(residuals, linear arguments)")
+    back = trace("linear_call", fun_transpose, treedef_tuple([res_tree, forward.out_tree]),
+                 [*res_avals, *forward.out_avals], "(residuals, cotangents)")
     wrong = tree_differences(lin_tree, back.out_tree, "linear_args") \
         if back.out_tree != lin_tree else type_differences(
             lin_avals, back.out_avals, leaf_paths(lin_tree), "argument of type",

@@ -25,6 +25,7 @@ from ingot.control.custom_common import (
 )
 from ingot.control.tracing import check_callable, evaluate, flatten_arrays, function_name
 from ingot.core.axes import Axis
+from ingot.core.calls import called
 from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
 from ingot.core.tracebacks import hidden
@@ -150,9 +151,10 @@ def _flat_rule(fun: Any, rule: Any, split: Split, in_tree: PyTreeDef, symbolic_z
         absent = (lambda x: SymbolicZero(typeof(x).to_tangent_aval())) if symbolic_zeros \
             else (lambda x: instantiate(None, x))
         full = [absent(x) if t is None else t for x, t in zip(primals, tangents, strict=True)]
-        pair = call_user("custom_jvp", rule, *split.fixed,
+        pair = call_user(f"custom_jvp: the rule of {name}", rule, *split.fixed,
                          tuple(tree_unflatten(in_tree, primals)),
-                         tuple(tree_unflatten(in_tree, full)))
+                         tuple(tree_unflatten(in_tree, full)),
+                         given="(" + "nondiff, " * len(split.fixed) + "primals, tangents)")
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"custom_jvp: the rule of {name} must return a pair (primal result,"
                             f" tangent result), got {pair!r:.80}")
@@ -233,8 +235,10 @@ class custom_jvp:  # noqa: N801 - a decorator
                 raise TypeError(f"custom_jvp: defjvps of {function_name(self.fun)} got {len(jvps)}"
                                 f" rules for {len(primals)} arguments")
             out = self(*primals)
+            what = f"custom_jvp: a rule of {function_name(self.fun)}"
+            given = "(tangent, result, *arguments)"
             # An argument that does not change adds nothing, where its derivative is infinite too.
-            terms = [rule(tree_map(_made, t), out, *primals)
+            terms = [called(what, rule, (tree_map(_made, t), out, *primals), given=given)
                      for rule, t in zip(jvps, tangents, strict=True) if rule is not None
                      and not all(type(x) is SymbolicZero for x in tree_leaves(t))]
             if not terms:
@@ -250,7 +254,7 @@ class custom_jvp:  # noqa: N801 - a decorator
         if self.jvp is None:
             raise AttributeError(f"custom_jvp: no rule is defined for {name}; give one with"
                                  f" {name}.defjvp or {name}.defjvps")
-        args = positional(self.fun, args, kwargs)
+        args = positional("custom_jvp", self.fun, args, kwargs)
         split = split_arguments(self.fun, args, self.nondiff_argnums)
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)

@@ -199,7 +199,8 @@ def _flat_forward(rules: custom_vjp, split: Split, in_tree: PyTreeDef, trees: li
         if rules.symbolic_zeros:
             given = [CustomVJPPrimal(x, nz) for x, nz in zip(leaves, nonzero, strict=True)]
         args = split.join(tree_unflatten(in_tree, given))
-        pair = call_user("custom_vjp", rules.fwd, *args)
+        pair = call_user(f"custom_vjp: the forward rule of {name}", rules.fwd, *args,
+                         given=f"those of {name}")
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"custom_vjp: the forward rule of {name} must return a pair (result,"
                             f" residuals), got {pair!r:.80}")
@@ -228,8 +229,9 @@ def _flat_backward(rules: custom_vjp, split: Split, in_tree: PyTreeDef, in_avals
         absent = SymbolicZero if rules.symbolic_zeros else zeros
         full = [absent(a.to_tangent_aval()) if ct is None else ct
                 for ct, a in zip(cts, out_avals, strict=True)]
-        found = call_user("custom_vjp", rules.bwd, *split.fixed, rebuild(residuals),
-                          tree_unflatten(out_tree, full))
+        found = call_user(f"custom_vjp: the backward rule of {name}", rules.bwd, *split.fixed,
+                          rebuild(residuals), tree_unflatten(out_tree, full),
+                          given="(" + "nondiff, " * len(split.fixed) + "residuals, cotangent)")
         return _cotangents(name, in_tree, in_avals, found)
 
     backward.__name__ = name
@@ -340,7 +342,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         name = function_name(self.fun)
         if self.fwd == self._undefined:
             self._undefined()
-        args = positional(self.fun, args, kwargs)
+        args = positional("custom_vjp", self.fun, args, kwargs)
         split = split_arguments(self.fun, args, self.nondiff_argnums)
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)

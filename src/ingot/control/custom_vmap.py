@@ -130,8 +130,10 @@ def _flat_rule(fun: Any, rule: Any, in_tree: PyTreeDef, trees: list[PyTreeDef]) 
     name = function_name(fun)
 
     def flat(size: int, batched: Sequence[bool], leaves: Sequence[Any]) -> Any:
-        pair = call_user("custom_vmap", rule, size, list(tree_unflatten(in_tree, batched)),
-                         *tree_unflatten(in_tree, leaves))
+        pair = call_user(f"custom_vmap: the rule of {name}", rule, size,
+                         list(tree_unflatten(in_tree, batched)),
+                         *tree_unflatten(in_tree, leaves),
+                         given="(axis_size, in_batched, *arguments)")
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"custom_vmap: the rule of {name} must return a pair (result, which of"
                             f" it is batched), got {pair!r:.80}")
@@ -192,7 +194,7 @@ class custom_vmap:  # noqa: N801 - a decorator
         if self.vmap_rule is None:
             raise AttributeError(f"custom_vmap: no rule is defined for {name}; give one with"
                                  f" {name}.def_vmap")
-        split = split_arguments(self.fun, positional(self.fun, args, kwargs), ())
+        split = split_arguments(self.fun, positional("custom_vmap", self.fun, args, kwargs), ())
         leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
         call = FlatCall(self.fun, split, in_tree, "custom_vmap")
         rule = _flat_rule(self.fun, self.vmap_rule, in_tree, call.trees)

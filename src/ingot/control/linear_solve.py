@@ -168,19 +168,19 @@ def custom_linear_solve(matvec: Callable[..., Any], b: Any, solve: Callable[...,
     leaves, tree = flatten_arrays("custom_linear_solve", "b", b)
     avals = [typeof(x) for x in leaves]
     in_tree = treedef_tuple([tree])
-    matrix = trace(matvec, in_tree, avals)
+    matrix = trace("custom_linear_solve", matvec, in_tree, avals)
     _check_fit("matvec", tree, avals, matrix.out_tree, matrix.out_avals)
 
     def solver(function: Any, operator: Any) -> Any:
-        return trace(lambda y: function(operator, y), in_tree, avals)
+        return trace("custom_linear_solve", lambda y: function(operator, y), in_tree, avals)
 
     forward = solver(solve, matvec)
     _check_solution(tree, avals, forward, has_aux)
     vecmat: Any = None
     back: Any = None
     if transpose_solve is not None:
-        vecmat = matrix if symmetric else trace(_transposed(matvec, tree, avals), in_tree, avals)
         flipped = _transposed(matvec, tree, avals) if not symmetric else matvec
+        vecmat = matrix if symmetric else trace("custom_linear_solve", flipped, in_tree, avals)
         back = solver(transpose_solve, flipped)
         _check_solution(tree, avals, back, has_aux)
     parts = Parts(matrix, vecmat, forward, back)
@@ -208,7 +208,7 @@ def _transposed(fun: Callable[..., Any], tree: PyTreeDef, avals: Sequence[Shaped
                 ) -> Callable[..., Any]:
     """The transpose of a linear function."""
     def transposed(y: Any) -> Any:
-        traced = trace(fun, treedef_tuple([tree]), avals)
+        traced = trace("custom_linear_solve", fun, treedef_tuple([tree]), avals)
         n = len(traced.consts)
         program, _ = transpose_jaxpr(traced.jaxpr, [*[False] * n, *[True] * len(avals)],
                                      [True] * len(avals), True)
@@ -239,9 +239,9 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
     guess, tree = flatten_arrays("custom_root", "initial_guess", initial_guess)
     avals = [typeof(x) for x in guess]
     in_tree = treedef_tuple([tree])
-    traced = trace(f, in_tree, avals)
+    traced = trace("custom_root", f, in_tree, avals)
     _check_root(tree, avals, traced)
-    solver = trace(lambda x: solve(f, x), in_tree, avals)
+    solver = trace("custom_root", lambda x: solve(f, x), in_tree, avals)
 
     _check_solver(tree, avals, solver, has_aux)
 
@@ -263,7 +263,8 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
 
     # Whatever tangent_solve closes over, derivatives included, is among the constants.
     many = treedef_tuple([tree_structure([0] * len(traced.consts)), tree, tree])
-    tangent = trace(lambda c, x, y: _tangent(tangent_solve, traced, tree, c, x, y), many,
+    tangent = trace("custom_root",
+                    lambda c, x, y: _tangent(tangent_solve, traced, tree, c, x, y), many,
                     [*map(typeof, traced.consts), *avals, *avals])
     outs = root(list(traced.consts), (list(solver.consts), list(tangent.consts)),
                 [to_array(x) for x in guess])

@@ -17,6 +17,7 @@ from ingot.control.tracing import (
     tree_differences,
 )
 from ingot.core.axes import Axis
+from ingot.core.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.ops.cutting import concatenate, slice_in_dim, stack
@@ -48,7 +49,8 @@ def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any
     check_callable("map", "f", f)
     leaves, tree = flatten_arrays("map", "xs", xs)
     length = leading_length("map", leaves, leaf_paths(tree), None)
-    traced = trace(f, treedef_tuple([tree]), [element_type(typeof(x)) for x in leaves])
+    traced = trace("map", f, treedef_tuple([tree]), [element_type(typeof(x)) for x in leaves],
+                   "an entry of xs")
     if batch_size is None or (isinstance(batch_size, int) and batch_size == 0):
         outs = _scan_entries(traced.jaxpr, traced.consts, leaves, length)
     else:
@@ -119,7 +121,8 @@ class _Prefixes:
         self.fn, self.tree, self.axes = fn, tree, axes
 
     def combine(self, a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
-        out = self.fn(tree_unflatten(self.tree, a), tree_unflatten(self.tree, b))
+        out = called("associative_scan", self.fn, [tree_unflatten(self.tree, x) for x in (a, b)],
+                     given="(left, right)")
         leaves, tree = flatten_arrays("associative_scan", "the result of fn", out)
         if tree != self.tree:
             raise TypeError(

@@ -36,6 +36,7 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
@@ -281,7 +282,7 @@ def _trace_body(f: Any, in_tree: Any, init_tree: Any, init: list[Any], elements:
     """The program of the body, and the initial carry in the types that the body gives it."""
     while True:
         avals = [typeof(x) for x in init]
-        traced = trace(f, in_tree, [*avals, *elements])
+        traced = trace("scan", f, in_tree, [*avals, *elements], "(carry, x)")
         parts = _carry_tree(f, traced)
         if parts != init_tree:
             break
@@ -347,7 +348,8 @@ def _scan_in_python(f: Any, carry: Any, xs: Sequence[Any], xs_tree: Any, length:
     ys = []
     for i in reversed(range(length)) if reverse else range(length):
         element = [index_in_dim(x, i, 0, keepdims=False) for x in xs]
-        carry, y = f(carry, tree_unflatten(xs_tree, element))
+        carry, y = called("scan", f, (carry, tree_unflatten(xs_tree, element)),
+                          given="(carry, x)")
         ys.append(y)
     ys = ys[::-1] if reverse else ys
     stacked = [stack(leaves, 0) for leaves in zip(

@@ -13,6 +13,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.backend import run
+from ingot.core.calls import called, function_name, function_place
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
@@ -29,21 +30,6 @@ from ingot.tree import (
     tree_unflatten,
 )
 from ingot.util import partition_list, split_list
-
-
-def function_name(fun: Any) -> str:
-    """What to call a function in messages and programs."""
-    name = getattr(fun, "__name__", None)
-    if name is None and hasattr(fun, "func"):
-        return function_name(fun.func)
-    return name if isinstance(name, str) else type(fun).__name__
-
-
-def function_place(fun: Any) -> str:
-    """`name (file.py:12)`, so that a message can point at a function."""
-    code = getattr(getattr(fun, "__wrapped__", fun), "__code__", None)
-    name = function_name(fun)
-    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
 
 
 def check_callable(what: str, name: str, fun: Any) -> None:
@@ -102,8 +88,10 @@ def _cache_of(fun: Any) -> dict[Any, Traced] | None:
         return None
 
 
-def trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray]) -> Traced:
-    """The program of a function for positional arguments of this structure and these types.
+def trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray],
+          given: str = "") -> Traced:
+    """The program of a function for positional arguments of this structure and these types, which
+    `given` describes in the message of `what` if the function does not take so many.
 
     Remembered for as long as the function lives, unless it closes over traced values.
     """
@@ -114,40 +102,25 @@ def trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArr
     except TypeError:  # static data in the tree that cannot be hashed
         cache = found = None
     if found is None:
-        found = _trace(fun, in_tree, avals, function_name(fun))
+        found = _trace(what, fun, in_tree, avals, given)
         if cache is not None and not any(isinstance(c, Tracer) for c in found.consts):
             cache[key] = found
     return found
 
 
-def _trace(fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray], name: str
-           ) -> Traced:
+def _trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray],
+           given: str) -> Traced:
     trees: list[PyTreeDef] = []
+    name = function_name(fun)
 
     def flat(*leaves: Any) -> list[Any]:
-        result = called(fun, tree_unflatten(in_tree, leaves))
+        result = called(what, fun, tree_unflatten(in_tree, leaves), given=given)
         outs, tree = flatten_arrays(name, "its result", result)
         trees.append(tree)
         return outs
 
     jaxpr = stage(flat, avals, name)
     return Traced(inline_constants(jaxpr), list(jaxpr.consts), trees[0])
-
-
-def called(fun: Callable[..., Any], args: Sequence[Any]) -> Any:
-    """The result of a user's function; the error for a wrong number of arguments says what each
-    function of control flow is called with."""
-    try:
-        return fun(*args)
-    except TypeError as error:
-        within = error.__traceback__.tb_next if error.__traceback__ else None
-        if within is not None or "argument" not in str(error):
-            raise
-        raise TypeError(
-            f"{function_place(fun)} is called with {len(args)} arguments here: {error}. scan and"
-            " associative_scan call their function with two, (carry, x) or (left, right),"
-            " fori_loop with (i, carry), both functions of while_loop get the carry, the function"
-            " of map one entry, and the branches of cond and switch the operands") from None
 
 
 # ---- comparisons of types -----------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.calls import called
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr
@@ -256,22 +257,25 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     init, tree = flatten_arrays("while_loop", "init_val", init_val)
     if config.disable_jit and not any(isinstance(x, Tracer) for x in init):
         carry = tree_unflatten(tree, init)
-        while not isinstance(going := to_array(cond_fun(carry)), Tracer):
+        while True:
+            going = to_array(called("while_loop", cond_fun, (carry,), given="the carry"))
+            if isinstance(going, Tracer):
+                break
             if not bool(going._data):
                 return carry
-            carry = body_fun(carry)
+            carry = called("while_loop", body_fun, (carry,), given="the carry")
         # The condition closes over what is traced, as under vmap: Python cannot run the loop.
     in_tree = treedef_tuple([tree])
     while True:
         avals = [typeof(x) for x in init]
-        body = trace(body_fun, in_tree, avals)
+        body = trace("while_loop", body_fun, in_tree, avals, "the carry")
         converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
         if converted is None:
             break
         init = converted
     check_carry("while_loop", "init_val", tree, avals, body.out_tree, body.out_avals, body_fun)
     body.jaxpr.memo("source", user_source)
-    cond = trace(cond_fun, in_tree, avals)
+    cond = trace("while_loop", cond_fun, in_tree, avals, "the carry")
     _check_condition(cond_fun, cond.out_tree, cond.out_avals)
     outs = bind_while(cond.jaxpr, cond.consts, body.jaxpr, body.consts, init)
     return tree_unflatten(tree, outs)
@@ -322,7 +326,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
     if config.disable_jit and first is not None and last is not None:
         x = init_val
         for i in range(int(first), int(last)):
-            x = body_fun(scalar(i, start.dtype, start.weak_type), x)
+            x = called("fori_loop", body_fun, (scalar(i, start.dtype, start.weak_type), x),
+                       given="(i, carry)")
         return x
     body, init = _trace_counted(body_fun, start, init, tree)
     if first is None or last is None:
@@ -365,7 +370,7 @@ def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
     in_tree = treedef_tuple([tree_structure(0), tree])
     while True:
         avals = [typeof(x) for x in init]
-        body = trace(body_fun, in_tree, [typeof(start), *avals])
+        body = trace("fori_loop", body_fun, in_tree, [typeof(start), *avals], "(i, carry)")
         converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
         if converted is None:
             break

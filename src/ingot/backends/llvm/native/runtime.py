@@ -34,7 +34,7 @@ class Runtime:
         self._fail: Any = None
         self._lock = threading.Lock()
         self._asked = 0
-        self._thread: threading.Thread | None = None
+        self._begun = False
         self._keep: list[Any] = []
 
     def raises_by(self, fail: Any) -> None:
@@ -49,20 +49,26 @@ class Runtime:
         if self.entry:
             return True
         self._asked += cost
-        if PORTABLE is None and self._thread is None and self._asked >= FREQUENT:
-            self._thread = threading.Thread(target=self.load)
-            self._thread.start()
-        return False
+        if PORTABLE is None and not self._begun and self._asked >= FREQUENT:
+            self._begun = True
+            # From the cache it takes two milliseconds here; a thread would first have to wait
+            # several times until this one lets go of the interpreter.
+            self.load(_cached)
+            if not self.entry:
+                threading.Thread(target=self.load).start()
+        return self.entry != 0
 
-    def load(self) -> None:
-        """Compile the entry, or take it from the cache."""
+    def load(self, find: Callable[[], engine.Code | None] | None = None) -> None:
+        """Make the entry of its code, which is compiled unless `find` gives it, or else nothing."""
         with self._lock:
             if self.entry or PORTABLE is not None:
                 return
             try:
-                code = _code()
+                code = (find or _compiled)()
             except WorkerError:
                 return  # the process ends, or somebody stopped the worker
+            if code is None:
+                return
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
                        DELETED, self._fail, Loan]
             record = Words([*map(id, objects), spares.table.address, empty_array(), 0], objects)
@@ -74,16 +80,28 @@ class Runtime:
             self.entry = self.functions["vectorcall"]
 
 
-def _code() -> engine.Code:
-    """The entry's machine code."""
-    name = cache.digest("native entry", sources(), sys.version, np.__version__,
+def _name() -> str:
+    """The entry's name in the cache of machine code."""
+    return cache.digest("native entry", sources(), sys.version, np.__version__,
                         engine.llvm_identity(), engine.processor_identity())
-    code = cache.load(name) if config.cache else None
-    if code is not None:
-        return engine.link(code, library.symbols(), engine.FULL, cached=True)
+
+
+def _cached() -> engine.Code | None:
+    """The entry's machine code, if the cache has it."""
+    code = cache.load(_name()) if config.cache else None
+    if code is None:
+        return None
+    return engine.link(code, library.symbols(), engine.FULL, cached=True)
+
+
+def _compiled() -> engine.Code:
+    """The entry's machine code from the cache, or compiled."""
+    linked = _cached()
+    if linked is not None:
+        return linked
     code = engine.object_code(library.text(), engine.FULL, background=True)
     if config.cache:
-        cache.store(name, code)
+        cache.store(_name(), code)
     return engine.link(code, library.symbols(), engine.FULL, cached=False)
 
 
