@@ -296,7 +296,7 @@ REMEDIES = {
     "scan of one": (lambda: lax.scan(lambda c: c, 0.0, x3), r"with 2 arguments, \(carry, x\)"),
     "fori_loop of one": (lambda: lax.fori_loop(0, 3, lambda c: c, 1.0), r"\(i, carry\)"),
     "map of two": (lambda: lax.map(lambda a, b: a, x3), "1 argument, an entry of xs, but"),
-    "cond of none": (lambda: lax.cond(True, lambda: 1, lambda: 2, 3.0), "the operands, but takes 0"),
+    "cond of none": (lambda: lax.cond(True, lambda: 1, lambda: 2, 3.0), "the operands, but"),
     "while": (lambda: ingot.grad(lambda x: lax.while_loop(lambda c: c < 3, lambda c: c * 2, x))(
         1.0), "no reverse-mode derivative"),
 }
