@@ -1,5 +1,4 @@
-"""Calls of users' functions: what the functions are called in messages, and how many arguments
-they take."""
+"""Calls of users' functions: their names in messages, and how many arguments they take."""
 
 from __future__ import annotations
 
