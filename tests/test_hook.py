@@ -71,6 +71,25 @@ def test_versions_patches_pickles_and_children():
     """))
 
 
+def test_served_modules_have_files():
+    code = """
+        import ingot.as_jax, inspect, os
+        import jax, jax.numpy, jax.scipy.special, jaxlib
+        for module in (jax, jax.numpy, jax.scipy.special, jaxlib):
+            assert os.path.isfile(module.__file__), module
+            assert inspect.getsourcefile(module) == module.__file__
+        assert os.path.basename(os.path.dirname(jax.__file__)) == "jax"
+        assert list(jax.__path__) == [os.path.dirname(jax.__file__)]
+        assert jax.numpy.__file__.endswith(os.path.join("ingot", "numpy", "__init__.py"))
+        assert not list(jax.numpy.__path__) and jax.scipy.special.erfcinv(1.0) == 0
+        try:
+            import jax.nothing
+        except ModuleNotFoundError:
+            print("none")
+    """
+    prints("none", "-c", textwrap.dedent(code))
+
+
 def test_jax_itself_must_not_be_there_already():
     pytest.importorskip("jax")
     done = python("-c", "import jax\nimport ingot.as_jax")

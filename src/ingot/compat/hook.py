@@ -151,6 +151,14 @@ class Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         for source in _sources(module.__name__):
             importlib.import_module(source)
+        # The root has the file that child processes find; all others have that of their source,
+        # but no path, or Python would import the files there a second time under JAX's names.
+        if module.__name__ in ROOTS:
+            folder = os.path.join(SERVED, module.__name__)
+            module.__file__, module.__path__ = os.path.join(folder, "__init__.py"), [folder]
+        else:
+            first = sys.modules[_sources(module.__name__)[0]]
+            module.__file__ = getattr(first, "__file__", None)
 
 
 def _spec(name: str, finder: Finder) -> ModuleSpec:

@@ -1,0 +1,51 @@
+"""Interpolation on grids and between samples beside SciPy's."""
+
+import numpy as np
+import pytest
+import scipy.interpolate
+
+import ingot
+from ingot.scipy.interpolate import RegularGridInterpolator
+
+R = np.random.RandomState(0)
+GRID = [np.sort(R.rand(7)), np.sort(R.rand(8)) * 3]
+VALUES = R.randn(7, 8, 2)
+AT = np.stack([R.uniform(g[0], g[-1], 20) for g in GRID], -1)
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest", "slinear", "cubic", "quintic"])
+def test_grid_methods(method):
+    # SciPy's splines under their own names are solved for to 1e-6 only.
+    exact = method + "_legacy" if method in ("slinear", "cubic", "quintic") else method
+    theirs = scipy.interpolate.RegularGridInterpolator(GRID, VALUES, exact, False)
+    ours = RegularGridInterpolator(GRID, VALUES, method)
+    for fun in (ours, ingot.jit(ours)):
+        np.testing.assert_allclose(fun(AT), theirs(AT), rtol=1e-9, atol=1e-10)
+    outside = np.array([[-1.0, 0.5], [0.5, 9.0]])
+    assert np.isnan(np.asarray(ours(outside))).all()
+    if method != "nearest":
+        slope = ingot.grad(lambda x: ours(x)[0, 0])(AT[:1])
+        for i in range(2):
+            step = np.eye(2)[i] * 1e-6
+            want = (theirs(AT[:1] + step) - theirs(AT[:1] - step))[0, 0] / 2e-6
+            np.testing.assert_allclose(slope[0, i], want, rtol=1e-5, atol=1e-5)
+        _, pull = ingot.vjp(lambda v: RegularGridInterpolator(GRID, v, method)(AT), VALUES)
+        ct = R.randn(20, 2)
+        np.testing.assert_allclose((pull(ct)[0] * VALUES).sum(), (ct * ours(AT)).sum(), rtol=1e-9)
+        wide = RegularGridInterpolator(GRID, VALUES, method, fill_value=None)
+        beyond = scipy.interpolate.RegularGridInterpolator(GRID, VALUES, exact, False, None)
+        near = np.array([[GRID[0][0] - 0.01, 0.5], [0.5, GRID[1][-1] + 0.01]])
+        np.testing.assert_allclose(wide(near), beyond(near), rtol=1e-7, atol=1e-8)
+
+
+def test_an_axis_of_one_point_and_too_few_points():
+    x, v = [np.array([2.0]), np.arange(3.0)], R.randn(1, 3)
+    at = np.array([[2.0, 0.5], [2.0, 2.0], [2.5, 1.0]])
+    for method in ("linear", "nearest"):
+        theirs = scipy.interpolate.RegularGridInterpolator(x, v, method, False)
+        np.testing.assert_allclose(RegularGridInterpolator(x, v, method)(at), theirs(at))
+    np.testing.assert_allclose(RegularGridInterpolator(x, v, fill_value=None)(at)[2], v[0, 1])
+    with pytest.raises(ValueError, match="degree 3 needs more than 3 points an axis, got 1"):
+        RegularGridInterpolator(x, v, "cubic")(at)
+    with pytest.raises(ValueError, match="method must be one of"):
+        RegularGridInterpolator(x, v, "other")
