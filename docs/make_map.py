@@ -12,7 +12,7 @@ BEGIN, END = "<!-- map: written by docs/make_map.py -->\n", "<!-- end of map -->
 # From the ground up: a module imports only from its own layer and from those before it. What is
 # not named here are the public functions, the last but two.
 LAYERS = [
-    ("errors", "config", "util", "version"),
+    ("errors", "config", "names", "util", "version"),
     ("dtypes", "tree"),
     ("core", "kernel"),
     ("ops",),

@@ -1,6 +1,8 @@
 """What a newcomer meets in the first hour: flags that do what they say, digits that stay."""
 
+import importlib
 import logging
+import re
 import subprocess
 import sys
 import warnings
@@ -302,6 +304,27 @@ REMEDIES = {
 }
 
 
+# Of what NumPy and Python say themselves, the text comes with the error's way out of jit.
+def stored(x, dtype=float):
+    out = np.zeros(3, dtype)
+    out[0] = x
+    return out
+
+
+KEYED = "Tracer'.*: .*jnp.where.*lax.switch.*static_argnums"
+for _name, _use in {"key": lambda x: {1: 2}[x], "element": lambda x: {x}, "in": lambda x: x in {1},
+                    "new key": lambda x: {}.setdefault(x, 1), "hash": hash}.items():
+    REMEDIES[f"{_name} of jit"] = (lambda use=_use: ingot.jit(lambda x: use(x))(1.0), KEYED)
+    REMEDIES[f"{_name} of grad"] = (lambda use=_use: ingot.grad(lambda x: use(x))(1.0), KEYED)
+    REMEDIES[f"{_name} of vmap"] = (lambda use=_use: ingot.vmap(lambda x: use(x))(x3), KEYED)
+for _dtype in (float, complex, int, bool, "float32"):
+    REMEDIES[f"stored as {_dtype}"] = (
+        lambda dtype=_dtype: ingot.jit(lambda x: stored(x, dtype))(1.0),
+        r"(?s)(store|NumPy array).*o = o.at\[i\].set\(x\)")
+REMEDIES["row stored"] = (lambda: ingot.jit(lambda x: stored(x, (float, 2)))(x3[:2]),
+                          r"o.at\[i\].set\(x\) for o\[i\] = x")
+
+
 @pytest.mark.parametrize("name", REMEDIES)
 def test_messages_have_remedies(name):
     fun, pattern = REMEDIES[name]
@@ -309,6 +332,26 @@ def test_messages_have_remedies(name):
         fun()
     assert "jax." not in str(info.value) and "\n1  2.5" not in str(info.value)
     assert not type(info.value).__name__.startswith("_")
+
+
+NAMES = {
+    "numpy.arrange": "; did you mean arange[?]$", "nn.reluu": "did you mean relu or",
+    "numpy.linalg.sqrtm": "; there is ingot.scipy.linalg.sqrtm$",
+    "numpy.random": "; there is ingot.random$", "numpy.__wrapped__": "'__wrapped__'$",
+    "numpy.gamma": "there is .*ingot.scipy.special.gamma", "scipy.foo": "'foo'$",
+    "numpy.loadtxt": "; numpy.loadtxt can be called with ingot's arrays outside of jit, grad and"
+                     r" vmap, and inside by pure_callback\(numpy.loadtxt, ",
+    "scipy.optimize.curve_fit": r"pure_callback\(scipy.optimize.curve_fit, ",
+    "scipy.interpolate.CubicSpline": "scipy.interpolate.CubicSpline can be called.* vmap$",
+    "lax.dot_generall": "did you mean dot_general", "jitt": "did you mean jit"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_names_have_hints(name):
+    module, _, last = f"ingot.{name}".rpartition(".")
+    with pytest.raises(AttributeError, match=f"^module '{module}' has no.*'{last}'") as info:
+        getattr(importlib.import_module(module), last)
+    assert re.search(NAMES[name], str(info.value)), str(info.value)
 
 
 def test_leaks_out_of_derivatives_say_where_they_were_made():

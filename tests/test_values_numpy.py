@@ -182,3 +182,20 @@ def test_ranks_of_quantiles_are_exact(method):
     got = ingot.jit(lambda x: jnp.quantile(x, 0.9, method=method))(half)
     assert got.dtype == "bfloat16" and got == jnp.asarray(want, "bfloat16")
     assert jnp.percentile(half, 90, method=method) == got
+
+
+@pytest.mark.parametrize("arguments", [
+    (0, 3, 0.5), (3, 0, -0.5), (0.5, 3), (-1.5, 3), (3.7,), (0.5, 5.5, 1.5), (1, 10, 2.5),
+    (0, 5, np.float32(1.5)), (np.float32(0.1), 1), (10, 0, -3), (0, 0), (2,), (1, 3)])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8", "bool", "float64"])
+def test_arange_has_numpys_steps(arguments, dtype):
+    """The step of integers is that of the first two numbers, as integers."""
+    try:
+        want = np.arange(*arguments, dtype=dtype)
+    except (TypeError, OverflowError) as error:  # too many booleans, -1 as uint8
+        with pytest.raises(type(error)):
+            jnp.arange(*arguments, dtype=dtype)
+        return
+    got = jnp.arange(*arguments, dtype=dtype)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)

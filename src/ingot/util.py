@@ -18,6 +18,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from ingot.errors import AxisError
+from ingot.names import MissingNameError
 
 try:
     from _blake2 import blake2b as blake2b  # which hashlib gives too, with OpenSSL: 3 ms to load
@@ -180,7 +181,7 @@ def lazily(package: str, names: Sequence[str]) -> tuple[Any, Any]:
 def _find_module(package: str, names: Sequence[str], name: str) -> Any:
     if name in names:
         return importlib.import_module(f"{package}.{name}")
-    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    raise MissingNameError(package, name)
 
 
 def _all_names(package: str, names: Sequence[str]) -> list[str]:
@@ -202,7 +203,7 @@ def lazily_from(package: str, modules: Sequence[str]) -> tuple[Any, Any]:
     def find(name: str) -> Any:
         if not name.startswith("_") and name in functions():
             return functions()[name]
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        raise MissingNameError(package, name)
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *functions()})

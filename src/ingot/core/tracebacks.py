@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType, TracebackType
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ingot.config import Config, config
+from ingot.errors import TracerError
+from ingot.names import explain_missing
 from ingot.util import HERE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Libraries whose frames are of no use below ours: we called them. Below a user's they stay.
 _NUMPY, _STANDARD = (os.path.dirname(f) + os.sep for f in (np.__file__, os.__file__))
 _SCIPY, _INSTALLED = f"{os.sep}scipy{os.sep}", "-packages" + os.sep
+_UNHASHABLE = re.compile(r"unhashable type: '(\w*Tracer)'(\)|$)")
+_STORED = "setting an array element with a sequence."
 NOTE = ("The frames of ingot are left out of this traceback; traceback_filtering='off' shows them.")
 
 
@@ -28,7 +33,8 @@ class UnfilteredStackTrace(Exception):
 
 def hide_frames(error: BaseException) -> None:
     """Take ingot's frames out of the traceback of an error and of those behind it, in the way that
-    the flag `traceback_filtering` says."""
+    the flag `traceback_filtering` says; and say what Python's and NumPy's own errors mean."""
+    _explain(error)
     how = config.traceback_filtering
     if how == "off":
         return
@@ -48,6 +54,20 @@ def hide_frames(error: BaseException) -> None:
 
         lines = "".join(traceback.format_tb(whole))
         error.__cause__ = UnfilteredStackTrace(f"the whole traceback is\n{lines}")
+
+
+def _explain(error: BaseException) -> None:
+    """Complete the texts of errors that Python and NumPy raise without asking a tracer."""
+    text = str(error)
+    if type(error) is TypeError and _UNHASHABLE.search(text):
+        error.args = (f"{text}: a traced value has no value yet, so that it cannot be a key of a"
+                      " dict, an element of a set, or an argument of a cached function. Choose"
+                      " between values by jnp.where(c, a, b), between functions by"
+                      " lax.switch(index, functions, x), look numbers up in an array, or mark the"
+                      " argument static (static_argnums, static_argnames)",)
+    elif type(error) is ValueError and text == _STORED and isinstance(error.__cause__, TracerError):
+        error.args = (f"{text} A traced value cannot be stored into a NumPy array: use a jnp array"
+                      f" and write o = o.at[i].set(x) instead of o[i] = x.\n{error.__cause__}",)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -125,12 +145,13 @@ _hidden: dict[Any, Any] = {}
 
 
 def hide_frames_of(module: str) -> None:
-    """Make the functions of a public module such entry points.
+    """Make the functions of a public module such entry points, and explain names it has not.
 
     Those that a package, or a module that is a table of contents, has from others count as its own.
     A function that several modules offer stays one function, with the name of the first of them.
     """
     names = vars(sys.modules[module])
+    explain_missing(module)
     if "__getattr__" in names:
         names["__getattr__"] = _named(hidden(names["__getattr__"]), module, "__getattr__")
     functions = {name: f for name, f in names.items()

@@ -1,5 +1,7 @@
 """Names of `jax.lax` that are not here, and why."""
 
+from ingot.names import MissingNameError
+
 _TOKENS = "effects keep their order by themselves; there are no tokens"
 _SHAPES = "shapes of convolutions come from eval_shape of conv_general_dilated"
 _DEVICES = "communication between devices; programs run on one device"
@@ -47,5 +49,4 @@ MISSING_LINALG = {
 
 def absent(module: str, table: dict[str, str], name: str) -> AttributeError:
     """The error for a name that a module does not have, with the reason if there is one."""
-    why = table.get(name)
-    return AttributeError(f"module {module!r} has no attribute {name!r}{f': {why}' if why else ''}")
+    return MissingNameError(module, name, table.get(name, ""))

@@ -25,10 +25,12 @@ _ERRORS: dict[str, tuple[type[Exception], str, str]] = {
         "index arrays instead of lists, use lax.fori_loop instead of range, keep shapes static"),
     "array": (
         TracerArrayConversionError, "NumPy, or code that calls NumPy, was given it",
-        "call ingot.numpy there, or pure_callback for code that must run on the host"),
+        "call ingot.numpy there, with o = o.at[i].set(x) for o[i] = x,\n"
+        "or pure_callback for code that must run on the host"),
     "item": (
         ConcretizationTypeError, "a Python number was asked of it",
-        "compute with arrays: astype(int) instead of int(x), jnp functions instead of math's"),
+        "compute with arrays: astype(int) instead of int(x), jnp functions instead of math's,\n"
+        "o = o.at[i].set(x) on a jnp array instead of o[i] = x on a NumPy array"),
 }
 
 

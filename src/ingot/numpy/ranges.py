@@ -53,11 +53,15 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
         low, high, by = (int(v) for v in (*values, 1)[:3])
         if by == 0:
             raise ZeroDivisionError("arange: the step must not be zero")
+        if dtypes.kind(dtype) == "u" and by < 0:
+            return from_numpy(np.arange(low, high, by).astype(dtype))
         size = max(0, -((low - high) // by))
         out = lax.iota(dtype, size)
         if by != 1:
             out = lax.mul(out, filled((size,), by, dtype))
         return lax.add(out, filled((size,), low, dtype)) if low else out
+    if dtypes.kind(dtype) in "iub":  # the step is that of the first two, as whole numbers
+        return from_numpy(np.arange(*values, dtype=dtype))
     return from_numpy(np.arange(*values).astype(dtype))
 
 
