@@ -25,16 +25,16 @@ class MissingNameError(AttributeError):
 
     def __init__(self, module: str, name: str, why: str = ""):
         super().__init__(module, name)
-        self.module, self.why = module, why
+        self.module, self.missing, self.why = module, name, why
         self.name = name  # and no `obj`, so that Python adds no guess of its own to ours
 
     def __str__(self) -> str:
         """The name, and the most helpful that can be said about it."""
-        text = f"module {self.module!r} has no attribute {self.name!r}"
-        if self.name.startswith("_"):
+        text = f"module {self.module!r} has no attribute {self.missing!r}"
+        if self.missing.startswith("_"):
             return text
-        hint = self.why or _elsewhere(self.name) or _near(self.module, self.name)
-        theirs = "" if self.why else _of_numpy(self.module, self.name)
+        hint = self.why or _elsewhere(self.missing) or _near(self.module, self.missing)
+        theirs = "" if self.why else _of_numpy(self.module, self.missing)
         return "; ".join(part for part in (text, hint, theirs) if part)
 
 
