@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import scipy.interpolate
+import scipy.ndimage
 
 import ingot
+from ingot.scipy import ndimage
 from ingot.scipy.interpolate import RegularGridInterpolator
 
 R = np.random.RandomState(0)
@@ -49,3 +51,46 @@ def test_an_axis_of_one_point_and_too_few_points():
         RegularGridInterpolator(x, v, "cubic")(at)
     with pytest.raises(ValueError, match="method must be one of"):
         RegularGridInterpolator(x, v, "other")
+
+
+MODES = ["constant", "grid-constant", "nearest", "wrap", "grid-wrap", "mirror", "reflect",
+         "grid-mirror"]
+IMAGE = R.randn(9, 6)
+PLACES = [np.r_[R.uniform(-7, 16, 40), 0, 8, 3, -30], np.r_[R.uniform(-5, 11, 40), 5, 0, 2, 30]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("order", [2, 3, 4, 5])
+def test_splines_between_samples(order, mode):
+    theirs, ours = scipy.ndimage.map_coordinates, ndimage.map_coordinates
+    want = theirs(IMAGE, PLACES, order=order, mode=mode, cval=0.7)
+    if mode == "nearest":  # far outside SciPy is off by what its padding of 12 samples leaves
+        want[-1] = IMAGE[0, -1]
+    compiled = ingot.jit(lambda x, *c: ours(x, c, order, mode, 0.7))
+    for out in (ours(IMAGE, PLACES, order, mode, 0.7), compiled(IMAGE, *PLACES)):
+        np.testing.assert_allclose(out, want, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(ndimage.spline_filter(IMAGE, order, mode=mode),
+                               scipy.ndimage.spline_filter(IMAGE, order, mode=mode), rtol=1e-11)
+    single = ours(np.float32(IMAGE), PLACES, order, mode, 0.7)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, want, rtol=1e-3, atol=1e-4)
+
+
+def test_derivatives_of_splines_and_errors():
+    at = [np.array([2.3, 4.9]), np.array([1.2, 3.6])]
+    _, pull = ingot.vjp(lambda x, a, b: ndimage.map_coordinates(x, [a, b], 3), IMAGE, *at)
+    ct, step = np.array([0.7, -1.1]), 1e-6
+    grads = pull(ct)
+    for i in range(2):
+        up, down = ([a + s * (i == j) for j, a in enumerate(at)] for s in (step, -step))
+        want = [scipy.ndimage.map_coordinates(IMAGE, p, order=3) for p in (up, down)]
+        np.testing.assert_allclose(grads[i + 1], ct * (want[0] - want[1]) / 2 / step, rtol=1e-7)
+    np.testing.assert_allclose((grads[0] * IMAGE).sum(), (
+        ct * scipy.ndimage.map_coordinates(IMAGE, at, order=3)).sum(), rtol=1e-11)
+    whole = np.arange(20).reshape(4, 5)
+    np.testing.assert_array_equal(ndimage.map_coordinates(whole, at, 3), np.round(
+        scipy.ndimage.map_coordinates(whole.astype(float), at, order=3)))
+    with pytest.raises(NotImplementedError, match="order must be from 0 to 5, got 6"):
+        ndimage.map_coordinates(IMAGE, at, 6)
+    with pytest.raises(ValueError, match="order must be from 2 to 5"):
+        ndimage.spline_filter1d(IMAGE, 1)

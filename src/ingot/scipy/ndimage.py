@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import ingot.numpy as jnp
 from ingot.config import config
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
@@ -57,8 +59,93 @@ def _rounded(x: Any) -> Any:
     return x if kind_of(x) in "iu" else jnp.sign(x) * jnp.floor(jnp.abs(x) + 0.5)
 
 
+# ---- splines ----
+_PAD = 12
+"""Samples that SciPy adds at each end for the modes whose extension no spline has."""
+
+
+def _cardinal(u: Any, degree: int) -> list[Any]:
+    """The B-splines at integer knots that are not 0 at u in [0, 1), by de Boor's recursion."""
+    values: list[Any] = [1]
+    for d in range(1, degree + 1):
+        padded = [0, *values, 0]
+        values = [((u + d - m) * padded[m] + (m + 1 - u) * padded[m + 1]) / d
+                  for m in range(d + 1)]
+    return values
+
+
+def _spline_neighbors(x: Any, order: int) -> list[tuple[Any, Any]]:
+    """Places of the coefficients around a coordinate, each with the value of its B-spline."""
+    shifted = x + (0 if order % 2 else 0.5)
+    low = jnp.floor(shifted)
+    first = low.astype("int32") - order // 2
+    return [(first + k, w) for k, w in enumerate(_cardinal(shifted - low, order))]
+
+
+def _check_mode(name: str, mode: str) -> None:
+    if mode not in _MODES:
+        raise NotImplementedError(f"{name}: mode must be one of {sorted(_MODES)}, got {mode!r}")
+
+
+def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = None,
+                    mode: str = "mirror") -> Any:
+    """Coefficients of the B-splines of an order that pass through the samples along an axis.
+
+    input: [...], taken to float; order: 2 to 5; mode: as in `map_coordinates`. `output` is not
+    supported. A product with a matrix of the axis' length squared. Raises ValueError for an order.
+
+    >>> spline_filter1d(np.ones(4)).round(6)
+    Array([1., 1., 1., 1.], dtype=float64)
+    """
+    import scipy.ndimage
+
+    if output not in (None, np.float64):
+        raise NotImplementedError("spline_filter1d: there is no `output`; convert the result")
+    if order not in (2, 3, 4, 5):
+        raise ValueError(f"spline_filter1d: order must be from 2 to 5, got {order}")
+    _check_mode("spline_filter1d", mode)
+    x = jnp.asarray(input)
+    x = x if kind_of(x) in "fc" else x.astype(float)
+    n = x.shape[axis]
+    if n < 2:
+        return x
+    matrix = scipy.ndimage.spline_filter1d(np.eye(n), order, 0, mode=mode)
+    moved = jnp.moveaxis(x, axis, -1) @ jnp.asarray(matrix.T, x.dtype)
+    return jnp.moveaxis(moved, -1, axis)
+
+
+def spline_filter(input: Any, order: int = 3, output: Any = None, mode: str = "mirror") -> Any:
+    """`spline_filter1d` along every axis.
+
+    >>> spline_filter(np.ones((2, 3))).round(6)[0]
+    Array([1., 1., 1.], dtype=float64)
+    """
+    out = jnp.asarray(input)
+    for axis in range(out.ndim):
+        out = spline_filter1d(out, order, axis, output, mode)
+    return out
+
+
+def _coefficients(x: Any, places: list[Any], order: int, mode: str, outside: Any
+                  ) -> tuple[Any, list[Any], str]:
+    """Coefficients, and the places in them, for indices of which mode."""
+    places = [c if kind_of(c) in "fc" else c.astype(float) for c in places]
+    if mode in ("nearest", "grid-constant"):
+        given = {"mode": "edge"} if mode == "nearest" else {"constant_values": outside}
+        x = jnp.pad(x, _PAD, **given)
+        places = [c + _PAD for c in places]
+    if mode == "wrap":
+        places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
+    if mode == "nearest":
+        places = [jnp.clip(c, 0, n - 1) for c, n in zip(places, x.shape, strict=True)]
+    spline = {"constant": "mirror", "wrap": "mirror", "nearest": "reflect"}.get(mode, mode)
+    return spline_filter(x, order, mode=mode), places, spline
+
+
 def _neighbors(x: Any, order: int) -> list[tuple[Any, Any]]:
     """Places of samples beside a coordinate, each with its weight."""
+    if order > 1:
+        return _spline_neighbors(x, order)
     if order == 0 or kind_of(x) in "iu":
         return [((x if kind_of(x) in "iu" else jnp.floor(x + 0.5)).astype("int32"), 1)]
     low = jnp.floor(x)
@@ -76,9 +163,9 @@ def _weighted(value: Any, weights: list[Any]) -> Any:
 
 def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: str = "constant",
                     cval: Any = 0.0) -> Any:
-    """Values of an array at coordinates, from the nearest sample or linear in each axis.
+    """Values of an array at coordinates: the nearest sample, or splines of an order in each axis.
 
-    input: [...]; coordinates: an array for each axis, all of one shape; order: 0 or 1; mode: what
+    input: [...]; coordinates: an array for each axis, all of one shape; order: 0 to 5; mode: what
     is outside, 'constant' (cval beyond the first and the last sample), 'grid-constant' (samples
     cval), 'nearest', 'wrap' (of period n - 1; under the flag match_jax n), 'grid-wrap' (n),
     'mirror', 'reflect' or 'grid-mirror', as in scipy.ndimage. -> that shape, in the dtype of input.
@@ -93,22 +180,23 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     if len(places) != x.ndim:
         raise ValueError(f"map_coordinates: one array of coordinates is needed for each axis of"
                          f" {x.aval}, got {len(places)}")
-    if order not in (0, 1):
-        raise NotImplementedError(f"map_coordinates: order must be 0 or 1, got {order}")
-    if mode not in _MODES:
-        raise NotImplementedError(f"map_coordinates: mode must be one of {sorted(_MODES)}, got"
-                                  f" {mode!r}")
+    if order not in range(6):
+        raise NotImplementedError(f"map_coordinates: order must be from 0 to 5, got {order}")
+    _check_mode("map_coordinates", mode)
     outside = jnp.asarray(cval, x.dtype)
     places = jnp.broadcast_arrays(*places)
     beyond = [(c < 0) | (c > n - 1) for c, n in zip(places, x.shape, strict=True)]
-    if mode == "wrap" and not config.match_jax:
+    dtype, integral, index_mode = x.dtype, kind_of(x) in "iu", mode
+    if order > 1:
+        x, places, index_mode = _coefficients(x, places, order, mode, outside)
+    elif mode == "wrap" and not config.match_jax:
         places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
     elif order == 0:  # the place is moved inside before it is rounded
         inside = _mirrored if mode == "mirror" else _MODES[mode]
         places = [inside(c, n) for c, n in zip(places, x.shape, strict=True)]
     total = []
     for combined in itertools.product(*(_neighbors(c, order) for c in places)):
-        indices = [_MODES[mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
+        indices = [_MODES[index_mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
         value = x[tuple(indices)]
         if mode == "grid-constant":
             inside = [(0 <= i) & (i < n) for i, n in zip(indices, x.shape, strict=True)]
@@ -117,9 +205,9 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     result = functools.reduce(operator.add, total)
     if mode == "constant":
         result = jnp.where(functools.reduce(operator.or_, beyond, False), outside, result)
-    return (_rounded(result) if kind_of(x) in "iu" else result).astype(x.dtype)
+    return (_rounded(result) if integral else result).astype(dtype)
 
 
-__all__ = ["map_coordinates"]
+__all__ = ["map_coordinates", "spline_filter", "spline_filter1d"]
 
 _hide_frames_of(__name__)
