@@ -13,8 +13,10 @@ from ingot.compat import extension, literals, pallas, vmappable
 from ingot.compat.hook import resolve
 from ingot.compat.linear_util import infer_argnums_and_argnames
 from ingot.compat.names import MODULES, NAMES
+from ingot.config import config
 from ingot.control.custom_common import SymbolicZero, zero_from_primal
-from ingot.core.interpreter import Interpreter, Tracer
+from ingot.core.interpreter import Interpreter, Tracer, current
+from ingot.extend import core as extend_core
 
 KEY = random.key(0)
 
@@ -353,3 +355,91 @@ def test_operations_and_their_precision_are_found_in_the_text_of_programs():
     (line,) = [line for line in text.splitlines() if "dot(" in line]
     assert "f64[2,2] dot(" in line and line.endswith("operand_precision={highest,highest}")
     assert "sin(" in text and "cos(" in text
+
+
+# ---- interpreters of packages, and integers that wrap ----
+class Counted(Tracer):
+    """A value in the interpreter below."""
+
+    def __init__(self, trace, value):
+        super().__init__(trace, ingot.typeof(value))
+        self.value = value
+
+
+class Counter(extend_core.Trace):
+    """Counts operations, as Haiku's interpreter draws them."""
+
+    def __init__(self, parent):
+        super().__init__()
+        self.parent_trace, self.names = parent, []
+
+    def value(self, x):
+        return x.value if isinstance(x, Counted) else x
+
+    def process_primitive(self, primitive, tracers, params):
+        self.names.append(primitive.name)
+        values = [self.value(x) for x in tracers]
+        out = primitive.bind_with_trace(
+            self.parent_trace, values, [ingot.typeof(x) for x in values], params)
+        return ingot.tree.map(lambda x: Counted(self, x), out)
+
+    def process_custom_jvp_call(self, primitive, fun, jvp, tracers, *, symbolic_zeros):
+        self.names.append(f"{primitive}, {symbolic_zeros}")
+        with extend_core.set_current_trace(self.parent_trace):
+            outs = fun.call_wrapped(*map(self.value, tracers))
+        return [Counted(self, x) for x in outs]
+
+
+@ingot.custom_jvp
+def doubled(x):
+    return x * 2
+
+
+doubled.defjvp(lambda primals, tangents: (doubled(primals[0]), 2 * tangents[0]))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ingot.jit], ids=["eager", "jit"])
+def test_interpreters_of_packages_see_operations_and_custom_derivatives(wrap):
+    seen = []
+
+    def run(x):
+        with extend_core.take_current_trace() as parent:
+            trace = Counter(parent)
+            with extend_core.set_current_trace(trace):
+                out = jnp.sin(Counted(trace, x)) + doubled(Counted(trace, x))
+        seen[:] = trace.names
+        return out.value
+
+    np.testing.assert_allclose(wrap(run)(np.float64(0.5)), np.sin(0.5) + 1.0)
+    assert seen == ["sin", "custom_jvp_call, False", "add"]
+    assert isinstance(current(), extend_core.Trace)  # ours are interpreters as well
+
+
+WRAPPED = {
+    "mul": (lambda u: u * -1, [255, 254]), "rem": (lambda u: u % -3, [1, 2]),
+    "or": (lambda u: u | 256, [1, 2]), "where": (lambda u: jnp.where(u > 1, u, -1), [255, 2]),
+    "full": (lambda u: jnp.full(2, 300, u.dtype), [44, 44]),
+    "full_like": (lambda u: jnp.full_like(u, -1), [255, 255]),
+    "maximum": (lambda u: jnp.maximum(u, -1), [255, 255]),
+    "pad": (lambda u: jnp.pad(u, 1, constant_values=-1), [255, 1, 2, 255]),
+    "int8": (lambda u: u.astype("int8") + 200, [-55, -54]),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+@pytest.mark.parametrize("wrap", [lambda f: f, ingot.jit], ids=["eager", "jit"])
+def test_numbers_that_do_not_fit_wrap_as_in_jax_under_its_flag_only(name, wrap):
+    fun, expected = WRAPPED[name]
+    u = jnp.array([1, 2], "uint8")
+    with config.override("match_jax", True):
+        np.testing.assert_array_equal(wrap(fun)(u), expected)
+    with pytest.raises(OverflowError, match="out of bounds"):
+        wrap(lambda u: fun(u))(u)
+
+
+def test_numbers_beyond_the_default_integer_and_arrays_of_a_dtype_do_not_wrap_in_jax_either():
+    with config.override("match_jax", True), config.override("enable_x64", False):
+        for fun in (lambda: jnp.arange(2, dtype="int32") + 2**31, lambda: jnp.asarray(-1, "uint8"),
+                    lambda: jnp.array(300, "uint8")):
+            with pytest.raises(OverflowError, match="out of bounds"):
+                fun()

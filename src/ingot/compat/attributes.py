@@ -117,6 +117,8 @@ def _with_functions(primitive: Primitive) -> None:
 
 _set(Primitive, impl=property(lambda self: self.bind), call_primitive=False, map_primitive=False,
      get_bind_params=lambda self, params: params)
+
+
 def _sharding(aval: ShapedArray) -> NamedSharding:
     """How an array of this type is divided: not at all."""
     return NamedSharding(AbstractMesh(), PartitionSpec(*[None] * aval.ndim))

@@ -16,6 +16,7 @@ from ingot.compat.attributes import (
 from ingot.compat.facades import AbstractValue, ClosedJaxpr, Jaxpr, new_jaxpr_eqn
 from ingot.compat.primitive import CallPrimitive, Primitive
 from ingot.compat.tables import mapped_aval, unmapped_aval
+from ingot.compat.traces import Trace
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.check import check_jaxpr
@@ -23,7 +24,6 @@ from ingot.core.effects import NO_EFFECTS as no_effects, Effect
 from ingot.core.interpreter import (
     EVAL,
     Interpreter,
-    Interpreter as Trace,
     Tracer,
     current,
     interpreting as set_current_trace,

@@ -76,7 +76,11 @@ def _construct(x: Any, dtype: Any) -> Any:
     if isinstance(x, ArrayBase):
         return x if dtype is None else convert(x, dtype)
     if type(x) in _NUMBERS:
-        return to_array(x) if dtype is None else convert(x, dtype)
+        if dtype is None:
+            return to_array(x)
+        if dtypes.kind(dtype) in "iu":  # integers that do not fit are refused, also by JAX
+            dtypes.coerce_python_scalar(x, dtype)
+        return convert(x, dtype)
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if hasattr(x, "__jax_array__"):

@@ -77,19 +77,29 @@ def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] 
     key = (type(value), value or str(value), dtype, weak, shape if eager else ())
     found = _constants.get(key)
     if found is None:
+        wraps = config.match_jax and _wraps(value, dtype)
         data = (np.asarray(bool(value)) if dtype == dtypes.bool_ else
+                np.asarray(value).astype(dtype) if wraps else
                 dtypes.coerce_python_scalar(value, dtype))
         if eager and shape:
             small = math.prod(shape) <= MAX_FULL
             data = np.full(shape, data) if small else np.broadcast_to(data, shape)
         found = Array(data, ShapedArray(data.shape, dtype, weak))
-        if value == value:  # nan never finds itself
+        if value == value and not wraps:  # nan never finds itself
             if len(_constants) > 10_000:
                 _constants.clear()
             _constants[key] = found
     if eager:
         return Array(found._data, found.aval)  # users may delete what they are given
     return lax.broadcast_in_dim(found, shape, ())
+
+
+def _wraps(value: Any, dtype: Any) -> bool:
+    """Whether JAX takes a Python integer modulo the dtype's size: if it fits the default one."""
+    if not isinstance(value, int) or dtypes.kind(dtype) not in "iu":
+        return False
+    own, default = dtypes.iinfo(dtype), dtypes.iinfo(dtypes.default_int())
+    return not own.min <= value <= own.max and default.min <= value <= default.max
 
 
 def holding(indices: Any, n: int) -> Any:
