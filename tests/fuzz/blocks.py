@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,7 +13,21 @@ import numpy as np
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+
+def with_jvp(f):
+    g = ingot.custom_jvp(f)
+    g.defjvp(lambda p, t: ingot.jvp(f, p, t))
+    return g
+
+def with_vjp(f):
+    g = ingot.custom_vjp(f)
+    g.defvjp(lambda *p: (f(*p), p), lambda p, c: ingot.vjp(f, *p)[1](c))
+    return g
 """
+
+ROUNDED = re.compile(r"sin|cos|tan|exp|sqrt|log|erf|cbrt|hypot|sum|mean|var|prod|norm|vdot|einsum|@"
+                     r"|linalg|fft|convolve|interp|polyval| [*/] ")
+"""Expressions whose results are rounded, so that another order of operations gives others."""
 
 
 @dataclass
@@ -29,14 +44,17 @@ class Statement:
     functions: list[Function] = field(default_factory=list)
     filler: bool = False
 
-    def lines(self) -> Iterator[str]:
-        """The text, a line at a time."""
+    def lines(self, noisy: bool = False) -> Iterator[str]:
+        """The text, a line at a time; `noisy`: results that are rounded differ in the last bits."""
         if not self.filler:
             for function in self.functions:
-                yield from function.lines()
+                yield from function.lines(noisy)
         constants = [constant(*t) for t in self.types]
         expression = ", ".join(constants) if self.filler else self.expression
         yield f"{', '.join(self.targets)} = {expression}"
+        if noisy and not self.filler and len(self.targets) == 1 and ROUNDED.search(expression):
+            name = self.targets[0].strip(", ")
+            yield f"{name} = noisy({name})"
 
 
 @dataclass
@@ -48,11 +66,11 @@ class Function:
     statements: list[Statement]
     returns: str
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, noisy: bool = False) -> Iterator[str]:
         """The text, a line at a time."""
         yield f"def {self.name}({', '.join(self.arguments)}):"
         for statement in self.statements:
-            yield from (f"    {line}" for line in statement.lines())
+            yield from (f"    {line}" for line in statement.lines(noisy))
         yield f"    return {self.returns}"
 
     def every(self) -> Iterator[Statement]:
@@ -63,9 +81,9 @@ class Function:
                 for function in statement.functions:
                     yield from function.every()
 
-    def text(self) -> str:
+    def text(self, noisy: bool = False) -> str:
         """The text of the function."""
-        return "\n".join(self.lines()) + "\n"
+        return "\n".join(self.lines(noisy)) + "\n"
 
 
 def constant(shape: tuple[int, ...], dtype: str) -> str:

@@ -13,15 +13,18 @@ import numpy as np
 import ingot
 import ingot.numpy as jnp
 from fuzz.blocks import PRELUDE, Function
-from fuzz.control import vocabulary
 from fuzz.generator import NAMESPACE, inputs, write
+from fuzz.schemes import vocabulary
 from ingot.backends.llvm.executable import executables
 from ingot.config import config
-from ingot.errors import MemoryCheckError, UndefinedRuleError
+from ingot.errors import MemoryCheckError, UndefinedRuleError, UnexpectedTracerError
 
 LARGE_FROM = 9  # of ten programs, the last has large arrays
 TRIES = 3
 """Evaluations at slightly different arguments, which say how far a result may be off."""
+
+
+REFUSALS = (TypeError, ValueError, IndexError, UndefinedRuleError, UnexpectedTracerError)
 
 
 class Rejected(Exception):
@@ -38,10 +41,10 @@ class Case:
     transform: str
     donated: tuple[int, ...]
 
-    def function(self) -> Callable[..., Any]:
-        """The program as a function."""
-        space = dict(NAMESPACE)
-        exec(self.main.text(), space)
+    def function(self, noise: bool = False) -> Callable[..., Any]:
+        """The program as a function; `noise`: what is rounded is off by a few units more."""
+        space = {**NAMESPACE, "noisy": noisy}
+        exec(self.main.text(noise), space)
         return TRANSFORMS[self.transform](space["main"])
 
     def arguments(self, which: int) -> list[np.ndarray]:
@@ -102,8 +105,13 @@ def case(seed: int) -> Case:
 
 
 def leaves(results: Any) -> list[Any]:
-    """The arrays of results."""
+    """The arrays among results, in order."""
     return ingot.tree_util.tree_leaves(results)
+
+
+def arrays(results: Any) -> list[np.ndarray]:
+    """The same as NumPy's arrays."""
+    return [np.asarray(x) for x in leaves(results)]
 
 
 def nudged(arguments: list[np.ndarray], eps: float, rng: np.random.Generator) -> list[np.ndarray]:
@@ -117,19 +125,26 @@ def nudged(arguments: list[np.ndarray], eps: float, rng: np.random.Generator) ->
     return out
 
 
-def expected(fun: Callable[..., Any], arguments: list[np.ndarray], eps: float, tries: int) -> list[
-        tuple[np.ndarray, Any]]:
+def noisy(x: Any) -> Any:
+    """Floating numbers that are off by a few units in the last place."""
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        return x
+    steps = np.random.default_rng(x.size).integers(-2, 3, x.shape) * float(jnp.finfo(x.dtype).eps)
+    return x * (1 + steps).astype(x.dtype)
+
+
+def expected(c: Case, arguments: list[np.ndarray], tries: int) -> list[tuple[np.ndarray, Any]]:
     """What the reference back end gives, and how much each element may differ."""
-    rng = np.random.default_rng(0)
+    rng, eps = np.random.default_rng(0), c.eps()
     with config.override("backend", "reference"):
-        evaluate = ingot.jit(lambda *xs: fun(*xs))
+        fun, noise = c.function(), c.function(noise=True)
+        evaluate, disturbed = ingot.jit(lambda *xs: fun(*xs)), ingot.jit(lambda *xs: noise(*xs))
         try:
-            evaluate(*arguments)
-        except (TypeError, ValueError, IndexError, UndefinedRuleError) as e:
+            wanted = arrays(evaluate(*arguments))
+        except REFUSALS as e:
             raise Rejected(str(e)) from e
-        wanted = [np.asarray(x) for x in leaves(evaluate(*arguments))]
-        others = [[np.asarray(x) for x in leaves(evaluate(*nudged(arguments, eps, rng)))]
-                  for _ in range(tries)]
+        others = [arrays(run(*nudged(arguments, eps, rng)))
+                  for run in (disturbed, *[evaluate] * (tries - 1))]
     return [(x, allowance(x, [o[i] for o in others], eps)) for i, x in enumerate(wanted)]
 
 
@@ -178,7 +193,7 @@ def findings(c: Case, kept: list[Any], tries: int = TRIES) -> Iterator[str]:
     fun = c.function()
     compiled = ingot.jit(lambda *xs: fun(*xs), donate_argnums=c.donated)
     sets = [c.arguments(which) for which in range(2)]
-    wants = [expected(fun, args, c.eps(), tries) for args in sets]
+    wants = [expected(c, args, tries) for args in sets]
     results = []
     for call, which in enumerate((0, 1, 0, 1, 0) if config.optimize == "auto" else (0, 1, 0)):
         if call == 3:

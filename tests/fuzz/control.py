@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import ingot.numpy as jnp
-from fuzz.blocks import Function
+from fuzz.blocks import Function, Statement
 from fuzz.generator import Generator, Retry, is_float
-from fuzz.vocabulary import FIRST_ORDER
 
 
 def some(g: Generator, most: int) -> list[str]:
@@ -65,24 +64,9 @@ def trips(g: Generator) -> int:
     return g.draw.one([0, 1, 2, 3, 4, 7, 8, 9])
 
 
-def unpacked(function: Function, carried: list[str], packed: str) -> Function:
-    """The function with its carried arguments in one tuple."""
-    others = [a for a in function.arguments if a not in carried]
-    function.arguments = [*others, f"{packed}"]
-    return function
-
-
-class _Unpack:
-    """A first statement that takes a tuple of carried values apart."""
-
-    filler = False
-    functions: list[Function] = []
-
-    def __init__(self, carried: list[str], packed: str):
-        self.targets, self.expression, self.types = carried, packed, []
-
-    def lines(self):
-        yield f"{tuple_of(self.targets)} = {self.expression}"
+def unpack(carried: list[str], packed: str) -> Statement:
+    """A first statement that takes a tuple of carried values apart; it cannot be a filler."""
+    return Statement([tuple_of(carried)[1:-1]], packed, [])
 
 
 def loop(g: Generator) -> None:
@@ -96,7 +80,7 @@ def loop(g: Generator) -> None:
         if g.draw.chance(0.8):
             g.steps(3)
         news = [updated(g, carried, k, counter) for k in range(len(carried))]
-    written.statements.insert(0, _Unpack(carried, packed))
+    written.statements.insert(0, unpack(carried, packed))
     n, start = trips(g), tuple_of(names)
     kind = g.draw.below(3)
     if kind < 2 or g.reversible:
@@ -105,7 +89,7 @@ def loop(g: Generator) -> None:
         g.add(f"lax.fori_loop(0, {bound}, {written.name}, {start})", [written])
         return
     written.arguments = [packed]
-    written.statements[0] = _Unpack([counter, *carried], packed)
+    written.statements[0] = unpack([counter, *carried], packed)
     written.returns = tuple_of([f"{counter} + 1", *news])
     g.add(f"lax.while_loop(lambda t: t[0] < {n}, {written.name}, (0, *{start}))[1:]", [written])
 
@@ -121,7 +105,7 @@ def scan(g: Generator) -> None:
         g.steps(3)
         news = [updated(g, carried, k, None) for k in range(len(carried))]
         ys = g.draw.one([k for k in g.scope.own])
-    written.statements.insert(0, _Unpack(carried, packed))
+    written.statements.insert(0, unpack(carried, packed))
     written.arguments, written.returns = [packed, x], f"{tuple_of(news)}, {ys}"
     options = g.draw.one(["", "", ", reverse=True", ", unroll=2"])
     out = g.name("s")
@@ -152,13 +136,13 @@ def branch(g: Generator) -> None:
 
 
 def called(g: Generator) -> None:
-    """A function under jit or checkpoint, called twice."""
+    """A function under jit or checkpoint, or with a derivative of its own, called twice."""
     names = some(g, 2)
     arguments = [g.name("p") for _ in names]
     samples = {a: g.value(n) for a, n in zip(arguments, names, strict=True)}
     function, news = body(g, samples, arguments, None)
     function.returns = tuple_of(news)
-    wrapper = g.draw.one(["ingot.jit", "ingot.jit", "ingot.checkpoint"])
+    wrapper = g.draw.one(["ingot.jit", "ingot.jit", "ingot.checkpoint", "with_jvp", "with_vjp"])
     inner = f"{wrapper}({function.name})({', '.join(names)})"
     g.add(f"{wrapper}({function.name})(*{inner})" if g.draw.chance(0.5) else inner, [function])
 
@@ -211,12 +195,3 @@ def derivative(g: Generator) -> None:
 
 
 HIGHER_ORDER = [(loop, 6), (scan, 4), (branch, 3), (called, 2), (mapped, 3), (derivative, 3)]
-
-
-def vocabulary(g: Generator) -> tuple[list[Any], list[float]]:
-    """The kinds of statements and their weights where the generator stands."""
-    kinds = list(FIRST_ORDER)
-    if g.depth < 3:
-        scale = {1: 1.0, 2: 0.4}.get(g.depth, 1.0)
-        kinds += [(f, w * scale) for f, w in HIGHER_ORDER if not (g.depth > 1 and f is derivative)]
-    return [f for f, _ in kinds], [w for _, w in kinds]

@@ -14,8 +14,7 @@ import numpy as np
 
 import ingot
 import ingot.numpy as jnp
-from fuzz.blocks import Function, Statement
-from ingot import lax
+from fuzz.blocks import PRELUDE, Function, Statement
 from ingot.config import config
 
 SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 66, 100, 127, 129, 255, 257, 500, 513,
@@ -24,7 +23,8 @@ LARGE_SIZES = [8191, 16_385, 20_000, 65_537, 131_073]
 MOST_ELEMENTS = 300_000
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 INTEGERS = ["int64", "int32", "int16", "int8", "uint8", "uint32", "uint64", "uint16"]
-NAMESPACE = {"np": np, "ingot": ingot, "jnp": jnp, "lax": lax}
+NAMESPACE: dict[str, Any] = {}
+exec(PRELUDE, NAMESPACE)
 
 
 class Draw:
@@ -71,6 +71,8 @@ class Generator:
         self.count = 0
         self.depth = 0
         self.n = self.draw.one(LARGE_SIZES if large else SIZES)
+        if self.draw.chance(0.02):
+            self.n = 0
         self.m = self.draw.one([1, 2, 3, 4, 5, 8, 16, 17, 64, 65])
         while self.n * self.m > MOST_ELEMENTS // 4 and self.m > 1:
             self.m //= 2
@@ -212,7 +214,12 @@ def write(seed: int, vocabulary: Any, reversible: bool = False, large: bool = Fa
     shapes = [(n,), (n,), draw.one([(n, m), (m, n), (n,), ()]), draw.one([(n,), (m,), ()])]
     types = [(s, g.dtype if i < 2 or draw.chance(0.5) else draw.one(FLOATS, [5, 4, 1, 1]))
              for i, s in enumerate(shapes[: 2 + draw.below(3)])]
-    types.append(((n,), draw.one(INTEGERS, [4, 4, 1, 1, 1, 1, 1, 1])))
+    types.append(((n,), draw.one(INTEGERS)))
+    if draw.chance(0.2):
+        types.append((types[0][0][::-1], types[0][1]))
+    if draw.chance(0.2):
+        types.append(((n, m), types[0][1]))
+        types.append(((m, n), types[0][1]))
     samples = {f"a{i}": jnp.asarray(x) for i, x in enumerate(inputs(seed, types))}
     with g.function("main", samples) as main:
         main.name = "main"

@@ -102,10 +102,13 @@ def main() -> int:
     for mode, start, number in batches(options.modes.split(","), seed, options.count):
         if options.count is None and time.monotonic() > end:
             break
+        begun = time.monotonic()
         for where, message in batch(mode, start, number):
             found[mode] += 1
             report(mode, where, message, not options.no_shrink)
         done[mode] += number
+        print(f"{mode}, seeds {start} to {start + number - 1}: {time.monotonic() - begun:.0f} s",
+              flush=True)
     for mode, number in done.items():
         print(f"{mode}: {number} programs, {found[mode]} findings")
     return int(bool(found))
