@@ -27,7 +27,7 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
     show: names of stages, of `STAGES`; file: where to, by default standard output; further
     options go to `jit`. Nothing is run. Raises ValueError for other names.
 
-    >>> stages(lambda x: x, show="jaxpr")(1.0)
+    >>> debug.stages(lambda x: x, show="jaxpr")(1.0)
     ======== jaxpr
     { lambda ; a:f64[]. let
     in (a,) }
@@ -67,9 +67,9 @@ def programs() -> list[ProgramReport]:
     upgrading: optimized code is on its way; host_calls: operations that run in Python;
     work: instructions of one call, estimated.
 
-    >>> f = jit(lambda x: x + 1)
+    >>> f = debug.jit(lambda x: x + 1)
     >>> _ = f(1.0)
-    >>> {report.tier for report in programs()} <= {"fast", "full"}
+    >>> {report.tier for report in debug.programs()} <= {"fast", "full"}
     True
     """
     return sorted(
@@ -113,7 +113,7 @@ def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:
 def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
     """Draw where the parts of an array are.
 
-    >>> visualize_array_sharding(1.0)
+    >>> debug.visualize_array_sharding(1.0)
     ┌────────────────────────┐
     │         CPU 0          │
     └────────────────────────┘

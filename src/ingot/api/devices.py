@@ -120,7 +120,7 @@ def devices(backend: Any = None) -> list[Device]:
     By default there are as many as cores, rounded down to a power of two, and at least four.
     Raises RuntimeError for other platforms.
 
-    >>> devices()[:2]
+    >>> ingot.devices()[:2]
     [CpuDevice(id=0), CpuDevice(id=1)]
     """
     _check_platform("devices", backend)
@@ -132,7 +132,7 @@ def local_devices(process_index: int | None = None, backend: Any = None, host_id
                   ) -> list[Device]:
     """The devices of this process.
 
-    >>> local_devices()[0]
+    >>> ingot.local_devices()[0]
     CpuDevice(id=0)
     """
     if process_index not in (None, 0) or host_id not in (None, 0):
@@ -143,7 +143,7 @@ def local_devices(process_index: int | None = None, backend: Any = None, host_id
 def device_count(backend: Any = None) -> int:
     """How many devices there are.
 
-    >>> device_count() == len(devices())
+    >>> ingot.device_count() == len(ingot.devices())
     True
     """
     return len(devices(backend))
@@ -152,7 +152,7 @@ def device_count(backend: Any = None) -> int:
 def local_device_count(backend: Any = None) -> int:
     """How many devices this process has: all of them.
 
-    >>> local_device_count() >= 4
+    >>> ingot.local_device_count() >= 4
     True
     """
     return device_count(backend)
@@ -161,7 +161,7 @@ def local_device_count(backend: Any = None) -> int:
 def process_index(backend: Any = None) -> int:
     """The number of this process among all: 0.
 
-    >>> process_index()
+    >>> ingot.process_index()
     0
     """
     return 0
@@ -170,7 +170,7 @@ def process_index(backend: Any = None) -> int:
 def process_count(backend: Any = None) -> int:
     """How many processes there are: 1.
 
-    >>> process_count()
+    >>> ingot.process_count()
     1
     """
     return 1
@@ -179,7 +179,7 @@ def process_count(backend: Any = None) -> int:
 def process_indices(backend: Any = None) -> list[int]:
     """The numbers of all processes.
 
-    >>> process_indices()
+    >>> ingot.process_indices()
     [0]
     """
     return [0]
@@ -192,7 +192,7 @@ host_ids = renamed(process_indices, "host_ids")
 def default_backend() -> str:
     """The platform on which programs run.
 
-    >>> default_backend()
+    >>> ingot.default_backend()
     'cpu'
     """
     return "cpu"
@@ -205,7 +205,7 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     x: arrays, NumPy arrays or numbers -> arrays. There is one device, so that nothing moves.
     Raises TypeError for leaves that are no arrays.
 
-    >>> device_put(1.5)
+    >>> ingot.device_put(1.5)
     Array(1.5, dtype=float64, weak_type=True)
     """
     if isinstance(device, (list, tuple, dict)):
@@ -218,7 +218,7 @@ def device_get(x: Any) -> Any:
 
     Other leaves stay as they are: Python's numbers, PRNG keys, traced values.
 
-    >>> device_get(device_put(1.5))
+    >>> ingot.device_get(ingot.device_put(1.5))
     array(1.5)
     """
     return tree_map(_to_numpy, x)
@@ -233,7 +233,7 @@ def _to_numpy(x: Any) -> Any:
 def block_until_ready(x: Any) -> Any:
     """The pytree itself; computations are complete when they return.
 
-    >>> block_until_ready(1.5)
+    >>> ingot.block_until_ready(1.5)
     1.5
     """
     return x
@@ -242,14 +242,14 @@ def block_until_ready(x: Any) -> Any:
 def effects_barrier() -> None:
     """Wait for callbacks under way; they are complete when the program that calls them returns.
 
-    >>> effects_barrier()
+    >>> ingot.effects_barrier()
     """
 
 
 def copy_to_host_async(x: Any) -> Any:
     """The pytree itself; arrays are in the host's memory.
 
-    >>> copy_to_host_async(1.5)
+    >>> ingot.copy_to_host_async(1.5)
     1.5
     """
     return x
@@ -258,7 +258,7 @@ def copy_to_host_async(x: Any) -> Any:
 def live_arrays(platform: str | None = None) -> list[Array]:
     """All arrays in memory. Searches the whole heap, which takes its time.
 
-    >>> isinstance(live_arrays(), list)
+    >>> isinstance(ingot.live_arrays(), list)
     True
     """
     _check_platform("live_arrays", platform)

@@ -207,7 +207,7 @@ def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
     Raises TypeError for integer or complex arguments (see allow_int, holomorphic) and results
     that are no scalars.
 
-    >>> value_and_grad(lambda x: x * x)(3.0)
+    >>> ingot.value_and_grad(lambda x: x * x)(3.0)
     (Array(9., dtype=float64, weak_type=True), Array(6., dtype=float64, weak_type=True))
     """
     check_callable("value_and_grad", fun)
@@ -228,7 +228,7 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
 
     The arguments are those of `value_and_grad`.
 
-    >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    >>> ingot.grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))
     """
     check_callable("grad", fun)
@@ -252,7 +252,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     (float0 for integers); Python numbers stay numbers. Returns (result, tangent), and auxiliary
     data with has_aux. Raises TypeError or ValueError if they do not fit.
 
-    >>> jvp(lambda x: x * x, (3.0,), (1.0,))
+    >>> ingot.jvp(lambda x: x * x, (3.0,), (1.0,))
     (Array(9., dtype=float64, weak_type=True), Array(6., dtype=float64, weak_type=True))
     """
     check_callable("jvp", fun)
@@ -299,7 +299,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False,
     Returns (result, pullback), and auxiliary data with has_aux. The pullback takes a cotangent of
     the result's structure and types, and returns a tuple; it is a pytree.
 
-    >>> vjp(lambda x: x * x, 3.0)[1](1.0)
+    >>> ingot.vjp(lambda x: x * x, 3.0)[1](1.0)
     (Array(6., dtype=float64, weak_type=True),)
     """
     check_callable("vjp", fun)
@@ -317,7 +317,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     Returns (result, pushforward), and auxiliary data with has_aux. What does not depend on the
     tangents is computed once.
 
-    >>> linearize(lambda x: x * x, 3.0)[1](1.0)
+    >>> ingot.linearize(lambda x: x * x, 3.0)[1](1.0)
     Array(6., dtype=float64, weak_type=True)
     """
     check_callable("linearize", fun)
@@ -336,7 +336,7 @@ def fwd_and_bwd(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: 
     backward(residuals, cotangent) -> cotangents of the arguments that argnums names. With jitted,
     both are compiled.
 
-    >>> forward, backward = fwd_and_bwd(lambda x: x * x, 0, jitted=False)
+    >>> forward, backward = ingot.fwd_and_bwd(lambda x: x * x, 0, jitted=False)
     >>> backward(forward(3.0)[1], 1.0)
     Array(6., dtype=float64, weak_type=True)
     """
@@ -365,7 +365,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequen
     primals: arrays or ShapeDtypeStructs. Returns a function from a cotangent of the result to a
     tuple of cotangents of the arguments. Raises TypeError for dtypes without derivatives.
 
-    >>> linear_transpose(lambda x: 2.0 * x, 1.0)(3.0)
+    >>> ingot.linear_transpose(lambda x: 2.0 * x, 1.0)(3.0)
     (Array(6., dtype=float64, weak_type=True),)
     """
     check_callable("linear_transpose", fun)

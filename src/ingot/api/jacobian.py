@@ -59,7 +59,7 @@ def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
     structure of fun's result, with that of the arguments inside; shapes are shape_out + shape_in.
     Best for few inputs and many outputs. Raises TypeError as `grad` does.
 
-    >>> jacfwd(lambda x: x * x)(np.array([1.0, 2.0]))
+    >>> ingot.jacfwd(lambda x: x * x)(np.array([1.0, 2.0]))
     Array([[2., 0.],
            [0., 4.]], dtype=float64)
     """
@@ -104,7 +104,7 @@ def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
 
     As `jacfwd`; best for many inputs and few outputs.
 
-    >>> jacrev(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    >>> ingot.jacrev(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))
     """
     check_callable("jacrev", fun)
@@ -145,7 +145,7 @@ def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: 
 
     As `jacfwd` of `jacrev`: shapes are shape_out + shape_in + shape_in.
 
-    >>> hessian(lambda x: x * x * x)(2.0)
+    >>> ingot.hessian(lambda x: x * x * x)(2.0)
     Array(12., dtype=float64, weak_type=True)
     """
     first = jacrev(fun, argnums, has_aux=has_aux, holomorphic=holomorphic)

@@ -373,7 +373,7 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     Without `fun`, a decorator. Raises TypeError where an argument or result is no array,
     ValueError for unhashable static arguments.
 
-    >>> jit(lambda x: 2 * x)(3.0)
+    >>> ingot.jit(lambda x: 2 * x)(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
     if fun is None:

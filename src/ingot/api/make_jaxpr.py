@@ -41,7 +41,7 @@ def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()
     axes to assume. With return_shape, also the result's ShapeDtypeStructs. Raises what
     tracing `fun` raises.
 
-    >>> make_jaxpr(lambda x: x)(1.0)
+    >>> ingot.make_jaxpr(lambda x: x)(1.0)
     { lambda ; a:f64[]. let
     in (a,) }
     """
@@ -66,7 +66,7 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     The arguments, and what fun returns, may be arrays, numbers or ShapeDtypeStructs -> a pytree of
     ShapeDtypeStructs.
 
-    >>> eval_shape(lambda x: {"a": x}, 1)
+    >>> ingot.eval_shape(lambda x: {"a": x}, 1)
     {'a': ShapeDtypeStruct(shape=(), dtype=int64, weak_type=True)}
     """
     check_callable("eval_shape", fun)
@@ -84,7 +84,7 @@ def named_scope(name: str) -> Iterator[None]:
     """Name a part of a program. Equations know their line of the user's code, so that the name
     is only checked: TypeError unless it is a string.
 
-    >>> with named_scope("layer"): pass
+    >>> with ingot.named_scope("layer"): pass
     """
     if not isinstance(name, str):
         raise TypeError(f"named_scope: the name must be a string, got {name!r:.60}")
@@ -112,7 +112,7 @@ class CompileTime(Interpreter):
 def ensure_compile_time_eval() -> Iterator[None]:
     """Compute at once, also inside jit, what is computed meanwhile from values known now.
 
-    >>> with ensure_compile_time_eval(): pass
+    >>> with ingot.ensure_compile_time_eval(): pass
     """
     before = current()
     with interpreting(EVAL if before is EVAL else CompileTime(before)):
@@ -122,7 +122,7 @@ def ensure_compile_time_eval() -> Iterator[None]:
 def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
     """The function, whose name in programs is `name`.
 
-    >>> named_call(lambda x: x, name="layer").__name__
+    >>> ingot.named_call(lambda x: x, name="layer").__name__
     'layer'
     """
     check_callable("named_call", fun)

@@ -65,7 +65,7 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     axes are missing or sizes disagree.
 
     >>> import numpy as np
-    >>> pmap(lambda x: 2 * x)(np.arange(3.0))
+    >>> ingot.pmap(lambda x: 2 * x)(np.arange(3.0))
     Array([0., 2., 4.], dtype=float64)
     """
     if fun is None:

@@ -15,7 +15,7 @@ class ShapeDtypeStruct:
     shape: ints; dtype: whatever stands for one, 64 bits wide also while these are off; sharding is
     kept and ignored.
 
-    >>> ShapeDtypeStruct((2, 3), "float32")
+    >>> ingot.ShapeDtypeStruct((2, 3), "float32")
     ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
 

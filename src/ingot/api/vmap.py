@@ -150,7 +150,7 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
     what collectives call the axis. Raises ValueError if axes are missing or sizes disagree.
 
     >>> import numpy as np
-    >>> vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0), 2.0)
+    >>> ingot.vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0), 2.0)
     Array([0., 2., 4.], dtype=float64)
     """
     if fun is None:

@@ -194,7 +194,7 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
     leading axis in all arguments (of length 1 in those not mapped, or repeated); by default not.
 
     >>> import ingot
-    >>> ingot.jit(lambda x: pure_callback(np.sin, x, x))(0.0)
+    >>> ingot.jit(lambda x: ingot.pure_callback(np.sin, x, x))(0.0)
     Array(0., dtype=float64)
     """
     check_callable("pure_callback", "callback", callback)

@@ -195,7 +195,7 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
     Saves memory at the price of a second forward computation; values are unchanged.
 
     >>> import ingot
-    >>> ingot.grad(checkpoint(lambda x: x * x))(3.0)
+    >>> ingot.grad(ingot.checkpoint(lambda x: x * x))(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
     if fun is None:

@@ -283,7 +283,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     pred: boolean or number []; the functions must return the same structure and types, else
     TypeError. Under vmap over `pred`, both run and the result is selected.
 
-    >>> cond(True, lambda x: x + 1, lambda x: x - 1, 5)
+    >>> lax.cond(True, lambda x: x + 1, lambda x: x - 1, 5)
     Array(6, dtype=int64, weak_type=True)
     """
     operands = _operands("cond", operands, operand)
@@ -320,7 +320,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
 
     index: integer []; all functions must return the same structure and types, else TypeError.
 
-    >>> switch(1, [lambda x: x, lambda x: 2 * x, lambda x: 3 * x], 5)
+    >>> lax.switch(1, [lambda x: x, lambda x: 2 * x, lambda x: 3 * x], 5)
     Array(10, dtype=int64, weak_type=True)
     """
     operands = _operands("switch", operands, operand)

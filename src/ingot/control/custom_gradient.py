@@ -38,7 +38,7 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
     fun(*args) -> (result, rule), where rule(cotangent of the result) -> cotangents of the
     arguments (a tuple, or the one there is).
 
-    >>> @custom_gradient
+    >>> @ingot.custom_gradient
     ... def square(x):
     ...     return x * x, lambda ct: 2 * x * ct
     """
@@ -81,7 +81,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any
     fun, example_args: the function and arguments of the types it will get -> (g, consts) with
     g(*args, *consts) = fun(*args). Only values that can have derivatives are taken out.
 
-    >>> converted, consts = closure_convert(lambda x: x + 1, 2)
+    >>> converted, consts = ingot.closure_convert(lambda x: x + 1, 2)
     >>> converted(2), consts
     (Array(3, dtype=int64, weak_type=True), [])
     """

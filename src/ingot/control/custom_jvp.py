@@ -193,7 +193,7 @@ class custom_jvp:  # noqa: N801 - a decorator
     nondiff_argnums: positions of arguments that are passed to the rule first, as they are.
     After `f.defjvp(rule)`, rule(*nondiff, primals, tangents) -> (result, tangent of the result).
 
-    >>> @custom_jvp
+    >>> @ingot.custom_jvp
     ... def square(x):
     ...     return x * x
     >>> @square.defjvp

@@ -298,7 +298,7 @@ class custom_vjp:  # noqa: N801 - a decorator
     are. After `f.defvjp(fwd, bwd)`: fwd(*args) -> (result, residuals);
     bwd(*nondiff, residuals, cotangent) -> tuple of cotangents, None for zeros.
 
-    >>> @custom_vjp
+    >>> @ingot.custom_vjp
     ... def steep(x):
     ...     return x
     >>> steep.defvjp(lambda x: (x, None), lambda _, ct: (10 * ct,))

@@ -158,7 +158,7 @@ def custom_linear_solve(matvec: Callable[..., Any], b: Any, solve: Callable[...,
     transposed system, needed for reverse mode unless `symmetric`; has_aux: the solvers return
     (x, aux). -> x, or (x, aux). Raises TypeError if x, b and matvec(x) do not fit each other.
 
-    >>> custom_linear_solve(lambda x: 2 * x, 3.0, lambda f, b: b / 2, symmetric=True)
+    >>> lax.custom_linear_solve(lambda x: 2 * x, 3.0, lambda f, b: b / 2, symmetric=True)
     Array(1.5, dtype=float64, weak_type=True)
     """
     for name, f in (("matvec", matvec), ("solve", solve)):
@@ -229,7 +229,7 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
 
     >>> def root(a):
     ...     newton = lambda f, x: lax.fori_loop(0, 9, lambda _, x: x - f(x) / (2 * x), x)
-    ...     return custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0))
+    ...     return lax.custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0))
     >>> from ingot import grad, lax
     >>> grad(root)(4.0)
     Array(0.25, dtype=float64, weak_type=True)

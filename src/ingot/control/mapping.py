@@ -43,7 +43,7 @@ def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any
     entries are computed at once, as by vmap. Raises ValueError if leading axes differ.
 
     >>> import numpy as np
-    >>> map(lambda x: x * x, np.arange(4))
+    >>> lax.map(lambda x: x * x, np.arange(4))
     Array([0, 1, 4, 9], dtype=int64)
     """
     check_callable("map", "f", f)
@@ -92,7 +92,7 @@ def associative_scan(fn: Callable[..., Any], elems: Any, reverse: bool = False, 
     the structure.
 
     >>> import numpy as np
-    >>> associative_scan(lambda a, b: a + b, np.arange(4))
+    >>> lax.associative_scan(lambda a, b: a + b, np.arange(4))
     Array([0, 1, 3, 6], dtype=int64)
     """
     check_callable("associative_scan", "fn", fn)

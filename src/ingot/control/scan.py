@@ -241,7 +241,7 @@ def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = 
     -> (final carry, ys: pytree of arrays [length, ...]). Raises TypeError if the carry changes its
     structure or types, ValueError if lengths disagree.
 
-    >>> scan(lambda total, x: (total + x, total), 0., np.arange(3.))
+    >>> lax.scan(lambda total, x: (total + x, total), 0., np.arange(3.))
     (Array(3., dtype=float64), Array([0., 0., 1.], dtype=float64, weak_type=True))
     """
     check_callable("scan", "f", f)

@@ -249,7 +249,7 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     cond_fun: carry -> boolean []; body_fun: carry -> carry of the same structure and types.
     -> the last carry. Raises TypeError if the types do not fit. Differentiable in forward mode.
 
-    >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
+    >>> lax.while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     Array(192, dtype=int64, weak_type=True)
     """
     check_callable("while_loop", "cond_fun", cond_fun)
@@ -316,7 +316,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
     then, which has derivatives in reverse mode and may be unrolled; else it is a while_loop.
     -> the last x. Raises TypeError if the body changes the structure or types of x.
 
-    >>> fori_loop(0, 4, lambda i, x: x + i, 10)
+    >>> lax.fori_loop(0, 4, lambda i, x: x + i, 10)
     Array(16, dtype=int64, weak_type=True)
     """
     check_callable("fori_loop", "body_fun", body_fun)

@@ -17,7 +17,7 @@ from ingot.util import wraps
 def dtype(x: Any) -> Any:
     """The dtype that a value has as an array.
 
-    >>> dtype(1.5)
+    >>> lax.dtype(1.5)
     dtype('float64')
     """
     return dtypes.dtype_of(x)
@@ -26,7 +26,7 @@ def dtype(x: Any) -> Any:
 def shape_as_value(shape: Any) -> Array:
     """A shape as an integer array [rank].
 
-    >>> shape_as_value((2, 3))
+    >>> lax.shape_as_value((2, 3))
     Array([2, 3], dtype=int64)
     """
     return constant(np.asarray([int(n) for n in shape], dtypes.default_int()), dtypes.default_int())
@@ -38,7 +38,7 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
 
     args: passed on. Raises ValueError if there is neither.
 
-    >>> platform_dependent(3, cpu=lambda x: x + 1)
+    >>> lax.platform_dependent(3, cpu=lambda x: x + 1)
     4
     """
     chosen = per_platform.get("cpu", default)
@@ -51,7 +51,7 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
     """A function by a name that back ends may know; here it is what its decomposition says.
 
-    >>> composite(lambda x: x + 1, name="my.increment")(3)
+    >>> lax.composite(lambda x: x + 1, name="my.increment")(3)
     4
     """
     if not isinstance(name, str) or not name:
@@ -68,7 +68,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
 def with_sharding_constraint(x: Any, shardings: Any) -> Any:
     """The same values: programs run on one device, where every sharding is the same.
 
-    >>> with_sharding_constraint(3, None)
+    >>> lax.with_sharding_constraint(3, None)
     3
     """
     return x

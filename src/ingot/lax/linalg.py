@@ -59,7 +59,7 @@ def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta:
     effect. Raises ValueError for shapes that do not fit.
 
     >>> import numpy as np
-    >>> symmetric_product(np.ones((1, 2)), np.ones((1, 1)), beta=3.0)
+    >>> lax.linalg.symmetric_product(np.ones((1, 2)), np.ones((1, 1)), beta=3.0)
     Array([[5.]], dtype=float64)
     """
     a, c = to_array(a_matrix), to_array(c_matrix)

@@ -102,7 +102,7 @@ def ragged_dot(lhs: Any, rhs: Any, group_sizes: Any, precision: Any = None,
     lhs: [m, k]; rhs: [groups, k, n]; group_sizes: integers [groups] -> [m, n]; rows after the last
     group give zeros. Raises TypeError for shapes that do not fit.
 
-    >>> ragged_dot(np.ones((3, 1)), np.array([[[2.0]], [[5.0]]]), np.array([1, 2]))
+    >>> lax.ragged_dot(np.ones((3, 1)), np.array([[[2.0]], [[5.0]]]), np.array([1, 2]))
     Array([[2.],
            [5.],
            [5.]], dtype=float64)

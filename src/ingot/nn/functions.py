@@ -41,7 +41,7 @@ from ingot.numpy.rounding import maximum, minimum
 def identity(x: Any) -> Any:
     """The argument itself.
 
-    >>> identity(2.0)
+    >>> nn.identity(2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     return as_array("identity", x)
@@ -50,7 +50,7 @@ def identity(x: Any) -> Any:
 def relu(x: Any) -> Any:
     """max(x, 0), with derivative 0 at 0.
 
-    >>> relu(np.array([-1.0, 2.0]))
+    >>> nn.relu(np.array([-1.0, 2.0]))
     Array([0., 2.], dtype=float64)
     """
     x = as_array("relu", x)
@@ -61,7 +61,7 @@ def relu(x: Any) -> Any:
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6), with derivative 0 at both ends.
 
-    >>> relu6(8.0)
+    >>> nn.relu6(8.0)
     Array(6., dtype=float64, weak_type=True)
     """
     x = relu(x)
@@ -72,7 +72,7 @@ def relu6(x: Any) -> Any:
 def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
     """x where x >= 0, else negative_slope * x.
 
-    >>> leaky_relu(-1.0, 0.5)
+    >>> nn.leaky_relu(-1.0, 0.5)
     Array(-0.5, dtype=float64, weak_type=True)
     """
     x = inexact("leaky_relu", x)
@@ -82,7 +82,7 @@ def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
 def hard_tanh(x: Any) -> Any:
     """x limited to [-1, 1].
 
-    >>> hard_tanh(3.0)
+    >>> nn.hard_tanh(3.0)
     Array(1., dtype=float64, weak_type=True)
     """
     x = as_array("hard_tanh", x)
@@ -92,7 +92,7 @@ def hard_tanh(x: Any) -> Any:
 def hard_sigmoid(x: Any) -> Any:
     """relu6(x + 3) / 6.
 
-    >>> hard_sigmoid(0.0)
+    >>> nn.hard_sigmoid(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return relu6(as_array("hard_sigmoid", x) + 3.0) / 6.0
@@ -101,7 +101,7 @@ def hard_sigmoid(x: Any) -> Any:
 def hard_silu(x: Any) -> Any:
     """x * hard_sigmoid(x).
 
-    >>> hard_silu(3.0)
+    >>> nn.hard_silu(3.0)
     Array(3., dtype=float64, weak_type=True)
     """
     x = inexact("hard_silu", x)
@@ -117,7 +117,7 @@ hard_swish = hard_silu
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)).
 
-    >>> sigmoid(0.0)
+    >>> nn.sigmoid(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return lax.logistic(inexact("sigmoid", x))
@@ -126,7 +126,7 @@ def sigmoid(x: Any) -> Any:
 def log_sigmoid(x: Any) -> Any:
     """log(sigmoid(x)), without overflow.
 
-    >>> log_sigmoid(0.0)
+    >>> nn.log_sigmoid(0.0)
     Array(-0.69314718, dtype=float64, weak_type=True)
     """
     return -softplus(-inexact("log_sigmoid", x))
@@ -135,7 +135,7 @@ def log_sigmoid(x: Any) -> Any:
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), without overflow.
 
-    >>> softplus(0.0)
+    >>> nn.softplus(0.0)
     Array(0.69314718, dtype=float64, weak_type=True)
     """
     x = inexact("softplus", x)
@@ -145,7 +145,7 @@ def softplus(x: Any) -> Any:
 def silu(x: Any) -> Any:
     """x * sigmoid(x).
 
-    >>> silu(0.0)
+    >>> nn.silu(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     x = inexact("silu", x)
@@ -158,7 +158,7 @@ swish = silu
 def tanh(x: Any, /) -> Any:
     """Hyperbolic tangent.
 
-    >>> tanh(0.0)
+    >>> nn.tanh(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return lax.tanh(inexact("tanh", x))
@@ -167,7 +167,7 @@ def tanh(x: Any, /) -> Any:
 def mish(x: Any) -> Any:
     """x * tanh(softplus(x)).
 
-    >>> mish(0.0)
+    >>> nn.mish(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     x = inexact("mish", x)
@@ -177,7 +177,7 @@ def mish(x: Any) -> Any:
 def soft_sign(x: Any) -> Any:
     """x / (1 + |x|).
 
-    >>> soft_sign(1.0)
+    >>> nn.soft_sign(1.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return _soft_sign(inexact("soft_sign", x))
@@ -195,7 +195,7 @@ _soft_sign.defjvps(lambda t, out, x: lax.div(t, lax.square(lax.add(lax.abs(x), l
 def sparse_plus(x: Any) -> Any:
     """0 below -1, x above 1, and (x + 1)^2 / 4 between.
 
-    >>> sparse_plus(0.0)
+    >>> nn.sparse_plus(0.0)
     Array(0.25, dtype=float64, weak_type=True)
     """
     x = inexact("sparse_plus", x)
@@ -205,7 +205,7 @@ def sparse_plus(x: Any) -> Any:
 def sparse_sigmoid(x: Any) -> Any:
     """(x + 1) / 2 limited to [0, 1].
 
-    >>> sparse_sigmoid(0.0)
+    >>> nn.sparse_sigmoid(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return 0.5 * clip(inexact("sparse_sigmoid", x) + 1.0, 0.0, 2.0)
@@ -214,7 +214,7 @@ def sparse_sigmoid(x: Any) -> Any:
 def squareplus(x: Any, b: Any = 4) -> Any:
     """(x + sqrt(x^2 + b)) / 2.
 
-    >>> squareplus(0.0)
+    >>> nn.squareplus(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     x, b = promote("squareplus", x, b, kind="inexact")
@@ -228,7 +228,7 @@ def squareplus(x: Any, b: Any = 4) -> Any:
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """x where x > 0, else alpha (exp(x) - 1).
 
-    >>> elu(-1.0)
+    >>> nn.elu(-1.0)
     Array(-0.63212056, dtype=float64, weak_type=True)
     """
     x = inexact("elu", x)
@@ -239,7 +239,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 def selu(x: Any) -> Any:
     """Scaled elu whose iterates keep mean 0 and variance 1.
 
-    >>> selu(1.0)
+    >>> nn.selu(1.0)
     Array(1.05070099, dtype=float64, weak_type=True)
     """
     return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
@@ -248,7 +248,7 @@ def selu(x: Any) -> Any:
 def celu(x: Any, alpha: Any = 1.0) -> Any:
     """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)).
 
-    >>> celu(1.0)
+    >>> nn.celu(1.0)
     Array(1., dtype=float64, weak_type=True)
     """
     x = inexact("celu", x)
@@ -258,7 +258,7 @@ def celu(x: Any, alpha: Any = 1.0) -> Any:
 def gelu(x: Any, approximate: bool = True) -> Any:
     """x times the normal distribution function of x, or its approximation by tanh.
 
-    >>> gelu(0.0)
+    >>> nn.gelu(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     x = inexact("gelu", x)
@@ -272,7 +272,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 def glu(x: Any, axis: int = -1) -> Any:
     """The first half of an axis times the sigmoid of the second.
 
-    >>> glu(np.array([2.0, 0.0]))
+    >>> nn.glu(np.array([2.0, 0.0]))
     Array([1.], dtype=float64)
     """
     x = inexact("glu", x)
@@ -287,7 +287,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 def log1mexp(x: Any) -> Any:
     """log(1 - exp(-x)) for x > 0, accurate for small and for large x.
 
-    >>> log1mexp(1.0)
+    >>> nn.log1mexp(1.0)
     Array(-0.45867515, dtype=float64, weak_type=True)
     """
     x = inexact("log1mexp", x)
@@ -307,7 +307,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
 
     Where all of a is -inf (or b is 0) nothing is added: the result is -inf, the derivative in a 0.
 
-    >>> logsumexp(np.array([0.0, 0.0]))
+    >>> nn.logsumexp(np.array([0.0, 0.0]))
     Array(0.69314718, dtype=float64)
     """
     if b is not None:
@@ -350,7 +350,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
 def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:
     """log of the mean of exp(x) over axes.
 
-    >>> logmeanexp(np.array([0.0, 0.0]))
+    >>> nn.logmeanexp(np.array([0.0, 0.0]))
     Array(0., dtype=float64)
     """
     x = inexact("logmeanexp", x)
@@ -365,7 +365,7 @@ def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = Fa
 def log_softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
     """x minus logsumexp(x) along axes; -inf where the mask does not hold; initial has no effect.
 
-    >>> log_softmax(np.array([0.0, 0.0]))
+    >>> nn.log_softmax(np.array([0.0, 0.0]))
     Array([-0.69314718, -0.69314718], dtype=float64)
     """
     x = inexact("log_softmax", x)
@@ -409,7 +409,7 @@ def _softmax_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> Any:
 def softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
     """exp(x) divided by its sum along axes; 0 where the mask does not hold; initial has no effect.
 
-    >>> softmax(np.array([0.0, 0.0]))
+    >>> nn.softmax(np.array([0.0, 0.0]))
     Array([0.5, 0.5], dtype=float64)
     """
     x = inexact("softmax", x)
@@ -431,7 +431,7 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
 
     algorithm: 'fast' takes E[x^2] - E[x]^2 for the variance, 'stable' the mean squared deviation.
 
-    >>> standardize(np.array([-1.0, 1.0]), epsilon=0.0)
+    >>> nn.standardize(np.array([-1.0, 1.0]), epsilon=0.0)
     Array([-1.,  1.], dtype=float64)
     """
     x = inexact("standardize", x)
@@ -451,7 +451,7 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> Any:
     """For each integer a vector of zeros with a one there; all zeros out of range.
 
-    >>> one_hot(np.array([1]), 2)
+    >>> nn.one_hot(np.array([1]), 2)
     Array([[0., 1.]], dtype=float64)
     """
     x = asarray(x)

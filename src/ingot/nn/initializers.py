@@ -34,7 +34,7 @@ def _dtype(dtype: Any, default: Any = None) -> Any:
 def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
     """Zeros, whatever the key.
 
-    >>> zeros(None, (2,))
+    >>> nn.initializers.zeros(None, (2,))
     Array([0., 0.], dtype=float64)
     """
     return zeros_(shape, _dtype(dtype))
@@ -43,7 +43,7 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
     """Ones, whatever the key.
 
-    >>> ones(None, (2,))
+    >>> nn.initializers.ones(None, (2,))
     Array([1., 1.], dtype=float64)
     """
     return ones_(shape, _dtype(dtype))
@@ -52,7 +52,7 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> A
 def constant(value: Any, dtype: Any = None) -> Initializer:
     """An initializer of one value.
 
-    >>> constant(2.0)(None, (1,))
+    >>> nn.initializers.constant(2.0)(None, (1,))
     Array([2.], dtype=float64)
     """
 

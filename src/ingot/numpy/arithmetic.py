@@ -26,28 +26,28 @@ def _mul(x: Any, y: Any) -> Any:
 
 add = binary("add", _add, """Sum, elementwise; of booleans the logical or.
 
-    >>> add(1, 2.5)
+    >>> jnp.add(1, 2.5)
     Array(3.5, dtype=float64, weak_type=True)
     """, loop=np.add)
 subtract = binary("subtract", lax.sub, """Difference, elementwise. Raises TypeError for booleans.
 
-    >>> subtract(1, 2.5)
+    >>> jnp.subtract(1, 2.5)
     Array(-1.5, dtype=float64, weak_type=True)
     """, loop=np.subtract)
 multiply = binary("multiply", _mul, """Product, elementwise; of booleans the logical and.
 
-    >>> multiply(2, 2.5)
+    >>> jnp.multiply(2, 2.5)
     Array(5., dtype=float64, weak_type=True)
     """, loop=np.multiply)
 divide = binary("divide", lax.div, """Quotient, elementwise; of integers a float.
 
-    >>> divide(1, 4)
+    >>> jnp.divide(1, 4)
     Array(0.25, dtype=float64, weak_type=True)
     """, "inexact", loop=np.true_divide)
 true_divide = alias(divide, "true_divide")
 negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError for booleans.
 
-    >>> negative(2.0)
+    >>> jnp.negative(2.0)
     Array(-2., dtype=float64, weak_type=True)
     """, loop=np.negative)
 
@@ -55,7 +55,7 @@ negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError
 def positive(x: Any, /) -> Any:
     """The array itself.
 
-    >>> positive(2.0)
+    >>> jnp.positive(2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     return as_array("positive", x)
@@ -64,7 +64,7 @@ def positive(x: Any, /) -> Any:
 def _absolute(x: Any, /) -> Any:
     """Absolute value, elementwise; of a complex number its modulus.
 
-    >>> absolute(-2)
+    >>> jnp.absolute(-2)
     Array(2, dtype=int64, weak_type=True)
     """
     x = as_array("absolute", x)
@@ -79,7 +79,7 @@ abs = alias(absolute, "abs")
 def fabs(x: Any, /) -> Any:
     """Absolute value as a float. Raises TypeError for complex numbers.
 
-    >>> fabs(-2)
+    >>> jnp.fabs(-2)
     Array(2., dtype=float64, weak_type=True)
     """
     x = inexact("fabs", x)
@@ -95,7 +95,7 @@ def floor_divide(x1: Any, x2: Any, /) -> Any:
     Where an operand is infinite, it is the floor of the quotient of floats, as the array API
     standard has it: `inf // 2` is inf, `-1 // inf` is -0; Python, NumPy and JAX give nan and -1.
 
-    >>> floor_divide(-7, 2)
+    >>> jnp.floor_divide(-7, 2)
     Array(-4, dtype=int64, weak_type=True)
     """
     x, y = promote("floor_divide", x1, x2, kind="numeric")
@@ -136,7 +136,7 @@ def _rem(x: Any, y: Any) -> Any:
 def remainder(x1: Any, x2: Any, /) -> Any:
     """Remainder of floor division, with the sign of the divisor, also where it is 0.
 
-    >>> remainder(-7, 4)
+    >>> jnp.remainder(-7, 4)
     Array(1, dtype=int64, weak_type=True)
     """
     x, y = promote("remainder", x1, x2, kind="numeric")
@@ -165,7 +165,7 @@ mod = alias(remainder, "mod")
 def fmod(x1: Any, x2: Any, /) -> Any:
     """Remainder of truncated division, with the sign of the dividend.
 
-    >>> fmod(-7, 4)
+    >>> jnp.fmod(-7, 4)
     Array(-3, dtype=int64, weak_type=True)
     """
     return _rem(*promote("fmod", x1, x2, kind="numeric"))
@@ -174,7 +174,7 @@ def fmod(x1: Any, x2: Any, /) -> Any:
 def divmod(x1: Any, x2: Any, /) -> tuple[Any, Any]:
     """Quotient and remainder of floor division.
 
-    >>> divmod(7, 2)
+    >>> jnp.divmod(7, 2)
     (Array(3, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
     """
     x, y = promote("divmod", x1, x2, kind="numeric")
@@ -186,7 +186,7 @@ def divmod(x1: Any, x2: Any, /) -> tuple[Any, Any]:
 def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
     """Fractional and integral part, both with the sign of `x`.
 
-    >>> modf(-1.5)
+    >>> jnp.modf(-1.5)
     (Array(-0.5, dtype=float64, weak_type=True), Array(-1., dtype=float64, weak_type=True))
     """
     x = inexact("modf", x)
@@ -197,7 +197,7 @@ def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
 def reciprocal(x: Any, /) -> Any:
     """1 / x, elementwise.
 
-    >>> reciprocal(4.0)
+    >>> jnp.reciprocal(4.0)
     Array(0.25, dtype=float64, weak_type=True)
     """
     x = inexact("reciprocal", x)
@@ -212,7 +212,7 @@ def power(x1: Any, x2: Any, /) -> Any:
     Python integers as exponents are exact products. Raises TypeError for integers to negative
     Python integers.
 
-    >>> power(2, 10)
+    >>> jnp.power(2, 10)
     Array(1024, dtype=int64, weak_type=True)
     """
     a, b = aval_of("power", x1), aval_of("power", x2, 1)
@@ -263,7 +263,7 @@ pow = alias(power, "pow")
 def float_power(x: Any, y: Any, /) -> Any:
     """`x` to the power of `y` in inexact dtype.
 
-    >>> float_power(2, -1)
+    >>> jnp.float_power(2, -1)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return lax.pow(*promote("float_power", x, y, kind="inexact"))
@@ -276,17 +276,17 @@ def _number(x: Any) -> Any:
 square = unary("square", lambda x: lax.square(_number(x)),
                 """Square, elementwise.
 
-    >>> square(3)
+    >>> jnp.square(3)
     Array(9, dtype=int64, weak_type=True)
     """)
 sqrt = unary_inexact("sqrt", lax.sqrt, """Square root; nan for negative reals.
 
-    >>> sqrt(4.0)
+    >>> jnp.sqrt(4.0)
     Array(2., dtype=float64, weak_type=True)
     """, loop=np.sqrt)
 cbrt = unary_inexact("cbrt", lax.cbrt, """Real cube root.
 
-    >>> cbrt(-8.0)
+    >>> jnp.cbrt(-8.0)
     Array(-2., dtype=float64, weak_type=True)
     """, loop=np.cbrt)
 
@@ -294,7 +294,7 @@ cbrt = unary_inexact("cbrt", lax.cbrt, """Real cube root.
 def hypot(x1: Any, x2: Any, /) -> Any:
     """Length of the vector (x1, x2), without overflow.
 
-    >>> hypot(3.0, 4.0)
+    >>> jnp.hypot(3.0, 4.0)
     Array(5., dtype=float64, weak_type=True)
     """
     x, y = promote("hypot", x1, x2, kind="inexact")

@@ -107,7 +107,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
     with at least `ndmin` axes. Raises TypeError for what is no number, ValueError for None and
     ragged sequences.
 
-    >>> array([1, 2.5])
+    >>> jnp.array([1, 2.5])
     Array([1. , 2.5], dtype=float64)
     """
     if order not in (None, "K", "C"):
@@ -126,7 +126,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
 
     a: as for `array` -> array.
 
-    >>> asarray(1.0)
+    >>> jnp.asarray(1.0)
     Array(1., dtype=float64, weak_type=True)
     """
     if type(a) is Array and dtype is None and not copy:
@@ -139,7 +139,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
 def copy(a: Any, order: str | None = None) -> Any:
     """A copy of an array.
 
-    >>> copy(asarray(2.0))
+    >>> jnp.copy(jnp.asarray(2.0))
     Array(2., dtype=float64, weak_type=True)
     """
     aval_of("copy", a)
@@ -150,7 +150,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     """An array converted to a dtype; complex to real drops the imaginary part,
     with a ComplexWarning.
 
-    >>> astype(asarray([1.7]), "int32")
+    >>> jnp.astype(jnp.asarray([1.7]), "int32")
     Array([1], dtype=int32)
     """
     aval = aval_of("astype", x)
@@ -166,7 +166,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
     """An array with the elements of another library's array, as `ingot.dlpack.from_dlpack`.
 
-    >>> from_dlpack(np.zeros(2))
+    >>> jnp.from_dlpack(np.zeros(2))
     Array([0., 0.], dtype=float64)
     """
     return _from_dlpack(x, device, copy)
@@ -175,7 +175,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Any:
     """A one-dimensional array of the bytes of a buffer.
 
-    >>> frombuffer(bytes(8))
+    >>> jnp.frombuffer(bytes(8))
     Array([0.], dtype=float64)
     """
     held = np.asarray(buffer) if isinstance(buffer, Array) else buffer
@@ -195,7 +195,7 @@ def fromiter(*args: Any, **kwargs: Any) -> Any:
 def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Any:
     """A one-dimensional array of the numbers in a text.
 
-    >>> fromstring("1 2", sep=" ")
+    >>> jnp.fromstring("1 2", sep=" ")
     Array([1., 2.], dtype=float64)
     """
     return from_numpy(np.fromstring(string, dtype, count, sep=sep))
@@ -204,7 +204,7 @@ def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) ->
 def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
     """The array whose elements are a function of their indices, one array an axis.
 
-    >>> fromfunction(lambda i, j: i + j, (2, 2))
+    >>> jnp.fromfunction(lambda i, j: i + j, (2, 2))
     Array([[0., 1.],
            [1., 2.]], dtype=float64)
     """
@@ -262,7 +262,7 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """An array of zeros.
 
-    >>> zeros(2)
+    >>> jnp.zeros(2)
     Array([0., 0.], dtype=float64)
     """
     dtype = user_dtype("zeros", dtype) or dtypes.default_float()
@@ -272,7 +272,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
 def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """An array of ones.
 
-    >>> ones(2, "int32")
+    >>> jnp.ones(2, "int32")
     Array([1, 1], dtype=int32)
     """
     dtype = user_dtype("ones", dtype) or dtypes.default_float()
@@ -282,7 +282,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any
 def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """An array of zeros: arrays are immutable, so uninitialized ones are of no use.
 
-    >>> empty(1)
+    >>> jnp.empty(1)
     Array([0.], dtype=float64)
     """
     return zeros(shape, dtype)
@@ -292,7 +292,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None,
          out_sharding: Any = None) -> Any:
     """An array of one value, or of values that broadcast to the shape.
 
-    >>> full(2, 3.0, "float32")
+    >>> jnp.full(2, 3.0, "float32")
     Array([3., 3.], dtype=float32)
     """
     aval = aval_of("full", fill_value)
@@ -319,7 +319,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
               device: Any = None, out_sharding: Any = None) -> Any:
     """An array of one value, with the shape and dtype of another unless they are given.
 
-    >>> full_like(asarray([1, 2]), 7)
+    >>> jnp.full_like(jnp.asarray([1, 2]), 7)
     Array([7, 7], dtype=int64)
     """
     aval = aval_of("full_like", fill_value, 1)
@@ -332,7 +332,7 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
                out_sharding: Any = None) -> Any:
     """Zeros with the shape and dtype of another array unless they are given.
 
-    >>> zeros_like(asarray([1, 2]))
+    >>> jnp.zeros_like(jnp.asarray([1, 2]))
     Array([0, 0], dtype=int64)
     """
     shape, dtype, weak = _like("zeros_like", a, dtype, shape)
@@ -345,7 +345,7 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
               out_sharding: Any = None) -> Any:
     """Ones with the shape and dtype of another array unless they are given.
 
-    >>> ones_like(asarray([1, 2]))
+    >>> jnp.ones_like(jnp.asarray([1, 2]))
     Array([1, 1], dtype=int64)
     """
     shape, dtype, weak = _like("ones_like", a, dtype, shape)
@@ -355,7 +355,7 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
 def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """Zeros with the shape and dtype of another array unless they are given.
 
-    >>> empty_like(asarray([1.0]))
+    >>> jnp.empty_like(jnp.asarray([1.0]))
     Array([0.], dtype=float64)
     """
     return zeros_like(prototype, dtype, shape)
@@ -366,7 +366,7 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
 
     array: any dtype [...] -> same dtype, that shape. Raises ValueError if it does not fit.
 
-    >>> broadcast_to(asarray([1, 2]), (2, 2))
+    >>> jnp.broadcast_to(jnp.asarray([1, 2]), (2, 2))
     Array([[1, 2],
            [1, 2]], dtype=int64)
     """
@@ -384,7 +384,7 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
 def broadcast_arrays(*args: Any) -> list[Any]:
     """Arrays broadcast to their common shape.
 
-    >>> [x.shape for x in broadcast_arrays(asarray([1, 2]), 3)]
+    >>> [x.shape for x in jnp.broadcast_arrays(jnp.asarray([1, 2]), 3)]
     [(2,), (2,)]
     """
     shape = broadcast_shapes(*(aval_of("broadcast_arrays", x, i).shape for i, x in enumerate(args)))
@@ -397,7 +397,7 @@ def broadcast_arrays(*args: Any) -> list[Any]:
 def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = None) -> Any:
     """A matrix with ones on diagonal `k` and zeros elsewhere.
 
-    >>> eye(2)
+    >>> jnp.eye(2)
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
@@ -414,7 +414,7 @@ def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = N
 def identity(n: Any, dtype: Any = None) -> Any:
     """The square identity matrix.
 
-    >>> identity(1)
+    >>> jnp.identity(1)
     Array([[1.]], dtype=float64)
     """
     return eye(n, dtype=dtype)
@@ -423,7 +423,7 @@ def identity(n: Any, dtype: Any = None) -> Any:
 def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
     """The indices of all elements of a grid, one array an axis.
 
-    >>> indices((2, 1)).shape
+    >>> jnp.indices((2, 1)).shape
     (2, 2, 1)
     """
     shape = canonical_shape("indices", dimensions)

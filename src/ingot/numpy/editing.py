@@ -50,7 +50,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None, *,
 
     obj: an integer, slice, mask or integers; traced integers need `assume_unique_indices`.
 
-    >>> delete(np.array([1, 2, 3]), 1)
+    >>> jnp.delete(np.array([1, 2, 3]), 1)
     Array([1, 3], dtype=int64)
     """
     arr = as_array("delete", arr)
@@ -75,7 +75,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None, *,
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """The array with values inserted before some places along an axis.
 
-    >>> insert(np.array([1, 3]), 1, 2)
+    >>> jnp.insert(np.array([1, 3]), 1, 2)
     Array([1, 2, 3], dtype=int64)
     """
     arr = as_array("insert", arr)
@@ -128,7 +128,7 @@ def _traced_places(places: Any, n: int) -> Any:
 def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:
     """A concrete array without zeros at the front ('f') and the back ('b').
 
-    >>> trim_zeros(np.array([0, 1, 0]))
+    >>> jnp.trim_zeros(np.array([0, 1, 0]))
     Array([1], dtype=int64)
     """
     filt = as_array("trim_zeros", filt)
@@ -152,7 +152,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
     """Eight truth values as one byte, along an axis or of the flat array.
 
-    >>> packbits(np.array([1, 0, 1]))
+    >>> jnp.packbits(np.array([1, 0, 1]))
     Array([160], dtype=uint8)
     """
     a = as_array("packbits", a)
@@ -174,7 +174,7 @@ def unpackbits(a: Any, axis: int | None = None, count: int | None = None,
                bitorder: str = "big") -> Any:
     """The eight bits of each byte, along an axis or of the flat array; the first `count` of them.
 
-    >>> unpackbits(np.array([160], "uint8"), count=3)
+    >>> jnp.unpackbits(np.array([160], "uint8"), count=3)
     Array([1, 0, 1], dtype=uint8)
     """
     a = as_array("unpackbits", a)

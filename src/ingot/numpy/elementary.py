@@ -18,27 +18,27 @@ from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_sh
 
 exp = unary_inexact("exp", lax.exp, """Exponential, elementwise.
 
-    >>> exp(0.0)
+    >>> jnp.exp(0.0)
     Array(1., dtype=float64, weak_type=True)
     """, loop=np.exp)
 exp2 = unary_inexact("exp2", lax.exp2, """2 to the power of x.
 
-    >>> exp2(3.0)
+    >>> jnp.exp2(3.0)
     Array(8., dtype=float64, weak_type=True)
     """)
 expm1 = unary_inexact("expm1", lax.expm1, """exp(x) - 1, accurate near 0.
 
-    >>> expm1(0.0)
+    >>> jnp.expm1(0.0)
     Array(0., dtype=float64, weak_type=True)
     """, loop=np.expm1)
 log = unary_inexact("log", lax.log, """Natural logarithm; nan for negative reals, -inf for 0.
 
-    >>> log(1.0)
+    >>> jnp.log(1.0)
     Array(0., dtype=float64, weak_type=True)
     """, loop=np.log)
 log1p = unary_inexact("log1p", lax.log1p, """log(1 + x), accurate near 0.
 
-    >>> log1p(0.0)
+    >>> jnp.log1p(0.0)
     Array(0., dtype=float64, weak_type=True)
     """)
 
@@ -53,12 +53,12 @@ def _log_base(name: str, base: float, doc: str) -> Callable[..., Any]:
 
 log2 = _log_base("log2", 2, """Logarithm to base 2.
 
-    >>> log2(8.0)
+    >>> jnp.log2(8.0)
     Array(3., dtype=float64)
     """)
 log10 = _log_base("log10", 10, """Logarithm to base 10.
 
-    >>> log10(100.0)
+    >>> jnp.log10(100.0)
     Array(2., dtype=float64)
     """)
 
@@ -67,7 +67,7 @@ log10 = _log_base("log10", 10, """Logarithm to base 10.
 def logaddexp(x1: Any, x2: Any, /) -> Any:
     """log(exp(x1) + exp(x2)) without overflow.
 
-    >>> logaddexp(-float("inf"), 2.0)
+    >>> jnp.logaddexp(-float("inf"), 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     x, y = promote("logaddexp", x1, x2, kind="inexact")
@@ -93,7 +93,7 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
 def logaddexp2(x1: Any, x2: Any, /) -> Any:
     """log2(2**x1 + 2**x2) without overflow.
 
-    >>> logaddexp2(3.0, 3.0)
+    >>> jnp.logaddexp2(3.0, 3.0)
     Array(4., dtype=float64, weak_type=True)
     """
     x, y = promote("logaddexp2", x1, x2, kind="inexact")
@@ -104,7 +104,7 @@ def logaddexp2(x1: Any, x2: Any, /) -> Any:
 def frexp(x: Any, /) -> tuple[Any, Any]:
     """Mantissa in [0.5, 1) and exponent: x = m * 2**e.
 
-    >>> frexp(8.0)
+    >>> jnp.frexp(8.0)
     (Array(0.5, dtype=float64), Array(4, dtype=int32))
     """
     x = inexact("frexp", x)
@@ -139,7 +139,7 @@ def _bits(x: Any) -> tuple[Any, Any, Any]:
 def ldexp(x1: Any, x2: Any, /) -> Any:
     """x1 * 2**x2, elementwise; exact where it does not leave the range of normal numbers.
 
-    >>> ldexp(0.5, 4)
+    >>> jnp.ldexp(0.5, 4)
     Array(8., dtype=float64)
     """
     if dtypes.kind(aval_of("ldexp", x2, 1).dtype) not in "iu":
@@ -163,17 +163,17 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
 
 sin = unary_inexact("sin", lax.sin, """Sine of x radians.
 
-    >>> sin(0.0)
+    >>> jnp.sin(0.0)
     Array(0., dtype=float64, weak_type=True)
     """, loop=np.sin)
 cos = unary_inexact("cos", lax.cos, """Cosine of x radians.
 
-    >>> cos(0.0)
+    >>> jnp.cos(0.0)
     Array(1., dtype=float64, weak_type=True)
     """, loop=np.cos)
 tan = unary_inexact("tan", lax.tan, """Tangent of x radians.
 
-    >>> tan(0.0)
+    >>> jnp.tan(0.0)
     Array(0., dtype=float64, weak_type=True)
     """, loop=np.tan)
 arcsin = unary_inexact(
@@ -189,7 +189,7 @@ arccosh = unary_inexact("arccosh", lax.acosh, "Inverse hyperbolic cosine; nan be
 arctanh = unary_inexact("arctanh", lax.atanh, "Inverse hyperbolic tangent; nan outside [-1, 1].")
 arctan2 = binary("arctan2", lax.atan2, """Angle in radians of the vector (x2, x1), in [-pi, pi].
 
-    >>> arctan2(0.0, 1.0)
+    >>> jnp.arctan2(0.0, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """, "inexact")
 asin, acos, atan = alias(arcsin, "asin"), alias(arccos, "acos"), alias(arctan, "atan")
@@ -205,7 +205,7 @@ deg2rad, rad2deg = alias(radians, "deg2rad"), alias(degrees, "rad2deg")
 def sinc(x: Any, /) -> Any:
     """sin(pi x) / (pi x), and 1 at 0, with all derivatives.
 
-    >>> sinc(0.0)
+    >>> jnp.sinc(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     x = inexact("sinc", x)

@@ -121,7 +121,7 @@ def _single(name: str, kind: str, a: Any, n: int | None, axis: int, norm: str | 
 def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Fourier transform along an axis, cut or padded with zeros to length n.
 
-    >>> fft(np.ones(2))
+    >>> jnp.fft.fft(np.ones(2))
     Array([2.+0.j, 0.+0.j], dtype=complex128)
     """
     return _single("fft", "FFT", a, n, axis, norm)
@@ -130,7 +130,7 @@ def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -
 def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Inverse Fourier transform along an axis.
 
-    >>> ifft(np.ones(2))
+    >>> jnp.fft.ifft(np.ones(2))
     Array([1.+0.j, 0.+0.j], dtype=complex128)
     """
     return _single("ifft", "IFFT", a, n, axis, norm)
@@ -139,7 +139,7 @@ def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Non-negative half of the Fourier transform of real numbers.
 
-    >>> rfft(np.ones(2))
+    >>> jnp.fft.rfft(np.ones(2))
     Array([2.+0.j, 0.+0.j], dtype=complex128)
     """
     return _single("rfft", "RFFT", a, n, axis, norm)
@@ -148,7 +148,7 @@ def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Inverse of `rfft`; n is the length of the result, by default even.
 
-    >>> irfft(np.ones(2))
+    >>> jnp.fft.irfft(np.ones(2))
     Array([1., 0.], dtype=float64)
     """
     return _single("irfft", "IRFFT", a, n, axis, norm)
@@ -158,7 +158,7 @@ def fftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str |
          ) -> Any:
     """Fourier transform over several axes.
 
-    >>> fftn(np.ones((1, 2)))
+    >>> jnp.fft.fftn(np.ones((1, 2)))
     Array([[2.+0.j, 0.+0.j]], dtype=complex128)
     """
     return _transform("fftn", "FFT", a, s, axes, norm)
@@ -216,7 +216,7 @@ def _mirrored(norm: str | None) -> str | None:
 def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Fourier transform of numbers with Hermitian symmetry, which is real.
 
-    >>> hfft(np.ones(2))
+    >>> jnp.fft.hfft(np.ones(2))
     Array([2., 0.], dtype=float64)
     """
     return _single("hfft", "IRFFT", conj(a), n, axis, _mirrored(norm))
@@ -225,7 +225,7 @@ def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
     """Inverse of `hfft`.
 
-    >>> ihfft(np.ones(2))
+    >>> jnp.fft.ihfft(np.ones(2))
     Array([1.-0.j, 0.-0.j], dtype=complex128)
     """
     return conj(_single("ihfft", "RFFT", a, n, axis, _mirrored(norm)))
@@ -243,7 +243,7 @@ def _frequencies(name: str, k: np.ndarray, n: int, d: Any, dtype: Any) -> Any:
 def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """Frequencies of `fft` in cycles per unit of the sample spacing d.
 
-    >>> fftfreq(2)
+    >>> jnp.fft.fftfreq(2)
     Array([ 0. , -0.5], dtype=float64)
     """
     n = operator.index(n)
@@ -254,7 +254,7 @@ def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> A
 def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """Frequencies of `rfft` in cycles per unit of the sample spacing d.
 
-    >>> rfftfreq(2)
+    >>> jnp.fft.rfftfreq(2)
     Array([0. , 0.5], dtype=float64)
     """
     n = operator.index(n)
@@ -271,7 +271,7 @@ def _shifted(x: Any, axes: Any, sign: int) -> Any:
 def fftshift(x: Any, axes: Any = None) -> Any:
     """Zero frequency moved to the middle.
 
-    >>> fftshift(fftfreq(2))
+    >>> jnp.fft.fftshift(jnp.fft.fftfreq(2))
     Array([-0.5,  0. ], dtype=float64)
     """
     return _shifted(x, axes, 1)
@@ -280,7 +280,7 @@ def fftshift(x: Any, axes: Any = None) -> Any:
 def ifftshift(x: Any, axes: Any = None) -> Any:
     """Undo `fftshift`.
 
-    >>> ifftshift(np.array([-1, 0]))
+    >>> jnp.fft.ifftshift(np.array([-1, 0]))
     Array([ 0, -1], dtype=int64)
     """
     return _shifted(x, axes, -1)

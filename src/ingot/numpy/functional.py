@@ -40,7 +40,7 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Collection[int | str] = f
 
     excluded: positions and names of arguments passed on as they are. The other axes broadcast.
 
-    >>> vectorize(lambda x, y: x + y)(np.array([1, 2]), 1)
+    >>> jnp.vectorize(lambda x, y: x + y)(np.array([1, 2]), 1)
     Array([2, 3], dtype=int64)
     """
     if any(not isinstance(e, (str, int)) for e in excluded):
@@ -118,7 +118,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
                      **kwargs: Any) -> Any:
     """A function of vectors applied along an axis; the axes of its result take its place.
 
-    >>> apply_along_axis(lambda v: v.sum(), 0, np.ones((2, 3)))
+    >>> jnp.apply_along_axis(lambda v: v.sum(), 0, np.ones((2, 3)))
     Array([2., 2., 2.], dtype=float64)
     """
     arr = as_array("apply_along_axis", arr)
@@ -137,7 +137,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 def apply_over_axes(func: Callable[..., Any], a: Any, axes: int | Sequence[int]) -> Any:
     """A reduction applied over several axes in turn, their lengths kept as 1.
 
-    >>> apply_over_axes(lambda x, i: x.sum(i), np.ones((2, 3)), (0, 1))
+    >>> jnp.apply_over_axes(lambda x, i: x.sum(i), np.ones((2, 3)), (0, 1))
     Array([[6.]], dtype=float64)
     """
     a = as_array("apply_over_axes", a)
@@ -157,7 +157,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
 
     One function more than conditions is the default, which is otherwise 0.
 
-    >>> piecewise(np.array([-1.0, 2.0]), [np.array([True, False])], [0, lambda x: x * x])
+    >>> jnp.piecewise(np.array([-1.0, 2.0]), [np.array([True, False])], [0, lambda x: x * x])
     Array([0., 4.], dtype=float64)
     """
     x = as_array("piecewise", x)

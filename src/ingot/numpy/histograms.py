@@ -29,7 +29,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
 
     length: static length of the result (larger integers are dropped); needed when traced.
 
-    >>> bincount(np.array([0, 2, 2]))
+    >>> jnp.bincount(np.array([0, 2, 2]))
     Array([1, 0, 2], dtype=int64)
     """
     x = as_array("bincount", x)
@@ -72,7 +72,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     bins may be the name of one of NumPy's rules ('auto', 'fd', 'doane', 'scott', 'stone', 'rice',
     'sturges', 'sqrt'), for data that is not traced.
 
-    >>> histogram_bin_edges(np.array([0, 1]), 2)
+    >>> jnp.histogram_bin_edges(np.array([0, 1]), 2)
     Array([0. , 0.5, 1. ], dtype=float64)
     """
     if isinstance(bins, str):
@@ -100,7 +100,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
 
     density: divide by the total and the widths.
 
-    >>> histogram(np.array([0.0, 0.2, 1.0]), 2)[0]
+    >>> jnp.histogram(np.array([0.0, 0.2, 1.0]), 2)[0]
     Array([2., 1.], dtype=float64)
     """
     a = as_array("histogram", a)
@@ -142,7 +142,7 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any 
                 density: bool | None = None) -> tuple[Any, Any, Any]:
     """Counts of pairs in rectangles, and the edges of both axes.
 
-    >>> histogram2d(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 2)[0]
+    >>> jnp.histogram2d(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 2)[0]
     Array([[1, 0],
            [0, 1]], dtype=int64)
     """
@@ -162,7 +162,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
                 weights: Any = None, density: bool | None = None) -> tuple[Any, list[Any]]:
     """Counts of points, given as rows, in boxes, and the edges of all axes.
 
-    >>> histogramdd(np.array([[0.0], [1.0]]), 2)[0]
+    >>> jnp.histogramdd(np.array([[0.0], [1.0]]), 2)[0]
     Array([1, 1], dtype=int64)
     """
     sample = as_array("histogramdd", sample)

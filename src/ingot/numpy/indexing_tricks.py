@@ -122,7 +122,7 @@ c_ = _Concatenator("c_", -1, 2, 0)
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     """Indices of each axis for indices into the flat array; out of bounds ones are clipped.
 
-    >>> unravel_index(3, (2, 2))
+    >>> jnp.unravel_index(3, (2, 2))
     (Array(1, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
     """
     indices = as_array("unravel_index", indices)
@@ -148,7 +148,7 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
 
     mode: 'raise' (only outside of traced code), 'wrap', 'clip', or 'ignore': no check.
 
-    >>> ravel_multi_index((1, 1), (2, 2))
+    >>> jnp.ravel_multi_index((1, 1), (2, 2))
     Array(3, dtype=int64, weak_type=True)
     """
     dims = canonical_shape("ravel_multi_index", dims)

@@ -77,17 +77,17 @@ def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Cal
 
 equal = _comparison("equal", lax.eq, """Whether elements are equal.
 
-    >>> equal(1, 1.0)
+    >>> jnp.equal(1, 1.0)
     Array(True, dtype=bool)
     """, loop=np.equal)
 not_equal = _comparison("not_equal", lax.ne, """Whether elements differ.
 
-    >>> not_equal(1, 1.0)
+    >>> jnp.not_equal(1, 1.0)
     Array(False, dtype=bool)
     """, loop=np.not_equal)
 less = _ordered("less", lax.lt, """Whether x < y, elementwise.
 
-    >>> less(1, 2)
+    >>> jnp.less(1, 2)
     Array(True, dtype=bool)
     """, loop=np.less)
 less_equal = _ordered("less_equal", lax.le, "Whether x <= y, elementwise.", loop=np.less_equal)
@@ -108,7 +108,7 @@ def _logical(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
 
 logical_and = _logical("logical_and", lax.bitwise_and, """Whether both are nonzero.
 
-    >>> logical_and(1, 0)
+    >>> jnp.logical_and(1, 0)
     Array(False, dtype=bool)
     """)
 logical_or = _logical("logical_or", lax.bitwise_or, "Whether one of two is nonzero.")
@@ -118,7 +118,7 @@ logical_xor = _logical("logical_xor", lax.bitwise_xor, "Whether exactly one of t
 def logical_not(x: Any, /) -> Any:
     """Whether an element is zero.
 
-    >>> logical_not(0)
+    >>> jnp.logical_not(0)
     Array(True, dtype=bool)
     """
     return lax.bitwise_not(truth("logical_not", x))
@@ -145,7 +145,7 @@ bitwise_left_shift = alias(left_shift, "bitwise_left_shift")
 def right_shift(x1: Any, x2: Any, /) -> Any:
     """Shift bits right, copies of the sign bit come in for signed integers.
 
-    >>> right_shift(-8, 1)
+    >>> jnp.right_shift(-8, 1)
     Array(-4, dtype=int64, weak_type=True)
     """
     x, y = promote("right_shift", x1, x2, kind="numeric")
@@ -158,7 +158,7 @@ bitwise_right_shift = alias(right_shift, "bitwise_right_shift")
 def bitwise_count(x: Any, /) -> Any:
     """Number of ones in the binary form of the absolute value, as uint8.
 
-    >>> bitwise_count(7)
+    >>> jnp.bitwise_count(7)
     Array(3, dtype=uint8)
     """
     x = as_array("bitwise_count", x)
@@ -174,7 +174,7 @@ def bitwise_count(x: Any, /) -> Any:
 def isfinite(x: Any, /) -> Any:
     """Whether an element is neither infinite nor nan.
 
-    >>> isfinite(1.0)
+    >>> jnp.isfinite(1.0)
     Array(True, dtype=bool)
     """
     x = as_array("isfinite", x)
@@ -186,7 +186,7 @@ def isfinite(x: Any, /) -> Any:
 def isnan(x: Any, /) -> Any:
     """Whether an element is nan.
 
-    >>> isnan(float("nan"))
+    >>> jnp.isnan(float("nan"))
     Array(True, dtype=bool)
     """
     x = as_array("isnan", x)
@@ -196,7 +196,7 @@ def isnan(x: Any, /) -> Any:
 def isposinf(x: Any, /, out: None = None) -> Any:
     """Whether an element is +inf. Raises ValueError for complex numbers.
 
-    >>> isposinf(1.0)
+    >>> jnp.isposinf(1.0)
     Array(False, dtype=bool)
     """
     return _is_infinity("isposinf", x, math.inf)
@@ -205,7 +205,7 @@ def isposinf(x: Any, /, out: None = None) -> Any:
 def isneginf(x: Any, /, out: None = None) -> Any:
     """Whether an element is -inf. Raises ValueError for complex numbers.
 
-    >>> isneginf(-float("inf"))
+    >>> jnp.isneginf(-float("inf"))
     Array(True, dtype=bool)
     """
     return _is_infinity("isneginf", x, -math.inf)
@@ -221,7 +221,7 @@ def _is_infinity(name: str, x: Any, infinity: float) -> Any:
 def iscomplex(x: Any) -> Any:
     """Whether the imaginary part is not zero.
 
-    >>> iscomplex(1 + 0j)
+    >>> jnp.iscomplex(1 + 0j)
     Array(False, dtype=bool)
     """
     x = as_array("iscomplex", x)
@@ -233,7 +233,7 @@ def iscomplex(x: Any) -> Any:
 def isreal(x: Any) -> Any:
     """Whether the imaginary part is zero.
 
-    >>> isreal(1 + 0j)
+    >>> jnp.isreal(1 + 0j)
     Array(True, dtype=bool)
     """
     return lax.bitwise_not(iscomplex(x))
@@ -245,7 +245,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
 
     Infinities that take the place of nan are replaced as well, as in JAX.
 
-    >>> nan_to_num(float("nan"))
+    >>> jnp.nan_to_num(float("nan"))
     Array(0., dtype=float64)
     """
     x = as_array("nan_to_num", x)
@@ -269,7 +269,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """Whether |a - b| <= atol + rtol |b|, elementwise; equal infinities are close.
 
-    >>> isclose(1.0, 1.0 + 1e-9)
+    >>> jnp.isclose(1.0, 1.0 + 1e-9)
     Array(True, dtype=bool)
     """
     x, y = promote("isclose", a, b)
@@ -296,7 +296,7 @@ def _of(tolerance: Any, like_: Any, dtype: Any) -> Any:
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """Whether all elements are close in the sense of `isclose`.
 
-    >>> allclose(1.0, 1.1)
+    >>> jnp.allclose(1.0, 1.1)
     Array(False, dtype=bool)
     """
     close = isclose(a, b, rtol, atol, equal_nan)
@@ -306,7 +306,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bo
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     """Whether shapes and all elements are equal.
 
-    >>> array_equal([1, 2], [1, 2])
+    >>> jnp.array_equal([1, 2], [1, 2])
     Array(True, dtype=bool)
     """
     x, y = _arrays(a1), _arrays(a2)
@@ -318,7 +318,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 def array_equiv(a1: Any, a2: Any) -> Any:
     """Whether all elements are equal after broadcasting.
 
-    >>> array_equiv([1, 1], 1)
+    >>> jnp.array_equiv([1, 1], 1)
     Array(True, dtype=bool)
     """
     x, y = _arrays(a1), _arrays(a2)
@@ -355,7 +355,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
 
     condition, x, y: broadcast to one shape -> the dtype x and y promote to.
 
-    >>> where(True, 1.0, 2.0)
+    >>> jnp.where(True, 1.0, 2.0)
     Array(1., dtype=float64, weak_type=True)
     """
     if x is None and y is None:
@@ -381,7 +381,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
 def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
     """Elements limited to [min, max]; a bound that is None does not limit.
 
-    >>> clip(5, 0, 3)
+    >>> jnp.clip(5, 0, 3)
     Array(3, dtype=int64, weak_type=True)
     """
     if arr is None:
@@ -399,7 +399,7 @@ def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """For each element the choice of the first condition that holds, or the default.
 
-    >>> select([np.array([True, False])], [np.array([1, 2])], 9)
+    >>> jnp.select([np.array([True, False])], [np.array([1, 2])], 9)
     Array([1, 9], dtype=int64)
     """
     if len(condlist) != len(choicelist):
@@ -421,7 +421,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def gcd(x1: Any, x2: Any) -> Any:
     """Greatest common divisor of integers.
 
-    >>> gcd(12, 18)
+    >>> jnp.gcd(12, 18)
     Array(6, dtype=int64, weak_type=True)
     """
     x, y = promote("gcd", x1, x2)
@@ -443,7 +443,7 @@ def gcd(x1: Any, x2: Any) -> Any:
 def lcm(x1: Any, x2: Any) -> Any:
     """Least common multiple of integers; 0 if one is 0.
 
-    >>> lcm(4, 6)
+    >>> jnp.lcm(4, 6)
     Array(12, dtype=int64, weak_type=True)
     """
     x, y = promote("lcm", x1, x2)

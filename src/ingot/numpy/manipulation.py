@@ -34,7 +34,7 @@ from ingot.util import size_of
 def shape(a: Any) -> tuple[int, ...]:
     """The shape of an array.
 
-    >>> shape(1.0)
+    >>> jnp.shape(1.0)
     ()
     """
     if a is None:
@@ -47,7 +47,7 @@ def shape(a: Any) -> tuple[int, ...]:
 def ndim(a: Any) -> int:
     """The number of axes of an array.
 
-    >>> ndim(1.0)
+    >>> jnp.ndim(1.0)
     0
     """
     if a is None:
@@ -60,7 +60,7 @@ def ndim(a: Any) -> int:
 def size(a: Any, axis: int | Sequence[int] | None = None) -> int:
     """The number of elements of an array, or along axes.
 
-    >>> size(1.0)
+    >>> jnp.size(1.0)
     1
     """
     lengths = shape(a)
@@ -75,7 +75,7 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
     order: 'C' counts the last axis fastest, 'F' the first. NumPy's arrays stay NumPy's, also
     where a function is traced. Raises TypeError for other sizes.
 
-    >>> reshape(np.arange(4), (2, -1))
+    >>> jnp.reshape(np.arange(4), (2, -1))
     array([[0, 1],
            [2, 3]])
     """
@@ -107,7 +107,7 @@ def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
 def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
     """The elements in one axis.
 
-    >>> ravel(np.ones((1, 2)))
+    >>> jnp.ravel(np.ones((1, 2)))
     Array([1., 1.], dtype=float64)
     """
     if order == "K":
@@ -119,7 +119,7 @@ def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
 def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
     """New axes of length 1 at the given places of the result.
 
-    >>> expand_dims(1.0, 0)
+    >>> jnp.expand_dims(1.0, 0)
     Array([1.], dtype=float64, weak_type=True)
     """
     a = as_array("expand_dims", a)
@@ -130,7 +130,7 @@ def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
 def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
     """The array without axes of length 1. Raises ValueError for other lengths.
 
-    >>> squeeze(np.ones((1, 2)))
+    >>> jnp.squeeze(np.ones((1, 2)))
     Array([1., 1.], dtype=float64)
     """
     a = as_array("squeeze", a)
@@ -146,7 +146,7 @@ def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
 def atleast_1d(*arys: Any) -> Any:
     """Arrays with at least one axis.
 
-    >>> atleast_1d(1.0)
+    >>> jnp.atleast_1d(1.0)
     Array([1.], dtype=float64, weak_type=True)
     """
     return _at_least("atleast_1d", arys, 1, lambda a: (1,))
@@ -155,7 +155,7 @@ def atleast_1d(*arys: Any) -> Any:
 def atleast_2d(*arys: Any) -> Any:
     """Arrays with at least two axes; new ones come first.
 
-    >>> atleast_2d(1.0)
+    >>> jnp.atleast_2d(1.0)
     Array([[1.]], dtype=float64, weak_type=True)
     """
     return _at_least("atleast_2d", arys, 2, lambda s: (1,) * (2 - len(s)) + s)
@@ -164,7 +164,7 @@ def atleast_2d(*arys: Any) -> Any:
 def atleast_3d(*arys: Any) -> Any:
     """Arrays with at least three axes; a vector becomes (1, n, 1).
 
-    >>> atleast_3d(1.0).shape
+    >>> jnp.atleast_3d(1.0).shape
     (1, 1, 1)
     """
     forms = {0: lambda s: (1, 1, 1), 1: lambda s: (1, *s, 1), 2: lambda s: (*s, 1)}
@@ -183,7 +183,7 @@ def _at_least(name: str, arrays: Sequence[Any], rank: int, form: Any) -> Any:
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
     """Axes reordered, by default reversed.
 
-    >>> transpose(np.ones((2, 3))).shape
+    >>> jnp.transpose(np.ones((2, 3))).shape
     (3, 2)
     """
     a = as_array("transpose", a)
@@ -199,7 +199,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
 def permute_dims(a: Any, /, axes: Sequence[int]) -> Any:
     """Axes reordered.
 
-    >>> permute_dims(np.ones((2, 3)), (1, 0)).shape
+    >>> jnp.permute_dims(np.ones((2, 3)), (1, 0)).shape
     (3, 2)
     """
     return transpose(a, axes)
@@ -208,7 +208,7 @@ def permute_dims(a: Any, /, axes: Sequence[int]) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """The last two axes exchanged.
 
-    >>> matrix_transpose(np.ones((2, 3))).shape
+    >>> jnp.matrix_transpose(np.ones((2, 3))).shape
     (3, 2)
     """
     x = as_array("matrix_transpose", x)
@@ -220,7 +220,7 @@ def matrix_transpose(x: Any, /) -> Any:
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged.
 
-    >>> swapaxes(np.ones((2, 3)), 0, 1).shape
+    >>> jnp.swapaxes(np.ones((2, 3)), 0, 1).shape
     (3, 2)
     """
     a = as_array("swapaxes", a)
@@ -233,7 +233,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Axes moved to other places; the rest keep their order.
 
-    >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
+    >>> jnp.moveaxis(np.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
     a = as_array("moveaxis", a)
@@ -250,7 +250,7 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """An axis moved before the axis at `start`.
 
-    >>> rollaxis(np.ones((2, 3, 4)), 2).shape
+    >>> jnp.rollaxis(np.ones((2, 3, 4)), 2).shape
     (4, 2, 3)
     """
     a = as_array("rollaxis", a)
@@ -279,7 +279,7 @@ def _sequence(name: str, arrays: Any) -> list[Any]:
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Any:
     """Arrays joined along an axis, or flattened and joined if the axis is None.
 
-    >>> concatenate([np.ones(1), np.zeros(1)])
+    >>> jnp.concatenate([np.ones(1), np.zeros(1)])
     Array([1., 0.], dtype=float64)
     """
     made = _sequence("concatenate", arrays)
@@ -304,7 +304,7 @@ def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Any:
 def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     """Arrays joined along an axis.
 
-    >>> concat([np.ones(1), np.zeros(1)])
+    >>> jnp.concat([np.ones(1), np.zeros(1)])
     Array([1., 0.], dtype=float64)
     """
     return concatenate(arrays, axis)
@@ -314,7 +314,7 @@ def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
 def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Any:
     """Arrays of one shape joined along a new axis.
 
-    >>> stack([np.ones(1), np.zeros(1)])
+    >>> jnp.stack([np.ones(1), np.zeros(1)])
     Array([[1.],
            [0.]], dtype=float64)
     """
@@ -330,7 +330,7 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> An
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of an array along an axis.
 
-    >>> unstack(np.array([1, 2]))
+    >>> jnp.unstack(np.array([1, 2]))
     (Array(1, dtype=int64), Array(2, dtype=int64))
     """
     x = as_array("unstack", x)
@@ -343,7 +343,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 def vstack(tup: Any, dtype: Any = None) -> Any:
     """Arrays as rows, joined along the first axis.
 
-    >>> vstack([np.ones(1), np.zeros(1)]).shape
+    >>> jnp.vstack([np.ones(1), np.zeros(1)]).shape
     (2, 1)
     """
     return concatenate([atleast_2d(a) for a in _sequence("vstack", tup)], 0, dtype)
@@ -352,7 +352,7 @@ def vstack(tup: Any, dtype: Any = None) -> Any:
 def hstack(tup: Any, dtype: Any = None) -> Any:
     """Arrays joined along the second axis, vectors along the first.
 
-    >>> hstack([np.ones(1), np.zeros(1)]).shape
+    >>> jnp.hstack([np.ones(1), np.zeros(1)]).shape
     (2,)
     """
     made = [atleast_1d(a) for a in _sequence("hstack", tup)]
@@ -362,7 +362,7 @@ def hstack(tup: Any, dtype: Any = None) -> Any:
 def dstack(tup: Any, dtype: Any = None) -> Any:
     """Arrays joined along the third axis.
 
-    >>> dstack([np.ones(1), np.zeros(1)]).shape
+    >>> jnp.dstack([np.ones(1), np.zeros(1)]).shape
     (1, 1, 2)
     """
     return concatenate([atleast_3d(a) for a in _sequence("dstack", tup)], 2, dtype)
@@ -371,7 +371,7 @@ def dstack(tup: Any, dtype: Any = None) -> Any:
 def column_stack(tup: Any) -> Any:
     """Vectors as columns, joined with matrices along the second axis.
 
-    >>> column_stack([np.ones(2), np.zeros(2)]).shape
+    >>> jnp.column_stack([np.ones(2), np.zeros(2)]).shape
     (2, 2)
     """
     made = [as_array("column_stack", a) for a in _sequence("column_stack", tup)]
@@ -381,7 +381,7 @@ def column_stack(tup: Any) -> Any:
 def block(arrays: Any) -> Any:
     """An array from nested lists of blocks: the innermost are joined along the last axis.
 
-    >>> block([[np.ones((1, 1)), np.zeros((1, 1))]])
+    >>> jnp.block([[np.ones((1, 1)), np.zeros((1, 1))]])
     Array([[1., 0.]], dtype=float64)
     """
     depth = _depth(arrays)
@@ -414,7 +414,7 @@ def _depth(x: Any) -> int:
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """Values joined to the end of an array.
 
-    >>> append(np.array([1]), 2)
+    >>> jnp.append(np.array([1]), 2)
     Array([1, 2], dtype=int64)
     """
     if axis is None:
@@ -428,7 +428,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """An array cut into sections, whose lengths may differ by one.
 
-    >>> array_split(np.arange(3), 2)
+    >>> jnp.array_split(np.arange(3), 2)
     [Array([0, 1], dtype=int64), Array([2], dtype=int64)]
     """
     return _split("array_split", ary, indices_or_sections, axis, exact=False)
@@ -437,7 +437,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """An array cut into equal sections, or at indices.
 
-    >>> split(np.arange(2), 2)
+    >>> jnp.split(np.arange(2), 2)
     [Array([0], dtype=int64), Array([1], dtype=int64)]
     """
     return _split("split", ary, indices_or_sections, axis, exact=True)
@@ -464,7 +464,7 @@ def _split(name: str, ary: Any, where: Any, axis: int, exact: bool) -> list[Any]
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """An array cut along the first axis.
 
-    >>> len(vsplit(np.ones((2, 1)), 2))
+    >>> len(jnp.vsplit(np.ones((2, 1)), 2))
     2
     """
     return split(ary, indices_or_sections, 0)
@@ -473,7 +473,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """An array cut along the second axis, a vector along its only one.
 
-    >>> len(hsplit(np.ones((1, 2)), 2))
+    >>> len(jnp.hsplit(np.ones((1, 2)), 2))
     2
     """
     return split(ary, indices_or_sections, 0 if ndim(ary) == 1 else 1)
@@ -482,7 +482,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """An array cut along the third axis.
 
-    >>> len(dsplit(np.ones((1, 1, 2)), 2))
+    >>> len(jnp.dsplit(np.ones((1, 1, 2)), 2))
     2
     """
     return split(ary, indices_or_sections, 2)

@@ -32,7 +32,7 @@ def nansum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepd
            initial: Any = None, where: Any = None) -> Any:
     """Sum over axes of the elements that are not nan.
 
-    >>> nansum(float("nan"))
+    >>> jnp.nansum(float("nan"))
     Array(0., dtype=float64)
     """
     return full.sum(_without_nan("nansum", a, 0), axis, dtype, out, keepdims, initial, where)
@@ -42,7 +42,7 @@ def nanprod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keep
             initial: Any = None, where: Any = None) -> Any:
     """Product over axes of the elements that are not nan.
 
-    >>> nanprod(float("nan"))
+    >>> jnp.nanprod(float("nan"))
     Array(1., dtype=float64)
     """
     return full.prod(_without_nan("nanprod", a, 1), axis, dtype, out, keepdims, initial, where)
@@ -66,7 +66,7 @@ def nanmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, 
            where: Any = None) -> Any:
     """Largest element over axes that is not nan; nan if there is none.
 
-    >>> nanmax(2.0)
+    >>> jnp.nanmax(2.0)
     Array(2., dtype=float64)
     """
     return _extremum("nanmax", full.max, lowest, a, axis, out, keepdims, initial, where)
@@ -76,7 +76,7 @@ def nanmin(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, 
            where: Any = None) -> Any:
     """Smallest element over axes that is not nan; nan if there is none.
 
-    >>> nanmin(2.0)
+    >>> jnp.nanmin(2.0)
     Array(2., dtype=float64)
     """
     return _extremum("nanmin", full.min, highest, a, axis, out, keepdims, initial, where)
@@ -95,7 +95,7 @@ def nanargmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool 
               ) -> Any:
     """Index of the first largest element that is not nan; -1 if there is none.
 
-    >>> nanargmax(2.0)
+    >>> jnp.nanargmax(2.0)
     Array(0, dtype=int64)
     """
     return _arg("nanargmax", full.argmax, lowest, a, axis, out, keepdims)
@@ -105,7 +105,7 @@ def nanargmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool 
               ) -> Any:
     """Index of the first smallest element that is not nan; -1 if there is none.
 
-    >>> nanargmin(2.0)
+    >>> jnp.nanargmin(2.0)
     Array(0, dtype=int64)
     """
     return _arg("nanargmin", full.argmin, highest, a, axis, out, keepdims)
@@ -123,7 +123,7 @@ def nanmean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keep
             where: Any = None) -> Any:
     """Mean over axes of the elements that are not nan; nan if there is none.
 
-    >>> nanmean(2.0)
+    >>> jnp.nanmean(2.0)
     Array(2., dtype=float64)
     """
     a = as_array("nanmean", a)
@@ -136,7 +136,7 @@ def nanvar(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof:
            keepdims: bool = False, where: Any = None, mean: Any = None) -> Any:
     """Variance over axes of the elements that are not nan, with divisor n - ddof.
 
-    >>> nanvar(2.0)
+    >>> jnp.nanvar(2.0)
     Array(0., dtype=float64)
     """
     a = as_array("nanvar", a)
@@ -151,7 +151,7 @@ def nanstd(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof:
            keepdims: bool = False, where: Any = None, mean: Any = None) -> Any:
     """Standard deviation over axes of the elements that are not nan, with divisor n - ddof.
 
-    >>> nanstd(2.0)
+    >>> jnp.nanstd(2.0)
     Array(0., dtype=float64)
     """
     return lax.sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
@@ -186,7 +186,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
     dtype: by default that of `sum`: integers get the default width at least (under the flag
     match_jax, as in JAX, only booleans are widened).
 
-    >>> cumsum(2.0)
+    >>> jnp.cumsum(2.0)
     Array([2.], dtype=float64)
     """
     unsupported("cumsum", out=out)
@@ -197,7 +197,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running products along an axis, or of the flat array; `dtype` as for `cumsum`.
 
-    >>> cumprod(2.0)
+    >>> jnp.cumprod(2.0)
     Array([2.], dtype=float64)
     """
     unsupported("cumprod", out=out)
@@ -207,7 +207,7 @@ def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None
 def nancumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running sums with nan counted as 0.
 
-    >>> nancumsum(float("nan"))
+    >>> jnp.nancumsum(float("nan"))
     Array([0.], dtype=float64)
     """
     return cumsum(_without_nan("nancumsum", a, 0), axis, dtype, out)
@@ -216,7 +216,7 @@ def nancumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = No
 def nancumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running products with nan counted as 1.
 
-    >>> nancumprod(float("nan"))
+    >>> jnp.nancumprod(float("nan"))
     Array([1.], dtype=float64)
     """
     return cumprod(_without_nan("nancumprod", a, 1), axis, dtype, out)
@@ -255,7 +255,7 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None,
                     include_initial: bool = False) -> Any:
     """Running products along an axis, beginning with 1 if `include_initial`.
 
-    >>> cumulative_prod(cumsum(2.0), include_initial=True)
+    >>> jnp.cumulative_prod(jnp.cumsum(2.0), include_initial=True)
     Array([1., 2.], dtype=float64)
     """
     return _with_initial("cumulative_prod", lax.cumprod, 1, x, axis, dtype, include_initial)

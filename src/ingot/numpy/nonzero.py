@@ -21,7 +21,7 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
     With a static `size` there are that many: surplus ones are dropped, missing ones are
     `fill_value` (by default 0). Without it the array must be concrete.
 
-    >>> nonzero(np.array([0, 5, 7]))
+    >>> jnp.nonzero(np.array([0, 5, 7]))
     (Array([1, 2], dtype=int64),)
     """
     a = as_array("nonzero", a)
@@ -68,7 +68,7 @@ def _flat_indices(mask: Any, size: int) -> tuple[Any, Any]:
 def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
     """Indices of the nonzero elements of the flat array.
 
-    >>> flatnonzero(np.array([0, 5]))
+    >>> jnp.flatnonzero(np.array([0, 5]))
     Array([1], dtype=int64)
     """
     a = as_array("flatnonzero", a)
@@ -78,7 +78,7 @@ def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> A
 def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
     """Indices of the nonzero elements, one row each.
 
-    >>> argwhere(np.array([0, 5]))
+    >>> jnp.argwhere(np.array([0, 5]))
     Array([[1]], dtype=int64)
     """
     a = as_array("argwhere", a)

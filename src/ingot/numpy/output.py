@@ -28,7 +28,7 @@ def array_repr(arr: Any, max_line_width: int | None = None, precision: int | Non
                suppress_small: bool | None = None) -> str:
     """How `repr` prints an array.
 
-    >>> array_repr(from_numpy(np.ones(1)))
+    >>> jnp.array_repr(jnp.ones(1))
     'Array([1.], dtype=float64)'
     """
     options = {"linewidth": max_line_width, "precision": precision, "suppress": suppress_small}
@@ -40,7 +40,7 @@ def array_str(a: Any, max_line_width: int | None = None, precision: int | None =
               suppress_small: bool | None = None) -> str:
     """How `str` prints an array.
 
-    >>> array_str(from_numpy(np.ones(1)))
+    >>> jnp.array_str(jnp.ones(1))
     '[1.]'
     """
     options = {"linewidth": max_line_width, "precision": precision, "suppress": suppress_small}

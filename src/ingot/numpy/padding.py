@@ -54,7 +54,7 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
     mode: 'constant' (constant_values=), 'edge', 'reflect', 'symmetric', 'wrap', 'linear_ramp'
     (end_values=), 'maximum', 'minimum', 'mean', 'median' (stat_length=), or a function.
 
-    >>> pad(np.array([1, 2]), 1)
+    >>> jnp.pad(np.array([1, 2]), 1)
     Array([0, 1, 2, 0], dtype=int64)
     """
     array = as_array("pad", array)

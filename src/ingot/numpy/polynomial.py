@@ -29,7 +29,7 @@ from ingot.numpy.sorting import argsort
 def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
     """Value of a polynomial at x by Horner's rule; x may be a polynomial too.
 
-    >>> polyval(np.array([1.0, 2.0]), 3.0)
+    >>> jnp.polyval(np.array([1.0, 2.0]), 3.0)
     Array(5., dtype=float64)
     """
     p, x = promote_dtypes("polyval", p, x)
@@ -48,7 +48,7 @@ def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
 def polyadd(a1: Any, a2: Any) -> Any:
     """Sum of two polynomials.
 
-    >>> polyadd(np.array([1, 2]), np.array([3]))
+    >>> jnp.polyadd(np.array([1, 2]), np.array([3]))
     Array([1, 5], dtype=int64)
     """
     a, b = _same_length("polyadd", a1, a2)
@@ -58,7 +58,7 @@ def polyadd(a1: Any, a2: Any) -> Any:
 def polysub(a1: Any, a2: Any) -> Any:
     """Difference of two polynomials.
 
-    >>> polysub(np.array([1, 2]), np.array([3]))
+    >>> jnp.polysub(np.array([1, 2]), np.array([3]))
     Array([ 1, -1], dtype=int64)
     """
     a, b = _same_length("polysub", a1, a2)
@@ -77,7 +77,7 @@ def _same_length(name: str, a1: Any, a2: Any) -> tuple[Any, Any]:
 def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
     """Product of two polynomials.
 
-    >>> polymul(np.array([1, 2]), np.array([1, 0]))
+    >>> jnp.polymul(np.array([1, 2]), np.array([1, 0]))
     Array([1., 2., 0.], dtype=float64)
     """
     a, b = promote_dtypes("polymul", a1, a2, kind="inexact")
@@ -91,7 +91,7 @@ def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
 def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, Any]:
     """Quotient and remainder of two polynomials.
 
-    >>> polydiv(np.array([1.0, 3.0, 2.0]), np.array([1.0, 1.0]))
+    >>> jnp.polydiv(np.array([1.0, 3.0, 2.0]), np.array([1.0, 1.0]))
     (Array([1., 2.], dtype=float64), Array([0., 0., 0.], dtype=float64))
     """
     u, v = promote_dtypes("polydiv", u, v, kind="inexact")
@@ -107,7 +107,7 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, A
 def polyder(p: Any, m: int = 1) -> Any:
     """m-th derivative of a polynomial.
 
-    >>> polyder(np.array([3, 2, 1]))
+    >>> jnp.polyder(np.array([3, 2, 1]))
     Array([6., 2.], dtype=float64)
     """
     p = inexact("polyder", p)
@@ -125,7 +125,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """m-th integral of a polynomial with integration constants k.
 
-    >>> polyint(np.array([2.0]))
+    >>> jnp.polyint(np.array([2.0]))
     Array([2., 0.], dtype=float64)
     """
     m = concrete_int("polyint", m, "m")
@@ -146,7 +146,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 def poly(seq_of_zeros: Any) -> Any:
     """Coefficients of the polynomial with given zeros, or the characteristic one of a matrix.
 
-    >>> poly(np.array([1.0, 2.0]))
+    >>> jnp.poly(np.array([1.0, 2.0]))
     Array([ 1., -3.,  2.], dtype=float64)
     """
     zeros = inexact("poly", seq_of_zeros)
@@ -167,7 +167,7 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Any:
     strip_zeros: leave out leading and trailing zeros, which needs a concrete polynomial; without,
     nan at the end stand for what leading zeros leave out.
 
-    >>> roots(np.array([1.0, -2.0]))
+    >>> jnp.roots(np.array([1.0, -2.0]))
     Array([2.+0.j], dtype=complex128)
     """
     p = atleast_1d(inexact("roots", p))
@@ -199,7 +199,7 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Any:
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Powers of the elements of a vector as columns.
 
-    >>> vander(np.array([2, 3]), 3)
+    >>> jnp.vander(np.array([2, 3]), 3)
     Array([[4, 2, 1],
            [9, 3, 1]], dtype=int64)
     """
@@ -220,7 +220,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
 
     full: also residuals, rank, singular values, rcond; cov: also the covariance of coefficients.
 
-    >>> polyfit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1).round(6)
+    >>> jnp.polyfit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1).round(6)
     Array([2., 1.], dtype=float64)
     """
     x, y = promote_dtypes("polyfit", x, y, kind="inexact")

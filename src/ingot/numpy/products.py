@@ -48,7 +48,7 @@ def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = 
         out_sharding: Any = None) -> Any:
     """Sum of products over the last axis of `a` and the last but one (or only) axis of `b`.
 
-    >>> dot(np.array([1, 2]), np.array([3, 4]))
+    >>> jnp.dot(np.array([1, 2]), np.array([3, 4]))
     Array(11, dtype=int64)
     """
     a, b, preferred = _operands("dot", a, b, preferred_element_type)
@@ -72,7 +72,7 @@ def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
 def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Matrix product over the last two axes, the others broadcast; vectors count as matrices.
 
-    >>> matmul(np.eye(2), np.ones(2))
+    >>> jnp.matmul(np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
     a, b, preferred = _operands("matmul", a, b, preferred_element_type)
@@ -98,7 +98,7 @@ def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any
 def matvec(x1: Any, x2: Any, /) -> Any:
     """Products of matrices and vectors, leading axes broadcast.
 
-    >>> matvec(np.eye(2), np.ones(2))
+    >>> jnp.matvec(np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
     x2 = as_array("matvec", x2)
@@ -109,7 +109,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Products of conjugated vectors and matrices, leading axes broadcast.
 
-    >>> vecmat(np.ones(2), np.eye(2))
+    >>> jnp.vecmat(np.ones(2), np.eye(2))
     Array([1., 1.], dtype=float64)
     """
     x1 = conjugate(as_array("vecmat", x1))
@@ -121,7 +121,7 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
 def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of conj(a) * b over all elements.
 
-    >>> vdot(np.array([1, 2]), np.array([3, 4]))
+    >>> jnp.vdot(np.array([1, 2]), np.array([3, 4]))
     Array(11, dtype=int64)
     """
     a, b = as_array("vdot", a), as_array("vdot", b)
@@ -133,7 +133,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
            preferred_element_type: Any = None) -> Any:
     """Sum of conj(x1) * x2 over an axis, the others broadcast.
 
-    >>> vecdot(np.array([1, 2]), np.array([3, 4]))
+    >>> jnp.vecdot(np.array([1, 2]), np.array([3, 4]))
     Array(11, dtype=int64)
     """
     a, b, preferred = _operands("vecdot", x1, x2, preferred_element_type)
@@ -151,7 +151,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
 def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of products over the last axes.
 
-    >>> inner(np.array([1, 2]), np.array([3, 4]))
+    >>> jnp.inner(np.array([1, 2]), np.array([3, 4]))
     Array(11, dtype=int64)
     """
     a, b, preferred = _operands("inner", a, b, preferred_element_type)
@@ -166,7 +166,7 @@ def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any 
 def outer(a: Any, b: Any, out: None = None) -> Any:
     """Products of all pairs of elements.
 
-    >>> outer(np.array([1, 2]), np.array([3]))
+    >>> jnp.outer(np.array([1, 2]), np.array([3]))
     Array([[3],
            [6]], dtype=int64)
     """
@@ -179,7 +179,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
               preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
     """Sum of products over several axes: the last and first `axes`, or a pair of lists.
 
-    >>> tensordot(np.ones((2, 3)), np.ones((2, 3)))
+    >>> jnp.tensordot(np.ones((2, 3)), np.ones((2, 3)))
     Array(6., dtype=float64)
     """
     a, b, preferred = _operands("tensordot", a, b, preferred_element_type)
@@ -204,7 +204,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
 def kron(a: Any, b: Any) -> Any:
     """Kronecker product: each element of `a` times the whole of `b`.
 
-    >>> kron(np.array([1, 2]), np.array([1, 1]))
+    >>> jnp.kron(np.array([1, 2]), np.array([1, 1]))
     Array([1, 1, 2, 2], dtype=int64)
     """
     a, b = promote_dtypes("kron", a, b)
@@ -219,7 +219,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1,
           axis: int | None = None) -> Any:
     """Vector product along axes of length 3; with length 2 the third component counts as 0.
 
-    >>> cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
+    >>> jnp.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
     Array([0, 0, 1], dtype=int64)
     """
     if axis is not None:
@@ -247,7 +247,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1,
 def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> Any:
     """The order of contractions that `einsum` follows, and its cost as a text object.
 
-    >>> einsum_path("ij,jk", np.ones((2, 2)), np.ones((2, 2)))[0]
+    >>> jnp.einsum_path("ij,jk", np.ones((2, 2)), np.ones((2, 2)))[0]
     [(0, 1)]
     """
     import opt_einsum
@@ -264,7 +264,7 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
 
     optimize: how the order of contractions is found ('auto', 'optimal', 'greedy', a path).
 
-    >>> einsum("ij,j", np.eye(2), np.ones(2))
+    >>> jnp.einsum("ij,j", np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
     unsupported("einsum", out=out)

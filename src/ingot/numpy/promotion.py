@@ -141,7 +141,7 @@ def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to; ValueError if there is none.
 
-    >>> broadcast_shapes((3, 1), (4,))
+    >>> jnp.broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
     return _broadcast_shapes(tuple(tuple(map(operator.index, items(s))) for s in shapes))

@@ -33,7 +33,7 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     start, stop, step: concrete numbers -> [ceil((stop - start) / step)]. Raises
     ConcretizationTypeError for traced numbers, as the shape depends on them.
 
-    >>> arange(3)
+    >>> jnp.arange(3)
     Array([0, 1, 2], dtype=int64)
     """
     if stop is None:
@@ -72,7 +72,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     start, stop: numbers or arrays that broadcast -> [num, ...] with the new axis at `axis`;
     with `retstep` also the step. Both ends are exact.
 
-    >>> linspace(0, 1, 3)
+    >>> jnp.linspace(0, 1, 3)
     Array([0. , 0.5, 1. ], dtype=float64)
     """
     num = concrete_int("linspace", num, "num")
@@ -122,7 +122,7 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
              dtype: Any = None, axis: int = 0) -> Any:
     """Powers of `base` with evenly spaced exponents.
 
-    >>> logspace(0, 2, 3)
+    >>> jnp.logspace(0, 2, 3)
     Array([  1.,  10., 100.], dtype=float64)
     """
     want = user_dtype("logspace", dtype)
@@ -135,7 +135,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
               axis: int = 0) -> Any:
     """Numbers in geometric progression, both ends exact.
 
-    >>> geomspace(1.0, 100.0, 3)
+    >>> jnp.geomspace(1.0, 100.0, 3)
     Array([  1.,  10., 100.], dtype=float64)
     """
     want = user_dtype("geomspace", dtype)

@@ -36,7 +36,7 @@ from ingot.util import size_of
 def tile(A: Any, reps: Any) -> Any:
     """An array repeated along each axis as often as `reps` says.
 
-    >>> tile(np.array([1, 2]), 2)
+    >>> jnp.tile(np.array([1, 2]), 2)
     Array([1, 2, 1, 2], dtype=int64)
     """
     A = as_array("tile", A)
@@ -56,7 +56,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
     repeats: a number, or one an element. When traced, `total_repeat_length` must be given: then
     surplus elements are dropped and the last one fills up.
 
-    >>> repeat(np.array([1, 2]), 2)
+    >>> jnp.repeat(np.array([1, 2]), 2)
     Array([1, 1, 2, 2], dtype=int64)
     """
     a = as_array("repeat", a)
@@ -105,7 +105,7 @@ def _repeat_all(a: Any, times: int, axis: int) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     """An array of a new shape, filled with copies of the elements in order.
 
-    >>> resize(np.array([1, 2]), (3,))
+    >>> jnp.resize(np.array([1, 2]), (3,))
     Array([1, 2, 1], dtype=int64)
     """
     new = canonical_shape("resize", new_shape)
@@ -122,7 +122,7 @@ def resize(a: Any, new_shape: Any) -> Any:
 def flip(m: Any, axis: int | Sequence[int] | None = None) -> Any:
     """Elements in reverse order along axes.
 
-    >>> flip(np.array([1, 2]))
+    >>> jnp.flip(np.array([1, 2]))
     Array([2, 1], dtype=int64)
     """
     m = as_array("flip", m)
@@ -133,7 +133,7 @@ def flip(m: Any, axis: int | Sequence[int] | None = None) -> Any:
 def fliplr(m: Any) -> Any:
     """Columns in reverse order.
 
-    >>> fliplr(np.array([[1, 2]]))
+    >>> jnp.fliplr(np.array([[1, 2]]))
     Array([[2, 1]], dtype=int64)
     """
     return flip(m, 1)
@@ -142,7 +142,7 @@ def fliplr(m: Any) -> Any:
 def flipud(m: Any) -> Any:
     """Rows in reverse order.
 
-    >>> flipud(np.array([1, 2]))
+    >>> jnp.flipud(np.array([1, 2]))
     Array([2, 1], dtype=int64)
     """
     return flip(m, 0)
@@ -151,7 +151,7 @@ def flipud(m: Any) -> Any:
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """An array turned by k right angles from the first axis towards the second.
 
-    >>> rot90(np.array([[1, 2]]))
+    >>> jnp.rot90(np.array([[1, 2]]))
     Array([[2],
            [1]], dtype=int64)
     """
@@ -170,7 +170,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
 
     shift: a number, or one an axis; may be traced.
 
-    >>> roll(np.arange(3), 1)
+    >>> jnp.roll(np.arange(3), 1)
     Array([2, 0, 1], dtype=int64)
     """
     a = as_array("roll", a)
@@ -217,7 +217,7 @@ def _roll(a: Any, shift: Any, axis: int) -> Any:
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on and below diagonal k, zeros above.
 
-    >>> tri(2)
+    >>> jnp.tri(2)
     Array([[1., 0.],
            [1., 1.]], dtype=float32)
     """
@@ -247,7 +247,7 @@ def _triangle(name: str, m: Any, k: int, lower: bool) -> Any:
 def tril(m: Any, k: int = 0) -> Any:
     """The array with zeros above diagonal k of the last two axes.
 
-    >>> tril(np.ones((2, 2)))
+    >>> jnp.tril(np.ones((2, 2)))
     Array([[1., 0.],
            [1., 1.]], dtype=float64)
     """
@@ -257,7 +257,7 @@ def tril(m: Any, k: int = 0) -> Any:
 def triu(m: Any, k: int = 0) -> Any:
     """The array with zeros below diagonal k of the last two axes.
 
-    >>> triu(np.ones((2, 2)))
+    >>> jnp.triu(np.ones((2, 2)))
     Array([[1., 1.],
            [0., 1.]], dtype=float64)
     """
@@ -270,7 +270,7 @@ def triu(m: Any, k: int = 0) -> Any:
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonals of two axes, as the last axis of the result.
 
-    >>> diagonal(np.eye(2))
+    >>> jnp.diagonal(np.eye(2))
     Array([1., 1.], dtype=float64)
     """
     a = as_array("diagonal", a)
@@ -290,7 +290,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 def diag(v: Any, k: int = 0) -> Any:
     """The matrix with a vector on diagonal k, or the diagonal of a matrix.
 
-    >>> diag(np.array([1, 2]))
+    >>> jnp.diag(np.array([1, 2]))
     Array([[1, 0],
            [0, 2]], dtype=int64)
     """
@@ -311,7 +311,7 @@ def diag(v: Any, k: int = 0) -> Any:
 def diagflat(v: Any, k: int = 0) -> Any:
     """The matrix with all elements of an array on diagonal k.
 
-    >>> diagflat(np.array([[1, 2]])).shape
+    >>> jnp.diagflat(np.array([[1, 2]])).shape
     (2, 2)
     """
     return diag(ravel(as_array("diagflat", v)), k)
@@ -320,7 +320,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
 def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True) -> Any:
     """A copy with the main diagonal replaced; `inplace` must be False.
 
-    >>> fill_diagonal(np.zeros((2, 2)), 1.0, inplace=False)
+    >>> jnp.fill_diagonal(np.zeros((2, 2)), 1.0, inplace=False)
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
@@ -342,7 +342,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
           out: None = None) -> Any:
     """Sum of the diagonal of two axes.
 
-    >>> trace(np.eye(2))
+    >>> jnp.trace(np.eye(2))
     Array(2., dtype=float64)
     """
     unsupported("trace", out=out)
@@ -355,7 +355,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
     """Indices of the elements on and below diagonal k of an n x m matrix.
 
-    >>> tril_indices(1)
+    >>> jnp.tril_indices(1)
     (Array([0], dtype=int64), Array([0], dtype=int64))
     """
     return _indices(np.tril_indices(n, k, m))
@@ -364,7 +364,7 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
     """Indices of the elements on and above diagonal k of an n x m matrix.
 
-    >>> triu_indices(1)
+    >>> jnp.triu_indices(1)
     (Array([0], dtype=int64), Array([0], dtype=int64))
     """
     return _indices(np.triu_indices(*map(known, (n, k, m))))
@@ -377,7 +377,7 @@ def _indices(found: Any) -> Any:
 def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
     """Indices of the lower triangle of a matrix.
 
-    >>> len(tril_indices_from(np.eye(2))[0])
+    >>> len(jnp.tril_indices_from(np.eye(2))[0])
     3
     """
     return tril_indices(arr.shape[-2], k, arr.shape[-1])
@@ -386,7 +386,7 @@ def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
 def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
     """Indices of the upper triangle of a matrix.
 
-    >>> len(triu_indices_from(np.eye(2))[0])
+    >>> len(jnp.triu_indices_from(np.eye(2))[0])
     3
     """
     return triu_indices(arr.shape[-2], k, arr.shape[-1])
@@ -395,7 +395,7 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
 def diag_indices(n: int, ndim: int = 2) -> tuple[Any, ...]:
     """Indices of the main diagonal of an array with `ndim` axes of length n.
 
-    >>> diag_indices(2)[0]
+    >>> jnp.diag_indices(2)[0]
     Array([0, 1], dtype=int64)
     """
     if n < 0 or ndim < 0:
@@ -406,7 +406,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Any, ...]:
 def diag_indices_from(arr: Any) -> tuple[Any, ...]:
     """Indices of the main diagonal of an array whose axes have one length.
 
-    >>> len(diag_indices_from(np.eye(2)))
+    >>> len(jnp.diag_indices_from(np.eye(2)))
     2
     """
     shape = typeof(arr).shape
@@ -418,7 +418,7 @@ def diag_indices_from(arr: Any) -> tuple[Any, ...]:
 def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None) -> Any:
     """Indices of the nonzero elements of `mask_func(ones((n, n)), k)`.
 
-    >>> len(mask_indices(2, triu))
+    >>> len(jnp.mask_indices(2, jnp.triu))
     2
     """
     return where(mask_func(zeros((n, n)) + 1, k), size=size)
@@ -427,7 +427,7 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
 def ix_(*args: Any) -> tuple[Any, ...]:
     """Vectors shaped so that together they index a grid.
 
-    >>> [i.shape for i in ix_(np.arange(2), np.arange(3))]
+    >>> [i.shape for i in jnp.ix_(np.arange(2), np.arange(3))]
     [(2, 1), (1, 3)]
     """
     out = []
@@ -443,7 +443,7 @@ def ix_(*args: Any) -> tuple[Any, ...]:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Any]:
     """The coordinates of a grid, one array an axis; 'xy' puts the second axis first.
 
-    >>> [x.shape for x in meshgrid(np.arange(2), np.arange(3))]
+    >>> [x.shape for x in jnp.meshgrid(np.arange(2), np.arange(3))]
     [(3, 2), (3, 2)]
     """
     if not copy:

@@ -143,7 +143,7 @@ def prod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
          initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Product over axes; small integers are multiplied in the default integer dtype.
 
-    >>> prod(3)
+    >>> jnp.prod(3)
     Array(3, dtype=int64)
     """
     if out is not None:
@@ -180,7 +180,7 @@ def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
         where: Any = None) -> Any:
     """Largest element over axes; nan if there is one. Raises ValueError for empty axes.
 
-    >>> max(3)
+    >>> jnp.max(3)
     Array(3, dtype=int64)
     """
     return _extremum("max", lax.reduce_max, lax.max, lowest, a, axis, out, keepdims, initial, where)
@@ -191,7 +191,7 @@ def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
         where: Any = None) -> Any:
     """Smallest element over axes; nan if there is one. Raises ValueError for empty axes.
 
-    >>> min(3)
+    >>> jnp.min(3)
     Array(3, dtype=int64)
     """
     return _extremum(
@@ -204,7 +204,7 @@ amax, amin = alias(max, "amax"), alias(min, "amin")
 def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:
     """Largest minus smallest element over axes.
 
-    >>> ptp(3.0)
+    >>> jnp.ptp(3.0)
     Array(0., dtype=float64)
     """
     unsupported("ptp", out=out)
@@ -219,7 +219,7 @@ def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
         where: Any = None) -> Any:
     """Whether all elements over axes are nonzero.
 
-    >>> all(1)
+    >>> jnp.all(1)
     Array(True, dtype=bool)
     """
     if out is not None:
@@ -233,7 +233,7 @@ def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *, 
         where: Any = None) -> Any:
     """Whether an element over axes is nonzero.
 
-    >>> any(0)
+    >>> jnp.any(0)
     Array(False, dtype=bool)
     """
     if out is not None:
@@ -245,7 +245,7 @@ def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *, 
 def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Number of nonzero elements over axes.
 
-    >>> count_nonzero(2)
+    >>> jnp.count_nonzero(2)
     Array(1, dtype=int64)
     """
     return sum(truth("count_nonzero", a), axis, keepdims=keepdims)
@@ -282,7 +282,7 @@ def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
          *, where: Any = None) -> Any:
     """Mean over axes; integers become floats.
 
-    >>> mean(3)
+    >>> jnp.mean(3)
     Array(3., dtype=float64)
     """
     if out is not None:
@@ -307,7 +307,7 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
         correction: int | float | None = None) -> Any:
     """Variance over axes with divisor n - ddof; nan if that is not positive.
 
-    >>> var(3)
+    >>> jnp.var(3)
     Array(0., dtype=float64)
     """
     if out is not None:
@@ -376,7 +376,7 @@ def std(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
         correction: int | float | None = None) -> Any:
     """Standard deviation over axes with divisor n - ddof.
 
-    >>> std(3)
+    >>> jnp.std(3)
     Array(0., dtype=float64)
     """
     unsupported("std", out=out)
@@ -390,7 +390,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
             keepdims: bool = False) -> Any:
     """Weighted mean over axes; with `returned` also the sum of weights.
 
-    >>> average(3.0)
+    >>> jnp.average(3.0)
     Array(3., dtype=float64)
     """
     if weights is None:
@@ -445,7 +445,7 @@ def _arg(name: str, op: Callable[..., Any], a: Any, axis: int | None, out: None,
 def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first largest element along an axis, or in the flat array; the first nan wins.
 
-    >>> argmax(3)
+    >>> jnp.argmax(3)
     Array(0, dtype=int64)
     """
     return _arg("argmax", lax.argmax, a, axis, out, keepdims)
@@ -455,7 +455,7 @@ def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | N
 def argmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first smallest element along an axis, or in the flat array; the first nan wins.
 
-    >>> argmin(3)
+    >>> jnp.argmin(3)
     Array(0, dtype=int64)
     """
     return _arg("argmin", lax.argmin, a, axis, out, keepdims)

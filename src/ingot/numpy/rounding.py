@@ -50,7 +50,7 @@ rint = unary_inexact("rint", _parts(lambda x: lax.round(x, lax.RoundingMethod.TO
 def round(a: Any, decimals: int = 0, out: None = None) -> Any:
     """Nearest number with so many decimals, the even one at ties.
 
-    >>> round(2.567, 1)
+    >>> jnp.round(2.567, 1)
     Array(2.6, dtype=float64, weak_type=True)
     """
     a, decimals = as_array("round", a), concrete_int("round", decimals, "decimals")
@@ -86,7 +86,7 @@ sign = unary("sign", _sign, "Sign: -1, 0 or 1; x / |x| of complex numbers.")
 def conjugate(x: Any, /) -> Any:
     """Complex conjugate; real arrays are unchanged.
 
-    >>> conjugate(1 + 2j)
+    >>> jnp.conjugate(1 + 2j)
     Array(1.-2.j, dtype=complex128, weak_type=True)
     """
     x = as_array("conjugate", x)
@@ -99,7 +99,7 @@ conj = alias(conjugate, "conj")
 def real(val: Any, /) -> Any:
     """Real part.
 
-    >>> real(1 + 2j)
+    >>> jnp.real(1 + 2j)
     Array(1., dtype=float64, weak_type=True)
     """
     x = as_array("real", val)
@@ -109,7 +109,7 @@ def real(val: Any, /) -> Any:
 def imag(val: Any, /) -> Any:
     """Imaginary part; zeros for real arrays.
 
-    >>> imag(1 + 2j)
+    >>> jnp.imag(1 + 2j)
     Array(2., dtype=float64, weak_type=True)
     """
     x = as_array("imag", val)
@@ -119,7 +119,7 @@ def imag(val: Any, /) -> Any:
 def angle(z: Any, deg: bool = False) -> Any:
     """Argument of complex numbers in radians, or degrees if `deg`.
 
-    >>> angle(1j)
+    >>> jnp.angle(1j)
     Array(1.57079633, dtype=float64)
     """
     z = as_array("angle", z)
@@ -131,7 +131,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 def signbit(x: Any, /) -> Any:
     """Whether the sign bit is set: true for -0 and negative numbers.
 
-    >>> signbit(-0.0)
+    >>> jnp.signbit(-0.0)
     Array(True, dtype=bool)
     """
     x = as_array("signbit", x)
@@ -150,7 +150,7 @@ def signbit(x: Any, /) -> Any:
 def copysign(x1: Any, x2: Any, /) -> Any:
     """The absolute value of `x1` with the sign of `x2`.
 
-    >>> copysign(1.0, -0.0)
+    >>> jnp.copysign(1.0, -0.0)
     Array(-1., dtype=float64, weak_type=True)
     """
     x, y = promote("copysign", x1, x2, kind="inexact")
@@ -163,7 +163,7 @@ def copysign(x1: Any, x2: Any, /) -> Any:
 def nextafter(x: Any, y: Any, /) -> Any:
     """The number next to `x` towards `y`.
 
-    >>> nextafter(0.0, 1.0) > 0
+    >>> jnp.nextafter(0.0, 1.0) > 0
     Array(True, dtype=bool)
     """
     return lax.nextafter(*promote("nextafter", x, y, kind="inexact"))
@@ -172,7 +172,7 @@ def nextafter(x: Any, y: Any, /) -> Any:
 def spacing(x: Any, /) -> Any:
     """Distance from x to the next number away from zero, with the sign of x.
 
-    >>> spacing(1.0)
+    >>> jnp.spacing(1.0)
     Array(2.22044605e-16, dtype=float64)
     """
     x = inexact("spacing", x)
@@ -184,7 +184,7 @@ def spacing(x: Any, /) -> Any:
 def heaviside(x1: Any, x2: Any, /) -> Any:
     """0 where x1 < 0, x2 where x1 = 0, 1 where x1 > 0.
 
-    >>> heaviside(0.0, 0.5)
+    >>> jnp.heaviside(0.0, 0.5)
     Array(0.5, dtype=float64, weak_type=True)
     """
     x, y = promote("heaviside", x1, x2, kind="inexact")
@@ -197,12 +197,12 @@ def heaviside(x1: Any, x2: Any, /) -> Any:
 
 maximum = binary("maximum", lax.max, """The larger of two numbers, nan if either is.
 
-    >>> maximum(1, 2)
+    >>> jnp.maximum(1, 2)
     Array(2, dtype=int64, weak_type=True)
     """)
 minimum = binary("minimum", lax.min, """The smaller of two numbers, nan if either is.
 
-    >>> minimum(1, 2)
+    >>> jnp.minimum(1, 2)
     Array(1, dtype=int64, weak_type=True)
     """)
 
@@ -210,7 +210,7 @@ minimum = binary("minimum", lax.min, """The smaller of two numbers, nan if eithe
 def fmax(x1: Any, x2: Any) -> Any:
     """The larger of two numbers; the other one where one is nan.
 
-    >>> fmax(float("nan"), 2.0)
+    >>> jnp.fmax(float("nan"), 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     x, y = promote("fmax", x1, x2)
@@ -220,7 +220,7 @@ def fmax(x1: Any, x2: Any) -> Any:
 def fmin(x1: Any, x2: Any) -> Any:
     """The smaller of two numbers; the other one where one is nan.
 
-    >>> fmin(float("nan"), 2.0)
+    >>> jnp.fmin(float("nan"), 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     x, y = promote("fmin", x1, x2)
@@ -230,7 +230,7 @@ def fmin(x1: Any, x2: Any) -> Any:
 def isinf(x: Any, /) -> Any:
     """Whether an element is infinite.
 
-    >>> isinf(float("inf"))
+    >>> jnp.isinf(float("inf"))
     Array(True, dtype=bool)
     """
     x = as_array("isinf", x)

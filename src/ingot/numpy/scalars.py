@@ -77,7 +77,7 @@ int_, uint, float_, complex_ = int64, uint64, float64, complex128
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
     """Whether a dtype can be cast to another under NumPy's rule `casting`.
 
-    >>> can_cast("int32", "float64")
+    >>> jnp.can_cast("int32", "float64")
     True
     """
     return np.can_cast(from_, to, casting=casting)  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
 def result_type(*args: Any) -> Any:
     """The dtype that an operation on these arrays, numbers and dtypes has.
 
-    >>> result_type("int32", 1.0)
+    >>> jnp.result_type("int32", 1.0)
     dtype('float64')
     """
     if not args:
@@ -97,7 +97,7 @@ def result_type(*args: Any) -> Any:
 def promote_types(a: Any, b: Any) -> Any:
     """The dtype that two dtypes promote to.
 
-    >>> promote_types("int32", "float32")
+    >>> jnp.promote_types("int32", "float32")
     dtype('float32')
     """
     return dtypes.promote_types(a, b)
@@ -106,7 +106,7 @@ def promote_types(a: Any, b: Any) -> Any:
 def issubdtype(arg1: Any, arg2: Any) -> bool:
     """Whether a dtype is another or of its kind.
 
-    >>> issubdtype("bfloat16", np.floating)
+    >>> jnp.issubdtype("bfloat16", np.floating)
     True
     """
     return dtypes.issubdtype(arg1, arg2)
@@ -115,7 +115,7 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
 def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether a dtype equals, or belongs to the named kind, or any of a tuple of these.
 
-    >>> isdtype("int8", "integral")
+    >>> jnp.isdtype("int8", "integral")
     True
     """
     return dtypes.isdtype(dtype, kind)
@@ -124,7 +124,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
 def iscomplexobj(x: Any) -> bool:
     """Whether the dtype of `x` is complex; lists and None count as NumPy counts them.
 
-    >>> iscomplexobj(1j)
+    >>> jnp.iscomplexobj(1j)
     True
     """
     if x is None:
@@ -137,7 +137,7 @@ def iscomplexobj(x: Any) -> bool:
 def isrealobj(x: Any) -> bool:
     """Whether the dtype of `x` is not complex.
 
-    >>> isrealobj(1.0)
+    >>> jnp.isrealobj(1.0)
     True
     """
     return not iscomplexobj(x)
@@ -146,7 +146,7 @@ def isrealobj(x: Any) -> bool:
 def isscalar(element: Any) -> bool:
     """Whether this is a number or an array of rank 0.
 
-    >>> isscalar(3.0)
+    >>> jnp.isscalar(3.0)
     True
     """
     if isinstance(element, ArrayBase) or hasattr(element, "__jax_array__"):
@@ -176,7 +176,7 @@ def finfo(dtype: Any) -> Any:
     dtype: floating or complex dtype, or an array of it. The limits are Python's floats, as the
     array API standard wants them; under JAX's name they are scalars of the dtype.
 
-    >>> finfo("float32").eps
+    >>> jnp.finfo("float32").eps
     1.1920928955078125e-07
     """
     limits = dtypes.finfo(_dtype(dtype))
@@ -186,7 +186,7 @@ def finfo(dtype: Any) -> Any:
 def iinfo(int_type: Any) -> Any:
     """Limits of an integer dtype, as `np.iinfo`.
 
-    >>> iinfo("int8").max
+    >>> jnp.iinfo("int8").max
     127
     """
     return dtypes.iinfo(_dtype(int_type))

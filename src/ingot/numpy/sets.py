@@ -56,7 +56,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     return_index, return_inverse, return_counts: also first places, indices that rebuild the array,
     and frequencies.
 
-    >>> unique(np.array([3, 1, 3]))
+    >>> jnp.unique(np.array([3, 1, 3]))
     Array([1, 3], dtype=int64)
     """
     ar = as_array("unique", ar)
@@ -155,7 +155,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
          method: str = "auto") -> Any:
     """Whether each element is among others.
 
-    >>> isin(np.array([1, 2]), np.array([2]))
+    >>> jnp.isin(np.array([1, 2]), np.array([2]))
     Array([False,  True], dtype=bool)
     """
     if method not in ("auto", "compare_all", "binary_search", "sort"):
@@ -185,7 +185,7 @@ def _both(name: str, ar1: Any, ar2: Any) -> tuple[Any, Any]:
 def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
     """Distinct elements of two arrays together.
 
-    >>> union1d(np.array([1, 2]), np.array([2, 3]))
+    >>> jnp.union1d(np.array([1, 2]), np.array([2, 3]))
     Array([1, 2, 3], dtype=int64)
     """
     return unique(concatenate(_both("union1d", ar1, ar2)), size=size, fill_value=fill_value)
@@ -208,7 +208,7 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | No
               fill_value: Any = None) -> Any:
     """Distinct elements of the first array that are not in the second.
 
-    >>> setdiff1d(np.array([1, 2]), np.array([2, 3]))
+    >>> jnp.setdiff1d(np.array([1, 2]), np.array([2, 3]))
     Array([1], dtype=int64)
     """
     a, b = ravel(as_array("setdiff1d", ar1)), as_array("setdiff1d", ar2)
@@ -226,7 +226,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
              fill_value: Any = None) -> Any:
     """Distinct elements that are in exactly one of two arrays.
 
-    >>> setxor1d(np.array([1, 2]), np.array([2, 3]))
+    >>> jnp.setxor1d(np.array([1, 2]), np.array([2, 3]))
     Array([1, 3], dtype=int64)
     """
     a, b = _both("setxor1d", ar1, ar2)
@@ -247,7 +247,7 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
                 size: int | None = None, fill_value: Any = None) -> Any:
     """Distinct elements that are in both arrays; with `return_indices` also their first places.
 
-    >>> intersect1d(np.array([1, 2]), np.array([2, 3]))
+    >>> jnp.intersect1d(np.array([1, 2]), np.array([2, 3]))
     Array([2], dtype=int64)
     """
     a, b = _both("intersect1d", ar1, ar2)

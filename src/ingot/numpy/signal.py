@@ -38,7 +38,7 @@ from ingot.numpy.sorting import searchsorted
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """n-th differences of neighbors along an axis.
 
-    >>> diff(np.array([1, 4, 9]))
+    >>> jnp.diff(np.array([1, 4, 9]))
     Array([3, 5], dtype=int64)
     """
     a, n = as_array("diff", a), concrete_int("diff", n, "n")
@@ -73,7 +73,7 @@ def _end(a: Any, x: Any, axis: int) -> Any:
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of neighbors of the flat array, with something before and after.
 
-    >>> ediff1d(np.array([1, 4]))
+    >>> jnp.ediff1d(np.array([1, 4]))
     Array([3], dtype=int64)
     """
     out = diff(ravel(ary))
@@ -90,7 +90,7 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None,
 
     varargs: spacing of all axes, or one an axis: numbers or coordinates.
 
-    >>> gradient(np.array([1.0, 4.0, 9.0]))
+    >>> jnp.gradient(np.array([1.0, 4.0, 9.0]))
     Array([3., 4., 5.], dtype=float64)
     """
     if edge_order not in (None, 1):
@@ -142,7 +142,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
     x: coordinates, else the samples are `dx` apart.
 
-    >>> trapezoid(np.array([0.0, 2.0]))
+    >>> jnp.trapezoid(np.array([0.0, 2.0]))
     Array(1., dtype=float64)
     """
     if x is None:
@@ -172,7 +172,7 @@ def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
              preferred_element_type: Any = None) -> Any:
     """Convolution of two vectors; mode 'full', 'same' or 'valid'.
 
-    >>> convolve(np.array([1, 2]), np.array([1, 1]))
+    >>> jnp.convolve(np.array([1, 2]), np.array([1, 1]))
     Array([1., 3., 2.], dtype=float64)
     """
     return _convolve("convolve", a, v, mode, precision, preferred_element_type)
@@ -182,7 +182,7 @@ def correlate(a: Any, v: Any, mode: str = "valid", *, precision: Any = None,
               preferred_element_type: Any = None) -> Any:
     """Cross-correlation of two vectors; mode 'full', 'same' or 'valid'.
 
-    >>> correlate(np.array([1, 2]), np.array([1, 1]))
+    >>> jnp.correlate(np.array([1, 2]), np.array([1, 1]))
     Array([3.], dtype=float64)
     """
     return _convolve("correlate", a, v, mode, precision, preferred_element_type)
@@ -246,7 +246,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 
     left, right: values beyond the ends, by default the end values, or 'extrapolate'.
 
-    >>> interp(1.5, np.array([1.0, 2.0]), np.array([10.0, 20.0]))
+    >>> jnp.interp(1.5, np.array([1.0, 2.0]), np.array([10.0, 20.0]))
     Array(15., dtype=float64)
     """
     xp_, fp_ = as_array("interp", xp), as_array("interp", fp)
@@ -317,7 +317,7 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
 def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.pi) -> Any:
     """Phases with jumps of more than half a period replaced by their complement.
 
-    >>> unwrap(np.array([0.0, 6.0]))
+    >>> jnp.unwrap(np.array([0.0, 6.0]))
     Array([ 0.        , -0.28318531], dtype=float64)
     """
     p = as_array("unwrap", p)

@@ -39,7 +39,7 @@ def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None
          stable: bool = True, descending: bool = False) -> Any:
     """Elements in ascending order along an axis; nan come last.
 
-    >>> sort(np.array([2, 1]))
+    >>> jnp.sort(np.array([2, 1]))
     Array([1, 2], dtype=int64)
     """
     unsupported("sort", kind=kind, order=order)
@@ -61,7 +61,7 @@ def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = N
             stable: bool = True, descending: bool = False, dtype: Any = None) -> Any:
     """Indices that sort along an axis; nan come last, equal elements keep their order.
 
-    >>> argsort(np.array([2, 1]))
+    >>> jnp.argsort(np.array([2, 1]))
     Array([1, 0], dtype=int64)
     """
     unsupported("argsort", kind=kind, order=order)
@@ -77,7 +77,7 @@ def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = N
 def lexsort(keys: Any, axis: int = -1) -> Any:
     """Indices that sort by several keys, of which the last is the first to decide.
 
-    >>> lexsort((np.array([1, 0]), np.array([2, 2])))
+    >>> jnp.lexsort((np.array([1, 0]), np.array([2, 2])))
     Array([1, 0], dtype=int64)
     """
     arrays = [as_array("lexsort", getitem(to_array(keys), i) if hasattr(keys, "ndim") else key)
@@ -97,7 +97,7 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
 def sort_complex(a: Any) -> Any:
     """Elements as complex numbers in lexicographic order along the last axis.
 
-    >>> sort_complex(np.array([2, 1]))
+    >>> jnp.sort_complex(np.array([2, 1]))
     Array([1.+0.j, 2.+0.j], dtype=complex128)
     """
     a = as_array("sort_complex", a)
@@ -107,7 +107,7 @@ def sort_complex(a: Any) -> Any:
 def partition(a: Any, kth: int, axis: int = -1) -> Any:
     """Smaller elements before the k-th of the sorted order, larger ones behind: here sorted.
 
-    >>> partition(np.array([2, 1]), 0)
+    >>> jnp.partition(np.array([2, 1]), 0)
     Array([1, 2], dtype=int64)
     """
     a, axis = _axis("partition", a, axis)
@@ -118,7 +118,7 @@ def partition(a: Any, kth: int, axis: int = -1) -> Any:
 def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
     """Indices of `partition`: here those of `argsort`.
 
-    >>> argpartition(np.array([2, 1]), 0)
+    >>> jnp.argpartition(np.array([2, 1]), 0)
     Array([1, 0], dtype=int32)
     """
     a, axis = _axis("argpartition", a, axis)
@@ -129,7 +129,7 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
 def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     """The k largest elements along an axis in descending order, and their indices.
 
-    >>> top_k(np.array([1, 3, 2]), 1)[0]
+    >>> jnp.top_k(np.array([1, 3, 2]), 1)[0]
     Array([3], dtype=int64)
     """
     a, axis = _axis("top_k", a, axis)
@@ -145,7 +145,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
 
     Under JAX's name the places are int32, also with 64 bits.
 
-    >>> searchsorted(np.array([1, 3]), 2)
+    >>> jnp.searchsorted(np.array([1, 3]), 2)
     Array(1, dtype=int64)
     """
     if side not in ("left", "right"):
@@ -168,7 +168,7 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     Rising edges: i with bins[i-1] <= x < bins[i], with `right` bins[i-1] < x <= bins[i]; falling
     ones: bins[i-1] > x >= bins[i], with `right` bins[i-1] >= x > bins[i]. -> int32 of x's shape.
 
-    >>> digitize(2.5, np.array([1, 2, 3]))
+    >>> jnp.digitize(2.5, np.array([1, 2, 3]))
     Array(2, dtype=int64)
     """
     x, bins = as_array("digitize", x), as_array("digitize", bins)
@@ -195,7 +195,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
 
     mode: 'fill' (default: nan or the extreme integer out of bounds), 'clip' or 'wrap'.
 
-    >>> take(np.array([5, 6]), 1)
+    >>> jnp.take(np.array([5, 6]), 1)
     Array(6, dtype=int64)
     """
     unsupported("take", out=out)
@@ -228,7 +228,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
                     fill_value: Any = None, *, wrap_negative_indices: bool | None = None) -> Any:
     """Elements along an axis at an index of their own for each element of the other axes.
 
-    >>> take_along_axis(np.array([[5, 6]]), np.array([[1]]), 1)
+    >>> jnp.take_along_axis(np.array([[5, 6]]), np.array([[1]]), 1)
     Array([[6]], dtype=int64)
     """
     arr, axis_ = _axis("take_along_axis", arr, axis)
@@ -275,7 +275,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
                    mode: str | None = None) -> Any:
     """A copy with elements along an axis replaced; `inplace` must be False.
 
-    >>> put_along_axis(np.zeros((1, 2)), np.array([[1]]), 5.0, 1, inplace=False)
+    >>> jnp.put_along_axis(np.zeros((1, 2)), np.array([[1]]), 5.0, 1, inplace=False)
     Array([[0., 5.]], dtype=float64)
     """
     if inplace:
@@ -293,7 +293,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Any:
     """A copy with elements of the flat array replaced; `inplace` must be False.
 
-    >>> put(np.zeros(2), 1, 5.0, inplace=False)
+    >>> jnp.put(np.zeros(2), 1, 5.0, inplace=False)
     Array([0., 5.], dtype=float64)
     """
     if inplace:
@@ -317,7 +317,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
 def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
     """A copy with elements where the mask holds replaced in order; `inplace` must be False.
 
-    >>> place(np.zeros(2), np.array([False, True]), np.array([5.0]), inplace=False)
+    >>> jnp.place(np.zeros(2), np.array([False, True]), np.array([5.0]), inplace=False)
     Array([0., 5.], dtype=float64)
     """
     if inplace:
@@ -339,7 +339,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
 
     mode: 'raise' (only outside of traced code), 'wrap' or 'clip'.
 
-    >>> choose(np.array([1, 0]), [np.array([1, 2]), np.array([3, 4])])
+    >>> jnp.choose(np.array([1, 0]), [np.array([1, 2]), np.array([3, 4])])
     Array([3, 2], dtype=int64)
     """
     unsupported("choose", out=out)
@@ -374,7 +374,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | Non
              fill_value: Any = 0, out: None = None) -> Any:
     """Slices along an axis where the condition holds; with `size` so many, filled up.
 
-    >>> compress(np.array([False, True]), np.array([5, 6]))
+    >>> jnp.compress(np.array([False, True]), np.array([5, 6]))
     Array([6], dtype=int64)
     """
     unsupported("compress", out=out)
@@ -395,7 +395,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | Non
 def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Any:
     """Elements of the flat array where the condition holds.
 
-    >>> extract(np.array([False, True]), np.array([5, 6]))
+    >>> jnp.extract(np.array([False, True]), np.array([5, 6]))
     Array([6], dtype=int64)
     """
     return compress(ravel(condition), ravel(arr), size=size, fill_value=fill_value)

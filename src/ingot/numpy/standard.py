@@ -96,7 +96,7 @@ class ArrayNamespaceInfo:
 def __array_namespace_info__() -> ArrayNamespaceInfo:
     """The namespace's devices, dtypes and capabilities (array API standard 2024.12).
 
-    >>> __array_namespace_info__().default_device()
+    >>> jnp.__array_namespace_info__().default_device()
     CpuDevice(id=0)
     """
     return ArrayNamespaceInfo()

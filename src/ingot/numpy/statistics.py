@@ -182,7 +182,7 @@ def quantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_inpu
 
     method: 'linear', 'lower', 'higher', 'midpoint', 'nearest' or another of NumPy's.
 
-    >>> quantile(np.array([1.0, 3.0]), 0.5)
+    >>> jnp.quantile(np.array([1.0, 3.0]), 0.5)
     Array(2., dtype=float64)
     """
     unsupported("quantile", out=out, overwrite_input=overwrite_input or None)
@@ -193,7 +193,7 @@ def nanquantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_i
                 method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
     """Quantiles of the elements that are not nan.
 
-    >>> nanquantile(np.array([1.0, float("nan")]), 0.5)
+    >>> jnp.nanquantile(np.array([1.0, float("nan")]), 0.5)
     Array(1., dtype=float64)
     """
     unsupported("nanquantile", out=out, overwrite_input=overwrite_input or None)
@@ -210,7 +210,7 @@ def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_in
                out_sharding: Any = None) -> Any:
     """Quantiles with q in percent.
 
-    >>> percentile(np.array([1.0, 3.0]), 50)
+    >>> jnp.percentile(np.array([1.0, 3.0]), 50)
     Array(2., dtype=float64)
     """
     return quantile(a, _percent("percentile", q), axis, out, overwrite_input, method, keepdims,
@@ -222,7 +222,7 @@ def nanpercentile(a: Any, q: Any, axis: Axis = None, out: None = None,
                   weights: Any = None) -> Any:
     """Quantiles in percent of the elements that are not nan.
 
-    >>> nanpercentile(np.array([1.0, float("nan")]), 50)
+    >>> jnp.nanpercentile(np.array([1.0, float("nan")]), 50)
     Array(1., dtype=float64)
     """
     return nanquantile(a, _percent("nanpercentile", q), axis, out, overwrite_input, method,
@@ -233,7 +233,7 @@ def median(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = 
            keepdims: bool = False) -> Any:
     """Median over axes.
 
-    >>> median(np.array([1.0, 5.0, 2.0]))
+    >>> jnp.median(np.array([1.0, 5.0, 2.0]))
     Array(2., dtype=float64)
     """
     return quantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
@@ -243,7 +243,7 @@ def nanmedian(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool
               keepdims: bool = False) -> Any:
     """Median over axes of the elements that are not nan.
 
-    >>> nanmedian(np.array([1.0, float("nan")]))
+    >>> jnp.nanmedian(np.array([1.0, float("nan")]))
     Array(1., dtype=float64)
     """
     return nanquantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
@@ -256,7 +256,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
         fweights: Any = None, aweights: Any = None, dtype: Any = None) -> Any:
     """Covariance matrix of variables in rows (or columns), with divisor n - 1 unless `bias`.
 
-    >>> cov(np.array([1.0, 3.0]))
+    >>> jnp.cov(np.array([1.0, 3.0]))
     Array(2., dtype=float64)
     """
     rows = [_variables("cov", x, rowvar) for x in (m, y) if x is not None]
@@ -322,7 +322,7 @@ def _weights(name: str, x: Any, fweights: Any, aweights: Any) -> Any:
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> Any:
     """Correlation matrix of variables in rows (or columns).
 
-    >>> corrcoef(np.array([1.0, 3.0]))
+    >>> jnp.corrcoef(np.array([1.0, 3.0]))
     Array(1., dtype=float64)
     """
     c = cov(x, y, rowvar, dtype=dtype)

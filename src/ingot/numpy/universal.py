@@ -222,7 +222,7 @@ bitwise_xor = _object(logic.bitwise_xor, 0)
 def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> ufunc:
     """A `ufunc` from a function of scalars.
 
-    >>> frompyfunc(lambda x, y: x + y, 2, 1)(1, 2)
+    >>> jnp.frompyfunc(lambda x, y: x + y, 2, 1)(1, 2)
     Array(3, dtype=int64, weak_type=True)
     """
     if not callable(func):

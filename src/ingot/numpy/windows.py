@@ -26,7 +26,7 @@ def _window(name: str, M: int, values: Any) -> Any:
 def bartlett(M: int) -> Any:
     """Triangle of M points that begins and ends with 0.
 
-    >>> bartlett(3)
+    >>> jnp.bartlett(3)
     Array([0., 1., 0.], dtype=float64)
     """
     return _window("bartlett", M, lambda n, m: 1 - np.abs(2 * n + 1 - m) / (m - 1))
@@ -35,7 +35,7 @@ def bartlett(M: int) -> Any:
 def blackman(M: int) -> Any:
     """Blackman's window of M points.
 
-    >>> blackman(1)
+    >>> jnp.blackman(1)
     Array([1.], dtype=float64)
     """
     return _window("blackman", M, lambda n, m: 0.42 - 0.5 * np.cos(2 * math.pi * n / (m - 1))
@@ -45,7 +45,7 @@ def blackman(M: int) -> Any:
 def hamming(M: int) -> Any:
     """Hamming's window of M points.
 
-    >>> hamming(1)
+    >>> jnp.hamming(1)
     Array([1.], dtype=float64)
     """
     return _window("hamming", M, lambda n, m: 0.54 - 0.46 * np.cos(2 * math.pi * n / (m - 1)))
@@ -54,7 +54,7 @@ def hamming(M: int) -> Any:
 def hanning(M: int) -> Any:
     """Hann's window of M points.
 
-    >>> hanning(3)
+    >>> jnp.hanning(3)
     Array([0., 1., 0.], dtype=float64)
     """
     return _window("hanning", M, lambda n, m: 0.5 * (1 - np.cos(2 * math.pi * n / (m - 1))))
@@ -63,7 +63,7 @@ def hanning(M: int) -> Any:
 def kaiser(M: int, beta: Any) -> Any:
     """Kaiser's window of M points; beta may be traced.
 
-    >>> kaiser(1, 14.0)
+    >>> jnp.kaiser(1, 14.0)
     Array([1.], dtype=float64)
     """
     M = concrete_int("kaiser", M, "M")
@@ -79,7 +79,7 @@ def kaiser(M: int, beta: Any) -> Any:
 def i0(x: Any) -> Any:
     """Modified Bessel function of order 0.
 
-    >>> i0(0.0)
+    >>> jnp.i0(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     x = inexact("i0", x)

@@ -39,7 +39,7 @@ def neg(x: Any) -> Any:
 
     x: number [...] -> same type. Raises TypeError for booleans.
 
-    >>> neg(1.5)
+    >>> lax.neg(1.5)
     Array(-1.5, dtype=float64, weak_type=True)
     """
     return neg_p.bind(x)
@@ -59,7 +59,7 @@ def add(x: Any, y: Any) -> Any:
 
     x, y: number [...] of one shape, or one of them a scalar -> same type. Raises TypeError.
 
-    >>> add(1.0, 2.0)
+    >>> lax.add(1.0, 2.0)
     Array(3., dtype=float64, weak_type=True)
     """
     return add_p.bind(*same_shape("add", x, y))
@@ -82,7 +82,7 @@ def sub(x: Any, y: Any) -> Any:
 
     x, y: number [...] of one shape, or one of them a scalar -> same type. Raises TypeError.
 
-    >>> sub(1.0, 2.0)
+    >>> lax.sub(1.0, 2.0)
     Array(-1., dtype=float64, weak_type=True)
     """
     return sub_p.bind(*same_shape("sub", x, y))
@@ -101,7 +101,7 @@ def mul(x: Any, y: Any, *, out_dtype: Any = None) -> Any:
     x, y: number [...] of one shape, or one of them a scalar -> same type, or `out_dtype`, to which
     the operands are converted first. Raises TypeError.
 
-    >>> mul(1.5, 2.0)
+    >>> lax.mul(1.5, 2.0)
     Array(3., dtype=float64, weak_type=True)
     """
     if out_dtype is not None:
@@ -129,7 +129,7 @@ def div(x: Any, y: Any) -> Any:
     x, y: number [...] of one shape, or one of them a scalar -> same type. An integer divided by
     zero gives -1 (all bits set), the smallest one divided by -1 itself. Raises TypeError.
 
-    >>> div(-7, 2), div(1.0, 0.0)
+    >>> lax.div(-7, 2), lax.div(1.0, 0.0)
     (Array(-3, dtype=int64, weak_type=True), Array(inf, dtype=float64, weak_type=True))
     """
     return div_p.bind(*same_shape("div", x, y))
@@ -153,7 +153,7 @@ def rem(x: Any, y: Any) -> Any:
     x, y: real [...] of one shape, or one of them a scalar -> same type, exact. An integer modulo
     zero is itself. Raises TypeError for booleans and complex numbers.
 
-    >>> rem(-7, 3), rem(5.5, 2.0)
+    >>> lax.rem(-7, 3), lax.rem(5.5, 2.0)
     (Array(-1, dtype=int64, weak_type=True), Array(1.5, dtype=float64, weak_type=True))
     """
     return rem_p.bind(*same_shape("rem", x, y))
@@ -180,7 +180,7 @@ def abs(x: Any) -> Any:
     x: float, complex or signed integer [...] -> same type, real for complex numbers. The
     derivative at 0 is 1, and 0 for complex numbers. Raises TypeError for other dtypes.
 
-    >>> abs(-1.5), abs(3 + 4j)
+    >>> lax.abs(-1.5), lax.abs(3 + 4j)
     (Array(1.5, dtype=float64, weak_type=True), Array(5., dtype=float64, weak_type=True))
     """
     return abs_p.bind(x)
@@ -215,7 +215,7 @@ def sign(x: Any) -> Any:
 
     x: number [...] -> same type. Raises TypeError for booleans.
 
-    >>> sign(-1.5), sign(3 + 4j)
+    >>> lax.sign(-1.5), lax.sign(3 + 4j)
     (Array(-1., dtype=float64, weak_type=True), Array(0.6+0.8j, dtype=complex128, weak_type=True))
     """
     return sign_p.bind(x)
@@ -272,7 +272,7 @@ def max(x: Any, y: Any) -> Any:
     x, y: any [...] of one shape, or one of them a scalar -> same type. Where both are equal each
     gets half the derivative. Raises TypeError.
 
-    >>> max(1.0, 2.0)
+    >>> lax.max(1.0, 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     return max_p.bind(*same_shape("max", x, y))
@@ -284,7 +284,7 @@ def min(x: Any, y: Any) -> Any:
     x, y: any [...] of one shape, or one of them a scalar -> same type. Where both are equal each
     gets half the derivative. Raises TypeError.
 
-    >>> min(1.0, 2.0)
+    >>> lax.min(1.0, 2.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return min_p.bind(*same_shape("min", x, y))
@@ -312,7 +312,7 @@ def nextafter(x1: Any, x2: Any) -> Any:
     x1, x2: floating [...] of one shape, or one a scalar -> same type. The derivative with respect
     to `x1` is 1. Raises TypeError for other dtypes.
 
-    >>> nextafter(0.0, 1.0)
+    >>> lax.nextafter(0.0, 1.0)
     Array(5.e-324, dtype=float64, weak_type=True)
     """
     return nextafter_p.bind(*same_shape("nextafter", x1, x2))

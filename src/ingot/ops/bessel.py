@@ -81,7 +81,7 @@ def bessel_i0e(x: Any) -> Any:
 
     x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
 
-    >>> bessel_i0e(1.0)
+    >>> lax.bessel_i0e(1.0)
     Array(0.46575961, dtype=float64, weak_type=True)
     """
     return bessel_i0e_p.bind(x)
@@ -92,7 +92,7 @@ def bessel_i1e(x: Any) -> Any:
 
     x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
 
-    >>> bessel_i1e(1.0)
+    >>> lax.bessel_i1e(1.0)
     Array(0.20791042, dtype=float64, weak_type=True)
     """
     return bessel_i1e_p.bind(x)

@@ -32,7 +32,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
 
     x, y: integer or boolean [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> bitwise_and(6, 3)
+    >>> lax.bitwise_and(6, 3)
     Array(2, dtype=int64, weak_type=True)
     """
     return and_p.bind(*same_shape("and", x, y))
@@ -43,7 +43,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
 
     x, y: integer or boolean [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> bitwise_or(6, 3)
+    >>> lax.bitwise_or(6, 3)
     Array(7, dtype=int64, weak_type=True)
     """
     return or_p.bind(*same_shape("or", x, y))
@@ -54,7 +54,7 @@ def bitwise_xor(x: Any, y: Any) -> Any:
 
     x, y: integer or boolean [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> bitwise_xor(6, 3)
+    >>> lax.bitwise_xor(6, 3)
     Array(5, dtype=int64, weak_type=True)
     """
     return xor_p.bind(*same_shape("xor", x, y))
@@ -65,7 +65,7 @@ def bitwise_not(x: Any) -> Any:
 
     x: integer or boolean [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> bitwise_not(6)
+    >>> lax.bitwise_not(6)
     Array(-7, dtype=int64, weak_type=True)
     """
     return not_p.bind(x)
@@ -100,7 +100,7 @@ def shift_left(x: Any, y: Any) -> Any:
 
     x, y: integer [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> shift_left(3, 2)
+    >>> lax.shift_left(3, 2)
     Array(12, dtype=int64, weak_type=True)
     """
     return shift_left_p.bind(*same_shape("shift_left", x, y))
@@ -111,7 +111,7 @@ def shift_right_logical(x: Any, y: Any) -> Any:
 
     x, y: integer [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> shift_right_logical(-1, 60)
+    >>> lax.shift_right_logical(-1, 60)
     Array(15, dtype=int64, weak_type=True)
     """
     return shift_right_logical_p.bind(*same_shape("shift_right_logical", x, y))
@@ -123,7 +123,7 @@ def shift_right_arithmetic(x: Any, y: Any) -> Any:
     x, y: integer [...] of one type -> same type; the highest bit counts as the sign of unsigned
     ones too. Raises TypeError for other dtypes.
 
-    >>> shift_right_arithmetic(-12, 2)
+    >>> lax.shift_right_arithmetic(-12, 2)
     Array(-3, dtype=int64, weak_type=True)
     """
     return shift_right_arithmetic_p.bind(*same_shape("shift_right_arithmetic", x, y))
@@ -157,7 +157,7 @@ def population_count(x: Any) -> Any:
 
     x: integer [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> population_count(7)
+    >>> lax.population_count(7)
     Array(3, dtype=int64, weak_type=True)
     """
     return population_count_p.bind(x)
@@ -168,7 +168,7 @@ def clz(x: Any) -> Any:
 
     x: integer [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> clz(1)
+    >>> lax.clz(1)
     Array(63, dtype=int64, weak_type=True)
     """
     return clz_p.bind(x)
@@ -218,7 +218,7 @@ def mulhi(x: Any, y: Any, /) -> Any:
 
     x, y: integer [...] of one type -> same type. Raises TypeError for other dtypes.
 
-    >>> mulhi(2**62, 8)
+    >>> lax.mulhi(2**62, 8)
     Array(2, dtype=int64, weak_type=True)
     """
     return mulhi_p.bind(*same_shape("mulhi", x, y))

@@ -182,7 +182,7 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     as lists. Raises NameError if no such axis is mapped, ValueError for other groups.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: psum(x, "i"), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.psum(x, "i"), axis_name="i")(np.arange(3.0))
     Array([3., 3., 3.], dtype=float64)
     """
     leaves, tree = tree_flatten(x)
@@ -201,7 +201,7 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     x: pytree of arrays -> the same, integers as floats. Raises NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: x - pmean(x, "i"), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: x - lax.pmean(x, "i"), axis_name="i")(np.arange(3.0))
     Array([-1.,  0.,  1.], dtype=float64)
     """
     total = psum(x, axis_name, axis_index_groups=axis_index_groups)
@@ -235,7 +235,7 @@ def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: pmax(x, "i"), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.pmax(x, "i"), axis_name="i")(np.arange(3.0))
     Array([2., 2., 2.], dtype=float64)
     """
     return _over_leaves("pmax", x, axis_name, axis_index_groups, pmax_p, reduce_max)
@@ -247,7 +247,7 @@ def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: pmin(x, "i"), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.pmin(x, "i"), axis_name="i")(np.arange(3.0))
     Array([0., 0., 0.], dtype=float64)
     """
     return _over_leaves("pmin", x, axis_name, axis_index_groups, pmin_p, reduce_min)
@@ -271,7 +271,7 @@ def axis_index(axis_name: Any) -> Any:
     Raises NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: axis_index("i"), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.axis_index("i"), axis_name="i")(np.arange(3.0))
     Array([0, 1, 2], dtype=int32)
     """
     index: Any = None
@@ -285,7 +285,7 @@ def axis_size(axis_name: Any) -> int:
     """Length of a mapped axis, a product for several. Raises NameError if none is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: x / axis_size("i"), axis_name="i")(np.array([0.0, 3.0, 6.0]))
+    >>> ingot.vmap(lambda x: x / lax.axis_size("i"), axis_name="i")(np.array([0.0, 3.0, 6.0]))
     Array([0., 1., 2.], dtype=float64)
     """
     return size_in_scope(axis_name)

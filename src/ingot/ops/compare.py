@@ -28,7 +28,7 @@ def eq(x: Any, y: Any) -> Any:
 
     x, y: any, or PRNG keys [...] of one type -> bool [...]. Raises TypeError when types differ.
 
-    >>> eq(1.0, 2.0)
+    >>> lax.eq(1.0, 2.0)
     Array(False, dtype=bool)
     """
     return eq_p.bind(*same_shape("eq", x, y))
@@ -39,7 +39,7 @@ def ne(x: Any, y: Any) -> Any:
 
     x, y: any, or PRNG keys [...] of one type -> bool [...]. Raises TypeError when types differ.
 
-    >>> ne(1.0, 2.0)
+    >>> lax.ne(1.0, 2.0)
     Array(True, dtype=bool)
     """
     return ne_p.bind(*same_shape("ne", x, y))
@@ -57,7 +57,7 @@ def lt(x: Any, y: Any) -> Any:
 
     x, y: real or boolean [...] of one type -> bool [...]. Raises TypeError for complex numbers.
 
-    >>> lt(1.0, 2.0)
+    >>> lax.lt(1.0, 2.0)
     Array(True, dtype=bool)
     """
     return lt_p.bind(*same_shape("lt", x, y))
@@ -68,7 +68,7 @@ def le(x: Any, y: Any) -> Any:
 
     x, y: real or boolean [...] of one type -> bool [...]. Raises TypeError for complex numbers.
 
-    >>> le(2.0, 2.0)
+    >>> lax.le(2.0, 2.0)
     Array(True, dtype=bool)
     """
     return le_p.bind(*same_shape("le", x, y))
@@ -79,7 +79,7 @@ def gt(x: Any, y: Any) -> Any:
 
     x, y: real or boolean [...] of one type -> bool [...]. Raises TypeError for complex numbers.
 
-    >>> gt(1.0, 2.0)
+    >>> lax.gt(1.0, 2.0)
     Array(False, dtype=bool)
     """
     return gt_p.bind(*same_shape("gt", x, y))
@@ -90,7 +90,7 @@ def ge(x: Any, y: Any) -> Any:
 
     x, y: real or boolean [...] of one type -> bool [...]. Raises TypeError for complex numbers.
 
-    >>> ge(2.0, 2.0)
+    >>> lax.ge(2.0, 2.0)
     Array(True, dtype=bool)
     """
     return ge_p.bind(*same_shape("ge", x, y))

@@ -44,7 +44,7 @@ def complex(x: Any, y: Any) -> Any:
     x, y: float32 or float64 [...] of one shape, or one a scalar -> complex64 or complex128 [...].
     Raises TypeError for other dtypes.
 
-    >>> complex(1.0, 2.0)
+    >>> lax.complex(1.0, 2.0)
     Array(1.+2.j, dtype=complex128, weak_type=True)
     """
     return complex_p.bind(*same_shape("complex", x, y))
@@ -72,7 +72,7 @@ def real(x: Any) -> Any:
 
     x: complex [...] -> float [...] of half the width. Raises TypeError for real dtypes.
 
-    >>> real(1 + 2j)
+    >>> lax.real(1 + 2j)
     Array(1., dtype=float64, weak_type=True)
     """
     return real_p.bind(x)
@@ -83,7 +83,7 @@ def imag(x: Any) -> Any:
 
     x: complex [...] -> float [...] of half the width. Raises TypeError for real dtypes.
 
-    >>> imag(1 + 2j)
+    >>> lax.imag(1 + 2j)
     Array(2., dtype=float64, weak_type=True)
     """
     return imag_p.bind(x)
@@ -119,7 +119,7 @@ def conj(x: Any) -> Any:
 
     x: complex, float32 or float64 [...] -> complex [...]. Raises TypeError for other dtypes.
 
-    >>> conj(1 + 2j)
+    >>> lax.conj(1 + 2j)
     Array(1.-2.j, dtype=complex128, weak_type=True)
     """
     return conj_p.bind(x, input_dtype=typeof(x).dtype)

@@ -38,7 +38,7 @@ def padtype_to_pads(in_shape: Ints, window_shape: Ints, window_strides: Ints,
                     padding: Any) -> list[tuple[int, int]]:
     """Numbers of elements to add before and after each axis for 'SAME', 'SAME_LOWER' or 'VALID'.
 
-    >>> padtype_to_pads((5,), (3,), (2,), "SAME")
+    >>> lax.padtype_to_pads((5,), (3,), (2,), "SAME")
     [(1, 1)]
     """
     mode = padding.upper() if isinstance(padding, str) else getattr(padding, "name", padding)
@@ -327,7 +327,7 @@ def conv_dimension_numbers(lhs_shape: Ints, rhs_shape: Ints, dimension_numbers: 
     """Axes given as None, strings such as ("NHWC", "HWIO", "NHWC") or numbers, as numbers.
 
     None means batch and feature first, and output features first in rhs. Raises TypeError.
-    >>> conv_dimension_numbers((1, 5, 2), (3, 2, 4), ("NWC", "WIO", "NWC")).rhs_spec
+    >>> lax.conv_dimension_numbers((1, 5, 2), (3, 2, 4), ("NWC", "WIO", "NWC")).rhs_spec
     (2, 1, 0)
     """
     if isinstance(dimension_numbers, ConvDimensionNumbers):
@@ -365,7 +365,7 @@ def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
     lhs: number [batch, feature, spatial...], rhs: [out feature, in feature, spatial...], or as
     `dimension_numbers` says; padding: 'SAME', 'SAME_LOWER', 'VALID' or pairs (may be negative)
     -> [batch, out feature, spatial...]. Raises TypeError, ValueError for what does not fit.
-    >>> conv_general_dilated(np.arange(4.).reshape(1, 1, 4), np.ones((1, 1, 2)), (1,), "VALID")
+    >>> lax.conv_general_dilated(np.arange(4.).reshape(1, 1, 4), np.ones((1, 1, 2)), (1,), "VALID")
     Array([[[1., 3., 5.]]], dtype=float64)
     """
     x, w = typeof(lhs), typeof(rhs)

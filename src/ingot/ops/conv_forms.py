@@ -26,7 +26,7 @@ def conv(lhs: Any, rhs: Any, window_strides: Ints, padding: Any, precision: Any 
          preferred_element_type: Any = None) -> Any:
     """Convolution with batch and features first: `conv_general_dilated` without dilation.
 
-    >>> conv(np.ones((1, 1, 3)), np.ones((1, 1, 2)), (1,), "VALID")
+    >>> lax.conv(np.ones((1, 1, 3)), np.ones((1, 1, 2)), (1,), "VALID")
     Array([[[2., 2.]]], dtype=float64)
     """
     return conv_general_dilated(lhs, rhs, window_strides, padding, precision=precision,
@@ -39,7 +39,7 @@ def conv_with_general_padding(lhs: Any, rhs: Any, window_strides: Ints, padding:
     """Convolution with batch and features first, dilated: see `conv_general_dilated`.
 
     >>> x, w = np.ones((1, 1, 3)), np.ones((1, 1, 2))
-    >>> conv_with_general_padding(x, w, (1,), [(0, 1)], None, None)
+    >>> lax.conv_with_general_padding(x, w, (1,), [(0, 1)], None, None)
     Array([[[2., 2., 1.]]], dtype=float64)
     """
     return conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation,
@@ -73,7 +73,7 @@ def conv_transpose(lhs: Any, rhs: Any, strides: Ints, padding: Any,
     With `transpose_kernel` it is the gradient of a convolution with this kernel. Padding strings,
     and with `use_consistent_padding` numbers as well, are those of that convolution. Raises
     ValueError where no default of `dimension_numbers` exists.
-    >>> conv_transpose(np.ones((1, 2, 1)), np.ones((2, 1, 1)), (2,), "VALID").shape
+    >>> lax.conv_transpose(np.ones((1, 2, 1)), np.ones((2, 1, 1)), (2,), "VALID").shape
     (1, 4, 1)
     """
     x, w = typeof(lhs), typeof(rhs)
@@ -107,7 +107,7 @@ def conv_general_dilated_patches(lhs: Any, filter_shape: Ints, window_strides: I
     """The window around each place, laid out along the feature axis (input feature slowest).
 
     lhs: [batch, c, spatial...] -> [batch, c * prod(filter_shape), spatial...].
-    >>> conv_general_dilated_patches(np.arange(3.).reshape(1, 1, 3), (2,), (1,), "VALID")
+    >>> lax.conv_general_dilated_patches(np.arange(3.).reshape(1, 1, 3), (2,), (1,), "VALID")
     Array([[[0., 1.],
             [1., 2.]]], dtype=float64)
     """
@@ -133,7 +133,7 @@ def conv_general_dilated_local(lhs: Any, rhs: Any, window_strides: Ints, padding
     lhs: [batch, c, spatial...], rhs: [out, c * prod(filter_shape), spatial of the result...]
     -> [batch, out, spatial...].
     >>> x, w = np.ones((1, 1, 3)), np.ones((1, 2, 2))
-    >>> conv_general_dilated_local(x, w, (1,), "VALID", (2,))
+    >>> lax.conv_general_dilated_local(x, w, (1,), "VALID", (2,))
     Array([[[2., 2.]]], dtype=float64)
     """
     dims = conv_dimension_numbers(typeof(lhs).shape, typeof(rhs).shape, dimension_numbers)

@@ -118,7 +118,7 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     those out of range become the nearest limit and nan becomes 0; integers wrap around; complex
     numbers lose their imaginary part, with a ComplexWarning. Raises TypeError for PRNG keys.
 
-    >>> convert_element_type(300.7, "int8")
+    >>> lax.convert_element_type(300.7, "int8")
     Array(127, dtype=int8)
     """
     dtype: Any = dtypes.as_user_dtype(new_dtype, "convert_element_type")
@@ -227,7 +227,7 @@ def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     ratio of widths. Raises TypeError for booleans and complex numbers, ValueError for a wrong last
     axis.
 
-    >>> bitcast_convert_type(1.0, "int64")
+    >>> lax.bitcast_convert_type(1.0, "int64")
     Array(4607182418800017408, dtype=int64)
     """
     dtype = dtypes.as_user_dtype(new_dtype, "bitcast_convert_type")
@@ -317,7 +317,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
     what would be subnormal becomes zero. Derivatives are rounded in the same way. Raises ValueError
     for exponent_bits < 1 or mantissa_bits < 0, TypeError for other dtypes.
 
-    >>> reduce_precision(1.1, 5, 3)
+    >>> lax.reduce_precision(1.1, 5, 3)
     Array(1.125, dtype=float64, weak_type=True)
     """
     return reduce_precision_p.bind(operand, exponent_bits=int(exponent_bits),

@@ -59,7 +59,7 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     operand: number [...] -> same type. Raises TypeError for booleans.
 
-    >>> cumsum(np.array([1.0, 3.0, 2.0]))
+    >>> lax.cumsum(np.array([1.0, 3.0, 2.0]))
     Array([1., 4., 6.], dtype=float64)
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
@@ -101,7 +101,7 @@ def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     operand: number [...] -> same type. Raises TypeError for booleans.
 
-    >>> cumprod(np.array([1.0, 3.0, 2.0]))
+    >>> lax.cumprod(np.array([1.0, 3.0, 2.0]))
     Array([1., 3., 6.], dtype=float64)
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
@@ -137,7 +137,7 @@ def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     operand: any dtype [...] -> same type.
 
-    >>> cummax(np.array([1.0, 3.0, 2.0]))
+    >>> lax.cummax(np.array([1.0, 3.0, 2.0]))
     Array([1., 3., 3.], dtype=float64)
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
@@ -149,7 +149,7 @@ def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     operand: any dtype [...] -> same type.
 
-    >>> cummin(np.array([1.0, 3.0, 2.0]))
+    >>> lax.cummin(np.array([1.0, 3.0, 2.0]))
     Array([1., 1., 1.], dtype=float64)
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
@@ -200,7 +200,7 @@ def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     operand: floating or complex [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> cumlogsumexp(np.array([0.0, -np.inf]))
+    >>> lax.cumlogsumexp(np.array([0.0, -np.inf]))
     Array([0., 0.], dtype=float64)
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)

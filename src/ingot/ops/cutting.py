@@ -135,7 +135,7 @@ def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[in
     operand: any dtype [...]; all else: one static nonnegative integer an axis -> same dtype.
     Raises TypeError when they leave the array.
 
-    >>> slice(np.arange(5), (1,), (5,), (2,))
+    >>> lax.slice(np.arange(5), (1,), (5,), (2,))
     Array([1, 3], dtype=int64)
     """
     return slice_p.bind(operand, start_indices=integers("slice", "start_indices", start_indices),
@@ -149,7 +149,7 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
 
     operand: any dtype [...] -> same dtype, `axis` shortened. Raises TypeError outside the array.
 
-    >>> slice_in_dim(np.arange(5), -2, None)
+    >>> lax.slice_in_dim(np.arange(5), -2, None)
     Array([3, 4], dtype=int64)
     """
     shape = typeof(operand).shape
@@ -169,7 +169,7 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
 
     operand: any dtype [...] -> same dtype, `axis` of length 1 or removed. Raises IndexError.
 
-    >>> index_in_dim(np.arange(5), -1, keepdims=False)
+    >>> lax.index_in_dim(np.arange(5), -1, keepdims=False)
     Array(4, dtype=int64)
     """
     shape = typeof(operand).shape
@@ -221,7 +221,7 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     operand: any dtype [...]; sizes: lengths that add up to that of `axis` -> list of arrays.
     Raises ValueError.
 
-    >>> split(np.arange(3), (1, 2))
+    >>> lax.split(np.arange(3), (1, 2))
     [Array([0], dtype=int64), Array([1, 2], dtype=int64)]
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim, "split: axis")
@@ -290,7 +290,7 @@ def concatenate(operands: Any, dimension: int) -> Any:
     operands: a nonempty sequence of arrays of one dtype, whose shapes differ along `dimension` at
     most -> their dtype. Raises TypeError, ValueError for no operands.
 
-    >>> concatenate([np.arange(2), np.arange(1)], 0)
+    >>> lax.concatenate([np.arange(2), np.arange(1)], 0)
     Array([0, 1, 0], dtype=int64)
     """
     xs, dimension = list(operands), operator.index(dimension)
@@ -307,7 +307,7 @@ def stack(operands: Sequence[Any], axis: int = 0) -> Any:
     operands: a nonempty sequence of arrays of one shape and dtype -> that dtype, with a new axis at
     `axis`. Raises TypeError, ValueError for no operands.
 
-    >>> stack([np.arange(2), np.arange(2)])
+    >>> lax.stack([np.arange(2), np.arange(2)])
     Array([[0, 1],
            [0, 1]], dtype=int64)
     """
@@ -326,7 +326,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
 
     x: any dtype [...] -> as many arrays as `axis` is long. Raises ValueError.
 
-    >>> unstack(np.arange(2))
+    >>> lax.unstack(np.arange(2))
     (Array(0, dtype=int64), Array(1, dtype=int64))
     """
     shape = typeof(x).shape
@@ -451,7 +451,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     interior) for each axis, where negative low and high remove elements -> same dtype.
     Raises TypeError for dtypes, ValueError for sizes.
 
-    >>> pad(np.ones(2), 0.0, [(1, -1, 2)])
+    >>> lax.pad(np.ones(2), 0.0, [(1, -1, 2)])
     Array([0., 1., 0., 0.], dtype=float64)
     """
     config = tuple(integers("pad", "padding_config", c) for c in padding_config)

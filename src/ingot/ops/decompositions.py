@@ -196,7 +196,7 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
     of u and rows of vh unless `full_matrices`; only s unless `compute_uv`. NaN where it fails.
     Derivatives of vectors of equal singular values are nan; of those beyond k they leave out the
     turn among these. Raises TypeError.
-    >>> svd(np.array([[3., 0.], [0., 4.]]), compute_uv=False)
+    >>> lax.linalg.svd(np.array([[3., 0.], [0., 4.]]), compute_uv=False)
     Array([4., 3.], dtype=float64)
     """
     subset = None if subset_by_index is None else tuple(subset_by_index)
@@ -277,7 +277,7 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
     x: [..., n, n], of which one triangle is read; with `symmetrize_input` the mean of x and its
     adjoint is taken first -> (vectors as columns [..., n, n], values [..., n]). NaN where it fails.
     Derivatives of vectors of equal values are nan. Raises TypeError, ValueError.
-    >>> eigh(np.array([[2., 0.], [0., 1.]]))[1]
+    >>> lax.linalg.eigh(np.array([[2., 0.], [0., 1.]]))[1]
     Array([1., 2.], dtype=float64)
     """
     check_matrix("eigh", typeof(x), square=True)
@@ -376,7 +376,7 @@ def eig(x: Any, *, compute_left_eigenvectors: bool = True, compute_right_eigenve
     x: [..., n, n] -> [values [..., n], left and right vectors as columns [..., n, n], as asked].
     NaN where it fails. Derivatives of vectors only with `enable_eigvec_derivs`. Raises TypeError,
     ValueError.
-    >>> eig(np.array([[0., 1.], [-1., 0.]]), compute_left_eigenvectors=False)[0]
+    >>> lax.linalg.eig(np.array([[0., 1.], [-1., 0.]]), compute_left_eigenvectors=False)[0]
     Array([0.+1.j, 0.-1.j], dtype=complex128)
     """
     return eig_p.bind(
@@ -418,7 +418,7 @@ def schur(x: Any, *, compute_schur_vectors: bool = True, sort_eig_vals: bool = F
 
     x: [..., n, n] -> [t, z] of the same type, or [t]. NaN where it fails. Raises TypeError,
     ValueError.
-    >>> schur(np.array([[1., 2.], [0., 3.]]))[0]
+    >>> lax.linalg.schur(np.array([[1., 2.], [0., 3.]]))[0]
     Array([[1., 2.],
            [0., 3.]], dtype=float64)
     """
@@ -448,7 +448,7 @@ def hessenberg(a: Any) -> list[Any]:
     """Hessenberg form as LAPACK's gehrd stores it, and the factors of its reflectors.
 
     a: [..., n, n] -> [the form, with reflectors below its subdiagonal, taus [..., n - 1]].
-    >>> hessenberg(np.array([[1., 2.], [3., 4.]]))[1]
+    >>> lax.linalg.hessenberg(np.array([[1., 2.], [3., 4.]]))[1]
     Array([0.], dtype=float64)
     """
     return hessenberg_p.bind(a)
@@ -479,7 +479,7 @@ def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:
     """Tridiagonal form of Hermitian matrices as LAPACK's sytrd and hetrd give it.
 
     a: [..., n, n] -> [reflectors and form, diagonal [..., n], off-diagonal [..., n - 1], taus].
-    >>> tridiagonal(np.array([[1., 2.], [2., 3.]]))[1]
+    >>> lax.linalg.tridiagonal(np.array([[1., 2.], [2., 3.]]))[1]
     Array([1., 3.], dtype=float64)
     """
     return tridiagonal_p.bind(a, lower=bool(lower))

@@ -436,7 +436,7 @@ def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = Non
     dimension_numbers: ((lhs contracting, rhs contracting), (lhs batch, rhs batch)) -> array
     [batch, lhs free, rhs free] of `preferred_element_type` or the operands' dtype. Floats below
     32 bits are summed in float32. Raises TypeError when axes or dtypes do not fit.
-    >>> dot_general(np.ones((2, 3)), np.ones((2, 3)), (((1,), (1,)), ((0,), (0,))))
+    >>> lax.dot_general(np.ones((2, 3)), np.ones((2, 3)), (((1,), (1,)), ((0,), (0,))))
     Array([3., 3.], dtype=float64)
     """
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
@@ -453,7 +453,7 @@ def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = N
     """Product of matrices or vectors; with `dimension_numbers`, the same as `dot_general`.
 
     lhs: [(m,) k], rhs: [k (, n)] -> [(m,) (n)]. Raises ValueError for other ranks or sizes.
-    >>> dot(np.array([1., 2.]), np.array([3., 4.]))
+    >>> lax.dot(np.array([1., 2.]), np.array([3., 4.]))
     Array(11., dtype=float64)
     """
     if dimension_numbers is None:
@@ -470,7 +470,7 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
 
     lhs: [..., m, k], rhs: [..., k, n] with equal leading axes -> [..., m, n]. Raises ValueError
     for other ranks.
-    >>> batch_matmul(np.ones((2, 1, 3)), np.ones((2, 3, 1))).shape
+    >>> lax.batch_matmul(np.ones((2, 1, 3)), np.ones((2, 3, 1))).shape
     (2, 1, 1)
     """
     x, y = typeof(lhs), typeof(rhs)

@@ -119,8 +119,8 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
     x: pytree of arrays [...] -> [size, ...] for axis 0; `tiled` joins them along the existing
     axis instead. Raises NameError if no such axis is mapped.
 
-    >>> import ingot
-    >>> ingot.vmap(lambda x: all_gather(x, "i").sum(), axis_name="i")(np.arange(4.0).reshape(2, 2))
+    >>> x = np.arange(4.0).reshape(2, 2)
+    >>> ingot.vmap(lambda x: lax.all_gather(x, "i").sum(), axis_name="i")(x)
     Array([6., 6.], dtype=float64)
     """
     names = _single("all_gather", axis_name)
@@ -193,7 +193,7 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
     ValueError for other lengths, NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: psum_scatter(x, "i"), axis_name="i")(np.arange(4.0).reshape(2, 2))
+    >>> ingot.vmap(lambda x: lax.psum_scatter(x, "i"), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([2., 4.], dtype=float64)
     """
     names = _single("psum_scatter", axis_name)
@@ -251,8 +251,8 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
     of it): entry i gets the i-th part of all others, stacked (joined) along `concat_axis`. Raises
     ValueError for other lengths, NameError if no such axis is mapped.
 
-    >>> import ingot
-    >>> ingot.vmap(lambda x: all_to_all(x, "i", 0, 0), axis_name="i")(np.arange(4.0).reshape(2, 2))
+    >>> x = np.arange(4.0).reshape(2, 2)
+    >>> ingot.vmap(lambda x: lax.all_to_all(x, "i", 0, 0), axis_name="i")(x)
     Array([[0., 2.],
            [1., 3.]], dtype=float64)
     """
@@ -291,7 +291,7 @@ def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: Any = Non
     """Exchange a mapped axis with `axis` of the array, of the same size; see `all_to_all`.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: pswapaxes(x, "i", 0), axis_name="i")(np.arange(4.0).reshape(2, 2))
+    >>> ingot.vmap(lambda x: lax.pswapaxes(x, "i", 0), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([[0., 2.],
            [1., 3.]], dtype=float64)
     """
@@ -333,7 +333,7 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
     ValueError for repeated or invalid entries, NameError if no such axis is mapped.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(np.arange(3.0))
     Array([0., 0., 1.], dtype=float64)
     """
     names = _single("ppermute", axis_name)
@@ -352,7 +352,7 @@ def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
     x: pytree of arrays -> the same types. Raises ValueError unless `perm` is a permutation.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: pshuffle(x, "i", [2, 0, 1]), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.pshuffle(x, "i", [2, 0, 1]), axis_name="i")(np.arange(3.0))
     Array([2., 0., 1.], dtype=float64)
     """
     if sorted(perm) != list(range(size_in_scope(axis_name))):
@@ -389,7 +389,7 @@ def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
     x: pytree of arrays -> the same types. Raises ValueError if there is no entry `source`.
 
     >>> import ingot
-    >>> ingot.vmap(lambda x: pbroadcast(x, "i", 2), axis_name="i")(np.arange(3.0))
+    >>> ingot.vmap(lambda x: lax.pbroadcast(x, "i", 2), axis_name="i")(np.arange(3.0))
     Array([2., 2., 2.], dtype=float64)
     """
     names = _single("pbroadcast", axis_name)
@@ -403,7 +403,7 @@ def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
 def pcast(x: Any, axis_name: Any = None, *, to: str = "varying") -> Any:
     """The same values: here no type says along which axes an array varies.
 
-    >>> pcast(1.0)
+    >>> lax.pcast(1.0)
     1.0
     """
     return x

@@ -92,7 +92,7 @@ def exp(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> exp(0.0)
+    >>> lax.exp(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return exp_p.bind(x, accuracy=check_accuracy("exp", accuracy))
@@ -103,7 +103,7 @@ def exp2(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> exp2(3.0)
+    >>> lax.exp2(3.0)
     Array(8., dtype=float64, weak_type=True)
     """
     return exp2_p.bind(x, accuracy=check_accuracy("exp2", accuracy))
@@ -114,7 +114,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> expm1(1e-20)
+    >>> lax.expm1(1e-20)
     Array(1.e-20, dtype=float64, weak_type=True)
     """
     return expm1_p.bind(x, accuracy=check_accuracy("expm1", accuracy))
@@ -140,7 +140,7 @@ def log(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> log(1.0)
+    >>> lax.log(1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return log_p.bind(x, accuracy=check_accuracy("log", accuracy))
@@ -151,7 +151,7 @@ def log1p(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> log1p(1e-20)
+    >>> lax.log1p(1e-20)
     Array(1.e-20, dtype=float64, weak_type=True)
     """
     return log1p_p.bind(x, accuracy=check_accuracy("log1p", accuracy))
@@ -183,7 +183,7 @@ def logistic(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 3 ulp for real numbers. Raises TypeError for integers.
 
-    >>> logistic(0.0)
+    >>> lax.logistic(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return logistic_p.bind(x, accuracy=check_accuracy("logistic", accuracy))

@@ -186,7 +186,7 @@ def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
     x: number [..., *fft_lengths]; for IRFFT the last axis has length n // 2 + 1. Real input is
     made complex where only that is transformed. Inverses divide by the number of points. Raises
     ValueError for lengths that do not fit and for complex input of RFFT.
-    >>> fft(np.array([1., 0., 0., 0.]), "rfft", (4,))
+    >>> lax.fft(np.array([1., 0., 0., 0.]), "rfft", (4,))
     Array([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
     """
     if isinstance(fft_type, str):

@@ -157,8 +157,8 @@ def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionN
     operand with `fill_value` (nan; the least signed or largest unsigned integer; True) -> dtype
     of the operand. Raises TypeError when axes or sizes do not fit.
 
-    >>> d = GatherDimensionNumbers((), (0,), (0,))
-    >>> gather(np.arange(3.0), np.array([[2], [0]]), d, (1,))
+    >>> d = lax.GatherDimensionNumbers((), (0,), (0,))
+    >>> lax.gather(np.arange(3.0), np.array([[2], [0]]), d, (1,))
     Array([2., 0.], dtype=float64)
     """
     parsed = PROMISE if mode is None else GatherScatterMode.from_any(mode)
@@ -401,8 +401,8 @@ def scatter_add(operand: Any, scatter_indices: Any, updates: Any,
     or 'drop' to leave out slices that leave the operand, 'clip' to move them inside -> type of the
     operand. Raises TypeError when axes or sizes do not fit.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_add(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_add(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)
     Array([0., 2.], dtype=float64)
     """
     return scatter_add_p.bind(operand, scatter_indices, updates, **scatter_params(

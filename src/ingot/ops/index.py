@@ -178,7 +178,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int], 
     where negative ones count from the end; slice_sizes: static -> same dtype [*slice_sizes].
     Raises TypeError for dtypes and sizes, ValueError for the number of indices.
 
-    >>> dynamic_slice(np.arange(5), (3,), (2,))
+    >>> lax.dynamic_slice(np.arange(5), (3,), (2,))
     Array([3, 4], dtype=int64)
     """
     starts = _start_indices("dynamic_slice", typeof(operand), start_indices, allow_negative_indices)
@@ -267,7 +267,7 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *,
     one an axis, where negative ones count from the end -> type of the operand. Raises TypeError
     for dtypes and sizes, ValueError for the number of indices.
 
-    >>> dynamic_update_slice(np.zeros(3), np.ones(1), (1,))
+    >>> lax.dynamic_update_slice(np.zeros(3), np.ones(1), (1,))
     Array([0., 1., 0.], dtype=float64)
     """
     starts = _start_indices("dynamic_update_slice", typeof(operand), start_indices,
@@ -291,7 +291,7 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
 
     operand: any dtype [...]; start_index: integer scalar -> same dtype. Raises TypeError.
 
-    >>> dynamic_slice_in_dim(np.arange(5), 1, 2)
+    >>> lax.dynamic_slice_in_dim(np.arange(5), 1, 2)
     Array([1, 2], dtype=int64)
     """
     starts, axis = _starts_along("dynamic_slice_in_dim", operand, start_index, axis)
@@ -307,7 +307,7 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
     operand: any dtype [...]; index: integer scalar -> same dtype, `axis` of length 1 or removed.
     Raises TypeError.
 
-    >>> dynamic_index_in_dim(np.arange(5), 3, keepdims=False)
+    >>> lax.dynamic_index_in_dim(np.arange(5), 3, keepdims=False)
     Array(3, dtype=int64)
     """
     out = dynamic_slice_in_dim(operand, index, 1, axis,
@@ -324,7 +324,7 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
     operand, update: any dtype, the same rank; start_index: integer scalar -> type of the operand.
     Raises TypeError.
 
-    >>> dynamic_update_slice_in_dim(np.zeros(3), np.ones(2), 1, 0)
+    >>> lax.dynamic_update_slice_in_dim(np.zeros(3), np.ones(2), 1, 0)
     Array([0., 1., 1.], dtype=float64)
     """
     starts, _ = _starts_along("dynamic_update_slice_in_dim", operand, start_index, axis)
@@ -339,7 +339,7 @@ def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int
     operand, update: any dtype; the update has the operand's rank, or lacks `axis`; index: integer
     scalar -> type of the operand. Raises TypeError.
 
-    >>> dynamic_update_index_in_dim(np.zeros(3), 1.0, 1, 0)
+    >>> lax.dynamic_update_index_in_dim(np.zeros(3), 1.0, 1, 0)
     Array([0., 1., 0.], dtype=float64)
     """
     x, u = typeof(operand), typeof(update)
@@ -356,7 +356,7 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     src: any dtype [...]; idxs: for each of the `axes` an integer vector [n] -> same dtype [n, ...],
     the other axes last. Raises TypeError, ValueError for axes.
 
-    >>> index_take(np.arange(4.0), (np.array([1, -1]),), (0,))
+    >>> lax.index_take(np.arange(4.0), (np.array([1, -1]),), (0,))
     Array([1., 3.], dtype=float64)
     """
     x = typeof(src)

@@ -33,7 +33,7 @@ class GatherScatterMode(enum.Enum):
 
         Raises ValueError for other names.
 
-        >>> GatherScatterMode.from_any("clip")
+        >>> lax.GatherScatterMode.from_any("clip")
         <GatherScatterMode.CLIP: 1>
         """
         if isinstance(s, GatherScatterMode):

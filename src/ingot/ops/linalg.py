@@ -141,7 +141,7 @@ def cholesky(x: Any, *, symmetrize_input: bool = True) -> Any:
 
     x: number [..., n, n] -> the same type; with `symmetrize_input` the mean of x and its adjoint
     is taken first, otherwise the upper triangle is not read. Raises TypeError, ValueError.
-    >>> cholesky(np.array([[4., 2.], [2., 5.]]))
+    >>> lax.linalg.cholesky(np.array([[4., 2.], [2., 5.]]))
     Array([[2., 0.],
            [1., 2.]], dtype=float64)
     """
@@ -268,8 +268,8 @@ def triangular_solve(a: Any, b: Any, *, left_side: bool = False, lower: bool = F
     a: [..., n, n], of which one triangle is read; b: [..., n, m] ([..., m, n] unless left_side),
     or vectors [..., n]; op conjugates and transposes as told -> x of the type of b; inf and NaN
     where a is singular. Raises TypeError, ValueError for types that do not match.
-    >>> triangular_solve(np.array([[2., 0.], [1., 4.]]), np.array([2., 9.]), left_side=True,
-    ...                  lower=True)
+    >>> lax.linalg.triangular_solve(np.array([[2., 0.], [1., 4.]]), np.array([2., 9.]),
+    ...                             left_side=True, lower=True)
     Array([1., 2.], dtype=float64)
     """
     x, y = typeof(a), typeof(b)
@@ -420,7 +420,7 @@ def lu(x: Any) -> list[Any]:
 
     x: [..., m, n] -> [L and U in one matrix (L without its unit diagonal), the row each row was
     exchanged with i32[..., min(m, n)], the permutation i32[..., m]]. Raises TypeError.
-    >>> lu(np.array([[1., 2.], [4., 4.]]))[0]
+    >>> lax.linalg.lu(np.array([[1., 2.], [4., 4.]]))[0]
     Array([[4.  , 4.  ],
            [0.25, 1.  ]], dtype=float64)
     """
@@ -453,7 +453,7 @@ def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:
     """The permutation that a list of row exchanges amounts to.
 
     pivots: i32[..., k] -> i32[..., permutation_size]. Raises TypeError, ValueError.
-    >>> lu_pivots_to_permutation(np.array([2, 2], "int32"), 3)
+    >>> lax.linalg.lu_pivots_to_permutation(np.array([2, 2], "int32"), 3)
     Array([2, 0, 1], dtype=int32)
     """
     return lu_pivots_to_permutation_p.bind(pivots, permutation_size=int(permutation_size))

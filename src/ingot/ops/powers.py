@@ -89,7 +89,7 @@ def integer_pow(x: Any, y: int) -> Any:
     x: number [...] -> same type. Error up to 4 ulp. Raises TypeError for negative powers of
     integers and for a `y` that is no integer.
 
-    >>> integer_pow(2.0, -3)
+    >>> lax.integer_pow(2.0, -3)
     Array(0.125, dtype=float64, weak_type=True)
     """
     if isinstance(y, float) and y.is_integer():
@@ -106,7 +106,7 @@ def reciprocal(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 0.5 ulp for real numbers. Raises TypeError for integers.
 
-    >>> reciprocal(4.0)
+    >>> lax.reciprocal(4.0)
     Array(0.25, dtype=float64, weak_type=True)
     """
     return integer_pow(x, -1)
@@ -126,7 +126,7 @@ def square(x: Any) -> Any:
 
     x: number [...] -> same type. Raises TypeError for booleans.
 
-    >>> square(3.0)
+    >>> lax.square(3.0)
     Array(9., dtype=float64, weak_type=True)
     """
     return square_p.bind(x)
@@ -200,7 +200,7 @@ def pow(x: Any, y: Any) -> Any:
     type of `x`. 1 ulp. At x = 0 the derivative with respect to `y` is 0 for y >= 0. Raises
     TypeError.
 
-    >>> pow(2.0, 0.5), pow(-2.0, 3)
+    >>> lax.pow(2.0, 0.5), lax.pow(-2.0, 3)
     (Array(1.41421356, dtype=float64, weak_type=True), Array(-8., dtype=float64, weak_type=True))
     """
     return pow_p.bind(*same_shape("pow", x, y))
@@ -229,7 +229,7 @@ def sqrt(x: Any, *, accuracy: Any = None) -> Any:
     x: inexact [...] -> same type. Correctly rounded for real numbers. Raises TypeError for
     integers.
 
-    >>> sqrt(2.25)
+    >>> lax.sqrt(2.25)
     Array(1.5, dtype=float64, weak_type=True)
     """
     return sqrt_p.bind(x, accuracy=check_accuracy("sqrt", accuracy))
@@ -240,7 +240,7 @@ def rsqrt(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> rsqrt(4.0)
+    >>> lax.rsqrt(4.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     return rsqrt_p.bind(x, accuracy=check_accuracy("rsqrt", accuracy))
@@ -251,7 +251,7 @@ def cbrt(x: Any, *, accuracy: Any = None) -> Any:
 
     x: floating [...] -> same type. Error 1 ulp. Raises TypeError for integers and complex numbers.
 
-    >>> cbrt(-8.0)
+    >>> lax.cbrt(-8.0)
     Array(-2., dtype=float64, weak_type=True)
     """
     return cbrt_p.bind(x, accuracy=check_accuracy("cbrt", accuracy))

@@ -129,7 +129,7 @@ def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma:
 
     x: [..., m, n] -> (q [..., m, m], r [..., m, n]), or k = min(m, n) columns of q and rows of r
     unless `full_matrices`; with `pivoting` also p i32[..., n]. Raises TypeError.
-    >>> qr(np.array([[3.], [4.]]), full_matrices=False)[1]
+    >>> lax.linalg.qr(np.array([[3.], [4.]]), full_matrices=False)[1]
     Array([[-5.]], dtype=float64)
     """
     return tuple(qr_p.bind(x, pivoting=bool(pivoting), full_matrices=bool(full_matrices),
@@ -169,7 +169,7 @@ def geqrf(a: Any) -> tuple[Any, Any]:
     """QR factorization as LAPACK stores it: R, and below its diagonal the reflectors of Q.
 
     a: [..., m, n] -> ([..., m, n], taus [..., min(m, n)]). Raises TypeError.
-    >>> geqrf(np.array([[3.], [4.]]))[1]
+    >>> lax.linalg.geqrf(np.array([[3.], [4.]]))[1]
     Array([1.6], dtype=float64)
     """
     return tuple(geqrf_p.bind(a))
@@ -214,7 +214,7 @@ def householder_product(a: Any, taus: Any) -> Any:
     """The first n columns of a product of Householder reflectors, as LAPACK stores them.
 
     a: [..., m, n] with reflectors below the diagonal, taus: [..., k] -> [..., m, n].
-    >>> householder_product(np.array([[-5.], [0.5]]), np.array([1.6]))
+    >>> lax.linalg.householder_product(np.array([[-5.], [0.5]]), np.array([1.6]))
     Array([[-0.6],
            [-0.8]], dtype=float64)
     """
@@ -257,7 +257,8 @@ def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = Fal
     """Multiply by the orthogonal matrix that Householder reflectors make: q c, or c q.
 
     a, taus: as for `householder_product`; c: [..., m, n]; `transpose` takes the adjoint of q.
-    >>> ormqr(np.array([[-5.], [0.5]]), np.array([1.6]), np.array([[3.], [4.]]), transpose=True)
+    >>> lax.linalg.ormqr(np.array([[-5.], [0.5]]), np.array([1.6]), np.array([[3.], [4.]]),
+    ...                  transpose=True)
     Array([[-5.],
            [ 0.]], dtype=float64)
     """

@@ -324,7 +324,7 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,
 
     key: u32[4] or u64[2], key words then counter words -> [state of the same type, unsigned
     integers of `shape`]. Raises TypeError for other keys and dtypes.
-    >>> rng_bit_generator(np.array([0, 7, 0, 7], "uint32"), (1,))[1]
+    >>> lax.rng_bit_generator(np.array([0, 7, 0, 7], "uint32"), (1,))[1]
     Array([3109483441], dtype=uint32)
     """
     return rng_bit_generator_p.bind(

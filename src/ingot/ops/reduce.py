@@ -116,7 +116,7 @@ def reduce_max(operand: Any, axes: Shape) -> Any:
 
     operand: any dtype [...] -> the axes removed. Equal elements share the derivative.
 
-    >>> reduce_max(np.array([1.0, 3.0, 2.0]), (0,))
+    >>> lax.reduce_max(np.array([1.0, 3.0, 2.0]), (0,))
     Array(3., dtype=float64)
     """
     axes = check_axes("reduce_max", axes, typeof(operand).ndim)
@@ -128,7 +128,7 @@ def reduce_min(operand: Any, axes: Shape) -> Any:
 
     operand: any dtype [...] -> the axes removed. Equal elements share the derivative.
 
-    >>> reduce_min(np.array([1.0, 3.0, 2.0]), (0,))
+    >>> lax.reduce_min(np.array([1.0, 3.0, 2.0]), (0,))
     Array(1., dtype=float64)
     """
     axes = check_axes("reduce_min", axes, typeof(operand).ndim)
@@ -171,7 +171,7 @@ def reduce_prod(operand: Any, axes: Shape) -> Any:
 
     operand: number [...] -> the axes removed. Raises TypeError for booleans.
 
-    >>> reduce_prod(np.array([1.0, 3.0, 2.0]), (0,))
+    >>> lax.reduce_prod(np.array([1.0, 3.0, 2.0]), (0,))
     Array(6., dtype=float64)
     """
     axes = check_axes("reduce_prod", axes, typeof(operand).ndim)
@@ -196,7 +196,7 @@ def reduce_and(operand: Any, axes: Shape) -> Any:
 
     operand: integer or boolean [...] -> the axes removed. Raises TypeError for floats.
 
-    >>> reduce_and(np.array([6, 3]), (0,))
+    >>> lax.reduce_and(np.array([6, 3]), (0,))
     Array(2, dtype=int64)
     """
     return reduce_and_p.bind(operand, axes=check_axes("reduce_and", axes, typeof(operand).ndim))
@@ -207,7 +207,7 @@ def reduce_or(operand: Any, axes: Shape) -> Any:
 
     operand: integer or boolean [...] -> the axes removed. Raises TypeError for floats.
 
-    >>> reduce_or(np.array([6, 3]), (0,))
+    >>> lax.reduce_or(np.array([6, 3]), (0,))
     Array(7, dtype=int64)
     """
     return reduce_or_p.bind(operand, axes=check_axes("reduce_or", axes, typeof(operand).ndim))
@@ -218,7 +218,7 @@ def reduce_xor(operand: Any, axes: Shape) -> Any:
 
     operand: integer or boolean [...] -> the axes removed. Raises TypeError for floats.
 
-    >>> reduce_xor(np.array([6, 3]), (0,))
+    >>> lax.reduce_xor(np.array([6, 3]), (0,))
     Array(5, dtype=int64)
     """
     return reduce_xor_p.bind(operand, axes=check_axes("reduce_xor", axes, typeof(operand).ndim))
@@ -277,7 +277,7 @@ def argmax(operand: Any, axis: int, index_dtype: Any) -> Any:
 
     operand: real [...] -> `index_dtype`, the axis removed. Raises ValueError if it is empty.
 
-    >>> argmax(np.array([1.0, 3.0, 2.0]), 0, int)
+    >>> lax.argmax(np.array([1.0, 3.0, 2.0]), 0, int)
     Array(1, dtype=int64)
     """
     return _arg(argmax_p, operand, axis, index_dtype)
@@ -288,7 +288,7 @@ def argmin(operand: Any, axis: int, index_dtype: Any) -> Any:
 
     operand: real [...] -> `index_dtype`, the axis removed. Raises ValueError if it is empty.
 
-    >>> argmin(np.array([1.0, 3.0, 2.0]), 0, int)
+    >>> lax.argmin(np.array([1.0, 3.0, 2.0]), 0, int)
     Array(0, dtype=int64)
     """
     return _arg(argmin_p, operand, axis, index_dtype)
@@ -308,7 +308,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
     their dtypes; computation: two such pytrees -> one -> operands with the axes removed. Elements
     stay in order but may be grouped in any way. Raises TypeError when types differ.
 
-    >>> reduce(np.array([1.0, 3.0, 2.0]), 0.0, lambda a, b: max(a, b), (0,))
+    >>> lax.reduce(np.array([1.0, 3.0, 2.0]), 0.0, lambda a, b: lax.max(a, b), (0,))
     Array(3., dtype=float64)
     """
     xs, tree = tree_flatten(operands)

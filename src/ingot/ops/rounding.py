@@ -30,7 +30,7 @@ def floor(x: Any) -> Any:
 
     x: floating [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> floor(-1.5)
+    >>> lax.floor(-1.5)
     Array(-2., dtype=float64, weak_type=True)
     """
     return floor_p.bind(x)
@@ -41,7 +41,7 @@ def ceil(x: Any) -> Any:
 
     x: floating [...] -> same type. Raises TypeError for other dtypes.
 
-    >>> ceil(-1.5)
+    >>> lax.ceil(-1.5)
     Array(-1., dtype=float64, weak_type=True)
     """
     return ceil_p.bind(x)
@@ -74,7 +74,7 @@ def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZER
     x: floating [...] -> same type. Halves go away from zero, or to even numbers. Raises TypeError
     for other dtypes, ValueError for an unknown method.
 
-    >>> round(2.5), round(2.5, RoundingMethod.TO_NEAREST_EVEN)
+    >>> lax.round(2.5), lax.round(2.5, lax.RoundingMethod.TO_NEAREST_EVEN)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))
     """
     return round_p.bind(x, rounding_method=RoundingMethod(rounding_method))
@@ -90,7 +90,7 @@ def is_finite(x: Any) -> Any:
 
     x: floating [...] -> bool [...]. Raises TypeError for other dtypes.
 
-    >>> is_finite(float("inf"))
+    >>> lax.is_finite(float("inf"))
     Array(False, dtype=bool)
     """
     return is_finite_p.bind(x)

@@ -95,8 +95,8 @@ def scatter(operand: Any, scatter_indices: Any, updates: Any,
 
     Arguments and errors are those of `scatter_add`; any dtype.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter(np.zeros(2), np.array([[1]]), np.ones(1), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter(np.zeros(2), np.array([[1]]), np.ones(1), d)
     Array([0., 1.], dtype=float64)
     """
     return scatter_p.bind(operand, scatter_indices, updates, **scatter_params(
@@ -112,8 +112,8 @@ def scatter_apply(operand: Any, scatter_indices: Any, func: Callable[[Any], Any]
     operand: any dtype; func: arrays -> arrays of the same type; update_shape: shape of all slices
     together; the other arguments and errors are those of `scatter_add`.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_apply(np.ones(2), np.array([[1]]), neg, d, update_shape=(1,))
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_apply(np.ones(2), np.array([[1]]), lax.neg, d, update_shape=(1,))
     Array([ 1., -1.], dtype=float64)
     """
     params = scatter_params(dimension_numbers, indices_are_sorted, unique_indices, mode)
@@ -143,8 +143,8 @@ def scatter_sub(operand: Any, scatter_indices: Any, updates: Any,
 
     Arguments and errors are those of `scatter_add`.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_sub(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_sub(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)
     Array([ 0., -2.], dtype=float64)
     """
     return scatter_sub_p.bind(operand, scatter_indices, updates, **scatter_params(
@@ -226,8 +226,8 @@ def scatter_mul(operand: Any, scatter_indices: Any, updates: Any,
     Arguments and errors are those of `scatter_add`. Derivatives with respect to the updates sort
     them by their places, unless `unique_indices` is set.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_mul(np.ones(2), np.array([[1], [1]]), np.array([2.0, 3.0]), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_mul(np.ones(2), np.array([[1], [1]]), np.array([2.0, 3.0]), d)
     Array([1., 6.], dtype=float64)
     """
     return scatter_mul_p.bind(operand, scatter_indices, updates, **scatter_params(
@@ -295,8 +295,8 @@ def scatter_min(operand: Any, scatter_indices: Any, updates: Any,
     Arguments and errors are those of `scatter_add`; booleans too. All elements that attain the
     minimum get equal shares of the derivative.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_min(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_min(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)
     Array([1. , 0.5], dtype=float64)
     """
     return scatter_min_p.bind(operand, scatter_indices, updates, **scatter_params(
@@ -311,8 +311,8 @@ def scatter_max(operand: Any, scatter_indices: Any, updates: Any,
     Arguments and errors are those of `scatter_add`; booleans too. All elements that attain the
     maximum get equal shares of the derivative.
 
-    >>> d = ScatterDimensionNumbers((), (0,), (0,))
-    >>> scatter_max(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)
+    >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_max(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)
     Array([1., 3.], dtype=float64)
     """
     return scatter_max_p.bind(operand, scatter_indices, updates, **scatter_params(

@@ -104,7 +104,7 @@ def select_n(which: Any, *cases: Any) -> Any:
     which: bool (False: the first of two) or integer (moved into range), a scalar or [...];
     cases: any dtype [...], all of one type -> that type. Raises TypeError.
 
-    >>> select_n(True, 1.0, 2.0)
+    >>> lax.select_n(True, 1.0, 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
     if dtypes.issubdtype(typeof(which).dtype, np.integer):
@@ -118,7 +118,7 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
     pred: bool, a scalar or [...]; on_true, on_false: any dtype [...] of one type -> that type.
     Raises TypeError.
 
-    >>> select(True, 1.0, 2.0)
+    >>> lax.select(True, 1.0, 2.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return select_n(pred, on_false, on_true)
@@ -175,7 +175,7 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
     x: real or boolean [...]; min, max: the same dtype, scalars or [...] -> type of `x`; nan where
     one of them is nan. The derivative is 0 outside and at the ends. Raises TypeError.
 
-    >>> clamp(0.0, 2.5, 1.0)
+    >>> lax.clamp(0.0, 2.5, 1.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return clamp_p.bind(min, x, max)

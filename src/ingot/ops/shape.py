@@ -66,7 +66,7 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
 
     array: any dtype [...] -> same dtype. Raises ValueError for other lengths.
 
-    >>> squeeze(np.ones((1, 2)), (0,))
+    >>> lax.squeeze(np.ones((1, 2)), (0,))
     Array([1., 1.], dtype=float64)
     """
     x = typeof(array)
@@ -80,7 +80,7 @@ def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     array: any dtype [...]; dimensions: places, negative ones from the end -> same dtype.
     Raises ValueError.
 
-    >>> expand_dims(np.ones(2), (0,))
+    >>> lax.expand_dims(np.ones(2), (0,))
     Array([[1., 1.]], dtype=float64)
     """
     shape = list(typeof(array).shape)
@@ -100,7 +100,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     operand: any dtype [...]; stop_dimension: None for all the rest; negative ones count from the
     end -> same dtype. Raises ValueError unless start < stop.
 
-    >>> collapse(np.ones((2, 3, 4)), 0, 2).shape
+    >>> lax.collapse(np.ones((2, 3, 4)), 0, 2).shape
     (6, 4)
     """
     shape = typeof(operand).shape
@@ -117,7 +117,7 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
 
     operand: any dtype [...] -> same dtype [*sizes, ...]. Raises TypeError.
 
-    >>> broadcast(1.0, (2,))
+    >>> lax.broadcast(1.0, (2,))
     Array([1., 1.], dtype=float64, weak_type=True)
     """
     shape = typeof(operand).shape
@@ -131,7 +131,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
 
     Raises ValueError if there is none.
 
-    >>> broadcast_shapes((2, 1), (3,))
+    >>> lax.broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
     known = [tuple(map(operator.index, items(s))) for s in shapes]
@@ -151,7 +151,7 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
 
     x: any dtype [...] -> same dtype.
 
-    >>> broadcast_to_rank(np.ones(2), 3).shape
+    >>> lax.broadcast_to_rank(np.ones(2), 3).shape
     (1, 1, 2)
     """
     return expand_dims(x, range(max(rank - typeof(x).ndim, 0)))
@@ -162,7 +162,7 @@ def broadcast_like(arr: Any, like_arr: Any) -> Any:
 
     arr: any dtype [...] -> same dtype, the shape of `like_arr`. Raises ValueError.
 
-    >>> broadcast_like(1.0, np.zeros(2))
+    >>> lax.broadcast_like(1.0, np.zeros(2))
     Array([1., 1.], dtype=float64, weak_type=True)
     """
     shape, want = typeof(arr).shape, typeof(like_arr).shape
@@ -200,7 +200,7 @@ def rev(operand: Any, dimensions: Sequence[int]) -> Any:
 
     operand: any dtype [...] -> same type. Raises TypeError unless the axes are distinct.
 
-    >>> rev(np.arange(3), (0,))
+    >>> lax.rev(np.arange(3), (0,))
     Array([2, 1, 0], dtype=int64)
     """
     return rev_p.bind(operand, dimensions=integers("rev", "dimensions", dimensions))
@@ -236,7 +236,7 @@ def tile(operand: Any, reps: Sequence[int]) -> Any:
 
     operand: any dtype [...]; reps: one nonnegative integer an axis -> same dtype. Raises TypeError.
 
-    >>> tile(np.arange(2), (2,))
+    >>> lax.tile(np.arange(2), (2,))
     Array([0, 1, 0, 1], dtype=int64)
     """
     return tile_p.bind(operand, reps=integers("tile", "reps", reps))
@@ -283,7 +283,7 @@ def iota(dtype: Any, size: int) -> Any:
 
     dtype: a number's -> dtype [size]. Raises TypeError.
 
-    >>> iota("int32", 3)
+    >>> lax.iota("int32", 3)
     Array([0, 1, 2], dtype=int32)
     """
     return broadcasted_iota(dtype, (size,), 0)
@@ -295,7 +295,7 @@ def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int, *,
 
     dtype: a number's -> dtype [*shape]. Raises TypeError, ValueError for the axis.
 
-    >>> broadcasted_iota(int, (2, 2), 1)
+    >>> lax.broadcasted_iota(int, (2, 2), 1)
     Array([[0, 1],
            [0, 1]], dtype=int64)
     """
@@ -333,7 +333,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, sharding: Any = None
     shape: integers, or one; fill_value: a scalar; dtype: None for that of the value -> dtype
     [*shape]. Raises TypeError unless the value is a scalar.
 
-    >>> full((2,), 1.5)
+    >>> lax.full((2,), 1.5)
     Array([1.5, 1.5], dtype=float64, weak_type=True)
     """
     aval = typeof(fill_value)
@@ -352,7 +352,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
     x: array, number, or anything with a shape and a dtype; fill_value: a scalar -> array.
     Raises TypeError unless the value is a scalar.
 
-    >>> full_like(np.zeros(2), 1)
+    >>> lax.full_like(np.zeros(2), 1)
     Array([1., 1.], dtype=float64)
     """
     like: Any = x if hasattr(x, "shape") and hasattr(x, "dtype") else typeof(x)
@@ -370,7 +370,7 @@ def empty(shape: Any, dtype: Any, *, out_sharding: Any = None) -> Any:
 
     shape: integers, or one -> dtype [*shape].
 
-    >>> empty((2,), "float32")
+    >>> lax.empty((2,), "float32")
     Array([0., 0.], dtype=float32)
     """
     return full(shape, 0, dtype)
@@ -406,7 +406,7 @@ def stop_gradient(x: Any) -> Any:
 
     x: a pytree of arrays -> the same pytree.
 
-    >>> stop_gradient(1.5)
+    >>> lax.stop_gradient(1.5)
     Array(1.5, dtype=float64, weak_type=True)
     """
     return tree_map(lambda v: stop_gradient_p.bind(v) if is_inexact(typeof(v)) else to_array(v),
@@ -433,7 +433,7 @@ def optimization_barrier(operand: Any, /) -> Any:
 
     operand: a pytree of arrays -> the same pytree.
 
-    >>> optimization_barrier((1.5,))
+    >>> lax.optimization_barrier((1.5,))
     (Array(1.5, dtype=float64, weak_type=True),)
     """
     leaves, treedef = tree_flatten(operand)

@@ -196,7 +196,7 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     operand: an array or a sequence of arrays of one shape -> the same, sorted.
     Raises TypeError when shapes differ.
 
-    >>> sort((np.array([2, 1]), np.array([0.5, 1.5])))
+    >>> lax.sort((np.array([2, 1]), np.array([0.5, 1.5])))
     (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
     """
     several = isinstance(operand, (tuple, list))
@@ -216,7 +216,7 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
 
     keys, values: any dtype [...] -> the same types. Raises TypeError when shapes differ.
 
-    >>> sort_key_val(np.array([2, 1]), np.array([0.5, 1.5]))
+    >>> lax.sort_key_val(np.array([2, 1]), np.array([0.5, 1.5]))
     (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
     """
     keys, values = sort((keys, values), dimension, is_stable, 1)
@@ -308,7 +308,7 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     operand: real [...] -> two arrays with that axis of length k. Equal elements keep their order.
     Raises ValueError when the axis is shorter than k.
 
-    >>> top_k(np.array([1.0, 3.0, 2.0]), 2)
+    >>> lax.top_k(np.array([1.0, 3.0, 2.0]), 2)
     (Array([3., 2.], dtype=float64), Array([1, 2], dtype=int32))
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
@@ -323,7 +323,7 @@ def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
 
     operand: real [...] -> like `top_k`.
 
-    >>> approx_max_k(np.array([1.0, 3.0, 2.0]), 1)
+    >>> lax.approx_max_k(np.array([1.0, 3.0, 2.0]), 1)
     (Array([3.], dtype=float64), Array([1], dtype=int32))
     """
     return top_k(operand, k, axis=reduction_dimension)
@@ -337,7 +337,7 @@ def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
     operand: real [...] -> like `top_k`, ascending. Raises ValueError when the axis
     is shorter than k.
 
-    >>> approx_min_k(np.array([1.0, 3.0, 2.0]), 1)
+    >>> lax.approx_min_k(np.array([1.0, 3.0, 2.0]), 1)
     (Array([1.], dtype=float64), Array([0], dtype=int32))
     """
     axis = canonicalize_axis(reduction_dimension, typeof(operand).ndim)

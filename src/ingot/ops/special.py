@@ -88,7 +88,7 @@ def erf(x: Any) -> Any:
 
     x: floating [...] -> same type. Error 2 ulp. Raises TypeError for other dtypes.
 
-    >>> erf(0.5)
+    >>> lax.erf(0.5)
     Array(0.52049988, dtype=float64, weak_type=True)
     """
     return erf_p.bind(x)
@@ -99,7 +99,7 @@ def erfc(x: Any) -> Any:
 
     x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
 
-    >>> erfc(0.5)
+    >>> lax.erfc(0.5)
     Array(0.47950012, dtype=float64, weak_type=True)
     """
     return erfc_p.bind(x)
@@ -110,7 +110,7 @@ def erf_inv(x: Any) -> Any:
 
     x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
 
-    >>> erf_inv(0.5)
+    >>> lax.erf_inv(0.5)
     Array(0.47693628, dtype=float64, weak_type=True)
     """
     return erf_inv_p.bind(x)
@@ -148,7 +148,7 @@ def lgamma(x: Any) -> Any:
     x: floating [...] -> same type; inf at 0, -1, -2, ... Error 4 ulp, near the roots 1 and 2 too;
     near those at negative numbers 1e-15 absolute in eager code. Raises TypeError for other dtypes.
 
-    >>> lgamma(4.0)
+    >>> lax.lgamma(4.0)
     Array(1.79175947, dtype=float64, weak_type=True)
     """
     return lgamma_p.bind(x)
@@ -160,7 +160,7 @@ def digamma(x: Any) -> Any:
     x: floating [...] -> same type; infinite at 0, nan at -1, -2, ... Error 4 ulp, near negative
     roots 1e-15 absolute. Raises TypeError for other dtypes.
 
-    >>> digamma(1.0)
+    >>> lax.digamma(1.0)
     Array(-0.57721566, dtype=float64, weak_type=True)
     """
     return digamma_p.bind(x)
@@ -191,7 +191,7 @@ def zeta(x: Any, q: Any) -> Any:
     it is the analytic continuation, 1e-13 of (q + 16) ** -x unless q = 1. Raises TypeError for
     other dtypes.
 
-    >>> zeta(2.0, 1.0)
+    >>> lax.zeta(2.0, 1.0)
     Array(1.64493407, dtype=float64, weak_type=True)
     """
     return zeta_p.bind(*same_shape("zeta", x, q))
@@ -242,7 +242,7 @@ def polygamma(m: Any, x: Any) -> Any:
     m, x: floating [...] of one shape, or one a scalar -> same type. Error 16 ulp. Raises TypeError
     for other dtypes, UndefinedRuleError for derivatives with respect to m.
 
-    >>> polygamma(1.0, 1.0)
+    >>> lax.polygamma(1.0, 1.0)
     Array(1.64493407, dtype=float64, weak_type=True)
     """
     return polygamma_p.bind(*same_shape("polygamma", m, x))
@@ -288,7 +288,7 @@ def igamma(a: Any, x: Any) -> Any:
     a, x: floating [...] of one shape, or one a scalar -> same type; nan outside a >= 0, x >= 0.
     Relative error 1e-14, more in far tails. Raises TypeError for other dtypes.
 
-    >>> igamma(1.0, 2.0)
+    >>> lax.igamma(1.0, 2.0)
     Array(0.86466472, dtype=float64, weak_type=True)
     """
     return igamma_p.bind(*same_shape("igamma", a, x))
@@ -300,7 +300,7 @@ def igammac(a: Any, x: Any) -> Any:
     a, x: floating [...] of one shape, or one a scalar -> same type; nan outside a >= 0, x >= 0.
     Relative error 1e-14, more in far tails. Raises TypeError for other dtypes.
 
-    >>> igammac(1.0, 2.0)
+    >>> lax.igammac(1.0, 2.0)
     Array(0.13533528, dtype=float64, weak_type=True)
     """
     return igammac_p.bind(*same_shape("igammac", a, x))
@@ -344,7 +344,7 @@ def igamma_grad_a(a: Any, x: Any) -> Any:
     a, x: floating [...] of one shape, or one a scalar -> same type; nan outside a > 0, x >= 0.
     Relative error 1e-12. Raises TypeError for other dtypes.
 
-    >>> igamma_grad_a(2.0, 3.0)
+    >>> lax.igamma_grad_a(2.0, 3.0)
     Array(-0.19742542, dtype=float64, weak_type=True)
     """
     return igamma_grad_a_p.bind(*same_shape("igamma_grad_a", a, x))
@@ -372,7 +372,7 @@ def random_gamma_grad(a: Any, x: Any) -> Any:
     a: shape parameters, floating [...]; x: samples, same type -> same type; nan outside a > 0, x
     >= 0. Relative error 1e-13. Raises TypeError for other dtypes.
 
-    >>> random_gamma_grad(2.0, 3.0)
+    >>> lax.random_gamma_grad(2.0, 3.0)
     Array(1.32179852, dtype=float64, weak_type=True)
     """
     a, x = same_shape("random_gamma_grad", a, x)
@@ -421,7 +421,7 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
     a, b, x: floating [...] of one shape, or some scalars -> same type; nan outside a, b >= 0 and
     0 <= x <= 1. Relative error 1e-13, more in far tails. Raises TypeError for other dtypes.
 
-    >>> betainc(2.0, 3.0, 0.5)
+    >>> lax.betainc(2.0, 3.0, 0.5)
     Array(0.6875, dtype=float64, weak_type=True)
     """
     return regularized_incomplete_beta_p.bind(*same_shape("betainc", a, b, x))

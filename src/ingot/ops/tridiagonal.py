@@ -103,7 +103,7 @@ def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: boo
     -> the type of b. `perturb_singular` shifts a singular diagonal by rounding error.
     Raises TypeError.
     >>> zero, one = np.zeros(2), np.ones(2)
-    >>> tridiagonal_solve(zero, 2 * one, one, np.array([[3.], [2.]]))
+    >>> lax.linalg.tridiagonal_solve(zero, 2 * one, one, np.array([[3.], [2.]]))
     Array([[1.],
            [1.]], dtype=float64)
     """

@@ -35,7 +35,7 @@ def sin(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> sin(0.0)
+    >>> lax.sin(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return sin_p.bind(x, accuracy=check_accuracy("sin", accuracy))
@@ -46,7 +46,7 @@ def cos(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
 
-    >>> cos(0.0)
+    >>> lax.cos(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return cos_p.bind(x, accuracy=check_accuracy("cos", accuracy))
@@ -57,7 +57,7 @@ def tan(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> tan(0.0)
+    >>> lax.tan(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return tan_p.bind(x, accuracy=check_accuracy("tan", accuracy))
@@ -83,7 +83,7 @@ def asin(x: Any) -> Any:
     x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
     integers.
 
-    >>> asin(0.0)
+    >>> lax.asin(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return asin_p.bind(x)
@@ -95,7 +95,7 @@ def acos(x: Any) -> Any:
     x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
     integers.
 
-    >>> acos(1.0)
+    >>> lax.acos(1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return acos_p.bind(x)
@@ -107,7 +107,7 @@ def atan(x: Any) -> Any:
     x: inexact [...] -> same type, in radians. Error 1 ulp for real numbers. Raises TypeError for
     integers.
 
-    >>> atan(0.0)
+    >>> lax.atan(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return atan_p.bind(x)
@@ -153,7 +153,7 @@ def atan2(x: Any, y: Any) -> Any:
     x, y: inexact [...] of one shape, or one a scalar -> same type, in radians. Error 1 ulp for real
     numbers. Raises TypeError for integers.
 
-    >>> atan2(1.0, 0.0)
+    >>> lax.atan2(1.0, 0.0)
     Array(1.57079633, dtype=float64, weak_type=True)
     """
     return atan2_p.bind(*same_shape("atan2", x, y))
@@ -189,7 +189,7 @@ def sinh(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> sinh(0.0)
+    >>> lax.sinh(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return sinh_p.bind(x)
@@ -200,7 +200,7 @@ def cosh(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> cosh(0.0)
+    >>> lax.cosh(0.0)
     Array(1., dtype=float64, weak_type=True)
     """
     return cosh_p.bind(x)
@@ -211,7 +211,7 @@ def tanh(x: Any, *, accuracy: Any = None) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> tanh(0.0)
+    >>> lax.tanh(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return tanh_p.bind(x, accuracy=check_accuracy("tanh", accuracy))
@@ -229,7 +229,7 @@ def asinh(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> asinh(0.0)
+    >>> lax.asinh(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return asinh_p.bind(x)
@@ -240,7 +240,7 @@ def acosh(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> acosh(1.0)
+    >>> lax.acosh(1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return acosh_p.bind(x)
@@ -251,7 +251,7 @@ def atanh(x: Any) -> Any:
 
     x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
 
-    >>> atanh(0.0)
+    >>> lax.atanh(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return atanh_p.bind(x)

@@ -420,7 +420,7 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
     Anything but sums, maxima and minima applies the function once for each element of a window.
     Raises TypeError when types or lengths differ.
 
-    >>> reduce_window(np.arange(4.0), 0.0, add, (2,))
+    >>> lax.reduce_window(np.arange(4.0), 0.0, lax.add, (2,))
     Array([1., 3., 5.], dtype=float64)
     """
     xs, tree = tree_flatten(operand)
@@ -492,7 +492,7 @@ def reduce_window_shape_tuple(operand_shape: Sequence[int], window_dimensions: S
                               window_dilation: Sequence[int] | None = None) -> Shape:
     """How many windows there are along each axis; the arguments are those of `reduce_window`.
 
-    >>> reduce_window_shape_tuple((5,), (3,), (2,), [(1, 1)])
+    >>> lax.reduce_window_shape_tuple((5,), (3,), (2,), [(1, 1)])
     (3,)
     """
     x = ShapedArray(operand_shape, np.float32)

@@ -33,7 +33,7 @@ def resolve_impl(impl: Any) -> Any:
 def key_dtype(impl_spec: Any = None) -> Any:
     """The dtype of keys of a generator, by default that of `random.key`.
 
-    >>> key_dtype("rbg")
+    >>> random.key_dtype("rbg")
     key<rbg>
     """
     return resolve_impl(impl_spec)
@@ -66,7 +66,7 @@ def key(seed: Any, *, impl: Any = None, dtype: Any = None) -> Any:
 
     seed: integer of up to 64 bits; impl: 'threefry2x32' (default), 'rbg' or 'unsafe_rbg', or the
     key dtype as `dtype` -> key[]. Raises TypeError for other seeds.
-    >>> key_data(key(7))
+    >>> random.key_data(random.key(7))
     Array([0, 7], dtype=uint32)
     """
     return _seeded("key", seed, _chosen("key", impl, dtype))
@@ -75,7 +75,7 @@ def key(seed: Any, *, impl: Any = None, dtype: Any = None) -> Any:
 def PRNGKey(seed: Any, *, impl: Any = None) -> Any:  # noqa: N802 (JAX's name)
     """A PRNG key as raw words, u32[2]; new code should use `key`.
 
-    >>> PRNGKey(7)
+    >>> random.PRNGKey(7)
     Array([0, 7], dtype=uint32)
     """
     return _returned(_seeded("PRNGKey", seed, resolve_impl(impl)), True)
@@ -91,7 +91,7 @@ def split(key: Any, num: int | Sequence[int] = 2) -> Any:
 
     key: key[] or words u32[2]; num: a number or a shape -> keys [num] (or words [num, 2]).
     Raises TypeError, ValueError for what is not one key.
-    >>> split(key(0), 3).shape
+    >>> random.split(random.key(0), 3).shape
     (3,)
     """
     typed, raw = typed_key("split", key)
@@ -103,7 +103,7 @@ def fold_in(key: Any, data: Any) -> Any:
 
     key: key[] or words u32[2]; data: integer, of which 32 bits count -> key of the same form.
     Raises TypeError for other data, OverflowError for Python integers outside 0 .. 2**32 - 1.
-    >>> key_data(fold_in(key(0), 1))
+    >>> random.key_data(random.fold_in(random.key(0), 1))
     Array([ 928981903, 3453687069], dtype=uint32)
     """
     typed, raw = typed_key("fold_in", key)
@@ -118,7 +118,7 @@ def fold_in(key: Any, data: Any) -> Any:
 def key_data(keys: Any) -> Any:
     """The words of keys: keys [...] -> u32 [..., words]. Raises TypeError for what is no key.
 
-    >>> key_data(key(1))
+    >>> random.key_data(random.key(1))
     Array([0, 1], dtype=uint32)
     """
     return ops.random_unwrap(typed_key("key_data", keys, many=True)[0])
@@ -127,7 +127,7 @@ def key_data(keys: Any) -> Any:
 def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -> Any:
     """Keys made of words: u32 [..., words] -> keys [...]. Raises TypeError for other words.
 
-    >>> wrap_key_data(np.array([0, 7], "uint32")).shape
+    >>> random.wrap_key_data(np.array([0, 7], "uint32")).shape
     ()
     """
     return ops.random_wrap(key_bits_array, _chosen("wrap_key_data", impl, dtype))
@@ -136,7 +136,7 @@ def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -
 def key_impl(keys: Any) -> str:
     """The name of the generator that keys belong to.
 
-    >>> key_impl(key(0))
+    >>> random.key_impl(random.key(0))
     'threefry2x32'
     """
     return typeof(typed_key("key_impl", keys, many=True)[0]).dtype.impl
@@ -145,7 +145,7 @@ def key_impl(keys: Any) -> str:
 def clone(key: Any) -> Any:
     """The same key, marked as fresh where the reuse of keys is checked.
 
-    >>> key_data(clone(key(3)))
+    >>> random.key_data(random.clone(random.key(3)))
     Array([0, 3], dtype=uint32)
     """
     typed, raw = typed_key("clone", key, many=True)

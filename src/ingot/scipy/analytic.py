@@ -61,7 +61,7 @@ def sqrtm(A: Any, blocksize: int = 1) -> Any:
     A: inexact [..., n, n] -> complex [..., n, n]. Raises NotImplementedError for a blocksize
     other than 1.
 
-    >>> sqrtm(np.array([[4.0]]))
+    >>> linalg.sqrtm(np.array([[4.0]]))
     Array([[2.+0.j]], dtype=complex128)
     """
     if blocksize != 1:
@@ -99,7 +99,7 @@ def logm(A: Any) -> Any:
 
     A: inexact [..., n, n] -> complex [..., n, n].
 
-    >>> logm(np.eye(1))
+    >>> linalg.logm(np.eye(1))
     Array([[0.+0.j]], dtype=complex128)
     """
     return _logm(_complex("logm", A))
@@ -110,7 +110,7 @@ def fractional_matrix_power(A: Any, t: Any) -> Any:
 
     A: inexact [..., n, n]; t: a real scalar.
 
-    >>> fractional_matrix_power(np.array([[4.0]]), 0.5).real
+    >>> linalg.fractional_matrix_power(np.array([[4.0]]), 0.5).real
     Array([[2.]], dtype=float64)
     """
     if isinstance(t, (int, float)) and t == int(t):
@@ -139,7 +139,7 @@ def signm(A: Any) -> Any:
 
     A: inexact [..., n, n] -> its type; nan where an eigenvalue is 0 or imaginary.
 
-    >>> signm(np.array([[-2.0]]))
+    >>> linalg.signm(np.array([[-2.0]]))
     Array([[-1.]], dtype=float64)
     """
     return _signm(matrices("signm", A))
@@ -165,7 +165,7 @@ def _hyperbolic(name: str, A: Any) -> tuple[Any, Any]:
 def cosm(A: Any) -> Any:
     """Cosine of matrices: inexact [..., n, n] -> its type.
 
-    >>> cosm(np.zeros((1, 1)))
+    >>> linalg.cosm(np.zeros((1, 1)))
     Array([[1.]], dtype=float64)
     """
     return _trigonometric("cosm", A)[0]
@@ -174,7 +174,7 @@ def cosm(A: Any) -> Any:
 def sinm(A: Any) -> Any:
     """Sine of matrices: inexact [..., n, n] -> its type.
 
-    >>> sinm(np.zeros((1, 1)))
+    >>> linalg.sinm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
     """
     return _trigonometric("sinm", A)[1]
@@ -183,7 +183,7 @@ def sinm(A: Any) -> Any:
 def tanm(A: Any) -> Any:
     """Tangent of matrices: inexact [..., n, n] -> its type.
 
-    >>> tanm(np.zeros((1, 1)))
+    >>> linalg.tanm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
     """
     return solve(*_trigonometric("tanm", A))
@@ -192,7 +192,7 @@ def tanm(A: Any) -> Any:
 def coshm(A: Any) -> Any:
     """Hyperbolic cosine of matrices: inexact [..., n, n] -> its type.
 
-    >>> coshm(np.zeros((1, 1)))
+    >>> linalg.coshm(np.zeros((1, 1)))
     Array([[1.]], dtype=float64)
     """
     return _hyperbolic("coshm", A)[0]
@@ -201,7 +201,7 @@ def coshm(A: Any) -> Any:
 def sinhm(A: Any) -> Any:
     """Hyperbolic sine of matrices: inexact [..., n, n] -> its type.
 
-    >>> sinhm(np.zeros((1, 1)))
+    >>> linalg.sinhm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
     """
     return _hyperbolic("sinhm", A)[1]
@@ -210,7 +210,7 @@ def sinhm(A: Any) -> Any:
 def tanhm(A: Any) -> Any:
     """Hyperbolic tangent of matrices: inexact [..., n, n] -> its type.
 
-    >>> tanhm(np.zeros((1, 1)))
+    >>> linalg.tanhm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
     """
     return solve(*_hyperbolic("tanhm", A))
@@ -220,7 +220,7 @@ def tanhm(A: Any) -> Any:
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
     """Solve a X + X a^H = q; nan where eigenvalues of a and -a^H coincide.
 
-    >>> solve_continuous_lyapunov(np.eye(1), np.eye(1))
+    >>> linalg.solve_continuous_lyapunov(np.eye(1), np.eye(1))
     Array([[0.5]], dtype=float64)
     """
     return solve_sylvester(a, adjoint(matrices("solve_continuous_lyapunov", a)), q)
@@ -235,7 +235,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     method: 'direct', a linear system of n^2 unknowns, the default for n < 10; or 'bilinear', which
     fails if -1 is an eigenvalue of a. Raises ValueError for other methods.
 
-    >>> solve_discrete_lyapunov(np.eye(1) / 2, np.eye(1)).round(6)
+    >>> linalg.solve_discrete_lyapunov(np.eye(1) / 2, np.eye(1)).round(6)
     Array([[1.333333]], dtype=float64)
     """
     a, q = matrices("solve_discrete_lyapunov", a), matrices("solve_discrete_lyapunov", q)

@@ -34,7 +34,7 @@ def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False,
              check_finite: bool = True) -> Any:
     """Cholesky factor U with U^H U = a, or L with L L^H = a if `lower`.
 
-    >>> cholesky(np.array([[4.0]]))
+    >>> linalg.cholesky(np.array([[4.0]]))
     Array([[2.]], dtype=float64)
     """
     a = matrices("cholesky", a)
@@ -46,7 +46,7 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False,
                check_finite: bool = True) -> tuple[Any, bool]:
     """Cholesky factor and the flag `lower`, for `cho_solve`.
 
-    >>> cho_factor(np.array([[4.0]]))
+    >>> linalg.cho_factor(np.array([[4.0]]))
     (Array([[2.]], dtype=float64), False)
     """
     return cholesky(a, lower), lower
@@ -56,7 +56,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
               check_finite: bool = True) -> Any:
     """Solve a x = b with the result of `cho_factor(a)`.
 
-    >>> cho_solve(cho_factor(np.array([[4.0]])), np.array([8.0]))
+    >>> linalg.cho_solve(linalg.cho_factor(np.array([[4.0]])), np.array([8.0]))
     Array([2.], dtype=float64)
     """
     c, lower = c_and_lower
@@ -76,7 +76,7 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False,
                      check_finite: bool = True) -> Any:
     """Solve op(a) x = b for triangular a; trans 0 'N', 1 'T', 2 'C'.
 
-    >>> solve_triangular(np.array([[2.0]]), np.array([4.0]))
+    >>> linalg.solve_triangular(np.array([[2.0]]), np.array([4.0]))
     Array([2.], dtype=float64)
     """
     a, b = promote_dtypes("solve_triangular", a, b, kind="inexact")
@@ -102,7 +102,7 @@ def solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False,
           assume_a: str = "gen") -> Any:
     """Solve a x = b; assume_a: 'gen', 'sym', 'her', or 'pos' for positive definite a.
 
-    >>> solve(np.array([[2.0]]), np.array([4.0]))
+    >>> linalg.solve(np.array([[2.0]]), np.array([4.0]))
     Array([2.], dtype=float64)
     """
     if assume_a not in ("gen", "sym", "her", "pos"):
@@ -116,7 +116,7 @@ def solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False,
 def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     """Inverse of a matrix.
 
-    >>> inv(np.array([[2.0]]))
+    >>> linalg.inv(np.array([[2.0]]))
     Array([[0.5]], dtype=float64)
     """
     return _inv(a)
@@ -125,7 +125,7 @@ def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     """Determinant of a matrix.
 
-    >>> det(np.array([[2.0]]))
+    >>> linalg.det(np.array([[2.0]]))
     Array(2., dtype=float64)
     """
     return _det(a)
@@ -137,7 +137,7 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, Any]:
     """LU factors in one matrix, and the row that each row was exchanged with.
 
-    >>> lu_factor(np.array([[2.0]]))[1]
+    >>> linalg.lu_factor(np.array([[2.0]]))[1]
     Array([0], dtype=int32)
     """
     packed, pivots, _ = factors.lu(matrices("lu_factor", a, square=False))
@@ -148,7 +148,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: b
              check_finite: bool = True) -> Any:
     """Solve a x = b with the result of `lu_factor(a)`; trans 0 plain, 1 transposed, 2 adjoint.
 
-    >>> lu_solve(lu_factor(np.array([[2.0]])), np.array([4.0]))
+    >>> linalg.lu_solve(linalg.lu_factor(np.array([[2.0]])), np.array([4.0]))
     Array([2.], dtype=float64)
     """
     if trans not in (0, 1, 2):
@@ -167,7 +167,7 @@ def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False,
        check_finite: bool = True) -> Any:
     """P, L, U with a = P L U; with `permute_l` P L and U.
 
-    >>> lu(np.array([[2.0]]))[2]
+    >>> linalg.lu(np.array([[2.0]]))[2]
     Array([[2.]], dtype=float64)
     """
     a = matrices("lu", a, square=False)
@@ -191,7 +191,7 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
        pivoting: bool = False, check_finite: bool = True) -> Any:
     """QR factorization; mode 'full', 'economic' or 'r'; with `pivoting` also the permutation.
 
-    >>> qr(np.array([[3.0], [4.0]]), mode="r")[0]
+    >>> linalg.qr(np.array([[3.0], [4.0]]), mode="r")[0]
     Array([[-5.],
            [ 0.]], dtype=float64)
     """
@@ -211,7 +211,7 @@ def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False,
     min(m, n) Q is [..., m, k]; a vector stands for one row or column; conjugate: of Q. -> (product,
     R), and with `pivoting` the permutation.
 
-    >>> qr_multiply(np.array([[3.0], [4.0]]), np.array([[3.0, 4.0]]))[0]
+    >>> linalg.qr_multiply(np.array([[3.0], [4.0]]), np.array([[3.0, 4.0]]))[0]
     Array([[-5.]], dtype=float64)
     """
     if mode not in ("left", "right"):
@@ -236,7 +236,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a
         check_finite: bool = True, lapack_driver: str = "gesdd") -> Any:
     """Singular value decomposition U, s, Vh.
 
-    >>> svd(np.array([[2.0]]), compute_uv=False)
+    >>> linalg.svd(np.array([[2.0]]), compute_uv=False)
     Array([2.], dtype=float64)
     """
     out = _svd(a, full_matrices, compute_uv)
@@ -247,7 +247,7 @@ def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | Non
           max_iterations: int | None = None) -> tuple[Any, Any]:
     """Unitary and positive semidefinite factor: a = u p ('right') or a = p u ('left').
 
-    >>> polar(np.array([[2.0]]))
+    >>> linalg.polar(np.array([[2.0]]))
     (Array([[1.]], dtype=float64), Array([[2.]], dtype=float64))
     """
     if side not in ("right", "left"):
@@ -308,7 +308,7 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
     read: a v = v w, or with positive definite b (type 1) a v = b v w, (2) a b v = v w, (3)
     b a v = v w. Vectors have v^H b v = 1, for type 3 v^H b^-1 v = 1.
 
-    >>> eigh(np.array([[2.0]]), np.array([[4.0]]), eigvals_only=True)
+    >>> linalg.eigh(np.array([[2.0]]), np.array([[4.0]]), eigvals_only=True)
     Array([0.5], dtype=float64)
     """
     if type not in (1, 2, 3):
@@ -343,7 +343,7 @@ def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str 
 
     d: diagonal [n], e: off-diagonal [n - 1].
 
-    >>> eigh_tridiagonal(np.array([1.0, 2.0]), np.array([0.0]), eigvals_only=True)
+    >>> linalg.eigh_tridiagonal(np.array([1.0, 2.0]), np.array([0.0]), eigvals_only=True)
     Array([1., 2.], dtype=float64)
     """
     d, e = promote_dtypes("eigh_tridiagonal", d, e, kind="inexact")
@@ -366,7 +366,7 @@ def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str 
 def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
     """Schur form T and unitary Z with a = Z T Z^H; output 'real' or 'complex'.
 
-    >>> schur(np.array([[2.0]]))[0]
+    >>> linalg.schur(np.array([[2.0]]))[0]
     Array([[2.]], dtype=float64)
     """
     if output not in ("real", "complex"):
@@ -381,7 +381,7 @@ def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
 def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
     """A real Schur form made complex: upper triangular.
 
-    >>> rsf2csf(np.eye(1), np.eye(1))[0]
+    >>> linalg.rsf2csf(np.eye(1), np.eye(1))[0]
     Array([[1.+0.j]], dtype=complex128)
     """
     T, Z = promote_dtypes("rsf2csf", T, Z, kind="inexact")
@@ -395,7 +395,7 @@ def hessenberg(a: Any, *, calc_q: bool = False, overwrite_a: bool = False,
                check_finite: bool = True) -> Any:
     """Hessenberg form; with `calc_q` also the unitary Q with a = Q H Q^H.
 
-    >>> hessenberg(np.array([[2.0]]))
+    >>> linalg.hessenberg(np.array([[2.0]]))
     Array([[2.]], dtype=float64)
     """
     a = matrices("hessenberg", a)

@@ -28,7 +28,8 @@ class RegularGridInterpolator:
     fill_value: outside of the grid; None extrapolates. Raises ValueError for points that do not
     fit, NotImplementedError for bounds_error.
 
-    >>> RegularGridInterpolator([np.array([0.0, 2.0])], np.array([0.0, 10.0]))(np.array([[0.5]]))
+    >>> table = interpolate.RegularGridInterpolator([np.array([0.0, 2.0])], np.array([0.0, 10.0]))
+    >>> table(np.array([[0.5]]))
     Array([2.5], dtype=float64)
     """
 

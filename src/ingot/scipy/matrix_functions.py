@@ -49,7 +49,7 @@ def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int | None = 
     that are large, but nearly nilpotent. A: inexact [..., n, n]; max_squarings: 64
     by default -> the same type.
 
-    >>> expm(np.zeros((1, 1)))
+    >>> linalg.expm(np.zeros((1, 1)))
     Array([[1.]], dtype=float64)
     """
     A = matrices("expm", A)
@@ -119,7 +119,7 @@ def _pade(A: Any, order: int) -> tuple[Any, Any]:
 def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: bool = True) -> Any:
     """Derivative of expm at A in direction E, with expm(A) before it if `compute_expm`.
 
-    >>> expm_frechet(np.zeros((1, 1)), np.ones((1, 1)))[1]
+    >>> linalg.expm_frechet(np.zeros((1, 1)), np.ones((1, 1)))[1]
     Array([[1.]], dtype=float64)
     """
     A, E = promote_dtypes("expm_frechet", A, E, kind="inexact")
@@ -159,7 +159,7 @@ def triangular_sqrt(T: Any) -> Any:
 def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
     """A function of a matrix, given elementwise, by Parlett's recurrence on the Schur form.
 
-    >>> funm(np.array([[4.0]]), lambda x: x**0.5)
+    >>> linalg.funm(np.array([[4.0]]), lambda x: x**0.5)
     Array([[2.+0.j]], dtype=complex128)
     """
     T, Z = schur(A, output="complex")
@@ -190,7 +190,7 @@ def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
 def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float = 1e-8) -> Any:
     """Solve A X + X B = C; nan where A and -B have a common eigenvalue up to tol.
 
-    >>> solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
+    >>> linalg.solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
     Array([[0.5]], dtype=float64)
     """
     A, B, C = promote_dtypes("solve_sylvester", A, B, C, kind="inexact")

@@ -172,7 +172,7 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     Raises ValueError for another number of coordinates, NotImplementedError for another order or
     mode.
 
-    >>> map_coordinates(np.array([0.0, 10.0]), [np.array([0.25, 2.0])], 1)
+    >>> ndimage.map_coordinates(np.array([0.0, 10.0]), [np.array([0.25, 2.0])], 1)
     Array([2.5, 0. ], dtype=float64)
     """
     x = jnp.asarray(input)

@@ -65,7 +65,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     both overlap entirely); axes: to convolve along, all of them by default; the others broadcast.
     Raises ValueError for shapes that do not fit.
 
-    >>> fftconvolve(np.ones(2), np.ones(2)).round(6)
+    >>> signal.fftconvolve(np.ones(2), np.ones(2)).round(6)
     Array([1., 2., 1.], dtype=float64)
     """
     x, y = (inexact("fftconvolve", v) for v in _pair("fftconvolve", in1, in2, mode))
@@ -140,7 +140,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", preci
     products), 'fft' or 'auto', the faster one by their sizes, but 'direct' for integers and 16
     bits. Raises ValueError for shapes that do not fit.
 
-    >>> convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    >>> signal.convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     Array([1., 3., 2.], dtype=float64)
     """
     if method == "fft":
@@ -155,7 +155,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto", prec
               ) -> Any:
     """Correlation along all axes: convolution with the reversed conjugate of in2.
 
-    >>> correlate(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
+    >>> signal.correlate(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
     Array([1., 2., 0.], dtype=float64)
     """
     return convolve(in1, jnp.flip(jnp.conj(jnp.asarray(in2))), mode, method, precision)
@@ -176,7 +176,7 @@ def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", f
                precision: Any = None) -> Any:
     """Convolution of matrices; see `convolve`.
 
-    >>> convolve2d(np.ones((1, 2)), np.ones((1, 2)))
+    >>> signal.convolve2d(np.ones((1, 2)), np.ones((1, 2)))
     Array([[1., 2., 1.]], dtype=float64)
     """
     x, y = _planes("convolve2d", in1, in2, mode, boundary, fillvalue)
@@ -187,7 +187,7 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
                 precision: Any = None) -> Any:
     """Correlation of matrices; see `correlate`.
 
-    >>> correlate2d(np.ones((1, 2)), np.array([[1.0, 2.0]]))
+    >>> signal.correlate2d(np.ones((1, 2)), np.array([[1.0, 2.0]]))
     Array([[2., 3., 1.]], dtype=float64)
     """
     x, y = _planes("correlate2d", in1, in2, mode, boundary, fillvalue)
@@ -207,7 +207,7 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0,
     data: [...]; bp: for lines, the indices at which new ones begin. -> the same shape. Raises
     ValueError for another type, or break points out of range.
 
-    >>> detrend(np.array([1.0, 3.0, 8.0])).round(6)
+    >>> signal.detrend(np.array([1.0, 3.0, 8.0])).round(6)
     Array([ 0.5, -1. ,  0.5], dtype=float64)
     """
     if overwrite_data is not None:

@@ -69,7 +69,7 @@ betainc = _function("betainc", lax.betainc, "Regularized incomplete beta functio
 def loggamma(x: Any) -> Any:
     """Principal branch of the logarithm of gamma; nan for negative reals.
 
-    >>> loggamma(1.0)
+    >>> special.loggamma(1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     x = inexact("loggamma", x)
@@ -81,7 +81,7 @@ def loggamma(x: Any) -> Any:
 def gammasgn(x: Any) -> Any:
     """Sign of the gamma function; nan at negative integers, and the sign of zero at zero.
 
-    >>> gammasgn(-0.5)
+    >>> special.gammasgn(-0.5)
     Array(-1., dtype=float64, weak_type=True)
     """
     (x,) = _real("gammasgn", x)
@@ -98,7 +98,7 @@ def gammasgn(x: Any) -> Any:
 def betaln(a: Any, b: Any) -> Any:
     """Logarithm of the beta function.
 
-    >>> betaln(1.0, 1.0)
+    >>> special.betaln(1.0, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     a, b = _real("betaln", a, b)
@@ -138,7 +138,7 @@ def _stirling(x: Any) -> Any:
 def beta(a: Any, b: Any) -> Any:
     """The beta function.
 
-    >>> beta(1.0, 2.0)
+    >>> special.beta(1.0, 2.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     a, b = _real("beta", a, b)
@@ -149,7 +149,7 @@ def beta(a: Any, b: Any) -> Any:
 def factorial(n: Any, exact: bool = False) -> Any:
     """n! as gamma(n + 1); 0 for negative n.
 
-    >>> factorial(3.0)
+    >>> special.factorial(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
     if exact:
@@ -163,7 +163,7 @@ def factorial(n: Any, exact: bool = False) -> Any:
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     """Number of ways to choose k of N things, with repetition if asked; 0 where there is none.
 
-    >>> comb(4.0, 2.0).round(6)
+    >>> special.comb(4.0, 2.0).round(6)
     Array(6., dtype=float64, weak_type=True)
     """
     N, k = _real("comb", N, k)
@@ -181,7 +181,7 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
 def poch(z: Any, m: Any) -> Any:
     """Rising factorial gamma(z + m) / gamma(z).
 
-    >>> poch(1.0, 3.0).round(6)
+    >>> special.poch(1.0, 3.0).round(6)
     Array(6., dtype=float64, weak_type=True)
     """
     z, m = _real("poch", z, m)
@@ -198,7 +198,7 @@ def poch(z: Any, m: Any) -> Any:
 def multigammaln(a: Any, d: Any) -> Any:
     """Logarithm of the multivariate gamma function of dimension d.
 
-    >>> multigammaln(1.0, 1)
+    >>> special.multigammaln(1.0, 1)
     Array(0., dtype=float64, weak_type=True)
     """
     d = concrete_int("multigammaln", d, "d")
@@ -214,7 +214,7 @@ def multigammaln(a: Any, d: Any) -> Any:
 def polygamma(n: Any, x: Any) -> Any:
     """n-th derivative of digamma.
 
-    >>> polygamma(0, 1.0)
+    >>> special.polygamma(0, 1.0)
     Array(-0.57721566, dtype=float64, weak_type=True)
     """
     return lax.polygamma(*_real("polygamma", n, x))
@@ -223,7 +223,7 @@ def polygamma(n: Any, x: Any) -> Any:
 def zeta(x: Any, q: Any = None) -> Any:
     """Hurwitz' zeta function; Riemann's for q = 1, which must be given. For x < 1 its continuation.
 
-    >>> zeta(2.0, 1.0)
+    >>> special.zeta(2.0, 1.0)
     Array(1.64493407, dtype=float64, weak_type=True)
     """
     if q is None:
@@ -234,7 +234,7 @@ def zeta(x: Any, q: Any = None) -> Any:
 def bernoulli(n: int) -> Any:
     """Bernoulli numbers B_0 to B_n, with B_1 = -1/2.
 
-    >>> bernoulli(2)
+    >>> special.bernoulli(2)
     Array([ 1.        , -0.5       ,  0.16666667], dtype=float64)
     """
     import scipy.special
@@ -257,7 +257,7 @@ owens_t = _function("owens_t", more.owens_t_p.bind, "Owen's T function of h and 
 def erfcx(x: Any) -> Any:
     """exp(x^2) erfc(x), without overflow; real or complex.
 
-    >>> erfcx(np.zeros(1))
+    >>> special.erfcx(np.zeros(1))
     Array([1.], dtype=float64)
     """
     x = as_array("erfcx", x)
@@ -269,7 +269,7 @@ def erfcx(x: Any) -> Any:
 def ndtr(x: Any) -> Any:
     """Distribution function of the normal distribution.
 
-    >>> ndtr(0.0)
+    >>> special.ndtr(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
     (x,) = _real("ndtr", x)
@@ -279,7 +279,7 @@ def ndtr(x: Any) -> Any:
 def log_ndtr(x: Any, series_order: int = 3) -> Any:
     """Logarithm of `ndtr`, accurate far below 0; `series_order` is of no consequence.
 
-    >>> log_ndtr(0.0)
+    >>> special.log_ndtr(0.0)
     Array(-0.69314718, dtype=float64, weak_type=True)
     """
     return more.log_ndtr_p.bind(*_real("log_ndtr", x))
@@ -288,7 +288,7 @@ def log_ndtr(x: Any, series_order: int = 3) -> Any:
 def wofz(z: Any) -> Any:
     """Faddeeva's function exp(-z^2) erfc(-iz), complex.
 
-    >>> wofz(0.0)
+    >>> special.wofz(0.0)
     Array(1.+0.j, dtype=complex128)
     """
     z = as_array("wofz", z)
@@ -301,7 +301,7 @@ def wofz(z: Any) -> Any:
 def logit(x: Any) -> Any:
     """log(x / (1 - x)).
 
-    >>> logit(0.5)
+    >>> special.logit(0.5)
     Array(0., dtype=float64, weak_type=True)
     """
     x = inexact("logit", x)
@@ -319,7 +319,7 @@ _xlogx.defjvps(lambda t, out, x: lax.mul(t, lax.add(lax.log(x), like(x, 1))))
 def xlogy(x: Any, y: Any) -> Any:
     """x log(y), and 0 where x is 0.
 
-    >>> xlogy(0.0, 0.0)
+    >>> special.xlogy(0.0, 0.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return more.xlogy_p.bind(*promote("xlogy", x, y, kind="inexact"))
@@ -328,7 +328,7 @@ def xlogy(x: Any, y: Any) -> Any:
 def xlog1py(x: Any, y: Any) -> Any:
     """x log(1 + y), and 0 where x is 0.
 
-    >>> xlog1py(0.0, -1.0)
+    >>> special.xlog1py(0.0, -1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     return more.xlog1py_p.bind(*promote("xlog1py", x, y, kind="inexact"))
@@ -337,7 +337,7 @@ def xlog1py(x: Any, y: Any) -> Any:
 def entr(x: Any) -> Any:
     """-x log(x); 0 at 0 and -inf below.
 
-    >>> entr(0.5)
+    >>> special.entr(0.5)
     Array(0.34657359, dtype=float64, weak_type=True)
     """
     (x,) = _real("entr", x)
@@ -347,7 +347,7 @@ def entr(x: Any) -> Any:
 def rel_entr(p: Any, q: Any) -> Any:
     """p log(p / q); 0 where p = 0 <= q, and inf elsewhere.
 
-    >>> rel_entr(1.0, 1.0)
+    >>> special.rel_entr(1.0, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     p, q = _real("rel_entr", p, q)
@@ -367,7 +367,7 @@ def rel_entr(p: Any, q: Any) -> Any:
 def kl_div(p: Any, q: Any) -> Any:
     """p log(p / q) - p + q.
 
-    >>> kl_div(1.0, 1.0)
+    >>> special.kl_div(1.0, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """
     p, q = _real("kl_div", p, q)
@@ -384,7 +384,7 @@ def _box(name: str, log: Any, exponent: Any) -> Any:
 def boxcox(x: Any, lmbda: Any) -> Any:
     """(x^lambda - 1) / lambda, log(x) for lambda = 0.
 
-    >>> boxcox(3.0, 1.0)
+    >>> special.boxcox(3.0, 1.0)
     Array(2., dtype=float64, weak_type=True)
     """
     x, lmbda = _real("boxcox", x, lmbda)
@@ -394,7 +394,7 @@ def boxcox(x: Any, lmbda: Any) -> Any:
 def boxcox1p(x: Any, lmbda: Any) -> Any:
     """boxcox(1 + x, lambda), accurate near 0.
 
-    >>> boxcox1p(2.0, 1.0)
+    >>> special.boxcox1p(2.0, 1.0)
     Array(2., dtype=float64, weak_type=True)
     """
     x, lmbda = _real("boxcox1p", x, lmbda)
@@ -404,7 +404,7 @@ def boxcox1p(x: Any, lmbda: Any) -> Any:
 def softmax(x: Any, /, *, axis: Any = None) -> Any:
     """exp(x) divided by its sum over axes, by default all.
 
-    >>> softmax(np.zeros(2))
+    >>> special.softmax(np.zeros(2))
     Array([0.5, 0.5], dtype=float64)
     """
     return _softmax(x, axis)
@@ -413,7 +413,7 @@ def softmax(x: Any, /, *, axis: Any = None) -> Any:
 def log_softmax(x: Any, /, *, axis: Any = None) -> Any:
     """Logarithm of `softmax`.
 
-    >>> log_softmax(np.zeros(1))
+    >>> special.log_softmax(np.zeros(1))
     Array([0.], dtype=float64)
     """
     return _log_softmax(x, axis)
@@ -435,7 +435,7 @@ def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
 
     Derivatives in a, b and c by series, for x <= 0.998 (nan beyond) with relative error 1e-12.
 
-    >>> hyp2f1(1.0, 1.0, 1.0, 0.5)
+    >>> special.hyp2f1(1.0, 1.0, 1.0, 0.5)
     Array(2., dtype=float64, weak_type=True)
     """
     return more.hyp2f1_p.bind(*_real("hyp2f1", a, b, c, x))
@@ -444,7 +444,7 @@ def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
 def sici(x: Any) -> tuple[Any, Any]:
     """Sine and cosine integrals.
 
-    >>> sici(0.0)[0]
+    >>> special.sici(0.0)[0]
     Array(0., dtype=float64, weak_type=True)
     """
     (x,) = _real("sici", x)
@@ -454,7 +454,7 @@ def sici(x: Any) -> tuple[Any, Any]:
 def fresnel(x: Any) -> tuple[Any, Any]:
     """Fresnel's integrals S and C.
 
-    >>> fresnel(0.0)[1]
+    >>> special.fresnel(0.0)[1]
     Array(0., dtype=float64, weak_type=True)
     """
     (x,) = _real("fresnel", x)
@@ -473,7 +473,7 @@ i1e = _function("i1e", lax.bessel_i1e, "exp(-|x|) i1(x).")
 def log_expit(x: Any) -> Any:
     """Logarithm of `expit`.
 
-    >>> log_expit(0.0)
+    >>> special.log_expit(0.0)
     Array(-0.69314718, dtype=float64, weak_type=True)
     """
     return _log_sigmoid(x)

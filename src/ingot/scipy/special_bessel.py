@@ -39,7 +39,7 @@ kve = define("kve", "kv(v, x) exp(x): kve(v, x).", None,
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
     """Bessel functions of the first kind of orders 0 to v: [v + 1, ...]; n_iter has no effect.
 
-    >>> bessel_jn(0.0, v=1)
+    >>> special.bessel_jn(0.0, v=1)
     Array([1., 0.], dtype=float64)
     """
     v = concrete_int("bessel_jn", v, "v")
@@ -51,7 +51,7 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
 def kn(n: Any, x: Any) -> Any:
     """Modified Bessel function of the second kind of integer order n, cut to an integer.
 
-    >>> kn(2, 2.0)
+    >>> special.kn(2, 2.0)
     Array(0.25375975, dtype=float64, weak_type=True)
     """
     return kv(jnp.trunc(n), x)
@@ -60,7 +60,7 @@ def kn(n: Any, x: Any) -> Any:
 def yn(n: Any, x: Any) -> Any:
     """Bessel function of the second kind of integer order n, cut to an integer.
 
-    >>> yn(2, 2.0)
+    >>> special.yn(2, 2.0)
     Array(-0.6174081, dtype=float64, weak_type=True)
     """
     return yv(jnp.trunc(n), x)
@@ -118,7 +118,7 @@ h1vp, h2vp = _repeated("h1vp", hankel1, -1), _repeated("h2vp", hankel2, -1)
 def kvp(v: Any, x: Any, n: int = 1) -> Any:
     """The n-th derivative of kv(v, x) in x.
 
-    >>> kvp(0, 2.0)
+    >>> special.kvp(0, 2.0)
     Array(-0.13986588, dtype=float64, weak_type=True)
     """
     return (-1) ** n * _kvp(v, x, n)
@@ -237,7 +237,7 @@ keip = define("keip", "Derivative of kei.", lambda out, x: ker(x) - out / x)
 def kelvin(x: Any) -> tuple[Any, Any, Any, Any]:
     """Kelvin's functions as complex numbers: (ber + i bei, ker + i kei) and their derivatives.
 
-    >>> kelvin(1.0)[0].round(3)
+    >>> special.kelvin(1.0)[0].round(3)
     Array(0.984+0.25j, dtype=complex128, weak_type=True)
     """
     return (complex_of(ber(x), bei(x)), complex_of(ker(x), kei(x)),

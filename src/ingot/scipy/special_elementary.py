@@ -46,7 +46,7 @@ radian = define("radian", "Radians of degrees, minutes and seconds: radian(d, m,
 def huber(delta: Any, r: Any) -> Any:
     """Huber's loss: r^2 / 2 for |r| <= delta, then delta (|r| - delta / 2); inf for delta < 0.
 
-    >>> huber(1.0, 3.0)
+    >>> special.huber(1.0, 3.0)
     Array(2.5, dtype=float64, weak_type=True)
     """
     delta, r = real("huber", delta, r)
@@ -58,7 +58,7 @@ def huber(delta: Any, r: Any) -> Any:
 def pseudo_huber(delta: Any, r: Any) -> Any:
     """delta^2 (sqrt(1 + (r / delta)^2) - 1), without cancellation; inf for delta < 0.
 
-    >>> pseudo_huber(4.0, 3.0)
+    >>> special.pseudo_huber(4.0, 3.0)
     Array(4., dtype=float64, weak_type=True)
     """
     delta, r = real("pseudo_huber", delta, r)
@@ -72,7 +72,7 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
 def inv_boxcox(y: Any, lmbda: Any) -> Any:
     """The x of which y is the Box-Cox transform: (lambda y + 1)^(1 / lambda), exp(y) for 0.
 
-    >>> inv_boxcox(2.0, 1.0).round(6)
+    >>> special.inv_boxcox(2.0, 1.0).round(6)
     Array(3., dtype=float64, weak_type=True)
     """
     return jnp.exp(_inverse_box("inv_boxcox", y, lmbda))
@@ -81,7 +81,7 @@ def inv_boxcox(y: Any, lmbda: Any) -> Any:
 def inv_boxcox1p(y: Any, lmbda: Any) -> Any:
     """inv_boxcox(y, lambda) - 1, accurate near 0.
 
-    >>> inv_boxcox1p(2.0, 1.0).round(6)
+    >>> special.inv_boxcox1p(2.0, 1.0).round(6)
     Array(2., dtype=float64, weak_type=True)
     """
     return jnp.expm1(_inverse_box("inv_boxcox1p", y, lmbda))
@@ -113,7 +113,7 @@ _lambertw = define(
 def lambertw(z: Any, k: Any = 0, tol: float = 1e-8) -> Any:
     """Branch k of Lambert's function, the solution w of w exp(w) = z, complex; `tol` has no effect.
 
-    >>> lambertw(0.0)
+    >>> special.lambertw(0.0)
     Array(0.+0.j, dtype=complex128, weak_type=True)
     """
     return _lambertw(jnp.asarray(z) + 0j, k)
@@ -153,7 +153,7 @@ binom = define("binom", "Binomial coefficient of real n and k: binom(n, k).",
 def perm(N: Any, k: Any, exact: bool = False) -> Any:
     """Number of ways to arrange k of N things, N! / (N - k)!; 0 for k > N or negative arguments.
 
-    >>> perm(4.0, 2.0).round(6)
+    >>> special.perm(4.0, 2.0).round(6)
     Array(12., dtype=float64, weak_type=True)
     """
     if exact:
@@ -167,7 +167,7 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
 def zetac(x: Any) -> Any:
     """Riemann's zeta function less 1, accurate where that is small.
 
-    >>> zetac(2.0)
+    >>> special.zetac(2.0)
     Array(0.64493407, dtype=float64, weak_type=True)
     """
     return _zetac(x)
@@ -225,7 +225,7 @@ _chi = define("chi", "", lambda out, x: jnp.cosh(x) / x, evaluate=_shichi_eval(1
 def shichi(x: Any) -> tuple[Any, Any]:
     """Hyperbolic sine and cosine integrals.
 
-    >>> shichi(0.0)[0]
+    >>> special.shichi(0.0)[0]
     Array(0., dtype=float64, weak_type=True)
     """
     return _shi(x), _chi(x)

@@ -107,7 +107,7 @@ _ph = _jacobi("ph", 3, lambda u, m: _dn(u, m), _amplitude_m)
 def ellipj(u: Any, m: Any) -> tuple[Any, Any, Any, Any]:
     """Jacobi's elliptic functions of u and the parameter m: (sn, cn, dn, amplitude).
 
-    >>> ellipj(0.0, 0.5)[1]
+    >>> special.ellipj(0.0, 0.5)[1]
     Array(1., dtype=float64, weak_type=True)
     """
     return _sn(u, m), _cn(u, m), _dn(u, m), _ph(u, m)

@@ -27,7 +27,7 @@ from ingot.numpy.rounding import conjugate
 def block_diag(*arrs: Any) -> Any:
     """A matrix with the given ones along its diagonal and zeros elsewhere.
 
-    >>> block_diag(np.ones((1, 1)), np.ones((1, 1)))
+    >>> linalg.block_diag(np.ones((1, 1)), np.ones((1, 1)))
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
@@ -60,7 +60,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
 
     c [..., m], r [..., n] -> [..., m, n].
 
-    >>> toeplitz(np.array([1, 2]))
+    >>> linalg.toeplitz(np.array([1, 2]))
     Array([[1, 2],
            [2, 1]], dtype=int64)
     """
@@ -76,7 +76,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
 def hankel(c: Any, r: Any = None) -> Any:
     """Constant antidiagonals: first column c, last row r (without its first element), else zeros.
 
-    >>> hankel(np.array([1, 2]))
+    >>> linalg.hankel(np.array([1, 2]))
     Array([[1, 2],
            [2, 0]], dtype=int64)
     """
@@ -90,7 +90,7 @@ def hankel(c: Any, r: Any = None) -> Any:
 def circulant(c: Any) -> Any:
     """Each column is the first one, c, turned by one place more.
 
-    >>> circulant(np.array([1, 2]))
+    >>> linalg.circulant(np.array([1, 2]))
     Array([[1, 2],
            [2, 1]], dtype=int64)
     """
@@ -103,7 +103,7 @@ def circulant(c: Any) -> Any:
 def companion(a: Any) -> Any:
     """The matrix whose characteristic polynomial has the coefficients a.
 
-    >>> companion(np.array([1.0, -2.0]))
+    >>> linalg.companion(np.array([1.0, -2.0]))
     Array([[2.]], dtype=float64)
     """
     a = inexact("companion", a)
@@ -118,7 +118,7 @@ def companion(a: Any) -> Any:
 def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
     """The matrix that convolves vectors of length n with a.
 
-    >>> convolution_matrix(np.array([1, 2]), 1)
+    >>> linalg.convolution_matrix(np.array([1, 2]), 1)
     Array([[1],
            [2]], dtype=int64)
     """
@@ -144,7 +144,7 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
 def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
     """The matrix of the discrete Fourier transform; scale None, 'sqrtn' or 'n'.
 
-    >>> dft(1)
+    >>> linalg.dft(1)
     Array([[1.+0.j]], dtype=complex128)
     """
     n = concrete_int("dft", n, "n")
@@ -162,7 +162,7 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
 def fiedler(a: Any) -> Any:
     """Absolute differences of all pairs of elements.
 
-    >>> fiedler(np.array([1, 3]))
+    >>> linalg.fiedler(np.array([1, 3]))
     Array([[0, 2],
            [2, 0]], dtype=int64)
     """
@@ -175,7 +175,7 @@ def fiedler(a: Any) -> Any:
 def fiedler_companion(a: Any) -> Any:
     """Fiedler's pentadiagonal companion matrix of a polynomial.
 
-    >>> fiedler_companion(np.array([1.0, -2.0]))
+    >>> linalg.fiedler_companion(np.array([1.0, -2.0]))
     Array([[2.]], dtype=float64)
     """
     a = inexact("fiedler_companion", a)
@@ -200,7 +200,7 @@ def fiedler_companion(a: Any) -> Any:
 def hadamard(n: int, dtype: Any = int) -> Any:
     """Sylvester's matrix of orthogonal rows of ±1; n is a power of 2.
 
-    >>> hadamard(2)
+    >>> linalg.hadamard(2)
     Array([[ 1,  1],
            [ 1, -1]], dtype=int64)
     """
@@ -215,7 +215,7 @@ def hadamard(n: int, dtype: Any = int) -> Any:
 def helmert(n: int, full: bool = False) -> Any:
     """Orthonormal rows that sum to zero; `full` puts the constant row first.
 
-    >>> helmert(1, full=True)
+    >>> linalg.helmert(1, full=True)
     Array([[1.]], dtype=float64)
     """
     n = concrete_int("helmert", n, "n")
@@ -231,7 +231,7 @@ def helmert(n: int, full: bool = False) -> Any:
 def hilbert(n: int) -> Any:
     """1 / (i + j + 1).
 
-    >>> hilbert(1)
+    >>> linalg.hilbert(1)
     Array([[1.]], dtype=float64)
     """
     k = np.arange(concrete_int("hilbert", n, "n"))
@@ -241,7 +241,7 @@ def hilbert(n: int) -> Any:
 def invhilbert(n: int) -> Any:
     """Inverse of the Hilbert matrix, from its integer elements.
 
-    >>> invhilbert(1)
+    >>> linalg.invhilbert(1)
     Array([[1.]], dtype=float64)
     """
     import scipy.linalg
@@ -254,7 +254,7 @@ def invhilbert(n: int) -> Any:
 def leslie(f: Any, s: Any) -> Any:
     """Population matrix: first row f, survival s below the diagonal.
 
-    >>> leslie(np.array([1.0, 2.0]), np.array([0.5]))
+    >>> linalg.leslie(np.array([1.0, 2.0]), np.array([0.5]))
     Array([[1. , 2. ],
            [0.5, 0. ]], dtype=float64)
     """
@@ -272,7 +272,7 @@ def leslie(f: Any, s: Any) -> Any:
 def pascal(n: int, kind: str | None = None) -> Any:
     """Binomial coefficients: 'symmetric' (default), 'lower' or 'upper'.
 
-    >>> pascal(2)
+    >>> linalg.pascal(2)
     Array([[1., 1.],
            [1., 2.]], dtype=float64)
     """
@@ -282,7 +282,7 @@ def pascal(n: int, kind: str | None = None) -> Any:
 def invpascal(n: int, kind: str | None = None) -> Any:
     """Inverse of the Pascal matrix.
 
-    >>> invpascal(2)
+    >>> linalg.invpascal(2)
     Array([[ 2., -1.],
            [-1.,  1.]], dtype=float64)
     """

@@ -131,7 +131,7 @@ def csd(x: Any, y: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None
     average: 'mean' or 'median' over segments. -> (frequencies, [..., frequency]). Raises ValueError
     for lengths that do not fit.
 
-    >>> csd(np.ones(8), np.ones(8), nperseg=4)[0]
+    >>> signal.csd(np.ones(8), np.ones(8), nperseg=4)[0]
     Array([0.  , 0.25, 0.5 ], dtype=float64)
     """
     f, _, p = _spectra("csd", x, y, fs, window, nperseg, noverlap, nfft, detrend, return_onesided,
@@ -154,7 +154,7 @@ def welch(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = Non
           average: str = "mean") -> tuple[Any, Any]:
     """Power spectral density by Welch's method; the arguments are those of `csd`.
 
-    >>> welch(np.ones(8), nperseg=4, detrend=False)[1].round(3)
+    >>> signal.welch(np.ones(8), nperseg=4, detrend=False)[1].round(3)
     Array([2.667, 1.333, 0.   ], dtype=float64)
     """
     x = inexact("welch", x)
@@ -173,7 +173,7 @@ def stft(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = 256,
     whole segments; the other arguments are those of `csd`. -> (frequencies, times of segments,
     complex [..., frequency, segment]).
 
-    >>> stft(np.ones(8), nperseg=4)[2].shape
+    >>> signal.stft(np.ones(8), nperseg=4)[2].shape
     (3, 5)
     """
     f, t, z = _spectra("stft", x, None, fs, window, nperseg, noverlap, nfft, detrend,
@@ -191,7 +191,7 @@ def istft(Zxx: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = N
     Zxx: complex [..., frequency, segment]. -> (times, [..., time]), real where input_onesided.
     Raises ValueError for lengths that do not fit.
 
-    >>> istft(stft(np.ones(8), nperseg=4)[2], nperseg=4)[1].round(6)
+    >>> signal.istft(signal.stft(np.ones(8), nperseg=4)[2], nperseg=4)[1].round(6)
     Array([1., 1., 1., 1., 1., 1., 1., 1.], dtype=float64)
     """
     z = jnp.asarray(Zxx)

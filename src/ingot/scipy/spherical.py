@@ -23,7 +23,7 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: int | None = None,
     n_max: the largest degree, needed while n is traced. -> complex. Raises TypeError for n or m
     that are no integers, NotImplementedError for diff_n.
 
-    >>> sph_harm_y(0, 0, 0.1, 0.2).real.round(6)
+    >>> special.sph_harm_y(0, 0, 0.1, 0.2).real.round(6)
     Array(0.282095, dtype=float64)
     """
     if diff_n is not None:

@@ -439,7 +439,7 @@ def get_num_threads() -> int:
     At first as many as the process may run at once (its affinity and its control group's quota),
     or what the environment variable INGOT_NUM_THREADS says. In the portable mode always one.
 
-    >>> get_num_threads() >= 1
+    >>> ingot.get_num_threads() >= 1
     True
     """
     return pool().limit if supported() else 1
@@ -452,7 +452,7 @@ def set_num_threads(number: int) -> None:
     What programs compute does not depend on it. In the portable mode it changes nothing. Raises
     ValueError if it is less.
 
-    >>> set_num_threads(get_num_threads())
+    >>> ingot.set_num_threads(ingot.get_num_threads())
     """
     if number < 1:
         raise ValueError(f"set_num_threads: at least one thread is needed, got {number}")
@@ -466,8 +466,8 @@ def set_num_threads(number: int) -> None:
 def num_threads(number: int) -> Iterator[None]:
     """Divide loops among this many threads while the context lasts, in the whole process.
 
-    >>> with num_threads(1):
-    ...     get_num_threads()
+    >>> with ingot.num_threads(1):
+    ...     ingot.get_num_threads()
     1
     """
     before = get_num_threads()

@@ -33,7 +33,7 @@ def det(a: Any) -> Any:
     The gradient is the matrix of cofactors, for singular matrices too; so for derivatives of the
     second and third order. Raises ShapeError unless the matrices are square.
 
-    >>> det(np.diag([2.0, 3.0]))
+    >>> jnp.linalg.det(np.diag([2.0, 3.0]))
     Array(6., dtype=float64)
     """
     a = matrices("det", a)
@@ -118,7 +118,7 @@ def _parity(pivots: Any, dtype: Any) -> Any:
 def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
     """Sign and logarithm of the absolute value of determinants.
 
-    >>> slogdet(np.eye(2)).logabsdet
+    >>> jnp.linalg.slogdet(np.eye(2)).logabsdet
     Array(0., dtype=float64)
     """
     if method not in (None, "lu", "qr"):

@@ -78,7 +78,7 @@ def adjoint(x: Any) -> Any:
 def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> Any:
     """Triangular L with L L^H = a (U with U^H U = a if `upper`); nan if a is not positive definite.
 
-    >>> cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
+    >>> jnp.linalg.cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
     Array([[2., 0.],
            [1., 2.]], dtype=float64)
     """
@@ -92,7 +92,7 @@ def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> A
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthogonal times upper triangular; mode 'reduced', 'complete', 'r', or 'raw' as in NumPy.
 
-    >>> qr(np.array([[3.0], [4.0]])).R
+    >>> jnp.linalg.qr(np.array([[3.0], [4.0]])).R
     Array([[-5.]], dtype=float64)
     """
     a = matrices("qr", a, square=False)
@@ -110,7 +110,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         subset_by_index: tuple[int, int] | None = None) -> Any:
     """Singular value decomposition a = U diag(S) Vh, S descending.
 
-    >>> svd(np.diag([3.0, 4.0]), compute_uv=False)
+    >>> jnp.linalg.svd(np.diag([3.0, 4.0]), compute_uv=False)
     Array([4., 3.], dtype=float64)
     """
     a = matrices("svd", a, square=hermitian)
@@ -145,7 +145,7 @@ def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
 def svdvals(x: Any, /) -> Any:
     """Singular values in descending order.
 
-    >>> svdvals(np.diag([3.0, 4.0]))
+    >>> jnp.linalg.svdvals(np.diag([3.0, 4.0]))
     Array([4., 3.], dtype=float64)
     """
     return svd(x, compute_uv=False)
@@ -156,7 +156,7 @@ def svdvals(x: Any, /) -> Any:
 def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> EighResult:
     """Ascending eigenvalues and orthonormal eigenvectors (columns) of Hermitian matrices.
 
-    >>> eigh(np.diag([2.0, 1.0])).eigenvalues
+    >>> jnp.linalg.eigh(np.diag([2.0, 1.0])).eigenvalues
     Array([1., 2.], dtype=float64)
     """
     if UPLO not in (None, "L", "U"):
@@ -169,7 +169,7 @@ def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> Eigh
 def eigvalsh(a: Any, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Any:
     """Ascending eigenvalues of Hermitian matrices.
 
-    >>> eigvalsh(np.diag([2.0, 1.0]))
+    >>> jnp.linalg.eigvalsh(np.diag([2.0, 1.0]))
     Array([1., 2.], dtype=float64)
     """
     return eigh(a, UPLO, symmetrize_input).eigenvalues
@@ -180,7 +180,7 @@ def eig(a: Any) -> EigResult:
 
     Derivatives of vectors keep their norm of 1 and their largest component real, as LAPACK does.
 
-    >>> eig(np.eye(1)).eigenvalues
+    >>> jnp.linalg.eig(np.eye(1)).eigenvalues
     Array([1.+0.j], dtype=complex128)
     """
     values, vectors = decompositions.eig(matrices("eig", a), compute_left_eigenvectors=False,
@@ -191,7 +191,7 @@ def eig(a: Any) -> EigResult:
 def eigvals(a: Any) -> Any:
     """Complex eigenvalues, in no particular order.
 
-    >>> eigvals(np.eye(1))
+    >>> jnp.linalg.eigvals(np.eye(1))
     Array([1.+0.j], dtype=complex128)
     """
     return decompositions.eig(matrices("eigvals", a), compute_left_eigenvectors=False,

@@ -41,7 +41,7 @@ from ingot.numpy.reductions import axes_of, max as max_, min as min_, sum as sum
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices: ord None (2-norm of all elements), a number, 'fro', 'nuc', inf.
 
-    >>> norm(np.array([3.0, 4.0]))
+    >>> jnp.linalg.norm(np.array([3.0, 4.0]))
     Array(5., dtype=float64)
     """
     x = inexact("norm", x)
@@ -120,7 +120,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of the elements over axes, by default all.
 
-    >>> vector_norm(np.array([3.0, 4.0]))
+    >>> jnp.linalg.vector_norm(np.array([3.0, 4.0]))
     Array(5., dtype=float64)
     """
     x = inexact("vector_norm", x)
@@ -131,7 +131,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norm of the matrices in the last two axes.
 
-    >>> matrix_norm(np.eye(2), ord=1)
+    >>> jnp.linalg.matrix_norm(np.eye(2), ord=1)
     Array(1., dtype=float64)
     """
     return norm(x, ord, (-2, -1), keepdims)
@@ -140,7 +140,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number: norm of a matrix times that of its inverse; by default the 2-norm.
 
-    >>> cond(np.diag([4.0, 2.0]))
+    >>> jnp.linalg.cond(np.diag([4.0, 2.0]))
     Array(2., dtype=float64)
     """
     x = matrices("cond", x, square=False)
@@ -161,7 +161,7 @@ def cond(x: Any, p: Any = None) -> Any:
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Vector product of vectors of length 3.
 
-    >>> cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
+    >>> jnp.linalg.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
     Array([0, 0, 1], dtype=int64)
     """
     a, b = as_array("cross", x1), as_array("cross", x2)
@@ -173,7 +173,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def outer(x1: Any, x2: Any, /) -> Any:
     """Products of all pairs of elements of two vectors.
 
-    >>> outer(np.array([1, 2]), np.array([3]))
+    >>> jnp.linalg.outer(np.array([1, 2]), np.array([3]))
     Array([[3],
            [6]], dtype=int64)
     """
@@ -187,7 +187,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, precision: Any = None,
               preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
     """Sum of products over several axes.
 
-    >>> tensordot(np.ones(2), np.ones(2), axes=1)
+    >>> jnp.linalg.tensordot(np.ones(2), np.ones(2), axes=1)
     Array(2., dtype=float64)
     """
     return _tensordot(x1, x2, axes, precision=precision,
@@ -197,7 +197,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, precision: Any = None,
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the matrices in the last two axes.
 
-    >>> diagonal(np.eye(2))
+    >>> jnp.linalg.diagonal(np.eye(2))
     Array([1., 1.], dtype=float64)
     """
     return _diagonal(x, offset, -2, -1)
@@ -206,7 +206,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Sums of the diagonals of the matrices in the last two axes.
 
-    >>> trace(np.eye(2))
+    >>> jnp.linalg.trace(np.eye(2))
     Array(2., dtype=float64)
     """
     return _trace(x, offset, -2, -1, dtype)
@@ -215,7 +215,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
     """Product of several matrices in the order of fewest multiplications.
 
-    >>> multi_dot([np.eye(2), np.eye(2), np.ones(2)])
+    >>> jnp.linalg.multi_dot([np.eye(2), np.eye(2), np.ones(2)])
     Array([1., 1.], dtype=float64)
     """
     made = promote_dtypes("multi_dot", *arrays)
@@ -248,7 +248,7 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of the linear map from the last axes to the first `ind` ones.
 
-    >>> tensorinv(np.eye(2).reshape(2, 1, 2), ind=1).shape
+    >>> jnp.linalg.tensorinv(np.eye(2).reshape(2, 1, 2), ind=1).shape
     (1, 2, 2)
     """
     a = inexact("tensorinv", a)
@@ -265,7 +265,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
     """Solve tensordot(a, x, x.ndim) = b.
 
-    >>> tensorsolve(np.eye(2), np.ones(2))
+    >>> jnp.linalg.tensorsolve(np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
     a, b = promote_dtypes("tensorsolve", a, b, kind="inexact")

@@ -66,7 +66,7 @@ def _solve_one(a: Any, b: Any) -> Any:
 def solve(a: Any, b: Any) -> Any:
     """Solve a x = b; b is a vector if it has rank 1, else a stack of matrices.
 
-    >>> solve(np.eye(2), np.ones(2))
+    >>> jnp.linalg.solve(np.eye(2), np.ones(2))
     Array([1., 1.], dtype=float64)
     """
     a, b = promote_dtypes("solve", a, b, kind="inexact")
@@ -92,7 +92,7 @@ def solve(a: Any, b: Any) -> Any:
 def inv(a: Any) -> Any:
     """Inverse of matrices; inf and nan where they are singular.
 
-    >>> inv(np.diag([2.0, 4.0]))
+    >>> jnp.linalg.inv(np.diag([2.0, 4.0]))
     Array([[0.5 , 0.  ],
            [0.  , 0.25]], dtype=float64)
     """
@@ -139,7 +139,7 @@ def _tall_pinv_tangent(a: Any, p: Any, t: Any) -> Any:
 def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Any:
     """Moore-Penrose inverse; singular values up to rtol times the largest count as 0.
 
-    >>> pinv(np.diag([2.0, 0.0]))
+    >>> jnp.linalg.pinv(np.diag([2.0, 0.0]))
     Array([[0.5, 0. ],
            [0. , 0. ]], dtype=float64)
     """
@@ -180,7 +180,7 @@ def _least_squares_jvp(rcond: float, primals: Any, tangents: Any) -> Any:
 def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = False) -> Any:
     """Least-squares solution, sums of squared residuals, rank and singular values.
 
-    >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[0]
+    >>> jnp.linalg.lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[0]
     Array([2.], dtype=float64)
     """
     a, b = promote_dtypes("lstsq", a, b, kind="inexact")
@@ -214,7 +214,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = Fal
 def matrix_power(a: Any, n: int) -> Any:
     """Integer power of square matrices; negative ones of the inverse.
 
-    >>> matrix_power(np.diag([2.0, 3.0]), 2)
+    >>> jnp.linalg.matrix_power(np.diag([2.0, 3.0]), 2)
     Array([[4., 0.],
            [0., 9.]], dtype=float64)
     """
@@ -237,7 +237,7 @@ def matrix_power(a: Any, n: int) -> Any:
 def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None) -> Any:
     """Number of singular values above rtol times the largest.
 
-    >>> matrix_rank(np.diag([2.0, 0.0]))
+    >>> jnp.linalg.matrix_rank(np.diag([2.0, 0.0]))
     Array(1, dtype=int64)
     """
     M = inexact("matrix_rank", M)

@@ -38,7 +38,7 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate",
          keepdims: bool = False) -> ModeResult:
     """Most frequent value along an axis, the smallest of several, and its count.
 
-    >>> mode(np.array([1, 2, 2]))
+    >>> stats.functions.mode(np.array([1, 2, 2]))
     ModeResult(mode=Array(2, dtype=int64), count=Array(2, dtype=int64))
     """
     _policy("mode", nan_policy, ("propagate",))
@@ -74,7 +74,7 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None,
              nan_policy: str = "propagate") -> Any:
     """Ranks from 1; ties get their 'average', 'min', 'max', 'dense' or 'ordinal' rank.
 
-    >>> rankdata(np.array([3.0, 1.0, 3.0]))
+    >>> stats.functions.rankdata(np.array([3.0, 1.0, 3.0]))
     Array([2.5, 1. , 2.5], dtype=float64)
     """
     _policy("rankdata", nan_policy, ("propagate",))
@@ -112,7 +112,7 @@ def sem(a: Any, axis: int | None = 0, ddof: int = 1, nan_policy: str = "propagat
         keepdims: bool = False) -> Any:
     """Standard error of the mean along an axis.
 
-    >>> sem(np.array([1.0, 3.0]))
+    >>> stats.functions.sem(np.array([1.0, 3.0]))
     Array(1., dtype=float64)
     """
     _policy("sem", nan_policy, ("propagate", "omit"))
