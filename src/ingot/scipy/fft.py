@@ -158,7 +158,7 @@ def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
     x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
     inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
 
-    >>> lax.fft.dct(np.array([1.0, 1.0]))
+    >>> fft.dct(np.array([1.0, 1.0]))
     Array([4., 0.], dtype=float64)
     """
     x = _input("dct", x, type, norm)
@@ -169,7 +169,7 @@ def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
          ) -> Any:
     """The inverse of `dct`.
 
-    >>> lax.fft.idct(np.array([4.0, 0.0]))
+    >>> fft.idct(np.array([4.0, 0.0]))
     Array([1., 1.], dtype=float64)
     """
     x = _input("idct", x, type, norm)
@@ -183,7 +183,7 @@ def dst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
     x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
     inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
 
-    >>> lax.fft.dst(np.array([1.0]))
+    >>> fft.dst(np.array([1.0]))
     Array([2.], dtype=float64)
     """
     x = _input("dst", x, type, norm)
@@ -194,7 +194,7 @@ def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
          ) -> Any:
     """The inverse of `dst`.
 
-    >>> lax.fft.idst(lax.fft.dst(np.array([1.0, 2.0]))).round(6)
+    >>> fft.idst(fft.dst(np.array([1.0, 2.0]))).round(6)
     Array([1., 2.], dtype=float64)
     """
     x = _input("idst", x, type, norm)
@@ -205,7 +205,7 @@ def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
     """`dct` over several axes, by default all.
 
-    >>> lax.fft.dctn(np.array([[1.0, 1.0]]))
+    >>> fft.dctn(np.array([[1.0, 1.0]]))
     Array([[8., 0.]], dtype=float64)
     """
     x = _input("dctn", x, type, norm)
@@ -216,7 +216,7 @@ def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
           axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
     """`idct` over several axes, by default all.
 
-    >>> lax.fft.idctn(np.array([[8.0, 0.0]]))
+    >>> fft.idctn(np.array([[8.0, 0.0]]))
     Array([[1., 1.]], dtype=float64)
     """
     x = _input("idctn", x, type, norm)
@@ -227,7 +227,7 @@ def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
     """`dst` over several axes, by default all.
 
-    >>> lax.fft.dstn(np.array([[1.0]]))
+    >>> fft.dstn(np.array([[1.0]]))
     Array([[4.]], dtype=float64)
     """
     x = _input("dstn", x, type, norm)
@@ -238,7 +238,7 @@ def idstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
           axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
     """`idst` over several axes, by default all.
 
-    >>> lax.fft.idstn(np.array([[4.0]]))
+    >>> fft.idstn(np.array([[4.0]]))
     Array([[1.]], dtype=float64)
     """
     x = _input("idstn", x, type, norm)

@@ -94,7 +94,7 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = No
     input: [...], taken to float; order: 2 to 5; mode: as in `map_coordinates`. `output` is not
     supported. A product with a matrix of the axis' length squared. Raises ValueError for an order.
 
-    >>> spline_filter1d(np.ones(4)).round(6)
+    >>> ndimage.spline_filter1d(np.ones(4)).round(6)
     Array([1., 1., 1., 1.], dtype=float64)
     """
     import scipy.ndimage
@@ -117,7 +117,7 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = No
 def spline_filter(input: Any, order: int = 3, output: Any = None, mode: str = "mirror") -> Any:
     """`spline_filter1d` along every axis.
 
-    >>> spline_filter(np.ones((2, 3))).round(6)[0]
+    >>> ndimage.spline_filter(np.ones((2, 3))).round(6)[0]
     Array([1., 1., 1.], dtype=float64)
     """
     out = jnp.asarray(input)
