@@ -232,7 +232,8 @@ def _with_initial(name: str, op: Callable[..., Any], initial: int, x: Any, axis:
             raise ValueError(f"{name}: give an axis, as the array has rank {x.aval.ndim}")
         axis = 0
     (axis,) = axes_of(name, axis, x.aval.ndim)
-    want = user_dtype(name, dtype) or full.sum_dtype(x.aval.dtype)
+    small = config.match_jax and op is lax.cumprod and kind_of(x) in "iu"  # JAX widens only sums
+    want = user_dtype(name, dtype) or (x.aval.dtype if small else full.sum_dtype(x.aval.dtype))
     out = _running(op, x, want, axis)
     if not include_initial:
         return out
