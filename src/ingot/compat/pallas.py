@@ -71,6 +71,6 @@ def cdiv(a: int, b: int) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
+    if name.startswith("__") or name == "pytest_plugins":  # which pytest asks modules for
         raise AttributeError(name)
     return Unavailable(name)
