@@ -51,6 +51,8 @@ def renamed(function: Any, name: str, module: str | None = None) -> Any:
     update_wrapper(out, function)
     out.__kwdefaults__, out.__name__, out.__qualname__ = function.__kwdefaults__, name, name
     out.__module__ = module or function.__module__
+    if function.__doc__ is not None:  # the example calls it by its new name
+        out.__doc__ = function.__doc__.replace(f" {function.__name__}(", f" {name}(")
     del out.__wrapped__
     return out
 

@@ -71,6 +71,6 @@ def cdiv(a: int, b: int) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or name == "pytest_plugins":  # which pytest asks modules for
+    if name.startswith(("__", "pytest")):  # pytest asks modules for its own names
         raise AttributeError(name)
     return Unavailable(name)
