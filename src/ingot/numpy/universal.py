@@ -148,7 +148,9 @@ def _two_sum(c: Any, x: Any) -> tuple[Any, Any]:
     new = lax.add(total, x)
     added = lax.sub(new, total)
     lost = lax.add(lax.sub(total, lax.sub(new, added)), lax.sub(x, added))
-    return new, lax.add(errors, lost)
+    errors = lax.add(errors, lost)
+    whole = lax.add(new, errors)  # so that the errors stay small, and theirs are negligible
+    return whole, lax.sub(errors, lax.sub(whole, new))
 
 
 def _typed(self: ufunc, a: Any, dtype: Any) -> Any:
