@@ -307,6 +307,9 @@ def test_long_windows_of_any_function_and_sums_between_indices(mode):
         x = np.full(n, 0.1, dtype)
         got = running(lambda x: jnp.add.reduceat(x, np.array([0, 10, 20])), mode)(x)
         check(got, np.add.reduceat(wide(x), [0, 10, 20]), n / 10, dtype, n)
+    got = running(lambda x: jnp.add.reduceat(x, np.array([0, 2])), mode)(
+        np.array([1, np.inf, 2, 3]))
+    np.testing.assert_array_equal(got, [np.inf, 5])
 
 
 @pytest.mark.slow

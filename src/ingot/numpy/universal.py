@@ -149,6 +149,7 @@ def _two_sum(c: Any, x: Any) -> tuple[Any, Any]:
     added = lax.sub(new, total)
     lost = lax.add(lax.sub(total, lax.sub(new, added)), lax.sub(x, added))
     errors = lax.add(errors, lost)
+    errors = logic.where(lax.is_finite(errors), errors, 0)  # an infinite sum stays infinite
     whole = lax.add(new, errors)  # so that the errors stay small, and theirs are negligible
     return whole, lax.sub(errors, lax.sub(whole, new))
 
