@@ -22,10 +22,7 @@ def import_all() -> None:
     for package in (ingot.ops, ingot.control):
         for info in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{info.name}")
-    for name in ("random.gamma", "scipy.log_tails", "scipy.special_primitives",
-                 "scipy.special_bessel", "scipy.special_distributions",
-                 "scipy.special_elementary", "scipy.special_elliptic",
-                 "scipy.special_polynomials"):
+    for name in ("random.gamma", "scipy.log_tails", "scipy.special_primitives"):
         importlib.import_module(f"ingot.{name}")
 
 

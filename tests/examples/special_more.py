@@ -5,7 +5,15 @@ import numpy as np
 
 from examples import Bad, Example, between, complex_normal, elementwise, mp, normal
 from examples.special import X, _each
-from ingot.scipy import log_tails as tails, special_primitives as more
+from ingot.scipy import (  # noqa: F401  (their functions are in the table once they are imported)
+    log_tails as tails,
+    special_bessel,
+    special_distributions,
+    special_elementary,
+    special_elliptic,
+    special_polynomials,
+    special_primitives as more,
+)
 from ingot.scipy.special_table import scipy_function_p
 
 POSITIVE, UNIT = between(0.3, 4, 3, 2), between(0.1, 0.9, 3, 2)
