@@ -131,6 +131,7 @@ def two_levels(a, b):
     return [x, s, jnp.sum(h * s)]
 
 
+@pytest.mark.native("sorts are calls of Python, without memory of their own")
 def test_a_buffer_whose_life_ends_too_early(monkeypatch):
     with config.override("optimize", "full"):
         program(two_levels, X, X)(X, X)  # is right
