@@ -52,8 +52,11 @@ def translated(x: Any) -> Any:
 
 def compare(row: Example, args: list[Any]) -> None:
     params = {k: translated(v) for k, v in row.params.items()}
+    given = args
+    if row.name == "convert_element_type":  # of NumPy's arrays, JAX 0.12 has NumPy's results
+        given = [jax.numpy.asarray(x) if isinstance(x, np.ndarray) else x for x in args]
     try:
-        theirs = oracle(row)(*args, **params)
+        theirs = oracle(row)(*given, **params)
     except jax.errors.JaxRuntimeError:  # XLA on CPUs lacks some operations on narrow floats
         return
     theirs = list(theirs) if isinstance(theirs, (list, tuple)) else [theirs]
