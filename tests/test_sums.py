@@ -180,6 +180,28 @@ def test_products_of_matrices_and_vectors(dtype, mode):
             check(running(function, mode)(x, ones), want, scale, dtype, n)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_eager_products_where_blas_adds_in_order(dtype):
+    """The sizes at which a product is cut into pieces, by rows that BLAS takes together."""
+    for n in (50, 54, 60, 120, 121, 240, 241, 300, 480, 481, 1023, 1152, 5000):
+        for place in (0, 1, n // 2, n - 1):
+            x = np.full(n, 0.45 * np.finfo(dtype).eps, dtype)
+            x[place] = 1
+            (want, scale), ones = total(x, 0), np.ones(n, dtype)
+            for m in (1, 2, 3, 4, 7, 300):
+                rows = np.ascontiguousarray(np.broadcast_to(x, (m, n)))
+                for matrix in (rows, np.asfortranarray(rows)):
+                    check(jnp.asarray(matrix) @ ones, want, scale, dtype, n)
+                    check(ones @ jnp.asarray(matrix).T, want, scale, dtype, n)
+
+
+def test_products_of_long_stacks_and_of_none():
+    for m, n in ((1, 1), (1, 3), (3, 1), (3, 2), (0, 1)):
+        for k in (50, 300, 2000):
+            x, y = np.ones((2, m, k)), np.ones((2, k, n))
+            np.testing.assert_array_equal(jnp.matmul(x, y), np.full((2, m, n), k))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_products_of_long_matrices(mode):
     """BLAS adds up some hundred terms in order, and what they sum up to."""

@@ -7,11 +7,13 @@ sums and products of arrays without strides it adds in order too. Here the error
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.util import memoize
 
 BLOCK = 32
 """Elements that are added in order."""
@@ -20,8 +22,17 @@ MANY = 256
 """Blocks from which on an element of all is added at a time: NumPy accumulates slowly."""
 
 TERMS = 4096
-"""Terms of a product of matrices that BLAS adds up, some hundred in order; half of it for vectors,
-a few of which it adds to each other, and 1/64 for a matrix and a vector, where it adds in order."""
+"""Terms of a product of matrices that BLAS adds up, some hundred in order."""
+
+DOT_TERMS = 1024
+"""The same for two vectors, which BLAS adds up in 16 parts at least."""
+
+LANES = 960
+"""Bytes of a row that BLAS multiplies with a vector: it reads 32 bytes at a time, or 16 where fewer
+than four rows are left, and adds these in order."""
+
+IN_ORDER = 48
+"""Rows that BLAS adds up, multiplied with the elements of a vector: in order."""
 
 PIECE = 1 << 14
 """Elements of a running sum that are computed at a time, in the nearest caches."""
@@ -64,7 +75,7 @@ def _along(x: np.ndarray, axis: int) -> np.ndarray:
         return np.add.reduce(x, axis, x.dtype)
     whole = n - n % BLOCK
     before, after = (slice(None),) * axis, x.shape[axis + 1 :]
-    blocks = x[(*before, slice(0, whole))].reshape(*x.shape[:axis], -1, BLOCK, *after)
+    blocks = x[(*before, slice(0, whole))].reshape(*x.shape[:axis], n // BLOCK, BLOCK, *after)
     total = _along(np.add.reduce(blocks, axis + 1), axis)
     return total + np.add.reduce(x[(*before, slice(whole, n))], axis) if whole < n else total
 
@@ -132,24 +143,60 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     BLAS, which NumPy calls for operands that lie in memory as it wants them, adds up some hundred
     terms in order, and long sums in part; so long ones are made of products of pieces.
     """
-    if x.dtype.kind not in "fc":
-        return np.matmul(x, y)
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
-    if x.dtype.kind == "c" and min(m, n) == 1 and k > BLOCK:
+    if k <= BLOCK or x.dtype.kind not in "fc":
+        return np.matmul(x, y)
+    if x.dtype.kind == "c" and min(m, n) == 1:
         terms = x * y.swapaxes(-1, -2)  # [..., m or n, k]
         return summed(np.ascontiguousarray(terms), (terms.ndim - 1,)).reshape(*x.shape[:-1], n)
     x, y = (a if _suits_blas(a) else np.ascontiguousarray(a) for a in (x, y))
-    size = TERMS if min(m, n) > 1 else TERMS // 2 if m == n else TERMS // 64
-    if k < 2 * size:
+    if m == 1 < n:
+        return _vector_matrix(y.swapaxes(-1, -2), x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    if n == 1 < m:
+        return _vector_matrix(x, y)
+    return _pieces(x, y, TERMS if m > 1 else DOT_TERMS)
+
+
+def _vector_matrix(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A matrix [..., m, k] multiplied with a vector [..., k, 1]."""
+    m, k = x.shape[-2:]
+    if x.strides[-1] != x.itemsize:
+        return _pieces(x, y, _whole_size(k, IN_ORDER))
+    size = LANES * (2 if m % 4 < 2 <= m else 1) // x.itemsize
+    if k <= size:
+        return np.matmul(x, y)
+    if k < DOT_TERMS:
+        parts = -(-k // size)
+        cuts = [k * j // parts for j in range(parts + 1)]
+        total = np.matmul(x[..., : cuts[1]], y[..., : cuts[1], :])
+        for first, last in itertools.pairwise(cuts[1:]):
+            total += np.matmul(x[..., first:last], y[..., first:last, :])
+        return total
+    return _pieces(x[..., None, :], y[..., None, :, :], DOT_TERMS)[..., 0]
+
+
+@memoize()
+def _whole_size(k: int, size: int) -> int:
+    """A size of pieces up to the one given, of which k terms leave few over."""
+    return min(range(size, size - size // 4, -1), key=lambda size: k % size)
+
+
+def _pieces(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+    """The product as a sum of products of so many terms."""
+    m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
+    if k < size + size // (1 if min(m, n) > 1 else 8):
         return np.matmul(x, y)
     whole = k - k % size
-    lead = x.shape[:-2]
-    left = x[..., :whole].reshape(*lead, m, -1, size)
-    right = y[..., :whole, :].reshape(*lead, -1, size, n)
+    left, right = x, y
+    if whole < k:
+        left, right = x[..., :whole], y[..., :whole, :]
+    left = left.reshape(*x.shape[:-1], k // size, size)
+    right = right.reshape(*y.shape[:-2], k // size, size, n)
     if m * n * (k // size) <= m * k + k * n:
-        total = summed(np.matmul(np.moveaxis(left, -2, -3), right), (len(lead),))
+        parts = np.matmul(left.swapaxes(-2, -3), right)
+        total = np.add.reduce(parts, -3) if k // size <= BLOCK else summed(parts, (parts.ndim - 3,))
     else:
-        total = np.zeros((*lead, m, n), x.dtype)
+        total = np.zeros((*x.shape[:-2], m, n), x.dtype)
         for j in range(k // size):
             total += np.matmul(left[..., j, :], right[..., j, :, :])
     return total + np.matmul(x[..., whole:], y[..., whole:, :]) if whole < k else total
@@ -157,6 +204,8 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _suits_blas(x: np.ndarray) -> bool:
     """Whether NumPy gives a stack of matrices to BLAS as it is."""
+    if x.flags.c_contiguous:
+        return True
     (m, n), (row, column), size = x.shape[-2:], x.strides[-2:], x.itemsize
     if 1 in (m, n):
         return (column if m == 1 else row) == size
