@@ -72,14 +72,17 @@ def two_sum(build: Builder, pair: Pair, x: Any) -> list[Any]:
 
 
 def rounded(build: Builder, pair: Pair) -> Any:
-    """The number that a sum and the sum of its errors stand for; beside infinity there are none."""
+    """The number that a sum and the sum of its errors stand for.
+
+    Beside infinity errors are nan and count for nothing; where there are none, -0 stays -0.
+    """
     total, errors = pair
     if type(total) is Complex:
         real, imag = (rounded(build, [getattr(p, part) for p in pair])
                       for part in ("real", "imag"))
         return Complex(real, imag, total.dtype)
-    exact = build.op("eq", errors, errors)
-    return build.select(exact, build.op("add", total, errors), total)
+    some = build.op("gt", build.op("abs", errors), build.const(0, errors.dtype))
+    return build.select(some, build.op("add", total, errors), total)
 
 
 def over_blocks(build: Builder, count: int, block: At, zero: Any,
