@@ -7,7 +7,7 @@ from examples import Bad, Example, complex_normal, normal
 from ingot.numpy.linalg.two_norm import two_norm
 from ingot.ops import decompositions as d, linalg as l, qr as q, tridiagonal as t
 from ingot.ops.cutting import slice_in_dim
-from ingot.ops.matrices import adjoint, matmul
+from ingot.ops.matrices import adjoint, divide_by_gap, matmul
 from ingot.ops.movement import reduce_sum
 from ingot.ops.powers import square
 
@@ -211,6 +211,8 @@ def _norms():
 
 
 EXAMPLES = [
+    Example(divide_by_gap, (normal(3, 2, seed=8), normal(3, 2, seed=9) ** 2 + 0.5),
+            ref=np.true_divide, jax=False),
     *_norms(),
     *_cholesky(), *_triangular(), *_lu(), *_qr(), *_spectra(),
     _row(t.tridiagonal_solve, (normal(3), normal(3) + 4, normal(3, seed=2), normal(3, 2)), banded),

@@ -76,7 +76,16 @@ def wofz(z):
 INF, NAN = np.inf, np.nan
 ORDERS = np.array([[0.0, 1], [2, 3], [1, 4]])
 
+
+def slope_of_hyp1f1(a, b, x, orders):
+    """The derivative in `a`."""
+    slope = lambda a, b, x: float(mpmath.diff(lambda u: mpmath.hyp1f1(u, b, x), a))
+    return np.vectorize(slope)(a, b, x)
+
+
 EXAMPLES = [
+    Example(bound(more.hyp1f1_derivative_p), (POSITIVE, POSITIVE + 0.7, SMALL),
+            dict(orders=(1, 0, 0)), ref=slope_of_hyp1f1, ulps=512, jax=False),
     *elementwise(bound(more.share_p), X, POSITIVE, ref=np.true_divide, jax=False, edges=False),
     edges(more.share_p, [[0, 0, 1, NAN], [0, 3, 0, 1]], [0, 0, INF, NAN]),
     *real(more.xlogy_p, X, POSITIVE, fun=lambda x, y: x * mpmath.log(y), accepts="fc"),
