@@ -71,7 +71,7 @@ def kept(fun, x):
 
 
 @pytest.mark.parametrize(("fun", "count"), [
-    (gelu, 1),  # tanh
+    (gelu, 2),  # tanh, and its slope: 1 - tanh^2 would lose the digits of the tails
     (lambda x: x * TABLE * 3.0 + TABLE, 0),
     (lambda x: x * x * 2 + x, 0),
     (jnp.exp, 1),  # the result

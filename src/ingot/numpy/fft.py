@@ -19,7 +19,7 @@ from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import aval_of, convert, inexact, user_dtype
 from ingot.numpy.rearranging import roll
 from ingot.numpy.reductions import axes_of
-from ingot.numpy.rounding import conj
+from ingot.numpy.rounding import conjugate
 from ingot.util import size_of
 
 Shape = Sequence[int] | None
@@ -219,7 +219,7 @@ def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
     >>> jnp.fft.hfft(np.ones(2))
     Array([2., 0.], dtype=float64)
     """
-    return _single("hfft", "IRFFT", conj(a), n, axis, _mirrored(norm))
+    return _single("hfft", "IRFFT", conjugate(a), n, axis, _mirrored(norm))
 
 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
@@ -228,7 +228,7 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     >>> jnp.fft.ihfft(np.ones(2))
     Array([1.-0.j, 0.-0.j], dtype=complex128)
     """
-    return conj(_single("ihfft", "RFFT", a, n, axis, _mirrored(norm)))
+    return conjugate(_single("ihfft", "RFFT", a, n, axis, _mirrored(norm)))
 
 
 def _frequencies(name: str, k: np.ndarray, n: int, d: Any, dtype: Any) -> Any:
