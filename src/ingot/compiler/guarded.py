@@ -15,6 +15,7 @@ import numpy as np
 
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import Environment, bind_equation, use_counts
 from ingot.ops.indexing import CLIP, FILL, PROMISE
 from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
 from ingot.ops.scatter import WRITES
@@ -31,22 +32,12 @@ class Guard:
     inverse: bool
 
 
-@dataclass
 class _Uses:
     """Where a program's variables are made, and how often they are read."""
 
-    made: dict[Var, int]
-    read: dict[Var, int]
-
-    @staticmethod
-    def of(jaxpr: Jaxpr) -> _Uses:
-        made = {v: i for i, eqn in enumerate(jaxpr.eqns) for v in eqn.outvars}
-        read: dict[Var, int] = {}
-        for atoms in (*(e.invars for e in jaxpr.eqns), jaxpr.outvars):
-            for atom in atoms:
-                if type(atom) is not Literal:
-                    read[atom] = read.get(atom, 0) + 1  # type: ignore[index]
-        return _Uses(made, read)
+    def __init__(self, jaxpr: Jaxpr):
+        self.made = {v: i for i, eqn in enumerate(jaxpr.eqns) for v in eqn.outvars}
+        self.read = use_counts(jaxpr)
 
 
 def guard_writes(jaxpr: Jaxpr) -> Jaxpr:
@@ -58,7 +49,7 @@ def guard_writes(jaxpr: Jaxpr) -> Jaxpr:
 
 
 def _rewrite(jaxpr: Jaxpr) -> Jaxpr:
-    uses = _Uses.of(jaxpr)
+    uses = _Uses(jaxpr)
     guards: dict[int, list[Guard]] = {}  # by the place of the write
     chosen: dict[int, Any] = {}  # by the place of the choice: what it now always takes
     for position, eqn in enumerate(jaxpr.eqns):
@@ -128,25 +119,19 @@ def _guardable(eqn: Eqn, lanes: Sequence[int]) -> bool:
 def _rebuilt(jaxpr: Jaxpr, guards: dict[int, list[Guard]], chosen: dict[int, Any]) -> Jaxpr:
     """The program staged again, with the guarded writes and without the choices."""
     def fun(*args: Any) -> list[Any]:
-        env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args], strict=True))
-
-        def read(atom: Any) -> Any:
-            return atom.val if type(atom) is Literal else env[atom]
-
+        env = Environment(jaxpr, args)
         for position, eqn in enumerate(jaxpr.eqns):
             if position in chosen:
-                env[eqn.outvars[0]] = read(chosen[position])
+                env.define(eqn.outvars, [env.read(chosen[position])])
                 continue
-            values, params = [read(a) for a in eqn.invars], eqn.params
+            values, params = env.read_all(eqn.invars), eqn.params
             if position in guards:
                 values[1] = _inside(eqn, values[1])
                 for guard in guards[position]:
-                    values[1] = _guarded(eqn, values[1], read(guard.mask), guard)
+                    values[1] = _guarded(eqn, values[1], env.read(guard.mask), guard)
                 params = {**params, "mode": FILL, "indices_are_sorted": False}
-            outs = eqn.primitive.bind(*values, **params)
-            outs = outs if eqn.primitive.multiple_results else [outs]
-            env.update(zip(eqn.outvars, outs, strict=True))
-        return [read(a) for a in jaxpr.outvars]
+            env.define(eqn.outvars, bind_equation(eqn, values, params))
+        return env.read_all(jaxpr.outvars)
 
     return stage(fun, jaxpr.in_avals, jaxpr.debug_name)
 

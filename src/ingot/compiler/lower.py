@@ -22,6 +22,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, escaped, to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
 from ingot.core.primitive import Host
+from ingot.core.rewrite import use_counts
 from ingot.errors import InternalError
 from ingot.kernel import ir
 from ingot.kernel.build import (
@@ -143,7 +144,7 @@ class Lowering(Builder):
         """Results of a program, its equations appended to the current block."""
         jaxpr = self.updating(jaxpr)
         env: dict[Var, ArrayValue] = {}
-        uses = use_counts(jaxpr)
+        uses = weighted_uses(jaxpr)
         last = last_uses(jaxpr)
         for var, const in zip(jaxpr.constvars, jaxpr.consts, strict=True):
             self._bind(env, var, self.constant(const))
@@ -407,22 +408,12 @@ def kept(x: ArrayValue) -> bool:
     return isinstance(x, Lazy) and x.cost > CHEAP and not x.expanded
 
 
-def use_counts(jaxpr: Jaxpr) -> dict[Var, int]:
+def weighted_uses(jaxpr: Jaxpr) -> dict[Var, int]:
     """How often each variable is read; programs inside an equation read repeatedly."""
+    def weight(eqn: Eqn) -> int:
+        return 2 if eqn.primitive.higher_order and eqn.primitive.name != "jit" else 1
 
-    def compute() -> dict[Var, int]:
-        counts: dict[Var, int] = {}
-        for eqn in jaxpr.eqns:
-            weight = 2 if eqn.primitive.higher_order and eqn.primitive.name != "jit" else 1
-            for atom in eqn.invars:
-                if type(atom) is not Literal:
-                    counts[atom] = counts.get(atom, 0) + weight  # type: ignore[index]
-        for atom in jaxpr.outvars:
-            if type(atom) is not Literal:
-                counts[atom] = counts.get(atom, 0) + 1  # type: ignore[index]
-        return counts
-
-    return jaxpr.memo("use_counts", compute)
+    return jaxpr.memo("weighted_uses", lambda: use_counts(jaxpr, weight))
 
 
-__all__ = ["HostFunction", "Lowering", "row_major", "use_counts"]
+__all__ = ["HostFunction", "Lowering", "row_major"]

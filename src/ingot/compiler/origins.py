@@ -9,7 +9,8 @@ import numpy as np
 
 from ingot.compiler.lower import Lowering
 from ingot.core.avals import ShapedArray
-from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.jaxpr import Eqn, Jaxpr, Var
+from ingot.core.rewrite import definitions
 from ingot.core.source import describe
 from ingot.kernel import ir
 from ingot.kernel.build import ArrayValue, Buffer
@@ -69,8 +70,8 @@ class TracingLowering(Lowering):
 
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
         lowered = self.updating(jaxpr)
-        makers: dict[Any, Eqn] = {v: eqn for eqn in lowered.eqns for v in eqn.outvars}
-        self._makers = [None if type(a) is Literal else makers.get(a) for a in lowered.outvars]
+        makers: dict[Any, Eqn] = dict(definitions(lowered.eqns))
+        self._makers = [makers.get(a) for a in lowered.outvars]
         return super().function(jaxpr, donated)
 
     def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:

@@ -5,17 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.check import checked
+from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import Renaming, map_subjaxprs
 from ingot.ops.select import select_n_p
 from ingot.ops.shape import stop_gradient_p
 from ingot.transforms.stage import drop_unused_results, live_equations
 
 
 def simplify(jaxpr: Jaxpr) -> Jaxpr:
-    """All passes, in order."""
-    jaxpr = common_subexpressions(jaxpr)
+    """All passes, in order; first in the jaxprs that equations run."""
+    return jaxpr.memo("simplify", lambda: _simplified(jaxpr))
+
+
+def _simplified(jaxpr: Jaxpr) -> Jaxpr:
+    jaxpr = common_subexpressions(jaxpr.replace(eqns=[
+        map_subjaxprs(_simplify_inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns]))
     eqns, _ = live_equations(jaxpr.eqns, jaxpr.outvars)
     return checked(drop_unused_results(jaxpr.replace(eqns=eqns)), "simplify")
+
+
+def _simplify_inner(jaxpr: Jaxpr) -> Jaxpr:
+    """Programs that only rules know of have traced constants; they are not run as they are."""
+    return jaxpr if any(isinstance(c, Tracer) for c in jaxpr.consts) else simplify(jaxpr)
 
 
 def identities(jaxpr: Jaxpr) -> Jaxpr:
@@ -23,45 +35,35 @@ def identities(jaxpr: Jaxpr) -> Jaxpr:
     between an array and itself."""
     if not any(eqn.primitive in (stop_gradient_p, select_n_p) for eqn in jaxpr.eqns):
         return jaxpr
-    names: dict[Var, Any] = {}
-    kept: list[Eqn] = []
-
-    def name(atom: Any) -> Any:
-        return atom if type(atom) is Literal else names.get(atom, atom)
-
+    renaming, kept = Renaming(), list[Eqn]()
     for eqn in jaxpr.eqns:
-        invars = [name(v) for v in eqn.invars]
+        eqn = renaming.eqn(eqn)
+        invars = eqn.invars
         same = invars[-1] if eqn.primitive is stop_gradient_p or (
             eqn.primitive is select_n_p and all(v is invars[1] for v in invars[2:])) else None
         if same is not None and same.aval == eqn.outvars[0].aval:
-            names[eqn.outvars[0]] = same
+            renaming.replace(eqn.outvars, [same])
         else:
-            kept.append(eqn.replace(invars=invars) if names else eqn)
-    return jaxpr.replace(eqns=kept, outvars=[name(v) for v in jaxpr.outvars]) if names else jaxpr
+            kept.append(eqn)
+    if not renaming.names:
+        return jaxpr
+    return jaxpr.replace(eqns=kept, outvars=renaming.atoms(jaxpr.outvars))
 
 
 def common_subexpressions(jaxpr: Jaxpr) -> Jaxpr:
     """Each distinct pure computation once."""
-    names: dict[Var, Any] = {}
+    renaming, kept = Renaming(), list[Eqn]()
     seen: dict[Any, list[Var]] = {}
-    kept: list[Eqn] = []
-
-    def name(atom: Any) -> Any:
-        return atom if type(atom) is Literal else names.get(atom, atom)
-
     for eqn in jaxpr.eqns:
-        if names:
-            invars = [name(v) for v in eqn.invars]
-            if any(a is not b for a, b in zip(invars, eqn.invars, strict=True)):
-                eqn = eqn.replace(invars=invars)
+        eqn = renaming.eqn(eqn)
         key = None if eqn.effects else _key(eqn)
         if key is not None and key in seen:
-            names.update(zip(eqn.outvars, seen[key], strict=True))
+            renaming.replace(eqn.outvars, seen[key])
             continue
         if key is not None:
             seen[key] = eqn.outvars
         kept.append(eqn)
-    return jaxpr.replace(eqns=kept, outvars=[name(v) for v in jaxpr.outvars])
+    return jaxpr.replace(eqns=kept, outvars=renaming.atoms(jaxpr.outvars))
 
 
 def _key(eqn: Eqn) -> Any:

@@ -7,7 +7,7 @@ overwrites it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ingot.compiler.guarded import guard_writes
 from ingot.compiler.simplify import identities
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import Environment, bind_equation, use_counts
 from ingot.kernel.build import MAX_SCALARS
 from ingot.ops.arithmetic import add_any_p
 from ingot.ops.cutting import concatenate, pad_p
@@ -42,23 +43,20 @@ def updating(jaxpr: Jaxpr) -> Jaxpr:
 class _Parts:
     """Runs a program and puts off updates of zeros until it is known what they are added to."""
 
-    def __init__(self, jaxpr: Jaxpr):
+    def __init__(self, jaxpr: Jaxpr, args: Sequence[Any]):
         self.summands = _summands(jaxpr)
-        self.env: dict[Var, Any] = {}
+        self.env = Environment(jaxpr, args)
         self.zeros: dict[Any, Any] = {}
         self.put_off: dict[Var, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
 
     def read(self, atom: Any) -> Any:
-        if type(atom) is Literal:
-            return atom.val
         if atom in self.put_off:
             zero, updates = self.put_off.pop(atom)
-            self.env[atom] = self.updated(self.bind(zero)[0], updates)
-        return self.env[atom]
+            self.env.define([atom], [self.updated(self.bind(zero)[0], updates)])
+        return self.env.read(atom)
 
-    def bind(self, eqn: Eqn) -> list[Any]:
-        outs = eqn.primitive.bind(*map(self.read, eqn.invars), **eqn.params)
-        return outs if eqn.primitive.multiple_results else [outs]
+    def bind(self, eqn: Eqn) -> Sequence[Any]:
+        return bind_equation(eqn, [self.read(a) for a in eqn.invars])
 
     def updated(self, x: Any, updates: list[Callable[[Any], Any]]) -> Any:
         for update in updates:
@@ -80,9 +78,9 @@ class _Parts:
                 x, y = y, x
             if y in self.put_off and y is not x:
                 _, updates = self.put_off.pop(y)  # type: ignore[arg-type]
-                self.env[out] = self.updated(self.read(x), updates)  # type: ignore[index]
+                self.env.define(eqn.outvars, [self.updated(self.read(x), updates)])
                 return
-        self.env.update(zip(eqn.outvars, self.bind(eqn), strict=True))
+        self.env.define(eqn.outvars, self.bind(eqn))
 
     def parts(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
         """What a value is made of: zeros and the updates put off; None if it is not."""
@@ -127,10 +125,7 @@ PARTIAL = frozenset([scatter_add_p, dynamic_update_slice_p])
 
 def _summands(jaxpr: Jaxpr) -> set[Var]:
     """Large values that are read once, by a sum of cotangents or by an update of such a value."""
-    count: dict[Any, int] = {}
-    for atoms in (*(e.invars for e in jaxpr.eqns), jaxpr.outvars):
-        for atom in atoms:
-            count[atom] = count.get(atom, 0) + 1
+    count = use_counts(jaxpr)
     found: set[Var] = set()
     for eqn in reversed(jaxpr.eqns):
         update = eqn.primitive in PARTIAL and eqn.outvars[0] in found
@@ -167,9 +162,7 @@ def summed(jaxpr: Jaxpr) -> Jaxpr:
         return jaxpr
 
     def fun(*args: Any) -> list[Any]:
-        parts = _Parts(jaxpr)
-        parts.env.update(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args],
-                             strict=True))
+        parts = _Parts(jaxpr, args)
         for eqn in jaxpr.eqns:
             parts.equation(eqn)
         return [parts.read(a) for a in jaxpr.outvars]

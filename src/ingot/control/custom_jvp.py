@@ -28,6 +28,7 @@ from ingot.core.axes import Axis
 from ingot.core.calls import called
 from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
+from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import hidden
 from ingot.ops.movement import zeros
 from ingot.transforms.batch import batch, place_axis
@@ -77,28 +78,17 @@ def _jvp_split(primals: Sequence[Any], tangents: Sequence[Any], rule: Any, linea
 def inlined(jaxpr: Any) -> Any:
     """The program with calls of other programs written out."""
     def fun(*args: Any) -> list[Any]:
-        return _evaluate_inlined(jaxpr, args)
+        return interpret_jaxpr(jaxpr, args, _inlined_call)
 
     if not any(e.primitive.name == "jit" for e in jaxpr.eqns):
         return jaxpr
     return stage(fun, jaxpr.in_avals, jaxpr.debug_name)
 
 
-def _evaluate_inlined(jaxpr: Any, args: Sequence[Any]) -> list[Any]:
-    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args], strict=True))
-
-    def read(atom: Any) -> Any:
-        return env[atom] if atom in env else atom.val
-
-    for eqn in jaxpr.eqns:
-        values = [read(v) for v in eqn.invars]
-        if eqn.primitive.name == "jit":
-            outs = _evaluate_inlined(eqn.params["jaxpr"], values)
-        else:
-            outs = eqn.primitive.bind(*values, **eqn.params)
-            outs = outs if eqn.primitive.multiple_results else [outs]
-        env.update(zip(eqn.outvars, outs, strict=True))
-    return [read(v) for v in jaxpr.outvars]
+def _inlined_call(eqn: Any, args: list[Any]) -> Sequence[Any]:
+    if eqn.primitive.name == "jit":
+        return interpret_jaxpr(eqn.params["jaxpr"], args, _inlined_call)
+    return bind_equation(eqn, args)
 
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: Any,

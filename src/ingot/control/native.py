@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.core.jaxpr import Jaxpr, Literal
+from ingot.core.rewrite import definitions
 from ingot.kernel import ir
 from ingot.kernel.build import (
     BOOL,
@@ -164,7 +165,7 @@ def _groups(large: dict[int, _Large], origins: Sequence[int | None]) -> list[lis
 def sources(jaxpr: Jaxpr, first: int, count: int) -> list[int | None]:
     """For each of the first `count` results, which of so many arguments from `first` on it is made
     of by updates alone."""
-    maker = {v: e for e in jaxpr.eqns for v in e.outvars}
+    maker = definitions(jaxpr.eqns)
     carried = {v: k for k, v in enumerate(jaxpr.invars[first : first + count])}
 
     def source(atom: Any) -> int | None:

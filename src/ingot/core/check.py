@@ -5,13 +5,14 @@ from __future__ import annotations
 from ingot.config import config
 from ingot.core.avals import short
 from ingot.core.interpreter import typeof
-from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
+from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.core.printing import pretty, pretty_eqn
 from ingot.errors import InternalError
 
 
 def check_jaxpr(jaxpr: Jaxpr, made_by: str = "") -> Jaxpr:
-    """Raise InternalError unless variables are bound before use, once, and types agree."""
+    """Raise InternalError unless variables are bound before use, once, and types agree, in the
+    jaxpr and in those of its equations."""
     try:
         _check(jaxpr)
     except InternalError as e:
@@ -64,3 +65,5 @@ def _check_eqn(eqn: Eqn, bound: set[Var]) -> None:
         )
     for var in eqn.outvars:
         _bind(var, bound)
+    for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
+        inner.memo("well typed", lambda inner=inner: _check(inner))

@@ -19,8 +19,9 @@ from ingot.control.while_loop import while_p
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.effects import Effect
 from ingot.core.interpreter import typeof
-from ingot.core.jaxpr import Eqn, Jaxpr, Literal, subjaxprs
+from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 from ingot.core.primitive import Host, Primitive, Undefined
+from ingot.core.rewrite import Environment, bind_equation
 from ingot.errors import HostCallError, UndefinedRuleError
 from ingot.ops.arithmetic import div_p
 from ingot.ops.gather import gather_p, scatter_add_p
@@ -185,16 +186,11 @@ class Checker:
     def run(self, jaxpr: Jaxpr, state: list[Any], args: Sequence[Any]
             ) -> tuple[list[Any], list[Any]]:
         """State and results after a program."""
-        env: dict[Any, Any] = dict(zip(jaxpr.constvars, jaxpr.consts, strict=True))
-        env.update(zip(jaxpr.invars, args, strict=True))
-
-        def read(atom: Any) -> Any:
-            return atom.val if type(atom) is Literal else env[atom]
-
+        env = Environment(jaxpr, args)
         for eqn in jaxpr.eqns:
-            state, outs = self._equation(eqn, state, [read(a) for a in eqn.invars])
-            env.update(zip(eqn.outvars, outs, strict=True))
-        return state, [read(a) for a in jaxpr.outvars]
+            state, outs = self._equation(eqn, state, env.read_all(eqn.invars))
+            env.define(eqn.outvars, outs)
+        return state, env.read_all(jaxpr.outvars)
 
     def _equation(self, eqn: Eqn, state: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         if eqn.primitive is check_p:
@@ -215,8 +211,7 @@ class Checker:
             raise UndefinedRuleError(
                 f"checkify: a check inside of {eqn.primitive.name} cannot be made a value; move the"
                 " check out of it")
-        outs = eqn.primitive.bind(*args, **eqn.params)
-        outs = outs if eqn.primitive.multiple_results else [outs]
+        outs = [*bind_equation(eqn, args)]
         for i, (kind, find) in enumerate(_AUTOMATIC.items()):
             for found in find(eqn, args, outs) if kind in self.kinds else ():
                 state = self._report(state, eqn, i, found)

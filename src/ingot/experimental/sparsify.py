@@ -9,7 +9,8 @@ from typing import Any
 import ingot.numpy as jnp
 from ingot.api.grad import value_and_grad as _value_and_grad
 from ingot.api.jit import jit
-from ingot.core.jaxpr import Jaxpr, Literal
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.experimental import bcoo
 from ingot.experimental.bcoo import BCOO, JAXSparse
@@ -120,26 +121,19 @@ def _equation(eqn: Any, args: list[Any]) -> list[Any]:
 
 def _run(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Any]:
     """A program whose arguments may be sparse, equation by equation."""
-    env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*jaxpr.consts, *args],
-                                   strict=True))
-
-    def read(atom: Any) -> Any:
-        return atom.val if type(atom) is Literal else env[atom]
-
-    for eqn in jaxpr.eqns:
-        given = [read(a) for a in eqn.invars]
-        if any(isinstance(x, BCOO) for x in given):
-            outs = _equation(eqn, given)
-        elif eqn.primitive.name == "broadcast_in_dim" and not isinstance(given[0], _Broadcast):
+    def rule(eqn: Any, values: list[Any]) -> Sequence[Any]:
+        if any(isinstance(x, BCOO) for x in values):
+            return _equation(eqn, values)
+        if eqn.primitive.name == "broadcast_in_dim" and not isinstance(values[0], _Broadcast):
             params = eqn.params
-            outs = [_Broadcast(given[0], params["shape"], params["broadcast_dimensions"])]
-        else:
-            given = [x.todense() if isinstance(x, _Broadcast) else x for x in given]
-            outs = eqn.primitive.bind(*given, **eqn.params)
-            outs = outs if eqn.primitive.multiple_results else [outs]
-        env.update(zip(eqn.outvars, outs, strict=True))
-    outs = [read(a) for a in jaxpr.outvars]
-    return [x.todense() if isinstance(x, _Broadcast) else x for x in outs]
+            return [_Broadcast(values[0], params["shape"], params["broadcast_dimensions"])]
+        return bind_equation(eqn, _densified(values))
+
+    return _densified(interpret_jaxpr(jaxpr, args, rule))
+
+
+def _densified(values: Sequence[Any]) -> list[Any]:
+    return [x.todense() if isinstance(x, _Broadcast) else x for x in values]
 
 
 def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., Any]:

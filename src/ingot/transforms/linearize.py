@@ -10,6 +10,7 @@ from ingot.core.avals import is_inexact
 from ingot.core.check import checked
 from ingot.core.interpreter import Tracer, current, interpreting, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var, eval_jaxpr
+from ingot.core.rewrite import Renaming
 from ingot.ops.movement import zeros
 from ingot.transforms.jvp import Jvp
 from ingot.transforms.stage import Stage, stage
@@ -126,21 +127,11 @@ def _instantiate_outs(linear: Linear, force: Sequence[bool], jaxpr: Jaxpr) -> Li
     closed = Jaxpr([*staged.constvars, *staged.invars[:n]], staged.invars[n:], staged.outvars,
                    staged.eqns, [*staged.consts, *inner.consts], debug_name=inner.debug_name)
     has = [h or f for h, f in zip(linear.has, force, strict=True)]
-    mapping = dict(zip(inner.constvars, staged.invars[:n], strict=True))
-    _rename(closed, mapping)
-    return Linear(closed, has)
-
-
-def _rename(jaxpr: Jaxpr, mapping: dict[Var, Var]) -> None:
-    """Give constant variables back the names by which residuals are known."""
-    back = {new: old for old, new in mapping.items()}
-
-    def name(atom: Any) -> Any:
-        return back.get(atom, atom) if type(atom) is not Literal else atom
-
-    jaxpr.constvars = [name(v) for v in jaxpr.constvars]
-    jaxpr.outvars = [name(v) for v in jaxpr.outvars]
-    jaxpr.eqns = [e.replace(invars=[name(v) for v in e.invars]) for e in jaxpr.eqns]
+    # Residuals are known by the names of the constant variables.
+    names = Renaming(dict(zip(staged.invars[:n], inner.constvars, strict=True)))
+    return Linear(closed.replace(
+        constvars=names.atoms(closed.constvars), outvars=names.atoms(closed.outvars),
+        eqns=[names.eqn(e) for e in closed.eqns]), has)
 
 
 def _dedupe(known: Jaxpr, num_outs: int, variables: list[Var]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import definitions, free_variables
 
 Policy = Callable[..., bool]
 
@@ -44,7 +45,7 @@ def split_jaxpr(jaxpr: Jaxpr, unknown_in: Sequence[bool],
     out_unknown = [f or (type(v) is not Literal and v in unknown)
                    for v, f in zip(jaxpr.outvars, forced, strict=True)]
     late_outs = [v for v, u in zip(jaxpr.outvars, out_unknown, strict=True) if u]
-    free = _free_variables(late, late_outs, unknown)
+    free = free_variables(late, late_outs, unknown)
     if saveable is not None:
         late, free = _recompute(early, late, late_outs, free, saveable)
     residuals = [v for v in free if v not in set(jaxpr.constvars)]
@@ -64,19 +65,10 @@ def _assemble(jaxpr: Jaxpr, unknown_in: Sequence[bool], out_unknown: list[bool],
                  len(residuals))
 
 
-def _free_variables(eqns: Sequence[Eqn], outs: Sequence[Any], bound: set[Var]) -> list[Var]:
-    """Variables that equations or results read and that are not in `bound`, in order."""
-    free: dict[Var, None] = {}
-    for atom in [*(v for e in eqns for v in e.invars), *outs]:
-        if type(atom) is not Literal and atom not in bound:
-            free[atom] = None  # type: ignore[index]
-    return list(free)
-
-
 def _recompute(early: list[Eqn], late: list[Eqn], late_outs: list[Any], free: list[Var],
                saveable: Policy) -> tuple[list[Eqn], list[Var]]:
     """Move early equations whose results may not be saved in front of the late ones."""
-    producer = {v: e for e in early for v in e.outvars}
+    producer = definitions(early)
     needed: set[int] = set()
     saved: dict[Var, None] = {}
     todo = list(free)

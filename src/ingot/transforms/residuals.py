@@ -12,6 +12,7 @@ from typing import Any
 
 from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import Renaming
 from ingot.kernel.build import MAX_SCALARS
 from ingot.transforms.linearize import LinearizedJaxpr
 
@@ -66,16 +67,11 @@ def lean(split: LinearizedJaxpr, num_outs: int) -> Lean:
             eqns.append(eqn.replace(invars=[name(a) for a in eqn.invars], outvars=[var]))
         return var
 
-    again = {var: name(atom) for var, atom in choice.atoms.items()}
-
-    def renamed(atom: Any) -> Any:
-        return again.get(atom, atom) if type(atom) is not Literal else atom
-
+    again = Renaming({var: name(atom) for var, atom in choice.atoms.items()})
     inner = split.linear
-    rest = [e.replace(invars=[renamed(a) for a in e.invars]) for e in inner.eqns]
     linear = Jaxpr([*inner.constvars, *(v for v, _ in consts)],
                    [*invars, *inner.invars[len(split.forwarded) :]],
-                   [renamed(a) for a in inner.outvars], [*eqns, *rest],
+                   again.atoms(inner.outvars), [*eqns, *map(again.eqn, inner.eqns)],
                    [*inner.consts, *(c for _, c in consts)], debug_name=inner.debug_name)
     known = split.known.replace(outvars=[*split.known.outvars[:num_outs], *kept])
     return Lean(checked(known, "lean"), checked(linear, "lean"), sources)

@@ -9,6 +9,7 @@ from ingot.core.avals import is_inexact
 from ingot.core.check import checked
 from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Linear
+from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source import evaluated
 from ingot.ops.movement import zeros
 from ingot.transforms.jvp import add_tangents
@@ -23,13 +24,8 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     Equations that do not depend on a linear argument are evaluated first. Returns a list with
     None for the other arguments and for cotangents that are zero.
     """
-    env: dict[Var, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
-    linear: set[Var] = set()
-    for var, arg in zip(jaxpr.invars, args, strict=True):
-        if type(arg) is Linear:
-            linear.add(var)
-        else:
-            env[var] = arg
+    env = Environment(jaxpr, args, consts)
+    linear = {var for var, arg in zip(jaxpr.invars, args, strict=True) if type(arg) is Linear}
     backwards = _run_nonlinear(jaxpr, env, linear)
     ct_env: dict[Var, Any] = {}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
@@ -44,23 +40,16 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
 
 
-def _read(env: dict[Var, Any], linear: set[Var], atom: Any) -> Any:
-    if type(atom) is Literal:
-        return atom.val
-    return Linear(atom.aval) if atom in linear else env[atom]
-
-
-def _run_nonlinear(jaxpr: Jaxpr, env: dict[Var, Any], linear: set[Var]) -> list[Any]:
+def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any]:
     """Evaluate equations without linear operands; return the others."""
     rest: list[Any] = []
     for eqn in jaxpr.eqns:
         if any(type(v) is not Literal and v in linear for v in eqn.invars):
             rest.append(eqn)
             linear.update(eqn.outvars)
-            continue
-        outs = eqn.primitive.bind(*[_read(env, linear, v) for v in eqn.invars], **eqn.params)
-        env.update(zip(eqn.outvars, outs if eqn.primitive.multiple_results else [outs],
-                       strict=True))
+            env.define(eqn.outvars, [Linear(v.aval) for v in eqn.outvars])
+        else:
+            env.define(eqn.outvars, bind_equation(eqn, env.read_all(eqn.invars)))
     return rest
 
 
@@ -69,12 +58,12 @@ def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
         ct_env[atom] = add_tangents(ct_env.get(atom), ct)
 
 
-def _transpose_eqn(eqn: Any, env: dict[Var, Any], linear: set[Var], ct_env: dict[Var, Any]) -> None:
+def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
     primitive = eqn.primitive
     cts = [ct_env.pop(v, None) for v in eqn.outvars]
     if all(ct is None for ct in cts):
         return
-    args = [_read(env, linear, v) for v in eqn.invars]
+    args = env.read_all(eqn.invars)
     if primitive.multiple_results:
         if not primitive.higher_order:
             cts = [zeros(v.aval) if ct is None else ct
