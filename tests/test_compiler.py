@@ -493,3 +493,15 @@ def test_long_straight_code_is_many_blocks_and_calls_functions():
     text = ingot.jit(looped).lower(0.3).compile().as_text("llvm")
     (sine,) = [line for line in text.splitlines() if "call double @ingot.sin.f64(" in line]
     assert not sine.endswith("noinline")
+
+
+def test_zeros_that_several_sums_of_updates_share():
+    """The zeros are one value after common subexpressions, yet each sum is made in place."""
+    def fun(x):
+        return x[3] * jnp.sin(x[7]) + jnp.cos(x[:9] @ x[20:29])
+
+    x = np.linspace(-1, 1, 100_000)
+    executable = compile_jaxpr(ingot.make_jaxpr(ingot.grad(fun))(x), "llvm")
+    loops = [n.stop for n in nodes(executable.function.body, ir.For)]
+    assert sum(n > 1000 for n in loops) <= 1, loops
+    np.testing.assert_allclose(executable(x)[0], ingot.grad(fun)(x), rtol=1e-14)

@@ -46,14 +46,21 @@ class _Parts:
     def __init__(self, jaxpr: Jaxpr, args: Sequence[Any]):
         self.summands = _summands(jaxpr)
         self.env = Environment(jaxpr, args)
-        self.zeros: dict[Any, Any] = {}
-        self.put_off: dict[Var, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
+        self.zeros: dict[Any, Eqn] = {}  # large arrays of zeros, which are made for each use
+        self.put_off: dict[Any, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
 
     def read(self, atom: Any) -> Any:
         if atom in self.put_off:
             zero, updates = self.put_off.pop(atom)
             self.env.define([atom], [self.updated(self.bind(zero)[0], updates)])
         return self.env.read(atom)
+
+    def is_put_off(self, atom: Any) -> bool:
+        return atom in self.put_off or atom in self.zeros
+
+    def take(self, atom: Any) -> tuple[Eqn, list[Callable[[Any], Any]]]:
+        """Zeros and the updates of them that a value is made of."""
+        return self.put_off.pop(atom) if atom in self.put_off else (self.zeros[atom], [])
 
     def bind(self, eqn: Eqn) -> Sequence[Any]:
         return bind_equation(eqn, [self.read(a) for a in eqn.invars])
@@ -65,19 +72,19 @@ class _Parts:
 
     def equation(self, eqn: Eqn) -> None:
         out = eqn.outvars[0] if eqn.outvars else None
-        if _is_zero(eqn):
-            self.zeros[eqn.outvars[0]] = eqn.invars[0]
-        if out in self.summands:
+        if (zero := self.zero(eqn)) is not None:
+            self.zeros[out] = zero
+        elif out in self.summands:
             found = self.parts(eqn)
             if found is not None:
                 self.put_off[out] = found
                 return
         if eqn.primitive is add_any_p:
             x, y = eqn.invars
-            if x in self.put_off and y not in self.put_off:
+            if self.is_put_off(x) and not self.is_put_off(y):
                 x, y = y, x
-            if y in self.put_off and y is not x:
-                _, updates = self.put_off.pop(y)  # type: ignore[arg-type]
+            if self.is_put_off(y) and y is not x:
+                _, updates = self.take(y)
                 self.env.define(eqn.outvars, [self.updated(self.read(x), updates)])
                 return
         self.env.define(eqn.outvars, self.bind(eqn))
@@ -85,27 +92,33 @@ class _Parts:
     def parts(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
         """What a value is made of: zeros and the updates put off; None if it is not."""
         first = eqn.invars[0] if eqn.invars else None
-        if _is_zero(eqn):
-            return eqn, []
-        if eqn.primitive is broadcast_in_dim_p and first in self.zeros:
-            params = {**eqn.params, "broadcast_dimensions": ()}
-            return eqn.replace(invars=[self.zeros[first]], params=params), []
-        if eqn.primitive is add_any_p and all(v in self.put_off for v in eqn.invars) \
+        if eqn.primitive is add_any_p and all(map(self.is_put_off, eqn.invars)) \
                 and eqn.invars[0] is not eqn.invars[1]:
-            (zero, some), (_, more) = map(self.put_off.pop, eqn.invars)  # type: ignore[arg-type]
+            (zero, some), (_, more) = map(self.take, eqn.invars)
             return zero, some + more
         if eqn.primitive is pad_p:
             return self.padded(eqn)
-        if eqn.primitive not in PARTIAL or first not in self.put_off:
+        if eqn.primitive not in PARTIAL or not self.is_put_off(first):
             return None
-        zero, updates = self.put_off[first]  # type: ignore[index]
-        if eqn.primitive is dynamic_update_slice_p and updates:
+        if eqn.primitive is dynamic_update_slice_p and first not in self.zeros:
             return None
-        del self.put_off[first]  # type: ignore[arg-type]
+        zero, updates = self.take(first)
         values = [self.read(v) for v in eqn.invars[1:]]
         if eqn.primitive is scatter_add_p:
             return zero, [*updates, lambda x: scatter_add_p.bind(x, *values, **eqn.params)]
         return zero, [lambda x: _added(x, values[0], values[1:])]
+
+    def zero(self, eqn: Eqn) -> Eqn | None:
+        """An equation as one that makes an array of zeros; None if it does not."""
+        if eqn.primitive is not broadcast_in_dim_p:
+            return None
+        (value,) = eqn.invars
+        if type(value) is Literal:
+            return eqn if _plus_zero(value) else None
+        if value not in self.zeros:
+            return None
+        params = {**eqn.params, "broadcast_dimensions": ()}
+        return eqn.replace(invars=self.zeros[value].invars, params=params)
 
     def padded(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
         """An array with zeros around it."""
@@ -138,12 +151,6 @@ def _summands(jaxpr: Jaxpr) -> set[Var]:
 def _plus_zero(literal: Literal) -> bool:
     value: np.ndarray = literal.val._data  # type: ignore[assignment]
     return value.dtype.kind in "fc" and value == 0 and not np.signbit(np.real(value))
-
-
-def _is_zero(eqn: Eqn) -> bool:
-    """Whether an equation makes an array of zeros."""
-    return eqn.primitive is broadcast_in_dim_p and type(eqn.invars[0]) is Literal \
-        and _plus_zero(eqn.invars[0])
 
 
 def _added(x: Any, update: Any, starts: list[Any]) -> Any:
