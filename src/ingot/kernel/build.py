@@ -9,6 +9,7 @@ from ingot.core.primitive import Host as Host
 from ingot.kernel import fourier as fourier, ir as ir, sorts as sorts
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
 from ingot.kernel.ir import Index as Index, Scalar as Scalar
+from ingot.kernel.lowering import Lowering as Lowering
 from ingot.kernel.radix import radix_order as radix_order
 from ingot.kernel.reduce import (
     arg_reduction as arg_reduction,
@@ -64,7 +65,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
     """
     price = cost if cost is not None else COSTS.get(rule, 1) if isinstance(rule, str) else 4
 
-    def kernel(build: Builder, *xs: ArrayValue, out: Any, **params: Any) -> ArrayValue:
+    def kernel(build: Lowering, *xs: ArrayValue, out: Any, **params: Any) -> ArrayValue:
         dtype = out.storage
         supported(*[x.dtype for x in xs], dtype)
         if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
@@ -81,7 +82,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
                 else rule(build, *scalars, out_dtype=dtype, **params)
                 for scalars in zip(*columns, strict=True)])
 
-        def at(build: Builder, index: Sequence[Index]) -> Any:
+        def at(build: Lowering, index: Sequence[Index]) -> Any:
             scalars = [x.at(build, index if x.shape else ()) for x in xs]
             if isinstance(rule, str):
                 return build.op(rule, *scalars, dtype=dtype)
@@ -108,7 +109,7 @@ def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list
 def index_map(rule: Callable[..., Sequence[Index]]) -> Callable[..., Any]:
     """Move elements: `rule(build, index, x, **params)` is where in `x` the element comes from."""
 
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
         return Lazy(out.shape, x.dtype,
                     lambda build, index: x.at(build, rule(build, index, x, **params)), [x])
 

@@ -45,8 +45,12 @@ class Builder:
         self._spilled: list[Scalars] = []
 
     def has_routine(self, symbol: str) -> bool:
-        """Whether a `Library` node may call this."""
+        """Whether `call_routine` may call this."""
         return False
+
+    def call_routine(self, symbol: str, args: list[Any], work: int, **details: Any) -> None:
+        """Call a C or Fortran routine; see `ir.Library`."""
+        self.block.nodes.append(ir.Library(symbol, args, work, **details))
 
     # ---- scalars ---------------------------------------------------------------------------------
     def const(self, value: Any, dtype: Any) -> Any:

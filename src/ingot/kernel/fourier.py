@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel import ir
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.values import Buffer, real_dtype
 
 PREFIX = "numpy.fft:"
@@ -64,12 +63,12 @@ def symbol(name: str, dtype: np.dtype) -> str:
     return f"{PREFIX}{name} {dtype.name}"
 
 
-def available(build: Builder, dtype: np.dtype) -> bool:
+def available(build: Lowering, dtype: np.dtype) -> bool:
     """Whether there are routines for numbers of a real dtype."""
     return all(build.has_routine(symbol(name, dtype)) for name in _TYPES)
 
 
-def transform(build: Builder, name: str, x: Buffer, out: Buffer, axis: int, divided: bool = False
+def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, divided: bool = False
               ) -> None:
     """Transform the lines of `x` along an axis into those of `out`, which may be the same.
 
@@ -85,7 +84,7 @@ def transform(build: Builder, name: str, x: Buffer, out: Buffer, axis: int, divi
         with build.loop(blocks, independent=True) as j:
             first = build.imul(j, most)
             count = build.iclamp(build.isub(lines, first), most) if blocks > 1 else lines
-            build.block.nodes.append(ir.Library(
+            build.call_routine(
                 symbol(name, factor.dtype), [
                     ("pointer", x.memory, build.iadd(source, build.imul(first, across))),
                     ("float", factor),
@@ -96,7 +95,7 @@ def transform(build: Builder, name: str, x: Buffer, out: Buffer, axis: int, divi
                         (across, x.dtype.itemsize), (0, 0), (across_out, out.dtype.itemsize),
                         (x.strides[axis], x.dtype.itemsize),
                         (out.strides[axis], out.dtype.itemsize)))],
-                work * min(most, lines), DIMENSIONS))
+                work * min(most, lines), dimensions=DIMENSIONS)
 
     def level(k: int, source: Index, target: Index) -> None:
         if k == len(outer):

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel import ir
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.values import INT, Buffer
 
 WORD, RECORD, COUNT = np.dtype(np.uint32), np.dtype(np.uint64), np.dtype(np.int32)
@@ -25,7 +24,7 @@ DIVIDED = 1 << 16
 DIGITS_OF_PART, DIGITS_OF_LINE, DIGITS_OF_SHORT = (12, 12), (11, 11, 10), (8, 8, 8, 8)
 
 
-def radix_order(build: Builder, n: int, key: Callable[[Index], Any]) -> tuple[Buffer, Buffer]:
+def radix_order(build: Lowering, n: int, key: Callable[[Index], Any]) -> tuple[Buffer, Buffer]:
     """The places (u32 [n], n < 2^31) of keys in ascending order, and the keys in it.
 
     `key(i)` is a u32 scalar. Equal keys stay in order.
@@ -36,7 +35,7 @@ def radix_order(build: Builder, n: int, key: Callable[[Index], Any]) -> tuple[Bu
 class _Radix:
     """Works on records: a key in the upper half, its place in the lower."""
 
-    def __init__(self, build: Builder, n: int):
+    def __init__(self, build: Lowering, n: int):
         self.build, self.n = build, n
         self.front, self.back = (build.allocate((n,), RECORD) for _ in range(2))
         self.places, self.keys = (build.allocate((n,), WORD) for _ in range(2))
@@ -78,10 +77,15 @@ class _Radix:
             start = build.select(build.op("gt", part, build.index(0)),
                                  build.as_index(ends.at(build, (before,))), build.index(0))
             size = build.op("sub", stop, start)
-            with build.inside(ir.Block()) as block:
-                self.passes(self.front, self.back, start, size, DIGITS_OF_PART)
-            some = build.op("convert", build.op("gt", size, build.index(0)), dtype=INT)
-            build.block.nodes.append(ir.Switch(some, [ir.Block(), block], [[], []], []))
+            self.sort_part(start, size)
+
+    def sort_part(self, start: Index, size: Any) -> None:
+        """Sort `size` records from `start` on, which agree in their highest digit."""
+        def by_digits() -> list[Any]:
+            self.passes(self.front, self.back, start, size, DIGITS_OF_PART)
+            return []
+
+        self.build.when(self.build.op("gt", size, self.build.index(0)), by_digits, [])
 
     # ---- passes ------------------------------------------------------------------------------
     def passes(self, source: Buffer, other: Buffer, start: Index, size: Index,

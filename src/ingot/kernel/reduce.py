@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.builder import COMPLEX, Builder
+from ingot.kernel.builder import COMPLEX
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.rows import TILE, RowReduction
 from ingot.kernel.summation import is_inexact, line_sum, over_blocks, pairwise
 from ingot.kernel.values import (
@@ -58,7 +59,7 @@ WRITTEN_OUT = 64
 def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
     """Combine the elements along `axes` with a scalar operation, from `init(dtype)`."""
 
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, axes: Sequence[int],
                **params: Any) -> ArrayValue:
         supported(x.dtype)
         if isinstance(rule, str) and rule not in COMPLEX and x.dtype.kind == "c":
@@ -75,7 +76,7 @@ def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[...
 class _Reduction:
     """One reduction of `x` along `axes`; `start` is neutral and of the dtype to compute in."""
 
-    build: Builder
+    build: Lowering
     x: ArrayValue
     axes: tuple[int, ...]
     rule: ScalarRule
@@ -276,7 +277,7 @@ class _Reduction:
 def arg_reduction(rule: str) -> Callable[..., Any]:
     """The first place along one axis of the 'max' or 'min', or of the first NaN."""
 
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axes: Sequence[int],
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, axes: Sequence[int],
                index_dtype: Any) -> ArrayValue:
         supported(x.dtype)
         (axis,) = axes
@@ -284,7 +285,7 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
         start = build.const(0, x.dtype)
         search = _Place(build, x, tuple(axes), rule, start)
 
-        def at(build: Builder, index: Sequence[Index]) -> Any:
+        def at(build: Lowering, index: Sequence[Index]) -> Any:
             def element(i: Index) -> Any:
                 return x.at(build, [*index[:axis], i, *index[axis:]])
 
@@ -301,7 +302,7 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
     return kernel
 
 
-def beats(build: Builder, rule: ScalarRule, new: Any, best: Any) -> Any:
+def beats(build: Lowering, rule: ScalarRule, new: Any, best: Any) -> Any:
     """Whether a later element takes the place: the first NaN wins over everything."""
     if new.dtype.kind not in "fV":
         return build.op("gt" if rule == "max" else "lt", new, best)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.summation import LEAF, rounded, two_sum
 from ingot.kernel.values import Buffer
 from ingot.util import size_of
@@ -33,7 +33,7 @@ Place = Callable[[Index], tuple[Buffer, Sequence[Index]]]
 class RowReduction:
     """Combines at(index along the reduced axes, place along the row), from the neutral `start`."""
 
-    build: Builder
+    build: Lowering
     sizes: Sequence[int]  # of the reduced axes
     at: Callable[[Sequence[Index], Index], Any]
     combine: Callable[[Any, Any], Any]
@@ -154,7 +154,7 @@ def steps(sizes: Sequence[int]) -> int:
     return size_of(sizes[:-1]) * -(-sizes[-1] // ROWS) if sizes else 1
 
 
-def repeat(build: Builder, count: int, carry: Carry, body: Callable[[Index, Carry], Carry]
+def repeat(build: Lowering, count: int, carry: Carry, body: Callable[[Index, Carry], Carry]
            ) -> Carry:
     """A loop that carries values, unless it runs once or never."""
     if count <= 1:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.reduce import beats
 from ingot.kernel.values import BOOL
 
@@ -17,7 +17,7 @@ BLOCK = 32
 """Elements compared at once with the last of the list."""
 
 
-def few_largest(build: Builder, n: int, k: int, at: Callable[[Index], Any]
+def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
                 ) -> tuple[list[Any], list[Any]]:
     """The k largest of n elements, descending, NaN first, equal ones as they came; their places."""
     values: list[Any] = []
@@ -55,7 +55,7 @@ def few_largest(build: Builder, n: int, k: int, at: Callable[[Index], Any]
     return carry[:k], carry[k:]
 
 
-def _insert(build: Builder, values: list[Any], places: list[Any], new: Any, place: Index,
+def _insert(build: Lowering, values: list[Any], places: list[Any], new: Any, place: Index,
             grow: bool = False) -> None:
     """Put a later element where it belongs; the last one falls off unless the lists grow."""
     here = build.index(place)

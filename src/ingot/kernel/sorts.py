@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel import ir
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.values import BOOL, INT, ArrayValue, Buffer, Lazy, index_of
 
 PREFIX = "numpy:"
@@ -31,7 +30,7 @@ def symbol(name: str, dtype: np.dtype) -> str:
     return f"{PREFIX}{name} {dtype.name}"
 
 
-def available(build: Builder, dtype: np.dtype) -> bool:
+def available(build: Lowering, dtype: np.dtype) -> bool:
     """Whether lines of real numbers of this dtype can be sorted by NumPy's routines: not float16,
     which they sort wrongly on some processors."""
     return dtype.kind in "biuf" and dtype != np.float16 and all(
@@ -39,8 +38,8 @@ def available(build: Builder, dtype: np.dtype) -> bool:
         for name in (FAST, STABLE, FAST_ORDER, STABLE_ORDER))
 
 
-def along(build: Builder, x: ArrayValue, axis: int,
-          lines: Callable[[Builder, Buffer], Buffer]) -> ArrayValue:
+def along(build: Lowering, x: ArrayValue, axis: int,
+          lines: Callable[[Lowering, Buffer], Buffer]) -> ArrayValue:
     """What a function of a stack [lines, n] gives for the lines along an axis."""
     order = (*(a for a in range(x.ndim) if a != axis), axis)
     last = axis == x.ndim - 1
@@ -57,7 +56,7 @@ def along(build: Builder, x: ArrayValue, axis: int,
 def moved_axes(x: ArrayValue, order: Sequence[int]) -> Lazy:
     """A value whose axis k is axis `order[k]` of `x`."""
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         return x.at(build, index_of(x.ndim, (order, index)))
 
     out = Lazy([x.shape[a] for a in order], x.dtype, at, [x])
@@ -65,7 +64,7 @@ def moved_axes(x: ArrayValue, order: Sequence[int]) -> Lazy:
     return out
 
 
-def sorted_lines(build: Builder, x: Buffer) -> Buffer:
+def sorted_lines(build: Lowering, x: Buffer) -> Buffer:
     """Each line in ascending order, NaN last; zeros of both signs stay as they came."""
     lines, n = x.shape
     target = build.allocate(x.shape, x.dtype)
@@ -84,14 +83,14 @@ def sorted_lines(build: Builder, x: Buffer) -> Buffer:
     return target
 
 
-def sort_line(build: Builder, name: str, x: Buffer, line: Index) -> None:
+def sort_line(build: Lowering, name: str, x: Buffer, line: Index) -> None:
     """Sort a line of a contiguous stack [lines, n] in place."""
     n = x.shape[1]
-    build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
-        pointer(build, x, line), ("size", n), ("size", 0)], 4 * n * n.bit_length()))
+    build.call_routine(symbol(name, x.dtype), [pointer(build, x, line), ("size", n), ("size", 0)],
+               4 * n * n.bit_length())
 
 
-def _mixed_zeros(build: Builder, x: Buffer, line: Index) -> Any:
+def _mixed_zeros(build: Lowering, x: Buffer, line: Index) -> Any:
     """Whether a line has zeros of both signs, which vectors take for the same."""
     zero, one = build.const(0, x.dtype), build.const(1, x.dtype)
 
@@ -106,7 +105,7 @@ def _mixed_zeros(build: Builder, x: Buffer, line: Index) -> Any:
     return build.op("and", *build.accumulate(x.shape[1], [no, no], step))
 
 
-def ordered_lines(build: Builder, x: Buffer) -> Buffer:
+def ordered_lines(build: Lowering, x: Buffer) -> Buffer:
     """The stable ascending order of each line as places (i64), NaN last."""
     lines, n = x.shape
     places = build.allocate(x.shape, INT)
@@ -114,9 +113,9 @@ def ordered_lines(build: Builder, x: Buffer) -> Buffer:
     def order(name: str, line: Index) -> list[Any]:
         with build.loop(n, vector=True) as i:
             build.store(places, (line, i), build.index(i))
-        build.block.nodes.append(ir.Library(symbol(name, x.dtype), [
+        build.call_routine(symbol(name, x.dtype), [
             pointer(build, x, line), pointer(build, places, line), ("size", n), ("size", 0)],
-            8 * n * n.bit_length()))
+            8 * n * n.bit_length())
         return []
 
     with build.loop(lines, independent=True) as line:
@@ -126,7 +125,7 @@ def ordered_lines(build: Builder, x: Buffer) -> Buffer:
     return places
 
 
-def _ties(build: Builder, x: Buffer, places: Buffer, line: Index) -> Any:
+def _ties(build: Lowering, x: Buffer, places: Buffer, line: Index) -> Any:
     """Whether neighbors in an order are equal, or both NaN."""
 
     def step(i: Index, carry: Sequence[Any]) -> list[Any]:
@@ -140,6 +139,6 @@ def _ties(build: Builder, x: Buffer, places: Buffer, line: Index) -> Any:
     return build.accumulate(x.shape[1] - 1, [build.const(False, BOOL)], step)[0]
 
 
-def pointer(build: Builder, x: Buffer, line: Index) -> Any:
+def pointer(build: Lowering, x: Buffer, line: Index) -> Any:
     """The place of a line, as an argument of a routine."""
     return "pointer", x.memory, build.iadd(x.offset, build.imul(line, x.shape[1]))

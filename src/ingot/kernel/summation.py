@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.builder import Builder
 from ingot.kernel.ir import Index
+from ingot.kernel.lowering import Lowering
 from ingot.kernel.values import CHEAP, MAX_SCALARS, Complex, indices
 from ingot.util import size_of
 
@@ -48,7 +48,7 @@ def is_inexact(dtype: np.dtype) -> bool:
     return dtype.kind in "fcV"
 
 
-def pairwise(build: Builder, xs: Sequence[Any], attr: Any = None) -> Any:
+def pairwise(build: Lowering, xs: Sequence[Any], attr: Any = None) -> Any:
     """The sum of a few numbers: neighbors first, then their sums."""
     xs = list(xs)
     while len(xs) > 1:
@@ -57,7 +57,7 @@ def pairwise(build: Builder, xs: Sequence[Any], attr: Any = None) -> Any:
     return xs[0]
 
 
-def two_sum(build: Builder, pair: Pair, x: Any) -> list[Any]:
+def two_sum(build: Lowering, pair: Pair, x: Any) -> list[Any]:
     """A number added to a sum, and what rounding takes away added to the sum of the errors."""
     if type(x) is Complex:
         real, imag = (two_sum(build, [getattr(p, part) for p in pair], getattr(x, part))
@@ -71,7 +71,7 @@ def two_sum(build: Builder, pair: Pair, x: Any) -> list[Any]:
     return [new, build.op("add", errors, error, attr=COMPENSATED)]
 
 
-def rounded(build: Builder, pair: Pair) -> Any:
+def rounded(build: Lowering, pair: Pair) -> Any:
     """The number that a sum and the sum of its errors stand for.
 
     Beside infinity errors are nan and count for nothing; where there are none, -0 stays -0.
@@ -85,14 +85,14 @@ def rounded(build: Builder, pair: Pair) -> Any:
     return build.select(some, build.op("add", total, errors), total)
 
 
-def over_blocks(build: Builder, count: int, block: At, zero: Any,
+def over_blocks(build: Lowering, count: int, block: At, zero: Any,
                 last: Callable[[], Any] | None = None) -> Any:
     """The sum of block(0) to block(count - 1), and of `last()` if there is that."""
     pair = build.accumulate(count, [zero, zero], lambda b, c: two_sum(build, c, block(b)))
     return rounded(build, pair if last is None else two_sum(build, pair, last()))
 
 
-def line_sum(build: Builder, n: int, at: At, zero: Any, cost: int = 0) -> Any:
+def line_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     """The sum of at(0) to at(n - 1), the code of which has so many instructions."""
     size = (PARTS if not build.vectors else FEW_PARTS if zero.dtype.kind == "c" else 1) * LEAF
     size = VECTOR_BLOCK if size == LEAF else size
@@ -110,7 +110,7 @@ def line_sum(build: Builder, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     return over_blocks(build, blocks, block, zero, last if rest else None)
 
 
-def nest_sum(build: Builder, sizes: Sequence[int], at: Callable[[Sequence[Index]], Any], zero: Any,
+def nest_sum(build: Lowering, sizes: Sequence[int], at: Callable[[Sequence[Index]], Any], zero: Any,
              cost: int = 0) -> Any:
     """The sum over all indices of a shape: few are written out."""
     if size_of(sizes) <= MAX_SCALARS:
@@ -129,7 +129,7 @@ def nest_sum(build: Builder, sizes: Sequence[int], at: Callable[[Sequence[Index]
     return level(())
 
 
-def block_sum(build: Builder, n: int, at: At, zero: Any, cost: int = 0) -> Any:
+def block_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     """The sum of a block. What is costly is computed before that, as only loads are certain to be
     made vectors of; these add up a part of the block each."""
     if cost > CHEAP and n > LEAF:

@@ -9,7 +9,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR
-from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.ops.compare import eq
 from ingot.ops.complex import complex, conj, real
 from ingot.ops.convert import convert_element_type
@@ -242,14 +242,14 @@ def _share(x: Any, out: Any, y: Any) -> Any:
     return div(indicator(eq(x, out), x), add(other, full_like(other, 1)))
 
 
-def _follows(build: Builder, x: Any, y: Any) -> Any:
+def _follows(build: Lowering, x: Any, y: Any) -> Any:
     """`_later` on scalars."""
     equal = build.op("and", build.op("eq", x.real, y.real), build.op("gt", x.imag, y.imag))
     return build.op("or", build.op("gt", x.real, y.real), equal)
 
 
 def _extremum_kernel(name: str, logical: str) -> Any:
-    def rule(build: Builder, x: Any, y: Any, *, out_dtype: Any) -> Any:
+    def rule(build: Lowering, x: Any, y: Any, *, out_dtype: Any) -> Any:
         if out_dtype.kind == "c":
             chosen = _follows(build, x, y) if name == "max" else _follows(build, y, x)
             return build.select(chosen, x, y)
@@ -291,7 +291,7 @@ def min(x: Any, y: Any) -> Any:
 
 
 # ---- nextafter -----------------------------------------------------------------------------------
-def _nextafter_scalar(build: Builder, x: Any, y: Any, *, out_dtype: Any) -> Any:
+def _nextafter_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: Any) -> Any:
     if out_dtype.itemsize < 4:
         raise Unsupported("nextafter of floats that are computed with in float32")
     return build.op("nextafter", x, y)

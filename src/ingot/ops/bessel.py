@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import Primitive
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.arithmetic import add, mul, sign, sub
 from ingot.ops.families import FLOAT, unary
 from ingot.ops.movement import full_like
@@ -51,7 +51,7 @@ def _ive_eval(x: np.ndarray, *, order: int) -> np.ndarray:
     return in_double(evaluate)(x)
 
 
-def _ive_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
+def _ive_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
     def const(value: float) -> Any:
         return build.const(value, DOUBLE)
 
@@ -116,7 +116,7 @@ def _iv_eval(x: np.ndarray, *, order: int) -> np.ndarray:
     return evaluate(x)
 
 
-def _iv_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
+def _iv_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
     x = build.op("convert", x, dtype=DOUBLE)
     if order < 2:
         scaled = build.external(f"scipy.special.cython_special:i{order}e", x, dtype=DOUBLE)

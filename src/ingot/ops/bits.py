@@ -8,7 +8,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.primitive import ZERO
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.families import BOOLEAN, INTEGER, binary, unary
 from ingot.ops.numerics import same_shape, widened
 
@@ -199,7 +199,7 @@ def _unsigned_high(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x1 * y1 + (middle >> half) + ((x0 * y1 + (middle & low)) >> half)
 
 
-def _mulhi_scalar(build: Builder, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
+def _mulhi_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
     if out_dtype.kind == "u":
         return build.op("umulhi", x, y)
     word, zero = unsigned(out_dtype), build.const(0, out_dtype)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel import ir
-from ingot.kernel.build import Buffer, Builder, line_sum, pairwise
+from ingot.kernel.build import Buffer, Lowering, line_sum, pairwise
 
 BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
                dtypes.complex128: "z"}
@@ -41,14 +40,14 @@ UNIT = 16
 MOST_BLOCKS = 64
 
 
-def call(build: Builder, name: str, dtype: np.dtype[Any], args: list[Any], work: int,
+def call(build: Lowering, name: str, dtype: np.dtype[Any], args: list[Any], work: int,
          library: str = "blas") -> None:
     """Call a routine of BLAS or LAPACK, by its name without the letter of the dtype."""
     symbol = f"scipy.linalg.cython_{library}:{BLAS_PREFIX[dtype]}{name}"
-    build.block.nodes.append(ir.Library(symbol, args, work))
+    build.call_routine(symbol, args, work)
 
 
-def _offset(build: Builder, pointer: Any, first: Any, step: int) -> Any:
+def _offset(build: Lowering, pointer: Any, first: Any, step: int) -> Any:
     """The place of row or column `first`, which are so many elements apart."""
     kind, memory, index = pointer
     return kind, memory, build.iadd(index, build.imul(first, step))
@@ -67,7 +66,7 @@ def _sides(length: int, others: int) -> int:
     return _count(length, least, -(-BLOCK_WORK // max(others, 1)))
 
 
-def _in_blocks(build: Builder, length: int, count: int, body: Callable[[Any, Any, Any], None]
+def _in_blocks(build: Lowering, length: int, count: int, body: Callable[[Any, Any, Any], None]
                ) -> None:
     """`body(block, first, size)` for blocks of nearly equal size; threads take one at a time."""
     units = -(-length // UNIT)
@@ -80,7 +79,7 @@ def _in_blocks(build: Builder, length: int, count: int, body: Callable[[Any, Any
         body(j, first, build.isub(begin(build.iadd(j, 1)), first))
 
 
-def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
+def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
                   dtype: np.dtype[Any], blocks: bool = True) -> None:
     """Column-major C = op(A) op(B); a, b: (pointer, leading size, transposed); c: (pointer, ld).
 
@@ -117,7 +116,7 @@ def matrix_matrix(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[int, int,
         _product(build, a, b, c, sizes, dtype, work)
 
 
-def _partial_sums(build: Builder, target: Any, size: int, dtype: np.dtype[Any], terms: int,
+def _partial_sums(build: Lowering, target: Any, size: int, dtype: np.dtype[Any], terms: int,
                   count: int, product: Callable[[Any, Any, Any], None]) -> None:
     """A product of which threads compute parts of the sums, and the sum of these.
 
@@ -129,7 +128,7 @@ def _partial_sums(build: Builder, target: Any, size: int, dtype: np.dtype[Any], 
     _add_parts(build, Buffer(target[1], (size,), dtype, target[2]), parts)
 
 
-def _add_parts(build: Builder, out: Buffer, parts: Buffer) -> None:
+def _add_parts(build: Lowering, out: Buffer, parts: Buffer) -> None:
     """The sum of the rows of `parts`: of few in pairs, of many with the errors of their roundings.
     """
     count, (size,), zero = parts.shape[0], out.shape, build.const(0, out.dtype)
@@ -142,7 +141,7 @@ def _add_parts(build: Builder, out: Buffer, parts: Buffer) -> None:
         build.store(out, (i,), pairwise(build, [parts.at(build, (j, i)) for j in range(count)]))
 
 
-def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any],
+def _product(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any],
              dtype: np.dtype[Any], work: int) -> None:
     m, n, k = sizes
     one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
@@ -152,7 +151,7 @@ def _product(build: Builder, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
         zero, c[0], ("int", c[1])], work)
 
 
-def matrix_vector(build: Builder, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,
+def matrix_vector(build: Lowering, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,
                   dtype: np.dtype[Any], blocks: bool = True) -> None:
     """y = A x for row-major A [rows, columns], or its transpose in memory when `flipped`; few
     columns, as BLAS adds up their products in order."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.primitive import ZERO, Primitive
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.families import ANY, compare, nary
 from ingot.ops.numerics import same_shape
 
@@ -109,7 +109,7 @@ def order_key(x: np.ndarray) -> np.ndarray:
     return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
 
 
-def _order_scalar(build: Builder, x: Any) -> Any:
+def _order_scalar(build: Lowering, x: Any) -> Any:
     if dtypes.kind(x.dtype) != "f":
         return x
     word = np.dtype(f"i{x.dtype.itemsize}")
@@ -119,7 +119,7 @@ def _order_scalar(build: Builder, x: Any) -> Any:
 
 
 def _total(name: str, fun: Callable[..., Any]) -> Primitive:
-    def kernel(build: Builder, x: Any, y: Any, *, out_dtype: Any) -> Any:
+    def kernel(build: Lowering, x: Any, y: Any, *, out_dtype: Any) -> Any:
         return build.op(name, _order_scalar(build, x), _order_scalar(build, y))
 
     return nary(f"{name}_to", REAL, eval=lambda x, y: fun(order_key(x), order_key(y)), jvp=ZERO,

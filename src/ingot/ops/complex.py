@@ -12,7 +12,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.kernel import build as kernel
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.families import COMPLEX, binary, check_kind, is_linear, unary
 from ingot.ops.movement import full_like
 from ingot.ops.numerics import same_shape
@@ -27,7 +27,7 @@ def _complex_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return out
 
 
-def _complex_scalar(build: Builder, x: Any, y: Any, *, out_dtype: Any) -> Any:
+def _complex_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: Any) -> Any:
     return kernel.Complex(x, y, out_dtype)
 
 
@@ -51,11 +51,11 @@ def complex(x: Any, y: Any) -> Any:
 
 
 # ---- real, imag ----------------------------------------------------------------------------------
-def _real_scalar(build: Builder, z: Any, *, out_dtype: Any) -> Any:
+def _real_scalar(build: Lowering, z: Any, *, out_dtype: Any) -> Any:
     return z.real
 
 
-def _imag_scalar(build: Builder, z: Any, *, out_dtype: Any) -> Any:
+def _imag_scalar(build: Lowering, z: Any, *, out_dtype: Any) -> Any:
     return z.imag
 
 
@@ -99,7 +99,7 @@ def _conj_transpose(ct: Any, x: Any, *, input_dtype: Any) -> list[Any]:
     return [conj(ct) if x.dtype in dtypes.COMPLEX else real(ct)]
 
 
-def _conj_scalar(build: Builder, x: Any, *, out_dtype: Any, input_dtype: Any) -> Any:
+def _conj_scalar(build: Lowering, x: Any, *, out_dtype: Any, input_dtype: Any) -> Any:
     if type(x) is not kernel.Complex:
         return kernel.Complex(x, build.const(0, x.dtype), out_dtype)
     return kernel.Complex(x.real, build.op("neg", x.imag), out_dtype)

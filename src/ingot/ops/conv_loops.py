@@ -11,9 +11,9 @@ from ingot import dtypes
 from ingot.kernel.build import (
     ArrayValue,
     Buffer,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     RowReduction,
     Unsupported,
     index_of,
@@ -50,7 +50,7 @@ def dilated(n: int, dilation: int) -> int:
     return 0 if n == 0 else 1 + dilation * (n - 1)
 
 
-def conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
+def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
                 window_strides: Ints, padding: Padding, lhs_dilation: Ints, rhs_dilation: Ints,
                 dimension_numbers: Any, feature_group_count: int, batch_group_count: int,
                 **params: Any) -> ArrayValue:
@@ -80,7 +80,7 @@ def conv_kernel(build: Builder, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
                   rhs_dilation, feature_group_count, batch_group_count)
 
 
-def _padded(build: Builder, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
+def _padded(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
     """Memory [batch, feature, spatial...] with zeros around and between the elements."""
     shape = [x.shape[i] for i in spec]
     sizes = [dilated(n, d) + low + high
@@ -104,7 +104,7 @@ def _padded(build: Builder, x: ArrayValue, spec: Ints, padding: Padding, dilatio
     return target
 
 
-def _sliding(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+def _sliding(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
              dilation: Ints) -> ArrayValue:
     """One feature: the operand, shifted by each tap and scaled, is added to the result."""
     taps = [weights.shape[i] for i in dims.rhs_spec[2:]]
@@ -138,7 +138,7 @@ def _sliding(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any
         b, [index[i] for i in dims.out_spec]), [target])
 
 
-def _products(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
               dilation: Ints) -> ArrayValue:
     """Windows are written side by side, a part of the result at a time, and multiplied."""
     outs, *taps = (weights.shape[i] for i in dims.rhs_spec)
@@ -183,7 +183,7 @@ def _products(build: Builder, x: Buffer, weights: ArrayValue, out: Any, dims: An
                 [target])
 
 
-def _windows(build: Builder, target: Buffer, x: Buffer, n: Index, row: Index, axes: int,
+def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, axes: int,
              strides: Ints, dilation: Ints) -> None:
     """Write, for each feature and tap, the elements that it meets from a row on."""
 
@@ -201,7 +201,7 @@ def _windows(build: Builder, target: Buffer, x: Buffer, n: Index, row: Index, ax
     build.nest(target.shape[:axes], one)
 
 
-def _loops(build: Builder, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
+def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
            dtype: np.dtype[Any], window_strides: Ints, padding: Padding, lhs_dilation: Ints,
            rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> Lazy:
     """Each element of the result as a sum over its window, computed where it is used."""
@@ -212,7 +212,7 @@ def _loops(build: Builder, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any
     group_batch = out.shape[dims.out_spec[0]]
     times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
 
-    def source(build: Builder, place: Index, axis: int) -> tuple[Index, list[Any]]:
+    def source(build: Lowering, place: Index, axis: int) -> tuple[Index, list[Any]]:
         """Where along a spatial axis of lhs the element is, and conditions that it is there."""
         low, high = padding[axis]
         n, d = lhs.shape[dims.lhs_spec[2 + axis]], lhs_dilation[axis]
@@ -228,7 +228,7 @@ def _loops(build: Builder, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any
             at = build.idiv(at, d)
         return at, tests
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         n, o, *spatial = (index[i] for i in dims.out_spec)
         group = build.idiv(o, group_outs)
 

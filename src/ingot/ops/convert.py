@@ -13,10 +13,10 @@ from ingot.core.interpreter import to_array
 from ingot.core.primitive import LINEAR, ZERO, Primitive, Undefined
 from ingot.kernel.build import (
     ArrayValue,
-    Builder,
     Complex,
     Index,
     Lazy,
+    Lowering,
     elementwise,
     real_dtype,
     supported,
@@ -81,7 +81,7 @@ def _saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return out.astype(dtype)
 
 
-def _convert_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
+def _convert_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
     if type(x) is Complex:
         if out_dtype.kind == "c":
             part = real_dtype(out_dtype)
@@ -181,14 +181,14 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"u{dtype.itemsize}")
 
 
-def _bitcast_kernel(build: Builder, x: ArrayValue, *, out: Any, new_dtype: Any) -> ArrayValue:
+def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any) -> ArrayValue:
     supported(x.dtype, out.storage)
     have, want = x.dtype, out.storage
 
-    def same(build: Builder, index: Sequence[Index]) -> Any:
+    def same(build: Lowering, index: Sequence[Index]) -> Any:
         return build.op("bitcast", x.at(build, index), dtype=want)
 
-    def narrow(build: Builder, index: Sequence[Index]) -> Any:
+    def narrow(build: Lowering, index: Sequence[Index]) -> Any:
         word = _unsigned(have)
         bits = build.op("bitcast", x.at(build, index[:-1]), dtype=word)
         offset = build.op("convert", build.index(build.imul(index[-1], 8 * want.itemsize)),
@@ -196,7 +196,7 @@ def _bitcast_kernel(build: Builder, x: ArrayValue, *, out: Any, new_dtype: Any) 
         part = build.op("shift_right_logical", bits, offset)
         return build.op("bitcast", build.op("convert", part, dtype=_unsigned(want)), dtype=want)
 
-    def widen(build: Builder, index: Sequence[Index]) -> Any:
+    def widen(build: Lowering, index: Sequence[Index]) -> Any:
         word = _unsigned(want)
         bits = build.const(0, word)
         for i in range(x.shape[-1]):
@@ -268,7 +268,7 @@ def _reduce_eval(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np
     return np.where(np.isnan(x), x, out.view(x.dtype))
 
 
-def _reduce_kernel(build: Builder, x: ArrayValue, *, out: Any, exponent_bits: int,
+def _reduce_kernel(build: Lowering, x: ArrayValue, *, out: Any, exponent_bits: int,
                    mantissa_bits: int) -> ArrayValue:
     supported(x.dtype)
     info = dtypes.finfo(x.dtype)
@@ -278,7 +278,7 @@ def _reduce_kernel(build: Builder, x: ArrayValue, *, out: Any, exponent_bits: in
     word, sign = _unsigned(x.dtype), 1 << (info.bits - 1)
     bias, own = (1 << (exponent_bits - 1)) - 1, (1 << (info.nexp - 1)) - 1
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         def const(value: int) -> Any:
             return build.const(value, word)
 

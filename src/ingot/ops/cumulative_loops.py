@@ -19,8 +19,8 @@ from ingot.kernel.build import (
     LEAF,
     ArrayValue,
     Buffer,
-    Builder,
     Index,
+    Lowering,
     Scalars,
     Unsupported,
     is_inexact,
@@ -54,7 +54,7 @@ TILE = 512
 
 def cumulative_kernel(combine: str | None) -> Callable[..., Any]:
     """The `kernel` of an operation: 'add', 'mul', 'max' or 'min'; None for logsumexp."""
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, axis: int, reverse: bool) -> ArrayValue:
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, axis: int, reverse: bool) -> ArrayValue:
         supported(x.dtype)
         if x.dtype.kind == "c" and combine in ("max", "min", None):
             raise Unsupported("no order of complex numbers in kernels")
@@ -84,7 +84,7 @@ def _work_dtype(combine: str | None, dtype: np.dtype) -> np.dtype:
 class _Rule:
     """What is carried from element to element, as a list of scalars, and how."""
 
-    build: Builder
+    build: Lowering
     combine: str | None
     dtype: np.dtype
 
@@ -148,7 +148,7 @@ def _neutral(combine: str, dtype: np.dtype) -> Any:
 class _Cumulative:
     """The loops of one operation on `x`, into `target`."""
 
-    build: Builder
+    build: Lowering
     x: ArrayValue
     target: Buffer
     axis: int

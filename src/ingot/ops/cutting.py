@@ -18,9 +18,9 @@ from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
     Buffer,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     Scalars,
     indices,
     supported,
@@ -51,20 +51,20 @@ def integers(name: str, what: str, values: Sequence[int]) -> Shape:
                         " shapes are static, use dynamic_slice for traced places") from None
 
 
-def view(build: Builder, x: ArrayValue, shape: Shape, start: Sequence[Index],
+def view(build: Lowering, x: ArrayValue, shape: Shape, start: Sequence[Index],
          strides: Sequence[int]) -> ArrayValue:
     """The elements `start + strides * index` of an array: the same memory where it is in memory."""
     if isinstance(x, Buffer):
         return part(build, x, shape, start, strides)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         return x.at(build, [build.iadd(build.imul(i, s), a)
                             for i, s, a in zip(index, strides, start, strict=True)])
 
     return Lazy(shape, x.dtype, at, [x])
 
 
-def part(build: Builder, x: Buffer, shape: Shape, start: Sequence[Index], strides: Sequence[int]
+def part(build: Lowering, x: Buffer, shape: Shape, start: Sequence[Index], strides: Sequence[int]
          ) -> Buffer:
     """The memory of the elements `start + strides * index` of an array."""
     return Buffer(x.memory, shape, x.dtype, x.position(build, start) if x.size else x.offset,
@@ -118,7 +118,7 @@ def _slice_batch(args: Any, dims: Any, *, start_indices: Shape, limit_indices: S
                         strides=strides and inserted(strides, 1)), dim
 
 
-def _slice_kernel(build: Builder, x: ArrayValue, *, out: Any, start_indices: Shape,
+def _slice_kernel(build: Lowering, x: ArrayValue, *, out: Any, start_indices: Shape,
                   limit_indices: Shape, strides: Shape | None) -> ArrayValue:
     return view(build, x, out.shape, start_indices, strides or (1,) * x.ndim)
 
@@ -204,7 +204,7 @@ def _split_batch(args: Any, dims: Any, *, sizes: Shape, axis: int) -> Any:
     return (split_p.bind(args[0], sizes=sizes, axis=axis + (axis >= dim)), [dim] * len(sizes))
 
 
-def _split_kernel(build: Builder, x: ArrayValue, *, out: Any, sizes: Shape, axis: int) -> Any:
+def _split_kernel(build: Lowering, x: ArrayValue, *, out: Any, sizes: Shape, axis: int) -> Any:
     return [view(build, x, aval.shape, [offset if a == axis else 0 for a in range(x.ndim)],
                  (1,) * x.ndim) for offset, aval in zip(_offsets(sizes), out, strict=False)]
 
@@ -259,7 +259,7 @@ def _concatenate_batch(args: Any, dims: Any, *, dimension: int) -> Any:
     return concatenate(xs, dimension + (dimension >= dim)), dim
 
 
-def _concatenate_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int) -> ArrayValue:
+def _concatenate_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int) -> ArrayValue:
     supported(out.storage)
     offsets = _offsets([x.shape[dimension] for x in xs])
     if out.size <= MAX_SCALARS:
@@ -416,7 +416,7 @@ def _pad_batch(args: Any, dims: Any, *, padding_config: Padding) -> Any:
     return select_n(inside, values, padded), 0
 
 
-def _pad_kernel(build: Builder, x: ArrayValue, value: ArrayValue, *, out: Any,
+def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
                 padding_config: Padding) -> ArrayValue:
     supported(x.dtype)
     first, count, start, step = _pad_plan(x.shape, out.shape, padding_config)

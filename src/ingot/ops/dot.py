@@ -19,9 +19,9 @@ from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
     Buffer,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     index_of,
     indices,
     is_inexact,
@@ -254,7 +254,7 @@ def _make_room(axes: Axes, dim: int) -> Axes:
     return tuple(a + (a >= dim) for a in axes)
 
 
-def _dot_kernel(build: Builder, x: ArrayValue, y: ArrayValue, *, out: Any,
+def _dot_kernel(build: Lowering, x: ArrayValue, y: ArrayValue, *, out: Any,
                 dimension_numbers: DimensionNumbers, **params: Any) -> ArrayValue:
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     supported(x.dtype, y.dtype, out.dtype)
@@ -277,7 +277,7 @@ def _dot_kernel(build: Builder, x: ArrayValue, y: ArrayValue, *, out: Any,
     return _fold(build, x, y, out, dimension_numbers, dtype)
 
 
-def _summed(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
+def _summed(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
             dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> ArrayValue:
     """A sum along the last axes: for products of vectors, long ones that BLAS does not know, and
     those of matrices and vectors of which one is not stored."""
@@ -286,7 +286,7 @@ def _summed(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
     terms = tuple(x.shape[a] for a in x_contract)
     batch, rows = len(x_batch), len(x_batch) + len(x_free)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         inner = index[len(out.shape) :]
         factors = (build.converted(v.at(build, index_of(
                        v.ndim, (axes, (*index[:batch], *free, *inner)))), dtype)
@@ -315,7 +315,7 @@ def _rows_stay(x: ArrayValue, contract: Axes) -> bool:
     return len(axes) > 1 and -min(axes)[1] not in contract
 
 
-def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
+def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
           dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> Lazy:
     """Each element of the result as a sum of products, inlined where it is used."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
@@ -324,7 +324,7 @@ def _fold(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
     terms = [x.shape[a] for a in x_contract]
     times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         batch, rest = index[: len(x_batch)], index[len(x_batch) :]
         rows, columns = rest[: len(x_free)], rest[len(x_free) :]
 
@@ -363,7 +363,7 @@ MANY = 4
 """Products in a batch up to which each may be cut into blocks; of more, threads take whole ones."""
 
 
-def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
+def _blas(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
           dimension_numbers: DimensionNumbers) -> Buffer:
     """Row-major C = A B as column-major C' = B' A', one call for each batch index."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
@@ -392,7 +392,7 @@ def _blas(build: Builder, x: ArrayValue, y: ArrayValue, out: Any,
     return target
 
 
-def _matrix(build: Builder, x: ArrayValue, batch: Axes, first: Axes, second: Axes
+def _matrix(build: Lowering, x: ArrayValue, batch: Axes, first: Axes, second: Axes
             ) -> tuple[Buffer, bool]:
     """Memory that holds [batch, first, second] row-major, or [batch, second, first] (flipped)."""
     identity = tuple(range(x.ndim))
@@ -403,7 +403,7 @@ def _matrix(build: Builder, x: ArrayValue, batch: Axes, first: Axes, second: Axe
         shape = [x.shape[a] for a in permutation]
         source = build.materialize(x) if x.cost else x
 
-        def at(build: Builder, index: Sequence[Index]) -> Any:
+        def at(build: Lowering, index: Sequence[Index]) -> Any:
             full: list[Index] = [0] * len(permutation)
             for a, i in zip(permutation, index, strict=True):
                 full[a] = i

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.build import BOOL, Builder, Complex, Unsupported, elementwise
+from ingot.kernel.build import BOOL, Complex, Lowering, Unsupported, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.families import INEXACT, unary
 from ingot.ops.movement import full_like
@@ -24,7 +24,7 @@ def _exp2_eval(x: np.ndarray) -> np.ndarray:
     return np.exp2(x)
 
 
-def _complex_exp(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+def _complex_exp(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
     """exp(x) (cos y + i sin y), with the values of C's standard at infinities and signed zeros."""
     x, y = z.real, z.imag
     zero, inf = build.const(0, x.dtype), build.const(np.inf, x.dtype)
@@ -44,7 +44,7 @@ def _complex_exp(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any) 
                    build.select(nothing, zero, build.select(on_axis, y, imag)), out_dtype)
 
 
-def _exp_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
+def _exp_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
     rule = elementwise(_complex_exp, cost=40) if out.storage.kind == "c" else elementwise("exp")
     return rule(build, x, out=out, **params)
 
@@ -60,7 +60,7 @@ def _expm1_eval(x: Any) -> Any:
     return out
 
 
-def _complex_expm1(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+def _complex_expm1(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
     """exp(z) - 1 by parts: expm1(x) cos y - 2 sin(y/2)^2, which does not cancel near zero."""
     x, y = z.real, z.imag
     exp = _complex_exp(build, z, out_dtype=out_dtype)
@@ -73,7 +73,7 @@ def _complex_expm1(build: Builder, z: Any, *, out_dtype: np.dtype, **params: Any
     return Complex(build.select(finite, near, far), exp.imag, out_dtype)
 
 
-def _expm1_kernel(build: Builder, x: Any, *, out: Any, **params: Any) -> Any:
+def _expm1_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
     complex_ = out.storage.kind == "c"
     rule = elementwise(_complex_expm1, cost=60) if complex_ else elementwise("expm1")
     return rule(build, x, out=out, **params)
@@ -162,7 +162,7 @@ def _logistic_eval(x: np.ndarray) -> np.ndarray:
     return np.reciprocal(_exp(-x) + x.dtype.type(1))
 
 
-def _logistic_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
+def _logistic_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
     if out_dtype.kind == "c":
         raise Unsupported("logistic of complex numbers")
     one = build.const(1, out_dtype)

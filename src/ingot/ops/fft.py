@@ -15,9 +15,9 @@ from ingot.core.primitive import LINEAR, Primitive
 from ingot.kernel.build import (
     ArrayValue,
     Buffer,
-    Builder,
     Complex,
     Index,
+    Lowering,
     Unsupported,
     fourier,
     real_dtype,
@@ -94,7 +94,7 @@ def _both_halves(half: np.ndarray, shape: Sequence[int], others: Sequence[int]) 
     return out
 
 
-def _fft_kernel(build: Builder, x: ArrayValue, *, out: Any, fft_type: FftType,
+def _fft_kernel(build: Lowering, x: ArrayValue, *, out: Any, fft_type: FftType,
                 fft_lengths: Sequence[int]) -> Buffer:
     """By NumPy's loops, as in `eval`."""
     if not x.size or not out.size or not fourier.available(build, dtypes.real_of(x.dtype)):
@@ -124,7 +124,7 @@ def _fft_kernel(build: Builder, x: ArrayValue, *, out: Any, fft_type: FftType,
     return result
 
 
-def _reflect(build: Builder, x: Buffer, others: int) -> None:
+def _reflect(build: Lowering, x: Buffer, others: int) -> None:
     """The second half of the lines, from the first one; so many other axes were transformed."""
     n, known = x.shape[-1], x.shape[-1] // 2 + 1
     rest = Buffer(x.memory, (*x.shape[:-1], n - known), x.dtype, build.iadd(x.offset, known),

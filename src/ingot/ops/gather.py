@@ -16,9 +16,9 @@ from ingot.kernel.build import (
     LEAF,
     MAX_SCALARS,
     ArrayValue,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     Scalars,
     indices as all_indices,
     is_inexact,
@@ -123,7 +123,7 @@ def _gather_batch(args: Any, dims: Any, *, dimension_numbers: GatherDimensionNum
     return gather_p.bind(x, indices, dimension_numbers=d, slice_sizes=slice_sizes, **params), 0
 
 
-def _gather_kernel(build: Builder, x: ArrayValue, indices: ArrayValue, *, out: Any,
+def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: Any,
                    dimension_numbers: GatherDimensionNumbers, slice_sizes: Shape, mode: Any,
                    fill_value: Any, **_: Any) -> ArrayValue:
     supported(x.dtype, indices.dtype)
@@ -133,7 +133,7 @@ def _gather_kernel(build: Builder, x: ArrayValue, indices: ArrayValue, *, out: A
         x = build.materialize(x)
     filling = build.const(_fill(x.dtype, fill_value), x.dtype) if mode is FILL else None
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         place, ok = w.place(build, indices, index)
         element = x.at(build, place)
         return element if filling is None else chosen(build, ok, element, filling)
@@ -259,9 +259,9 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
     """`combine(build, old, new)` is the scalar to write; `neutral` is new where it is old; `sums`
     that it is their sum."""
 
-    def kernel(build: Builder, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *, out: Any,
-               dimension_numbers: ScatterDimensionNumbers, mode: Any, unique_indices: bool,
-               **_: Any) -> ArrayValue:
+    def kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *,
+               out: Any, dimension_numbers: ScatterDimensionNumbers, mode: Any,
+               unique_indices: bool, **_: Any) -> ArrayValue:
         supported(x.dtype, indices.dtype)
         if out.size == 0:
             return x
@@ -315,7 +315,7 @@ def summation_pays(x: Any, indices: Shape, updates: Any) -> bool:
             and updates.size * SPARSE >= x.size)
 
 
-def _added(build: Builder, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
+def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
            drops: bool) -> ArrayValue:
     """Sums that keep their digits: in float64, or with the errors of their roundings."""
     wide = WIDE.get(x.dtype)

@@ -16,8 +16,8 @@ from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
-    Builder,
     Index,
+    Lowering,
     Scalars,
     indices,
     supported,
@@ -104,7 +104,7 @@ def _clipped(start: np.ndarray, high: int) -> int:
     return min(max(int(start), 0), high)
 
 
-def _places(build: Builder, starts: Sequence[ArrayValue], x: ArrayValue, sizes: Shape
+def _places(build: Lowering, starts: Sequence[ArrayValue], x: ArrayValue, sizes: Shape
             ) -> list[Index]:
     """Where a slice starts in a kernel, moved inside the array."""
     return [build.iclamp(start_index(build, s.at(build, ())), n - m)
@@ -159,7 +159,7 @@ def _slice_batch(args: Any, dims: Any, *, slice_sizes: Shape) -> Any:
         unique_indices=True, indices_are_sorted=True, mode=CLIP, fill_value=None)
 
 
-def _slice_kernel(build: Builder, x: ArrayValue, *starts: ArrayValue, out: Any, slice_sizes: Shape
+def _slice_kernel(build: Lowering, x: ArrayValue, *starts: ArrayValue, out: Any, slice_sizes: Shape
                   ) -> ArrayValue:
     places = _places(build, starts, x, slice_sizes)
     return view(build, x, slice_sizes, places, (1,) * x.ndim)
@@ -232,7 +232,7 @@ def _update_batch(args: Any, dims: Any) -> Any:
         indices_are_sorted=True, mode=CLIP, update_jaxpr=None, update_consts=())
 
 
-def _update_kernel(build: Builder, x: ArrayValue, update: ArrayValue, *starts: ArrayValue, out: Any
+def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: ArrayValue, out: Any
                    ) -> ArrayValue:
     supported(x.dtype)
     places = _places(build, starts, x, update.shape)

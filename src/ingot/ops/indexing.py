@@ -11,7 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
-from ingot.kernel.build import INT, ArrayValue, Builder, Index, Scalars
+from ingot.kernel.build import INT, ArrayValue, Index, Lowering, Scalars
 from ingot.util import memoize
 
 Shape = tuple[int, ...]
@@ -211,7 +211,7 @@ class Windows:
         return view, tuple(index), order
 
     # ---- in a kernel -----------------------------------------------------------------------------
-    def place(self, build: Builder, indices: ArrayValue, index: Sequence[Index]
+    def place(self, build: Lowering, indices: ArrayValue, index: Sequence[Index]
               ) -> tuple[list[Index], Any]:
         """Where in the operand an element of the result comes from; whether its slice is inside.
 
@@ -239,14 +239,14 @@ def windows(d: GatherDimensionNumbers, operand: Shape, indices: Shape, sizes: Sh
     return Windows(d, operand, indices, sizes)
 
 
-def start_index(build: Builder, x: Any) -> Index:
+def start_index(build: Lowering, x: Any) -> Index:
     """An integer scalar as an index; those beyond int64 become its largest number."""
     if x.dtype == np.uint64:
         x = build.op("min", x, build.const(np.iinfo(np.int64).max, np.uint64))
     return build.as_index(x)
 
 
-def within(build: Builder, i: Index, high: int) -> Any:
+def within(build: Lowering, i: Index, high: int) -> Any:
     """Whether 0 <= i <= high."""
     if isinstance(i, int):
         return 0 <= i <= high
@@ -254,7 +254,7 @@ def within(build: Builder, i: Index, high: int) -> Any:
                     build.op("le", i, build.const(high, INT)))
 
 
-def both(build: Builder, a: Any, b: Any) -> Any:
+def both(build: Lowering, a: Any, b: Any) -> Any:
     """Conjunction of truths, each a scalar or a Python bool."""
     if a is True or b is False:
         return b
@@ -263,14 +263,14 @@ def both(build: Builder, a: Any, b: Any) -> Any:
     return build.op("and", a, b)
 
 
-def chosen(build: Builder, ok: Any, on_true: Any, on_false: Any) -> Any:
+def chosen(build: Lowering, ok: Any, on_true: Any, on_false: Any) -> Any:
     """One of two scalars, by a scalar or a Python bool."""
     if isinstance(ok, bool):
         return on_true if ok else on_false
     return build.select(ok, on_true, on_false)
 
 
-def known(build: Builder, indices: ArrayValue) -> bool:
+def known(build: Lowering, indices: ArrayValue) -> bool:
     """Whether all indices are constants."""
     return isinstance(indices, Scalars) and all(s.op == "const" for s in indices.elements)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.build import ArrayValue, Buffer, Builder, Index, Lazy, supported
+from ingot.kernel.build import ArrayValue, Buffer, Index, Lazy, Lowering, supported
 from ingot.ops.blas import BLAS_PREFIX, call
 from ingot.util import size_of
 
@@ -22,7 +22,7 @@ def callable_for(x: ArrayValue) -> bool:
     return x.dtype in BLAS_PREFIX and x.size > 0
 
 
-def _pointer(build: Builder, x: Buffer, matrix: Index) -> Any:
+def _pointer(build: Lowering, x: Buffer, matrix: Index) -> Any:
     """The place of one matrix (or row) of a contiguous stack, which holds all from its start on."""
     return "pointer", x.memory, build.iadd(x.offset, build.imul(matrix, size_of(x.shape[1:])))
 
@@ -32,11 +32,11 @@ def _stack(x: Buffer, *shape: int) -> Buffer:
     return Buffer(x.memory, (x.size // size_of(shape), *shape), x.dtype, x.offset)
 
 
-def _swapped(build: Builder, x: ArrayValue) -> Buffer:
+def _swapped(build: Lowering, x: ArrayValue) -> Buffer:
     """Each matrix transposed, in memory of its own."""
     x = build.materialize(x) if x.cost else x
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         return x.at(build, (*index[:-2], index[-1], index[-2]))
 
     turned = Lazy((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, at, [x])
@@ -46,7 +46,7 @@ def _swapped(build: Builder, x: ArrayValue) -> Buffer:
     return target
 
 
-def cholesky(build: Builder, x: ArrayValue) -> Buffer:
+def cholesky(build: Lowering, x: ArrayValue) -> Buffer:
     """Lower factors of the lower triangles; NaN where there is none."""
     supported(x.dtype)
     n = x.shape[-1]
@@ -73,7 +73,7 @@ def cholesky(build: Builder, x: ArrayValue) -> Buffer:
     return target
 
 
-def triangular_solve(build: Builder, a: ArrayValue, b: ArrayValue, *, left_side: bool, lower: bool,
+def triangular_solve(build: Lowering, a: ArrayValue, b: ArrayValue, *, left_side: bool, lower: bool,
                      transpose_a: bool, conjugate_a: bool, unit_diagonal: bool) -> Buffer:
     """op(a) x = b or x op(a) = b; there is no op that conjugates without transposing."""
     supported(a.dtype, b.dtype)
@@ -91,7 +91,7 @@ def triangular_solve(build: Builder, a: ArrayValue, b: ArrayValue, *, left_side:
     return target
 
 
-def lu(build: Builder, x: ArrayValue, places: np.dtype[Any]) -> list[Any]:
+def lu(build: Lowering, x: ArrayValue, places: np.dtype[Any]) -> list[Any]:
     """Factors with row exchanges, the row that each was exchanged with, and the order of rows."""
     supported(x.dtype)
     *lead, m, n = x.shape

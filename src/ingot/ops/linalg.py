@@ -14,8 +14,8 @@ from ingot.core.primitive import INTEGER_ONLY, NOT_LINEAR, ZERO, Host, Primitive
 from ingot.kernel.build import (
     ArrayValue,
     Buffer,
-    Builder,
     Index,
+    Lowering,
     Scalars,
     Unsupported,
     indices,
@@ -49,7 +49,7 @@ NATIVE_ORDER = 16
 """Matrices up to this order are factored and solved by unrolled code instead of LAPACK."""
 
 
-def nest_batch(build: Builder, lead: Sequence[int],
+def nest_batch(build: Lowering, lead: Sequence[int],
                body: Callable[[Sequence[Index]], None]) -> None:
     """Run `body` for each index of the leading axes, in loops."""
 
@@ -89,7 +89,7 @@ def _cholesky_jvp(primals: Any, tangents: Any) -> Any:
     return factor, matmul(factor, tril(mul(both, half)))
 
 
-def _cholesky_kernel(build: Builder, x: ArrayValue, *, out: Any) -> ArrayValue:
+def _cholesky_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> ArrayValue:
     supported(x.dtype)
     n = x.shape[-1]
     if not routines.callable_for(x):
@@ -110,7 +110,7 @@ def _cholesky_kernel(build: Builder, x: ArrayValue, *, out: Any) -> ArrayValue:
     return target
 
 
-def _cholesky_scalars(build: Builder, x: ArrayValue, index: Sequence[Index]) -> list[Any]:
+def _cholesky_scalars(build: Lowering, x: ArrayValue, index: Sequence[Index]) -> list[Any]:
     """The factor's elements in row-major order; NaN in the lower triangle if there is none."""
     op, n = build.op, x.shape[-1]
     factor: dict[tuple[int, int], Any] = {}
@@ -211,7 +211,7 @@ def _solve_batch(args: Any, dims: Any, *, left_side: bool, **params: Any) -> Any
     return reshape(out, shape), 1 if left_side else 0
 
 
-def _solve_kernel(build: Builder, a: ArrayValue, b: ArrayValue, *, out: Any, left_side: bool,
+def _solve_kernel(build: Lowering, a: ArrayValue, b: ArrayValue, *, out: Any, left_side: bool,
                   lower: bool, transpose_a: bool, conjugate_a: bool, unit_diagonal: bool
                   ) -> ArrayValue:
     supported(a.dtype, b.dtype)
@@ -351,7 +351,7 @@ def _completed(x: Any, size: int) -> Any:
     return x
 
 
-def _lu_kernel(build: Builder, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
+def _lu_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
     supported(x.dtype)
     m, n = x.shape[-2:]
     if not routines.callable_for(x):
@@ -372,7 +372,7 @@ def _lu_kernel(build: Builder, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
     return [factors, pivots, order]
 
 
-def _lu_step(build: Builder, x: Buffer, pivots: Buffer, order: Buffer, lead: Sequence[Index],
+def _lu_step(build: Lowering, x: Buffer, pivots: Buffer, order: Buffer, lead: Sequence[Index],
              k: int) -> None:
     """Exchange row k with that of the largest pivot, and eliminate below it."""
     m, n = x.shape[-2:]
@@ -404,7 +404,7 @@ def _lu_step(build: Builder, x: Buffer, pivots: Buffer, order: Buffer, lead: Seq
             build.store(x, (*lead, i, j), build.op("sub", value, product))
 
 
-def _exchange(build: Builder, x: Buffer, one: Sequence[Index], other: Sequence[Index]) -> None:
+def _exchange(build: Lowering, x: Buffer, one: Sequence[Index], other: Sequence[Index]) -> None:
     first, second = x.at(build, one), x.at(build, other)
     build.store(x, one, second)
     build.store(x, other, first)

@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive
-from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.compare import eq, ge
 from ingot.ops.complex import conj
@@ -195,7 +195,7 @@ def _by_gap_eval(x: np.ndarray, gap: np.ndarray) -> np.ndarray:
     return np.where(tie, nan, x / np.where(tie, gap.dtype.type(1), gap))
 
 
-def _by_gap_scalar(build: Builder, x: Any, gap: Any, *, out_dtype: np.dtype) -> Any:
+def _by_gap_scalar(build: Lowering, x: Any, gap: Any, *, out_dtype: np.dtype) -> Any:
     if out_dtype.kind == "c":
         raise Unsupported("quotients of complex numbers")
     zero = build.const(0, out_dtype)

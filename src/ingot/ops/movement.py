@@ -19,9 +19,9 @@ from ingot.kernel.build import (
     CHEAP,
     ArrayValue,
     Buffer,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     Scalars,
     index_map,
     reduction,
@@ -78,12 +78,12 @@ def _broadcast_batch(args: Any, dims: Any, *, shape: Shape, broadcast_dimensions
     return out, 0
 
 
-def _broadcast_index(build: Builder, index: Sequence[Index], x: ArrayValue, *, shape: Shape,
+def _broadcast_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *, shape: Shape,
                      broadcast_dimensions: Shape) -> list[Index]:
     return [0 if n == 1 else index[d] for n, d in zip(x.shape, broadcast_dimensions, strict=True)]
 
 
-def _broadcast_kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> ArrayValue:
+def _broadcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> ArrayValue:
     if x.cost > CHEAP and size_of(out.shape) > x.size:
         x = build.materialize(x)  # or each element would be computed again and again
     return _broadcast_view(build, x, out=out, **params)
@@ -127,7 +127,7 @@ def _transpose_batch(args: Any, dims: Any, *, permutation: Shape) -> Any:
     return transpose(x, (dim, *inner)), 0
 
 
-def _transpose_index(build: Builder, index: Sequence[Index], x: ArrayValue, *,
+def _transpose_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *,
                      permutation: Shape) -> list[Index]:
     source: list[Index] = [0] * len(permutation)
     for i, axis in zip(index, permutation, strict=True):
@@ -135,7 +135,7 @@ def _transpose_index(build: Builder, index: Sequence[Index], x: ArrayValue, *,
     return source
 
 
-def _transpose_kernel(build: Builder, x: ArrayValue, **params: Any) -> ArrayValue:
+def _transpose_kernel(build: Lowering, x: ArrayValue, **params: Any) -> ArrayValue:
     out = _transpose_view(build, x, **params)
     out.turned = True
     return out
@@ -176,7 +176,7 @@ def _reshape_batch(args: Any, dims: Any, *, new_sizes: Shape) -> Any:
     return reshape(x, (typeof(x).shape[0], *new_sizes)), 0
 
 
-def _reshape_kernel(build: Builder, x: ArrayValue, *, out: Any, new_sizes: Shape) -> ArrayValue:
+def _reshape_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_sizes: Shape) -> ArrayValue:
     if isinstance(x, Scalars):
         return Scalars(out.shape, x.dtype, x.elements)
     if isinstance(x, Buffer) and x.contiguous:
@@ -192,7 +192,7 @@ def _reshape_kernel(build: Builder, x: ArrayValue, *, out: Any, new_sizes: Shape
         return Lazy(out.shape, x.dtype, lambda b, i: x.at(b, unravel(b, _ravel(b, i, out.shape),
                                                                     x.shape)), [x])
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         source: list[Index] = [0] * x.ndim
         for a, o in zip(long_in, long_out, strict=True):
             source[a] = index[o]
@@ -201,14 +201,14 @@ def _reshape_kernel(build: Builder, x: ArrayValue, *, out: Any, new_sizes: Shape
     return Lazy(out.shape, x.dtype, at, [x])
 
 
-def _ravel(build: Builder, index: Sequence[Index], shape: Shape) -> Index:
+def _ravel(build: Lowering, index: Sequence[Index], shape: Shape) -> Index:
     flat: Index = 0
     for i, n in zip(index, shape, strict=True):
         flat = build.iadd(build.imul(flat, n), i)
     return flat
 
 
-def unravel(build: Builder, flat: Index, shape: Shape) -> list[Index]:
+def unravel(build: Lowering, flat: Index, shape: Shape) -> list[Index]:
     """The index of an element from its place in row-major order."""
     out: list[Index] = []
     for n in reversed(shape):

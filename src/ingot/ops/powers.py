@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive
-from ingot.kernel.build import Builder, Complex, Unsupported, elementwise
+from ingot.kernel.build import Complex, Lowering, Unsupported, elementwise
 from ingot.ops.arithmetic import div, indicator, mul, sub
 from ingot.ops.bits import bitwise_or
 from ingot.ops.compare import eq, ne
@@ -60,7 +60,7 @@ def _integer_pow_eval(x: np.ndarray, *, y: int) -> np.ndarray:
     return widened(evaluate)(x)
 
 
-def _integer_pow_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, y: int) -> Any:
+def _integer_pow_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, y: int) -> Any:
     one = build.const(1, out_dtype)
     if y == 0:
         return one
@@ -113,7 +113,7 @@ def reciprocal(x: Any) -> Any:
 
 
 # ---- square --------------------------------------------------------------------------------------
-def _square_scalar(build: Builder, x: Any, *, out_dtype: Any) -> Any:
+def _square_scalar(build: Lowering, x: Any, *, out_dtype: Any) -> Any:
     return build.op("mul", x, x)
 
 
@@ -156,7 +156,7 @@ def _pow_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return widened(np.power)(x, y)
 
 
-def _pow_scalar(build: Builder, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
+def _pow_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
     if out_dtype.kind == "c":
         raise Unsupported("pow of complex numbers")
     if dtypes.kind(y.dtype) == "f":
@@ -207,7 +207,7 @@ def pow(x: Any, y: Any) -> Any:
 
 
 # ---- sqrt, rsqrt, cbrt ---------------------------------------------------------------------------
-def _rsqrt_scalar(build: Builder, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
+def _rsqrt_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
     if out_dtype.kind == "c":
         raise Unsupported("rsqrt of complex numbers")
     return build.op("div", build.const(1, out_dtype), build.op("sqrt", x))

@@ -13,7 +13,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
-from ingot.kernel.build import ArrayValue, Buffer, Builder, Index, Lazy
+from ingot.kernel.build import ArrayValue, Buffer, Index, Lazy, Lowering
 from ingot.ops.cutting import concatenate, slice_in_dim
 from ingot.ops.movement import full, move_axis, reshape
 from ingot.util import size_of
@@ -81,7 +81,7 @@ def _hash_integers(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
     return _rounds((k0, k1, k0 ^ k1 ^ PARITY), x0, x1, lambda a, b: (a + b) & mask, mix)
 
 
-def threefry_packed(build: Builder, k0: Any, k1: Any, x0: Any, x1: Any) -> Any:
+def threefry_packed(build: Lowering, k0: Any, k1: Any, x0: Any, x1: Any) -> Any:
     """The same hash of four uint32 scalars in a kernel, as a uint64: the first word below."""
     return build.op("threefry", k0, k1, x0, x1, dtype=dtypes.uint64)
 
@@ -90,7 +90,7 @@ HASH_COST = 120
 """Instructions of one hash: it is not computed twice, nor unrolled over many elements."""
 
 
-def hashed(build: Builder, shape: Shape, dtype: Any, at: Callable[..., Any],
+def hashed(build: Lowering, shape: Shape, dtype: Any, at: Callable[..., Any],
             sources: Sequence[ArrayValue]) -> ArrayValue:
     """An array of hashes: small ones computed now in a loop, large ones where they are used."""
     size = size_of(shape)
@@ -104,7 +104,7 @@ def hashed(build: Builder, shape: Shape, dtype: Any, at: Callable[..., Any],
     return target
 
 
-def ravel(build: Builder, index: Sequence[Index], shape: Sequence[int]) -> Index:
+def ravel(build: Lowering, index: Sequence[Index], shape: Sequence[int]) -> Index:
     """Row-major position of an index."""
     flat: Index = 0
     for i, n in zip(index, shape, strict=True):
@@ -112,7 +112,7 @@ def ravel(build: Builder, index: Sequence[Index], shape: Sequence[int]) -> Index
     return flat
 
 
-def unravel(build: Builder, flat: Index, shape: Sequence[int]) -> list[Index]:
+def unravel(build: Lowering, flat: Index, shape: Sequence[int]) -> list[Index]:
     """The index at a row-major position."""
     out: list[Index] = []
     for n in reversed(shape):
@@ -121,20 +121,20 @@ def unravel(build: Builder, flat: Index, shape: Sequence[int]) -> list[Index]:
     return out[::-1]
 
 
-def half_word(build: Builder, x: Any, position: int) -> Any:
+def half_word(build: Lowering, x: Any, position: int) -> Any:
     """The low (0) or high (1) half of a 64-bit scalar."""
     if position:
         x = build.op("shift_right_logical", x, build.const(32, x.dtype))
     return build.op("convert", x, dtype=WORD)
 
 
-def join_words(build: Builder, low: Any, high: Any) -> Any:
+def join_words(build: Lowering, low: Any, high: Any) -> Any:
     """Two 32-bit scalars as the halves of a 64-bit one."""
     low, high = (build.op("convert", w, dtype=dtypes.uint64) for w in (low, high))
     return build.op("or", low, build.op("shift_left", high, build.const(32, dtypes.uint64)))
 
 
-def counter_words(build: Builder, place: Index, size: int) -> tuple[Any, Any]:
+def counter_words(build: Lowering, place: Index, size: int) -> tuple[Any, Any]:
     """High and low word of a position in an array of a size."""
     if isinstance(place, int):
         return build.const(place >> 32, WORD), build.const(place & 0xFFFFFFFF, WORD)
@@ -190,7 +190,7 @@ def same_rank_batch(primitive: Callable[..., Any]) -> Any:
     return batch
 
 
-def _threefry_kernel(build: Builder, *xs: ArrayValue, out: Any) -> list[ArrayValue]:
+def _threefry_kernel(build: Lowering, *xs: ArrayValue, out: Any) -> list[ArrayValue]:
     shape = out[0].shape
     targets = [build.allocate(shape, WORD) for _ in range(2)]
 

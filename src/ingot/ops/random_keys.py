@@ -16,7 +16,7 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
-from ingot.kernel.build import ArrayValue, Builder, Index, Lazy, Unsupported, supported
+from ingot.kernel.build import ArrayValue, Index, Lazy, Lowering, Unsupported, supported
 from ingot.ops.movement import move_axis
 from ingot.ops.random_bits import (
     UINTS,
@@ -186,10 +186,10 @@ def _seed_eval(seeds: np.ndarray, *, impl: Any) -> np.ndarray:
     return keys_of(np.concatenate([words] * (impl.key_shape[0] // 2), axis=-1), impl)
 
 
-def _seed_kernel(build: Builder, seeds: ArrayValue, *, out: Any, impl: Any) -> Lazy:
+def _seed_kernel(build: Lowering, seeds: ArrayValue, *, out: Any, impl: Any) -> Lazy:
     supported(seeds.dtype, out.storage)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         seed = build.op("convert", seeds.at(build, index), dtype=dtypes.int64)
         wide = build.op("convert", seed, dtype=dtypes.uint64)
         high = half_word(build, wide, 1) if seeds.dtype.itemsize == 8 else build.const(0, WORD)
@@ -218,17 +218,17 @@ def _split_type(keys: ShapedArray, *, shape: Shape, impl: Any) -> ShapedArray:
     return ShapedArray((*keys.shape, *shape), keys.dtype)
 
 
-def _split_kernel(build: Builder, keys: ArrayValue, *, out: Any, shape: Shape, impl: Any
+def _split_kernel(build: Lowering, keys: ArrayValue, *, out: Any, shape: Shape, impl: Any
                   ) -> ArrayValue:
     _native(keys)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         return _hash_at(build, keys, index, shape)
 
     return hashed(build, out.shape, out.storage, at, [keys])
 
 
-def _hash_at(build: Builder, keys: ArrayValue, index: Sequence[Index], shape: Shape) -> Any:
+def _hash_at(build: Lowering, keys: ArrayValue, index: Sequence[Index], shape: Shape) -> Any:
     """The hash of a position in `shape` with its key, as `threefry_packed` gives it."""
     key = keys.at(build, index[: keys.ndim])
     place = ravel(build, index[keys.ndim :], shape)
@@ -257,11 +257,11 @@ def _fold_type(keys: ShapedArray, data: ShapedArray, *, impl: Any) -> ShapedArra
     return ShapedArray(broadcast_shape("random_fold_in", keys, data), keys.dtype)
 
 
-def _fold_kernel(build: Builder, keys: ArrayValue, data: ArrayValue, *, out: Any, impl: Any
+def _fold_kernel(build: Lowering, keys: ArrayValue, data: ArrayValue, *, out: Any, impl: Any
                  ) -> ArrayValue:
     supported(keys.dtype)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         key, word = (v.at(build, [0 if n == 1 else i for n, i in zip(v.shape, index, strict=True)]
                           if v.shape else ()) for v in (keys, data))
         return threefry_packed(build, half_word(build, key, 0), half_word(build, key, 1),
@@ -289,11 +289,11 @@ def _bits_type(keys: ShapedArray, *, bit_width: int, shape: Shape, impl: Any) ->
     return ShapedArray((*keys.shape, *shape), UINTS[bit_width])
 
 
-def _bits_kernel(build: Builder, keys: ArrayValue, *, out: Any, bit_width: int, shape: Shape,
+def _bits_kernel(build: Lowering, keys: ArrayValue, *, out: Any, bit_width: int, shape: Shape,
                  impl: Any) -> ArrayValue:
     _native(keys)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         both = _hash_at(build, keys, index, shape)
         first, second = (half_word(build, both, half) for half in range(2))
         if bit_width == 64:
@@ -326,7 +326,7 @@ def _wrap_type(words: ShapedArray, *, impl: Any) -> ShapedArray:
     return ShapedArray(words.shape[: words.ndim - rank], impl)
 
 
-def _wrap_kernel(build: Builder, words: ArrayValue, *, out: Any, impl: Any) -> Lazy:
+def _wrap_kernel(build: Lowering, words: ArrayValue, *, out: Any, impl: Any) -> Lazy:
     supported(out.storage)
     return Lazy(out.shape, out.storage, lambda b, index: join_words(
         b, words.at(b, (*index, 0)), words.at(b, (*index, 1))), [words], 2)
@@ -351,10 +351,10 @@ def _unwrap_type(keys: ShapedArray, *, impl: Any) -> ShapedArray:
     return ShapedArray((*keys.shape, *keys.dtype.key_shape), WORD)
 
 
-def _unwrap_kernel(build: Builder, keys: ArrayValue, *, out: Any, impl: Any) -> Lazy:
+def _unwrap_kernel(build: Lowering, keys: ArrayValue, *, out: Any, impl: Any) -> Lazy:
     supported(keys.dtype)
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         key = keys.at(build, index[: keys.ndim])
         which = index[-1]
         if isinstance(which, int):

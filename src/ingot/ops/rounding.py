@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import ZERO
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.families import FLOAT, unary
 from ingot.ops.numerics import widened
 
@@ -58,7 +58,7 @@ def _round_eval(x: np.ndarray, *, rounding_method: RoundingMethod) -> np.ndarray
     return widened(np.rint if even else _round_away)(x)
 
 
-def _round_scalar(build: Builder, x: Any, *, out_dtype: Any,
+def _round_scalar(build: Lowering, x: Any, *, out_dtype: Any,
                   rounding_method: RoundingMethod) -> Any:
     even = rounding_method == RoundingMethod.TO_NEAREST_EVEN
     return build.op("rint" if even else "round_away", x)

@@ -10,7 +10,7 @@ import numpy as np
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Builder, Unsupported
+from ingot.kernel.build import Lowering, Unsupported
 from ingot.ops.arithmetic import add, div, indicator, max_p, min_p, mul, neg
 from ingot.ops.compare import eq
 from ingot.ops.cutting import concatenate, slice_in_dim
@@ -264,12 +264,12 @@ def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def _extremum_kernel(name: str, logical: str) -> Callable[..., Any]:
-    def combine(build: Builder, old: Any, new: Any) -> Any:
+    def combine(build: Lowering, old: Any, new: Any) -> Any:
         return build.op(logical if old.dtype == np.bool_ else name, old, new)
 
     native = scatter_kernel(combine)
 
-    def kernel(build: Builder, x: Any, *args: Any, **params: Any) -> Any:
+    def kernel(build: Lowering, x: Any, *args: Any, **params: Any) -> Any:
         if x.dtype.kind == "c":
             raise Unsupported("the order of complex numbers")
         return native(build, x, *args, **params)

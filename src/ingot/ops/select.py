@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive, is_linear
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.arithmetic import max_p, min_p
 from ingot.ops.bits import bitwise_and
 from ingot.ops.compare import gt, lt
@@ -84,7 +84,7 @@ def _select_batch(args: Sequence[Any], dims: Sequence[Any]) -> Any:
     return select_n_p.bind(*args), dim
 
 
-def _select_scalar(build: Builder, which: Any, *cases: Any, out_dtype: np.dtype) -> Any:
+def _select_scalar(build: Lowering, which: Any, *cases: Any, out_dtype: np.dtype) -> Any:
     out = cases[0]
     for k, case in enumerate(cases[1:], 1):
         chosen = which if which.dtype == np.bool_ else build.op(
@@ -159,7 +159,7 @@ def _clamp_batch(args: Sequence[Any], dims: Sequence[Any]) -> Any:
     return clamp_p.bind(*args), dim
 
 
-def _clamp_scalar(build: Builder, low: Any, x: Any, high: Any, *, out_dtype: np.dtype) -> Any:
+def _clamp_scalar(build: Lowering, low: Any, x: Any, high: Any, *, out_dtype: np.dtype) -> Any:
     lower, upper = ("and", "or") if out_dtype == np.bool_ else ("min", "max")
     return build.op(lower, build.op(upper, x, low), high)
 

@@ -17,10 +17,10 @@ from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, Primitive, Undefined
 from ingot.core.static import items
 from ingot.kernel.build import (
     ArrayValue,
-    Builder,
     Complex,
     Index,
     Lazy,
+    Lowering,
     index_map,
     real_dtype,
     supported,
@@ -183,7 +183,7 @@ def _rev_batch(args: Any, dims: Any, *, dimensions: Shape) -> Any:
     return rev_p.bind(args[0], dimensions=tuple(d + (d >= dim) for d in dimensions)), dim
 
 
-def _rev_index(build: Builder, index: Sequence[Index], x: ArrayValue, *, dimensions: Shape
+def _rev_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *, dimensions: Shape
                ) -> list[Index]:
     return [build.isub(n - 1, i) if a in dimensions else i
             for a, (i, n) in enumerate(zip(index, x.shape, strict=True))]
@@ -259,12 +259,12 @@ def _iota_eval(*, dtype: Any, shape: Shape, dimension: int, **_: Any) -> np.ndar
                                          if along.size else shape), shape)
 
 
-def _iota_kernel(build: Builder, *, out: Any, dimension: int, **_: Any) -> ArrayValue:
+def _iota_kernel(build: Lowering, *, out: Any, dimension: int, **_: Any) -> ArrayValue:
     supported(out.storage)
     dtype = out.storage
     part = real_dtype(dtype) if dtype.kind == "c" else dtype
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         i = index[dimension]
         number = (build.const(np.int64(i).astype(part), part) if isinstance(i, int)
                   else build.op("convert", i, dtype=part))

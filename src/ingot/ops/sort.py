@@ -13,9 +13,9 @@ from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.build import (
     CHEAP,
     ArrayValue,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     Unsupported,
     along,
     few_largest,
@@ -112,7 +112,7 @@ def _sort_batch(args: Any, dims: Any, *, dimension: int, **params: Any) -> Any:
     return outs, [0] * len(outs)
 
 
-def _ordinal(build: Builder, x: Any) -> Any:
+def _ordinal(build: Lowering, x: Any) -> Any:
     """A u32 scalar that orders as a real number of up to 32 bits does, nan last."""
     dtype = x.dtype
     if dtype.kind in "bu":
@@ -133,7 +133,7 @@ SHORT = 1 << 14
 """Elements of a line of wide keys up to which two orders cost less than a call of Python."""
 
 
-def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
+def _sort_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
                  num_keys: int) -> list[ArrayValue]:
     """Keys alone and wide ones by NumPy's routines, others by digits; the rest from its place."""
     supported(*(x.dtype for x in xs))
@@ -155,14 +155,14 @@ def _sort_kernel(build: Builder, *xs: ArrayValue, out: Any, dimension: int, is_s
 def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> Lazy:
     """Elements of `x` from places along an axis."""
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         place = build.as_index(places.at(build, index))
         return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
 
     return Lazy(x.shape, x.dtype, at, [x, places], CHEAP)
 
 
-def _by_digits(build: Builder, keys: ArrayValue, rest: Sequence[ArrayValue], out: Any,
+def _by_digits(build: Lowering, keys: ArrayValue, rest: Sequence[ArrayValue], out: Any,
                dimension: int) -> list[ArrayValue]:
     """Several arrays in the order of a key of up to 32 bits."""
     n = keys.shape[dimension]
@@ -258,7 +258,7 @@ SORTED = 128
 PACKED = np.dtype(np.uint64)
 
 
-def _first_of_sorted(build: Builder, n: int, k: int, at: Callable[[Index], Any]
+def _first_of_sorted(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
                      ) -> tuple[list[Any], list[Any]]:
     """The k largest of a short line of numbers of up to 32 bits, and their places, by sorting
     keys and places packed into words."""
@@ -274,7 +274,7 @@ def _first_of_sorted(build: Builder, n: int, k: int, at: Callable[[Index], Any]
     return [at(place) for place in places], places
 
 
-def _top_k_kernel(build: Builder, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
+def _top_k_kernel(build: Lowering, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
     supported(x.dtype)
     n = x.shape[axis]
     if not 0 < k <= FEW:
@@ -370,7 +370,7 @@ def _search_eval(a: np.ndarray, v: np.ndarray, *, side: str) -> np.ndarray:
     return out
 
 
-def _goes_right(build: Builder, side: str, element: Any, value: Any) -> Any:
+def _goes_right(build: Lowering, side: str, element: Any, value: Any) -> Any:
     """Whether a value belongs behind an element, in the order of sort: nan after everything."""
     if side == "right":
         return build.op("not", _goes_right(build, "left", value, element))
@@ -381,14 +381,14 @@ def _goes_right(build: Builder, side: str, element: Any, value: Any) -> Any:
     return build.op("or", less, build.op("and", number, nan))
 
 
-def _search_kernel(build: Builder, a: ArrayValue, v: ArrayValue, *, out: Any, side: str) -> Lazy:
+def _search_kernel(build: Lowering, a: ArrayValue, v: ArrayValue, *, out: Any, side: str) -> Lazy:
     """Bisection with a fixed number of steps, so that several values are sought at a time."""
     supported(a.dtype)
     if a.dtype.kind == "c":
         raise Unsupported("complex numbers are ordered by NumPy")
     a, lead, n = build.materialize(a), a.ndim - 1, a.shape[-1]
 
-    def at(build: Builder, index: Sequence[Index]) -> Any:
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
         value, low, length = v.at(build, index), build.index(0), n
         while length > 0:  # the place is in [low, low + length]
             half = (length + 1) // 2

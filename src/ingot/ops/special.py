@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot.core.primitive import Host
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Builder, elementwise
+from ingot.kernel.build import Lowering, elementwise
 from ingot.ops.arithmetic import add, div, mul, neg, sub
 from ingot.ops.bits import bitwise_and, bitwise_or
 from ingot.ops.compare import eq
@@ -52,7 +52,7 @@ def cython_special(name: str, odd: bool = False, whole: Sequence[int] = ()) -> C
     cut to integers, since SciPy warns of others, which a kernel cannot.
     """
 
-    def rule(build: Builder, *xs: Any, out_dtype: np.dtype) -> Any:
+    def rule(build: Lowering, *xs: Any, out_dtype: np.dtype) -> Any:
         wide = [build.op("convert", x, dtype=DOUBLE) for x in xs]
         wide = [build.op("trunc", x) if i in whole else x for i, x in enumerate(wide)]
         out = build.external(f"scipy.special.cython_special:{name}", *wide, dtype=DOUBLE)

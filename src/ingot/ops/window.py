@@ -19,9 +19,9 @@ from ingot.kernel.build import (
     MAX_SCALARS,
     ArrayValue,
     Buffer,
-    Builder,
     Index,
     Lazy,
+    Lowering,
     Scalars,
     Unsupported,
     indices,
@@ -129,7 +129,7 @@ class Windows:
         return view.reshape(*view.shape[:x.ndim], size_of(self.window_dimensions))
 
     # ---- in a kernel -----------------------------------------------------------------------------
-    def pad(self, build: Builder, x: ArrayValue, fill: Any) -> ArrayValue:
+    def pad(self, build: Lowering, x: ArrayValue, fill: Any) -> ArrayValue:
         """The padded operand."""
         if any(any(c) for c in self.config):
             value = Scalars((), x.dtype, [build.const(fill, x.dtype)])
@@ -137,7 +137,8 @@ class Windows:
             x = pad_p.rule("kernel")(build, x, value, out=aval, padding_config=self.config)
         return build.materialize(x) if x.cost else x
 
-    def place(self, build: Builder, window: Sequence[Index], inner: Sequence[Index]) -> list[Index]:
+    def place(self, build: Lowering, window: Sequence[Index], inner: Sequence[Index]
+              ) -> list[Index]:
         """Where an element of a window lies in the padded operand."""
         return [build.iadd(build.imul(i, s), build.imul(k, d)) for i, s, k, d in
                 zip(window, self.window_strides, inner, self.window_dilation, strict=True)]
@@ -168,14 +169,14 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
     def batch(args: Any, dims: Any, **params: Any) -> Any:
         return primitive.bind(move_axis(args[0], dims[0], 0), **windows(params).mapped().params), 0
 
-    def kernel(build: Builder, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
         supported(x.dtype)
         w = windows(params)
         padded = w.pad(build, x, init(x.dtype))
         operation = combine(x.dtype)
         wide = np.dtype(np.float32) if is_narrow(x.dtype) else x.dtype
 
-        def at(build: Builder, index: Sequence[Index]) -> Any:
+        def at(build: Lowering, index: Sequence[Index]) -> Any:
             if operation == "add" and is_inexact(x.dtype):
                 total = nest_sum(build, w.window_dimensions, lambda i: build.converted(
                     padded.at(build, w.place(build, index, i)), wide), build.const(0, wide))
@@ -241,7 +242,7 @@ def _chosen(x: np.ndarray, select_prim: Primitive, w: Windows) -> np.ndarray:
     return find(lines, -1)[..., None]
 
 
-def _chosen_place(build: Builder, padded: ArrayValue, select_prim: Primitive, w: Windows,
+def _chosen_place(build: Lowering, padded: ArrayValue, select_prim: Primitive, w: Windows,
                   index: Sequence[Index], strides: Sequence[int]) -> Any:
     """Position in the padded operand of the first extreme of a window."""
     best = place = None
@@ -292,7 +293,7 @@ def _both_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return batch
 
 
-def _gather_kernel(build: Builder, t: ArrayValue, x: ArrayValue, *, out: Any,
+def _gather_kernel(build: Lowering, t: ArrayValue, x: ArrayValue, *, out: Any,
                    select_prim: Primitive, **params: Any) -> ArrayValue:
     w = windows(params)
     _need_short(w, t.dtype, x.dtype)
@@ -336,7 +337,7 @@ def _scatter_eval(source: np.ndarray, x: np.ndarray, *, select_prim: Primitive, 
     return inside[tuple(builtins.slice(None, None, b) for b in w.base_dilation)]
 
 
-def _scatter_kernel(build: Builder, source: ArrayValue, x: ArrayValue, *, out: Any,
+def _scatter_kernel(build: Lowering, source: ArrayValue, x: ArrayValue, *, out: Any,
                     select_prim: Primitive, **params: Any) -> ArrayValue:
     w = windows(params)
     _need_short(w, x.dtype)

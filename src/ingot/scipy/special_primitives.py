@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot.core.primitive import Host
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
 from ingot.ops.exponential import log1p_p
@@ -53,7 +53,7 @@ def _zero_where(fun: Callable[..., Any], none: Callable[..., Any]) -> Callable[.
 
 def _times(name: str, none: Callable[..., Any]) -> Callable[..., Any]:
     """The kernel of such a function: a scalar operation, or the quotient."""
-    def rule(build: Builder, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
+    def rule(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
         if out_dtype.kind == "c":
             raise Unsupported("products with complex logarithms")
         zero = build.const(0, out_dtype)
@@ -66,11 +66,11 @@ def _times(name: str, none: Callable[..., Any]) -> Callable[..., Any]:
     return elementwise(rule, cost=30)
 
 
-def _x_zero(build: Builder, x: Any, y: Any, zero: Any) -> Any:
+def _x_zero(build: Lowering, x: Any, y: Any, zero: Any) -> Any:
     return build.op("and", build.op("eq", x, zero), build.op("eq", y, y))
 
 
-def _both_zero(build: Builder, x: Any, y: Any, zero: Any) -> Any:
+def _both_zero(build: Lowering, x: Any, y: Any, zero: Any) -> Any:
     return build.op("and", build.op("eq", x, zero), build.op("eq", y, zero))
 
 
@@ -171,7 +171,7 @@ def _hazard_eval(x: np.ndarray) -> np.ndarray:
     return math.sqrt(2 / math.pi) / scipy.special.erfcx(-math.sqrt(0.5) * x)
 
 
-def _hazard_scalar(build: Builder, x: Any, *, out_dtype: np.dtype) -> Any:
+def _hazard_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype) -> Any:
     x = build.op("mul", build.op("convert", x, dtype=DOUBLE), build.const(-math.sqrt(0.5), DOUBLE))
     scaled = build.external("scipy.special.cython_special:erfcx", x, dtype=DOUBLE)
     out = build.op("div", build.const(math.sqrt(2 / math.pi), DOUBLE), scaled)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Builder, Unsupported, elementwise
+from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.numpy.families import kind_of, like, named
 from ingot.numpy.promotion import promote
 from ingot.ops.families import INEXACT, nary
@@ -53,7 +53,7 @@ def _eval(*xs: np.ndarray, name: str) -> np.ndarray:
     return np.asarray(fun(*args)).astype(xs[0].dtype)
 
 
-def _scalar(build: Builder, *xs: Any, out_dtype: np.dtype, name: str) -> Any:
+def _scalar(build: Lowering, *xs: Any, out_dtype: np.dtype, name: str) -> Any:
     if out_dtype.kind == "c" or not TABLE[name].native:
         raise Unsupported(f"{name}: SciPy exports no C function of these types")
     wide = [build.op("convert", x, dtype=DOUBLE) for x in xs]
