@@ -137,8 +137,7 @@ class Windows:
             x = pad_p.rule("kernel")(build, x, value, out=aval, padding_config=self.config)
         return build.materialize(x) if x.cost else x
 
-    def place(self, build: Lowering, window: Sequence[Index], inner: Sequence[Index]
-              ) -> list[Index]:
+    def place(self, build: Lowering, window: Sequence[Any], inner: Sequence[Any]) -> list[Index]:
         """Where an element of a window lies in the padded operand."""
         return [build.iadd(build.imul(i, s), build.imul(k, d)) for i, s, k, d in
                 zip(window, self.window_strides, inner, self.window_dilation, strict=True)]
