@@ -100,7 +100,7 @@ guard: $(call STAMP,bench)  ## Measure ten kernels beside the commit before (BAS
 docs: $(call STAMP,docs) map  ## Build the documentation into site/
 	$(BIN)/python -m mkdocs build --strict
 
-map: | $(BIN)/python  ## Write the map of the house into CONTRIBUTING.md
+map: | $(BIN)/python  ## Write docs/map.md, the map of the house
 	$(BIN)/python docs/make_map.py
 
 wheel: | $(BIN)/python  ## Build the wheel into dist/

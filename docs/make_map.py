@@ -1,13 +1,16 @@
-"""Writes the map of the house, made of the first sentences of modules, into CONTRIBUTING.md."""
+"""Writes docs/map.md: every module by layer, with the first sentence of its docstring."""
 
 import ast
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "ingot"
-PAGE = ROOT / "CONTRIBUTING.md"
-BEGIN, END = "<!-- map: written by docs/make_map.py -->\n", "<!-- end of map -->"
+PAGE = ROOT / "docs" / "map.md"
+HEAD = """# The map
+
+Every module and what it is. A module imports only from its own layer and from those before it.
+Written by `make map` from the first sentences of docstrings; a test checks that it is up to date.
+"""
 
 # From the ground up: a module imports only from its own layer and from those before it. What is
 # not named here are the public functions, the last but two.
@@ -51,23 +54,18 @@ def map_text() -> str:
         rows = [m for m in modules() if layer(m) == i]
         if rows:
             title = ", ".join(names).replace("__", "\\_\\_") or "public functions"
-            lines += [f"### L{i}: {title}", "", "| module | what it is |", "|---|---|"]
+            lines += [f"## L{i}: {title}", "", "| module | what it is |", "|---|---|"]
         for module in rows:
             sentence = docstring(module).partition("\n")[0].replace("|", "\\|")
             lines.append(f"| `{module.as_posix()}` | {sentence} |")
         lines += [""] if rows else []
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def page_with_map(page: str) -> str:
-    """The page with the map between its two marks replaced."""
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{map_text()}\n{END}{after}"
+def page() -> str:
+    """The text of docs/map.md."""
+    return f"{HEAD}\n{map_text()}"
 
 
 if __name__ == "__main__":
-    text = PAGE.read_text("utf-8")
-    if BEGIN not in text or END not in text:
-        sys.exit(f"{PAGE.name} lacks the marks {BEGIN.strip()} and {END}")
-    PAGE.write_text(page_with_map(text), "utf-8")
+    PAGE.write_text(page(), "utf-8")

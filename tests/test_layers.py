@@ -124,7 +124,7 @@ def test_length(module):
 
 def test_map_is_up_to_date():
     text = make_map.PAGE.read_text("utf-8")
-    assert make_map.page_with_map(text) == text, "the map is out of date; run `make map`"
+    assert make_map.page() == text, "the map is out of date; run `make map`"
 
 
 # ---- tests of these tests ----
