@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -86,16 +87,37 @@ def test_the_words_of_older_versions():
 
 
 # ---- probes ----
-OFFSETS = ("NDARRAY_DATA", "NDARRAY_NDIM", "NDARRAY_DIMS", "NDARRAY_BASE", "NDARRAY_DTYPE",
-           "NDARRAY_FLAGS", "NDARRAY_WEAKREFS", "TYPE", "SIZE", "FLOAT_VALUE", "TYPE_DEALLOC",
-           "TYPE_COMPARE", "TYPE_FLAGS", "UFUNC_COUNTS", "UFUNC_TYPES")
+FACTS = [name for name, value in vars(abi).items()
+         if name.isupper() and type(value) is int and name not in abi.STABLE]
+SUMS_OF_FLAGS = {"CARRAY", "PLAIN"}
 
 
 @ordinary
-@pytest.mark.parametrize("name", OFFSETS)
-def test_probes_notice_another_layout(monkeypatch, name):
-    monkeypatch.setattr(abi, name, getattr(abi, name) + 8)
+@pytest.mark.parametrize("name", [name for name in FACTS if name not in SUMS_OF_FLAGS])
+def test_each_fact_has_a_probe(monkeypatch, name):
+    before = getattr(abi, name)
+    flag = name in ("CONTIGUOUS", "OWNS_DATA", "ALIGNED", "WRITABLE", "HAVE_VECTORCALL")
+    monkeypatch.setattr(abi, name, before << 1 if flag else before + 8)
     assert abi.unexpected() is not None
+
+
+def test_sums_of_flags():
+    assert abi.CARRAY == abi.CONTIGUOUS + abi.ALIGNED
+    assert abi.PLAIN == abi.CARRAY + abi.OWNS_DATA + abi.WRITABLE
+
+
+def test_what_has_no_probe_is_there():
+    assert vars(abi).keys() >= abi.STABLE
+
+
+@ordinary
+def test_facts_are_in_one_file():
+    """What looks into objects by their addresses is there, or takes its offsets from there."""
+    llvm = ROOT / "src/ingot/backends/llvm"
+    for path in (ROOT / "src/ingot").rglob("*.py"):
+        text = path.read_text()
+        if path != llvm / "native/abi.py" and re.search(r"from_address\(id\(|word\(id\(", text):
+            assert "native.abi import" in text, path
 
 
 @ordinary
@@ -114,6 +136,41 @@ def test_a_failed_probe_is_told_once_and_chooses_the_mode(monkeypatch):
     monkeypatch.setattr(abi, "NDARRAY_DIMS", abi.NDARRAY_NDIM)
     with pytest.warns(RuntimeWarning, match="portable mode.*arrays are not laid out as expected"):
         assert "arrays" in abi._portable()
+
+
+CHANGES = {
+    "objects": "FLOAT_VALUE += 8", "arrays": "NDARRAY_DIMS = NDARRAY_NDIM",
+    "flags of arrays": "WRITABLE <<= 1", "types": "TYPE_DEALLOC += 8",
+    "functions of CPython": "C_FUNCTIONS['Py_Missing'] = 'i64'",
+    "slots": "MEMBER_OF_DESCRIPTOR -= 8", "NumPy's tables": "_ABI_VERSION = 211",
+    "universal functions": "UFUNC_TYPES += 8"}
+"""Changes of facts by the probes that notice them; 211 is the version of NumPy's features."""
+
+CHANGED = """
+import importlib.machinery, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "ingot.backends.llvm.native.abi":
+            spec = importlib.machinery.PathFinder.find_spec(name, path)
+            text = spec.loader.get_source(name)
+            text = text.replace("\\nPORTABLE = ", "\\n" + {change!r} + "\\nPORTABLE = ")
+            spec.loader.get_code = lambda name: compile(text, spec.origin, "exec")
+            return spec
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@ordinary
+@pytest.mark.parametrize("probe", abi._PROBES)
+def test_each_probe_that_fails_chooses_the_mode_with_one_warning(probe):
+    done = python(CHANGED.format(change=CHANGES[probe]) + PROGRAM, INGOT_PORTABLE="0",
+                  INGOT_CACHE="0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{probe} are not laid out as expected 0 False None False 1\n")
+    assert done.stderr.count("Warning: ") == 1
+    assert f"portable mode, where short calls take many times longer: {probe} are" in done.stderr
 
 
 @ordinary

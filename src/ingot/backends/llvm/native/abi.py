@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import platform
 import struct
 import sys
@@ -31,7 +32,8 @@ PLATFORMS = {("linux", "x86_64"), ("linux", "aarch64")}
 PYTHONS = ((3, 11), (3, 14))
 """The first and the last version of CPython whose objects are known."""
 
-# An object's reference count is its first word, its type the second.
+# Fields of objects.
+REFERENCES = 0  # a C int, which is the lower half of a word where the count is one
 TYPE = 8
 SIZE = 16  # of lists and tuples
 TUPLE_ITEMS = tuple.__basicsize__
@@ -44,10 +46,13 @@ NDARRAY_BASE = 48
 NDARRAY_DTYPE = 56
 NDARRAY_FLAGS = 64
 NDARRAY_WEAKREFS = 72
-CARRAY = 0x101  # flags: contiguous and aligned
-OWNS_DATA = 4
 UFUNC_COUNTS, UFUNC_LOOPS, UFUNC_DATA, UFUNC_TYPES = 16, 32, 40, 48
 MEMBER_OF_DESCRIPTOR = 40
+
+# Flags of arrays.
+CONTIGUOUS, OWNS_DATA, ALIGNED, WRITABLE = 1, 4, 0x100, 0x400
+CARRAY = CONTIGUOUS | ALIGNED
+PLAIN = CARRAY | OWNS_DATA | WRITABLE
 
 # Fields of a type object, of its table of number operations, and a flag.
 TYPE_DEALLOC = 48
@@ -64,10 +69,33 @@ PyType_GetSlot gives the same function."""
 
 _SLOT_OF_DEALLOC, _SLOT_OF_REPR, _SLOT_OF_COMPARE, _REPR = 52, 66, 67, 88
 
+COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")
+"""Operators by the number that a type's comparison is called with."""
+
+COUNT_OF_ARGUMENTS = (1 << 63) - 1
+"""The bits of a vectorcall's third argument that count; the highest one is a flag."""
+
+C_FUNCTIONS = {
+    "Py_IncRef": "void", "Py_DecRef": "void", "PyObject_Vectorcall": "i64",
+    "PyObject_CallNoArgs": "i64", "PyObject_CallOneArg": "i64", "PyType_GenericAlloc": "i64",
+    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_Copy": "i64", "PyDict_SetItem": "i32",
+    "PyDict_Size": "i64", "PyDict_GetItemWithError": "i64",
+    "PyLong_AsLongLongAndOverflow": "i64", "PyEval_SaveThread": "i64",
+    "PyEval_RestoreThread": "void", "PyObject_GC_UnTrack": "void", "PyObject_GC_Track": "void",
+    "PyObject_GC_Del": "void", "PyObject_ClearWeakRefs": "void", "_Py_NewReference": "void",
+}
+"""CPython's functions that native code calls, and LLVM's types of what they return."""
+
 # Places in NumPy's table of functions, and in the table that belongs to a dtype.
 _ABI_VERSION, _EMPTY, _TABLE_OF_DTYPE = 0, 184, 365
 _CASTS, _OTHERS, _SORTS = 21, 12, 3  # pointers before the sorts, and how many sorts there are
 SORTS = {"sort": 0, "stable sort": 2, "argsort": _SORTS, "stable argsort": _SORTS + 2}
+
+STABLE = {"_SLOT_OF_DEALLOC", "_SLOT_OF_REPR", "_SLOT_OF_COMPARE", "_TP_CALL", "_TP_MEMBERS",
+          "_READONLY", "_SSIZE", "_LONGLONG", "_BASETYPE", "COUNT_OF_ARGUMENTS", "COMPARISONS",
+          "_ABI_VERSION", "_EMPTY", "_TABLE_OF_DTYPE", "_CASTS", "_OTHERS", "_SORTS", "SORTS"}
+"""What has no probe: what CPython promises not to change (its stable ABI), and places in the tables
+of version 2 of NumPy's binary interface, as a probe asks for the version."""
 
 _word = ctypes.c_uint64.from_address
 _int = ctypes.c_int.from_address
@@ -109,6 +137,8 @@ def numpy_sort(name: str, dtype: np.dtype) -> int:
     if PORTABLE is not None:
         return 0
     found = _word(_numpy_table() + 8 * _TABLE_OF_DTYPE).value
+    if not _in_numpy(found):
+        return 0
     table = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(found)(dtype)
     address = _word(table + 8 * (_CASTS + _OTHERS + SORTS[name])).value
     return address if address and _in_numpy(address) and _sorts(name, dtype, address) else 0
@@ -121,13 +151,22 @@ class _Where(ctypes.Structure):
                 ("address", ctypes.c_void_p)]
 
 
-def _in_numpy(address: int) -> bool:
-    """Whether an address is in the code of NumPy's module, so that it may be called."""
-    core: Any = np._core  # type: ignore[attr-defined]
+@functools.cache
+def _dladdr() -> Any:
+    return ctypes.CDLL(None).dladdr
+
+
+def _file_of(address: int) -> bytes:
+    """The library in which an address is, so that it may be called; b"" if it is in none."""
     where = _Where()
-    found = ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(where))
-    return bool(found) and (where.file or b"").endswith(
-        core._multiarray_umath.__file__.rpartition("/")[2].encode())
+    found = _dladdr()(ctypes.c_void_p(address), ctypes.byref(where))
+    return where.file or b"" if found else b""
+
+
+def _in_numpy(address: int) -> bool:
+    core: Any = np._core  # type: ignore[attr-defined]
+    return _file_of(address).endswith(
+        os.path.basename(core._multiarray_umath.__file__).encode())
 
 
 def _sorts(name: str, dtype: np.dtype, address: int) -> bool:
@@ -145,6 +184,10 @@ def ufunc_loop(ufunc: np.ufunc, types: str) -> tuple[int, int]:
     of no loop, (0, 0), if it has none or is not laid out as expected."""
     if PORTABLE is not None or types not in ufunc.types or not _is_ufunc(ufunc):
         return 0, 0
+    return _loop(ufunc, types)
+
+
+def _loop(ufunc: Any, types: str) -> tuple[int, int]:
     place = 8 * ufunc.types.index(types)
     functions, data = _word(id(ufunc) + UFUNC_LOOPS).value, _word(id(ufunc) + UFUNC_DATA).value
     return _word(functions + place).value, _word(data + place).value if data else 0
@@ -176,6 +219,9 @@ class _Spec(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("basicsize", ctypes.c_int),
                 ("itemsize", ctypes.c_int), ("flags", ctypes.c_uint),
                 ("slots", ctypes.POINTER(_Slot))]
+
+
+ARRAY_WEAKREFS: int = Array.__weakrefoffset__  # type: ignore[attr-defined]
 
 
 def array_slots() -> tuple[int, int]:
@@ -241,10 +287,12 @@ def unknown() -> str | None:
 
 
 def _objects() -> bool:
-    items, x = (1.5, [2.5]), 1.5
-    inner = items[1]
+    items, x, counted = (1.5, [2.5]), 1.5, object()
+    inner, before = items[1], _int(id(counted) + REFERENCES).value
+    twice = [counted, counted]
     return (
-        _word(id(x) + TYPE).value == id(float)
+        _int(id(counted) + REFERENCES).value == before + len(twice)
+        and _word(id(x) + TYPE).value == id(float)
         and ctypes.c_double.from_address(id(x) + FLOAT_VALUE).value == 1.5
         and _word(id(items) + SIZE).value == 2
         and _word(id(items) + TUPLE_ITEMS + 8).value == id(inner)
@@ -264,12 +312,20 @@ def _arrays() -> bool:
         and _word(id(part) + NDARRAY_BASE).value == at
         and _word(at + NDARRAY_DTYPE).value == id(array.dtype)
         and _int(at + NDARRAY_FLAGS).value == array.flags.num
-        and array.flags.num & (CARRAY | OWNS_DATA) == CARRAY | OWNS_DATA
         and _word(at + NDARRAY_WEAKREFS).value == id(reference))
 
 
+def _flags() -> bool:
+    """Each flag is set where NumPy says that it holds, and is not where it does not."""
+    gaps = np.broadcast_to(np.zeros((2, 1)), (2, 3))
+    arrays = np.zeros((2, 3)), gaps, np.zeros(9, np.uint8)[1:].view(float)
+    return all(x.flags.num & PLAIN == (
+        CONTIGUOUS * x.flags.c_contiguous + OWNS_DATA * x.flags.owndata
+        + ALIGNED * x.flags.aligned + WRITABLE * x.flags.writeable) for x in arrays)
+
+
 def _types() -> bool:
-    """What PyType_GetSlot gives must stand where we write."""
+    """What PyType_GetSlot gives stands where we write."""
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_int)(
         ("PyType_GetSlot", ctypes.pythonapi))
     numbers = _pointed(id(int) + TYPE_NUMBER)
@@ -282,25 +338,65 @@ def _types() -> bool:
                 for place, _, slot in NUMBERS.values()))
 
 
+def _functions() -> bool:
+    return all(hasattr(ctypes.pythonapi, name) for name in C_FUNCTIONS)
+
+
 def _slots() -> bool:
-    """Where an Array has its buffer and its type; and the words of native callables."""
+    """Where an Array has its buffer, type and weak references; the words of native callables."""
     data, aval = array_slots()
     buffer, kind, cls = object(), object(), native_callable_type()
     x: Any = object.__new__(Array)
     x._data, x.aval = buffer, kind
+    reference = weakref.ref(x)
     place = ctypes.c_ssize_t.from_address(id(cls) + TYPE_VECTORCALL_OFFSET).value
     return (_word(id(x) + data).value == id(buffer) and _word(id(x) + aval).value == id(kind)
-            and place == VECTORCALL and bool(cls.__flags__ & HAVE_VECTORCALL))
+            and _word(id(x) + ARRAY_WEAKREFS).value == id(reference)
+            and place == VECTORCALL and bool(cls.__flags__ & HAVE_VECTORCALL)
+            and _words_of_callables(object.__new__(cls)))
+
+
+def _words_of_callables(f: Any) -> bool:
+    f._vectorcall, f._signatures, f._space, f._slow = 0, 1, 2, 3
+    places = VECTORCALL, SIGNATURES, SPACE, SLOW
+    return ([_word(id(f) + place).value for place in places] == [0, 1, 2, 3]
+            and bool(type(len).__flags__ & HAVE_VECTORCALL)
+            and not object.__flags__ & HAVE_VECTORCALL)
 
 
 def _numpy() -> bool:
-    """NumPy's binary interface is of the version whose tables these are."""
-    version = ctypes.CFUNCTYPE(ctypes.c_uint)(_word(_numpy_table() + 8 * _ABI_VERSION).value)
-    return version() >> 24 == 2 and _is_ufunc(np.add)
+    """NumPy's binary interface is of the version whose tables these are: it makes an array."""
+    version, empty = _word(_numpy_table() + 8 * _ABI_VERSION).value, empty_array()
+    if not (_in_numpy(version) and _in_numpy(empty)
+            and ctypes.CFUNCTYPE(ctypes.c_uint)(version)() >> 24 == 2):
+        return False
+    dtype = np.dtype(np.float64)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(dtype))  # the function takes it
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_int, ctypes.c_void_p, ctypes.py_object,
+                             ctypes.c_int)(empty)
+    array = make(1, ctypes.addressof(ctypes.c_ssize_t(3)), dtype, 0)
+    return type(array) is np.ndarray and array.shape == (3,) and array.dtype is dtype
 
 
-_PROBES = {"objects": _objects, "arrays": _arrays, "types": _types, "slots": _slots,
-           "NumPy's tables": _numpy}
+def _ufuncs() -> bool:
+    """A loop, and its data: the function that it calls, unless it has become one of vectors."""
+    step = np.heaviside
+    if not (_is_ufunc(step) and _pointed(id(step) + UFUNC_LOOPS)
+            and (not _word(id(step) + UFUNC_DATA).value or _pointed(id(step) + UFUNC_DATA))):
+        return False
+    function, data = _loop(step, "dd->d")
+    if not (_in_numpy(function) and (not data or _file_of(data))):
+        return False
+    x, sizes = (ctypes.c_double * 6)(-1, 0, 0.25, 0.5), (ctypes.c_ssize_t * 4)(2, 8, 8, 8)
+    at, lines = ctypes.addressof(x), ctypes.addressof(sizes)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(function)(
+        (ctypes.c_void_p * 3)(at, at + 16, at + 32), lines, lines + 8, data)
+    return x[4:] == [0, 0.5]
+
+
+_PROBES = {"objects": _objects, "arrays": _arrays, "flags of arrays": _flags, "types": _types,
+           "functions of CPython": _functions, "slots": _slots, "NumPy's tables": _numpy,
+           "universal functions": _ufuncs}
 
 
 def unexpected() -> str | None:

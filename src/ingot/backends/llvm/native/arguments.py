@@ -11,6 +11,7 @@ from ingot.backends.llvm.native.abi import (
     NDARRAY_DTYPE,
     NDARRAY_FLAGS,
     NDARRAY_NDIM,
+    REFERENCES,
     SIZE,
     TUPLE_ITEMS,
     TYPE,
@@ -177,7 +178,7 @@ def flatten_number(state: int, x: int, kind: int, form: int) -> int:
         if (bits & 0x7FFFFFFFFFFFFFFF) > LARGEST_SINGLE:
             return 0
         bits = to_single(bits)
-    store(head, 0, 1 << 20)  # a reference count that nobody brings to 0
+    store(head, REFERENCES, 1 << 20)  # a count that nobody brings to 0
     store(head, NDARRAY_DATA, head + NUMBER_AT)
     store_int(head, NDARRAY_FLAGS, CARRAY)
     store(head, NUMBER_AT, bits)

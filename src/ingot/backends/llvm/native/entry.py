@@ -8,10 +8,12 @@ signature goes to Python. All of this runs with Python's lock held.
 from __future__ import annotations
 
 from ingot.backends.llvm.native.abi import (
+    COUNT_OF_ARGUMENTS,
     LIST_ITEMS,
     NDARRAY_BASE,
     NDARRAY_FLAGS,
     OWNS_DATA,
+    REFERENCES,
     SIGNATURES,
     SIZE,
     SLOW,
@@ -179,11 +181,11 @@ def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) ->
 def alone(data: int) -> int:
     """Whether an Array has the only reference to its buffer, and that to its memory."""
     base = load(data, NDARRAY_BASE)
-    if load_int(data) != 1:
+    if load_int(data, REFERENCES) != 1:
         return 0
     if base == 0:
         return load_int(data, NDARRAY_FLAGS) & OWNS_DATA
-    return load(base, TYPE) == load(context(), LOAN) and load_int(base) == 1
+    return load(base, TYPE) == load(context(), LOAN) and load_int(base, REFERENCES) == 1
 
 
 @native
@@ -377,7 +379,7 @@ def search(signature: int, args: int, count: int, keywords: int, state: int) -> 
 @library.exported
 def vectorcall(self: int, args: int, flagged: int, keywords: int) -> int:
     """CPython's vectorcall protocol."""
-    count = flagged & 0x7FFFFFFFFFFFFFFF
+    count = flagged & COUNT_OF_ARGUMENTS
     result = search(load(self, SIGNATURES), args, count, keywords, stack(load(self, SPACE)))
     if result == FAILED:
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingot.backends.llvm.native.abi import PORTABLE, array_slots
+from ingot.backends.llvm.native.abi import C_FUNCTIONS, NDARRAY_WEAKREFS, PORTABLE, array_slots
 from ingot.backends.llvm.native.systems import Library
 
 DATA, AVAL = (0, 0) if PORTABLE is not None else array_slots()
@@ -42,19 +42,11 @@ LEAF, SEQUENCE, DICT, NONE, STATIC, FLOAT, INT, BOOL, NUMPY, GIVEN = range(10)
 # Ways to store a number.
 AS_INT64, AS_INT32, AS_FLOAT64, AS_FLOAT32 = range(4)
 
-NUMBER_SIZE = 96  # an ndarray's head, and the number
-NUMBER_AT = 80
+NUMBER_AT = NDARRAY_WEAKREFS + 8  # behind what looks like an ndarray's head
+NUMBER_SIZE = NUMBER_AT + 16
 LARGEST_SINGLE = 0x47EFFFFFE0000000  # bits of the double
 EXACT = 1 << 53
 NO_FIT, FAILED, GIVE_UP, DONE = range(4)  # what stands for a result where there is none
 
-library = Library({
-    "Py_IncRef": "void", "Py_DecRef": "void", "PyObject_Vectorcall": "i64",
-    "PyObject_CallNoArgs": "i64", "PyObject_CallOneArg": "i64", "PyType_GenericAlloc": "i64",
-    "PyTuple_New": "i64", "PyList_New": "i64", "PyDict_Copy": "i64", "PyDict_SetItem": "i32",
-    "PyDict_Size": "i64", "PyDict_GetItemWithError": "i64",
-    "PyLong_AsLongLongAndOverflow": "i64", "PyEval_SaveThread": "i64",
-    "PyEval_RestoreThread": "void", "PyObject_GC_UnTrack": "void", "PyObject_GC_Track": "void",
-    "PyObject_GC_Del": "void", "PyObject_ClearWeakRefs": "void", "_Py_NewReference": "void",
-})
+library = Library(C_FUNCTIONS)
 native = library.native

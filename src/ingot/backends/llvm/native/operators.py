@@ -15,6 +15,7 @@ import numpy as np
 
 from ingot.backends.llvm.native.abi import (
     CARRAY,
+    COMPARISONS,
     NDARRAY_DATA,
     NDARRAY_FLAGS,
     NUMBERS,
@@ -170,8 +171,7 @@ def compare(first: int, x: int, y: int, which: int) -> int:
     return operate(first + OPERATOR_SIZE * (which & 0xFF), args, 2, FORWARD)
 
 
-_COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")  # in CPython's order
-_NAMES = (*NUMBERS, *_COMPARISONS)
+_NAMES = (*NUMBERS, *COMPARISONS)
 for _k, (_name, (_, _count, _)) in enumerate(NUMBERS.items()):
     library.bind(f"operator_{_name}", binary if _count == 2 else unary, OPERATOR_SIZE * _k)
 library.bind("operator_compare", compare, OPERATOR_SIZE * len(NUMBERS))

@@ -11,13 +11,15 @@ import ctypes
 from typing import Any
 
 from ingot.backends.llvm.native.abi import (
+    ARRAY_WEAKREFS,
     NDARRAY_BASE,
     NDARRAY_DIMS,
     NDARRAY_DTYPE,
     NDARRAY_FLAGS,
     NDARRAY_NDIM,
     NDARRAY_WEAKREFS,
-    OWNS_DATA,
+    PLAIN,
+    REFERENCES,
     TYPE,
     TYPE_DEALLOC,
 )
@@ -49,8 +51,6 @@ LARGEST = 1024
 LIST, SLOT_SIZE = 8, 16
 LENGTH, LIST_DTYPE, LIST_NDIM, LIST_DIMS, ITEMS = 0, 8, 16, 24, 32
 MASK = SLOTS - 1
-WEAKREFS: int = Array.__weakrefoffset__  # type: ignore[attr-defined]
-PLAIN = 0x501 | OWNS_DATA  # contiguous, aligned, writable
 
 
 # ---- native --------------------------------------------------------------------------------------
@@ -58,13 +58,15 @@ PLAIN = 0x501 | OWNS_DATA  # contiguous, aligned, writable
 def list_of(x: int) -> int:
     """The list where an Array that nobody refers to can wait; 0 if there is none."""
     data, aval = load(x, DATA), load(x, AVAL)
-    if data == 0 or load(x, TYPE) != load(context(), ARRAY) or load(x, WEAKREFS):
+    if data == 0 or load(x, TYPE) != load(context(), ARRAY) or load(x, ARRAY_WEAKREFS):
         return 0
     slot = load(context(), SPARES) + SLOT_SIZE * ((aval >> 4) & MASK)
     if aval == 0 or load(slot) != aval:
         return 0
     spare = load(slot, LIST)
-    if load(spare) == MOST or load(data, TYPE) != load(context(), NDARRAY) or load_int(data) != 1:
+    if load(spare) == MOST or load(data, TYPE) != load(context(), NDARRAY):
+        return 0
+    if load_int(data, REFERENCES) != 1:
         return 0
     if load(data, NDARRAY_BASE) or load(data, NDARRAY_WEAKREFS):
         return 0
@@ -91,7 +93,7 @@ def deallocate(x: int) -> int:
         store(spare + 8 * length, ITEMS, x)
         store(spare, LENGTH, length + 1)
         return 0
-    if load(x, WEAKREFS):
+    if load(x, ARRAY_WEAKREFS):
         c.PyObject_ClearWeakRefs(x)
     data, aval, cls = load(x, DATA), load(x, AVAL), load(x, TYPE)
     store(x, DATA, 0)
