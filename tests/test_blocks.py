@@ -7,7 +7,8 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax, random
 from ingot.backends.llvm import engine, executable
-from ingot.compiler import blocks
+from ingot.compiler import strip_mining
+from ingot.compiler.strip_mining import MIN_TRIP_COUNT
 from ingot.core.backend import compile_jaxpr
 from ingot.kernel import ir
 from ingot.transforms.stage import stage
@@ -31,15 +32,16 @@ def kernel(fun, *args):
     return list(loops(program.function.body))
 
 
-@pytest.mark.parametrize("n", [blocks.FEWEST - 1, blocks.FEWEST, blocks.FEWEST + 1, 5000, 100_003])
+@pytest.mark.parametrize("n", [MIN_TRIP_COUNT - 1, MIN_TRIP_COUNT, MIN_TRIP_COUNT + 1, 5000,
+                               100_003])
 def test_blocks_cover_all_elements_once_or_twice(n, monkeypatch):
     x = np.random.default_rng(n).normal(size=n)
     found = [loop for loop in kernel(heavy, x) if loop.first != 0]
-    assert len(found) == (n >= blocks.FEWEST)
+    assert len(found) == (n >= MIN_TRIP_COUNT)
     for loop in found:
-        assert loop.stop % blocks.MULTIPLE == 0 and loop.stop <= n
+        assert loop.stop % strip_mining.MULTIPLE == 0 and loop.stop <= n
     y = ingot.jit(heavy)(x)
-    monkeypatch.setattr(blocks, "_fits", lambda node: False)
+    monkeypatch.setattr(strip_mining, "is_divisible", lambda node: False)
     ingot.clear_caches()
     with ingot.config.override("cache", False):
         np.testing.assert_array_equal(y, ingot.jit(heavy)(x))

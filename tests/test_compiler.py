@@ -272,9 +272,15 @@ def test_an_exception_in_a_host_call_reaches_the_caller():
 
 
 @pytest.mark.parametrize("tier", ["fast", "full"])
-def test_interrupt_stops_a_loop(tier):
+@pytest.mark.parametrize("in_condition", [False, True])
+def test_interrupt_stops_a_loop(tier, in_condition):
+    def long(x):
+        return scan(lambda c, _: (sin(add(c, x)), None), x, None, length=10**10)[0]
+
     def program(x):
-        return [scan(lambda c, _: (sin(add(c, x)), None), x, None, length=10**10)[0]]
+        if in_condition:
+            return [while_loop(lambda c: lt(long(c), x), lambda c: add(c, x), x)]
+        return [long(x)]
 
     with config.override("optimize", tier):
         executable = compiled(program, 0.5)

@@ -6,7 +6,7 @@ import pytest
 
 import ingot
 from ingot import lax, numpy as jnp
-from ingot.compiler.guarded import guard_writes
+from ingot.compiler.masked_scatter import guard_writes
 from ingot.compiler.simplify import identities
 from ingot.core.jaxpr import subjaxprs
 

@@ -8,12 +8,13 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import compilation, engine
-from ingot.compiler import forming, merge
-from ingot.compiler.contraction import contract
-from ingot.compiler.lifetimes import place_temporaries
-from ingot.compiler.positions import Footprints, Forms
+from ingot.compiler import loop_fusion, pipeline
+from ingot.compiler.array_contraction import shrink_temporaries
+from ingot.compiler.buffer_assignment import assign_buffers
 from ingot.kernel import ir, reduce
+from ingot.kernel.access_analysis import AffineExprs
 from ingot.kernel.build import INT, Buffer, Builder
+from ingot.kernel.visit import EffectsCache
 
 N, ROWS, COLUMNS = 3000, 70, 130
 VECTORS = st.sampled_from([5, 130, 1030, 2500])
@@ -96,7 +97,7 @@ def program(steps):
 def results(fun, args, donated, passes=0):
     """Results of code that was not optimized, but for merged loops; or of optimized code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge, "LARGE", 1)  # sums of few elements have parts and blocks
+        patch.setattr(loop_fusion, "MIN_COMMON_BYTES", 1)  # sums of few have parts and blocks
         patch.setattr(reduce, "DIVIDED", 500)
         patch.setattr(reduce, "BLOCK", 32)
         patch.setattr(engine, "FULL", engine.Tier("full", passes, passes))
@@ -109,7 +110,7 @@ def results(fun, args, donated, passes=0):
 def unmerged(*args):
     """Results of a program whose loops were not merged."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forming, "merge_loops", lambda function, neighbors=False: False)
+        patch.setattr(pipeline, "fuse_loops", lambda function, neighbors=False: False)
         return results(*args)
 
 
@@ -248,7 +249,7 @@ def test_what_is_computed_anew_is_not_kept():
     args = np.ones((80, 80)), np.ones((6, 80, 80))
     merged = temporary_bytes(ingot.grad(loss), *args)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forming, "merge_loops", lambda function, neighbors=False: False)
+        patch.setattr(pipeline, "fuse_loops", lambda function, neighbors=False: False)
         ingot.clear_caches()
         plain = temporary_bytes(ingot.grad(loss), *args)
     ingot.clear_caches()
@@ -301,34 +302,31 @@ def copied(source, target, shift=0, factor=1):
 ])
 def test_which_elements_allow_a_merger(second, merged):
     function = hand_made(copied(0, 1), second)
-    assert merge.merge_loops(function) == merged
+    assert loop_fusion.fuse_loops(function) == merged
     assert len(list(loops(function.body))) == 2 - merged
 
 
 def test_what_is_not_known_is_not_passed():
-    class Strange:
-        pass
-
     function = hand_made(copied(0, 1), copied(1, 2))
-    function.body.nodes.insert(1, Strange())
-    assert not Footprints().of(function.body.nodes[1]).known
-    assert not merge.merge_loops(function)
+    function.body.nodes.insert(1, ir.HostCall(0, []))
+    assert EffectsCache().of(function.body.nodes[1]).python
+    assert not loop_fusion.fuse_loops(function)
 
 
 def test_what_is_written_between_stays_between():
     function = hand_made(copied(0, 1), copied(1, 2))
     a = function.temporaries[0]
     function.body.nodes.insert(1, ir.Store(a, 5, Builder().const(1, INT)))
-    assert merge.merge_loops(function)
+    assert loop_fusion.fuse_loops(function)
     assert [type(n) for n in function.body.nodes[:2]] == [ir.For, ir.Store]
     function = hand_made(copied(0, 1), copied(0, 2))
     function.body.nodes.insert(1, ir.Store(function.temporaries[0], 5, Builder().const(1, INT)))
-    assert not merge.merge_loops(function)
+    assert not loop_fusion.fuse_loops(function)
 
 
 def test_forms_of_positions():
     b, i = Builder(), ir.Scalar("index", (), INT)
-    forms = Forms()
+    forms = AffineExprs()
     assert forms.of(b.iadd(b.imul(i, 6), 4)) == forms.of(
         b.isub(b.imul(b.iadd(b.imul(i, 3), 5), 2), 6))
     assert forms.of(b.isub(i, i)) == (0, ())
@@ -338,12 +336,12 @@ def test_forms_of_positions():
 def test_temporaries_share_memory_when_they_do_not_live_together():
     function = hand_made(copied(0, 1), copied(1, 2, shift=1), copied(2, 0, shift=1))
     function.body.nodes = function.body.nodes[:3]
-    place_temporaries(function)
+    assign_buffers(function)
     a, b, c = function.temporaries
     assert a.offset != b.offset and b.offset != c.offset and a.offset != c.offset
     function = hand_made(copied(0, 1), copied(1, 2, shift=1))
     function.body.nodes = function.body.nodes[:2]
-    place_temporaries(function)
+    assign_buffers(function)
     a, b, c = function.temporaries
     assert a.offset == c.offset != b.offset
 
@@ -357,7 +355,7 @@ def test_a_row_of_its_own():
         with build.loop(20) as i:
             with build.loop(width) as j:
                 build.store(place, (i, j), build.index(j))
-        contract(build.root.nodes[0], [memory])
+        shrink_temporaries(build.root.nodes[0], [memory])
         assert (memory.nbytes == 8 * 10) == contracted
 
 

@@ -8,7 +8,7 @@ import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import emit, executable, superwords
 from ingot.backends.llvm.functions import FORMULAS
-from ingot.compiler import packing
+from ingot.compiler import residual_layout
 from ingot.kernel import ir
 from ingot.kernel.build import Builder
 from ingot.transforms.stage import stage
@@ -20,14 +20,14 @@ def temporaries(fun, *args):
     """The temporaries that a program as compiled makes use of."""
     jaxpr = ingot.make_jaxpr(fun)(*args)
     function = executable.LLVMExecutable(stage(jaxpr, jaxpr.in_avals)).function
-    used = {a.memory: None for a in packing._accesses(function.body, None)}
+    used = {a.memory: None for a in residual_layout._accesses(function.body)}
     return [m for m in used if m.kind == "temporary"]
 
 
 def plain(monkeypatch, fun, *args):
     """The results without either pass."""
     with monkeypatch.context() as patch:
-        patch.setattr("ingot.compiler.forming.pack", lambda function: None)
+        patch.setattr("ingot.compiler.pipeline.interleave_residuals", lambda function: None)
         patch.setattr(emit, "superwords", lambda nodes: nodes)
         ingot.clear_caches()
         with ingot.config.override("cache", False):
@@ -121,7 +121,7 @@ def test_results_of_loops_stay_apart(monkeypatch):
 
 def test_constants_are_not_kept():
     function = kept_by_a_loop(lambda build: [build.const(x, float) for x in (2.0, 3.0)])
-    packing.pack(function)
+    residual_layout.interleave_residuals(function)
     assert not [m for m in function.temporaries if m.nbytes > 8]
 
 

@@ -13,17 +13,19 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.compiler import routines
+from ingot.compiler import outlining
 from ingot.config import config
 from ingot.errors import HostCallError
 from ingot.kernel import ir
+from ingot.kernel.visit import callees
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Everything that occurs twice is called, in code that depends on no cache."""
-    for name, value in (("SMALLEST", 0), ("FEWEST", 1), ("IN_LOOPS", 0), ("ONCE", 0)):
-        monkeypatch.setattr(routines, name, value)
+    for name, value in (("MIN_INSTRUCTIONS", 0), ("MIN_EQUATIONS", 1), ("IN_LOOPS", 0),
+                        ("ONCE", 0)):
+        monkeypatch.setattr(outlining, name, value)
     with config.override("cache", False), config.override("optimize", "fast"):
         yield
 
@@ -34,16 +36,16 @@ def kernel(fun, *args, **options):
 
 def functions(fun, *args, **options):
     """What a program calls."""
-    return ir.called(kernel(fun, *args, **options).body)
+    return callees(kernel(fun, *args, **options).body)
 
 
 def inlined(fun, *args, **options):
     """The results of the program without calls."""
-    before, routines.SMALLEST = routines.SMALLEST, 10**9
+    before, outlining.MIN_INSTRUCTIONS = outlining.MIN_INSTRUCTIONS, 10**9
     try:
         return ingot.jit(lambda *a: fun(*a), **options)(*args)
     finally:
-        routines.SMALLEST = before
+        outlining.MIN_INSTRUCTIONS = before
 
 
 def assert_same(found, expected):
@@ -213,7 +215,7 @@ def test_arrays_are_updated_in_place_as_if_inlined(often, monkeypatch):
 
     x = jnp.arange(100_000.0)
     text = ingot.jit(program).lower(x).compile().as_text("kernels")
-    monkeypatch.setattr(routines, "SMALLEST", 10**9)
+    monkeypatch.setattr(outlining, "MIN_INSTRUCTIONS", 10**9)
     assert text == ingot.jit(lambda x: program(x)).lower(x).compile().as_text("kernels")
     monkeypatch.undo()
     assert_same(ingot.jit(program, donate_argnums=0)(x + 0), inlined(program, x))
@@ -281,7 +283,7 @@ def test_interrupts_leave_the_program():
         return lax.while_loop(lambda c: c < 2, lambda c: jnp.sin(c), x)
 
     program = ingot.jit(lambda x: endless(endless(x))).lower(0.5).compile()
-    assert ir.called(program._executable.function.body)
+    assert callees(program._executable.function.body)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -301,7 +303,7 @@ def test_threads_have_arenas_of_their_own():
 
     x = jnp.asarray(np.random.default_rng(2).normal(size=(2000, 100)))
     kernels = kernel(program, x)
-    assert ir.called(kernels.body) and any(
+    assert callees(kernels.body) and any(
         type(node) is ir.For and node.parallel for node in kernels.body.nodes)
     with ingot.num_threads(1):
         expected = inlined(program, x)
@@ -356,8 +358,8 @@ def test_a_second_process_finds_the_program(tmp_path):
     program = (
         "import numpy as np, ingot, ingot.numpy as jnp\n"
         "from ingot.backends.llvm.executable import executables\n"
-        "from ingot.compiler import routines\n"
-        "routines.SMALLEST = routines.FEWEST = routines.ONCE = 0\n"
+        "from ingot.compiler import outlining\n"
+        "outlining.MIN_INSTRUCTIONS = outlining.MIN_EQUATIONS = outlining.ONCE = 0\n"
         "table = jnp.asarray(np.arange(5000.0) % 7)\n"
         "def host(v):\n    return np.asarray(v * 2)\n"
         "@ingot.jit\n"

@@ -308,7 +308,7 @@ def test_scalars_that_a_function_closes_over_are_constants():
 
 def test_programs_of_packages_may_hold_traced_constants():
     # lineax keeps the program of a linear operator as a parameter of its own primitive.
-    from ingot.compiler.routines import equations
+    from ingot.compiler.outlining import equations
     from ingot.core.jaxpr import Eqn
     from ingot.core.primitive import REGISTRY
 

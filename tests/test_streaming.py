@@ -5,12 +5,12 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot.compiler import streaming
+from ingot.compiler import nontemporal_stores
 
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch):
-    monkeypatch.setattr(streaming, "LEAST", 8)
+    monkeypatch.setattr(nontemporal_stores, "LEAST", 8)
     with ingot.config.override("cache", False):
         ingot.clear_caches()
         yield
@@ -47,7 +47,7 @@ def test_results(name, n, optimize, monkeypatch):
         -1, 256 if n % 2 else 130)[: n // 512 * 2]
     with ingot.config.override("optimize", optimize):
         got = ingot.jit(fun)(x)
-        monkeypatch.setattr(streaming, "LEAST", 1 << 60)
+        monkeypatch.setattr(nontemporal_stores, "LEAST", 1 << 60)
         ingot.clear_caches()
         plain = ingot.jit(fun)(x)
     for mine, expected in zip(ingot.tree.leaves(got), ingot.tree.leaves(plain), strict=True):

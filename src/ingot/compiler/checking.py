@@ -9,6 +9,7 @@ nodes that say what it does (`ir.Check`), which verify that it stays within the 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,12 @@ import numpy as np
 from ingot.compiler.arena import rounded
 from ingot.compiler.lower import HostFunction
 from ingot.compiler.origins import Origins
-from ingot.compiler.parallel import Referred
-from ingot.compiler.positions import roots
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
 from ingot.kernel.build import INT, Builder, Index
 from ingot.kernel.ir import Scalar
 from ingot.kernel.operands import Operand, operands
+from ingot.kernel.visit import blocks, callees, memories, roots, walk_paths
 
 BYTE = np.dtype(np.uint8)
 NOBODY, OWNERS, CLAIMED = 0, 254, 255
@@ -50,7 +50,7 @@ def add_checks(function: ir.Function, hosts: Sequence[HostFunction], origins: Or
                checks: Checks) -> None:
     """Add checks to a program and the functions that it calls (changed in place)."""
     extended: dict[ir.Function, list[int]] = {}
-    for one in (*ir.called(function.body), function):
+    for one in (*callees(function.body), function):
         checker = _Checker(one, hosts, origins, checks, extended, one is not function)
         checker.run()
 
@@ -251,8 +251,8 @@ class _Checker(Builder):
         pointers = [(p, self.pointer(p, node)) for p in [*node.pointers]]
         if type(node) is ir.For and node.parallel is not None:
             self.divided(node)
-        first = ir.inner_blocks(node)[0]
-        for block in ir.inner_blocks(node):
+        first = blocks(node)[0]
+        for block in blocks(node):
             self.body(block)
             if block is first:
                 block.nodes[:0] = [n for m in self.dead.get(id(node), ())
@@ -306,34 +306,12 @@ def _dead_in_iterations(function: ir.Function) -> dict[int, list[ir.Memory]]:
     with the next iteration; the innermost such loop counts."""
     homes: dict[ir.Memory, tuple[Any, ...]] = {}
 
-    def use(memories: Any, path: tuple[Any, ...]) -> None:
-        for memory in memories:
-            for m in roots(memory):
-                if m.kind == "temporary":
-                    common = 0
-                    for a, b in zip(homes.get(m, path), path, strict=False):
-                        if a is not b:
-                            break
-                        common += 1
-                    homes[m] = path[:common]
-
-    def visit(block: ir.Block, path: tuple[Any, ...]) -> None:
-        for node in block.nodes:
-            kind = type(node)
-            if kind is ir.For or kind is ir.While:
-                use([m for p in node.pointers for m in (p.inside, p.init, p.next, p.result)
-                     if m is not None], path)
-                path = (*path, node)
-            blocks = ir.inner_blocks(node)
-            if not blocks:
-                referred = Referred()
-                referred.node(node)
-                use(referred.memories, path)
-            for inner in blocks:
-                visit(inner, path)
-            path = path[:-1] if kind is ir.For or kind is ir.While else path
-
-    visit(function.body, ())
+    for node, _, path in walk_paths(function.body):
+        loops = tuple(outer for outer in path if type(outer) is not ir.Switch)
+        for m in (m for memory in memories(node) for m in roots(memory)):
+            if m.kind == "temporary":
+                shared = zip(homes.get(m, loops), loops, strict=False)
+                homes[m] = tuple(a for a, _ in itertools.takewhile(lambda p: p[0] is p[1], shared))
     dead: dict[int, list[ir.Memory]] = {}
     for memory, path in homes.items():
         if path:

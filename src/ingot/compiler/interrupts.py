@@ -2,14 +2,15 @@
 
 A loop polls every `poll_every` iterations, chosen from the work of its body; loops too short to
 matter do not, nor do loops over independent elements: looking would keep LLVM from vectorizing
-them, and memory is filled at a gigabyte a second. Loops divided among threads are looked after by
-whoever waits for the threads.
+them, and memory is filled at a gigabyte a second. Parallel loops are looked after by the thread
+that waits for the others.
 """
 
 from __future__ import annotations
 
 from ingot.kernel import ir
 from ingot.kernel.cost import work
+from ingot.kernel.visit import blocks, walk
 
 INSTRUCTIONS = 50_000_000
 """Work between two polls: some 20 to 100 ms."""
@@ -18,18 +19,19 @@ INSTRUCTIONS = 50_000_000
 def place_polls(block: ir.Block) -> bool:
     """Set `poll_every` of the loops in a block; says whether there are any that poll."""
     found = False
-    for node in block.nodes:
-        kind = type(node)
-        if kind is ir.For or kind is ir.While:
-            inner = work(node.body) + (work(node.cond) if kind is ir.While else 0) + 2
-            total = None if kind is ir.While or not isinstance(node.stop, int) \
-                else inner * node.stop
-            smooth = kind is ir.For and (node.vector or node.parallel is not None)
-            if total is None or (total > INSTRUCTIONS and not smooth):
-                node.poll_every = max(INSTRUCTIONS // inner, 1)
-                found = True
-            found |= place_polls(node.body)
-        elif kind is ir.Switch:
-            for branch in node.branches:
-                found |= place_polls(branch)
+    for node in walk(block):
+        if type(node) is ir.While or (type(node) is ir.For and _is_long(node)):
+            node.poll_every = max(INSTRUCTIONS // _of_iteration(node), 1)
+            found = True
     return found
+
+
+def _of_iteration(node: ir.For | ir.While) -> int:
+    return sum(map(work, blocks(node))) + 2
+
+
+def _is_long(node: ir.For) -> bool:
+    if not isinstance(node.stop, int):
+        return True
+    smooth = node.vector or node.parallel is not None
+    return not smooth and _of_iteration(node) * node.stop > INSTRUCTIONS

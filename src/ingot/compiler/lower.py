@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
-from ingot.compiler.routines import Repeated, call
-from ingot.compiler.updates import updating
+from ingot.compiler.in_place import updating
+from ingot.compiler.outlining import OutlineCandidates, call
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
@@ -67,7 +67,7 @@ class Lowering(Builder):
         self.constants: list[ir.Memory] = caller.constants if caller else []
         self.constant_sources: dict[int, Array] = caller.constant_sources if caller else {}
         self.host_functions: list[HostFunction] = caller.host_functions if caller else []
-        self.repeated: Repeated | None = caller.repeated if caller else None
+        self.repeated: OutlineCandidates | None = caller.repeated if caller else None
         self.is_called = caller is not None
         self.moved = 0  # elements that would not be copied if it were not called
         self.expanding = False  # whether a result is large, and would not be stored then
@@ -85,7 +85,7 @@ class Lowering(Builder):
     def function(self, jaxpr: Jaxpr, donated: Collection[int] = ()) -> ir.Function:
         """The kernel of a program over its arguments, of which some are donated, and results."""
         if self.repeated is None:
-            self.repeated = Repeated(self.updating(jaxpr), self.updating)
+            self.repeated = OutlineCandidates(self.updating(jaxpr), self.updating)
         arguments = [ir.Memory("donated" if i in donated else "argument", v.aval.nbytes,
                                v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
         self._given = {m: v.aval for m, v in zip(arguments, jaxpr.invars, strict=True)

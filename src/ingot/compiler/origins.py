@@ -14,6 +14,7 @@ from ingot.core.rewrite import definitions
 from ingot.core.source import describe
 from ingot.kernel import ir
 from ingot.kernel.build import ArrayValue, Buffer
+from ingot.kernel.visit import walk
 
 
 class Origins:
@@ -30,10 +31,8 @@ class Origins:
 
     def note_nodes(self, nodes: Sequence[Any], eqn: Eqn) -> None:
         """The same of nodes and all inside of them."""
-        for node in nodes:
+        for node in walk(ir.Block([*nodes])):
             self.note(node, eqn)
-            for block in ir.inner_blocks(node):
-                self.note_nodes(block.nodes, eqn)
 
     def shaped(self, memory: ir.Memory, shape: Sequence[int]) -> None:
         """Remember that a temporary was made for an array of this shape, and by what."""

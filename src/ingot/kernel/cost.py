@@ -7,6 +7,7 @@ from typing import Any
 
 from ingot.kernel import ir
 from ingot.kernel.build import COSTS
+from ingot.kernel.visit import blocks
 
 CALL = 20
 """What calling a function costs by itself."""
@@ -51,4 +52,4 @@ def _of_function(function: ir.Function, libraries: bool, without: Collection[Any
 
 def size(block: ir.Block) -> int:
     """Instructions written in a block and the blocks inside it, without functions called there."""
-    return len(block.nodes) + sum(size(b) for node in block.nodes for b in ir.inner_blocks(node))
+    return len(block.nodes) + sum(size(b) for node in block.nodes for b in blocks(node))

@@ -14,6 +14,31 @@ from typing import Any
 
 import numpy as np
 
+from ingot.kernel.roles import (
+    ARGUMENTS,
+    ATTRIBUTE,
+    BLOCK,
+    BLOCKS,
+    CALLEE,
+    INDEX,
+    OUTS,
+    PAIRS,
+    PHIS,
+    PLACES_BOTH,
+    PLACES_READ,
+    PLACES_WRITTEN,
+    POINTERS,
+    READ,
+    RESULTS,
+    SHADOW,
+    USE,
+    WRITTEN,
+    YIELD,
+    Node,
+    holds,
+    node,
+)
+
 ARITHMETIC = ("add", "sub", "mul", "div", "rem", "neg", "abs", "sign", "min", "max", "fma")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 BITS = ("and", "or", "xor", "not", "shift_left", "shift_right_logical",
@@ -28,7 +53,8 @@ SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + ANALYSIS)
 
 class Scalar:
     """The result of one instruction. `op` is a scalar operation, 'load', 'index', 'phi', 'const',
-    'external' (a call of a C function named by `attr`), or 'result' of a structured node."""
+    'external' (a call of a C function named by `attr`), or 'result' of a structured node. The
+    operands of a load are a memory and an index."""
 
     __slots__ = ("args", "attr", "dtype", "name", "op")
 
@@ -111,25 +137,29 @@ def reached(phi: PointerPhi) -> tuple[frozenset[Memory], bool]:
     return frozenset(found), all(one.next is not None for one in seen)
 
 
-@dataclass(eq=False)
-class Store:
-    memory: Any
-    index: Index
-    value: Scalar
+@node
+class Store(Node):
+    REMOVABLE = True
+
+    memory: Memory = holds(WRITTEN)
+    index: Index = holds(USE)
+    value: Scalar = holds(USE)
 
 
-@dataclass(eq=False)
-class Copy:
+@node
+class Copy(Node):
     """Move `nbytes` bytes between two places that do not overlap; `streamed` past the caches, from
     a temporary that begins a line of the caches."""
 
-    target: Any
-    target_index: Index
-    source: Any
-    source_index: Index
-    nbytes: int
-    dtype: np.dtype
-    streamed: bool = False
+    REMOVABLE = True
+
+    target: Memory = holds(WRITTEN)
+    target_index: Index = holds(USE)
+    source: Memory = holds(READ)
+    source_index: Index = holds(USE)
+    nbytes: int = holds(ATTRIBUTE)
+    dtype: np.dtype = holds(ATTRIBUTE)
+    streamed: bool = holds(ATTRIBUTE, default=False)
 
 
 @dataclass(eq=False)
@@ -162,8 +192,8 @@ class Parallel:
                 max((m.offset + m.nbytes for m in self.own), default=0))
 
 
-@dataclass(eq=False)
-class For:
+@node
+class For(Node):
     """`for index in range(first, first + stop)`, stop >= 1.
 
     Iterations that are `independent` exchange no values: they may run in any order, and also
@@ -172,62 +202,64 @@ class For:
     body reads at places that it computes.
     """
 
-    index: Scalar
-    stop: Index
-    phis: list[Phi]
-    body: Block
-    vector: bool = False
-    independent: bool = False
-    at_once: bool = False
-    apart: bool = False
-    parallel: Parallel | None = None
-    pointers: list[PointerPhi] = field(default_factory=list)
-    poll_every: int = 0  # iterations between looks for an interrupt; 0: never
-    first: Index = 0
+    index: Scalar = holds(INDEX)
+    stop: Index = holds(USE)
+    phis: list[Phi] = holds(PHIS)
+    body: Block = holds(BLOCK)
+    vector: bool = holds(ATTRIBUTE, default=False)
+    independent: bool = holds(ATTRIBUTE, default=False)
+    at_once: bool = holds(ATTRIBUTE, default=False)
+    apart: bool = holds(ATTRIBUTE, default=False)
+    parallel: Parallel | None = holds(ATTRIBUTE, default=None)
+    pointers: list[PointerPhi] = holds(POINTERS, default_factory=list)
+    poll_every: int = holds(ATTRIBUTE, default=0)  # iterations between looks for an interrupt
+    first: Index = holds(USE, default=0)
 
 
-@dataclass(eq=False)
-class While:
+@node
+class While(Node):
     """`while cond: body`, the condition computed by its own block."""
 
-    phis: list[Phi]
-    cond: Block
-    predicate: Scalar | None
-    body: Block
-    pointers: list[PointerPhi] = field(default_factory=list)
-    poll_every: int = 0  # iterations between looks for an interrupt; 0: never
+    phis: list[Phi] = holds(PHIS)
+    cond: Block = holds(BLOCK)
+    predicate: Scalar | None = holds(YIELD)
+    body: Block = holds(BLOCK)
+    pointers: list[PointerPhi] = holds(POINTERS, default_factory=list)
+    poll_every: int = holds(ATTRIBUTE, default=0)  # iterations between looks for an interrupt
 
 
-@dataclass(eq=False)
-class Switch:
+@node
+class Switch(Node):
     """Run branch `index` (already in range); `results[i]` is that branch's `outs[branch][i]`."""
 
-    index: Scalar
-    branches: list[Block]
-    outs: list[list[Scalar]]
-    results: list[Scalar]
+    index: Scalar = holds(USE)
+    branches: list[Block] = holds(BLOCKS)
+    outs: list[list[Scalar]] = holds(OUTS)
+    results: list[Scalar] = holds(RESULTS)
 
 
-@dataclass(eq=False)
-class Library:
+@node
+class Library(Node):
     """Call a C or Fortran routine. `args`: ('pointer', memory, index); a value passed by reference,
     ('int', index), ('float', a NumPy scalar), ('char', 'N'); or ('size', index), passed as it is.
     `work` is in simple instructions. An inner loop of a universal function of NumPy, of so many
     `dimensions`, is called as these are: with a table of the pointers before the last, tables of
     the sizes of its dimensions and of the strides that follow, and the last pointer."""
 
-    symbol: str
-    args: list[Any]
-    work: int = 10
-    dimensions: int = 0
+    symbol: str = holds(ATTRIBUTE)
+    args: list[Any] = holds(ARGUMENTS)
+    work: int = holds(ATTRIBUTE, default=10)
+    dimensions: int = holds(ATTRIBUTE, default=0)
 
 
-@dataclass(eq=False)
-class HostCall:
+@node
+class HostCall(Node):
     """Call back into Python: `number` picks the function, places hold operands and results."""
 
-    number: int
-    places: list[tuple[Any, Index]]
+    CALLS_PYTHON = True
+
+    number: int = holds(ATTRIBUTE)
+    places: list[tuple[Memory, Index]] = holds(PLACES_BOTH)
 
 
 @dataclass(eq=False)
@@ -252,24 +284,27 @@ class Function:
         return memory
 
 
-@dataclass(eq=False)
-class Call:
-    """Run a function: places hold arguments and results, `arena` its temporaries meanwhile."""
+@node
+class Call(Node):
+    """Run a function: places hold arguments and results, `arena` its temporaries meanwhile. It may
+    be left out as a store may, unless the function calls Python."""
 
-    function: Function
-    arguments: list[tuple[Any, Index]]
-    results: list[tuple[Any, Index]]
-    arena: Memory
+    REMOVABLE = True
+
+    function: Function = holds(CALLEE)
+    arguments: list[tuple[Memory, Index]] = holds(PLACES_READ)
+    results: list[tuple[Memory, Index]] = holds(PLACES_WRITTEN)
+    arena: Memory = holds(WRITTEN)
 
     @property
-    def places(self) -> list[tuple[Any, Index]]:
-        """All that it reads or writes."""
+    def places(self) -> list[tuple[Memory, Index]]:
+        """What it is called with."""
         constants = [(m, 0) for m in self.function.constants]
         return [*self.arguments, *constants, *self.results, (self.arena, 0)]
 
 
-@dataclass(eq=False)
-class Check:
+@node
+class Check(Node):
     """What the node that follows does with memory, so that it can be verified; see
     `compiler/checking.py`.
 
@@ -279,37 +314,14 @@ class Check:
     for what the same node only writes, a 'claim' forbids reads; 'forget' says that nobody wrote it.
     """
 
-    act: str
-    memory: Memory
-    index: Index
-    itemsize: int
-    nbytes: Index
-    rows: Sequence[tuple[Index, Index]]
-    shadow: Memory | None
-    owner: Index
-    site: int  # which of those of the program
+    CALLS_PYTHON = True  # to report
 
-
-def inner_blocks(node: Any) -> list[Block]:
-    """The blocks inside a node, called functions left out."""
-    if type(node) is For:
-        return [node.body]
-    if type(node) is While:
-        return [node.cond, node.body]
-    return node.branches if type(node) is Switch else []
-
-
-def called(block: Block) -> list[Function]:
-    """The functions that a block calls, directly or not: callees before those who call them."""
-    found: dict[Function, None] = {}
-
-    def visit(block: Block) -> None:
-        for node in block.nodes:
-            if type(node) is Call and node.function not in found:
-                visit(node.function.body)
-                found[node.function] = None
-            for inner in inner_blocks(node):
-                visit(inner)
-
-    visit(block)
-    return list(found)
+    act: str = holds(ATTRIBUTE)
+    memory: Memory = holds(ATTRIBUTE)
+    index: Index = holds(USE)
+    itemsize: int = holds(ATTRIBUTE)
+    nbytes: Index = holds(USE)
+    rows: Sequence[tuple[Index, Index]] = holds(PAIRS)
+    shadow: Memory | None = holds(SHADOW)
+    owner: Index = holds(USE)
+    site: int = holds(ATTRIBUTE)  # which of those of the program

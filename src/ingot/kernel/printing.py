@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.kernel import ir
+from ingot.kernel.visit import callees
 
 
 class _Printer:
@@ -114,5 +115,5 @@ class _Printer:
 def pretty_kernel(function: ir.Function) -> str:
     """A program as text, after the functions that it calls."""
     printer = _Printer()
-    texts = [printer.whole(f, printer.function(f)) for f in ir.called(function.body)]
+    texts = [printer.whole(f, printer.function(f)) for f in callees(function.body)]
     return "\n".join([*texts, printer.whole(function, "kernel")])

@@ -18,22 +18,23 @@ import numpy as np
 
 from ingot.backends.llvm import cache, codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
-from ingot.compiler.blocks import loops_to_blocks
 from ingot.compiler.checking import Checks, add_checks
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
-from ingot.compiler.forming import formed
 from ingot.compiler.interrupts import place_polls
-from ingot.compiler.lanes import loops_to_lanes
+from ingot.compiler.lane_compaction import compact_while_loops
 from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.nontemporal_stores import store_past_caches
 from ingot.compiler.origins import TracingLowering
-from ingot.compiler.parallel import divide_loops
+from ingot.compiler.parallel import parallelize_loops
+from ingot.compiler.pipeline import formed
 from ingot.compiler.simplify import simplify
-from ingot.compiler.streaming import stream_results
+from ingot.compiler.strip_mining import strip_mine_loops
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.source import describe
 from ingot.kernel import cost, ir
+from ingot.kernel.visit import callees
 from ingot.util import processors
 from ingot.version import __version__
 
@@ -159,19 +160,19 @@ class Compilation:
 
         function = formed(lowered, merging)
         straight = []
-        for one in (*ir.called(function.body), function):
-            straight += loops_to_lanes(one)
+        for one in (*callees(function.body), function):
+            straight += compact_while_loops(one)
             if one is function:
-                stream_results(one)
-            straight += loops_to_blocks(one)
+                store_past_caches(one)
+            straight += strip_mine_loops(one)
             if threads.supported():
-                divide_loops(one)
+                parallelize_loops(one)
         return Kernels(simplified, function, lowerings[-1], straight)
 
     def _lowered(self, tier: engine.Tier) -> Module:
         kernels = self.kernels(tier)
         function, lowering = kernels.function, kernels.lowering
-        long = any([place_polls(f.body) for f in (*ir.called(function.body), function)])
+        long = any([place_polls(f.body) for f in (*callees(function.body), function)])
         work = cost.work(function.body)
         long = long or work > LONG_WORK
         taken = [m.position if m.kind == "donated" else -1 for m in function.results]

@@ -12,104 +12,29 @@ from typing import Any
 from ingot.backends.llvm import blas
 from ingot.backends.llvm.calls import stop_word
 from ingot.backends.llvm.scalar import llvm_type, quoted
-from ingot.compiler.parallel import contains
 from ingot.kernel import ir
+from ingot.kernel.visit import calls_python, contains, definitions, memories, uses, walk
 
 DIVIDE = "ingot:divide"
 """The symbol of the C function that calls a body on parts of its iterations; see `threads.py`."""
 
 
-class _Uses:
-    """Scalars and memories that nodes use, and those that they define."""
-
-    def __init__(self) -> None:
-        self.scalars: dict[ir.Scalar, None] = {}
-        self.memories: dict[ir.Memory, None] = {}
-        self.defined: set[int] = set()
-        self.host_calls = False
-
-    def use(self, *values: Any) -> None:
-        for x in values:
-            if type(x) is ir.Memory:
-                self.memories[x] = None
-            elif type(x) is ir.Scalar and x.op != "const":
-                self.scalars[x] = None
-
-    def define(self, *values: Any) -> None:
-        self.defined.update(map(id, values))
-
-    def block(self, block: ir.Block) -> None:
-        for node in block.nodes:
-            if type(node) is ir.Scalar:
-                self.define(node)
-                self.use(*node.args)
-            else:
-                getattr(self, "node_" + type(node).__name__.lower())(node)
-
-    def node_store(self, node: ir.Store) -> None:
-        self.use(node.memory, node.index, node.value)
-
-    def node_copy(self, node: ir.Copy) -> None:
-        self.use(node.target, node.target_index, node.source, node.source_index)
-
-    def node_for(self, node: ir.For) -> None:
-        self.define(node.index)
-        self.use(node.first, node.stop)
-        self.carried(node)
-        self.block(node.body)
-
-    def node_while(self, node: ir.While) -> None:
-        self.use(node.predicate)
-        self.carried(node)
-        self.block(node.cond)
-        self.block(node.body)
-
-    def carried(self, node: ir.For | ir.While) -> None:
-        for p in node.phis:
-            self.define(p.scalar, p.result)
-            self.use(p.init, p.next)
-        for p in node.pointers:
-            self.define(p.inside, p.result)
-            self.use(p.init, p.next)
-
-    def node_switch(self, node: ir.Switch) -> None:
-        self.use(node.index)
-        self.define(*node.results)
-        for branch, outs in zip(node.branches, node.outs, strict=True):
-            self.block(branch)
-            self.use(*outs)
-
-    def node_hostcall(self, node: ir.HostCall) -> None:
-        self.host_calls = True
-        for memory, index in node.places:
-            self.use(memory, index)
-
-    def node_check(self, node: ir.Check) -> None:
-        self.host_calls = True  # to report
-        self.use(node.shadow, node.index, node.nbytes, node.owner)
-        self.use(*(x for row in node.rows for x in row))
-
-    def node_library(self, node: ir.Library) -> None:
-        for arg in node.args:
-            self.use(*arg[1:])
-
-    def node_call(self, node: ir.Call) -> None:
-        self.host_calls |= any(contains(node.function.body, kind)
-                               for kind in (ir.HostCall, ir.Check))
-        for memory, index in node.places:
-            self.use(memory, index)
-
-
 def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
-    """What the body of a divided loop takes from outside: scalars and addresses, and temporaries,
+    """What the body of a parallel loop takes from outside: scalars and addresses, and temporaries,
     which are found in the arena; and whether it calls Python."""
-    uses = _Uses()
-    uses.define(node.index)
-    uses.block(node.body)
-    addresses = [m for m in uses.memories if m.kind != "temporary" and id(m) not in uses.defined]
-    scalars = [x for x in uses.scalars if id(x) not in uses.defined]
-    temporaries = [m for m in uses.memories if m.kind == "temporary"]
-    return [*scalars, *addresses], temporaries, uses.host_calls
+    used: dict[Any, None] = {}
+    inside: set[Any] = {node.index}
+    for inner in walk(node.body):
+        inside.update(definitions(inner))
+        if type(inner) is ir.For or type(inner) is ir.While:
+            inside.update(m for p in inner.pointers for m in (p.inside, p.result))
+        used.update((x, None) for x in uses(inner) if type(x) is ir.Scalar and x.op != "const")
+        used.update(dict.fromkeys(memories(inner)))
+    outside = [x for x in used if x not in inside]
+    temporaries = [x for x in outside if type(x) is ir.Memory and x.kind == "temporary"]
+    captured = [x for x in outside if x not in set(temporaries)]
+    captured.sort(key=lambda x: type(x) is ir.Memory)  # scalars first
+    return captured, temporaries, any(map(calls_python, walk(node.body)))
 
 
 def _parameter(x: Any) -> str:

@@ -1,75 +1,63 @@
-"""Long loops of much work made of blocks of one length, so that LLVM compiles each body once.
+"""Strip-mining: long loops become loops over strips of one length, so LLVM compiles a body once.
 
 A loop over any number of elements becomes a vectorized one and another for the elements that are
-left. Here the loop over a block has a length that vectors divide. The last block begins early
+left. Here the loop over a strip has a length that vectors divide. The last strip begins early
 enough to be a whole one: what is computed twice is the same both times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ingot.kernel import ir
 from ingot.kernel.build import INT, Builder
 from ingot.kernel.cost import work
+from ingot.kernel.visit import reads, replace, roots, writes
 
-LENGTH = 1024
-"""Elements of a block, at most; few enough to be short of work, many enough to start a loop for."""
+STRIP = 1024
+"""Iterations of a strip, at most; few enough to be short of work, many enough to start a loop for.
+"""
 
 MULTIPLE = 64
-"""What the length of a block is a multiple of: a few of the longest vectors."""
+"""What the length of a strip is a multiple of: a few of the longest vectors."""
 
-FEWEST = 2048
-"""Elements from which on little is computed twice."""
+MIN_TRIP_COUNT = 2048
+"""Iterations from which on little is computed twice."""
 
-STEP = 60
+MIN_BODY_INSTRUCTIONS = 60
 """Instructions of a body from which on a second copy of it costs."""
 
 NARROW = frozenset(["sin", "cos", "tan", "lgamma", "external"])
 """Operations that have no form for vectors of so many 64-bit numbers."""
 
 
-def loops_to_blocks(function: ir.Function) -> list[ir.For]:
+def strip_mine_loops(function: ir.Function) -> list[ir.For]:
     """Rewrite the loops of a function that can be (changed in place); the new loops."""
-    return list(_rewrite(function.body))
+    made: list[ir.For] = []
 
+    def instead(node: Any) -> ir.For | None:
+        if type(node) is not ir.For or not is_divisible(node) \
+                or work(node.body) < MIN_BODY_INSTRUCTIONS:
+            return None
+        made.append(strip_mine(node))
+        return made[-1]
 
-def _rewrite(block: ir.Block) -> Iterator[ir.For]:
-    for k, node in enumerate(block.nodes):
-        kind = type(node)
-        if kind is ir.For:
-            if _fits(node):
-                block.nodes[k] = in_blocks(node)
-                yield block.nodes[k]
-            else:
-                yield from _rewrite(node.body)
-        elif kind is ir.While:
-            yield from _rewrite(node.body)
-        elif kind is ir.Switch:
-            for branch in node.branches:
-                yield from _rewrite(branch)
-
-
-def _fits(node: ir.For) -> bool:
-    """Whether a loop may become blocks, and has work enough for that."""
-    return is_divisible(node) and work(node.body) >= STEP
+    replace(function.body, instead)
+    return made
 
 
 def is_divisible(node: ir.For) -> bool:
     """Whether a loop is long and straight, and reads nothing that it writes."""
     if not node.vector or node.phis or node.pointers or node.first != 0 \
-            or not isinstance(node.stop, int) or node.stop < FEWEST:
+            or not isinstance(node.stop, int) or node.stop < MIN_TRIP_COUNT:
         return False
     read: set[ir.Memory] = set()
     written: set[ir.Memory] = set()
     for x in node.body.nodes:
-        if type(x) is ir.Store:
-            written |= {x.memory, *x.memory.roots}
-        elif type(x) is not ir.Scalar:
+        if type(x) is not ir.Scalar and type(x) is not ir.Store:
             return False
-        elif x.op == "load":
-            read |= {x.args[0], *x.args[0].roots}
+        read.update(m for memory in reads(x) for m in roots(memory))
+        written.update(m for memory in writes(x) for m in roots(memory))
     return not read & written
 
 
@@ -80,10 +68,10 @@ def _draws(node: ir.For) -> bool:
     return "threefry" in ops and not ops & NARROW
 
 
-def in_blocks(node: ir.For, length: int | None = None) -> ir.For:
-    """The loop over blocks that takes the place of a loop, which runs over one of them."""
+def strip_mine(node: ir.For, length: int | None = None) -> ir.For:
+    """The loop over strips that takes the place of a loop, which runs over one of them."""
     stop: Any = node.stop
-    size = -(-stop // -(-stop // (length or LENGTH)))
+    size = -(-stop // -(-stop // (length or STRIP)))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
     out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)

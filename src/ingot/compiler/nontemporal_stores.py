@@ -1,4 +1,4 @@
-"""Large results written past the caches: a part at a time into a small temporary, then copied.
+"""Non-temporal stores: large results pass by the caches, in parts from a small temporary.
 
 A store to memory that is not in a cache reads the line first, and drives out another. What is far
 larger than the caches is not there when it is read again, so lines that are written whole need no
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingot.compiler.blocks import in_blocks, is_divisible
-from ingot.compiler.positions import Form, Forms, accesses
+from ingot.compiler.strip_mining import is_divisible, strip_mine
 from ingot.kernel import ir
+from ingot.kernel.access_analysis import AffineExpr, AffineExprs, accesses
 from ingot.kernel.build import Builder
+from ingot.kernel.visit import is_plain
 
 LEAST = 96 << 20
 """Bytes that a loop touches from which on they are more than caches keep."""
@@ -24,23 +25,16 @@ SHORTEST, LONGEST = 1 << 9, 1 << 14
 """Bytes of parts that are given, by the rows of an array: several stay in the nearest cache."""
 
 
-def stream_results(function: ir.Function) -> None:
+def store_past_caches(function: ir.Function) -> None:
     """Rewrite the loops of a function that fill large results (changed in place)."""
     large = {m for m in function.results if m.kind == "result" and m.nbytes * 8 >= LEAST}
     if not large:
         return
     for node in function.body.nodes:
-        if type(node) is ir.For and _plain(node):
+        if type(node) is ir.For and is_plain(ir.Block([node])):
             touched = {a.memory for a in accesses(ir.Block([node]))}
             if touched & large and sum(m.nbytes for m in touched) >= LEAST:
                 _Streaming(function, touched & large).rewrite(function.body, [node])
-
-
-def _plain(node: ir.For) -> bool:
-    """Whether there are only instructions and loops in a loop, which carry no pointers."""
-    return not node.pointers and all(
-        type(n) in (ir.Scalar, ir.Store) or (type(n) is ir.For and _plain(n))
-        for n in node.body.nodes)
 
 
 class _Streaming(Builder):
@@ -66,10 +60,10 @@ class _Streaming(Builder):
             return
         widest = max(n.value.dtype.itemsize for n in node.body.nodes if type(n) is ir.Store)
         if is_divisible(node):
-            outer = in_blocks(node, BLOCK // widest)
+            outer = strip_mine(node, BLOCK // widest)
             block.nodes[block.nodes.index(node)] = outer
             block = outer.body
-        forms = Forms()
+        forms = AffineExprs()
         read = {a.memory for a in accesses(node.body) if not a.stores}
         stores = [n for n in node.body.nodes if type(n) is ir.Store and n.memory in self.results]
         memories = [n.memory for n in stores]
@@ -80,7 +74,8 @@ class _Streaming(Builder):
                     and store.memory not in read:
                 block.nodes[place:place] = self.redirected(node, store, start)
 
-    def start(self, node: ir.For, form: Form, forms: Forms) -> list[tuple[Any, int]] | None:
+    def start(self, node: ir.For, form: AffineExpr, forms: AffineExprs
+              ) -> list[tuple[Any, int]] | None:
         """What the place of the first store is made of: scalars and factors; None if the stores
         are not one behind the other, or their number does not fit."""
         inside = {id(n) for n in node.body.nodes}

@@ -1,13 +1,14 @@
-"""What a loop has stored or loaded is not loaded again, and computed once; in merged loops."""
+"""Load forwarding in fused loops: what a loop has stored, loaded or computed it has once."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ingot.compiler.positions import Footprints, Form, Forms, roots
 from ingot.kernel import ir
+from ingot.kernel.access_analysis import AffineExpr, AffineExprs
+from ingot.kernel.visit import EffectsCache, rename_own, roots
 
-Place = tuple[ir.Memory, Form, Any]
+Place = tuple[ir.Memory, AffineExpr, Any]
 
 
 class _Table:
@@ -18,7 +19,7 @@ class _Table:
         self.stored: dict[Place, ir.Scalar] = {} if outer is None else dict(outer.stored)
 
     def forget(self, changed: set[ir.Memory], memory: ir.Memory | None = None,
-               form: Form = (0, ()), dtype: Any = None) -> None:
+               form: AffineExpr = (0, ()), dtype: Any = None) -> None:
         """What may have been written to: anywhere, or at one place of a memory."""
         for place in list(self.stored):
             other, there, kind = place
@@ -31,12 +32,12 @@ class _Table:
 
 
 class _Forwarding:
-    def __init__(self, feet: Footprints) -> None:
-        self.forms, self.feet = Forms(), feet
+    def __init__(self, effects: EffectsCache) -> None:
+        self.forms, self.effects = AffineExprs(), effects
         self.instead: dict[int, ir.Scalar] = {}
         self.alive: list[ir.Scalar] = []  # so that an id names one scalar
 
-    def value(self, x: Any) -> Any:
+    def scalar(self, x: Any) -> Any:
         return self.instead.get(id(x), x)
 
     def block(self, block: ir.Block, table: _Table) -> None:
@@ -44,10 +45,10 @@ class _Forwarding:
         for node in block.nodes:
             kind = type(node)
             if kind is ir.Scalar:
-                if not self.scalar(node, table):
+                if not self.instruction(node, table):
                     continue
             elif kind is ir.Store:
-                node.index, node.value = self.value(node.index), self.value(node.value)
+                rename_own(node, self)
                 form = self.forms.of(node.index)
                 table.forget({*roots(node.memory)}, node.memory, form, node.value.dtype)
                 table.stored[node.memory, form, node.value.dtype] = node.value
@@ -56,9 +57,9 @@ class _Forwarding:
             kept.append(node)
         block.nodes = kept
 
-    def scalar(self, x: ir.Scalar, table: _Table) -> bool:
+    def instruction(self, x: ir.Scalar, table: _Table) -> bool:
         """Whether an instruction is needed."""
-        x.args = tuple(map(self.value, x.args))
+        x.args = tuple(map(self.scalar, x.args))
         if x.op == "load":
             place = (x.args[0], self.forms.of(x.args[1]), x.dtype)
             found = table.stored.setdefault(place, x)
@@ -72,15 +73,15 @@ class _Forwarding:
 
     def loop(self, node: ir.For, table: _Table) -> None:
         if table.stored:
-            table.forget(self.feet.of(node).writes)
-        node.stop, node.first = self.value(node.stop), self.value(node.first)
+            table.forget(self.effects.of(node).writes)
+        node.stop, node.first = self.scalar(node.stop), self.scalar(node.first)
         for phi in node.phis:
-            phi.init = self.value(phi.init)
+            phi.init = self.scalar(phi.init)
         self.block(node.body, _Table(table))
         for phi in node.phis:
-            phi.next = self.value(phi.next)
+            phi.next = self.scalar(phi.next)
 
 
-def forward(node: ir.For, feet: Footprints) -> None:
+def forward_loads(node: ir.For, effects: EffectsCache) -> None:
     """Loads become values that are known, equal instructions one (changed in place)."""
-    _Forwarding(feet).loop(node, _Table())
+    _Forwarding(effects).loop(node, _Table())

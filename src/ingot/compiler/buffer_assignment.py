@@ -1,37 +1,36 @@
-"""Temporaries placed anew, by the part of the program in which each is used.
+"""Buffer assignment: each temporary gets a place in the arena for the time in which it is used.
 
-Lowering places them in the order of its equations; once loops have been merged, some live longer,
+Lowering places them in the order of its equations; once loops have been fused, some live longer,
 and others are gone, or smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ingot.compiler.arena import Arena
-from ingot.compiler.contraction import contract
-from ingot.compiler.positions import Footprints, roots
+from ingot.compiler.array_contraction import shrink_temporaries
 from ingot.kernel import ir
-from ingot.kernel.ir import inner_blocks
+from ingot.kernel.visit import EffectsCache, blocks, memories, roots
 
 
-def place_temporaries(function: ir.Function) -> None:
+def assign_buffers(function: ir.Function) -> None:
     """Give each temporary that is used its place in the arena (changed in place)."""
-    plan = _Plan(function.temporaries)
-    function.arena_bytes, placed = plan.blocks([function.body], set(function.temporaries))
+    assigner = _BufferAssigner(function.temporaries)
+    function.arena_bytes, placed = assigner.blocks([function.body], set(function.temporaries))
     used = set(placed)
     function.temporaries = [m for m in function.temporaries if m in used]
 
 
-class _Plan:
+class _BufferAssigner:
     """Places relative to the arena of the node in which alone a temporary is used."""
 
     def __init__(self, temporaries: list[ir.Memory]) -> None:
-        self.feet = Footprints()
+        self.effects = EffectsCache()
         self.number = {m: k for k, m in enumerate(temporaries)}  # sets have no order
 
-    def blocks(self, blocks: list[ir.Block], mine: set[ir.Memory]
+    def blocks(self, blocks: Sequence[ir.Block], mine: set[ir.Memory]
                ) -> tuple[int, list[ir.Memory]]:
         """Bytes needed for those of `mine` that are used in one of the blocks, and these; what
         several blocks use is kept during all."""
@@ -51,10 +50,11 @@ class _Plan:
         return size, placed
 
     def used(self, node: Any) -> Collection[ir.Memory]:
-        kind = type(node)
-        if kind is ir.Scalar:
-            return roots(node.args[0]) if node.op == "load" else ()
-        return roots(node.memory) if kind is ir.Store else self.feet.of(node).touches
+        if type(node) is ir.Scalar and node.op != "load":
+            return ()
+        if blocks(node):
+            return self.effects.of(node).touches
+        return [m for memory in memories(node) for m in roots(memory)]
 
     def block(self, block: ir.Block, mine: set[ir.Memory]) -> tuple[int, list[ir.Memory]]:
         first: dict[ir.Memory, int] = {}
@@ -68,7 +68,7 @@ class _Plan:
         begins: dict[int, list[ir.Memory]] = {}
         inside: dict[int, set[ir.Memory]] = {}
         for memory, k in first.items():
-            if last[memory] == k and inner_blocks(block.nodes[k]) \
+            if last[memory] == k and blocks(block.nodes[k]) \
                     and memory not in self.carried(block.nodes[k]):
                 inside.setdefault(k, set()).add(memory)
             else:
@@ -81,8 +81,8 @@ class _Plan:
                 placed.append(memory)
             if k in inside:
                 if type(block.nodes[k]) is ir.For:
-                    contract(block.nodes[k], inside[k])
-                size, inner = self.blocks(inner_blocks(block.nodes[k]), inside[k])
+                    shrink_temporaries(block.nodes[k], inside[k])
+                size, inner = self.blocks(blocks(block.nodes[k]), inside[k])
                 base = arena.allocate(size)
                 for memory in inner:
                     memory.offset += base
@@ -94,7 +94,4 @@ class _Plan:
 
     def carried(self, node: Any) -> set[ir.Memory]:
         """What a loop exchanges from one iteration to the next."""
-        if type(node) is ir.Switch:
-            return set()
-        there = [m for p in node.pointers for m in (p.inside, p.init, p.next, p.result)]
-        return {root for m in there if m is not None for root in roots(m)}
+        return {root for m in memories(node) for root in roots(m)}

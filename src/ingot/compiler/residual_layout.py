@@ -1,4 +1,4 @@
-"""What a sequential loop keeps of each iteration, side by side in memory.
+"""The layout of residuals: what a sequential loop keeps of each iteration lies side by side.
 
 A loop that is differentiated stores its residuals, one array for each. The loop that goes backwards
 reads all of them in each iteration, so here they become one array, whose rows are the iterations:
@@ -17,14 +17,14 @@ import numpy as np
 from ingot.compiler.arena import rounded
 from ingot.kernel import ir
 from ingot.kernel.build import INT
-from ingot.kernel.ir import inner_blocks
+from ingot.kernel.visit import blocks, memories, outermost, roots
 
-FEWEST = 8
+MIN_TRIP_COUNT = 8
 """Iterations from which on rows are worth while."""
 
 
 @dataclass(eq=False)
-class _Kept:
+class _Residual:
     """A temporary that a loop writes element by element: `width` elements in each iteration."""
 
     memory: ir.Memory
@@ -45,7 +45,7 @@ class _Kept:
 
 
 @dataclass(eq=False)
-class _Row:
+class _Record:
     """A group's new memory, and which element of a row each stored scalar is."""
 
     memory: ir.Memory
@@ -56,13 +56,15 @@ class _Row:
         return len(self.slots)
 
 
-def pack(function: ir.Function) -> None:
+def interleave_residuals(function: ir.Function) -> None:
     """Put what the function's loops keep side by side (changed in place)."""
-    accesses = list(_accesses(function.body, None))
-    groups: dict[Any, list[_Kept]] = {}
+    if not any(outermost(function.body, _sequential)):
+        return
+    accesses = list(_accesses(function.body))
+    groups: dict[Any, list[_Residual]] = {}
     for kept in _candidates(accesses):
         groups.setdefault(kept.group, []).append(kept)
-    places: dict[ir.Memory, tuple[_Kept, _Row]] = {}
+    places: dict[ir.Memory, tuple[_Residual, _Record]] = {}
     for members in groups.values():
         row = _row(function, members)
         if row is not None:
@@ -86,37 +88,22 @@ class _Access:
     loop: Any
 
 
-def _accesses(block: ir.Block, loop: Any) -> Iterator[_Access]:
+def _accesses(block: ir.Block, loop: Any = None) -> Iterator[_Access]:
     for node in block.nodes:
-        kind = type(node)
-        if kind is ir.Scalar:
+        if type(node) is ir.Scalar:
             if node.op == "load":
                 yield _Access(node.args[0], node, block, loop)
-        elif kind is ir.Store:
-            yield _Access(node.memory, node, block, loop)
-        elif kind is ir.For or kind is ir.While:
-            for p in node.pointers:
-                for memory in (p.inside, p.init, p.next, p.result):
-                    yield from (_Access(m, node, block, loop) for m in (memory, *memory.roots))
-            for inner in inner_blocks(node):
-                yield from _accesses(inner, node)
-        elif kind is ir.Switch:
-            for branch in node.branches:
-                yield from _accesses(branch, loop)
-        else:
-            yield from (_Access(m, node, block, loop) for m in _memories(node))
+            continue
+        inner = blocks(node)
+        for memory in memories(node):
+            for m in roots(memory) if inner else (memory,):
+                yield _Access(m, node, block, loop)
+        for block_inside in inner:
+            yield from _accesses(block_inside, loop if type(node) is ir.Switch else node)
 
 
-def _memories(node: Any) -> list[ir.Memory]:
-    if type(node) is ir.Copy:
-        return [node.target, node.source]
-    if type(node) is ir.Library:
-        return [arg[1] for arg in node.args if arg[0] == "pointer"]
-    return [memory for memory, _ in node.places]
-
-
-def _candidates(accesses: Sequence[_Access]) -> list[_Kept]:
-    found: dict[ir.Memory, _Kept | None] = {}
+def _candidates(accesses: Sequence[_Access]) -> list[_Residual]:
+    found: dict[ir.Memory, _Residual | None] = {}
     for a in accesses:
         if a.memory.kind == "temporary" and type(a.node) is ir.Store:
             kept = found.get(a.memory) or (None if a.memory in found else _kept(a))
@@ -133,18 +120,18 @@ def _sequential(loop: Any) -> bool:
         type(loop) is ir.For and bool(loop.phis) and not loop.vector)
 
 
-def _kept(store: _Access) -> _Kept | None:
+def _kept(store: _Access) -> _Residual | None:
     loop, memory, dtype = store.loop, store.memory, store.node.value.dtype
     if type(loop) is not ir.For or not _sequential(loop) or store.block is not loop.body:
         return None
     base, width, _ = _affine(store.node.index)
     if base is not loop.index or not width or memory.nbytes % (width * dtype.itemsize):
         return None
-    kept = _Kept(memory, loop, width, dtype)
-    return kept if kept.rows >= FEWEST else None
+    kept = _Residual(memory, loop, width, dtype)
+    return kept if kept.rows >= MIN_TRIP_COUNT else None
 
 
-def _stored(kept: _Kept, store: _Access) -> bool:
+def _stored(kept: _Residual, store: _Access) -> bool:
     """Note a store; False if it is not one of those of the loop, each of an element of its own."""
     base, width, place = _affine(store.node.index)
     if store.block is not kept.loop.body or base is not kept.loop.index or width != kept.width \
@@ -155,7 +142,7 @@ def _stored(kept: _Kept, store: _Access) -> bool:
     return True
 
 
-def _read(kept: _Kept, load: _Access) -> bool:
+def _read(kept: _Residual, load: _Access) -> bool:
     """Note a load; False if rows would not serve it well."""
     if type(load.node) is not ir.Scalar or load.node.dtype != kept.dtype \
             or not _sequential(load.loop):
@@ -164,7 +151,7 @@ def _read(kept: _Kept, load: _Access) -> bool:
     return _place(kept, load.node.args[1]) is not None
 
 
-def _place(kept: _Kept, index: Any) -> tuple[Any, int] | None:
+def _place(kept: _Residual, index: Any) -> tuple[Any, int] | None:
     """The iteration, and the place in it, of an index into what is kept."""
     if kept.width == 1:
         return index, 0
@@ -183,7 +170,7 @@ def _affine(index: Any) -> tuple[Any, int, int]:
 
 
 # ---- the new layout ------------------------------------------------------------------------------
-def _row(function: ir.Function, members: Sequence[_Kept]) -> _Row | None:
+def _row(function: ir.Function, members: Sequence[_Residual]) -> _Record | None:
     """The memory of a group, in the place of its members' if these are neighbors; None if it is as
     good as it was."""
     slots: dict[int, int] = {}
@@ -200,10 +187,10 @@ def _row(function: ir.Function, members: Sequence[_Kept]) -> _Row | None:
            for a, b in zip(ordered, ordered[1:], strict=False)):
         offset = function.arena_bytes
         function.arena_bytes += rounded(nbytes)
-    return _Row(ir.Memory("temporary", nbytes, members[0].dtype, offset=offset), slots)
+    return _Record(ir.Memory("temporary", nbytes, members[0].dtype, offset=offset), slots)
 
 
-def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Kept, _Row]]) -> None:
+def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Residual, _Record]]) -> None:
     nodes: list[Any] = []
     known: dict[Any, ir.Scalar] = {}  # indices by what they are made of
 
@@ -218,7 +205,7 @@ def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Kept, _Row]]) -> No
             nodes.append(known[key])
         return known[key]
 
-    def place(row: _Row, base: Any, value: ir.Scalar) -> Any:
+    def place(row: _Record, base: Any, value: ir.Scalar) -> Any:
         return index("add", index("mul", base, row.width), row.slots[id(value)])
 
     stored: set[tuple[ir.Memory, int]] = set()

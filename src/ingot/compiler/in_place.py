@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.compiler.guarded import guard_writes
+from ingot.compiler.masked_scatter import guard_writes
 from ingot.compiler.simplify import identities
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var

@@ -1,4 +1,4 @@
-"""Loops over entries that loop to an end of their own, made loops over lanes of vectors.
+"""Lane compaction: batches of while loops step together, those that go on side by side.
 
 `for entry: while condition: step` runs scalar code, one entry after the other. Here the entries of
 a block step together: those that are not yet done stand in a list, and each turn of one loop steps
@@ -17,6 +17,7 @@ import numpy as np
 from ingot.kernel import ir
 from ingot.kernel.build import BOOL, INT, Buffer, Builder, Index
 from ingot.kernel.cost import work
+from ingot.kernel.visit import definitions, replace, uses, walk
 
 LANES = 16
 """Entries that step together in straight-line code: a vector or two."""
@@ -24,39 +25,32 @@ LANES = 16
 BLOCK = 512
 """Entries whose values stay in the nearest cache."""
 
-FEWEST = 128
+MIN_TRIP_COUNT = 128
 """Entries from which on it pays."""
 
-STEP = 60
+MIN_STEP_INSTRUCTIONS = 60
 """Instructions of a step from which on it pays."""
 
 PLACE = np.dtype(np.int32)
 
 
-def loops_to_lanes(function: ir.Function) -> list[ir.For]:
+def compact_while_loops(function: ir.Function) -> list[ir.For]:
     """Rewrite the loops of a function that can be (changed in place); the new loops."""
-    return list(_rewrite(function, function.body))
+    made: list[ir.For] = []
 
+    def instead(node: Any) -> ir.For | None:
+        form = _form_of(node) if type(node) is ir.For else None
+        if form is None:
+            return None
+        made.append(_Lanes(function, node, form).rewritten())
+        return made[-1]
 
-def _rewrite(function: ir.Function, block: ir.Block) -> Iterator[ir.For]:
-    for k, node in enumerate(block.nodes):
-        kind = type(node)
-        if kind is ir.For:
-            plan = _plan(node)
-            if plan is not None:
-                block.nodes[k] = _Lanes(function, node, plan).rewritten()
-                yield block.nodes[k]
-            else:
-                yield from _rewrite(function, node.body)
-        elif kind is ir.While:
-            yield from _rewrite(function, node.body)
-        elif kind is ir.Switch:
-            for branch in node.branches:
-                yield from _rewrite(function, branch)
+    replace(function.body, instead)
+    return made
 
 
 # ---- which loops, and what in them is the same for all entries -----------------------------------
-class _Plan:
+class _LoopForm:
     """The body of a loop: its straight-line parts and inner loops in order, and what varies."""
 
     def __init__(self, node: ir.For):
@@ -67,10 +61,11 @@ class _Plan:
             else:
                 self.parts[-1].append(inner)
         self.loops = [p for p in self.parts if type(p) is ir.While]
-        self.inside = {id(node.index)} | {id(x) for p in self.parts for x in _defined(p)}
+        self.inside = {id(node.index)} | {
+            id(x) for p in self.parts for n in _nodes(p) for x in definitions(n)}
         self.written = {id(n.memory) for n in node.body.nodes if type(n) is ir.Store}
         read_outside = [
-            {id(x) for q in self.parts if q is not p for x in _read(q)} for p in self.loops]
+            {id(x) for q in self.parts if q is not p for x in _used(q)} for p in self.loops]
         self.common = {
             id(phi) for p, elsewhere in zip(self.loops, read_outside, strict=True)
             for phi in p.phis if id(phi.result) not in elsewhere}
@@ -102,10 +97,10 @@ class _Plan:
         return id(x) not in self.inside or id(x) in self.uniform
 
 
-def _plan(node: ir.For) -> _Plan | None:
+def _form_of(node: ir.For) -> _LoopForm | None:
     """How to rewrite a loop; None if it has another form, or is not worth it."""
     if not node.independent or node.phis or node.pointers or not isinstance(node.stop, int) \
-            or node.stop < FEWEST:
+            or node.stop < MIN_TRIP_COUNT:
         return None
     loops = [n for n in node.body.nodes if type(n) is ir.While]
     rest = [n for n in node.body.nodes if type(n) is not ir.While]
@@ -115,53 +110,39 @@ def _plan(node: ir.For) -> _Plan | None:
     for loop in loops:
         if loop.pointers or any(type(n) is not ir.Scalar
                                 for n in (*loop.cond.nodes, *loop.body.nodes)) \
-                or work(loop.cond) + work(loop.body) < STEP:
+                or work(loop.cond) + work(loop.body) < MIN_STEP_INSTRUCTIONS:
             return None
         seen = {id(n) for n in loop.cond.nodes}
         if any(id(a) in seen for n in loop.body.nodes for a in n.args) or any(
                 id(p.next) in seen for p in loop.phis):
             return None
-    plan = _Plan(node)
+    form = _LoopForm(node)
     if any(x.op == "load" and id(x.args[0]) in stored
-           for part in plan.parts for x in _instructions(part)):
+           for part in form.parts for x in _instructions(part)):
         return None
-    return plan
+    return form
+
+
+def _nodes(part: Any) -> Iterator[Any]:
+    return walk(ir.Block([part] if type(part) is ir.While else part))
 
 
 def _instructions(part: Any) -> Iterator[ir.Scalar]:
-    nodes = [*part.cond.nodes, *part.body.nodes] if type(part) is ir.While else part
-    return (n for n in nodes if type(n) is ir.Scalar)
+    return (n for n in _nodes(part) if type(n) is ir.Scalar)
 
 
-def _defined(part: Any) -> Iterator[Any]:
-    yield from _instructions(part)
-    if type(part) is ir.While:
-        for phi in part.phis:
-            yield phi.scalar
-            yield phi.result
-
-
-def _read(part: Any) -> Iterator[Any]:
+def _used(part: Any) -> Iterator[Any]:
     """What a part takes as operands."""
-    for x in _instructions(part):
-        yield from x.args
-    if type(part) is ir.While:
-        yield part.predicate
-        for phi in part.phis:
-            yield from (phi.init, phi.next)
-    else:
-        for node in part:
-            if type(node) is ir.Store:
-                yield from (node.index, node.value)
+    return (x for node in _nodes(part) for x in uses(node))
 
 
 # ---- the new loop --------------------------------------------------------------------------------
 class _Lanes(Builder):
     """Builds the loop over blocks that takes the place of a loop over entries."""
 
-    def __init__(self, function: ir.Function, node: ir.For, plan: _Plan):
+    def __init__(self, function: ir.Function, node: ir.For, form: _LoopForm):
         super().__init__()
-        self.function, self.node, self.plan = function, node, plan
+        self.function, self.node, self.form = function, node, form
         self.stop = int(node.stop)  # type: ignore[arg-type]
         self.size = -(-self.stop // max(-(-self.stop // BLOCK), 2))
         self.blocks = -(-self.stop // self.size)
@@ -180,7 +161,7 @@ class _Lanes(Builder):
         """The loop over blocks. The last one starts early enough to be a whole one: what is
         computed twice is the same both times."""
         out = ir.For(ir.Scalar("index", (), INT), self.blocks, [], ir.Block(), independent=True)
-        parts = self.plan.parts
+        parts = self.form.parts
         with self.inside(out.body):
             self.first = self.iclamp(self.imul(out.index, self.size),
                                      self.stop - self.size)
@@ -194,7 +175,7 @@ class _Lanes(Builder):
     # ---- values ------------------------------------------------------------------------------
     def value(self, x: Any, names: dict[int, Any], lane: Index) -> Any:
         """An operand where the entry `lane` of the block is computed."""
-        if not isinstance(x, ir.Scalar) or id(x) not in self.plan.inside:
+        if not isinstance(x, ir.Scalar) or id(x) not in self.form.inside:
             return x
         if id(x) in self.names:
             return self.names[id(x)]
@@ -211,7 +192,7 @@ class _Lanes(Builder):
                 if not uniform:
                     self.block.nodes.append(ir.Store(node.memory, self.value(
                         node.index, names, lane), self.value(node.value, names, lane)))
-            elif (id(node) in self.plan.uniform) == uniform:
+            elif (id(node) in self.form.uniform) == uniform:
                 args = [self.value(a, names, lane) for a in node.args]
                 new = ir.Scalar(node.op, args, node.dtype, node.attr)
                 self.block.nodes.append(new)
@@ -246,16 +227,16 @@ class _Lanes(Builder):
                 before = dict(names)
                 for phi in following.phis:
                     value = before[id(phi.scalar)] = self.value(phi.init, names, lane)
-                    if id(phi) not in self.plan.common:
+                    if id(phi) not in self.form.common:
                         self.keep(phi.scalar, value, lane)
                         self.kept[id(phi.result)] = self.kept[id(phi.scalar)]
                 self.store(self.going, (lane,), self.condition(following, before, lane))
 
     def later(self, nodes: Any) -> list[ir.Scalar]:
         """What varies and is read after the part that computes it."""
-        elsewhere = {id(x) for p in self.plan.parts if p is not nodes for x in _read(p)}
+        elsewhere = {id(x) for p in self.form.parts if p is not nodes for x in _used(p)}
         return [x for x in nodes if type(x) is ir.Scalar and id(x) in elsewhere
-                and id(x) not in self.plan.uniform]
+                and id(x) not in self.form.uniform]
 
     def condition(self, loop: ir.While, names: dict[int, Any], lane: Index) -> Any:
         """Whether an entry goes on, for the carried values in `names`."""
@@ -269,7 +250,7 @@ class _Lanes(Builder):
     def loop_of(self, loop: ir.While) -> None:
         """Step the listed entries until none is left."""
         count = self.listed()
-        common = [p for p in loop.phis if id(p) in self.plan.common]
+        common = [p for p in loop.phis if id(p) in self.form.common]
         phis = [ir.Phi(ir.Scalar("phi", (), x.dtype), x, None, ir.Scalar("result", (), x.dtype))
                 for x in (count, *(self.value(p.init, {}, 0) for p in common))]
         node = ir.While(phis, ir.Block(), None, ir.Block())
@@ -309,7 +290,7 @@ class _Lanes(Builder):
 
     def turn(self, loop: ir.While, left: Any, after: dict[int, Any]) -> Any:
         """Step the listed entries once; how many stay in the list."""
-        own = [p for p in loop.phis if id(p) not in self.plan.common and p.next is not p.scalar]
+        own = [p for p in loop.phis if id(p) not in self.form.common and p.next is not p.scalar]
         new = [self.allocate((LANES,), p.scalar.dtype) for p in own]
         going = self.allocate((LANES,), BOOL)
 
@@ -345,7 +326,7 @@ class _Lanes(Builder):
         self.copied(loop.body.nodes, names, lane)
         following = dict(after)
         for phi in loop.phis:
-            if id(phi) not in self.plan.common:
+            if id(phi) not in self.form.common:
                 following[id(phi.scalar)] = self.value(phi.next, names, lane)
         for phi, target in zip(own, new, strict=True):
             self.store(target, (k,), following[id(phi.scalar)])

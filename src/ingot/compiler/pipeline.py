@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ingot.compiler.dead import remove_dead
-from ingot.compiler.lifetimes import place_temporaries
-from ingot.compiler.merge import merge_loops
-from ingot.compiler.packing import pack
+from ingot.compiler.buffer_assignment import assign_buffers
+from ingot.compiler.dce import eliminate_dead_code
+from ingot.compiler.loop_fusion import fuse_loops
+from ingot.compiler.residual_layout import interleave_residuals
 from ingot.kernel import ir
 
 MORE_BYTES = 1 << 16
@@ -21,14 +21,14 @@ def formed(lower: Callable[[], ir.Function], merging: bool) -> ir.Function:
     """A function, its loops merged: only neighbors, where else it would take more memory, as
     programs do that compute anew what they do not want to keep. Then it is lowered again."""
     for neighbors in (False, True):
-        function = remove_dead(lower())
+        function = eliminate_dead_code(lower())
         if not merging:
             break
         before = function.arena_bytes
-        if not merge_loops(function, neighbors):
+        if not fuse_loops(function, neighbors):
             break
-        place_temporaries(remove_dead(function))
+        assign_buffers(eliminate_dead_code(function))
         if function.arena_bytes <= before + before // 8 + MORE_BYTES:
             break
-    pack(function)
+    interleave_residuals(function)
     return function

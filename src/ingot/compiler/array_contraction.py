@@ -1,23 +1,25 @@
-"""Temporaries of which each iteration of a loop uses a part of its own become as small as that."""
+"""Array contraction: temporaries shrink to the part of them that one iteration of a loop uses."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from ingot.compiler.positions import Access, Forms, accesses, plain, span
 from ingot.kernel import ir
-from ingot.kernel.build import Builder
+from ingot.kernel.access_analysis import Access, AffineExprs, access_range, accesses
+from ingot.kernel.rewrite import Rewriter
+from ingot.kernel.visit import is_plain
 
 
-def contract(loop: ir.For, memories: Collection[ir.Memory]) -> None:
+def shrink_temporaries(loop: ir.For, memories: Collection[ir.Memory]) -> None:
     """Make temporaries smaller that nothing outside of a loop uses (changed in place)."""
-    if not plain(loop.body):
+    if not is_plain(loop.body):
         return
     found: dict[ir.Memory, list[Access]] = {m: [] for m in memories}
     for access in accesses(loop.body):
         if access.memory in found:
             found[access.memory].append(access)
-    forms = Forms()
+    forms = AffineExprs()
     first: dict[ir.Memory, int] = {}
     for memory, uses in found.items():
         ends = _ends(loop, uses, forms)
@@ -25,14 +27,14 @@ def contract(loop: ir.For, memories: Collection[ir.Memory]) -> None:
             memory.nbytes = (ends[1] - ends[0] + 1) * uses[0].itemsize
             first[memory] = ends[0]
     if first:
-        _Rewriting(forms, first).rewrite(loop.body, ())
+        _Rewriting(forms, first).rewrite(loop.body)
 
 
-def _ends(loop: ir.For, uses: list[Access], forms: Forms) -> tuple[int, int] | None:
+def _ends(loop: ir.For, uses: list[Access], forms: AffineExprs) -> tuple[int, int] | None:
     """The first and last element that iteration 0 uses, if no other does."""
     low = high = step = None
     for access in uses:
-        found = span(forms.of(access.position), access, id(loop.index), set())
+        found = access_range(forms.of(access.position), access, id(loop.index), set())
         if found is None or found[3] or not found[2] or access.itemsize != uses[0].itemsize \
                 or step not in (None, found[2]):
             return None
@@ -44,31 +46,26 @@ def _ends(loop: ir.For, uses: list[Access], forms: Forms) -> tuple[int, int] | N
     return low, high  # type: ignore[return-value]
 
 
-class _Rewriting(Builder):
+class _Rewriting(Rewriter):
     """Puts other positions in a loop."""
 
-    def __init__(self, forms: Forms, first: dict[ir.Memory, int]):
+    def __init__(self, forms: AffineExprs, first: dict[ir.Memory, int]):
         super().__init__()
         self.forms, self.first = forms, first
 
-    def rewrite(self, block: ir.Block, loops: tuple[ir.For, ...]) -> None:
-        nodes, block.nodes = block.nodes, []
-        with self.inside(block):
-            for node in nodes:
-                if type(node) is ir.For:
-                    self.rewrite(node.body, (*loops, node))
-                elif type(node) is ir.Store and node.memory in self.first:
-                    node.index = self.place(node.memory, node.index, loops)
-                elif type(node) is ir.Scalar and node.op == "load" and node.args[0] in self.first:
-                    memory, position = node.args
-                    node.args = (memory, self.place(memory, position, loops))
-                block.nodes.append(node)
+    def node(self, node: Any) -> None:
+        if type(node) is ir.Store and node.memory in self.first:
+            node.index = self.place(node.memory, node.index)
+        elif type(node) is ir.Scalar and node.op == "load" and node.args[0] in self.first:
+            memory, position = node.args
+            node.args = (memory, self.place(memory, position))
+        super().node(node)
 
-    def place(self, memory: ir.Memory, position: ir.Index, loops: tuple[ir.For, ...]) -> ir.Index:
+    def place(self, memory: ir.Memory, position: ir.Index) -> ir.Index:
         """The position within the part of one iteration."""
         constant, terms = self.forms.of(position)
         factors = dict(terms)
         out: ir.Index = constant - self.first[memory]
-        for loop in loops:
+        for loop in self.path:
             out = self.iadd(out, self.imul(loop.index, factors.get(id(loop.index), 0)))
         return out

@@ -1,4 +1,4 @@
-"""Sub-programs that occur several times: lowered once, as functions that the program calls.
+"""Outlining: sub-programs that occur several times become functions that the program calls.
 
 A function under `jit`, a loop or a branch counts as the same if its equations are, wherever they
 come from. It stays inlined if it is small, or if passing its arguments and results through memory
@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.fingerprint import Fingerprint, Unknown, contents
-from ingot.compiler.forming import formed
-from ingot.compiler.parallel import Referred
+from ingot.compiler.pipeline import formed
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.kernel import cost, ir
 from ingot.kernel.build import MAX_SCALARS, ArrayValue, Buffer, Lazy
+from ingot.kernel.visit import callees, referred
 
-FEWEST = 5
+MIN_EQUATIONS = 5
 """Equations from which on it is worth to compare sub-programs."""
 
-SMALLEST = 100
+MIN_INSTRUCTIONS = 100
 """Instructions from which on a second copy costs more than a call."""
 
 IN_LOOPS, ONCE = 20, 2
@@ -39,22 +39,22 @@ EMBEDDED = 1 << 16
 
 # ---- which sub-programs occur several times ------------------------------------------------------
 @dataclass(eq=False)
-class Group:
+class Candidate:
     """Equations that do the same, on other arguments. Arguments that are the same number in all of
     them are its `literals`."""
 
     eqn: Eqn
     used: tuple[bool, ...]  # which results are read
     literals: list[Literal | None]
-    sites: int = 0
+    call_sites: int = 0
     function: ir.Function | None = None
     passed: tuple[int, ...] = ()  # the arguments that the function reads
     moved: int = 0  # elements that are copied because the function is called
     lowered: bool = False
 
-    def met(self, eqn: Eqn) -> None:
+    def add_call_site(self, eqn: Eqn) -> None:
         """Count an equation."""
-        self.sites += 1
+        self.call_sites += 1
         self.literals = [x if x is not None and _same(x, y) else None
                          for x, y in zip(self.literals, eqn.invars, strict=True)]
 
@@ -77,28 +77,28 @@ def _type(aval: Any) -> Any:
     return aval.shape, aval.dtype
 
 
-class Repeated:
+class OutlineCandidates:
     """The equations of a program, in the form in which it is lowered, whose groups have several."""
 
-    def __init__(self, jaxpr: Jaxpr, updating: Any):
-        self.updating = updating
+    def __init__(self, jaxpr: Jaxpr, prepared: Any):
+        self.prepared = prepared
         self.looks: dict[Any, int] = {}
-        self._by_key: dict[Any, Group] = {}
+        self._by_key: dict[Any, Candidate] = {}
         # By the identity of parameters, which the equation beside the key keeps alive.
         self._keys: dict[Any, tuple[Any, Eqn]] = {}
         # By the identity of the equation, which may be part of several programs: what one of them
         # reads is a result for all. `_alive` keeps the identities what they are.
         self._used: dict[int, tuple[bool, ...]] = {}
         self._alive: list[Eqn] = []
-        self.groups: dict[int, Group] = {}
-        for eqn, _ in self._sites(jaxpr, {}):
-            self.looks[_look(eqn)] = self.looks.get(_look(eqn), 0) + 1
+        self.groups: dict[int, Candidate] = {}
+        for eqn, _ in self._call_sites(jaxpr, {}):
+            self.looks[_coarse_key(eqn)] = self.looks.get(_coarse_key(eqn), 0) + 1
         if any(n > 1 for n in self.looks.values()):
-            found = list(self._sites(jaxpr, {}, grouped=True))
+            found = list(self._call_sites(jaxpr, {}, grouped=True))
             groups = [(eqn, self._by_key[key]) for eqn, key in found if key is not None]
-            self.groups = {id(eqn): group for eqn, group in groups if group.sites > 1}
+            self.groups = {id(eqn): group for eqn, group in groups if group.call_sites > 1}
 
-    def _sites(self, jaxpr: Jaxpr, visits: dict[int, int], grouped: bool = False
+    def _call_sites(self, jaxpr: Jaxpr, visits: dict[int, int], grouped: bool = False
                ) -> Iterator[tuple[Eqn, Any]]:
         """Equations large enough, and if they are to be grouped the keys of their groups. A program
         that is part of several is looked at twice, so that what it contains counts as repeated, but
@@ -111,14 +111,14 @@ class Repeated:
         for eqn in jaxpr.eqns:
             if not eqn.primitive.higher_order:
                 continue
-            if equations(eqn) >= FEWEST and not any(
+            if equations(eqn) >= MIN_EQUATIONS and not any(
                     isinstance(e, NamedAxisEffect) for e in eqn.effects):
                 key = self._group(eqn) if grouped else self._read(eqn, read)
                 yield eqn, key
-                if key is not None and self._by_key[key].sites > 1:
+                if key is not None and self._by_key[key].call_sites > 1:
                     continue
             for inner in _programs(eqn):
-                yield from self._sites(self.updating(inner), visits, grouped)
+                yield from self._call_sites(self.prepared(inner), visits, grouped)
 
     def _read(self, eqn: Eqn, read: set[Any]) -> None:
         """Note which results of an equation a program reads."""
@@ -129,7 +129,7 @@ class Repeated:
 
     def _group(self, eqn: Eqn) -> Any:
         """Add an equation to its group, whose key is the answer; None if it is unlike others."""
-        look, used = _look(eqn), self._used[id(eqn)]
+        look, used = _coarse_key(eqn), self._used[id(eqn)]
         if self.looks[look] == 1:
             return None
         same = (look, used, *((name, id(value)) for name, value in eqn.params.items()))
@@ -137,8 +137,8 @@ class Repeated:
             self._keys[same] = _key(eqn, used), eqn
         key, _ = self._keys[same]
         if key is not None:
-            self._by_key.setdefault(key, Group(eqn, used, [
-                v if type(v) is Literal else None for v in eqn.invars])).met(eqn)
+            self._by_key.setdefault(key, Candidate(eqn, used, [
+                v if type(v) is Literal else None for v in eqn.invars])).add_call_site(eqn)
         return key
 
 
@@ -155,7 +155,7 @@ def _programs(eqn: Eqn) -> list[Jaxpr]:
     return [j for j in subjaxprs(eqn) if not any(isinstance(c, Tracer) for c in j.consts)]
 
 
-def _look(eqn: Eqn) -> Any:
+def _coarse_key(eqn: Eqn) -> Any:
     """What equations that do the same have in common, found quickly."""
     return (eqn.primitive, equations(eqn), *[_type(v.aval) for v in eqn.invars],
             *[_type(v.aval) for v in eqn.outvars])
@@ -189,7 +189,7 @@ def _key(eqn: Eqn, used: tuple[bool, ...]) -> Any:
 
 
 # ---- calling them --------------------------------------------------------------------------------
-def call(build: Any, group: Group, eqn: Eqn, args: Sequence[ArrayValue]
+def call(build: Any, group: Candidate, eqn: Eqn, args: Sequence[ArrayValue]
          ) -> list[Any] | None:
     """The results of an equation by a call, None where nobody reads them; None if the equation is
     better inlined."""
@@ -220,26 +220,25 @@ def _in_memory(x: ArrayValue) -> bool:
     return isinstance(x, Buffer) and x.contiguous
 
 
-def _lower(build: Any, group: Group) -> None:
+def _lower(build: Any, group: Candidate) -> None:
     """Set the group's function, if it is large enough to be one."""
     constants, hosts = len(build.constants), len(build.host_functions)
-    program, callees = group.program(), []
+    program, lowerings = group.program(), []
 
     def lowered() -> ir.Function:
-        callees.append(type(build)(build))
-        return callees[-1].function(program)
+        lowerings.append(type(build)(build))
+        return lowerings[-1].function(program)
 
     function = formed(lowered, build.merging)
-    if cost.size(function.body) < SMALLEST or callees[-1].expanding:
-        if not ir.called(function.body):  # else those may need what was found
+    if cost.size(function.body) < MIN_INSTRUCTIONS or lowerings[-1].expanding:
+        if not callees(function.body):  # else those may need what was found
             del build.constants[constants:], build.host_functions[hosts:]
         return
-    referred = Referred()
-    referred.block(function.body, skipped=set())
-    function.constants = [m for m in referred.memories if m.kind == "constant"]
+    memories = referred(function.body.nodes)
+    function.constants = [m for m in memories if m.kind == "constant"]
     places = [k for k, x in enumerate(group.literals) if x is None]
     group.passed = tuple(k for k, m in zip(places, function.arguments, strict=True)
-                         if m in referred.memories)
-    function.arguments = [m for m in function.arguments if m in referred.memories]
-    group.function, group.moved = function, callees[-1].moved + sum(
+                         if m in memories)
+    function.arguments = [m for m in function.arguments if m in memories]
+    group.function, group.moved = function, lowerings[-1].moved + sum(
         v.aval.size for v in program.outvars if v.aval.size <= MAX_SCALARS)
