@@ -6,8 +6,9 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.llvm.executable import LLVMExecutable, Native
+from ingot.backends.llvm.executable import LLVMExecutable, MachineCode
 from ingot.backends.llvm.native.runtime import runtime
+from ingot.core.backend import CompileOptions
 
 needs_native = pytest.mark.native("calls go through Python")
 CALLS = 6  # in Python at first, then by the native entry
@@ -271,13 +272,13 @@ def test_tiers_may_take_other_arguments():
     """The optimized code of a program may overwrite what the first did not; no call sees one's code
     with the other's results."""
     jaxpr = ingot.make_jaxpr(lambda x: (x.at[0].set(1), x.sum()))(large(np.float64))
-    executable = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr), (0,))
+    executable = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr), CompileOptions((0,)))
     other = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr))
-    assert executable.overwritten == [0] and other.overwritten == []
+    assert executable.native.needs.overwritten == [0] and other.native.needs.overwritten == []
     before = executable.record.words[:]
-    executable._install(Native(other.native.code, other.native.needs))
+    executable._install(MachineCode(other.native.code, other.native.needs))
     after = executable.record.words[:]
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 3  # code, results, list
-    x = np.arange(1000.0)
-    first, total = executable.overwriting((x,), [0])
+    x = jnp.arange(1000.0)
+    first, total = executable.run([x], consume=True)
     assert first[0] == 1 and x[0] == 0 and total == x.sum()

@@ -80,6 +80,27 @@ def test_imports_only_from_lower_layers(module):
         )
 
 
+def imports_a_back_end(module):
+    """Whether a module may import a back end: back ends, the package itself, debug and compat."""
+    return module.parts[0] in ("backends", "__init__.py", "debug.py", "compat")
+
+
+@each_module
+def test_only_the_ends_of_the_house_import_a_back_end(module):
+    if not imports_a_back_end(module):
+        for node, other in own_imports(module):
+            assert other.parts[0] != "backends", (
+                f"{module}:{node.lineno} imports {other}; ask core.backend.get_backend() instead")
+
+
+def test_back_ends_import_no_other():
+    for module in MODULES:
+        if module.parts[0] == "backends" and len(module.parts) > 2:
+            for node, other in own_imports(module):
+                assert other.parts[:2] == module.parts[:2] or other.parts[0] != "backends" or (
+                    len(other.parts) == 2), f"{module}:{node.lineno} imports {other}"
+
+
 @each_module
 def test_no_own_import_inside_a_function(module):
     late = [f"{module}:{n.lineno} imports {name}" for n, name, inside in imports(module)
@@ -144,6 +165,8 @@ def planted(tmp_path, monkeypatch, source, name="core/planted.py"):
     (test_imports_only_from_lower_layers, "import ingot.ops"),
     (test_imports_only_from_lower_layers, "from ..ops import families"),
     (test_imports_only_from_lower_layers, "if True:\n    from ingot.ops.families import unary"),
+    (test_only_the_ends_of_the_house_import_a_back_end, "import ingot.backends.llvm"),
+    (test_only_the_ends_of_the_house_import_a_back_end, "from ingot.backends import reference"),
     (test_no_own_import_inside_a_function, "def f():\n    if 1:\n        import ingot.util"),
     (test_start_up_imports_little, "import scipy.linalg"),
     (test_start_up_imports_little, "def f():\n    import jax"),

@@ -1,5 +1,7 @@
 """ingot: NumPy programs, cast into native code; grad, jit and vmap, and what composes from them."""
 
+import ingot.backends.llvm  # back ends before what has the native call path: see core/native_calls
+import ingot.backends.reference  # noqa: F401
 from ingot import dtypes, errors, numpy, tree, tree_util, typing
 from ingot.api.devices import (
     Device,
@@ -42,7 +44,6 @@ from ingot.api.make_jaxpr import (
 from ingot.api.pmap import pmap
 from ingot.api.shapes import ShapeDtypeStruct
 from ingot.api.vmap import vmap
-from ingot.backends import llvm as _llvm, reference as _reference
 from ingot.backends.llvm.threads import get_num_threads, num_threads, set_num_threads
 from ingot.config import config as config, context
 from ingot.control.callback import pure_callback
@@ -51,7 +52,7 @@ from ingot.control.custom_gradient import closure_convert, custom_gradient
 from ingot.control.custom_jvp import custom_jvp
 from ingot.control.custom_vjp import custom_vjp
 from ingot.core.array import Array
-from ingot.core.backend import prepare as _prepare
+from ingot.core.backend import get_backend as _get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.dtypes import float0
@@ -81,4 +82,4 @@ __getattr__, __dir__ = lazily(__name__, (
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name)
-_prepare()  # where nothing is cached yet, LLVM is loaded while the importing program goes on
+_get_backend().prepare()  # where nothing is cached yet, LLVM is loaded in the background

@@ -90,8 +90,9 @@ TABLE = [
          " call."),
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
-    Flag("backend", str, "llvm", "Which back end runs compiled programs.", True,
-         ("llvm", "reference")),
+    Flag("backend", str, "llvm",
+         "Name of the back end that runs compiled programs: 'llvm', 'reference', or one registered"
+         " by core.backend.register_backend.", True),
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
     Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),

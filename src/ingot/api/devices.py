@@ -1,131 +1,47 @@
-"""Devices: names for the one CPU, and what concerns where arrays live and when they are ready."""
+"""Devices: which there are, and where arrays are moved, and when they are ready."""
 
 from __future__ import annotations
 
-import gc
-import os
-import platform as _platform
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import DELETED, OWNERS, Array, fetch
+from ingot.core.backend import Backend, backends, get_backend, owner_of
+from ingot.core.devices import (
+    CPU,
+    Device,
+    SingleDeviceSharding,
+    live_arrays as arrays_in_memory,
+)
 from ingot.core.interpreter import Tracer, to_array
 from ingot.dtypes import KeyDType
-from ingot.tree import broadcast_prefix, tree_map
+from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
 
 
-class Device:
-    """A name for the CPU, where all arrays live.
-
-    It has several, numbered from 0, so that programs can divide their work by devices; they share
-    the same memory and threads. `num_cpu_devices` says how many.
-    """
-
-    platform = "cpu"
-    device_kind = "cpu"
-    process_index = host_id = task_id = 0
-
-    def __init__(self, number: int = 0):
-        self.id = self.local_hardware_id = number
-
-    @property
-    def client(self) -> Device:
-        """What runs programs on the device: itself."""
-        return self
-
-    @property
-    def platform_version(self) -> str:
-        """The machine's architecture."""
-        return f"ingot on {_platform.machine()}"
-
-    def memory_stats(self) -> dict[str, int] | None:
-        """Nothing is known of the memory's use."""
-        return None
-
-    def live_buffers(self) -> list[Array]:
-        """The arrays in memory."""
-        return live_arrays()
-
-    def __repr__(self) -> str:
-        return f"CpuDevice(id={self.id})"
-
-    def __str__(self) -> str:
-        return f"cpu:{self.id}"
-
-
-CPU = Device()
-_all = [CPU]
-
-
-def _count() -> int:
-    """How many devices were asked for, by our flag or as XLA is asked, or else the greatest power
-    of two up to the number of cores, since that divides most sizes, and at least four, so that
-    programs which run a Markov chain on each device need not ask."""
-    if config.num_cpu_devices >= 1:
-        return config.num_cpu_devices
-    found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
-                      os.environ.get("XLA_FLAGS", ""))
-    return _DEFAULT if found is None else max(int(found[1]), 1)
-
-
-_DEFAULT = max(4, 1 << (os.cpu_count() or 1).bit_length() - 1)
-
-
-@dataclass(frozen=True)
-class SingleDeviceSharding:
-    """The whole array is on one device."""
-
-    device: Device = CPU
-    memory_kind: str = "device"
-
-    @property
-    def device_set(self) -> set[Device]:
-        """The devices that hold a part: one."""
-        return {self.device}
-
-    @property
-    def is_fully_addressable(self) -> bool:
-        """Whether this process sees the whole array: yes."""
-        return True
-
-    is_fully_replicated = is_fully_addressable
-
-    def shard_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the part on a device: the whole."""
-        return tuple(shape)
-
-    def is_equivalent_to(self, other: Any, ndim: int) -> bool:
-        """Whether another sharding puts the array on the same device."""
-        return getattr(other, "device_set", None) == self.device_set
-
-    def __repr__(self) -> str:
-        return f"SingleDeviceSharding(device={self.device!r}, memory_kind={self.memory_kind})"
-
-
-def _check_platform(name: str, platform: Any) -> None:
-    if platform not in (None, "cpu") and not isinstance(platform, Device):
-        raise RuntimeError(f"{name}: Unknown backend {platform!r}: there is 'cpu' alone; leave"
-                           " it out")
+def _backend(name: str, backend: Any) -> Backend:
+    """Return the back end of a name or platform, or of a device; RuntimeError if there is none."""
+    if isinstance(backend, Device):
+        backend = backend.platform
+    try:
+        return get_backend(backend)
+    except RuntimeError as error:
+        raise RuntimeError(f"{name}: {error}") from None
 
 
 def devices(backend: Any = None) -> list[Device]:
-    """The devices: names of the one CPU, as many as the flag `num_cpu_devices` says.
+    """Return the devices of a back end (a name or platform), by default of the one chosen.
 
-    By default there are as many as cores, rounded down to a power of two, and at least four.
-    Raises RuntimeError for other platforms.
+    For the CPU these are names of the one CPU, as many as the flag `num_cpu_devices` says; by
+    default as many as cores, rounded down to a power of two, and at least four. Raises RuntimeError
+    for unknown back ends.
 
     >>> ingot.devices()[:2]
     [CpuDevice(id=0), CpuDevice(id=1)]
     """
-    _check_platform("devices", backend)
-    _all.extend(Device(i) for i in range(len(_all), _count()))
-    return _all[: _count()]
+    return list(_backend("devices", backend).devices())
 
 
 def local_devices(process_index: int | None = None, backend: Any = None, host_id: Any = None
@@ -190,27 +106,47 @@ host_ids = renamed(process_indices, "host_ids")
 
 
 def default_backend() -> str:
-    """The platform on which programs run.
+    """Return the platform on which programs run.
 
     >>> ingot.default_backend()
     'cpu'
     """
-    return "cpu"
+    return get_backend().platform
 
 
 def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = False,
                may_alias: bool | None = None) -> Any:
-    """The same pytree with its leaves as arrays on the device.
+    """Return the same pytree with its leaves as arrays on the device.
 
-    x: arrays, NumPy arrays or numbers -> arrays. There is one device, so that nothing moves.
-    Raises TypeError for leaves that are no arrays.
+    x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, or a pytree of them
+    that is a prefix of x. On the CPU nothing moves, as all devices have the same memory. Raises
+    TypeError for leaves that are not arrays, ValueError for a device tree of another structure.
 
     >>> ingot.device_put(1.5)
     Array(1.5, dtype=float64, weak_type=True)
     """
     if isinstance(device, (list, tuple, dict)):
-        broadcast_prefix(device, x, is_leaf=lambda d: d is None)  # raises where it is none
-    return tree_map(to_array, x)
+        places = broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+        leaves, tree = tree_flatten(x)
+        return tree_unflatten(tree, list(map(_put, leaves, places)))
+    return tree_map(lambda leaf: _put(leaf, device), x)
+
+
+def _put(x: Any, place: Any) -> Any:
+    """Return a leaf as an array at a device or sharding; traced values stay traced."""
+    array = to_array(x)
+    target = place if isinstance(place, Device) else next(iter(
+        getattr(place, "device_set", ())), None)
+    if target is None or isinstance(array, Tracer):
+        return array
+    owner = OWNERS.get(type(array._data))
+    client = None if target.client is target else target.client
+    if client is owner and (client is None or array.sharding.device_set == {target}):
+        return array
+    sharding = SingleDeviceSharding(target) if isinstance(place, Device) else place
+    backend = client or get_backend("cpu")
+    return Array(backend.put(array._data if owner is client else fetch(array), sharding),
+                 array.aval)
 
 
 def device_get(x: Any) -> Any:
@@ -231,19 +167,29 @@ def _to_numpy(x: Any) -> Any:
 
 
 def block_until_ready(x: Any) -> Any:
-    """The pytree itself; computations are complete when they return.
+    """Wait until the arrays of a pytree are computed, and return it.
+
+    On the CPU computations are complete when they return.
 
     >>> ingot.block_until_ready(1.5)
     1.5
     """
+    for leaf in tree_leaves(x):
+        owner = OWNERS.get(type(leaf._data)) if type(leaf) is Array else None
+        if owner is not None:
+            owner.wait([leaf._data])
     return x
 
 
 def effects_barrier() -> None:
-    """Wait for callbacks under way; they are complete when the program that calls them returns.
+    """Wait for callbacks under way, and raise what they raised.
+
+    On the CPU they are complete when the program that calls them returns.
 
     >>> ingot.effects_barrier()
     """
+    for backend in backends().values():
+        backend.wait_for_effects()
 
 
 def copy_to_host_async(x: Any) -> Any:
@@ -256,17 +202,22 @@ def copy_to_host_async(x: Any) -> Any:
 
 
 def live_arrays(platform: str | None = None) -> list[Array]:
-    """All arrays in memory. Searches the whole heap, which takes its time.
+    """Return all arrays in memory, those of one platform if it is given.
+
+    Searches the whole heap, which takes its time.
 
     >>> isinstance(ingot.live_arrays(), list)
     True
     """
-    _check_platform("live_arrays", platform)
-    return [x for x in gc.get_objects() if type(x) is Array]
+    found = arrays_in_memory()
+    if platform is not None:
+        wanted = _backend("live_arrays", platform).platform
+        found = [x for x in found if x._data is not DELETED and owner_of(x).platform == wanted]
+    return found
 
 
 def check_devices(transform: str, wanted: Sequence[Any] | None) -> None:
-    """Raise ValueError unless all devices are names of the CPU."""
+    """Raise ValueError unless all are devices."""
     for device in wanted or ():
         if not isinstance(device, Device):
             raise ValueError(f"{transform}: the only device is {CPU!r}, got {device!r}")

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ingot import dtypes
 from ingot.config import config, settled
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import conform, quietly, to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
@@ -67,7 +68,8 @@ def replayed(function: Callable[..., Any]) -> Any:
         for x in args:
             if type(x) is Array:
                 key.append(id(x.aval))
-                arrays.append(x._data)
+                data = x._data
+                arrays.append(data if type(data) is ndarray else to_host(data))
             elif not _describe(x, key, arrays):
                 return function(*args, **kwargs)
         for name in kwargs:
@@ -89,7 +91,7 @@ def _describe(x: Any, key: list[Any], arrays: list[Any]) -> bool:
     kind = type(x)
     if kind is Array:  # its plan keeps the type alive, so that no other one has its address
         key.append(id(x.aval))
-        arrays.append(x._data)
+        arrays.append(fetch(x))
     elif kind in STATIC:
         key += (kind, x)
     elif kind is float:
@@ -156,7 +158,7 @@ def _fill(plan: Plan, jaxpr: Jaxpr) -> None:
 
     def give(atom: Any, value: Any) -> None:
         places[atom] = len(places)
-        constants.append(to_array(value)._data)
+        constants.append(fetch(to_array(value)))
 
     for var, value in zip(jaxpr.constvars, jaxpr.consts, strict=True):
         give(var, value)
@@ -180,7 +182,7 @@ def _step(eqn: Eqn) -> Callable[..., Any]:
     if not eqn.primitive.higher_order:
         return rule
     avals = [a.aval for a in eqn.invars]
-    return lambda *data: [x._data for x in rule(*map(Array, data, avals))]
+    return lambda *data: [fetch(x) for x in rule(*map(Array, data, avals))]
 
 
 def _run(plan: Plan, arrays: list[Any]) -> Any:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any
 
@@ -21,19 +21,16 @@ from ingot.api.cache_misses import explain
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.stages import Lowered, Traced
-from ingot.backends.llvm.buffers import alone
-from ingot.backends.llvm.host import raise_error
-from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.signatures import NativeCallable, Unknown, signature_of_call
 from ingot.config import config
 from ingot.control.call import jit_p
-from ingot.core.array import Array, compact, delete
+from ingot.core.array import Array, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
-from ingot.core.backend import check_results, compile_jaxpr
+from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
+from ingot.core.native_calls import CallSignature, native_calls
 from ingot.core.tracebacks import hide_frames
 from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
@@ -47,7 +44,7 @@ from ingot.util import register_cache, update_wrapper, warn
 
 
 @dataclass
-class Program:
+class TracedFunction:
     """A traced function: its jaxpr, the tracers it closes over (its leading arguments), and the
     structures of arguments and result."""
 
@@ -57,98 +54,82 @@ class Program:
     out_tree: PyTreeDef
 
     @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the tracers that the function closes over are still alive."""
         return all(c._interpreter.alive for c in self.consts)
 
 
 def trace(transform: str, fun: Callable[..., Any], in_tree: PyTreeDef,
-          avals: Sequence[ShapedArray], static: tuple[Any, ...] = ()) -> Program:
-    """Stage a user function for arguments of these types."""
+          avals: Sequence[ShapedArray], static: tuple[Any, ...] = ()) -> TracedFunction:
+    """Trace a user function for arguments of these types."""
     flat = FlatFunction(transform, fun, in_tree, static)
     with leaks_checked(transform, fun):
         jaxpr = stage(flat, avals, function_name(fun))
     jaxpr, consts = hoist_traced_constants(jaxpr)
-    return Program(jaxpr, consts, in_tree, flat.out_tree)
+    return TracedFunction(jaxpr, consts, in_tree, flat.out_tree)
 
 
-class _Programs(weakref.WeakKeyDictionary[Any, dict[Any, Program]]):
-    """Programs traced from each function, for as long as it lives."""
+class _TraceCache(weakref.WeakKeyDictionary[Any, dict[Any, TracedFunction]]):
+    """The traces of each function, for as long as it lives."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
     def clear(self) -> None:
-        """Forget the programs, but not which table is whose."""
+        """Forget the traces, but not which table belongs to which function."""
         for table in list(self.values()):
             table.clear()
 
 
-_programs = _Programs()
-register_cache(_programs)
+_traces = _TraceCache()
+register_cache(_traces)
 
 
-def _programs_of(fun: Any) -> dict[Any, Program]:
-    """Programs traced from a function, shared by all `jit(fun)`.
+def _traces_of(fun: Any) -> dict[Any, TracedFunction]:
+    """Return the table of a function's traces, shared by all `jit(fun)`.
 
-    A callable that may equal another one, or that cannot be referred to weakly, gets its own.
+    A callable that may equal another one, or that has no weak references, gets a separate one.
     """
     if type(fun).__eq__ is not object.__eq__:
         return {}
     try:
-        return _programs.setdefault(fun, {})
+        return _traces.setdefault(fun, {})
     except TypeError:
         return {}
 
 
-MAX_FORMS = 8
-"""Forms of call of one program that the native entry is told."""
+MAX_SIGNATURES = 8
+"""Call signatures of one compiled function that are recorded for native calls."""
 
 
-class _Entry:
+class _CompiledCall:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("donated", "executable", "forms", "jaxpr", "out_avals", "out_tree", "single")
+    __slots__ = ("donated", "executable", "jaxpr", "out_avals", "out_tree", "signatures_left",
+                 "single")
 
-    def __init__(self, program: Program, donated: Sequence[int]):
-        self.donated = _usable(donated, program.jaxpr)
-        _warn_of_unused(donated, self.donated, program.jaxpr)
-        self.jaxpr, self.out_tree = program.jaxpr, program.out_tree
-        self.executable = compile_jaxpr(program.jaxpr, donated=self.donated)
-        self.out_avals = program.jaxpr.out_avals
-        self.single = treedef_is_strict_leaf(program.out_tree)
-        self.forms = MAX_FORMS if hasattr(self.executable, "record") else 0
+    def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None):
+        self.donated = _usable(options.donated, traced.jaxpr)
+        _warn_of_unused(options.donated, self.donated, traced.jaxpr)
+        self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
+        self.executable = compile_jaxpr(traced.jaxpr, backend,
+                                        replace(options, donated=self.donated))
+        self.out_avals = traced.jaxpr.out_avals
+        self.single = treedef_is_strict_leaf(traced.out_tree)
+        self.signatures_left = MAX_SIGNATURES if self.executable.native_calls else 0
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         debugging = config.debug_nans or config.debug_infs
-        if self.donated and not debugging:
-            outs = self._overwriting(arrays)
-        else:
-            outs = self.executable(*[x._data if x._data.flags.c_contiguous else compact(x)
-                                     for x in arrays])
-            if debugging:
-                check_results(self.jaxpr, [x._data for x in arrays], outs)
+        outs = self.executable.run(arrays, consume=bool(self.donated) and not debugging)
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+        if debugging:
+            check_results(self.jaxpr, arrays, results)
         for k in self.donated:
             delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
 
-    def _overwriting(self, arrays: Sequence[Array]) -> Any:
-        """The results, some in the memory of donated arguments; these are gone after an error."""
-        own = [k for k in getattr(self.executable, "overwritten", ())
-               if alone(arrays[k]) and sum([x is arrays[k] for x in arrays]) == 1]
-        args = [x._data if x._data.flags.c_contiguous else compact(x) for x in arrays]
-        if not own:
-            return self.executable(*args)
-        try:
-            return self.executable.overwriting(tuple(args), own)
-        except BaseException:
-            for k in own:
-                delete(arrays[k])
-            raise
-
 
 def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
-    """The donated arguments whose memory a result could take: one of its type for each."""
+    """Return the donated arguments whose memory a result can take: one of its type for each."""
     results = [(a.shape, a.dtype) for a in jaxpr.out_avals]
     usable = []
     for k in donated:
@@ -168,30 +149,34 @@ def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr)
 
 
 class _Signature:
-    """The signature of a function under jit, found when it is asked for; the class has none."""
+    """The Python signature of a function under jit, computed when read; the class has none."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return None if instance is None else inspect.signature(instance._fun)
 
 
-class PjitFunction(NativeCallable):
+_Base: Any = native_calls().callable_base
+
+
+class PjitFunction(_Base):
     """A compiled function: call it as the original; see `jit`."""
 
     __signature__ = _Signature()
 
-    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics):
+    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics,
+                 backend: str | None = None, options: CompileOptions = DEFAULTS):
         update_wrapper(self, fun)
-        self._known = ()
         self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
-        self._programs = _programs_of(fun)
-        self._tables: dict[Any, dict[Any, _Entry]] = {}
-        self._current: tuple[Any, dict[Any, _Entry]] = (None, {})
+        self._backend, self._options = backend, options
+        self._traces = _traces_of(fun)
+        self._tables: dict[Any, dict[Any, _CompiledCall]] = {}
+        self._current: tuple[Any, dict[Any, _CompiledCall]] = (None, {})
         register_cache(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function; inside a transformation, record a call of it.
 
-        Calls of a form that the native entry knows do not come here.
+        Calls whose signature was recorded for native calls do not come here.
         """
         __tracebackhide__ = True
         try:
@@ -208,7 +193,8 @@ class PjitFunction(NativeCallable):
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return PjitFunction, (self._fun, self._statics, self._inline, self._donate)
+        return PjitFunction, (self._fun, self._statics, self._inline, self._donate, self._backend,
+                              self._options)
 
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
@@ -221,11 +207,11 @@ class PjitFunction(NativeCallable):
             table = self._tables.setdefault(now, {})
             self._current = now, table
         if not kwargs:  # positional arrays are found by their types alone
-            entry = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
-            if entry is not None:
-                if entry.forms:
-                    self._teach(entry, args, kwargs)
-                return entry(args)
+            call = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
+            if call is not None:
+                if call.signatures_left:
+                    self._record_signature(call, args, kwargs)
+                return call(args)
         dynamic, named, static = self._statics.split(args, kwargs)
         leaves, tree = tree_flatten((dynamic, named))
         for x in leaves:
@@ -233,35 +219,35 @@ class PjitFunction(NativeCallable):
                 leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
                 break
         signature = (tree, static, *[x.aval for x in leaves])
-        entry = self._found(table, signature, static)
-        if entry is None:
+        call = self._lookup(table, signature, static)
+        if call is None:
             self._refuse_leaked(leaves)
-            program = self._program(tree, static, [x.aval for x in leaves])
-            entry = table[signature] = _Entry(program, self._donated(len(args), static, tree))
-        elif entry.forms:
-            self._teach(entry, args, kwargs)
+            traced = self._traced(tree, static, [x.aval for x in leaves])
+            donated = tuple(self._donated(len(args), static, tree))
+            call = table[signature] = _CompiledCall(
+                traced, replace(self._options, donated=donated), self._backend)
+        elif call.signatures_left:
+            self._record_signature(call, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
-            table[signature[2:]] = entry
-        return entry(leaves)
+            table[signature[2:]] = call
+        return call(leaves)
 
-    def _teach(self, entry: _Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Let the native entry serve such calls, if it can tell them apart."""
-        if not runtime.ready(cost=100) or entry.executable.looked_for:
+    def _record_signature(self, call: _CompiledCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+                          ) -> None:
+        """Let the native call path serve such calls, once it is ready."""
+        native = call.executable.native_calls
+        if not native.ready(call.executable):
             return
-        entry.forms -= 1
+        call.signatures_left -= 1
+        if config.debug_nans or config.debug_infs:
+            return
         dynamic, named, static = self._statics.split(args, kwargs)
-        try:
-            if config.debug_nans or config.debug_infs:
-                raise Unknown
-            self._learn(signature_of_call(
-                entry.executable, self._current[0], args, kwargs, {where for where, *_ in static},
-                tree_structure((dynamic, named)), entry.jaxpr.in_avals, entry.out_tree,
-                entry.donated))
-        except Unknown:
-            pass
+        native.record(self, call.executable, CallSignature(
+            self._current[0], args, kwargs, {where for where, *_ in static},
+            tree_structure((dynamic, named)), call.jaxpr.in_avals, call.out_tree, call.donated))
 
     def _donated(self, count: int, static: tuple[Any, ...], tree: PyTreeDef) -> list[int]:
-        """Which leaves of the arguments are donated."""
+        """Return which leaves of the arguments are donated."""
         if not self._donate.some:
             return []
         positional, named = tree.children()
@@ -274,8 +260,8 @@ class PjitFunction(NativeCallable):
         flags = [given for given, child in places for _ in range(child.num_leaves)]
         return [k for k, given in enumerate(flags) if given]
 
-    def _found(self, table: dict[Any, Any], key: Any, static: tuple[Any, ...]) -> Any:
-        """What a table has under a key; ValueError if a static argument cannot be a key."""
+    def _lookup(self, table: dict[Any, Any], key: Any, static: tuple[Any, ...]) -> Any:
+        """Return `table.get(key)`; ValueError if a static argument is not hashable."""
         try:
             return table.get(key)
         except TypeError:
@@ -292,27 +278,28 @@ class PjitFunction(NativeCallable):
         dynamic, named, static = self._statics.split(args, kwargs)
         leaves, tree = tree_flatten((dynamic, named))
         leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
-        program = self._program(tree, static, [x.aval for x in leaves])
-        operands = [*program.consts, *leaves]
+        traced = self._traced(tree, static, [x.aval for x in leaves])
+        operands = [*traced.consts, *leaves]
         if self._inline:
-            outs = eval_jaxpr(program.jaxpr, program.jaxpr.consts, *operands)
+            outs = eval_jaxpr(traced.jaxpr, traced.jaxpr.consts, *operands)
         else:
-            outs = jit_p.bind(*operands, jaxpr=program.jaxpr, name=function_name(self._fun),
-                              inline=self._inline)
-        return tree_unflatten(program.out_tree, outs)
+            params: dict[str, Any] = {"backend": self._backend} if self._backend else {}
+            outs = jit_p.bind(*operands, jaxpr=traced.jaxpr, name=function_name(self._fun),
+                              inline=self._inline, **params)
+        return tree_unflatten(traced.out_tree, outs)
 
-    def _program(self, tree: PyTreeDef, static: tuple[Any, ...], avals: Sequence[ShapedArray]
-                 ) -> Program:
+    def _traced(self, tree: PyTreeDef, static: tuple[Any, ...], avals: Sequence[ShapedArray]
+                ) -> TracedFunction:
         key = (tree, static, tuple(avals), config.trace_key(), tuple(axis_sizes().items()))
-        program = self._found(self._programs, key, static)
-        if program is None or not program.usable:
+        traced = self._lookup(self._traces, key, static)
+        if traced is None or not traced.is_usable:
             if config.explain_cache_misses:
-                explain(self._fun, key, list(self._programs))
-            program = tracing(function_name(self._fun),
-                              lambda: trace("jit", self._fun, tree, avals, static),
-                              lambda program: len(program.jaxpr.eqns))
-            self._programs[key] = program
-        return program
+                explain(self._fun, key, list(self._traces))
+            traced = tracing(function_name(self._fun),
+                             lambda: trace("jit", self._fun, tree, avals, static),
+                             lambda traced: len(traced.jaxpr.eqns))
+            self._traces[key] = traced
+        return traced
 
     # ---- ahead of time ----
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
@@ -320,8 +307,9 @@ class PjitFunction(NativeCallable):
         dynamic, named, static = self._statics.split(args, kwargs)
         self._statics.check_hashable(static)
         leaves, tree = tree_flatten((dynamic, named))
-        program = self._program(tree, static, [abstractify(x) for x in leaves])
-        return Traced(program.jaxpr, program.consts, tree, program.out_tree, self._fun)
+        traced = self._traced(tree, static, [abstractify(x) for x in leaves])
+        return Traced(traced.jaxpr, traced.consts, tree, traced.out_tree, self._fun, self._backend,
+                      self._options)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for arguments of these types, ready to be compiled."""
@@ -333,9 +321,9 @@ class PjitFunction(NativeCallable):
         return tree_unflatten(traced.out_tree, [struct_of(a) for a in traced.out_avals])
 
     def clear_cache(self) -> None:
-        """Forget all programs traced and compiled for this function."""
-        self._forget()
-        self._programs.clear()
+        """Forget everything traced and compiled for this function."""
+        self._forget_signatures()
+        self._traces.clear()
         self._tables.clear()
         self._current = (None, {})
 
@@ -343,19 +331,6 @@ class PjitFunction(NativeCallable):
 
     def _cache_size(self) -> int:
         return len({id(e) for table in self._tables.values() for e in table.values()})
-
-
-def _raise_host_error() -> None:
-    """Raise what a host function raised while a native call ran."""
-    try:
-        raise_error()
-    except Exception as error:
-        if config.traceback_filtering != "off":
-            hide_frames(error)
-        raise
-
-
-runtime.raises_by(_raise_host_error)
 
 
 def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
@@ -369,9 +344,10 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
 
     fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
     values, a program for each. Donated arrays cannot be used again if a result has their type: its
-    memory is recycled; else there is a warning. Options that concern accelerators change nothing.
-    Without `fun`, a decorator. Raises TypeError where an argument or result is no array,
-    ValueError for unhashable static arguments.
+    memory is recycled; else there is a warning. backend: a name or platform in place of the chosen
+    one. Shardings change nothing. Without `fun`, a decorator. Raises TypeError for non-array
+    arguments and results, ValueError for unhashable static arguments, RuntimeError for an unknown
+    back end.
 
     >>> ingot.jit(lambda x: 2 * x)(3.0)
     Array(6., dtype=float64, weak_type=True)
@@ -379,7 +355,8 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if fun is None:
         return functools.partial(
             jit, static_argnums=static_argnums, static_argnames=static_argnames,
-            donate_argnums=donate_argnums, donate_argnames=donate_argnames, inline=inline)
+            donate_argnums=donate_argnums, donate_argnames=donate_argnames, device=device,
+            backend=backend, inline=inline, compiler_options=compiler_options)
     check_callable("jit", fun)
     statics = Statics("jit", fun, static_argnums, static_argnames)
     donate = Statics("jit", fun, donate_argnums, donate_argnames)
@@ -387,4 +364,8 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
                          f" got {sorted(both)} for both; name each once")
-    return PjitFunction(fun, statics, inline, donate)
+    if backend is None and device is not None:
+        backend = getattr(device.client, "name", None)
+    options = CompileOptions(devices=() if device is None else (device,),
+                             compiler_options=tuple((compiler_options or {}).items()))
+    return PjitFunction(fun, statics, inline, donate, backend, options)

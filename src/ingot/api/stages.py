@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from ingot.api.arguments import argument_names, function_name, to_arrays
@@ -11,13 +11,12 @@ from ingot.api.shapes import struct_of
 from ingot.control.call import jit_p
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.backend import check_results, compile_jaxpr
+from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
 from ingot.core.printing import pretty
 from ingot.core.tracebacks import hidden
-from ingot.errors import JaxRuntimeError
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 
@@ -60,9 +59,11 @@ class Stage:
     """What all stages know: types and structures of arguments and result."""
 
     def __init__(self, jaxpr: Jaxpr, consts: Sequence[Any], in_tree: PyTreeDef,
-                 out_tree: PyTreeDef, fun: Any):
+                 out_tree: PyTreeDef, fun: Any, backend: str | None = None,
+                 options: CompileOptions = DEFAULTS):
         self._jaxpr, self._consts = jaxpr, list(consts)
         self.in_tree, self.out_tree, self._fun = in_tree, out_tree, fun
+        self._backend, self._options = backend, options
 
     @property
     def fun_name(self) -> str:
@@ -99,7 +100,8 @@ class Stage:
         return f"<{type(self).__name__} {self.fun_name}>"
 
     def _parts(self) -> tuple[Any, ...]:
-        return self._jaxpr, self._consts, self.in_tree, self.out_tree, self._fun
+        return (self._jaxpr, self._consts, self.in_tree, self.out_tree, self._fun, self._backend,
+                self._options)
 
 
 class Traced(Stage):
@@ -131,12 +133,14 @@ class Lowered(Stage):
         return self.compile().cost_analysis()
 
     def compile(self, compiler_options: dict[str, Any] | None = None, **_: Any) -> Compiled:
-        """Compile with the current back end; options of XLA (`xla_...`) have no effect."""
-        unknown = [name for name in compiler_options or () if not name.startswith("xla_")]
-        if unknown:
-            raise JaxRuntimeError(f"compile: there is no compiler option {unknown[0]!r}; set flags"
-                                  " of ingot with config.update")
-        return Compiled(*self._parts())
+        """Compile for the back end that `jit` was given, by default the one chosen now.
+
+        compiler_options: in addition to those of `jit`. Raises JaxRuntimeError for options that the
+        back end does not have; on the CPU those of XLA (`xla_...`) have no effect.
+        """
+        merged = {**dict(self._options.compiler_options), **(compiler_options or {})}
+        return Compiled(*self._parts()[:-1],
+                        replace(self._options, compiler_options=tuple(merged.items())))
 
 
 class Compiled(Stage):
@@ -144,7 +148,7 @@ class Compiled(Stage):
 
     def __init__(self, *parts: Any):
         super().__init__(*parts)
-        self._executable = compile_jaxpr(self._jaxpr)
+        self._executable = compile_jaxpr(self._jaxpr, self._backend, self._options)
 
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage of compilation, by default the last that has a text."""
@@ -180,11 +184,12 @@ class Compiled(Stage):
                     f" {argument_names(self._fun, args, kwargs)[i]}; lower it again for this type")
         operands = [*self._consts, *arrays]
         if trace_state_clean():
-            data = [x._data for x in operands]
-            outs = self._executable(*data)
-            if checking():
-                check_results(self._jaxpr, data, outs)
+            outs = self._executable.run(operands)
             outs = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+            if checking():
+                check_results(self._jaxpr, operands, outs)
         else:
-            outs = jit_p.bind(*operands, jaxpr=self._jaxpr, name=self.fun_name, inline=False)
+            params: dict[str, Any] = {"backend": self._backend} if self._backend else {}
+            outs = jit_p.bind(*operands, jaxpr=self._jaxpr, name=self.fun_name, inline=False,
+                              **params)
         return tree_unflatten(self.out_tree, outs)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
@@ -100,7 +100,7 @@ class Fingerprint:
 
     def _atom(self, atom: Var | Literal, names: dict[Any, int]) -> str:
         if type(atom) is Literal:
-            return f"{atom.val._data.tobytes().hex()}:{self._type(atom.aval)}"
+            return f"{fetch(atom.val).tobytes().hex()}:{self._type(atom.aval)}"
         return f"%{names[atom]}"
 
     def _type(self, aval: ShapedArray) -> str:
@@ -115,14 +115,14 @@ class Fingerprint:
             array = to_array(value)
             if type(array) is not Array:
                 raise Unknown("a tracer")
-            return contents(array._data, always=True)
+            return contents(fetch(array), always=True)
         array = value
         number = self._constant_number.get(id(array))
         if number is None:
             number = self._constant_number[id(array)] = len(self.constants)
             self._kept.append(array)
-            self.constants.append(array._data)
-        return f"constant {number} {contents(array._data)}"
+            self.constants.append(fetch(array))
+        return f"constant {number} {contents(fetch(array))}"
 
     def number_of(self, array: Array | None) -> int | None:
         """The place of an array in `constants`, if it is one of the program's own."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ingot.compiler.masked_scatter import guard_writes
 from ingot.compiler.simplify import identities
+from ingot.core.array import fetch
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Environment, bind_equation, use_counts
@@ -149,7 +150,7 @@ def _summands(jaxpr: Jaxpr) -> set[Var]:
 
 
 def _plus_zero(literal: Literal) -> bool:
-    value: np.ndarray = literal.val._data  # type: ignore[assignment]
+    value: np.ndarray = fetch(literal.val)  # type: ignore[assignment]
     return value.dtype.kind in "fc" and value == 0 and not np.signbit(np.real(value))
 
 

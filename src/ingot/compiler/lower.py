@@ -17,7 +17,7 @@ from ingot.compiler.arena import Arena
 from ingot.compiler.in_place import updating
 from ingot.compiler.outlining import OutlineCandidates, call
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, escaped, to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
@@ -255,7 +255,7 @@ class Lowering(Builder):
             raise escaped(array)
         found = self._constant_of.get(id(array))
         if found is None:
-            found = self._constant_of[id(array)] = (array, self._constant(array._data))
+            found = self._constant_of[id(array)] = (array, self._constant(fetch(array)))
             if isinstance(found[1], Buffer):
                 self.constant_sources[found[1].memory.position] = array
         return found[1]

@@ -16,6 +16,7 @@ import numpy as np
 
 from ingot.compiler.fingerprint import Fingerprint, Unknown, contents
 from ingot.compiler.pipeline import formed
+from ingot.core.array import fetch
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
@@ -69,7 +70,7 @@ class Candidate:
 
 def _same(x: Any, y: Any) -> bool:
     return (type(x) is type(y) is Literal and _type(x.aval) == _type(y.aval)
-            and x.val._data.tobytes() == y.val._data.tobytes())
+            and fetch(x.val).tobytes() == fetch(y.val).tobytes())
 
 
 def _type(aval: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.core.array import fetch
 from ingot.core.check import checked
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
@@ -71,7 +72,7 @@ def _key(eqn: Eqn) -> Any:
     if eqn.primitive.higher_order:
         return None
     operands = tuple(
-        (v.val._data.tobytes(), v.aval) if type(v) is Literal else v for v in eqn.invars)
+        (fetch(v.val).tobytes(), v.aval) if type(v) is Literal else v for v in eqn.invars)
     key = (eqn.primitive, operands, tuple(eqn.params.items()))
     try:
         hash(key)

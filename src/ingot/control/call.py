@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.control.tracing import axes_of_programs
-from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.backend import run
@@ -17,12 +16,6 @@ from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
 from ingot.transforms.residuals import lean
 from ingot.transforms.transpose import transpose_jaxpr
-
-
-def run_compiled(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Array]:
-    """Compile a program (once) and run it on concrete arrays."""
-    outs = run(jaxpr, [x._data for x in args])
-    return [Array(o, v.aval) for o, v in zip(outs, jaxpr.outvars, strict=True)]
 
 
 # ---- jit -----------------------------------------------------------------------------------------
@@ -74,7 +67,7 @@ def _jit_kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, **params: Any) -
 
 jit_p = Primitive(
     "jit", multiple_results=True, higher_order=True, type=_jit_type,
-    eval=lambda *args, jaxpr, **params: run_compiled(jaxpr, args),
+    eval=lambda *args, jaxpr, backend=None, **params: run(jaxpr, args, backend),
     jvp=_jit_jvp, transpose=_jit_transpose, batch=_jit_batch, kernel=_jit_kernel,
     linearize=_jit_linearize, axes_of=axes_of_programs)
 

@@ -20,7 +20,7 @@ from ingot.control.tracing import (
     leaf_paths,
     tree_differences,
 )
-from ingot.core.array import Array, from_numpy
+from ingot.core.array import Array, fetch, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import (
     DEBUG,
@@ -75,7 +75,7 @@ class FlatCallback:
         outs = []
         for i, (x, aval) in enumerate(zip(self(*arrays), avals, strict=True)):
             known = isinstance(x, Array) or not hasattr(x, "__array__")
-            data = to_array(x if known else np.asarray(x))._data
+            data = fetch(to_array(x if known else np.asarray(x)))
             if data.shape != aval.shape or not _fits(data.dtype, aval.dtype):
                 raise TypeError(
                     f"{self.what}: {self.__name__} must return the types of result_shape_dtypes: at"

@@ -11,7 +11,6 @@ import numpy as np
 from ingot import dtypes
 from ingot.config import config
 from ingot.control import native
-from ingot.control.call import run_compiled
 from ingot.control.mapped_cond import Branches, select_branches, union
 from ingot.control.tracing import (
     Traced,
@@ -26,9 +25,10 @@ from ingot.control.tracing import (
     tree_differences,
     type_differences,
 )
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.backend import run
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Primitive, is_linear
@@ -52,9 +52,9 @@ def _cond_type(index: ShapedArray, *operands: ShapedArray, branches: Branches, *
 
 
 def _cond_eval(index: Array, *operands: Array, branches: Branches, **params: Any) -> list[Array]:
-    which = min(max(int(index._data), 0), len(branches) - 1)
+    which = min(max(int(fetch(index)), 0), len(branches) - 1)
     avals = _cond_type(index.aval, branches=branches)
-    outs = run_compiled(branches[which], operands)
+    outs = run(branches[which], operands)
     return [Array(o._data, a) for o, a in zip(outs, avals, strict=True)]
 
 
@@ -295,7 +295,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     if dtypes.kind(pred.dtype) != "b":
         pred = ne(pred, scalar(0, pred.dtype, pred.weak_type))
     if config.disable_jit and not isinstance(pred, Tracer):
-        return (true_fun if bool(pred._data) else false_fun)(*operands)
+        return (true_fun if bool(fetch(pred)) else false_fun)(*operands)
     return _run(convert_element_type(pred, np.int32), [false_fun, true_fun], operands, "cond")
 
 
@@ -336,7 +336,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
         return branches[0](*operands)
     last = len(branches) - 1
     if config.disable_jit and not isinstance(index, Tracer):
-        return branches[min(max(int(index._data), 0), last)](*operands)
+        return branches[min(max(int(fetch(index)), 0), last)](*operands)
     index = convert_element_type(_bounded(index, last), np.int32)
     return _run(index, branches, operands, "switch")
 

@@ -33,9 +33,10 @@ from ingot.control.tracing import (
     stronger,
     trace,
 )
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.backend import get_backend
 from ingot.core.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
@@ -61,7 +62,7 @@ def element_type(aval: ShapedArray) -> ShapedArray:
 
 def _scan_eval(*args: Array, jaxpr: Jaxpr, **params: Any) -> list[Array]:
     params["jaxpr"] = jaxpr
-    if config.backend != "reference":
+    if not get_backend().interprets:
         return run_whole(scan_p, jaxpr, args, params)
     return _loop(args, **params)
 
@@ -72,13 +73,13 @@ def _loop(args: Sequence[Array], *, jaxpr: Jaxpr, length: int, reverse: bool, nu
     consts, carry, xs = split_list(args, [num_consts, num_carry])
     avals = jaxpr.out_avals[num_carry:]
     stacked = [np.empty((length, *a.shape), a.storage) for a in avals]
-    types = [element_type(x.aval) for x in xs]
+    types, stacks = [element_type(x.aval) for x in xs], [fetch(x) for x in xs]
     for i in reversed(range(length)) if reverse else range(length):
-        elements = [Array(x._data[i : i + 1].reshape(t.shape), t)
-                    for x, t in zip(xs, types, strict=True)]
+        elements = [Array(x[i : i + 1].reshape(t.shape), t)
+                    for x, t in zip(stacks, types, strict=True)]
         carry, ys = split_list(evaluate(jaxpr, *consts, *carry, *elements), [num_carry])
         for target, y in zip(stacked, ys, strict=True):
-            target[i] = y._data
+            target[i] = fetch(y)
     results = _scan_type(jaxpr=jaxpr, length=length, num_carry=num_carry)
     data = [*(c._data for c in carry), *stacked]
     return [Array(x, a) for x, a in zip(data, results, strict=True)]

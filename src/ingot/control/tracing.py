@@ -225,8 +225,7 @@ def run_whole(primitive: Primitive, owner: Jaxpr, args: Sequence[Array], params:
     key = ("whole", primitive.name, tuple(sorted(params.items(), key=lambda kv: kv[0])),
            tuple(x.aval for x in args))
     program = owner.memo(key, lambda: single_equation(primitive, [x.aval for x in args], params))
-    outs = run(program, [x._data for x in args])
-    return [Array(o, v.aval) for o, v in zip(outs, program.outvars, strict=True)]
+    return run(program, args)
 
 
 def axes_of_programs(**params: Any) -> frozenset[Any]:

@@ -26,9 +26,10 @@ from ingot.control.tracing import (
     trace,
     with_ignored,
 )
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
+from ingot.core.backend import get_backend
 from ingot.core.calls import called
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
@@ -55,7 +56,7 @@ def _while_type(*avals: ShapedArray, body_jaxpr: Jaxpr, **params: Any) -> list[S
 
 
 def _while_eval(*args: Array, **params: Any) -> list[Array]:
-    if config.backend != "reference":
+    if not get_backend().interprets:
         return run_whole(while_p, params["body_jaxpr"], args, params)
     return _loop(args, **params)
 
@@ -64,7 +65,7 @@ def _loop(args: Sequence[Array], *, cond_nconsts: int, cond_jaxpr: Jaxpr, body_n
           body_jaxpr: Jaxpr) -> list[Array]:
     """The meaning of while: its body, for as long as the condition holds."""
     cond_consts, body_consts, carry = split_list(args, [cond_nconsts, body_nconsts])
-    while bool(evaluate(cond_jaxpr, *cond_consts, *carry)[0]._data):
+    while bool(fetch(evaluate(cond_jaxpr, *cond_consts, *carry)[0])):
         carry = evaluate(body_jaxpr, *body_consts, *carry)
     return [Array(x._data, a) for x, a in zip(carry, body_jaxpr.out_avals, strict=True)]
 
@@ -261,7 +262,7 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
             going = to_array(called("while_loop", cond_fun, (carry,), given="the carry"))
             if isinstance(going, Tracer):
                 break
-            if not bool(going._data):
+            if not bool(fetch(going)):
                 return carry
             carry = called("while_loop", body_fun, (carry,), given="the carry")
         # The condition closes over what is traced, as under vmap: Python cannot run the loop.

@@ -56,7 +56,10 @@ class ArrayBase:
 
 
 class Array(ArrayBase, metaclass=_ArrayMeta):
-    """An immutable array on the CPU: a read-only NumPy buffer and its type."""
+    """An immutable array: its type, and a buffer of its back end; on the CPU, that is an ndarray.
+
+    Outside of back ends, elements are read through `fetch`.
+    """
 
     __slots__ = ("_data", "aval")
 
@@ -65,11 +68,27 @@ class Array(ArrayBase, metaclass=_ArrayMeta):
         self.aval = aval
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self._data, self.aval)
+        return _rebuild, (fetch(self), self.aval)
 
 
 def _rebuild(data: np.ndarray, aval: ShapedArray) -> Array:
     return Array(data, aval)
+
+
+OWNERS: dict[type, Any] = {}
+"""The back end of each type of buffer but ndarrays, written by `core.backend.register_backend`."""
+
+
+def fetch(x: Array) -> np.ndarray:
+    """Return the elements of an array as an ndarray, which is its buffer if it is on the CPU."""
+    data = x._data
+    return data if type(data) is np.ndarray else to_host(data)
+
+
+def to_host(buffer: Any) -> np.ndarray:
+    """Return the elements of a buffer of any back end as an ndarray."""
+    owner = OWNERS.get(type(buffer))
+    return buffer if owner is None else owner.fetch(buffer)
 
 
 def from_numpy(x: Any) -> Array:
@@ -108,10 +127,19 @@ DELETED: Any = Deleted()
 
 def delete(x: Array) -> None:
     """Give up the buffer of an array; its type stays known."""
+    owner = OWNERS.get(type(x._data))
+    if owner is not None:
+        owner.delete(x._data)
     x._data = DELETED
 
 
-def compact(x: Array) -> np.ndarray:
-    """The buffer of an array, from now on without gaps or repetition: native code needs it so."""
-    x._data = np.array(x._data, order="C")
+def make_contiguous(x: Array) -> np.ndarray:
+    """Copy the buffer of an array on the CPU to row-major memory, which is its buffer from now on.
+
+    Elements elsewhere are fetched, and the array stays where it is.
+    """
+    data = fetch(x)
+    if data is not x._data:
+        return np.ascontiguousarray(data).reshape(data.shape)
+    x._data = np.array(data, order="C")
     return x._data

@@ -1,90 +1,280 @@
-"""The protocol of back ends and their registry, so that a program is run without importing one."""
+"""The protocol of back ends and their registry: who compiles jaxprs, runs them, and owns memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import OWNERS, Array, fetch
+from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, interpreting
-from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
 from ingot.core.logs import compiling
 from ingot.core.nan_check import checking, found_in
+from ingot.core.native_calls import NativeCalls, register_native_calls
 from ingot.core.source import describe, user_source
 from ingot.util import collection_paused
 
+Buffer = Any
+"""What holds the elements of an array: an object of the back end, or an ndarray."""
 
-class Executable(Protocol):
-    """A compiled program: NumPy arrays in, NumPy arrays out."""
+REFERENCE = "reference"
+"""The name of the back end that defines what programs mean."""
 
-    def __call__(self, *args: np.ndarray) -> Sequence[np.ndarray]: ...
 
-    def as_text(self, stage: str | None = None) -> str:
-        """The program at a stage of compilation, by default the last one with a text."""
+class Sharding(Protocol):
+    """Which device holds which part of an array."""
+
+    @property
+    def device_set(self) -> set[Device]:
+        """The devices that hold a part."""
         ...
 
-    def cost_analysis(self) -> dict[str, float]: ...
-
-    def memory_analysis(self) -> dict[str, int]: ...
-
-
-Compiler = Callable[[Jaxpr, tuple[int, ...]], Any]
-_backends: dict[str, Compiler] = {}
-_preparations: dict[str, Callable[[], None]] = {}
+    def shard_shape(self, shape: tuple[int, ...], /) -> tuple[int, ...]:
+        """Return the shape of the part on one device."""
+        ...
 
 
-def register_backend(name: str, compiler: Compiler, prepare: Callable[[], None] | None = None
-                     ) -> None:
-    """Make a compiler of a program and the numbers of its donated arguments available under a name;
-    `config.backend` chooses.
+@dataclass(frozen=True)
+class CompileOptions:
+    """What a compilation depends on besides the jaxpr and the flags; hashable.
 
-    `prepare` is called once, after ingot is imported.
+    donated: numbers of the arguments whose memory results may take. devices: on which to run, by
+    default the first. in_shardings, out_shardings: one per argument and result, None where the back
+    end may choose. compiler_options: names and values that the back end defines.
     """
-    _backends[name] = compiler
-    if prepare is not None:
-        _preparations[name] = prepare
+
+    donated: tuple[int, ...] = ()
+    devices: tuple[Device, ...] = ()
+    in_shardings: tuple[Sharding | None, ...] | None = None
+    out_shardings: tuple[Sharding | None, ...] | None = None
+    compiler_options: tuple[tuple[str, Any], ...] = ()
 
 
-def prepare() -> None:
-    """Let the back end begin what it can do before there is a program."""
-    begin = _preparations.pop(config.backend, None)
-    if begin is not None:
-        begin()
+DEFAULTS = CompileOptions()
 
 
-def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, donated: Sequence[int] = ()) -> Any:
-    """An executable for a program whose constants are concrete; remembered with the program.
+class Executable(Protocol):
+    """A compiled jaxpr."""
 
-    Arguments that are `donated` are not used again by whoever calls it.
+    jaxpr: Jaxpr
+    options: CompileOptions
+
+    native_calls: NativeCalls | None
+    """The native call path that can run it; None if calls go through Python."""
+
+    def __call__(self, *buffers: Buffer) -> Sequence[Buffer]:
+        """Run on buffers of the back end, none of which is given up; return new ones.
+
+        What a host function raised is raised here, or by `Backend.wait` if the back end is
+        asynchronous, as HostCallError.
+        """
+        ...
+
+    def run(self, arrays: Sequence[Array], consume: bool = False) -> Sequence[Buffer]:
+        """Run on arrays, which are moved to the back end's memory if they are elsewhere.
+
+        With `consume` the caller gives up the donated ones, and deletes them afterwards. After an
+        error those that were written to are deleted.
+        """
+        ...
+
+    def as_text(self, stage: str | None = None) -> str:
+        """Return the program at a stage of compilation, by default the last one with a text.
+
+        Raises ValueError for a stage that does not exist; the message names those that do.
+        """
+        ...
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Return estimates of the compiler by name."""
+        ...
+
+    def memory_analysis(self) -> dict[str, int]:
+        """Return sizes in bytes by name."""
+        ...
+
+    def serialize(self) -> bytes:
+        """Return what `Backend.deserialize` takes in another process.
+
+        Raises NotImplementedError if the back end has no such form.
+        """
+        ...
+
+    @property
+    def host_functions(self) -> Sequence[Eqn]:
+        """The equations that run in Python, called from compiled code."""
+        ...
+
+
+class Backend(Protocol):
+    """Compiles jaxprs for its devices, and owns the memory of their arrays."""
+
+    name: str
+    """What `config.backend` and `jit(backend=...)` choose it by."""
+
+    platform: str
+    """'cpu', 'cuda', 'tpu'...: `jit(backend=...)` and `devices(...)` take this too."""
+
+    buffer_type: type
+    """The type of its buffers, by which the owner of an array's memory is found."""
+
+    interprets: bool
+    """Whether it evaluates equation by equation, so that loops are Python's."""
+
+    native_calls: NativeCalls | None
+    """The native call path that it offers, if any."""
+
+    def devices(self) -> Sequence[Device]:
+        """Return all devices, in the order of their numbers."""
+        ...
+
+    def prepare(self) -> None:
+        """Start one-time initialization; called once, when ingot has been imported."""
+        ...
+
+    # ---- memory ----
+    def put(self, data: np.ndarray | Buffer, sharding: Sharding | None = None) -> Buffer:
+        """Return a buffer with these elements, on the first device if there is no sharding."""
+        ...
+
+    def fetch(self, buffer: Buffer) -> np.ndarray:
+        """Return the elements as an ndarray in row-major order; waits until they are there."""
+        ...
+
+    def copy(self, buffer: Buffer) -> Buffer:
+        """Return a buffer with the same elements that shares no memory with this one."""
+        ...
+
+    def delete(self, buffer: Buffer) -> None:
+        """Free the memory as soon as no program under way reads it."""
+        ...
+
+    def ready(self, buffer: Buffer) -> bool:
+        """Return whether the elements have been computed."""
+        ...
+
+    def wait(self, buffers: Sequence[Buffer]) -> None:
+        """Wait until the elements have been computed; raise what the computation raised."""
+        ...
+
+    def sharding_of(self, buffer: Buffer) -> Sharding:
+        """Return where the parts of a buffer are."""
+        ...
+
+    # ---- programs ----
+    def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> Executable:
+        """Compile a jaxpr whose constants are concrete."""
+        ...
+
+    def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
+        """Return an executable that `Executable.serialize` wrote; trusted data only."""
+        ...
+
+    def wait_for_effects(self) -> None:
+        """Wait until host functions of programs under way have returned; raise what they raised."""
+        ...
+
+
+# ---- registry ------------------------------------------------------------------------------------
+_backends: dict[str, Backend] = {}
+
+
+def register_backend(backend: Backend) -> None:
+    """Make a back end available under its name, in place of one that had the name before.
+
+    A native call path is used by modules that are imported later.
     """
-    name, given = backend or config.backend, tuple(donated)
-    key = ("executable", name, config.trace_key(), given)
+    _backends[backend.name] = backend
+    if backend.buffer_type is not np.ndarray:
+        OWNERS[backend.buffer_type] = backend
+    if backend.native_calls is not None:
+        register_native_calls(backend.native_calls)
+
+
+def backends() -> dict[str, Backend]:
+    """Return all back ends by name."""
+    return dict(_backends)
+
+
+def get_backend(name: str | None = None) -> Backend:
+    """Return the back end of a name or a platform, by default the one that `config.backend` names.
+
+    For a platform it is the chosen back end if that is of this platform, else the first one
+    registered. Raises RuntimeError if there is none.
+    """
+    found = _backends.get(name or config.backend)
+    if found is None:
+        chosen = _backends.get(config.backend)
+        of_platform = [b for b in (chosen, *_backends.values()) if b and b.platform == name]
+        if not of_platform:
+            platforms = sorted({b.platform for b in _backends.values()})
+            raise RuntimeError(
+                f"Unknown backend {name or config.backend!r}: the back ends are"
+                f" {', '.join(map(repr, _backends))}, for {', '.join(map(repr, platforms))}")
+        found = of_platform[0]
+    return found
+
+
+def owner_of(x: Array) -> Backend:
+    """Return the back end that owns the memory of an array; for ndarrays any on the CPU does."""
+    owner = OWNERS.get(type(x._data))
+    return owner if owner is not None else get_backend("cpu")
+
+
+# ---- programs ------------------------------------------------------------------------------------
+def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, options: CompileOptions = DEFAULTS
+                  ) -> Any:
+    """Compile a jaxpr whose constants are concrete, once for each back end, options and flags.
+
+    backend: a name or a platform, by default the one chosen. Raises RuntimeError if there is no
+    such back end.
+    """
+    chosen = get_backend(backend)
+    key = ("executable", chosen.name, config.trace_key(), options)
+
+    def compiled() -> Executable:
+        return compiling(jaxpr.debug_name, jaxpr.in_avals, lambda: chosen.compile(jaxpr, options))
+
     with collection_paused():
-        return jaxpr.memo(key, lambda: compiling(
-            jaxpr.debug_name, jaxpr.in_avals, lambda: _backends[name](jaxpr, given)))
+        return jaxpr.memo(key, compiled)
 
 
-def run(jaxpr: Jaxpr, args: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """Compile a program (once) and run it; `debug_nans` and `debug_infs` look at the results."""
-    outs = compile_jaxpr(jaxpr)(*args)
+def run(jaxpr: Jaxpr, arrays: Sequence[Array], backend: str | None = None) -> list[Array]:
+    """Compile a jaxpr (once) and run it; `debug_nans` and `debug_infs` check the results."""
+    outs = compile_jaxpr(jaxpr, backend).run(arrays)
+    results = [Array(o, v.aval) for o, v in zip(outs, jaxpr.outvars, strict=True)]
     if checking():
-        check_results(jaxpr, args, outs)
-    return outs
+        check_results(jaxpr, arrays, results)
+    return results
 
 
-def check_results(jaxpr: Jaxpr, args: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> None:
-    """Raise FloatingPointError if results of a program have what `debug_nans` or `debug_infs`
-    forbid. Which operation made it is found by running the program again, op by op."""
-    found = found_in(outs)
+def check_results(jaxpr: Jaxpr, args: Sequence[Array], results: Sequence[Array]) -> None:
+    """Raise FloatingPointError if results of a jaxpr have what `debug_nans` or `debug_infs` forbid.
+
+    Which operation made it is found by evaluating the jaxpr again, equation by equation.
+    """
+    found = found_in([fetch(x) for x in results])
     if found is None:
         return
-    arrays = [Array(x, v.aval) for x, v in zip(args, jaxpr.invars, strict=True)]
-    with config.override("backend", "reference"), interpreting(EVAL):
-        eval_jaxpr(jaxpr, jaxpr.consts, *arrays)
+    with evaluating():
+        eval_jaxpr(jaxpr, jaxpr.consts, *args)
     raise FloatingPointError(
         f"invalid value ({found}) encountered in the compiled function {jaxpr.debug_name}, called"
         f" at {describe(user_source())}; run op by op, no operation makes one of other numbers: it"
         " is among the arguments or constants, or comes from a function of Python that is called")
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """A context in which operations are evaluated eagerly, and programs by the reference."""
+    with ExitStack() as stack:
+        if config.backend != REFERENCE:
+            stack.enter_context(config.override("backend", REFERENCE))
+        stack.enter_context(interpreting(EVAL))
+        yield

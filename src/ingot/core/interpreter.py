@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ingot import dtypes
 from ingot.config import config, settled
-from ingot.core.array import Array, ArrayBase, from_numpy
+from ingot.core.array import Array, ArrayBase, from_numpy, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.nan_check import debug_check
 from ingot.core.source import Source, describe, here, user_source
@@ -82,7 +83,8 @@ class EvalInterpreter(Interpreter):
                 if isinstance(x, Tracer):
                     raise escaped(x)
                 x = to_array(x)
-            arrays.append(x._data)
+            data = x._data
+            arrays.append(data if type(data) is ndarray else to_host(data))
             avals.append(x.aval)
         if primitive.higher_order:
             return list(primitive.rule("eval")(*map(Array, arrays, avals), **params))
@@ -102,19 +104,19 @@ class EvalInterpreter(Interpreter):
 
 def quietly(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Apply an `eval` slot with NumPy's floating-point warnings off."""
-    state = _state
-    if state.evaluating:  # an eval that evaluates: a context cannot be entered twice
+    thread = _state.thread
+    if thread.evaluating:  # an eval that evaluates: a context cannot be entered twice
         return rule(*arrays, **params)
-    state.evaluating = True
+    thread.evaluating = True
     try:
-        return state.quiet.run(rule, *arrays, **params)
+        return thread.quiet.run(rule, *arrays, **params)
     finally:
-        state.evaluating = False
+        thread.evaluating = False
 
 
 def conform(data: Any, aval: ShapedArray, name: str = "an operation") -> np.ndarray:
     """What an `eval` slot returned, as an ndarray of exactly the type promised."""
-    if type(data) is not np.ndarray:
+    if type(data) is not ndarray:
         data = np.asarray(data)
     storage = aval.storage
     if data.shape != aval.shape:  # native code relies on it
@@ -125,7 +127,11 @@ def conform(data: Any, aval: ShapedArray, name: str = "an operation") -> np.ndar
     return data
 
 
-class _State(threading.local):
+class _Thread:
+    """The state of one thread: a plain object, as attributes of a threading.local cost more."""
+
+    __slots__ = ("evaluating", "interpreter", "quiet")
+
     def __init__(self) -> None:
         self.interpreter: Interpreter = EVAL
         # NumPy keeps its error state in a context variable; running in a context of our own is
@@ -135,13 +141,18 @@ class _State(threading.local):
         self.evaluating = False
 
 
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.thread = _Thread()
+
+
 EVAL = EvalInterpreter()
 _state = _State()
 
 
 def current() -> Interpreter:
     """The interpreter that gives primitives their meaning now, in this thread."""
-    return _state.interpreter
+    return _state.thread.interpreter
 
 
 class interpreting:  # noqa: N801 (a class, as this is entered for each operation)
@@ -153,19 +164,19 @@ class interpreting:  # noqa: N801 (a class, as this is entered for each operatio
         self._interpreter = interpreter
 
     def __enter__(self) -> None:
-        state = _state
-        self._before = state.interpreter
+        thread = _state.thread
+        self._before = thread.interpreter
         settled.append(None)
-        state.interpreter = self._interpreter
+        thread.interpreter = self._interpreter
 
     def __exit__(self, *_: Any) -> None:
-        _state.interpreter = self._before
+        _state.thread.interpreter = self._before
         settled.pop()
 
 
 def trace_state_clean() -> bool:
     """Whether no transformation is under way."""
-    return _state.interpreter is EVAL
+    return _state.thread.interpreter is EVAL
 
 
 def mark(tracer: Tracer) -> Tracer:

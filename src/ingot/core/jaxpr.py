@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import NO_EFFECTS, EffectSet, NamedAxisEffect
 from ingot.core.source import Source, evaluated
@@ -43,7 +43,7 @@ class Literal:
         self.aval = val.aval
 
     def __repr__(self) -> str:
-        return f"{self.val._data}:{self.aval.str_short()}"
+        return f"{fetch(self.val)}:{self.aval.str_short()}"
 
 
 Atom = Var | Literal

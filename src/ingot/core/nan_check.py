@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.source import Derivative, describe, evaluated, user_source
 
 
@@ -48,7 +48,7 @@ def debug_check(name: str, results: Sequence[Array], args: Sequence[np.ndarray])
     Not if a scalar among its arguments is the same: it was put there on purpose, to be chosen where
     there is no number, and what is chosen is checked.
     """
-    data = [x._data for x in results]
+    data = [fetch(x) for x in results]
     found = found_in(data)
     if found is None or _any(np.isnan if found == "nan" else np.isinf,
                              [x for x in args if x.ndim == 0]):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.core.array import fetch
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.core.source import describe
 
@@ -38,7 +39,7 @@ class _Names:
 
 
 def _literal(atom: Literal) -> str:
-    value = atom.val._data
+    value = fetch(atom.val)
     return str(value.item()) if value.dtype.kind in "biufc" else str(value)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.interpreter import Tracer
 
 
@@ -20,8 +20,8 @@ def known(x: Any) -> Any:
     """The NumPy data of an array whose value is known; anything else as it is."""
     if isinstance(x, Tracer):
         value = x.concrete()
-        return x if value is None else value._data
-    return x._data if type(x) is Array else x
+        return x if value is None else fetch(value)
+    return fetch(x) if type(x) is Array else x
 
 
 def items(x: Any) -> Sequence[Any]:

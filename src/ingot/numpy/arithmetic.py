@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import alias, binary, kind_of, like, unary, unary_inexact, with_loop
 from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
@@ -219,7 +219,7 @@ def power(x1: Any, x2: Any, /) -> Any:
     if type(x2) is int and b.ndim == 0:
         return _integer_power(as_array("power", x1), x2)
     if type(x2) is Array and b.ndim == 0 and b.weak_type and dtypes.kind(b.dtype) == "i":
-        return _integer_power(as_array("power", x1), int(x2._data))
+        return _integer_power(as_array("power", x1), int(fetch(x2)))
     integers = dtypes.kind(a.dtype) in "biu", dtypes.kind(b.dtype) in "biu"
     if all(integers):
         x, y = promote("power", x1, x2, kind="numeric")

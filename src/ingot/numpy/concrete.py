@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ingot.core.array import Array
+from ingot.core.array import Array, to_host
 from ingot.core.source import describe, here
 from ingot.errors import (
     ConcretizationTypeError,
@@ -56,6 +57,8 @@ def scalar_of(x: Any, kind: type) -> Any:
         raise TypeError(f"{kind.__name__}: only scalar arrays can be converted to Python scalars,"
                         f" got {x.aval}")
     data: Any = concrete_array(x, "item")._data
+    if type(data) is not ndarray:
+        data = to_host(data)
     if kind is not complex and np.iscomplexobj(data):
         raise TypeError(f"{kind.__name__}: {x.aval} is complex; take its real part first")
     return kind(data.item())

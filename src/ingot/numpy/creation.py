@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array, ArrayBase, from_numpy
+from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.source import here
@@ -66,7 +66,7 @@ def _stacked(x: Any, dtype: Any) -> Any:
         raise ValueError(f"array: all elements of a sequence must have one shape, got"
                          f" {', '.join(str(row.aval) for row in rows[:8])}")
     if all(type(row) is Array for row in rows):
-        return Array(np.stack([row._data for row in rows]), rows[0].aval.update(
+        return Array(np.stack([fetch(row) for row in rows]), rows[0].aval.update(
             shape=(len(rows), *shape)))
     return lax.concatenate([lax.reshape(row, (1, *shape)) for row in rows], 0)
 
@@ -226,7 +226,7 @@ def concrete(name: str, x: Any, what: str) -> Any:
                 " result's shape depends on it: pass a Python number or mark the argument static"
                 " (static_argnums)")
         x = known
-    return x._data if type(x) is Array else x
+    return fetch(x) if type(x) is Array else x
 
 
 def concrete_int(name: str, x: Any, what: str) -> int:

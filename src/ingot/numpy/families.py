@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.backends.llvm.native.operators import Elementwise
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
+from ingot.core.native_calls import native_calls
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import as_array, constant, convert, inexact, promote
 from ingot.util import renamed
@@ -29,13 +29,14 @@ def with_loop(function: Callable[..., Any], name: str, loop: np.ufunc | None, do
               ) -> Callable[..., Any]:
     """A function with a name, and NumPy's loop that it is for most types."""
     function = named(function, name, doc or function.__doc__ or "")
-    return function if loop is None else Elementwise(function, loop)
+    return function if loop is None else native_calls().elementwise(function, loop)
 
 
 def alias(function: Any, name: str) -> Any:
     """The same function under another name of NumPy's, by which it is called and printed."""
-    if isinstance(function, Elementwise):
-        return Elementwise(alias(function._function, name), function._loop)
+    loop = getattr(function, "_loop", None)
+    if loop is not None:
+        return native_calls().elementwise(alias(function._function, name), loop)
     return renamed(function, name, "ingot.numpy")
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ingot import dtypes
 from ingot.config import config
-from ingot.core.array import Array, ArrayBase
+from ingot.core.array import Array, ArrayBase, fetch
 from ingot.core.interpreter import EVAL, Tracer, current, to_array
 from ingot.core.source import here
 from ingot.errors import NonConcreteBooleanIndexError
@@ -59,7 +60,7 @@ def _concrete_mask(x: Any) -> np.ndarray:
                 "the result's shape depends on it. Use jnp.where(mask, x, 0), or"
                 " x[jnp.nonzero(mask, size=n)] with a static size")
         x = known
-    return np.asarray(x._data if type(x) is Array else x)
+    return np.asarray(fetch(x) if type(x) is Array else x)
 
 
 def _check_entry(x: Any) -> Any:
@@ -316,7 +317,7 @@ def _is_basic(index: Any) -> bool:
 def _view(x: Array, index: Any) -> Any:
     """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds."""
     try:
-        data = x._data[index]
+        data = (x._data if type(x._data) is ndarray else fetch(x))[index]
     except IndexError:
         plan_of(index, x.aval.shape, None)  # raises our errors
         return None
@@ -343,7 +344,7 @@ def as_index(i: Any, n: int, wrap: bool = True) -> Any:
     if i.aval.dtype.itemsize < 4:
         i = convert(i, dtypes.int32)
     if type(i) is Array:
-        data = np.where(i._data < 0, i._data + i.aval.dtype.type(n), i._data)
+        data = np.where(fetch(i) < 0, fetch(i) + i.aval.dtype.type(n), fetch(i))
         return Array(np.asarray(data, i.aval.dtype), i.aval)
     return lax.select(lax.lt(i, like(i, 0)), lax.add(i, like(i, n)), i)
 

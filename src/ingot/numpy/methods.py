@@ -9,12 +9,23 @@ from types import FunctionType
 from typing import Any, Literal
 
 import numpy as np
+from numpy import ndarray
 
 from ingot import dtypes
-from ingot.api.devices import CPU, Device, SingleDeviceSharding
-from ingot.backends.llvm.native.operators import set_operators
-from ingot.core.array import DELETED, Array, ArrayBase, compact, delete
+from ingot.api.devices import Device, block_until_ready, device_put
+from ingot.core.array import (
+    DELETED,
+    OWNERS,
+    Array,
+    ArrayBase,
+    delete,
+    fetch,
+    make_contiguous,
+    to_host,
+)
+from ingot.core.devices import ON_CPU
 from ingot.core.interpreter import Tracer
+from ingot.core.native_calls import native_calls
 from ingot.core.source import here
 from ingot.core.tracebacks import hidden
 from ingot.errors import TracerArrayConversionError
@@ -127,17 +138,19 @@ def _bool(self: Any) -> bool:
     if self.aval.size != 1:
         raise ValueError(f"the truth value of {self.aval} is ambiguous, as it has {self.aval.size}"
                          " elements; use a.any() or a.all()")
-    return builtins.bool(concrete_array(self, "bool")._data)
+    return builtins.bool(fetch(concrete_array(self, "bool")))
 
 
 def _index(self: Any) -> int:
     if self.aval.ndim or dtypes.kind(self.aval.dtype) not in "iu":
         raise TypeError(f"only integer scalar arrays can be converted to an index, got {self.aval}")
-    return operator.index(concrete_array(self, "index")._data.item())
+    return operator.index(fetch(concrete_array(self, "index")).item())
 
 
 def _array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     data = concrete_array(self, "array")._data
+    if type(data) is not ndarray:
+        data = to_host(data)
     if dtypes.is_key_dtype(self.aval.dtype):
         raise TypeError(f"{self.aval}: PRNG keys have no NumPy form; use random.key_data")
     if dtype is not None and np.dtype(dtype) != data.dtype:
@@ -158,24 +171,24 @@ def _format(self: Any, spec: str) -> str:
             f" {here()}, so there is no number yet that {spec!r} could format; print it when the"
             f" program runs, with debug.print('{{:{spec}}}', x)")
     if self.aval.ndim == 0 and not dtypes.is_key_dtype(self.aval.dtype):
-        return format(concrete_array(self, "array")._data[()], spec)
+        return format(fetch(concrete_array(self, "array"))[()], spec)
     if not spec or dtypes.is_key_dtype(self.aval.dtype):
         return format(str(self), spec)
-    return np.array2string(concrete_array(self, "array")._data,
+    return np.array2string(fetch(concrete_array(self, "array")),
                            formatter={"all": lambda x: format(x, spec)})
 
 
 def _repr(self: Array) -> str:
     aval = self.aval
     if dtypes.is_key_dtype(aval.dtype):
-        words = words_of(self._data, aval.dtype)
+        words = words_of(fetch(self), aval.dtype)
         return f"Array({aval.shape}, dtype={aval.dtype.name}) overlaying:\n{words}"
     weak = ", weak_type=True" if aval.weak_type else ""
     name = aval.dtype.name if aval.dtype != dtypes.float0 else str(aval.dtype)
     suffix = f"dtype={name}{weak})"
     if 0 in aval.shape:
         return f"Array([], shape={aval.shape}, {suffix}"
-    body = np.array2string(self._data, prefix="Array(", suffix=",", separator=", ")
+    body = np.array2string(fetch(self), prefix="Array(", suffix=",", separator=", ")
     last = body[body.rfind("\n") + 1:] if "\n" in body else "Array(" + body
     width = np.get_printoptions()["linewidth"]
     glue = " " if len(last) + len(suffix) + 2 <= width else "\n" + " " * 6
@@ -185,7 +198,7 @@ def _repr(self: Array) -> str:
 def _str(self: Array) -> str:
     if dtypes.is_key_dtype(self.aval.dtype):
         return repr(self)
-    return str(self._data[...])  # of a deleted array this is an error
+    return str(fetch(self)[...])  # of a deleted array this is an error
 
 
 def _deepcopy(self: Any, memo: Any) -> Any:
@@ -218,7 +231,7 @@ def _tobytes(self: Any, order: Literal["K", "A", "C", "F"] | None = "C") -> byte
 
 
 def _item(self: Any, *args: int) -> Any:
-    data = concrete_array(self, "item")._data
+    data = fetch(concrete_array(self, "item"))
     if not args and data.size != 1:
         raise ValueError(
             f"item: only arrays of one element become a Python scalar, got {self.aval}")
@@ -252,11 +265,39 @@ def _flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
 def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
     if not (isinstance(device, Device) or hasattr(device, "device_set")):
         raise ValueError(f"to_device: expected one of ingot.devices(), got {device!r}")
-    return self
+    return device_put(self, device)
 
 
 def _same(self: Any) -> Any:
     return self
+
+
+def _owner(self: Any) -> Any:
+    """The back end that owns an array's memory; None for traced values, and for ndarrays."""
+    return OWNERS.get(type(self._data)) if type(self) is Array else None
+
+
+def _sharding(self: Any) -> Any:
+    owner = _owner(self)
+    return ON_CPU if owner is None else owner.sharding_of(self._data)
+
+
+def _device(self: Any) -> Any:
+    """The device of the elements, or their sharding if there are several."""
+    sharding = _sharding(self)
+    devices = sharding.device_set
+    return next(iter(devices)) if len(devices) == 1 else sharding
+
+
+def _block_until_ready(self: Any) -> Any:
+    if OWNERS:
+        block_until_ready(self)
+    return self
+
+
+def _is_ready(self: Any) -> bool:
+    owner = _owner(self)
+    return owner is None or owner.ready(self._data)
 
 
 def _nothing(self: Any) -> None:
@@ -276,8 +317,8 @@ def _is_deleted(self: Any) -> bool:
 def _buffer_pointer(self: Any) -> int:
     """The address of the elements, row by row; it is good for as long as the array."""
     x = concrete_array(self, "array")
-    data = x._data if x._data.flags.c_contiguous else compact(x)
-    return data.ctypes.data
+    data = fetch(x)
+    return (data if data.flags.c_contiguous else make_contiguous(x)).ctypes.data
 
 
 def _dlpack(self: Any, *, stream: Any = None, max_version: tuple[int, int] | None = None,
@@ -287,7 +328,7 @@ def _dlpack(self: Any, *, stream: Any = None, max_version: tuple[int, int] | Non
     That is read-only, which only capsules of version 1 can say: BufferError for older ones, and for
     devices other than the CPU.
     """
-    data = concrete_array(self, "array")._data.view()
+    data = fetch(concrete_array(self, "array")).view()
     data.flags.writeable = False
     if dl_device not in (None, _DLPACK_DEVICE):
         raise BufferError(f"__dlpack__: the array is on the CPU, {_DLPACK_DEVICE}, got {dl_device}")
@@ -324,12 +365,12 @@ _METHODS: dict[str, Any] = {
     "sort": _sort, "squeeze": _squeeze, "std": reductions.std, "sum": reductions.sum,
     "swapaxes": manipulation.swapaxes, "take": sorting.take,
     "tobytes": _tobytes,
-    "tolist": lambda self: concrete_array(self, "array")._data.tolist(),
+    "tolist": lambda self: fetch(concrete_array(self, "array")).tolist(),
     "trace": rearranging.trace, "transpose": _transpose, "var": reductions.var, "view": view,
     "byteswap": byteswap,
-    "clone": _same, "block_until_ready": _same, "copy_to_host_async": _nothing,
+    "clone": _same, "block_until_ready": _block_until_ready, "copy_to_host_async": _nothing,
     "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
-    "is_ready": lambda self: True, "devices": lambda self: {CPU},
+    "is_ready": _is_ready, "devices": lambda self: _sharding(self).device_set,
     "on_device_size_in_bytes": lambda self: self.aval.nbytes,
     "addressable_data": lambda self, index: self, "unsafe_buffer_pointer": _buffer_pointer,
 }
@@ -338,8 +379,8 @@ _PROPERTIES: dict[str, Any] = {
     "T": lambda self: manipulation.transpose(self), "mT": manipulation.matrix_transpose,
     "real": rounding.real, "imag": rounding.imag, "at": IndexUpdateHelper,
     "flat": lambda self: manipulation.ravel(self), "nbytes": lambda self: self.aval.nbytes,
-    "itemsize": lambda self: self.aval.storage.itemsize, "device": lambda self: CPU,
-    "sharding": lambda self: SingleDeviceSharding(CPU), "committed": lambda self: False,
+    "itemsize": lambda self: self.aval.storage.itemsize, "device": _device,
+    "sharding": _sharding, "committed": lambda self: False,
     "is_fully_addressable": lambda self: True, "is_fully_replicated": lambda self: True,
 }
 
@@ -372,7 +413,7 @@ def install(namespace: Any) -> None:
         # The example in its docstring names a function of another module: the sentence suffices.
         doc = (function.__doc__ or "").partition("\n")[0]
         setattr(ArrayBase, name, property(_entry(function), doc=doc))
-    set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
+    native_calls().set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
                   | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
                      "invert": logic.bitwise_not})
     Array.__repr__, Array.__str__ = _repr, _str  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import from_numpy
+from ingot.core.array import fetch, from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, concrete, concrete_int
 from ingot.numpy.families import kind_of, like
@@ -77,7 +77,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     n = rows.aval.shape[0]
     number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
                      broadcast(convert(1, dtypes.default_int()), (n,)))
-    found = int(number._data[-1]) + 1 if size is None and n else 0
+    found = int(fetch(number)[-1]) + 1 if size is None and n else 0
     count = found if size is None else concrete_int("unique", size, "size")
     starts = nonzero(first, size=count, fill_value=n)[0]
     total = convert(lax.add(number[-1], like(number[-1], 1)), dtypes.default_int()) if n else \

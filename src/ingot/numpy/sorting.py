@@ -10,7 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.interpreter import to_array
 from ingot.numpy import primitives as lax
 from ingot.numpy.at import fitting
@@ -354,7 +354,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
         if known is None:
             raise TypeError(f"choose: mode 'raise' cannot check traced indices {a.aval}; use"
                             " 'clip' or 'wrap'")
-        if ((known._data < 0) | (known._data >= n)).any():
+        if ((fetch(known) < 0) | (fetch(known) >= n)).any():
             raise ValueError(f"choose: an index is out of range for {n} choices")
     elif mode == "wrap":
         a = _floor_mod(a, n)
@@ -385,7 +385,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | Non
     n = a.aval.shape[axis]
     if size is None:
         (index,) = where(condition)
-        if index.aval.size and int(index._data[-1]) >= n:
+        if index.aval.size and int(fetch(index)[-1]) >= n:
             raise ValueError(f"compress: the condition holds beyond the length {n}")
         return getitem(a, (*(slice(None),) * axis, index))
     (index,) = where(condition, size=concrete_int("compress", size, "size"), fill_value=n)

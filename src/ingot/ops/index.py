@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
@@ -95,7 +95,7 @@ def _counted_from_end(start: Any, n: int) -> Any:
     if dtypes.kind(aval.dtype) == "u":
         return start
     if type(start) is Array:  # known now: nothing to compute in the program
-        place = int(start._data)
+        place = int(fetch(start))
         return scalar(place + n, aval.dtype) if -n <= place < 0 else start
     return select(lt(start, full_like(start, 0)), add(start, full_like(start, n)), start)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, Primitive, Undefined
@@ -316,7 +316,7 @@ def constant(value: Any, dtype: Any, weak_type: bool = False) -> Any:
                         f" {dtypes.short_name(dtype)}; take its real part first")
     if type(x) is Array and not isinstance(aval.dtype, dtypes.KeyDType):
         convert = convert_element_type_p.rule("eval")
-        return Array(np.asarray(convert(x._data, new_dtype=aval.dtype)), aval)
+        return Array(np.asarray(convert(fetch(x), new_dtype=aval.dtype)), aval)
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak_type, sharding=None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
@@ -463,7 +463,7 @@ def _is(init: Any, given: Any, value: Any) -> bool:
         return False
     if isinstance(given, float) and np.isinf(given):
         return bool(np.sign(given) == np.sign(value) and dtypes.kind(init.dtype) == "f")
-    return bool(init._data == np.asarray(value).astype(init._data.dtype))
+    return bool(fetch(init) == np.asarray(value).astype(init.aval.dtype))
 
 
 def _windows(x: ShapedArray, dimensions: Any, strides: Any, padding: Any, base: Any, window: Any

@@ -11,6 +11,7 @@ from ingot import dtypes, numpy as jnp
 from ingot.config import config
 from ingot.control.mapping import map as map_entries
 from ingot.control.while_loop import while_loop
+from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
@@ -121,7 +122,8 @@ def _staged(keys: ShapedArray, alpha: ShapedArray, log_space: bool, flags: Any) 
 
 def _gamma_eval(keys: np.ndarray, alpha: np.ndarray, **params: Any) -> np.ndarray:
     program = _program(keys.shape, ShapedArray(alpha.shape, alpha.dtype), **params)
-    return compile_jaxpr(program)(keys, alpha)[0]
+    args = [Array(x, v.aval) for x, v in zip((keys, alpha), program.invars, strict=True)]
+    return to_host(compile_jaxpr(program).run(args)[0])
 
 
 def _gamma_kernel(build: Any, keys: Any, alpha: Any, *, out: ShapedArray, **params: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.check import checked
 from ingot.core.effects import NO_EFFECTS
@@ -99,7 +99,7 @@ class Stage(Interpreter):
         key = id(given)
         found = self.constants.get(key)
         if found is not None and given is not value and (
-                found[1]._data.tobytes() != value._data.tobytes()):
+                fetch(found[1]).tobytes() != fetch(value).tobytes()):
             key, found = id(value), None
         if found is None:
             found = self.constants[key] = (Var(value.aval), value, given)
@@ -246,7 +246,7 @@ def known_array(x: Any) -> np.ndarray | None:
     if isinstance(x, Tracer):
         x = x.concrete()
         return None if x is None else known_array(x)
-    return x._data if type(x) is Array else np.asarray(x)
+    return fetch(x) if type(x) is Array else np.asarray(x)
 
 
 def checks_enabled() -> bool:

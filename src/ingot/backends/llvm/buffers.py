@@ -129,9 +129,12 @@ ONE = sys.getrefcount(_holder._data) if sys.implementation.name == "cpython" els
 """What Python counts for a buffer that only an attribute refers to."""
 
 
-def alone(x: Any) -> bool:
-    """Whether an Array has the only reference to its buffer, and that to its memory."""
-    if sys.getrefcount(x._data) != ONE:
+def is_unshared(x: Any) -> bool:
+    """Whether an Array has the only reference to its buffer, and that to its memory.
+
+    False where reference counts are unknown, and for arrays that are deleted or elsewhere.
+    """
+    if sys.getrefcount(x._data) != ONE or type(x._data) is not np.ndarray:
         return False
     if x._data.base is None:
         return x._data.flags.owndata

@@ -1,4 +1,4 @@
-"""A compiled program: calls machine code on NumPy buffers."""
+"""A compiled program: machine code in this process, called on NumPy buffers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.host import no_serialized_form
 from ingot.backends.llvm import engine, host
-from ingot.backends.llvm.buffers import pool
-from ingot.backends.llvm.compilation import Compilation, Needs, prepare
+from ingot.backends.llvm.buffers import is_unshared, pool
+from ingot.backends.llvm.compilation import Compilation, Needs
 from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.native.records import UNLIMITED, program_record, replace_program
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
 from ingot.config import config
-from ingot.core.backend import register_backend
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.array import Array, delete, make_contiguous
+from ingot.core.backend import DEFAULTS, CompileOptions
+from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.logs import compiling
+from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
 from ingot.kernel import ir
 from ingot.kernel.printing import pretty_kernel
@@ -30,8 +33,8 @@ from ingot.kernel.printing import pretty_kernel
 HOT_SECONDS = 0.02
 """Time spent in fast code after which the optimized code is made in the background."""
 
-MAX_GRANTED = 256
-"""Native calls of a program in the fast tier between two looks at how long it runs."""
+MAX_CALL_BUDGET = 256
+"""Native calls of a program in the fast tier between two measurements of its time."""
 
 _Arrays = ctypes.py_object if PORTABLE is None else ctypes.c_void_p
 _Run = ctypes.PYFUNCTYPE(ctypes.c_int32, _Arrays, _Arrays, ctypes.c_void_p, ctypes.c_void_p,
@@ -50,26 +53,28 @@ def executables() -> list[LLVMExecutable]:
 class LLVMExecutable:
     """A program as machine code; starts in the fast tier unless its work is large."""
 
-    def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
-        self.jaxpr = jaxpr
-        self.compilation = Compilation(jaxpr, donated)
-        self.spent = 0.0
+    def __init__(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS,
+                 native_calls: NativeCalls | None = None):
+        self.jaxpr, self.options = jaxpr, options
+        self.native_calls = native_calls
+        self.compilation = Compilation(jaxpr, options.donated)
+        self.seconds_run = 0.0
         self._upgrading = False
         self._in_dtypes = [a.storage for a in jaxpr.in_avals]
         self._out_types = [(a.shape, a.storage) for a in jaxpr.out_avals]
-        self.native = Native(*self.compilation.first())
+        self.native = MachineCode(*self.compilation.first())
         self._natives = [self.native]
         self.record = self._record(self.native)
-        self._patience = HOT_SECONDS + self.native.needs.compile_seconds / 10
+        self._hot_threshold = HOT_SECONDS + self.native.needs.compile_seconds / 10
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
-        self._grant(0 if self._may_upgrade else UNLIMITED)
+        self._set_call_budget(0 if self._may_upgrade else UNLIMITED)
         _alive.add(self)
 
-    def _record(self, native: Native) -> Words:
+    def _record(self, native: MachineCode) -> Words:
         return program_record(native.kernel, len(self.jaxpr.in_avals), self.jaxpr.out_avals,
                               native.others_may_run, native.needs.overwritten, native.needs.taken)
 
-    def _install(self, native: Native) -> None:
+    def _install(self, native: MachineCode) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
         self.native = native
         replace_program(self.record, self._record(native))
@@ -80,19 +85,38 @@ class LLVMExecutable:
         return self.native.code
 
     # ---- running -----------------------------------------------------------------------------
-    def __call__(self, *args: np.ndarray) -> tuple[np.ndarray, ...]:
-        return self.overwriting(args, ())
+    def __call__(self, *buffers: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run on ndarrays, none of which is written to."""
+        return self._execute(buffers, ())
 
-    def overwriting(self, args: tuple[np.ndarray, ...], own: Collection[int]
-                    ) -> tuple[np.ndarray, ...]:
-        """Run on arguments of which some, that the program writes to, belong to nobody else."""
+    def run(self, arrays: Sequence[Array], consume: bool = False) -> tuple[np.ndarray, ...]:
+        """Run on arrays; with `consume` in the memory of donated ones without other references."""
+        owned: Collection[int] = ()
+        if consume and self.native.needs.overwritten:
+            owned = [k for k in self.native.needs.overwritten
+                     if is_unshared(arrays[k]) and sum([x is arrays[k] for x in arrays]) == 1]
+        buffers = tuple([
+            x._data if type(x._data) is np.ndarray and x._data.flags.c_contiguous
+            else make_contiguous(x) for x in arrays])
+        if not owned:
+            return self._execute(buffers, ())
+        try:
+            return self._execute(buffers, owned)
+        except BaseException:
+            for k in owned:
+                delete(arrays[k])
+            raise
+
+    def _execute(self, args: tuple[np.ndarray, ...], owned: Collection[int]
+                 ) -> tuple[np.ndarray, ...]:
+        """Run on ndarrays; of those that the program writes to, all but the owned are copied."""
         for x, dtype in zip(args, self._in_dtypes, strict=True):
             if x.dtype is not dtype and x.dtype != dtype:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
         native = self.native  # another thread may replace it
         if native.needs.overwritten:
-            args = self._private(native, args, own)
+            args = self._private(native, args, owned)
             outs = self._with_taken(native, args)
         else:
             outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
@@ -106,21 +130,17 @@ class LLVMExecutable:
             host.raise_error()
         return outs
 
-    @property
-    def overwritten(self) -> list[int]:
-        """The numbers of the donated arguments that the program writes to."""
-        return self.native.needs.overwritten
-
-    def _private(self, native: Native, args: Sequence[np.ndarray], own: Collection[int]
+    def _private(self, native: MachineCode, args: Sequence[np.ndarray], owned: Collection[int]
                  ) -> tuple[np.ndarray, ...]:
-        """The arguments, with copies of those that are overwritten and may belong to others."""
+        """The arguments, with copies of those that are overwritten but not owned."""
         private = list(args)
-        for k in set(native.needs.overwritten).difference(own):
+        for k in set(native.needs.overwritten).difference(owned):
             private[k] = pool.empty(args[k].shape, args[k].dtype)
             np.copyto(private[k], args[k])
         return tuple(private)
 
-    def _with_taken(self, native: Native, args: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    def _with_taken(self, native: MachineCode, args: Sequence[np.ndarray]
+                    ) -> tuple[np.ndarray, ...]:
         """Arrays for the results, some of which are arguments."""
         return tuple([pool.empty(shape, dtype) if k < 0 else args[k] for (shape, dtype), k in
                       zip(self._out_types, native.needs.taken, strict=True)])
@@ -128,24 +148,25 @@ class LLVMExecutable:
     def _account(self, seconds: float) -> None:
         """Start the optimizing compilation once the program has proved hot.
 
-        The native entry reads no clock: it makes some calls, which are taken to last as long.
+        Native calls are not timed: those since the last measurement are taken to last as long.
         """
-        made = self._granted - max(self.record[fields.CALLS], 0)
-        self.spent += seconds * (1 + made)
-        if self.spent > self._patience and not self._upgrading:
+        made = self._call_budget - max(self.record[fields.CALLS], 0)
+        self.seconds_run += seconds * (1 + made)
+        if self.seconds_run > self._hot_threshold and not self._upgrading:
             self._upgrading, self._may_upgrade = True, False
-            self._grant(UNLIMITED)
+            self._set_call_budget(UNLIMITED)
             threading.Thread(target=self._upgrade, args=(config.snapshot(),), daemon=True).start()
         elif self._may_upgrade:
-            self._grant(min(MAX_GRANTED, int(0.05 * self._patience / max(seconds, 1e-7))))
+            calls = int(0.05 * self._hot_threshold / max(seconds, 1e-7))
+            self._set_call_budget(min(MAX_CALL_BUDGET, calls))
 
     @property
-    def looked_for(self) -> bool:
-        """Whether the native entry knew the last call, and sent it here to be timed."""
+    def sampling_due(self) -> bool:
+        """Whether the last call was one the fast path knows, sent here to be timed."""
         return self.record[fields.CALLS] < 0
 
-    def _grant(self, calls: int) -> None:
-        self._granted = calls
+    def _set_call_budget(self, calls: int) -> None:
+        self._call_budget = calls
         self.record[fields.CALLS] = calls
 
     def _upgrade(self, flags: dict[str, Any]) -> None:
@@ -153,10 +174,10 @@ class LLVMExecutable:
         try:
             self._install(compiling(
                 f"{self.jaxpr.debug_name} again, optimized,", self.jaxpr.in_avals,
-                lambda: Native(*self.compilation.compiled(engine.FULL, background=True)),
+                lambda: MachineCode(*self.compilation.compiled(engine.FULL, background=True)),
                 in_background=True))
         except WorkerError:
-            pass  # the process ends, or somebody stopped the worker: go on as before
+            pass  # the process ends, or the worker was stopped: go on as before
 
     @property
     def upgrading(self) -> bool:
@@ -220,9 +241,18 @@ class LLVMExecutable:
             "constant_size_in_bytes": sum(c.nbytes for c in self.native.needs.constants),
         }
 
+    def serialize(self) -> bytes:
+        """Raise NotImplementedError."""
+        return no_serialized_form()
 
-class Native:
-    """Machine code with the constants, the temporaries and the host functions it works on."""
+    @property
+    def host_functions(self) -> Sequence[Eqn]:
+        """The equations that run in Python."""
+        return [f.eqn for f in self.native.host_functions]
+
+
+class MachineCode:
+    """Machine code with its constants, temporaries and host functions."""
 
     def __init__(self, code: engine.Code, needs: Needs):
         self.code, self.needs, self.host_functions = code, needs, needs.host_functions
@@ -274,11 +304,4 @@ def pointers(arrays: Sequence[Any]) -> Any:
         *[a.__array_interface__["data"][0] for a in arrays])
 
 
-def compile_program(jaxpr: Jaxpr, donated: tuple[int, ...] = ()) -> LLVMExecutable:
-    """Compile with LLVM."""
-    return LLVMExecutable(jaxpr, donated)
-
-
-register_backend("llvm", compile_program, prepare)
-
-__all__ = ["LLVMExecutable", "compile_program", "executables"]
+__all__ = ["LLVMExecutable", "executables"]

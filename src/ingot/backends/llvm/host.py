@@ -14,7 +14,7 @@ import numpy as np
 from ingot.backends.llvm import checks
 from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.config import config
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.interpreter import EVAL, conform, interpreting, quietly
 from ingot.core.primitive import Host
 from ingot.errors import HostCallError, MemoryCheckError
@@ -87,7 +87,7 @@ def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], in_avals: Sequence[Any],
     if primitive.higher_order or config.debug_nans or config.debug_infs:
         arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
         outs = primitive.bind(*arrays, **eqn.params)
-        return [np.asarray(o._data) for o in (outs if primitive.multiple_results else [outs])]
+        return [np.asarray(fetch(o)) for o in (outs if primitive.multiple_results else [outs])]
     out = quietly(primitive.rule("eval"), inputs, eqn.params)
     outs = out if primitive.multiple_results else [out]
     return [conform(o, a, primitive.name) for o, a in zip(outs, out_avals, strict=True)]

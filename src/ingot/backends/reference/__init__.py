@@ -6,33 +6,70 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingot.core.array import Array
-from ingot.core.backend import register_backend
-from ingot.core.interpreter import EVAL, interpreting
-from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.backends.host import HostMemory, check_compiler_options, no_serialized_form
+from ingot.core.array import Array, fetch
+from ingot.core.backend import REFERENCE, CompileOptions, evaluating, register_backend
+from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
+from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
 
 
 class ReferenceExecutable:
-    """Runs a program by evaluating it; nothing is compiled."""
+    """Runs a jaxpr by evaluating it; nothing is compiled, and no memory is taken over."""
 
-    def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
-        self.jaxpr = jaxpr
+    native_calls: NativeCalls | None = None
 
-    def __call__(self, *args: np.ndarray) -> Sequence[np.ndarray]:
-        arrays = [Array(x, v.aval) for x, v in zip(args, self.jaxpr.invars, strict=True)]
-        with interpreting(EVAL):
+    def __init__(self, jaxpr: Jaxpr, options: CompileOptions):
+        self.jaxpr, self.options = jaxpr, options
+
+    def __call__(self, *buffers: np.ndarray) -> Sequence[np.ndarray]:
+        """Evaluate the jaxpr on ndarrays."""
+        return self.run([Array(x, v.aval)
+                         for x, v in zip(buffers, self.jaxpr.invars, strict=True)])
+
+    def run(self, arrays: Sequence[Array], consume: bool = False) -> Sequence[np.ndarray]:
+        """Evaluate the jaxpr on arrays; donated ones are not written to."""
+        with evaluating():
             outs = eval_jaxpr(self.jaxpr, self.jaxpr.consts, *arrays)
-        return [o._data for o in outs]
+        return [fetch(o) for o in outs]
 
     def as_text(self, stage: str | None = None) -> str:
+        """Return the jaxpr, the only stage; ValueError for another one."""
+        if stage not in (None, "jaxpr"):
+            raise ValueError(f"stage must be 'jaxpr', got {stage!r}: the reference back end does"
+                             " not compile")
         return pretty(self.jaxpr)
 
     def cost_analysis(self) -> dict[str, float]:
-        return {}
+        """Return bytes of arguments and results, and the number of equations."""
+        nbytes = sum(a.nbytes for a in (*self.jaxpr.in_avals, *self.jaxpr.out_avals))
+        return {"bytes accessed": float(nbytes), "equations": float(len(self.jaxpr.eqns))}
 
     def memory_analysis(self) -> dict[str, int]:
-        return {}
+        """Return bytes of arguments and results."""
+        return {"argument_size_in_bytes": sum(a.nbytes for a in self.jaxpr.in_avals),
+                "output_size_in_bytes": sum(a.nbytes for a in self.jaxpr.out_avals)}
+
+    def serialize(self) -> bytes:
+        """Raise NotImplementedError."""
+        return no_serialized_form()
+
+    @property
+    def host_functions(self) -> Sequence[Eqn]:
+        """All equations: everything runs in Python."""
+        return self.jaxpr.eqns
 
 
-register_backend("reference", ReferenceExecutable)
+class ReferenceBackend(HostMemory):
+    """The `eval` slots of operations, which say what they mean."""
+
+    name = REFERENCE
+    interprets = True
+
+    def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> ReferenceExecutable:
+        """Return the jaxpr as something that can be run."""
+        check_compiler_options(options)
+        return ReferenceExecutable(jaxpr, options)
+
+
+register_backend(ReferenceBackend())

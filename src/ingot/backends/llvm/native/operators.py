@@ -7,7 +7,7 @@ few times, and NumPy's loop for them proved to give the same bits, the native en
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -39,7 +39,7 @@ from ingot.backends.llvm.native.fields import (
 )
 from ingot.backends.llvm.native.records import program_record
 from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, Unknown
+from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, UnsupportedCall
 from ingot.backends.llvm.native.systems import (
     c,
     call,
@@ -54,7 +54,7 @@ from ingot.backends.llvm.native.systems import (
 )
 from ingot.backends.llvm.native.words import Words
 from ingot.config import config, settled
-from ingot.core.array import Array, compact
+from ingot.core.array import Array, fetch, make_contiguous
 from ingot.core.avals import ShapedArray
 from ingot.core.tracebacks import hide_frames
 from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
@@ -179,7 +179,7 @@ library.bind("operator_compare", compare, OPERATOR_SIZE * len(NUMBERS))
 _functions: dict[str, NativeCallable] = {}
 
 
-def set_operators(functions: dict[str, Any]) -> None:
+def set_operators(functions: Mapping[str, Any]) -> None:
     """Functions behind Python's operators, by the operators' names; others are left alone."""
     _functions.update({name: f for name, f in functions.items()
                        if name in _NAMES and isinstance(f, NativeCallable)})
@@ -263,26 +263,30 @@ class Elementwise(NativeCallable):
         count = self._seen[key] = self._seen.get(key, 0) + 1
         if count > OFTEN:  # the native entry knows these types, but sent the call here
             for x in args:
-                if type(x) is Array and not x._data.flags.c_contiguous:
-                    compact(x)
+                if (type(x) is Array and type(x._data) is np.ndarray
+                        and not x._data.flags.c_contiguous):
+                    make_contiguous(x)
         if count != OFTEN and count % AGAIN:
             return
         flags = config.trace_key()
         if settled == [flags] and not (config.debug_nans or config.debug_infs):
             try:
-                self._learn(_signature(self._loop, flags, args, result))
-            except Unknown:
+                self._add_signature(_signature(self._loop, flags, args, result))
+            except UnsupportedCall:
                 pass
 
 
 def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -> Signature:
-    """The signature of a call whose arguments have one dtype; Unknown if it is no plain loop."""
+    """Return the signature of a call whose arguments have one dtype.
+
+    Raises UnsupportedCall if it is more than one loop.
+    """
     dtypes = {x.aval.dtype for x in args if type(x) is Array}
     dtype = next(iter(dtypes), None)
     if len(args) != loop.nin or len(dtypes) != 1 or not isinstance(dtype, np.dtype):
-        raise Unknown
+        raise UnsupportedCall
     if dtype.kind == "c" and loop in REAL_ONLY:
-        raise Unknown
+        raise UnsupportedCall
     plan, strides, shape = Plan([]), [], result.aval.shape
     single = dtype == FLOAT32 and loop in IN_DOUBLE
     inner, outer = (DOUBLE, DOUBLE) if single else (dtype, result.aval.storage)
@@ -295,9 +299,9 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
             plan.leaf(x, ShapedArray((), dtype))
             strides.append(0)
         else:
-            raise Unknown
+            raise UnsupportedCall
     words = _loop_words(loop, inner, strides, outer, result.aval.size)
-    _prove(words, [np.asarray(x._data if type(x) is Array else x, inner) for x in args], outer,
+    _prove(words, [np.asarray(fetch(x) if type(x) is Array else x, inner) for x in args], outer,
            result)
     kernel = runtime.functions["run_loop_in_double" if single else "run_loop"]
     return Signature(_program(kernel, words, result.aval), key, len(args), (), plan, (None, None))
@@ -309,10 +313,10 @@ _KINDS = {float: "f", int: "fi", bool: "b"}
 
 def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: np.dtype, size: int
                 ) -> Words:
-    """What `run_loop` is called with; Unknown if NumPy has no such loop."""
+    """What `run_loop` is called with; UnsupportedCall if NumPy has no such loop."""
     function, data = ufunc_loop(loop, f"{dtype.char * loop.nin}->{out.char}")
     if not function:
-        raise Unknown
+        raise UnsupportedCall
     return Words([function, data, size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
 
 
@@ -323,7 +327,7 @@ def _program(function: int, words: Words, out: ShapedArray) -> Words:
 
 
 def _prove(words: Words, args: list[np.ndarray], dtype: np.dtype, result: Array) -> None:
-    """Raise Unknown unless the loop gives what Python gave, bit for bit."""
+    """Raise UnsupportedCall unless the loop gives what Python gave, bit for bit."""
     args = [np.ascontiguousarray(x) for x in args]
     out = np.empty(result.aval.shape, dtype)
     pointers = (ctypes.c_void_p * (len(args) + 1))(*[x.ctypes.data for x in (*args, out)])
@@ -331,6 +335,6 @@ def _prove(words: Words, args: list[np.ndarray], dtype: np.dtype, result: Array)
     function(ctypes.addressof(pointers), words.address + ELEMENTS, words.address + STRIDES,
              words[LOOP_DATA])
     with np.errstate(all="ignore"):
-        same = out.astype(result.aval.storage).tobytes() == result._data.tobytes()
+        same = out.astype(result.aval.storage).tobytes() == fetch(result).tobytes()
     if not same:
-        raise Unknown
+        raise UnsupportedCall

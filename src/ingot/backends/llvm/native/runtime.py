@@ -11,6 +11,7 @@ import numpy as np
 
 from ingot.backends.llvm import cache, engine
 from ingot.backends.llvm.buffers import Loan
+from ingot.backends.llvm.host import raise_error
 from ingot.backends.llvm.native.abi import PORTABLE, empty_array
 from ingot.backends.llvm.native.entry import library
 from ingot.backends.llvm.native.spare import install, spares
@@ -19,6 +20,7 @@ from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.fingerprint import sources
 from ingot.config import config, settled
 from ingot.core.array import DELETED, Array
+from ingot.core.tracebacks import hide_frames
 
 FREQUENT = 2000
 """Microseconds, about, that calls took in Python after which the native entry is worth loading."""
@@ -31,15 +33,10 @@ class Runtime:
         self.entry = 0
         self.functions: dict[str, int] = {}
         self.on_load: list[Callable[[Words], None]] = []
-        self._fail: Any = None
         self._lock = threading.Lock()
         self._asked = 0
         self._begun = False
         self._keep: list[Any] = []
-
-    def raises_by(self, fail: Any) -> None:
-        """The function that raises what a host function raised while a native call ran."""
-        self._fail = fail
 
     def ready(self, cost: int) -> bool:
         """Whether the entry is there; starts to load it once this was asked often.
@@ -70,7 +67,7 @@ class Runtime:
             if code is None:
                 return
             objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
-                       DELETED, self._fail, Loan]
+                       DELETED, _raise_host_error, Loan]
             record = Words([*map(id, objects), spares.table.address, empty_array(), 0], objects)
             self._keep += [code, record]
             self.functions = library.start(code.address, record.address)
@@ -78,6 +75,16 @@ class Runtime:
             for tell in self.on_load:
                 tell(record)
             self.entry = self.functions["vectorcall"]
+
+
+def _raise_host_error() -> None:
+    """Raise what a host function raised while a native call ran."""
+    try:
+        raise_error()
+    except Exception as error:
+        if config.traceback_filtering != "off":
+            hide_frames(error)
+        raise
 
 
 def _name() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.words import Words
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
+from ingot.core.native_calls import CallSignature
 from ingot.tree import PyTreeDef, tree_unflatten, treedef_is_strict_leaf
 from ingot.tree.registry import node_type
 
@@ -30,7 +31,7 @@ _FORMS = {np.dtype(np.int64): fields.AS_INT64, np.dtype(np.int32): fields.AS_INT
           np.dtype(np.bool_): fields.AS_INT64}
 
 
-class Unknown(Exception):
+class UnsupportedCall(Exception):
     """A call that the native entry cannot check."""
 
 
@@ -75,7 +76,7 @@ class Plan:
             for child, item in zip(tree.children(), x, strict=True):
                 self.argument(child, item)
         else:
-            raise Unknown
+            raise UnsupportedCall
 
     def leaf(self, x: Any, aval: ShapedArray) -> None:
         """A node for an array, or for a number to be passed in the dtype of a type."""
@@ -87,7 +88,7 @@ class Plan:
             self.numbers += 1
             self.words += [_NUMBERS[type(x)], _FORMS[aval.storage]]
         else:
-            raise Unknown
+            raise UnsupportedCall
 
     def static(self, x: Any) -> None:
         """An argument that must be this object."""
@@ -120,7 +121,7 @@ class Signature(Words):
 
     def __init__(self, program: Words, key: Any, count: int, names: Sequence[str], plan: Plan,
                  result: tuple[Words | None, Any], *kept: Any):
-        """Raises Unknown if the native entry cannot serve such a call."""
+        """Raises UnsupportedCall if the native entry cannot serve such a call."""
         arguments, named = Words(plan.words), Words([id(name) for name in names])
         built, unflatten = result
         super().__init__(
@@ -133,26 +134,27 @@ class Signature(Words):
         self.space = (fields.STATE_SIZE + 8 * (arrays + plan.given)
                       + fields.NUMBER_SIZE * (plan.numbers + 1))
         if self.space > MAX_SPACE:
-            raise Unknown
+            raise UnsupportedCall
 
     def same(self, other: Signature) -> bool:
         """Whether both fit the same calls."""
         return self.identity == other.identity
 
 
-def signature_of_call(executable: Any, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
-                      static: set[Any], tree: PyTreeDef, avals: Sequence[ShapedArray],
-                      out_tree: PyTreeDef, donated: Collection[int]) -> Signature:
-    """The signature of a call that Python has served: its arguments and which are static, their
-    structure, the types of the leaves and which are donated. Raises Unknown if it has none."""
-    plan = Plan(avals, donated)
-    _arguments(plan, args, kwargs, static, tree)
-    return Signature(executable.record, key, len(args) + len(kwargs), list(kwargs), plan,
-                     _result(out_tree), executable)
+def signature_of_call(executable: Any, call: CallSignature) -> Signature:
+    """Return the signature of a call that Python has served.
+
+    Raises UnsupportedCall if such calls cannot be told apart natively.
+    """
+    args, kwargs = call.args, call.kwargs
+    plan = Plan(call.in_avals, call.donated)
+    _arguments(plan, args, kwargs, call.static, call.in_tree)
+    return Signature(executable.record, call.key, len(args) + len(kwargs), list(kwargs), plan,
+                     _result(call.out_tree), executable)
 
 
-def _arguments(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], static: set[Any],
-               tree: PyTreeDef) -> None:
+def _arguments(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any],
+               static: Collection[Any], tree: PyTreeDef) -> None:
     """Nodes for all arguments, each headed by its place in the call."""
     positional, named = tree.children()
     dynamic = iter(positional.children())
@@ -202,7 +204,7 @@ class NativeCallable(_Base):
         if PORTABLE is None:
             call_natively(cls)
 
-    def _learn(self, signature: Signature) -> None:
+    def _add_signature(self, signature: Signature) -> None:
         """Serve calls of this form natively from now on."""
         with _lock:
             if any(signature.same(other) for other in self._known):
@@ -216,7 +218,7 @@ class NativeCallable(_Base):
             self._known = known  # only now may the oldest be freed
             self._vectorcall = runtime.entry
 
-    def _forget(self) -> None:
+    def _forget_signatures(self) -> None:
         """Let Python serve all calls again."""
         with _lock:
             if self._known:
