@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
@@ -173,4 +174,17 @@ def test_the_doctor_in_a_folder_that_holds_one_of_its_name(package):
 def test_the_doctor_on_what_is_not_installed():
     done = python("-m", "ingot", "doctor", "no_such_package")
     assert done.returncode == 1 and "No module named 'no_such_package'" in done.stdout
-    assert python("-m", "ingot", "doctor").returncode == 2
+    assert python("-m", "ingot", "doctor", "--deep").returncode == 2
+
+
+@pytest.mark.parametrize("portable", ["0", "1"])
+def test_the_doctor_says_in_which_mode_ingot_is(portable):
+    """As print_environment_info does, of JAX's names."""
+    mode = "portable, as INGOT_PORTABLE is set" if portable == "1" else "ordinary"
+    doctor = python("-m", "ingot", "doctor", INGOT_PORTABLE=portable)
+    jax = python("-m", "ingot", "-c", "import jax\njax.print_environment_info()\n"
+                 "assert 'numpy: ' in jax.print_environment_info(return_string=True)",
+                 INGOT_PORTABLE=portable)
+    for done in (doctor, jax):
+        assert f"\nmode: {mode}\n" in done.stdout, done.stderr
+        assert f"\nnumpy: {np.__version__}\n" in done.stdout

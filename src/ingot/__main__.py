@@ -8,12 +8,14 @@ import sys
 from types import ModuleType
 
 from ingot.compat.doctor import doctor
+from ingot.compat.environment import environment
 from ingot.compat.hook import install
 
 USAGE = """\
 python -m ingot script.py [arguments]      run a script, with ingot as its jax
 python -m ingot -m module [arguments]      run a module
 python -m ingot -c "code" [arguments]      run code
+python -m ingot doctor                     print the versions of packages, and the mode of ingot
 python -m ingot doctor PACKAGE [--deep]    say which names of JAX a package misses;
                                            --deep imports all its modules
 """
@@ -47,6 +49,9 @@ def main(arguments: list[str]) -> int:
     first, rest = arguments[0], arguments[1:]
     if first == "doctor" and not os.path.isfile(first):  # a folder of that name is no script
         names = [a for a in rest if not a.startswith("-")]
+        if not rest:
+            sys.stdout.write(environment())
+            return 0
         if len(names) != 1:
             sys.stderr.write(USAGE)
             return 2

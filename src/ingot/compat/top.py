@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from ingot.api.devices import CPU, device_put
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
 from ingot.compat import attributes as attributes  # hangs JAX's attributes on our types
+from ingot.compat.environment import print_environment_info
 from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__
 from ingot.config import context
@@ -51,17 +48,6 @@ class Shard:
         self.index = tuple(slice(None) for _ in data.shape)
 
 
-def print_environment_info(return_string: bool = False) -> str | None:
-    """Say which versions and which machine this is."""
-    text = (f"jax:    {__version__} (names served by ingot)\nnumpy:  {np.__version__}\n"
-            f"python: {sys.version}\ndevice info: cpu-1, 1 local devices\n"
-            f"platform: {platform.uname()}\n")
-    if return_string:
-        return text
-    sys.stdout.write(text)
-    return None
-
-
 def make_array_from_callback(shape: Any, sharding: Any, data_callback: Callable[..., Any],
                              **_: Any) -> Array:
     """The array whose parts a function gives for an index: one part, the whole."""
@@ -81,5 +67,6 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any,
 
 
 __all__ = ["NamedSharding", "P", "Ref", "Shard", "__version__", "__version_info__", "config",
-           "default_device", "ensure_compile_time_eval", "make_mesh", "pmap", "reshard", "set_mesh",
+           "default_device", "ensure_compile_time_eval", "make_mesh", "pmap",
+           "print_environment_info", "reshard", "set_mesh",
            "shard_map"]
