@@ -118,9 +118,8 @@ def program(fun: Fun, args: Sequence[Any]) -> Jaxpr:
 
 
 def compiled(jaxpr: Jaxpr, args: Sequence[Any]) -> list[np.ndarray]:
-    """Results of the program in the chosen back end, or in the reference one."""
-    name = config.backend
-    outs = backend.compile_jaxpr(jaxpr, name)(*[array(x)._data for x in args])
+    """Results of the program in the chosen back end."""
+    outs = backend.compile_jaxpr(jaxpr, config.backend)(*[array(x)._data for x in args])
     return [data(Array(o, v.aval)) for o, v in zip(outs, jaxpr.outvars, strict=True)]
 
 

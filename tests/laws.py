@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from examples import Bad, Example
+from fuzz.limits import constant
 from harness import (
     Fun,
     array,
@@ -176,10 +178,73 @@ def _agrees_with_double(row: Example, args: Sequence[np.ndarray], outs: Sequence
 
 
 def law_jit(row: Example) -> None:
-    """The compiled program gives the eager results; so does its program for a mapped axis."""
-    for got, want in zip(compiled(program(row.fun, row.args), row.args),
-                         evaluate(row.fun, row.args), strict=True):
-        same(got, want, row.ulps, "jit")
+    """The compiled program gives the eager results."""
+    _same_compiled(row.fun, row.args, row.ulps, "jit")
+
+
+def _same_compiled(fun: Fun, args: Sequence[Any], ulps: float, what: str) -> None:
+    for got, want in zip(compiled(program(fun, args), args), evaluate(fun, args), strict=True):
+        same(got, want, ulps, what)
+
+
+SCALAR_LIMITS = (0, 1, 2)
+
+
+def law_loops(row: Example) -> None:
+    """Compiled programs give the eager results where small arrays are loops, too, and those of
+    derivatives."""
+    for limit in SCALAR_LIMITS:
+        with constant("ingot.kernel.values", "MAX_SCALARS", limit):
+            _same_compiled(row.fun, row.args, row.ulps, f"jit, at most {limit} scalars")
+    if row.differentiable:
+        limit = SCALAR_LIMITS[zlib.crc32(repr((row.name, row.args)).encode()) % 3]
+        for what, fun, args in (("jvp", *forward(row)), ("vjp", *backward(row))):
+            want = evaluate(fun, args)
+            with constant("ingot.kernel.values", "MAX_SCALARS", limit):
+                for g, w in zip(compiled(program(fun, args), args), want, strict=True):
+                    close_to(g, w, 1e-11, f"{what} under jit, at most {limit} scalars")
+
+
+def forward(row: Example) -> tuple[Fun, list[Any]]:
+    """The forward derivative of a row as a function of arguments and tangents, and these."""
+    ts, n = tangents_of(row.args, row.differentiable), len(row.args)
+
+    def tangents(*xs: Any) -> list[Any]:
+        rest = iter(xs[n:])
+        return jvp(row.fun, xs[:n], [None if t is None else next(rest) for t in ts])
+
+    return tangents, [*row.args, *(t for t in ts if t is not None)]
+
+
+def backward(row: Example) -> tuple[Fun, list[Any]]:
+    """The reverse derivative of a row as a function of arguments and cotangents, and these."""
+    n = len(row.args)
+    cts = [random_like(typeof(o), i) for i, o in enumerate(evaluate(row.fun, row.args))
+           if o.dtype in dtypes.INEXACT]
+
+    def cotangents(*xs: Any) -> list[Any]:
+        return [ct for ct in vjp(row.fun, xs[:n], row.differentiable)[1](list(xs[n:]))
+                if ct is not None]
+
+    return cotangents, [*row.args, *cts]
+
+
+SIZES = (5, 67, 1027, 9001)
+
+
+def law_sizes(row: Example) -> None:
+    """Compiled programs of a mapped axis give the eager results, at two sizes with a remainder of
+    any vector or block."""
+    first = zlib.crc32(repr((row.name, row.args)).encode()) % 2
+    for dims, size in zip(in_axes(row), SIZES[first::2], strict=False):
+        mapped_at_size(row, dims, size)
+
+
+def mapped_at_size(row: Example, dims: Sequence[int | None], size: int) -> None:
+    """The law of sizes at one of them."""
+    args = [x if d is None else np.take(stacked(x, d, 5), np.arange(size) % 5, d)
+            for x, d in zip(row.args, dims, strict=True)]
+    _same_compiled(vmap(row.fun, dims, size), args, row.ulps, f"jit of vmap of size {size}")
 
 
 # ---- derivatives ---------------------------------------------------------------------------------
@@ -415,7 +480,7 @@ def _first(args: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
 
 
 LAWS: list[Law] = [law_value, law_type, law_jit, law_jvp, law_vjp, law_transpose, law_second,
-                   law_single, law_vmap, law_nested]
+                   law_single, law_vmap, law_nested, law_loops, law_sizes]
 
 
 # ---- rows that must be refused -------------------------------------------------------------------

@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
@@ -64,15 +64,28 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
 
 @functools.cache
 def _holders(module: str, name: str) -> tuple[object, ...]:
-    """The module of a constant, and those that imported it."""
-    owner = importlib.import_module(module)
-    found: list[object] = [owner]
-    for other in list(sys.modules.values()):
-        if other.__name__.startswith("ingot.") and name in vars(other) and other is not owner:
-            source = inspect.getsource(other)
-            if re.search(rf"from {module} import (\([^)]*|[^\n]*)\b{name}\b", source):
-                found.append(other)
-    return tuple(found)
+    """The module of a constant, and those that imported it, from there or from one another."""
+    holders = [importlib.import_module(module)]
+    others = [m for m in list(sys.modules.values())
+              if m.__name__.startswith("ingot.") and name in vars(m) and m is not holders[0]]
+    for holder in holders:  # grows as long as modules import the name from one that is in it
+        line = re.compile(rf"from {holder.__name__} import (\([^)]*|[^\n]*)\b{name}\b")
+        holders += [m for m in others if m not in holders and line.search(inspect.getsource(m))]
+    return tuple(holders)
+
+
+@contextmanager
+def constant(module: str, name: str, value: int) -> Iterator[None]:
+    """A constant of the compiler with another value, wherever it was imported."""
+    holders = _holders(module, name)
+    before = [getattr(h, name) for h in holders]
+    try:
+        for holder in holders:
+            setattr(holder, name, value)
+        yield
+    finally:
+        for holder, old in zip(holders, before, strict=True):
+            setattr(holder, name, old)
 
 
 @contextmanager
@@ -81,15 +94,8 @@ def lowered(seed: int, share: float = 0.3) -> Iterator[list[str]]:
     rng = np.random.default_rng([seed, 9])
     chosen = [entry for entry in LOWERED if rng.random() < share]
     rng.shuffle(chosen)
-    before, told = [], []
-    try:
+    with ExitStack() as stack:
         for module, values in chosen:
             for name, value in values.items():
-                for holder in _holders(module, name):
-                    before.append((holder, name, getattr(holder, name)))
-                    setattr(holder, name, value)
-            told.append(f"{module}: {values}")
-        yield told
-    finally:
-        for holder, name, value in reversed(before):
-            setattr(holder, name, value)
+                stack.enter_context(constant(module, name, value))
+        yield [f"{module}: {values}" for module, values in chosen]

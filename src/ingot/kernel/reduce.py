@@ -94,7 +94,8 @@ class _Reduction:
         count = size_of(self.sizes)
         lazy = Lazy(shape, x.dtype, lambda build, index: self.element(index), [x],
                     x.cost * max(count - 1, 0) + count)
-        if x.size <= MAX_SCALARS or (count <= MAX_SCALARS and count * (x.cost + 1) <= INLINE):
+        if count == 1 or x.size <= MAX_SCALARS or (
+                count <= MAX_SCALARS and count * (x.cost + 1) <= INLINE):
             return lazy
         last = max((a for a, n in enumerate(x.shape) if n > 1), default=0)
         if not shape or size_of(shape) == 1:
@@ -121,7 +122,8 @@ class _Reduction:
         def at(inner: Sequence[Index]) -> Any:
             return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
 
-        if self.x.size <= MAX_SCALARS or self.short(size_of(self.sizes)):
+        count = size_of(self.sizes)
+        if count == 1 or self.x.size <= MAX_SCALARS or self.short(count):
             total = self.combine(self.start, self.written_out(self.sizes, at))
         elif not self.kept and self.x.size * (self.x.cost + 2) >= DIVIDED:
             total = self.in_parts(at)
