@@ -92,7 +92,7 @@ def strong_types_stay(jaxpr: Jaxpr) -> None:
 
 
 def raw_types_agree(primitive: Any, avals: Sequence[ShapedArray], params: dict[str, Any]) -> None:
-    """What `eval` itself returns has the shape the type rule promises, and nearly the dtype."""
+    """What `eval` itself returns has the shape and dtype that the type rule promises."""
     if any(isinstance(a.dtype, dtypes.KeyDType) for a in avals):
         return
     zeros = [np.zeros(a.shape, a.dtype) for a in avals]
@@ -100,7 +100,9 @@ def raw_types_agree(primitive: Any, avals: Sequence[ShapedArray], params: dict[s
     with np.errstate(all="ignore"):
         outs = primitive.rule("eval")(*zeros, **params)
     for out, aval in zip(outs if primitive.multiple_results else [outs], expected, strict=True):
-        assert np.shape(out) == aval.shape, f"eval gives shape {np.shape(out)} for {aval}"
+        found = np.asarray(out)
+        assert (found.shape, found.dtype) == (aval.shape, aval.storage), (
+            f"eval gives {found.dtype}{found.shape} for {aval}")
 
 
 # "F" stands for float32 and float64 alone, the parts of complex numbers.

@@ -109,7 +109,11 @@ def _conj_batch(args: Sequence[Any], dims: Sequence[Any], *, input_dtype: Any) -
     return conj_p.bind(*args, input_dtype=input_dtype), dims[0]
 
 
-conj_p = Primitive("conj", type=_conj_type, eval=lambda x, *, input_dtype: np.conj(x), jvp=LINEAR,
+def _conj_eval(x: np.ndarray, *, input_dtype: Any) -> Any:
+    return np.conj(x).astype(dtypes.complex_of(x.dtype), copy=False)
+
+
+conj_p = Primitive("conj", type=_conj_type, eval=_conj_eval, jvp=LINEAR,
                    transpose=_conj_transpose, batch=_conj_batch,
                    kernel=elementwise(_conj_scalar, cost=1))
 
