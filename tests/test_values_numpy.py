@@ -1,6 +1,8 @@
 """Values beside NumPy's and SciPy's where ordinary examples do not reach."""
 
 import itertools
+import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -199,3 +201,171 @@ def test_arange_has_numpys_steps(arguments, dtype):
     got = jnp.arange(*arguments, dtype=dtype)
     assert got.dtype == want.dtype
     np.testing.assert_array_equal(got, want)
+
+
+# ---- beside NumPy at special arguments -----------------------------------------------------------
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -1.5, 2.5, 1e16, 5e-324, NAN, INF, -INF])
+
+
+def equal(ours, theirs):
+    """The same numbers, and zeros of the same signs."""
+    ours = np.asarray(ours)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(np.signbit(ours.real), np.signbit(np.real(theirs)))
+
+
+def test_parts_and_neighbors_of_special_numbers():
+    with np.errstate(all="ignore"):
+        for ours, theirs in zip(jnp.modf(SPECIAL), np.modf(SPECIAL), strict=True):
+            equal(ours, theirs)
+        equal(jnp.spacing(SPECIAL), np.spacing(SPECIAL))
+    assert ingot.grad(lambda x: jnp.modf(x)[0])(-2.0) == 1
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_logarithms_of_powers_are_whole(dtype):
+    info = np.finfo(dtype)
+    twos = np.arange(info.minexp, info.maxexp)
+    tens = np.arange(-37, 39) if dtype == "f4" else np.arange(-307, 309)
+    for log, base, powers in ((jnp.log2, 2.0, twos), (jnp.log10, 10.0, tens)):
+        x = [float(f"1e{n}") for n in powers] if base == 10 else base**powers
+        x = np.array(x).astype(dtype)
+        np.testing.assert_array_equal(log(x), powers)
+        np.testing.assert_array_equal(ingot.jit(log)(x), powers)
+    close(ingot.grad(jnp.log10)(1000.0), 1 / (1000 * np.log(10)))
+    close(ingot.grad(ingot.grad(jnp.log2))(8.0), -1 / (64 * np.log(2)))
+
+
+def test_logarithms_of_complex_zeros():
+    z = [0j, -0j, complex(-0.0, 0.0), complex(INF, 1), complex(-INF, -0.0), complex(0, INF)]
+    z = np.array(z)
+    with np.errstate(all="ignore"):
+        for ours, theirs in ((jnp.log10, np.log10), (jnp.log2, np.log2)):
+            for part in (np.real, np.imag):
+                close(part(ours(z)), part(theirs(z)))
+
+
+def test_integers_of_64_bits_of_both_signs():
+    x = np.array([2**63 - 1, -1, 0, 1, -(2**63)])[:, None]
+    y = np.array([2**63, 2**64 - 1, 0, 1, 2**63 - 1], "u8")
+    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
+        ours, theirs = getattr(jnp, name), getattr(np, name)
+        np.testing.assert_array_equal(ours(jnp.asarray(x), y), theirs(x, y))
+        np.testing.assert_array_equal(ours(jnp.asarray(y), x), theirs(y, x))
+        np.testing.assert_array_equal(ingot.jit(ours)(x, y), theirs(x, y))
+    np.testing.assert_array_equal(jnp.power(x, np.array([0, 2], "u8")), np.power(x, np.array(
+        [0, 2], "u8")))
+    small = np.array([1, 100, -128], "i1")
+    np.testing.assert_array_equal(jnp.clip(small, -300, 50), np.clip(small, -128, 50))
+    np.testing.assert_array_equal(jnp.clip(small, 0, 300), np.clip(small, 0, 127))
+
+
+def test_powers_in_double_precision():
+    x = np.array([1e30, 2, -3], "f4")
+    equal(jnp.float_power(x, 2), np.float_power(x, 2))
+    equal(jnp.float_power(np.array([3, -2], "i1"), np.float16(3)), np.float_power(
+        np.array([3, -2], "i1"), np.float16(3)))
+    with ingot.config.override("match_jax", True):
+        assert jnp.float_power(x, 2).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i4", "u4", "i8", "u8"])
+def test_rounding_of_integers_is_exact(dtype):
+    limits = np.iinfo(dtype)
+    x = [0, 4, 5, 6, 14, 15, 25, 35, 45, 50, 100, 105]
+    x += [] if limits.min == 0 else [-n for n in x]
+    x += [] if limits.bits < 64 else [2**53 + 1, 9_007_199_254_740_995, 9_223_372_036_854_775_795]
+    for decimals in (0, -1, -2, -3, -30):
+        unit = 10**-decimals
+        want = [n if unit == 1 else unit * round(Fraction(n, unit)) for n in x]
+        fits = [limits.min <= n <= limits.max for n in want]
+        got = np.asarray(jnp.round(np.array(x, dtype), decimals))[fits]
+        np.testing.assert_array_equal(got, [n for n, ok in zip(want, fits, strict=True) if ok])
+
+
+def test_rounding_of_large_and_complex_numbers():
+    equal(jnp.round(np.array([1e300, -1e300, 2.567, INF, NAN]), 10),
+          np.array([1e300, -1e300, 2.567, INF, NAN]))
+    equal(jnp.round(np.array([complex(INF, 1.26), complex(0.25, NAN)]), 1),
+          np.array([complex(INF, 1.3), complex(0.2, NAN)]))
+
+
+def test_complex_nan_are_nan_whichever_part_is():
+    z = np.array([1 + 2j, complex(0, NAN), complex(-5, NAN), 3j, complex(NAN, 1), INF])
+    assert np.isnan(jnp.maximum(z[0], z)).tolist() == np.isnan(z).tolist()
+    assert np.isnan(jnp.minimum(z[0], z)).tolist() == np.isnan(z).tolist()
+    assert np.isnan(jnp.max(z)) and np.isnan(jnp.min(z))
+    assert np.isnan(np.asarray(jnp.max(z.reshape(2, 3), 0))).tolist() == [False, True, True]
+    np.testing.assert_array_equal(jnp.sort(z)[:3], np.sort(z)[:3])
+    np.testing.assert_array_equal(jnp.argsort(z)[:3], np.argsort(z)[:3])
+
+
+@pytest.mark.parametrize("unique", [False, True])
+def test_sets_with_nan(unique):
+    sets = [[1, NAN, 2, NAN, 1], [NAN, 3, 1, 0.0], [2, 3, 3], [], [NAN], [INF, -INF, NAN]]
+    for a, b in itertools.product(sets, repeat=2):
+        a, b = np.array(a, float), np.array(b, float)
+        a, b = (np.unique(a), np.unique(b)) if unique else (a, b)
+        for name in ("setxor1d", "intersect1d", "setdiff1d"):
+            np.testing.assert_array_equal(getattr(jnp, name)(a, b, unique),
+                                          getattr(np, name)(a, b, unique))
+        np.testing.assert_array_equal(jnp.union1d(a, b), np.union1d(a, b))
+    a, b = np.array([1, NAN, NAN]), np.array([NAN, 2])
+    np.testing.assert_array_equal(
+        ingot.jit(lambda a, b: jnp.setxor1d(a, b, size=6, fill_value=9))(a, b),
+        [1, 2, NAN, NAN, 9, 9])
+
+
+def test_quantiles_of_any_shape_and_with_weights():
+    x = np.array([[4.0, 1, 3], [2, 7, 5]])
+    q = np.array([[0.1, 0.5], [0.75, 1.0]])
+    for kwargs in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"method": "weibull"}):
+        close(jnp.quantile(x, q, **kwargs), np.quantile(x, q, **kwargs))
+    x = np.array([4.0, NAN, 3, 2, NAN])
+    for w in ([1, 5, 2, 1, 1], [0, 3, 1, 2, 0], [1, 0, 0, 0, 0]):
+        for level in (0, 0.25, 0.5, 0.8, 1):
+            kwargs = {"weights": np.array(w, float), "method": "inverted_cdf"}
+            want = np.nanquantile(x, level, **kwargs)
+            assert jnp.nanquantile(x, level, **kwargs) == want
+
+
+def test_bins_that_are_none():
+    x = np.array([1.0, 2, 3])
+    for kwargs in ({"bins": np.array([2.0, 1])}, {"range": (3, 1)}, {"range": (NAN, 1)}):
+        with pytest.raises(ValueError, match="histogram"):
+            jnp.histogram(x, **kwargs)
+    for data in ([1, NAN], [1, INF]):
+        with pytest.raises(ValueError, match="finite"):
+            jnp.histogram(np.array(data))
+        assert jnp.histogram(np.array(data), 2, (0, 2))[0].tolist() == [0, 1]
+    with pytest.raises(ValueError, match="minlength"):
+        jnp.bincount(np.array([1]), minlength=-1)
+
+
+def test_progressions_over_the_whole_range():
+    close(jnp.geomspace(1e-300, 1e300, 7), np.geomspace(1e-300, 1e300, 7), 1e-12)
+    close(jnp.geomspace(-1e200, -1e-200, 5), np.geomspace(-1e200, -1e-200, 5), 1e-12)
+    assert jnp.tri(2).dtype == np.float64
+
+
+def test_covariance_of_too_few_observations():
+    x = np.array([[1.0, 2, 4], [3, 1, 2]])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for ddof in (2, 3, 4):
+            close(jnp.cov(x, ddof=ddof), np.cov(x, ddof=ddof))
+
+
+def test_gradients_with_parabolas_at_the_ends():
+    x, at = np.array([[1.0, 2, 4, 7], [3, 1, 2, 8]]), np.array([0, 1, 3, 3.5])
+    close(jnp.gradient(x, 0.5, axis=1, edge_order=2), np.gradient(x, 0.5, axis=1, edge_order=2))
+    close(jnp.gradient(x, at, axis=1, edge_order=2), np.gradient(x, at, axis=1, edge_order=2))
+    with pytest.raises(ValueError, match="3 elements"):
+        jnp.gradient(x[:, :2], axis=1, edge_order=2)
+
+
+def test_insertion_out_of_bounds():
+    with pytest.raises(IndexError, match="out of bounds"):
+        jnp.insert(np.arange(3), 4, 1)
+    with ingot.config.override("match_jax", True):
+        assert jnp.insert(np.arange(3), 4, 9).tolist() == [0, 1, 2, 9]

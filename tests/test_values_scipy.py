@@ -225,3 +225,79 @@ def test_relative_entropy_of_nearly_equal_numbers():
     np.testing.assert_allclose(special.rel_entr(p, q), scipy.special.rel_entr(p, q), rtol=1e-9)
     np.testing.assert_allclose(ingot.grad(special.rel_entr, (0, 1))(3.0, 2.0),
                                [np.log(1.5) + 1, -1.5], rtol=1e-14)
+
+
+# ---- beside mpmath and SciPy at special arguments ------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("a, b, x", [
+    (1e6, 1e6, 0.5), (1e8, 1e8, 0.5), (1e5, 3e5, 0.25), (50, 60, 0.4), (1e4, 0.5, 0.9),
+    (1e7, 2, 0.999), (25, 1.5, 0.875)])
+def test_beta_densities_at_large_parameters(a, b, x, dtype):
+    args = [np.asarray(v, dtype) for v in (x, a, b)]
+    with mp.workdps(60):
+        y, c, d = (mp.mpf(float(v)) for v in args)
+        want = float((c - 1) * mp.log(y) + (d - 1) * mp.log1p(-y) - log_beta(c, d))
+    rtol = 2e-6 if dtype == "float32" else 1e-14
+    for fun in (stats.beta.logpdf, ingot.jit(stats.beta.logpdf)):
+        np.testing.assert_allclose(fun(*args), want, rtol=rtol, atol=rtol * 4)
+    if dtype == "float64":
+        with mp.workdps(60):
+            slope = (c - 1) / y - (d - 1) / (1 - y)
+            by_a = mp.log(y) - mp.digamma(c) + mp.digamma(c + d)
+        np.testing.assert_allclose(ingot.grad(stats.beta.logpdf)(*args), float(slope), 1e-8)
+        np.testing.assert_allclose(ingot.grad(stats.beta.logpdf, 1)(*args), float(by_a), 1e-8,
+                                   1e-14)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_tails_of_the_normal_distribution_keep_their_digits(dtype):
+    x = np.array([-1, -3, -5.3, -8, -11, -12.7, -20.1, -25, -30.3, -37.2, -37.5], dtype)
+    x = x[:6] if dtype == "float32" else x
+    with mp.workdps(40):
+        want = [float(mp.ncdf(float(v))) for v in x]
+    eps = np.finfo(dtype).eps
+    for fun in (special.ndtr, ingot.jit(special.ndtr)):
+        np.testing.assert_allclose(fun(x), want, rtol=6 * eps)
+        ends = np.array([-np.inf, np.inf, np.nan], dtype)
+        np.testing.assert_array_equal(fun(ends), [0, 1, np.nan])
+    with mp.workdps(40):
+        want = [float(mp.erfc(float(-v))) for v in x / 2]
+    for fun in (special.erfc, ingot.jit(special.erfc)):
+        np.testing.assert_allclose(fun(-x / 2), want, rtol=6 * eps)
+
+
+def test_beta_functions_at_poles_and_infinities():
+    rows = [(0.0, 0.0), (0.0, 2.0), (-0.0, 2.0), (np.inf, 0.0), (np.inf, 1.5), (-1.0, 1.0),
+            (-1.0, 2.0), (-2.0, 1.0), (-2.0, 2.0), (-3.0, 2.0), (-2.0, 0.5), (-0.5, 0.5),
+            (-0.5, -0.5), (-1.5, 1.0), (3.0, 4.0), (-4.5, 2.5)]
+    for a, b in rows:
+        for ours, theirs in ((special.beta, scipy.special.beta), (special.betaln,
+                                                                scipy.special.betaln)):
+            want = theirs(a, b)
+            np.testing.assert_allclose(ours(a, b), want, rtol=1e-14, atol=1e-15)
+            np.testing.assert_allclose(ours(b, a), theirs(b, a), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(special.beta(1e5, 1.0), 1e-5, rtol=1e-14)
+    assert ingot.grad(special.betaln)(np.inf, 2.0) == 0
+    with mp.workdps(30):
+        want = float(mp.log(abs(mp.beta(-0.5, 1e5))))
+    np.testing.assert_allclose(special.betaln(np.float32(-0.5), np.float32(1e5)), want, rtol=1e-6)
+
+
+def test_special_functions_outside_their_domains():
+    values = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 7.0, np.nan])
+    grid = [g.ravel() for g in np.meshgrid(values, values, values)]
+    counts = np.meshgrid(np.array([-1.0, 0.0, 1.0, 4.0]), np.arange(-1, 5), values)
+    counts = [g.ravel() for g in counts]
+    for name, args in (("pdtr", grid[:2]), ("pdtrc", grid[:2]), ("gdtr", grid), ("gdtrc", grid),
+                       ("fdtr", grid), ("fdtrc", grid), ("bdtr", counts), ("bdtrc", counts),
+                       ("nbdtr", counts), ("nbdtrc", counts), ("rel_entr", grid[:2]),
+                       ("kl_div", grid[:2]), ("poch", grid[:2]), ("boxcox1p", grid[:2])):
+        known = ~np.isnan(np.sum(args, axis=0)) if name in ("pdtr", "pdtrc") else slice(None)
+        args = [x[known] for x in args]
+        with np.errstate(all="ignore"):
+            want = getattr(scipy.special, name)(*args)
+            np.testing.assert_allclose(getattr(special, name)(*args), want, rtol=1e-12,
+                                       atol=1e-300, err_msg=name)
+    assert special.boxcox1p(1e-300, 1e-300) == 1e-300
+    np.testing.assert_allclose(special.fdtr(np.float32(2), np.float32(0.3), np.float32(1e4)),
+                               scipy.special.fdtr(2, np.float32(0.3), 1e4), rtol=2e-6)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import alias, binary, kind_of, like, unary, unary_inexact, with_loop
 from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
-from ingot.numpy.rounding import isinf, trunc
+from ingot.numpy.rounding import isinf, signbit, trunc
 
 # ---- arithmetic ----
 
@@ -191,7 +192,10 @@ def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
     """
     x = inexact("modf", x)
     whole = trunc(x)
-    return lax.select(isinf(x), lax.mul(like(x, 0), lax.sign(x)), lax.sub(x, whole)), whole
+    # Of negative numbers by their sizes, whose difference is 0, not -0, where they are equal.
+    size = lax.sub(lax.neg(x), lax.neg(whole))
+    part = lax.select(signbit(x), lax.neg(size), lax.sub(x, whole))
+    return lax.select(isinf(x), lax.mul(like(x, 0), lax.sign(x)), part), whole
 
 
 def reciprocal(x: Any, /) -> Any:
@@ -223,6 +227,8 @@ def power(x1: Any, x2: Any, /) -> Any:
     integers = dtypes.kind(a.dtype) in "biu", dtypes.kind(b.dtype) in "biu"
     if all(integers):
         x, y = promote("power", x1, x2, kind="numeric")
+        if kind_of(x) == "f":  # of signed and unsigned ones of 64 bits
+            return lax.pow(x, y)
         return _int_by_squaring(x, y)
     if integers[1] and dtypes.kind(b.dtype) != "b":
         # XLA's pow takes integer exponents, which keeps the sign of negative bases exact.
@@ -261,12 +267,16 @@ pow = alias(power, "pow")
 
 
 def float_power(x: Any, y: Any, /) -> Any:
-    """`x` to the power of `y` in inexact dtype.
+    """`x` to the power of `y` in double precision; under JAX's name in the operands' inexact dtype.
 
-    >>> jnp.float_power(2, -1)
-    Array(0.5, dtype=float64, weak_type=True)
+    >>> jnp.float_power(np.float32(2), -1)
+    Array(0.5, dtype=float64)
     """
-    return lax.pow(*promote("float_power", x, y, kind="inexact"))
+    x, y = promote("float_power", x, y, kind="inexact")
+    if dtypes.default_float() == dtypes.float64 and not config.match_jax:
+        dtype = dtypes.promote_types(x.aval.dtype, dtypes.float64)
+        x, y = (convert(v, dtype, v.aval.weak_type) for v in (x, y))
+    return lax.pow(x, y)
 
 
 def _number(x: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, concrete, concrete_int
@@ -73,7 +74,8 @@ def delete(arr: Any, obj: Any, axis: int | None = None, *,
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """The array with values inserted before some places along an axis.
+    """The array with values inserted before some places along an axis. Raises IndexError for known
+    places out of bounds, which traced ones, and all under JAX's name, are limited to.
 
     >>> jnp.insert(np.array([1, 3]), 1, 2)
     Array([1, 2, 3], dtype=int64)
@@ -85,7 +87,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     (axis,) = axes_of("insert", axis, arr.aval.ndim)
     n = arr.aval.shape[axis]
     places: Any = _traced_places(obj, n) if isinstance(obj, Tracer) else _places(
-        "insert", obj, n, clipped=True)
+        "insert", obj, n, clipped=config.match_jax)
     single = places.ndim == 0
     front = moveaxis(arr, axis, 0)
     rest = front.aval.shape[1:]

@@ -46,17 +46,30 @@ log1p = unary_inexact("log1p", lax.log1p, """log(1 + x), accurate near 0.
 def _log_base(name: str, base: float, doc: str) -> Callable[..., Any]:
     def op(x: Any) -> Any:
         logarithm = lax.log(convert(x, x.aval.dtype))
-        return lax.div(logarithm, like(logarithm, math.log(base)))
+        if kind_of(x) == "c":
+            parts = lax.real(logarithm), lax.imag(logarithm)
+            return lax.complex(*(lax.div(p, like(p, math.log(base))) for p in parts))
+        return _whole(lax.div(logarithm, like(logarithm, math.log(base))))
 
     return unary_inexact(name, op, doc)
 
 
-log2 = _log_base("log2", 2, """Logarithm to base 2.
+def _whole(x: Any) -> Any:
+    """A logarithm that is a whole number but for rounding errors as that number."""
+    nearest = lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
+    error = lax.sub(nearest, x)
+    eps = float(dtypes.finfo(x.aval.dtype).eps)
+    near = lax.le(lax.abs(error), lax.mul(lax.abs(nearest), like(x, 2 * eps)))
+    near = lax.bitwise_and(near, lax.is_finite(x))
+    return lax.add(x, lax.stop_gradient(lax.select(near, error, like(x, 0))))
+
+
+log2 = _log_base("log2", 2, """Logarithm to base 2, exact for powers of 2.
 
     >>> jnp.log2(8.0)
     Array(3., dtype=float64)
     """)
-log10 = _log_base("log10", 10, """Logarithm to base 10.
+log10 = _log_base("log10", 10, """Logarithm to base 10, exact for powers of 10.
 
     >>> jnp.log10(100.0)
     Array(2., dtype=float64)

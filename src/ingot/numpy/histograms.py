@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.array import Array
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
@@ -39,6 +41,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
         raise ValueError(f"bincount: a vector is needed, got {x.aval}")
     x = convert(x, dtypes.int32) if kind_of(x) == "b" else x
     minlength = concrete_int("bincount", minlength, "minlength")
+    if minlength < 0:
+        raise ValueError(f"bincount: minlength must not be negative, got {minlength}")
     if length is None:
         data = concrete("bincount", x, "the array (without `length`)")
         length = max(minlength, int(data.max()) + 1 if data.size else 0, 0)
@@ -78,7 +82,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     if isinstance(bins, str):
         bins = _estimated(bins, a, range, weights)
     if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
-        return inexact("histogram_bin_edges", bins)
+        return _increasing(inexact("histogram_bin_edges", bins))
     a = ravel(a)
     dtype = dtypes.to_inexact_dtype(a.aval.dtype)
     if range is not None:
@@ -88,10 +92,32 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         low, high = (convert(f(a), dtype) for f in (min_, max_))
     else:
         low, high = convert(0.0, dtype), convert(1.0, dtype)
+    _check_range(low, high, range is not None)
     same, half = lax.eq(low, high), convert(0.5, dtype)
     low = lax.select(same, lax.sub(low, half), low)
     high = lax.select(same, lax.add(high, half), high)
     return linspace(low, high, concrete_int("histogram_bin_edges", bins, "bins") + 1, dtype=dtype)
+
+
+def _increasing(edges: Any) -> Any:
+    """Edges as they are; ValueError if they are known, and fall."""
+    if isinstance(edges, Array) and edges.aval.ndim == 1 and edges.aval.size > 1:
+        if np.any(edges._data[1:] < edges._data[:-1]):
+            raise ValueError(f"histogram: the edges of bins must not fall, got {edges._data}")
+    return edges
+
+
+def _check_range(low: Any, high: Any, given: bool) -> None:
+    """ValueError for a known range that is none."""
+    if not (isinstance(low, Array) and isinstance(high, Array)):
+        return
+    low, high = float(low._data), float(high._data)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        what = "the range" if given else "the range of the data"
+        raise ValueError(f"histogram: {what} must be finite, got [{low}, {high}]; give a `range`"
+                         " that is, or edges")
+    if low > high:
+        raise ValueError(f"histogram: the range must not fall, got ({low}, {high})")
 
 
 def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.api.eager import replayed
+from ingot.config import config
 from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
 from ingot.errors import ShapeError
@@ -47,9 +48,31 @@ def _comparison(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> 
             x, y = _in_order(name, x, y)
         elif type(x) is int:
             y, x = _in_order(name, y, x)
+        elif not config.match_jax:
+            signs = [_signed_64(x), _signed_64(y)]
+            if sorted(signs) == [0, 1]:
+                return _across_signs(name, op, x, y, signs.index(1))
         return compare(x, y)
 
     return with_loop(function, name, loop, doc)
+
+
+_SIGNED_64 = {np.dtype(f"i{n}"): 1 for n in (1, 2, 4, 8)} | {np.dtype("u8"): 0}
+
+
+def _signed_64(x: Any) -> int:
+    """1 for signed integers, 0 for unsigned ones of 64 bits, -1 for others: no dtype holds both."""
+    return _SIGNED_64.get(getattr(x, "dtype", None), -1)
+
+
+def _across_signs(name: str, op: Callable[..., Any], x: Any, y: Any, signed: int) -> Any:
+    """A comparison of signed integers, of which negative ones are less than all others."""
+    pair = promote_shapes(name, x, y)
+    other = pair[signed]
+    below = lax.lt(other, like(other, 0))
+    pair[signed] = convert(lax.max(other, like(other, 0)), np.dtype("u8"))
+    ends = [like(pair[0], int(i != signed)) for i in range(2)]
+    return lax.select(below, op(*ends), op(*pair))
 
 
 def _in_order(name: str, x: Any, number: int) -> tuple[Any, Any]:
@@ -389,6 +412,10 @@ def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
     if any(dtypes.kind(aval_of("clip", v).dtype) == "c" for v in (arr, min, max) if v is not None):
         raise ValueError("clip: complex numbers have no order; clip real and imaginary parts")
     arr = as_array("clip", arr)
+    if kind_of(arr) in "iu":  # a bound beyond all numbers of the dtype does not limit
+        limits = dtypes.iinfo(arr.aval.dtype)
+        min = None if type(min) is int and min < limits.min else min
+        max = None if type(max) is int and max > limits.max else max
     if min is not None:
         arr = lax.max(*promote("clip", min, arr))
     if max is not None:

@@ -12,6 +12,7 @@ from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import power
 from ingot.numpy.creation import broadcast_to, concrete, concrete_int, filled
+from ingot.numpy.families import like
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import (
     as_array,
@@ -149,9 +150,19 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     share = lax.div(lax.iota(lo.aval.dtype, num), broadcast(convert(pieces, lo.aval.dtype), (num,)))
     wide = (num, *shape)
     inside = range(1, len(wide))
-    ratio = lax.broadcast_in_dim(lax.div(hi, lo), wide, inside)
-    out = lax.mul(lax.broadcast_in_dim(lo, wide, inside),
-                  lax.pow(ratio, lax.broadcast_in_dim(share, wide, (0,))))
+    low, high = (lax.broadcast_in_dim(x, wide, inside) for x in (lo, hi))
+    share = lax.broadcast_in_dim(share, wide, (0,))
+    ratio = lax.div(high, low)
+    out = lax.mul(low, lax.pow(ratio, share))
+    if dtypes.kind(lo.aval.dtype) == "f":  # the ratio of very large and very small numbers
+        size = lax.abs(ratio)
+        usual = lax.bitwise_and(lax.gt(size, like(size, 0)), lax.lt(size, like(size, math.inf)))
+        same = lax.gt(lax.mul(lax.sign(low), lax.sign(high)), like(low, 0))
+        far = lax.bitwise_and(same, lax.bitwise_not(usual))
+        logs = (lax.log(lax.select(far, lax.abs(x), like(x, 1))) for x in (low, high))
+        first, last = (lax.mul(x, w) for x, w in zip(
+            logs, (lax.sub(like(share, 1), share), share), strict=True))
+        out = lax.select(far, lax.mul(lax.sign(low), lax.exp(lax.add(first, last))), out)
     if num > 0:
         out = out.at[0].set(lo)
         if endpoint and num > 1:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.static import items, known
@@ -219,10 +220,11 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
     >>> jnp.tri(2)
     Array([[1., 0.],
-           [1., 1.]], dtype=float32)
+           [1., 1.]], dtype=float64)
     """
     shape = canonical_shape("tri", (N, N if M is None else M))
-    return convert(_lower(shape, k), user_dtype("tri", dtype) or dtypes.float32)
+    default = dtypes.float32 if config.match_jax else dtypes.default_float()
+    return convert(_lower(shape, k), user_dtype("tri", dtype) or default)
 
 
 def _lower(shape: tuple[int, ...], k: Any) -> Any:

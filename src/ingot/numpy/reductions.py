@@ -172,7 +172,11 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
         raise ValueError(f"{name}: zero-size array has no {name}: {a.aval} over axes {axes};"
                          " give `initial`")
     a = a if where is None else _masked(name, a, where, identity(a.aval.dtype))
-    return _reduce(name, op, a, axes, keepdims, initial, combine)
+    out = _reduce(name, op, a, axes, keepdims, initial, combine)
+    if kind_of(a) != "c":
+        return out
+    wrong = _reduce(name, lax.reduce_or, lax.ne(a, a), axes, keepdims, None, combine)
+    return lax.select(wrong, like(out, math.nan), out)
 
 
 @replayed

@@ -58,17 +58,36 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Any:
     if kind_of(a) in "biu":
         if decimals >= 0:
             return a
-        unit = 10.0 ** -decimals
-        wide = convert(a, dtypes.float64 if dtypes.default_float() == dtypes.float64
-                       else dtypes.float32)
-        return convert(lax.mul(to_even(lax.div(wide, like(wide, unit))), like(wide, unit)),
-                       a.aval.dtype, a.aval.weak_type)
+        return _round_integer(a, 10 ** -decimals)
     if decimals == 0:
         return to_even(a)
-    dtype, weak = a.aval.dtype, a.aval.weak_type
-    wide = convert(a, dtypes.float32) if dtype in (dtypes.float16, dtypes.bfloat16) else a
+    return _parts(lambda x: _round_float(x, decimals))(a)
+
+
+def _round_integer(x: Any, unit: int) -> Any:
+    """The nearest multiple of a unit, the even one at ties, in integers."""
+    limits = None if kind_of(x) == "b" else dtypes.iinfo(x.aval.dtype)
+    if limits is None or unit > limits.max:  # less than half a unit, or it is out of range
+        return like(x, 0)
+    rest = lax.rem(x, like(x, unit))
+    whole, rest = lax.sub(x, rest), lax.abs(rest) if kind_of(x) == "i" else rest
+    odd = lax.ne(lax.rem(lax.div(whole, like(x, unit)), like(x, 2)), like(x, 0))
+    up = lax.bitwise_or(lax.gt(rest, like(x, unit // 2)),
+                        lax.bitwise_and(lax.eq(rest, like(x, unit // 2)), odd))
+    step = like(x, unit)
+    if kind_of(x) == "i":
+        step = lax.select(lax.lt(x, like(x, 0)), lax.neg(step), step)
+    return lax.add(whole, lax.select(up, step, like(x, 0)))
+
+
+def _round_float(x: Any, decimals: int) -> Any:
+    """The nearest decimal number; the number itself where it has no more digits."""
+    dtype, weak = x.aval.dtype, x.aval.weak_type
+    wide = convert(x, dtypes.float32) if dtype in (dtypes.float16, dtypes.bfloat16) else x
     unit = like(wide, 10.0 ** decimals)
-    return convert(lax.div(to_even(lax.mul(wide, unit)), unit), dtype, weak)
+    scaled = lax.mul(wide, unit)
+    out = lax.div(lax.round(scaled, lax.RoundingMethod.TO_NEAREST_EVEN), unit)
+    return convert(lax.select(lax.is_finite(scaled), out, wide), dtype, weak)
 
 
 around = alias(round, "around")
@@ -170,14 +189,14 @@ def nextafter(x: Any, y: Any, /) -> Any:
 
 
 def spacing(x: Any, /) -> Any:
-    """Distance from x to the next number away from zero, with the sign of x.
+    """Distance from x to the next number away from zero, with the sign of x; positive at -0.
 
     >>> jnp.spacing(1.0)
     Array(2.22044605e-16, dtype=float64)
     """
     x = inexact("spacing", x)
     x = convert(x, x.aval.dtype)
-    away = lax.select(signbit(x), like(x, -math.inf), like(x, math.inf))
+    away = lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), like(x, math.inf))
     return lax.select(lax.is_finite(x), lax.sub(lax.nextafter(x, away), x), like(x, math.nan))
 
 
@@ -195,12 +214,22 @@ def heaviside(x1: Any, x2: Any, /) -> Any:
 
 # ---- extrema ----
 
-maximum = binary("maximum", lax.max, """The larger of two numbers, nan if either is.
+def _nan_first(op: Callable[..., Any]) -> Callable[..., Any]:
+    """Complex numbers are ordered by their parts, of which one may be nan without the other."""
+    def extremum(x: Any, y: Any) -> Any:
+        if kind_of(x) != "c":
+            return op(x, y)
+        return lax.select(lax.ne(x, x), x, lax.select(lax.ne(y, y), y, op(x, y)))
+
+    return extremum
+
+
+maximum = binary("maximum", _nan_first(lax.max), """The larger of two numbers, nan if either is.
 
     >>> jnp.maximum(1, 2)
     Array(2, dtype=int64, weak_type=True)
     """)
-minimum = binary("minimum", lax.min, """The smaller of two numbers, nan if either is.
+minimum = binary("minimum", _nan_first(lax.min), """The smaller of two numbers, nan if either is.
 
     >>> jnp.minimum(1, 2)
     Array(1, dtype=int64, weak_type=True)

@@ -240,6 +240,14 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
         mask = lax.bitwise_and(new, concatenate([differs, end]))
     else:
         mask = lax.bitwise_and(new, lax.ne(isin(everything, a), isin(everything, b)))
+    if kind_of(everything) in "fc":  # a nan of one array is not that of the other
+        wrong = lax.ne(everything, everything)
+        place = lax.cumsum(convert(wrong, dtypes.default_int()), 0)
+        found = [convert(any_(lax.ne(x, x)), dtypes.default_int()) for x in (a, b)]
+        if assume_unique:
+            found = [sum_(convert(wrong, dtypes.default_int()))]
+        kept = lax.le(place, broadcast(sum(found[1:], found[0]), place.aval.shape))
+        mask = lax.select(wrong, kept, mask)
     return _kept(everything, mask, size, fill_value)
 
 

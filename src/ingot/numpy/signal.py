@@ -89,24 +89,38 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None,
     """Central differences inside and one-sided ones at the ends, along each axis.
 
     varargs: spacing of all axes, or one an axis: numbers or coordinates.
+    edge_order: order of the error at the ends, 1 or 2.
 
     >>> jnp.gradient(np.array([1.0, 4.0, 9.0]))
     Array([3., 4., 5.], dtype=float64)
     """
-    if edge_order not in (None, 1):
-        raise NotImplementedError(f"gradient: edge_order must be 1, got {edge_order}")
+    order = 1 if edge_order is None else concrete_int("gradient", edge_order, "edge_order")
+    if order not in (1, 2):
+        raise ValueError(f"gradient: edge_order must be 1 or 2, got {order}")
     f = inexact("gradient", f)
     axes = axes_of("gradient", axis, f.aval.ndim)
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError(f"gradient: {len(varargs)} spacings for {len(axes)} axes")
-    if any(f.aval.shape[i] < 2 for i in axes):
-        raise ValueError(f"gradient: two elements along an axis at least, got {f.aval}")
+    if any(f.aval.shape[i] <= order for i in axes):
+        raise ValueError(f"gradient: {order + 1} elements along an axis at least for edge_order"
+                         f" {order}, got {f.aval}")
     steps = [1.0] * len(axes) if not varargs else list(varargs) * (len(axes) // len(varargs))
-    out = [_gradient(f, i, h) for i, h in zip(axes, steps, strict=True)]
+    out = [_gradient(f, i, h, order) for i, h in zip(axes, steps, strict=True)]
     return out[0] if isinstance(axis, (int, np.integer)) or len(out) == 1 else out
 
 
-def _gradient(f: Any, axis: int, h: Any) -> Any:
+def _edge(f: Any, axis: int, places: Sequence[int], near: Any, far: Any) -> Any:
+    """The derivative at the first of three samples of the parabola through them; `near` and `far`
+    are the steps to the second and on to the third."""
+    x, y, z = (lax.slice_in_dim(f, i, i + 1, axis=axis) for i in places)
+    near, far = (broadcast(v, x.aval.shape) for v in (near, far))
+    both = lax.add(near, far)
+    slope = lax.div(lax.sub(y, x), near)
+    bend = lax.div(lax.sub(lax.div(lax.sub(z, y), far), slope), both)
+    return lax.sub(slope, lax.mul(near, bend))
+
+
+def _gradient(f: Any, axis: int, h: Any, order: int) -> Any:
     n = f.aval.shape[axis]
 
     def part(start: int, stop: int) -> Any:
@@ -117,6 +131,10 @@ def _gradient(f: Any, axis: int, h: Any) -> Any:
     last = lax.sub(part(n - 1, n), part(n - 2, n - 1))
     if h.aval.ndim == 0:
         inner = lax.mul(lax.sub(part(2, n), part(0, n - 2)), like(part(2, n), 0.5))
+        if order == 2:
+            one = like(h, 1)
+            first = _edge(f, axis, (0, 1, 2), one, one)
+            last = lax.neg(_edge(f, axis, (n - 1, n - 2, n - 3), one, one))
         out = lax.concatenate([first, inner, last], axis)
         return lax.div(out, broadcast(h, out.aval.shape))
     if h.aval.shape != (n,):
@@ -133,8 +151,13 @@ def _gradient(f: Any, axis: int, h: Any) -> Any:
         lax.mul(spread(lax.neg(lax.div(b, lax.mul(a, total)))), part(0, n - 2)),
         lax.mul(spread(lax.div(lax.sub(b, a), lax.mul(a, b))), part(1, n - 1))),
         lax.mul(spread(lax.div(a, lax.mul(b, total))), part(2, n)))
-    return lax.concatenate([lax.div(first, spread(lax.slice_in_dim(d, 0, 1))), inner,
-                            lax.div(last, spread(lax.slice_in_dim(d, n - 2, n - 1)))], axis)
+    steps = [spread(lax.slice_in_dim(d, i, i + 1)) for i in (0, n - 2)]
+    if order == 2:
+        others = [spread(lax.slice_in_dim(d, i, i + 1)) for i in (1, n - 3)]
+        first = _edge(f, axis, (0, 1, 2), steps[0], others[0])
+        last = _edge(f, axis, (n - 1, n - 2, n - 3), lax.neg(steps[1]), lax.neg(others[1]))
+        return lax.concatenate([first, inner, last], axis)
+    return lax.concatenate([lax.div(first, steps[0]), inner, lax.div(last, steps[1])], axis)
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:

@@ -44,7 +44,10 @@ def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None
     """
     unsupported("sort", kind=kind, order=order)
     a, axis = _axis("sort", a, axis)
-    out = lax.sort(a, dimension=axis, is_stable=stable)
+    if kind_of(a) == "c":  # also where only one part is nan
+        out = lax.sort([lax.ne(a, a), a], dimension=axis, is_stable=stable, num_keys=2)[1]
+    else:
+        out = lax.sort(a, dimension=axis, is_stable=stable)
     return lax.rev(out, (axis,)) if descending else out
 
 
@@ -70,7 +73,8 @@ def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = N
                                  a.aval.shape, axis)
     if descending:  # mirrored twice, so that equal elements keep their order
         a, index = lax.rev(a, (axis,)), lax.rev(index, (axis,))
-    out = lax.sort([a, index], dimension=axis, is_stable=stable, num_keys=1)[1]
+    keys = [lax.ne(a, a), a] if kind_of(a) == "c" else [a]
+    out = lax.sort([*keys, index], dimension=axis, is_stable=stable, num_keys=len(keys))[-1]
     return lax.rev(out, (axis,)) if descending else out
 
 

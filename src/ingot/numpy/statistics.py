@@ -23,7 +23,15 @@ from ingot.numpy.promotion import (
     user_dtype,
 )
 from ingot.numpy.rearranging import diagonal
-from ingot.numpy.reductions import Axis, any as any_, average, axes_of, sum as sum_, wide
+from ingot.numpy.reductions import (
+    Axis,
+    all as all_,
+    any as any_,
+    average,
+    axes_of,
+    sum as sum_,
+    wide,
+)
 from ingot.numpy.rounding import real
 from ingot.numpy.sorting import sort, take_along_axis
 
@@ -52,9 +60,9 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     level = convert(q, dtypes.promote_types(q.aval.dtype, dtypes.default_float()))
     a = convert(a, dtypes.float32 if result.itemsize < 4 else result)
     a, q = promote_dtypes(name, a, q)
+    shape, asked = a.aval.shape, q.aval.shape
     if q.aval.ndim > 1:
-        raise ValueError(f"{name}: q must be a scalar or a vector, got {q.aval}")
-    shape = a.aval.shape
+        q, level = (lax.reshape(v, (q.aval.size,)) for v in (q, level))
     axes = axes_of(name, axis, len(shape))
     kept = [i for i in range(len(shape)) if i not in axes]
     rows = lax.transpose(a, [*kept, *axes])
@@ -62,14 +70,11 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     if weights is not None:
         if method != "inverted_cdf":
             raise ValueError(f"{name}: weights need method 'inverted_cdf', got {method!r}")
-        out = _weighted(name, rows, q, weights, shape, axes, kept)
+        out = _weighted(name, rows, q, weights, shape, axes, kept, skip_nan)
     else:
         out = _of_rows(rows, level, method, skip_nan)
-    out = convert(out, result)
-    if keepdims:
-        lengths = [1 if i in axes else n for i, n in enumerate(shape)]
-        out = lax.reshape(out, (*q.aval.shape, *lengths))
-    return out
+    lengths = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
+    return lax.reshape(convert(out, result), (*asked, *lengths))
 
 
 def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
@@ -150,7 +155,8 @@ def _pick(ordered: Any, place: Any, count: Any, rank: int) -> Any:
     return moveaxis(take_along_axis(ordered, column, -1, "clip"), -1, 0)
 
 
-def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any) -> Any:
+def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any,
+              skip_nan: bool) -> Any:
     weights = convert(as_array(name, weights), rows.aval.dtype)
     if weights.aval.shape != shape:
         if weights.aval.shape != tuple(shape[i] for i in axes):
@@ -158,7 +164,10 @@ def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any,
                 f"{name}: weights {weights.aval} do not fit axes {axes} of shape {shape}")
         weights = lax.broadcast_in_dim(weights, shape, axes)
     weights = lax.reshape(lax.transpose(weights, [*kept, *axes]), rows.aval.shape)
-    bad = any_(lax.ne(rows, rows), -1)
+    wrong = lax.ne(rows, rows)
+    bad = all_(wrong, -1) if skip_nan else any_(wrong, -1)
+    if skip_nan:
+        weights = where(wrong, 0, weights)
     ordered, weights = lax.sort([rows, weights], dimension=rows.aval.ndim - 1, num_keys=1)
     total = lax.cumsum(weights, rows.aval.ndim - 1)
     share = lax.div(total, lax.broadcast_in_dim(
@@ -166,6 +175,7 @@ def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any,
 
     def one(level: Any) -> Any:
         before = lax.lt(share, broadcast(level, share.aval.shape))
+        before = lax.bitwise_or(before, lax.eq(share, like(share, 0)))  # what has no weight
         index = sum_(before, -1, keepdims=True)
         value = lax.squeeze(take_along_axis(ordered, index, -1, "clip"), (rows.aval.ndim - 1,))
         return where(bad, math.nan, value)
@@ -292,6 +302,8 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     other = x if weights is None else multiply(x, weights)
     product = dot(x, lax.transpose(other, (1, 0)) if kind_of(x) != "c" else
                   lax.conj(lax.transpose(other, (1, 0))))
+    divisor = lax.max(lax.real(divisor) if kind_of(divisor) == "c" else divisor,
+                      convert(0, dtypes.real_of(divisor.aval.dtype)))
     out = lax.div(product, broadcast(convert(divisor, product.aval.dtype), product.aval.shape))
     return convert(lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1]), result)
 

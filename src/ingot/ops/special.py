@@ -76,7 +76,24 @@ def _gaussian(t: Any, x: Any, factor: float) -> Any:
 
 erf_p = unary("erf", FLOAT, eval=scipy_special("erf"), kernel="erf",
               jvp=[lambda t, out, x: _gaussian(t, x, 2 / math.sqrt(math.pi))])
-erfc_p = unary("erfc", FLOAT, eval=scipy_special("erfc"), kernel="erfc",
+
+
+def _erfc_eval(x: np.ndarray) -> np.ndarray:
+    """SciPy's, but for the rounding error of x^2, by which it loses digits where the result is
+    small."""
+    import scipy.special
+
+    out = np.asarray(scipy.special.erfc(x))
+    far = (x > 1) & (x < 30)
+    if far.any():
+        large = x[far]
+        high = large.astype(np.float32).astype(DOUBLE)
+        power = np.exp(-high * high) * np.exp((high - large) * (high + large))
+        out[far] = power * scipy.special.erfcx(large)
+    return out
+
+
+erfc_p = unary("erfc", FLOAT, eval=in_double(_erfc_eval), kernel="erfc",
                jvp=[lambda t, out, x: _gaussian(t, x, -2 / math.sqrt(math.pi))])
 erf_inv_p = unary("erf_inv", FLOAT, eval=odd_scipy_special("erfinv"), kernel="erf_inv",
                   jvp=[lambda t, out, x: mul(t, mul(full_like(x, math.sqrt(math.pi) / 2),

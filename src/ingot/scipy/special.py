@@ -34,6 +34,13 @@ from ingot.numpy.families import kind_of, like, named
 from ingot.numpy.promotion import as_array, convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
+from ingot.scipy.special_beta import (
+    beta as beta,
+    betaln as betaln,
+    comb as comb,
+    gammasgn as gammasgn,
+    poch as poch,
+)
 from ingot.scipy.special_table import real as _real
 from ingot.scipy.spherical import sph_harm_y as sph_harm_y
 from ingot.util import lazily_from, renamed
@@ -78,74 +85,6 @@ def loggamma(x: Any) -> Any:
     return lax.select(lax.lt(x, like(x, 0)), like(x, math.nan), lax.lgamma(x))
 
 
-def gammasgn(x: Any) -> Any:
-    """Sign of the gamma function; nan at negative integers, and the sign of zero at zero.
-
-    >>> special.gammasgn(-0.5)
-    Array(-1., dtype=float64, weak_type=True)
-    """
-    (x,) = _real("gammasgn", x)
-    low = lax.floor(x)
-    odd = lax.ne(lax.rem(low, like(x, 2)), like(x, 0))
-    negative = lax.select(odd, like(x, -1), like(x, 1))
-    pole = lax.bitwise_and(lax.eq(low, x), lax.lt(x, like(x, 0)))
-    negative = lax.select(lax.bitwise_or(pole, lax.ne(x, x)), like(x, math.nan), negative)
-    one = like(x, 1)
-    zero = lax.select(lax.lt(lax.div(one, x), like(x, 0)), like(x, -1), one)
-    return lax.select(lax.eq(x, like(x, 0)), zero, lax.select(lax.gt(x, like(x, 0)), one, negative))
-
-
-def betaln(a: Any, b: Any) -> Any:
-    """Logarithm of the beta function.
-
-    >>> special.betaln(1.0, 1.0)
-    Array(0., dtype=float64, weak_type=True)
-    """
-    a, b = _real("betaln", a, b)
-    plain = lax.sub(lax.add(lax.lgamma(a), lax.lgamma(b)), lax.lgamma(lax.add(a, b)))
-    # Where one is large its logarithms cancel: Stirling's formula, with the remainders.
-    swap = lax.gt(a, b)
-    small, large = lax.select(swap, b, a), lax.select(swap, a, b)
-    use = lax.bitwise_and(lax.ge(large, like(a, 8)), lax.ge(small, like(a, 0)))
-    a, b = lax.select(use, small, like(a, 1)), lax.select(use, large, like(a, 8))
-    total = lax.add(a, b)
-    ratio, half = lax.div(a, b), like(a, 0.5)
-    rest = lax.sub(_stirling(b), _stirling(total))
-    both = lax.ge(a, like(a, 8))
-    c = lax.select(both, a, like(a, 8))
-    share = lax.div(lax.select(both, ratio, like(a, 1)), lax.add(
-        lax.select(both, ratio, like(a, 1)), like(a, 1)))
-    near = lax.add(lax.mul(lax.sub(c, half), lax.log(share)), lax.sub(
-        like(a, 0.5 * math.log(2 * math.pi)), lax.mul(half, lax.log(b))))
-    near = lax.sub(lax.add(near, lax.add(_stirling(c), rest)), lax.mul(b, lax.log1p(ratio)))
-    far = lax.sub(a, lax.add(lax.mul(lax.sub(total, half), lax.log1p(ratio)),
-                             lax.mul(a, lax.log(b))))
-    far = lax.add(lax.add(far, rest), lax.lgamma(a))
-    return lax.select(use, lax.select(both, near, far), plain)
-
-
-def _stirling(x: Any) -> Any:
-    """lgamma(x) - ((x - 1/2) log(x) - x + log(2 pi) / 2) for x >= 8, a series in 1 / x."""
-    terms = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156,
-             -3617 / 122400)
-    y = lax.div(like(x, 1), x)
-    square, out = lax.mul(y, y), like(x, terms[-1])
-    for term in terms[-2::-1]:
-        out = lax.add(lax.mul(out, square), like(x, term))
-    return lax.mul(out, y)
-
-
-def beta(a: Any, b: Any) -> Any:
-    """The beta function.
-
-    >>> special.beta(1.0, 2.0)
-    Array(0.5, dtype=float64, weak_type=True)
-    """
-    a, b = _real("beta", a, b)
-    sign = lax.mul(lax.mul(gammasgn(a), gammasgn(b)), gammasgn(lax.add(a, b)))
-    return lax.mul(sign, lax.exp(betaln(a, b)))
-
-
 def factorial(n: Any, exact: bool = False) -> Any:
     """n! as gamma(n + 1); 0 for negative n.
 
@@ -158,41 +97,6 @@ def factorial(n: Any, exact: bool = False) -> Any:
     negative = lax.lt(n, like(n, 0))
     safe = lax.select(negative, like(n, 0), n)
     return lax.select(negative, like(n, 0), more.gamma_p.bind(lax.add(safe, like(n, 1))))
-
-
-def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
-    """Number of ways to choose k of N things, with repetition if asked; 0 where there is none.
-
-    >>> special.comb(4.0, 2.0).round(6)
-    Array(6., dtype=float64, weak_type=True)
-    """
-    N, k = _real("comb", N, k)
-    one, zero = like(N, 1), like(N, 0)
-    nothing = lax.bitwise_and(lax.eq(N, zero), lax.eq(k, zero))  # one way, also with repetition
-    if repetition:
-        N = lax.sub(lax.add(N, k), one)
-    wrong = lax.bitwise_or(lax.bitwise_or(lax.lt(k, zero), lax.lt(N, zero)), lax.gt(k, N))
-    n, m = lax.select(wrong, one, N), lax.select(wrong, one, k)
-    rest = lax.sub(n, m)
-    exponent = lax.neg(lax.add(lax.log1p(n), betaln(lax.add(m, one), lax.add(rest, one))))
-    return lax.select(nothing, one, lax.select(wrong, zero, lax.exp(exponent)))
-
-
-def poch(z: Any, m: Any) -> Any:
-    """Rising factorial gamma(z + m) / gamma(z).
-
-    >>> special.poch(1.0, 3.0).round(6)
-    Array(6., dtype=float64, weak_type=True)
-    """
-    z, m = _real("poch", z, m)
-    top = lax.add(z, m)
-    # For positive arguments by the beta function, whose logarithm does not cancel.
-    both = lax.bitwise_and(lax.gt(z, like(z, 0)), lax.gt(m, like(m, 0)))
-    a, b = lax.select(both, z, like(z, 1)), lax.select(both, m, like(m, 1))
-    size = lax.exp(lax.select(both, lax.sub(lax.lgamma(b), betaln(a, b)),
-                              lax.sub(lax.lgamma(top), lax.lgamma(z))))
-    out = lax.mul(lax.mul(gammasgn(z), gammasgn(top)), size)
-    return lax.select(lax.eq(m, like(m, 0)), like(m, 1), out)
 
 
 def multigammaln(a: Any, d: Any) -> Any:
@@ -273,7 +177,34 @@ def ndtr(x: Any) -> Any:
     Array(0.5, dtype=float64, weak_type=True)
     """
     (x,) = _real("ndtr", x)
-    return lax.mul(like(x, 0.5), lax.erfc(lax.mul(x, like(x, -math.sqrt(0.5)))))
+    if dtypes.itemsize_bits(x.aval.dtype) < 32:
+        return convert(ndtr(convert(x, dtypes.float32)), x.aval.dtype, x.aval.weak_type)
+    t = lax.mul(x, like(x, -math.sqrt(0.5)))
+    # A relative error of t is one of the result that is 2 t^2 times as large.
+    usual = lax.bitwise_and(lax.gt(t, like(t, 0.5)), lax.lt(t, like(t, 100)))
+    near = lax.select(usual, t, like(t, 0))
+    growth = lax.add(near, lax.sqrt(lax.add(lax.mul(near, near), like(t, 2))))
+    error = lax.mul(_product_error(lax.select(usual, x, like(x, 0)), -math.sqrt(0.5),
+                                   4.833646656726457e-17), growth)
+    tail = lax.mul(like(x, 0.5), lax.erfc(t))
+    return lax.sub(tail, lax.mul(tail, lax.stop_gradient(error)))
+
+
+def _product_error(x: Any, c: float, rest: float) -> Any:
+    """What rounding takes off x (c + rest), by halves of both factors, whose products are exact."""
+    dtype = x.aval.dtype
+    factor = 2.0 ** (dtypes.finfo(dtype).nmant // 2 + 1) + 1
+    rounded = dtype.type(c)
+    wide = rounded * dtype.type(factor)
+    c_high = wide - (wide - rounded)
+    scaled = lax.mul(x, like(x, factor))
+    high = lax.sub(scaled, lax.sub(scaled, x))
+    low = lax.sub(x, high)
+    error = lax.sub(lax.mul(high, like(x, float(c_high))), lax.mul(x, like(x, float(rounded))))
+    for a, b in ((high, rounded - c_high), (low, c_high), (low, rounded - c_high),
+                 (x, c - float(rounded) + rest)):
+        error = lax.add(error, lax.mul(a, like(x, float(b))))
+    return error
 
 
 def log_ndtr(x: Any, series_order: int = 3) -> Any:
@@ -361,7 +292,11 @@ def rel_entr(p: Any, q: Any) -> Any:
     far = lax.sub(more.xlogy_p.bind(a, a), more.xlogy_p.bind(a, b))
     far = lax.select(lax.eq(a, like(a, math.inf)), a, far)
     value = lax.select(usual, near, far)
-    return lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
+    value = lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
+    wrong = lax.bitwise_or(lax.ne(p, p), lax.ne(q, q))
+    endless = lax.bitwise_and(lax.eq(p, like(p, math.inf)), lax.eq(q, like(p, math.inf)))
+    wrong = lax.bitwise_or(wrong, endless)
+    return lax.select(wrong, like(p, math.nan), value)
 
 
 def kl_div(p: Any, q: Any) -> Any:
@@ -371,12 +306,17 @@ def kl_div(p: Any, q: Any) -> Any:
     Array(0., dtype=float64, weak_type=True)
     """
     p, q = _real("kl_div", p, q)
-    return lax.add(lax.sub(rel_entr(p, q), p), q)
+    first = rel_entr(p, q)
+    infinite = lax.eq(first, like(p, math.inf))  # whatever is taken off
+    return lax.select(infinite, first, lax.add(lax.sub(first, p), q))
 
 
 def _box(name: str, log: Any, exponent: Any) -> Any:
     """(exp(exponent log) - 1) / exponent, and its limit at exponent 0."""
-    zero = lax.eq(exponent, like(exponent, 0))
+    # Powers that are 1 to all digits: the logarithm itself, also where its product underflows.
+    tiny = float(dtypes.finfo(exponent.aval.dtype).tiny)
+    zero = lax.lt(lax.abs(lax.mul(exponent, log)), like(exponent, tiny))
+    zero = lax.bitwise_or(zero, lax.eq(exponent, like(exponent, 0)))
     safe = lax.select(zero, like(exponent, 1), exponent)
     return lax.select(zero, log, lax.div(lax.expm1(lax.mul(safe, log)), safe))
 

@@ -73,48 +73,64 @@ chdtrc = _derived("chdtrc", 2, "Chi-square survival function: chdtrc(df, x).")(
 chdtri = _derived("chdtri", 2, "Inverse of chdtrc in x: chdtri(df, p).")(
     lambda v, p: 2 * gammainccinv(v / 2, p))
 pdtr = _derived("pdtr", 2, "Poisson's distribution function: pdtr(k, mean).")(
-    lambda k, m: gammaincc(jnp.floor(k) + 1, m))
+    lambda k, m: _if((k >= 0) & (m >= 0), gammaincc(jnp.floor(k) + 1, m)))
 pdtrc = _derived("pdtrc", 2, "Poisson's survival function: pdtrc(k, mean).")(
-    lambda k, m: gammainc(jnp.floor(k) + 1, m))
+    lambda k, m: _if((k >= 0) & (m >= 0), gammainc(jnp.floor(k) + 1, m)))
 pdtri = _derived("pdtri", 2, "Inverse of pdtr in the mean: pdtri(k, y).")(
-    lambda k, y: gammainccinv(jnp.floor(k) + 1, y))
+    lambda k, y: _if(k >= 0, gammainccinv(jnp.floor(k) + 1, y)))
 gdtr = _derived("gdtr", 3, "Gamma distribution function: gdtr(rate, shape, x).")(
-    lambda a, b, x: gammainc(b, a * x))
+    lambda a, b, x: _if(x >= 0, gammainc(b, a * x)))
 gdtrc = _derived("gdtrc", 3, "Gamma survival function: gdtrc(rate, shape, x).")(
-    lambda a, b, x: gammaincc(b, a * x))
+    lambda a, b, x: _if(x >= 0, gammaincc(b, a * x)))
 gdtrix = _derived("gdtrix", 3, "Inverse of gdtr in x: gdtrix(rate, shape, p).")(
     lambda a, b, p: gammaincinv(b, p) / a)
 gdtria = _derived("gdtria", 3, "Inverse of gdtr in the rate: gdtria(p, shape, x).")(
     lambda p, b, x: gammaincinv(b, p) / x)
 
 
-def _binomial(end: float, fun: Callable[..., Any]) -> Callable[..., Any]:
-    """fun(k, n - k, p) for 0 <= k < n, `end` from n on, nan below 0."""
+def _if(valid: Any, value: Any) -> Any:
+    """nan where parameters or numbers are not those of the distribution."""
+    return jnp.where(valid, value, math.nan)
+
+
+def _binomial(start: float, end: float, fun: Callable[..., Any]) -> Callable[..., Any]:
+    """fun(k, n - k, p) for 0 <= k < n, `start` below, `end` at n, nan beyond."""
     def function(k: Any, n: Any, p: Any) -> Any:
         k = jnp.floor(k)
         inside = (k >= 0) & (k < n)
         value = fun(jnp.where(inside, k, 0), jnp.where(inside, n - k, 1), p)
-        return jnp.where(inside, value, jnp.where(k == n, end, math.nan))
+        outside = jnp.where((k < 0) & (k <= n), start, _if(k == n, end))
+        return _if((p >= 0) & (p <= 1), jnp.where(inside, value, outside))
 
     return function
 
 
 bdtr = _derived("bdtr", 3, "Binomial distribution function: bdtr(k, n, p).")(
-    _binomial(1, lambda k, rest, p: betaincc(k + 1, rest, p)))
+    _binomial(math.nan, 1, lambda k, rest, p: betaincc(k + 1, rest, p)))
 bdtrc = _derived("bdtrc", 3, "Binomial survival function: bdtrc(k, n, p).")(
-    _binomial(0, lambda k, rest, p: betainc(k + 1, rest, p)))
+    _binomial(1, 0, lambda k, rest, p: betainc(k + 1, rest, p)))
 bdtri = _derived("bdtri", 3, "Inverse of bdtr in p: bdtri(k, n, y).")(
-    _binomial(math.nan, lambda k, rest, y: betainccinv(k + 1, rest, y)))
+    _binomial(math.nan, math.nan, lambda k, rest, y: betainccinv(k + 1, rest, y)))
 nbdtr = _derived("nbdtr", 3, "Negative binomial distribution function: nbdtr(k, n, p).")(
-    lambda k, n, p: betainc(n, jnp.floor(k) + 1, p))
+    lambda k, n, p: _if((k >= 0) & (n > 0), betainc(n, jnp.floor(k) + 1, p)))
 nbdtrc = _derived("nbdtrc", 3, "Negative binomial survival function: nbdtrc(k, n, p).")(
-    lambda k, n, p: betaincc(n, jnp.floor(k) + 1, p))
+    lambda k, n, p: _if((k >= 0) & (n > 0), betaincc(n, jnp.floor(k) + 1, p)))
 nbdtri = _derived("nbdtri", 3, "Inverse of nbdtr in p: nbdtri(k, n, y).")(
     lambda k, n, y: betaincinv(n, jnp.floor(k) + 1, y))
+
+
+def _f_tail(n: Any, d: Any, x: Any, upper: bool) -> Any:
+    """By the smaller of n x / (d + n x) and its complement, which keeps its digits."""
+    low, high = n * x / (d + n * x), d / (d + n * x)
+    a, b = (betaincc, betainc) if upper else (betainc, betaincc)
+    value = jnp.where(low < high, a(n / 2, d / 2, low), b(d / 2, n / 2, high))
+    return _if((n > 0) & (d > 0) & (x >= 0), value)
+
+
 fdtr = _derived("fdtr", 3, "F distribution function: fdtr(dfn, dfd, x).")(
-    lambda n, d, x: betainc(n / 2, d / 2, n * x / (d + n * x)))
+    lambda n, d, x: _f_tail(n, d, x, False))
 fdtrc = _derived("fdtrc", 3, "F survival function: fdtrc(dfn, dfd, x).")(
-    lambda n, d, x: betainc(d / 2, n / 2, d / (d + n * x)))
+    lambda n, d, x: _f_tail(n, d, x, True))
 fdtri = _derived("fdtri", 3, "Inverse of fdtr in x: fdtri(dfn, dfd, p).")(
     lambda n, d, p: d * betaincinv(n / 2, d / 2, p) / (n * betainccinv(d / 2, n / 2, p)))
 

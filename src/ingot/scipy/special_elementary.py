@@ -62,10 +62,11 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
     Array(4., dtype=float64, weak_type=True)
     """
     delta, r = real("pseudo_huber", delta, r)
-    flat = (delta == 0) | (r == 0)
+    flat = (delta == 0) | (r == 0) | (abs(delta) == math.inf)
     ratio = jnp.where(flat, r, r / jnp.where(flat, 1, delta))
     value = r * delta * ratio / (1 + jnp.hypot(1, jnp.where(flat, 0, ratio)))
-    value = jnp.where(flat, 0.5 * r * r * jnp.where(delta == 0, 0, 1), value)
+    value = jnp.where(abs(r) == math.inf, math.inf, value)
+    value = jnp.where(delta == 0, 0 * delta, jnp.where(flat, 0.5 * r * r, value))
     return jnp.where(delta < 0, math.inf, value)
 
 

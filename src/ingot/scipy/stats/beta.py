@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import log
+from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
 from ingot.scipy.special_distributions import betainccinv, betaincinv
 from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.densities import log_binomial
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -20,7 +21,12 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     y = (x - loc) / scale
     outer = (y < 0) | (y > 1)
     inner = where(outer, 0.5, y)
-    value = xlogy(a - 1, inner) + xlog1py(b - 1, -inner) - betaln(a, b) - log(scale)
+    value = xlogy(a - 1, inner) + xlog1py(b - 1, -inner) - betaln(a, b)
+    # Large powers and the beta function cancel: as a binomial probability, where nothing does.
+    large = (a + b > 20) & (a > 1) & (b > 1) & (inner > 0) & (inner < 1) & (a + b < INF)
+    c, d, z = where(large, a, 2), where(large, b, 2), where(large, inner, 0.5)
+    binomial = log_binomial(c, c + d, z, 1 - z) + log(c) + log(d / (c + d)) - log(z) - log1p(-z)
+    value = where(large, binomial, value) - log(scale)
     return where((a > 0) & (b > 0), where(outer, -INF, value), math.nan)
 
 
