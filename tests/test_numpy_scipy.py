@@ -21,8 +21,8 @@ nn.standardize(x,where=b)
 """
 SPECIAL = """
 S.gammaln(X); S.gammaln(3); S.digamma(P); S.gamma(P); S.gamma(X); S.gammainc(P,Q);
-S.gammaincc(P,Q); S.betainc(P,Q,U); S.betaln(P,Q); S.beta(P,Q); S.beta(X,Q); S.loggamma(Z);
-S.gammasgn(X); S.factorial(N/2); S.factorial(X); S.comb(Q,P); S.comb(7,3); S.poch(X,P);
+S.gammaincc(P,Q); S.betainc(P,Q,U); S.betaln(P,Q); S.beta(P,Q); S.beta(X+.3,Q); S.loggamma(Z);
+S.gammasgn(X); S.factorial(N/2); S.factorial(X); S.comb(Q,P); S.comb(7,3); S.poch(X+.3,P);
 S.multigammaln(P+3,3); S.polygamma(1,P); S.polygamma(N%4,P); S.zeta(P+1.5,Q); S.bernoulli(10);
 S.erf(X); S.erfc(X); S.erfinv(U); S.erfcx(X); S.dawsn(X); S.ndtri(U); S.owens_t(X,P);
 S.ndtr(X); S.log_ndtr(X); S.wofz(Z); S.logit(U); S.expit(X); S.xlogy(X,P); S.xlogy(0,0);
