@@ -57,7 +57,7 @@ def _comparison(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> 
     return with_loop(function, name, loop, doc)
 
 
-_SIGNED_64 = {np.dtype(f"i{n}"): 1 for n in (1, 2, 4, 8)} | {np.dtype("u8"): 0}
+_SIGNED_64: dict[Any, int] = {np.dtype(f"i{n}"): 1 for n in (1, 2, 4, 8)} | {np.dtype("u8"): 0}
 
 
 def _signed_64(x: Any) -> int:
