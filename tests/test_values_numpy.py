@@ -369,3 +369,48 @@ def test_insertion_out_of_bounds():
         jnp.insert(np.arange(3), 4, 1)
     with ingot.config.override("match_jax", True):
         assert jnp.insert(np.arange(3), 4, 9).tolist() == [0, 1, 2, 9]
+
+
+# ---- elements that are selected ------------------------------------------------------------------
+@pytest.mark.parametrize("n", [7, 513, 3000])
+def test_quantiles_of_long_rows_are_selected(n):
+    x = np.random.default_rng(n).normal(size=(3, n)).round(2)
+    gaps = x.copy()
+    gaps[1, 3] = NAN
+    for q, method in ((0.5, "linear"), (np.array([0, 0.1, 0.999, 1]), "linear"), (0.3, "weibull"),
+                      (np.array([0.25, 0.6]), "closest_observation"), (0.01, "nearest")):
+        for a, axis in itertools.product((x, gaps), (None, 0, 1)):
+            for ours, theirs in ((jnp.quantile, np.quantile), (jnp.nanquantile, np.nanquantile)):
+                want = theirs(a, q, axis=axis, method=method)
+                close(ours(a, q, axis=axis, method=method), want, atol=1e-15)
+    close(ingot.jit(lambda a: jnp.percentile(a, np.array([10, 75]), 1))(gaps),
+          np.percentile(gaps, [10, 75], 1))
+    close(jnp.nanmedian(gaps[1]), np.nanmedian(gaps[1]))
+    for k in (0, n // 2, n - 1):
+        places = np.asarray(ingot.jit(jnp.argpartition, static_argnums=1)(gaps, k))
+        assert (np.sort(places) == np.arange(n)).all()
+        for row in (np.take_along_axis(gaps, places, 1), np.asarray(jnp.partition(gaps, k))):
+            np.testing.assert_array_equal(row[:, k], np.sort(gaps)[:, k])
+            np.testing.assert_array_equal(np.sort(row), np.sort(gaps))
+    slope = ingot.grad(lambda a: jnp.quantile(a, 0.5) ** 2)
+    middle = np.sort(x[0])[n // 2 - (n + 1) % 2: n // 2 + 1]
+    np.testing.assert_allclose(np.asarray(slope(x[0])).sum(), 2 * middle.mean())
+    assert set(x[0][np.asarray(slope(x[0])) != 0]) <= set(middle)
+
+
+def test_elements_of_sets_at_hand_and_traced():
+    x = np.array([[3, 1, 2, 3], [-5, 1, 9, 2]], "i2")
+    for found in (jnp.unique(x, True, True, True),
+                  ingot.jit(lambda x: jnp.unique(x, True, True, True, size=5))(x)):
+        for a, b in zip(found, np.unique(x, True, True, True), strict=True):
+            np.testing.assert_array_equal(a, b.reshape(np.shape(a)))
+    for a, b in ((x, [1, 9]), (x, np.arange(40)), (x + 0.5, [1.5]), (x, [])):
+        b = np.asarray(b, np.asarray(a).dtype)
+        np.testing.assert_array_equal(jnp.isin(a, b), np.isin(a, b))
+        np.testing.assert_array_equal(ingot.jit(jnp.isin)(a, b), np.isin(a, b))
+    counts = np.array([0, 2, 2, -3, 9, 200])
+    for dtype in ("i8", "i2", "u8"):
+        for length in (3, 10, 300):
+            ours = jnp.bincount(counts.astype(dtype), length=length)
+            traced = ingot.jit(lambda c, n: jnp.bincount(c, length=n), static_argnums=1)
+            np.testing.assert_array_equal(ours, traced(counts.astype(dtype), length))

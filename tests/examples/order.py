@@ -4,7 +4,8 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, distinct, integers, normal
 from examples.arithmetic import slope
-from ingot.ops import reduce as r, sort as o
+from ingot.ops import partition as p, reduce as r, sort as o
+from ingot.ops.cutting import slice_in_dim
 
 A, B = distinct(3, 4), distinct(2, 3, 4)
 I = integers(-9, 9, 3, 4)
@@ -107,6 +108,22 @@ def _searches():
     ]
 
 
+def of_rank(x, rank, axis):
+    """The element that sorting would put at a rank."""
+    return o.take_along(x, slice_in_dim(p.argpartition(x, (rank, 0), axis), rank, rank + 1,
+                                        axis=axis), axis)
+
+
+def _selections():
+    ref = lambda x, rank, axis: np.take(np.sort(x, axis), [rank], axis)
+    row = lambda x, rank, axis, **more: Example(
+        of_rank, (x,), dict(rank=rank, axis=axis), ref=ref, ulps=0, jax=False,
+        name="argpartition", **more)
+    return [row(A, 2, 1, accepts="biuf"), row(B, 1, 0), row(B, 2, 1), row(I, 0, 0),
+            row(booleans(3, 4), 3, 1), row(WILD, 3, 1, diff=(), maps=()),
+            row(normal(2, 600), 300, 1, maps=(), diff=()), row(normal(600, 2), 7, 0, diff=())]
+
+
 def _sorts():
     keys = integers(0, 3, 3, 4)
     return [
@@ -138,7 +155,8 @@ def _sorts():
     ]
 
 
-EXAMPLES = [*_extremes(), *_products(), *_bits(), *_places(), *_sorts(), *_searches()]
+EXAMPLES = [*_extremes(), *_products(), *_bits(), *_places(), *_selections(), *_sorts(),
+            *_searches()]
 
 BAD = [
     Bad(r.reduce_max, (A, (2,)), error="reduce_max"),
@@ -150,6 +168,8 @@ BAD = [
     Bad(o.sort, (normal(),), error=r"sort: .*f64\[\]"),
     Bad(o.sort, ([A, normal(3)],), error=r"sort: .*f64\[3,4\].*f64\[3\]"),
     Bad(o.sort, ([A, A],), dict(num_keys=3), error="sort: num_keys"),
+    Bad(p.argpartition, (A, (4,)), error=r"argpartition: ranks \(4,\)"),
+    Bad(p.argpartition, (complex_normal(3), (1,)), error="argpartition: .*c128"),
     Bad(o.searchsorted, (A, I), error=r"searchsorted: .*f64\[3,4\] and i64\[3,4\]"),
     Bad(o.top_k, (A, 5), error=r"top_k: k = 5"), Bad(o.top_k, (A, -1), error="top_k: k = -1"),
 ]

@@ -62,3 +62,9 @@ def scalar_of(x: Any, kind: type) -> Any:
     if kind is not complex and np.iscomplexobj(data):
         raise TypeError(f"{kind.__name__}: {x.aval} is complex; take its real part first")
     return kind(data.item())
+
+
+def at_hand(x: Any) -> ndarray | None:
+    """The buffer of an array that is not traced and in the memory of the CPU, else None."""
+    data = x._data if type(x) is Array else None
+    return data if type(data) is ndarray else None

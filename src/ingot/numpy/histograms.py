@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.core.array import Array
+from ingot.core.array import from_numpy
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
+from ingot.numpy.concrete import at_hand
 from ingot.numpy.creation import asarray, concrete, concrete_int, ones
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
@@ -50,11 +51,22 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
         length = concrete_int("bincount", length, "length")
     counted = ones(x.aval.shape, dtypes.default_int()) if weights is None else as_array(
         "bincount", weights)
+    data = at_hand(x)
+    if weights is None and data is not None:
+        return from_numpy(_counted(data, length))
     if counted.aval.shape != x.aval.shape:
         raise ValueError(f"bincount: weights {counted.aval} do not fit {x.aval}")
     zero = broadcast(convert(0, counted.aval.dtype), (length,))
     place = lax.max(x, like(x, 0)) if kind_of(x) == "i" else x
     return zero.at[place].add(counted, mode="drop")
+
+
+def _counted(x: np.ndarray, length: int) -> np.ndarray:
+    """How often each integer below `length` occurs; negative ones count as 0."""
+    if x.dtype == np.uint64:
+        x = np.minimum(x, np.uint64(length)).astype(np.int64)
+    counts = np.bincount(np.clip(x, 0, length), minlength=length)
+    return counts[:length].astype(dtypes.default_int())
 
 
 def _estimated(rule: str, a: Any, range: Any, weights: Any) -> int:
@@ -101,17 +113,18 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 
 def _increasing(edges: Any) -> Any:
     """Edges as they are; ValueError if they are known, and fall."""
-    if type(edges) is Array and edges.aval.ndim == 1 and edges.aval.size > 1:
-        if np.any(edges._data[1:] < edges._data[:-1]):
-            raise ValueError(f"histogram: the edges of bins must not fall, got {edges._data}")
+    known = at_hand(edges)
+    if known is not None and known.ndim == 1 and np.any(known[1:] < known[:-1]):
+        raise ValueError(f"histogram: the edges of bins must not fall, got {known}")
     return edges
 
 
 def _check_range(low: Any, high: Any, given: bool) -> None:
     """ValueError for a known range that is none."""
-    if not type(low) is type(high) is Array:
+    ends = at_hand(low), at_hand(high)
+    if ends[0] is None or ends[1] is None:
         return
-    low, high = float(low._data), float(high._data)
+    low, high = (float(x) for x in ends)
     if not (math.isfinite(low) and math.isfinite(high)):
         what = "the range" if given else "the range of the data"
         raise ValueError(f"histogram: {what} must be finite, got [{low}, {high}]; give a `range`"

@@ -92,6 +92,7 @@ from ingot.ops.movement import (
     transpose as transpose,
     zeros as zeros,
 )
+from ingot.ops.partition import argpartition as argpartition
 from ingot.ops.powers import (
     cbrt as cbrt,
     integer_pow as integer_pow,
@@ -147,6 +148,7 @@ from ingot.ops.shape import (
 from ingot.ops.sort import (
     searchsorted as searchsorted,
     sort as sort,
+    take_along as take_along,
     top_k as top_k,
 )
 from ingot.ops.special import (

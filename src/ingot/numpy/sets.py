@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import fetch, from_numpy
 from ingot.numpy import primitives as lax
+from ingot.numpy.concrete import at_hand
 from ingot.numpy.creation import asarray, concrete, concrete_int
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
@@ -60,6 +61,9 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     Array([1, 3], dtype=int64)
     """
     ar = as_array("unique", ar)
+    data = at_hand(ar)
+    if size is None and axis is None and data is not None and plain(data.dtype):
+        return _unique_known(data, return_index, return_inverse, return_counts, equal_nan)
     shape = ar.aval.shape
     if axis is None:
         rows = lax.reshape(ar, (ar.aval.size, 1))
@@ -102,6 +106,25 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
         zero = broadcast(convert(0, dtypes.default_int()), (count,))
         out.append(zero.at[number].add(1, mode="drop"))
     return out[0] if len(out) == 1 else tuple(out)
+
+
+def plain(dtype: np.dtype) -> bool:
+    """Whether NumPy's functions order numbers of a dtype as ours do, rightly."""
+    return dtype.isbuiltin == 1 and dtype.kind in "biuf" and dtype != np.float16
+
+
+def _unique_known(x: np.ndarray, index: bool, inverse: bool, counts: bool, equal_nan: bool) -> Any:
+    """The distinct elements of an array whose numbers are at hand."""
+    found = np.unique(x, index, inverse, counts, equal_nan=equal_nan)
+    if not isinstance(found, tuple):
+        return from_numpy(found)
+    values, *rest = found
+    int_, out = dtypes.default_int(), [from_numpy(values)]
+    for what, asked in zip("fic", (index, inverse, counts), strict=True):
+        if asked:
+            data = rest.pop(0).astype(int_)
+            out.append(from_numpy(data.reshape(x.shape) if what == "i" else data))
+    return tuple(out)
 
 
 def _groups(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
@@ -161,6 +184,9 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     if method not in ("auto", "compare_all", "binary_search", "sort"):
         raise ValueError(f"isin: no method {method!r}")
     x, others = promote_dtypes("isin", element, test_elements)
+    data, known = at_hand(x), at_hand(others)
+    if data is not None and known is not None and plain(data.dtype) and method == "auto":
+        return from_numpy(np.asarray(np.isin(data, known, invert=invert)))
     others = ravel(others)
     if not others.aval.size:
         found = broadcast(convert(False, dtypes.bool_), x.aval.shape)

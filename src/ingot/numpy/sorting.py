@@ -109,25 +109,28 @@ def sort_complex(a: Any) -> Any:
 
 
 def partition(a: Any, kth: int, axis: int = -1) -> Any:
-    """Smaller elements before the k-th of the sorted order, larger ones behind: here sorted.
+    """Smaller elements before the k-th of the sorted order, larger ones behind.
 
     >>> jnp.partition(np.array([2, 1]), 0)
     Array([1, 2], dtype=int64)
     """
     a, axis = _axis("partition", a, axis)
-    axes_of("partition", kth, a.aval.shape[axis])
-    return sort(a, axis)
+    ranks = axes_of("partition", kth, a.aval.shape[axis])
+    if kind_of(a) == "c":
+        return sort(a, axis)
+    return lax.take_along(a, lax.argpartition(a, ranks, axis), axis)
 
 
 def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
-    """Indices of `partition`: here those of `argsort`.
+    """Indices of `partition`.
 
     >>> jnp.argpartition(np.array([2, 1]), 0)
     Array([1, 0], dtype=int32)
     """
     a, axis = _axis("argpartition", a, axis)
-    axes_of("argpartition", kth, a.aval.shape[axis])
-    return convert(argsort(a, axis), dtypes.int32)
+    ranks = axes_of("argpartition", kth, a.aval.shape[axis])
+    out = argsort(a, axis) if kind_of(a) == "c" else lax.argpartition(a, ranks, axis)
+    return convert(out, dtypes.int32)
 
 
 def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
+from ingot.core.array import from_numpy
+from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
+from ingot.numpy.concrete import at_hand
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.logic import clip, where
 from ingot.numpy.manipulation import concatenate, moveaxis
@@ -52,6 +58,7 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     if method not in _CONTINUOUS and method not in _DISCRETE:
         raise ValueError(f"{name}: no method {method!r}; there are"
                          f" {', '.join([*_CONTINUOUS, *_DISCRETE])}")
+    known = None if isinstance(q, Tracer) else np.ravel(np.asarray(q, float))
     a, q = inexact(name, a), inexact(name, q)
     if kind_of(a) == "c":
         raise ValueError(f"{name}: complex numbers have no order, got {a.aval}")
@@ -72,16 +79,41 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
             raise ValueError(f"{name}: weights need method 'inverted_cdf', got {method!r}")
         out = _weighted(name, rows, q, weights, shape, axes, kept, skip_nan)
     else:
-        out = _of_rows(rows, level, method, skip_nan)
+        out = _of_rows(rows, level, method, skip_nan, known)
     lengths = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
     return lax.reshape(convert(out, result), (*asked, *lengths))
 
 
-def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
+SHORT = 512
+"""Elements of a row up to which it is sorted whole."""
+
+
+def _picker(rows: Any, known: np.ndarray | None) -> Callable[[Any], Any]:
+    """Elements at places of the sorted rows: of long rows few are selected, if levels are known.
+
+    Whatever the method, a quantile q of n elements is made of those around rank q n.
+    """
+    n, last = rows.aval.shape[-1], rows.aval.ndim - 1
+    few = known is not None and n > SHORT and 50 * known.size < n
+    if not few:
+        ordered = sort(rows)
+        return lambda index: take_along_axis(ordered, index, -1, "clip")
+    assert known is not None
+    ranks = np.floor(np.nan_to_num(np.clip(known, 0, 1)) * n)[:, None] + np.arange(-2, 3)
+    places = lax.argpartition(rows, tuple(np.unique(np.clip(ranks, 0, n - 1)).astype(int)), last)
+    return lambda index: take_along_axis(
+        rows, take_along_axis(places, index, -1, "clip"), -1, "clip")
+
+
+def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool, known: np.ndarray | None) -> Any:
     """Quantiles along the last axis, those of q first."""
+    data = at_hand(rows)
+    if skip_nan and data is not None and data.size == data.shape[-1]:
+        data = data[data == data]
+        rows, skip_nan = from_numpy(data.reshape(*rows.aval.shape[:-1], data.size)), not data.size
     n = rows.aval.shape[-1]
     lead = rows.aval.shape[:-1]
-    ordered = sort(rows)
+    ordered = _picker(rows, None if skip_nan else known)
     bad = lax.ne(rows, rows)
     dtype = rows.aval.dtype
     if skip_nan:
@@ -93,7 +125,7 @@ def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
     count = lax.broadcast_in_dim(count, full, range(rank, len(full)))
     qs = lax.broadcast_in_dim(q, full, range(rank))
     low, high, share = _positions(qs, count, method)
-    pick = [_pick(ordered, i, count, rank) for i in (low, high)]
+    pick = [_pick(ordered, n, i, count, rank) for i in (low, high)]
     share = convert(share, dtype)
     below = lax.select(lax.eq(share, like(share, 1)), like(share, 0), pick[0])
     above = lax.select(lax.eq(share, like(share, 0)), like(share, 0), pick[1])
@@ -140,19 +172,17 @@ def _positions(q: Any, n: Any, method: str) -> tuple[Any, Any, Any]:
     return low, lax.add(low, one), share
 
 
-def _pick(ordered: Any, place: Any, count: Any, rank: int) -> Any:
+def _pick(ordered: Callable[[Any], Any], n: int, place: Any, count: Any, rank: int) -> Any:
     """Elements of sorted rows at float positions, limited to the rows' valid part."""
-    n = ordered.aval.shape[-1]
     index = clip(place, like(place, 0), lax.max(lax.sub(count, like(count, 1)), like(count, 0)))
     index = convert(lax.select(lax.ne(index, index), like(index, 0), index), dtypes.default_int())
     if n == 0:
-        return convert(like(place, math.nan), ordered.aval.dtype)
+        return like(place, math.nan)
     full = place.aval.shape
     if rank == 0:
         column = lax.reshape(index, (*full, 1))
-        return lax.reshape(take_along_axis(ordered, column, -1, "clip"), full)
-    column = moveaxis(index, 0, -1)
-    return moveaxis(take_along_axis(ordered, column, -1, "clip"), -1, 0)
+        return lax.reshape(ordered(column), full)
+    return moveaxis(ordered(moveaxis(index, 0, -1)), -1, 0)
 
 
 def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any,
@@ -211,8 +241,11 @@ def nanquantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_i
 
 
 def _percent(name: str, q: Any) -> Any:
-    q = inexact(name, q)
-    return lax.div(q, like(q, 100))
+    if isinstance(q, Tracer):
+        q = inexact(name, q)
+        return lax.div(q, like(q, 100))
+    data = np.asarray(as_array(name, q))  # known levels stay known under jit
+    return data.astype(dtypes.to_inexact_dtype(data.dtype)) / 100
 
 
 def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,

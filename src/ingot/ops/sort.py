@@ -49,7 +49,7 @@ def take_along(x: Any, index: Any, axis: int) -> Any:
                   mode=GatherScatterMode.PROMISE_IN_BOUNDS)
 
 
-def _orderable(x: np.ndarray) -> np.ndarray:
+def orderable(x: np.ndarray) -> np.ndarray:
     """Values that NumPy orders as we do: those of dtypes that are not its own as float32. Some of
     these say that they are of the kind of its floats, as float8_e5m2 does."""
     return x.astype(np.float32) if x.dtype.isbuiltin != 1 else x
@@ -57,7 +57,7 @@ def _orderable(x: np.ndarray) -> np.ndarray:
 
 def _keys(x: np.ndarray) -> list[np.ndarray]:
     """Keys that order as `x` does; complex numbers by real, then by imaginary part, nan last."""
-    return [np.real(x), np.imag(x)] if x.dtype.kind == "c" else [_orderable(x)]
+    return [np.real(x), np.imag(x)] if x.dtype.kind == "c" else [orderable(x)]
 
 
 # ---- sort ----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _sort_into(outs: Sequence[np.ndarray], *xs: np.ndarray, dimension: int, is_s
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
               num_keys: int) -> Any:
     shape = typeof(primals[0]).shape
-    place = broadcasted_iota(_place_dtype(shape[dimension]), shape, dimension)
+    place = broadcasted_iota(place_dtype(shape[dimension]), shape, dimension)
     *outs, order = sort_p.bind(*primals, place, dimension=dimension, is_stable=is_stable,
                                num_keys=num_keys)
     return outs, [take_along(t, order, dimension) if is_inexact(typeof(x)) else None
@@ -235,7 +235,7 @@ def _top_k_type(x: ShapedArray, *, k: int, axis: int) -> list[ShapedArray]:
 
 
 def _top_k_eval(x: np.ndarray, *, k: int, axis: int) -> list[np.ndarray]:
-    places = largest(_orderable(x), k, axis)
+    places = largest(orderable(x), k, axis)
     return [np.take_along_axis(x, places, axis), places.astype(np.int32)]
 
 
@@ -355,17 +355,18 @@ def _search_type(a: ShapedArray, v: ShapedArray, *, side: str) -> ShapedArray:
     if a.ndim < 1 or a.dtype != v.dtype or a.shape[:-1] != v.shape[: a.ndim - 1]:
         raise TypeError("searchsorted: sorted vectors and values of their dtype are needed, with"
                         f" the same leading axes, got {a} and {v}")
-    return ShapedArray(v.shape, _place_dtype(a.shape[-1]))
+    return ShapedArray(v.shape, place_dtype(a.shape[-1]))
 
 
-def _place_dtype(n: int) -> Any:
+def place_dtype(n: int) -> Any:
+    """The dtype of places along an axis of a length."""
     return np.dtype(np.int32 if n < 1 << 31 else np.int64)
 
 
 def _search_eval(a: np.ndarray, v: np.ndarray, *, side: str) -> np.ndarray:
-    out, right = np.empty(v.shape, _place_dtype(a.shape[-1])), side == "right"
+    out, right = np.empty(v.shape, place_dtype(a.shape[-1])), side == "right"
     for lead in np.ndindex(a.shape[:-1]):
-        out[lead] = np.searchsorted(_orderable(a[lead]), _orderable(v[lead]),
+        out[lead] = np.searchsorted(orderable(a[lead]), orderable(v[lead]),
                                     "right" if right else "left")
     return out
 
