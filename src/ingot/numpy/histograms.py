@@ -121,10 +121,10 @@ def _increasing(edges: Any) -> Any:
 
 def _check_range(low: Any, high: Any, given: bool) -> None:
     """ValueError for a known range that is none."""
-    ends = at_hand(low), at_hand(high)
-    if ends[0] is None or ends[1] is None:
+    first, last = at_hand(low), at_hand(high)
+    if first is None or last is None:
         return
-    low, high = (float(x) for x in ends)
+    low, high = float(first), float(last)
     if not (math.isfinite(low) and math.isfinite(high)):
         what = "the range" if given else "the range of the data"
         raise ValueError(f"histogram: {what} must be finite, got [{low}, {high}]; give a `range`"
