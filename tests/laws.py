@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from examples import Bad, Example
-from fuzz.limits import constant
 from harness import (
     Fun,
     array,
@@ -44,6 +43,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Linear
 from ingot.errors import UndefinedRuleError
+from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.transpose import transpose
 
@@ -196,13 +196,13 @@ def law_loops(row: Example) -> None:
     """Compiled programs give the eager results where small arrays are loops, too, and those of
     derivatives."""
     for limit in SCALAR_LIMITS:
-        with constant("ingot.kernel.values", "MAX_SCALARS", limit):
+        with SCHEDULE.override(max_scalars=limit):
             _same_compiled(row.fun, row.args, row.ulps, f"jit, at most {limit} scalars")
     if row.differentiable:
         limit = SCALAR_LIMITS[zlib.crc32(repr((row.name, row.args)).encode()) % 3]
         for what, fun, args in (("jvp", *forward(row)), ("vjp", *backward(row))):
             want = evaluate(fun, args)
-            with constant("ingot.kernel.values", "MAX_SCALARS", limit):
+            with SCHEDULE.override(max_scalars=limit):
                 for g, w in zip(compiled(program(fun, args), args), want, strict=True):
                     close_to(g, w, 1e-11, f"{what} under jit, at most {limit} scalars")
 

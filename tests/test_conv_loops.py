@@ -5,6 +5,7 @@ import pytest
 
 from ingot import jit, lax
 from ingot.config import config
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops import conv_loops
 
 LAYOUTS = (None, ("NWC", "WIO", "NWC"), ("NCW", "OIW", "CWN"), ("NHWC", "HWIO", "NHWC"),
@@ -30,8 +31,8 @@ def drawn(rng, layout, groups):
 @pytest.mark.parametrize("short", [0, 64], ids=["blas", "loops"])
 @pytest.mark.parametrize("nbytes", [200, 1 << 19], ids=["few rows", "all rows"])
 def test_large_convolutions_are_native_and_right(monkeypatch, layout, short, nbytes):
-    monkeypatch.setattr(conv_loops, "LARGE", 0)
-    monkeypatch.setattr(conv_loops, "SHORT", short)
+    monkeypatch.setattr(SCHEDULE, "conv_blas_work", 0)
+    monkeypatch.setattr(SCHEDULE, "conv_loop_terms", short)
     monkeypatch.setattr(conv_loops, "WINDOW_BYTES", nbytes)
     rng = np.random.default_rng(0)
     for dtype in ("float64", "complex128", "float32"):

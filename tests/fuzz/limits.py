@@ -9,25 +9,28 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 
-# Module, and values of its constants that go together: what is computed twice at the end of a
-# divided loop, for instance, must be shorter than the loop. Modules that imported a name get the
-# value as well.
+from ingot.kernel.schedule import SCHEDULE
+
+# The schedule, or a module, and values of its constants that go together: what is computed twice at
+# the end of a divided loop, for instance, must be shorter than the loop. Modules that imported a
+# name get the value as well.
 LOWERED: list[tuple[str, dict[str, int]]] = [
     # A reduction over axes of one element is a scalar.
-    *[("ingot.kernel.values", {"MAX_SCALARS": n}) for n in (1, 2, 8)],
-    *[("ingot.kernel.values", {"MAX_UNROLLED": n}) for n in (0, 100)],
-    *[("ingot.kernel.values", {"EXPANDED": n}) for n in (0, 1)],
-    *[("ingot.kernel.values", {"RECOMPUTED": n}) for n in (0, 10)],
-    *[("ingot.kernel.values", {"LARGE": n}) for n in (64, 1024)],
+    *[("schedule", {"max_scalars": n}) for n in (1, 2, 8)],
+    *[("schedule", {"max_unrolled_work": n}) for n in (0, 100)],
+    *[("schedule", {"recompute_expansion": n}) for n in (0, 1)],
+    *[("schedule", {"recompute_max_cost": n}) for n in (0, 10)],
+    *[("schedule", {"out_of_cache_bytes": n}) for n in (64, 1024)],
     *[("ingot.kernel.reduce", {"BLOCK": n}) for n in (8, 64)],
     *[("ingot.kernel.rows", {"TILE": n}) for n in (8, 32)],
     *[("ingot.kernel.reduce", {"FEW": n}) for n in (2, 8)],
     ("ingot.kernel.reduce", {"DIVIDED": 64}),
-    *[("ingot.kernel.tiles", {"SIDE": n}) for n in (8, 16)],
-    ("ingot.kernel.radix", {"DIVIDED": 64}),
+    *[("schedule", {"tile_side": n}) for n in (8, 16)],
+    ("schedule", {"radix_partition": 64}),
     # Programs of less work than LONG_WORK keep the interpreter; no other thread may enter it.
     *[("ingot.compiler.parallel", {"PARALLEL_WORK": n}) for n in (20_001, 50_000)],
     ("ingot.compiler.outlining", {"MIN_EQUATIONS": 2, "MIN_INSTRUCTIONS": 1}),
@@ -43,19 +46,19 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
      {"LEAST": 0, "BLOCK": 64, "SHORTEST": 64, "LONGEST": 128}),
     *[("ingot.compiler.lower", {"REPEATED": n}) for n in (0, 10)],
     ("ingot.compiler.lower", {"COPIED": 64}),
-    ("ingot.ops.sort", {"SHORT": 16}),
-    ("ingot.ops.sort", {"FEW": 2}),
-    ("ingot.ops.conv_loops", {"LARGE": 16, "SHORT": 2, "LONG": 2}),
-    *[("ingot.ops.dot", {"BLAS_FROM": n}) for n in (0, 10_000_000)],
-    ("ingot.ops.blas", {"BLOCK_WORK": 64, "BLOCK_SIDE": 8}),
+    ("schedule", {"max_sort_keys": 16}),
+    ("schedule", {"max_top_k": 2}),
+    ("schedule", {"conv_blas_work": 16, "conv_loop_terms": 2, "conv_sliding_taps": 2}),
+    *[("schedule", {"blas_work": n}) for n in (0, 10_000_000)],
+    ("schedule", {"blas_block_work": 64, "blas_block_side": 8}),
     ("ingot.ops.cumulative_loops", {"LONG": 64}),  # a line has at least one element a segment
     *[("ingot.ops.cumulative_loops", {"TILE": n}) for n in (4, 64)],
     *[("ingot.ops.cumulative_loops", {"UNROLLED": n}) for n in (0, 8)],
     *[("ingot.kernel.summation", {"LEAF": n}) for n in (8, 16)],
     ("ingot.kernel.summation", {"VECTOR_BLOCK": 64}),
     ("ingot.control.mapped_cond", {"MOST_COPIED": 0}),
-    ("ingot.ops.matrices", {"FEW_ROWS": 1}),
-    ("ingot.ops.linalg", {"NATIVE_ORDER": 2}),
+    ("schedule", {"max_unrolled_rows": 1}),
+    ("schedule", {"max_unrolled_order": 2}),
     ("ingot.backends.llvm.emit", {"LONGEST": 20}),
     ("ingot.backends.llvm.threads", {"WAKE_NANOSECONDS": 0, "AWAKE_NANOSECONDS": 0}),
     ("ingot.backends.llvm.executable", {"HOT_SECONDS": 0}),
@@ -64,8 +67,11 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
 
 @functools.cache
 def _holders(module: str, name: str) -> tuple[object, ...]:
-    """The module of a constant, and those that imported it, from there or from one another."""
-    holders = [importlib.import_module(module)]
+    """The schedule, or the module of a constant and those that imported it, from there or from one
+    another."""
+    if module == "schedule":
+        return (SCHEDULE,)
+    holders: list[Any] = [importlib.import_module(module)]
     others = [m for m in list(sys.modules.values())
               if m.__name__.startswith("ingot.") and name in vars(m) and m is not holders[0]]
     for holder in holders:  # grows as long as modules import the name from one that is in it

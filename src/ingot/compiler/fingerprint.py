@@ -22,7 +22,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
 from ingot.core.primitive import REGISTRY, Host, Primitive
-from ingot.kernel.build import MAX_SCALARS
+from ingot.kernel.schedule import SCHEDULE
 from ingot.util import blake2b
 
 FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
@@ -165,7 +165,7 @@ def contents(data: np.ndarray, always: bool = False) -> str:
     """What code may depend on: the type, and the elements of what is small or all the same."""
     uniform = not any(data.strides[a] for a, n in enumerate(data.shape) if n > 1)
     text = f"{data.dtype} {data.shape}"
-    if always or uniform or data.size <= MAX_SCALARS:
+    if always or uniform or data.size <= SCHEDULE.max_scalars:
         elements = data[(slice(1),) * data.ndim] if uniform and not always else data
         text += _digest(elements.tobytes())
     return text

@@ -18,7 +18,7 @@ from ingot.core.array import fetch
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Environment, bind_equation, use_counts
-from ingot.kernel.build import MAX_SCALARS
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.arithmetic import add_any_p
 from ingot.ops.cutting import concatenate, pad_p
 from ingot.ops.gather import scatter_add_p
@@ -145,7 +145,7 @@ def _summands(jaxpr: Jaxpr) -> set[Var]:
         update = eqn.primitive in PARTIAL and eqn.outvars[0] in found
         if update or eqn.primitive is add_any_p:
             found.update(v for v in (eqn.invars[:1] if update else eqn.invars)
-                         if type(v) is Var and count[v] == 1 and v.aval.size > MAX_SCALARS)
+                         if type(v) is Var and count[v] == 1 and v.aval.size > SCHEDULE.max_scalars)
     return found
 
 
@@ -232,7 +232,8 @@ def _overwritten(eqn: Eqn) -> list[Var]:
     """The operands that an equation may update in place."""
     atoms = eqn.invars if eqn.primitive.higher_order else eqn.invars[:1] \
         if eqn.primitive in IN_PLACE else []
-    return [v for v in dict.fromkeys(atoms) if type(v) is Var and v.aval.size > MAX_SCALARS]
+    return [v for v in dict.fromkeys(atoms)
+            if type(v) is Var and v.aval.size > SCHEDULE.max_scalars]
 
 
 def _small(eqn: Eqn, var: Var) -> bool:

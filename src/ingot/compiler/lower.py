@@ -26,8 +26,6 @@ from ingot.core.rewrite import use_counts
 from ingot.errors import InternalError
 from ingot.kernel import ir
 from ingot.kernel.build import (
-    CHEAP,
-    MAX_SCALARS,
     NATIVE,
     ArrayValue,
     Buffer,
@@ -39,6 +37,7 @@ from ingot.kernel.build import (
     indices,
     row_major,
 )
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.index import IN_PLACE
 from ingot.util import size_of
 
@@ -91,7 +90,8 @@ class Lowering(Builder):
         self._given = {m: v.aval for m, v in zip(arguments, jaxpr.invars, strict=True)
                        if m.kind == "donated"}
         if len(donated) <= MOST_VACANT:
-            self._vacant = [m for m, aval in self._given.items() if aval.size <= MAX_SCALARS]
+            self._vacant = [m for m, aval in self._given.items()
+                            if aval.size <= self.schedule.max_scalars]
         values = [self.argument(m, v.aval)
                   for m, v in zip(arguments, jaxpr.invars, strict=True)]
         outs = self.inline(jaxpr, values)
@@ -106,7 +106,7 @@ class Lowering(Builder):
     def argument(self, memory: ir.Memory, aval: ShapedArray) -> ArrayValue:
         """An argument of the program; small ones are read at once."""
         buffer = Buffer(memory, aval.shape, aval.storage)
-        return self.scalars(buffer) if aval.size <= MAX_SCALARS else buffer
+        return self.scalars(buffer) if aval.size <= self.schedule.max_scalars else buffer
 
     def result(self, position: int, value: ArrayValue, aval: ShapedArray) -> ir.Memory:
         """Memory of a result; a temporary or a donated argument that holds just this value
@@ -236,16 +236,18 @@ class Lowering(Builder):
         """Compute now what is small or used repeatedly at a cost; leave the rest for its user."""
         if isinstance(x, Scalars):
             return x if x.block is not None else self.hold_scalars(x)
-        if x.size <= MAX_SCALARS or (uses > 1 and kept(x)) or (
-                uses >= REPEATED and isinstance(x, Lazy) and x.cost > CHEAP):
+        if x.size <= self.schedule.max_scalars or (uses > 1 and kept(x)) or (
+                uses >= REPEATED and isinstance(x, Lazy)
+                and x.cost > self.schedule.inline_max_cost):
             x = self.materialize(x)
-            if x.size <= MAX_SCALARS and isinstance(x, Buffer):
+            if x.size <= self.schedule.max_scalars and isinstance(x, Buffer):
                 x = self.scalars(x)
         return x
 
     def settled(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
         """Values fit to be read repeatedly, from inside a loop or a branch."""
-        return [self.settle(x, uses=REPEATED) if x.size <= MAX_SCALARS or x.cost else x for x in xs]
+        small = self.schedule.max_scalars
+        return [self.settle(x, uses=REPEATED) if x.size <= small or x.cost else x for x in xs]
 
     # ---- constants ---------------------------------------------------------------------------
     def constant(self, value: Any) -> ArrayValue:
@@ -261,7 +263,7 @@ class Lowering(Builder):
         return found[1]
 
     def _constant(self, data: np.ndarray) -> ArrayValue:
-        if data.size <= MAX_SCALARS and data.dtype in NATIVE:
+        if data.size <= self.schedule.max_scalars and data.dtype in NATIVE:
             elements = [self.const(data[i], data.dtype) for i in indices(data.shape)]
             scalars = Scalars(data.shape, data.dtype, elements)
             scalars.block = self.root
@@ -405,7 +407,7 @@ REPEATED = 1000
 
 def kept(x: ArrayValue) -> bool:
     """Whether a value with several uses is stored, rather than computed for each of them."""
-    return isinstance(x, Lazy) and x.cost > CHEAP and not x.expanded
+    return isinstance(x, Lazy) and x.cost > SCHEDULE.inline_max_cost and not x.expanded
 
 
 def weighted_uses(jaxpr: Jaxpr) -> dict[Var, int]:

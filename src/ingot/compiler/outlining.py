@@ -21,7 +21,7 @@ from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.kernel import cost, ir
-from ingot.kernel.build import MAX_SCALARS, ArrayValue, Buffer, Lazy
+from ingot.kernel.build import ArrayValue, Buffer, Lazy
 from ingot.kernel.visit import callees, referred
 
 MIN_EQUATIONS = 5
@@ -242,4 +242,4 @@ def _lower(build: Any, group: Candidate) -> None:
                          if m in memories)
     function.arguments = [m for m in function.arguments if m in memories]
     group.function, group.moved = function, lowerings[-1].moved + sum(
-        v.aval.size for v in program.outvars if v.aval.size <= MAX_SCALARS)
+        v.aval.size for v in program.outvars if v.aval.size <= build.schedule.max_scalars)

@@ -11,7 +11,6 @@ from ingot.kernel import ir
 from ingot.kernel.build import (
     BOOL,
     INT,
-    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Index,
@@ -39,7 +38,7 @@ class Carry:
         self._large: dict[int, _Large] = {}
         origins = sources(body, num_consts, len(init))
         for k, (value, origin) in enumerate(zip(init, origins, strict=True)):
-            if value.size <= MAX_SCALARS:
+            if value.size <= build.schedule.max_scalars:
                 self.inside.append(self._scalars(k, value))
             else:
                 self._large[k] = _Large(build, value, exchanged=origin is None)
@@ -283,7 +282,7 @@ def _targets(build: Any, out: Sequence[Any], own: Sequence[Any],
     free = {x.memory: x for x in own}  # one place for one result
     targets: list[Buffer | None] = []
     for aval, column in zip(out, zip(*values, strict=True), strict=True):
-        if aval.size <= MAX_SCALARS:
+        if aval.size <= build.schedule.max_scalars:
             targets.append(None)
             continue
         found = next((m for m, x in free.items() if any(_same_place(v, x) for v in column)), None)

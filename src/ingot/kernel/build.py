@@ -16,6 +16,7 @@ from ingot.kernel.reduce import (
     reduction as reduction,
 )
 from ingot.kernel.rows import RowReduction as RowReduction, repeat as repeat
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.selection import few_largest as few_largest
 from ingot.kernel.sorts import (
     along as along,
@@ -33,11 +34,8 @@ from ingot.kernel.summation import (
 )
 from ingot.kernel.values import (
     BOOL as BOOL,
-    CHEAP as CHEAP,
     COSTS as COSTS,
     INT as INT,
-    MAX_SCALARS as MAX_SCALARS,
-    MAX_UNROLLED as MAX_UNROLLED,
     NATIVE as NATIVE,
     ArrayValue as ArrayValue,
     Buffer as Buffer,
@@ -96,7 +94,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
 def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list[Any] | None:
     """The elements of operands that are all at hand, each as many as the result has; else None."""
     count = size_of(shape)
-    if count > MAX_SCALARS or (count > 1 and price * count > MAX_UNROLLED):
+    if count > SCHEDULE.max_scalars or (count > 1 and price * count > SCHEDULE.max_unrolled_work):
         return None
     columns = []
     for x in xs:

@@ -10,13 +10,11 @@ import numpy as np
 
 from ingot.kernel import ir
 from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.schedule import SCHEDULE, Schedule
 from ingot.kernel.tiles import contiguous_axis, write_tiled
 from ingot.kernel.values import (
     BOOL,
     INT,
-    MAX_LOADED,
-    MAX_SCALARS,
-    MAX_UNROLLED,
     ArrayValue,
     Buffer,
     Complex,
@@ -35,6 +33,7 @@ Mark = tuple[list[int], int]
 class Builder:
     """Appends instructions to the current block."""
 
+    schedule: Schedule = SCHEDULE
     vectors = True  # whether LLVM's passes follow, which make vectors of loops
 
     def __init__(self) -> None:
@@ -313,8 +312,9 @@ class Builder:
         """The value computed now: scalars if it is small, memory if not."""
         if isinstance(x, (Scalars, Buffer)):
             return x
-        most = MAX_LOADED if x.memories else MAX_UNROLLED
-        if x.size <= MAX_SCALARS and (x.size <= 1 or x.cost * x.size <= most):
+        limits = self.schedule
+        most = limits.max_unrolled_loaded_work if x.memories else limits.max_unrolled_work
+        if x.size <= limits.max_scalars and (x.size <= 1 or x.cost * x.size <= most):
             return self.scalars(x)
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)
@@ -340,7 +340,7 @@ class Builder:
 
     def write(self, target: Buffer, x: ArrayValue) -> None:
         """Store every element of `x` into `target`."""
-        axis = contiguous_axis(self, x) if x.turned and x.size > MAX_SCALARS else None
+        axis = contiguous_axis(self, x) if x.turned and x.size > self.schedule.max_scalars else None
         if axis is not None:
             write_tiled(self, target, x, axis)
             return
@@ -352,7 +352,8 @@ class Builder:
         """A loop nest over all indices; short ones are unrolled."""
         if size_of(shape) == 0:
             return
-        if size_of(shape) <= MAX_SCALARS // 4 and cost * size_of(shape) <= MAX_UNROLLED:
+        count, limits = size_of(shape), self.schedule
+        if count <= limits.max_scalars // 4 and cost * count <= limits.max_unrolled_work:
             for index in indices(shape):
                 body(index)
             return
@@ -384,7 +385,7 @@ class Builder:
         """Fold over all indices of `shape`: `carry = combine(carry, index)`."""
         if size_of(shape) == 0:
             return init
-        if size_of(shape) <= MAX_SCALARS:
+        if size_of(shape) <= self.schedule.max_scalars:
             for index in indices(shape):
                 init = combine(init, index)
             return init

@@ -22,12 +22,6 @@ _SINGLE = str.maketrans("Dd", "Ff")
 
 DIMENSIONS = 3  # of a loop: lines, numbers of a line before and after
 
-TOGETHER = 4
-"""Lines that vectors transform at once: blocks have a multiple of it."""
-
-BLOCK_WORK = 1 << 16
-"""Instructions of a block of lines, which a thread takes: some 20 microseconds."""
-
 
 def routine_of(symbol: str) -> tuple[np.ufunc, str]:
     """The function 'numpy.fft:NAME DTYPE', and the types of the loop that the routine is."""
@@ -77,7 +71,8 @@ def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, div
     factor = _factor(x.dtype, out.shape[axis], divided)
     *outer, (lines, across, across_out) = _groups(x, out, axis)
     work = 4 * out.shape[axis] * out.shape[axis].bit_length()
-    most = max(BLOCK_WORK // (work * TOGETHER), 1) * TOGETHER
+    unit = build.schedule.fft_lines_at_once
+    most = max(build.schedule.fft_block_work // (work * unit), 1) * unit
     blocks = -(-lines // most)
 
     def call(source: Index, target: Index) -> None:

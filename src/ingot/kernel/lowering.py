@@ -16,6 +16,7 @@ import numpy as np
 
 from ingot.kernel import ir
 from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.schedule import Schedule
 from ingot.kernel.values import ArrayValue, Buffer, Scalars
 
 
@@ -24,6 +25,9 @@ class Lowering(Protocol):
 
     block: ir.Block
     """Where nodes are appended that no method below makes."""
+
+    schedule: Schedule
+    """The limits by which loops are cut, unrolled, shared and stored."""
 
     vectors: bool
     """Whether loops will be vectorized, so that partial sums side by side cost nothing."""

@@ -18,9 +18,6 @@ from ingot.kernel.values import INT, Buffer
 
 WORD, RECORD, COUNT = np.dtype(np.uint32), np.dtype(np.uint64), np.dtype(np.int32)
 
-DIVIDED = 1 << 16
-"""Elements of a line from which on it is divided first."""
-
 DIGITS_OF_PART, DIGITS_OF_LINE, DIGITS_OF_SHORT = (12, 12), (11, 11, 10), (8, 8, 8, 8)
 
 
@@ -46,7 +43,7 @@ class _Radix:
             wide = build.op("convert", key(i), dtype=RECORD)
             place = build.op("convert", build.index(i), dtype=RECORD)
             build.store(self.back, (i,), build.op("or", self.shifted(wide, 32), place))
-        if n >= DIVIDED:
+        if n >= self.build.schedule.radix_partition:
             self.divided()
         else:
             widths = DIGITS_OF_LINE if n > 4096 else DIGITS_OF_SHORT

@@ -21,7 +21,6 @@ from ingot.kernel.rows import TILE, RowReduction
 from ingot.kernel.summation import is_inexact, line_sum, over_blocks, pairwise
 from ingot.kernel.values import (
     BOOL,
-    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Lazy,
@@ -94,8 +93,8 @@ class _Reduction:
         count = size_of(self.sizes)
         lazy = Lazy(shape, x.dtype, lambda build, index: self.element(index), [x],
                     x.cost * max(count - 1, 0) + count)
-        if count == 1 or x.size <= MAX_SCALARS or (
-                count <= MAX_SCALARS and count * (x.cost + 1) <= INLINE):
+        small = self.build.schedule.max_scalars
+        if count == 1 or x.size <= small or (count <= small and count * (x.cost + 1) <= INLINE):
             return lazy
         last = max((a for a, n in enumerate(x.shape) if n > 1), default=0)
         if not shape or size_of(shape) == 1:
@@ -122,8 +121,8 @@ class _Reduction:
         def at(inner: Sequence[Index]) -> Any:
             return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
 
-        count = size_of(self.sizes)
-        if count == 1 or self.x.size <= MAX_SCALARS or self.short(count):
+        count, small = size_of(self.sizes), self.build.schedule.max_scalars
+        if count == 1 or self.x.size <= small or self.short(count):
             total = self.combine(self.start, self.written_out(self.sizes, at))
         elif not self.kept and self.x.size * (self.x.cost + 2) >= DIVIDED:
             total = self.in_parts(at)
@@ -295,7 +294,7 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
 
         lazy = Lazy(out.shape, dtype, at, [x], (2 * x.cost + 4) * count)
         inner = all(n == 1 for n in x.shape[axis + 1 :])
-        if inner or x.size <= MAX_SCALARS:
+        if inner or x.size <= build.schedule.max_scalars:
             return lazy
         places = search.rows_of_places(tuple(out.shape))
         return Lazy(out.shape, dtype, lambda b, index: b.op(

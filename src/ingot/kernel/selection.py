@@ -13,9 +13,6 @@ from ingot.kernel.lowering import Lowering
 from ingot.kernel.reduce import beats
 from ingot.kernel.values import BOOL
 
-BLOCK = 32
-"""Elements compared at once with the last of the list."""
-
 
 def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
                 ) -> tuple[list[Any], list[Any]]:
@@ -39,14 +36,16 @@ def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
 
         return step
 
+    size = build.schedule.top_k_block
+
     def block(b: Index, carry: Sequence[Any]) -> list[Any]:
-        first = build.iadd(k, build.imul(b, BLOCK))
-        (some,) = build.accumulate(BLOCK, [build.const(False, BOOL)], lambda i, c: [build.op(
+        first = build.iadd(k, build.imul(b, size))
+        (some,) = build.accumulate(size, [build.const(False, BOOL)], lambda i, c: [build.op(
             "or", c[0], beats(build, "max", at(build.iadd(first, i)), carry[k - 1]))])
-        return build.when(some, lambda: build.accumulate(BLOCK, carry, consider(first)),
+        return build.when(some, lambda: build.accumulate(size, carry, consider(first)),
                           list(carry))
 
-    blocks, rest = divmod(n - k, BLOCK)
+    blocks, rest = divmod(n - k, size)
     carry = [*values, *places]
     if blocks:
         carry = build.accumulate(blocks, carry, block)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ingot.kernel.ir import Index
 from ingot.kernel.lowering import Lowering
-from ingot.kernel.values import CHEAP, MAX_SCALARS, Complex, indices
+from ingot.kernel.values import Complex, indices
 from ingot.util import size_of
 
 LEAF = 32
@@ -113,7 +113,7 @@ def line_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
 def nest_sum(build: Lowering, sizes: Sequence[int], at: Callable[[Sequence[Index]], Any], zero: Any,
              cost: int = 0) -> Any:
     """The sum over all indices of a shape: few are written out."""
-    if size_of(sizes) <= MAX_SCALARS:
+    if size_of(sizes) <= build.schedule.max_scalars:
         values = [at(index) for index in indices(sizes)]
         return build.op("add", pairwise(build, values), zero) if values else zero
     sizes = [*sizes]
@@ -132,7 +132,7 @@ def nest_sum(build: Lowering, sizes: Sequence[int], at: Callable[[Sequence[Index
 def block_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     """The sum of a block. What is costly is computed before that, as only loads are certain to be
     made vectors of; these add up a part of the block each."""
-    if cost > CHEAP and n > LEAF:
+    if cost > build.schedule.inline_max_cost and n > LEAF:
         here = build.allocate((n,), zero.dtype)
         with build.loop(n, vector=True) as i:
             build.store(here, (i,), at(i))

@@ -9,19 +9,13 @@ from ingot.kernel import ir
 from ingot.kernel.ir import Index, Scalar
 from ingot.kernel.values import INT, ArrayValue, Buffer, index_of
 
-SIDE = 64
-"""Elements along each side of a tile."""
-
-APART = 8
-"""Elements between neighbors from which on reading one after the other wastes cache, and the
-length of an axis that is worth tiles."""
-
 
 def contiguous_axis(build: Any, x: ArrayValue) -> int | None:
     """The axis along which an operand is contiguous that is not so along the last one; or None.
 
     Found from the addresses that an element of `x` is computed from.
     """
+    least = build.schedule.tiled_stride
     with build.inside(ir.Block()) as block:
         index = [Scalar("index", (), INT) for _ in x.shape]
         x.at(build, index)
@@ -29,10 +23,10 @@ def contiguous_axis(build: Any, x: ArrayValue) -> int | None:
         if type(node) is not Scalar or node.op != "load":
             continue
         last, *others = (stride(node.args[1], i) for i in reversed(index))
-        if last is None or last < APART or x.shape[-1] < APART:
+        if last is None or last < least or x.shape[-1] < least:
             continue
         for axis, step in zip(range(x.ndim - 2, -1, -1), others, strict=True):
-            if step == 1 and x.shape[axis] >= APART:
+            if step == 1 and x.shape[axis] >= least:
                 return axis
     return None
 
@@ -66,20 +60,22 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
     shape, last = target.shape, x.ndim - 1
     others = [a for a in range(last) if a != axis]
 
+    side = build.schedule.tile_side
+
     def inside(outer: Sequence[Index]) -> None:
-        for rows in _parts(shape[axis]):
-            for columns in _parts(shape[last]):
+        for rows in _parts(shape[axis], side):
+            for columns in _parts(shape[last], side):
                 tiles(outer, rows, columns)
 
     def tiles(outer: Sequence[Index], rows: Any, columns: Any) -> None:
         first_row, height, down = rows
         first_column, width, across = columns
         # of this nest alone, so that each thread has its own
-        tile = build.allocate((SIDE, SIDE + 1), x.dtype)
+        tile = build.allocate((side, side + 1), x.dtype)
         with build.holding(tile), build.loop(down, independent=True) as r, \
                 build.loop(across, independent=True) as c:
-            top = build.iadd(first_row, build.imul(r, SIDE))
-            left = build.iadd(first_column, build.imul(c, SIDE))
+            top = build.iadd(first_row, build.imul(r, side))
+            left = build.iadd(first_column, build.imul(c, side))
 
             def place(i: Index, j: Index) -> list[Index]:
                 full = index_of(x.ndim, (others, outer))
@@ -94,7 +90,7 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
     build.lines([shape[a] for a in others], inside)
 
 
-def _parts(n: int) -> list[tuple[int, int, int]]:
+def _parts(n: int, side: int) -> list[tuple[int, int, int]]:
     """First element, length and number of the tiles along an axis: whole ones and the rest."""
-    whole, rest = divmod(n, SIDE)
-    return [part for part in ((0, SIDE, whole), (n - rest, rest, 1)) if part[1] and part[2]]
+    whole, rest = divmod(n, side)
+    return [part for part in ((0, side, whole), (n - rest, rest, 1)) if part[1] and part[2]]

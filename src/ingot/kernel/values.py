@@ -16,30 +16,12 @@ import numpy as np
 
 from ingot.kernel import ir
 from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.schedule import SCHEDULE
 from ingot.util import size_of
 
 INT = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
-MAX_SCALARS = 64
-"""Arrays of at most this many elements are kept as scalars."""
-
-MAX_UNROLLED = 2000
-"""Work, in simple instructions, that is written out instead of looped over."""
-
-MAX_LOADED = 200
-"""The same for what is computed from memory, of which loops read one element after the other."""
-
-EXPANDED = 8
-"""How many times as large as what it is computed from a value must be not to be kept in memory."""
-
-RECOMPUTED = 100
-"""Cost, in simple instructions, of an element up to which such a value is computed repeatedly."""
-
-LARGE = 1 << 20
-"""Bytes of an array that does not stay in the nearest caches."""
-
 # Cost of recomputing a value, in units of a simple arithmetic instruction.
-CHEAP = 4
 COSTS = dict.fromkeys(ir.ANALYSIS, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20,
                                           "threefry": 120}
 
@@ -113,7 +95,8 @@ class Lazy(ArrayValue):
         """
         nbytes = self.size * self.dtype.itemsize
         sources = sum(m.nbytes for m in self.memories)
-        return nbytes >= LARGE and self.cost <= RECOMPUTED and EXPANDED * sources <= nbytes
+        return (nbytes >= SCHEDULE.out_of_cache_bytes and self.cost <= SCHEDULE.recompute_max_cost
+                and SCHEDULE.recompute_expansion * sources <= nbytes)
 
 
 class Scalars(ArrayValue):

@@ -12,32 +12,10 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.kernel.build import Buffer, Lowering, line_sum, pairwise
+from ingot.kernel.schedule import SCHEDULE
 
 BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
                dtypes.complex128: "z"}
-
-BLOCK_WORK = 1 << 19
-"""Multiplications of a block: some 10 microseconds, as long as it takes to tell a thread."""
-
-BLOCK_ENTRIES = 1 << 17
-"""Entries of a block of a matrix that is multiplied by a vector, which reads each once."""
-
-BLOCK_SIDE = 128
-"""Rows or columns of a block, for the other factor is packed anew by each."""
-
-BLOCK_TERMS = 256
-"""Terms of the sums of a block, where all blocks are parts of the same sums."""
-
-MOST_TERMS = 4096
-"""Terms of the sums of a small product, some hundred of which BLAS adds up in order."""
-
-WRITTEN_OUT = 16
-"""Parts of sums up to which the code that adds them is written out."""
-
-UNIT = 16
-"""Blocks begin at multiples of it, which BLAS takes at once."""
-
-MOST_BLOCKS = 64
 
 
 def call(build: Lowering, name: str, dtype: np.dtype[Any], args: list[Any], work: int,
@@ -56,23 +34,24 @@ def _offset(build: Lowering, pointer: Any, first: Any, step: int) -> Any:
 def _count(length: int, least: int, work: int) -> int:
     """How many blocks a side is cut into: a power of two, so that most numbers of threads get equal
     shares; `work` is what one row or column of it costs, in terms of a block's."""
-    most = max(1, min(length // max(least, work), MOST_BLOCKS))
+    most = max(1, min(length // max(least, work), SCHEDULE.blas_max_blocks))
     return 1 << (most.bit_length() - 1)
 
 
 def _sides(length: int, others: int) -> int:
     """How many blocks the rows or columns of a product are cut into: halves may be shorter."""
-    least = min(BLOCK_SIDE, max(length // 2, BLOCK_SIDE // 2))
-    return _count(length, least, -(-BLOCK_WORK // max(others, 1)))
+    least = min(SCHEDULE.blas_block_side, max(length // 2, SCHEDULE.blas_block_side // 2))
+    return _count(length, least, -(-SCHEDULE.blas_block_work // max(others, 1)))
 
 
 def _in_blocks(build: Lowering, length: int, count: int, body: Callable[[Any, Any, Any], None]
                ) -> None:
     """`body(block, first, size)` for blocks of nearly equal size; threads take one at a time."""
-    units = -(-length // UNIT)
+    unit = build.schedule.blas_unit
+    units = -(-length // unit)
 
     def begin(j: Any) -> Any:
-        return build.iclamp(build.imul(build.idiv(build.imul(j, units), count), UNIT), length)
+        return build.iclamp(build.imul(build.idiv(build.imul(j, units), count), unit), length)
 
     with build.loop(count, independent=True) as j:
         first = begin(j)
@@ -87,10 +66,11 @@ def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int
     """
     m, n, k = sizes
     rows, columns = _sides(m, n * k), _sides(n, m * k)
-    parts = _count(k, BLOCK_TERMS, -(-BLOCK_WORK // max(m * n, 1)))
+    limits = build.schedule
+    parts = _count(k, limits.blas_block_terms, -(-limits.blas_block_work // max(m * n, 1)))
     work = m * n * k // 8
-    if k >= 2 * MOST_TERMS and m * n <= k:
-        parts, blocks = max(parts, -(-k // MOST_TERMS)), True
+    if k >= 2 * limits.blas_max_terms and m * n <= k:
+        parts, blocks = max(parts, -(-k // limits.blas_max_terms)), True
         rows = columns = 1
     if blocks and max(rows, columns) > 1:
         cut = rows > columns
@@ -132,7 +112,7 @@ def _add_parts(build: Lowering, out: Buffer, parts: Buffer) -> None:
     """The sum of the rows of `parts`: of few in pairs, of many with the errors of their roundings.
     """
     count, (size,), zero = parts.shape[0], out.shape, build.const(0, out.dtype)
-    if count > WRITTEN_OUT:
+    if count > build.schedule.blas_max_unrolled_parts:
         with build.loop(size, independent=True) as i:
             build.store(out, (i,), line_sum(
                 build, count, lambda j: parts.at(build, (j, i)), zero))
@@ -157,7 +137,9 @@ def matrix_vector(build: Lowering, a: Any, x: Any, y: Any, rows: int, columns: i
     columns, as BLAS adds up their products in order."""
     one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
     lead = rows if flipped else columns
-    count = _count(rows, UNIT, -(-BLOCK_ENTRIES // columns)) if blocks else 1
+    limits = build.schedule
+    entries = -(-limits.blas_block_entries // columns)
+    count = _count(rows, limits.blas_unit, entries) if blocks else 1
 
     def product(first: Any, size: Any) -> None:
         """Some of the rows."""

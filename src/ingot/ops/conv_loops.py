@@ -28,15 +28,6 @@ from ingot.util import size_of
 Ints = Sequence[int]
 Padding = Sequence[tuple[int, int]]
 
-LARGE = 1 << 20
-"""Multiplications from which on operands are padded in memory, and BLAS multiplies windows."""
-
-SHORT = 64
-"""Terms of an element of the result up to which loops are faster than BLAS."""
-
-LONG = 32
-"""Taps of a single feature from which on the operand slides over the result."""
-
 PIECE = 512
 """Elements of the result, of one feature, that stay in the first cache while all taps are added to
 them."""
@@ -62,9 +53,10 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     terms, groups = features * size_of(window), feature_group_count * batch_group_count
     same = lhs.dtype == rhs.dtype == out.dtype == dtype
     slides = same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
-    slides = slides and terms >= LONG and terms * out.size > LARGE >> 6
-    if slides or terms * out.size > LARGE:
-        multiplies = not slides and (terms > SHORT or outs > SHORT)
+    work, limits = terms * out.size, build.schedule
+    slides = slides and terms >= limits.conv_sliding_taps and work > limits.conv_blas_work >> 6
+    if slides or work > limits.conv_blas_work:
+        multiplies = not slides and max(terms, outs) > limits.conv_loop_terms
         if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):
             raise Unsupported("no library multiplies windows of these types, or in groups")
         lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))

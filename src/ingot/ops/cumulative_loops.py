@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ingot.kernel.build import (
-    CHEAP,
     LEAF,
     ArrayValue,
     Buffer,
@@ -58,7 +57,7 @@ def cumulative_kernel(combine: str | None) -> Callable[..., Any]:
         supported(x.dtype)
         if x.dtype.kind == "c" and combine in ("max", "min", None):
             raise Unsupported("no order of complex numbers in kernels")
-        if x.cost > CHEAP and x.size > 1:
+        if x.cost > build.schedule.inline_max_cost and x.size > 1:
             x = build.materialize(x)
         rule = _Rule(build, combine, _work_dtype(combine, x.dtype))
         if x.size <= UNROLLED:

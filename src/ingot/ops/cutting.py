@@ -15,7 +15,6 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
 from ingot.core.static import items
 from ingot.kernel.build import (
-    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Index,
@@ -262,7 +261,7 @@ def _concatenate_batch(args: Any, dims: Any, *, dimension: int) -> Any:
 def _concatenate_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int) -> ArrayValue:
     supported(out.storage)
     offsets = _offsets([x.shape[dimension] for x in xs])
-    if out.size <= MAX_SCALARS:
+    if out.size <= build.schedule.max_scalars:
         parts = [build.scalars(x) for x in xs]
 
         def element(index: Shape) -> Any:
@@ -423,7 +422,7 @@ def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
     inner = view(build, x, count, first, (1,) * x.ndim) if count != x.shape else x
     if count == out.shape:
         return inner
-    if out.size <= MAX_SCALARS:
+    if out.size <= build.schedule.max_scalars:
         filling, inner = value.at(build, ()), build.scalars(inner)
 
         def element(index: Shape) -> Any:

@@ -15,8 +15,6 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
-    CHEAP,
-    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Index,
@@ -263,16 +261,16 @@ def _dot_kernel(build: Lowering, x: ArrayValue, y: ArrayValue, *, out: Any,
     terms = [x.shape[a] for a in x_contract]
     rows = size_of([x.shape[a] for a in _free(x.ndim, x_contract, x_batch)])
     columns = size_of([y.shape[a] for a in _free(y.ndim, y_contract, y_batch)])
+    work, limits = rows * columns * size_of(terms), build.schedule
     same = x.dtype == y.dtype == out.dtype
     if same and 1 in (rows, columns) and any(
             isinstance(v, Lazy) and v.expanded for v in (x, y)):
         return _summed(build, x, y, out, dimension_numbers, dtype)
-    if is_inexact(dtype) and size_of(terms) > MAX_SCALARS and (
-            1 in (rows, columns) or not same or rows * columns * size_of(terms) < BLAS_FROM):
-        x, y = (build.materialize(v) if v.cost > CHEAP else v for v in (x, y))
+    if is_inexact(dtype) and size_of(terms) > limits.max_scalars and (
+            1 in (rows, columns) or not same or work < limits.blas_work):
+        x, y = (build.materialize(v) if v.cost > limits.inline_max_cost else v for v in (x, y))
         return _summed(build, x, y, out, dimension_numbers, dtype)
-    if same and x.dtype in BLAS_PREFIX and size_of(terms) > 1 and (
-            rows * columns * size_of(terms) >= BLAS_FROM):
+    if same and x.dtype in BLAS_PREFIX and size_of(terms) > 1 and work >= limits.blas_work:
         return _blas(build, x, y, out, dimension_numbers)
     return _fold(build, x, y, out, dimension_numbers, dtype)
 
@@ -340,7 +338,7 @@ def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
             product = build.op(times, left, right)
             return product if carry is None else build.op(plus, carry, product)
 
-        if 0 < size_of(terms) <= MAX_SCALARS:  # written out: the first product starts the sum
+        if 0 < size_of(terms) <= build.schedule.max_scalars:  # the first product starts the sum
             places = list(indices(terms))
             total = None
             for first in range(0, len(places), VECTOR):
@@ -355,9 +353,6 @@ def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
 
 VECTOR = 16
 """Products that are added in order where a sum is written out."""
-
-BLAS_FROM = 1000
-"""Multiplications from which on a library call beats a loop of our own."""
 
 MANY = 4
 """Products in a batch up to which each may be cut into blocks; of more, threads take whole ones."""

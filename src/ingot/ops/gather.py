@@ -12,9 +12,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
-    CHEAP,
     LEAF,
-    MAX_SCALARS,
     ArrayValue,
     Index,
     Lazy,
@@ -129,7 +127,7 @@ def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: 
     supported(x.dtype, indices.dtype)
     w = windows(dimension_numbers, x.shape, indices.shape, slice_sizes)
     indices = build.materialize(indices)
-    if x.cost > CHEAP and out.size > x.size:
+    if x.cost > build.schedule.inline_max_cost and out.size > x.size:
         x = build.materialize(x)
     filling = build.const(_fill(x.dtype, fill_value), x.dtype) if mode is FILL else None
 
@@ -279,7 +277,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
                                   update.dtype)
             return combine(build, old, chosen(build, ok, update, nothing))
 
-        if out.size <= MAX_SCALARS and updates.size <= MAX_SCALARS and known(build, indices):
+        limits = build.schedule
+        if max(out.size, updates.size) <= limits.max_scalars and known(build, indices):
             elements = Scalars(x.shape, x.dtype, list(build.scalars(x).elements))
             updates = build.scalars(updates)
             for index in all_indices(updates.shape):
@@ -288,7 +287,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
                            zip(place, row_major(x.shape), strict=True))
                 elements.elements[flat] = new(place, elements.elements[flat], index, ok)
             return elements
-        if indices.cost > CHEAP or updates.size * w.indices[-1] > indices.size:  # read repeatedly
+        read_repeatedly = updates.size * w.indices[-1] > indices.size
+        if indices.cost > limits.inline_max_cost or read_repeatedly:
             indices = build.materialize(indices)
         if sums and not unique_indices and summation_pays(x, w.indices[:-1], updates):
             return _added(build, w, x, indices, updates, mode is not CLIP)

@@ -14,7 +14,6 @@ from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.kernel.build import (
-    MAX_SCALARS,
     ArrayValue,
     Index,
     Lowering,
@@ -236,14 +235,14 @@ def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: 
                    ) -> ArrayValue:
     supported(x.dtype)
     places = _places(build, starts, x, update.shape)
-    if out.size <= MAX_SCALARS and all(isinstance(p, int) for p in places):
+    if out.size <= build.schedule.max_scalars and all(isinstance(p, int) for p in places):
         elements = np.array(range(out.size)).reshape(x.shape)
         merged = list(build.scalars(x).elements)
         for index in indices(update.shape):
             place = tuple(int(p) + i for p, i in zip(places, index, strict=True))  # type: ignore
             merged[elements[place]] = update.at(build, index)
         return Scalars(x.shape, x.dtype, merged)
-    if update.size <= MAX_SCALARS:
+    if update.size <= build.schedule.max_scalars:
         update = build.scalars(update)
     target, update = build.copy_of(x, update)  # type: ignore[attr-defined]
     build.write(part(build, target, update.shape, places, (1,) * x.ndim), update)

@@ -45,9 +45,6 @@ from ingot.ops.movement import all_to_front, broadcast_in_dim, full_like, move_a
 from ingot.ops.select import select
 from ingot.util import lone_extension, size_of
 
-NATIVE_ORDER = 16
-"""Matrices up to this order are factored and solved by unrolled code instead of LAPACK."""
-
 
 def nest_batch(build: Lowering, lead: Sequence[int],
                body: Callable[[Sequence[Index]], None]) -> None:
@@ -94,7 +91,7 @@ def _cholesky_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> ArrayValue:
     n = x.shape[-1]
     if not routines.callable_for(x):
         raise Unsupported("nothing to factor")
-    if x.dtype.kind == "c" or n > NATIVE_ORDER:
+    if x.dtype.kind == "c" or n > build.schedule.max_unrolled_order:
         return routines.cholesky(build, x)
     x = build.materialize(x) if x.cost else x
     if x.ndim == 2 and n <= 8:
@@ -218,7 +215,7 @@ def _solve_kernel(build: Lowering, a: ArrayValue, b: ArrayValue, *, out: Any, le
     n, sides = a.shape[-1], b.shape[-1 if left_side else -2]
     if not routines.callable_for(b) or (conjugate_a and not transpose_a):
         raise Unsupported("BLAS conjugates what it transposes")
-    if a.dtype.kind == "c" or n > NATIVE_ORDER:
+    if a.dtype.kind == "c" or n > build.schedule.max_unrolled_order:
         return routines.triangular_solve(
             build, a, b, left_side=left_side, lower=lower, transpose_a=transpose_a,
             conjugate_a=conjugate_a, unit_diagonal=unit_diagonal)
@@ -356,7 +353,7 @@ def _lu_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
     m, n = x.shape[-2:]
     if not routines.callable_for(x):
         raise Unsupported("nothing to factor")
-    if x.dtype.kind == "c" or max(m, n) > NATIVE_ORDER:
+    if x.dtype.kind == "c" or max(m, n) > build.schedule.max_unrolled_order:
         return routines.lu(build, x, out[1].storage)
     factors = build.allocate(x.shape, x.dtype)
     build.write(factors, x)

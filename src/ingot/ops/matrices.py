@@ -12,6 +12,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive
 from ingot.kernel.build import Lowering, Unsupported, elementwise
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.arithmetic import add, div, mul, neg
 from ingot.ops.compare import eq, ge
 from ingot.ops.complex import conj
@@ -167,14 +168,11 @@ def from_triangle(x: Any, lower: bool) -> Any:
     return add(add(strict, adjoint(strict)), middle)
 
 
-FEW_ROWS = 16
-"""Rows up to which a product with zeros and ones, which is unrolled, puts them in order."""
-
 
 def permuted_rows(x: Any, permutation: Any) -> Any:
     """Rows of each matrix in the given order: x [..., m, n], integers [..., m]."""
     *lead, m, n = typeof(x).shape
-    if m > FEW_ROWS:
+    if m > SCHEDULE.max_unrolled_rows:
         lead = tuple(range(len(lead)))
         row = len(lead)
         numbers = GatherDimensionNumbers((row + 1,), (row,), (row,), lead, lead)

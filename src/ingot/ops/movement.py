@@ -16,7 +16,6 @@ from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.static import items
 from ingot.errors import ShapeError
 from ingot.kernel.build import (
-    CHEAP,
     ArrayValue,
     Buffer,
     Index,
@@ -84,7 +83,7 @@ def _broadcast_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *, 
 
 
 def _broadcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> ArrayValue:
-    if x.cost > CHEAP and size_of(out.shape) > x.size:
+    if x.cost > build.schedule.inline_max_cost and size_of(out.shape) > x.size:
         x = build.materialize(x)  # or each element would be computed again and again
     return _broadcast_view(build, x, out=out, **params)
 

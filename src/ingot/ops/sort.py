@@ -11,7 +11,6 @@ from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.build import (
-    CHEAP,
     ArrayValue,
     Index,
     Lazy,
@@ -25,6 +24,7 @@ from ingot.kernel.build import (
     sorts,
     supported,
 )
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.cutting import slice_in_dim
 from ingot.ops.families import ANY, check_kind
 from ingot.ops.gather import GatherDimensionNumbers, GatherScatterMode, gather
@@ -129,9 +129,6 @@ def _ordinal(build: Lowering, x: Any) -> Any:
     return build.select(build.op("ne", x, x), build.const(0xFFFFFFFF, WORD), out)
 
 
-SHORT = 1 << 14
-"""Elements of a line of wide keys up to which two orders cost less than a call of Python."""
-
 
 def _sort_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
                  num_keys: int) -> list[ArrayValue]:
@@ -143,9 +140,9 @@ def _sort_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int, is_
     plain = sorts.available(build, keys.dtype)
     if plain and len(xs) == 1:
         return [along(build, keys, dimension, sorted_lines)]
-    if keys.dtype.itemsize > 4 and (not plain or n > SHORT):
+    if keys.dtype.itemsize > 4 and (not plain or n > build.schedule.max_sort_keys):
         raise Unsupported("long lines are sorted in Python")
-    rest = [build.materialize(x) if x.cost > CHEAP else x for x in xs[1:]]
+    rest = [build.materialize(x) if x.cost > build.schedule.inline_max_cost else x for x in xs[1:]]
     if keys.dtype.itemsize <= 4:
         return _by_digits(build, keys, rest, out, dimension)
     places = along(build, keys, dimension, ordered_lines)
@@ -159,7 +156,7 @@ def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> Lazy:
         place = build.as_index(places.at(build, index))
         return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
 
-    return Lazy(x.shape, x.dtype, at, [x, places], CHEAP)
+    return Lazy(x.shape, x.dtype, at, [x, places], SCHEDULE.inline_max_cost)
 
 
 def _by_digits(build: Lowering, keys: ArrayValue, rest: Sequence[ArrayValue], out: Any,
@@ -249,9 +246,6 @@ def _top_k_batch(args: Any, dims: Any, *, k: int, axis: int) -> Any:
     return outs, [0, 0]
 
 
-FEW = 16
-"""Elements of a line that are kept in registers while the line is searched."""
-
 SORTED = 128
 """Elements of a line that is sorted instead."""
 
@@ -277,11 +271,11 @@ def _first_of_sorted(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
 def _top_k_kernel(build: Lowering, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
     supported(x.dtype)
     n = x.shape[axis]
-    if not 0 < k <= FEW:
+    if not 0 < k <= build.schedule.max_top_k:
         raise Unsupported("more than a few elements are sorted in NumPy")
     values, places = (build.allocate(a.shape, a.storage) for a in out)
     short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and sorts.available(build, PACKED)
-    x = build.materialize(x) if short and x.cost > CHEAP else x
+    x = build.materialize(x) if short and x.cost > build.schedule.inline_max_cost else x
 
     def line(index: Sequence[Index]) -> None:
         def place(i: Index) -> list[Index]:

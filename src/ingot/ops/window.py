@@ -16,7 +16,6 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
 from ingot.core.tracebacks import within
 from ingot.kernel.build import (
-    MAX_SCALARS,
     ArrayValue,
     Buffer,
     Index,
@@ -30,6 +29,7 @@ from ingot.kernel.build import (
     row_major,
     supported,
 )
+from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.arithmetic import add, max, min
 from ingot.ops.compare import ge_p, le_p
 from ingot.ops.conv import padtype_to_pads as padtype_to_pads
@@ -263,7 +263,7 @@ def _chosen_place(build: Lowering, padded: ArrayValue, select_prim: Primitive, w
 
 def _need_short(w: Windows, *dtypes: np.dtype) -> None:
     supported(*dtypes)
-    if size_of(w.window_dimensions) > MAX_SCALARS:
+    if size_of(w.window_dimensions) > SCHEDULE.max_scalars:
         raise Unsupported("windows are searched by straight-line code")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Renaming
-from ingot.kernel.build import MAX_SCALARS
+from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.linearize import LinearizedJaxpr
 
 COSTS = {name: 0 for name in ("broadcast_in_dim", "reshape", "transpose", "squeeze", "slice")} | {
@@ -109,7 +109,7 @@ class _Choice:
         roots: set[Any] = set()
         cost = self.visit(atom, roots)
         nbytes = sum(v.aval.nbytes for v in roots)
-        small = atom.aval.size <= MAX_SCALARS and (roots or cost)
+        small = atom.aval.size <= SCHEDULE.max_scalars and (roots or cost)
         return {atom} if cost > MOST or nbytes > atom.aval.nbytes or small else roots
 
     def visit(self, atom: Any, roots: set[Any]) -> int:

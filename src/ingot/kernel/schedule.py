@@ -1,0 +1,125 @@
+"""The schedule: sizes by which a lowering decides how loops are cut, unrolled, shared and stored.
+
+Kernel rules say what is computed. What fits into registers and caches, and how much work is worth a
+thread or a call, is written here, once for a kind of processor; `build.schedule` is the one in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(eq=False)
+class Schedule:
+    """Limits for a CPU with caches, vectors and a few threads; only tests change them.
+
+    "Instructions" are simple arithmetic ones, as estimated by `kernel.cost`; "elements" are those
+    of arrays, whatever their dtype; "multiplications" are those of a product.
+    """
+
+    # ---- registers, and code without loops ----
+    max_scalars: int = 64
+    """Elements of an array that is kept as scalars."""
+
+    max_unrolled_work: int = 2000
+    """Instructions that are unrolled instead of looped over."""
+
+    max_unrolled_loaded_work: int = 200
+    """The same for values computed from memory, which loops read one element after the other."""
+
+    max_unrolled_order: int = 16
+    """Order of matrices that are factored and solved by unrolled code instead of LAPACK."""
+
+    max_unrolled_rows: int = 16
+    """Rows that are permuted by an unrolled product with zeros and ones."""
+
+    max_top_k: int = 16
+    """Largest elements of a row that are kept in registers while it is searched."""
+
+    top_k_block: int = 32
+    """Elements of a row compared at once with the last of the largest."""
+
+    # ---- recomputing, or memory ----
+    inline_max_cost: int = 4
+    """Instructions of an element that is computed again for each use rather than stored."""
+
+    recompute_max_cost: int = 100
+    """Instructions of an element up to which a large expanded value is computed again."""
+
+    recompute_expansion: int = 8
+    """Ratio of a value's size to that of its operands from which it counts as expanded."""
+
+    # ---- caches ----
+    out_of_cache_bytes: int = 1 << 20
+    """Bytes of an array that does not stay in the nearest caches."""
+
+    tile_side: int = 64
+    """Elements along each side of a tile of a transposition."""
+
+    tiled_stride: int = 8
+    """Elements between neighbors, and length of an axis, from which tiles pay off."""
+
+    radix_partition: int = 1 << 16
+    """Elements of a row that radix sort first cuts into parts by the highest digit."""
+
+    # ---- library routines, or loops ----
+    max_sort_keys: int = 1 << 14
+    """Elements of a row of wide keys that is sorted by two native orders, not in Python."""
+
+    blas_work: int = 1000
+    """Multiplications from which a library call is faster than a loop."""
+
+    blas_block_work: int = 1 << 19
+    """Multiplications of a block of a product, the work of one thread: some 10 microseconds."""
+
+    blas_block_entries: int = 1 << 17
+    """Entries of a block of a matrix that is multiplied by a vector, which reads each once."""
+
+    blas_block_side: int = 128
+    """Rows or columns of a block, since each block packs the other factor again."""
+
+    blas_block_terms: int = 256
+    """Terms of the sums of a block, where all blocks are parts of the same sums."""
+
+    blas_max_terms: int = 4096
+    """Terms of the sums of a small product, some hundred of which BLAS adds up in order."""
+
+    blas_max_unrolled_parts: int = 16
+    """Parts of sums up to which the code that adds them is unrolled."""
+
+    blas_max_blocks: int = 64
+    """Blocks that a side of a product is cut into."""
+
+    blas_unit: int = 16
+    """Rows or columns that BLAS takes at once; blocks start at multiples of it."""
+
+    conv_blas_work: int = 1 << 20
+    """Multiplications from which operands are padded in memory, and BLAS multiplies windows."""
+
+    conv_loop_terms: int = 64
+    """Terms of an element of the result up to which loops are faster than BLAS."""
+
+    conv_sliding_taps: int = 32
+    """Taps of a single feature from which the operand slides over the result."""
+
+    fft_lines_at_once: int = 4
+    """Rows that vectors transform at once; blocks have a multiple of it."""
+
+    fft_block_work: int = 1 << 16
+    """Instructions of a block of rows, the work of one thread: some 20 microseconds."""
+
+    @contextmanager
+    def override(self, **values: Any) -> Iterator[None]:
+        """Set fields inside the context, for all threads; AttributeError for unknown ones."""
+        before = {name: getattr(self, name) for name in values}
+        vars(self).update(values)
+        try:
+            yield
+        finally:
+            vars(self).update(before)
+
+
+SCHEDULE = Schedule()
