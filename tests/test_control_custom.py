@@ -248,6 +248,44 @@ def test_custom_vjp_symbolic_zeros():
     assert seen == [(True, False), (False, True)]
 
 
+def overwriting(lib, np, lax):
+    """Programs in which no cotangent reaches a rule that gives one, as Flax's rules of float8 do
+    whose statistics replace their arguments."""
+    @lib.custom_vjp
+    def kept(x, s):
+        return x * 1.0, s * 2
+
+    @lib.custom_vjp
+    def blocked(x, y):
+        return x + y
+
+    kept.defvjp(lambda x, s: (kept(x, s), s), lambda s, ct: (ct[0], s + 7.0))
+    blocked.defvjp(lambda x, y: (x + y, None), lambda _, ct: (ct, None))
+    loop = lambda out: lambda x, s: lax.scan(lambda c, _: out(c * x, kept(x, s)[0]), x, None, 3)[0]
+    inner = lambda x, s: blocked(x * x, kept(x, s)[0])
+    half = lambda x: x.astype(np.float8_e4m3fn).astype(x.dtype)
+    return {
+        "blocked": inner, "half": lambda x, s: blocked(x * x, half(kept(x, s)[0])),
+        "constant": lambda x, s: blocked(1.0, kept(x, s)[0]),
+        "scan": loop(lambda c, y: (blocked(c, y), None)),
+        "scan, not used": loop(lambda c, y: (c, y)),
+        "cond": lambda x, s: lax.cond(x > 0, inner, lambda x, s: x, x, s),
+        "checkpoint": lambda x, s: lib.checkpoint(inner)(x, s),
+        "vmap": lambda x, s: lib.vmap(inner, (0, None))(np.stack([x, x]), s).sum(),
+        "jit": lambda x, s: blocked(x * x, lib.jit(lambda x, s: kept(x, s)[0])(x, s)),
+        "not used": lambda x, s: x * x + 0 * kept(x, s)[0].astype(int),
+        "stopped": lambda x, s: x * x + lax.stop_gradient(kept(x, s)[0])}
+
+
+@pytest.mark.parametrize("name", overwriting(ingot, np_, lax))
+def test_backward_rules_run_where_their_results_are_asked_for_though_cotangents_are_zero(name):
+    f, j = overwriting(ingot, np_, lax)[name], overwriting(jax, jnp, jax.lax)[name]
+    expected = jax.grad(j, (0, 1))(3.0, 2.0)
+    for gradient in (ingot.grad(f, (0, 1)), ingot.jit(ingot.grad(f, (0, 1))),
+                     ingot.grad(ingot.jit(f), (0, 1))):
+        close(gradient(3.0, 2.0), expected)
+
+
 def test_custom_vjp_nondiff_and_static_residuals():
     @functools.partial(ingot.custom_vjp, nondiff_argnums=(0,))
     def f(name, x):

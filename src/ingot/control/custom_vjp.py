@@ -87,6 +87,7 @@ custom_lin_p = Primitive(
     jvp=lambda primals, tangents, *, bwd, **params: _lin_eval(bwd=bwd), transpose=_lin_transpose,
     batch=_lin_batch,
     kernel=lambda build, *args, out, bwd, **params: _lin_eval(bwd=bwd))
+custom_lin_p.transposes_zeros = True
 
 
 # ---- custom_vjp_call ----------------------------------------------------------------------------
@@ -110,7 +111,8 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, fw
 
 def _batched_backward(bwd: Backward, axis: Axis, res_dims: Sequence[Any], arg_dims: Sequence[Any]
                       ) -> Backward:
-    """The backward rule over a batch: cotangents of arguments without the axis are summed."""
+    """The backward rule over a batch: cotangents of arguments without the axis are summed, but for
+    those that have no axis either, and so follow from no cotangent."""
     @functools.wraps(bwd, assigned=("__name__",), updated=())
     def backward(residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         given = [ct for ct in cts if ct is not None]
@@ -129,6 +131,8 @@ def _batched_backward(bwd: Backward, axis: Axis, res_dims: Sequence[Any], arg_di
 def _cotangent(ct: Any, dim: int | None, want: int | None, size: int) -> Any:
     if want is not None:
         return place_axis(ct, dim, want, size)
+    if dim is None:
+        return ct
     return reduce_sum(place_axis(ct, dim, 0, size), (0,))
 
 

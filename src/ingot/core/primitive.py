@@ -96,10 +96,13 @@ class Primitive:
     absent tangents and cotangents, batch gets the axis as its first argument, and two more may be
     given: linearize(nonzero, *primals, **params) -> (outs, which have tangents, a function from the
     nonzero tangents to these), and stage(args, params) -> (args, params) fit for a program.
-    Those that call a user's rule may take Python numbers as they are (`takes_numbers`).
+    Those that call a user's rule may take Python numbers as they are (`takes_numbers`), and be
+    transposed although all cotangents are zero (`transposes_zeros`), for users' rules may give
+    what no zero gives: statistics that are to replace an argument.
     """
 
     takes_numbers = False
+    transposes_zeros = False
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ingot.core.avals import is_inexact
@@ -28,11 +28,13 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     linear = {var for var, arg in zip(jaxpr.invars, args, strict=True) if type(arg) is Linear}
     backwards = _run_nonlinear(jaxpr, env, linear)
     ct_env: dict[Var, Any] = {}
+    given = {v for v, ct in zip(jaxpr.outvars, cts, strict=True)
+             if ct is not None and type(v) is not Literal}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
         _add(ct_env, linear, atom, ct)
     before = evaluated.origin
     try:
-        for eqn in reversed(backwards):
+        for eqn in _reaching(backwards, given):
             evaluated.origin = eqn.source
             _transpose_eqn(eqn, env, linear, ct_env)
     finally:
@@ -53,6 +55,14 @@ def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any
     return rest
 
 
+def _reaching(equations: list[Any], results: set[Var]) -> Iterator[Any]:
+    """Equations on which some of the results depend, the last one first."""
+    for eqn in reversed(equations):
+        if not results.isdisjoint(eqn.outvars):
+            results.update(v for v in eqn.invars if type(v) is not Literal)
+            yield eqn
+
+
 def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
     if ct is not None and type(atom) is not Literal and atom in linear and is_inexact(atom.aval):
         ct_env[atom] = add_tangents(ct_env.get(atom), ct)
@@ -61,7 +71,7 @@ def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
     primitive = eqn.primitive
     cts = [ct_env.pop(v, None) for v in eqn.outvars]
-    if all(ct is None for ct in cts):
+    if all(ct is None for ct in cts) and not primitive.transposes_zeros:
         return
     args = env.read_all(eqn.invars)
     if primitive.multiple_results:
