@@ -9,7 +9,7 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot import random
+from ingot import random, sharding
 from ingot.backends.llvm import cache
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.compat.flag_tables import REFUSED, WITHOUT_MEANING
@@ -68,6 +68,7 @@ EFFECTS = {
     "debug_infs": (True, lambda: jnp.log(0.0)),
     "check_static_indices": (False, lambda: x3[10]),
     "match_jax": (True, lambda: jnp.mean(jnp.int32([1, 2])).dtype),
+    "mesh": (sharding.make_mesh((1,), "x"), sharding.get_mesh),
     "num_cpu_devices": (3, lambda: len(ingot.devices())),
     "log_compiles": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),
     "explain_cache_misses": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),

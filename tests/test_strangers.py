@@ -8,7 +8,7 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot import lax, random
+from ingot import lax, random, sharding
 from ingot.compat import extension, literals, pallas, vmappable
 from ingot.compat.hook import resolve
 from ingot.compat.linear_util import infer_argnums_and_argnames
@@ -443,3 +443,35 @@ def test_numbers_beyond_the_default_integer_and_arrays_of_a_dtype_do_not_wrap_in
                     lambda: jnp.array(300, "uint8")):
             with pytest.raises(OverflowError, match="out of bounds"):
                 fun()
+
+
+def test_a_mesh_that_is_set_is_seen_by_shard_map_and_programs_follow_another_one():
+    spec = sharding.PartitionSpec("x")
+    one, two = (sharding.make_mesh((n,), ("x",)) for n in (1, 2))
+
+    @ingot.jit
+    def part(x):
+        return sharding.shard_map(lambda x: x - x[0], in_specs=spec, out_specs=spec)(x)
+
+    divided = sharding.shard_map(lambda x: x - x[0], in_specs=spec, out_specs=spec)
+    whole, halves = np.arange(4), [0, 1, 0, 1]
+    for f in (part, divided):
+        with sharding.set_mesh(one):
+            assert sharding.get_abstract_mesh().shape == {"x": 1}
+            for _ in range(30):  # beyond what native calls need
+                np.testing.assert_array_equal(f(whole), whole)
+            with sharding.set_mesh(two):
+                np.testing.assert_array_equal(f(whole), halves)
+            with sharding.use_abstract_mesh(two.abstract_mesh):
+                np.testing.assert_array_equal(f(whole), halves)
+            assert sharding.get_mesh() is one
+            np.testing.assert_array_equal(f(whole), whole)
+        assert sharding.get_abstract_mesh().empty
+        with pytest.raises(ValueError, match="set_mesh"):
+            f(whole)
+    sharding.set_mesh(two)  # without a context, from now on
+    assert sharding.get_mesh() is two
+    sharding.set_mesh(None)
+    assert sharding.get_mesh().empty
+    with pytest.raises(TypeError, match="expected a mesh"):
+        sharding.set_mesh("x")

@@ -35,7 +35,7 @@ class Flag:
             if value.lower() not in ("0", "1", "true", "false", "on", "off", "yes", "no", ""):
                 raise ValueError(f"{self.name}: expected a boolean, got {value!r}")
             value = value.lower() in ("1", "true", "on", "yes")
-        elif value is not None:
+        elif value is not None and self.type is not object:
             value = self.type(value)
         if self.choices is not None and value not in self.choices:
             raise ValueError(f"{self.name}: expected one of {self.choices}, got {value!r}")
@@ -101,6 +101,8 @@ TABLE = [
     Flag("optimize", str, "auto",
          "LLVM tier: 'fast' compiles soonest, 'full' runs fastest, 'auto' moves from one to the"
          " other.", True, ("auto", "fast", "full")),
+    Flag("mesh", object, None, "Mesh over which `shard_map` divides arrays where it is given none;"
+         " `set_mesh` sets it.", True),
     Flag("portable", bool, False,
          "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
          fixed=True),

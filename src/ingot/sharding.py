@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from ingot.api.devices import CPU, Device, SingleDeviceSharding, devices as all_devices
 from ingot.api.shard_map import shard_map
+from ingot.config import config
 
 
 class AxisType(enum.Enum):
@@ -213,20 +214,43 @@ _EMPTY = AbstractMesh()
 
 
 def get_abstract_mesh() -> AbstractMesh:
-    """The mesh in force: none, an empty one."""
-    return _EMPTY
+    """The mesh that `set_mesh` has set, without its devices; an empty one if there is none."""
+    mesh = get_mesh()
+    return mesh.abstract_mesh if isinstance(mesh, Mesh) else mesh
 
 
-get_mesh = get_abstract_mesh
+def get_mesh() -> AbstractMesh:
+    """The mesh that `set_mesh` has set; an empty one if there is none."""
+    return _EMPTY if config.mesh is None else config.mesh
 
 
-@contextmanager
-def set_mesh(mesh: Any) -> Iterator[Any]:
-    """A context with a mesh: nothing changes."""
-    yield mesh
+class set_mesh:  # noqa: N801 - a function, and a context
+    """Set the mesh that `shard_map` maps over where it is given none, for all threads.
+
+    As a context, it sets the mesh before again at its end. Raises TypeError unless `mesh` is a mesh
+    or None.
+
+    >>> with set_mesh(make_mesh((1,), "x")):
+    ...     get_abstract_mesh()
+    AbstractMesh('x': 1)
+    """
+
+    def __init__(self, mesh: AbstractMesh | None):
+        if not (mesh is None or isinstance(mesh, AbstractMesh)):
+            raise TypeError(f"set_mesh: expected a mesh or None, got {mesh!r:.80}")
+        self._before = config.mesh
+        config.update("mesh", mesh)
+
+    def __enter__(self) -> AbstractMesh:
+        return get_mesh()
+
+    def __exit__(self, *_: Any) -> None:
+        config.update("mesh", self._before)
 
 
-use_abstract_mesh = set_mesh
+def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
+    """A context in which a mesh is set for this thread alone."""
+    return config.override("mesh", mesh)
 
 
 def reshard(x: Any, sharding: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ingot.api.arguments import check_callable, function_name
 from ingot.api.pmap import pmap
+from ingot.config import config
 from ingot.core.interpreter import to_array
 from ingot.ops.movement import reshape, transpose
 from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
@@ -96,6 +97,13 @@ class _Mapped:
         self.call = mapped
 
 
+def _sizes(title: str, mesh: Any, axis_names: Any) -> dict[Any, int]:
+    """The axes over which a function is mapped, and their sizes."""
+    if mesh is None or mesh.empty:
+        raise ValueError(f"{title}: which mesh it is for must be said, by mesh= or by set_mesh")
+    return {n: s for n, s in mesh.shape.items() if not axis_names or n in axis_names}
+
+
 def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
               in_specs: Any = None, mesh: Any = None, axis_names: Any = frozenset(),
               check_vma: bool = True, check_rep: bool = True, auto: Any = frozenset()) -> Any:
@@ -103,7 +111,8 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
 
     in_specs, out_specs: PartitionSpecs, or trees of them, that say which mesh axes divide which
     axes of arrays; f may refer to the mesh's axes (or `axis_names`) in collectives. Parts without
-    collectives run on threads. Raises ValueError without a mesh, or where sizes do not divide.
+    collectives run on threads. Without `mesh`, it is the one that `set_mesh` has set when the
+    result is called. Raises ValueError if there is none, or where sizes do not divide.
 
     >>> import numpy as np
     >>> from ingot.sharding import PartitionSpec, make_mesh
@@ -115,19 +124,16 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
         return functools.partial(shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh,
                                  axis_names=axis_names, check_vma=check_vma)
     check_callable("shard_map", f)
-    if mesh is None:
-        raise ValueError(f"shard_map: which mesh {function_name(f)} is for must be given, as mesh=")
-    function: Callable[..., Any] = f
-    sizes = {n: s for n, s in mesh.shape.items() if not axis_names or n in axis_names}
     title = f"shard_map of {function_name(f)}"
-    known: dict[Any, _Mapped] = {}
+    function, known = f, dict[Any, _Mapped]()
 
     def mapped(*args: Any) -> Any:
+        sizes = _sizes(title, config.mesh if mesh is None else mesh, axis_names)
         leaves, tree = tree_flatten(args)
         leaves = [to_array(x) for x in leaves]
         specs = broadcast_prefix(in_specs, args, is_leaf=_is_spec)
         ways = [Division(s, sizes, x.ndim, title) for s, x in zip(specs, leaves, strict=True)]
-        key = tree, *[tuple(w.over) for w in ways]
+        key = tree, tuple(sizes.items()), *[tuple(w.over) for w in ways]
         if key not in known:
             known[key] = _Mapped(function, tree, sizes, [w.over for w in ways])
         outs = known[key].call(*[w.split(x) for w, x in zip(ways, leaves, strict=True)])
