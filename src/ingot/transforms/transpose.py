@@ -55,7 +55,7 @@ def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any
     return rest
 
 
-def _reaching(equations: list[Any], results: set[Var]) -> Iterator[Any]:
+def _reaching(equations: list[Any], results: set[Any]) -> Iterator[Any]:
     """Equations on which some of the results depend, the last one first."""
     for eqn in reversed(equations):
         if not results.isdisjoint(eqn.outvars):
