@@ -161,8 +161,8 @@ def test_one_axis_divided_by_two_in_their_order(mesh, names):
 def test_divisions_that_cannot_be(mesh, specs, text):
     with pytest.raises(ValueError, match=text):
         divided(lambda x: x, mesh, specs, specs)(np.ones(3))
-    with pytest.raises(ValueError, match="must be given, as mesh="):
-        divided(lambda x: x, None, specs, specs)
+    with pytest.raises(ValueError, match="must be said, by mesh= or by set_mesh"):
+        divided(lambda x: x, None, specs, specs)(np.ones(3))
 
 
 def test_options_of_other_compilers():
