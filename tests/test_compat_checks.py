@@ -47,3 +47,14 @@ def test_check_grads_finds_wrong_derivatives():
     for modes in (("fwd",), ("rev",)):
         with pytest.raises(AssertionError):
             check_grads(f, (0.5,), 1, modes)
+
+
+def test_check_grads_looks_near_by_and_where_rounding_allows():
+    jnp = ingot.numpy
+    steep = lambda x: jnp.where(x > 3.0, 100 * x, x)
+    flat = lambda x: jnp.sum(1.0 - 2.0 * x + 100.0)
+    check_grads(steep, (np.float32(2.995),), 1)  # a long step would reach the branch
+    check_grads(flat, (np.linspace(0, 1, 15, dtype=np.float32),), 1)  # a short one is all rounding
+    with pytest.raises(AssertionError):
+        check_grads(lambda x: flat(x) - ingot.lax.stop_gradient(x).sum(),
+                    (np.linspace(0, 1, 15, dtype=np.float32),), 1)

@@ -509,3 +509,15 @@ def test_a_rule_whose_results_are_always_mapped():
 
     for jac in (ingot.jacfwd, ingot.jacrev):
         np.testing.assert_array_equal(jac(f)(np.arange(2.0)), 3 * np.eye(2))
+
+
+def test_programs_do_not_keep_the_arguments_of_functions_with_rules():
+    f = ingot.custom_jvp(lambda x: x * 2)
+    f.defjvp(lambda xs, ts: (f(*xs), 2 * ts[0]))
+    g = ingot.custom_vjp(lambda x: x * 2)
+    g.defvjp(lambda x: (g(x), None), lambda _, ct: (2 * ct,))
+    h = ingot.custom_batching.custom_vmap(lambda x: x * 2)
+    h.def_vmap(lambda size, batched, x: (h(x), batched[0]))
+    with ingot.check_tracer_leaks():
+        for fun in (f, g, h, ingot.checkpoint(lambda x: x * 2)):
+            assert ingot.eval_shape(lambda x, fun=fun: fun(x + 1), np.ones(3)).shape == (3,)

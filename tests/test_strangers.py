@@ -9,7 +9,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax, random, sharding
-from ingot.compat import extension, literals, pallas, vmappable
+from ingot.compat import extension, literals, pallas, shown, vmappable
 from ingot.compat.hook import resolve
 from ingot.compat.linear_util import infer_argnums_and_argnames
 from ingot.compat.names import MODULES, NAMES
@@ -475,3 +475,50 @@ def test_a_mesh_that_is_set_is_seen_by_shard_map_and_programs_follow_another_one
     assert sharding.get_mesh().empty
     with pytest.raises(TypeError, match="expected a mesh"):
         sharding.set_mesh("x")
+
+
+NUMBERED = {
+    "mul": (lambda x: 2.0 * x, ["mul 2.0:f32[] a"]),
+    "div": (lambda x: x / 2, ["div a 2.0:f32[]"]),
+    "pow": (lambda x: x**2.5, ["pow a 2.5:f32[]"]),
+    "gt": (lambda x: x > 1, ["gt a 1.0:f32[]"]),
+    "max": (lambda x: jnp.maximum(0, x), ["max 0.0:f32[] a"]),
+    "two": (lambda x: jnp.sin(x * 3) + 1, ["mul a 3.0:f32[]", "sin b", "add c 1.0:f32[]"]),
+    "where": (lambda x: jnp.where(x > 0, x, 0.0), [
+        "gt a 0.0:f32[]", "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] 0.0:f32[]",
+        "select_n b c a"]),
+    "both": (lambda x: x * (jnp.zeros(4, "float32") + 1), [
+        "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] 0.0:f32[]",
+        "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] 1.0:f32[]", "add b c", "mul a d"]),
+    "variable": (lambda x: x - x.sum(), ["reduce_sum[axes=(0,)] a", "sub a b"]),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_equations_hold_numbers_beside_arrays_under_the_hook_and_can_be_run(name):
+    fun, equations = NUMBERED[name]
+    x = jnp.linspace(0.5, 2, 4, dtype="float32")
+    with config.override("match_jax", True), config.override("enable_x64", False):
+        program = ingot.make_jaxpr(fun)(x)
+        lines = [line.split(" = ")[1] for line in str(program.jaxpr).splitlines()[1:-1]]
+        assert [line.replace("[accuracy=None]", "") for line in lines] == equations
+        run = lambda x: extend_core.jaxpr_as_fun(program.jaxpr)(x)[0]
+        total = lambda f: lambda x: f(x).astype("float32").sum()
+        for wrap in (lambda f: f, ingot.jit, lambda f: ingot.grad(total(f)),
+                     lambda f: ingot.jit(ingot.grad(total(f)))):
+            np.testing.assert_allclose(wrap(run)(x), wrap(fun)(x), rtol=1e-6)
+        many = jnp.stack([x, x + 1, -x, x * x])
+        np.testing.assert_allclose(ingot.vmap(run)(many), ingot.vmap(fun)(many), rtol=1e-6)
+    assert program.jaxpr is program
+
+
+def test_elementwise_operations_take_numbers_beside_arrays():
+    x = jnp.array([1.0, 2.0])
+    for f in (lambda x: shown.bind(lax.div_p, x, 2.0), lambda x: lax.mul_p.bind(0.5, x)):
+        np.testing.assert_array_equal(f(x), [0.5, 1.0])
+        np.testing.assert_array_equal(ingot.jit(f)(x), [0.5, 1.0])
+        np.testing.assert_array_equal(ingot.grad(lambda x: f(x).sum())(x), [0.5, 0.5])
+    with pytest.raises(TypeError, match="shapes must match"):
+        lax.mul_p.bind(x, jnp.ones(3))
+    with pytest.raises(TypeError, match="dtypes must match"):
+        lax.mul_p.bind(x, jnp.float32(2))

@@ -8,7 +8,7 @@ from typing import Any
 from ingot.api.devices import CPU, device_put
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
-from ingot.compat import attributes as attributes  # hangs JAX's attributes on our types
+from ingot.compat import attributes as attributes, shown as shown  # hang JAX's on our types
 from ingot.compat.environment import print_environment_info
 from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__

@@ -211,12 +211,13 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
         fixed = {k: v for k, v in kwargs.items() if k in names}
         given = {k: v for k, v in kwargs.items() if k not in names}
         places = {*nums, *(nondiff_positions(fun, (), names) if names else ())}
-        split = split_arguments(fun, args, [i for i in places if -len(args) <= i < len(args)])
+        split, rest = split_arguments(
+            fun, args, [i for i in places if -len(args) <= i < len(args)])
         call = fun
         if split.nums or fixed:
             def call(*dynamic: Any, **named: Any) -> Any:
                 return fun(*split.join(dynamic), **named, **fixed)
-        return _checkpointed(fun, call, split.rest, given, prevent_cse, policy)
+        return _checkpointed(fun, call, rest, given, prevent_cse, policy)
 
     return checkpointed
 

@@ -87,29 +87,30 @@ def positional(kind: str, fun: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 @dataclass
 class Split:
-    """Arguments divided into those without derivatives (at `nums`) and the rest."""
+    """How arguments are divided into those without derivatives (at `nums`) and the rest, which are
+    not kept: rules live as long as programs do."""
 
     nums: tuple[int, ...]
     fixed: tuple[Any, ...]
-    rest: tuple[Any, ...]
+    count: int
 
     def join(self, rest: Iterable[Any]) -> list[Any]:
         """All arguments, given the others."""
         given, fixed = iter(rest), dict(zip(self.nums, self.fixed, strict=True))
-        total = len(self.nums) + len(self.rest)
-        return [fixed[i] if i in fixed else next(given) for i in range(total)]
+        return [fixed[i] if i in fixed else next(given) for i in range(self.count)]
 
 
-def split_arguments(fun: Any, args: tuple[Any, ...], nums: Sequence[int]) -> Split:
-    """Divide the arguments of a call; ValueError if a position does not exist."""
+def split_arguments(fun: Any, args: tuple[Any, ...], nums: Sequence[int]
+                    ) -> tuple[Split, tuple[Any, ...]]:
+    """Divide the arguments of a call -> (how, the rest); ValueError if a position does not exist."""
     n = len(args)
     bad = [i for i in nums if not -n <= i < n]
     if bad:
         raise ValueError(f"{function_name(fun)}: nondiff_argnums {tuple(nums)} must be positions of"
                          f" its {n} arguments, got {bad[0]}")
     places = tuple(sorted({i % n for i in nums}))
-    return Split(places, tuple(args[i] for i in places),
-                 tuple(x for i, x in enumerate(args) if i not in places))
+    return (Split(places, tuple(args[i] for i in places), n),
+            tuple(x for i, x in enumerate(args) if i not in places))
 
 
 def nondiff_positions(fun: Any, nums: Any, names: Any) -> tuple[int, ...]:

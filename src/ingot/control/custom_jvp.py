@@ -245,10 +245,10 @@ class custom_jvp:  # noqa: N801 - a decorator
             raise AttributeError(f"custom_jvp: no rule is defined for {name}; give one with"
                                  f" {name}.defjvp or {name}.defjvps")
         args = positional("custom_jvp", self.fun, args, kwargs)
-        split = split_arguments(self.fun, args, self.nondiff_argnums)
+        split, rest = split_arguments(self.fun, args, self.nondiff_argnums)
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)
-        leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
+        leaves, in_tree = flatten_arrays(name, "its arguments", rest)
         call = FlatCall(self.fun, split, in_tree, "custom_jvp")
         rule = _flat_rule(self.fun, self.jvp, split, in_tree, self.symbolic_zeros, call.trees)
         outs = custom_jvp_call_p.bind(*leaves, call_jaxpr=call, jvp_jaxpr_fun=rule, num_consts=0,

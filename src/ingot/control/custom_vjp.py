@@ -347,11 +347,11 @@ class custom_vjp:  # noqa: N801 - a decorator
         if self.fwd == self._undefined:
             self._undefined()
         args = positional("custom_vjp", self.fun, args, kwargs)
-        split = split_arguments(self.fun, args, self.nondiff_argnums)
+        split, rest = split_arguments(self.fun, args, self.nondiff_argnums)
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)
         _check_fixed(name, split)
-        leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
+        leaves, in_tree = flatten_arrays(name, "its arguments", rest)
         call = FlatCall(self.fun, split, in_tree, "custom_vjp")
         forward = _flat_forward(self, split, in_tree, call.trees)
         outs = custom_vjp_call_p.bind(

@@ -194,8 +194,9 @@ class custom_vmap:  # noqa: N801 - a decorator
         if self.vmap_rule is None:
             raise AttributeError(f"custom_vmap: no rule is defined for {name}; give one with"
                                  f" {name}.def_vmap")
-        split = split_arguments(self.fun, positional("custom_vmap", self.fun, args, kwargs), ())
-        leaves, in_tree = flatten_arrays(name, "its arguments", split.rest)
+        split, rest = split_arguments(
+            self.fun, positional("custom_vmap", self.fun, args, kwargs), ())
+        leaves, in_tree = flatten_arrays(name, "its arguments", rest)
         call = FlatCall(self.fun, split, in_tree, "custom_vmap")
         rule = _flat_rule(self.fun, self.vmap_rule, in_tree, call.trees)
         outs = custom_vmap_call_p.bind(*leaves, call_jaxpr=call, rule=rule, num_consts=0)

@@ -98,9 +98,11 @@ class Primitive:
     nonzero tangents to these), and stage(args, params) -> (args, params) fit for a program.
     Those that call a user's rule may take Python numbers as they are (`takes_numbers`), and be
     transposed although all cotangents are zero (`transposes_zeros`), for users' rules may give
-    what no zero gives: statistics that are to replace an argument.
+    what no zero gives: statistics that are to replace an argument. An `elementwise` one has several
+    arguments of one shape.
     """
 
+    elementwise = False
     takes_numbers = False
     transposes_zeros = False
 

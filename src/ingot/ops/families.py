@@ -103,6 +103,7 @@ def nary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose
         name, type=elementwise_type(name, kinds, result), eval=eval, jvp=jvp,
         transpose=transpose, batch=batch, kernel=elementwise(kernel) if isinstance(kernel, str)
         else kernel)
+    primitive.elementwise = True
     return primitive
 
 

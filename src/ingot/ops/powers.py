@@ -191,6 +191,7 @@ def _pow_batch(args: Sequence[Any], dims: Sequence[Any]) -> Any:
 
 pow_p = Primitive("pow", type=_pow_type, eval=_pow_eval, jvp=[_pow_jvp_x, _pow_jvp_y],
                   transpose=NOT_LINEAR, batch=_pow_batch, kernel=elementwise(_pow_scalar, cost=20))
+pow_p.elementwise = True
 
 
 def pow(x: Any, y: Any) -> Any:

@@ -1,0 +1,75 @@
+"""Programs as JAX shows them: numbers beside arrays are operands of rank 0, not broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.config import config
+from ingot.core.interpreter import current, to_array
+from ingot.core.jaxpr import Eqn, Jaxpr, Literal
+from ingot.core.primitive import Primitive
+from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
+
+
+def shown(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with operands of rank 0 where elementwise operations of two arguments get a
+    number that was broadcast to the other's shape.
+
+    Packages that walk over equations tell numbers from variables so (distrax inverts functions by
+    it), and count equations. `bind` takes such operands, and so the program can be evaluated.
+    """
+    return jaxpr.memo("shown", lambda: _shown(jaxpr))
+
+
+def _shown(jaxpr: Jaxpr) -> Jaxpr:
+    numbers = {e.outvars[0]: e.invars[0] for e in jaxpr.eqns if e.primitive is broadcast_in_dim_p
+               and not e.params["broadcast_dimensions"]}
+    if not numbers:
+        return jaxpr
+    eqns = [_with_numbers(e, numbers) for e in jaxpr.eqns]
+    read = {v for e in eqns for v in e.invars if type(v) is not Literal}
+    read.update(v for v in jaxpr.outvars if type(v) is not Literal)
+    return jaxpr.replace(eqns=[e for e in eqns if e.outvars[0:1] == [] or e.outvars[0] in read
+                               or e.outvars[0] not in numbers])
+
+
+def _with_numbers(eqn: Eqn, numbers: dict[Any, Any]) -> Eqn:
+    if not eqn.primitive.elementwise or len(eqn.invars) != 2:
+        return eqn
+    known = [type(v) is not Literal and v in numbers for v in eqn.invars]
+    if known[0] == known[1]:
+        return eqn
+    return eqn.replace(invars=[numbers[v] if k else v
+                               for v, k in zip(eqn.invars, known, strict=True)])
+
+
+def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
+    """Apply an operation in the current interpreter; elementwise ones broadcast operands of rank 0
+    where they refuse them otherwise."""
+    try:
+        return current().process(primitive, args, params)
+    except TypeError:
+        whole = _broadcast(args) if primitive.elementwise else None
+        if whole is None:
+            raise
+    return current().process(primitive, whole, params)
+
+
+def _broadcast(args: Sequence[Any]) -> list[Any] | None:
+    """Operands of one shape, if they were but for some of rank 0."""
+    arrays = [to_array(x) for x in args]
+    shapes = {np.shape(x) for x in arrays} - {()}
+    if len(shapes) != 1 or all(x.shape for x in arrays):
+        return None
+    (shape,) = shapes
+    return [x if x.shape else broadcast_in_dim(x, shape, ()) for x in arrays]
+
+
+Primitive.bind = bind  # type: ignore[method-assign]
+Jaxpr.jaxpr = property(  # type: ignore[assignment]
+    lambda self: shown(self) if config.match_jax else self)
+
+__all__ = ["bind", "shown"]
