@@ -102,7 +102,7 @@ class Split:
 
 def split_arguments(fun: Any, args: tuple[Any, ...], nums: Sequence[int]
                     ) -> tuple[Split, tuple[Any, ...]]:
-    """Divide the arguments of a call -> (how, the rest); ValueError if a position does not exist."""
+    """Divide the arguments of a call -> (how, the rest); ValueError if a place does not exist."""
     n = len(args)
     bad = [i for i in nums if not -n <= i < n]
     if bad:
