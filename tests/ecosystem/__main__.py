@@ -21,6 +21,7 @@ def arguments(argv):
     parser.add_argument("--x64", action="store_true", help="with 64-bit types on")
     parser.add_argument("--keep-jax", action="store_true",
                         help="take JAX's outcomes from the last run")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth test only")
     parser.add_argument("--ingot-first", action="store_true",
                         help="run on JAX only what does not pass on ingot; the rest counts as "
                              "passing there, which is much faster")
@@ -47,14 +48,15 @@ def examine(suite, options):
     logs = options.build.resolve() / "outcomes" / (
         f"{suite.package}-{suite.version}{'-x64' if options.x64 else ''}")
     jax, ingot = _outcomes(suite, root, logs, options)
-    result = comparing.compare(jax, ingot, suite.differences, partial=bool(options.tests))
+    result = comparing.compare(jax, ingot, suite.differences,
+                               partial=bool(options.tests or options.every > 1))
     print(comparing.report(suite, result, comparing.slow(jax, ingot)), flush=True)
     return result.good
 
 
 def _outcomes(suite, root, logs, options):
     """Outcomes on JAX and on ingot; what is not run again is taken from the last run."""
-    shared = {"python": options.python, "x64": options.x64}
+    shared = {"python": options.python, "x64": options.x64, "every": options.every}
     kept = logs / "jax.jsonl"
     if options.ingot_first:
         return _ingot_first(suite, root, logs, shared)

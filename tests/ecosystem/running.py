@@ -23,17 +23,17 @@ def command(side, suite, root, python=sys.executable):
             *suite.arguments, *suite.tests]
 
 
-def environment(side, suite, log, only=None, but=None, x64=False):
+def environment(side, suite, log, only=None, but=None, x64=False, every=1):
     """The variables of one side's process; JAX's must not see ingot.
 
-    `only` and `but` are files that list tests to run and tests to leave out. NumPyro's tests turn
-    64 bit on if its variable is there at all.
+    `only` and `but` are files that list tests to run and tests to leave out; of the others, one in
+    `every` is run. NumPyro's tests turn 64 bit on if its variable is there at all.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "ECOSYSTEM_"))}
     paths = [str(HERE / "plugin"), *([str(SOURCE)] if side == "ingot" else [])]
     return {**kept, **suite.environment, "PYTHONPATH": os.pathsep.join(paths),
             "JAX_PLATFORMS": "cpu", **({"JAX_ENABLE_X64": "1"} if x64 else {}),
-            "ECOSYSTEM_LOG": str(log),
+            "ECOSYSTEM_LOG": str(log), "ECOSYSTEM_EVERY": str(every),
             **({"ECOSYSTEM_ONLY": str(only)} if only else {}),
             **({"ECOSYSTEM_BUT": str(but)} if but else {})}
 
@@ -46,7 +46,8 @@ def read(log):
     return {line["id"]: line for line in lines if "id" in line}
 
 
-def run(side, suite, root, log, *, python=sys.executable, only=None, but=None, x64=False):
+def run(side, suite, root, log, *, python=sys.executable, only=None, but=None, x64=False,
+        every=1):
     """Run a suite on one side until each of its tests has an outcome; they are in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -56,7 +57,7 @@ def run(side, suite, root, log, *, python=sys.executable, only=None, but=None, x
         with output.open("a") as out:
             process = subprocess.Popen(
                 command(side, suite, root, python), cwd=root, stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL, env=environment(side, suite, log, only, but, x64),
+                stdin=subprocess.DEVNULL, env=environment(side, suite, log, only, but, x64, every),
                 start_new_session=True)
             try:
                 hung = _watch(process, log, suite.timeout)
