@@ -14,6 +14,7 @@ from ingot import errors, lax
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.interpreter import EVAL, current
+from ingot.core.jaxpr import eval_jaxpr
 
 
 class Counted:
@@ -328,3 +329,33 @@ def test_tracebacks_hide_our_frames():
     assert not [name for name in frames() if name.startswith(package)]
     with config.override("traceback_filtering", "off"):
         assert [name for name in frames() if name.startswith(package)]
+
+
+X8, W8 = np.ones((8, 5), "float32"), np.ones((5, 3), "float32")
+IMAGE, FILTER = np.ones((2, 3, 9, 9), "float32"), np.ones((4, 3, 3, 3), "float32")
+COUNTED = {
+    "nothing": (lambda x: x, (X8,), 0), "moved": (lambda x: x.T[::2] * 1, (X8,), 24),
+    "layer": (lambda x, w: x @ w + 1.0, (X8, W8), 2 * 8 * 5 * 3 + 24),
+    "sum": (lambda x: x.sum(0), (X8,), 7 * 5), "integers": (lambda n: n * n, (np.arange(3),), 0),
+    "convolution": (lambda x, w: lax.conv(x, w, (1, 1), "VALID"), (IMAGE, FILTER),
+                    2 * 2 * 4 * 7 * 7 * 27),
+    "scan": (lambda x: lax.scan(lambda c, v: (c + v, None), x[0], x)[0], (X8,), 8 * 5),
+    "cond": (lambda x: lax.cond(x[0, 0] > 0, lambda x: x + x * x, lambda x: x * 2, x), (X8,), 80),
+    "calls": (lambda x: ingot.jit(lambda y: y * y)(x) + 1, (X8,), 80),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_floating_point_operations_are_counted_as_by_hand(name):
+    fun, args, expected = COUNTED[name]
+    lowered = ingot.jit(fun).lower(*args)
+    assert lowered.cost_analysis()["flops"] == expected
+    assert lowered.compile().cost_analysis()["flops"] == expected
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ingot.jit, ingot.grad], ids=["eager", "jit", "grad"])
+@pytest.mark.parametrize("x", [np.ones(2), np.ones((4, 4)), np.ones(4, "float32")])
+def test_programs_refuse_arguments_of_other_types(wrap, x):
+    program = ingot.make_jaxpr(lambda x: ingot.jit(lambda x: x * 2 + 1)(x))(np.ones(4))
+    with pytest.raises(TypeError, match=r"of types \(f64\[4\]\), got"):
+        wrap(lambda x: eval_jaxpr(program, program.consts, x)[0].sum())(x)

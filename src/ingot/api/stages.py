@@ -12,6 +12,7 @@ from ingot.control.call import jit_p
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
+from ingot.core.costs import count_flops
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
@@ -129,8 +130,10 @@ class Lowered(Stage):
         return self._jaxpr
 
     def cost_analysis(self) -> dict[str, float]:
-        """Estimates of the compiler, by name."""
-        return self.compile().cost_analysis()
+        """The floating-point operations that the program asks for (`flops`), and the bytes of its
+        arguments and results."""
+        nbytes = sum(a.nbytes for a in (*self._jaxpr.in_avals, *self._jaxpr.out_avals))
+        return {"flops": float(count_flops(self._jaxpr)), "bytes accessed": float(nbytes)}
 
     def compile(self, compiler_options: dict[str, Any] | None = None, **_: Any) -> Compiled:
         """Compile for the back end that `jit` was given, by default the one chosen now.
@@ -155,8 +158,8 @@ class Compiled(Stage):
         return self._executable.as_text(stage)
 
     def cost_analysis(self) -> dict[str, float]:
-        """Estimates of the compiler, by name."""
-        return self._executable.cost_analysis()
+        """What `Lowered.cost_analysis` says, and estimates of the compiler by name."""
+        return {"flops": float(count_flops(self._jaxpr)), **self._executable.cost_analysis()}
 
     def memory_analysis(self) -> dict[str, int]:
         """Sizes of the program's memory in bytes, by name."""

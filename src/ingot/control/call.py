@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.control.tracing import axes_of_programs
-from ingot.core.avals import ShapedArray
+from ingot.core.avals import ShapedArray, short
 from ingot.core.axes import Axis
 from ingot.core.backend import run
+from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.transforms.batch import batch_jaxpr
@@ -19,8 +20,25 @@ from ingot.transforms.transpose import transpose_jaxpr
 
 
 # ---- jit -----------------------------------------------------------------------------------------
+def _check(jaxpr: Jaxpr, avals: Sequence[ShapedArray]) -> None:
+    """Raise TypeError for arguments of other types than the program was made for: compiled code
+    would read beyond them."""
+    if not (len(avals) == len(jaxpr.invars) and all(
+            a.shape == v.aval.shape and a.dtype == v.aval.dtype
+            for a, v in zip(avals, jaxpr.invars, strict=True))):
+        raise TypeError(f"jit: the program of {jaxpr.debug_name} is for arguments of types"
+                        f" ({short(jaxpr.in_avals)}), got ({short(avals)}); trace the function for"
+                        " these")
+
+
 def _jit_type(*avals: ShapedArray, jaxpr: Jaxpr, **params: Any) -> list[ShapedArray]:
+    _check(jaxpr, avals)
     return jaxpr.out_avals
+
+
+def _jit_eval(*args: Any, jaxpr: Jaxpr, backend: Any = None, **params: Any) -> Any:
+    _check(jaxpr, [typeof(x) for x in args])
+    return run(jaxpr, args, backend)
 
 
 def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any
@@ -67,8 +85,7 @@ def _jit_kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, **params: Any) -
 
 jit_p = Primitive(
     "jit", multiple_results=True, higher_order=True, type=_jit_type,
-    eval=lambda *args, jaxpr, backend=None, **params: run(jaxpr, args, backend),
-    jvp=_jit_jvp, transpose=_jit_transpose, batch=_jit_batch, kernel=_jit_kernel,
+    eval=_jit_eval, jvp=_jit_jvp, transpose=_jit_transpose, batch=_jit_batch, kernel=_jit_kernel,
     linearize=_jit_linearize, axes_of=axes_of_programs)
 
 

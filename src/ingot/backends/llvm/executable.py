@@ -228,7 +228,7 @@ class LLVMExecutable:
         """Estimates: instructions executed, bytes of arguments and results, host calls."""
         nbytes = sum(a.nbytes for a in (*self.jaxpr.in_avals, *self.jaxpr.out_avals))
         names = [f.eqn.primitive.name for f in self.native.host_functions]
-        return {"flops": float(self.native.needs.work), "bytes accessed": float(nbytes),
+        return {"instructions": float(self.native.needs.work), "bytes accessed": float(nbytes),
                 "host calls": float(len(names)),
                 **{f"host calls of {name}": float(names.count(name)) for name in names}}
 
