@@ -490,7 +490,9 @@ NUMBERED = {
     "both": (lambda x: x * (jnp.zeros(4, "float32") + 1), [
         "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] 0.0:f32[]",
         "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] 1.0:f32[]", "add b c", "mul a d"]),
-    "variable": (lambda x: x - x.sum(), ["reduce_sum[axes=(0,)] a", "sub a b"]),
+    "variable": (lambda x: x - x.sum(), [
+        "reduce_sum[axes=(0,)] a", "broadcast_in_dim[broadcast_dimensions=() shape=(4,)] b",
+        "sub a c"]),
 }
 
 
@@ -518,6 +520,13 @@ def test_elementwise_operations_take_numbers_beside_arrays():
         np.testing.assert_array_equal(f(x), [0.5, 1.0])
         np.testing.assert_array_equal(ingot.jit(f)(x), [0.5, 1.0])
         np.testing.assert_array_equal(ingot.grad(lambda x, f=f: f(x).sum())(x), [0.5, 0.5])
+    for op in (lax.add_p, lax.sub_p, lax.mul_p, lax.max_p):
+        for wrap in (lambda f: f, ingot.jit):  # a tangent has the shape of the result
+            out, t = wrap(lambda s, op=op: ingot.jvp(lambda s: op.bind(s, x), (s,), (s,)))(3.0)
+            assert out.shape == t.shape == (2,)
+            np.testing.assert_allclose(t, 3 * x if op is lax.mul_p else [3, 3])
+        both = ingot.vmap(lambda s, op=op: op.bind(x, s))(jnp.array([3.0, 4.0]))
+        np.testing.assert_array_equal(both, [op.bind(x, 3.0), op.bind(x, 4.0)])
     with pytest.raises(TypeError, match="shapes must match"):
         lax.mul_p.bind(x, jnp.ones(3))
     with pytest.raises(TypeError, match="dtypes must match"):

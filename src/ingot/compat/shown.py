@@ -1,22 +1,21 @@
-"""Programs as JAX shows them: numbers beside arrays are operands of rank 0, not broadcast."""
+"""Programs as JAX shows them: numbers beside arrays are literals of rank 0, not broadcast."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ingot.config import config
-from ingot.core.interpreter import current, to_array
+from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import Primitive
 from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
+from ingot.transforms.stage import Stage
 
 
 def shown(jaxpr: Jaxpr) -> Jaxpr:
-    """The program with operands of rank 0 where elementwise operations of two arguments get a
-    number that was broadcast to the other's shape.
+    """The program with literals of rank 0 where elementwise operations of two arguments get a number
+    that was broadcast to the other's shape.
 
     Packages that walk over equations tell numbers from variables so (distrax inverts functions by
     it), and count equations. `bind` takes such operands, and so the program can be evaluated.
@@ -26,7 +25,7 @@ def shown(jaxpr: Jaxpr) -> Jaxpr:
 
 def _shown(jaxpr: Jaxpr) -> Jaxpr:
     numbers = {e.outvars[0]: e.invars[0] for e in jaxpr.eqns if e.primitive is broadcast_in_dim_p
-               and not e.params["broadcast_dimensions"]}
+               and type(e.invars[0]) is Literal}
     if not numbers:
         return jaxpr
     eqns = [_with_numbers(e, numbers) for e in jaxpr.eqns]
@@ -47,25 +46,32 @@ def _with_numbers(eqn: Eqn, numbers: dict[Any, Any]) -> Eqn:
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
-    """Apply an operation in the current interpreter; elementwise ones broadcast operands of rank 0
-    where they refuse them otherwise."""
-    try:
-        return current().process(primitive, args, params)
-    except TypeError:
-        whole = _broadcast(args) if primitive.elementwise else None
-        if whole is None:
-            raise
-    return current().process(primitive, whole, params)
+    """Apply an operation in the current interpreter; elementwise ones broadcast operands of rank 0.
+
+    Evaluation and staging are asked first, as they refuse them, and most calls have none. Other
+    interpreters would take one operand after the other, and see no difference.
+    """
+    interpreter = current()
+    if interpreter is EVAL or type(interpreter) is Stage or not primitive.elementwise:
+        try:
+            return interpreter.process(primitive, args, params)
+        except TypeError:
+            whole = _broadcast(args) if primitive.elementwise else args
+            if whole is args:
+                raise
+    else:
+        whole = _broadcast(args)
+    return interpreter.process(primitive, whole, params)
 
 
-def _broadcast(args: Sequence[Any]) -> list[Any] | None:
-    """Operands of one shape, if they were but for some of rank 0."""
-    arrays = [to_array(x) for x in args]
-    shapes = {np.shape(x) for x in arrays} - {()}
-    if len(shapes) != 1 or all(x.shape for x in arrays):
-        return None
-    (shape,) = shapes
-    return [x if x.shape else broadcast_in_dim(x, shape, ()) for x in arrays]
+def _broadcast(args: Sequence[Any]) -> Sequence[Any]:
+    """Operands of one shape, if they are that but for some of rank 0; else themselves."""
+    shapes = [getattr(x, "shape", ()) for x in args]
+    if all(s == shapes[0] for s in shapes) or len({*shapes} - {()}) != 1:
+        return args
+    shape = max(shapes, key=len)
+    return [x if s else broadcast_in_dim(to_array(x), shape, ())
+            for x, s in zip(args, shapes, strict=True)]
 
 
 Primitive.bind = bind  # type: ignore[method-assign]
