@@ -14,8 +14,8 @@ from ingot.transforms.stage import Stage
 
 
 def shown(jaxpr: Jaxpr) -> Jaxpr:
-    """The program with literals of rank 0 where elementwise operations of two arguments get a number
-    that was broadcast to the other's shape.
+    """The program with literals of rank 0 where elementwise operations of two arguments get numbers
+    that were broadcast to the other's shape.
 
     Packages that walk over equations tell numbers from variables so (distrax inverts functions by
     it), and count equations. `bind` takes such operands, and so the program can be evaluated.
