@@ -225,3 +225,16 @@ def test_updates_that_are_dropped_leave_signs_of_zeros(dtype, method):
     assert np.asarray(ingot.jit(f)(x, places, values)).tobytes() == want.tobytes()
     far = np.asarray(ingot.jit(f)(x, places + 1000, values))
     assert far.tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize("shape, padding", [
+    ((100, 100), [(0, 0, 1), (0, 0, 0)]), ((100, 100), [(1, 2, 1), (3, 4, 2)]),
+    ((64, 64), [(-3, -2, 3), (-5, 4, 1)]), ((40, 30, 20), [(2, -5, 2), (-4, 0, 2), (1, 1, 1)]),
+    ((1, 20000), [(3, 3, 4), (0, 0, 0)]), ((10, 4000), [(-9, 0, 2), (1, 1, 0)]),
+    ((10, 4000), [(-40, 60, 2), (1, 1, 0)])])
+@pytest.mark.parametrize("dtype", ["float64", "int8", "complex64"])
+def test_padding_between_rows_of_large_arrays(shape, padding, dtype):
+    x = (np.random.default_rng(0).random(shape) * 100).astype(dtype)
+    f = lambda x: lax.pad(x, np.ones((), dtype) * 7, padding)
+    np.testing.assert_array_equal(ingot.jit(f)(x), f(x))
+    np.testing.assert_array_equal(ingot.jit(lambda x: f(x * 2) + 1)(x), np.asarray(f(x * 2)) + 1)
