@@ -521,3 +521,11 @@ def test_programs_do_not_keep_the_arguments_of_functions_with_rules():
     with ingot.check_tracer_leaks():
         for fun in (f, g, h, ingot.checkpoint(lambda x: x * 2)):
             assert ingot.eval_shape(lambda x, fun=fun: fun(x + 1), np.ones(3)).shape == (3,)
+
+
+def test_functions_with_rules_return_their_argument_under_vmap_as_well():
+    f = ingot.custom_jvp(lambda x: x)
+    f.defjvp(lambda xs, ts: (xs[0], ts[0]))
+    x = np_.ones(3)
+    assert f(x) is x
+    assert ingot.vmap(f)(x) is x
