@@ -48,10 +48,15 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Leave out, in the portable mode, what it does in another way."""
-    for item in items if PORTABLE is not None else ():
-        for mark in item.iter_markers("native"):
-            item.add_marker(pytest.mark.skip(reason=f"{PORTABLE}: {mark.args[0]}"))
+    """Leave out what the portable mode does in another way, and what is about LLVM's code where
+    another back end is chosen."""
+    left_out = {} if PORTABLE is None else {"native": PORTABLE}
+    if config.backend != "llvm":
+        left_out |= {"llvm": "about LLVM", "native": f"the back end is {config.backend}"}
+    for item in items if left_out else ():
+        for name, why in left_out.items():
+            for mark in item.iter_markers(name):
+                item.add_marker(pytest.mark.skip(reason=f"{why}: {mark.args[0]}"))
 
 
 def pytest_terminal_summary(terminalreporter):

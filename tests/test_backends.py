@@ -9,7 +9,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.config import config
+from ingot.config import BACKENDS, config
 from ingot.core import backend
 from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device, SingleDeviceSharding
@@ -98,6 +98,7 @@ def toy(monkeypatch):
     backend.register_backend(client)
     yield client
     OWNERS.pop(Elements)
+    BACKENDS.remove("toy")
 
 
 def loss(w, x):

@@ -11,6 +11,7 @@ from ingot.backends.llvm.native.runtime import runtime
 from ingot.core.backend import CompileOptions
 
 needs_native = pytest.mark.native("calls go through Python")
+takes_memory = pytest.mark.llvm("the reference writes to the memory of no argument")
 CALLS = 6  # in Python at first, then by the native entry
 
 
@@ -69,6 +70,7 @@ def test_results_are_those_of_arrays_that_are_not_donated(name, dtype):
 
 
 @needs_native
+@takes_memory
 @pytest.mark.parametrize("size", [1000, 100_000], ids=["NumPy's memory", "the pool's"])
 @pytest.mark.parametrize(
     "name", ["at", "several", "slice", "loop", "while", "cond", "inner", "same"])
@@ -102,6 +104,7 @@ def test_small_results_take_the_memory_of_what_is_given(shape, dtype):
 
 
 @needs_native
+@takes_memory
 def test_the_first_call_takes_the_memory_as_well():
     f = ingot.jit(PROGRAMS["at"], donate_argnums=0)
     x, y = large(np.float64, 1, 100_000), large(np.float64)

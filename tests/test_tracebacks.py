@@ -175,6 +175,7 @@ def test_warnings_point_at_the_users_line():
     assert {w.filename for w in caught} == {__file__}
 
 
+@pytest.mark.llvm("the cache on disk")
 def test_a_script_in_a_folder_of_any_name(tmp_path):
     """The clone, the cache and the script lie in folders called ingot, with blanks and quotes."""
     folder = tmp_path / "my ingot's \"ü\""

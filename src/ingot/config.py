@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ class Flag:
     default: Any
     sentence: str
     traced: bool = False
-    choices: tuple[Any, ...] | None = None
+    choices: Sequence[Any] | None = None
     fixed: bool = False
 
     @property
@@ -38,7 +38,7 @@ class Flag:
         elif value is not None and self.type is not object:
             value = self.type(value)
         if self.choices is not None and value not in self.choices:
-            raise ValueError(f"{self.name}: expected one of {self.choices}, got {value!r}")
+            raise ValueError(f"{self.name}: expected one of {tuple(self.choices)}, got {value!r}")
         return value
 
     def check_settable(self, before: Any, after: Any) -> None:
@@ -47,6 +47,9 @@ class Flag:
             raise ValueError(f"{self.name}: it is read when ingot is imported; set the environment"
                              f" variable {self.variable} before that")
 
+
+BACKENDS = ["llvm", "reference"]
+"""Names that the flag `backend` may have; `core.backend.register_backend` adds to them."""
 
 TABLE = [
     Flag("enable_x64", bool, True, "Allow 64-bit types, and make them the default.", True),
@@ -91,8 +94,8 @@ TABLE = [
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
     Flag("backend", str, "llvm",
-         "Name of the back end that runs compiled programs: 'llvm', 'reference', or one registered"
-         " by core.backend.register_backend.", True),
+         "Which back end runs compiled programs: 'llvm', 'reference', or one that was registered.",
+         True, BACKENDS),
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
     Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),

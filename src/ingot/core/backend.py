@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ingot.config import config
+from ingot.config import BACKENDS, config
 from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, interpreting
@@ -191,6 +191,8 @@ def register_backend(backend: Backend) -> None:
     A native call path is used by modules that are imported later.
     """
     _backends[backend.name] = backend
+    if backend.name not in BACKENDS:
+        BACKENDS.append(backend.name)
     if backend.buffer_type is not np.ndarray:
         OWNERS[backend.buffer_type] = backend
     if backend.native_calls is not None:

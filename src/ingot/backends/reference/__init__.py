@@ -9,6 +9,7 @@ import numpy as np
 from ingot.backends.host import HostMemory, check_compiler_options, no_serialized_form
 from ingot.core.array import Array, fetch
 from ingot.core.backend import REFERENCE, CompileOptions, evaluating, register_backend
+from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
@@ -21,6 +22,8 @@ class ReferenceExecutable:
 
     def __init__(self, jaxpr: Jaxpr, options: CompileOptions):
         self.jaxpr, self.options = jaxpr, options
+        # Arrays of their own: a constant stays when the array that it was is donated.
+        self._consts = [Array(fetch(c), c.aval) for c in map(to_array, jaxpr.consts)]
 
     def __call__(self, *buffers: np.ndarray) -> Sequence[np.ndarray]:
         """Evaluate the jaxpr on ndarrays."""
@@ -30,7 +33,7 @@ class ReferenceExecutable:
     def run(self, arrays: Sequence[Array], consume: bool = False) -> Sequence[np.ndarray]:
         """Evaluate the jaxpr on arrays; donated ones are not written to."""
         with evaluating():
-            outs = eval_jaxpr(self.jaxpr, self.jaxpr.consts, *arrays)
+            outs = eval_jaxpr(self.jaxpr, self._consts, *arrays)
         return [fetch(o) for o in outs]
 
     def as_text(self, stage: str | None = None) -> str:
