@@ -29,7 +29,7 @@ from ingot.kernel.build import (
 from ingot.ops.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.ops.convert import convert_element_type_p
 from ingot.ops.movement import transpose
-from ingot.ops.sums import product
+from ingot.ops.sums import inner, product
 from ingot.util import memoize, size_of
 
 Axes = tuple[int, ...]
@@ -162,7 +162,7 @@ def _dot_type(x: ShapedArray, y: ShapedArray, *, dimension_numbers: DimensionNum
 
 @memoize()
 def _dot_forms(x: tuple[int, ...], y: tuple[int, ...], dimension_numbers: DimensionNumbers) -> Any:
-    """What makes stacks of matrices of the operands (axes in order, shape; None if they are that),
+    """What makes stacks of matrices of the operands (axes in order, shape; None for what they have),
     and the shape of the result."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     x_free = _free(len(x), x_contract, x_batch)
@@ -172,9 +172,15 @@ def _dot_forms(x: tuple[int, ...], y: tuple[int, ...], dimension_numbers: Dimens
     terms = size_of([x[a] for a in x_contract])
     left = (*x_batch, *x_free, *x_contract), (*batch, size_of(rows), terms)
     right = (*y_batch, *y_contract, *y_free), (*batch, terms, size_of(columns))
-    forms = [None if form == (tuple(range(len(shape))), shape) else form
-             for form, shape in ((left, x), (right, y))]
+    forms = [(None if axes == tuple(range(len(axes))) else axes,
+              None if new == tuple(old[a] for a in axes) else new)
+             for (axes, new), old in ((left, x), (right, y))]
     return *forms, (*batch, *rows, *columns)
+
+
+def _formed(x: np.ndarray, axes: Axes | None, shape: Axes | None) -> np.ndarray:
+    x = x if axes is None else x.transpose(axes)
+    return x if shape is None else x.reshape(shape)
 
 
 @memoize()
@@ -187,10 +193,11 @@ def _dot_dtypes(x: Any, y: Any, preferred: Any) -> tuple[Any, Any]:
 def _dot_eval(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DimensionNumbers,
               precision: Any, preferred_element_type: Any) -> np.ndarray:
     out, dtype = _dot_dtypes(x.dtype, y.dtype, preferred_element_type)
+    if x.ndim == y.ndim == 1 and dimension_numbers[0][0]:
+        return inner(x.astype(dtype, copy=False), y.astype(dtype, copy=False)).astype(
+            out, copy=False)
     left, right, shape = _dot_forms(x.shape, y.shape, dimension_numbers)
-    x, y = (a if form is None else a.transpose(form[0]).reshape(form[1])
-            for a, form in ((x.astype(dtype, copy=False), left),
-                            (y.astype(dtype, copy=False), right)))
+    x, y = (_formed(a.astype(dtype, copy=False), *form) for a, form in ((x, left), (y, right)))
     out_ = product(x, y)
     return (out_ if out_.shape == shape else out_.reshape(shape)).astype(out, copy=False)
 

@@ -45,6 +45,7 @@ from ingot.ops.indexing import (
     windows,
 )
 from ingot.ops.movement import batch_size, move_axis, move_to_front, zeros
+from ingot.ops.sums import WIDE, repeats
 from ingot.util import size_of
 
 
@@ -169,14 +170,9 @@ def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionN
         mode=parsed, fill_value=fill_value if parsed is FILL else None)
 
 
-WIDE: dict[Any, Any] = {
-    **dict.fromkeys((dtypes.float16, dtypes.bfloat16, dtypes.float32), dtypes.float64),
-    dtypes.complex64: dtypes.complex128}
-"""The dtypes in which many numbers are added up at places known at run time."""
-
-WIDER = {**WIDE, dtypes.float64: np.dtype(np.longdouble),
-         dtypes.complex128: np.dtype(np.clongdouble)}
-"""The same in NumPy; where there is no longer type, `longdouble` is float64."""
+LONGER = {np.dtype(np.float64): np.dtype(np.longdouble),
+          np.dtype(np.complex128): np.dtype(np.clongdouble)}
+"""The dtypes of which NumPy adds up many at one place in longer ones, if there are such."""
 
 
 # ---- what all scatters share ---------------------------------------------------------------------
@@ -220,7 +216,7 @@ def scatter_eval(combine: Callable[..., None], sums: bool = False) -> Callable[.
                  dimension_numbers: ScatterDimensionNumbers, mode: Any, **_: Any) -> np.ndarray:
         w = scatter_windows(x, indices, updates, dimension_numbers)
         many = sums and size_of(indices.shape[:-1]) > LEAF
-        out = np.array(x, WIDER.get(x.dtype) if many else None, order="C")
+        out = np.array(x, WIDE.get(x.dtype) if many else None, order="C")
         if out.size == 0:
             return out.astype(x.dtype, copy=False)
         view, index, order = w.locate(out, indices)
@@ -231,6 +227,9 @@ def scatter_eval(combine: Callable[..., None], sums: bool = False) -> Callable[.
                 sliced = updates.shape[valid.ndim:index[0].ndim]
                 index = tuple(np.broadcast_to(i, (*valid.shape, *sliced))[valid] for i in index)
                 updates = updates[valid]
+        if many and x.dtype in LONGER and repeats(index, view.shape) > LEAF:
+            out = out.astype(LONGER[x.dtype])
+            view = w.locate(out, indices)[0]
         combine(view, index, updates.astype(out.dtype, copy=False))
         return out.astype(x.dtype, copy=False)
 

@@ -8,7 +8,9 @@ sums and products of arrays without strides it adds in order too. Here the error
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +18,16 @@ from ingot import dtypes
 from ingot.util import memoize
 
 BLOCK = 32
-"""Elements that are added in order."""
+"""Elements that are added in order; up to `MOST` where that leaves none over."""
 
-MANY = 256
-"""Blocks from which on an element of all is added at a time: NumPy accumulates slowly."""
+MOST = 40
+"""Elements that may be added in order, with a few more additions of their sums."""
+
+SHORT = 1024
+"""Numbers of which the running sum is made of blocks and the running sum of their sums."""
+
+PIECE = 1 << 15
+"""Elements of a running sum that are computed at a time, in the nearest caches."""
 
 TERMS = 4096
 """Terms of a product of matrices that BLAS adds up, some hundred in order."""
@@ -31,16 +39,24 @@ LANES = 960
 """Bytes of a row that BLAS multiplies with a vector: it reads 32 bytes at a time, or 16 where fewer
 than four rows are left, and adds these in order."""
 
-IN_ORDER = 48
+IN_ORDER = 50
 """Rows that BLAS adds up, multiplied with the elements of a vector: in order."""
 
-PIECE = 1 << 14
-"""Elements of a running sum that are computed at a time, in the nearest caches."""
+WIDE: dict[Any, np.dtype] = {
+    **dict.fromkeys((dtypes.float16, dtypes.bfloat16, dtypes.float32), dtypes.float64),
+    dtypes.complex64: dtypes.complex128}
+"""The dtypes in which numbers are added up in order, where there are such."""
 
 
 def is_narrow(dtype: np.dtype) -> bool:
     """Whether sums of a floating dtype are formed in float32."""
     return dtype.itemsize <= 2 and dtypes.kind(dtype) == "f"
+
+
+@memoize()
+def part_size(n: int, least: int, most: int) -> int:
+    """A size of parts within limits, of which n elements leave few over."""
+    return min(range(most, least - 1, -1), key=lambda size: n % size)
 
 
 # ---- sums over axes ------------------------------------------------------------------------------
@@ -61,7 +77,7 @@ def _in_pairs(x: np.ndarray, axes: tuple[int, ...]) -> bool:
     count = 1
     for a in axes:
         count *= x.shape[a]
-    if count <= BLOCK:
+    if count <= MOST:
         return True
     if x.flags.c_contiguous:
         return len(axes) == x.ndim or axes == tuple(range(x.ndim - len(axes), x.ndim))
@@ -71,12 +87,14 @@ def _in_pairs(x: np.ndarray, axes: tuple[int, ...]) -> bool:
 def _along(x: np.ndarray, axis: int) -> np.ndarray:
     """The sum over one axis."""
     n = x.shape[axis]
-    if n <= BLOCK or _is_closest(x, axis):
+    if n <= MOST or _is_closest(x, axis):
         return np.add.reduce(x, axis, x.dtype)
-    whole = n - n % BLOCK
+    size = part_size(n, BLOCK // 2, MOST)
+    whole = n - n % size
     before, after = (slice(None),) * axis, x.shape[axis + 1 :]
-    blocks = x[(*before, slice(0, whole))].reshape(*x.shape[:axis], n // BLOCK, BLOCK, *after)
-    total = _along(np.add.reduce(blocks, axis + 1), axis)
+    parts = x if whole == n else x[(*before, slice(0, whole))]
+    parts = parts.reshape(*x.shape[:axis], n // size, size, *after)
+    total = _along(np.add.reduce(parts, axis + 1), axis)
     return total + np.add.reduce(x[(*before, slice(whole, n))], axis) if whole < n else total
 
 
@@ -91,43 +109,58 @@ def _is_closest(x: np.ndarray, axis: int) -> bool:
 # ---- running sums --------------------------------------------------------------------------------
 def running(x: np.ndarray, axis: int) -> np.ndarray:
     """The running sum along an axis, in the dtype of `x`."""
-    if is_narrow(x.dtype):
-        return running(x.astype(np.float32), axis).astype(x.dtype)
-    n = x.shape[axis]
-    if x.dtype.kind not in "fc" or n <= BLOCK:
+    n, work = x.shape[axis], WIDE.get(x.dtype, x.dtype)
+    if work.kind not in "fc" or (n <= MOST and not is_narrow(x.dtype)):
+        if is_narrow(x.dtype):
+            return np.add.accumulate(x.astype(np.float32), axis).astype(x.dtype)
         return np.add.accumulate(x, axis, x.dtype)
-    source = np.moveaxis(x, axis, -1)
+    if work != x.dtype and x.size <= PIECE:
+        return np.add.accumulate(x.astype(work), axis).astype(x.dtype)
+    if work == x.dtype and x.size == n <= SHORT:
+        return _running_short(x.reshape(n)).reshape(x.shape)
+    source, lead = np.moveaxis(x, axis, -1), x.shape[:axis] + x.shape[axis + 1 :]
     size = min(max(PIECE * n // max(x.size, 1) // BLOCK, 1), -(-n // BLOCK)) * BLOCK
-    piece = np.empty((*source.shape[:-1], size), x.dtype)
-    out = np.empty(x.shape, x.dtype)
-    target, last = np.moveaxis(out, axis, -1), np.zeros((*source.shape[:-1], 1), x.dtype)
+    piece, out = np.empty((*lead, size), work), np.empty(x.shape, x.dtype)
+    target, last = np.moveaxis(out, axis, -1), np.full(lead, -0.0, work)
     for first in range(0, n, size):
-        here = slice(first, first + size)
-        count = min(size, n - first)
+        here, count = slice(first, first + size), min(size, n - first)
         piece[..., :count] = source[..., here]
         piece[..., count:] = 0
-        _running_blocks(piece)
-        piece += last
-        last = np.array(piece[..., -1:])
+        if work == x.dtype:
+            _running_blocks(piece)
+            piece += last[..., None]
+        else:
+            piece[..., 0] += last
+            np.add.accumulate(piece, -1, out=piece)
+        last = np.array(piece[..., -1])
         target[..., here] = piece[..., :count]
+    return out
+
+
+def _running_short(x: np.ndarray) -> np.ndarray:
+    """The running sum of a vector: of blocks, to which the running sum of their sums is added."""
+    n, size = len(x), part_size(len(x), BLOCK - 8, MOST)
+    whole = n - n % size
+    out = np.empty(n, x.dtype)
+    blocks = (out if whole == n else out[:whole]).reshape(-1, size)
+    np.add.accumulate((x if whole == n else x[:whole]).reshape(-1, size), 1, out=blocks)
+    blocks[1:] += np.add.accumulate(blocks[:-1, -1])[:, None]
+    if whole < n:
+        np.add.accumulate(x[whole:], out=out[whole:])
+        out[whole:] += out[whole - 1]
     return out
 
 
 def _running_blocks(x: np.ndarray) -> None:
     """The running sum along the last axis of contiguous memory, in place: blocks begin with the
     running sum of the sums of those before them."""
-    lines = x.reshape(-1, BLOCK)
-    if len(lines) < MANY:
-        np.add.accumulate(lines, -1, out=lines)
-    else:
-        for k in range(1, BLOCK):
-            lines[:, k] += lines[:, k - 1]
     count = x.shape[-1] // BLOCK
+    blocks = x.reshape(*x.shape[:-1], count, BLOCK)
+    np.add.accumulate(blocks, -1, out=blocks)
     if count == 1:
         return
     starts = np.zeros((*x.shape[:-1], count if count <= BLOCK else -(-count // BLOCK) * BLOCK),
                       x.dtype)
-    blocks = x.reshape(*x.shape[:-1], count, BLOCK)
     starts[..., : count - 1] = blocks[..., : count - 1, -1]
     if count <= BLOCK:
         np.add.accumulate(starts, -1, out=starts)
@@ -136,7 +169,37 @@ def _running_blocks(x: np.ndarray) -> None:
     blocks[..., 1:, :] += starts[..., : count - 1, None]
 
 
+# ---- sums at places ------------------------------------------------------------------------------
+def repeats(index: tuple[np.ndarray, ...], shape: Sequence[int]) -> int:
+    """How often the same place of an array is named at most, by indices of its first axes."""
+    places = np.ravel_multi_index(np.broadcast_arrays(*index), tuple(shape[: len(index)])).ravel()
+    if places.size == 0:
+        return 0
+    if math.prod(shape) <= 2 * places.size:
+        return int(np.bincount(places).max())
+    places.sort()
+    ends = np.flatnonzero(places[1:] != places[:-1])
+    return int(np.diff(ends, prepend=-1, append=len(places) - 1).max())
+
+
 # ---- products of matrices ------------------------------------------------------------------------
+def inner(x: np.ndarray, y: np.ndarray) -> Any:
+    """The sum of products of the elements of two vectors, in their dtype."""
+    n = len(x)
+    if x.dtype.kind not in "fc" or n <= BLOCK:
+        return np.dot(x, y)
+    if x.dtype.kind == "c":
+        return np.add.reduce(x * y)
+    if not (x.flags.c_contiguous and y.flags.c_contiguous):
+        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    if n <= DOT_TERMS + DOT_TERMS // 8:
+        return np.dot(x, y)
+    parts = n // DOT_TERMS
+    whole = parts * DOT_TERMS
+    total = np.add.reduce(np.vecdot(x[:whole].reshape(parts, -1), y[:whole].reshape(parts, -1)))
+    return total + np.dot(x[whole:], y[whole:]) if whole < n else total
+
+
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Stacks of matrices multiplied, [..., m, k] by [..., k, n], in their dtype.
 
@@ -149,21 +212,21 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "c" and min(m, n) == 1:
         terms = x * y.swapaxes(-1, -2)  # [..., m or n, k]
         return summed(np.ascontiguousarray(terms), (terms.ndim - 1,)).reshape(*x.shape[:-1], n)
-    x, y = (a if _suits_blas(a) else np.ascontiguousarray(a) for a in (x, y))
-    if m == 1 < n:
+    x, y = (a if a.flags.c_contiguous or _suits_blas(a) else np.ascontiguousarray(a)
+            for a in (x, y))
+    if m == 1:
         return _vector_matrix(y.swapaxes(-1, -2), x.swapaxes(-1, -2)).swapaxes(-1, -2)
-    if n == 1 < m:
-        return _vector_matrix(x, y)
-    return _pieces(x, y, TERMS if m > 1 else DOT_TERMS)
+    return _vector_matrix(x, y) if n == 1 else _pieces(x, y, TERMS)
 
 
 def _vector_matrix(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A matrix [..., m, k] multiplied with a vector [..., k, 1]."""
     m, k = x.shape[-2:]
     if x.strides[-1] != x.itemsize:
-        return _pieces(x, y, _whole_size(k, IN_ORDER))
+        return np.matmul(x, y) if k <= IN_ORDER else _pieces(
+            x, y, part_size(k, IN_ORDER // 2, IN_ORDER))
     size = LANES * (2 if m % 4 < 2 <= m else 1) // x.itemsize
-    if k <= size:
+    if k <= size or (m == 1 and k <= DOT_TERMS):
         return np.matmul(x, y)
     if k < DOT_TERMS:
         parts = -(-k // size)
@@ -172,13 +235,15 @@ def _vector_matrix(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         for first, last in itertools.pairwise(cuts[1:]):
             total += np.matmul(x[..., first:last], y[..., first:last, :])
         return total
-    return _pieces(x[..., None, :], y[..., None, :, :], DOT_TERMS)[..., 0]
-
-
-@memoize()
-def _whole_size(k: int, size: int) -> int:
-    """A size of pieces up to the one given, of which k terms leave few over."""
-    return min(range(size, size - size // 4, -1), key=lambda size: k % size)
+    parts = k // DOT_TERMS  # of each row
+    whole = parts * DOT_TERMS
+    vector = y[..., 0]
+    total = np.add.reduce(np.vecdot(
+        x[..., :whole].reshape(*x.shape[:-1], parts, DOT_TERMS),
+        vector[..., None, :whole].reshape(*y.shape[:-2], 1, parts, DOT_TERMS)), -1)
+    if whole < k:
+        total += np.vecdot(x[..., whole:], vector[..., None, whole:])
+    return total[..., None]
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
@@ -204,8 +269,6 @@ def _pieces(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
 
 def _suits_blas(x: np.ndarray) -> bool:
     """Whether NumPy gives a stack of matrices to BLAS as it is."""
-    if x.flags.c_contiguous:
-        return True
     (m, n), (row, column), size = x.shape[-2:], x.strides[-2:], x.itemsize
     if 1 in (m, n):
         return (column if m == 1 else row) == size
