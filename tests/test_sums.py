@@ -161,6 +161,81 @@ def test_additions_at_repeated_places(dtype, mode):
                   dtype, x.size)
 
 
+# ---- whatever else adds up numbers ---------------------------------------------------------------
+def ones(x):
+    return jnp.ones(x.shape, x.dtype)
+
+
+def nowhere(x):
+    return jnp.zeros(x.shape[0], int)
+
+
+def beside(x, count=7):
+    return jnp.stack([x] * count, 1)
+
+
+def sums(x):
+    return total(x, 0)
+
+
+def sizes(x):
+    return (np.abs(wide(x)).sum(),) * 2
+
+
+def lengths(x):
+    return (np.sqrt((np.abs(wide(x)) ** 2).sum()),) * 2
+
+
+OTHERS = {
+    "at.subtract": (lambda x: -jnp.zeros(1, x.dtype).at[nowhere(x)].subtract(x)[0], sums),
+    "at.add, an entry of a matrix": (
+        lambda x: jnp.zeros((3, 4), x.dtype).at[nowhere(x), 1].add(x)[0, 1], sums),
+    "at.add, rows": (
+        lambda x: jnp.zeros((3, 4), x.dtype).at[nowhere(x)].add(beside(x, 4))[0, 1], sums),
+    "add.at": (lambda x: jnp.add.at(jnp.zeros(2, x.dtype), nowhere(x), x, inplace=False)[0], sums),
+    "add.reduce": (lambda x: jnp.add.reduce(x), sums),
+    "add.accumulate": (lambda x: jnp.add.accumulate(x)[-1], sums),
+    "add.reduceat": (lambda x: jnp.add.reduceat(x, np.array([0]))[0], sums),
+    "reduce": (lambda x: lax.reduce(x, np.zeros((), x.dtype), lax.add, (0,)), sums),
+    "associative_scan": (lambda x: lax.associative_scan(jnp.add, x)[-1], sums),
+    "psum": (lambda x: ingot.vmap(lambda y: lax.psum(y, "i"), axis_name="i")(x)[0], sums),
+    "pmean": (lambda x: ingot.vmap(lambda y: lax.pmean(y, "i"), axis_name="i")(x)[0],
+              lambda x: average(x, 0)),
+    "batched dot": (lambda x: ingot.vmap(jnp.dot, 1)(beside(x), beside(ones(x)))[1], sums),
+    "vecdot": (lambda x: jnp.vecdot(ones(x), x), sums),
+    "matrix and vector": (lambda x: (beside(x).T @ ones(x))[3], sums),
+    "vector and matrix": (lambda x: (ones(x) @ beside(x))[3], sums),
+    "einsum of three": (lambda x: jnp.einsum("i,i,i->", x, ones(x), ones(x)), sums),
+    "einsum of columns": (lambda x: jnp.einsum("ij->j", beside(x))[1], sums),
+    "correlate": (lambda x: jnp.correlate(x, ones(x), "valid")[0], sums),
+    "cumulative_sum": (lambda x: jnp.cumulative_sum(x)[-1], sums),
+    "nancumsum": (lambda x: jnp.nancumsum(x)[-1], sums),
+    "sum where": (lambda x: jnp.sum(x, where=jnp.ones(x.shape, bool)), sums),
+    "trapezoid": (jnp.trapezoid, lambda x: (np.trapezoid(wide(x)), np.abs(wide(x)).sum())),
+    "norm, 1": (lambda x: jnp.linalg.norm(x, 1), sizes),
+    "norm, 2": (jnp.linalg.norm, lengths),
+    "norm of a matrix": (lambda x: jnp.linalg.norm(x[:, None]), lengths),
+    "norm of a matrix, 1": (lambda x: jnp.linalg.norm(beside(x), 1), sizes),
+    "gradient of broadcasting": (lambda x: ingot.vjp(
+        lambda c: jnp.broadcast_to(c, x.shape), jnp.ones((), x.dtype))[1](x)[0], sums),
+    "gradient of indexing": (lambda x: ingot.vjp(
+        lambda c: c[nowhere(x)], jnp.ones(2, x.dtype))[1](x)[0][0], sums),
+    "gradient of vmap": (lambda x: ingot.vjp(lambda c: ingot.vmap(
+        lambda y: c * y)(ones(x)), jnp.ones((), x.dtype))[1](x)[0], sums),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_sums_keep_their_digits(name, mode):
+    function, reference = OTHERS[name]
+    for dtype in (np.float16, np.float32, np.float64, np.complex64):
+        for n in (129, 20011) if dtype != np.float16 else (70001,):  # too large for float16
+            call = running(function, mode)
+            for x in inputs(n, dtype, ["constant", "one large", "random"]):
+                check(call(x), *reference(x), dtype, n)
+
+
 def test_histograms_count_further_than_float32_can_by_ones():
     n = (1 << 24) + 4
     counts = jnp.histogram(jnp.zeros(n, np.float32), 2, range=(-1, 0))[0]
@@ -291,6 +366,22 @@ def test_variances_do_not_depend_on_the_rounding_of_the_mean(offset, mode):
         np.testing.assert_allclose(running(function, mode)(x), want, rtol=1e-5)
     assert running(jnp.var, mode)(np.full(1000, offset + 1, np.float32)) == 0
     assert running(jnp.var, mode)(np.float32([3e38, -3e38])) == np.inf
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_roundings_of_alternating_numbers_do_not_add_up(mode):
+    """Sums of blocks that are rounded the same way each."""
+    for n in (100, 1000, 10_000, 100_000, 1_000_000):
+        x = (1e6 + np.arange(n) % 2).astype(np.float32)
+        for function in (jnp.mean, lambda x: jnp.mean(jnp.stack([x, x], 1), 0)[1]):
+            assert abs(float(running(function, mode)(x)) - 1_000_000.5) <= 1 / 8
+        assert abs(running(lambda x: jnp.mean(x + 1j * x), mode)(x).imag - 1_000_000.5) <= 1 / 8
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_standardized_numbers_beside_an_offset(mode):
+    x = (1e6 + np.arange(1000) % 2).astype(np.float32)
+    np.testing.assert_allclose(running(nn.standardize, mode)(x)[:2], [-1, 1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("mode", MODES[:2])

@@ -144,8 +144,9 @@ class _Reduction:
                 first = build.imul(p, size)
                 build.store(parts, (p,), self.nest(
                     (), lambda i: at((build.iadd(first, i[0]), *i[1:]))))
-            total = self.combine(self.start, self.written_out(
-                (PARTS,), lambda p: parts.at(build, p)))
+            total = over_blocks(build, PARTS, lambda p: parts.at(build, (p,)), self.start) if (
+                self.sums) else self.combine(self.start, self.written_out(
+                    (PARTS,), lambda p: parts.at(build, p)))
         if rest:
             self.sizes = [rest, *sizes[1:]]
             total = self.combine(total, self.nest(

@@ -36,6 +36,11 @@ VECTOR_BLOCK = 1024
 VECTORS = 4
 """How many times `LEAF` numbers a loop must have for that to be certain."""
 
+WIDE = {np.dtype(np.float32): np.dtype(np.float64),
+        np.dtype(np.complex64): np.dtype(np.complex128)}
+"""In what the sums of one number of each part are added up in code that stays scalar, where wider
+numbers cost no more."""
+
 COMPENSATED = "compensated"
 """Marks the additions that carry a sum of blocks and the sum of its errors from block to block."""
 
@@ -142,10 +147,13 @@ def block_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
         range(-(-n // (LEAF + LEAF // 4)), -(-n // LEAF) + 1), key=lambda p: (n % p, -p))
     length = n // parts
 
+    wide = zero.dtype if build.vectors else WIDE.get(zero.dtype, zero.dtype)
+
     def step(i: Index, carry: Sequence[Any]) -> list[Any]:
         new = pairwise(build, [at(build.iadd(i, k * length)) for k in range(parts)])
-        return [build.op("add", carry[0], new, attr="reassociate")]
+        return [build.op("add", carry[0], build.converted(new, wide), attr="reassociate")]
 
-    (total,) = build.accumulate(length, [zero], step)
+    (total,) = build.accumulate(length, [build.converted(zero, wide)], step)
+    total = build.converted(total, zero.dtype)
     left = [at(i) for i in range(parts * length, n)]
     return pairwise(build, [total, *left]) if left else total

@@ -30,6 +30,7 @@ from ingot.numpy.reductions import (
     mean as mean_,
     narrowed,
     sum as sum_,
+    var as var_,
     wide,
     widened,
 )
@@ -429,7 +430,8 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
                 epsilon: Any = 1e-5, where: Any = None, *, algorithm: str = "fast") -> Any:
     """x shifted and scaled to mean 0 and variance 1 along axes.
 
-    algorithm: 'fast' takes E[x^2] - E[x]^2 for the variance, 'stable' the mean squared deviation.
+    algorithm: 'fast' takes E[x^2] - mean^2 for the variance where a mean is given, which loses the
+    digits that both have in common; else, and if 'stable', it is the mean squared deviation.
 
     >>> nn.standardize(np.array([-1.0, 1.0]), epsilon=0.0)
     Array([-1.,  1.], dtype=float64)
@@ -437,6 +439,8 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
     x = inexact("standardize", x)
     if algorithm not in ("fast", "stable"):
         raise ValueError(f"standardize: algorithm must be 'fast' or 'stable', got {algorithm!r}")
+    if mean is None and variance is None and kind_of(x) == "f":
+        variance = var_(x, axis, keepdims=True, where=where)
     mean = mean_(x, axis, keepdims=True, where=where) if mean is None else as_array(
         "standardize", mean)
     if variance is None:

@@ -135,6 +135,9 @@ def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> An
 
     if not starts.aval.size:
         return moveaxis(lax.slice_in_dim(a, 0, 0), 0, axis)
+    if self == add and dtypes.kind(a.aval.dtype) == "c":
+        return moveaxis(lax.complex(*(_reduceat(self, part(a), starts, axis=0, dtype=None)
+                                      for part in (lax.real, lax.imag))), 0, axis)
     sums = self == add and dtypes.kind(a.aval.dtype) == "f"
     result, a = a.aval.dtype, reductions.widened(a) if sums else a
     combine = _two_sum if sums else lambda c, x: (self(*c, x),)

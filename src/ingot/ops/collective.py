@@ -21,6 +21,7 @@ from ingot.ops.movement import broadcast_in_dim, full_like, reduce_sum, scalar
 from ingot.ops.reduce import reduce_max, reduce_min
 from ingot.ops.select import select_n
 from ingot.ops.shape import iota
+from ingot.ops.sums import is_narrow
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import canonicalize_axis
 
@@ -204,19 +205,28 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     >>> ingot.vmap(lambda x: x - lax.pmean(x, "i"), axis_name="i")(np.arange(3.0))
     Array([-1.,  0.,  1.], dtype=float64)
     """
-    total = psum(x, axis_name, axis_index_groups=axis_index_groups)
+    total = psum(tree_map(_widened, x), axis_name, axis_index_groups=axis_index_groups)
     count = _count(x, axis_name) if axis_index_groups is None else psum(
         1, axis_name, axis_index_groups=axis_index_groups)
 
-    def mean(s: Any) -> Any:
+    def mean(s: Any, of: Any) -> Any:
         s = to_array(s)
         if not dtypes.issubdtype(s.dtype, np.inexact):
             s = convert_element_type(s, dtypes.default_float())
-        if isinstance(count, int):
-            return div(s, full_like(s, count))
-        return div(s, broadcast_in_dim(convert_element_type(count, s.dtype), s.aval.shape, ()))
+        out = div(s, full_like(s, count) if isinstance(count, int) else broadcast_in_dim(
+            convert_element_type(count, s.dtype), s.aval.shape, ()))
+        return convert_element_type(out, of.dtype) if _is_half(of) else out
 
-    return tree_map(mean, total)
+    return tree_map(mean, total, x)
+
+
+def _is_half(x: Any) -> bool:
+    """Whether an array's sums may be too large for its dtype, or its dtype too small for counts."""
+    return hasattr(x, "dtype") and is_narrow(x.dtype)
+
+
+def _widened(x: Any) -> Any:
+    return convert_element_type(x, dtypes.float32) if _is_half(x) else x
 
 
 def _count(x: Any, axis_name: Any) -> int:

@@ -38,6 +38,9 @@ LINES = 4
 SEGMENTS = 64
 """Parts of a long line, of which each begins with the combination of those before it."""
 
+TOGETHER = 8
+"""Segments that are made at a time."""
+
 LONG = 1 << 15
 """Elements of a line that is worth being divided."""
 
@@ -245,8 +248,8 @@ class _Cumulative:
             return rule.step(carry, totals.at(build, (s,)))
 
         last = build.accumulate(SEGMENTS, start, add_up)
-        with build.loop(SEGMENTS // LINES, independent=True) as g:
-            parts = [build.iadd(build.imul(g, LINES), k) for k in range(LINES)]
+        with build.loop(SEGMENTS // TOGETHER, independent=True) as g:
+            parts = [build.iadd(build.imul(g, TOGETHER), k) for k in range(TOGETHER)]
             self.extend([(line, build.imul(s, length)) for s in parts], length,
                         [[m.at(build, (s,)) for m in memories] for s in parts])
         if rest:

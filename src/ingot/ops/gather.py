@@ -252,9 +252,9 @@ def scatter_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float | None = None,
-                   sums: bool = False) -> Callable[..., Any]:
+                   sums: str | None = None) -> Callable[..., Any]:
     """`combine(build, old, new)` is the scalar to write; `neutral` is new where it is old; `sums`
-    that it is their sum."""
+    the name of the operation where it is their sum or difference."""
 
     def kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *,
                out: Any, dimension_numbers: ScatterDimensionNumbers, mode: Any,
@@ -290,7 +290,7 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
         if indices.cost > limits.inline_max_cost or read_repeatedly:
             indices = build.materialize(indices)
         if sums and not unique_indices and summation_pays(x, w.indices[:-1], updates):
-            return _added(build, w, x, indices, updates, mode is not CLIP)
+            return _added(build, w, x, indices, updates, mode is not CLIP, sums)
         target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
             x, indices, updates)
 
@@ -315,8 +315,8 @@ def summation_pays(x: Any, indices: Shape, updates: Any) -> bool:
 
 
 def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
-           drops: bool) -> ArrayValue:
-    """Sums that keep their digits: in float64, or with the errors of their roundings."""
+           drops: bool, sums: str) -> ArrayValue:
+    """Sums, or differences, that keep their digits: in float64, or with their rounding errors."""
     wide = WIDE.get(x.dtype)
     nothing = build.const(complex(-0.0, -0.0) if x.dtype.kind == "c" else -0.0, wide or x.dtype)
     if wide is None:
@@ -332,6 +332,7 @@ def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, upda
     def write(index: Sequence[Index]) -> None:
         place, ok = w.place(build, indices, index)
         update = build.converted(updates.at(build, index), target.dtype)
+        update = build.op("neg", update) if sums == "sub" else update
         update = chosen(build, ok, update, nothing) if drops else update
         old = target.at(build, place)
         if wide is not None:
@@ -388,7 +389,7 @@ def _add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 scatter_add_p = Primitive(
     "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, True),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
-    kernel=scatter_kernel(operation("add"), neutral=-0.0, sums=True))
+    kernel=scatter_kernel(operation("add"), neutral=-0.0, sums="add"))
 
 
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,

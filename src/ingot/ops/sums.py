@@ -125,15 +125,16 @@ def running(x: np.ndarray, axis: int) -> np.ndarray:
     for first in range(0, n, size):
         here, count = slice(first, first + size), min(size, n - first)
         piece[..., :count] = source[..., here]
-        piece[..., count:] = 0
         if work == x.dtype:
+            piece[..., count:] = 0
             _running_blocks(piece)
             piece += last[..., None]
+            sums = piece
         else:
             piece[..., 0] += last
-            np.add.accumulate(piece, -1, out=piece)
-        last = np.array(piece[..., -1])
-        target[..., here] = piece[..., :count]
+            sums = np.add.accumulate(piece[..., :count], -1)
+        target[..., here] = sums[..., :count]
+        last = np.array(sums[..., -1])
     return out
 
 
@@ -156,7 +157,8 @@ def _running_blocks(x: np.ndarray) -> None:
     running sum of the sums of those before them."""
     count = x.shape[-1] // BLOCK
     blocks = x.reshape(*x.shape[:-1], count, BLOCK)
-    np.add.accumulate(blocks, -1, out=blocks)
+    for k in range(1, BLOCK):  # NumPy accumulates slowly
+        blocks[..., k] += blocks[..., k - 1]
     if count == 1:
         return
     starts = np.zeros((*x.shape[:-1], count if count <= BLOCK else -(-count // BLOCK) * BLOCK),
@@ -172,12 +174,16 @@ def _running_blocks(x: np.ndarray) -> None:
 # ---- sums at places ------------------------------------------------------------------------------
 def repeats(index: tuple[np.ndarray, ...], shape: Sequence[int]) -> int:
     """How often the same place of an array is named at most, by indices of its first axes."""
-    places = np.ravel_multi_index(np.broadcast_arrays(*index), tuple(shape[: len(index)])).ravel()
+    if len(index) == 1:
+        places = index[0].ravel()
+    else:
+        places = np.ravel_multi_index(
+            np.broadcast_arrays(*index), tuple(shape[: len(index)])).ravel()
     if places.size == 0:
         return 0
     if math.prod(shape) <= 2 * places.size:
         return int(np.bincount(places).max())
-    places.sort()
+    places = np.sort(places)
     ends = np.flatnonzero(places[1:] != places[:-1])
     return int(np.diff(ends, prepend=-1, append=len(places) - 1).max())
 
