@@ -162,7 +162,7 @@ def _dot_type(x: ShapedArray, y: ShapedArray, *, dimension_numbers: DimensionNum
 
 @memoize()
 def _dot_forms(x: tuple[int, ...], y: tuple[int, ...], dimension_numbers: DimensionNumbers) -> Any:
-    """What makes stacks of matrices of the operands (axes in order, shape; None for what they have),
+    """What makes stacks of matrices of the operands (axes in order, shape; None for what is so),
     and the shape of the result."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     x_free = _free(len(x), x_contract, x_batch)
