@@ -36,8 +36,8 @@ VECTOR_BLOCK = 1024
 VECTORS = 4
 """How many times `LEAF` numbers a loop must have for that to be certain."""
 
-WIDE = {np.dtype(np.float32): np.dtype(np.float64),
-        np.dtype(np.complex64): np.dtype(np.complex128)}
+WIDE: dict[Any, np.dtype] = {
+    np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 """In what the sums of one number of each part are added up in code that stays scalar, where wider
 numbers cost no more."""
 
