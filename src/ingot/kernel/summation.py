@@ -147,7 +147,7 @@ def block_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
         range(-(-n // (LEAF + LEAF // 4)), -(-n // LEAF) + 1), key=lambda p: (n % p, -p))
     length = n // parts
 
-    wide = zero.dtype if build.vectors else WIDE.get(zero.dtype, zero.dtype)
+    wide: Any = zero.dtype if build.vectors else WIDE.get(zero.dtype, zero.dtype)
 
     def step(i: Index, carry: Sequence[Any]) -> list[Any]:
         new = pairwise(build, [at(build.iadd(i, k * length)) for k in range(parts)])
