@@ -76,6 +76,9 @@ TABLE = [
     Flag("enable_checks", bool, False, "Type-check programs after every pass.", True),
     Flag("check_memory", bool, False,
          "Raise when compiled code touches memory that it may not; slow, for work on ingot.", True),
+    Flag("passes", str, "", "Passes of the compiler that are left out, for work on ingot: names"
+         " with a minus in front, as '-fuse-loops,-outline'; `compiler/pipeline.py` lists them.",
+         True),
     Flag("check_tracer_leaks", bool, False, "Raise when a tracer outlives its transformation.",
          True),
     Flag("check_static_indices", bool, True,

@@ -49,6 +49,22 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
     return display
 
 
+def passes(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what each pass of the compiler does to `jit(fun)` for these arguments.
+
+    A line has the name of a pass (`compiler/pipeline.py` says what it is for), how often it ran,
+    for how many milliseconds, and what it changed: numbers of equations, then of nodes, loops and
+    temporaries of kernels, and bytes of temporary memory. Nothing is run. The flag `passes`
+    switches passes off.
+
+    >>> debug.passes(lambda x: x + 1, 1.0)  # doctest: +ELLIPSIS
+    pass ... runs ... ms  what it changed
+    ...
+    """
+    jitted = fun if isinstance(fun, PjitFunction) else jit(fun)
+    sys.stdout.write(jitted.lower(*args, **kwargs).compile().as_text("passes") + "\n")
+
+
 class ProgramReport(NamedTuple):
     """What runs for one compiled program; see `programs`."""
 
@@ -124,7 +140,7 @@ def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
 callback = debug_callback
 print = debug_print
 
-__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "print",
-           "programs", "stages", "visualize_array_sharding", "visualize_sharding"]
+__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "passes",
+           "print", "programs", "stages", "visualize_array_sharding", "visualize_sharding"]
 
 _hide_frames_of(__name__)

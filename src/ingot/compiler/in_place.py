@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.compiler.masked_scatter import guard_writes
+from ingot.compiler.masked_scatter import mask_scatters
+from ingot.compiler.passes import PassRunner
 from ingot.compiler.simplify import identities
 from ingot.core.array import fetch
 from ingot.core.interpreter import to_array
@@ -31,37 +32,42 @@ MOST_MOVED = 64
 """Equations that are moved before one that writes; more are left where they are."""
 
 
-def updating(jaxpr: Jaxpr) -> Jaxpr:
+def rewrite_for_in_place(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
     """The program with its updates done in place where that is possible."""
-    def rewritten() -> Jaxpr:
-        out = reads_first(summed(guard_writes(identities(jaxpr))))
-        return out if out is jaxpr else out.memo("updating", lambda: out)
+    key = run.memo_key("in place")
 
-    return jaxpr.memo("updating", rewritten)
+    def rewritten() -> Jaxpr:
+        out = run.on_program("identities", identities, jaxpr)
+        out = run.on_program("mask-scatters", mask_scatters, out)
+        out = run.on_program("accumulate-in-place", accumulate_in_place, out)
+        out = run.on_program("reads-first", schedule_reads_first, out)
+        return out if out is jaxpr else out.memo(key, lambda: out)
+
+    return jaxpr.memo(key, rewritten)
 
 
 # ---- sums of updates -----------------------------------------------------------------------------
 class _Parts:
-    """Runs a program and puts off updates of zeros until it is known what they are added to."""
+    """Runs a program and defers updates of zeros until it is known what they are added to."""
 
     def __init__(self, jaxpr: Jaxpr, args: Sequence[Any]):
         self.summands = _summands(jaxpr)
         self.env = Environment(jaxpr, args)
         self.zeros: dict[Any, Eqn] = {}  # large arrays of zeros, which are made for each use
-        self.put_off: dict[Any, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
+        self.deferred: dict[Any, tuple[Eqn, list[Callable[[Any], Any]]]] = {}  # zeros, updates
 
     def read(self, atom: Any) -> Any:
-        if atom in self.put_off:
-            zero, updates = self.put_off.pop(atom)
+        if atom in self.deferred:
+            zero, updates = self.deferred.pop(atom)
             self.env.define([atom], [self.updated(self.bind(zero)[0], updates)])
         return self.env.read(atom)
 
-    def is_put_off(self, atom: Any) -> bool:
-        return atom in self.put_off or atom in self.zeros
+    def is_deferred(self, atom: Any) -> bool:
+        return atom in self.deferred or atom in self.zeros
 
     def take(self, atom: Any) -> tuple[Eqn, list[Callable[[Any], Any]]]:
         """Zeros and the updates of them that a value is made of."""
-        return self.put_off.pop(atom) if atom in self.put_off else (self.zeros[atom], [])
+        return self.deferred.pop(atom) if atom in self.deferred else (self.zeros[atom], [])
 
     def bind(self, eqn: Eqn) -> Sequence[Any]:
         return bind_equation(eqn, [self.read(a) for a in eqn.invars])
@@ -78,28 +84,28 @@ class _Parts:
         elif out in self.summands:
             found = self.parts(eqn)
             if found is not None:
-                self.put_off[out] = found
+                self.deferred[out] = found
                 return
         if eqn.primitive is add_any_p:
             x, y = eqn.invars
-            if self.is_put_off(x) and not self.is_put_off(y):
+            if self.is_deferred(x) and not self.is_deferred(y):
                 x, y = y, x
-            if self.is_put_off(y) and y is not x:
+            if self.is_deferred(y) and y is not x:
                 _, updates = self.take(y)
                 self.env.define(eqn.outvars, [self.updated(self.read(x), updates)])
                 return
         self.env.define(eqn.outvars, self.bind(eqn))
 
     def parts(self, eqn: Eqn) -> tuple[Eqn, list[Callable[[Any], Any]]] | None:
-        """What a value is made of: zeros and the updates put off; None if it is not."""
+        """What a value is made of: zeros and the deferred updates; None if it is not."""
         first = eqn.invars[0] if eqn.invars else None
-        if eqn.primitive is add_any_p and all(map(self.is_put_off, eqn.invars)) \
+        if eqn.primitive is add_any_p and all(map(self.is_deferred, eqn.invars)) \
                 and eqn.invars[0] is not eqn.invars[1]:
             (zero, some), (_, more) = map(self.take, eqn.invars)
             return zero, some + more
         if eqn.primitive is pad_p:
             return self.padded(eqn)
-        if eqn.primitive not in PARTIAL or not self.is_put_off(first):
+        if eqn.primitive not in PARTIAL or not self.is_deferred(first):
             return None
         if eqn.primitive is dynamic_update_slice_p and first not in self.zeros:
             return None
@@ -163,7 +169,7 @@ def _added(x: Any, update: Any, starts: list[Any]) -> Any:
         unique_indices=True, mode=CLIP, update_jaxpr=None, update_consts=())
 
 
-def summed(jaxpr: Jaxpr) -> Jaxpr:
+def accumulate_in_place(jaxpr: Jaxpr) -> Jaxpr:
     """The program with updates of zeros added to what the sums of cotangents add them to."""
     kinds = {e.primitive for e in jaxpr.eqns}
     if add_any_p not in kinds or not kinds & {*PARTIAL, pad_p}:
@@ -179,7 +185,7 @@ def summed(jaxpr: Jaxpr) -> Jaxpr:
 
 
 # ---- reads before writes -------------------------------------------------------------------------
-def reads_first(jaxpr: Jaxpr) -> Jaxpr:
+def schedule_reads_first(jaxpr: Jaxpr) -> Jaxpr:
     """The equations in an order in which what reads an array precedes what overwrites it."""
     eqns = jaxpr.eqns
     if not any(e.primitive in IN_PLACE or e.primitive.higher_order for e in eqns):
@@ -242,4 +248,4 @@ def _small(eqn: Eqn, var: Var) -> bool:
         2 * sum(v.aval.nbytes for v in eqn.outvars) <= var.aval.nbytes
 
 
-__all__ = ["updating"]
+__all__ = ["rewrite_for_in_place"]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.arena import Arena
-from ingot.compiler.in_place import updating
+from ingot.compiler.in_place import rewrite_for_in_place
 from ingot.compiler.outlining import OutlineCandidates, call
+from ingot.compiler.passes import PassRunner, is_on
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
@@ -55,12 +56,15 @@ class HostFunction:
 class Lowering(Builder):
     """Builds the native function of one program, or one that a program calls."""
 
-    def __init__(self, caller: Lowering | None = None, merging: bool = True,
-                 routines: Callable[[str], bool] | None = None) -> None:
-        """`routines` says whether there is a routine of this name, see `has_routine`."""
+    def __init__(self, caller: Lowering | None = None, full: bool = True,
+                 routines: Callable[[str], bool] | None = None,
+                 run: PassRunner | None = None) -> None:
+        """`full`: for the full tier. `routines` says whether there is a routine of this name, see
+        `has_routine`."""
         super().__init__()
+        self.run = caller.run if caller else run or PassRunner()
         self.routines = caller.routines if caller else routines
-        self.merging = self.vectors = caller.merging if caller else merging
+        self.full = self.vectors = caller.full if caller else full
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
         self.constants: list[ir.Memory] = caller.constants if caller else []
@@ -170,7 +174,7 @@ class Lowering(Builder):
 
     def updating(self, jaxpr: Jaxpr) -> Jaxpr:
         """A program in the form in which it is compiled."""
-        return updating(jaxpr)
+        return rewrite_for_in_place(jaxpr, self.run)
 
     def _equation(self, env: dict[Var, ArrayValue], eqn: Eqn, dying: Sequence[Var],
                   uses: dict[Var, int]) -> None:
@@ -209,7 +213,7 @@ class Lowering(Builder):
         primitive, out_avals = eqn.primitive, [v.aval for v in eqn.outvars]
         if isinstance(primitive.kernel, Host):
             return self.host_call(eqn, args)
-        if self.repeated is not None and id(eqn) in self.repeated.groups:
+        if self.repeated is not None and id(eqn) in self.repeated.groups and is_on("outline"):
             called = call(self, self.repeated.groups[id(eqn)], eqn, args)
             if called is not None:
                 return called

@@ -24,7 +24,7 @@ from ingot.transforms.stage import stage
 
 
 @dataclass(frozen=True)
-class Guard:
+class WriteMask:
     """The lanes in which a write counts: `mask` over axes `lanes` of the operand, or not `mask`."""
 
     mask: Var
@@ -40,17 +40,17 @@ class _Uses:
         self.read = use_counts(jaxpr)
 
 
-def guard_writes(jaxpr: Jaxpr) -> Jaxpr:
+def mask_scatters(jaxpr: Jaxpr) -> Jaxpr:
     """The program with writes guarded where whole arrays were chosen between."""
     if not any(e.primitive is select_n_p for e in jaxpr.eqns) or not any(
             e.primitive in WRITES for e in jaxpr.eqns):
         return jaxpr
-    return jaxpr.memo("guard_writes", lambda: _rewrite(jaxpr))
+    return jaxpr.memo("mask_scatters", lambda: _rewrite(jaxpr))
 
 
 def _rewrite(jaxpr: Jaxpr) -> Jaxpr:
     uses = _Uses(jaxpr)
-    guards: dict[int, list[Guard]] = {}  # by the place of the write
+    guards: dict[int, list[WriteMask]] = {}  # by the place of the write
     chosen: dict[int, Any] = {}  # by the place of the choice: what it now always takes
     for position, eqn in enumerate(jaxpr.eqns):
         if eqn.primitive is select_n_p and len(eqn.invars) == 3:
@@ -60,7 +60,7 @@ def _rewrite(jaxpr: Jaxpr) -> Jaxpr:
                 if found is not None:
                     mask, lanes, places = found
                     for place in places:
-                        guards.setdefault(place, []).append(Guard(mask, lanes, inverse))
+                        guards.setdefault(place, []).append(WriteMask(mask, lanes, inverse))
                     chosen[position] = new
                     break
     return _rebuilt(jaxpr, guards, chosen) if guards else jaxpr
@@ -116,7 +116,7 @@ def _guardable(eqn: Eqn, lanes: Sequence[int]) -> bool:
             and eqn.params["mode"] in (CLIP, FILL, PROMISE))
 
 
-def _rebuilt(jaxpr: Jaxpr, guards: dict[int, list[Guard]], chosen: dict[int, Any]) -> Jaxpr:
+def _rebuilt(jaxpr: Jaxpr, guards: dict[int, list[WriteMask]], chosen: dict[int, Any]) -> Jaxpr:
     """The program staged again, with the guarded writes and without the choices."""
     def fun(*args: Any) -> list[Any]:
         env = Environment(jaxpr, args)
@@ -146,7 +146,7 @@ def _inside(eqn: Eqn, indices: Any) -> Any:
     return clamp(low, indices, high)
 
 
-def _guarded(eqn: Eqn, indices: Any, mask: Any, guard: Guard) -> Any:
+def _guarded(eqn: Eqn, indices: Any, mask: Any, guard: WriteMask) -> Any:
     """Indices that are out of bounds in the lanes where nothing must be written."""
     d, aval = eqn.params["dimension_numbers"], indices.aval
     place = dict(zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True))
@@ -165,4 +165,4 @@ def _last(eqn: Eqn) -> np.ndarray:
                      for a in d.scatter_dims_to_operand_dims])
 
 
-__all__ = ["guard_writes"]
+__all__ = ["mask_scatters"]

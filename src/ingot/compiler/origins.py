@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.lower import Lowering
+from ingot.compiler.passes import PassRunner
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr, Var
 from ingot.core.rewrite import definitions
@@ -61,9 +62,10 @@ class Origins:
 class TracingLowering(Lowering):
     """Lowers as its base class does, and notes what comes from where."""
 
-    def __init__(self, caller: TracingLowering | None = None, merging: bool = True,
-                 routines: Callable[[str], bool] | None = None) -> None:
-        super().__init__(caller, merging, routines)
+    def __init__(self, caller: TracingLowering | None = None, full: bool = True,
+                 routines: Callable[[str], bool] | None = None,
+                 run: PassRunner | None = None) -> None:
+        super().__init__(caller, full, routines, run)
         self.origins = caller.origins if caller else Origins()
         self._makers: list[Eqn | None] = []  # of the results
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compiler.fingerprint import Fingerprint, Unknown, contents
-from ingot.compiler.pipeline import formed
+from ingot.compiler.pipeline import run_function_passes
 from ingot.core.array import fetch
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer
@@ -230,7 +230,7 @@ def _lower(build: Any, group: Candidate) -> None:
         lowerings.append(type(build)(build))
         return lowerings[-1].function(program)
 
-    function = formed(lowered, build.merging)
+    function = run_function_passes(lowered, build.full, build.run)
     if cost.size(function.body) < MIN_INSTRUCTIONS or lowerings[-1].expanding:
         if not callees(function.body):  # else those may need what was found
             del build.constants[constants:], build.host_functions[hosts:]

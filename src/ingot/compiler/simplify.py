@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingot.compiler.passes import PassRunner
 from ingot.core.array import fetch
 from ingot.core.check import checked
 from ingot.core.interpreter import Tracer
@@ -14,21 +15,27 @@ from ingot.ops.shape import stop_gradient_p
 from ingot.transforms.stage import drop_unused_results, live_equations
 
 
-def simplify(jaxpr: Jaxpr) -> Jaxpr:
+def simplify(jaxpr: Jaxpr, run: PassRunner | None = None) -> Jaxpr:
     """All passes, in order; first in the jaxprs that equations run."""
-    return jaxpr.memo("simplify", lambda: _simplified(jaxpr))
+    run = run or PassRunner()
+    return jaxpr.memo(run.memo_key("simplify"), lambda: _simplified(jaxpr, run))
 
 
-def _simplified(jaxpr: Jaxpr) -> Jaxpr:
-    jaxpr = common_subexpressions(jaxpr.replace(eqns=[
-        map_subjaxprs(_simplify_inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns]))
-    eqns, _ = live_equations(jaxpr.eqns, jaxpr.outvars)
-    return checked(drop_unused_results(jaxpr.replace(eqns=eqns)), "simplify")
+def _simplified(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
+    def inner(sub: Jaxpr) -> Jaxpr:
+        """Programs that only rules know of have traced constants; they are not run as they are."""
+        return sub if any(isinstance(c, Tracer) for c in sub.consts) else simplify(sub, run)
+
+    jaxpr = jaxpr.replace(eqns=[
+        map_subjaxprs(inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns])
+    jaxpr = run.on_program("common-subexpressions", common_subexpressions, jaxpr)
+    jaxpr = run.on_program("dead-equations", dead_equations, jaxpr)
+    return checked(drop_unused_results(jaxpr), "simplify")
 
 
-def _simplify_inner(jaxpr: Jaxpr) -> Jaxpr:
-    """Programs that only rules know of have traced constants; they are not run as they are."""
-    return jaxpr if any(isinstance(c, Tracer) for c in jaxpr.consts) else simplify(jaxpr)
+def dead_equations(jaxpr: Jaxpr) -> Jaxpr:
+    """The program without equations that neither results nor effects need."""
+    return jaxpr.replace(eqns=live_equations(jaxpr.eqns, jaxpr.outvars)[0])
 
 
 def identities(jaxpr: Jaxpr) -> Jaxpr:

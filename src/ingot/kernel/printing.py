@@ -112,6 +112,13 @@ class _Printer:
         return "\n".join([f"{name}({memories}; arena: {function.arena_bytes} bytes)", *self.lines])
 
 
+def pretty_node(node: Any) -> str:
+    """The first lines of a node."""
+    printer = _Printer()
+    printer.node(node, "")
+    return "\n  ".join(printer.lines[:4])
+
+
 def pretty_kernel(function: ir.Function) -> str:
     """A program as text, after the functions that it calls."""
     printer = _Printer()

@@ -20,21 +20,16 @@ from ingot.backends.llvm import cache, codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.checking import Checks, add_checks
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
-from ingot.compiler.interrupts import place_polls
-from ingot.compiler.lane_compaction import compact_while_loops
 from ingot.compiler.lower import HostFunction, Lowering
-from ingot.compiler.nontemporal_stores import store_past_caches
 from ingot.compiler.origins import TracingLowering
-from ingot.compiler.parallel import parallelize_loops
-from ingot.compiler.pipeline import formed
+from ingot.compiler.passes import PassReport, PassRunner
+from ingot.compiler.pipeline import check_switches, run_function_passes, run_loop_passes
 from ingot.compiler.simplify import simplify
-from ingot.compiler.strip_mining import strip_mine_loops
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.source import describe
 from ingot.kernel import cost, ir
-from ingot.kernel.visit import callees
 from ingot.util import processors
 from ingot.version import __version__
 
@@ -94,7 +89,8 @@ class Kernels:
     simplified: Jaxpr
     function: ir.Function
     lowering: Lowering
-    straight: list[ir.For]  # lanes and blocks
+    straight: list[ir.For]  # lanes and strips
+    polls: bool  # whether a loop looks for Ctrl-C
 
 
 @dataclass
@@ -134,6 +130,7 @@ class Compilation:
     """The ways of one program, some arguments of which are donated, to machine code."""
 
     def __init__(self, jaxpr: Jaxpr, donated: tuple[int, ...] = ()):
+        check_switches()
         self.jaxpr, self.donated = jaxpr, donated
         self.checked = config.check_memory
         self._modules: dict[engine.Tier, Module] = {}
@@ -148,33 +145,27 @@ class Compilation:
             self.lowering_seconds += time.perf_counter() - start
         return found
 
-    def kernels(self, tier: engine.Tier = engine.FULL) -> Kernels:
-        """The program lowered anew; loops are merged where code is to run fast."""
-        simplified, merging = simplify(self.jaxpr), tier is engine.FULL
+    def kernels(self, tier: engine.Tier = engine.FULL, reports: list[PassReport] | None = None
+                ) -> Kernels:
+        """The program lowered once more, by all passes of the tier; what they do is reported."""
+        run, full = PassRunner(reports), tier is engine.FULL
+        simplified = simplify(self.jaxpr, run)
         lowerings: list[Lowering] = []
         lowering = TracingLowering if self.checked else Lowering
 
         def lowered() -> ir.Function:
-            lowerings.append(lowering(merging=merging, routines=symbols.exists))
+            lowerings.append(lowering(full=full, routines=symbols.exists, run=run))
             return lowerings[-1].function(simplified, self.donated)
 
-        function = formed(lowered, merging)
-        straight = []
-        for one in (*callees(function.body), function):
-            straight += compact_while_loops(one)
-            if one is function:
-                store_past_caches(one)
-            straight += strip_mine_loops(one)
-            if threads.supported():
-                parallelize_loops(one)
-        return Kernels(simplified, function, lowerings[-1], straight)
+        function = run_function_passes(lowered, full, run)
+        straight, polls = run_loop_passes(function, threads.supported(), run)
+        return Kernels(simplified, function, lowerings[-1], straight, polls)
 
     def _lowered(self, tier: engine.Tier) -> Module:
         kernels = self.kernels(tier)
         function, lowering = kernels.function, kernels.lowering
-        long = any([place_polls(f.body) for f in (*callees(function.body), function)])
         work = cost.work(function.body)
-        long = long or work > LONG_WORK
+        long = kernels.polls or work > LONG_WORK
         taken = [m.position if m.kind == "donated" else -1 for m in function.results]
         checks = self._checks(taken, function.arena_bytes) if self.checked else None
         if checks is not None and isinstance(lowering, TracingLowering):

@@ -30,6 +30,7 @@ from ingot.backends.llvm.scalar import (
 )
 from ingot.backends.llvm.superwords import Together, superwords
 from ingot.backends.llvm.tables import check_layouts, data_of_array, data_of_constant
+from ingot.compiler.passes import is_on
 from ingot.kernel import ir
 
 MOST_INLINED = 256
@@ -131,7 +132,8 @@ class Emitter:
     # ---- nodes -------------------------------------------------------------------------------
     def block(self, block: ir.Block) -> None:
         vectorizes = self.scalar.hashes != "called"
-        for node in block.nodes if vectorizes else superwords(block.nodes):
+        packs = not vectorizes and is_on("pack-math-calls")
+        for node in superwords(block.nodes) if packs else block.nodes:
             if type(node) is ir.Scalar:
                 self.instruction(node)
             elif type(node) is Together:

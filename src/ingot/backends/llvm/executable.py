@@ -20,6 +20,7 @@ from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.native.records import UNLIMITED, program_record, replace_program
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
+from ingot.compiler.passes import PassReport, table
 from ingot.config import config
 from ingot.core.array import Array, delete, make_contiguous
 from ingot.core.backend import DEFAULTS, CompileOptions
@@ -200,11 +201,13 @@ class LLVMExecutable:
 
     # ---- looking inside ----------------------------------------------------------------------
     def as_text(self, stage: str | None = None) -> str:
-        """The program at a stage: jaxpr, simplified, kernels, llvm, optimized or assembly."""
+        """The program at a stage: jaxpr, simplified, passes, kernels, llvm, optimized or assembly.
+        """
         module = self.compilation.module
         texts = {
             "jaxpr": lambda: pretty(self.jaxpr),
             "simplified": lambda: pretty(self.compilation.kernels().simplified),
+            "passes": self._passes_text,
             "kernels": self._kernels_text,
             "llvm": lambda: module(self.code.tier).text,
             "optimized": lambda: engine.optimized_text(
@@ -216,6 +219,11 @@ class LLVMExecutable:
         if name not in texts:
             raise ValueError(f"stage must be one of {list(texts)}, got {name!r}")
         return texts[name]()
+
+    def _passes_text(self) -> str:
+        reports: list[PassReport] = []
+        self.compilation.kernels(self.code.tier, reports)
+        return table(reports)
 
     def _kernels_text(self) -> str:
         text = pretty_kernel(self.function)

@@ -1,0 +1,196 @@
+"""The verifier's look at memory: bounds of accesses, lifetimes of temporaries, independent loops.
+
+What is found is certain to be wrong: accesses at places that are not known are left to the checks
+of memory in running programs (`check_memory`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ingot.kernel import ir
+from ingot.kernel.access_analysis import Access, AffineExprs, access_range, accesses
+from ingot.kernel.ir import Memory, Scalar
+from ingot.kernel.visit import Path, definitions, is_plain, memories, roots, walk, walk_paths
+
+Fail = Callable[[Any, str], NoReturn]
+
+MAX_PAIRS = 4000
+"""Pairs of accesses of a loop that are compared at most."""
+
+
+def check_accesses(function: ir.Function, fail: Fail, placed: bool = True) -> None:
+    """Verify where the nodes of a function read and write; `fail` raises."""
+    exprs = AffineExprs()
+    for node, _, path in walk_paths(function.body):
+        if type(node) is ir.Copy:
+            _check_copy(node, fail)
+        for memory, index, nbytes, itemsize in _places(node):
+            ends = _ends(exprs, index, path)
+            if ends is not None and (
+                    ends[0] < 0 or ends[1] * itemsize + nbytes > memory.nbytes):
+                fail(node, f"touches elements {ends[0]} to {ends[1]} of {memory.nbytes} bytes of"
+                           f" {memory.kind} memory, {nbytes} bytes each")
+    lives = _lives(function)
+    if placed:
+        _check_places(function, lives, fail)
+    homes = {memory: life.home for memory, life in lives.items()}
+    for node in walk(function.body):
+        if type(node) is ir.For and (node.vector or node.independent or node.parallel):
+            _check_independent(node, homes, exprs, fail)
+
+
+# ---- bounds --------------------------------------------------------------------------------------
+def _places(node: Any) -> Iterator[tuple[Memory, Any, int, int]]:
+    """Memory, index and bytes of what a node surely touches, and bytes of what the index counts."""
+    if type(node) is Scalar:
+        if node.op == "load":
+            size = node.dtype.itemsize
+            yield node.args[0], node.args[1], size, size
+    elif type(node) is ir.Store:
+        size = node.value.dtype.itemsize
+        yield node.memory, node.index, size, size
+    elif type(node) is ir.Copy:
+        yield node.target, node.target_index, node.nbytes, node.dtype.itemsize
+        yield node.source, node.source_index, node.nbytes, node.dtype.itemsize
+    elif type(node) is ir.Call:
+        pairs = [*zip(node.arguments, node.function.arguments, strict=True),
+                 *zip(node.results, node.function.results, strict=False)]
+        for (memory, index), inside in pairs:
+            yield memory, index, inside.nbytes, memory.dtype.itemsize
+
+
+def _ends(exprs: AffineExprs, index: Any, path: Path) -> tuple[int, int] | None:
+    """The least and greatest value of an index; None if not all of it is known, or if branches
+    decide whether it is used."""
+    if isinstance(index, int):
+        return index, index
+    if any(type(outer) is not ir.For for outer in path):
+        return None
+    places = {id(outer.index): k for k, outer in enumerate(path)}
+    low, terms = exprs.of(index)
+    high = low
+    for term, factor in terms:
+        if term not in places:
+            return None
+        loop = path[places[term]]
+        first = _ends(exprs, loop.first, path[: places[term]])
+        if first is None or not isinstance(loop.stop, int):
+            return None
+        ends = factor * first[0], factor * (first[1] + loop.stop - 1)
+        low, high = low + min(ends), high + max(ends)
+    return low, high
+
+
+def _check_copy(node: ir.Copy, fail: Fail) -> None:
+    if node.source is node.target and isinstance(node.source_index, int) \
+            and isinstance(node.target_index, int):
+        apart = abs(node.source_index - node.target_index) * node.dtype.itemsize
+        if apart < node.nbytes:
+            fail(node, "copies between places that overlap")
+
+
+# ---- lifetimes -----------------------------------------------------------------------------------
+@dataclass
+class _Life:
+    """When a temporary is in use, in numbers of nodes; the loops around all its uses, and around
+    any of them."""
+
+    first: int
+    last: int
+    home: Path
+    loops: set[Any]
+
+    def use(self, number: int, loops: Path) -> None:
+        self.first, self.last = min(self.first, number), max(self.last, number)
+        pairs = zip(self.home, loops, strict=False)
+        self.home = tuple(pair[0] for pair in itertools.takewhile(lambda p: p[0] is p[1], pairs))
+        self.loops.update(loops)
+
+
+def _check_places(function: ir.Function, lives: dict[Memory, _Life], fail: Fail) -> None:
+    """No two temporaries are in the same place at the same time."""
+    ordered = sorted(lives, key=lambda m: m.offset)
+    for k, one in enumerate(ordered):
+        for other in ordered[k + 1 :]:
+            if other.offset >= one.offset + one.nbytes:
+                break
+            a, b = lives[one], lives[other]
+            if other.nbytes and a.first <= b.last and b.first <= a.last:
+                fail(None, f"temporaries at bytes {one.offset} to {one.offset + one.nbytes} and"
+                           f" {other.offset} to {other.offset + other.nbytes} are in use together")
+    for one in ordered:
+        if one.offset < 0 or one.offset + one.nbytes > function.arena_bytes:
+            fail(None, f"a temporary at bytes {one.offset} to {one.offset + one.nbytes} of an"
+                       f" arena of {function.arena_bytes}")
+
+
+def _lives(function: ir.Function) -> dict[Memory, _Life]:
+    """The lives of temporaries: what is used in a loop and outside of it lives as long as the loop
+    runs, and so does what a loop hands on."""
+    nodes = list(walk_paths(function.body))
+    spans: dict[Any, tuple[int, int]] = {}
+    for k, (node, _, path) in enumerate(nodes):
+        if type(node) is ir.For or type(node) is ir.While:
+            spans[node] = k, k
+        for outer in path:
+            if outer in spans:
+                spans[outer] = spans[outer][0], k
+    lives: dict[Memory, _Life] = {}
+    for k, (node, _, path) in enumerate(nodes):
+        loops = tuple(outer for outer in path if outer in spans)
+        for memory in (m for named in memories(node) for m in roots(named)):
+            if memory.kind == "temporary":
+                life = lives.setdefault(memory, _Life(k, k, loops, set(loops)))
+                for number in spans.get(node, (k,)):
+                    life.use(number, loops)
+    for life in lives.values():
+        for loop in life.loops.difference(life.home):
+            life.first = min(life.first, spans[loop][0])
+            life.last = max(life.last, spans[loop][1])
+    return lives
+
+
+# ---- iterations ----------------------------------------------------------------------------------
+def _check_independent(node: ir.For, homes: dict[Memory, Path], exprs: AffineExprs, fail: Fail
+                       ) -> None:
+    """No iteration of a loop touches what another one is known to write."""
+    if node.parallel is not None:
+        if node.phis or node.pointers or not node.independent:
+            fail(node, "a parallel loop whose iterations are not independent")
+        for memory in node.parallel.own:
+            if node not in homes.get(memory, (node,)):
+                fail(node, "what each thread has for itself is used outside of the loop")
+        for memory, home in homes.items():
+            if node in home and memory not in node.parallel.own and memory.nbytes:
+                fail(node, "threads share a temporary that only iterations use")
+    if node.phis or not isinstance(node.stop, int) or node.stop < 2 or not is_plain(node.body):
+        return
+    varying = {id(x) for inner in walk(node.body) for x in definitions(inner) if x.op != "index"}
+    found: dict[Memory, list[Access]] = {}
+    for access in accesses(node.body):
+        found.setdefault(access.memory, []).append(access)
+    for memory, uses in found.items():
+        own = node in homes.get(memory, ())
+        stores = [x for x in uses if x.stores]
+        if own or len(stores) * len(uses) > MAX_PAIRS:
+            continue
+        for x, y in itertools.product(stores, uses):
+            ends = [access_range(exprs.of(z.position), z, id(node.index), varying) for z in (x, y)]
+            if x.itemsize == y.itemsize and _meet(ends[0], ends[1], int(node.stop)):
+                fail(node, f"iterations that are said to be independent meet in {memory.kind}"
+                           f" memory of {memory.nbytes} bytes")
+
+
+def _meet(one: Any, other: Any, trips: int) -> bool:
+    """Whether different iterations surely touch the same element."""
+    if one is None or other is None or one[0] != one[1] or other[0] != other[1] \
+            or one[2:] != other[2:]:
+        return False
+    distance, step = one[0] - other[0], one[2]
+    if not step:
+        return distance == 0
+    return distance != 0 and distance % step == 0 and abs(distance // step) < trips
