@@ -77,9 +77,8 @@ def waves(x):
     return wave(x, 2.0) + wave(x + 1, 2.0) * wave(x - 1, 3.0)
 
 
-def masked(stop, x):
-    return lax.while_loop(lambda c: c[0] < stop, lambda c: (c[0] + 1, c[1].at[c[0]].set(7.0)),
-                          (0, x))[1]
+def masked(i, x):
+    return lax.cond(i > 1, lambda x: x.at[i].set(7.0), lambda x: x, x)
 
 
 def exchanged(x):
@@ -120,6 +119,11 @@ def updates(x):
     return z + y[::-1], z.at[5].add(y[3])
 
 
+def shuffled(r):
+    """What needs temporaries for each row."""
+    return jnp.cumsum(jnp.sin(r))[::-1] * jnp.roll(jnp.cumsum(r), 3)
+
+
 def weighted(x, w):
     """Value and derivative of a sum that is done in parts."""
     return ingot.value_and_grad(lambda x: jnp.sum(jnp.tanh(x * x) * w))(x)
@@ -130,16 +134,18 @@ def drawn(n: int, *shape: int) -> np.ndarray:
 
 
 PROGRAMS: dict[str, tuple[Callable[..., Any], Sequence[np.ndarray]]] = {
-    "rows": (standardized, [drawn(0, 17, 130)]),
+    "rows": (standardized, [drawn(0, 70, 20)]),
+    "softmax": (ingot.nn.softmax, [drawn(21, 70, 20)]),
+    "patched": (lambda x: (lambda y: y.at[5].set(0.0) * 2 + x)(jnp.sin(x) * x), [drawn(22, 300)]),
     "chain": (lambda x, w: (jnp.tanh(x * w) * x, x - jnp.sin(x), (x - w) / (x + w)),
               [drawn(1, 3000), drawn(2, 3000)]),
     "shifted": (lambda x: (lambda y: (y, y[1:] - y[:-1], y[::-1] * x))(jnp.sin(x) * x),
                 [drawn(3, 300)]),
     "sums": (weighted, [drawn(4, 1030), drawn(5, 1030)]),
     "gradient of a scan": (ingot.value_and_grad(oscillator, (0, 1)), [drawn(6, 3), drawn(7, 100)]),
-    "batch of loops": (ingot.vmap(newton), [drawn(8, 300)]),
+    "batch of loops": (ingot.vmap(newton), [drawn(8, 301)]),
     "heavy": (lambda x: jnp.sin(jnp.exp(jnp.cos(x))) * jnp.tanh(x), [drawn(9, 2100)]),
-    "threads": (ingot.vmap(lambda r: jnp.cumsum(jnp.sin(r)) * r[::-1]), [drawn(10, 40, 130)]),
+    "threads": (functools.partial(lax.map, shuffled), [drawn(10, 40, 130)]),
     "functions": (waves, [drawn(11, 100)]),
     "masked": (ingot.vmap(masked), [np.array([1, 3, 5]), drawn(12, 3, 100)]),
     "exchanged": (exchanged, [drawn(13, 100)]),

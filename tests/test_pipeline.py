@@ -138,5 +138,5 @@ def test_a_pass_that_makes_nonsense_is_named(monkeypatch):
         function.body.nodes.clear()
 
     monkeypatch.setattr(pipeline, "eliminate_dead_code", emptied)
-    with pytest.raises(InternalError, match=r"dead-code: the function of \(float64 x 2210\)"):
+    with pytest.raises(InternalError, match=r"dead-code: the function of \(float64 x 1400\)"):
         compiled("rows")

@@ -188,9 +188,14 @@ def _check_independent(node: ir.For, homes: dict[Memory, Path], exprs: AffineExp
 def _meet(one: Any, other: Any, trips: int) -> bool:
     """Whether different iterations surely touch the same element."""
     if one is None or other is None or one[0] != one[1] or other[0] != other[1] \
-            or one[2:] != other[2:]:
+            or one[3] != other[3]:
         return False
-    distance, step = one[0] - other[0], one[2]
+    (start, _, step, _), (other_start, _, other_step, _) = one, other
+    if step == other_step:
+        distance = start - other_start
+        return distance == 0 if not step else (
+            distance != 0 and distance % step == 0 and abs(distance // step) < trips)
     if not step:
-        return distance == 0
-    return distance != 0 and distance % step == 0 and abs(distance // step) < trips
+        start, step, other_start, other_step = other_start, other_step, start, step
+    place = other_start - start  # which the other touches in each iteration
+    return not other_step and place % step == 0 and 0 <= place // step < trips
