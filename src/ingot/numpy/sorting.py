@@ -246,10 +246,10 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
         indices = ravel(indices)
     if indices.aval.ndim != arr.aval.ndim:
         raise ValueError(f"take_along_axis: ranks must agree, got {indices.aval} for {arr.aval}")
-    wrap = mode != "promise_in_bounds" if wrap_negative_indices is None else wrap_negative_indices
     if mode == "one_hot":
         return _by_one_hot(arr, indices, axis_)
-    key = _grid("take_along_axis", arr.aval.shape, indices, axis_, wrap)
+    key = _grid("take_along_axis", arr.aval.shape, indices, axis_,
+                wrap_negative_indices is not False)
     return getitem(arr, key, mode or "fill", fill_value, wrap_negative_indices=False)
 
 
