@@ -225,10 +225,13 @@ ARRAY_WEAKREFS: int = Array.__weakrefoffset__  # type: ignore[attr-defined]
 
 
 def array_slots() -> tuple[int, int]:
-    """Where an Array has its buffer and its type, which are declared in `__slots__`."""
+    """Where an Array has its buffer and its type, which are declared in `__slots__`; ValueError if
+    what is found lies outside of it."""
     members = [_pointed(id(Array.__dict__[name]) + MEMBER_OF_DESCRIPTOR)
                for name in ("_data", "aval")]
     data, aval = (_Member.from_address(member).offset for member in members)
+    if not all(TYPE < place < Array.__basicsize__ for place in (data, aval)):
+        raise ValueError("no offsets where they are expected")
     return data, aval
 
 
