@@ -10,7 +10,7 @@ JOBS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz ecosystem bench guard
-.PHONY: docs map wheel clean matrix matrix-one portable
+.PHONY: docs map wheel clean matrix matrix-one portable reference
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ matrix-one:
 
 portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the portable mode
 	INGOT_PORTABLE=1 $(BIN)/python -m pytest -n $(JOBS) -q
+
+reference: $(call STAMP,test)  ## All but the slow tests on the reference back end, which compiles nothing
+	INGOT_BACKEND=reference $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow' tests
 
 ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ..." OPTIONS=--ingot-first)
 	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(OPTIONS) $(PACKAGES)

@@ -108,6 +108,7 @@ def test_shape_dtype_struct():
     assert ingot.eval_shape(lambda x: x, s) == s
 
 
+@pytest.mark.llvm("the stages of LLVM")
 def test_debug_stages():
     out = io.StringIO()
     debug.stages(lambda x: lax.sin(x), file=out)(1.0)

@@ -13,6 +13,8 @@ from ingot.core.backend import compile_jaxpr
 from ingot.kernel import ir
 from ingot.transforms.stage import stage
 
+pytestmark = pytest.mark.llvm("loops of machine code")
+
 
 def heavy(x):
     return jnp.sin(jnp.exp(jnp.cos(x))) * jnp.tanh(x) + jnp.log1p(x * x)

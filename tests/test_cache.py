@@ -27,6 +27,8 @@ from ingot.ops.trig import sin
 from ingot.transforms.stage import stage
 from ingot.util import processors
 
+pytestmark = pytest.mark.llvm("the cache on disk")
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path):

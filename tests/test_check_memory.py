@@ -23,6 +23,8 @@ from ingot.tree import leaves
 from programs import points, programs
 from test_compositions import SEEDS
 
+pytestmark = pytest.mark.llvm("memory of machine code")
+
 TIERS = pytest.mark.parametrize("tier", ["fast", "full"])
 
 

@@ -8,6 +8,8 @@ from ingot.config import config
 from ingot.kernel.schedule import SCHEDULE
 from ingot.ops import conv_loops
 
+pytestmark = pytest.mark.llvm("loops of machine code")
+
 LAYOUTS = (None, ("NWC", "WIO", "NWC"), ("NCW", "OIW", "CWN"), ("NHWC", "HWIO", "NHWC"),
            ("NCHW", "OIHW", "CHNW"))
 

@@ -19,6 +19,8 @@ from ingot.backends.llvm.object_symbols import undefined
 from ingot.config import config
 from ingot.errors import InternalError
 
+pytestmark = pytest.mark.llvm("machine code")
+
 DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
           "float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
 SIZES = [1, 65, 500, 5000]

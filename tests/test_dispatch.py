@@ -52,6 +52,7 @@ def test_settled_after_errors():
 
 
 # ---- buffers ----
+@pytest.mark.llvm("the pool of buffers")
 def test_large_results_are_recycled_once_all_arrays_on_them_are_gone():
     f = ingot.jit(lambda x: x + 1)
     x = jnp.ones(POOLED_BYTES // 8)

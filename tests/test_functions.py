@@ -12,6 +12,8 @@ import scipy.special
 from ingot.backends.llvm import engine, functions
 from ingot.ops.special import lgamma_p
 
+pytestmark = pytest.mark.llvm("machine code")
+
 if not functions.available("exp", "double"):
     pytest.skip("without fused multiply-add the C library is called", allow_module_level=True)
 

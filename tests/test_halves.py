@@ -8,8 +8,10 @@ from ingot import lax, numpy as inp, random
 from ingot.backends.llvm import codegen, elf, engine, halves, threads
 from ingot.config import config
 
-pytestmark = pytest.mark.skipif(not elf.available() or codegen.library() is None,
-                                reason="modules are not cut on this platform")
+pytestmark = [
+    pytest.mark.llvm("modules of machine code"),
+    pytest.mark.skipif(not elf.available() or codegen.library() is None,
+    reason="modules are not cut on this platform")]
 
 N = 200_000
 PROGRAMS = {

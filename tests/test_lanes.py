@@ -8,6 +8,8 @@ from ingot import lax, numpy as jnp, random
 from ingot.backends.llvm.compilation import Compilation
 from ingot.kernel import ir
 
+pytestmark = pytest.mark.llvm("loops of machine code")
+
 
 def rewritten(fun, *args):
     """Whether a program has a loop over lanes."""

@@ -16,6 +16,8 @@ from ingot.kernel.access_analysis import AffineExprs
 from ingot.kernel.build import INT, Buffer, Builder
 from ingot.kernel.visit import EffectsCache
 
+pytestmark = pytest.mark.llvm("loops of machine code")
+
 N, ROWS, COLUMNS = 3000, 70, 130
 VECTORS = st.sampled_from([5, 130, 1030, 2500])
 SHAPES = st.sampled_from([(3, 33), (17, 130), (70, 4)])

@@ -30,6 +30,8 @@ from ingot.backends.llvm.native.systems import Library, c, call, context, load, 
 from ingot.config import config
 from ingot.ops.numerics import REAL_ONLY, accurate
 
+pytestmark = pytest.mark.llvm("native calls")
+
 needs_native = pytest.mark.native("calls go through Python")
 Pair = namedtuple("Pair", "first second")
 

@@ -13,6 +13,8 @@ from ingot.kernel import ir
 from ingot.kernel.build import Builder
 from ingot.transforms.stage import stage
 
+pytestmark = pytest.mark.llvm("layout of residuals in machine code")
+
 X = np.linspace(-1.0, 1.0, 100)
 
 

@@ -19,6 +19,8 @@ from ingot.backends.llvm import codegen, engine, relocations, threads
 from ingot.backends.llvm.native import abi
 from ingot.config import config
 
+pytestmark = pytest.mark.llvm("binary interfaces")
+
 ROOT = Path(__file__).resolve().parents[1]
 ordinary = pytest.mark.native("nothing is assumed")
 

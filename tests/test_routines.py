@@ -19,6 +19,8 @@ from ingot.errors import HostCallError
 from ingot.kernel import ir
 from ingot.kernel.visit import callees
 
+pytestmark = pytest.mark.llvm("functions of machine code")
+
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):

@@ -18,7 +18,9 @@ from ingot.backends.llvm.native.spare import MOST
 from ingot.config import config
 from ingot.core.array import Array
 
-pytestmark = pytest.mark.native("Python frees Arrays")
+pytestmark = [
+    pytest.mark.llvm("native calls"),
+    pytest.mark.native("Python frees Arrays")]
 
 
 @pytest.fixture(autouse=True)

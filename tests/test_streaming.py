@@ -7,6 +7,8 @@ import ingot
 import ingot.numpy as jnp
 from ingot.compiler import nontemporal_stores
 
+pytestmark = pytest.mark.llvm("stores of machine code")
+
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch):

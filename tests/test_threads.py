@@ -17,7 +17,9 @@ from ingot.backends.llvm import blas, threads
 from ingot.errors import HostCallError
 from ingot.experimental import io_callback
 
-pytestmark = pytest.mark.skipif(not threads.supported(), reason="the platform has no such threads")
+pytestmark = [
+    pytest.mark.llvm("threads of machine code"),
+    pytest.mark.skipif(not threads.supported(), reason="the platform has no such threads")]
 
 
 SOURCE = str(Path(ingot.__file__).parents[1])

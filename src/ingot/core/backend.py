@@ -72,7 +72,7 @@ class Executable(Protocol):
         """Run on buffers of the back end, none of which is given up; return new ones.
 
         What a host function raised is raised here, or by `Backend.wait` if the back end is
-        asynchronous, as HostCallError.
+        asynchronous, as HostCallError; where the back end interprets, it may be raised as it is.
         """
         ...
 
