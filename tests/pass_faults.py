@@ -173,7 +173,7 @@ def branches_exchanged():
 def host_calls_in_another_order():
     def reorder(function: ir.Function) -> None:
         nodes = function.body.nodes
-        a, b = (k for k, n in enumerate(nodes) if type(n) is ir.HostCall)
+        a, b = (k for k, n in enumerate(nodes) if type(n) is ir.PythonCall)
         nodes.insert(a, nodes.pop(b))
 
     with after("eliminate_dead_code", reorder):
@@ -347,7 +347,7 @@ def a_strip_too_few():
 
     def short(node: ir.For, length: Any = None) -> ir.For:
         out = mine(node, length)
-        out.stop -= 1
+        out.trip_count -= 1
         return out
 
     with mock.patch.object(strip_mining, "strip_mine", short):
@@ -357,7 +357,7 @@ def a_strip_too_few():
 @fault("gradient of a scan")
 def a_parallel_loop_with_a_dependence():
     def share(function: ir.Function) -> None:
-        first(function, ir.For, lambda n: n.phis).parallel = ir.Parallel([])
+        first(function, ir.For, lambda n: n.phis).parallel = ir.ParallelRegion([])
 
     with after("parallelize_loops", share):
         yield
@@ -366,7 +366,8 @@ def a_parallel_loop_with_a_dependence():
 @fault("threads")
 def a_temporary_that_threads_share():
     def share(function: ir.Function) -> None:
-        first(function, ir.For, lambda n: n.parallel and n.parallel.own).parallel.own.clear()
+        node = first(function, ir.For, lambda n: n.parallel and n.parallel.private)
+        node.parallel.private.clear()
 
     with after("parallelize_loops", share):
         yield

@@ -38,10 +38,10 @@ def kernel(fun, *args):
                                100_003])
 def test_blocks_cover_all_elements_once_or_twice(n, monkeypatch):
     x = np.random.default_rng(n).normal(size=n)
-    found = [loop for loop in kernel(heavy, x) if loop.first != 0]
+    found = [loop for loop in kernel(heavy, x) if loop.start != 0]
     assert len(found) == (n >= MIN_TRIP_COUNT)
     for loop in found:
-        assert loop.stop % strip_mining.MULTIPLE == 0 and loop.stop <= n
+        assert loop.trip_count % strip_mining.MULTIPLE == 0 and loop.trip_count <= n
     y = ingot.jit(heavy)(x)
     monkeypatch.setattr(strip_mining, "is_divisible", lambda node: False)
     ingot.clear_caches()
@@ -139,7 +139,7 @@ def test_loops_that_draw_are_as_wide_as_words(fun):
 
     key = random.key(1)
     program = executable.LLVMExecutable(ingot.jit(draw).trace(key).jaxpr)
-    wide = [loop.apart for loop in loops(program.function.body) if loop.first != 0]
+    wide = [loop.parallel_accesses for loop in loops(program.function.body) if loop.start != 0]
     assert wide == [fun is not jnp.sin]
     results = []
     for optimize in ("fast", "full"):

@@ -189,7 +189,7 @@ def test_loops_update_large_arrays_in_place(name):
     longest = max((c.nbytes for n in carrying for c in nodes(n.body, ir.Copy)), default=0)
     assert longest <= 300 * 8
     if name != "wave":
-        lengths = [m.stop for n in carrying for m in nodes(n.body, ir.For)]
+        lengths = [m.trip_count for n in carrying for m in nodes(n.body, ir.For)]
         assert max(lengths, default=0) <= 300
 
 
@@ -508,6 +508,6 @@ def test_zeros_that_several_sums_of_updates_share():
 
     x = np.linspace(-1, 1, 100_000)
     executable = compile_jaxpr(ingot.make_jaxpr(ingot.grad(fun))(x), "llvm")
-    loops = [n.stop for n in nodes(executable.function.body, ir.For)]
+    loops = [n.trip_count for n in nodes(executable.function.body, ir.For)]
     assert sum(n > 1000 for n in loops) <= 1, loops
     np.testing.assert_allclose(executable(x)[0], ingot.grad(fun)(x), rtol=1e-14)

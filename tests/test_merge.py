@@ -310,7 +310,7 @@ def test_which_elements_allow_a_merger(second, merged):
 
 def test_what_is_not_known_is_not_passed():
     function = hand_made(copied(0, 1), copied(1, 2))
-    function.body.nodes.insert(1, ir.HostCall(0, []))
+    function.body.nodes.insert(1, ir.PythonCall(0, []))
     assert EffectsCache().of(function.body.nodes[1]).python
     assert not loop_fusion.fuse_loops(function)
 

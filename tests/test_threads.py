@@ -251,7 +251,8 @@ def lane(xs, n):
 f = ingot.jit(ingot.vmap(lane))
 x = np.linspace(0.1, 0.9, 32).reshape(4, 8)
 compiled = f.lower(x, np.full(4, 2)).compile().as_text("llvm")
-print(compiled.count("define internal i32 @function"), compiled.count("call i32 @\\"ingot:divide"))
+print(compiled.count("define internal i32 @function"),
+      compiled.count("call i32 @\\"ingot:parallel_for"))
 want = f(x, np.full(4, 2))
 signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGINT))
 signal.setitimer(signal.ITIMER_REAL, 0.2)

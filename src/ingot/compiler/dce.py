@@ -45,7 +45,7 @@ class _Marker:
             self.todo.append(node.index)
             self.switch_of.update((id(r), (node, k)) for k, r in enumerate(node.results))
             return
-        self.todo += [node.predicate] if type(node) is ir.While else [node.first, node.stop]
+        self.todo += [node.predicate] if type(node) is ir.While else [node.start, node.trip_count]
         for phi in node.phis:
             self.phi_of[id(phi.scalar)] = self.phi_of[id(phi.result)] = phi
         for pointer in node.pointers:

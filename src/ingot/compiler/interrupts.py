@@ -31,7 +31,7 @@ def _of_iteration(node: ir.For | ir.While) -> int:
 
 
 def _is_long(node: ir.For) -> bool:
-    if not isinstance(node.stop, int):
+    if not isinstance(node.trip_count, int):
         return True
     smooth = node.vector or node.parallel is not None
-    return not smooth and _of_iteration(node) * node.stop > INSTRUCTIONS
+    return not smooth and _of_iteration(node) * node.trip_count > INSTRUCTIONS

@@ -99,8 +99,8 @@ class _LoopForm:
 
 def _form_of(node: ir.For) -> _LoopForm | None:
     """How to rewrite a loop; None if it has another form, or is not worth it."""
-    if not node.independent or node.phis or node.pointers or not isinstance(node.stop, int) \
-            or node.stop < MIN_TRIP_COUNT:
+    if not node.independent or node.phis or node.pointers or not isinstance(node.trip_count, int) \
+            or node.trip_count < MIN_TRIP_COUNT:
         return None
     loops = [n for n in node.body.nodes if type(n) is ir.While]
     rest = [n for n in node.body.nodes if type(n) is not ir.While]
@@ -143,7 +143,7 @@ class _Lanes(Builder):
     def __init__(self, function: ir.Function, node: ir.For, form: _LoopForm):
         super().__init__()
         self.function, self.node, self.form = function, node, form
-        self.stop = int(node.stop)  # type: ignore[arg-type]
+        self.stop = int(node.trip_count)  # type: ignore[arg-type]
         self.size = -(-self.stop // max(-(-self.stop // BLOCK), 2))
         self.blocks = -(-self.stop // self.size)
         self.kept: dict[int, Buffer] = {}  # values of each entry that later parts read
@@ -201,7 +201,7 @@ class _Lanes(Builder):
     def lanes(self, stop: int) -> ir.For:
         """A loop over lanes; none of them reads what another writes."""
         node = ir.For(ir.Scalar("index", (), INT), stop, [], ir.Block(), vector=True,
-                      independent=True, apart=True)
+                      independent=True, parallel_accesses=True)
         self.block.nodes.append(node)
         return node
 

@@ -74,7 +74,7 @@ class _Forwarding:
     def loop(self, node: ir.For, table: _Table) -> None:
         if table.stored:
             table.forget(self.effects.of(node).writes)
-        node.stop, node.first = self.scalar(node.stop), self.scalar(node.first)
+        node.trip_count, node.start = self.scalar(node.trip_count), self.scalar(node.start)
         for phi in node.phis:
             phi.init = self.scalar(phi.init)
         self.block(node.body, _Table(table))

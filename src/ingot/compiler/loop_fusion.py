@@ -65,7 +65,7 @@ class _Loop:
     def __init__(self, node: ir.For, effects: Effects):
         self.node, self.effects = node, effects
         self.straight = all(type(n) is not ir.For for n in node.body.nodes)
-        self.fits = not node.pointers and not node.apart and node.first == 0 \
+        self.fits = not node.pointers and not node.parallel_accesses and node.start == 0 \
             and not effects.python and is_plain(node.body) and _reduces(node)
         self.work = work(node.body) if self.fits else 0
 
@@ -104,8 +104,8 @@ class _Loop:
             line, nest = (self, other) if self.straight else (other, self)
             return line.work * MIN_WORK_RATIO <= nest.work and bool(a.phis) == bool(b.phis)
         if bool(a.phis) != bool(b.phis):
-            return nested or (self.straight and (not isinstance(a.stop, int) or (
-                self.work + other.work) * a.stop < PARALLEL_WORK))
+            return nested or (self.straight and (not isinstance(a.trip_count, int) or (
+                self.work + other.work) * a.trip_count < PARALLEL_WORK))
         if a.independent != b.independent or (self.straight and a.vector != b.vector):
             return False
         return not self.straight or min(self.work, other.work) < COMPUTE_BOUND_INSTRUCTIONS
@@ -148,9 +148,10 @@ class _Level:
     def fused(self, block: ir.Block) -> list[ir.For]:
         """Fuse what can be; the new loops."""
         found: dict[ir.For, None] = {}
-        stops = [node.stop for node in block.nodes if type(node) is ir.For]
+        counts = [node.trip_count for node in block.nodes if type(node) is ir.For]
         for node in block.nodes:
-            if type(node) is not ir.For or stops.count(node.stop) < 2 or not self.join(node, found):
+            if type(node) is not ir.For or counts.count(node.trip_count) < 2 \
+                    or not self.join(node, found):
                 self.nodes.append(node)
         block.nodes = self.nodes
         return list(found)
@@ -161,7 +162,7 @@ class _Level:
         sums = [n for n in nodes if any(type(x) is ir.For and x.phis for x in n.body.nodes)]
         for nest in sums:
             for node in nodes:
-                lengths = matching_extents(nest, node) if node.stop != nest.stop else []
+                lengths = matching_extents(nest, node) if node.trip_count != nest.trip_count else []
                 common = self.effects.of(node).touches & self.effects.of(nest).touches
                 if lengths and _nbytes(common) >= MIN_COMMON_BYTES and self.loop(node).fits:
                     parts = split_like(node, lengths)
@@ -183,7 +184,7 @@ class _Level:
             found = self.loops[node] = _Loop(node, self.effects.of(node))
             if found.fits:
                 index = id(node.index)
-                self.forms.same[index] = self.indices.setdefault(node.stop, index)
+                self.forms.same[index] = self.indices.setdefault(node.trip_count, index)
                 for inner in walk(ir.Block([node])):
                     self.forms.inside.update(
                         [id(x) for x in definitions(inner) if x.op != "index"])
@@ -194,7 +195,7 @@ class _Level:
         nodes, loop, tried = self.nodes, self.loop(node), 0
         for k in range(len(nodes) - 1, max(len(nodes) - 1 - MAX_NODES_BETWEEN, -1), -1):
             other = nodes[k]
-            if type(other) is not ir.For or other.stop != node.stop:
+            if type(other) is not ir.For or other.trip_count != node.trip_count:
                 continue
             tried += 1
             if not loop.fits or tried > MAX_CANDIDATES:
@@ -222,7 +223,7 @@ class _Level:
         some, others = ([x for x in loop.accesses if x.memory in changed or x.memory.roots]
                         for loop in (first, second))
         straight = first.straight and second.straight and a.independent and b.independent
-        index = self.indices[a.stop]
+        index = self.indices[a.trip_count]
         for x in some:
             for y in others:
                 if x.memory is not y.memory:
@@ -230,7 +231,7 @@ class _Level:
                             roots(y.memory)):
                         return False
                 elif (x.stores or y.stores) and (x.itemsize != y.itemsize or not _same_element(
-                        self.forms, index, x, y, straight, a.stop)):
+                        self.forms, index, x, y, straight, a.trip_count)):
                     return False
         return True
 
@@ -260,10 +261,11 @@ class _Level:
         for phi in b.phis:
             if phi.next is b.index:
                 phi.next = a.index
-        fused = ir.For(a.index, a.stop, a.phis + b.phis, ir.Block(a.body.nodes + b.body.nodes),
+        fused = ir.For(a.index, a.trip_count, a.phis + b.phis,
+                       ir.Block(a.body.nodes + b.body.nodes),
                         vector=a.vector and b.vector,
                         independent=a.independent and b.independent,
-                        at_once=a.at_once and b.at_once)
+                        reentrant_callbacks=a.reentrant_callbacks and b.reentrant_callbacks)
         if first.straight and second.straight:
             forward_loads(fused, self.effects)  # how heavy it is matters next
         else:

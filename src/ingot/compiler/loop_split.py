@@ -11,11 +11,12 @@ def matching_extents(nest: ir.For, loop: ir.For) -> list[int]:
     """The lengths of the outer loops of a nest that pass as many elements as a loop, or nearly as
     many; empty if there are none such."""
     lengths: list[int] = []
-    count = loop.stop if isinstance(loop.stop, int) else 0
+    count = loop.trip_count if isinstance(loop.trip_count, int) else 0
     product, node = 1, nest
-    while node is not None and isinstance(node.stop, int) and product * node.stop <= count:
-        product *= node.stop
-        lengths.append(node.stop)
+    while node is not None and isinstance(node.trip_count, int) \
+            and product * node.trip_count <= count:
+        product *= node.trip_count
+        lengths.append(node.trip_count)
         node = next((n for n in node.body.nodes if type(n) is ir.For), None)
     return lengths if len(lengths) > 1 and 2 * product > count else []
 
@@ -31,10 +32,10 @@ def split_like(loop: ir.For, lengths: list[int]) -> list[ir.For]:
     build = Builder()
     with build.inside(nest[-1].body):
         for level in nest:
-            flat = build.iadd(build.imul(flat, level.stop), level.index)
-            count *= int(level.stop)  # type: ignore[arg-type]
+            flat = build.iadd(build.imul(flat, level.trip_count), level.index)
+            count *= int(level.trip_count)  # type: ignore[arg-type]
         nest[-1].body.nodes += clone(loop.body, {id(loop.index): flat}).nodes
-    left = int(loop.stop) - count  # type: ignore[arg-type]
+    left = int(loop.trip_count) - count  # type: ignore[arg-type]
     if not left:
         return nest[:1]
     rest = ir.For(ir.Scalar("index", (), INT), left, [], ir.Block(), vector=loop.vector,

@@ -393,7 +393,7 @@ class Lowering(Builder):
         number = len(self.host_functions)
         self.host_functions.append(HostFunction(eqn, in_avals, out_avals))
         places = [(b.memory, b.offset) for b in (*inputs, *outs)]
-        self.block.nodes.append(ir.HostCall(number, places))
+        self.block.nodes.append(ir.PythonCall(number, places))
         return list(outs)
 
 

@@ -56,7 +56,7 @@ class _Streaming(Builder):
 
     def innermost(self, block: ir.Block, node: ir.For) -> None:
         """Rewrite a loop without loops in it: a long one becomes blocks first."""
-        if not isinstance(node.stop, int):
+        if not isinstance(node.trip_count, int):
             return
         widest = max(n.value.dtype.itemsize for n in node.body.nodes if type(n) is ir.Store)
         if is_divisible(node):
@@ -82,19 +82,19 @@ class _Streaming(Builder):
         terms = dict(form[1])
         if terms.pop(id(node.index), 0) != 1 or terms.keys() & inside:
             return None
-        return [(1, form[0]), (node.first, 1),
+        return [(1, form[0]), (node.start, 1),
                 *((forms.scalars[term], factor) for term, factor in terms.items())]
 
     def redirected(self, node: ir.For, store: ir.Store, start: list[tuple[Any, int]]
                    ) -> list[Any]:
         """Store to a temporary; the nodes that copy it afterwards."""
-        size, dtype = int(node.stop), store.value.dtype  # type: ignore[arg-type]
+        size, dtype = int(node.trip_count), store.value.dtype  # type: ignore[arg-type]
         nbytes = size * dtype.itemsize
         if not SHORTEST <= nbytes <= LONGEST:
             return []
         target, part = store.memory, self.function.at_end(nbytes, dtype)
         with self.inside(ir.Block()) as before:
-            store.index = self.isub(node.index, node.first)
+            store.index = self.isub(node.index, node.start)
         at = node.body.nodes.index(store)
         node.body.nodes[at:at] = before.nodes
         store.memory = part

@@ -29,13 +29,13 @@ def parallelize_loops(function: ir.Function) -> None:
         for memory in memories:
             seen[memory] = seen.get(memory, 0) + 1
     for node, memories in zip(chosen, inside, strict=True):
-        node.parallel = ir.Parallel([m for m in memories if m.kind == "temporary"
+        node.parallel = ir.ParallelRegion([m for m in memories if m.kind == "temporary"
                                      and m not in outside and seen[m] == 1])
 
 
 def _is_parallel(node: Node) -> bool:
     """Whether threads may share a loop, and it may have work enough for that."""
     return (type(node) is ir.For and node.independent and not node.phis and not node.pointers
-            and node.first == 0
+            and node.start == 0
             and (contains(node.body, ir.While) or work(ir.Block([node])) >= PARALLEL_WORK)
-            and (node.at_once or not contains(node.body, ir.HostCall)))
+            and (node.reentrant_callbacks or not contains(node.body, ir.PythonCall)))

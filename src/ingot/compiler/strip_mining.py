@@ -48,8 +48,8 @@ def strip_mine_loops(function: ir.Function) -> list[ir.For]:
 
 def is_divisible(node: ir.For) -> bool:
     """Whether a loop is long and straight, and reads nothing that it writes."""
-    if not node.vector or node.phis or node.pointers or node.first != 0 \
-            or not isinstance(node.stop, int) or node.stop < MIN_TRIP_COUNT:
+    if not node.vector or node.phis or node.pointers or node.start != 0 \
+            or not isinstance(node.trip_count, int) or node.trip_count < MIN_TRIP_COUNT:
         return False
     read: set[ir.Memory] = set()
     written: set[ir.Memory] = set()
@@ -70,13 +70,13 @@ def _draws(node: ir.For) -> bool:
 
 def strip_mine(node: ir.For, length: int | None = None) -> ir.For:
     """The loop over strips that takes the place of a loop, which runs over one of them."""
-    stop: Any = node.stop
+    stop: Any = node.trip_count
     size = -(-stop // -(-stop // (length or STRIP)))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
     out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)
-    node.apart |= _draws(node)
+    node.parallel_accesses |= _draws(node)
     with build.inside(out.body):
-        node.first, node.stop = build.iclamp(build.imul(out.index, size), stop - size), size
+        node.start, node.trip_count = build.iclamp(build.imul(out.index, size), stop - size), size
         build.block.nodes.append(node)
     return out

@@ -213,7 +213,8 @@ def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr,
     with build.holding(*consts, *xs, *stacked):
         carry = Carry(build, init, jaxpr, num_consts, length)
         node = ir.For(ir.Scalar("index", (), INT), length, carry.phis, ir.Block(),
-                      independent=num_carry == 0, at_once=at_once and num_carry == 0,
+                      independent=num_carry == 0,
+                      reentrant_callbacks=at_once and num_carry == 0,
                       pointers=carry.pointers)
         with build.inside(node.body):
             i = build.isub(length - 1, node.index) if reverse else node.index

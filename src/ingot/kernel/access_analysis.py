@@ -109,7 +109,7 @@ def access_range(form: AffineExpr, access: Access, index: int, varying: set[int]
         if term == index:
             step = factor
         elif term in loops:
-            stop = loops[term].stop
+            stop = loops[term].trip_count
             if not isinstance(stop, int):
                 return None
             low, high = low + min(0, factor * (stop - 1)), high + max(0, factor * (stop - 1))

@@ -48,8 +48,8 @@ class Builder:
         return False
 
     def call_routine(self, symbol: str, args: list[Any], work: int, **details: Any) -> None:
-        """Call a C or Fortran routine; see `ir.Library`."""
-        self.block.nodes.append(ir.Library(symbol, args, work, **details))
+        """Call a C or Fortran routine; see `ir.ExternCall`."""
+        self.block.nodes.append(ir.ExternCall(symbol, args, work, **details))
 
     # ---- scalars ---------------------------------------------------------------------------------
     def const(self, value: Any, dtype: Any) -> Any:

@@ -162,9 +162,9 @@ def _is_value(node: Any, x: Scalar) -> bool:
 
 def _written(node: Any) -> Iterable[Memory]:
     """What a node surely writes to."""
-    if type(node) is ir.HostCall or (type(node) is not Scalar and not node.IS_LEAF):
+    if type(node) is ir.PythonCall or (type(node) is not Scalar and not node.IS_LEAF):
         return ()
-    if type(node) is not ir.Library:
+    if type(node) is not ir.ExternCall:
         return writes(node)
     try:
         return [x.memory for x in operands(node, lambda i, n: 0) if x.writes]
@@ -208,8 +208,8 @@ def _check_types(x: Scalar, fail: Fail) -> None:
 def _check_carried(node: ir.For | ir.While, fail: Fail) -> None:
     if type(node) is ir.While and (node.predicate is None or node.predicate.dtype != BOOL):
         fail(node, "the condition is no boolean")
-    if type(node) is ir.For and isinstance(node.stop, int) and node.stop < 1:
-        fail(node, f"a loop of {node.stop} iterations; it must have one at least")
+    if type(node) is ir.For and isinstance(node.trip_count, int) and node.trip_count < 1:
+        fail(node, f"a loop of {node.trip_count} iterations; it must have one at least")
     for p in node.phis:
         if p.next is None:
             fail(node, "a carried value has no next value")
@@ -235,7 +235,7 @@ def _check_contents(function: ir.Function, fail: Fail) -> None:
         for memory in reads(node):
             if _only_reads(node):
                 read.setdefault(memory, node)
-        if type(node) is ir.HostCall:
+        if type(node) is ir.PythonCall:
             if node.number < last:
                 fail(node, f"Python function {node.number} is called after function {last}")
             last = node.number

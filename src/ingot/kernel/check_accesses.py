@@ -77,10 +77,10 @@ def _ends(exprs: AffineExprs, index: Any, path: Path) -> tuple[int, int] | None:
         if term not in places:
             return None
         loop = path[places[term]]
-        first = _ends(exprs, loop.first, path[: places[term]])
-        if first is None or not isinstance(loop.stop, int):
+        first = _ends(exprs, loop.start, path[: places[term]])
+        if first is None or not isinstance(loop.trip_count, int):
             return None
-        ends = factor * first[0], factor * (first[1] + loop.stop - 1)
+        ends = factor * first[0], factor * (first[1] + loop.trip_count - 1)
         low, high = low + min(ends), high + max(ends)
     return low, high
 
@@ -161,13 +161,14 @@ def _check_independent(node: ir.For, homes: dict[Memory, Path], exprs: AffineExp
     if node.parallel is not None:
         if node.phis or node.pointers or not node.independent:
             fail(node, "a parallel loop whose iterations are not independent")
-        for memory in node.parallel.own:
+        for memory in node.parallel.private:
             if node not in homes.get(memory, (node,)):
                 fail(node, "what each thread has for itself is used outside of the loop")
         for memory, home in homes.items():
-            if node in home and memory not in node.parallel.own and memory.nbytes:
+            if node in home and memory not in node.parallel.private and memory.nbytes:
                 fail(node, "threads share a temporary that only iterations use")
-    if node.phis or not isinstance(node.stop, int) or node.stop < 2 or not is_plain(node.body):
+    if node.phis or not isinstance(node.trip_count, int) or node.trip_count < 2 \
+            or not is_plain(node.body):
         return
     varying = {id(x) for inner in walk(node.body) for x in definitions(inner) if x.op != "index"}
     found: dict[Memory, list[Access]] = {}
@@ -180,7 +181,7 @@ def _check_independent(node: ir.For, homes: dict[Memory, Path], exprs: AffineExp
             continue
         for x, y in itertools.product(stores, uses):
             ends = [access_range(exprs.of(z.position), z, id(node.index), varying) for z in (x, y)]
-            if x.itemsize == y.itemsize and _meet(ends[0], ends[1], int(node.stop)):
+            if x.itemsize == y.itemsize and _meet(ends[0], ends[1], int(node.trip_count)):
                 fail(node, f"iterations that are said to be independent meet in {memory.kind}"
                            f" memory of {memory.nbytes} bytes")
 

@@ -26,7 +26,7 @@ def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ())
         if type(node) is ir.Scalar:
             total += COSTS.get(node.op, 1)
         elif type(node) is ir.For:
-            trips = node.stop if isinstance(node.stop, int) else WHILE_GUESS
+            trips = node.trip_count if isinstance(node.trip_count, int) else WHILE_GUESS
             total += trips * (work(node.body, libraries, without) + 2)
         elif type(node) is ir.While:
             total += WHILE_GUESS * (
@@ -38,7 +38,7 @@ def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ())
         elif type(node) is ir.Call:
             total += CALL + _of_function(node.function, libraries, without)
         else:
-            total += node.work if libraries and type(node) is ir.Library else 10
+            total += node.work if libraries and type(node) is ir.ExternCall else 10
     return total
 
 

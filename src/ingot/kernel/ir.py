@@ -1,7 +1,7 @@
 """Kernel IR: scalar instructions, loops, branches, memory and calls, as a structured SSA tree.
 
 Closed: a back end implements exactly these nodes and the scalar operations in `SCALAR_OPS`.
-Scalars are real numbers, integers or booleans; `build.py` makes complex arithmetic of pairs.
+Scalars are real numbers, integers or booleans; `builder.py` lowers complex arithmetic to pairs.
 `threefry` hashes four u32, a key and a counter, to a u64, whose low half is the first word.
 Indices and offsets are Python integers where known, else int64 scalars.
 """
@@ -45,10 +45,11 @@ BITS = ("and", "or", "xor", "not", "shift_left", "shift_right_logical",
         "shift_right_arithmetic", "population_count", "clz", "umulhi", "threefry")
 CONVERT = ("convert", "bitcast", "select")
 ROUND = ("floor", "ceil", "rint", "round_away", "trunc", "nextafter", "copysign", "is_finite")
-ANALYSIS = ("sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "cos", "tan",
-            "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-            "erf", "erfc", "erf_inv", "lgamma", "digamma")
-SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + ANALYSIS)
+TRANSCENDENTAL = (
+    "sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "cos", "tan", "asin",
+    "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+    "erf_inv", "lgamma", "digamma")
+SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + TRANSCENDENTAL)
 
 
 class Scalar:
@@ -180,40 +181,40 @@ class Phi:
 
 
 @dataclass(eq=False)
-class Parallel:
-    """A loop is divided among threads, each of which has its own copy of some temporaries."""
+class ParallelRegion:
+    """Threads share a loop, and each has a private copy of some temporaries."""
 
-    own: list[Memory]
+    private: list[Memory]
 
     @property
     def extent(self) -> tuple[int, int]:
         """Bytes of the arena from the first to behind the last of these temporaries."""
-        return (min((m.offset for m in self.own), default=0),
-                max((m.offset + m.nbytes for m in self.own), default=0))
+        return (min((m.offset for m in self.private), default=0),
+                max((m.offset + m.nbytes for m in self.private), default=0))
 
 
 @node
 class For(Node):
-    """`for index in range(first, first + stop)`, stop >= 1.
+    """`for index in range(start, start + trip_count)`, trip_count >= 1.
 
-    Iterations that are `independent` exchange no values: they may run in any order, and also
-    `at_once` if even their host calls may. With `vector` the body is also short straight-line code,
-    for vector instructions; with `apart` the back end believes it where it cannot see it, as the
-    body reads at places that it computes.
+    Iterations that are `independent` exchange no values: they may run in any order, and also at
+    once if even their calls of Python may (`reentrant_callbacks`). With `vector` the body is also
+    short straight-line code, for vector instructions; with `parallel_accesses` the back end
+    believes that where it cannot see it, as the body reads at places that it computes.
     """
 
     index: Scalar = holds(INDEX)
-    stop: Index = holds(USE)
+    trip_count: Index = holds(USE)
     phis: list[Phi] = holds(PHIS)
     body: Block = holds(BLOCK)
     vector: bool = holds(ATTRIBUTE, default=False)
     independent: bool = holds(ATTRIBUTE, default=False)
-    at_once: bool = holds(ATTRIBUTE, default=False)
-    apart: bool = holds(ATTRIBUTE, default=False)
-    parallel: Parallel | None = holds(ATTRIBUTE, default=None)
+    reentrant_callbacks: bool = holds(ATTRIBUTE, default=False)
+    parallel_accesses: bool = holds(ATTRIBUTE, default=False)
+    parallel: ParallelRegion | None = holds(ATTRIBUTE, default=None)
     pointers: list[PointerPhi] = holds(POINTERS, default_factory=list)
     poll_every: int = holds(ATTRIBUTE, default=0)  # iterations between looks for an interrupt
-    first: Index = holds(USE, default=0)
+    start: Index = holds(USE, default=0)
 
 
 @node
@@ -239,7 +240,7 @@ class Switch(Node):
 
 
 @node
-class Library(Node):
+class ExternCall(Node):
     """Call a C or Fortran routine. `args`: ('pointer', memory, index); a value passed by reference,
     ('int', index), ('float', a NumPy scalar), ('char', 'N'); or ('size', index), passed as it is.
     `work` is in simple instructions. An inner loop of a universal function of NumPy, of so many
@@ -253,7 +254,7 @@ class Library(Node):
 
 
 @node
-class HostCall(Node):
+class PythonCall(Node):
     """Call back into Python: `number` picks the function, places hold operands and results."""
 
     CALLS_PYTHON = True
@@ -306,7 +307,7 @@ class Call(Node):
 @node
 class Check(Node):
     """What the node that follows does with memory, so that it can be verified; see
-    `compiler/checking.py`.
+    `compiler/memory_checks.py`.
 
     It is about `nbytes` bytes from element `index` of so many bytes on, repeated as often and as
     many bytes apart as the pairs of `rows` say, which must lie within the memory. `shadow` says of

@@ -184,6 +184,6 @@ class Lowering(Protocol):
         ...
 
     def call_routine(self, symbol: str, args: list[Any], work: int, **details: Any) -> None:
-        """Call a C or Fortran routine; see `ir.Library` for the arguments. `work` is an estimate in
-        simple instructions."""
+        """Call a C or Fortran routine; see `ir.ExternCall` for the arguments. `work` is an estimate
+        in simple instructions."""
         ...

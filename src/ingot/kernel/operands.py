@@ -30,7 +30,7 @@ class Unlisted(Exception):
     """A routine of which nothing is known here."""
 
 
-def operands(node: ir.Library, times: Callable[[Index, int], Index]) -> list[Operand]:
+def operands(node: ir.ExternCall, times: Callable[[Index, int], Index]) -> list[Operand]:
     """The operands of a call; `times` multiplies an index."""
     library, _, name = node.symbol.partition(":")
     found = ROUTINES.get((library, name.rpartition(" ")[0] or name[1:]))  # without the dtype

@@ -63,9 +63,9 @@ class _Printer:
                               f" {self.place(node.source, node.source_index)}")
         elif kind is ir.For:
             how = "parallel " if node.parallel else ""
-            start = "" if node.first == 0 else f" - {self.name(node.first)}"
+            start = "" if node.start == 0 else f" - {self.name(node.start)}"
             self.lines.append(f"{indent}{how}for {self.name(node.index)}{start} <"
-                              f" {self.name(node.stop)}"
+                              f" {self.name(node.trip_count)}"
                               f"{self.carried(node)}:")
             self.block(node.body, deeper)
             self.following(node, deeper)
@@ -82,7 +82,7 @@ class _Printer:
                 self.lines.append(f"{indent}case {k}:")
                 self.block(branch, deeper)
                 self.lines.append(f"{deeper}yield {', '.join(map(self.name, outs))}")
-        elif kind is ir.Library:
+        elif kind is ir.ExternCall:
             args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else self.name(a[1])
                              for a in node.args)
             self.lines.append(f"{indent}call {node.symbol}({args})")
@@ -90,7 +90,7 @@ class _Printer:
             rows = "".join(f" x {self.name(n)}" for n, _ in node.rows)
             self.lines.append(f"{indent}{node.act}: {self.name(node.nbytes)} bytes{rows} of"
                               f" {self.place(node.memory, node.index)}")
-        elif kind is ir.HostCall:
+        elif kind is ir.PythonCall:
             places = ", ".join(self.place(*p) for p in node.places)
             self.lines.append(f"{indent}host call {node.number}({places})")
         elif kind is ir.Call:

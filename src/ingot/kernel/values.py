@@ -22,8 +22,8 @@ from ingot.util import size_of
 INT = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
 # Cost of recomputing a value, in units of a simple arithmetic instruction.
-COSTS = dict.fromkeys(ir.ANALYSIS, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20,
-                                          "threefry": 120}
+COSTS = dict.fromkeys(ir.TRANSCENDENTAL, 20) | {"sqrt": 6, "div": 6, "rem": 10, "cbrt": 20,
+                                                "threefry": 120}
 
 
 NATIVE = frozenset(

@@ -72,7 +72,8 @@ def is_plain(block: Block) -> bool:
     """Whether there are only instructions, stores and loops, carrying no pointers, in a block."""
     for node in block.nodes:
         if type(node) is ir.For:
-            if node.pointers or node.apart or node.first != 0 or not is_plain(node.body):
+            if node.pointers or node.parallel_accesses or node.start != 0 \
+                    or not is_plain(node.body):
                 return False
         elif type(node) is not Scalar and type(node) is not ir.Store:
             return False

@@ -94,7 +94,7 @@ symbols.provide(GET, lambda: _address(_prepared().get))
 symbols.provide(SET, lambda: _address(_prepared().set))
 
 
-def is_routine(node: ir.Library) -> bool:
+def is_routine(node: ir.ExternCall) -> bool:
     """Whether it is one of BLAS or LAPACK, whose threads can be told."""
     return CONTROLLED and node.symbol.startswith("scipy.linalg.cython_")
 

@@ -19,7 +19,7 @@ import numpy as np
 from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.backends.llvm.native.abi import PORTABLE, TUPLE_ITEMS
 from ingot.backends.llvm.tables import data_in
-from ingot.compiler.checking import CLAIMED, NOBODY, Checks
+from ingot.compiler.memory_checks import CLAIMED, NOBODY, Checks
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
 

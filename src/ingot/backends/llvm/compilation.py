@@ -18,9 +18,9 @@ import numpy as np
 
 from ingot.backends.llvm import cache, codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
-from ingot.compiler.checking import Checks, add_checks
 from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
 from ingot.compiler.lower import HostFunction, Lowering
+from ingot.compiler.memory_checks import Checks, add_checks
 from ingot.compiler.origins import TracingLowering
 from ingot.compiler.passes import PassReport, PassRunner
 from ingot.compiler.pipeline import check_switches, run_function_passes, run_loop_passes

@@ -20,7 +20,7 @@ from ingot.backends.llvm.aliasing import Scopes
 from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.loops import LoopMarks
-from ingot.backends.llvm.outline import divide
+from ingot.backends.llvm.outline import emit_parallel_for
 from ingot.backends.llvm.scalar import (
     ScalarEmitter,
     is_narrow,
@@ -42,7 +42,7 @@ LONGEST = 2000
 
 def few_functions(*blocks: ir.Block) -> bool:
     """Whether the elementary functions in a loop are so few that LLVM may inline them."""
-    return sum(type(x) is ir.Scalar and x.op in ir.ANALYSIS
+    return sum(type(x) is ir.Scalar and x.op in ir.TRANSCENDENTAL
                for block in blocks for x in block.nodes) <= MOST_INLINED
 
 
@@ -214,12 +214,12 @@ class Emitter:
 
     def node_for(self, node: ir.For) -> None:
         if node.parallel is not None and self.own is None:
-            divide(self, node)
-        elif node.first == 0:
-            self.counted(node, "0", self.name(node.stop))
+            emit_parallel_for(self, node)
+        elif node.start == 0:
+            self.counted(node, "0", self.name(node.trip_count))
         else:  # compared for equality, so that LLVM sees how many iterations there are
-            first = self.name(node.first)
-            last = self.new(f"add nuw nsw i64 {first}, {self.name(node.stop)}")
+            first = self.name(node.start)
+            last = self.new(f"add nuw nsw i64 {first}, {self.name(node.trip_count)}")
             self.counted(node, first, last, "ne")
 
     def counted(self, node: ir.For, first: str, stop: str, goes_on: str = "slt") -> None:
@@ -259,7 +259,7 @@ class Emitter:
         called, for LLVM takes long for their long bodies."""
         if not node.vector:
             return "called"
-        return "of lanes" if node.apart and node.first == 0 else "written out"
+        return "of lanes" if node.parallel_accesses and node.start == 0 else "written out"
 
     def poll(self, node: ir.For | ir.While, before: str) -> list[str]:
         """At the end of an iteration, count down to the next look for an interrupt.
@@ -351,7 +351,7 @@ class Emitter:
                                for outs, end in zip(node.outs, ends, strict=True))
             result.name = self.new(f"phi {llvm_type(result.dtype)} {values}")
 
-    def node_library(self, node: ir.Library) -> None:
+    def node_externcall(self, node: ir.ExternCall) -> None:
         libraries.call(self, node)
 
     def node_check(self, node: ir.Check) -> None:
@@ -366,7 +366,7 @@ class Emitter:
             self.do(f"store {kind} {value}, ptr {slot}")
         return table
 
-    def node_hostcall(self, node: ir.HostCall) -> None:
+    def node_pythoncall(self, node: ir.PythonCall) -> None:
         self.may_fail = self.may_stop = True
         table = self.table("ptr", [self.address_of_item(memory, index, memory.dtype)
                                    for memory, index in node.places])

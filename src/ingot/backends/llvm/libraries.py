@@ -11,7 +11,7 @@ from ingot.backends.llvm.scalar import literal, llvm_type, quoted
 from ingot.kernel import ir
 
 
-def call(emitter: Any, node: ir.Library) -> None:
+def call(emitter: Any, node: ir.ExternCall) -> None:
     """Call a routine; BLAS by one thread where more do not pay."""
     given = [_argument(emitter, a) for a in node.args]
     types = ["i64" if a[0] == "size" else "ptr" for a in node.args]

@@ -26,7 +26,7 @@ class LoopMarks:
     def of(self, node: ir.For) -> tuple[str, str]:
         """The mark of a loop, and that of what its body reads and writes."""
         k = MARKS + len(self.lines)
-        if node.apart:
+        if node.parallel_accesses:
             self.lines += [f"!{k} = distinct !{{}}",
                            f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
                            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{MARKS}, !{MARKS + 1}}}"]
@@ -46,5 +46,6 @@ class LoopMarks:
 
 def is_long_sum(node: ir.For) -> bool:
     """Whether a loop adds up, in any order, what it reads from a long stretch of memory."""
-    return isinstance(node.stop, int) and node.stop >= LONG_SUM and bool(node.phis) and all(
-        type(p.next) is ir.Scalar and p.next.attr == "reassociate" for p in node.phis)
+    return isinstance(node.trip_count, int) and node.trip_count >= LONG_SUM and bool(
+        node.phis) and all(type(p.next) is ir.Scalar and p.next.attr == "reassociate"
+                           for p in node.phis)

@@ -15,7 +15,7 @@ from ingot.backends.llvm.scalar import llvm_type, quoted
 from ingot.kernel import ir
 from ingot.kernel.visit import calls_python, contains, definitions, memories, uses, walk
 
-DIVIDE = "ingot:divide"
+PARALLEL_FOR = "ingot:parallel_for"
 """The symbol of the C function that calls a body on parts of its iterations; see `threads.py`."""
 
 
@@ -45,7 +45,7 @@ def _parameter(x: Any) -> str:
     return kinds.get(x.kind, "ptr noalias readonly")
 
 
-def divide(emitter: Any, node: ir.For) -> None:
+def emit_parallel_for(emitter: Any, node: ir.For) -> None:
     """Write the body as a function, and the call that divides the iterations among threads."""
     captured, temporaries, host_calls = _captured(node)
     names = [(x, x.name) for x in (*captured, *temporaries)]
@@ -70,11 +70,13 @@ def divide(emitter: Any, node: ir.For) -> None:
         x.name = name
     low, high = node.parallel.extent  # type: ignore[union-attr]
     emitter.declare(
-        DIVIDE, f"declare i32 @{quoted(DIVIDE)}(ptr, ptr, i64, ptr, i64, i64, ptr, ptr)")
-    before = blas.enter(emitter) if contains(node.body, ir.Library, blas.is_routine) else None
+        PARALLEL_FOR,
+        f"declare i32 @{quoted(PARALLEL_FOR)}(ptr, ptr, i64, ptr, i64, i64, ptr, ptr)")
+    before = blas.enter(emitter) if contains(node.body, ir.ExternCall, blas.is_routine) else None
     status = emitter.new(
-        f"call i32 @{quoted(DIVIDE)}(ptr @{part}, ptr {frame}, i64 {emitter.name(node.stop)},"
-        f" ptr %arena, i64 {low}, i64 {high}, ptr @{part}.spent, ptr {stop_word(emitter)})")
+        f"call i32 @{quoted(PARALLEL_FOR)}(ptr @{part}, ptr {frame},"
+        f" i64 {emitter.name(node.trip_count)}, ptr %arena, i64 {low}, i64 {high},"
+        f" ptr @{part}.spent, ptr {stop_word(emitter)})")
     if before is not None:
         blas.leave(emitter, before)
     emitter.may_stop = True
@@ -102,7 +104,7 @@ def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
     """`i32 part(i64 begin, i64 end, ptr frame, ptr arena, ptr stop)`, which takes the frame apart
     for the function that has the loop: its parameters say what does not overlap."""
     with emitter.apart_from_rest() as written:
-        emitter.own, emitter.stop = set(node.parallel.own), True  # type: ignore[union-attr]
+        emitter.own, emitter.stop = set(node.parallel.private), True  # type: ignore[union-attr]
         emitter.counted(node, "%begin", "%end")
     enter: Sequence[str] = ()
     if written.may_fail:

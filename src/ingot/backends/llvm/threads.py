@@ -20,7 +20,7 @@ from typing import Any
 
 from ingot.backends.llvm import blas, cache, engine, symbols
 from ingot.backends.llvm.native.abi import PORTABLE
-from ingot.backends.llvm.outline import DIVIDE
+from ingot.backends.llvm.outline import PARALLEL_FOR
 from ingot.util import once, processors
 
 POOL = "ingot:pool"
@@ -428,7 +428,7 @@ def supported() -> bool:
     return PORTABLE is None
 
 
-symbols.provide(DIVIDE, lambda: _code().address)
+symbols.provide(PARALLEL_FOR, lambda: _code().address)
 symbols.provide(POOL, lambda: pool().address)
 
 

@@ -123,7 +123,7 @@ class _Checker(Builder):
             found = self.shadows[memory] = self.part(
                 memory.nbytes, memory.offset + (self.all.offset if own is None else own.distance))
             if own is not None:
-                own.parallel.own.append(found)
+                own.parallel.private.append(found)
         return found
 
     def owner(self, memory: ir.Memory) -> Index:
@@ -188,9 +188,9 @@ class _Checker(Builder):
             size = node.dtype.itemsize
             self.moved([_Range(node.source, node.source_index, size, node.nbytes)], [],
                        [_Range(node.target, node.target_index, size, node.nbytes)])
-        elif kind is ir.Library:
+        elif kind is ir.ExternCall:
             self.library(operands(node, self.imul))
-        elif kind is ir.HostCall:
+        elif kind is ir.PythonCall:
             host = self.hosts[node.number]
             places = [_Range(m, i, m.dtype.itemsize, a.nbytes) for (m, i), a in zip(
                 node.places, (*host.in_avals, *host.out_avals), strict=True)]
@@ -231,7 +231,7 @@ class _Checker(Builder):
         own = self.own.get(node.arena)
         node.arena = self.function.at_end(function.arena_bytes, BYTE)
         if own is not None:
-            own.parallel.own.append(node.arena)
+            own.parallel.private.append(node.arena)
         results = [_Range(m, i, m.dtype.itemsize, r.nbytes) for (m, i), r in zip(
             node.results, function.results, strict=False)]
         for place in results:
@@ -281,21 +281,21 @@ class _Checker(Builder):
         count as lost, for one of the threads works there."""
         parallel = node.parallel
         assert parallel is not None
-        if not parallel.own:
+        if not parallel.private:
             return
         low, high = parallel.extent
-        for memory in parallel.own:
+        for memory in parallel.private:
             self.block.nodes.extend(self.check("forget", _whole(memory)))
             del self.shadows[memory]
         distance = self.function.at_end(high - low, BYTE).offset - low
-        self.own.update((memory, _Own(parallel, distance)) for memory in parallel.own)
+        self.own.update((memory, _Own(parallel, distance)) for memory in parallel.private)
 
 
 @dataclass
 class _Own:
     """Where the shadows of a divided loop's own temporaries are, from these."""
 
-    parallel: ir.Parallel
+    parallel: ir.ParallelRegion
     distance: int
 
 
