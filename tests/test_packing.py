@@ -6,7 +6,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.llvm import emit, executable, superwords
+from ingot.backends.llvm import emit, executable, slp
 from ingot.backends.llvm.functions import FORMULAS
 from ingot.compiler import residual_layout
 from ingot.kernel import ir
@@ -30,7 +30,7 @@ def plain(monkeypatch, fun, *args):
     """The results without either pass."""
     with monkeypatch.context() as patch:
         patch.setattr("ingot.compiler.pipeline.interleave_residuals", lambda function: None)
-        patch.setattr(emit, "superwords", lambda nodes: nodes)
+        patch.setattr(emit, "pack_math_calls", lambda nodes: nodes)
         ingot.clear_caches()
         with ingot.config.override("cache", False):
             out = ingot.jit(fun)(*args)
@@ -183,14 +183,14 @@ def test_functions_in_turn_keep_their_order(monkeypatch):
 def test_only_calls_that_wait_for_nothing_are_one():
     nodes = [ir.Scalar("exp", [ir.Scalar("phi", (), np.dtype(float))], np.dtype(float))
              for _ in range(9)]
-    out = superwords.superwords(nodes)
-    groups = [n for n in out if type(n) is superwords.Together]
+    out = slp.pack_math_calls(nodes)
+    groups = [n for n in out if type(n) is slp.CallBundle]
     assert groups and all(len(g.calls) <= g.lanes for g in groups)
     assert [c for n in out for c in getattr(n, "calls", [n])] == nodes
     chain = [ir.Scalar("exp", [ir.Scalar("phi", (), np.dtype(float))], np.dtype(float))]
     for _ in range(3):
         chain.append(ir.Scalar("exp", [chain[-1]], np.dtype(float)))
-    assert superwords.superwords(chain) == chain
+    assert slp.pack_math_calls(chain) == chain
 
 
 def test_scalars_of_a_program_are_unchanged_by_threads(monkeypatch):

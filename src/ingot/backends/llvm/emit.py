@@ -28,7 +28,7 @@ from ingot.backends.llvm.scalar import (
     llvm_type,
     memory_type,
 )
-from ingot.backends.llvm.superwords import Together, superwords
+from ingot.backends.llvm.slp import CallBundle, pack_math_calls
 from ingot.backends.llvm.tables import check_layouts, data_of_array, data_of_constant
 from ingot.compiler.passes import is_on
 from ingot.kernel import ir
@@ -133,10 +133,10 @@ class Emitter:
     def block(self, block: ir.Block) -> None:
         vectorizes = self.scalar.hashes != "called"
         packs = not vectorizes and is_on("pack-math-calls")
-        for node in superwords(block.nodes) if packs else block.nodes:
+        for node in pack_math_calls(block.nodes) if packs else block.nodes:
             if type(node) is ir.Scalar:
                 self.instruction(node)
-            elif type(node) is Together:
+            elif type(node) is CallBundle:
                 self.together(node)
             else:
                 getattr(self, "node_" + type(node).__name__.lower())(node)
@@ -161,7 +161,7 @@ class Emitter:
         else:
             node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
 
-    def together(self, node: Together) -> None:
+    def together(self, node: CallBundle) -> None:
         """One call for several scalars; code that LLVM does not optimize calls for each."""
         args = [[self.name(a) for a in call.args] for call in node.calls]
         self.lines.append(SCALARS)

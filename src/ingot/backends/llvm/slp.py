@@ -1,4 +1,4 @@
-"""Elementary functions of several scalars at once, by one call of the function of vectors.
+"""SLP vectorization of elementary functions: calls for several scalars become one for a vector.
 
 LLVM makes vectors of scalar code too, but long formulas that were written out once for each scalar
 take it long, and whether it succeeds is luck. Straight-line code is put in another order here: what
@@ -21,14 +21,14 @@ FEWEST = 2
 
 
 @dataclass
-class Together:
+class CallBundle:
     """Calls of one function, at most as many as there are lanes."""
 
     calls: Sequence[ir.Scalar]
     lanes: int
 
 
-def superwords(nodes: Sequence[Any]) -> Sequence[Any]:
+def pack_math_calls(nodes: Sequence[Any]) -> Sequence[Any]:
     """The nodes of a block, calls of elementary functions together where that is possible."""
     calls = [node for node in nodes
              if type(node) is ir.Scalar and node.op in functions.FORMULAS and _is_call(node)]
@@ -88,4 +88,4 @@ def _together(calls: Sequence[ir.Scalar]) -> Iterator[Any]:
         if len(some) < FEWEST:
             yield from some
         else:
-            yield Together(some, 1 << (len(some) - 1).bit_length())
+            yield CallBundle(some, 1 << (len(some) - 1).bit_length())
