@@ -17,7 +17,7 @@ def rewritten(fun, *args):
     todo = [Compilation(jaxpr).kernels().function.body]
     while todo:
         for node in todo.pop().nodes:
-            if isinstance(node, ir.For) and node.apart:
+            if isinstance(node, ir.For) and node.parallel_accesses:
                 return True
             todo += [node.body] if isinstance(node, (ir.For, ir.While)) else []
     return False
