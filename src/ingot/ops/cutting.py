@@ -335,7 +335,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
 
 
 LARGE = 1 << 14
-"""Elements from which on padding between rows is written apart, and nothing twice."""
+"""Elements from which on padding between rows, which are whole, is written apart, nothing twice."""
 
 
 # ---- pad -----------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ def _pad_batch(args: Any, dims: Any, *, padding_config: Padding) -> Any:
 
 def _gaps(shape: Shape, count: Shape, start: Shape, step: Shape) -> list[tuple[Shape, ...]]:
     """Regions (shape, start, steps) that make up what is not an element of the operand, by axes
-    from the first one on; along the last axis, rows as a whole where it has gaps."""
+    from the first one on."""
     found, size = [], list(shape)
     first, steps = [0] * len(shape), [1] * len(shape)
 
@@ -431,9 +431,6 @@ def _gaps(shape: Shape, count: Shape, start: Shape, step: Shape) -> list[tuple[S
                                for v, olds in ((n, size), (a, first), (s, steps))))
 
     for axis, (m, n, a, s) in enumerate(zip(shape, count, start, step, strict=True)):
-        if axis == len(shape) - 1 and s > 1:
-            add(axis, m, 0, 1)
-            break
         end = a + (n - 1) * s + 1
         add(axis, a, 0, 1)
         add(axis, m - end, end, 1)
@@ -461,7 +458,7 @@ def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
         return Scalars(out.shape, out.storage, [element(i) for i in indices(out.shape)])
     target = build.allocate(out.shape, out.storage)
     filling = value.at(build, ())
-    sparse = inner.size and out.size >= LARGE and any(s > 1 for s in step[:-1])
+    sparse = inner.size and out.size >= LARGE and max(step) > 1 and step[-1] == 1
     regions = _gaps(out.shape, count, start, step) if sparse else [
         (out.shape, (0,) * x.ndim, (1,) * x.ndim)]
     for shape, first, strides in regions:
