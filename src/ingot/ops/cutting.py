@@ -334,10 +334,6 @@ def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
     return tuple(reshape(part, rest) for part in split(x, (1,) * shape[axis], axis))
 
 
-LARGE = 1 << 14
-"""Elements from which on padding between rows, which are whole, is written apart, nothing twice."""
-
-
 # ---- pad -----------------------------------------------------------------------------------------
 def _pad_size(n: int, low: int, high: int, interior: int) -> int:
     return low + high + n + max(n - 1, 0) * interior
@@ -419,27 +415,6 @@ def _pad_batch(args: Any, dims: Any, *, padding_config: Padding) -> Any:
     return select_n(inside, values, padded), 0
 
 
-def _gaps(shape: Shape, count: Shape, start: Shape, step: Shape) -> list[tuple[Shape, ...]]:
-    """Regions (shape, start, steps) that make up what is not an element of the operand, by axes
-    from the first one on."""
-    found, size = [], list(shape)
-    first, steps = [0] * len(shape), [1] * len(shape)
-
-    def add(axis: int, n: int, a: int, s: int) -> None:
-        if n > 0:
-            found.append(tuple(tuple(v if k == axis else old for k, old in enumerate(olds))
-                               for v, olds in ((n, size), (a, first), (s, steps))))
-
-    for axis, (m, n, a, s) in enumerate(zip(shape, count, start, step, strict=True)):
-        end = a + (n - 1) * s + 1
-        add(axis, a, 0, 1)
-        add(axis, m - end, end, 1)
-        for k in range(1, s):
-            add(axis, n - 1, a + k, s)
-        size[axis], first[axis], steps[axis] = n, a, s
-    return found
-
-
 def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
                 padding_config: Padding) -> ArrayValue:
     supported(x.dtype)
@@ -458,12 +433,7 @@ def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
         return Scalars(out.shape, out.storage, [element(i) for i in indices(out.shape)])
     target = build.allocate(out.shape, out.storage)
     filling = value.at(build, ())
-    sparse = inner.size and out.size >= LARGE and max(step) > 1 and step[-1] == 1
-    regions = _gaps(out.shape, count, start, step) if sparse else [
-        (out.shape, (0,) * x.ndim, (1,) * x.ndim)]
-    for shape, first, strides in regions:
-        build.write(part(build, target, shape, first, strides),
-                    Lazy(shape, x.dtype, lambda build, index: filling))
+    build.write(target, Lazy(out.shape, x.dtype, lambda build, index: filling))
     if inner.size:
         build.write(part(build, target, count, start, step), inner)
     return target
