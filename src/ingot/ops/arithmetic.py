@@ -316,3 +316,8 @@ def nextafter(x1: Any, x2: Any) -> Any:
     Array(5.e-324, dtype=float64, weak_type=True)
     """
     return nextafter_p.bind(*same_shape("nextafter", x1, x2))
+
+
+__all__ = ["abs", "abs_p", "add", "add_p", "div", "div_p", "max", "max_p", "min", "min_p", "mul",
+           "mul_p", "neg", "neg_p", "nextafter", "nextafter_p", "rem", "rem_p", "sign", "sign_p",
+           "sub", "sub_p"]

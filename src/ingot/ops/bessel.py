@@ -151,3 +151,6 @@ def bessel_i1(x: Any) -> Any:
     Array(0.5651591, dtype=float64, weak_type=True)
     """
     return _iv(1, x)
+
+
+__all__ = ["bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p"]

@@ -222,3 +222,9 @@ def mulhi(x: Any, y: Any, /) -> Any:
     Array(2, dtype=int64, weak_type=True)
     """
     return mulhi_p.bind(*same_shape("mulhi", x, y))
+
+
+__all__ = ["and_p", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "clz", "clz_p",
+           "mulhi", "mulhi_p", "not_p", "or_p", "population_count", "population_count_p",
+           "shift_left", "shift_left_p", "shift_right_arithmetic", "shift_right_arithmetic_p",
+           "shift_right_logical", "shift_right_logical_p", "xor_p"]

@@ -299,3 +299,7 @@ def axis_size(axis_name: Any) -> int:
     Array([0., 1., 2.], dtype=float64)
     """
     return size_in_scope(axis_name)
+
+
+__all__ = ["axis_index", "axis_index_p", "axis_size", "pmax", "pmax_p", "pmean", "pmin", "pmin_p",
+           "psum", "psum_p"]

@@ -162,3 +162,7 @@ def le_to(x: Any, y: Any) -> Any:
     Array(False, dtype=bool)
     """
     return le_to_p.bind(*same_shape("le_to", x, y))
+
+
+__all__ = ["eq", "eq_p", "eq_to_p", "ge", "ge_p", "gt", "gt_p", "le", "le_p", "le_to_p", "lt",
+           "lt_p", "lt_to_p", "ne", "ne_p"]

@@ -127,3 +127,6 @@ def conj(x: Any) -> Any:
     Array(1.-2.j, dtype=complex128, weak_type=True)
     """
     return conj_p.bind(x, input_dtype=typeof(x).dtype)
+
+
+__all__ = ["complex", "complex_p", "conj", "conj_p", "imag", "imag_p", "real", "real_p"]

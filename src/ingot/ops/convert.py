@@ -322,3 +322,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
     """
     return reduce_precision_p.bind(operand, exponent_bits=int(exponent_bits),
                                    mantissa_bits=int(mantissa_bits))
+
+
+__all__ = ["bitcast_convert_type", "bitcast_convert_type_p", "convert_element_type",
+           "convert_element_type_p", "reduce_precision", "reduce_precision_p"]

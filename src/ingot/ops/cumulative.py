@@ -205,3 +205,7 @@ def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
     return cumlogsumexp_p.bind(operand, axis=axis, reverse=bool(reverse))
+
+
+__all__ = ["cumlogsumexp", "cumlogsumexp_p", "cummax", "cummax_p", "cummin", "cummin_p", "cumprod",
+           "cumprod_p", "cumsum", "cumsum_p"]

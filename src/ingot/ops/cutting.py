@@ -458,3 +458,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
         raise ValueError(f"pad: padding_config needs (low, high, interior) for each axis, got"
                          f" {config}")
     return pad_p.bind(operand, padding_value, padding_config=config)
+
+
+__all__ = ["concatenate", "concatenate_p", "index_in_dim", "pad", "pad_p", "slice", "slice_in_dim",
+           "slice_p", "split", "split_p", "stack", "unstack"]

@@ -483,5 +483,4 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     return dot_general(lhs, rhs, (((x.ndim - 1,), (x.ndim - 2,)), (batch, batch)), precision)
 
 
-__all__ = ["Precision", "batch_matmul", "canonicalize_precision", "dot", "dot_general",
-           "dot_general_p"]
+__all__ = ["Precision", "batch_matmul", "dot", "dot_general", "dot_general_p"]

@@ -407,3 +407,7 @@ def pcast(x: Any, axis_name: Any = None, *, to: str = "varying") -> Any:
     1.0
     """
     return x
+
+
+__all__ = ["all_gather", "all_gather_p", "all_to_all", "all_to_all_p", "pbroadcast", "pcast",
+           "ppermute", "ppermute_p", "pshuffle", "psum_scatter", "pswapaxes"]

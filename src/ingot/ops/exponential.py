@@ -187,3 +187,7 @@ def logistic(x: Any, *, accuracy: Any = None) -> Any:
     Array(0.5, dtype=float64, weak_type=True)
     """
     return logistic_p.bind(x, accuracy=check_accuracy("logistic", accuracy))
+
+
+__all__ = ["exp", "exp2", "exp2_p", "exp_p", "expm1", "expm1_p", "log", "log1p", "log1p_p", "log_p",
+           "logistic", "logistic_p"]

@@ -407,3 +407,6 @@ def scatter_add(operand: Any, scatter_indices: Any, updates: Any,
     """
     return scatter_add_p.bind(operand, scatter_indices, updates, **scatter_params(
         dimension_numbers, indices_are_sorted, unique_indices, mode))
+
+
+__all__ = ["gather", "gather_p", "scatter_add", "scatter_add_p"]

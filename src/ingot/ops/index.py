@@ -369,3 +369,8 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     offset = tuple(range(1, x.ndim - len(axes) + 1))
     return gather(src, stack(places, 1),
                   GatherDimensionNumbers(offset, tuple(sorted(axes)), axes), sizes)
+
+
+__all__ = ["dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_slice_p",
+           "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim",
+           "dynamic_update_slice_p", "index_take"]

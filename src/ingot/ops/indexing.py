@@ -289,3 +289,6 @@ def batched_dims(d: GatherDimensionNumbers, operand: bool, indices: bool
         up(d.start_index_map, operand),
         (new if operand and indices else ()) + up(d.operand_batching_dims, operand),
         (new if operand and indices else ()) + up(d.start_indices_batching_dims, indices))
+
+
+__all__ = ["GatherDimensionNumbers", "GatherScatterMode", "ScatterDimensionNumbers"]

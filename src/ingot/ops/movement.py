@@ -340,3 +340,7 @@ def zeros(aval: ShapedArray) -> Any:
     if aval.dtype == dtypes.float0:
         return Array(np.zeros(aval.shape, dtypes.float0), aval)
     return full_like(aval, 0)
+
+
+__all__ = ["broadcast_in_dim", "broadcast_in_dim_p", "reduce_sum", "reduce_sum_p", "reshape",
+           "reshape_p", "transpose", "transpose_p"]

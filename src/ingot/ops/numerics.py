@@ -119,3 +119,6 @@ def check_accuracy(name: str, accuracy: Any) -> Any:
         raise TypeError(f"{name}: accuracy must be a Tolerance, an AccuracyMode or None, got"
                         f" {accuracy!r}")
     return accuracy
+
+
+__all__ = ["AccuracyMode", "Tolerance"]

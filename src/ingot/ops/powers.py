@@ -256,3 +256,7 @@ def cbrt(x: Any, *, accuracy: Any = None) -> Any:
     Array(-2., dtype=float64, weak_type=True)
     """
     return cbrt_p.bind(x, accuracy=check_accuracy("cbrt", accuracy))
+
+
+__all__ = ["cbrt", "cbrt_p", "integer_pow", "integer_pow_p", "pow", "pow_p", "reciprocal", "rsqrt",
+           "rsqrt_p", "sqrt", "sqrt_p", "square", "square_p"]

@@ -330,3 +330,6 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,
     return rng_bit_generator_p.bind(
         key, shape=tuple(int(n) for n in shape), dtype=dtypes.as_user_dtype(dtype),
         algorithm=RandomAlgorithm(algorithm))
+
+
+__all__ = ["RandomAlgorithm", "rng_bit_generator", "rng_bit_generator_p"]

@@ -356,5 +356,6 @@ def _without(shape: Shape, axes: Shape) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-__all__ = ["argmax", "argmin", "reduce", "reduce_and", "reduce_max", "reduce_min",
-           "reduce_or", "reduce_prod", "reduce_sum", "reduce_xor"]
+__all__ = ["argmax", "argmax_p", "argmin", "argmin_p", "reduce", "reduce_and", "reduce_and_p",
+           "reduce_max", "reduce_max_p", "reduce_min", "reduce_min_p", "reduce_or", "reduce_or_p",
+           "reduce_prod", "reduce_prod_p", "reduce_xor", "reduce_xor_p"]

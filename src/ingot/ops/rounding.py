@@ -94,3 +94,7 @@ def is_finite(x: Any) -> Any:
     Array(False, dtype=bool)
     """
     return is_finite_p.bind(x)
+
+
+__all__ = ["RoundingMethod", "ceil", "ceil_p", "floor", "floor_p", "is_finite", "is_finite_p",
+           "round", "round_p"]

@@ -320,3 +320,8 @@ def scatter_max(operand: Any, scatter_indices: Any, updates: Any,
 
 
 WRITES = (scatter_p, scatter_add_p, scatter_sub_p, scatter_mul_p, scatter_min_p, scatter_max_p)
+
+
+__all__ = ["scatter", "scatter_apply", "scatter_max", "scatter_max_p", "scatter_min",
+           "scatter_min_p", "scatter_mul", "scatter_mul_p", "scatter_p", "scatter_sub",
+           "scatter_sub_p"]

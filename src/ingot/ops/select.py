@@ -179,3 +179,6 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     return clamp_p.bind(min, x, max)
+
+
+__all__ = ["clamp", "clamp_p", "select", "select_n", "select_n_p"]

@@ -438,3 +438,9 @@ def optimization_barrier(operand: Any, /) -> Any:
     """
     leaves, treedef = tree_flatten(operand)
     return tree_unflatten(treedef, optimization_barrier_p.bind(*leaves))
+
+
+__all__ = ["broadcast", "broadcast_like", "broadcast_shapes", "broadcast_to_rank",
+           "broadcasted_iota", "collapse", "copy_p", "empty", "expand_dims", "full", "full_like",
+           "iota", "iota_p", "optimization_barrier", "optimization_barrier_p", "rev", "rev_p",
+           "squeeze", "squeeze_p", "stop_gradient", "stop_gradient_p", "tile", "tile_p"]

@@ -417,3 +417,6 @@ def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
     Array([1, 1], dtype=int32)
     """
     return searchsorted_p.bind(a, v, side=side)
+
+
+__all__ = ["approx_max_k", "approx_min_k", "sort", "sort_key_val", "sort_p", "top_k", "top_k_p"]

@@ -468,3 +468,9 @@ beta_tail_p = nary("beta_tail", FLOAT, eval=in_double(beta_tail), kernel=QUADRAT
 
 def _beta_tail(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     return beta_tail_p.bind(a, b, x, orders=orders)
+
+
+__all__ = ["betainc", "digamma", "digamma_p", "erf", "erf_inv", "erf_inv_p", "erf_p", "erfc",
+           "erfc_p", "igamma", "igamma_grad_a", "igamma_grad_a_p", "igamma_p", "igammac",
+           "igammac_p", "lgamma", "lgamma_p", "polygamma", "polygamma_p", "random_gamma_grad",
+           "regularized_incomplete_beta_p", "zeta", "zeta_p"]

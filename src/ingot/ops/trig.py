@@ -255,3 +255,8 @@ def atanh(x: Any) -> Any:
     Array(0., dtype=float64, weak_type=True)
     """
     return atanh_p.bind(x)
+
+
+__all__ = ["acos", "acos_p", "acosh", "acosh_p", "asin", "asin_p", "asinh", "asinh_p", "atan",
+           "atan2", "atan2_p", "atan_p", "atanh", "atanh_p", "cos", "cos_p", "cosh", "cosh_p",
+           "sin", "sin_p", "sinh", "sinh_p", "tan", "tan_p", "tanh", "tanh_p"]
