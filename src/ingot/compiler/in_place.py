@@ -23,7 +23,7 @@ from ingot.kernel.schedule import SCHEDULE
 from ingot.ops.arithmetic import add_any_p
 from ingot.ops.cutting import concatenate, pad_p
 from ingot.ops.gather import scatter_add_p
-from ingot.ops.index import IN_PLACE, dynamic_update_slice_p
+from ingot.ops.index import dynamic_update_slice_p
 from ingot.ops.indexing import CLIP, ScatterDimensionNumbers
 from ingot.ops.movement import broadcast_in_dim_p, reshape
 from ingot.transforms.stage import stage
@@ -188,7 +188,7 @@ def accumulate_in_place(jaxpr: Jaxpr) -> Jaxpr:
 def schedule_reads_first(jaxpr: Jaxpr) -> Jaxpr:
     """The equations in an order in which what reads an array precedes what overwrites it."""
     eqns = jaxpr.eqns
-    if not any(e.primitive in IN_PLACE or e.primitive.higher_order for e in eqns):
+    if not any(e.primitive.in_place or e.primitive.higher_order for e in eqns):
         return jaxpr
     maker = {v: p for p, e in enumerate(eqns) for v in e.outvars}
     readers: dict[Any, list[int]] = {}
@@ -237,14 +237,14 @@ def schedule_reads_first(jaxpr: Jaxpr) -> Jaxpr:
 def _overwritten(eqn: Eqn) -> list[Var]:
     """The operands that an equation may update in place."""
     atoms = eqn.invars if eqn.primitive.higher_order else eqn.invars[:1] \
-        if eqn.primitive in IN_PLACE else []
+        if eqn.primitive.in_place else []
     return [v for v in dict.fromkeys(atoms)
             if type(v) is Var and v.aval.size > SCHEDULE.max_scalars]
 
 
 def _small(eqn: Eqn, var: Var) -> bool:
     """Whether what an equation makes of an array takes less memory than a copy of the array."""
-    return eqn.primitive not in IN_PLACE and \
+    return not eqn.primitive.in_place and \
         2 * sum(v.aval.nbytes for v in eqn.outvars) <= var.aval.nbytes
 
 

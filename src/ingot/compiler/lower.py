@@ -39,7 +39,6 @@ from ingot.kernel.build import (
     row_major,
 )
 from ingot.kernel.schedule import SCHEDULE
-from ingot.ops.index import IN_PLACE
 from ingot.util import size_of
 
 
@@ -185,7 +184,7 @@ class Lowering(Builder):
                 value = env.pop(var)
                 self.release(value.memories, free=False)
                 self._fresh.extend(value.memories)
-        if eqn.primitive in IN_PLACE:
+        if eqn.primitive.in_place:
             self._detach(env, args[0])
         outs = self._run(eqn, args)
         for var, out in zip(eqn.outvars, outs, strict=True):

@@ -18,7 +18,6 @@ from ingot.kernel.build import (
     Scalars,
     flatten_scalars,
 )
-from ingot.ops.index import IN_PLACE
 
 
 class Carry:
@@ -175,7 +174,7 @@ def sources(jaxpr: Jaxpr, first: int, count: int) -> list[int | None]:
             if eqn.primitive.higher_order:
                 like = [v for v in eqn.invars if v.aval == atom.aval]
                 atom = next((v for v in like if v in carried), like[0] if like else None)
-            elif eqn.primitive in IN_PLACE:
+            elif eqn.primitive.in_place:
                 atom = eqn.invars[0]
             else:
                 return None

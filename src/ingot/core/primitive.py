@@ -100,6 +100,10 @@ class Primitive:
     transposed although all cotangents are zero (`transposes_zeros`), for users' rules may give
     what no zero gives: statistics that are to replace an argument. An `elementwise` one has several
     arguments of one shape.
+
+    What compilers know of an operation: `recompute_cost`, the simple instructions that an element
+    of a result costs if it is computed again rather than kept as a residual (None: it is kept), and
+    `in_place`, whether the kernel updates its first operand where nothing else reads that.
     """
 
     elementwise = False
@@ -122,6 +126,8 @@ class Primitive:
         stage: Rule | None = None,
         axes_of: Rule | None = None,
         effects: Rule | None = None,
+        recompute_cost: int | None = None,
+        in_place: bool = False,
         register: bool = True,
     ):
         self.name = name
@@ -130,6 +136,7 @@ class Primitive:
         self.multiple_results, self.higher_order = multiple_results, higher_order
         self.linearize, self.stage = linearize, stage
         self.axes_of, self.effects = axes_of, effects
+        self.recompute_cost, self.in_place = recompute_cost, in_place
         self._types: dict[Any, list[ShapedArray]] = {}
         if register:
             if name in REGISTRY:

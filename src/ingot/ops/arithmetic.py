@@ -31,7 +31,7 @@ def indicator(condition: Any, like: Any) -> Any:
 
 # ---- neg -----------------------------------------------------------------------------------------
 neg_p = unary("neg", NUMBER, eval=widened(np.negative), jvp=LINEAR, kernel="neg",
-              transpose=lambda ct, x: [neg(ct)])
+              transpose=lambda ct, x: [neg(ct)], recompute_cost=1)
 
 
 def neg(x: Any) -> Any:
@@ -51,7 +51,7 @@ def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
 
 
 add_p = binary("add", NUMBER, eval=np.add, kernel="add", transpose=_add_transpose,
-               jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t])
+               jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t], recompute_cost=1)
 
 
 def add(x: Any, y: Any) -> Any:
@@ -67,14 +67,14 @@ def add(x: Any, y: Any) -> Any:
 
 # add_any sums cotangents and tangents: the same operation under JAX's name for it.
 add_any_p = binary("add_any", ANY, eval=np.add, kernel="add", transpose=_add_transpose,
-                   jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t])
+                   jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t], recompute_cost=1)
 
 
 # ---- sub -----------------------------------------------------------------------------------------
 sub_p = binary("sub", NUMBER, eval=np.subtract, kernel="sub",
                jvp=[lambda t, out, x, y: t, lambda t, out, x, y: neg(t)],
                transpose=lambda ct, x, y: [ct if is_linear(x) else None,
-                                           neg(ct) if is_linear(y) else None])
+                                           neg(ct) if is_linear(y) else None], recompute_cost=1)
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -92,7 +92,7 @@ def sub(x: Any, y: Any) -> Any:
 mul_p = binary("mul", NUMBER, eval=np.multiply, kernel="mul",
                jvp=[lambda t, out, x, y: mul(t, y), lambda t, out, x, y: mul(x, t)],
                transpose=lambda ct, x, y: [mul(ct, y) if is_linear(x) else None,
-                                           mul(x, ct) if is_linear(y) else None])
+                                           mul(x, ct) if is_linear(y) else None], recompute_cost=1)
 
 
 def mul(x: Any, y: Any, *, out_dtype: Any = None) -> Any:
@@ -120,7 +120,8 @@ def _div_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 div_p = binary("div", NUMBER, eval=widened(_div_eval), kernel="div",
                jvp=[lambda t, out, x, y: div(t, y),
                     lambda t, out, x, y: mul(t, neg(div(out, y)))],
-               transpose=lambda ct, x, y: [div(ct, y) if is_linear(x) else None, None])
+               transpose=lambda ct, x, y: [div(ct, y) if is_linear(x) else None, None],
+               recompute_cost=2)
 
 
 def div(x: Any, y: Any) -> Any:
@@ -171,7 +172,7 @@ def _abs_jvp(t: Any, out: Any, x: Any) -> Any:
 
 
 abs_p = unary("abs", SIGNED, eval=widened(np.abs), jvp=[_abs_jvp], kernel="abs",
-              result=_real_dtype)
+              result=_real_dtype, recompute_cost=1)
 
 
 def abs(x: Any) -> Any:
@@ -261,9 +262,9 @@ def _extremum_kernel(name: str, logical: str) -> Any:
 _SHARES = [lambda t, out, x, y: mul(t, _share(x, out, y)),
            lambda t, out, x, y: mul(t, _share(y, out, x))]
 max_p = binary("max", ANY, eval=widened(_max_eval), jvp=_SHARES,
-               kernel=_extremum_kernel("max", "or"))
+               kernel=_extremum_kernel("max", "or"), recompute_cost=1)
 min_p = binary("min", ANY, eval=widened(_min_eval), jvp=_SHARES,
-               kernel=_extremum_kernel("min", "and"))
+               kernel=_extremum_kernel("min", "and"), recompute_cost=1)
 
 
 def max(x: Any, y: Any) -> Any:

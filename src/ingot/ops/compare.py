@@ -19,8 +19,8 @@ EQUALITY = (*ANY, dtypes.prng_key, np.void)  # float0 is void; its only value eq
 BOOL = np.dtype(np.bool_)
 
 # ---- eq, ne --------------------------------------------------------------------------------------
-eq_p = compare("eq", EQUALITY, eval=operator.eq, kernel="eq")
-ne_p = compare("ne", EQUALITY, eval=operator.ne, kernel="ne")
+eq_p = compare("eq", EQUALITY, eval=operator.eq, kernel="eq", recompute_cost=1)
+ne_p = compare("ne", EQUALITY, eval=operator.ne, kernel="ne", recompute_cost=1)
 
 
 def eq(x: Any, y: Any) -> Any:
@@ -46,10 +46,10 @@ def ne(x: Any, y: Any) -> Any:
 
 
 # ---- lt, le, gt, ge ------------------------------------------------------------------------------
-lt_p = compare("lt", REAL, eval=np.less, kernel="lt")
-le_p = compare("le", REAL, eval=np.less_equal, kernel="le")
-gt_p = compare("gt", REAL, eval=np.greater, kernel="gt")
-ge_p = compare("ge", REAL, eval=np.greater_equal, kernel="ge")
+lt_p = compare("lt", REAL, eval=np.less, kernel="lt", recompute_cost=1)
+le_p = compare("le", REAL, eval=np.less_equal, kernel="le", recompute_cost=1)
+gt_p = compare("gt", REAL, eval=np.greater, kernel="gt", recompute_cost=1)
+ge_p = compare("ge", REAL, eval=np.greater_equal, kernel="ge", recompute_cost=1)
 
 
 def lt(x: Any, y: Any) -> Any:

@@ -108,7 +108,7 @@ convert_element_type_p = Primitive(
     "convert_element_type", type=_convert_type, eval=_convert_eval, jvp=LINEAR,
     transpose=_convert_transpose,
     batch=lambda args, dims, **params: (convert_element_type_p.bind(*args, **params), dims[0]),
-    kernel=elementwise(_convert_scalar, cost=1))
+    kernel=elementwise(_convert_scalar, cost=1), recompute_cost=1)
 
 
 def convert_element_type(operand: Any, new_dtype: Any) -> Any:

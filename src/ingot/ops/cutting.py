@@ -124,7 +124,7 @@ def _slice_kernel(build: Lowering, x: ArrayValue, *, out: Any, start_indices: Sh
 
 slice_p = Primitive(
     "slice", type=_slice_type, eval=_slice_eval, jvp=LINEAR, transpose=_slice_transpose,
-    batch=_slice_batch, kernel=_slice_kernel)
+    batch=_slice_batch, kernel=_slice_kernel, recompute_cost=0)
 
 
 def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int],

@@ -78,7 +78,8 @@ def elementwise_type(name: str, kinds: Kinds, result: Callable[[Any], Any] | Non
 
 
 def unary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose: Any = NOT_LINEAR,
-          result: Callable[[Any], Any] | None = None) -> Primitive:
+          result: Callable[[Any], Any] | None = None, recompute_cost: int | None = None
+          ) -> Primitive:
     """An elementwise operation of one argument. `kernel` may be the name of a scalar operation."""
 
     def batch(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
@@ -87,12 +88,13 @@ def unary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpos
     primitive = Primitive(
         name, type=elementwise_type(name, kinds, result), eval=eval, jvp=jvp,
         transpose=transpose, batch=batch, kernel=elementwise(kernel) if isinstance(kernel, str)
-        else kernel)
+        else kernel, recompute_cost=recompute_cost)
     return primitive
 
 
 def nary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose: Any = NOT_LINEAR,
-         result: Callable[[Any], Any] | None = None) -> Primitive:
+         result: Callable[[Any], Any] | None = None, recompute_cost: int | None = None
+         ) -> Primitive:
     """An elementwise operation of several arguments of the same type."""
 
     def batch(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
@@ -102,7 +104,7 @@ def nary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose
     primitive = Primitive(
         name, type=elementwise_type(name, kinds, result), eval=eval, jvp=jvp,
         transpose=transpose, batch=batch, kernel=elementwise(kernel) if isinstance(kernel, str)
-        else kernel)
+        else kernel, recompute_cost=recompute_cost)
     primitive.elementwise = True
     return primitive
 
@@ -110,11 +112,11 @@ def nary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose
 binary = nary
 
 
-def compare(name: str, kinds: Kinds, *, eval: Any, kernel: str) -> Primitive:
+def compare(name: str, kinds: Kinds, *, eval: Any, kernel: str,
+            recompute_cost: int | None = None) -> Primitive:
     """An elementwise comparison: boolean result, no derivative."""
     return nary(name, kinds, eval=eval, jvp=ZERO, kernel=kernel,
-                result=lambda _: np.dtype(np.bool_))
-
+                result=lambda _: np.dtype(np.bool_), recompute_cost=recompute_cost)
 
 
 __all__ = ["ANY", "BOOLEAN", "COMPLEX", "FLOAT", "INEXACT", "INTEGER", "NUMBER", "SIGNED", "binary",

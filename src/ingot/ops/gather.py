@@ -389,7 +389,7 @@ def _add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 scatter_add_p = Primitive(
     "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, True),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
-    kernel=scatter_kernel(operation("add"), neutral=-0.0, sums="add"))
+    kernel=scatter_kernel(operation("add"), neutral=-0.0, sums="add"), in_place=True)
 
 
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,

@@ -50,7 +50,7 @@ from ingot.ops.movement import (
     scalar,
     zeros,
 )
-from ingot.ops.scatter import WRITES, scatter_p
+from ingot.ops.scatter import scatter_p
 from ingot.ops.select import select
 from ingot.util import canonicalize_axis
 
@@ -251,11 +251,7 @@ def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: 
 
 dynamic_update_slice_p = Primitive(
     "dynamic_update_slice", type=_update_type, eval=_update_eval, jvp=_update_jvp,
-    transpose=_update_transpose, batch=_update_batch, kernel=_update_kernel)
-
-
-IN_PLACE = frozenset([*WRITES, dynamic_update_slice_p])
-"""Operations whose first operand becomes the result if nobody else reads it."""
+    transpose=_update_transpose, batch=_update_batch, kernel=_update_kernel, in_place=True)
 
 
 def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *,

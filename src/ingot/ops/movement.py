@@ -92,7 +92,8 @@ _broadcast_view = index_map(_broadcast_index)
 
 broadcast_in_dim_p = Primitive(
     "broadcast_in_dim", type=_broadcast_type, eval=_broadcast_eval, jvp=LINEAR,
-    transpose=_broadcast_transpose, batch=_broadcast_batch, kernel=_broadcast_kernel)
+    transpose=_broadcast_transpose, batch=_broadcast_batch, kernel=_broadcast_kernel,
+    recompute_cost=0)
 
 
 def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) -> Any:
@@ -147,7 +148,7 @@ transpose_p = Primitive(
     eval=lambda x, *, permutation: np.transpose(x, permutation), jvp=LINEAR,
     transpose=lambda ct, x, *, permutation: [
         transpose(ct, tuple(int(i) for i in np.argsort(permutation)))],
-    batch=_transpose_batch, kernel=_transpose_kernel)
+    batch=_transpose_batch, kernel=_transpose_kernel, recompute_cost=0)
 
 
 def transpose(operand: Any, permutation: Shape) -> Any:
@@ -219,7 +220,7 @@ def unravel(build: Lowering, flat: Index, shape: Shape) -> list[Index]:
 reshape_p = Primitive(
     "reshape", type=_reshape_type, eval=lambda x, *, new_sizes: x.reshape(new_sizes), jvp=LINEAR,
     transpose=lambda ct, x, *, new_sizes: [reshape(ct, x.shape)],
-    batch=_reshape_batch, kernel=_reshape_kernel)
+    batch=_reshape_batch, kernel=_reshape_kernel, recompute_cost=0)
 
 
 def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> Any:

@@ -79,7 +79,7 @@ def _integer_pow_jvp(t: Any, out: Any, x: Any, *, y: int) -> Any:
 
 
 integer_pow_p = unary("integer_pow", NUMBER, eval=_integer_pow_eval, jvp=[_integer_pow_jvp],
-                      kernel=elementwise(_integer_pow_scalar, cost=2))
+                      kernel=elementwise(_integer_pow_scalar, cost=2), recompute_cost=2)
 integer_pow_p.type = _integer_pow_type
 
 
@@ -118,7 +118,7 @@ def _square_scalar(build: Lowering, x: Any, *, out_dtype: Any) -> Any:
 
 
 square_p = unary("square", NUMBER, eval=widened(np.square), kernel=elementwise(_square_scalar, 1),
-                 jvp=[lambda t, out, x: mul(t, mul(full_like(x, 2), x))])
+                 jvp=[lambda t, out, x: mul(t, mul(full_like(x, 2), x))], recompute_cost=1)
 
 
 def square(x: Any) -> Any:

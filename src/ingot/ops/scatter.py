@@ -85,7 +85,8 @@ def _scatter_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: An
 scatter_p = Primitive(
     "scatter", type=scatter_type("scatter", None), eval=scatter_eval(_write),
     jvp=_linear_jvp(lambda: scatter_p), transpose=_scatter_transpose,
-    batch=scatter_batch(lambda: scatter_p), kernel=scatter_kernel(lambda build, old, new: new))
+    batch=scatter_batch(lambda: scatter_p), kernel=scatter_kernel(lambda build, old, new: new),
+    in_place=True)
 
 
 def scatter(operand: Any, scatter_indices: Any, updates: Any,
@@ -133,7 +134,7 @@ scatter_sub_p = Primitive(
     "scatter-sub", type=scatter_type("scatter_sub", NUMBER), jvp=_linear_jvp(lambda: scatter_sub_p),
     eval=scatter_eval(np.subtract.at, sums=True), transpose=_sub_transpose,
     batch=scatter_batch(lambda: scatter_sub_p),
-    kernel=scatter_kernel(operation("sub"), neutral=0.0, sums="sub"))
+    kernel=scatter_kernel(operation("sub"), neutral=0.0, sums="sub"), in_place=True)
 
 
 def scatter_sub(operand: Any, scatter_indices: Any, updates: Any,
@@ -215,7 +216,7 @@ scatter_mul_p = Primitive(
     jvp=[lambda t, out, x, indices, updates, **params:
          scatter_mul_p.bind(t, indices, updates, **params), None, _mul_tangent],
     transpose=_mul_transpose, batch=scatter_batch(lambda: scatter_mul_p),
-    kernel=scatter_kernel(operation("mul")))
+    kernel=scatter_kernel(operation("mul")), in_place=True)
 
 
 def scatter_mul(operand: Any, scatter_indices: Any, updates: Any,
@@ -280,11 +281,12 @@ def _extremum_kernel(name: str, logical: str) -> Callable[..., Any]:
 scatter_min_p = Primitive(
     "scatter-min", type=scatter_type("scatter_min", ANY), eval=_extremum_eval(min_p, np.minimum),
     jvp=_extremum_jvp(lambda: scatter_min_p), transpose=NOT_LINEAR,
-    batch=scatter_batch(lambda: scatter_min_p), kernel=_extremum_kernel("min", "and"))
+    batch=scatter_batch(lambda: scatter_min_p), kernel=_extremum_kernel("min", "and"),
+    in_place=True)
 scatter_max_p = Primitive(
     "scatter-max", type=scatter_type("scatter_max", ANY), eval=_extremum_eval(max_p, np.maximum),
     jvp=_extremum_jvp(lambda: scatter_max_p), transpose=NOT_LINEAR,
-    batch=scatter_batch(lambda: scatter_max_p), kernel=_extremum_kernel("max", "or"))
+    batch=scatter_batch(lambda: scatter_max_p), kernel=_extremum_kernel("max", "or"), in_place=True)
 
 
 def scatter_min(operand: Any, scatter_indices: Any, updates: Any,

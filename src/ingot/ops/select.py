@@ -95,7 +95,8 @@ def _select_scalar(build: Lowering, which: Any, *cases: Any, out_dtype: np.dtype
 
 select_n_p = Primitive(
     "select_n", type=_select_type, eval=_select_eval, jvp=_select_jvp,
-    transpose=_select_transpose, batch=_select_batch, kernel=elementwise(_select_scalar, cost=1))
+    transpose=_select_transpose, batch=_select_batch, kernel=elementwise(_select_scalar, cost=1),
+    recompute_cost=1)
 
 
 def select_n(which: Any, *cases: Any) -> Any:

@@ -58,7 +58,7 @@ squeeze_p = Primitive(
     jvp=LINEAR, transpose=lambda ct, x, *, dimensions: [reshape(ct, x.shape)],
     batch=_squeeze_batch,
     kernel=lambda build, x, *, out, dimensions: reshape_p.rule("kernel")(
-        build, x, out=out, new_sizes=out.shape))
+        build, x, out=out, new_sizes=out.shape), recompute_cost=0)
 
 
 def squeeze(array: Any, dimensions: Sequence[int]) -> Any:

@@ -16,14 +16,8 @@ from ingot.core.rewrite import Renaming
 from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.linearize import LinearizedJaxpr
 
-COSTS = {name: 0 for name in ("broadcast_in_dim", "reshape", "transpose", "squeeze", "slice")} | {
-    name: 1 for name in (
-        "neg", "add", "sub", "mul", "max", "min", "select_n", "convert_element_type", "square",
-        "add_any", "abs", "eq", "ne", "lt", "le", "gt", "ge")} | {"div": 2, "integer_pow": 2}
-"""What an element costs, in simple instructions, of the operations that are computed again."""
-
-MOST = 6
-"""Instructions that an element may cost."""
+MAX_RECOMPUTE_COST = 6
+"""Instructions that an element of a residual may cost to be computed again."""
 
 
 @dataclass
@@ -92,7 +86,7 @@ class _Choice:
         self.results = {v: i for i, v in enumerate(known.outvars[:num_outs])
                         if type(v) is not Literal}
         self.made = {e.outvars[0]: e for e in known.eqns
-                     if e.primitive.name in COSTS and not e.effects}
+                     if e.primitive.recompute_cost is not None and not e.effects}
         wanted = [a for a in dict.fromkeys(self.atoms.values()) if type(a) is not Literal]
         self.kept = {a for a in wanted if not self.given(a) and a not in self.made}
         for atom in wanted:
@@ -110,7 +104,7 @@ class _Choice:
         cost = self.visit(atom, roots)
         nbytes = sum(v.aval.nbytes for v in roots)
         small = atom.aval.size <= SCHEDULE.max_scalars and (roots or cost)
-        return {atom} if cost > MOST or nbytes > atom.aval.nbytes or small else roots
+        return {atom} if cost > MAX_RECOMPUTE_COST or nbytes > atom.aval.nbytes or small else roots
 
     def visit(self, atom: Any, roots: set[Any]) -> int:
         """Add what must be kept to make a value again, and return what that costs; it stops when
@@ -121,9 +115,9 @@ class _Choice:
         if eqn is None:
             roots.add(atom)
             return 0
-        cost = COSTS[eqn.primitive.name]
+        cost: int = eqn.primitive.recompute_cost
         for a in eqn.invars:
-            cost += self.visit(a, roots) if cost <= MOST else 0
+            cost += self.visit(a, roots) if cost <= MAX_RECOMPUTE_COST else 0
         return cost
 
     def source(self, atom: Any, kept: list[Var]) -> tuple[str, int]:
