@@ -45,6 +45,7 @@ from ingot.util import size_of
 Shape = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 REAL = (np.floating, np.integer, np.bool_)
+_LEAF = tree_flatten(0)[1]
 
 
 @dataclass(frozen=True)
@@ -451,14 +452,9 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
     return tree_unflatten(tree, _reduce_windows(xs, inits, call, w))
 
 
-_LEAF = tree_flatten(0)[1]
-
-
 def _is(init: Any, given: Any, value: Any) -> bool:
-    """Whether an initial value is known to be this number.
-
-    An infinity stands for the limit of dtypes that have none.
-    """
+    """Whether an initial value is known to be this number; an infinity stands for the limit of
+    dtypes that have none."""
     if type(init) is not Array:
         return False
     if isinstance(given, float) and np.isinf(given):
