@@ -496,6 +496,5 @@ def reduce_window_shape_tuple(operand_shape: Sequence[int], window_dimensions: S
                     window_dilation).out(x.shape)
 
 
-__all__ = ["reduce_window", "reduce_window_max_p", "reduce_window_min_p",
-           "reduce_window_shape_tuple", "reduce_window_sum_p", "select_and_gather_add_p",
-           "select_and_scatter_add_p"]
+__all__ = ["reduce_window", "reduce_window_max_p", "reduce_window_min_p", "reduce_window_sum_p",
+           "reduce_window_shape_tuple", "select_and_gather_add_p", "select_and_scatter_add_p"]
