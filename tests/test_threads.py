@@ -13,7 +13,9 @@ import pytest
 import ingot
 import ingot.numpy as np_
 from ingot import lax
-from ingot.backends.llvm import blas, threads
+from ingot.backends.llvm import blas, engine, threads
+from ingot.backends.llvm.compilation import Compilation
+from ingot.compiler import parallel
 from ingot.errors import HostCallError
 from ingot.experimental import io_callback
 
@@ -74,6 +76,18 @@ def test_loops_are_marked_where_iterations_are_independent():
     assert "parallel" not in ingot.jit(chain).lower(np.ones(300)).compile().as_text("kernels")
     carried = ingot.jit(lambda x: lax.scan(lambda c, r: (np_.sin(c) + r, None), 0.0, x)[0])
     assert "parallel" not in carried.lower(np.ones(300_000)).compile().as_text("kernels")
+
+
+@pytest.mark.parametrize("fun, x", [
+    (chain, np.ones(300)),
+    (ingot.pmap(lambda i: io_callback(lambda k: k, ingot.ShapeDtypeStruct((), int), i)),
+     np.arange(2))], ids=["numbers", "callbacks"])
+def test_programs_with_divided_loops_let_other_threads_run(fun, x, monkeypatch):
+    compiled = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
+    assert not compiled.module(engine.FAST).needs.long
+    monkeypatch.setattr(parallel, "PARALLEL_WORK", 0)  # whatever the work of a divided loop is
+    divided = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
+    assert divided.kernels(engine.FAST).parallel and divided.module(engine.FAST).needs.long
 
 
 def sliced(callback, ordered=False):

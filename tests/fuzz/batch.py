@@ -1,8 +1,8 @@
-"""Runs a batch of random programs in this process, in one mode, and prints what is wrong.
+"""Runs random programs in several modes, a group of them in a process that may die of it.
 
-Run as `python -m fuzz.batch MODE START COUNT`. Each seed is named on stderr before its program
-runs, so that the last one named is the one that a crash or a time limit belongs to; each finding is
-a line of JSON on stdout.
+A group's process is a fork: importing takes longer than most programs. It says what it begins and
+what came out, a line of JSON for each program and mode, so that a crash or a time limit belongs to
+the last one begun.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
-import sys
+import os
+import signal
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ingot
-from fuzz.check import case, look, mismatch
+from fuzz.check import Kept, case, look
 from fuzz.limits import lowered
-from ingot.backends.llvm import executable
+from ingot.backends.llvm import engine, executable
 from ingot.config import config
 
-BATCH = 20
+GROUP = 20
 """Seeds that share a process, and the constants if these are lowered."""
 SECONDS = 120
-"""What one program may take, before the process is ended."""
+"""What one program may take in one mode, before the process is ended."""
 
 
 @dataclass(frozen=True)
@@ -46,45 +48,103 @@ class Mode:
     def threads(self) -> int:
         return next((int(w) for w in self.words if w.isdigit()), 2)
 
+    @property
+    def lowered(self) -> bool:
+        return "lowered" in self.words
+
     @contextlib.contextmanager
     def entered(self, seed: int) -> Iterator[None]:
-        """Programs of this seed's batch are run in this mode meanwhile."""
+        """Programs of this seed's group are run in this mode meanwhile."""
         before, hot = ingot.get_num_threads(), executable.HOT_SECONDS
-        constants = lowered(seed // BATCH) if "lowered" in self.words else contextlib.nullcontext()
+        lines = engine.INTERRUPTIBLE_LINES
+        constants = lowered(seed // GROUP) if self.lowered else contextlib.nullcontext()
         with (constants, config.override("optimize", self.words[0]),
               config.override("cache", False),
               config.override("check_memory", "memory" in self.words)):
             try:
                 ingot.set_num_threads(self.threads)
                 executable.HOT_SECONDS = -1e9  # in mode auto, the first call asks for the other
+                engine.INTERRUPTIBLE_LINES = 10**9  # no second process for what is needed at once
                 yield
             finally:
-                executable.HOT_SECONDS = hot
+                executable.HOT_SECONDS, engine.INTERRUPTIBLE_LINES = hot, lines
                 ingot.set_num_threads(before)
 
 
-def findings(mode: Mode, start: int, count: int) -> Iterator[tuple[int, str]]:
-    """Seeds of wrong programs, and what is wrong; results are looked at in the end once more."""
-    kept: list = []
-    with mode.entered(start):
-        for seed in range(start, start + count):
-            print(f"seed {seed}", file=sys.stderr, flush=True)
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
-            message = look(case(seed), kept)
-            if message:
-                yield seed, message
-        for seed, got, want, allowed in kept:
-            if mismatch(got, want, allowed):
-                yield seed, f"after the batch: {mismatch(got, want, allowed)}"
-    faulthandler.cancel_dump_traceback_later()
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a program in a mode: None if it is right."""
+
+    mode: str
+    seed: int
+    message: str | None
 
 
-def main(mode: str, start: str, count: str) -> None:
-    faulthandler.enable()
+def outcomes(jobs: Sequence[tuple[int, str]]) -> Iterator[tuple[str, Outcome]]:
+    """`begin` and `end` of each seed and mode, run in this process; seeds' modes follow each other.
+
+    In the end results that were kept alive are looked at once more.
+    """
+    kept, c = Kept(), None
+    for seed, mode in jobs:
+        yield "begin", Outcome(mode, seed, None)
+        if c is None or c.seed != seed:
+            c = case(seed)
+        with Mode(mode).entered(seed):
+            message = look(c, kept)
+        yield "end", Outcome(mode, seed, message)
+    for message in kept.changed():
+        seed = int(message.split()[1].strip(","))
+        yield "end", Outcome(jobs[-1][1], seed, f"after the group: {message}")
+
+
+def _child(jobs: Sequence[tuple[int, str]], write: int, errors: int) -> None:
+    """Run jobs, and end the process."""
+    os.dup2(errors, 2)
+    faulthandler.enable(errors)
     warnings.simplefilter("ignore")
-    for finding in findings(Mode(mode), int(start), int(count)):
-        print(json.dumps(finding), flush=True)
+    for word, outcome in outcomes(jobs):
+        faulthandler.dump_traceback_later(SECONDS, exit=True, file=errors)
+        line = json.dumps([word, outcome.mode, outcome.seed, outcome.message])
+        os.write(write, line.encode() + b"\n")
+    os._exit(0)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def forked(jobs: Sequence[tuple[int, str]]) -> Iterator[Outcome]:
+    """Outcomes of jobs in a process; where it dies, another one goes on with the next job."""
+    while jobs:
+        read, write = os.pipe()
+        with tempfile.TemporaryFile() as errors:
+            child = os.fork()
+            if child == 0:
+                try:
+                    _child(jobs, write, errors.fileno())
+                finally:  # an error of the fuzzer itself
+                    os._exit(1)
+            os.close(write)
+            begun = 0
+            with open(read) as lines:
+                for line in lines:
+                    word, *rest = json.loads(line)
+                    if word == "end":
+                        yield Outcome(*rest)
+                    else:
+                        begun += 1
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if status == 0:
+                return
+            errors.seek(0)
+            text = errors.read().decode(errors="replace")[-3000:]
+        seed, mode = jobs[max(begun - 1, 0)]
+        name = signal.Signals(-status).name if status < 0 else f"status {status}"
+        yield Outcome(mode, seed, f"the process ended with {name}: {text}")
+        jobs = jobs[max(begun, 1):]
+
+
+def run(modes: Sequence[str], seeds: range) -> Iterator[Outcome]:
+    """Outcomes of seeds in modes, in groups; modes whose constants are lowered have their own."""
+    kinds = [[m for m in modes if Mode(m).lowered == low] for low in (False, True)]
+    for k in sorted({seed // GROUP for seed in seeds}):
+        group = [seed for seed in range(k * GROUP, (k + 1) * GROUP) if seed in seeds]
+        for some in filter(None, kinds):
+            yield from forked([(seed, mode) for seed in group for mode in some])

@@ -52,9 +52,9 @@ class Statement:
         constants = [constant(*t) for t in self.types]
         expression = ", ".join(constants) if self.filler else self.expression
         yield f"{', '.join(self.targets)} = {expression}"
-        if noisy and not self.filler and len(self.targets) == 1 and ROUNDED.search(expression):
-            name = self.targets[0].strip(", ")
-            yield f"{name} = noisy({name})"
+        if noisy and not self.filler and ROUNDED.search(expression):
+            yield from (f"{name} = noisy({name})" for name in
+                        (target.strip(", ") for target in self.targets))
 
 
 @dataclass
@@ -71,7 +71,8 @@ class Function:
         yield f"def {self.name}({', '.join(self.arguments)}):"
         for statement in self.statements:
             yield from (f"    {line}" for line in statement.lines(noisy))
-        yield f"    return {self.returns}"
+        noisy = noisy and self.name != "main"  # what `main` returns was rounded before
+        yield f"    return noisy({self.returns})" if noisy else f"    return {self.returns}"
 
     def every(self) -> Iterator[Statement]:
         """All statements, those of inner functions included."""

@@ -223,7 +223,7 @@ def write(seed: int, vocabulary: Any, reversible: bool = False, large: bool = Fa
     samples = {f"a{i}": jnp.asarray(x) for i, x in enumerate(inputs(seed, types))}
     with g.function("main", samples) as main:
         main.name = "main"
-        g.steps(10)
+        g.steps(7)
         own = [k for k in g.scope.own if k not in samples]
         chosen = [k for k in own if draw.chance(0.6)] or own[-1:] or ["a0"]
         if draw.chance(0.2):

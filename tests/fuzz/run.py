@@ -1,117 +1,111 @@
-"""Runs random programs in all modes, batches in processes of their own, until the time is up.
+"""Runs random programs in all modes, groups in processes of their own, until the time is up.
 
     PYTHONPATH=tests python -m fuzz.run --minutes 10 --seed 0
     PYTHONPATH=tests python -m fuzz.run --modes full-lowered --seed 1010 --count 1
 
 Prints each finding: mode, seed, what is wrong, the command that shows it again, and the program,
-cut down to what is needed. The exit status is 1 if there were findings.
+cut down to what is needed; in the end how many programs ran in each mode, how many were refused by
+the reference back end, too, and how many findings there were. The exit status is 1 if there were any.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import random
-import re
-import subprocess
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-from fuzz.batch import BATCH, SECONDS, Mode
+from fuzz.batch import GROUP, Mode, Outcome, run
+from fuzz.check import REJECTED
+from fuzz.shrink import shrunken
 
-TESTS = Path(__file__).resolve().parents[1]
-MODES = ["fast", "full", "fast-lowered", "full-lowered", "auto", "fast-memory", "full-memory",
-         "full-1", "fast-lowered-memory", "full-lowered-memory", "auto-1-lowered", "fast-1"]
+SETS = [["fast", "full", "full-memory"],
+        ["fast-lowered", "full-lowered", "full-lowered-memory"],
+        ["auto", "full-1", "fast-memory"], ["auto-1-lowered", "fast-lowered-memory"]]
+"""Modes in which the same programs run; the next set gets others."""
+MODES = [mode for modes in SETS for mode in modes]
 SEED_RANGE = 10**8
 
 
-def python(module: str, *args: object) -> subprocess.CompletedProcess[str]:
-    """A module of the fuzzer, run in a process that may die."""
-    paths = [str(TESTS), str(TESTS.parent / "src")]
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, args)], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "INGOT_TRACEBACK_FILTERING": "off"},
-        timeout=SECONDS * (BATCH + 1) + 600)
-
-
-def batch(mode: str, start: int, count: int) -> Iterator[tuple[int, str]]:
-    """Findings of consecutive seeds; where a process dies, another one goes on after the seed."""
-    while count > 0:
-        done = python("fuzz.batch", mode, start, count)
-        for line in done.stdout.splitlines():
-            if line.startswith("["):
-                seed, message = json.loads(line)
-                yield seed, message
-        if done.returncode == 0:
-            return
-        begun = re.findall(r"^seed (\d+)$", done.stderr, re.M)
-        last = int(begun[-1]) if begun else start
-        why = done.stderr.rpartition(f"seed {last}\n")[2].strip()[:3000]
-        yield last, f"the process ended with status {done.returncode}: {why}"
-        start, count = last + 1, count - (last + 1 - start)
-
-
-def report(mode: str, seed: int, message: str, shrink: bool) -> None:
+def report(outcome: Outcome, shrink: bool) -> None:
     """Print a finding."""
-    command = f"PYTHONPATH=tests python -m fuzz.run --modes {mode} --seed {seed} --count 1"
-    print(f"\n== mode {mode}, seed {seed}: {message}\n   {command}", flush=True)
+    print(f"\n== mode {outcome.mode}, seed {outcome.seed}: {outcome.message}\n   PYTHONPATH=tests"
+          f" python -m fuzz.run --modes {outcome.mode} --seed {outcome.seed} --count 1", flush=True)
     if shrink:
-        print(python("fuzz.run", "--show", mode, "--seed", seed).stdout, flush=True)
+        show(outcome.mode, outcome.seed)
 
 
 def show(mode: str, seed: int) -> None:
     """Print the program of a seed, cut down, if it fails when it is run by itself."""
-    from fuzz.shrink import shrunken  # what it imports starts no threads before it forks
+    child = os.fork()  # for the generator may die of it, too
+    if child == 0:
+        c, message = shrunken(Mode(mode), seed)
+        print(f"{c.text()}\n# {message or 'does not fail outside of its group'}", flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
 
-    c, message = shrunken(Mode(mode), seed)
-    print(f"{c.text()}\n# {message or 'does not fail outside of its batch'}")
 
-
-def batches(modes: list[str], seed: int, count: int | None) -> Iterator[tuple[str, int, int]]:
-    """Mode, first seed and number of seeds: `count` in each mode, or the modes in turn for ever."""
+def groups(modes: list[str] | None, seed: int, count: int | None
+           ) -> Iterator[tuple[list[str], range]]:
+    """Modes and seeds: `count` of them in each mode, or sets of modes in turn for ever."""
     if count is not None:
-        for start in range(seed, seed + count, BATCH):
-            yield from ((mode, start, min(BATCH, seed + count - start)) for mode in modes)
+        for start in range(seed - seed % GROUP, seed + count, GROUP):
+            yield modes or MODES, range(max(start, seed), min(start + GROUP, seed + count))
         return
+    sets = [modes] if modes else SETS
     for i in itertools.count():
-        yield modes[i % len(modes)], (seed // BATCH + i) * BATCH, BATCH
+        start = (seed // GROUP + i) * GROUP
+        yield sets[i % len(sets)], range(start, start + GROUP)
+
+
+class Tally:
+    """How many programs ran in each mode."""
+
+    def __init__(self) -> None:
+        self.ran: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
+
+    def add(self, outcome: Outcome) -> None:
+        self.ran[outcome.mode] += 1
+        self.refused[outcome.mode] += outcome.message == REJECTED
+        self.found[outcome.mode] += outcome.message not in (None, REJECTED)
+
+    def text(self) -> str:
+        return "\n".join(f"{mode}: {number} programs, {self.refused[mode]} of them refused, "
+                         f"{self.found[mode]} findings" for mode, number in self.ran.items())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--modes", default=",".join(MODES), help="names with commas in between")
+    parser.add_argument("--modes", help="names with commas in between")
     parser.add_argument("--seed", type=int, help="the first; without it, a random one")
     parser.add_argument("--count", type=int, help="seeds in each mode, in the place of minutes")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--no-shrink", action="store_true", help="do not cut programs down")
-    parser.add_argument("--show", metavar="MODE", help="print the program of the seed, cut down")
     options = parser.parse_args()
     seed = random.randrange(SEED_RANGE) if options.seed is None else options.seed
-    if options.show:
-        show(options.show, seed)
-        return 0
-    end = time.monotonic() + 60 * options.minutes
-    done: Counter[str] = Counter()
-    found: Counter[str] = Counter()
+    modes = options.modes.split(",") if options.modes else None
+    end, tally = time.monotonic() + 60 * options.minutes, Tally()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"ended:\n{tally.text()}"))
     print(f"seed {seed}", flush=True)
-    for mode, start, number in batches(options.modes.split(","), seed, options.count):
+    for some, seeds in groups(modes, seed, options.count):
         if options.count is None and time.monotonic() > end:
             break
         begun = time.monotonic()
-        for where, message in batch(mode, start, number):
-            found[mode] += 1
-            report(mode, where, message, not options.no_shrink)
-        done[mode] += number
-        print(f"{mode}, seeds {start} to {start + number - 1}: {time.monotonic() - begun:.0f} s",
-              flush=True)
-    for mode, number in done.items():
-        print(f"{mode}: {number} programs, {found[mode]} findings")
-    return int(bool(found))
+        for outcome in run(some, seeds):
+            tally.add(outcome)
+            if outcome.message not in (None, REJECTED):
+                report(outcome, not options.no_shrink)
+        print(f"{', '.join(some)}, seeds {seeds[0]} to {seeds[-1]}:"
+              f" {time.monotonic() - begun:.0f} s", flush=True)
+    print(tally.text())
+    return int(any(tally.found.values()))
 
 
 if __name__ == "__main__":

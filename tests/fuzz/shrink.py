@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from fuzz.batch import Mode
 from fuzz.blocks import Function
-from fuzz.check import Case, case, look
+from fuzz.check import REJECTED, Case, case, look
 
 SECONDS = 60
 """What one attempt may take; more is a failure like a crash."""
@@ -27,7 +27,7 @@ def outcome(mode: Mode, c: Case) -> str | None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         warnings.simplefilter("ignore")
         with mode.entered(c.seed):
-            os.write(write, (look(c, []) or "").encode()[:4000])
+            os.write(write, (look(c) or "").encode()[:4000])
         os._exit(0)
     os.close(write)
     ready, _, _ = select.select([read], [], [], SECONDS)
@@ -38,6 +38,8 @@ def outcome(mode: Mode, c: Case) -> str | None:
     status = os.waitpid(child, 0)[1]
     if not ready:
         return f"time: not done within {SECONDS} s"
+    if message == REJECTED:
+        return None
     return message or (f"signal: {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else None)
 
 

@@ -17,11 +17,12 @@ PARALLEL_WORK = 200_000
 """Instructions of a loop from which on threads may be worth waking: some 50 microseconds."""
 
 
-def parallelize_loops(function: ir.Function) -> None:
-    """Set `parallel` of the loops that threads share, the outermost of each nest."""
+def parallelize_loops(function: ir.Function) -> bool:
+    """Set `parallel` of the loops that threads share, the outermost of each nest; says whether
+    there are any: then the program must let Python's lock go, for which the threads might wait."""
     chosen = list(outermost(function.body, _is_parallel))
     if not chosen:
-        return
+        return False
     outside = referred(function.body.nodes, chosen)
     inside = [referred([node]) for node in chosen]
     seen: dict[ir.Memory, int] = {}

@@ -108,15 +108,15 @@ def run_function_passes(lower: Callable[[], ir.Function], full: bool, run: PassR
 def run_loop_passes(program: ir.Function, threads: bool, run: PassRunner
                     ) -> tuple[list[ir.For], bool]:
     """Loops of a program and of what it calls, for the processor; those that became lanes or
-    strips, and whether any loop polls."""
+    strips, and whether the program must let Python's lock go."""
     straight: list[ir.For] = []
-    polls = False
+    releases = False
     for function in (*callees(program.body), program):
         straight += run.on_kernel("compact-while-loops", compact_while_loops, function) or []
         if function is program:
             run.on_kernel("nontemporal-stores", store_past_caches, function)
         straight += run.on_kernel("strip-mine", strip_mine_loops, function) or []
         if threads:
-            run.on_kernel("parallelize", parallelize_loops, function)
-        polls |= bool(run.on_kernel("place-polls", lambda f: place_polls(f.body), function))
-    return straight, polls
+            releases |= bool(run.on_kernel("parallelize", parallelize_loops, function))
+        releases |= bool(run.on_kernel("place-polls", lambda f: place_polls(f.body), function))
+    return straight, releases

@@ -90,7 +90,7 @@ class Kernels:
     function: ir.Function
     lowering: Lowering
     straight: list[ir.For]  # lanes and strips
-    polls: bool  # whether a loop looks for Ctrl-C
+    releases: bool  # Python's lock, for a loop looks for Ctrl-C or threads share it
 
 
 @dataclass
@@ -158,14 +158,14 @@ class Compilation:
             return lowerings[-1].function(simplified, self.donated)
 
         function = run_function_passes(lowered, full, run)
-        straight, polls = run_loop_passes(function, threads.supported(), run)
-        return Kernels(simplified, function, lowerings[-1], straight, polls)
+        straight, releases = run_loop_passes(function, threads.supported(), run)
+        return Kernels(simplified, function, lowerings[-1], straight, releases)
 
     def _lowered(self, tier: engine.Tier) -> Module:
         kernels = self.kernels(tier)
         function, lowering = kernels.function, kernels.lowering
         work = cost.work(function.body)
-        long = kernels.polls or work > LONG_WORK
+        long = kernels.releases or work > LONG_WORK
         taken = [m.position if m.kind == "donated" else -1 for m in function.results]
         checks = self._checks(taken, function.arena_bytes) if self.checked else None
         if checks is not None and isinstance(lowering, TracingLowering):
