@@ -15,7 +15,8 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from unittest import mock
 
 import ingot
 from fuzz.check import Kept, case, look
@@ -35,7 +36,8 @@ class Mode:
 
     The first word is the tier, `auto` switches during the calls. A number is that of the threads,
     two without it. `lowered`: the compiler's constants are; `memory`: what the compiled code does
-    with memory is checked.
+    with memory is checked; `plain`: LLVM does not optimize what the tier's other passes have made,
+    which takes a quarter of the time.
     """
 
     name: str
@@ -55,19 +57,21 @@ class Mode:
     @contextlib.contextmanager
     def entered(self, seed: int) -> Iterator[None]:
         """Programs of this seed's group are run in this mode meanwhile."""
-        before, hot = ingot.get_num_threads(), executable.HOT_SECONDS
-        lines = engine.INTERRUPTIBLE_LINES
+        before = ingot.get_num_threads()
+        full = replace(engine.FULL, passes=0, selection=0) if "plain" in self.words else engine.FULL
         constants = lowered(seed // GROUP) if self.lowered else contextlib.nullcontext()
         with (constants, config.override("optimize", self.words[0]),
               config.override("cache", False),
-              config.override("check_memory", "memory" in self.words)):
+              config.override("check_memory", "memory" in self.words),
+              mock.patch.object(engine, "FULL", full),
+              # In mode auto, the first call asks for the other tier.
+              mock.patch.object(executable, "HOT_SECONDS", -1e9),
+              # No second process optimizes what is needed at once.
+              mock.patch.object(engine, "INTERRUPTIBLE_LINES", 10**9)):
             try:
                 ingot.set_num_threads(self.threads)
-                executable.HOT_SECONDS = -1e9  # in mode auto, the first call asks for the other
-                engine.INTERRUPTIBLE_LINES = 10**9  # no second process for what is needed at once
                 yield
             finally:
-                executable.HOT_SECONDS, engine.INTERRUPTIBLE_LINES = hot, lines
                 ingot.set_num_threads(before)
 
 

@@ -24,9 +24,10 @@ from fuzz.batch import GROUP, Mode, Outcome, run
 from fuzz.check import REJECTED
 from fuzz.shrink import shrunken
 
-SETS = [["fast", "full", "full-memory"],
-        ["fast-lowered", "full-lowered", "full-lowered-memory"],
-        ["auto", "full-1", "fast-memory"], ["auto-1-lowered", "fast-lowered-memory"]]
+SETS = [["fast", "full", "full-plain-memory"],
+        ["fast-lowered", "full-lowered", "full-plain-lowered-memory"],
+        ["auto", "full-1", "fast-memory"],
+        ["full-memory", "fast-1"], ["auto-1-lowered", "fast-lowered-memory"]]
 """Modes in which the same programs run; the next set gets others."""
 MODES = [mode for modes in SETS for mode in modes]
 SEED_RANGE = 10**8

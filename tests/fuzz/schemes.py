@@ -8,6 +8,8 @@ from typing import Any
 import ingot.numpy as jnp
 from fuzz.blocks import Function
 from fuzz.control import HIGHER_ORDER, derivative, tuple_of, unpack
+from fuzz.families import FAMILIES
+from fuzz.nested import LOOPS
 from fuzz.generator import Generator, Retry, is_float, is_integer
 from fuzz.vocabulary import FIRST_ORDER
 
@@ -201,9 +203,9 @@ def halves(g: Generator) -> None:
     g.add(f"{f}({x}.astype({target!r}))")
 
 
-PLAIN = [*FIRST_ORDER, (complex_numbers, 3), (constants, 1), (empty, 0.5), (whole_numbers, 2),
+PLAIN = [*FIRST_ORDER, *FAMILIES, (complex_numbers, 3), (constants, 1), (empty, 0.5), (whole_numbers, 2),
          (halves, 1)]
-NESTED = [*HIGHER_ORDER, (levels, 4), (waiting, 1.5), (choosing, 2), (curvature, 1.5)]
+NESTED = [*HIGHER_ORDER, *LOOPS, (levels, 4), (waiting, 1.5), (choosing, 2), (curvature, 1.5)]
 DEEPEST = 3
 
 
