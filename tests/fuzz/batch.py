@@ -14,8 +14,9 @@ import os
 import signal
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from unittest import mock
 
 import ingot
@@ -102,27 +103,30 @@ def outcomes(jobs: Sequence[tuple[int, str]]) -> Iterator[tuple[str, Outcome]]:
         yield "end", Outcome(jobs[-1][1], seed, f"after the group: {message}")
 
 
-def _child(jobs: Sequence[tuple[int, str]], write: int, errors: int) -> None:
-    """Run jobs, and end the process."""
+def _child(jobs: Sequence[tuple[int, str]], write: int, errors: int, fault: Any) -> None:
+    """Run jobs with a fault, and end the process."""
     os.dup2(errors, 2)
     faulthandler.enable(errors)
     warnings.simplefilter("ignore")
-    for word, outcome in outcomes(jobs):
-        faulthandler.dump_traceback_later(SECONDS, exit=True, file=errors)
-        line = json.dumps([word, outcome.mode, outcome.seed, outcome.message])
-        os.write(write, line.encode() + b"\n")
+    with fault:
+        for word, outcome in outcomes(jobs):
+            faulthandler.dump_traceback_later(SECONDS, exit=True, file=errors)
+            line = json.dumps([word, outcome.mode, outcome.seed, outcome.message])
+            os.write(write, line.encode() + b"\n")
     os._exit(0)
 
 
-def forked(jobs: Sequence[tuple[int, str]]) -> Iterator[Outcome]:
-    """Outcomes of jobs in a process; where it dies, another one goes on with the next job."""
+def forked(jobs: Sequence[tuple[int, str]],
+           fault: Callable[[], Any] = contextlib.nullcontext) -> Iterator[Outcome]:
+    """Outcomes of jobs in a process, while it has a fault that is entered as a context; where it
+    dies, another one goes on with the next job."""
     while jobs:
         read, write = os.pipe()
         with tempfile.TemporaryFile() as errors:
             child = os.fork()
             if child == 0:
                 try:
-                    _child(jobs, write, errors.fileno())
+                    _child(jobs, write, errors.fileno(), fault())
                 finally:  # an error of the fuzzer itself
                     os._exit(1)
             os.close(write)
@@ -145,10 +149,11 @@ def forked(jobs: Sequence[tuple[int, str]]) -> Iterator[Outcome]:
         jobs = jobs[max(begun, 1):]
 
 
-def run(modes: Sequence[str], seeds: range) -> Iterator[Outcome]:
+def run(modes: Sequence[str], seeds: range,
+        fault: Callable[[], Any] = contextlib.nullcontext) -> Iterator[Outcome]:
     """Outcomes of seeds in modes, in groups; modes whose constants are lowered have their own."""
     kinds = [[m for m in modes if Mode(m).lowered == low] for low in (False, True)]
     for k in sorted({seed // GROUP for seed in seeds}):
         group = [seed for seed in range(k * GROUP, (k + 1) * GROUP) if seed in seeds]
         for some in filter(None, kinds):
-            yield from forked([(seed, mode) for seed in group for mode in some])
+            yield from forked([(seed, mode) for seed in group for mode in some], fault)
