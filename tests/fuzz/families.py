@@ -31,7 +31,7 @@ def _matrices(g: Generator) -> tuple[str, int, int]:
 def small_matrices(g: Generator) -> None:
     """Factorizations and solutions of small matrices and stacks of them."""
     x, n, m = _matrices(g)
-    a = f"(lambda x: jnp.matmul(x, jnp.swapaxes(x, -1, -2)) / {m} + jnp.eye({n}, dtype=x.dtype))({x})"
+    a = f"(lambda x: x @ jnp.swapaxes(x, -1, -2) / {m} + jnp.eye({n}, dtype=x.dtype))({x})"
     forms = [f"jnp.linalg.cholesky({a})", f"jnp.linalg.solve({a}, {x})", f"jnp.linalg.inv({a})",
              f"jnp.linalg.slogdet({a})[1]", f"jnp.linalg.qr({a})[1]", f"jnp.trace({a}, 0, -1, -2)",
              f"jnp.linalg.matrix_power({a} * 0.3, 3)", f"jnp.tril({a}, -1) + jnp.triu({a}, 1)",

@@ -100,7 +100,7 @@ def keys(g: Generator) -> None:
     vx = g.value(x)
     step, dtype = g.name("step"), vx.dtype.name
     body = draw.one([
-        f"jnp.where(ingot.random.uniform(k[1], ()) < jnp.exp(-jnp.sum(c * c)), c * 0.5, c)",
+        "jnp.where(ingot.random.uniform(k[1], ()) < jnp.exp(-jnp.sum(c * c)), c * 0.5, c)",
         f"c * 0.5 + 0.1 * ingot.random.normal(k[1], {vx.shape}, {dtype!r})",
         f"jnp.where(ingot.random.bernoulli(k[1], 0.5, {vx.shape}), c, -c)"])
     form = f"(lambda {step}: lax.scan({step}, ({x}, ingot.random.key({draw.below(9)})), None," \

@@ -9,8 +9,8 @@ import ingot.numpy as jnp
 from fuzz.blocks import Function
 from fuzz.control import HIGHER_ORDER, derivative, tuple_of, unpack
 from fuzz.families import FAMILIES
-from fuzz.nested import LOOPS
 from fuzz.generator import Generator, Retry, is_float, is_integer
+from fuzz.nested import LOOPS
 from fuzz.vocabulary import FIRST_ORDER
 
 
@@ -195,16 +195,14 @@ def halves(g: Generator) -> None:
     x = g.floating()
     target = g.draw.one(["float16", "bfloat16", "float32"])
     f = g.draw.one(["jnp.tanh", "jnp.sin", "jnp.cbrt", "jnp.arctan", "jnp.sinh", "jnp.abs",
-                    "jnp.sort", "jnp.sum", "jnp.negative"])
-    if f == "jnp.sum":
-        f = "jnp.mean"
+                    "jnp.sort", "jnp.sort", "jnp.sort", "jnp.mean", "jnp.negative"])
     if f == "jnp.sort" and not g.value(x).ndim:
         raise Retry
     g.add(f"{f}({x}.astype({target!r}))")
 
 
-PLAIN = [*FIRST_ORDER, *FAMILIES, (complex_numbers, 3), (constants, 1), (empty, 0.5), (whole_numbers, 2),
-         (halves, 1)]
+PLAIN = [*FIRST_ORDER, *FAMILIES, (complex_numbers, 3), (constants, 1), (empty, 0.5),
+         (whole_numbers, 2), (halves, 2)]
 NESTED = [*HIGHER_ORDER, *LOOPS, (levels, 4), (waiting, 1.5), (choosing, 2), (curvature, 1.5)]
 DEEPEST = 3
 

@@ -32,6 +32,7 @@ def parallelize_loops(function: ir.Function) -> bool:
     for node, memories in zip(chosen, inside, strict=True):
         node.parallel = ir.ParallelRegion([m for m in memories if m.kind == "temporary"
                                      and m not in outside and seen[m] == 1])
+    return True
 
 
 def _is_parallel(node: Node) -> bool:
