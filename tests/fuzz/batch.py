@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -127,7 +128,8 @@ def forked(jobs: Sequence[tuple[int, str]],
             if child == 0:
                 try:
                     _child(jobs, write, errors.fileno(), fault())
-                finally:  # an error of the fuzzer itself
+                except BaseException:  # an error of the fuzzer itself
+                    traceback.print_exc()
                     os._exit(1)
             os.close(write)
             begun = 0

@@ -5,7 +5,7 @@
 
 Prints each finding: mode, seed, what is wrong, the command that shows it again, and the program,
 cut down to what is needed; in the end how many programs ran in each mode, how many were refused by
-the reference back end, too, and how many findings there were. The exit status is 1 if there are any.
+the reference back end, too, and how many findings there were. Exits with 1 if there are any.
 """
 
 from __future__ import annotations
