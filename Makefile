@@ -9,8 +9,8 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz ecosystem bench guard
-.PHONY: docs map wheel clean matrix matrix-one portable reference
+.PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz bites ecosystem
+.PHONY: bench guard docs map wheel clean matrix matrix-one portable reference
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ fuzz: $(call STAMP,test)  ## Random programs, new ones each time (MINUTES=10 SEE
 	  || [ $$? -eq 124 ]  # Nothing was found until the time was up.
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $$(( $(MINUTES) / 2 )) \
 	  $(if $(SEED),--seed $(SEED)) $(OPTIONS)
+
+bites: $(call STAMP,test)  ## Faults planted again: how soon random programs object to each (SEED=1000000)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.bites programs all $(or $(SEED),1000000)
 
 # The packages are installed beside the JAX that they were written for, away from the rest.
 ECO := build/ecosystem/venv
