@@ -1,5 +1,7 @@
 """Rows of matrix factorizations and solvers, against NumPy and SciPy."""
 
+from functools import partial
+
 import numpy as np
 import scipy.linalg
 
@@ -10,6 +12,7 @@ from ingot.ops.cutting import slice_in_dim
 from ingot.ops.matrices import adjoint, divide_by_gap, matmul
 from ingot.ops.movement import reduce_sum
 from ingot.ops.powers import square
+from ingot.ops.spectrum import basis_product_p, untied
 
 TOL = 1e-7
 
@@ -210,9 +213,24 @@ def _norms():
                 5e200, 5e-200]), jax=False, diff=(), name="two_norm_scaled")]
 
 
+def _spectrum():
+    """The parts of derivatives of eigenvalues and singular values, where no values are equal."""
+    distinct = np.array([3.0, 2.0, 1.0])
+    for mirrored in (False, True):
+        order = distinct if mirrored else -distinct
+        yield Example(untied, (order,), {"mirrored": mirrored}, ref=lambda x, **_: x, jax=False)
+        for transposed in (False, True):
+            product = partial(basis_product_p.bind, mirrored=mirrored, transposed=transposed)
+            for u, x in ((normal(4, 3), normal(4, 3, seed=1)),
+                         (complex_normal(3, 3), complex_normal(3, 3, seed=1))):
+                yield Example(product, (u, x, order), ref=lambda u, x, w: u * x,
+                              name="basis_product", jax=False, diff=(0, 1))
+
+
 EXAMPLES = [
     Example(divide_by_gap, (normal(3, 2, seed=8), normal(3, 2, seed=9) ** 2 + 0.5),
             ref=np.true_divide, jax=False),
+    *_spectrum(),
     *_norms(),
     *_cholesky(), *_triangular(), *_lu(), *_qr(), *_spectra(),
     _row(t.tridiagonal_solve, (normal(3), normal(3) + 4, normal(3, seed=2), normal(3, 2)), banded),

@@ -268,6 +268,11 @@ jnp.linalg.eigvalsh(x).sum() | diag(1,1,2) | diag(1,1,1) | of 0*x[0,0]
 (jnp.linalg.svd(x,compute_uv=False)**2).sum() | diag(1,1,2) | diag(2,2,4) | of (x*x).sum()
 (jnp.linalg.svd(x,compute_uv=False)**4).sum() | diag(1,1,2) | diag(4,4,32) | of ((x.T@x)**2).sum()
 (jnp.linalg.svd(x,compute_uv=False)**2).sum() | diag(1,2,0) | diag(2,4,0) | of (x*x).sum()
+(jnp.linalg.svd(x,compute_uv=False)**2).sum() | diag(1,0,0) | diag(2,0,0) | of (x*x).sum()
+(jnp.linalg.svd(x,compute_uv=False)**4).sum() | diag(1,0,0) | diag(4,0,0) | of ((x.T@x)**2).sum()
+(jnp.linalg.svd(x,compute_uv=False)**4).sum() | diag(0,0,0) | diag(0,0,0) | of ((x.T@x)**2).sum()
+((jnp.linalg.eigvalsh(x)-1)**2).sum() | diag(1,1,1) | diag(0,0,0)
+    | of (((x+x.T)/2-jnp.eye(3))**2).sum()
 jnp.linalg.svd(x,full_matrices=False)[0][0,1] | diag(1,1,2) | ?
 jnp.linalg.svd(x)[2][1,0] | diag(1,1,2) | ?
 abs(jnp.linalg.svd(x)[0][0,0]+1) | diag(1,1,2) | array([[0,0,2],[0,0,0],[1,0,0]])/3
@@ -331,6 +336,11 @@ jnp.linalg.norm(x,3) | array([0.,1.,2.]) | array([0,.23112042478354525,.92448169
 jnp.nansum(x) | array([1.,nan]) | array([1,0])
 jnp.nanmean(x) | array([1.,nan,2.]) | array([.5,0,.5])
 """
+
+# Functions that have no second derivatives at ties of x.
+TIED = ["jnp.linalg.eigvalsh(x)[0]", "jnp.linalg.eigvalsh(x)[:2].prod()+jnp.linalg.eigh(x)[0][1]",
+        "jnp.linalg.svd(x,compute_uv=False)[2]", "jnp.linalg.svd(x)[1][1]",
+        "jnp.linalg.eigh(x)[1][0,0]", "jnp.linalg.svd(x)[0][1,1]", "jnp.linalg.svd(x)[2][1,2]"]
 
 # Determinants of rank n - q, for which the derivatives are minors: n, q.
 RANKS = [(n, q) for n in range(1, 7) for q in range(n + 1)]

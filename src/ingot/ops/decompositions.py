@@ -12,12 +12,10 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Host, Primitive, Undefined
 from ingot.errors import UndefinedRuleError
-from ingot.ops.arithmetic import abs, add, div, mul, neg, sub
-from ingot.ops.bits import bitwise_and
+from ingot.ops.arithmetic import add, div, mul, neg, sub
 from ingot.ops.compare import eq
 from ingot.ops.complex import complex, conj, imag, real
 from ingot.ops.convert import convert_element_type
-from ingot.ops.cumulative import cummax, cummin
 from ingot.ops.cutting import concatenate, slice_in_dim
 from ingot.ops.matrices import (
     adjoint,
@@ -35,11 +33,12 @@ from ingot.ops.matrices import (
     on_diagonal,
     rows,
 )
-from ingot.ops.movement import broadcast_in_dim, full_like, reduce_sum
-from ingot.ops.reduce import argmax, reduce_max
+from ingot.ops.movement import full_like, reduce_sum
+from ingot.ops.reduce import argmax
 from ingot.ops.select import select
 from ingot.ops.shape import broadcasted_iota
 from ingot.ops.solve import solve
+from ingot.ops.spectrum import apart, lost_at_ties, turn_by, untied, value_tangents
 
 Aval = ShapedArray
 
@@ -69,23 +68,6 @@ def _safe(call: Any, outs: list[Aval], x: np.ndarray) -> list[np.ndarray]:
     return each_matrix(call, outs, x, finite=True)
 
 
-def real_diagonal(x: Any) -> Any:
-    """The real part of the diagonals of square matrices."""
-    out = diagonal(x)
-    return real(out) if dtypes.kind(typeof(out).dtype) == "c" else out
-
-
-def turn_by(inner: Any, values: Any) -> Any:
-    """The turn of vectors by a change `inner` of the matrix in their basis: over the differences of
-    values. Undefined for the vectors of equal values, and so is whatever depends on them."""
-    gaps = sub(rows(values, inner), columns(values, inner))
-    others = reduce_sum(convert_element_type(eq(gaps, full_like(gaps, 0)), dtypes.int32),
-                        (typeof(gaps).ndim - 2,))
-    lone = bitwise_and(on_diagonal(gaps), rows(eq(others, full_like(others, 1)), gaps))
-    return divide_by_gap(select(lone, full_like(inner, 0), inner),
-                         select(lone, full_like(gaps, 1), gaps))
-
-
 def first_columns(x: Any, k: int) -> Any:
     """The first k columns of each matrix."""
     return slice_in_dim(x, 0, k, axis=typeof(x).ndim - 1)
@@ -102,8 +84,9 @@ class SvdAlgorithm(enum.Enum):
     DIVIDE_AND_CONQUER = "divide_and_conquer"
 
 
+# With `order`, the vectors come a second time, as those of eigh do.
 def _svd_type(x: Aval, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any,
-              **params: Any) -> list[Aval]:
+              order: int = 0, **params: Any) -> list[Aval]:
     check_matrix("svd", x)
     *lead, m, n = x.shape
     k = min(m, n)
@@ -112,11 +95,12 @@ def _svd_type(x: Aval, *, full_matrices: bool, compute_uv: bool, subset_by_index
     if not compute_uv:
         return [values]
     left, right = (m, n) if full_matrices else (k, k)
-    return [values, Aval((*lead, m, left), x.dtype), Aval((*lead, right, n), x.dtype)]
+    vectors = [Aval((*lead, m, left), x.dtype), Aval((*lead, right, n), x.dtype)]
+    return [values, *vectors * (2 if order else 1)]
 
 
-def _svd_eval(x: np.ndarray, *, full_matrices: bool, compute_uv: bool, **params: Any
-              ) -> list[np.ndarray]:
+def _svd_eval(x: np.ndarray, *, full_matrices: bool, compute_uv: bool, order: int = 0,
+              **params: Any) -> list[np.ndarray]:
     from scipy import linalg as library
 
     def call(a: np.ndarray) -> list[np.ndarray]:
@@ -124,35 +108,47 @@ def _svd_eval(x: np.ndarray, *, full_matrices: bool, compute_uv: bool, **params:
         if not compute_uv:
             return [svd(a, compute_uv=False)]
         u, s, vt = svd(a, full_matrices=full_matrices)
-        return [s, u, vt]
+        return [s, *[u, vt] * (2 if order else 1)]
 
-    outs = _svd_type(_avals(x), full_matrices=full_matrices, compute_uv=compute_uv, **params)
+    outs = _svd_type(_avals(x), full_matrices=full_matrices, compute_uv=compute_uv, order=order,
+                     **params)
     return _safe(call, outs, x)
 
 
-def _svd_jvp(primals: Any, tangents: Any, *, full_matrices: bool, compute_uv: bool, **params: Any
-             ) -> Any:
-    """U^H dA V = dS + (U^H dU) S - S (V^H dV), where the brackets are skew-Hermitian.
+def _svd_jvp(primals: Any, tangents: Any, *, compute_uv: bool, **params: Any) -> Any:
+    order = params.get("order", 0)
+    params |= {"order": order + 1, "compute_uv": True}
+    values, left, right, left_again, right_again = svd_p.bind(primals[0], **params)
+    change, k = tangents[0], typeof(values).shape[-1]
+    out = values if order else untied(values, mirrored=True)
+    d_values = value_tangents(first_columns(left_again, k), change,
+                              first_columns(adjoint(right_again), k), values, mirrored=True)
+    if not compute_uv:
+        return [out], [d_values]
+    turned = _turned_vectors(left, right, values, change)
+    if not order:
+        return [out, left, right], [d_values, *turned]
+    moved = (_turned_vectors(left, right, apart(values, True), change) if order == 1 else
+             _turned_vectors(left, right, values, change, last=True))
+    return [out, left, right, left_again, right_again], [d_values, *turned, *moved]
 
-    A turn common to both by (E + E^H) / 2 over differences of singular values, where E is the left
-    side, and an opposite one by (E - E^H) / 2 over their sums.
+
+def _turned_vectors(left: Any, right: Any, values: Any, change: Any, last: bool = False
+                    ) -> tuple[Any, Any]:
+    """Tangents of singular vectors; those on the right are rows, conjugated.
+
+    U^H dA V = dS + (U^H dU) S - S (V^H dV), where the brackets are skew-Hermitian: a turn common to
+    both by (E + E^H) / 2 over differences of singular values, where E is the left side, and an
+    opposite one by (E - E^H) / 2 over their sums.
     """
-    a, change = primals[0], tangents[0]
-    m, n = typeof(a).shape[-2:]
-    nested = params.get("nested", False)
-    params |= {"nested": True}
-    k = min(m, n)
-    values, left, right = svd_p.bind(a, full_matrices=full_matrices, compute_uv=True, **params)
+    k = typeof(values).shape[-1]
     u, v = first_columns(left, k), first_columns(adjoint(right), k)
     inner = matmul(adjoint(u), change, v)
-    d_values = real_diagonal(inner)
-    if nested:
-        values = neg(apart(neg(values)))
-    if not compute_uv:
-        return [values], [d_values]
     s = convert_element_type(values, typeof(inner).dtype)
     across, down = rows(s, inner), columns(s, inner)
     common = turn_by(hermitian_part(inner), s)
+    if last:
+        common = add(common, lost_at_ties(inner, values, mirrored=True))
     skew = halved(sub(inner, adjoint(inner)))
     opposite = divide_by_gap(select(on_diagonal(skew), full_like(skew, 0), skew),
                              add(across, down))
@@ -162,7 +158,7 @@ def _svd_jvp(primals: Any, tangents: Any, *, full_matrices: bool, compute_uv: bo
         turn_left = add(turn_left, divide_by_gap(phase, across))
     d_left = _basis_tangent(left, u, turn_left, matmul(change, v), s)
     d_right = _basis_tangent(adjoint(right), v, turn_right, matmul(adjoint(change), u), s)
-    return [values, left, right], [d_values, d_left, adjoint(d_right)]
+    return d_left, adjoint(d_right)
 
 
 def _basis_tangent(basis: Any, first: Any, turn: Any, moved: Any, s: Any) -> Any:
@@ -214,13 +210,15 @@ class EighImplementation(enum.Enum):
     QDWH = "qdwh"
 
 
-def _eigh_type(x: Aval, *, subset_by_index: Any, **params: Any) -> list[Aval]:
+# With `order`, how often it has been differentiated, the vectors come a second time: the derivative
+# of these is for changes of values, see `apart`; that of the others has no value at ties.
+def _eigh_type(x: Aval, *, subset_by_index: Any, order: int = 0, **params: Any) -> list[Aval]:
     check_matrix("eigh", x, square=True)
     _no_subset("eigh", subset_by_index, x.shape[-1])
-    return [x, Aval(x.shape[:-1], dtypes.real_of(x.dtype))]
+    return [x, Aval(x.shape[:-1], dtypes.real_of(x.dtype)), *[x] * bool(order)]
 
 
-def _eigh_eval(x: np.ndarray, *, lower: bool, **params: Any) -> list[np.ndarray]:
+def _eigh_eval(x: np.ndarray, *, lower: bool, order: int = 0, **params: Any) -> list[np.ndarray]:
     from scipy import linalg as library
 
     def call(a: np.ndarray) -> list[np.ndarray]:
@@ -228,41 +226,25 @@ def _eigh_eval(x: np.ndarray, *, lower: bool, **params: Any) -> list[np.ndarray]
             values, vectors = np.linalg.eigh(a, UPLO="L" if lower else "U")
         else:
             values, vectors = library.eigh(a, lower=lower, driver="evd")
-        return [vectors, values]
+        return [vectors, values, *[vectors] * bool(order)]
 
-    return _safe(call, _eigh_type(_avals(x), subset_by_index=None), x)
+    return _safe(call, _eigh_type(_avals(x), subset_by_index=None, order=order), x)
 
 
 def _eigh_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-    nested = params.get("nested", False)
-    vectors, values = eigh_p.bind(*primals, **params | {"nested": True})
+    order = params.get("order", 0)
+    vectors, values, again = eigh_p.bind(*primals, **params | {"order": order + 1})
     change = from_triangle(tangents[0], params["lower"])
     inner = matmul(adjoint(vectors), change, vectors)
-    if nested:
-        values = apart(values)
-    w = convert_element_type(values, typeof(inner).dtype)
-    return [vectors, values], [matmul(vectors, turn_by(inner, w)), real_diagonal(inner)]
 
+    def turn(w: Any) -> Any:
+        return turn_by(inner, convert_element_type(w, typeof(inner).dtype))
 
-def apart(values: Any) -> Any:
-    """Ascending values with equal ones moved apart, by the root of the precision.
-
-    For second derivatives: those of a symmetric function at equal values are limits of quotients of
-    differences. What is symmetric changes by no more than the precision.
-    """
-    aval = typeof(values)
-    axis = aval.ndim - 1
-    if not aval.shape[axis]:
-        return values
-    size = reduce_max(abs(values), (axis,))
-    step = mul(select(eq(size, full_like(size, 0)), full_like(size, 1), size),
-               full_like(size, float(dtypes.finfo(aval.dtype).eps) ** 0.5))
-    step = broadcast_in_dim(step, aval.shape, tuple(range(axis)))
-    places = mul(step, convert_element_type(
-        broadcasted_iota(dtypes.int32, aval.shape, axis), aval.dtype))
-    lowered = sub(values, places)
-    return halved(add(add(cummax(lowered, axis), places),
-                      add(cummin(lowered, axis, reverse=True), places)))
+    tangents = [matmul(vectors, turn(values)), value_tangents(again, change, again, values)]
+    if not order:
+        return [vectors, untied(values)], tangents
+    moved = turn(apart(values)) if order == 1 else add(turn(values), lost_at_ties(inner, values))
+    return [vectors, values, again], [*tangents, matmul(vectors, moved)]
 
 
 eigh_p = Primitive("eigh", type=_eigh_type, eval=_eigh_eval, jvp=_eigh_jvp, transpose=NOT_LINEAR,
