@@ -129,6 +129,13 @@ EXAMPLES = [
           fun=lambda a, x: mpmath.log(mpmath.gammainc(a, 0, x, regularized=True))),
     *real(tails.log_gammaincc_p, POSITIVE, POSITIVE + 0.7, ulps=1e3,
           fun=lambda a, x: mpmath.log(mpmath.gammainc(a, x, mpmath.inf, regularized=True))),
+    Example(lambda a, x: tails.gamma_hazard_p.bind(a, x, slope=False),
+            (POSITIVE, POSITIVE + 0.7), ulps=1e3, jax=False, name="gamma_hazard", accepts="f",
+            ref=_each(lambda a, x: x ** (a - 1) * mpmath.exp(-x) / mpmath.gammainc(a, x))),
+    Example(lambda a, x: tails.gamma_hazard_p.bind(a, x, slope=True),
+            (POSITIVE, 80 * POSITIVE + 60), ulps=1e6, jax=False, name="gamma_hazard_slope",
+            ref=_each(lambda a, x: x ** (a - 1) * mpmath.exp(-x) / mpmath.gammainc(a, x)
+                      - 1 + (a - 1) / x)),
     Example(lambda a, b, x: tails.log_betainc_p.bind(a, b, x, upper=False),
             (POSITIVE, POSITIVE + 0.5, UNIT), ulps=1e3, jax=False, name="log_betainc",
             ref=_each(lambda a, b, x: mpmath.log(mpmath.betainc(a, b, 0, x, regularized=True)))),

@@ -159,6 +159,10 @@ jnp.arctan2(x,y) | 1.,inf | 0; 0
 jnp.hypot(x,y) | 0.,0. | =; =
 jnp.hypot(x,y) | 1e-200,1e-200 | .7071067811865475; .7071067811865475
 jnp.hypot(x,y) | 3e200,4e200 | .6; .8
+jnp.hypot(x,y) | 2.,2. | .7071067811865475; .7071067811865475 | .17677669529663687
+jnp.hypot(x,y) | inf,2. | 1; 0 | 0
+S.boxcox(x,y) | 3.,0. | .3333333333333333; .6034744806945634 | -.1111111111111111
+S.pseudo_huber(y,x) | 0.,2. | 0; 0 | 1
 jnp.logaddexp(x,y) | -inf,-inf | 0; 0 | 0
 jnp.logaddexp(x,y) | -inf,1. | 0; 1 | 0
 jnp.logaddexp(x,y) | inf,inf | =; =

@@ -105,14 +105,21 @@ def hard_silu(x: Any) -> Any:
     >>> nn.hard_silu(3.0)
     Array(3., dtype=float64, weak_type=True)
     """
-    x = inexact("hard_silu", x)
-    return x * hard_sigmoid(x)
+    return _tails(inexact("hard_silu", x), 1000, lambda x: x * hard_sigmoid(x))
 
 
 hard_swish = hard_silu
 
 
 # ---- smooth ----
+
+
+def _tails(x: Any, bound: float, fun: Any) -> Any:
+    """fun(x), which is 0 below -bound and x above: there without products of 0 and infinity."""
+    if kind_of(x) == "c":
+        return fun(x)
+    middle = lax.clamp(like(x, -bound), x, like(x, bound))
+    return lax.select(lax.ge(x, like(x, bound)), x, fun(middle))
 
 
 def sigmoid(x: Any) -> Any:
@@ -149,8 +156,7 @@ def silu(x: Any) -> Any:
     >>> nn.silu(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    x = inexact("silu", x)
-    return lax.mul(x, lax.logistic(x))
+    return _tails(inexact("silu", x), 1000, lambda x: lax.mul(x, lax.logistic(x)))
 
 
 swish = silu
@@ -171,8 +177,7 @@ def mish(x: Any) -> Any:
     >>> nn.mish(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    x = inexact("mish", x)
-    return lax.mul(x, lax.tanh(softplus(x)))
+    return _tails(inexact("mish", x), 1000, lambda x: lax.mul(x, lax.tanh(softplus(x))))
 
 
 def soft_sign(x: Any) -> Any:
@@ -190,7 +195,8 @@ def _soft_sign(x: Any) -> Any:
 
 
 # 1 / (1 + |x|)^2, where the difference of two quotients would cancel.
-_soft_sign.defjvps(lambda t, out, x: lax.div(t, lax.square(lax.add(lax.abs(x), like(x, 1)))))
+_soft_sign.defjvps(lambda t, out, x: lax.mul(t, lax.square(
+    lax.div(like(x, 1), lax.add(lax.abs(x), like(x, 1))))))
 
 
 def sparse_plus(x: Any) -> Any:
@@ -200,7 +206,8 @@ def sparse_plus(x: Any) -> Any:
     Array(0.25, dtype=float64, weak_type=True)
     """
     x = inexact("sparse_plus", x)
-    return choose(x <= -1.0, 0.0, choose(x >= 1.0, x, (x + 1.0) ** 2 / 4))
+    middle = choose(lax.lt(lax.abs(x), like(x, 1)), x, 0.0)
+    return choose(x <= -1.0, 0.0, choose(x >= 1.0, x, (middle + 1.0) ** 2 / 4))
 
 
 def sparse_sigmoid(x: Any) -> Any:
@@ -219,11 +226,13 @@ def squareplus(x: Any, b: Any = 4) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     x, b = promote("squareplus", x, b, kind="inexact")
-    root = lax.sqrt(lax.square(x) + b)
-    positive = lax.ge(x, like(x, 0))
-    total = lax.select(positive, root + x, root - x)
-    # The product of both forms is b: below 0 the sum would cancel.
-    return lax.select(positive, total / 2, b / (2 * total))
+    # max(x, 0) + b / (2 (|x| + sqrt(x^2 + b))), where nothing cancels; squares could overflow.
+    size = lax.abs(x)
+    far = lax.gt(size, like(x, float(dtypes.finfo(x.aval.dtype).max) ** 0.5 / 2))
+    middle = lax.select(far, like(x, 1), size)
+    half = lax.select(far, size, (middle + lax.sqrt(lax.square(middle) + b)) / 2)
+    half = lax.select(lax.eq(half, like(x, 0)), like(x, 1), half)
+    return lax.select(lax.ge(x, like(x, 0)), x, like(x, 0)) + b / (4 * half)
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
@@ -262,12 +271,17 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     >>> nn.gelu(0.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    x = inexact("gelu", x)
-    if approximate:
-        # (1 + tanh(y)) / 2 is logistic(2 y), which does not cancel.
-        twice = math.sqrt(8 / math.pi) * (x + 0.044715 * lax.integer_pow(x, 3))
-        return x * lax.logistic(twice)
+    return _tails(inexact("gelu", x), 32, _gelu_by_tanh if approximate else _gelu)
+
+
+def _gelu(x: Any) -> Any:
     return 0.5 * x * lax.erfc(-x * math.sqrt(0.5))
+
+
+def _gelu_by_tanh(x: Any) -> Any:
+    # (1 + tanh(y)) / 2 is logistic(2 y), which does not cancel.
+    twice = math.sqrt(8 / math.pi) * (x + 0.044715 * lax.integer_pow(x, 3))
+    return x * lax.logistic(twice)
 
 
 def glu(x: Any, axis: int = -1) -> Any:

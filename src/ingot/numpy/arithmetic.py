@@ -311,9 +311,14 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     if kind_of(x) == "c":
         raise ValueError(f"hypot: the arguments must be real, got {x.aval}")
     x, y = lax.abs(x), lax.abs(y)
-    large, small = lax.max(x, y), lax.min(x, y)
-    zero = lax.eq(large, like(x, 0))
-    ratio = lax.div(small, lax.select(zero, like(x, 1), large))
-    length = lax.select(zero, large, lax.mul(large, lax.sqrt(lax.add(
-        like(x, 1), lax.integer_pow(ratio, 2)))))
-    return lax.select(lax.bitwise_or(isinf(x), isinf(y)), like(x, math.inf), length)
+    infinite, other = lax.eq(x, like(x, math.inf)), lax.eq(y, like(y, math.inf))
+    zero = lax.eq(lax.max(x, y), like(x, 0))
+    plain = lax.bitwise_not(lax.bitwise_or(zero, lax.bitwise_or(infinite, other)))
+    # One choice for both: so the parts of the derivative agree where x equals y.
+    larger = lax.gt(x, y)
+    large = lax.select(plain, lax.select(larger, x, y), like(x, 1))
+    small = lax.select(plain, lax.select(larger, y, x), like(x, 0))
+    ratio = lax.div(small, large)
+    length = lax.mul(large, lax.sqrt(lax.add(like(x, 1), lax.integer_pow(ratio, 2))))
+    length = lax.select(zero, lax.max(x, y), length)
+    return lax.select(infinite, x, lax.select(other, y, length))

@@ -19,7 +19,7 @@ from ingot.ops.families import FLOAT, nary, unary
 from ingot.ops.movement import full_like
 from ingot.ops.numerics import DOUBLE, same_shape
 from ingot.ops.powers import pow, square
-from ingot.ops.select import select
+from ingot.ops.select import clamp, select
 from ingot.ops.tails import bell, beta_tail, gamma_tail
 from ingot.ops.zeta import zeta_derivative
 
@@ -70,12 +70,14 @@ def odd_scipy_special(name: str) -> Callable[..., Any]:
 
 
 # ---- erf, erfc, erf_inv --------------------------------------------------------------------------
-def _gaussian(t: Any, x: Any, factor: float) -> Any:
-    return mul(t, mul(full_like(x, factor), exp(neg(square(x)))))
+def gaussian(x: Any, factor: float, rate: float = 1.0) -> Any:
+    """factor * exp(-rate x^2); beyond 64, where it is 0, so are its derivatives."""
+    x = clamp(full_like(x, -64), x, full_like(x, 64))
+    return mul(full_like(x, factor), exp(mul(full_like(x, -rate), square(x))))
 
 
 erf_p = unary("erf", FLOAT, eval=scipy_special("erf"), kernel="erf",
-              jvp=[lambda t, out, x: _gaussian(t, x, 2 / math.sqrt(math.pi))])
+              jvp=[lambda t, out, x: mul(t, gaussian(x, 2 / math.sqrt(math.pi)))])
 
 
 def _erfc_eval(x: np.ndarray) -> np.ndarray:
@@ -94,7 +96,7 @@ def _erfc_eval(x: np.ndarray) -> np.ndarray:
 
 
 erfc_p = unary("erfc", FLOAT, eval=in_double(_erfc_eval), kernel="erfc",
-               jvp=[lambda t, out, x: _gaussian(t, x, -2 / math.sqrt(math.pi))])
+               jvp=[lambda t, out, x: mul(t, gaussian(x, -2 / math.sqrt(math.pi)))])
 erf_inv_p = unary("erf_inv", FLOAT, eval=odd_scipy_special("erfinv"), kernel="erf_inv",
                   jvp=[lambda t, out, x: mul(t, mul(full_like(x, math.sqrt(math.pi) / 2),
                                                     exp(square(out))))])

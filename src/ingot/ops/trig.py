@@ -8,7 +8,7 @@ import numpy as np
 
 from ingot.core.primitive import Primitive
 from ingot.ops.arithmetic import abs, add, div, is_complex, mul, neg, sub
-from ingot.ops.compare import ge
+from ingot.ops.compare import ge, gt
 from ingot.ops.exponential import logistic
 from ingot.ops.families import INEXACT, nary, unary
 from ingot.ops.movement import full_like
@@ -68,13 +68,25 @@ def _one_minus_square(x: Any) -> Any:
     return mul(sub(_one(x), x), add(_one(x), x))
 
 
+def _over_one_plus_square(x: Any, root: bool = False) -> Any:
+    """1 / (1 + x^2), or its root, whose derivatives are 0 at infinity: no square overflows."""
+    if is_complex(x):
+        total = add(square(x), _one(x))
+        return rsqrt(total) if root else div(_one(x), total)
+    far = gt(abs(x), _one(x))
+    small = select(far, div(_one(x), select(far, x, _one(x))), x)
+    total = add(square(small), _one(x))
+    near = rsqrt(total) if root else div(_one(x), total)
+    return select(far, mul(abs(small) if root else square(small), near), near)
+
+
 def _inverse(name: str, fun: Any, derivative: Any) -> Primitive:
     return unary(name, INEXACT, eval=widened(fun), kernel=name, jvp=[derivative])
 
 
 asin_p = _inverse("asin", np.arcsin, lambda t, out, x: mul(t, rsqrt(_one_minus_square(x))))
 acos_p = _inverse("acos", np.arccos, lambda t, out, x: mul(t, neg(rsqrt(_one_minus_square(x)))))
-atan_p = _inverse("atan", np.arctan, lambda t, out, x: div(t, add(_one(x), square(x))))
+atan_p = _inverse("atan", np.arctan, lambda t, out, x: mul(t, _over_one_plus_square(x)))
 
 
 def asin(x: Any) -> Any:
@@ -218,7 +230,8 @@ def tanh(x: Any, *, accuracy: Any = None) -> Any:
 
 
 # ---- asinh, acosh, atanh -------------------------------------------------------------------------
-asinh_p = _inverse("asinh", np.arcsinh, lambda t, out, x: mul(t, rsqrt(add(square(x), _one(x)))))
+asinh_p = _inverse("asinh", np.arcsinh,
+                   lambda t, out, x: mul(t, _over_one_plus_square(x, root=True)))
 acosh_p = _inverse("acosh", np.arccosh, lambda t, out, x: mul(
     t, mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x))))))
 atanh_p = _inverse("atanh", np.arctanh, lambda t, out, x: div(t, _one_minus_square(x)))

@@ -38,13 +38,19 @@ def _log_gammainc(a: np.ndarray, x: np.ndarray) -> np.ndarray:
         return _log(s.gammainc(a, x), s.gammaincc(a, x), tail)
 
 
+def _fraction(a: np.ndarray, x: np.ndarray, first: int) -> np.ndarray:
+    """x^a exp(-x) / gamma(a, x) for x well above a by its continued fraction, or its rest."""
+    f = x + 2 * TERMS + 1 - a
+    for n in reversed(range(first, TERMS)):
+        f = x + 2 * n + 1 - a - (n + 1) * (n + 1 - a) / f
+    return f
+
+
 def _log_gammaincc(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     import scipy.special as s
 
     def tail() -> np.ndarray:
-        f = x + 2 * TERMS + 1 - a
-        for n in reversed(range(TERMS)):
-            f = x + 2 * n + 1 - a - (n + 1) * (n + 1 - a) / f
+        f = _fraction(a, x, 0)
         return np.where(x == np.inf, -np.inf, s.xlogy(a, x) - x - s.gammaln(a) - np.log(f))
 
     with np.errstate(all="ignore"):
@@ -77,19 +83,54 @@ def _gamma_share(out: Any, a: Any, x: Any, times_x: bool) -> Any:
     return lax.exp(lax.sub(lax.sub(lax.sub(xlogy_p.bind(power, x), x), lax.lgamma(a)), out))
 
 
-def _gamma_partials(sign: float) -> list[Callable[..., Any]]:
-    def in_a(t: Any, out: Any, a: Any, x: Any) -> Any:
-        change = lax.mul(gamma_tail_p.bind(a, x, order=1), _gamma_share(out, a, x, True))
-        return lax.mul(t, lax.mul(like(x, sign), change))
-
-    return [in_a, lambda t, out, a, x: lax.mul(
-        t, lax.mul(like(x, sign), _gamma_share(out, a, x, False)))]
+def _gamma_in_a(t: Any, out: Any, a: Any, x: Any) -> Any:
+    return lax.mul(t, lax.mul(gamma_tail_p.bind(a, x, order=1), _gamma_share(out, a, x, True)))
 
 
-log_gammainc_p = nary("log_gammainc", FLOAT, eval=in_double(_log_gammainc), kernel=HOST,
-                      jvp=_gamma_partials(1.0))
-log_gammaincc_p = nary("log_gammaincc", FLOAT, eval=in_double(_log_gammaincc), kernel=HOST,
-                       jvp=_gamma_partials(-1.0))
+log_gammainc_p = nary("log_gammainc", FLOAT, eval=in_double(_log_gammainc), kernel=HOST, jvp=[
+    _gamma_in_a, lambda t, out, a, x: lax.mul(t, _gamma_share(out, a, x, False))])
+
+
+def _gamma_hazard(a: np.ndarray, x: np.ndarray, *, slope: bool) -> np.ndarray:
+    """The density over the tail above x; with `slope` the derivative of its logarithm."""
+    import scipy.special as s
+
+    with np.errstate(all="ignore"):
+        far = x > 2 * a + 50
+        b, y = np.where(far, a, 1), np.where(far & (x < np.inf), x, 1e9)
+        z = np.where(far, 1, x)
+        near = np.exp(s.xlogy(a - 1, z) - z - s.gammaln(a) - _log_gammaincc(a, z))
+        if not slope:
+            return np.where(far, np.where(x < np.inf, _fraction(b, y, 0) / y, 1), near)
+        rest = np.where(x < np.inf, (b - 1) / _fraction(b, y, 1) / y, 0)
+        return np.where(far, rest, near - 1 + (a - 1) / x)
+
+
+def _hazard(a: Any, x: Any, slope: bool = False) -> Any:
+    return gamma_hazard_p.bind(a, x, slope=slope)
+
+
+def _gamma_hazard_in_a(t: Any, out: Any, a: Any, x: Any, *, slope: bool) -> Any:
+    h = _hazard(a, x)
+    inner = lax.add(lax.sub(lax.log(x), lax.digamma(a)), lax.mul(
+        lax.mul(x, h), gamma_tail_p.bind(a, x, order=1)))
+    change = lax.mul(h, inner)
+    return lax.mul(t, lax.add(change, lax.div(like(x, 1), x)) if slope else change)
+
+
+def _gamma_hazard_in_x(t: Any, out: Any, a: Any, x: Any, *, slope: bool) -> Any:
+    change = lax.mul(_hazard(a, x), _hazard(a, x, True))
+    if slope:
+        change = lax.sub(change, lax.div(lax.div(lax.sub(a, like(a, 1)), x), x))
+    return lax.mul(t, change)
+
+
+gamma_hazard_p = nary("gamma_hazard", FLOAT, eval=in_double(_gamma_hazard), kernel=HOST,
+                      jvp=[_gamma_hazard_in_a, _gamma_hazard_in_x])
+log_gammaincc_p = nary("log_gammaincc", FLOAT, eval=in_double(_log_gammaincc), kernel=HOST, jvp=[
+    lambda t, out, a, x: lax.mul(lax.neg(t), lax.mul(
+        gamma_tail_p.bind(a, x, order=1), lax.mul(x, _hazard(a, x)))),
+    lambda t, out, a, x: lax.mul(lax.neg(t), _hazard(a, x))])
 
 
 # ---- beta ----

@@ -275,6 +275,28 @@ def entr(x: Any) -> Any:
     return lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.neg(_xlogx(x)))
 
 
+@custom_jvp
+def _log_ratio(a: Any, b: Any) -> Any:
+    """log(a / b) for positive numbers, though their quotient leaves the range of numbers."""
+    ratio = lax.div(a, b)
+    usual = lax.bitwise_and(lax.gt(ratio, like(a, 0)), lax.lt(ratio, like(a, math.inf)))
+    return lax.select(usual, lax.log(lax.select(usual, ratio, like(a, 1))),
+                      lax.sub(lax.log(a), lax.log(b)))
+
+
+_log_ratio.defjvps(lambda t, out, a, b: lax.div(t, a), lambda t, out, a, b: lax.neg(lax.div(t, b)))
+
+
+@custom_jvp
+def _rel_entr(a: Any, b: Any) -> Any:
+    value = lax.mul(a, _log_ratio(a, b))
+    return lax.select(lax.eq(a, like(a, math.inf)), a, value)
+
+
+_rel_entr.defjvps(lambda t, out, a, b: lax.mul(t, lax.add(_log_ratio(a, b), like(a, 1))),
+                  lambda t, out, a, b: lax.neg(lax.mul(t, lax.div(a, b))))
+
+
 def rel_entr(p: Any, q: Any) -> Any:
     """p log(p / q); 0 where p = 0 <= q, and inf elsewhere.
 
@@ -286,12 +308,7 @@ def rel_entr(p: Any, q: Any) -> Any:
     both = lax.bitwise_and(lax.gt(p, zero), lax.gt(q, zero))
     none = lax.bitwise_and(lax.eq(p, zero), lax.ge(q, zero))
     a, b = lax.select(both, p, like(p, 1)), lax.select(both, q, like(q, 1))
-    ratio = lax.div(a, b)
-    usual = lax.bitwise_and(lax.gt(ratio, zero), lax.lt(ratio, like(p, math.inf)))
-    near = lax.mul(a, lax.log(lax.select(usual, ratio, like(p, 1))))
-    far = lax.sub(more.xlogy_p.bind(a, a), more.xlogy_p.bind(a, b))
-    far = lax.select(lax.eq(a, like(a, math.inf)), a, far)
-    value = lax.select(usual, near, far)
+    value = _rel_entr(a, b)
     value = lax.select(both, value, lax.select(none, zero, like(p, math.inf)))
     wrong = lax.bitwise_or(lax.ne(p, p), lax.ne(q, q))
     endless = lax.bitwise_and(lax.eq(p, like(p, math.inf)), lax.eq(q, like(p, math.inf)))
@@ -309,36 +326,6 @@ def kl_div(p: Any, q: Any) -> Any:
     first = rel_entr(p, q)
     infinite = lax.eq(first, like(p, math.inf))  # whatever is taken off
     return lax.select(infinite, first, lax.add(lax.sub(first, p), q))
-
-
-def _box(name: str, log: Any, exponent: Any) -> Any:
-    """(exp(exponent log) - 1) / exponent, and its limit at exponent 0."""
-    # Powers that are 1 to all digits: the logarithm itself, also where its product underflows.
-    tiny = float(dtypes.finfo(exponent.aval.dtype).tiny)
-    zero = lax.lt(lax.abs(lax.mul(exponent, log)), like(exponent, tiny))
-    zero = lax.bitwise_or(zero, lax.eq(exponent, like(exponent, 0)))
-    safe = lax.select(zero, like(exponent, 1), exponent)
-    return lax.select(zero, log, lax.div(lax.expm1(lax.mul(safe, log)), safe))
-
-
-def boxcox(x: Any, lmbda: Any) -> Any:
-    """(x^lambda - 1) / lambda, log(x) for lambda = 0.
-
-    >>> special.boxcox(3.0, 1.0)
-    Array(2., dtype=float64, weak_type=True)
-    """
-    x, lmbda = _real("boxcox", x, lmbda)
-    return _box("boxcox", lax.log(x), lmbda)
-
-
-def boxcox1p(x: Any, lmbda: Any) -> Any:
-    """boxcox(1 + x, lambda), accurate near 0.
-
-    >>> special.boxcox1p(2.0, 1.0)
-    Array(2., dtype=float64, weak_type=True)
-    """
-    x, lmbda = _real("boxcox1p", x, lmbda)
-    return _box("boxcox1p", lax.log1p(x), lmbda)
 
 
 def softmax(x: Any, /, *, axis: Any = None) -> Any:

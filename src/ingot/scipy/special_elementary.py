@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.control.custom_jvp import custom_jvp
 from ingot.ops.special import zeta_derivative_p
 from ingot.scipy.special import digamma, wofz
 from ingot.scipy.special_table import define, real
@@ -22,12 +23,14 @@ exp10 = define("exp10", "10 to the power of x.", lambda out, x: math.log(10) * o
 
 def _exprel_derivative(out: Any, x: Any) -> Any:
     """(exp(x) - exprel(x)) / x, by its series near 0."""
-    near = abs(x) < 0.5
-    small, large = jnp.where(near, x, 0), jnp.where(near, 1, x)
-    series = 0 * x
+    near, below = abs(x) < 0.5, x <= -0.5
+    small, series = jnp.where(near, x, 0), 0 * x
     for k in range(16, -1, -1):
         series = series * small + (k + 1) / math.factorial(k + 2)
-    return jnp.where(near, series, jnp.exp(large) * (1 + jnp.expm1(-large) / large) / large)
+    low, high = jnp.where(below, x, -1), jnp.where(near | below, 1, x)
+    low = (jnp.exp(low) - jnp.expm1(low) / low) / low
+    high = jnp.exp(high) * (1 + jnp.expm1(-high) / high) / high
+    return jnp.where(near, series, jnp.where(below, low, high))
 
 
 exprel = define("exprel", "(exp(x) - 1) / x, and 1 at 0.", _exprel_derivative)
@@ -62,12 +65,63 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
     Array(4., dtype=float64, weak_type=True)
     """
     delta, r = real("pseudo_huber", delta, r)
-    flat = (delta == 0) | (r == 0) | (abs(delta) == math.inf)
-    ratio = jnp.where(flat, r, r / jnp.where(flat, 1, delta))
-    value = r * delta * ratio / (1 + jnp.hypot(1, jnp.where(flat, 0, ratio)))
-    value = jnp.where(abs(r) == math.inf, math.inf, value)
-    value = jnp.where(delta == 0, 0 * delta, jnp.where(flat, 0.5 * r * r, value))
+    endless, steep = abs(delta) == math.inf, abs(r) == math.inf
+    d = jnp.where(endless | (delta == 0) & (r == 0), 1, delta)
+    e = jnp.where(steep, 0, r)
+    value = d * e * (e / (jnp.hypot(d, e) + d))
+    value = jnp.where(endless, 0.5 * r * r, value)
+    value = jnp.where(steep & (delta != 0), abs(r), value)
     return jnp.where(delta < 0, math.inf, value)
+
+
+def _box(log: Any, exponent: Any) -> Any:
+    """(exp(exponent log) - 1) / exponent, and its limit at exponent 0."""
+    # Powers that are 1 to all digits: the logarithm itself, also where its product underflows.
+    tiny = float(jnp.finfo(exponent.dtype).tiny)
+    zero = (abs(exponent * log) < tiny) | (exponent == 0)
+    safe = jnp.where(zero, 1, exponent)
+    return jnp.where(zero, log, jnp.expm1(safe * log) / safe)
+
+
+def _box_slope(log: Any, exponent: Any) -> Any:
+    """Its derivative in the exponent."""
+    return log * log * _exprel_derivative(None, exponent * log)
+
+
+@custom_jvp
+def _boxcox(x: Any, lmbda: Any) -> Any:
+    return _box(jnp.log(x), lmbda)
+
+
+_boxcox.defjvps(lambda t, out, x, lmbda: t * x ** (lmbda - 1),
+                lambda t, out, x, lmbda: t * _box_slope(jnp.log(x), lmbda))
+
+
+@custom_jvp
+def _boxcox1p(x: Any, lmbda: Any) -> Any:
+    return _box(jnp.log1p(x), lmbda)
+
+
+_boxcox1p.defjvps(lambda t, out, x, lmbda: t * (1 + x) ** (lmbda - 1),
+                  lambda t, out, x, lmbda: t * _box_slope(jnp.log1p(x), lmbda))
+
+
+def boxcox(x: Any, lmbda: Any) -> Any:
+    """(x^lambda - 1) / lambda, log(x) for lambda = 0.
+
+    >>> special.boxcox(3.0, 1.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    return _boxcox(*real("boxcox", x, lmbda))
+
+
+def boxcox1p(x: Any, lmbda: Any) -> Any:
+    """boxcox(1 + x, lambda), accurate near 0.
+
+    >>> special.boxcox1p(2.0, 1.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
+    return _boxcox1p(*real("boxcox1p", x, lmbda))
 
 
 def inv_boxcox(y: Any, lmbda: Any) -> Any:

@@ -16,7 +16,7 @@ from ingot.numpy.families import like
 from ingot.ops.exponential import log1p_p
 from ingot.ops.families import FLOAT, INEXACT, nary, unary
 from ingot.ops.numerics import DOUBLE, widened
-from ingot.ops.special import cython_special, in_double, scipy_special
+from ingot.ops.special import cython_special, gaussian, in_double, scipy_special
 from ingot.scipy.hypergeometric import hyp1f1_derivative, hyp2f1_derivative
 
 
@@ -26,11 +26,6 @@ def _no_derivative(name: str, argument: str) -> Callable[..., Any]:
                                  " fixed with lax.stop_gradient")
 
     return partial
-
-
-def _gaussian(x: Any, factor: float, rate: float = 1.0) -> Any:
-    """factor * exp(-rate x^2)."""
-    return lax.mul(like(x, factor), lax.exp(lax.mul(like(x, -rate), lax.square(x))))
 
 
 def _unary(name: str, derivative: Callable[[Any, Any], Any], kernel: Any = None,
@@ -161,7 +156,7 @@ def _erfcx_derivative(out: Any, x: Any) -> Any:
 
 dawsn_p = _unary("dawsn", _dawsn_derivative)
 erfcx_p = _unary("erfcx", _erfcx_derivative)
-ndtri_p = _unary("ndtri", lambda out, x: lax.div(like(x, 1), _gaussian(
+ndtri_p = _unary("ndtri", lambda out, x: lax.div(like(x, 1), gaussian(
     out, 1 / math.sqrt(2 * math.pi), 0.5)))
 
 
@@ -179,7 +174,8 @@ def _hazard_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype) -> Any:
 
 
 # The density of the normal distribution over its distribution function.
-hazard_p = _unary("normal_hazard", lambda out, x: lax.neg(lax.mul(out, lax.add(out, x))),
+hazard_p = _unary("normal_hazard",
+                  lambda out, x: lax.neg(lax.mul(out, lax.add(out, lax.min(x, like(x, 64))))),
                   elementwise(_hazard_scalar, cost=100), in_double(_hazard_eval))
 
 
@@ -206,7 +202,7 @@ log_ndtr_p = _unary("log_ndtr", _log_ndtr_derivative)
 
 def _owens_h(t: Any, out: Any, h: Any, a: Any) -> Any:
     tail = lax.erf(lax.mul(lax.mul(a, h), like(h, math.sqrt(0.5))))
-    return lax.mul(t, lax.mul(_gaussian(h, -0.5 / math.sqrt(2 * math.pi), 0.5), tail))
+    return lax.mul(t, lax.mul(gaussian(h, -0.5 / math.sqrt(2 * math.pi), 0.5), tail))
 
 
 def _owens_a(t: Any, out: Any, h: Any, a: Any) -> Any:
@@ -286,8 +282,11 @@ fresnel_c_p = _unary("fresnel_c", lambda out, x: lax.cos(_half_pi_square(x)), _T
 def _spence_derivative(out: Any, x: Any) -> Any:
     """log(x) / (1 - x)."""
     series = [-((-1.0) ** k) / (k + 1) for k in range(16)]
-    return _taylor(lax.sub(x, like(x, 1)), 0.06, lambda d: _polynomial(series, d),
-                   lambda d: lax.neg(lax.div(lax.log(lax.add(d, like(d, 1))), d)))
+    d = lax.sub(x, like(x, 1))
+    near = lax.lt(lax.abs(d), like(x, 0.06))
+    far = lax.select(near, like(x, 2), x)
+    return lax.select(near, _polynomial(series, lax.select(near, d, like(x, 0))),
+                      lax.div(lax.log(far), lax.sub(like(x, 1), far)))
 
 
 spence_p = _unary("spence", _spence_derivative)

@@ -31,8 +31,13 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
-    return exp(logpdf(x, a, b, loc, scale))
+    """Probability density; for small a and b by powers, since derivatives of logarithms cancel."""
+    x, a, b, loc, scale = real("beta.pdf", x, a, b, loc, scale)
+    y = (x - loc) / scale
+    few = (a > 0) & (a <= 8) & (b > 0) & (b <= 8) & (y >= 0) & (y <= 1)
+    p, q, z = where(few, a, 1), where(few, b, 1), where(few, y, 0.5)
+    powers = z ** (p - 1) * (1 - z) ** (q - 1) * exp(-betaln(p, q)) / scale
+    return where(few, powers, exp(logpdf(where(few, loc + 0.5 * scale, x), a, b, loc, scale)))
 
 
 def _inside(y: Any) -> Any:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.control.custom_jvp import custom_jvp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import arctan2, log, log1p, tan
+from ingot.numpy.elementary import arctan, arctan2, log, log1p, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import exp, probability, real
+from ingot.scipy.stats.common import exp, log1p_square, probability, real
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""
     x, loc, scale = real("cauchy.logpdf", x, loc, scale)
-    return -log(math.pi * scale) - log1p(((x - loc) / scale) ** 2)
+    return -log(math.pi * scale) - log1p_square((x - loc) / scale)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -25,16 +26,34 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, loc, scale = real("cauchy.cdf", x, loc, scale)
-    return arctan2(1, (loc - x) / scale) / math.pi
+    return arctan2(scale, loc - x) / math.pi
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
     x, loc, scale = real("cauchy.logcdf", x, loc, scale)
-    y = (x - loc) / scale
-    above = y > 0
-    small = arctan2(1, where(above, y, -y)) / math.pi
+    return _log_below((x - loc) / scale)
+
+
+@custom_jvp
+def _log_below(z: Any) -> Any:
+    above = z > 0
+    small = arctan2(1, abs(z)) / math.pi
     return where(above, log1p(-small), log(small))
+
+
+def _slope_below(z: Any) -> Any:
+    """1 / ((1 + z^2) (pi / 2 + arctan(z))), far from 0 by 1 / z, whose square does not overflow."""
+    far = abs(z) > 1
+    u = 1 / abs(where(far, z, 1))
+    upper = u * u / ((1 + u * u) * (math.pi - arctan(u)))
+    ratio = where(u == 0, 1, u / arctan(where(u == 0, 1, u)))
+    near = where(far, 0, z)
+    middle = 1 / ((1 + near * near) * (math.pi / 2 + arctan(near)))
+    return where(far, where(z > 0, upper, u * ratio / (1 + u * u)), middle)
+
+
+_log_below.defjvps(lambda t, out, z: t * _slope_below(z))
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -11,8 +11,8 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
-from ingot.scipy.stats.common import INF, exp, real
-from ingot.scipy.stats.gamma import log_density
+from ingot.scipy.stats.common import INF, real
+from ingot.scipy.stats.gamma import density, log_density
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -26,7 +26,10 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, df, loc, scale))
+    x, df, loc, scale = real("chi2.pdf", x, df, loc, scale)
+    inside = x >= loc
+    y = where(inside, (x - loc) / scale, 1)
+    return where(inside, density(y / 2, df / 2) / (2 * scale), 0)
 
 
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:

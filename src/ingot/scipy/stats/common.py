@@ -9,6 +9,7 @@ from typing import Any
 from ingot.control.while_loop import while_loop
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import full_like
+from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.reductions import all as all_
 from ingot.numpy.rounding import floor
@@ -21,6 +22,14 @@ LOG_2PI = math.log(2 * math.pi)
 def exp(x: Any) -> Any:
     """Exponential of an array."""
     return lax.exp(x)
+
+
+def log1p_square(z: Any) -> Any:
+    """log(1 + z^2), also where the square overflows."""
+    far = abs(z) > 1
+    near, large = where(far, 0, z), where(far, z, 1)
+    small = 1 / large
+    return where(far, 2 * log(abs(large)) + log1p(small * small), log1p(near * near))
 
 
 def probability(q: Any) -> Any:

@@ -35,7 +35,17 @@ def log_density(y: Any, a: Any) -> Any:
 
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, a, loc, scale))
+    x, a, loc, scale = real("gamma.pdf", x, a, loc, scale)
+    inside = x >= loc
+    return where(inside, density(where(inside, (x - loc) / scale, 1), a) / scale, 0)
+
+
+def density(y: Any, a: Any) -> Any:
+    """The density at y >= 0 without location and scale; near 0 a product with a power, since
+    derivatives of its logarithm cancel there."""
+    near = (y < 1) & (a <= 8)
+    b, z = where(near, a, 2), where(near, y, 0.5)
+    return where(near, z ** (b - 1) * exp(-z - gammaln(b)), exp(log_density(where(near, 1, y), a)))
 
 
 def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

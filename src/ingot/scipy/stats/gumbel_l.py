@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.nn.functions import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
+from ingot.scipy.stats.gumbel_r import log_upper, small_exp
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -20,7 +20,9 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, loc, scale))
+    x, loc, scale = real("gumbel_l.pdf", x, loc, scale)
+    z = (loc - x) / scale
+    return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -32,21 +34,22 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
-    return exp(logsf(x, loc, scale))
+    x, loc, scale = real("gumbel_l", x, loc, scale)
+    return exp(-small_exp((loc - x) / scale))
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
     x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
-    return log1mexp(exp(-z))
+    return log_upper(z)
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
     x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
-    return -expm1(-exp(-z))
+    return -expm1(-small_exp(z))
 
 
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -11,6 +11,18 @@ from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
 
 
+def small_exp(z: Any) -> Any:
+    """exp(-z), at most exp(10): what is computed of it is then constant, with derivatives 0."""
+    return exp(-where(z < -10, -10, z))
+
+
+def log_upper(z: Any) -> Any:
+    """log(1 - exp(-exp(-z))), also where the inner one of these vanishes."""
+    far = z > 15
+    near = log1mexp(small_exp(where(far, 0, z)))
+    return where(far, -z - exp(-where(far, z, 15)) / 2, near)
+
+
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""
     x, loc, scale = real("gumbel_r.logpdf", x, loc, scale)
@@ -20,7 +32,9 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, loc, scale))
+    x, loc, scale = real("gumbel_r.pdf", x, loc, scale)
+    z = (x - loc) / scale
+    return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -32,21 +46,22 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
-    return exp(logcdf(x, loc, scale))
+    x, loc, scale = real("gumbel_r", x, loc, scale)
+    return exp(-small_exp((x - loc) / scale))
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the survival function."""
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
-    return log1mexp(exp(-z))
+    return log_upper(z)
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
-    return -expm1(-exp(-z))
+    return -expm1(-small_exp(z))
 
 
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
+from ingot.numpy.families import like
 from ingot.scipy.special import log_ndtr, ndtr, ndtri
 from ingot.scipy.stats.common import LOG_2PI, exp, real
 
@@ -18,7 +20,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, loc, scale))
+    x, loc, scale = real("norm.pdf", x, loc, scale)
+    y = (x - loc) / scale
+    # Beyond 64 it is 0, and so are all derivatives, not products of 0 and infinity.
+    return exp(-0.5 * (LOG_2PI + lax.clamp(like(y, -64), y, like(y, 64)) ** 2) - log(scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

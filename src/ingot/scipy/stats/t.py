@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.numpy.arithmetic import sqrt
 from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import gammaln
 from ingot.scipy.special_distributions import stdtr, stdtrit
-from ingot.scipy.stats.common import INF, LOG_2PI, exp, real
+from ingot.scipy.stats.common import INF, LOG_2PI, exp, log1p_square, real
 from ingot.scipy.stats.densities import remainder
 
 
@@ -28,7 +29,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     few = where(many, 1, half)
     plain = gammaln(few + 0.5) - gammaln(few) - 0.5 * log(few)
     norm = where(many, stirling, plain) - log(scale) - 0.5 * LOG_2PI
-    return norm - (df + 1) / 2 * log1p(y * y / df)
+    return norm - (df + 1) / 2 * log1p_square(y / sqrt(df))
 
 
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:

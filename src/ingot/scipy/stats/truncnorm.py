@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from ingot.control.custom_jvp import custom_jvp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p, logaddexp
 from ingot.numpy.logic import where
-from ingot.scipy.special import log_ndtr, ndtr
+from ingot.scipy.special import erf, log_ndtr, ndtr
 from ingot.scipy.special_elementary import ndtri_exp
 from ingot.scipy.stats import norm
 from ingot.scipy.stats.common import INF, NAN, exp, probability, real
@@ -16,10 +18,11 @@ from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
 def _log_difference(p: Any, q: Any) -> Any:
     """log(exp(p) - exp(q)) for p >= q."""
-    gap = where(p == q, -1, q - p)
+    gap = where(p > q, q - p, -1)  # where it is not used it may be anything
     return where(p == q, -INF, p + log1p(-exp(gap)))
 
 
+@custom_jvp
 def _log_mass(a: Any, b: Any) -> Any:
     """Logarithm of the normal probability of [a, b], computed in the tail nearer to it."""
     left, right = b <= 0, a > 0
@@ -28,8 +31,16 @@ def _log_mass(a: Any, b: Any) -> Any:
     endless = lo == -INF
     top = log_ndtr(where(middle, 0, hi))
     one_tail = _log_difference(top, log_ndtr(where(middle | endless, -1, lo)))
-    two_tails = log1p(-ndtr(where(middle, a, -1)) - ndtr(where(middle, -b, -1)))
+    p, q = where(middle, a, -1), where(middle, -b, -1)
+    inner = (erf(-p * math.sqrt(0.5)) + erf(-q * math.sqrt(0.5))) / 2
+    narrow = inner < 0.5
+    two_tails = where(narrow, log(where(narrow, inner, 1)),
+                      log1p(-where(narrow, 0.1, ndtr(p) + ndtr(q))))
     return where(middle, two_tails, where(endless, top, one_tail))
+
+
+_log_mass.defjvps(lambda t, out, a, b: -t * exp(norm.logpdf(a) - out),
+                  lambda t, out, a, b: t * exp(norm.logpdf(b) - out))
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -43,23 +54,57 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability density."""
-    return exp(logpdf(x, a, b, loc, scale))
+    x, a, b, loc, scale = real("truncnorm.pdf", x, a, b, loc, scale)
+    far = ((x - loc) / scale) ** 2 == INF
+    inner = exp(logpdf(where(far, loc, x), a, b, loc, scale))
+    return where(far, where(a >= b, NAN, 0), inner)
+
+
+@custom_jvp
+def _logcdf(y: Any, a: Any, b: Any) -> Any:
+    y = lax.min(lax.max(y, a), b)
+    value = where(y <= a, -INF, where(y >= b, 0, _log_mass(a, y) - _log_mass(a, b)))
+    # Near the right end the complement is the accurate one.
+    accurate = log1p(-exp(where(value > -0.1, _log_mass(y, b) - _log_mass(a, b), -1)))
+    return where((value > -0.1) & (y < b), accurate, value)
+
+
+def _log_density(y: Any, a: Any, b: Any) -> Any:
+    return norm.logpdf(y) - _log_mass(a, b)
+
+
+def _inside(y: Any, a: Any, b: Any, value: Any) -> Any:
+    return where((y >= a) & (y <= b), value, 0)
+
+
+# No difference that cancels, nor one of infinities.
+_logcdf.defjvps(
+    lambda t, out, y, a, b: t * _inside(y, a, b, exp(_log_density(y, a, b) - out)),
+    lambda t, out, y, a, b: -t * _inside(y, a, b, exp(
+        _log_density(a, a, b) + _logcdf(-y, -b, -a) - out)),
+    lambda t, out, y, a, b: -t * _inside(y, a, b, exp(_log_density(b, a, b))))
+
+
+@custom_jvp
+def _cdf(y: Any, a: Any, b: Any) -> Any:
+    return exp(_logcdf(y, a, b))
+
+
+_cdf.defjvps(lambda t, out, y, a, b: t * _inside(y, a, b, pdf(y, a, b)),
+             lambda t, out, y, a, b: -t * _inside(y, a, b, pdf(a, a, b) * _cdf(-y, -b, -a)),
+             lambda t, out, y, a, b: -t * _inside(y, a, b, pdf(b, a, b) * out))
 
 
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the distribution function."""
     x, a, b, loc, scale = real("truncnorm.logcdf", x, a, b, loc, scale)
-    y = lax.min(lax.max((x - loc) / scale, a), b)
-    value = where(y <= a, -INF, where(y >= b, 0, _log_mass(a, y) - _log_mass(a, b)))
-    # Near the right end the complement is the accurate one.
-    accurate = log1p(-exp(where(value > -0.1, _log_mass(y, b) - _log_mass(a, b), -1)))
-    value = where((value > -0.1) & (y < b), accurate, value)
-    return where(a >= b, NAN, value)
+    return where(a >= b, NAN, _logcdf((x - loc) / scale, a, b))
 
 
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Distribution function."""
-    return exp(logcdf(x, a, b, loc, scale))
+    x, a, b, loc, scale = real("truncnorm.cdf", x, a, b, loc, scale)
+    return where(a >= b, NAN, _cdf((x - loc) / scale, a, b))
 
 
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -70,7 +115,8 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Survival function, 1 - cdf."""
-    return exp(logsf(x, a, b, loc, scale))
+    x, a, b, loc, scale = real("truncnorm.sf", x, a, b, loc, scale)
+    return cdf(-x, -b, -a, -loc, scale)
 
 
 def _quantile(log_q: Any, log_p: Any, a: Any, b: Any) -> Any:
