@@ -250,6 +250,8 @@ T.gumbel_r.logsf(x) | mp.log(-mp.expm1(-mp.exp(-x))) | -5 0 50 700
 T.gumbel_l.logcdf(x) | mp.log(-mp.expm1(-mp.exp(x))) | 5 0 -50 -700
 T.pareto.logcdf(x,3.) | mp.log(1-x**-3) | 1.001 2 1e6
 T.norm.logcdf(x) | mp.log(mp.ncdf(x)) | -1 -12 -30 -300 5
+T.truncnorm.logsf(x,0.,np.inf) | mp.log(2*mp.ncdf(-x)) | 1e-6 3 12 40 700
+T.cauchy.logcdf(x,0.,1e-3) | mp.log(mp.atan2(mpf(1e-3),-x)/mp.pi) | -1e100 -1e10 -3 3 1e6
 """
 
 # Kummer's and Gauss' functions in their parameters.

@@ -103,7 +103,7 @@ def _gamma_hazard(a: np.ndarray, x: np.ndarray, *, slope: bool) -> np.ndarray:
         if not slope:
             return np.where(far, np.where(x < np.inf, _fraction(b, y, 0) / y, 1), near)
         rest = np.where(x < np.inf, (b - 1) / _fraction(b, y, 1) / y, 0)
-        return np.where(far, rest, near - 1 + (a - 1) / x)
+        return np.where(far, rest, near - 1 + np.where(a == 1, 0, (a - 1) / x))
 
 
 def _hazard(a: Any, x: Any, slope: bool = False) -> Any:
