@@ -3,8 +3,9 @@
     python benchmarks/accuracy.py [--jax PYTHON] [--quick]
 
 Prints a Markdown table: functions and dtypes by system, the worst over inputs that are hard to sum,
-over axes and layouts in memory and over the sizes. `--jax` names an interpreter that has JAX, which
-then is measured too. The reference is computed in NumPy's longdouble, or exactly by `math.fsum`.
+over axes and layouts in memory and over the sizes; then a table of sizes up to 10^7 for vectors in
+float32 and float64. `--jax` names an interpreter that has JAX, which then is measured too. The
+reference is computed in NumPy's longdouble, which adds vectors in pairs.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ from typing import Any
 
 import numpy as np
 
-SIZES = (1, 2, 63, 64, 65, 127, 1000, 4097, 65539, 1_000_000)
+SIZES = (1, 2, 63, 64, 65, 127, 1000, 4097, 65539)
 QUICK = (65, 1000, 65539)
+LONG = (10**3, 10**4, 10**5, 10**6, 10**7)
+LONG_INPUTS = ("constant 0.1", "offset", "one large", "random")
+LONG_FLOATS = ("float32", "float64")
+CONVOLVED = 5000
+"""The longest vector that is convolved."""
+
 FLOATS = ("float16", "float32", "float64", "complex64")
 SYSTEMS = ("ingot eager", "ingot compiled", "NumPy")
 
@@ -73,6 +80,14 @@ def _var(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return value, value + unit * np.abs(wide(x)).max(axis) ** 2
 
 
+def _added(jnp: Any, x: Any, axis: int) -> Any:
+    place, out = np.zeros(x.shape[0], int), jnp.zeros(1, x.dtype)
+    if jnp is np:
+        np.add.at(out, place, x)
+        return out[0]
+    return out.at[place].add(x)[0]
+
+
 Reference = Callable[..., tuple[np.ndarray, np.ndarray]]
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Reference]] = {
     "sum": (lambda jnp, x, axis: jnp.sum(x, axis),
@@ -85,6 +100,19 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Reference]] = {
                 x, jnp.ones(x.shape[axis], x.dtype), ((axis,), (0,))),
             lambda x, axis: (wide(x).sum(axis), np.abs(wide(x)).sum(axis))),
 }
+FURTHER: dict[str, tuple[Callable[..., Any], Reference]] = {
+    "add at one place": (_added, FUNCTIONS["sum"][1]),
+    "convolve": (lambda jnp, x, axis: jnp.convolve(x, jnp.ones(x.shape, x.dtype), "valid")[0],
+                 FUNCTIONS["sum"][1]),
+    "norm": (lambda jnp, x, axis: jnp.linalg.norm(x),
+             lambda x, axis: (np.sqrt((np.abs(wide(x)) ** 2).sum()),) * 2),
+    "trapezoid": (lambda jnp, x, axis: jnp.trapezoid(x),
+                  lambda x, axis: (np.trapezoid(wide(x)), np.abs(wide(x)).sum())),
+    "matrix product": (lambda jnp, x, axis: jnp.matmul(
+                           jnp.stack([x] * 4), jnp.ones((x.shape[0], 4), x.dtype))[3, 3],
+                       FUNCTIONS["sum"][1]),
+}
+"""Functions that are measured on vectors alone."""
 
 
 def worst(got: Any, want: np.ndarray, scale: np.ndarray, dtype: np.dtype, n: int) -> float:
@@ -95,32 +123,44 @@ def worst(got: Any, want: np.ndarray, scale: np.ndarray, dtype: np.dtype, n: int
     return float(np.max(error / np.maximum(scale * unit, least), initial=0.0))
 
 
-def measured(jit: Callable[..., Any], jnp: Any, sizes: tuple[int, ...]) -> dict[str, float]:
-    """The worst errors of one system."""
+def measured(jit: Callable[..., Any], jnp: Any, quick: bool) -> dict[str, float]:
+    """The worst errors of one system: by function and dtype, and by function, dtype and size."""
     out: dict[str, float] = {}
-    for name, (function, reference) in FUNCTIONS.items():
-        for dtype in map(np.dtype, FLOATS):
-            for n in sizes:
-                for _, vector in inputs(n, dtype):
+
+    def add(key: str, name: str, vector: np.ndarray, x: np.ndarray, axis: int) -> None:
+        function, reference = {**FUNCTIONS, **FURTHER}[name]
+        call = jit(lambda x, axis=axis: function(jnp, x, axis))
+        want, scale = reference(x, axis)
+        out[key] = max(out.get(key, 0.0), worst(call(x), want, scale, x.dtype, vector.size))
+
+    for dtype in map(np.dtype, FLOATS):
+        for n in QUICK if quick else SIZES:
+            for _, vector in inputs(n, dtype):
+                for name in FUNCTIONS:
                     for x, axis in layouts(vector):
-                        call = jit(lambda x, axis=axis: function(jnp, x, axis))  # noqa: B023
-                        want, scale = reference(x, axis)
-                        key = f"{name} {dtype.name}"
-                        out[key] = max(out.get(key, 0.0), worst(call(x), want, scale, dtype, n))
+                        add(f"{name} {dtype.name}", name, vector, x, axis)
+                for name in FURTHER:
+                    if name != "convolve" or n <= CONVOLVED:
+                        add(f"{name} {dtype.name}", name, vector, vector, 0)
+    for dtype in map(np.dtype, LONG_FLOATS):
+        for n in () if quick else LONG:
+            for vector in (x for kind, x in inputs(n, dtype) if kind in LONG_INPUTS):
+                for name in FUNCTIONS:
+                    add(f"{name} {dtype.name} {n:.0e}", name, vector, vector, 0)
     return out
 
 
-def system(name: str, sizes: tuple[int, ...]) -> dict[str, float]:
+def system(name: str, quick: bool) -> dict[str, float]:
     """The worst errors of one system, by its name."""
     if name == "NumPy":
-        return measured(lambda f: f, np, sizes)
+        return measured(lambda f: f, np, quick)
     package = importlib.import_module("jax" if name == "JAX" else "ingot")
     if name == "JAX":
         package.config.update("jax_enable_x64", True)
     jnp = importlib.import_module(package.__name__ + ".numpy")
     if name == "ingot eager":
-        return measured(lambda f: lambda x: f(jnp.asarray(x)), jnp, sizes)
-    return measured(Kept(package.jit), jnp, sizes)
+        return measured(lambda f: lambda x: f(jnp.asarray(x)), jnp, quick)
+    return measured(Kept(package.jit), jnp, quick)
 
 
 class Kept:
@@ -142,11 +182,10 @@ def main() -> None:
     parser.add_argument("--system", help=argparse.SUPPRESS)
     given = parser.parse_args()
     np.seterr(all="ignore")
-    sizes = QUICK if given.quick else SIZES
     if given.system:
-        json.dump(system(given.system, sizes), sys.stdout)
+        json.dump(system(given.system, given.quick), sys.stdout)
         return
-    found = {name: system(name, sizes) for name in SYSTEMS}
+    found = {name: system(name, given.quick) for name in SYSTEMS}
     if given.jax:
         asked = [given.jax, __file__, "--system", "JAX", *(["--quick"] if given.quick else [])]
         found["JAX"] = json.loads(subprocess.run(

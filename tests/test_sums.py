@@ -426,6 +426,20 @@ def test_long_windows_of_any_function_and_sums_between_indices(mode):
     np.testing.assert_array_equal(got, [np.inf, 5])
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "cumsum", "dot with ones"])
+def test_sums_that_threads_share(name):
+    """The bound, and the same bits in each call with so many threads."""
+    function, reference = FUNCTIONS[name]
+    x = (0.1 + np.arange(1_000_000) % 7).astype(np.float32)
+    for threads in (1, 2):
+        with ingot.num_threads(threads):
+            call = running(lambda x: function(x, 0), "full")
+            got = call(x)
+            check(got, *reference(x, 0), np.float32, x.size)
+            for _ in range(3):
+                np.testing.assert_array_equal(call(x), got)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["sum", "cumsum", "dot with ones"])

@@ -81,5 +81,5 @@ __getattr__, __dir__ = lazily(__name__, (
     "flatten_util", "image", "lax", "nn", "random", "scipy", "stages"))
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
-    _hide_frames_of(_name)
+    _hide_frames_of(_name, ("block_until_ready",))
 _get_backend().prepare()  # where nothing is cached yet, LLVM is loaded in the background

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, TracebackType
 from typing import Any, TypeVar
 
@@ -144,8 +144,9 @@ def within(fun: Any) -> Any:
 _hidden: dict[Any, Any] = {}
 
 
-def hide_frames_of(module: str) -> None:
-    """Make the functions of a public module such entry points, and explain names it has not.
+def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
+    """Make the functions of a public module such entry points, and explain names it has not; `but`
+    names functions that raise nothing, and are called too often to be wrapped.
 
     Those that a package, or a module that is a table of contents, has from others count as its own.
     A function that several modules offer stays one function, with the name of the first of them.
@@ -156,7 +157,7 @@ def hide_frames_of(module: str) -> None:
         names["__getattr__"] = _named(hidden(names["__getattr__"]), module, "__getattr__")
     functions = {name: f for name, f in names.items()
                  if type(f) is FunctionType and f.__code__.co_filename.startswith(HERE)
-                 and not name.startswith("_") and f.__code__ is not _ENTRY}
+                 and not name.startswith("_") and name not in but and f.__code__ is not _ENTRY}
     own = {name: f for name, f in functions.items() if f.__globals__ is names}
     contents = functions if "__path__" in names or not own else own
     for name, f in contents.items():

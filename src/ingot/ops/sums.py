@@ -29,6 +29,9 @@ SHORT = 1024
 PIECE = 1 << 15
 """Elements of a running sum that are computed at a time, in the nearest caches."""
 
+MANY = 1 << 13
+"""Elements from which on one element of all blocks is added at a time."""
+
 TERMS = 4096
 """Terms of a product of matrices that BLAS adds up, some hundred in order."""
 
@@ -157,8 +160,11 @@ def _running_blocks(x: np.ndarray) -> None:
     running sum of the sums of those before them."""
     count = x.shape[-1] // BLOCK
     blocks = x.reshape(*x.shape[:-1], count, BLOCK)
-    for k in range(1, BLOCK):  # NumPy accumulates slowly
-        blocks[..., k] += blocks[..., k - 1]
+    if blocks.size < MANY:
+        np.add.accumulate(blocks, -1, out=blocks)
+    else:
+        for k in range(1, BLOCK):  # NumPy accumulates slowly
+            blocks[..., k] += blocks[..., k - 1]
     if count == 1:
         return
     starts = np.zeros((*x.shape[:-1], count if count <= BLOCK else -(-count // BLOCK) * BLOCK),
