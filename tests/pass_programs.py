@@ -22,9 +22,10 @@ from ingot.compiler import (
     parallel,
     strip_mining,
 )
-from ingot.kernel import reduce
+from ingot.kernel.schedule import SCHEDULE
 
-LOWERED = [(loop_fusion, "MIN_COMMON_BYTES", 1), (reduce, "DIVIDED", 500), (reduce, "BLOCK", 32),
+LOWERED = [(loop_fusion, "MIN_COMMON_BYTES", 1), (SCHEDULE, "parallel_reduction_work", 500),
+           (SCHEDULE, "reduction_block", 32),
            (parallel, "PARALLEL_WORK", 20_001), (lane_compaction, "MIN_STEP_INSTRUCTIONS", 1),
            (strip_mining, "MIN_BODY_INSTRUCTIONS", 20), (nontemporal_stores, "LEAST", 100_000),
            (outlining, "MIN_INSTRUCTIONS", 1), (outlining, "MIN_EQUATIONS", 2),

@@ -11,9 +11,10 @@ from ingot.backends.llvm import compilation, engine
 from ingot.compiler import loop_fusion, pipeline
 from ingot.compiler.array_contraction import shrink_temporaries
 from ingot.compiler.buffer_assignment import assign_buffers
-from ingot.kernel import ir, reduce
+from ingot.kernel import ir
 from ingot.kernel.access_analysis import AffineExprs
 from ingot.kernel.build import INT, Buffer, Builder
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import EffectsCache
 
 pytestmark = pytest.mark.llvm("loops of machine code")
@@ -100,8 +101,8 @@ def results(fun, args, donated, passes=0):
     """Results of code that was not optimized, but for merged loops; or of optimized code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop_fusion, "MIN_COMMON_BYTES", 1)  # sums of few have parts and blocks
-        patch.setattr(reduce, "DIVIDED", 500)
-        patch.setattr(reduce, "BLOCK", 32)
+        patch.setattr(SCHEDULE, "parallel_reduction_work", 500)
+        patch.setattr(SCHEDULE, "reduction_block", 32)
         patch.setattr(engine, "FULL", engine.Tier("full", passes, passes))
         patch.setattr(compilation, "STRAIGHT_PASSES", min(passes, 1))
         compiled = ingot.jit(fun, donate_argnums=donated)

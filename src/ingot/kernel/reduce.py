@@ -2,7 +2,7 @@
 
 Sums of floats are made of short blocks, or blocks of rows, as `summation.py` says, so that their
 error does not grow with the number of elements. Other reductions are regrouped into blocks of
-`BLOCK` elements for the sake of vectors. Narrow floats are added up in float32.
+`schedule.reduction_block` elements for the sake of vectors. Narrow floats are added up in float32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from ingot.kernel.builder import COMPLEX
 from ingot.kernel.ir import Index
 from ingot.kernel.lowering import Lowering
-from ingot.kernel.rows import TILE, RowReduction
+from ingot.kernel.rows import RowReduction
 from ingot.kernel.summation import is_inexact, line_sum, over_blocks, pairwise
 from ingot.kernel.values import (
     BOOL,
@@ -33,26 +33,6 @@ from ingot.kernel.values import (
 from ingot.util import size_of
 
 ScalarRule = str | Callable[..., Any]
-
-BLOCK = 4096
-"""Elements that are added up before their sum is added to that of other blocks."""
-
-FEW = 32
-"""Elements of a row that stay in registers while rows are added to them."""
-
-VECTOR = 16
-"""Elements that are combined in order where code is written out, as vectors do."""
-
-DIVIDED = 1 << 20
-"""Work of a reduction to one element from which on it is done in parts."""
-
-PARTS = 16
-
-INLINE = 128
-"""Work, in simple instructions, up to which a reduction is computed where its value is used."""
-
-WRITTEN_OUT = 64
-"""Work of a reduction that is written out element by element, rather than looped over."""
 
 
 def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[..., Any]:
@@ -93,8 +73,9 @@ class _Reduction:
         count = size_of(self.sizes)
         lazy = Lazy(shape, x.dtype, lambda build, index: self.element(index), [x],
                     x.cost * max(count - 1, 0) + count)
-        small = self.build.schedule.max_scalars
-        if count == 1 or x.size <= small or (count <= small and count * (x.cost + 1) <= INLINE):
+        work, limits = count * (x.cost + 1), self.build.schedule
+        if count == 1 or x.size <= limits.max_scalars or (
+                count <= limits.max_scalars and work <= limits.inline_reduction_work):
             return lazy
         last = max((a for a, n in enumerate(x.shape) if n > 1), default=0)
         if not shape or size_of(shape) == 1:
@@ -121,10 +102,11 @@ class _Reduction:
         def at(inner: Sequence[Index]) -> Any:
             return self.load(index_of(self.x.ndim, (self.kept, kept), (self.axes, inner)))
 
-        count, small = size_of(self.sizes), self.build.schedule.max_scalars
-        if count == 1 or self.x.size <= small or self.short(count):
+        count, limits = size_of(self.sizes), self.build.schedule
+        work = self.x.size * (self.x.cost + 2)
+        if count == 1 or self.x.size <= limits.max_scalars or self.short(count):
             total = self.combine(self.start, self.written_out(self.sizes, at))
-        elif not self.kept and self.x.size * (self.x.cost + 2) >= DIVIDED:
+        elif not self.kept and work >= limits.parallel_reduction_work:
             total = self.in_parts(at)
         else:
             total = self.nest((), at)
@@ -133,24 +115,25 @@ class _Reduction:
     def in_parts(self, at: Callable[[Sequence[Index]], Any]) -> Any:
         """Parts of equal length of the first axis, which threads share, and what they leave."""
         build, sizes = self.build, self.sizes
-        unit = BLOCK if all(n == 1 for n in sizes[1:]) else 1
-        size = unit * (sizes[0] // unit // PARTS)
-        rest = sizes[0] - size * PARTS
+        count = build.schedule.reduction_parts
+        unit = build.schedule.reduction_block if all(n == 1 for n in sizes[1:]) else 1
+        size = unit * (sizes[0] // unit // count)
+        rest = sizes[0] - size * count
         total: Any = None
         if size:
-            parts = build.allocate((PARTS,), self.start.dtype)
+            parts = build.allocate((count,), self.start.dtype)
             self.sizes = [size, *sizes[1:]]
-            with build.loop(PARTS, independent=True) as p:
+            with build.loop(count, independent=True) as p:
                 first = build.imul(p, size)
                 build.store(parts, (p,), self.nest(
                     (), lambda i: at((build.iadd(first, i[0]), *i[1:]))))
-            total = over_blocks(build, PARTS, lambda p: parts.at(build, (p,)), self.start) if (
+            total = over_blocks(build, count, lambda p: parts.at(build, (p,)), self.start) if (
                 self.sums) else self.combine(self.start, self.written_out(
-                    (PARTS,), lambda p: parts.at(build, p)))
+                    (count,), lambda p: parts.at(build, p)))
         if rest:
             self.sizes = [rest, *sizes[1:]]
             total = self.combine(total, self.nest(
-                (), lambda i: at((build.iadd(size * PARTS, i[0]), *i[1:]))))
+                (), lambda i: at((build.iadd(size * count, i[0]), *i[1:]))))
         self.sizes = sizes
         return total
 
@@ -186,7 +169,7 @@ class _Reduction:
         """All elements of a few, a vector of them in order, and the sums of these in pairs."""
         totals: list[Any] = []
         for k, inner in enumerate(indices(sizes)):
-            if k % VECTOR == 0:
+            if k % self.build.schedule.reduction_vector == 0:
                 totals.append(None)
             totals[-1] = self.combine(totals[-1], at(inner))
         if self.sums and len(totals) > 1:
@@ -195,7 +178,7 @@ class _Reduction:
 
     def short(self, count: int) -> bool:
         """Whether so many elements are few enough to be written out."""
-        return count * (self.x.cost + 2) <= WRITTEN_OUT
+        return count * (self.x.cost + 2) <= self.build.schedule.max_unrolled_reduction_work
 
     def line(self, n: int, at: Callable[[Index], Any]) -> Any:
         """A loop along one axis, in blocks if it is long."""
@@ -204,19 +187,20 @@ class _Reduction:
             return self.written_out((n,), lambda i: at(i[0]))
         if self.sums:
             return line_sum(build, n, at, self.start, self.x.cost)
-        if n <= 2 * BLOCK:
+        size = build.schedule.reduction_block
+        if n <= 2 * size:
             return self.block(n, at)
-        blocks, rest = divmod(n, BLOCK)
+        blocks, rest = divmod(n, size)
 
         def block(b: Index, carry: Sequence[Any]) -> list[Any]:
-            first = build.imul(b, BLOCK)
+            first = build.imul(b, size)
             return [self.combine(carry[0], self.block(
-                BLOCK, lambda i: at(build.iadd(first, i))))]
+                size, lambda i: at(build.iadd(first, i))))]
 
         (total,) = build.accumulate(blocks, [self.start], block)
         if rest:
             total = self.combine(total, self.block(
-                rest, lambda i: at(build.iadd(blocks * BLOCK, i))))
+                rest, lambda i: at(build.iadd(blocks * size, i))))
         return total
 
     def block(self, n: int, at: Callable[[Index], Any]) -> Any:
@@ -256,11 +240,12 @@ class _Reduction:
 
             rows = RowReduction(build, [x.shape[a] for a in axes], at, self.combine, self.start,
                                 self.sums)
-            if n <= FEW and self.short(n):
+            if n <= self.build.schedule.register_row and self.short(n):
                 for j, total in enumerate(rows.few(n)):
                     build.store(target, result(outer, j), total)
                 return
-            for first, width, tiles in ((0, TILE, n // TILE), (n - n % TILE, n % TILE, 1)):
+            wide = build.schedule.row_tile
+            for first, width, tiles in ((0, wide, n // wide), (n - n % wide, n % wide, 1)):
                 if not width or not tiles:
                     continue
                 with build.loop(tiles) as tile:
@@ -334,7 +319,7 @@ class _Place(_Reduction):
                 carry = step(i, carry)
             return carry[1]
         self.start = element(0)
-        width = min(count, BLOCK)
+        width = min(count, self.build.schedule.reduction_block)
         blocks, rest = divmod(count, width)
 
         def block(first: Index, n: int, carry: Sequence[Any]) -> list[Any]:
@@ -407,4 +392,4 @@ class _Place(_Reduction):
         return places
 
 
-__all__ = ["BLOCK", "arg_reduction", "reduction"]
+__all__ = ["arg_reduction", "reduction"]

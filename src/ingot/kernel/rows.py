@@ -1,8 +1,8 @@
 """Reductions in which the last axis stays: whole rows are combined, element with element.
 
-Rows are taken `ROWS` at a time, combined in pairs, and the result is read and written once for
-that. Where they are added up, at most `LEAF` such groups make a block, and blocks are added up with
-their rounding errors, as `summation.py` says.
+Rows are taken `schedule.rows_at_once` at a time, combined in pairs, and the result is read and
+written once for that. Where they are added up, at most `LEAF` such groups make a block, and blocks
+are added up with their rounding errors, as `summation.py` says.
 """
 
 from __future__ import annotations
@@ -13,15 +13,10 @@ from typing import Any
 
 from ingot.kernel.ir import Index
 from ingot.kernel.lowering import Lowering
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.summation import LEAF, rounded, two_sum
 from ingot.kernel.values import Buffer
 from ingot.util import size_of
-
-ROWS = 8
-"""Rows combined with each other before they are combined with the result."""
-
-TILE = 1024
-"""Elements of a row that stay in the first cache while rows are added to them."""
 
 Carry = Sequence[Any]
 Rows = Sequence[Sequence[Index]]
@@ -121,7 +116,8 @@ class RowReduction:
             n, inner = sizes[len(index)], steps(sizes[len(index) + 1 :])
             if inner > LEAF // 2:
                 return repeat(self.build, n, carry, lambda i, c: level((*index, i), c))
-            size = LEAF // inner if len(index) + 1 < len(sizes) else LEAF * ROWS
+            at_once = self.build.schedule.rows_at_once
+            size = LEAF // inner if len(index) + 1 < len(sizes) else LEAF * at_once
             whole, left = divmod(n, size)
             carry = repeat(self.build, whole, carry, lambda b, c: part(
                 index, self.build.imul(b, size), size, c))
@@ -131,9 +127,9 @@ class RowReduction:
 
     def groups(self, lengths: Sequence[int], index: tuple[Index, ...], first: Index, carry: Carry,
                step: Step) -> Carry:
-        """`step(carry, rows)` for `ROWS` rows at a time: those from an index on, of which the first
+        """`step(carry, rows)` for some rows at a time: those from an index on, of which the first
         axis begins at `first`."""
-        build = self.build
+        build, at_once = self.build, self.build.schedule.rows_at_once
         n, *inner = lengths
 
         if inner:
@@ -141,17 +137,17 @@ class RowReduction:
                 inner, (*index, build.iadd(first, i)), 0, c, step))
 
         def group(g: Index, carry: Carry) -> Carry:
-            begin = build.iadd(first, build.imul(g, ROWS))
-            return step(carry, [(*index, build.iadd(begin, k)) for k in range(ROWS)])
+            begin = build.iadd(first, build.imul(g, at_once))
+            return step(carry, [(*index, build.iadd(begin, k)) for k in range(at_once)])
 
-        carry = repeat(build, n // ROWS, carry, group)
-        left = [(*index, build.iadd(first, i)) for i in range(n - n % ROWS, n)]
+        carry = repeat(build, n // at_once, carry, group)
+        left = [(*index, build.iadd(first, i)) for i in range(n - n % at_once, n)]
         return step(carry, left) if left else carry
 
 
 def steps(sizes: Sequence[int]) -> int:
     """How many groups of rows are combined one after the other."""
-    return size_of(sizes[:-1]) * -(-sizes[-1] // ROWS) if sizes else 1
+    return size_of(sizes[:-1]) * -(-sizes[-1] // SCHEDULE.rows_at_once) if sizes else 1
 
 
 def repeat(build: Lowering, count: int, carry: Carry, body: Callable[[Index, Carry], Carry]

@@ -17,7 +17,8 @@ class Schedule:
     """Limits for a CPU with caches, vectors and a few threads; only tests change them.
 
     "Instructions" are simple arithmetic ones, as estimated by `kernel.cost`; "elements" are those
-    of arrays, whatever their dtype; "multiplications" are those of a product.
+    of arrays, whatever their dtype; "multiplications" are those of a product. Sizes on which the
+    digits of sums depend stay in `kernel/summation.py`.
     """
 
     # ---- registers, and code without loops ----
@@ -42,7 +43,25 @@ class Schedule:
     top_k_block: int = 32
     """Elements of a row compared at once with the last of the largest."""
 
+    max_unrolled_reduction_work: int = 64
+    """Instructions of a reduction that is unrolled, element by element."""
+
+    max_unrolled_cumulative: int = 64
+    """Elements of an array whose cumulative reduction is unrolled."""
+
+    reduction_vector: int = 16
+    """Elements that an unrolled reduction combines in order, as vectors do."""
+
+    register_row: int = 32
+    """Elements of a row that stay in registers while rows are added to them."""
+
+    rows_at_once: int = 8
+    """Rows combined with each other before they are combined with the result."""
+
     # ---- recomputing, or memory ----
+    inline_reduction_work: int = 128
+    """Instructions of a reduction that is computed where its value is used."""
+
     inline_max_cost: int = 4
     """Instructions of an element that is computed again for each use rather than stored."""
 
@@ -62,8 +81,27 @@ class Schedule:
     tiled_stride: int = 8
     """Elements between neighbors, and length of an axis, from which tiles pay off."""
 
+    row_tile: int = 1024
+    """Elements of a row that stay in the first cache while rows are added to them."""
+
+    cumulative_row_tile: int = 512
+    """Elements of a row that stay in the first cache while the next rows are made from it."""
+
+    reduction_block: int = 4096
+    """Elements that are added up before their sum is added to that of other blocks."""
+
     radix_partition: int = 1 << 16
     """Elements of a row that radix sort first cuts into parts by the highest digit."""
+
+    # ---- threads ----
+    parallel_reduction_work: int = 1 << 20
+    """Instructions of a reduction to one element from which it is done in parts."""
+
+    reduction_parts: int = 16
+    """Parts of such a reduction, which threads share."""
+
+    parallel_cumulative_elements: int = 1 << 15
+    """Elements of a row whose cumulative reduction is done in parts."""
 
     # ---- library routines, or loops ----
     max_sort_keys: int = 1 << 14

@@ -41,17 +41,8 @@ SEGMENTS = 64
 TOGETHER = 8
 """Segments that are made at a time."""
 
-LONG = 1 << 15
-"""Elements of a line that is worth being divided."""
-
-UNROLLED = 64
-"""Elements of an array that is written out."""
-
 ROWS = 4
 """Rows of running sums that are made at a time, while what is carried stays in registers."""
-
-TILE = 512
-"""Elements of a row that stay in the first cache while the next rows are made from it."""
 
 
 def cumulative_kernel(combine: str | None) -> Callable[..., Any]:
@@ -63,7 +54,7 @@ def cumulative_kernel(combine: str | None) -> Callable[..., Any]:
         if x.cost > build.schedule.inline_max_cost and x.size > 1:
             x = build.materialize(x)
         rule = _Rule(build, combine, _work_dtype(combine, x.dtype))
-        if x.size <= UNROLLED:
+        if x.size <= build.schedule.max_unrolled_cumulative:
             return _unrolled(x, axis, reverse, rule)
         target = build.allocate(x.shape, x.dtype)
         _Cumulative(build, x, target, axis, reverse, rule).write()
@@ -165,7 +156,7 @@ class _Cumulative:
             return
         others = (*before, *behind)
         count = size_of(others)
-        if count < LINES and n >= LONG:
+        if count < LINES and n >= self.build.schedule.parallel_cumulative_elements:
             build.nest(others, self.segments)
             return
 
@@ -272,7 +263,7 @@ class _Cumulative:
         """Element by element of whole rows, with what is carried in memory."""
         build = self.build
         width = shape[-1]
-        tile = TILE if len(shape) == 1 else width
+        tile = self.build.schedule.cumulative_row_tile if len(shape) == 1 else width
         rest = width % tile
         for first, size, tiles in ((0, tile, width // tile), (width - rest, rest, 1)):
             if not size or not tiles:
