@@ -204,6 +204,8 @@ for name in ("transfer_guard", "transfer_guard_host_to_device", "transfer_guard_
 print(jax.config.jax_compilation_cache_dir, jax.config.jax_enable_compilation_cache)
 """
     done = subprocess.run([sys.executable, "-m", "ingot", "-c", code], capture_output=True,
-                          text=True, check=True, env={"JAX_COMPILATION_CACHE_DIR": "/tmp/some",
-                                                      "JAX_ENABLE_COMPILATION_CACHE": "0"})
+                          text=True, check=True, env={
+                              "PYTHONPATH": str(Path(ingot.__file__).parents[1]),
+                              "JAX_COMPILATION_CACHE_DIR": "/tmp/some",
+                              "JAX_ENABLE_COMPILATION_CACHE": "0"})
     assert done.stdout == "/tmp/some False\n"
