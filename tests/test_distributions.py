@@ -1,5 +1,6 @@
 """Distribution functions, tails and quantiles beside SciPy's, in the far tails too."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.stats
@@ -103,3 +104,42 @@ def test_quantiles_of_counts_at_large_parameters_and_under_transformations():
             q, *parameters))
         assert float(ingot.grad(lambda p, m=module, r=parameters: m.ppf(0.3, *r[:-1], p))(
             parameters[-1])) == 0
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 3, 49.9, 50, 80, 1e3])
+def test_von_mises_distribution_function(kappa):
+    x = np.array([-7.0, -3, -1, -0.3, -0.01, 0, 0.2, 2, 3.1, 4])
+    turns = np.rint(x / (2 * np.pi))
+    with mp.workdps(25):
+        k = mp.mpf(kappa)
+        norm = 2 * mp.pi * mp.besseli(0, k) * mp.exp(-k)
+        cuts = [-mp.pi, -mp.mpf(8) / mp.sqrt(k + 9), 0]
+
+        def below(y):
+            ends = [c for c in cuts if c < y] + [y]
+            return mp.quad(lambda t: mp.exp(k * (mp.cos(t) - 1)), ends) / norm
+
+        want = [float(below(mp.mpf(v) - 2 * mp.pi * int(n)) + int(n)) for v, n in zip(
+            x, turns, strict=True)]
+    for fun in (stats.vonmises.cdf, ingot.jit(stats.vonmises.cdf)):
+        np.testing.assert_allclose(fun(x, kappa), want, rtol=1e-12, atol=2e-15)
+    np.testing.assert_allclose(stats.vonmises.sf(x, kappa), 1 - np.array(want), rtol=1e-9,
+                               atol=1e-14)
+    slope = ingot.vmap(ingot.grad(stats.vonmises.cdf), (0, None))(x, kappa)
+    np.testing.assert_allclose(slope, stats.vonmises.pdf(x, kappa), rtol=1e-9, atol=1e-14)
+    h = 1e-4 * max(kappa, 0.1)
+    by_kappa = ingot.vmap(ingot.grad(stats.vonmises.cdf, 1), (0, None))(x, kappa + h)
+    difference = (np.asarray(stats.vonmises.cdf(x, kappa + 2 * h))
+                  - np.asarray(stats.vonmises.cdf(x, kappa))) / (2 * h)
+    np.testing.assert_allclose(by_kappa, difference, rtol=1e-5, atol=1e-7)
+
+
+def test_beta_binomial_distribution_function():
+    k = np.array([-1.0, 0, 3.5, 9, 10, 12, np.nan])
+    for name in ("cdf", "sf"):
+        ours, theirs = getattr(stats.betabinom, name), getattr(scipy.stats.betabinom, name)
+        want = theirs(k, 10, 2, 3)
+        np.testing.assert_allclose(ours(k, 10, 2.0, 3.0), want, rtol=1e-12)
+        np.testing.assert_allclose(ingot.jit(ours)(k, 10, 2.0, 3.0), want, rtol=1e-12)
+    with pytest.raises(ingot.errors.UndefinedRuleError, match=r"betabinom.cdf: .*stop_gradient"):
+        ingot.grad(stats.betabinom.cdf, 2)(2.0, 3, 1.0, 1.0)

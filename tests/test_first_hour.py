@@ -14,6 +14,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.config import config
+from ingot.scipy.optimize import minimize
 
 x3 = jnp.arange(3.0)
 
@@ -413,3 +414,44 @@ def test_as_jax_tells_native_programs_that_64_bits_go(said, want):
     code = AS_JAX.format(said).replace("print(ingot", "import ingot; print(ingot")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == (want or "float32 []")
+
+
+# ---- functions that are called with other arguments than they take -------------------------------
+def _later(*args):
+    return ingot.pure_callback(lambda: 1.0, ingot.ShapeDtypeStruct((), float), *args)
+
+
+CALLS = {
+    "reduce": lambda x: lax.reduce(x, 0.0, lambda a: a, (0,)),
+    "reduce_window": lambda x: lax.reduce_window(x, 0.0, lambda a: a, (2,), (1,), "VALID"),
+    "vectorize": lambda x: jnp.vectorize(lambda a: a)(x, x),
+    "apply_along_axis": lambda x: jnp.apply_along_axis(lambda: 1, 0, x),
+    "apply_over_axes": lambda x: jnp.apply_over_axes(lambda a: a, x, [0]),
+    "piecewise": lambda x: jnp.piecewise(x, [x < 1], [lambda a, b: a, 0.0]),
+    "fromfunction": lambda x: jnp.fromfunction(lambda i: i, (2, 3)),
+    "tree_map": lambda x: ingot.tree.map(lambda a: a, [x], [x]),
+    "minimize": lambda x: minimize(lambda: 0.0, x, method="BFGS"),
+    "debug.callback": lambda x: ingot.debug.callback(lambda: None, x),
+    "pure_callback": _later,
+    "switch": lambda x: lax.switch(0, [lambda: 1], x),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_with_other_arguments_name_the_function_and_its_line(name):
+    for fun in (CALLS[name], ingot.jit(CALLS[name])):
+        with pytest.raises(TypeError, match=rf"^{name}: <lambda> .*test_first_hour.py:\d+\) is"
+                                            r" called with \d arguments?, .*takes \d"):
+            fun(np.arange(4.0))
+
+
+def test_errors_within_such_functions_are_theirs():
+    def wrong(a, b=None):
+        raise TypeError("takes one from another")
+
+    for call in (lambda: ingot.tree.map(wrong, [1], [2]), lambda: jnp.vectorize(wrong)(1.0),
+                 lambda: lax.reduce(np.ones(2), 0.0, wrong, (0,))):
+        with pytest.raises(TypeError, match="^takes one from another"):
+            call()
+    with pytest.raises(TypeError, match=r"reduce: .* must return what it combines, f64\[2\], got"):
+        lax.reduce(np.ones(4), 0.0, lambda a, b: (a, b), (0,))

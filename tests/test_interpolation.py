@@ -6,7 +6,7 @@ import scipy.interpolate
 import scipy.ndimage
 
 import ingot
-from ingot.scipy import ndimage
+from ingot.scipy import interpolate, ndimage
 from ingot.scipy.interpolate import RegularGridInterpolator
 
 R = np.random.RandomState(0)
@@ -94,3 +94,28 @@ def test_derivatives_of_splines_and_errors():
         ndimage.map_coordinates(IMAGE, at, 6)
     with pytest.raises(ValueError, match="order must be from 2 to 5"):
         ndimage.spline_filter1d(IMAGE, 1)
+
+
+def test_monotone_cubics_beside_scipy():
+    x = np.array([0.0, 1, 2.5, 3, 7])
+    y = np.array([[0.0, 3], [1, 2], [1, -1], [4, 0], [3.0, 9]])
+    at = np.append(np.linspace(-1, 8, 23), np.nan).reshape(4, 6)
+    for given in ((x, y), (x[:2], y[:2]), (x[:3], y[:3]), (x, y.T, 1), (x, y.T, -1, False)):
+        ours, theirs = interpolate.PchipInterpolator(*given), scipy.interpolate.PchipInterpolator(
+            *given)
+        np.testing.assert_allclose(ours(at), theirs(at), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(ingot.jit(ours)(at), theirs(at), rtol=1e-12, atol=1e-12)
+    curve = scipy.interpolate.PchipInterpolator(x, y[:, 0])
+    slope = ingot.grad(lambda q: interpolate.pchip_interpolate(x, y[:, 0], q))
+    for q in (0.3, 2.7, 6.5, 7.5):
+        np.testing.assert_allclose(slope(q), curve.derivative()(q), rtol=1e-12)
+    values = np.random.default_rng(0).normal(size=(5, 4, 2))
+    points = np.random.default_rng(1).uniform(0, 3, (9, 2))
+    grid = [x, np.arange(4.0)]
+    ours = interpolate.RegularGridInterpolator(grid, values, "pchip")(points)
+    theirs = scipy.interpolate.RegularGridInterpolator(grid, values, "pchip")(points)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
+    with pytest.raises(ValueError, match="ascending"):
+        interpolate.PchipInterpolator(x[::-1], y)
+    with pytest.raises(ValueError, match="as many"):
+        interpolate.PchipInterpolator(x, y[:3])

@@ -57,6 +57,7 @@ CASES = {
     "ncfdtrinc": (A, B, P, X), "nctdtr": (A, S, X), "nctdtridf": (P, S, X),
     "nctdtrinc": (A, P, X), "nctdtrit": (A, S, P), "nrdtrimn": (P, X, S), "nrdtrisd": (S, P, X),
     "pdtrik": (P, X), "stdtridf": (P / 2, -X),
+    "mathieu_a": (K, X), "mathieu_b": (K + 1, X), "pro_cv": (K, K + 1, X), "obl_cv": (K, K + 2, X),
 }
 
 
@@ -182,3 +183,25 @@ def test_every_function_of_the_table_is_tried_and_bad_arguments_are_named():
         special.define  # noqa: B018
     with pytest.raises(ValueError, match="jvp: n must be"):
         special.jvp(1.0, 2.0, -1)
+
+
+WAVES = {
+    **{f"mathieu_{name}": (K + 1, X, 20 * S) for name in ("cem", "sem")},
+    **{f"mathieu_mod{name}": (K + 1, X, Y) for name in ("cem1", "cem2", "sem1", "sem2")},
+    **{name: (K, K + 1, X, P) for name in ("pro_ang1", "obl_ang1", "obl_rad1", "obl_rad2")},
+    **{name: (K, K + 1, X, P + 1.1) for name in ("pro_rad1", "pro_rad2")},
+    **{f"{name}_cv": (K, K + 1, X, getattr(scipy.special, f"{name[:3]}_cv")(K, K + 1, X),
+                      P + (1.1 if "pro_rad" in name else 0)) for name in (
+        "pro_ang1", "obl_ang1", "pro_rad1", "pro_rad2", "obl_rad1", "obl_rad2")},
+    "modfresnelp": (X,), "modfresnelm": (X,),
+}
+
+
+@pytest.mark.parametrize("name", WAVES)
+def test_waves_have_values_and_say_that_they_have_no_derivatives(name):
+    args, fun = WAVES[name], getattr(special, name)
+    for x, y, z in zip(fun(*args), ingot.jit(fun)(*args), reference(name, args), strict=True):
+        np.testing.assert_allclose(x, z, rtol=1e-12, atol=1e-14)
+        np.testing.assert_array_equal(x, y)
+    with pytest.raises(UndefinedRuleError, match="stop_gradient"):
+        ingot.jvp(lambda x: fun(*args[:-1], x), args[-1:], args[-1:])

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ingot.calls import called
 from ingot.control.tracing import function_name
-from ingot.core.calls import called
 from ingot.core.interpreter import Tracer, is_number, to_array
 from ingot.tree import (
     PyTreeDef,

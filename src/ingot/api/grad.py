@@ -18,8 +18,8 @@ from ingot.api.jit import jit
 from ingot.api.leaks import leaks_checked
 from ingot.api.linear import Pullback, Pushforward, Shape, match_tangents, zero_tangent
 from ingot.api.shapes import abstractify
+from ingot.calls import called
 from ingot.core.avals import ShapedArray, is_inexact, short
-from ingot.core.calls import called
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.tracebacks import hidden
 from ingot.ops.movement import full_like

@@ -10,9 +10,9 @@ from ingot.api.arguments import FlatFunction, Statics, check_callable, function_
 from ingot.api.captured import captured
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
+from ingot.calls import called
 from ingot.core.array import Array
 from ingot.core.axes import Axis, named_axis
-from ingot.core.calls import called
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.tracebacks import hidden

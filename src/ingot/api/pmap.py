@@ -10,9 +10,9 @@ from ingot.api.arguments import check_callable
 from ingot.api.devices import check_devices
 from ingot.api.jit import jit
 from ingot.api.vmap import check_axis_spec, map_over
+from ingot.calls import called
 from ingot.control.scan import scan
 from ingot.core.axes import Axis, named_axis
-from ingot.core.calls import called
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import eval_jaxpr

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.calls import check_call
 from ingot.control.custom_common import leaves_and_statics
 from ingot.control.mapping import map as lax_map
 from ingot.control.tracing import (
@@ -198,6 +199,7 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
     Array(0., dtype=float64)
     """
     check_callable("pure_callback", "callback", callback)
+    check_call("pure_callback", callback, args, kwargs)
     if vmap_method is not None and vmap_method not in VMAP_METHODS:
         raise ValueError(f"pure_callback: vmap_method must be one of {VMAP_METHODS} or None, got"
                          f" {vmap_method!r}")
@@ -234,6 +236,7 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
     3
     """
     check_callable("io_callback", "callback", callback)
+    check_call("io_callback", callback, args, kwargs)
     leaves, in_tree = flatten_arrays("io_callback", "the arguments", (args, kwargs))
     avals, out_tree = _promised("io_callback", result_shape_dtypes)
     outs = io_callback_p.bind(
@@ -276,6 +279,7 @@ def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, order
     if callback is None:
         return functools.partial(debug_callback, ordered=ordered, partitioned=partitioned)
     check_callable("debug.callback", "callback", callback)
+    check_call("debug.callback", callback, args, kwargs)
     leaves, rebuild = leaves_and_statics((args, kwargs))
     function: Callable[..., Any] = callback
 

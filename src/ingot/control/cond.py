@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.calls import called
 from ingot.config import config
 from ingot.control import native
 from ingot.control.mapped_cond import Branches, select_branches, union
@@ -333,10 +334,11 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
     if dtypes.kind(index.dtype) not in "iu":
         raise TypeError(f"switch: index must be an integer, got {typeof(index)}; convert it first")
     if len(branches) == 1:
-        return branches[0](*operands)
+        return called("switch", branches[0], operands, given="the operands")
     last = len(branches) - 1
     if config.disable_jit and not isinstance(index, Tracer):
-        return branches[min(max(int(fetch(index)), 0), last)](*operands)
+        chosen = branches[min(max(int(fetch(index)), 0), last)]
+        return called("switch", chosen, operands, given="the operands")
     index = convert_element_type(_bounded(index, last), np.int32)
     return _run(index, branches, operands, "switch")
 

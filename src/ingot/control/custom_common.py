@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingot import dtypes
+from ingot.calls import called, mismatch
 from ingot.control.tracing import (
     axes_of_programs,
     evaluate,
@@ -19,7 +20,6 @@ from ingot.control.tracing import (
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import axis_sizes
-from ingot.core.calls import called, mismatch
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingot.calls import called
 from ingot.control.custom_common import (
     FlatCall,
     Split,
@@ -25,7 +26,6 @@ from ingot.control.custom_common import (
 )
 from ingot.control.tracing import check_callable, evaluate, flatten_arrays, function_name
 from ingot.core.axes import Axis
-from ingot.core.calls import called
 from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
 from ingot.core.rewrite import bind_equation, interpret_jaxpr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingot.calls import called
 from ingot.control.scan import element_type, leading_length, scan_p
 from ingot.control.tracing import (
     Traced,
@@ -17,7 +18,6 @@ from ingot.control.tracing import (
     tree_differences,
 )
 from ingot.core.axes import Axis
-from ingot.core.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.ops.cutting import concatenate, slice_in_dim, stack

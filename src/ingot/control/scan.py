@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.calls import called
 from ingot.config import config
 from ingot.control import native
 from ingot.control.loop_residuals import Placed
@@ -37,7 +38,6 @@ from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.backend import get_backend
-from ingot.core.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear

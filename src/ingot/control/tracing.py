@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot import dtypes
+from ingot.calls import called, function_name, function_place
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import axis_sizes
 from ingot.core.backend import run
-from ingot.core.calls import called, function_name, function_place
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot import dtypes
+from ingot.calls import called
 from ingot.config import config
 from ingot.control import native
 from ingot.control.scan import bind_scan, scan_p, unroll_count
@@ -30,7 +31,6 @@ from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.backend import get_backend
-from ingot.core.calls import called
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
@@ -210,7 +211,8 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any
     """
     shape = canonical_shape("fromfunction", shape)
     dtype = user_dtype("fromfunction", dtype)
-    return function(*(lax.broadcasted_iota(dtype, shape, i) for i in range(len(shape))), **kwargs)
+    indices = [lax.broadcasted_iota(dtype, shape, i) for i in range(len(shape))]
+    return called("fromfunction", function, indices, kwargs, "the indices along each axis")
 
 
 # ---- from a shape and a value ----

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot.api.vmap import vmap
+from ingot.calls import called
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hidden
 from ingot.numpy import primitives as lax
@@ -61,7 +62,7 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Collection[int | str] = f
         def call(*values: Any) -> Any:
             given = iter(values)
             whole = [fixed[i] if i in fixed else next(given) for i in range(len(args))]
-            return pyfunc(*whole, **named, **dict(zip(names, given, strict=True)))
+            return called("vectorize", pyfunc, whole, named | dict(zip(names, given, strict=True)))
 
         return _over_leading_axes(call, mapped, cores)
 
@@ -125,7 +126,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
     (axis,) = axes_of("apply_along_axis", axis, arr.aval.ndim)
 
     def fun(v: Any) -> Any:
-        return func1d(v, *args, **kwargs)
+        return called("apply_along_axis", func1d, (v, *args), kwargs)
 
     for i in range(1, arr.aval.ndim - axis):
         fun = vmap(fun, in_axes=i, out_axes=-1)
@@ -142,7 +143,8 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: int | Sequence[int])
     """
     a = as_array("apply_over_axes", a)
     for axis in (axes,) if isinstance(axes, (int, np.integer)) else axes:
-        b = as_array("apply_over_axes", func(a, axis))
+        b = as_array("apply_over_axes", called(
+            "apply_over_axes", func, (a, axis), given="(array, axis)"))
         if b.aval.ndim == a.aval.ndim - 1:
             b = lax.expand_dims(b, axes_of("apply_over_axes", axis, a.aval.ndim))
         elif b.aval.ndim != a.aval.ndim:
@@ -174,7 +176,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
                          f" more, got {len(functions)}")
 
     def value(f: Any) -> Any:
-        out = f(x, *args, **kw) if callable(f) else f
+        out = called("piecewise", f, (x, *args), kw) if callable(f) else f
         return broadcast_to(convert(asarray(out), x.aval.dtype), x.aval.shape)
 
     out = value(functions[-1])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.calls import called, function_place
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
@@ -332,13 +333,27 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
         return computation(start[0], _MONOIDS[computation](xs[0], axes))
 
     def call(a: list[Any], b: list[Any]) -> list[Any]:
-        return tree_flatten(computation(tree_unflatten(tree, a), tree_unflatten(tree, b)))[0]
+        return combined("reduce", computation, tree, a, b)
 
     if any(avals[0].shape[a] == 0 for a in axes):
         return tree_unflatten(tree, start)
     for axis in sorted(axes, reverse=True):
         xs = _folded([move_axis(x, axis, 0) for x in xs], call)
     return tree_unflatten(tree, call(start, xs))
+
+
+def combined(name: str, computation: Callable[..., Any], tree: Any, a: list[Any], b: list[Any]
+             ) -> list[Any]:
+    """Leaves of computation(accumulated, element), which must be of the types of its arguments."""
+    out = called(name, computation, (tree_unflatten(tree, a), tree_unflatten(tree, b)),
+                 given="(accumulated, element)")
+    leaves = tree_flatten(out)[0]
+    if len(leaves) != len(a) or any(typeof(x).shape != typeof(y).shape
+                            for x, y in zip(leaves, a, strict=True)):
+        raise TypeError(f"{name}: {function_place(computation)} must return what it combines,"
+                        f" {short([typeof(x) for x in a])}, got"
+                        f" {short([typeof(x) for x in leaves])}")
+    return leaves
 
 
 def _folded(xs: list[Any], call: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:

@@ -36,7 +36,7 @@ from ingot.ops.conv import padtype_to_pads as padtype_to_pads
 from ingot.ops.cutting import integers, pad, pad_p, slice, view
 from ingot.ops.families import NUMBER, check_kind
 from ingot.ops.movement import all_to_front, broadcast_in_dim, move_axis, scalar, zeros
-from ingot.ops.reduce import highest, lowest
+from ingot.ops.reduce import combined, highest, lowest
 from ingot.ops.shape import constant
 from ingot.ops.sums import is_narrow
 from ingot.tree import tree_flatten, tree_unflatten
@@ -447,7 +447,7 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
             return primitive.bind(xs[0], **w.params)
 
     def call(a: list[Any], b: list[Any]) -> list[Any]:
-        return tree_flatten(computation(tree_unflatten(tree, a), tree_unflatten(tree, b)))[0]
+        return combined("reduce_window", computation, tree, a, b)
 
     return tree_unflatten(tree, _reduce_windows(xs, inits, call, w))
 

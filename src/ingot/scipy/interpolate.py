@@ -1,4 +1,4 @@
-"""Interpolation of values that are known on a grid."""
+"""Interpolation of values that are known on a grid, or at samples."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.api.vmap import vmap
 from ingot.core.interpreter import Tracer
 from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
+from ingot.scipy.pchip import (
+    PchipInterpolator as PchipInterpolator,
+    pchip_interpolate as pchip_interpolate,
+)
 
 DEGREES = {"slinear": 1, "cubic": 3, "quintic": 5}
-METHODS = ("linear", "nearest", *DEGREES)
+METHODS = ("linear", "nearest", "pchip", *DEGREES)
 
 
 class RegularGridInterpolator:
     """A function that interpolates values given on a rectangular grid.
 
     points: for each axis its coordinates, strictly ascending or descending; values: [lengths of
-    points, ...]; method: 'linear', 'nearest', or 'slinear', 'cubic', 'quintic', tensor products of
-    splines without a knot next to the ends, for which an axis has more points than the degree;
+    points, ...]; method: 'linear', 'nearest', 'pchip', or 'slinear', 'cubic', 'quintic', products
+    of splines without a knot next to the ends, for which an axis has more points than the degree;
     fill_value: outside of the grid; None extrapolates. Raises ValueError for points that do not
     fit, NotImplementedError for bounds_error.
 
@@ -78,7 +83,9 @@ class RegularGridInterpolator:
         if x.shape[-1:] != (n,):
             raise ValueError(f"RegularGridInterpolator: points must be [..., {n}], got {x.aval}")
         flat = x.reshape(-1, n)
-        if method in DEGREES:
+        if method == "pchip":
+            result = self._pchip(flat)
+        elif method in DEGREES:
             result = self._spline(flat, DEGREES[method])
         else:
             places = [self._place(p, flat[:, i]) for i, p in enumerate(self.grid)]
@@ -104,6 +111,17 @@ class RegularGridInterpolator:
             lead = w.reshape(w.shape + (1,) * (result.ndim - 2))
             result = (lead * result).sum(1)
         return result
+
+    def _pchip(self, x: Any) -> Any:
+        """Curves along one axis after the other, the last one first, each at its point."""
+        def one(point: Any) -> Any:
+            rest = self.values
+            for i, p in reversed(list(enumerate(self.grid))):
+                rest = (PchipInterpolator(p, rest, i)(point[i]) if p.shape[0] > 1
+                        else jnp.squeeze(rest, i))
+            return rest
+
+        return vmap(one)(x)
 
     def _place(self, points: Any, x: Any) -> tuple[Any, Any]:
         """The cell of a coordinate, and how far from its start to its end."""
@@ -153,6 +171,6 @@ def _spline_weights(points: Any, x: Any, degree: int) -> Any:
     return jnp.linalg.solve(at_samples.T, _basis(knots, x.astype(knots.dtype), degree).T).T
 
 
-__all__ = ["RegularGridInterpolator"]
+__all__ = ["PchipInterpolator", "RegularGridInterpolator", "pchip_interpolate"]
 
 _hide_frames_of(__name__)

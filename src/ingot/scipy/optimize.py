@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ingot import dtypes
 from ingot.api.grad import value_and_grad
+from ingot.calls import called
 from ingot.control.while_loop import while_loop
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
@@ -101,7 +102,8 @@ def minimize(fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), *, me
     if unknown:
         raise TypeError(f"minimize: unknown options {', '.join(sorted(unknown))}")
     chosen = minimize_bfgs if name == "bfgs" else minimize_lbfgs
-    return chosen(lambda x: fun(x, *args), convert(x0, x0.aval.dtype), **given)
+    return chosen(lambda x: called("minimize", fun, (x, *args), given="(x, *args)"),
+                  convert(x0, x0.aval.dtype), **given)
 
 
 __all__ = ["OptimizeResults", "minimize"]

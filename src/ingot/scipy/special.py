@@ -411,5 +411,5 @@ round = _rint
 __getattr__, __dir__ = lazily_from(__name__, (
     "ingot.scipy.special_elementary", "ingot.scipy.special_bessel",
     "ingot.scipy.special_elliptic", "ingot.scipy.special_polynomials",
-    "ingot.scipy.special_distributions"))
+    "ingot.scipy.special_distributions", "ingot.scipy.special_wave"))
 _hide_frames_of(__name__)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from ingot.calls import mismatch
 from ingot.tree.flattening import (
     IsLeaf,
     tree_flatten,
@@ -39,6 +40,19 @@ def _match(operation: str, treedef: PyTreeDef, rest: tuple[Any, ...]) -> list[li
     return [flatten_up_to(treedef, tree, rule, f"rest[{i}]") for i, tree in enumerate(rest)]
 
 
+def _mapped(operation: str, f: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
+    """What f makes of each row; a TypeError of the call itself names the operation."""
+    try:
+        return list(map(f, *columns))
+    except TypeError as error:
+        inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+        first = [column[0] for column in columns]
+        message = None if inside else mismatch(operation, f, first, {}, "a leaf of each tree")
+        if message is None:
+            raise
+        raise TypeError(f"{message}: {error}") from None
+
+
 def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = None) -> Any:
     """The tree of f(leaf, *subtrees of `rest` in the same place), of the structure of `tree`.
 
@@ -49,7 +63,8 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | Non
     {'a': 11, 'b': (22,)}
     """
     leaves, treedef = tree_flatten(tree, is_leaf)
-    return tree_unflatten(treedef, list(map(f, leaves, *_match("tree_map", treedef, rest))))
+    return tree_unflatten(treedef, _mapped(
+        "tree_map", f, leaves, *_match("tree_map", treedef, rest)))
 
 
 def tree_map_with_path(
@@ -67,7 +82,7 @@ def tree_map_with_path(
     pairs, treedef = tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)
     paths, leaves = [path for path, _ in pairs], [leaf for _, leaf in pairs]
     others = _match("tree_map_with_path", treedef, rest)
-    return tree_unflatten(treedef, list(map(f, paths, leaves, *others)))
+    return tree_unflatten(treedef, _mapped("tree_map_with_path", f, paths, leaves, *others))
 
 
 def tree_leaves_with_path(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
+from ingot.scipy.special_table import define
 from ingot.scipy.stats.common import INF, NAN, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
@@ -30,5 +32,31 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
 def pmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Probability of each value."""
     return exp(logpmf(k, n, a, b, loc))
+
+
+def _sums(name: str) -> Callable[..., Any]:
+    """SciPy's sum of probabilities, which has no derivatives."""
+    def evaluate(*args: Any) -> Any:
+        import scipy.stats
+
+        return getattr(scipy.stats.betabinom, name)(*args)
+
+    return define(f"betabinom.{name}", "", None, None, None, None, evaluate=evaluate)
+
+
+_cdf, _sf = _sums("cdf"), _sums("sf")
+
+
+def cdf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
+    """Distribution function, as SciPy sums it; without derivatives."""
+    k, n, a, b, loc = real("betabinom.cdf", k, n, a, b, loc)
+    return _cdf(k - loc, n, a, b)
+
+
+def sf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
+    """Survival function, 1 - cdf, as SciPy sums it; without derivatives."""
+    k, n, a, b, loc = real("betabinom.sf", k, n, a, b, loc)
+    return _sf(k - loc, n, a, b)
+
 
 _hide_frames_of(__name__)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.control.while_loop import fori_loop
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import cos, log
+from ingot.numpy.arithmetic import sqrt
+from ingot.numpy.elementary import cos, log, sin
 from ingot.numpy.logic import where
-from ingot.scipy.special import i0, i0e
+from ingot.numpy.rounding import rint
+from ingot.scipy.special import i0, i0e, ndtr
 from ingot.scipy.stats.common import exp, real
 
 
@@ -25,5 +28,56 @@ def logpdf(x: Any, kappa: Any) -> Any:
 def pdf(x: Any, kappa: Any) -> Any:
     """Probability density."""
     return exp(logpdf(x, kappa))
+
+TERMS = 64
+"""Terms of the Fourier series: for kappa below 50 those beyond are less than 1e-17."""
+
+
+def _series(x: Any, kappa: Any) -> Any:
+    """The Fourier series of the distribution function from -pi on, its quotients of Bessel
+    functions by backward recurrence (G. W. Hill, ACM TOMS 3, 1977)."""
+    def step(i: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
+        ratio, total = state
+        n = TERMS - i
+        ratio = kappa / (2 * n + kappa * ratio)
+        return ratio, ratio * (sin(n * x) / n + total)
+
+    zero = 0 * x
+    total = fori_loop(0, TERMS, step, (zero, zero))[1]
+    return 0.5 + x / (2 * math.pi) + total / math.pi
+
+
+def _concentrated(x: Any, kappa: Any) -> Any:
+    """The probability below x <= 0 for large kappa: with z = 2 sqrt(kappa) sin(x / 2) the density
+    is that of the normal distribution times a power series in z^2 / (4 kappa)."""
+    z = 2 * sqrt(kappa) * sin(x / 2)
+    density = exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    moment, odd, factor = ndtr(z), z, 1 + 0 * z
+    total = moment
+    for m in range(1, 14):
+        moment = (2 * m - 1) * moment - odd * density
+        odd, factor = odd * z * z, factor * ((2 * m - 1) / (2 * m) / 4) / kappa
+        total = total + factor * moment
+    return total / (sqrt(2 * math.pi * kappa) * i0e(kappa))
+
+
+def cdf(x: Any, kappa: Any) -> Any:
+    """Distribution function: 1/2 at 0, and one more for each turn of 2 pi."""
+    x, kappa = real("vonmises.cdf", x, kappa)
+    turns = rint(x / (2 * math.pi))
+    y = x - 2 * math.pi * turns
+    wide = kappa < 50
+    flat = _series(y, where(wide, kappa, 1))
+    upper = y > 0
+    tail = _concentrated(where(upper, -y, y), where(wide, 50, kappa))
+    value = where(wide, flat, where(upper, 1 - tail, tail))
+    return where(kappa >= 0, value + turns, math.nan)
+
+
+def sf(x: Any, kappa: Any) -> Any:
+    """Survival function, 1 - cdf."""
+    x, kappa = real("vonmises.sf", x, kappa)
+    return cdf(-x, kappa)
+
 
 _hide_frames_of(__name__)

@@ -40,6 +40,14 @@ def called(what: str, fun: Callable[..., Any], args: Sequence[Any],
         raise told from None
 
 
+def check_call(what: str, fun: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+               ) -> None:
+    """Raise TypeError if a function that is called later does not take such arguments."""
+    message = mismatch(what, fun, args, kwargs)
+    if message is not None:
+        raise TypeError(message)
+
+
 def mismatch(what: str, fun: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any],
              given: str = "") -> str | None:
     """How arguments differ from those that a function takes; None if they do not, or Python cannot
