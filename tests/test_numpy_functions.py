@@ -176,7 +176,7 @@ jnp.unique(jnp.array([complex(2,np.nan),np.nan,1]),return_index=True,return_inve
 jnp.add.reduceat(x,jnp.zeros(0,int)); jnp.add.nargs; jnp.add.identity;
 jnp.cumulative_prod(i8[0]); jnp.cumulative_sum(i8[0]); jnp.cumulative_prod(v>1);
 jnp.angle(i8); jnp.angle(b); jnp.angle(i); jnp.argpartition(v,2).dtype;
-jnp.polyder(v); jnp.polyder(v,0); jnp.histogram_bin_edges(v,v); jnp.frombuffer(x,x.dtype);
+jnp.polyder(v); jnp.polyder(v,0); jnp.histogram_bin_edges(v,jnp.sort(v)); jnp.frombuffer(x,x.dtype);
 jnp.histogramdd(x[:,:2],jnp.array([[0,1],[0,2]])); S.erfcx(z)
 """
 
