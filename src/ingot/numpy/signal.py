@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import replayed
 from ingot.api.jit import jit
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder, subtract
@@ -263,6 +264,7 @@ _compiled_sums = jit(_sums, static_argnums=(2, 3))
 # ---- interpolation ----
 
 
+@replayed
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
            ) -> Any:
     """Piecewise linear interpolation of the points (xp, fp), xp ascending.

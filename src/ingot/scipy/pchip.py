@@ -54,7 +54,8 @@ class PchipInterpolator:
         if self.x.ndim != 1 or self.x.shape[0] != y.shape[0] or y.shape[0] < 2:
             raise ValueError("PchipInterpolator: x must be a vector of at least 2 coordinates, as"
                              f" many as there are samples, got {self.x.aval} and {y.aval}")
-        if not isinstance(self.x, Tracer) and not (np.diff(np.asarray(self.x)) > 0).all():
+        known: Any = None if isinstance(self.x, Tracer) else np.diff(np.asarray(self.x))
+        if known is not None and not (known > 0).all():
             raise ValueError("PchipInterpolator: x must be strictly ascending")
         self.y, self.axis = y, axis
         self.extrapolate = extrapolate is None or bool(extrapolate)
