@@ -29,7 +29,7 @@ LOWERED = [(loop_fusion, "MIN_COMMON_BYTES", 1), (SCHEDULE, "parallel_reduction_
            (parallel, "PARALLEL_WORK", 20_001), (lane_compaction, "MIN_STEP_INSTRUCTIONS", 1),
            (strip_mining, "MIN_BODY_INSTRUCTIONS", 20), (nontemporal_stores, "LEAST", 100_000),
            (outlining, "MIN_INSTRUCTIONS", 1), (outlining, "MIN_EQUATIONS", 2),
-           (outlining, "ONCE", 0), (outlining, "IN_LOOPS", 0)]
+           (outlining, "MIN_WORK_ONCE", 0), (outlining, "MIN_WORK_IN_LOOPS", 0)]
 
 
 @contextlib.contextmanager

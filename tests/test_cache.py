@@ -16,7 +16,7 @@ import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import cache, codegen, elf, engine, worker
 from ingot.compiler import fingerprint
-from ingot.compiler.fingerprint import Fingerprint, Unknown
+from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable
 from ingot.config import config
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
@@ -240,7 +240,7 @@ def test_rules_from_elsewhere_are_found_by_their_text(folder):
             kernel=elementwise(lambda build, x, out_dtype, k=k: build.op(
                 "add", x, build.const(k, out_dtype))))
         jaxpr = stage(lambda x, p=primitive: [p.bind(x)], [typeof(1.0)])
-        with pytest.raises(Unknown):
+        with pytest.raises(NotFingerprintable):
             Fingerprint(jaxpr)
         for cached in (False, True):
             executable = compile_jaxpr(jaxpr.replace(), "llvm")
@@ -354,7 +354,7 @@ print(os.waitpid(child, 0)[1], codegen._start.is_alive())
 def test_all_folders_of_sources_are_known():
     package = Path(fingerprint.PACKAGE)
     folders = {str(p.parent.relative_to(package)) for p in package.rglob("*.py")}
-    front = {f for f in folders if f.startswith(fingerprint.FRONT)}
+    front = {f for f in folders if f.startswith(fingerprint.FRONTEND_FOLDERS)}
     assert folders - front == set(fingerprint.FOLDERS)
 
 

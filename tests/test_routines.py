@@ -25,8 +25,8 @@ pytestmark = pytest.mark.llvm("functions of machine code")
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Everything that occurs twice is called, in code that depends on no cache."""
-    for name, value in (("MIN_INSTRUCTIONS", 0), ("MIN_EQUATIONS", 1), ("IN_LOOPS", 0),
-                        ("ONCE", 0)):
+    for name, value in (("MIN_INSTRUCTIONS", 0), ("MIN_EQUATIONS", 1), ("MIN_WORK_IN_LOOPS", 0),
+                        ("MIN_WORK_ONCE", 0)):
         monkeypatch.setattr(outlining, name, value)
     with config.override("cache", False), config.override("optimize", "fast"):
         yield
@@ -361,7 +361,7 @@ def test_a_second_process_finds_the_program(tmp_path):
         "import numpy as np, ingot, ingot.numpy as jnp\n"
         "from ingot.backends.llvm.executable import executables\n"
         "from ingot.compiler import outlining\n"
-        "outlining.MIN_INSTRUCTIONS = outlining.MIN_EQUATIONS = outlining.ONCE = 0\n"
+        "outlining.MIN_INSTRUCTIONS = outlining.MIN_EQUATIONS = outlining.MIN_WORK_ONCE = 0\n"
         "table = jnp.asarray(np.arange(5000.0) % 7)\n"
         "def host(v):\n    return np.asarray(v * 2)\n"
         "@ingot.jit\n"

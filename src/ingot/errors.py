@@ -10,7 +10,7 @@ class IngotError(Exception):
 
 
 class InternalError(IngotError):
-    """ingot broke a rule of its own: a bug of ours. The text names the pass and the program."""
+    """A bug in ingot: please report it. The text names the pass and the program."""
 
 
 class MemoryCheckError(InternalError):

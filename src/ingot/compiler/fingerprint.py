@@ -31,14 +31,14 @@ FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
            "scipy/cluster", "scipy/sparse", "transforms")
 """The folders of source files that decide what a traced program becomes."""
 
-FRONT = ("compat", "example_libraries", "experimental", "extend", "scipy/spatial",
+FRONTEND_FOLDERS = ("compat", "example_libraries", "experimental", "extend", "scipy/spatial",
          "scipy/stats", "tree")
 """Those in which nothing does."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Unknown(Exception):
+class NotFingerprintable(Exception):
     """Something of which equality across processes cannot be told."""
 
 
@@ -96,7 +96,7 @@ class Fingerprint:
     def _foreign(self, eqn: Eqn) -> None:
         """An equation that is more than ingot's code for its parameters."""
         if not isinstance(eqn.primitive.kernel, Host):  # which code calls by number
-            raise Unknown(eqn.primitive.name)
+            raise NotFingerprintable(eqn.primitive.name)
 
     def _atom(self, atom: Var | Literal, names: dict[Any, int]) -> str:
         if type(atom) is Literal:
@@ -114,15 +114,15 @@ class Fingerprint:
         if type(value) is not Array:
             array = to_array(value)
             if type(array) is not Array:
-                raise Unknown("a tracer")
-            return contents(fetch(array), always=True)
+                raise NotFingerprintable("a tracer")
+            return constant_key(fetch(array), always=True)
         array = value
         number = self._constant_number.get(id(array))
         if number is None:
             number = self._constant_number[id(array)] = len(self.constants)
             self._kept.append(array)
             self.constants.append(fetch(array))
-        return f"constant {number} {contents(fetch(array))}"
+        return f"constant {number} {constant_key(fetch(array))}"
 
     def number_of(self, array: Array | None) -> int | None:
         """The place of an array in `constants`, if it is one of the program's own."""
@@ -147,7 +147,7 @@ class Fingerprint:
         elif isinstance(value, Primitive) and known(value):
             self._parts.append(value.name)
         elif isinstance(value, (np.ndarray, np.generic)):
-            self._parts.append(contents(np.asarray(value), always=True))
+            self._parts.append(constant_key(np.asarray(value), always=True))
         elif isinstance(value, frozenset):
             self._value(sorted(value, key=repr))
         elif dataclasses.is_dataclass(value):
@@ -155,13 +155,13 @@ class Fingerprint:
             for field in dataclasses.fields(value):
                 self._value(getattr(value, field.name))
         else:
-            raise Unknown(kind.__name__)
+            raise NotFingerprintable(kind.__name__)
 
 
 _PLAIN = frozenset([type(None), bool, int, float, complex, str, bytes, type(...), slice, range])
 
 
-def contents(data: np.ndarray, always: bool = False) -> str:
+def constant_key(data: np.ndarray, always: bool = False) -> str:
     """What code may depend on: the type, and the elements of what is small or all the same."""
     uniform = not any(data.strides[a] for a, n in enumerate(data.shape) if n > 1)
     text = f"{data.dtype} {data.shape}"
@@ -188,7 +188,7 @@ def _is_ours(rule: Any) -> bool:
 
 
 @functools.cache
-def sources() -> str:
+def source_digest() -> str:
     """A digest of what tells of changes in ingot's source files.
 
     Python writes bytecode anew for a file that changed when it imports that, and the folder of the

@@ -31,7 +31,7 @@ MIN_TRIP_COUNT = 128
 MIN_STEP_INSTRUCTIONS = 60
 """Instructions of a step from which on it pays."""
 
-PLACE = np.dtype(np.int32)
+ENTRY_DTYPE = np.dtype(np.int32)
 
 
 def compact_while_loops(function: ir.Function) -> list[ir.For]:
@@ -148,8 +148,8 @@ class _Lanes(Builder):
         self.blocks = -(-self.stop // self.size)
         self.kept: dict[int, Buffer] = {}  # values of each entry that later parts read
         self.names: dict[int, Any] = {}  # what is the same for all entries
-        self.list = self.allocate((self.size + LANES,), PLACE)
-        self.going = self.allocate((self.size,), BOOL)
+        self.active_list = self.allocate((self.size + LANES,), ENTRY_DTYPE)
+        self.active = self.allocate((self.size,), BOOL)
         self.first: Index = 0
 
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
@@ -230,7 +230,7 @@ class _Lanes(Builder):
                     if id(phi) not in self.form.common:
                         self.keep(phi.scalar, value, lane)
                         self.kept[id(phi.result)] = self.kept[id(phi.scalar)]
-                self.store(self.going, (lane,), self.condition(following, before, lane))
+                self.store(self.active, (lane,), self.condition(following, before, lane))
 
     def later(self, nodes: Any) -> list[ir.Scalar]:
         """What varies and is read after the part that computes it."""
@@ -249,7 +249,7 @@ class _Lanes(Builder):
     # ---- loops -------------------------------------------------------------------------------
     def loop_of(self, loop: ir.While) -> None:
         """Step the listed entries until none is left."""
-        count = self.listed()
+        count = self.list_active()
         common = [p for p in loop.phis if id(p) in self.form.common]
         phis = [ir.Phi(ir.Scalar("phi", (), x.dtype), x, None, ir.Scalar("result", (), x.dtype))
                 for x in (count, *(self.value(p.init, {}, 0) for p in common))]
@@ -262,18 +262,19 @@ class _Lanes(Builder):
                 self.names[id(phi.scalar)] = new.scalar
             self.copied(loop.body.nodes, self.names, uniform=True)
             after = {id(p.scalar): self.value(p.next, {}, 0) for p in common}
-            for new, value in zip(phis, (self.turn(loop, left, after), *after.values()),
+            for new, value in zip(phis, (self.iteration(loop, left, after), *after.values()),
                                   strict=True):
                 new.next = value
         for phi in common:
             del self.names[id(phi.scalar)]
         self.block.nodes.append(node)
 
-    def listed(self) -> Any:
+    def list_active(self) -> Any:
         """Put all entries that go on in the list; how many there are."""
         def step(lane: Index, carry: list[Any]) -> list[Any]:
-            self.store(self.list, (carry[0],), self.op("convert", self.index(lane), dtype=PLACE))
-            more = self.op("convert", self.going.at(self, (lane,)), dtype=INT)
+            entry = self.op("convert", self.index(lane), dtype=ENTRY_DTYPE)
+            self.store(self.active_list, (carry[0],), entry)
+            more = self.op("convert", self.active.at(self, (lane,)), dtype=INT)
             return [self.op("add", carry[0], more)]
 
         (count,) = self.accumulate(self.size, [self.index(0)], step)
@@ -282,33 +283,33 @@ class _Lanes(Builder):
 
     def pad(self, count: Any) -> None:
         """Fill up the last lanes with the last entry: they compute the same as it does."""
-        last = self.list.at(self, (self.op("max", self.op("sub", count, self.index(1)),
+        last = self.active_list.at(self, (self.op("max", self.op("sub", count, self.index(1)),
                                            self.index(0)),))
         loop = self.lanes(LANES)
         with self.inside(loop.body):
-            self.store(self.list, (self.op("add", count, loop.index),), last)
+            self.store(self.active_list, (self.op("add", count, loop.index),), last)
 
-    def turn(self, loop: ir.While, left: Any, after: dict[int, Any]) -> Any:
+    def iteration(self, loop: ir.While, left: Any, after: dict[int, Any]) -> Any:
         """Step the listed entries once; how many stay in the list."""
         own = [p for p in loop.phis if id(p) not in self.form.common and p.next is not p.scalar]
         new = [self.allocate((LANES,), p.scalar.dtype) for p in own]
-        going = self.allocate((LANES,), BOOL)
+        active = self.allocate((LANES,), BOOL)
 
         def group(g: Index, carry: list[Any]) -> list[Any]:
             first = self.imul(g, LANES)
             steps = self.lanes(LANES)
             with self.inside(steps.body):
-                self.step(loop, own, new, going, self.iadd(first, steps.index), after,
+                self.step(loop, own, new, active, self.iadd(first, steps.index), after,
                           steps.index)
 
             def commit(k: Index, carry: list[Any]) -> list[Any]:
                 place = self.iadd(first, k)
-                entry = self.list.at(self, (place,))
+                entry = self.active_list.at(self, (place,))
                 lane = self.as_index(entry)
                 for phi, target in zip(own, new, strict=True):
                     self.store(self.kept[id(phi.scalar)], (lane,), target.at(self, (k,)))
-                self.store(self.list, (carry[0],), entry)
-                more = self.op("and", going.at(self, (k,)), self.op("lt", place, left))
+                self.store(self.active_list, (carry[0],), entry)
+                more = self.op("and", active.at(self, (k,)), self.op("lt", place, left))
                 return [self.op("add", carry[0], self.op("convert", more, dtype=INT))]
 
             return self.accumulate(LANES, carry, commit)
@@ -318,10 +319,10 @@ class _Lanes(Builder):
         self.pad(count)
         return count
 
-    def step(self, loop: ir.While, own: Sequence[ir.Phi], new: Sequence[Buffer], going: Buffer,
+    def step(self, loop: ir.While, own: Sequence[ir.Phi], new: Sequence[Buffer], active: Buffer,
              place: Index, after: dict[int, Any], k: Index) -> None:
         """One step of one entry of the list."""
-        lane = self.as_index(self.list.at(self, (place,)))
+        lane = self.as_index(self.active_list.at(self, (place,)))
         names: dict[int, Any] = {}
         self.copied(loop.body.nodes, names, lane)
         following = dict(after)
@@ -331,5 +332,5 @@ class _Lanes(Builder):
         for phi, target in zip(own, new, strict=True):
             self.store(target, (k,), following[id(phi.scalar)])
         hidden = {i: self.names.pop(i) for i in after}
-        self.store(going, (k,), self.condition(loop, following, lane))
+        self.store(active, (k,), self.condition(loop, following, lane))
         self.names.update(hidden)

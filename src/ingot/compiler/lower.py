@@ -71,13 +71,13 @@ class Lowering(Builder):
         self.host_functions: list[HostFunction] = caller.host_functions if caller else []
         self.repeated: OutlineCandidates | None = caller.repeated if caller else None
         self.is_called = caller is not None
-        self.moved = 0  # elements that would not be copied if it were not called
-        self.expanding = False  # whether a result is large, and would not be stored then
+        self.extra_copies = 0  # elements that would not be copied if it were not called
+        self.has_expanded_result = False  # whether a result is large, and would not be stored then
         self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
-        self._fresh: list[ir.Memory] = []
+        self._unowned: list[ir.Memory] = []
         self._pinned: set[ir.Memory] = set()
         self.overwritten: set[int] = set()  # donated arguments
-        self._vacant: list[ir.Memory] = []  # small ones that no result has taken
+        self._reusable_donations: list[ir.Memory] = []  # small ones that no result has taken
         self._given: dict[ir.Memory, ShapedArray] = {}  # donated arguments and their types
 
     def has_routine(self, symbol: str) -> bool:
@@ -92,14 +92,14 @@ class Lowering(Builder):
                                v.aval.storage, i) for i, v in enumerate(jaxpr.invars)]
         self._given = {m: v.aval for m, v in zip(arguments, jaxpr.invars, strict=True)
                        if m.kind == "donated"}
-        if len(donated) <= MOST_VACANT:
-            self._vacant = [m for m, aval in self._given.items()
+        if len(donated) <= MAX_REUSED_DONATIONS:
+            self._reusable_donations = [m for m, aval in self._given.items()
                             if aval.size <= self.schedule.max_scalars]
         values = [self.argument(m, v.aval)
                   for m, v in zip(arguments, jaxpr.invars, strict=True)]
         outs = self.inline(jaxpr, values)
         for out in outs:
-            self.hold(out.memories)
+            self.retain(out.memories)
         results = [self.result(i, value, v.aval)
                    for i, (value, v) in enumerate(zip(outs, jaxpr.outvars, strict=True))]
         return ir.Function(self.root, arguments, results, self.constants,
@@ -124,13 +124,13 @@ class Lowering(Builder):
             else:
                 memory.kind, memory.position = "result", position
             return memory
-        self.moved += value.size
-        self.expanding |= isinstance(value, Lazy) and value.expanded
+        self.extra_copies += value.size
+        self.has_expanded_result |= isinstance(value, Lazy) and value.expanded
         memory = None
         if isinstance(value, Scalars):  # small arguments have been read by now
-            memory = next((m for m in self._vacant if self._fits(m, aval)), None)
+            memory = next((m for m in self._reusable_donations if self._fits(m, aval)), None)
         if memory is not None:
-            self._vacant.remove(memory)
+            self._reusable_donations.remove(memory)
             self.overwritten.add(memory.position)
         else:
             memory = ir.Memory("result", aval.nbytes, aval.storage, position)
@@ -163,12 +163,12 @@ class Lowering(Builder):
             self._equation(env, eqn, dying, uses)
         outs = [self._read(env, atom) for atom in jaxpr.outvars]
         for out in outs:
-            self.hold(out.memories)
+            self.retain(out.memories)
         for value in env.values():
             self.release(value.memories)
         for out in outs:
             self.release(out.memories, free=False)
-        self._fresh.extend(m for out in outs for m in out.memories)
+        self._unowned.extend(m for out in outs for m in out.memories)
         return outs
 
     def updating(self, jaxpr: Jaxpr) -> Jaxpr:
@@ -178,21 +178,21 @@ class Lowering(Builder):
     def _equation(self, env: dict[Var, ArrayValue], eqn: Eqn, dying: Sequence[Var],
                   uses: dict[Var, int]) -> None:
         args = [self._read(env, a) for a in eqn.invars]
-        fresh, self._fresh = self._fresh, []
+        unowned, self._unowned = self._unowned, []
         for var in dying:  # operands that die here may be updated in place
             if var in env:
                 value = env.pop(var)
                 self.release(value.memories, free=False)
-                self._fresh.extend(value.memories)
+                self._unowned.extend(value.memories)
         if eqn.primitive.in_place:
             self._detach(env, args[0])
         outs = self._run(eqn, args)
         for var, out in zip(eqn.outvars, outs, strict=True):
             if not isinstance(var, DropVar) and uses.get(var, 0):
                 self._bind(env, var, self.settle(out, uses.get(var, 0)))
-        for memory in self._fresh:
+        for memory in self._unowned:
             self.free_if_dead(memory)
-        self._fresh = fresh
+        self._unowned = unowned
 
     def _detach(self, env: dict[Var, ArrayValue], x: ArrayValue) -> None:
         """Compute small values that still read an array which could be updated in place."""
@@ -230,7 +230,7 @@ class Lowering(Builder):
 
     def _bind(self, env: dict[Var, ArrayValue], var: Var, value: ArrayValue) -> None:
         env[var] = value
-        self.hold(value.memories)
+        self.retain(value.memories)
 
     def _read(self, env: dict[Var, ArrayValue], atom: Any) -> ArrayValue:
         return self.constant(atom.val) if type(atom) is Literal else env[atom]
@@ -294,16 +294,16 @@ class Lowering(Builder):
         if lasting:
             memory.refs = 1
         else:
-            self._fresh.append(memory)
+            self._unowned.append(memory)
         return Buffer(memory, shape, dtype)
 
-    def hold(self, memories: Iterable[ir.Memory]) -> None:
+    def retain(self, memories: Iterable[ir.Memory]) -> None:
         """Keep memories from being freed or updated in place."""
         for memory in memories:
             memory.refs += 1
 
     def release(self, memories: Iterable[ir.Memory], free: bool = True) -> None:
-        """Undo `hold`."""
+        """Undo `retain`."""
         for memory in memories:
             memory.refs -= 1
             if free:
@@ -320,12 +320,12 @@ class Lowering(Builder):
     def holding(self, *values: ArrayValue) -> Iterator[None]:
         """Keep the memory of values for the duration: loops read it again and again."""
         memories = [m for v in values for m in v.memories]
-        self.hold(memories)
+        self.retain(memories)
         try:
             yield
         finally:
             self.release(memories, free=False)
-            self._fresh.extend(memories)
+            self._unowned.extend(memories)
 
     @contextmanager
     def pinning(self, *values: ArrayValue) -> Iterator[None]:
@@ -336,7 +336,7 @@ class Lowering(Builder):
             yield
         finally:
             self._pinned -= memories
-            self._fresh.extend(memories)
+            self._unowned.extend(memories)
 
     def owned(self, x: ArrayValue) -> bool:
         """Whether `x` is all of some memory that nobody else reads: who asks may write there."""
@@ -353,7 +353,7 @@ class Lowering(Builder):
         if self.owned(x):
             return [x, *(self.detached(y, x) for y in others)]
         if isinstance(x, Buffer) and x.memory.kind == "argument":
-            self.moved += x.size
+            self.extra_copies += x.size
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)
         return [target, *others]
@@ -401,7 +401,7 @@ FREED = -2
 COPIED = 1 << 17
 """Bytes that one thread copies at a time."""
 
-MOST_VACANT = 4
+MAX_REUSED_DONATIONS = 4
 """Donated arguments up to which small results take their memory; a new one costs less than to make
 sure that each of many belongs to nobody else."""
 

@@ -1,4 +1,4 @@
-"""Choices between an array and the same array written to become choices of where to write.
+"""Masked scatters: select(mask, x, scatter(x, ...)) becomes a scatter that the mask restricts.
 
 A mapped loop or branch computes `select(done, x, scatter(x, indices, updates))`, one `done` a lane.
 Taken literally, it copies all of x for each element written. Here the lanes that are done get

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.compiler.fingerprint import Fingerprint, Unknown, contents
+from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable, constant_key
 from ingot.compiler.pipeline import run_function_passes
 from ingot.core.array import fetch
 from ingot.core.effects import NamedAxisEffect
@@ -30,11 +30,11 @@ MIN_EQUATIONS = 5
 MIN_INSTRUCTIONS = 100
 """Instructions from which on a second copy costs more than a call."""
 
-IN_LOOPS, ONCE = 20, 2
+MIN_WORK_IN_LOOPS, MIN_WORK_ONCE = 20, 2
 """How many times as much as a call costs the work of a function must be: in loops, and in code that
 runs once."""
 
-EMBEDDED = 1 << 16
+MAX_COMPARED_BYTES = 1 << 16
 """Bytes of a constant up to which its elements are compared, not its identity."""
 
 
@@ -50,7 +50,7 @@ class Candidate:
     call_sites: int = 0
     function: ir.Function | None = None
     passed: tuple[int, ...] = ()  # the arguments that the function reads
-    moved: int = 0  # elements that are copied because the function is called
+    extra_copies: int = 0  # elements that are copied because the function is called
     lowered: bool = False
 
     def add_call_site(self, eqn: Eqn) -> None:
@@ -173,7 +173,7 @@ class _Structure(Fingerprint):
             self._parts.append(name)
             try:
                 self._value(value)
-            except Unknown:
+            except NotFingerprintable:
                 self._parts.append(f"{id(value)}")
 
 
@@ -183,10 +183,11 @@ def _key(eqn: Eqn, used: tuple[bool, ...]) -> Any:
     alone.eqns = [eqn.replace(invars=alone.invars)]
     try:
         found = _Structure(alone)
-    except Unknown:
+    except NotFingerprintable:
         return None
-    return (found.digest, used, *[contents(c, always=True) if c.nbytes <= EMBEDDED else id(c)
-                                  for c in found.constants])
+    return (found.digest, used, *[
+        constant_key(c, always=True) if c.nbytes <= MAX_COMPARED_BYTES else id(c)
+        for c in found.constants])
 
 
 # ---- calling them --------------------------------------------------------------------------------
@@ -202,10 +203,10 @@ def call(build: Any, group: Candidate, eqn: Eqn, args: Sequence[ArrayValue]
             group.literals, eqn.invars, strict=True)):
         return None
     given = [args[k] for k in group.passed]
-    price = cost.CALL + 2 * (group.moved + sum(x.size for x in given if not _in_memory(x)))
+    price = cost.CALL + 2 * (group.extra_copies + sum(x.size for x in given if not _in_memory(x)))
     often = build.is_called or build.block is not build.root
     if any(isinstance(x, Lazy) and x.expanded for x in given) or (
-            price * (IN_LOOPS if often else ONCE) > cost.work(function.body)):
+            price * (MIN_WORK_IN_LOOPS if often else MIN_WORK_ONCE) > cost.work(function.body)):
         return None
     places = [build.contiguous(x) for x in given]
     outs = [build.allocate(v.aval.shape, v.aval.storage) if u else None
@@ -231,7 +232,7 @@ def _lower(build: Any, group: Candidate) -> None:
         return lowerings[-1].function(program)
 
     function = run_function_passes(lowered, build.full, build.run)
-    if cost.size(function.body) < MIN_INSTRUCTIONS or lowerings[-1].expanding:
+    if cost.size(function.body) < MIN_INSTRUCTIONS or lowerings[-1].has_expanded_result:
         if not callees(function.body):  # else those may need what was found
             del build.constants[constants:], build.host_functions[hosts:]
         return
@@ -241,5 +242,5 @@ def _lower(build: Any, group: Candidate) -> None:
     group.passed = tuple(k for k, m in zip(places, function.arguments, strict=True)
                          if m in memories)
     function.arguments = [m for m in function.arguments if m in memories]
-    group.function, group.moved = function, lowerings[-1].moved + sum(
+    group.function, group.extra_copies = function, lowerings[-1].extra_copies + sum(
         v.aval.size for v in program.outvars if v.aval.size <= build.schedule.max_scalars)

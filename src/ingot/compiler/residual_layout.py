@@ -20,7 +20,7 @@ from ingot.kernel.build import INT
 from ingot.kernel.visit import blocks, memories, outermost, roots
 
 MIN_TRIP_COUNT = 8
-"""Iterations from which on rows are worth while."""
+"""Iterations below which the layout does not matter."""
 
 
 @dataclass(eq=False)
@@ -132,7 +132,7 @@ def _kept(store: _Access) -> _Residual | None:
 
 
 def _stored(kept: _Residual, store: _Access) -> bool:
-    """Note a store; False if it is not one of those of the loop, each of an element of its own."""
+    """Note a store; False if it is not in the loop, or of an element stored already."""
     base, width, place = _affine(store.node.index)
     if store.block is not kept.loop.body or base is not kept.loop.index or width != kept.width \
             or not 0 <= place < width or place in kept.values \

@@ -102,12 +102,12 @@ class _Large:
     def __init__(self, build: Any, value: ArrayValue, exchanged: bool):
         self.build, self.shape, self.dtype = build, value.shape, value.dtype
         self.first = build.copy_of(value)[0].memory
-        build.hold([self.first])
+        build.retain([self.first])
         self.second: ir.Memory | None = None
         self.back: ir.PointerPhi | None = None
         if exchanged:
             self.second = build.allocate(value.shape, value.dtype).memory
-            build.hold([self.second])
+            build.retain([self.second])
 
     def at(self, memory: ir.Memory) -> Buffer:
         return Buffer(memory, self.shape, self.dtype)
@@ -138,7 +138,7 @@ class _Large:
         """The value after the loop; where it lies is known if only the loop's length decides."""
         held = [m for m in (self.first, self.second) if m is not None]
         self.build.release(held, free=False)
-        self.build._fresh.extend(self.front.result.roots)
+        self.build._unowned.extend(self.front.result.roots)
         alone = len(self.group) == 1
         if alone and self.front.next is self.front.inside:
             return self.at(self.first)

@@ -1,4 +1,4 @@
-"""What operations write in their `kernel` slot, and the names they need for it."""
+"""Helpers for writing kernel rules, in one namespace."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ingot.backends.llvm import cache, codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
-from ingot.compiler.fingerprint import Fingerprint, Unknown, sources
+from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable, source_digest
 from ingot.compiler.lower import HostFunction, Lowering
 from ingot.compiler.memory_checks import Checks, add_checks
 from ingot.compiler.origins import TracingLowering
@@ -222,7 +222,7 @@ class Compilation:
     def _fingerprint(self) -> Fingerprint | None:
         try:
             return Fingerprint(self.jaxpr)
-        except Unknown:
+        except NotFingerprintable:
             return None
 
     def _name(self, tier: engine.Tier) -> str:
@@ -231,7 +231,7 @@ class Compilation:
         lines = [describe(e.source) for e in mark.eqns] if self.checked and mark else []
         return cache.digest(
             mark.digest if mark is not None else self.module(begun).text, tier.name,
-            repr(self.donated), repr(lines), repr(config.trace_key()), sources(), __version__,
+            repr(self.donated), repr(lines), repr(config.trace_key()), source_digest(), __version__,
             np.__version__, engine.llvm_identity(), engine.processor_identity())
 
     def _encoded(self, module: Module, code: bytes) -> bytes | None:

@@ -17,7 +17,7 @@ from ingot.backends.llvm.native.entry import library
 from ingot.backends.llvm.native.spare import install, spares
 from ingot.backends.llvm.native.words import Words
 from ingot.backends.llvm.worker import WorkerError
-from ingot.compiler.fingerprint import sources
+from ingot.compiler.fingerprint import source_digest
 from ingot.config import config, settled
 from ingot.core.array import DELETED, Array
 from ingot.core.tracebacks import hide_frames
@@ -89,7 +89,7 @@ def _raise_host_error() -> None:
 
 def _name() -> str:
     """The entry's name in the cache of machine code."""
-    return cache.digest("native entry", sources(), sys.version, np.__version__,
+    return cache.digest("native entry", source_digest(), sys.version, np.__version__,
                         engine.llvm_identity(), engine.processor_identity())
 
 
