@@ -12,7 +12,7 @@ from typing import Any
 from ingot.compiler.arena import Arena
 from ingot.compiler.array_contraction import shrink_temporaries
 from ingot.kernel import ir
-from ingot.kernel.visit import EffectsCache, blocks, memories, roots
+from ingot.kernel.visit import EffectsCache, blocks, memories, reads, roots
 
 
 def assign_buffers(function: ir.Function) -> None:
@@ -50,8 +50,8 @@ class _BufferAssigner:
         return size, placed
 
     def used(self, node: Any) -> Collection[ir.Memory]:
-        if type(node) is ir.Scalar and node.op != "load":
-            return ()
+        if type(node) is ir.Scalar:
+            return roots(node.args[0]) if node.op == "load" else ()
         if blocks(node):
             return self.effects.of(node).touches
         return [m for memory in memories(node) for m in roots(memory)]
@@ -94,4 +94,4 @@ class _BufferAssigner:
 
     def carried(self, node: Any) -> set[ir.Memory]:
         """What a loop exchanges from one iteration to the next."""
-        return {root for m in memories(node) for root in roots(m)}
+        return {root for m in reads(node) for root in roots(m)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import AffineExpr, AffineExprs
-from ingot.kernel.visit import EffectsCache, rename_own, roots
+from ingot.kernel.visit import EffectsCache, roots
 
 Place = tuple[ir.Memory, AffineExpr, Any]
 
@@ -48,7 +48,7 @@ class _Forwarding:
                 if not self.instruction(node, table):
                     continue
             elif kind is ir.Store:
-                rename_own(node, self)
+                node.index, node.value = self.scalar(node.index), self.scalar(node.value)
                 form = self.forms.of(node.index)
                 table.forget({*roots(node.memory)}, node.memory, form, node.value.dtype)
                 table.stored[node.memory, form, node.value.dtype] = node.value

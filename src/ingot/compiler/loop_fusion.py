@@ -185,9 +185,12 @@ class _Level:
             if found.fits:
                 index = id(node.index)
                 self.forms.same[index] = self.indices.setdefault(node.trip_count, index)
+                inside = self.forms.inside
                 for inner in walk(ir.Block([node])):
-                    self.forms.inside.update(
-                        [id(x) for x in definitions(inner) if x.op != "index"])
+                    if type(inner) is ir.Scalar:
+                        inside.add(id(inner))
+                    else:
+                        inside.update(id(x) for x in definitions(inner) if x.op != "index")
         return found
 
     def join(self, node: ir.For, found: dict[ir.For, None]) -> bool:

@@ -249,6 +249,9 @@ def _getter(roles: dict[str, Role], *queries: str) -> Get:
     if all(roles[name].is_itself for name in names):
         get = attrgetter(*names)
         return get if len(names) > 1 else lambda node: (get(node),)
+    if len(asked) == 1:
+        name, answer = asked[0]
+        return lambda node: answer(getattr(node, name))
     return lambda node: [x for name, get in asked for x in get(getattr(node, name))]
 
 

@@ -279,14 +279,14 @@ def rename(block: Block, names: Mapping[int, Any]) -> None:
     """Use other scalars for those with these ids, everywhere in a block (changed in place)."""
     to = _Renaming(names)
     for node in block.nodes:
-        rename_own(node, to)
+        if type(node) is not Scalar or any([id(a) in names for a in node.args]):
+            rename_own(node, to)
 
 
 def rename_own(node: Any, to: Any) -> None:
     """The same for the fields of one node; `to` says what becomes of scalars and of blocks."""
     if type(node) is Scalar:
-        if any(to.scalar(a) is not a for a in node.args):
-            node.args = tuple(map(to.scalar, node.args))
+        node.args = tuple(map(to.scalar, node.args))
         return
     for name, role in node.ROLES.items():
         setattr(node, name, role.mapped(getattr(node, name), to))
