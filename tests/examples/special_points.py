@@ -313,7 +313,8 @@ nn.logsumexp(x) | array([1.,-inf]) | array([1,0]) | zeros((2,2))
 nn.logsumexp(x,b=jnp.array([0.,0.])) | array([1.,2.]) | array([0,0])
 nn.logsumexp(x,axis=1).sum() | array([[-inf,-inf],[0.,-inf]]) | array([[0,0],[1,0]])
 nn.logsumexp(x,where=jnp.array([False,False])) | array([1.,2.]) | array([0,0])
-lax.cumlogsumexp(x)[2] | array([-inf,-inf,0.]) | array([0,0,1])
+lax.cumlogsumexp(x)[2] | array([-inf,-inf,0.]) | array([0,0,1]) | zeros((3,3))
+lax.cumlogsumexp(x)[1] | array([-inf,-inf,0.]) | array([0,0,0]) | zeros((3,3))
 nn.softmax(x)[0] | array([-inf,-inf]) | ?
 nn.softmax(x)[0] | array([1.,-inf]) | array([0,0])
 nn.log_softmax(x)[0] | array([1.,-inf]) | array([0,0])
@@ -321,6 +322,7 @@ jnp.max(x) | array([1.,2.,2.]) | = | zeros((3,3))
 jnp.min(x) | array([1.,1.,2.]) | =
 jnp.sort(x)[0] | array([1.,1.,2.]) | =
 jnp.median(x) | array([1.,1.,2.,3.]) | =
+jnp.quantile(jnp.array([1.,2.,4.]),x).sum() | array([0.,.25,.5,.75,1.]) | array([0,2,0,4,0])
 jnp.quantile(x,.5) | array([1.,1.,2.]) | =
 jnp.prod(x) | array([0.,2.,3.]) | array([6,0,0]) | array([[0,3,2],[3,0,0],[2,0,0]])
 jnp.prod(x) | array([0.,0.,3.]) | array([0,0,0]) | array([[0,3,0],[3,0,0],[0,0,0]])

@@ -128,6 +128,8 @@ def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool, known: np.ndarray |
     low, high, share = _positions(qs, count, method)
     pick = [_pick(ordered, n, i, count, rank) for i in (low, high)]
     share = convert(share, dtype)
+    # At an element itself the slope jumps: 0 there, as in JAX.
+    share = lax.select(lax.eq(share, like(share, 0)), like(share, 0), share)
     below = lax.select(lax.eq(share, like(share, 1)), like(share, 0), pick[0])
     above = lax.select(lax.eq(share, like(share, 0)), like(share, 0), pick[1])
     out = lax.add(lax.mul(below, lax.sub(like(share, 1), share)), lax.mul(above, share))

@@ -183,9 +183,9 @@ def _logsumexp_partial(t: Any, out: Any, x: Any, *, axis: int, reverse: bool) ->
         left, right = exp(sub(a[0], safe)), exp(sub(b[0], safe))
         total = add(left, right)
         empty = eq(total, full_like(total, 0))
-        mean = mul(add(mul(left, a[1]), mul(right, b[1])),
-                   div(full_like(total, 1), select(empty, full_like(total, 1), total)))
-        return [add(safe, log(total)), mean]
+        total = select(empty, full_like(total, 1), total)
+        mean = mul(add(mul(left, a[1]), mul(right, b[1])), div(full_like(total, 1), total))
+        return [select(empty, full_like(total, -np.inf), add(safe, log(total))), mean]
 
     return _scanned(combine, [x, t], axis, reverse, (-np.inf, 0))[1]
 

@@ -66,8 +66,8 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
     """
     delta, r = real("pseudo_huber", delta, r)
     endless, steep = abs(delta) == math.inf, abs(r) == math.inf
-    d = jnp.where(endless | (delta == 0) & (r == 0), 1, delta)
     e = jnp.where(steep, 0, r)
+    d = jnp.where(endless | (delta == 0) & (e == 0), 1, delta)
     value = d * e * (e / (jnp.hypot(d, e) + d))
     value = jnp.where(endless, 0.5 * r * r, value)
     value = jnp.where(steep & (delta != 0), abs(r), value)
