@@ -6,7 +6,7 @@ words of a Threefry key are its low and high half; an rbg key is two of them sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,22 +62,15 @@ def _halves(keys: np.ndarray) -> np.ndarray:
     return keys.reshape(*keys.shape[:-1], 2, 2)
 
 
-def _threefry_flat(key: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Hash a list of counters, the first half paired with the second; for one key."""
-    flat = counts.reshape(-1)
-    odd = flat.size % 2
-    padded = np.concatenate([flat, np.zeros(odd, np.uint32)])
-    half = padded.size // 2
-    out = np.concatenate(threefry(key[0], key[1], padded[:half], padded[half:]))
-    return out[: flat.size].reshape(counts.shape)
-
-
-def _each(fun: Callable[[np.ndarray], np.ndarray], keys: np.ndarray, shape: Shape, dtype: Any
-          ) -> np.ndarray:
-    """Apply a function of one key to all: [..., words] -> [..., *shape]."""
-    rows = [fun(k) for k in keys.reshape(-1, keys.shape[-1])]
-    flat = np.stack(rows) if rows else np.zeros((0, *shape), dtype)
-    return flat.reshape((*keys.shape[:-1], *shape))
+def _threefry_flat(keys: np.ndarray, count: int) -> np.ndarray:
+    """Hash the counters below `count`, the first half paired with the second, with each key:
+    [..., 2] -> [..., count]."""
+    half = (count + 1) // 2
+    second = np.zeros(half, np.uint32)
+    second[: count - half] = np.arange(half, count, dtype=np.uint32)
+    k0, k1 = _columns(keys, 1)
+    words = threefry(k0, k1, np.arange(half, dtype=np.uint32), second)
+    return np.concatenate(words, axis=-1)[..., :count]
 
 
 def _columns(keys: np.ndarray, rank: int) -> list[np.ndarray]:
@@ -88,9 +81,7 @@ def _columns(keys: np.ndarray, rank: int) -> list[np.ndarray]:
 
 def _split_threefry(keys: np.ndarray, shape: Shape) -> np.ndarray:
     if not config.threefry_partitionable:
-        counts = np.arange(2 * size_of(shape), dtype=np.uint32)
-        full = (*shape, 2)
-        return _each(lambda k: _threefry_flat(k, counts).reshape(full), keys, full, WORD)
+        return _threefry_flat(keys, 2 * size_of(shape)).reshape(*keys.shape[:-1], *shape, 2)
     high, low = counters(shape)
     k0, k1 = _columns(keys, len(shape))
     return np.stack(threefry(k0, k1, high, low), axis=-1)
@@ -110,7 +101,7 @@ def _split_unsafe(keys: np.ndarray, shape: Shape) -> np.ndarray:
 def _bits_threefry(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
     dtype = UINTS[width]
     if not config.threefry_partitionable:
-        return _each(lambda k: _bits_sequential(k, width, shape), keys, shape, dtype)
+        return _bits_sequential(keys, width, shape)
     high, low = counters(shape)
     k0, k1 = _columns(keys, len(shape))
     first, second = threefry(k0, k1, high, low)
@@ -119,17 +110,17 @@ def _bits_threefry(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
     return (first ^ second).astype(dtype, copy=False)
 
 
-def _bits_sequential(key: np.ndarray, width: int, shape: Shape) -> np.ndarray:
-    """Bits of one key where each depends on the number drawn (threefry_partitionable off)."""
+def _bits_sequential(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
+    """Bits where each depends on the number drawn (threefry_partitionable off)."""
     size = size_of(shape)
     count = -(-width * size // 32)
     if count >= 2**32 - 1:
         raise ValueError(f"random_bits: {count} words at once need threefry_partitionable on")
-    bits = _threefry_flat(key, np.arange(count, dtype=np.uint32))
+    bits, full = _threefry_flat(keys, count), (*keys.shape[:-1], *shape)
     if width == 64:
-        half = bits.size // 2
-        return (bits[:half].astype(np.uint64) << np.uint64(32) | bits[half:]).reshape(shape)
-    return bits.view(UINTS[width])[:size].reshape(shape)
+        high, low = bits[..., : count // 2].astype(np.uint64), bits[..., count // 2 :]
+        return (high << np.uint64(32) | low).reshape(full)
+    return np.ascontiguousarray(bits).view(UINTS[width])[..., :size].reshape(full)
 
 
 def _bits_rbg(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
