@@ -309,3 +309,17 @@ BAD = [
 def test_errors(call, kind, text):
     with pytest.raises(kind, match=text):
         call()
+
+
+@pytest.mark.parametrize("width", [8, 16, 32, 64])
+@pytest.mark.parametrize("shape", [(1,), (5,), (3, 7), (333,)])
+def test_numbers_that_depend_on_how_many_are_drawn_are_compiled(shape, width):
+    with ingot.config.override("threefry_partitionable", False):
+        keys = ingot.random.split(ingot.random.key(1), 3)
+        for fun in (lambda k: ingot.random.bits(k, shape, f"uint{width}"),
+                    lambda k: ingot.random.key_data(ingot.random.split(k, shape))):
+            many = ingot.jit(ingot.vmap(fun))
+            expected = np.stack([fun(k) for k in keys])
+            np.testing.assert_array_equal(many(keys), expected)
+            np.testing.assert_array_equal(ingot.vmap(fun)(keys), expected)
+            assert many.lower(keys).compile().cost_analysis()["host calls"] == 0

@@ -159,10 +159,25 @@ def _check_keys(name: str, keys: ShapedArray) -> Any:
     return keys.dtype
 
 
-def _native(*xs: ArrayValue) -> None:
+def _native(words: int, *xs: ArrayValue) -> None:
     supported(*(x.dtype for x in xs))
-    if not config.threefry_partitionable:
-        raise Unsupported("threefry_partitionable is off")
+    if not config.threefry_partitionable and words >= 2**32 - 1:
+        raise Unsupported("threefry_partitionable is off, and so many words are not counted")
+
+
+def _word_of_list(build: Lowering, key: Any, place: Index, count: int) -> Any:
+    """The word at a place of `_threefry_flat` with a key."""
+    half = build.const((count + 1) // 2, WORD)
+    place = build.const(place, WORD) if isinstance(place, int) else build.op(
+        "convert", place, dtype=WORD)
+    upper = build.op("ge", place, half)
+    low = build.op("select", upper, build.op("sub", place, half), place)
+    high = build.op("add", low, half)
+    if count % 2:
+        none = build.op("ge", high, build.const(count, WORD))
+        high = build.op("select", none, build.const(0, WORD), high)
+    both = threefry_packed(build, half_word(build, key, 0), half_word(build, key, 1), low, high)
+    return build.op("select", upper, half_word(build, both, 1), half_word(build, both, 0))
 
 
 # ---- random_seed ---------------------------------------------------------------------------------
@@ -211,10 +226,17 @@ def _split_type(keys: ShapedArray, *, shape: Shape, impl: Any) -> ShapedArray:
 
 def _split_kernel(build: Lowering, keys: ArrayValue, *, out: Any, shape: Shape, impl: Any
                   ) -> ArrayValue:
-    _native(keys)
+    words = 2 * size_of(shape)
+    _native(words, keys)
+    partitionable = config.threefry_partitionable
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
-        return _hash_at(build, keys, index, shape)
+        if partitionable:
+            return _hash_at(build, keys, index, shape)
+        key, first = keys.at(build, index[: keys.ndim]), build.imul(
+            ravel(build, index[keys.ndim :], shape), 2)
+        return join_words(build, *(_word_of_list(build, key, place, words)
+                                   for place in (first, build.iadd(first, 1))))
 
     return hashed(build, out.shape, out.storage, at, [keys])
 
@@ -280,11 +302,32 @@ def _bits_type(keys: ShapedArray, *, bit_width: int, shape: Shape, impl: Any) ->
     return ShapedArray((*keys.shape, *shape), UINTS[bit_width])
 
 
+def _list_bits(build: Lowering, keys: ArrayValue, index: Sequence[Index], shape: Shape, width: int,
+               words: int, dtype: Any) -> Any:
+    """The bits at an index as `_bits_sequential` gives them."""
+    key, place = keys.at(build, index[: keys.ndim]), ravel(build, index[keys.ndim :], shape)
+    if width == 64:
+        low = _word_of_list(build, key, build.iadd(place, words // 2), words)
+        return join_words(build, low, _word_of_list(build, key, place, words))
+    if width == 32:
+        return _word_of_list(build, key, place, words)
+    wide = build.const(place, WORD) if isinstance(place, int) else build.op(
+        "convert", place, dtype=WORD)
+    per = build.const(32 // width, WORD)
+    word = _word_of_list(build, key, build.op("div", wide, per), words)
+    shift = build.op("mul", build.op("rem", wide, per), build.const(width, WORD))
+    return build.op("convert", build.op("shift_right_logical", word, shift), dtype=dtype)
+
+
 def _bits_kernel(build: Lowering, keys: ArrayValue, *, out: Any, bit_width: int, shape: Shape,
                  impl: Any) -> ArrayValue:
-    _native(keys)
+    words = -(-bit_width * size_of(shape) // 32)
+    _native(words, keys)
+    partitionable = config.threefry_partitionable
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
+        if not partitionable:
+            return _list_bits(build, keys, index, shape, bit_width, words, out.dtype)
         both = _hash_at(build, keys, index, shape)
         first, second = (half_word(build, both, half) for half in range(2))
         if bit_width == 64:
