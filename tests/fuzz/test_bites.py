@@ -10,6 +10,8 @@ import pytest
 
 from fuzz.bites import FAULTS, LAWS
 
+pytestmark = pytest.mark.llvm("compiled programs, in processes of their own")
+
 TESTS = Path(__file__).resolve().parents[1]
 
 

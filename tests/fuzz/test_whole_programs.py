@@ -13,6 +13,8 @@ from fuzz.limits import LOWERED
 from fuzz.run import SETS
 from ingot.kernel.schedule import SCHEDULE
 
+pytestmark = pytest.mark.llvm("compiled programs, in processes of their own")
+
 TESTS = Path(__file__).resolve().parents[1]
 
 
