@@ -72,6 +72,25 @@ def contraction(g: Generator) -> None:
                       f"jnp.inner({x}, {y}) / {vx.shape[-1]}"]))
 
 
+def one_operand(g: Generator) -> None:
+    """One array, which nothing else reads, as several operands of what may overwrite one."""
+    x, n, _ = _matrices(g)
+    if g.draw.chance(0.6) and g.value(x.partition(".")[0]).size >= 400:
+        n = g.draw.one([17, 20])
+        x = f"{x.partition('.')[0]}.reshape(-1)[:{n * n}].reshape({n}, {n})"
+    a = f"(lambda x: x @ jnp.swapaxes(x, -1, -2) / {n} + jnp.eye({n}, dtype=x.dtype))({x})"
+    a = g.draw.one([a, f"jnp.flip({a}, -1) + 2 * jnp.eye({n}, dtype={a}.dtype)",
+                    f"{a}.at[..., 0, 0].set(3)"])
+    forms = ["lax.linalg.triangular_solve(a, a, left_side=True, lower=True)",
+             "lax.linalg.triangular_solve(a, a, lower=True)", "jnp.linalg.solve(a, a)",
+             "a @ a", "jnp.matmul(a, jnp.swapaxes(a, -1, -2))", "lax.sort((a, a), num_keys=1)",
+             "a.at[..., ::2, :].set(a[..., ::2, :] * 0.5)", "a.at[..., 1:].add(a[..., :-1])",
+             "lax.dynamic_update_slice_in_dim(a, a[..., :1], 1, -1)",
+             "a.at[(a[..., 0].astype('int32') % 2)].set(a[:1])", "jnp.where(a > 0.5, a, a.T)",
+             "(jnp.linalg.cholesky(a), a)", "(lax.cumsum(a, 0), lax.cummax(a, 0), a)"]
+    g.add(f"(lambda a: {g.draw.one(forms)})({a})")
+
+
 def modes(g: Generator) -> None:
     """Gathers and scatters with places outside, of several axes, in each mode."""
     x = g.find(lambda v: v.ndim and v.shape[0] and v.dtype.kind != "c")
@@ -272,6 +291,6 @@ def elementwise(g: Generator) -> None:
     g.add(draw.one(forms))
 
 
-FAMILIES = [(small_matrices, 2.5), (contraction, 1.5), (modes, 3), (orders, 3), (cumulations, 2),
-            (convolutions, 1), (transforms, 1), (random_numbers, 1), (booleans, 1.5),
-            (elementwise, 3)]
+FAMILIES = [(small_matrices, 2.5), (one_operand, 2), (contraction, 1.5), (modes, 3), (orders, 3),
+            (cumulations, 2), (convolutions, 1), (transforms, 1), (random_numbers, 1),
+            (booleans, 1.5), (elementwise, 3)]
