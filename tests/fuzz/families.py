@@ -127,7 +127,7 @@ def orders(g: Generator) -> None:
     """Sorts by several keys, in either direction, and what is found in sorted arrays."""
     x = g.find(lambda v: v.ndim and v.size and v.dtype.kind != "c")
     vx, draw = g.value(x), g.draw
-    axis = draw.below(vx.ndim)
+    axis, n = draw.below(vx.ndim), vx.shape[0]
     y = g.find(lambda v: v.shape == vx.shape and v.dtype.kind != "c")
     z = g.find(lambda v: v.shape == vx.shape)
     stable = draw.one(["", ", is_stable=True"])
@@ -142,8 +142,8 @@ def orders(g: Generator) -> None:
              f"jnp.searchsorted(jnp.sort({x}.reshape(-1)), {y}, side='right')"]
     if vx.dtype != bool:
         forms += [f"lax.top_k({x}, {1 + draw.below(min(vx.shape[-1], 9))})[0]",
-                  f"jnp.partition({x}, {draw.below(vx.shape[axis])}, {axis})"
-                  f"{'[..., :1]' if axis == vx.ndim - 1 else ''}" if vx.ndim == 1 else f"{x}[::-1]"]
+                  f"jnp.partition({x}, {n // 2})[{n // 2}]"  # the others are in any order
+                  if vx.ndim == 1 else f"{x}[::-1]"]
     if vx.dtype == bool or is_integer(vx):
         forms += [f"jnp.sort({x}.astype('uint8'), {axis})", f"jnp.argsort({x} % 2, {axis})"]
     g.add(draw.one(forms))
