@@ -27,6 +27,7 @@ def test_primitives_of_packages_get_eager_values_as_they_are():
     assert isinstance(ingot.jit(p.bind)(2), ingot.Array)
 
 
+@pytest.mark.llvm("rules of lowering")
 def test_lowering_rules_may_call_python_but_not_build_mlir():
     calls, seen = [], []
 

@@ -97,6 +97,7 @@ def test_debug_infs():
         assert ingot.jit(jnp.log)(0.0) == -np.inf
 
 
+@pytest.mark.llvm("op by op, the first NaN is seen although where drops it")
 def test_debug_nans_gives_no_false_alarm():
     with ingot.debug_nans():
         # What the result does not depend on may be anything.
@@ -113,6 +114,7 @@ def messages(caplog, fun):
     return [r.getMessage() for r in caplog.records if r.name == "ingot"]
 
 
+@pytest.mark.llvm("what the log says of LLVM")
 def test_log_compiles(caplog):
     f = ingot.jit(lambda x: 3 * x + 1)
     with ingot.log_compiles():
@@ -382,6 +384,7 @@ def test_formats_of_elements(capsys):
     assert capsys.readouterr().out == "[0.0 1.0 2.0] [0. 1. 2.]\n"
 
 
+@pytest.mark.llvm("kernels as text")
 def test_host_calls_have_names():
     compiled = ingot.jit(lambda x: jnp.linalg.svd(x)[1]).lower(jnp.eye(3)).compile()
     assert "host call 0 of svd(" in compiled.as_text("kernels")
