@@ -140,11 +140,12 @@ def test_deleted_arrays_and_errors():
 
 
 def test_nothing_leaks():
-    f, x = taught((9, 9))
+    """A leak is an object in each call at least."""
+    (f, x), calls = taught((9, 9)), 2000
     g = ingot.jit(lambda x: {"a": x + 1, "b": [x, (x * 2, x.sum())]})
 
     def counted():
-        for _ in range(2000):
+        for _ in range(calls):
             g(x)
             f(x, x)
         gc.collect()
@@ -155,7 +156,7 @@ def test_nothing_leaks():
             time.sleep(0.01)
     counted()
     for a, b in zip(counted(), counted(), strict=True):
-        assert abs(a - b) < 2 * MOST
+        assert abs(a - b) < calls // 4  # what else the process did meanwhile counts as well
 
 
 def test_a_process_ends_well():
