@@ -173,6 +173,19 @@ define double @run(double %x) {
 }""", ctypes.c_double, ctypes.c_double)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [9, 17, 40])
+def test_comparisons_of_places_become_numbers(n, dtype):
+    """LLVM ended the process where vectors of places are compared, and masks are registers."""
+    def fun(x):
+        return jnp.trace(x @ x.T / n + jnp.eye(n, dtype=dtype))
+
+    x = jnp.asarray(np.random.default_rng(n).uniform(size=(n, n)).astype(dtype))
+    for tier in ("fast", "full"):
+        with config.override("optimize", tier), config.override("cache", False):
+            np.testing.assert_allclose(ingot.jit(lambda x: fun(x))(x), fun(x), rtol=1e-5)
+
+
 @pytest.mark.parametrize("triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu",
                                     "arm64-apple-darwin", "x86_64-apple-darwin"])
 def test_what_object_files_leave_undefined(triple):

@@ -383,6 +383,9 @@ class ScalarEmitter:
             name = "fptosi" if is_signed(target) else "fptoui"
             suffix = f"sat.{new}.{'f64' if old == 'double' else 'f32'}"
             return self.intrinsic(name, suffix, new, [old], [x])
+        if is_float(target) and source.kind == "b":
+            # LLVM 22 dies of uitofp of comparisons of truncated i64 where masks are registers.
+            return self.new(f"select i1 {x}, {new} 1.0, {new} 0.0")
         if is_float(target):
             op = "sitofp" if is_signed(source) else "uitofp"
             return self._narrowed(self.new(f"{op} {old} {x} to {new}"), target)
