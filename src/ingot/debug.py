@@ -58,8 +58,8 @@ def passes(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     switches passes off.
 
     >>> debug.passes(lambda x: x + 1, 1.0)  # doctest: +ELLIPSIS
-    pass ... runs ... ms  what it changed
-    ...
+    pass  runs  ms  what it changed
+    common-subexpressions  1 ...
     """
     jitted = fun if isinstance(fun, PjitFunction) else jit(fun)
     sys.stdout.write(jitted.lower(*args, **kwargs).compile().as_text("passes") + "\n")
