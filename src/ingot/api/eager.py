@@ -53,7 +53,7 @@ class Plan:
 
 
 def replayed(function: Callable[..., Any]) -> Any:
-    """The function, with what its operations are remembered for each type of arguments.
+    """Decorate a function so that its trace is cached for each type of arguments.
 
     For functions of arrays to one array that look at types only, as staging requires it.
     """

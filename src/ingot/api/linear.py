@@ -1,4 +1,4 @@
-"""Linear functions that leave jit: what `vjp` and `linearize` return, and checks of tangents."""
+"""Pullback and Pushforward: the pytree callables that vjp and linearize return."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class CompileTime(Interpreter):
 
 @contextmanager
 def ensure_compile_time_eval() -> Iterator[None]:
-    """Compute at once, also inside jit, what is computed meanwhile from values known now.
+    """Evaluate operations on concrete values eagerly in this context, even under jit.
 
     >>> with ingot.ensure_compile_time_eval(): pass
     """

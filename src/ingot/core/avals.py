@@ -27,7 +27,7 @@ class ShapedArray:
 
     def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
                 vma: Any = None, memory_space: Any = None) -> ShapedArray:
-        # Where an array lies is no part of its type: packages that say so are not heard.
+        # sharding, vma and memory_space are accepted for JAX's sake and ignored.
         if type(shape) is not tuple:
             shape = tuple(shape)
         key = (shape, dtype, weak_type)

@@ -27,7 +27,7 @@ _scope = _Scope()
 
 @contextmanager
 def named_axis(axis: Axis) -> Iterator[None]:
-    """Let collectives refer to the axis by name meanwhile."""
+    """Bind the axis name for collectives inside this context."""
     before = _scope.sizes
     if axis.name is not None:
         _scope.sizes = {**before, axis.name: axis.size}

@@ -1,4 +1,4 @@
-"""What an equation may do besides compute, and in which order."""
+"""Side effects of equations, and their ordering."""
 
 from __future__ import annotations
 

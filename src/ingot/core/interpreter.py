@@ -33,7 +33,7 @@ class Interpreter:
 
 
 class Tracer(ArrayBase):
-    """A value in a transformation under way: it has a type; what else it has, its maker knows."""
+    """A traced value: an aval, plus whatever the interpreter's subclass stores."""
 
     __slots__ = ("_interpreter", "_source", "aval")
 

@@ -38,8 +38,8 @@ class Undefined:
 class Host:
     """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one.
 
-    An `eval` that may keep its arguments is given copies of its own, others look at the program's
-    memory. A kernel rule that leaves some cases to a host call may have an attribute `into`:
+    `eval` receives copies of its arguments if it `keeps` them, else views of the program's
+    buffers. A kernel rule that leaves some cases to a host call may have an attribute `into`:
     `into(outs, *args, **params)` writes the results of `eval` to where the program wants them.
     """
 

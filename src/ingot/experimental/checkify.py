@@ -91,7 +91,7 @@ def _numbers(x: Any) -> Any:
 
 
 def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs: Any) -> None:
-    """State that a condition holds; `checkify` makes a value of its failure.
+    """Assert `pred`; under `checkify` a failure becomes an Error value.
 
     pred: boolean scalar; msg: a format for the arrays in fmt_args and fmt_kwargs. Without
     `checkify` around it a failure raises JaxRuntimeError when the program runs, unless `debug`:

@@ -150,7 +150,7 @@ class Store(Node):
 @node
 class Copy(Node):
     """Move `nbytes` bytes between two places that do not overlap; `streamed` past the caches, from
-    a temporary that begins a line of the caches."""
+    a cache-line-aligned temporary."""
 
     REMOVABLE = True
 

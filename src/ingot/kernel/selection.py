@@ -1,4 +1,4 @@
-"""The few largest elements of a line: a list in registers, into which few elements are inserted.
+"""Top-k for small k: a sorted list in registers, with rare insertions.
 
 Blocks of which no element comes before the last of the list are skipped by vector comparisons.
 """

@@ -170,7 +170,7 @@ class IndexUpdateRef:
 
 
 def check_mode(mode: Any) -> None:
-    """Raise ValueError for what is no mode."""
+    """Raise ValueError for an unknown mode."""
     if mode is not None:
         lax.GatherScatterMode.from_any(mode)
 

@@ -1,4 +1,4 @@
-"""vmap: values travel with the place of their mapped axis; None where they have none."""
+"""vmap: each value carries the index of its batch axis, or None."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def with_axis(aval: ShapedArray, dim: int | None, size: int) -> ShapedArray:
 
 
 def place_axis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
-    """`x` with its mapped axis at `want`; repeated if it has none, refused if it must have none."""
+    """Move the batch axis to `want`, broadcasting if there is none; `x` as it is for None."""
     if want is None:
         return x
     if dim is None:

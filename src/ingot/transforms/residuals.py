@@ -1,4 +1,4 @@
-"""Residuals of a linearized program: what is cheap to compute again is not kept.
+"""Residuals of a linearized jaxpr: those that are cheap to rematerialize are not kept.
 
 A derivative rule asks for whatever it needs, be it a number broadcast to an array or twice an
 argument. Kept in memory, such values cost more than to compute them anew where they are used.

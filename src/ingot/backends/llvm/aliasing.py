@@ -1,4 +1,4 @@
-"""Which temporaries overlap, told to LLVM: they share one arena, so addresses alone do not say."""
+"""Alias scopes: tell LLVM which temporaries of the arena never overlap."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from ingot.util import blake2b, warn
 MAGIC = b"ingot object 2\n"
 PRUNE_TO = 0.8
 LOOKS = 64
-"""The folder, which may be long, is looked through after one in so many entries on average, and
-more often after large ones: what it has too much is a 64th of the limit, or 64 entries."""
+"""The folder is pruned after one in LOOKS stores on average, sooner after large ones: it exceeds
+the limit by a 64th, or by 64 entries."""
 OTHERS_MAY_WRITE = 0o022
 
 

@@ -438,7 +438,7 @@ class Emitter:
               and name.removeprefix(VARIANT) not in self.declarations], ""])
 
     def succeed(self) -> None:
-        """Return; what was streamed is seen by whoever is told so."""
+        """Return, after a fence that makes non-temporal stores visible."""
         if self.streams:
             self.do("fence seq_cst")
         self.do("ret i32 0")

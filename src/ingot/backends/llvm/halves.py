@@ -1,4 +1,4 @@
-"""Modules cut in two, which two threads compile at once: functions that stay functions, dealt out.
+"""Split a module in two, so that two threads can compile it.
 
 Functions of the program (its loops that are divided, its sub-programs, variants for vectors) go to
 one of the halves, which declares those of the other. What is inlined everywhere is in both. Which
