@@ -43,7 +43,7 @@ class PartitionSpec(tuple[Any, ...]):
 
     def __new__(cls, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset()
                 ) -> PartitionSpec:
-        """From the entries, one an axis."""
+        """From the entries, one per axis."""
         return super().__new__(cls, partitions)
 
     def __repr__(self) -> str:

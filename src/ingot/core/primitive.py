@@ -83,7 +83,7 @@ class Primitive:
     type(*avals, **params) -> aval            the result's type; raises the user's errors
     eval(*ndarrays, **params) -> ndarray      the meaning; NumPy arrays in and out
     jvp       LINEAR | ZERO | [partial, ...] | rule(primals, tangents, **params) -> (out, tangent)
-              partial(t, out, *args, **params) -> tangent, one an argument (None: no derivative);
+              partial(t, out, *args, **params) -> tangent, one per argument (None: no derivative);
               a rule gets tangents of all arguments (zeros where there is none)
     transpose(ct, *args, **params) -> [cotangent or None, ...]; linear arguments come as `Linear`
     batch(args, dims, **params) -> (out, dim); dims hold None for arguments without the axis

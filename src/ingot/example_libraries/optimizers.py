@@ -191,7 +191,7 @@ def adamax(step_size: Schedule | float, b1: float = 0.9, b2: float = 0.999, eps:
 
 @optimizer
 def sm3(step_size: Schedule | float, momentum: float = 0.9) -> Any:
-    """Anil, Gupta, Koren, Singer 2019: adagrad with one accumulator an axis and index."""
+    """Anil, Gupta, Koren, Singer 2019: adagrad with one accumulator per axis and index."""
     size = make_schedule(step_size)
 
     def along(axis: int, ndim: int) -> Any:

@@ -203,7 +203,7 @@ def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) ->
 
 
 def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
-    """The array whose elements are a function of their indices, one array an axis.
+    """The array whose elements are a function of their indices, one array per axis.
 
     >>> jnp.fromfunction(lambda i, j: i + j, (2, 2))
     Array([[0., 1.],
@@ -423,7 +423,7 @@ def identity(n: Any, dtype: Any = None) -> Any:
 
 
 def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
-    """The indices of all elements of a grid, one array an axis.
+    """The indices of all elements of a grid, one array per axis.
 
     >>> jnp.indices((2, 1)).shape
     (2, 2, 1)

@@ -16,7 +16,7 @@ from ingot.numpy.promotion import as_array, broadcast, convert
 
 
 def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple[Any, ...]:
-    """Indices of the nonzero elements in row-major order, one array an axis.
+    """Indices of the nonzero elements in row-major order, one array per axis.
 
     With a static `size` there are that many: surplus ones are dropped, missing ones are
     `fill_value` (by default 0). Without it the array must be concrete.

@@ -30,7 +30,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 def _pairs(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
-    """One value, one pair, or a pair an axis, as a pair an axis."""
+    """One value, one pair, or a pair per axis, as a pair per axis."""
     value = known(value)
     if isinstance(value, Tracer) or np.ndim(value) == 0:
         return [(value, value)] * rank

@@ -54,7 +54,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
            total_repeat_length: int | None = None, out_sharding: Any = None) -> Any:
     """Each element, or slice along an axis, repeated.
 
-    repeats: a number, or one an element. When traced, `total_repeat_length` must be given: then
+    repeats: a number, or one per element. When traced, `total_repeat_length` must be given: then
     surplus elements are dropped and the last one fills up.
 
     >>> jnp.repeat(np.array([1, 2]), 2)
@@ -169,7 +169,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     """Elements shifted along axes; what leaves at the end comes back at the beginning.
 
-    shift: a number, or one an axis; may be traced.
+    shift: a number, or one per axis; may be traced.
 
     >>> jnp.roll(np.arange(3), 1)
     Array([2, 0, 1], dtype=int64)
@@ -443,7 +443,7 @@ def ix_(*args: Any) -> tuple[Any, ...]:
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Any]:
-    """The coordinates of a grid, one array an axis; 'xy' puts the second axis first.
+    """The coordinates of a grid, one array per axis; 'xy' puts the second axis first.
 
     >>> [x.shape for x in jnp.meshgrid(np.arange(2), np.arange(3))]
     [(3, 2), (3, 2)]

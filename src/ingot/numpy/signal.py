@@ -89,7 +89,7 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None,
              edge_order: int | None = None) -> Any:
     """Central differences inside and one-sided ones at the ends, along each axis.
 
-    varargs: spacing of all axes, or one an axis: numbers or coordinates.
+    varargs: spacing of all axes, or one per axis: numbers or coordinates.
     edge_order: order of the error at the ends, 1 or 2.
 
     >>> jnp.gradient(np.array([1.0, 4.0, 9.0]))

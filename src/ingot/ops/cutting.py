@@ -80,7 +80,7 @@ def _slice_type(x: ShapedArray, *, start_indices: Shape, limit_indices: Shape,
                 strides: Shape | None) -> ShapedArray:
     given = f"{start_indices} to {limit_indices}" + (f" by {strides}" if strides else "")
     if not len(start_indices) == len(limit_indices) == len(strides or start_indices) == x.ndim:
-        raise TypeError(f"slice: one start, limit and stride an axis are needed, got {given}"
+        raise TypeError(f"slice: one start, limit and stride per axis are needed, got {given}"
                         f" for {x}")
     if any(s <= 0 for s in strides or ()):
         raise TypeError(f"slice: strides must be positive, got {strides}; use rev to go backwards")
@@ -131,7 +131,7 @@ def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[in
           strides: Sequence[int] | None = None) -> Any:
     """The elements from `start_indices` up to `limit_indices`, every `strides`-th along each axis.
 
-    operand: any dtype [...]; all else: one static nonnegative integer an axis -> same dtype.
+    operand: any dtype [...]; all else: one static nonnegative integer per axis -> same dtype.
     Raises TypeError when they leave the array.
 
     >>> lax.slice(np.arange(5), (1,), (5,), (2,))

@@ -58,7 +58,7 @@ def _gather_type(x: ShapedArray, indices: ShapedArray, *, dimension_numbers: Gat
         0 <= m <= n or a in d.operand_batching_dims
         for a, (m, n) in enumerate(zip(slice_sizes, x.shape, strict=True)))
     if not ok:
-        raise TypeError(f"gather: one slice size an axis, within the operand, is needed, got"
+        raise TypeError(f"gather: one slice size per axis, within the operand, is needed, got"
                         f" {slice_sizes} for {x}")
     if any(slice_sizes[a] != 1 for a in (*d.collapsed_slice_dims, *d.operand_batching_dims)):
         raise TypeError(f"gather: collapsed and batching axes need slice size 1, got {slice_sizes}"

@@ -126,7 +126,7 @@ def _with_zero(starts: Sequence[Any], dim: int) -> list[Any]:
 def _slice_type(x: ShapedArray, *starts: ShapedArray, slice_sizes: Shape) -> ShapedArray:
     if len(slice_sizes) != x.ndim or any(
             not 0 <= m <= n for m, n in zip(slice_sizes, x.shape, strict=True)):
-        raise TypeError(f"dynamic_slice: one slice size an axis, within the array, is needed, got"
+        raise TypeError(f"dynamic_slice: one slice size per axis, within the array, is needed, got"
                         f" {slice_sizes} for {x}")
     _check_starts("dynamic_slice", x, starts)
     return x.update(shape=slice_sizes)
@@ -173,7 +173,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int], 
                   allow_negative_indices: bool | Sequence[bool] = True) -> Any:
     """A slice of static sizes at a place known at run time, moved so that it lies in the array.
 
-    operand: any dtype [...]; start_indices: integer scalars, or an array of them, one an axis,
+    operand: any dtype [...]; start_indices: integer scalars, or an array of them, one per axis,
     where negative ones count from the end; slice_sizes: static -> same dtype [*slice_sizes].
     Raises TypeError for dtypes and sizes, ValueError for the number of indices.
 
@@ -259,7 +259,7 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *,
     """An array with a slice replaced, at a place known at run time and moved inside.
 
     operand, update: any dtype, the same rank; start_indices: integer scalars, or an array of them,
-    one an axis, where negative ones count from the end -> type of the operand. Raises TypeError
+    one per axis, where negative ones count from the end -> type of the operand. Raises TypeError
     for dtypes and sizes, ValueError for the number of indices.
 
     >>> lax.dynamic_update_slice(np.zeros(3), np.ones(1), (1,))

@@ -234,7 +234,7 @@ tile_p = Primitive(
 def tile(operand: Any, reps: Sequence[int]) -> Any:
     """An array repeated as a whole along each axis.
 
-    operand: any dtype [...]; reps: one nonnegative integer an axis -> same dtype. Raises TypeError.
+    operand: any dtype [...]; reps: a nonnegative integer per axis -> same dtype. Raises TypeError.
 
     >>> lax.tile(np.arange(2), (2,))
     Array([0, 1, 0, 1], dtype=int64)
