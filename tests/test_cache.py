@@ -371,10 +371,10 @@ def test_a_change_of_a_source_file_is_seen(tmp_path, monkeypatch, bytecode):
             if bytecode:  # as an import does
                 py_compile.compile(str(place))
         time.sleep(0.02)  # times of files are not finer than that
-        return fingerprint.sources.__wrapped__()
+        return fingerprint.source_digest.__wrapped__()
 
     file.parent.mkdir()
     (tmp_path / "other.py").write_text("")
     first = digest("x = 1")
-    assert fingerprint.sources.__wrapped__() == first
+    assert fingerprint.source_digest.__wrapped__() == first
     assert digest("x = 22") != first

@@ -100,8 +100,10 @@ def test_loops_that_hand_on_an_updated_array_and_the_old_one(loop, n):
     for tier in ("fast", "full"):
         with config.override("optimize", tier), config.override("cache", False):
             got = ingot.jit(lambda a, b: fun(a, b))(*args)
+        # Running sums are accurate to the sum of magnitudes, not to an element that cancels.
         ingot.tree.map(lambda g, w: np.testing.assert_allclose(
-            np.asarray(g), np.asarray(w), rtol=1e-12, atol=1e-12), got, want)
+            np.asarray(g), np.asarray(w), rtol=1e-12, atol=1e-14 * float(np.max(np.abs(w)))),
+            got, want)
 
 
 def test_what_a_pointer_may_stand_for_follows_from_its_loop():

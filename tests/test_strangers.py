@@ -274,7 +274,7 @@ def test_sparse_systems():
     import scipy.sparse
     a = scipy.sparse.random(8, 8, 0.4, random_state=0) + 3 * scipy.sparse.eye(8)
     a, b = a.tocsr(), np.arange(1.0, 9.0)
-    solve = ingot.experimental.sparse_linalg.spsolve
+    from ingot.experimental.sparse_linalg import spsolve as solve
 
     def f(data, b):
         return solve(data, a.indices, a.indptr, b)

@@ -7,8 +7,9 @@ of memory in running programs (`check_memory`).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ingot.kernel import ir
@@ -34,9 +35,9 @@ def check_accesses(function: ir.Function, fail: Fail, placed: bool = True) -> No
                     ends[0] < 0 or ends[1] * itemsize + nbytes > memory.nbytes):
                 fail(node, f"touches elements {ends[0]} to {ends[1]} of {memory.nbytes} bytes of"
                            f" {memory.kind} memory, {nbytes} bytes each")
-    lives = _lives(function)
+    lives, branches = _lives(function)
     if placed:
-        _check_places(function, lives, fail)
+        _check_places(function, lives, branches, fail)
     homes = {memory: life.home for memory, life in lives.items()}
     for node in walk(function.body):
         if type(node) is ir.For and (node.vector or node.independent or node.parallel):
@@ -97,29 +98,59 @@ def _check_copy(node: ir.Copy, fail: Fail) -> None:
 @dataclass
 class _Life:
     """When a temporary is in use, in numbers of nodes; the loops around all its uses, and around
-    any of them."""
+    any of them; and in which blocks of branches it is used, from and to which numbers."""
 
     first: int
     last: int
     home: Path
     loops: set[Any]
+    branches: dict[ir.Block, tuple[int, int]]
+    uses: int = 0
+    uses_in: Counter[ir.Block] = field(default_factory=Counter)
 
-    def use(self, number: int, loops: Path) -> None:
+    def use(self, number: int, loops: Path, branches: Sequence[ir.Block]) -> None:
         self.first, self.last = min(self.first, number), max(self.last, number)
         pairs = zip(self.home, loops, strict=False)
         self.home = tuple(pair[0] for pair in itertools.takewhile(lambda p: p[0] is p[1], pairs))
         self.loops.update(loops)
+        self.uses += 1
+        for block in branches:
+            low, high = self.branches.get(block, (number, number))
+            self.branches[block] = min(low, number), max(high, number)
+            self.uses_in[block] += 1
+
+    def within(self, block: ir.Block, span: tuple[int, int]) -> tuple[int, int] | None:
+        """When it is in use while a block of a branch runs: what is first used in a branch is not
+        in use in the others; None if it never is."""
+        used = self.branches.get(block)
+        if self.first < span[0]:
+            return self.first, self.last
+        return None if used is None else (used[0], self.last)
 
 
-def _check_places(function: ir.Function, lives: dict[Memory, _Life], fail: Fail) -> None:
+def _overlap(one: _Life, other: _Life, spans: dict[ir.Block, tuple[int, int]]) -> bool:
+    """Whether two temporaries are in use at the same time."""
+    if one.first > other.last or other.first > one.last:
+        return False
+    for a, b in ((one, other), (other, one)):
+        for block in a.branches:
+            start, end = spans[block]
+            if a.uses_in[block] == a.uses and start <= a.first and a.last <= end:
+                lives = b.within(block, spans[block])
+                if lives is None or lives[0] > a.last or lives[1] < a.first:
+                    return False
+    return True
+
+
+def _check_places(function: ir.Function, lives: dict[Memory, _Life],
+                  spans: dict[ir.Block, tuple[int, int]], fail: Fail) -> None:
     """No two temporaries are in the same place at the same time."""
     ordered = sorted(lives, key=lambda m: m.offset)
     for k, one in enumerate(ordered):
         for other in ordered[k + 1 :]:
             if other.offset >= one.offset + one.nbytes:
                 break
-            a, b = lives[one], lives[other]
-            if other.nbytes and a.first <= b.last and b.first <= a.last:
+            if other.nbytes and _overlap(lives[one], lives[other], spans):
                 fail(None, f"temporaries at bytes {one.offset} to {one.offset + one.nbytes} and"
                            f" {other.offset} to {other.offset + other.nbytes} are in use together")
     for one in ordered:
@@ -128,10 +159,32 @@ def _check_places(function: ir.Function, lives: dict[Memory, _Life], fail: Fail)
                        f" arena of {function.arena_bytes}")
 
 
-def _lives(function: ir.Function) -> dict[Memory, _Life]:
-    """The lives of temporaries: what is used in a loop and outside of it lives as long as the loop
-    runs, and so does what a loop hands on."""
+def _branches(function: ir.Function) -> tuple[dict[ir.Block, tuple[ir.Block, ...]],
+                                             dict[ir.Block, tuple[int, int]]]:
+    """For each block the blocks of branches around it, itself included; and their spans, from just
+    before the branch to the last number in the block."""
+    around: dict[ir.Block, tuple[ir.Block, ...]] = {function.body: ()}
+    spans: dict[ir.Block, tuple[int, int]] = {}
+    number_of: dict[Any, int] = {}
+    block_of: dict[Any, ir.Block] = {}
+    for k, (node, block, path) in enumerate(walk_paths(function.body)):
+        if block not in around:
+            branch = (block,) if type(path[-1]) is ir.Switch else ()
+            around[block] = (*around[block_of[path[-1]]], *branch)
+        for branch in around[block]:
+            start = number_of[path[-1]] if branch is block else spans[branch][0]
+            spans[branch] = spans.get(branch, (start, k))[0], k
+        if type(node) is not Scalar:
+            number_of[node], block_of[node] = k, block
+    return around, spans
+
+
+def _lives(function: ir.Function
+           ) -> tuple[dict[Memory, _Life], dict[ir.Block, tuple[int, int]]]:
+    """The lives of temporaries, and the spans of blocks of branches: what is used in a loop and
+    outside of it lives as long as the loop runs, and so does what a loop hands on."""
     nodes = list(walk_paths(function.body))
+    around, branches = _branches(function)
     spans: dict[Any, tuple[int, int]] = {}
     for k, (node, _, path) in enumerate(nodes):
         if type(node) is ir.For or type(node) is ir.While:
@@ -140,18 +193,18 @@ def _lives(function: ir.Function) -> dict[Memory, _Life]:
             if outer in spans:
                 spans[outer] = spans[outer][0], k
     lives: dict[Memory, _Life] = {}
-    for k, (node, _, path) in enumerate(nodes):
+    for k, (node, block, path) in enumerate(nodes):
         loops = tuple(outer for outer in path if outer in spans)
         for memory in (m for named in memories(node) for m in roots(named)):
             if memory.kind == "temporary":
-                life = lives.setdefault(memory, _Life(k, k, loops, set(loops)))
+                life = lives.setdefault(memory, _Life(k, k, loops, set(loops), {}))
                 for number in spans.get(node, (k,)):
-                    life.use(number, loops)
+                    life.use(number, loops, around[block])
     for life in lives.values():
         for loop in life.loops.difference(life.home):
             life.first = min(life.first, spans[loop][0])
             life.last = max(life.last, spans[loop][1])
-    return lives
+    return lives, branches
 
 
 # ---- iterations ----------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def sparse_plus(x: Any) -> Any:
     Array(0.25, dtype=float64, weak_type=True)
     """
     x = inexact("sparse_plus", x)
-    middle = choose(lax.lt(lax.abs(x), like(x, 1)), x, 0.0)
+    middle = choose(lax.ge(lax.abs(x), like(x, 1)), 0.0, x)  # nan stays nan
     return choose(x <= -1.0, 0.0, choose(x >= 1.0, x, (middle + 1.0) ** 2 / 4))
 
 
