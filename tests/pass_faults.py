@@ -323,11 +323,12 @@ def entries_written_back_to_other_places():
 
 
 @fault("chain")
-def parts_copied_short():
-    def shorten(function: ir.Function) -> None:
-        first(function, ir.Copy).nbytes -= 8
+def parts_copied_from_the_second_element():
+    def shift(function: ir.Function) -> None:
+        copy = first(function, ir.Copy)
+        copy.source_index, copy.nbytes = 1, copy.nbytes - 8
 
-    with after("store_past_caches", shorten):
+    with after("store_past_caches", shift):
         yield
 
 
