@@ -1,4 +1,4 @@
-"""`jax.extend.core.primitives`: our primitives by name, and call primitives that nobody emits."""
+"""`jax.extend.core.primitives`: our primitives by name, and unused call primitives."""
 
 from __future__ import annotations
 

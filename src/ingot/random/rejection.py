@@ -1,4 +1,4 @@
-"""Loops of samplers that draw anew for some elements until all are done.
+"""Rejection loops: samplers draw again for the rejected elements until all are accepted.
 
 A loop over whole arrays draws for every element in every turn, and the stream is that of such a
 loop. Where keys count, number i of what a key gives can be drawn alone, and so each element has a

@@ -1,4 +1,4 @@
-"""The body of a loop as a function of its own, so that threads can share the iterations.
+"""Outline loop bodies into functions, so that threads can share the iterations.
 
 What the body uses from outside travels in a frame: scalars and addresses, stored before the call
 and loaded at the head of the function.
