@@ -616,13 +616,24 @@ def test_operators_give_the_same_when_often_used(operation, array):
 
 @needs_native
 def test_frequent_operators_run_no_python():
-    x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
-    z = jnp.array([1.0, 2.0], "float32")
+    # Sizes of no other test: of types met before, the entry may have forgotten some.
+    x, y = jnp.linspace(1.0, 2.0, 11), jnp.linspace(3.0, 4.0, 11)
+    z = jnp.linspace(1.0, 2.0, 11, dtype="float32")
     for f in (lambda: x + y, lambda: 2.0 * x, lambda: x - 1, lambda: -x, lambda: x < y,
               lambda: x / y, lambda: jnp.sin(x), lambda: jnp.exp(y), lambda: jnp.exp(z)):
         for _ in range(8):
             f()
         assert frames_of(f)[1] == 1  # the lambda itself
+
+
+@needs_native
+def test_an_operator_is_found_although_flags_were_changed_when_it_became_frequent():
+    x = jnp.linspace(1.0, 2.0, 17)
+    with config.override("enable_checks", not config.enable_checks):
+        for _ in range(operators.OFTEN):
+            x - 1
+    x - 1
+    assert frames_of(lambda: x - 1)[1] == 1
 
 
 @pytest.mark.parametrize("n", [0, 1, 511, 512, 513, 1537])

@@ -269,11 +269,13 @@ class Elementwise(NativeCallable):
         if count != OFTEN and count % AGAIN:
             return
         flags = config.trace_key()
-        if settled == [flags] and not (config.debug_nans or config.debug_infs):
-            try:
-                self._add_signature(_signature(self._loop, flags, args, result))
-            except UnsupportedCall:
-                pass
+        if settled != [flags] or config.debug_nans or config.debug_infs:
+            self._seen[key] = count - 1  # the next call is as good
+            return
+        try:
+            self._add_signature(_signature(self._loop, flags, args, result))
+        except UnsupportedCall:
+            pass
 
 
 def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -> Signature:
