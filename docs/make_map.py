@@ -18,7 +18,7 @@ LAYERS = [
     ("calls", "errors", "config", "names", "util", "version"),
     ("dtypes", "tree"),
     ("core", "kernel"),
-    ("ops",),
+    ("primitives",),
     ("transforms",),
     ("control",),
     ("compiler",),

@@ -17,8 +17,8 @@ from ingot.core.avals import is_inexact
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, REGISTRY, ZERO, Host, Primitive, Undefined
 from ingot.kernel.build import Lazy
-from ingot.ops.arithmetic import mul, neg
-from ingot.ops.movement import full_like
+from ingot.primitives.arithmetic import mul, neg
+from ingot.primitives.movement import full_like
 
 EPS = 1e-6
 

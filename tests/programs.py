@@ -13,14 +13,14 @@ from ingot.api.jit import jit
 from ingot.control.cond import cond
 from ingot.control.scan import scan
 from ingot.control.while_loop import fori_loop
-from ingot.ops.arithmetic import add, div, max, mul, neg, sub
-from ingot.ops.compare import gt
-from ingot.ops.dot import dot_general
-from ingot.ops.exponential import exp, log1p, logistic
-from ingot.ops.movement import broadcast_in_dim, reduce_sum, reshape, transpose
-from ingot.ops.powers import integer_pow, sqrt, square
-from ingot.ops.select import select
-from ingot.ops.trig import atan2, cos, sin, tanh
+from ingot.primitives.arithmetic import add, div, max, mul, neg, sub
+from ingot.primitives.compare import gt
+from ingot.primitives.dot import dot_general
+from ingot.primitives.exponential import exp, log1p, logistic
+from ingot.primitives.movement import broadcast_in_dim, reduce_sum, reshape, transpose
+from ingot.primitives.powers import integer_pow, sqrt, square
+from ingot.primitives.select import select
+from ingot.primitives.trig import atan2, cos, sin, tanh
 
 SHAPE = (3, 2)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ingot.control
-import ingot.ops
+import ingot.primitives
 from examples import Example, table
 from harness import array, jvp, random_like, tangents_of, vjp
 from ingot.core.avals import is_inexact
@@ -19,7 +19,7 @@ from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 
 def import_all() -> None:
     """Import every module that defines primitives, so that the registry is complete."""
-    for package in (ingot.ops, ingot.control):
+    for package in (ingot.primitives, ingot.control):
         for info in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{info.name}")
     for name in ("random.gamma", "scipy.log_tails", "scipy.special_primitives"):

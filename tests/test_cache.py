@@ -22,8 +22,8 @@ from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.build import elementwise
-from ingot.ops.exponential import exp
-from ingot.ops.trig import sin
+from ingot.primitives.exponential import exp
+from ingot.primitives.trig import sin
 from ingot.transforms.stage import stage
 from ingot.util import processors
 

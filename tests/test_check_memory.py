@@ -17,7 +17,7 @@ from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
 from ingot.kernel.build import Builder, Unsupported
-from ingot.ops.movement import reduce_sum
+from ingot.primitives.movement import reduce_sum
 from ingot.transforms.stage import stage
 from ingot.tree import leaves
 from programs import points, programs
@@ -229,7 +229,7 @@ def test_a_library_call_whose_operands_overlap(monkeypatch, tier):
 
 
 def test_a_library_call_with_a_wrong_size(monkeypatch):
-    from ingot.ops import lapack
+    from ingot.primitives import lapack
 
     call = lapack.call
     monkeypatch.setattr(lapack, "call", lambda build, name, dtype, args, *rest: call(

@@ -23,13 +23,13 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
 from ingot.errors import HostCallError
 from ingot.kernel import ir
-from ingot.ops.arithmetic import add, mul
-from ingot.ops.compare import lt
-from ingot.ops.dot import dot
-from ingot.ops.exponential import exp
-from ingot.ops.index import dynamic_update_slice
-from ingot.ops.movement import reduce_sum
-from ingot.ops.trig import sin
+from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.compare import lt
+from ingot.primitives.dot import dot
+from ingot.primitives.dynamic_slice import dynamic_update_slice
+from ingot.primitives.exponential import exp
+from ingot.primitives.movement import reduce_sum
+from ingot.primitives.trig import sin
 from ingot.transforms.stage import stage
 
 

@@ -14,8 +14,8 @@ from harness import array, data
 from ingot.api.grad import grad, jvp, vjp
 from ingot.api.jit import jit
 from ingot.api.vmap import vmap
-from ingot.ops.arithmetic import mul
-from ingot.ops.movement import broadcast_in_dim, reduce_sum
+from ingot.primitives.arithmetic import mul
+from ingot.primitives.movement import broadcast_in_dim, reduce_sum
 from programs import BINARY, UNARY, Program, points, programs, total
 
 SEEDS = st.integers(0, 2**16)

@@ -6,7 +6,7 @@ import pytest
 from ingot import jit, lax
 from ingot.config import config
 from ingot.kernel.schedule import SCHEDULE
-from ingot.ops import conv_loops
+from ingot.primitives import conv_loops
 
 pytestmark = pytest.mark.llvm("loops of machine code")
 

@@ -17,7 +17,7 @@ from ingot.compat.flags import ACCEPTED, MAPPED, PLATFORMS, Config, apply_enviro
 from ingot.config import TABLE, config
 from ingot.core.check import checked
 from ingot.core.jaxpr import Jaxpr, Var
-from ingot.ops.dot import canonicalize_precision
+from ingot.primitives.dot import canonicalize_precision
 
 x3 = jnp.arange(3.0)
 

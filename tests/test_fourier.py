@@ -6,7 +6,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot.kernel import fourier
-from ingot.ops import fft
+from ingot.primitives import fft
 
 SHAPES = [(1,), (2,), (5,), (64,), (1000,), (9, 100), (3, 4, 5), (7, 65, 8), (37, 1), (5, 997)]
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.special
 
 from ingot.backends.llvm import engine, functions
-from ingot.ops.special import lgamma_p
+from ingot.primitives.special import lgamma_p
 
 pytestmark = pytest.mark.llvm("machine code")
 

@@ -161,10 +161,11 @@ def planted(tmp_path, monkeypatch, source, name="core/planted.py"):
 
 
 @pytest.mark.parametrize(("test", "source"), [
-    (test_imports_only_from_lower_layers, "from ingot import ops"),
-    (test_imports_only_from_lower_layers, "import ingot.ops"),
-    (test_imports_only_from_lower_layers, "from ..ops import families"),
-    (test_imports_only_from_lower_layers, "if True:\n    from ingot.ops.families import unary"),
+    (test_imports_only_from_lower_layers, "from ingot import primitives"),
+    (test_imports_only_from_lower_layers, "import ingot.primitives"),
+    (test_imports_only_from_lower_layers, "from ..primitives import families"),
+    (test_imports_only_from_lower_layers,
+     "if True:\n    from ingot.primitives.families import unary"),
     (test_only_the_ends_of_the_house_import_a_back_end, "import ingot.backends.llvm"),
     (test_only_the_ends_of_the_house_import_a_back_end, "from ingot.backends import reference"),
     (test_no_own_import_inside_a_function, "def f():\n    if 1:\n        import ingot.util"),

@@ -29,7 +29,7 @@ from ingot.backends.llvm.native import operators, signatures
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.backends.llvm.native.systems import Library, c, call, context, load, stack, store
 from ingot.config import config
-from ingot.ops.numerics import REAL_ONLY, accurate
+from ingot.primitives.numerics import REAL_ONLY, accurate
 
 pytestmark = pytest.mark.llvm("native calls")
 

@@ -78,7 +78,7 @@ threefry_partitionable = context("threefry_partitionable")
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
-    "flatten_util", "image", "lax", "nn", "random", "scipy", "stages"))
+    "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "stages"))
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name, ("block_until_ready",))

@@ -12,10 +12,10 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
-from ingot.ops.convert import convert_element_type
-from ingot.ops.cutting import concatenate, split
-from ingot.ops.movement import reshape
-from ingot.ops.shape import constant
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import reshape
+from ingot.primitives.shape import constant
+from ingot.primitives.slicing import concatenate, split
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 

@@ -16,7 +16,7 @@ from examples import (
     normal,
 )
 from examples.arithmetic import slope
-from ingot.ops import exponential, powers, trig
+from ingot.primitives import exponential, powers, trig
 
 X, UNIT, POSITIVE = normal(3, 2), between(-0.9, 0.9, 3, 2), between(0.2, 3, 3, 2)
 ABOVE = between(1.1, 4, 3, 2)

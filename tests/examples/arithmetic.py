@@ -14,9 +14,9 @@ from examples import (
     integers,
     normal,
 )
-from ingot.ops import arithmetic, bits, compare, complex as parts, convert, rounding
-from ingot.ops.arithmetic import add_any_p
-from ingot.ops.movement import full_like
+from ingot.primitives import arithmetic, bits, compare, complex as parts, convert, rounding
+from ingot.primitives.arithmetic import add_any_p
+from ingot.primitives.movement import full_like
 from ingot.transforms.jvp import jvp
 
 X, Y = normal(3, 2), normal(3, 2, seed=1)

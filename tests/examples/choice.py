@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, distinct, integers, normal
-from ingot.ops import select as s
+from ingot.primitives import select as s
 
 X, Y, W = normal(3, 2), normal(3, 2, seed=1), normal(3, 2, seed=2)
 B = booleans(3, 2)

@@ -11,10 +11,10 @@ from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Linear
 from ingot.experimental.checkify import check
-from ingot.ops import collective as c, exchange as e
-from ingot.ops.arithmetic import add, mul
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import broadcast_in_dim
+from ingot.primitives import collective as c, collective_permute as e
+from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import broadcast_in_dim
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import jvp
 from ingot.transforms.linearize import linearize

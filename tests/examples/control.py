@@ -8,12 +8,12 @@ from ingot.api.jit import jit
 from ingot.api.vmap import vmap
 from ingot.control import cond as branch, scan as loop, while_loop as until
 from ingot.core.jaxpr import eval_jaxpr
-from ingot.ops.arithmetic import add, mul
-from ingot.ops.bits import bitwise_and
-from ingot.ops.compare import lt
-from ingot.ops.exponential import exp
-from ingot.ops.movement import full_like, reduce_sum
-from ingot.ops.trig import cos, sin
+from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.bits import bitwise_and
+from ingot.primitives.compare import lt
+from ingot.primitives.exponential import exp
+from ingot.primitives.movement import full_like, reduce_sum
+from ingot.primitives.trig import cos, sin
 from ingot.transforms.linearize import linearize
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, distinct, integers, normal
-from ingot.ops import cumulative as c
+from ingot.primitives import cumulative as c
 
 A, B = distinct(3, 4), distinct(2, 3, 4)
 I = integers(-9, 9, 3, 4)

@@ -15,13 +15,13 @@ from ingot.control.custom_vjp import custom_vjp
 from ingot.control.custom_vmap import custom_vmap
 from ingot.control.linear_solve import custom_linear_solve
 from ingot.core.primitive import Linear
-from ingot.ops.arithmetic import add, mul, neg, sub
-from ingot.ops.dot import dot_general
-from ingot.ops.exponential import exp
-from ingot.ops.movement import transpose
-from ingot.ops.shape import broadcast, rev
-from ingot.ops.solve import solve
-from ingot.ops.trig import cos, sin
+from ingot.primitives.arithmetic import add, mul, neg, sub
+from ingot.primitives.dot import dot_general
+from ingot.primitives.exponential import exp
+from ingot.primitives.movement import transpose
+from ingot.primitives.shape import broadcast, rev
+from ingot.primitives.solve import solve
+from ingot.primitives.trig import cos, sin
 from ingot.transforms.linearize import linearize
 from ingot.transforms.transpose import transpose as back
 

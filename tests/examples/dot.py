@@ -5,7 +5,7 @@ import string
 import numpy as np
 
 from examples import Bad, Example, complex_normal, integers, normal
-from ingot.ops import dot as d
+from ingot.primitives import dot as d
 
 
 def contract(x, y, dimension_numbers, preferred_element_type=None):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, complex_normal, integers, normal
-from ingot.ops import index as i
+from ingot.primitives import dynamic_slice as i
 
 A, B = normal(4, 5), normal(2, 3, 4)
 ONE, TWO = np.array(1), np.array(2)

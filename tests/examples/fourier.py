@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from examples import Bad, Example, complex_normal, integers, normal
-from ingot.ops import conv as c, conv_forms as forms, fft as f
+from ingot.primitives import conv as c, conv_forms as forms, fft as f
 
 
 def dft(x, n, sign):

@@ -4,8 +4,8 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
 from examples.arithmetic import slope
-from ingot.ops import arithmetic as a, gather as g, scatter as s
-from ingot.ops.indexing import Windows, gather_dims
+from ingot.primitives import arithmetic as a, gather as g, scatter as s
+from ingot.primitives.gather_scatter import Windows, gather_dims
 
 A, B = normal(3, 4), normal(2, 3, 4)
 G, S = g.GatherDimensionNumbers, g.ScatterDimensionNumbers

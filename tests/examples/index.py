@@ -3,9 +3,9 @@
 import numpy as np
 
 from examples import Bad, Example, complex_normal, distinct, integers, normal
-from ingot.ops import gather as g, index as x, indexing, scatter as s
+from ingot.primitives import dynamic_slice as x, gather as g, gather_scatter, scatter as s
 
-G, S = indexing.GatherDimensionNumbers, indexing.ScatterDimensionNumbers
+G, S = gather_scatter.GatherDimensionNumbers, gather_scatter.ScatterDimensionNumbers
 A, B = normal(4, 3), normal(2, 4, 3)
 
 

@@ -7,12 +7,12 @@ import scipy.linalg
 
 from examples import Bad, Example, complex_normal, normal
 from ingot.numpy.linalg.two_norm import two_norm
-from ingot.ops import decompositions as d, linalg as l, qr as q, tridiagonal as t
-from ingot.ops.cutting import slice_in_dim
-from ingot.ops.matrices import adjoint, divide_by_gap, matmul
-from ingot.ops.movement import reduce_sum
-from ingot.ops.powers import square
-from ingot.ops.spectrum import basis_product_p, untied
+from ingot.primitives import decompositions as d, linalg as l, qr as q, tridiagonal as t
+from ingot.primitives.matrices import adjoint, divide_by_gap, matmul
+from ingot.primitives.movement import reduce_sum
+from ingot.primitives.powers import square
+from ingot.primitives.slicing import slice_in_dim
+from ingot.primitives.spectrum import basis_product_p, untied
 
 TOL = 1e-7
 

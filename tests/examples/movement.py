@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
-from ingot.ops import movement as m
+from ingot.primitives import movement as m
 
 A, B3, Z = normal(3, 4), normal(2, 3, 4), complex_normal(2, 3)
 ANY = "biufc"

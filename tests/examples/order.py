@@ -4,8 +4,8 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, distinct, integers, normal
 from examples.arithmetic import slope
-from ingot.ops import partition as p, reduce as r, sort as o
-from ingot.ops.cutting import slice_in_dim
+from ingot.primitives import partition as p, reduce as r, sort as o
+from ingot.primitives.slicing import slice_in_dim
 
 A, B = distinct(3, 4), distinct(2, 3, 4)
 I = integers(-9, 9, 3, 4)

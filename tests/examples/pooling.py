@@ -4,7 +4,7 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, distinct, integers, normal
 from examples.arithmetic import slope
-from ingot.ops import arithmetic as a, window as w
+from ingot.primitives import arithmetic as a, window as w
 
 A, B = distinct(5, 4), distinct(2, 5, 3)
 I = integers(-9, 9, 4, 5)

@@ -5,7 +5,7 @@ import numpy as np
 from examples import Bad, Example, normal
 from ingot import dtypes
 from ingot.core.axes import Axis
-from ingot.ops import random_bits as b, random_keys as k
+from ingot.primitives import random_bits as b, random_keys as k
 from ingot.transforms.batch import batch, place_axis
 
 FRY, RBG, URBG = (dtypes.KEY_DTYPES[n] for n in ("threefry2x32", "rbg", "unsafe_rbg"))

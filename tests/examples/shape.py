@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
-from ingot.ops import cutting as c, shape as s
+from ingot.primitives import shape as s, slicing as c
 
 A, B = normal(3, 4), normal(2, 3, 4)
 ANY = "biufc"

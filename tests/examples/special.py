@@ -5,7 +5,7 @@ import numpy as np
 
 from examples import Bad, Example, between, elementwise, integers, mp, normal
 from examples.analysis import limits
-from ingot.ops import bessel, special as s
+from ingot.primitives import bessel, special as s
 
 X, UNIT, POSITIVE = normal(3, 2), between(-0.9, 0.9, 3, 2), between(0.3, 4, 3, 2)
 OTHER = between(0.4, 3, 3, 2, seed=1)

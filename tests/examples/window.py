@@ -6,9 +6,9 @@ import numpy as np
 
 from examples import Bad, Example, booleans, distinct, integers, normal
 from ingot import dtypes
-from ingot.ops import window as w
-from ingot.ops.arithmetic import add, max, min, mul
-from ingot.ops.compare import ge_p
+from ingot.primitives import window as w
+from ingot.primitives.arithmetic import add, max, min, mul
+from ingot.primitives.compare import ge_p
 
 
 def windowed(combine):

@@ -30,8 +30,8 @@ from ingot.control import native
 from ingot.kernel import ir, sorts
 from ingot.kernel.builder import Builder
 from ingot.kernel.values import Unsupported
-from ingot.ops import lapack
-from ingot.ops.sort import sort_p
+from ingot.primitives import lapack
+from ingot.primitives.sort import sort_p
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from ingot.calls import called
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.tracebacks import hidden
-from ingot.ops.movement import full_like
+from ingot.primitives.movement import full_like
 from ingot.transforms.jvp import jvp as push
 from ingot.transforms.linearize import linearize as split
 from ingot.transforms.stage import inline_constants, stage

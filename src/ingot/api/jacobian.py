@@ -20,8 +20,8 @@ from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hidden
-from ingot.ops.index import slice_in_dim
-from ingot.ops.movement import reshape, zeros
+from ingot.primitives.dynamic_slice import slice_in_dim
+from ingot.primitives.movement import reshape, zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import jvp
 from ingot.tree import tree_unflatten

@@ -16,7 +16,7 @@ from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Linear
 from ingot.core.tracebacks import hidden
 from ingot.errors import ShapeError
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.transpose import transpose
 from ingot.tree import (
     PyTreeDef,

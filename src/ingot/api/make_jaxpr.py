@@ -16,7 +16,7 @@ from ingot.core.axes import Axis, named_axis
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.tracebacks import hidden
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.stage import stage
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import wraps

@@ -17,7 +17,7 @@ from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import eval_jaxpr
 from ingot.core.tracebacks import hidden
-from ingot.ops.movement import move_axis
+from ingot.primitives.movement import move_axis
 from ingot.transforms.batch import batch, without_axis
 from ingot.transforms.stage import stage
 from ingot.tree import tree_leaves

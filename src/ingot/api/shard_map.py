@@ -11,7 +11,7 @@ from ingot.api.arguments import check_callable, function_name
 from ingot.api.pmap import pmap
 from ingot.config import config
 from ingot.core.interpreter import to_array
-from ingot.ops.movement import reshape, transpose
+from ingot.primitives.movement import reshape, transpose
 from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
 from ingot.util import wraps
 

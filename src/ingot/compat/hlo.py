@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, subjaxprs
-from ingot.ops.dot import Precision
+from ingot.primitives.dot import Precision
 
 _NAMES = {"dot_general": "dot", "conv_general_dilated": "convolution", "mul": "multiply",
           "sub": "subtract", "div": "divide", "max": "maximum", "min": "minimum",

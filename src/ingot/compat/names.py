@@ -78,7 +78,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.numpy": "ingot.numpy",
     "jax.numpy.fft": "ingot.numpy.fft",
     "jax.numpy.linalg": "ingot.numpy.linalg",
-    "jax.ops": _COMPAT + "segments",
+    "jax.ops": "ingot.ops",
     "jax.profiler": _COMPAT + "observation",
     "jax.random": "ingot.random",
     **{f"jax.experimental.pallas{name}": _COMPAT + "pallas" for name in (

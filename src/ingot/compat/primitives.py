@@ -10,7 +10,7 @@ from ingot.control.call import jit_p
 from ingot.control.checkpoint import checkpoint_p as remat_p, name_p
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.control.custom_vjp import custom_vjp_call_p
-from ingot.ops.arithmetic import add_any_p as add_jaxvals_p
+from ingot.primitives.arithmetic import add_any_p as add_jaxvals_p
 
 call_p = CallPrimitive("call")
 closed_call_p = core_call_p = CallPrimitive("closed_call")

@@ -14,7 +14,7 @@ from ingot.compat.tables import zeros_like_aval
 from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
 from ingot.typing import SupportsDType
 

@@ -9,7 +9,7 @@ from ingot.config import config
 from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import Primitive
-from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
+from ingot.primitives.movement import broadcast_in_dim, broadcast_in_dim_p
 from ingot.transforms.stage import Stage
 
 

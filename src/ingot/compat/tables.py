@@ -15,8 +15,8 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import REGISTRY, Linear, Primitive as OurPrimitive, Undefined
-from ingot.ops.arithmetic import add_any_p
-from ingot.ops.movement import add_axis, move_axis, zeros
+from ingot.primitives.arithmetic import add_any_p
+from ingot.primitives.movement import add_axis, move_axis, zeros
 from ingot.transforms.batch import batch as batch_flat, without_axis
 from ingot.transforms.jvp import jvp as jvp_flat
 from ingot.tree import register_pytree_node

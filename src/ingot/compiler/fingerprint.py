@@ -27,7 +27,7 @@ from ingot.util import blake2b
 
 FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
            "backends/llvm/native", "backends/reference", "compiler", "control", "core", "dtypes",
-           "kernel", "lax", "nn", "numpy", "numpy/linalg", "ops", "random", "scipy",
+           "kernel", "lax", "nn", "numpy", "numpy/linalg", "primitives", "random", "scipy",
            "scipy/cluster", "scipy/sparse", "transforms")
 """The folders of source files that decide what a traced program becomes."""
 

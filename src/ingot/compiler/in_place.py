@@ -20,12 +20,12 @@ from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Environment, bind_equation, use_counts
 from ingot.kernel.schedule import SCHEDULE
-from ingot.ops.arithmetic import add_any_p
-from ingot.ops.cutting import concatenate, pad_p
-from ingot.ops.gather import scatter_add_p
-from ingot.ops.index import dynamic_update_slice_p
-from ingot.ops.indexing import CLIP, ScatterDimensionNumbers
-from ingot.ops.movement import broadcast_in_dim_p, reshape
+from ingot.primitives.arithmetic import add_any_p
+from ingot.primitives.dynamic_slice import dynamic_update_slice_p
+from ingot.primitives.gather import scatter_add_p
+from ingot.primitives.gather_scatter import CLIP, ScatterDimensionNumbers
+from ingot.primitives.movement import broadcast_in_dim_p, reshape
+from ingot.primitives.slicing import concatenate, pad_p
 from ingot.transforms.stage import stage
 
 MOST_MOVED = 64

@@ -16,10 +16,10 @@ import numpy as np
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Environment, bind_equation, use_counts
-from ingot.ops.indexing import CLIP, FILL, PROMISE
-from ingot.ops.movement import broadcast_in_dim, broadcast_in_dim_p
-from ingot.ops.scatter import WRITES
-from ingot.ops.select import clamp, select_n, select_n_p
+from ingot.primitives.gather_scatter import CLIP, FILL, PROMISE
+from ingot.primitives.movement import broadcast_in_dim, broadcast_in_dim_p
+from ingot.primitives.scatter import WRITES
+from ingot.primitives.select import clamp, select_n, select_n_p
 from ingot.transforms.stage import stage
 
 

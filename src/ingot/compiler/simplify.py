@@ -10,8 +10,8 @@ from ingot.core.check import checked
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Renaming, map_subjaxprs
-from ingot.ops.select import select_n_p
-from ingot.ops.shape import stop_gradient_p
+from ingot.primitives.select import select_n_p
+from ingot.primitives.shape import stop_gradient_p
 from ingot.transforms.stage import drop_unused_results, live_equations
 
 

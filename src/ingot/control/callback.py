@@ -34,8 +34,8 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Host, Primitive, Undefined
 from ingot.core.tracebacks import hidden
 from ingot.errors import HostCallError, UndefinedRuleError
-from ingot.ops.cutting import index_in_dim, stack
-from ingot.ops.movement import add_axis, move_axis
+from ingot.primitives.movement import add_axis, move_axis
+from ingot.primitives.slicing import index_in_dim, stack
 from ingot.transforms.batch import place_axis
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 

@@ -33,10 +33,10 @@ from ingot.core.backend import run
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Primitive, is_linear
-from ingot.ops.compare import ne
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import move_axis, scalar, zeros
-from ingot.ops.select import clamp
+from ingot.primitives.compare import ne
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import move_axis, scalar, zeros
+from ingot.primitives.select import clamp
 from ingot.transforms.batch import batch_jaxpr, place_axis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import LinearizedJaxpr, linearize_jaxpr

@@ -24,7 +24,7 @@ from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
 from ingot.errors import ShapeError, UnexpectedTracerError
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.stage import inline_constants, stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import PyTreeDef, tree_flatten, tree_map, tree_unflatten

@@ -24,7 +24,7 @@ from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr, Var, eval_jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.tree import tree_flatten, tree_unflatten, treedef_tuple

@@ -30,7 +30,7 @@ from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
 from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import hidden
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate
 from ingot.transforms.partial import split_jaxpr

@@ -32,8 +32,8 @@ from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
 from ingot.core.tracebacks import hidden
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import reduce_sum, zeros
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import reduce_sum, zeros
 from ingot.transforms.batch import batch, place_axis
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_unflatten, treedef_children
 from ingot.util import update_wrapper

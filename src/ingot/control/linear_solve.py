@@ -23,8 +23,8 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.ops.arithmetic import neg
-from ingot.ops.movement import zeros
+from ingot.primitives.arithmetic import neg
+from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, place_axis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.transforms.linearize import linearize

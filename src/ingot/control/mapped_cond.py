@@ -17,10 +17,10 @@ from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.ops.compare import eq, ne
-from ingot.ops.movement import broadcast_in_dim, scalar
-from ingot.ops.select import clamp, select_n
-from ingot.ops.shape import stop_gradient
+from ingot.primitives.compare import eq, ne
+from ingot.primitives.movement import broadcast_in_dim, scalar
+from ingot.primitives.select import clamp, select_n
+from ingot.primitives.shape import stop_gradient
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr

@@ -20,9 +20,9 @@ from ingot.control.tracing import (
 from ingot.core.axes import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.ops.cutting import concatenate, slice_in_dim, stack
-from ingot.ops.movement import reshape
-from ingot.ops.shape import rev
+from ingot.primitives.movement import reshape
+from ingot.primitives.shape import rev
+from ingot.primitives.slicing import concatenate, slice_in_dim, stack
 from ingot.transforms.batch import batch_jaxpr
 from ingot.tree import PyTreeDef, tree_unflatten, treedef_tuple
 from ingot.util import canonicalize_axis

@@ -41,8 +41,8 @@ from ingot.core.backend import get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
-from ingot.ops.cutting import index_in_dim, stack
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
+from ingot.primitives.slicing import index_in_dim, stack
 from ingot.transforms.batch import batch_jaxpr, place_axis
 from ingot.tree import tree_unflatten, treedef_tuple
 from ingot.util import merge_lists, partition_list, split_list

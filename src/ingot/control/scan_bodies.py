@@ -9,7 +9,7 @@ from typing import Any
 from ingot.control.loop_residuals import Placed, place_residuals
 from ingot.control.tracing import evaluate, permuted
 from ingot.core.jaxpr import Jaxpr
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents, jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
 from ingot.transforms.partial import split_jaxpr

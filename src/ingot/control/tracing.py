@@ -19,7 +19,7 @@ from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe, here
-from ingot.ops.convert import convert_element_type_p
+from ingot.primitives.convert import convert_element_type_p
 from ingot.transforms.stage import effects_of, inline_constants, stage
 from ingot.tree import (
     PyTreeDef,

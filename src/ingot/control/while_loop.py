@@ -37,12 +37,12 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe, user_source
 from ingot.errors import ReverseModeError, UndefinedRuleError
-from ingot.ops.arithmetic import add
-from ingot.ops.compare import lt
-from ingot.ops.convert import convert_element_type_p
-from ingot.ops.movement import broadcast_in_dim, scalar, zeros
-from ingot.ops.reduce import reduce_or
-from ingot.ops.select import select_n
+from ingot.primitives.arithmetic import add
+from ingot.primitives.compare import lt
+from ingot.primitives.convert import convert_element_type_p
+from ingot.primitives.movement import broadcast_in_dim, scalar, zeros
+from ingot.primitives.reduce import reduce_or
+from ingot.primitives.select import select_n
 from ingot.transforms.batch import batch_jaxpr, place_axis, without_axis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.stage import known_array, stage

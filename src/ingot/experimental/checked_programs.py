@@ -23,10 +23,16 @@ from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 from ingot.core.primitive import Host, Primitive, Undefined
 from ingot.core.rewrite import Environment, bind_equation
 from ingot.errors import HostCallError, UndefinedRuleError
-from ingot.ops.arithmetic import div_p
-from ingot.ops.gather import gather_p, scatter_add_p
-from ingot.ops.index import dynamic_slice_p, dynamic_update_slice_p
-from ingot.ops.scatter import scatter_max_p, scatter_min_p, scatter_mul_p, scatter_p, scatter_sub_p
+from ingot.primitives.arithmetic import div_p
+from ingot.primitives.dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
+from ingot.primitives.gather import gather_p, scatter_add_p
+from ingot.primitives.scatter import (
+    scatter_max_p,
+    scatter_min_p,
+    scatter_mul_p,
+    scatter_p,
+    scatter_sub_p,
+)
 from ingot.transforms.stage import stage
 from ingot.util import split_list
 

@@ -24,7 +24,7 @@ from ingot.experimental.checked_programs import (
     OOBError,
     check_p,
 )
-from ingot.ops.random_keys import random_unwrap
+from ingot.primitives.random_keys import random_unwrap
 from ingot.transforms.stage import stage
 from ingot.tree import register_pytree_node, tree_flatten, tree_unflatten
 

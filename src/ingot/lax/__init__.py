@@ -43,37 +43,37 @@ from ingot.lax.ragged import (
     ragged_dot as ragged_dot,
     ragged_dot_general as ragged_dot_general,
 )
-from ingot.ops.arithmetic import *
-from ingot.ops.bessel import *
-from ingot.ops.bits import *
-from ingot.ops.collective import *
-from ingot.ops.compare import *
-from ingot.ops.complex import *
-from ingot.ops.conv import *
-from ingot.ops.conv_forms import *
-from ingot.ops.convert import *
-from ingot.ops.cumulative import *
-from ingot.ops.cutting import *
-from ingot.ops.dot import *
-from ingot.ops.exchange import *
-from ingot.ops.exponential import *
-from ingot.ops.fft import *
-from ingot.ops.gather import *
-from ingot.ops.index import *
-from ingot.ops.indexing import *
-from ingot.ops.movement import *
-from ingot.ops.numerics import *
-from ingot.ops.powers import *
-from ingot.ops.random_bits import *
-from ingot.ops.reduce import *
-from ingot.ops.rounding import *
-from ingot.ops.scatter import *
-from ingot.ops.select import *
-from ingot.ops.shape import *
-from ingot.ops.sort import *
-from ingot.ops.special import *
-from ingot.ops.trig import *
-from ingot.ops.window import *
+from ingot.primitives.arithmetic import *
+from ingot.primitives.bessel import *
+from ingot.primitives.bits import *
+from ingot.primitives.collective import *
+from ingot.primitives.compare import *
+from ingot.primitives.complex import *
+from ingot.primitives.conv import *
+from ingot.primitives.conv_forms import *
+from ingot.primitives.convert import *
+from ingot.primitives.cumulative import *
+from ingot.primitives.slicing import *
+from ingot.primitives.dot import *
+from ingot.primitives.collective_permute import *
+from ingot.primitives.exponential import *
+from ingot.primitives.fft import *
+from ingot.primitives.gather import *
+from ingot.primitives.dynamic_slice import *
+from ingot.primitives.gather_scatter import *
+from ingot.primitives.movement import *
+from ingot.primitives.numerics import *
+from ingot.primitives.powers import *
+from ingot.primitives.random_bits import *
+from ingot.primitives.reduce import *
+from ingot.primitives.rounding import *
+from ingot.primitives.scatter import *
+from ingot.primitives.select import *
+from ingot.primitives.shape import *
+from ingot.primitives.sort import *
+from ingot.primitives.special import *
+from ingot.primitives.trig import *
+from ingot.primitives.window import *
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array
 from ingot.core.tracebacks import hidden
-from ingot.ops.shape import constant
+from ingot.primitives.shape import constant
 from ingot.util import wraps
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from ingot.core.interpreter import to_array
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax.missing import MISSING_LINALG, absent
-from ingot.ops.arithmetic import add, mul
-from ingot.ops.decompositions import (
+from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.decompositions import (
     EighImplementation as EighImplementation,
     EigImplementation as EigImplementation,
     SvdAlgorithm as SvdAlgorithm,
@@ -23,8 +23,8 @@ from ingot.ops.decompositions import (
     tridiagonal as tridiagonal,
     tridiagonal_p as tridiagonal_p,
 )
-from ingot.ops.dot import dot_general
-from ingot.ops.linalg import (
+from ingot.primitives.dot import dot_general
+from ingot.primitives.linalg import (
     cholesky as cholesky,
     cholesky_p as cholesky_p,
     lu as lu,
@@ -34,8 +34,8 @@ from ingot.ops.linalg import (
     triangular_solve as triangular_solve,
     triangular_solve_p as triangular_solve_p,
 )
-from ingot.ops.movement import full_like
-from ingot.ops.qr import (
+from ingot.primitives.movement import full_like
+from ingot.primitives.qr import (
     geqrf as geqrf,
     geqrf_p as geqrf_p,
     householder_product as householder_product,
@@ -45,7 +45,7 @@ from ingot.ops.qr import (
     qr as qr,
     qr_p as qr_p,
 )
-from ingot.ops.tridiagonal import (
+from ingot.primitives.tridiagonal import (
     tridiagonal_solve as tridiagonal_solve,
     tridiagonal_solve_p as tridiagonal_solve_p,
 )

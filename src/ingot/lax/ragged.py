@@ -11,15 +11,15 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.interpreter import to_array, typeof
 from ingot.errors import ShapeError
-from ingot.ops.arithmetic import sub
-from ingot.ops.bits import bitwise_and
-from ingot.ops.compare import ge, lt
-from ingot.ops.convert import convert_element_type
-from ingot.ops.cumulative import cumsum
-from ingot.ops.dot import dot_general
-from ingot.ops.movement import broadcast_in_dim, zeros
-from ingot.ops.select import select_n
-from ingot.ops.shape import iota
+from ingot.primitives.arithmetic import sub
+from ingot.primitives.bits import bitwise_and
+from ingot.primitives.compare import ge, lt
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.cumulative import cumsum
+from ingot.primitives.dot import dot_general
+from ingot.primitives.movement import broadcast_in_dim, zeros
+from ingot.primitives.select import select_n
+from ingot.primitives.shape import iota
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from ingot.numpy.at import IndexUpdateHelper
 from ingot.numpy.concrete import concrete_array, scalar_of
 from ingot.numpy.standard import VERSIONS as STANDARDS
 from ingot.numpy.views import byteswap, view
-from ingot.ops.random_keys import words_of
+from ingot.primitives.random_keys import words_of
 
 # ---- operators ----
 

@@ -16,9 +16,9 @@ from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.core.static import items
 from ingot.errors import TypePromotionError
-from ingot.ops.convert import convert_element_type
-from ingot.ops.random_keys import random_wrap
-from ingot.ops.shape import broadcast_shapes
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.random_keys import random_wrap
+from ingot.primitives.shape import broadcast_shapes
 from ingot.util import warn
 
 Shape = tuple[int, ...]

@@ -12,11 +12,11 @@ from ingot import dtypes, numpy as jnp
 from ingot.config import config
 from ingot.control.cond import cond
 from ingot.core.interpreter import typeof
-from ingot.ops.complex import complex
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import full_like, reshape
-from ingot.ops.shape import stop_gradient
-from ingot.ops.special import erf, erf_inv
+from ingot.primitives.complex import complex
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import full_like, reshape
+from ingot.primitives.shape import stop_gradient
+from ingot.primitives.special import erf, erf_inv
 from ingot.random.arguments import (
     Shape,
     check_casts,

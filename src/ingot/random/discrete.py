@@ -12,13 +12,13 @@ from ingot import dtypes, numpy as jnp
 from ingot.config import config
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array, typeof
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import full_like
-from ingot.ops.random_keys import random_split
-from ingot.ops.reduce import argmax
-from ingot.ops.shape import expand_dims
-from ingot.ops.sort import top_k
-from ingot.ops.special import lgamma
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import full_like
+from ingot.primitives.random_keys import random_split
+from ingot.primitives.reduce import argmax
+from ingot.primitives.shape import expand_dims
+from ingot.primitives.sort import top_k
+from ingot.primitives.special import lgamma
 from ingot.random.arguments import (
     Shape,
     at_least_single,

@@ -17,11 +17,11 @@ from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NOT_LINEAR, Primitive
-from ingot.ops.convert import convert_element_type
-from ingot.ops.movement import all_to_front, reshape
-from ingot.ops.random_keys import random_fold_in, random_split
-from ingot.ops.shape import stop_gradient
-from ingot.ops.special import random_gamma_grad
+from ingot.primitives.convert import convert_element_type
+from ingot.primitives.movement import all_to_front, reshape
+from ingot.primitives.random_keys import random_fold_in, random_split
+from ingot.primitives.shape import stop_gradient
+from ingot.primitives.special import random_gamma_grad
 from ingot.random.arguments import (
     Shape,
     common_shape,

@@ -11,8 +11,8 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import to_array, typeof
-from ingot.ops import random_keys as ops
-from ingot.ops.convert import convert_element_type
+from ingot.primitives import random_keys as ops
+from ingot.primitives.convert import convert_element_type
 from ingot.random.arguments import default_impl, shape_of, typed_key
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ingot import numpy as jnp
 from ingot.api.vmap import vmap
 from ingot.control.while_loop import while_loop
-from ingot.ops.index import dynamic_index_in_dim, dynamic_update_index_in_dim
+from ingot.primitives.dynamic_slice import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ingot.random.arguments import Shape
 from ingot.random.uniform import counts, pair, unit, unit_at
 from ingot.util import size_of

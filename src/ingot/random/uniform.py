@@ -10,14 +10,14 @@ import numpy as np
 from ingot import dtypes, numpy as jnp
 from ingot.config import config
 from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.ops.bits import shift_right_logical
-from ingot.ops.convert import bitcast_convert_type, convert_element_type
-from ingot.ops.cutting import slice_in_dim
-from ingot.ops.movement import full_like, reshape
-from ingot.ops.random_bits import UINTS
-from ingot.ops.random_keys import random_bits, random_fold_in, random_split, random_unwrap
-from ingot.ops.shape import broadcasted_iota
-from ingot.ops.sort import sort_key_val, top_k
+from ingot.primitives.bits import shift_right_logical
+from ingot.primitives.convert import bitcast_convert_type, convert_element_type
+from ingot.primitives.movement import full_like, reshape
+from ingot.primitives.random_bits import UINTS
+from ingot.primitives.random_keys import random_bits, random_fold_in, random_split, random_unwrap
+from ingot.primitives.shape import broadcasted_iota
+from ingot.primitives.slicing import slice_in_dim
+from ingot.primitives.sort import sort_key_val, top_k
 from ingot.random.arguments import (
     Shape,
     at_least_single,

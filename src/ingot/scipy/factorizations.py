@@ -24,8 +24,8 @@ from ingot.numpy.linalg.solving import lu_solve_permuted
 from ingot.numpy.logic import where
 from ingot.numpy.promotion import as_array, broadcast_shapes, convert, promote_dtypes
 from ingot.numpy.rearranging import tril, triu
-from ingot.ops import decompositions, linalg as factors, qr as orthogonal
-from ingot.ops.matrices import columns, divide_by_gap, from_triangle, matmul, rows
+from ingot.primitives import decompositions, linalg as factors, qr as orthogonal
+from ingot.primitives.matrices import columns, divide_by_gap, from_triangle, matmul, rows
 
 # ---- Cholesky ----
 

@@ -10,8 +10,8 @@ import numpy as np
 from ingot.core.primitive import Host
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
-from ingot.ops.families import FLOAT, nary
-from ingot.ops.special import beta_tail_p, gamma_tail_p, in_double
+from ingot.primitives.families import FLOAT, nary
+from ingot.primitives.special import beta_tail_p, gamma_tail_p, in_double
 from ingot.scipy.special_primitives import xlog1py_p, xlogy_p
 
 TINY, TERMS = 1e-280, 400

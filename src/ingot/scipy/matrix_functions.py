@@ -26,7 +26,7 @@ from ingot.numpy.products import matmul
 from ingot.numpy.promotion import convert, promote_dtypes
 from ingot.numpy.rearranging import triu
 from ingot.numpy.reductions import all as all_, any as any_
-from ingot.ops import linalg as factors
+from ingot.primitives import linalg as factors
 from ingot.scipy.factorizations import schur, solve_triangular
 
 # ---- functions of matrices ----

@@ -11,7 +11,7 @@ import numpy as np
 import ingot.numpy as jnp
 from ingot.numpy.creation import concrete_int
 from ingot.numpy.families import named
-from ingot.ops.complex import complex as complex_of
+from ingot.primitives.complex import complex as complex_of
 from ingot.scipy.special_elementary import rgamma
 from ingot.scipy.special_table import define, real
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.control.custom_jvp import custom_jvp
-from ingot.ops.special import zeta_derivative_p
+from ingot.primitives.special import zeta_derivative_p
 from ingot.scipy.special import digamma, wofz
 from ingot.scipy.special_table import define, real
 

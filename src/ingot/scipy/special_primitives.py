@@ -13,10 +13,10 @@ from ingot.errors import UndefinedRuleError
 from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
-from ingot.ops.exponential import log1p_p
-from ingot.ops.families import FLOAT, INEXACT, nary, unary
-from ingot.ops.numerics import DOUBLE, widened
-from ingot.ops.special import cython_special, gaussian, in_double, scipy_special
+from ingot.primitives.exponential import log1p_p
+from ingot.primitives.families import FLOAT, INEXACT, nary, unary
+from ingot.primitives.numerics import DOUBLE, widened
+from ingot.primitives.special import cython_special, gaussian, in_double, scipy_special
 from ingot.scipy.hypergeometric import hyp1f1_derivative, hyp2f1_derivative
 
 

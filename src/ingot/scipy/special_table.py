@@ -16,8 +16,8 @@ from ingot.errors import UndefinedRuleError
 from ingot.kernel.build import Lowering, Unsupported, elementwise
 from ingot.numpy.families import kind_of, like, named
 from ingot.numpy.promotion import promote
-from ingot.ops.families import INEXACT, nary
-from ingot.ops.numerics import DOUBLE
+from ingot.primitives.families import INEXACT, nary
+from ingot.primitives.numerics import DOUBLE
 from ingot.transforms.jvp import jvp
 
 

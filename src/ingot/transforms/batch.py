@@ -18,7 +18,7 @@ from ingot.core.interpreter import (
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Primitive
 from ingot.errors import UnexpectedTracerError
-from ingot.ops.movement import add_axis, move_axis
+from ingot.primitives.movement import add_axis, move_axis
 from ingot.transforms.stage import stage
 
 

@@ -18,8 +18,8 @@ from ingot.core.interpreter import (
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import LINEAR, ZERO, Primitive
 from ingot.core.source import Source, derivative_of, evaluated, user_source
-from ingot.ops.arithmetic import add_any_p
-from ingot.ops.movement import zeros
+from ingot.primitives.arithmetic import add_any_p
+from ingot.primitives.movement import zeros
 from ingot.transforms.stage import Stage, stage
 
 

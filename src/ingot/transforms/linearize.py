@@ -11,7 +11,7 @@ from ingot.core.check import checked
 from ingot.core.interpreter import Tracer, current, interpreting, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var, eval_jaxpr
 from ingot.core.rewrite import Renaming
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import Jvp
 from ingot.transforms.stage import Stage, stage
 

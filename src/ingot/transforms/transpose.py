@@ -11,7 +11,7 @@ from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import Linear
 from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source import evaluated
-from ingot.ops.movement import zeros
+from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
 

@@ -21,7 +21,7 @@ from ingot.numpy.products import matmul as matmul
 from ingot.numpy.promotion import convert
 from ingot.numpy.rearranging import diagonal as _diagonal
 from ingot.numpy.reductions import any as any_, prod, sum as sum_
-from ingot.ops import linalg as factors, matrices as ops
+from ingot.primitives import linalg as factors, matrices as ops
 
 SPARED = 3
 """Rows and columns that `_regular_det` does not eliminate: derivatives up to this order hold."""

@@ -19,7 +19,7 @@ from ingot.numpy.promotion import (
     inexact,
 )
 from ingot.numpy.rounding import conj
-from ingot.ops import decompositions, linalg as factors, qr as orthogonal
+from ingot.primitives import decompositions, linalg as factors, qr as orthogonal
 
 
 class EigResult(NamedTuple):

@@ -32,7 +32,7 @@ from ingot.numpy.promotion import (
 )
 from ingot.numpy.reductions import max as max_, sum as sum_
 from ingot.numpy.rounding import conj, real
-from ingot.ops import linalg as factors
+from ingot.primitives import linalg as factors
 
 
 def lu_solve_permuted(lu: Any, permutation: Any, b: Any, trans: int = 0) -> Any:

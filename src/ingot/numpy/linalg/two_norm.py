@@ -13,8 +13,8 @@ from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NOT_LINEAR, Primitive
 from ingot.numpy import primitives as lax
-from ingot.ops.families import INEXACT, check_kind
-from ingot.ops.movement import Shape, full_like, reduce_sum, reduced_axes, reduced_type
+from ingot.primitives.families import INEXACT, check_kind
+from ingot.primitives.movement import Shape, full_like, reduce_sum, reduced_axes, reduced_type
 from ingot.transforms.stage import stage
 from ingot.util import memoize, size_of
 

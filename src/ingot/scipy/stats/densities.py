@@ -17,7 +17,7 @@ from ingot.numpy.elementary import log, log1p
 from ingot.numpy.families import like
 from ingot.numpy.logic import where
 from ingot.numpy.reductions import sum as sum_
-from ingot.ops.special import digamma, lgamma
+from ingot.primitives.special import digamma, lgamma
 from ingot.scipy.special import xlogy
 from ingot.scipy.stats.common import LOG_2PI
 

@@ -19,7 +19,7 @@ from ingot.numpy.promotion import as_array, convert, inexact
 from ingot.numpy.rearranging import diagonal
 from ingot.numpy.reductions import sum as sum_
 from ingot.numpy.statistics import cov
-from ingot.ops.linalg import cholesky, triangular_solve
+from ingot.primitives.linalg import cholesky, triangular_solve
 from ingot.scipy.special import ndtr
 from ingot.tree import register_pytree_node_class
 

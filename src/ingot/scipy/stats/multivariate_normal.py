@@ -12,7 +12,7 @@ from ingot.numpy.linalg import cholesky
 from ingot.numpy.promotion import broadcast_shapes, promote_dtypes
 from ingot.numpy.rearranging import diagonal
 from ingot.numpy.reductions import sum as sum_
-from ingot.ops.linalg import triangular_solve
+from ingot.primitives.linalg import triangular_solve
 from ingot.scipy.stats.common import LOG_2PI, exp
 
 

@@ -57,7 +57,7 @@ from ingot.config import config, settled
 from ingot.core.array import Array, fetch, make_contiguous
 from ingot.core.avals import ShapedArray
 from ingot.core.tracebacks import hide_frames
-from ingot.ops.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
+from ingot.primitives.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
 from ingot.util import update_wrapper
 
 # What a loop is called with, in place of a program's constants; strides follow.

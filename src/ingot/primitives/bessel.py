@@ -1,0 +1,156 @@
+"""Modified Bessel functions of the first kind of integer order, scaled and not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ingot.core.primitive import Primitive
+from ingot.kernel.build import Lowering, elementwise
+from ingot.primitives.arithmetic import add, mul, sign, sub
+from ingot.primitives.families import FLOAT, unary
+from ingot.primitives.movement import full_like
+from ingot.primitives.special import (
+    DOUBLE,
+    cython_special,
+    in_double,
+    odd_scipy_special,
+    scipy_special,
+)
+
+FAR = 1e8
+"""Beyond this SciPy has no functions of higher order, and two terms for large arguments suffice."""
+
+
+# ---- bessel_i0e, bessel_i1e, and those of higher order -------------------------------------------
+def _ive(order: int, x: Any) -> Any:
+    if order == 0:
+        return bessel_i0e(x)
+    return bessel_i1e(x) if order == 1 else bessel_ive_p.bind(x, order=order)
+
+
+def _slope(t: Any, out: Any, x: Any, order: int) -> Any:
+    """With I' = (I of the order below + I of the order above) / 2, there is no quotient at 0."""
+    if order == 0:
+        around = _ive(1, x)
+    else:
+        around = mul(full_like(x, 0.5), add(_ive(order - 1, x), _ive(order + 1, x)))
+    return mul(t, sub(around, mul(sign(x), out)))
+
+
+def _ive_eval(x: np.ndarray, *, order: int) -> np.ndarray:
+    import scipy.special
+
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        sign = np.where(x < 0, (-1.0) ** order, 1.0)
+        far = sign * (1 - (4 * order**2 - 1) / (8 * np.abs(x))) / np.sqrt(2 * np.pi * np.abs(x))
+        return np.where(np.abs(x) > FAR, far, scipy.special.ive(order, x))
+
+    return in_double(evaluate)(x)
+
+
+def _ive_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
+    def const(value: float) -> Any:
+        return build.const(value, DOUBLE)
+
+    x = build.op("convert", x, dtype=DOUBLE)
+    near = build.external("scipy.special.cython_special:ive", const(order), x, dtype=DOUBLE)
+    size = build.op("abs", x)
+    series = build.op("sub", const(1), build.op("div", const((4 * order**2 - 1) / 8), size))
+    far = build.op("div", series, build.op("sqrt", build.op("mul", const(2 * math.pi), size)))
+    if order % 2:
+        far = build.op("copysign", far, x)
+    out = build.select(build.op("gt", size, const(FAR)), far, near)
+    return build.op("convert", out, dtype=out_dtype)
+
+
+bessel_i0e_p = unary("bessel_i0e", FLOAT, eval=scipy_special("i0e"), kernel=cython_special("i0e"),
+                     jvp=[lambda t, out, x: _slope(t, out, x, 0)])
+bessel_i1e_p = unary("bessel_i1e", FLOAT, eval=odd_scipy_special("i1e"),
+                     kernel=cython_special("i1e", odd=True),
+                     jvp=[lambda t, out, x: _slope(t, out, x, 1)])
+bessel_ive_p: Primitive = unary("bessel_ive", FLOAT, eval=_ive_eval,
+                                kernel=elementwise(_ive_scalar, cost=200),
+                                jvp=[lambda t, out, x, *, order: _slope(t, out, x, order)])
+
+
+def bessel_i0e(x: Any) -> Any:
+    """The modified Bessel function of order 0, times `exp(-abs(x))`.
+
+    x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
+
+    >>> lax.bessel_i0e(1.0)
+    Array(0.46575961, dtype=float64, weak_type=True)
+    """
+    return bessel_i0e_p.bind(x)
+
+
+def bessel_i1e(x: Any) -> Any:
+    """The modified Bessel function of order 1, times `exp(-abs(x))`.
+
+    x: floating [...] -> same type. Error 4 ulp. Raises TypeError for other dtypes.
+
+    >>> lax.bessel_i1e(1.0)
+    Array(0.20791042, dtype=float64, weak_type=True)
+    """
+    return bessel_i1e_p.bind(x)
+
+
+# ---- bessel_i0, bessel_i1 ------------------------------------------------------------------------
+def _iv(order: int, x: Any) -> Any:
+    return bessel_iv_p.bind(x, order=order)
+
+
+def _iv_jvp(t: Any, out: Any, x: Any, *, order: int) -> Any:
+    if order == 0:
+        return mul(t, _iv(1, x))
+    return mul(t, mul(full_like(x, 0.5), add(_iv(order - 1, x), _iv(order + 1, x))))
+
+
+def _iv_eval(x: np.ndarray, *, order: int) -> np.ndarray:
+    scaled = {0: bessel_i0e_p, 1: bessel_i1e_p}.get(order, bessel_ive_p)
+    params = {"order": order} if scaled is bessel_ive_p else {}
+    evaluate = in_double(lambda x: np.exp(np.abs(x)) * scaled.rule("eval")(x, **params))
+    return evaluate(x)
+
+
+def _iv_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
+    x = build.op("convert", x, dtype=DOUBLE)
+    if order < 2:
+        scaled = build.external(f"scipy.special.cython_special:i{order}e", x, dtype=DOUBLE)
+        scaled = build.op("copysign", scaled, x) if order else scaled
+    else:
+        scaled = _ive_scalar(build, x, out_dtype=DOUBLE, order=order)
+    out = build.op("mul", build.op("exp", build.op("abs", x)), scaled)
+    return build.op("convert", out, dtype=out_dtype)
+
+
+bessel_iv_p: Primitive = unary("bessel_iv", FLOAT, eval=_iv_eval,
+                               kernel=elementwise(_iv_scalar, cost=200), jvp=[_iv_jvp])
+
+
+def bessel_i0(x: Any) -> Any:
+    """The modified Bessel function of order 0; overflows where `exp(abs(x))` does.
+
+    x: floating [...] -> same type. Relative error 1e-15 times abs(x). Raises TypeError otherwise.
+
+    >>> bessel_i0(1.0)
+    Array(1.26606588, dtype=float64, weak_type=True)
+    """
+    return _iv(0, x)
+
+
+def bessel_i1(x: Any) -> Any:
+    """The modified Bessel function of order 1; overflows where `exp(abs(x))` does.
+
+    x: floating [...] -> same type. Relative error 1e-15 times abs(x). Raises TypeError otherwise.
+
+    >>> bessel_i1(1.0)
+    Array(0.5651591, dtype=float64, weak_type=True)
+    """
+    return _iv(1, x)
+
+
+__all__ = ["bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p"]

@@ -1,0 +1,256 @@
+"""Convolutions as native code: loops over windows, or products of matrices of windows by BLAS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.kernel.build import (
+    ArrayValue,
+    Buffer,
+    Index,
+    Lazy,
+    Lowering,
+    RowReduction,
+    Unsupported,
+    index_of,
+    is_inexact,
+    nest_sum,
+    supported,
+)
+from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix
+from ingot.primitives.dot import accumulator
+from ingot.util import size_of
+
+Ints = Sequence[int]
+Padding = Sequence[tuple[int, int]]
+
+PIECE = 512
+"""Elements of the result, of one feature, that stay in the first cache while all taps are added to
+them."""
+
+WINDOW_BYTES = 1 << 19
+"""Memory that the windows multiplied at a time may take: a part of the second cache."""
+
+
+def dilated(n: int, dilation: int) -> int:
+    """Length of an axis with `dilation - 1` holes between neighbors."""
+    return 0 if n == 0 else 1 + dilation * (n - 1)
+
+
+def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
+                window_strides: Ints, padding: Padding, lhs_dilation: Ints, rhs_dilation: Ints,
+                dimension_numbers: Any, feature_group_count: int, batch_group_count: int,
+                **params: Any) -> ArrayValue:
+    """The `kernel` of `conv_general_dilated`."""
+    dims = dimension_numbers
+    dtype = accumulator(lhs.dtype, rhs.dtype, out.dtype)
+    supported(lhs.dtype, rhs.dtype, out.dtype, dtype)
+    outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
+    terms, groups = features * size_of(window), feature_group_count * batch_group_count
+    same = lhs.dtype == rhs.dtype == out.dtype == dtype
+    slides = same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
+    work, limits = terms * out.size, build.schedule
+    slides = slides and terms >= limits.conv_sliding_taps and work > limits.conv_blas_work >> 6
+    if slides or work > limits.conv_blas_work:
+        multiplies = not slides and max(terms, outs) > limits.conv_loop_terms
+        if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):
+            raise Unsupported("no library multiplies windows of these types, or in groups")
+        lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
+        lhs = _padded(build, lhs, dims.lhs_spec, padding, lhs_dilation)
+        identity = tuple(range(lhs.ndim))
+        dims = dims._replace(lhs_spec=identity)
+        padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
+        if slides:
+            return _sliding(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
+        if multiplies:
+            return _products(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
+    return _loops(build, lhs, rhs, out, dims, dtype, window_strides, padding, lhs_dilation,
+                  rhs_dilation, feature_group_count, batch_group_count)
+
+
+def _padded(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
+    """Memory [batch, feature, spatial...] with zeros around and between the elements."""
+    shape = [x.shape[i] for i in spec]
+    sizes = [dilated(n, d) + low + high
+             for n, d, (low, high) in zip(shape[2:], dilation, padding, strict=True)]
+    target = build.allocate((*shape[:2], *sizes), x.dtype)
+    zero = build.const(0, x.dtype)
+    build.nest(target.shape, lambda index: build.store(target, index, zero), vector=True)
+    # Elements that negative padding cuts off are at either end of an axis.
+    firsts = [-(low // d) if low < 0 else 0 for (low, _), d in zip(padding, dilation, strict=True)]
+    counts = [max(0, min(n, (size - 1 - low) // d + 1) - first) for n, size, (low, _), d, first in
+              zip(shape[2:], sizes, padding, dilation, firsts, strict=True)]
+
+    def body(index: tuple[Index, ...]) -> None:
+        source = [build.iadd(i, first) for i, first in zip(index[2:], firsts, strict=True)]
+        places = [build.iadd(build.imul(i, d), low)
+                  for i, d, (low, _) in zip(source, dilation, padding, strict=True)]
+        element = x.at(build, index_of(x.ndim, (spec, (*index[:2], *source))))
+        build.store(target, (*index[:2], *places), element)
+
+    build.nest((*shape[:2], *counts), body, vector=True)
+    return target
+
+
+def _sliding(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+             dilation: Ints) -> ArrayValue:
+    """One feature: the operand, shifted by each tap and scaled, is added to the result."""
+    taps = [weights.shape[i] for i in dims.rhs_spec[2:]]
+    batch, _, *spatial = (out.shape[i] for i in dims.out_spec)
+    target = build.allocate((batch, 1, *spatial), out.dtype)
+
+    def piece(place: Sequence[Index], first: Index, count: int) -> None:
+        n, *line = place
+
+        def term(tap: Sequence[Index], j: Index) -> Any:
+            column = build.iadd(first, j)
+            places = [build.iadd(build.imul(i, s), build.imul(t, d)) for i, s, t, d in
+                      zip((*line, column), strides, tap, dilation, strict=True)]
+            factor = weights.at(build, index_of(weights.ndim, (dims.rhs_spec, (0, 0, *tap))))
+            return build.op("mul", x.at(build, (n, 0, *places)), factor)
+
+        RowReduction(build, taps, term, lambda a, b: build.op("add", a, b),
+                     build.const(0, out.dtype), is_inexact(out.dtype)).into(
+            count, lambda j: (target, (n, 0, *line, build.iadd(first, j))))
+
+    def line(place: tuple[Index, ...]) -> None:
+        with build.loop(spatial[-1] // PIECE, independent=True) as block:
+            piece(place, build.imul(block, PIECE), PIECE)
+        if spatial[-1] % PIECE:
+            piece(place, spatial[-1] - spatial[-1] % PIECE, spatial[-1] % PIECE)
+
+    build.lines((batch, *spatial[:-1]), line)
+    if tuple(dims.out_spec) == tuple(range(len(out.shape))):
+        return target
+    return Lazy(out.shape, out.dtype, lambda b, index: target.at(
+        b, [index[i] for i in dims.out_spec]), [target])
+
+
+def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+              dilation: Ints) -> ArrayValue:
+    """Windows are written side by side, a part of the result at a time, and multiplied."""
+    outs, *taps = (weights.shape[i] for i in dims.rhs_spec)
+    terms = size_of(taps)
+    order = Lazy((outs, *taps), weights.dtype, lambda b, index: weights.at(
+        b, index_of(weights.ndim, (dims.rhs_spec, index))), [weights])
+    factors = build.contiguous(order)
+    batch, _, height, *rest = (out.shape[i] for i in dims.out_spec)
+    width, features_last = size_of(rest), dims.out_spec[1] == len(out.shape) - 1
+    whole = height * width
+    shape = (batch, height, *rest, outs) if features_last else (batch, outs, height, *rest)
+    target = build.allocate(shape, x.dtype)
+    rows = max(1, min(height, WINDOW_BYTES // (terms * width * x.dtype.itemsize)))
+    windows = build.allocate((*taps, rows, *rest), x.dtype)
+
+    def multiply(n: Index, row: Index, count: int) -> None:
+        here = Buffer(windows.memory, (*taps, count, *rest), x.dtype, windows.offset)
+        _windows(build, here, x, n, row, len(taps), strides, dilation)
+        wide = count * width
+        left = ("pointer", here.memory, here.offset)
+        right = ("pointer", factors.memory, factors.offset)
+        first = build.imul(row, width * (outs if features_last else 1))
+        place = build.iadd(target.offset, build.iadd(build.imul(n, outs * whole), first))
+        result = ("pointer", target.memory, place)
+        if features_last:
+            matrix_matrix(build, (right, terms, True), (left, wide, True), (result, outs),
+                          (outs, wide, terms), x.dtype)
+        else:
+            matrix_matrix(build, (left, wide, False), (right, terms, False), (result, whole),
+                          (wide, outs, terms), x.dtype)
+
+    with build.loop(batch) as n:
+        with build.loop(height // rows) as block:
+            multiply(n, build.imul(block, rows), rows)
+        if height % rows:
+            multiply(n, height - height % rows, height % rows)
+    spec = (dims.out_spec[0], *dims.out_spec[2:], dims.out_spec[1]) if features_last \
+        else dims.out_spec
+    if tuple(spec) == tuple(range(len(shape))):
+        return target
+    return Lazy(out.shape, out.dtype, lambda b, index: target.at(b, [index[i] for i in spec]),
+                [target])
+
+
+def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, axes: int,
+             strides: Ints, dilation: Ints) -> None:
+    """Write, for each feature and tap, the elements that it meets from a row on."""
+
+    def one(tap: tuple[Index, ...]) -> None:
+        feature, *taps = tap
+
+        def element(index: tuple[Index, ...]) -> None:
+            spatial = (build.iadd(row, index[0]), *index[1:])
+            places = [build.iadd(build.imul(i, s), build.imul(t, d))
+                      for i, s, t, d in zip(spatial, strides, taps, dilation, strict=True)]
+            build.store(target, (*tap, *index), x.at(build, (n, feature, *places)))
+
+        build.nest(target.shape[axes:], element, vector=True)
+
+    build.nest(target.shape[:axes], one)
+
+
+def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
+           dtype: np.dtype[Any], window_strides: Ints, padding: Padding, lhs_dilation: Ints,
+           rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> Lazy:
+    """Each element of the result as a sum over its window, computed where it is used."""
+    outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
+    terms = features * size_of(window)
+    lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
+    group_outs = outs // (feature_group_count * batch_group_count)
+    group_batch = out.shape[dims.out_spec[0]]
+    times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
+
+    def source(build: Lowering, place: Index, axis: int) -> tuple[Index, list[Any]]:
+        """Where along a spatial axis of lhs the element is, and conditions that it is there."""
+        low, high = padding[axis]
+        n, d = lhs.shape[dims.lhs_spec[2 + axis]], lhs_dilation[axis]
+        tests = []
+        at = build.iadd(place, -low)
+        if low > 0 or high > 0:
+            scalar = build.index(at)
+            tests += [build.op("ge", scalar, build.index(0)),
+                      build.op("lt", scalar, build.index(dilated(n, d)))]
+            at = build.iclamp(at, dilated(n, d) - 1)
+        if d > 1:
+            tests.append(build.op("eq", build.index(build.irem(at, d)), build.index(0)))
+            at = build.idiv(at, d)
+        return at, tests
+
+    def at(build: Lowering, index: Sequence[Index]) -> Any:
+        n, o, *spatial = (index[i] for i in dims.out_spec)
+        group = build.idiv(o, group_outs)
+
+        def product(inner: Sequence[Index]) -> Any:
+            feature, *taps = inner
+            x_index: list[Index] = [0] * lhs.ndim
+            x_index[dims.lhs_spec[0]] = build.iadd(build.imul(group, group_batch), n) if (
+                batch_group_count > 1) else n
+            x_index[dims.lhs_spec[1]] = build.iadd(build.imul(group, features), feature) if (
+                feature_group_count > 1) else feature
+            w_index: list[Index] = [0] * rhs.ndim
+            w_index[dims.rhs_spec[0]], w_index[dims.rhs_spec[1]] = o, feature
+            tests: list[Any] = []
+            for axis, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
+                w_index[dims.rhs_spec[2 + axis]] = tap
+                place = build.iadd(build.imul(place, window_strides[axis]),
+                                   build.imul(tap, rhs_dilation[axis]))
+                x_index[dims.lhs_spec[2 + axis]], more = source(build, place, axis)
+                tests += more
+            x = build.converted(lhs.at(build, x_index), dtype)
+            for test in tests:
+                x = build.select(test, x, build.const(0, dtype))
+            return build.op(times, x, build.converted(rhs.at(build, w_index), dtype))
+
+        if not lhs.size:
+            return build.const(0, out.dtype)
+        zero = build.const(0, dtype)
+        total = (nest_sum(build, (features, *window), product, zero, 8) if is_inexact(dtype) else
+                 build.fold((features, *window), zero, lambda carry, inner: build.op(
+                     plus, carry, product(inner))))
+        return build.converted(total, out.dtype)
+
+    return Lazy(out.shape, out.dtype, at, [lhs, rhs], 4 * terms)

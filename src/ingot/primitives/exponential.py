@@ -1,0 +1,193 @@
+"""Exponentials and logarithms, elementwise: exp, exp2, expm1, log, log1p, logistic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.kernel.build import BOOL, Complex, Lowering, Unsupported, elementwise
+from ingot.primitives.arithmetic import add, div, mul, neg
+from ingot.primitives.families import INEXACT, unary
+from ingot.primitives.movement import full_like
+from ingot.primitives.numerics import accurate, check_accuracy, widened
+
+_exp, _expm1, _log1p = accurate(np.exp), accurate(np.expm1), accurate(np.log1p)
+
+
+# ---- exp, exp2, expm1 ----------------------------------------------------------------------------
+def _exp2_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind == "c":
+        return np.exp(x * dtypes.real_of(x.dtype).type(math.log(2)))
+    return np.exp2(x)
+
+
+def _complex_exp(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+    """exp(x) (cos y + i sin y), with the values of C's standard at infinities and signed zeros."""
+    x, y = z.real, z.imag
+    zero, inf = build.const(0, x.dtype), build.const(np.inf, x.dtype)
+    size, half = build.op("exp", x), build.op("exp", build.op("mul", x, build.const(0.5, x.dtype)))
+    overflows = build.op("eq", size, inf)  # a small sine or cosine may bring it back in two steps
+
+    def part(factor: Any) -> Any:
+        twice = build.op("mul", build.op("mul", half, factor), half)
+        return build.select(overflows, twice, build.op("mul", size, factor))
+
+    real, imag = part(build.op("cos", y)), part(build.op("sin", y))
+    endless = build.op("not", build.op("is_finite", y, dtype=BOOL))
+    real = build.select(build.op("and", endless, build.op("eq", x, inf)), inf, real)
+    nothing = build.op("and", endless, build.op("eq", x, build.const(-np.inf, x.dtype)))
+    on_axis = build.op("eq", y, zero)
+    return Complex(build.select(nothing, zero, build.select(on_axis, size, real)),
+                   build.select(nothing, zero, build.select(on_axis, y, imag)), out_dtype)
+
+
+def _exp_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
+    rule = elementwise(_complex_exp, cost=40) if out.storage.kind == "c" else elementwise("exp")
+    return rule(build, x, out=out, **params)
+
+
+def _expm1_eval(x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return _expm1(x)
+    exp, sine = np.exp(x), np.sin(x.imag / 2)
+    near = np.expm1(x.real) * np.cos(x.imag) - 2 * sine * sine + 0.0  # 0.0: never -0
+    out: Any = np.empty_like(x)
+    out.real = np.where(np.isfinite(x), near, exp.real - 1)
+    out.imag = exp.imag
+    return out
+
+
+def _complex_expm1(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
+    """exp(z) - 1 by parts: expm1(x) cos y - 2 sin(y/2)^2, which does not cancel near zero."""
+    x, y = z.real, z.imag
+    exp = _complex_exp(build, z, out_dtype=out_dtype)
+    sine = build.op("sin", build.op("mul", y, build.const(0.5, x.dtype)))
+    twice = build.op("mul", build.op("add", sine, sine), sine)
+    near = build.op("sub", build.op("mul", build.op("expm1", x), build.op("cos", y)), twice)
+    near = build.op("add", near, build.const(0, x.dtype))  # never -0
+    finite = build.op("and", *(build.op("is_finite", part, dtype=BOOL) for part in (x, y)))
+    far = build.op("sub", exp.real, build.const(1, x.dtype))
+    return Complex(build.select(finite, near, far), exp.imag, out_dtype)
+
+
+def _expm1_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
+    complex_ = out.storage.kind == "c"
+    rule = elementwise(_complex_expm1, cost=60) if complex_ else elementwise("expm1")
+    return rule(build, x, out=out, **params)
+
+
+exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel=_exp_kernel,
+              jvp=[lambda t, out, x, **_: mul(t, out)])
+exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
+               jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
+expm1_p = unary("expm1", INEXACT, eval=widened(_expm1_eval), kernel=_expm1_kernel,
+                jvp=[lambda t, out, x, **_: mul(t, exp(x))])
+
+
+def exp(x: Any, *, accuracy: Any = None) -> Any:
+    """The exponential of each element.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.exp(0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """
+    return exp_p.bind(x, accuracy=check_accuracy("exp", accuracy))
+
+
+def exp2(x: Any, *, accuracy: Any = None) -> Any:
+    """Two to the power of each element.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.exp2(3.0)
+    Array(8., dtype=float64, weak_type=True)
+    """
+    return exp2_p.bind(x, accuracy=check_accuracy("exp2", accuracy))
+
+
+def expm1(x: Any, *, accuracy: Any = None) -> Any:
+    """`exp(x) - 1` of each element, accurate near zero.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.expm1(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """
+    return expm1_p.bind(x, accuracy=check_accuracy("expm1", accuracy))
+
+
+# ---- log, log1p ----------------------------------------------------------------------------------
+def _log1p_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return _log1p(x)
+    import scipy.special  # NumPy's loses all digits near zero
+
+    return scipy.special.log1p(x)
+
+
+log_p = unary("log", INEXACT, eval=widened(np.log), kernel="log",
+              jvp=[lambda t, out, x, **_: div(t, x)])
+log1p_p = unary("log1p", INEXACT, eval=widened(_log1p_eval), kernel="log1p",
+                jvp=[lambda t, out, x, **_: div(t, add(x, full_like(x, 1)))])
+
+
+def log(x: Any, *, accuracy: Any = None) -> Any:
+    """The natural logarithm of each element; nan below zero, the principal value if complex.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.log(1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
+    return log_p.bind(x, accuracy=check_accuracy("log", accuracy))
+
+
+def log1p(x: Any, *, accuracy: Any = None) -> Any:
+    """`log(1 + x)` of each element, accurate near zero.
+
+    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.log1p(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """
+    return log1p_p.bind(x, accuracy=check_accuracy("log1p", accuracy))
+
+
+# ---- logistic ------------------------------------------------------------------------------------
+def _logistic_eval(x: np.ndarray) -> np.ndarray:
+    return np.reciprocal(_exp(-x) + x.dtype.type(1))
+
+
+def _logistic_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
+    if out_dtype.kind == "c":
+        raise Unsupported("logistic of complex numbers")
+    one = build.const(1, out_dtype)
+    return build.op("div", one, build.op("add", one, build.op("exp", build.op("neg", x))))
+
+
+def _logistic_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
+    # logistic(-x) is 1 - logistic(x) without cancellation where that is small.
+    return mul(t, mul(out, logistic(neg(x))))
+
+
+logistic_p = unary("logistic", INEXACT, eval=widened(_logistic_eval), jvp=[_logistic_jvp],
+                   kernel=elementwise(_logistic_scalar, cost=30))
+
+
+def logistic(x: Any, *, accuracy: Any = None) -> Any:
+    """`1 / (1 + exp(-x))` of each element.
+
+    x: inexact [...] -> same type. Error 3 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.logistic(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
+    return logistic_p.bind(x, accuracy=check_accuracy("logistic", accuracy))
+
+
+__all__ = ["exp", "exp2", "exp2_p", "exp_p", "expm1", "expm1_p", "log", "log1p", "log1p_p", "log_p",
+           "logistic", "logistic_p"]
