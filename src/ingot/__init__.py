@@ -45,7 +45,7 @@ from ingot.api.pmap import pmap
 from ingot.api.shapes import ShapeDtypeStruct
 from ingot.api.vmap import vmap
 from ingot.backends.llvm.threads import get_num_threads, num_threads, set_num_threads
-from ingot.config import config as config, context
+from ingot.config import config, context as _context
 from ingot.control.callback import pure_callback
 from ingot.control.checkpoint import checkpoint, checkpoint_policies, remat
 from ingot.control.custom_gradient import closure_convert, custom_gradient
@@ -56,27 +56,43 @@ from ingot.core.backend import get_backend as _get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.dtypes import float0
-from ingot.util import clear_caches, lazily
+from ingot.util import clear_caches, lazily as _lazily
+
+__all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tracer_leaks",
+           "checking_leaks", "checkpoint", "checkpoint_policies", "clear_caches", "closure_convert",
+           "config", "copy_to_host_async", "custom_gradient", "custom_jvp", "custom_vjp",
+           "debug_infs", "debug_nans", "default_backend", "default_matmul_precision",
+           "default_prng_impl", "device_count", "device_get", "device_put", "devices",
+           "disable_jit", "dtypes", "effects_barrier", "enable_checks", "enable_custom_prng",
+           "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape", "explain_cache_misses",
+           "float0", "fwd_and_bwd", "get_num_threads", "grad", "hessian", "host_count", "host_id",
+           "host_ids", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "linear_transpose",
+           "linearize", "live_arrays", "local_device_count", "local_devices", "log_compiles",
+           "make_jaxpr", "named_call", "named_scope", "num_threads", "numpy",
+           "numpy_dtype_promotion", "numpy_rank_promotion", "pmap", "process_count",
+           "process_index", "process_indices", "pure_callback", "remat", "set_num_threads",
+           "threefry_partitionable", "tree", "tree_util", "typeof", "typing", "value_and_grad",
+           "vjp", "vmap"]
 
 __version__ = "0.1.0"
 
-check_tracer_leaks = checking_leaks = context("check_tracer_leaks")
-debug_infs = context("debug_infs")
-debug_nans = context("debug_nans")
-default_matmul_precision = context("default_matmul_precision")
-default_prng_impl = context("default_prng_impl")
-disable_jit = context("disable_jit")
-enable_checks = context("enable_checks")
-enable_custom_prng = context("enable_custom_prng")
-enable_x64 = context("enable_x64")
-explain_cache_misses = context("explain_cache_misses")
-log_compiles = context("log_compiles")
-numpy_dtype_promotion = context("numpy_dtype_promotion")
-numpy_rank_promotion = context("numpy_rank_promotion")
-threefry_partitionable = context("threefry_partitionable")
+check_tracer_leaks = checking_leaks = _context("check_tracer_leaks")
+debug_infs = _context("debug_infs")
+debug_nans = _context("debug_nans")
+default_matmul_precision = _context("default_matmul_precision")
+default_prng_impl = _context("default_prng_impl")
+disable_jit = _context("disable_jit")
+enable_checks = _context("enable_checks")
+enable_custom_prng = _context("enable_custom_prng")
+enable_x64 = _context("enable_x64")
+explain_cache_misses = _context("explain_cache_misses")
+log_compiles = _context("log_compiles")
+numpy_dtype_promotion = _context("numpy_dtype_promotion")
+numpy_rank_promotion = _context("numpy_rank_promotion")
+threefry_partitionable = _context("threefry_partitionable")
 
 # Imported when first asked for, so that `import ingot` stays quick.
-__getattr__, __dir__ = lazily(__name__, (
+__getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
     "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "stages"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import ingot.numpy as jnp
 from ingot import dtypes
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
@@ -100,3 +101,5 @@ def _limit(dtype: Any, infinity: float, end: str) -> Any:
     if dtypes.issubdtype(dtype, jnp.floating):
         return infinity
     return end == "max" if dtype == jnp.bool_ else getattr(jnp.iinfo(dtype), end)
+
+_hide_frames_of(__name__)

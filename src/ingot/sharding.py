@@ -12,6 +12,7 @@ import numpy as np
 from ingot.api.devices import CPU, Device, SingleDeviceSharding, devices as all_devices
 from ingot.api.shard_map import shard_map
 from ingot.config import config
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 
 class AxisType(enum.Enum):
@@ -278,3 +279,5 @@ __all__ = ["AbstractMesh", "AxisType", "Mesh", "NamedSharding", "PartitionSpec",
            "SingleDeviceSharding", "auto_axes", "explicit_axes", "get_abstract_mesh", "get_mesh",
            "make_mesh", "make_single_device_sharding", "reshard", "set_mesh",
            "shard_map", "use_abstract_mesh"]
+
+_hide_frames_of(__name__)

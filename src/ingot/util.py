@@ -187,7 +187,7 @@ def _find_module(package: str, names: Sequence[str], name: str) -> Any:
 
 
 def _all_names(package: str, names: Sequence[str]) -> list[str]:
-    return sorted({*vars(sys.modules[package]), *names})
+    return sorted({*getattr(sys.modules[package], "__all__", ()), *names})
 
 
 def lazily_from(package: str, modules: Sequence[str]) -> tuple[Any, Any]:
@@ -208,7 +208,7 @@ def lazily_from(package: str, modules: Sequence[str]) -> tuple[Any, Any]:
         raise MissingNameError(package, name)
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *functions()})
+        return sorted({*sys.modules[package].__all__, *functions()})
 
     return find, names
 

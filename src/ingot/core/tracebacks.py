@@ -145,14 +145,16 @@ _hidden: dict[Any, Any] = {}
 
 
 def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
-    """Make the functions of a public module such entry points, and explain names it has not; `but`
-    names functions that raise nothing, and are called too often to be wrapped.
+    """Make the functions of a public module such entry points, explain names it has not, and let
+    `dir` list its `__all__`; `but` names functions that raise nothing, and are called too often.
 
     Those that a package, or a module that is a table of contents, has from others count as its own.
     A function that several modules offer stays one function, with the name of the first of them.
     """
     names = vars(sys.modules[module])
     explain_missing(module)
+    if "__all__" in names:
+        names.setdefault("__dir__", lambda: sorted(names["__all__"]))
     if "__getattr__" in names:
         names["__getattr__"] = _named(hidden(names["__getattr__"]), module, "__getattr__")
     functions = {name: f for name, f in names.items()

@@ -5,6 +5,7 @@ from typing import Any
 from ingot.config import context
 from ingot.control.callback import io_callback
 from ingot.core.avals import ShapedArray
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 enable_x64 = context("enable_x64")
 
@@ -20,3 +21,5 @@ def primal_tangent_dtype(primal_dtype: Any, tangent_dtype: Any = None) -> Any:
 
 
 __all__ = ["disable_x64", "enable_x64", "io_callback", "primal_tangent_dtype"]
+
+_hide_frames_of(__name__)

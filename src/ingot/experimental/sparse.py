@@ -12,36 +12,43 @@ import ingot.numpy as jnp
 from ingot import dtypes, random as _random
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.experimental.bcoo import (
-    BCOO as BCOO,
-    JAXSparse as JAXSparse,
-    bcoo_broadcast_in_dim as bcoo_broadcast_in_dim,
-    bcoo_concatenate as bcoo_concatenate,
-    bcoo_dot_general as bcoo_dot_general,
-    bcoo_extract as bcoo_extract,
-    bcoo_fromdense as bcoo_fromdense,
-    bcoo_multiply_dense as bcoo_multiply_dense,
-    bcoo_multiply_sparse as bcoo_multiply_sparse,
-    bcoo_reduce_sum as bcoo_reduce_sum,
-    bcoo_reshape as bcoo_reshape,
-    bcoo_rev as bcoo_rev,
-    bcoo_slice as bcoo_slice,
-    bcoo_sort_indices as bcoo_sort_indices,
-    bcoo_squeeze as bcoo_squeeze,
-    bcoo_sum_duplicates as bcoo_sum_duplicates,
-    bcoo_todense as bcoo_todense,
-    bcoo_transpose as bcoo_transpose,
+    BCOO,
+    JAXSparse,
+    bcoo_broadcast_in_dim,
+    bcoo_concatenate,
+    bcoo_dot_general,
+    bcoo_extract,
+    bcoo_fromdense,
+    bcoo_multiply_dense,
+    bcoo_multiply_sparse,
+    bcoo_reduce_sum,
+    bcoo_reshape,
+    bcoo_rev,
+    bcoo_slice,
+    bcoo_sort_indices,
+    bcoo_squeeze,
+    bcoo_sum_duplicates,
+    bcoo_todense,
+    bcoo_transpose,
 )
 from ingot.experimental.bcsr import (
-    BCSR as BCSR,
-    bcsr_fromdense as bcsr_fromdense,
-    bcsr_todense as bcsr_todense,
+    BCSR,
+    bcsr_fromdense,
+    bcsr_todense,
 )
 from ingot.experimental.sparsify import (
-    grad as grad,
-    sparsify as sparsify,
-    todense as todense,
-    value_and_grad as value_and_grad,
+    grad,
+    sparsify,
+    todense,
+    value_and_grad,
 )
+
+__all__ = ["BCOO", "BCSR", "JAXSparse", "bcoo_broadcast_in_dim", "bcoo_concatenate",
+           "bcoo_dot_general", "bcoo_extract", "bcoo_fromdense", "bcoo_multiply_dense",
+           "bcoo_multiply_sparse", "bcoo_reduce_sum", "bcoo_reshape", "bcoo_rev", "bcoo_slice",
+           "bcoo_sort_indices", "bcoo_squeeze", "bcoo_sum_duplicates", "bcoo_todense",
+           "bcoo_transpose", "bcsr_fromdense", "bcsr_todense", "empty", "eye", "grad",
+           "random_bcoo", "sparsify", "todense", "value_and_grad"]
 
 
 def _in_format(mat: BCOO, sparse_format: str) -> BCOO | BCSR:

@@ -40,6 +40,7 @@ from ingot.core.jaxpr import (
     jaxpr_as_fun,
     subjaxprs,
 )
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.errors import (
     ConcretizationTypeError,
     InconclusiveDimensionOperation,
@@ -144,3 +145,5 @@ __all__ = [
     "unsafe_am_i_under_a_jit_DO_NOT_USE", "unsafe_am_i_under_a_vmap_DO_NOT_USE",
     "unsafe_get_axis_names_DO_NOT_USE", "valid_jaxtype",
 ]
+
+_hide_frames_of(__name__)

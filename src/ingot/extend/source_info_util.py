@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot.compat.attributes import NameStack, SourceInfo
 from ingot.core.source import here
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 
 def register_exclusion(path: str) -> None:
@@ -48,3 +49,5 @@ extend_name_stack = set_name_stack = reset_name_stack = transform_name_stack = u
 __all__ = ["NameStack", "SourceInfo", "current", "current_name_stack", "extend_name_stack",
            "new_name_stack", "new_source_info", "register_exclusion", "reset_name_stack",
            "set_name_stack", "summarize", "transform_name_stack", "user_context"]
+
+_hide_frames_of(__name__)

@@ -1,6 +1,7 @@
 """The operations and control flow that everything is made of, under the names of `jax.lax`."""
 
-from typing import Any
+from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
 from ingot.control.cond import (
     cond as cond,
@@ -37,7 +38,7 @@ from ingot.lax.extras import (
     shape_as_value as shape_as_value,
     with_sharding_constraint as with_sharding_constraint,
 )
-from ingot.lax.missing import MISSING, absent
+from ingot.lax.missing import MISSING as _MISSING, absent as _absent
 from ingot.lax.ragged import (
     RaggedDotDimensionNumbers as RaggedDotDimensionNumbers,
     ragged_dot as ragged_dot,
@@ -76,7 +77,12 @@ from ingot.primitives.trig import *
 from ingot.primitives.window import *
 
 
-def __getattr__(name: str) -> Any:
-    raise absent("ingot.lax", MISSING, name)
+__all__ = ["linalg", *(  # pyright: ignore[reportUnsupportedDunderAll]
+    name for name, value in globals().items()
+    if not name.startswith("_") and not isinstance(value, _ModuleType))]
+
+
+def __getattr__(name: str) -> _Any:
+    raise _absent("ingot.lax", _MISSING, name)
 
 _hide_frames_of(__name__)

@@ -7,48 +7,55 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax.missing import MISSING_LINALG, absent
 from ingot.primitives.arithmetic import add, mul
 from ingot.primitives.decompositions import (
-    EighImplementation as EighImplementation,
-    EigImplementation as EigImplementation,
-    SvdAlgorithm as SvdAlgorithm,
-    eig as eig,
-    eig_p as eig_p,
-    eigh as eigh,
-    eigh_p as eigh_p,
-    hessenberg as hessenberg,
-    hessenberg_p as hessenberg_p,
-    schur as schur,
-    schur_p as schur_p,
-    svd as svd,
-    svd_p as svd_p,
-    tridiagonal as tridiagonal,
-    tridiagonal_p as tridiagonal_p,
+    EighImplementation,
+    EigImplementation,
+    SvdAlgorithm,
+    eig,
+    eig_p,
+    eigh,
+    eigh_p,
+    hessenberg,
+    hessenberg_p,
+    schur,
+    schur_p,
+    svd,
+    svd_p,
+    tridiagonal,
+    tridiagonal_p,
 )
 from ingot.primitives.dot import dot_general
 from ingot.primitives.linalg import (
-    cholesky as cholesky,
-    cholesky_p as cholesky_p,
-    lu as lu,
-    lu_p as lu_p,
-    lu_pivots_to_permutation as lu_pivots_to_permutation,
-    lu_pivots_to_permutation_p as lu_pivots_to_permutation_p,
-    triangular_solve as triangular_solve,
-    triangular_solve_p as triangular_solve_p,
+    cholesky,
+    cholesky_p,
+    lu,
+    lu_p,
+    lu_pivots_to_permutation,
+    lu_pivots_to_permutation_p,
+    triangular_solve,
+    triangular_solve_p,
 )
 from ingot.primitives.movement import full_like
 from ingot.primitives.qr import (
-    geqrf as geqrf,
-    geqrf_p as geqrf_p,
-    householder_product as householder_product,
-    householder_product_p as householder_product_p,
-    ormqr as ormqr,
-    ormqr_p as ormqr_p,
-    qr as qr,
-    qr_p as qr_p,
+    geqrf,
+    geqrf_p,
+    householder_product,
+    householder_product_p,
+    ormqr,
+    ormqr_p,
+    qr,
+    qr_p,
 )
 from ingot.primitives.tridiagonal import (
-    tridiagonal_solve as tridiagonal_solve,
-    tridiagonal_solve_p as tridiagonal_solve_p,
+    tridiagonal_solve,
+    tridiagonal_solve_p,
 )
+
+__all__ = ["EigImplementation", "EighImplementation", "SvdAlgorithm", "cholesky", "cholesky_p",
+           "eig", "eig_p", "eigh", "eigh_p", "geqrf", "geqrf_p", "hessenberg", "hessenberg_p",
+           "householder_product", "householder_product_p", "lu", "lu_p", "lu_pivots_to_permutation",
+           "lu_pivots_to_permutation_p", "ormqr", "ormqr_p", "qr", "qr_p", "schur", "schur_p",
+           "svd", "svd_p", "symmetric_product", "triangular_solve", "triangular_solve_p",
+           "tridiagonal", "tridiagonal_p", "tridiagonal_solve", "tridiagonal_solve_p"]
 
 
 def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta: float = 0.0,

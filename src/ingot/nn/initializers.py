@@ -15,6 +15,11 @@ from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import user_dtype
 from ingot.numpy.rearranging import diagonal
 
+__all__ = ["Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
+           "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal",
+           "lecun_uniform", "normal", "ones", "orthogonal", "truncated_normal", "uniform",
+           "variance_scaling", "xavier_normal", "xavier_uniform", "zeros"]
+
 Axes = int | Sequence[int]
 
 

@@ -15,19 +15,19 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import (
     log_sigmoid as _log_sigmoid,
     log_softmax as _log_softmax,
-    logsumexp as logsumexp,
+    logsumexp,
     sigmoid as _sigmoid,
     softmax as _softmax,
-    softplus as softplus,
+    softplus,
 )
 from ingot.numpy import (
-    cbrt as cbrt,
-    exp2 as exp2,
-    expm1 as expm1,
-    log1p as log1p,
+    cbrt,
+    exp2,
+    expm1,
+    log1p,
     primitives as lax,
     rint as _rint,
-    sinc as sinc,
+    sinc,
 )
 from ingot.numpy.creation import concrete_int
 from ingot.numpy.families import kind_of, like, named
@@ -35,15 +35,23 @@ from ingot.numpy.promotion import as_array, convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
 from ingot.scipy.special_beta import (
-    beta as beta,
-    betaln as betaln,
-    comb as comb,
-    gammasgn as gammasgn,
-    poch as poch,
+    beta,
+    betaln,
+    comb,
+    gammasgn,
+    poch,
 )
 from ingot.scipy.special_table import real as _real
-from ingot.scipy.spherical import sph_harm_y as sph_harm_y
+from ingot.scipy.spherical import sph_harm_y
 from ingot.util import lazily_from, renamed
+
+__all__ = ["bernoulli", "beta", "betainc", "betaln", "cbrt", "comb", "dawsn", "digamma", "entr",
+           "erf", "erfc", "erfcx", "erfinv", "exp1", "exp2", "expi", "expit", "expm1", "expn",
+           "factorial", "fresnel", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn",
+           "hyp1f1", "hyp2f1", "i0", "i0e", "i1", "i1e", "kl_div", "log1p", "log_expit", "log_ndtr",
+           "log_softmax", "loggamma", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri",
+           "owens_t", "poch", "polygamma", "psi", "rel_entr", "round", "sici", "sinc", "softmax",
+           "softplus", "spence", "sph_harm_y", "wofz", "xlog1py", "xlogy", "zeta"]
 
 # ---- makers ----
 

@@ -8,6 +8,8 @@ import ingot.numpy as jnp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.promotion import promote_dtypes
 
+__all__ = ["vq"]
+
 
 def vq(obs: Any, code_book: Any, check_finite: bool = True) -> tuple[Any, Any]:
     """The nearest code of each observation, and the distance to it.

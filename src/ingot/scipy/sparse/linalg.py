@@ -12,6 +12,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.flatten_util import ravel_pytree
 from ingot.tree import tree_flatten, tree_map
 
+__all__ = ["bicgstab", "cg", "gmres"]
+
 Function = Callable[[Any], Any]
 
 

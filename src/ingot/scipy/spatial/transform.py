@@ -14,6 +14,7 @@ from typing import Any
 import ingot.numpy as jnp
 from ingot import random
 from ingot.core.static import known
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.promotion import inexact
 from ingot.tree import register_dataclass, tree_map
 
@@ -301,3 +302,5 @@ class Slerp:
 
 
 __all__ = ["Rotation", "Slerp"]
+
+_hide_frames_of(__name__)

@@ -1,8 +1,10 @@
 """Distributions and statistics under the names of scipy.stats: the table of contents."""
 
-from ingot.scipy.stats.functions import mode as mode, rankdata as rankdata, sem as sem
-from ingot.scipy.stats.kde import gaussian_kde as gaussian_kde
+from ingot.scipy.stats.functions import mode, rankdata, sem
+from ingot.scipy.stats.kde import gaussian_kde
 from ingot.util import lazily
+
+__all__ = ["gaussian_kde", "mode", "rankdata", "sem"]
 
 __getattr__, __dir__ = lazily(__name__, (
     "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon",

@@ -10,6 +10,8 @@ from ingot.numpy.logic import where
 from ingot.scipy.special import xlog1py, xlogy
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
+
 
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""

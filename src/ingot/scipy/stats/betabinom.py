@@ -13,6 +13,8 @@ from ingot.scipy.special_table import define
 from ingot.scipy.stats.common import INF, NAN, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
+__all__ = ["cdf", "logpmf", "pmf", "sf"]
+
 
 def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""

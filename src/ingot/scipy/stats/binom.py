@@ -13,6 +13,8 @@ from ingot.scipy.special_distributions import betaincc
 from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
 from ingot.scipy.stats.densities import log_binomial
 
+__all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
+
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""

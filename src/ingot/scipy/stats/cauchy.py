@@ -11,6 +11,8 @@ from ingot.numpy.elementary import arctan, arctan2, log, log1p, tan
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import exp, log1p_square, probability, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

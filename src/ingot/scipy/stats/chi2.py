@@ -14,6 +14,8 @@ from ingot.scipy.special_distributions import gammainccinv, gammaincinv
 from ingot.scipy.stats.common import INF, real
 from ingot.scipy.stats.gamma import density, log_density
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

@@ -16,6 +16,8 @@ from ingot.scipy.special import gammaln, xlogy
 from ingot.scipy.stats.common import INF, exp
 from ingot.scipy.stats.densities import log_multinomial
 
+__all__ = ["logpdf", "pdf"]
+
 
 def logpdf(x: Any, alpha: Any) -> Any:
     """Logarithm of the probability density at x [k, ...] or [k - 1, ...] for alpha [k]."""

@@ -10,6 +10,8 @@ from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

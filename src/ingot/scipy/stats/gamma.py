@@ -13,6 +13,8 @@ from ingot.scipy.special_distributions import gammainccinv, gammaincinv
 from ingot.scipy.stats.common import INF, exp, real
 from ingot.scipy.stats.densities import log_poisson
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

@@ -14,6 +14,8 @@ from ingot.scipy.special import gammainc, gammaln
 from ingot.scipy.special_distributions import gammainccinv
 from ingot.scipy.stats.common import exp, probability, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, beta: Any) -> Any:
     """Logarithm of the probability density."""

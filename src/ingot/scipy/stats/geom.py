@@ -11,6 +11,8 @@ from ingot.numpy.rounding import floor
 from ingot.scipy.special import xlog1py
 from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
+
 
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""

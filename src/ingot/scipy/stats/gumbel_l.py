@@ -10,6 +10,8 @@ from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
 from ingot.scipy.stats.gumbel_r import log_upper, small_exp
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

@@ -10,6 +10,8 @@ from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import NAN, exp, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def small_exp(z: Any) -> Any:
     """exp(-z), at most exp(10): what is computed of it is then constant, with derivatives 0."""

@@ -9,6 +9,8 @@ from ingot.numpy.elementary import log, logaddexp
 from ingot.scipy.special import expit, log_expit, logit
 from ingot.scipy.stats.common import exp, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

@@ -19,6 +19,8 @@ from ingot.numpy.reductions import sum as sum_
 from ingot.scipy.stats.common import INF, exp
 from ingot.scipy.stats.densities import log_multinomial
 
+__all__ = ["logpmf", "pmf"]
+
 
 def logpmf(x: Any, n: Any, p: Any) -> Any:
     """Logarithm of the probability of counts x [..., k] in n draws with probabilities p."""

@@ -15,6 +15,8 @@ from ingot.numpy.reductions import sum as sum_
 from ingot.primitives.linalg import triangular_solve
 from ingot.scipy.stats.common import LOG_2PI, exp
 
+__all__ = ["logpdf", "pdf"]
+
 
 def logpdf(x: Any, mean: Any, cov: Any, allow_singular: None = None) -> Any:
     """Logarithm of the probability density at x [..., k]; cov is a scalar or [..., k, k]."""

@@ -11,6 +11,8 @@ from ingot.numpy.families import like
 from ingot.scipy.special import log_ndtr, ndtr, ndtri
 from ingot.scipy.stats.common import LOG_2PI, exp, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

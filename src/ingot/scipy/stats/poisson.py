@@ -17,6 +17,8 @@ from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
 from ingot.scipy.stats.densities import log_poisson
 
+__all__ = ["cdf", "entropy", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
+
 
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of each value."""

@@ -16,6 +16,8 @@ from ingot.scipy.special_distributions import stdtr, stdtrit
 from ingot.scipy.stats.common import INF, LOG_2PI, exp, log1p_square, real
 from ingot.scipy.stats.densities import remainder
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the probability density."""

@@ -15,6 +15,8 @@ from ingot.scipy.special_elementary import ndtri_exp
 from ingot.scipy.stats import norm
 from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def _log_difference(p: Any, q: Any) -> Any:
     """log(exp(p) - exp(q)) for p >= q."""

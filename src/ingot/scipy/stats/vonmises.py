@@ -14,6 +14,8 @@ from ingot.numpy.rounding import rint
 from ingot.scipy.special import i0, i0e, ndtr
 from ingot.scipy.stats.common import exp, real
 
+__all__ = ["cdf", "logpdf", "pdf", "sf"]
+
 
 def logpdf(x: Any, kappa: Any) -> Any:
     """Logarithm of the probability density."""

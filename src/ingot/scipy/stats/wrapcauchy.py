@@ -10,6 +10,8 @@ from ingot.numpy.elementary import arctan, cos, log, tan
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, probability, real
 
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
 
 def logpdf(x: Any, c: Any) -> Any:
     """Logarithm of the probability density."""
