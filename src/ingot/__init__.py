@@ -1,7 +1,8 @@
 """ingot: NumPy programs, cast into native code; grad, jit and vmap, and what composes from them."""
 
 import ingot.backends.llvm  # back ends before what has the native call path: see core/native_calls
-import ingot.backends.reference  # noqa: F401
+import ingot.backends.reference
+import ingot.backends.xla  # noqa: F401
 from ingot import dtypes, errors, numpy, tree, tree_util, typing
 from ingot.api.devices import (
     Device,

@@ -48,7 +48,7 @@ class Flag:
                              f" variable {self.variable} before that")
 
 
-BACKENDS = ["llvm", "reference"]
+BACKENDS = ["llvm", "reference", "xla"]
 """Names that the flag `backend` may have; `core.backend.register_backend` adds to them."""
 
 TABLE = [
@@ -97,7 +97,8 @@ TABLE = [
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
     Flag("backend", str, "llvm",
-         "Which back end runs compiled programs: 'llvm', 'reference', or one that was registered.",
+         "Which back end runs compiled programs: 'llvm', 'reference', 'xla', or one that was"
+         " registered.",
          True, BACKENDS),
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),

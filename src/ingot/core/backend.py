@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -183,6 +184,7 @@ class Backend(Protocol):
 
 # ---- registry ------------------------------------------------------------------------------------
 _backends: dict[str, Backend] = {}
+_modules: dict[str, str] = {}  # of back ends that start when they are first asked for
 
 
 def register_backend(backend: Backend) -> None:
@@ -199,8 +201,16 @@ def register_backend(backend: Backend) -> None:
         register_native_calls(backend.native_calls)
 
 
+def register_later(name: str, module: str) -> None:
+    """Make a back end available that starts when it is first asked for by its name.
+
+    module: its name; start(name) in it returns the back end.
+    """
+    _modules[name] = module
+
+
 def backends() -> dict[str, Backend]:
-    """Return all back ends by name."""
+    """Return all back ends that have started, by name."""
     return dict(_backends)
 
 
@@ -211,6 +221,8 @@ def get_backend(name: str | None = None) -> Backend:
     registered. Raises RuntimeError if there is none.
     """
     found = _backends.get(name or config.backend)
+    if found is None and (name or config.backend) in _modules:
+        return _started(name or config.backend)
     if found is None:
         chosen = _backends.get(config.backend)
         of_platform = [b for b in (chosen, *_backends.values()) if b and b.platform == name]
@@ -221,6 +233,15 @@ def get_backend(name: str | None = None) -> Backend:
                 f" {', '.join(map(repr, _backends))}, for {', '.join(map(repr, platforms))}")
         found = of_platform[0]
     return found
+
+
+def _started(name: str) -> Backend:
+    try:
+        backend = importlib.import_module(_modules[name]).start(name)
+    except ImportError as error:
+        raise RuntimeError(f"back end {name!r}: {error}") from None
+    register_backend(backend)
+    return backend
 
 
 def owner_of(x: Array) -> Backend:

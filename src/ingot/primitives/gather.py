@@ -66,7 +66,7 @@ def _gather_type(x: ShapedArray, indices: ShapedArray, *, dimension_numbers: Gat
     return x.update(shape=windows(d, x.shape, indices.shape, slice_sizes).shape)
 
 
-def _fill(dtype: np.dtype, value: Any) -> Any:
+def fill_element(dtype: np.dtype, value: Any) -> Any:
     """What stands for elements outside: nan, the least signed or largest unsigned integer, True."""
     if value is not None:
         return np.asarray(value).astype(dtype)
@@ -88,7 +88,7 @@ def _gather_eval(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Gathe
         valid = w.valid(indices)
         if not valid.all():
             found = np.array(found)  # a single index gives a view of the operand
-            found[~valid] = _fill(x.dtype, fill_value)
+            found[~valid] = fill_element(x.dtype, fill_value)
     return found.transpose(order)
 
 
@@ -130,7 +130,7 @@ def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: 
     indices = build.materialize(indices)
     if x.cost > build.schedule.inline_max_cost and out.size > x.size:
         x = build.materialize(x)
-    filling = build.const(_fill(x.dtype, fill_value), x.dtype) if mode is FILL else None
+    filling = build.const(fill_element(x.dtype, fill_value), x.dtype) if mode is FILL else None
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         place, ok = w.place(build, indices, index)

@@ -1,0 +1,65 @@
+"""Clients of XLA through jaxlib: found, started once, and asked for devices; never through jax."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import threading
+from typing import Any
+
+from ingot.core.devices import cpu_devices
+
+INSTALL = {"xla": "pip install 'ingot[xla]'"}
+OLDEST, BEYOND = (0, 10), (0, 13)
+"""The versions of jaxlib that are known to work: from the first on, below the second."""
+
+
+def jaxlib() -> Any:
+    """Return the module `jaxlib.xla_client`, which takes 0.15 s the first time.
+
+    Raises ImportError if jaxlib is not installed, or of a version that is not known to work; the
+    message says which command installs one that is.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no lines about what CPU it finds
+    if importlib.util.find_spec("jaxlib") is None:
+        raise ImportError("the XLA back end needs jaxlib (not jax), which is not installed; install"
+                          f" it with: {INSTALL['xla']}")
+    version = importlib.import_module("jaxlib.version").__version__
+    if not OLDEST <= tuple(map(int, version.split(".")[:2])) < BEYOND:
+        raise ImportError("the XLA back end needs jaxlib from 0.10 on and below 0.13, got"
+                          f" {version}; install one with: {INSTALL['xla']}")
+    return importlib.import_module("jaxlib.xla_client")
+
+
+class _WithoutJax(threading.local):
+    """A finder that refuses to import jax in a thread while `refusing` is set.
+
+    Where jaxlib's C++ makes arrays by itself, it looks for classes of jax: 50 us each time where
+    there is none, and 0.8 s and a second array library in the process where there is one.
+    """
+
+    refusing = 0
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Raise ModuleNotFoundError for jax; None, as other finders are to look, for others."""
+        if self.refusing and name.partition(".")[0] == "jax":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def __enter__(self) -> None:
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        self.refusing += 1
+
+    def __exit__(self, *_: Any) -> None:
+        self.refusing -= 1
+
+
+without_jax = _WithoutJax()
+"""A context in which this thread cannot import jax."""
+
+
+def cpu_client(xc: Any) -> Any:
+    """Return a client for the CPU with as many devices as `devices` names."""
+    return xc.make_cpu_client(num_devices=len(cpu_devices()))

@@ -1,0 +1,72 @@
+"""Movement of elements in StableHLO: shapes, slices, joins, padding, and arrays that are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.xla.rules import RULES, rule
+from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.backends.xla.types import device_dtype, i64_array
+
+RULES["reshape"] = lambda b, x, out, **_: b.reshape(x, out.shape)
+RULES["squeeze"] = lambda b, x, out, **_: b.reshape(x, out.shape)
+RULES["broadcast_in_dim"] = lambda b, x, out, shape, broadcast_dimensions, **_: b.broadcast(
+    x, out.shape, broadcast_dimensions)
+RULES["transpose"] = lambda b, x, out, permutation: b.transpose(x, permutation)
+RULES["rev"] = lambda b, x, out, dimensions: b.same(
+    "reverse", x, attributes=f"dimensions = {i64_array(dimensions)}")
+RULES["copy"] = lambda b, x, out: x
+RULES["stop_gradient"] = lambda b, x, out: x
+RULES["name"] = lambda b, x, out, **_: x
+RULES["iota"] = lambda b, out, dimension, **_: b.iota(
+    out.shape, device_dtype(out.dtype), dimension)
+RULES["concatenate"] = lambda b, *xs, out, dimension: b.concatenate(xs, dimension)
+RULES["pad"] = lambda b, x, value, out, padding_config: b.pad(x, value, *zip(
+    *padding_config, strict=True)) if padding_config else x
+RULES["slice"] = lambda b, x, out, start_indices, limit_indices, strides: b.slice(
+    x, start_indices, limit_indices, strides)
+
+
+@rule("optimization_barrier")
+def _barrier(b: Builder, *xs: Value, out: Any) -> list[Value]:
+    return b.ops("stablehlo.optimization_barrier", xs, [(x.shape, x.dtype) for x in xs])
+
+
+@rule("split")
+def _split(b: Builder, x: Value, out: Any, sizes: Any, axis: int) -> list[Value]:
+    ends = np.cumsum(sizes).tolist()
+    return [b.slice_axis(x, axis, end - n, end) for end, n in zip(ends, sizes, strict=True)]
+
+
+@rule("tile")
+def _tile(b: Builder, x: Value, out: Any, reps: Any) -> Value:
+    shape = (1,) * (len(reps) - len(x.shape)) + x.shape
+    pairs = tuple(n for pair in zip(reps, shape, strict=True) for n in pair)
+    axes = [2 * (k + len(reps) - len(x.shape)) + 1 for k in range(len(x.shape))]
+    return b.reshape(b.broadcast(x, pairs, axes), out.shape)
+
+
+def _starts(b: Builder, starts: Any) -> list[Value]:
+    """Places as StableHLO wants them: all of one dtype."""
+    wide = np.dtype(np.int64)
+    return list(starts) if len({s.dtype for s in starts}) < 2 else [
+        b.convert(s, wide) for s in starts]
+
+
+@rule("dynamic_slice")
+def _dynamic_slice(b: Builder, x: Value, *starts: Value, out: Any, slice_sizes: Any, **_: Any
+                   ) -> Value:
+    if not starts:
+        return x
+    return b.op("stablehlo.dynamic_slice", [x, *_starts(b, starts)], out.shape, x.dtype,
+                f"slice_sizes = {i64_array(slice_sizes)}")
+
+
+@rule("dynamic_update_slice")
+def _dynamic_update_slice(b: Builder, x: Value, update: Value, *starts: Value, out: Any) -> Value:
+    if not starts:
+        return update
+    return b.op("stablehlo.dynamic_update_slice", [x, update, *_starts(b, starts)], x.shape,
+                x.dtype)

@@ -1,0 +1,137 @@
+"""The XLA back end: where it starts, memory and devices, donation, what it refuses and how."""
+
+import subprocess
+import sys
+import textwrap
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import lax
+from ingot.backends.xla import client
+from ingot.backends.xla.rules import RULES
+from ingot.config import config
+from ingot.core import backend
+from ingot.errors import UndefinedRuleError
+
+needs_jaxlib = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+
+
+def in_new_process(code):
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def on_xla(fun, **options):
+    return ingot.jit(fun, backend="xla", **options)
+
+
+def test_importing_ingot_imports_nothing_of_it():
+    code = """
+        import sys, ingot
+        print([m for m in sys.modules if m.startswith(("jaxlib", "ingot.backends.xla."))])"""
+    assert in_new_process(code) == ["[]"]
+
+
+@needs_jaxlib
+def test_jax_is_never_imported():
+    code = """
+        import sys, ingot, numpy as np
+        xs = [ingot.device_put(np.arange(3.0), d) for d in ingot.devices("xla")[:2]]
+        y = ingot.jit(lambda x: (2 * x).astype("bfloat16"), backend="xla")(xs[1])
+        print(y.astype("float32").sum(), np.asarray(y).dtype, "jaxlib" in sys.modules,
+              "jax" in sys.modules)"""
+    assert in_new_process(code) == ["6.0", "bfloat16", "True", "False"]
+
+
+@needs_jaxlib
+def test_the_environment_chooses_it():
+    code = """
+        import os
+        os.environ["INGOT_BACKEND"] = "xla"
+        import ingot, ingot.numpy as jnp
+        x = ingot.jit(jnp.sin)(0.5)
+        print(type(x._data).__module__, x.device.platform)"""
+    assert in_new_process(code) == ["jaxlib._jax", "cpu"]
+
+
+def test_without_jaxlib_the_error_says_what_to_install(monkeypatch):
+    backends = {k: v for k, v in backend._backends.items() if k != "xla"}
+    monkeypatch.setattr(backend, "_backends", backends)
+    monkeypatch.setattr(client.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"needs jaxlib.*pip install 'ingot\[xla\]'"):
+        on_xla(jnp.sin)(1.0)
+    assert ingot.jit(jnp.sin)(0.0) == 0
+
+
+@needs_jaxlib
+def test_derivatives_and_flags():
+    w, x = np.random.default_rng(0).normal(size=(3, 3)), np.arange(6.0).reshape(2, 3)
+    with config.override("backend", "xla"):
+        value, grads = ingot.jit(ingot.value_and_grad(lambda w: jnp.tanh(x @ w).sum()))(w)
+    want = ingot.value_and_grad(lambda w: jnp.tanh(x @ w).sum())(w)
+    np.testing.assert_allclose(value, want[0], rtol=1e-14)
+    np.testing.assert_allclose(grads, want[1], rtol=1e-14)
+
+
+@needs_jaxlib
+def test_computation_follows_data():
+    devices = ingot.devices("xla")
+    f = on_xla(lambda x, y: x + y)
+    x = ingot.device_put(jnp.arange(3), devices[1])
+    assert x.device == devices[1] and f(x, 1).device == devices[1]
+    assert f(1, 2).device == devices[0]
+    y = ingot.device_put(x, devices[2])
+    assert y.device == devices[2] and y.block_until_ready() is y and y.is_ready()
+    assert ingot.device_put(y, ingot.devices("cpu")[0]).device is ingot.devices("cpu")[0]
+    pinned = ingot.jit(lambda x: x + 1, device=devices[3])
+    assert pinned(x).device == devices[3] and pinned(x)[2] == 3
+
+
+@needs_jaxlib
+@pytest.mark.parametrize("dtype", ["bool", "int4", "int8", "uint64", "float8_e4m3fn", "bfloat16",
+                                   "float16", "float64", "complex64"])
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2)])
+def test_elements_survive(dtype, shape):
+    x = np.asarray(np.random.default_rng(1).normal(size=shape) * 3).astype(ingot.numpy.dtype(dtype))
+    y = ingot.device_put(x, ingot.devices("xla")[1])
+    got = on_xla(lambda a: (a, a[None]))(y)[0]
+    assert got.dtype == x.dtype and np.asarray(got).tobytes() == x.tobytes()
+
+
+@needs_jaxlib
+def test_donated_memory():
+    f = on_xla(lambda x, y: (x + y, x * 2), donate_argnums=0)
+    x = on_xla(lambda: jnp.ones((64, 64)))()
+    place = x._data.unsafe_buffer_pointer()
+    out, _ = f(x, jnp.ones((64, 64)))
+    assert x.is_deleted() and out[0, 0] == 2
+    assert place in {o._data.unsafe_buffer_pointer() for o in (out, _)}
+    with pytest.raises(RuntimeError, match="deleted"):
+        f(x, out)
+    z = f(out, out)  # the same array, given away and kept
+    assert z[0][0, 0] == 4 and out.is_deleted()
+
+
+@needs_jaxlib
+def test_stages():
+    lowered = on_xla(lambda x: jnp.sin(x) @ x).lower(np.ones(3))
+    compiled = lowered.compile()
+    assert "sine" in compiled.as_text() and compiled(np.zeros(3)) == 0
+    executable = backend.compile_jaxpr(ingot.make_jaxpr(jnp.sin)(np.ones(3)), "xla")
+    assert "stablehlo.sine" in executable.as_text("stablehlo")
+    assert executable.cost_analysis() and executable.memory_analysis()["output_size_in_bytes"] > 0
+    with pytest.raises(ValueError, match="stage must be one of .*stablehlo"):
+        executable.as_text("llvm")
+
+
+@needs_jaxlib
+def test_an_operation_without_a_rule_is_refused(monkeypatch):
+    monkeypatch.delitem(RULES, "sin")
+    with pytest.raises(UndefinedRuleError, match="sin: no rule for XLA.*backend='llvm'"):
+        on_xla(lambda x: lax.sin(x))(1.0)
