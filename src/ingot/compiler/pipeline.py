@@ -68,7 +68,8 @@ PASSES = (
     Pass("check-memory", "Accesses to memory are verified; only with the flag `check_memory`.",
          required="the flag `check_memory` asks for it"),
     # LLVM's text.
-    Pass("pack-math-calls", "Equal functions of several scalars are one call for a vector."),
+    Pass("pack-math-calls", "Equal functions of several scalars are one call for a vector.",
+         tiers=(FULL,)),
 )
 """All passes. Dead code is eliminated once more after loops were fused."""
 

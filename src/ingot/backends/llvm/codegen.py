@@ -29,13 +29,6 @@ SLP_GAIN = 12
 """What LLVM must save, in instructions, before it makes vectors of scalars in straight-line code: a
 few are soon lost again to moves between registers, which loops wait for."""
 
-VARIANTS = "; what vectorized loops call"
-"""The line of a module after which come definitions that only LLVM's passes make use of."""
-
-SCALARS, VECTORS, END = "; as scalars", "; as vectors", "; as one"
-"""Lines between which a module says the same twice: for code selected at once, which would take
-long for vectors, and for LLVM's passes."""
-
 NEEDED = "llvmlite>=0.44,<0.51"
 """The versions that can be used, as pip writes them; `pyproject.toml` says the same."""
 
@@ -367,22 +360,10 @@ def widened(features: str) -> str:
     return f"{features},-prefer-256-bit" if wide else features
 
 
-def chosen(text: str, passes: int) -> str:
-    """A module as it is wanted for a level of LLVM's passes."""
-    if not passes:
-        text = text.partition(VARIANTS)[0]
-    first, *others = text.split(SCALARS + "\n")
-    parts = [first]
-    for other in others:
-        scalars, _, rest = other.partition(VECTORS + "\n")
-        vectors, _, rest = rest.partition(END + "\n")
-        parts += [vectors if passes else scalars, rest]
-    text = "".join(parts)
-    return older(text) if dialect() < 19 else text
-
-
-def older(text: str) -> str:
-    """A module in the words of LLVM 15, which has none for vectors of equal elements."""
+def in_dialect(text: str) -> str:
+    """A module as the LLVM that is here reads it: 15 has no word for vectors of equal elements."""
+    if dialect() >= 19:
+        return text
     lines = text.replace(" memory(none)", " readnone").split("\n")
     for k, line in enumerate(lines):
         first, *others = line.split("splat (")
@@ -396,7 +377,7 @@ def older(text: str) -> str:
 
 def object_code(text: str, passes: int, selection: int, lines: int = 0) -> bytes:
     """The object file of a module, which may be a part of one with so many lines."""
-    direct, text = library(), chosen(text, passes)
+    direct, text = library(), in_dialect(text)
     lines = lines or text.count("\n")
     if direct is not None:
         return direct.object_code(text, passes, selection, lines)

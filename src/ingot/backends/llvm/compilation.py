@@ -170,7 +170,7 @@ class Compilation:
         checks = self._checks(taken, function.arena_bytes) if self.checked else None
         if checks is not None and isinstance(lowering, TracingLowering):
             add_checks(function, lowering.host_functions, lowering.origins, checks)
-        text, symbols = emit(function, long, self.checked)
+        text, symbols = emit(function, long, self.checked, tier is engine.FULL)
         seconds = COMPILE_SECONDS * text.count("\n")
         needs = Needs(symbols, function.arena_bytes,
                       [c.data for c in function.constants if c.data is not None],

@@ -17,7 +17,6 @@ import numpy as np
 
 from ingot.backends.llvm import calls, checks, host_calls, libraries, streams
 from ingot.backends.llvm.aliasing import Scopes
-from ingot.backends.llvm.codegen import END, SCALARS, VARIANTS, VECTORS
 from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.backends.llvm.loops import LoopMarks
 from ingot.backends.llvm.outline import emit_parallel_for
@@ -49,14 +48,15 @@ def few_functions(*blocks: ir.Block) -> bool:
 class Emitter:
     """Writes one function."""
 
-    def __init__(self, function: ir.Function, long: bool, checked: bool):
+    def __init__(self, function: ir.Function, long: bool, checked: bool, optimized: bool):
         self.function, self.long, self.checked = function, long, checked
+        self.optimized = optimized
         self.lines: list[str] = []
         self.head: list[str] = []
         self.declarations: dict[str, str] = {}
         self.count = 0
         self.label, self.begun = "entry", 0
-        self.scalar = ScalarEmitter(self.new, self.declare)
+        self.scalar = ScalarEmitter(self.new, self.declarations)
         self.scopes = Scopes(function.temporaries)
         self.may_fail = self.may_stop = False
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
@@ -132,7 +132,7 @@ class Emitter:
     # ---- nodes -------------------------------------------------------------------------------
     def block(self, block: ir.Block) -> None:
         vectorizes = self.scalar.hashes != "called"
-        packs = not vectorizes and is_on("pack-math-calls")
+        packs = self.optimized and not vectorizes and is_on("pack-math-calls")
         for node in pack_math_calls(block.nodes) if packs else block.nodes:
             if type(node) is ir.Scalar:
                 self.instruction(node)
@@ -162,17 +162,12 @@ class Emitter:
             node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
 
     def together(self, node: CallBundle) -> None:
-        """One call for several scalars; code that LLVM does not optimize calls for each."""
+        """One call for several scalars."""
         args = [[self.name(a) for a in call.args] for call in node.calls]
-        self.lines.append(SCALARS)
-        for call, given in zip(node.calls, args, strict=True):
-            call.name = self.scalar.operation(call, given)
-        self.lines.append(VECTORS)
         op, kind = node.calls[0].op, llvm_type(node.calls[0].dtype)
         outs = self.scalar.together(op, kind, node.lanes, args)
         for call, out in zip(node.calls, outs, strict=True):
-            self.lines.append(f"  {call.name} = {out}")
-        self.lines.append(END)
+            call.name = out
 
     def external(self, node: ir.Scalar) -> str:
         args = [self.scalar.convert(self.name(a), a.dtype, np.dtype(np.float64))
@@ -257,7 +252,7 @@ class Emitter:
     def hashes(self, node: ir.For) -> str:
         """What becomes of hashes and elementary functions in the body of a loop: those of lanes are
         called, for LLVM takes long for their long bodies."""
-        if not node.vector:
+        if not (node.vector and self.optimized):
             return "called"
         return "of lanes" if node.parallel_accesses and node.start == 0 else "written out"
 
@@ -421,9 +416,11 @@ class Emitter:
         if self.checked:
             self.declare(host_calls.HOST_CALL, host_calls.HOST_CALL_TYPE)
             call = [*checks.before_run(self.function), *call]
-        declared = self.declarations.items()
+        variants = [text for name, text in self.declarations.items()
+                    if self.optimized and name.startswith(VARIANT)
+                    and name.removeprefix(VARIANT) not in self.declarations]
         return "\n".join([
-            *[text for name, text in declared if not name.startswith(VARIANT)],
+            *[text for name, text in self.declarations.items() if not name.startswith(VARIANT)],
             *(streams.DEFINITION if self.streams else ()),
             *(checks.definitions() if self.checked else ()), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
@@ -433,9 +430,8 @@ class Emitter:
             *loads, *call,
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
-            *self.marks.lines, *(streams.METADATA if self.streams else ()), VARIANTS,
-            *[text for name, text in declared if name.startswith(VARIANT)
-              and name.removeprefix(VARIANT) not in self.declarations], ""])
+            *self.marks.lines, *(streams.METADATA if self.streams else ()),
+            *variants, ""])
 
     def succeed(self) -> None:
         """Return, after a fence that makes non-temporal stores visible."""
@@ -456,13 +452,15 @@ class Emitter:
                 "  call void @PyEval_RestoreThread(ptr %thread)"]
 
 
-def emit(function: ir.Function, long: bool = True, checked: bool = False
+def emit(function: ir.Function, long: bool = True, checked: bool = False, optimized: bool = True
          ) -> tuple[str, list[str]]:
     """The LLVM module of a function, and the external symbols it needs.
 
     `long` work is done without Python's lock; a `checked` function has checks of memory in it.
+    What is to be `optimized` by LLVM's passes has vectors of elementary functions in it, which
+    instruction selection alone would take long for.
     """
-    emitter = Emitter(function, long, checked)
+    emitter = Emitter(function, long, checked, optimized)
     text = emitter.text()
     symbols = [name for name, text in emitter.declarations.items()
                if text.startswith("declare ") and not name.startswith(("llvm.", VARIANT))]

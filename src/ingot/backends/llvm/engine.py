@@ -62,17 +62,14 @@ def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2
             return worker.object_code(text, passes, tier.selection)
         except worker.NoWorker:
             pass
-    parts = [codegen.chosen(text, passes)]
-    lines = parts[0].count("\n")
-    if elf.available() and processors() > 1:
-        parts = halves(parts[0])
-    return b"".join(codegen.object_codes(parts, passes, tier.selection, lines))
+    parts = halves(text) if elf.available() and processors() > 1 else [text]
+    return b"".join(codegen.object_codes(parts, passes, tier.selection, text.count("\n")))
 
 
 def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
     """The module after LLVM's passes, at most at this level."""
     passes = min(passes, tier.passes)
-    module = codegen.parsed(codegen.chosen(text, passes))
+    module = codegen.parsed(codegen.in_dialect(text))
     codegen.run_passes(module, codegen.new_target_machine(tier.selection), passes,
                        text.count("\n"))
     return str(module)

@@ -11,8 +11,6 @@ import functools
 import re
 from collections import Counter
 
-from ingot.backends.llvm.codegen import VARIANTS
-
 LEAST, UNEQUAL = 500, 4
 """Lines of a module from which on a thread is worth its while, and how many times longer than the
 other half one may be."""
@@ -88,7 +86,7 @@ class _Module:
                 inside = self.functions[head["name"]] = _Function(head, line)
             elif found := variable.match(line):
                 self.variables[found[1]] = line
-            elif line != VARIANTS:
+            else:
                 self.rest.append(line)
 
     @property

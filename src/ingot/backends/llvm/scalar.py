@@ -17,7 +17,6 @@ import numpy as np
 
 from ingot.backends.llvm import functions
 from ingot.backends.llvm.functions import hashing
-from ingot.backends.llvm.functions.rare import VARIANT
 from ingot.kernel import ir
 
 CYTHON_SPECIAL = "scipy.special.cython_special:"
@@ -90,18 +89,19 @@ Emit = Callable[[str], str]
 class ScalarEmitter:
     """Writes scalar operations; `new(text)` appends an instruction and returns its name."""
 
-    def __init__(self, new: Emit, declare: Callable[[str, str], None]):
+    def __init__(self, new: Emit, declarations: dict[str, str]):
         self.new = new
-        self.declare = declare
+        self.declarations = declarations
         self.hashes = "called"  # 'written out' in loops that vectorize, or 'of lanes'
         self.inlining = False  # of elementary functions: in loops that have few
 
     def call(self, name: str, result: str, types: Sequence[str], args: Sequence[str],
              attributes: str = "") -> str:
         """Call a pure function by name."""
-        self.declare(name, f"declare {result} @{quoted(name)}({', '.join(types)}) {attributes}")
-        given = ", ".join(f"{t} {a}" for t, a in zip(types, args, strict=True))
-        return self.new(f"call {result} @{quoted(name)}({given})")
+        symbol = quoted(name)
+        self.declarations[name] = f"declare {result} @{symbol}({', '.join(types)}) {attributes}"
+        given = ", ".join([f"{t} {a}" for t, a in zip(types, args, strict=True)])
+        return self.new(f"call {result} @{symbol}({given})")
 
     def intrinsic(self, name: str, suffix: str, result: str, types: Sequence[str],
                   args: Sequence[str]) -> str:
@@ -149,13 +149,11 @@ class ScalarEmitter:
     def _elementary(self, op: str, args: Sequence[str], kind: str) -> str:
         given = ", ".join(f"{kind} {a}" for a in args)
         if self.hashes == "of lanes":
-            for name, text in functions.called_definitions(op, kind).items():
-                self.declare(name, text)
+            self.declarations.update(functions.called_definitions(op, kind))
             name = functions.called_name(op, kind)
             variant = functions.variant_of(name, len(args), functions.lanes())
             return self.new(f"call {kind} @{name}({given}) noinline {variant}")
-        for name, text in functions.definitions(op, kind).items():
-            self.declare(name, text)
+        self.declarations.update(functions.definitions(op, kind))
         return self.new(f"call {kind} @{functions.function_name(op, kind)}({given}){self._stays()}")
 
     def _stays(self) -> str:
@@ -164,9 +162,8 @@ class ScalarEmitter:
 
     def together(self, op: str, kind: str, lanes: int, calls: Sequence[Sequence[str]]
                  ) -> list[str]:
-        """The last instructions of calls of an elementary function, made with vectors."""
-        for name, text in functions.definitions(op, kind, lanes).items():
-            self.declare(VARIANT + name, text)
+        """The results of calls of an elementary function, made with vectors."""
+        self.declarations.update(functions.definitions(op, kind, lanes))
         vector, given = f"<{lanes} x {kind}>", []
         for column in zip(*calls, strict=True):
             packed = "poison"
@@ -176,7 +173,7 @@ class ScalarEmitter:
             given.append(f"{vector} {packed}")
         name = functions.function_name(op, kind, lanes)
         out = self.new(f"call {vector} @{name}({', '.join(given)}){self._stays()}")
-        return [f"extractelement {vector} {out}, i64 {k}" for k in range(len(calls))]
+        return [self.new(f"extractelement {vector} {out}, i64 {k}") for k in range(len(calls))]
 
     def _special(self, name: str, args: Sequence[str], kind: str) -> str:
         wide = [a if kind == "double" else self.new(f"fpext float {a} to double") for a in args]
@@ -304,8 +301,7 @@ class ScalarEmitter:
         return self.new(f"trunc {wide} {high} to {kind}")
 
     def op_threefry(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
-        for name, text in hashing.definitions(self.hashes == "of lanes").items():
-            self.declare(name, text)
+        self.declarations.update(hashing.definitions(self.hashes == "of lanes"))
         return self.new(hashing.call(args, self.hashes != "written out", self.hashes == "of lanes"))
 
     def op_select(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:

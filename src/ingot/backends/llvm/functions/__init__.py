@@ -44,7 +44,7 @@ def definitions(op: str, kind: str, lanes: int = 1) -> dict[str, str]:
     out = formula(*given)
     name = function_name(op, kind, lanes)
     text = "\n".join([
-        f"define internal {code.type(kind)} @{name}({', '.join(x.typed for x in given)})"
+        f"define internal {code.types[kind]} @{name}({', '.join(x.typed for x in given)})"
         " alwaysinline nounwind willreturn memory(none) {",
         *code.lines, f"  ret {out.typed}", "}"])
     return {**code.declarations, name: text}

@@ -56,6 +56,11 @@ class Format:
 F64 = Format("f64", "double", "i64", 52, 1023)
 F32 = Format("f32", "float", "i32", 23, 127)
 FORMATS = {"double": F64, "float": F32}
+FORMAT_OF = {"double": F64, "i64": F64, "float": F32, "i32": F32, "i1": F32}
+"""The format of a float, or the one whose bits an integer holds."""
+
+FLOAT_OPERATIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
+"""What LLVM calls the operations of floats that integers have too."""
 
 
 def float_literal(value: float) -> str:
@@ -64,49 +69,41 @@ def float_literal(value: float) -> str:
 
 
 class Value:
-    """A register or literal, with the operators of its type."""
+    """A register or literal, with the operators of its type; `typed` is how it stands as an operand
+    with its type."""
 
-    __slots__ = ("code", "kind", "text")
+    __slots__ = ("code", "format", "kind", "text", "typed")
 
     def __init__(self, code: Code, kind: str, text: str):
         self.code, self.kind, self.text = code, kind, text
-
-    @property
-    def format(self) -> Format:
-        """The format of a float, or the one whose bits an integer holds."""
-        return F64 if self.kind in ("double", "i64") else F32
+        self.typed, self.format = f"{code.types[kind]} {text}", FORMAT_OF[kind]
 
     def constant(self, value: float) -> Value:
         """A literal of the same type."""
         return self.code.literal(value, self.kind)
 
-    @property
-    def typed(self) -> str:
-        """The value as an operand with its type."""
-        return f"{self.code.type(self.kind)} {self.text}"
-
     def nan(self) -> Value:
-        return self.code.splat(self.kind, "0x7FF8000000000000")
+        return self.constant(float("nan"))
 
     def _binary(self, op: str, other: Any, swap: bool = False) -> Value:
-        other = self.code.literal(other, self.kind)
+        if not isinstance(other, Value):
+            other = self.code.literal(other, self.kind)
+        if self.kind[0] != "i":
+            op = FLOAT_OPERATIONS.get(op, op)
         x, y = (other, self) if swap else (self, other)
         return self.code.new(self.kind, f"{op} {x.typed}, {y.text}")
 
-    def _arithmetic(self, name: str, other: Any, swap: bool = False) -> Value:
-        return self._binary(name if self.kind[0] == "i" else "f" + name, other, swap)
-
     def __add__(self, other: Any) -> Value:
-        return self._arithmetic("add", other)
+        return self._binary("add", other)
 
     def __sub__(self, other: Any) -> Value:
-        return self._arithmetic("sub", other)
+        return self._binary("sub", other)
 
     def __rsub__(self, other: Any) -> Value:
-        return self._arithmetic("sub", other, swap=True)
+        return self._binary("sub", other, swap=True)
 
     def __mul__(self, other: Any) -> Value:
-        return self._arithmetic("mul", other)
+        return self._binary("mul", other)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -139,7 +136,8 @@ class Value:
         return self._binary("xor", 1 if self.kind == "i1" else -1)
 
     def compare(self, name: str, other: Any) -> Value:
-        other = self.code.literal(other, self.kind)
+        if not isinstance(other, Value):
+            other = self.code.literal(other, self.kind)
         signed = "" if name in ("eq", "ne") else "s"
         op = f"icmp {signed}{name}" if self.kind[0] == "i" else f"fcmp o{name}"
         return self.code.new("i1", f"{op} {self.typed}, {other.text}")
@@ -172,16 +170,9 @@ class Code:
 
     def __init__(self, lanes: int = 1) -> None:
         self.lanes = lanes
+        self.types = {kind: kind if lanes == 1 else f"<{lanes} x {kind}>" for kind in FORMAT_OF}
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
-
-    def type(self, kind: str) -> str:
-        """What the values of a kind are: numbers, or vectors."""
-        return kind if self.lanes == 1 else f"<{self.lanes} x {kind}>"
-
-    def splat(self, kind: str, text: str) -> Value:
-        """A literal, in each lane."""
-        return Value(self, kind, text if self.lanes == 1 else f"splat ({kind} {text})")
 
     def new(self, kind: str, text: str) -> Value:
         """Append an instruction."""
@@ -189,18 +180,21 @@ class Code:
         self.lines.append(f"  {name} = {text}")
         return Value(self, kind, name)
 
-    def literal(self, value: Any, kind: str) -> Value:
-        if isinstance(value, Value):
-            return value
+    def literal(self, value: float, kind: str) -> Value:
+        """A number, in each lane."""
         if kind in FORMATS:
-            return self.splat(kind, float_literal(FORMATS[kind].round(value)))
-        return self.splat(kind, "true" if kind == "i1" else str(int(value)))
+            text = float_literal(FORMATS[kind].round(value))
+        else:
+            text = "true" if kind == "i1" else str(int(value))
+        return Value(self, kind, text if self.lanes == 1 else f"splat ({kind} {text})")
 
     def call(self, name: str, kind: str, args: Sequence[Value], attributes: str = "") -> Value:
         """Call a function; intrinsics and C functions are declared here."""
-        kinds, out = ", ".join(self.type(a.kind) for a in args), self.type(kind)
-        self.declarations.setdefault(name, f"declare {out} @{name}({kinds}) {attributes}")
-        return self.new(kind, f"call {out} @{name}({', '.join(a.typed for a in args)})")
+        out = self.types[kind]
+        if name not in self.declarations:
+            kinds = ", ".join([self.types[a.kind] for a in args])
+            self.declarations[name] = f"declare {out} @{name}({kinds}) {attributes}"
+        return self.new(kind, f"call {out} @{name}({', '.join([a.typed for a in args])})")
 
     def intrinsic(self, name: str, *args: Value) -> Value:
         vector = f"v{self.lanes}" if self.lanes > 1 else ""
@@ -210,15 +204,16 @@ class Code:
 # ---- operations ----------------------------------------------------------------------------------
 def fma(x: Any, y: Any, z: Any) -> Value:
     """x * y + z, rounded once."""
-    one = next(a for a in (x, y, z) if isinstance(a, Value))
-    return one.code.intrinsic("fma", *(one.code.literal(a, one.kind) for a in (x, y, z)))
+    one = x if isinstance(x, Value) else y if isinstance(y, Value) else z
+    return one.code.intrinsic("fma", *[
+        a if isinstance(a, Value) else one.constant(a) for a in (x, y, z)])
 
 
 def where(test: Value, x: Any, y: Any) -> Value:
     """x where the test holds, else y; at least one of them is a Value."""
-    kind = (x if isinstance(x, Value) else y).kind
-    x, y = test.code.literal(x, kind), test.code.literal(y, kind)
-    return test.code.new(kind, f"select {test.typed}, {x.typed}, {y.typed}")
+    one = x if isinstance(x, Value) else y
+    x, y = (a if isinstance(a, Value) else one.constant(a) for a in (x, y))
+    return test.code.new(one.kind, f"select {test.typed}, {x.typed}, {y.typed}")
 
 
 def fabs(x: Value) -> Value:
@@ -251,13 +246,13 @@ def maximum(x: Value, bound: Any) -> Value:
 def bits(x: Value) -> Value:
     """The bits of a float as an integer."""
     kind = x.format.integer
-    return x.code.new(kind, f"bitcast {x.typed} to {x.code.type(kind)}")
+    return x.code.new(kind, f"bitcast {x.typed} to {x.code.types[kind]}")
 
 
 def from_bits(x: Value) -> Value:
     """The float that has the bits of an integer."""
     kind = x.format.kind
-    return x.code.new(kind, f"bitcast {x.typed} to {x.code.type(kind)}")
+    return x.code.new(kind, f"bitcast {x.typed} to {x.code.types[kind]}")
 
 
 # ---- polynomials ---------------------------------------------------------------------------------

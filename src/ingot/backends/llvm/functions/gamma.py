@@ -50,11 +50,11 @@ def _stirling(x: Value, log: Value, inverse: Value) -> Value:
 
 def _wide(x: Value) -> Value:
     """A float in double precision."""
-    return x.code.new(F64.kind, f"fpext {x.typed} to {x.code.type(F64.kind)}")
+    return x.code.new(F64.kind, f"fpext {x.typed} to {x.code.types[F64.kind]}")
 
 
 def _narrow(x: Value, like: Value) -> Value:
-    return like.code.new(like.kind, f"fptrunc {x.typed} to {like.code.type(like.kind)}")
+    return like.code.new(like.kind, f"fptrunc {x.typed} to {like.code.types[like.kind]}")
 
 
 # ---- the recurrence ------------------------------------------------------------------------------

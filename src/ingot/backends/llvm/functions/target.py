@@ -19,14 +19,14 @@ X86 = ("x86_64", "amd64", "i686", "i386")
 def _features() -> frozenset[str]:
     for line in codegen.first_processor().splitlines() if MACHINE in X86 else ():
         if line.startswith("flags"):
-            return frozenset("+" + flag for flag in line.split())
-    return frozenset(codegen.processor()[1].split(","))
+            return frozenset(line.split())
+    return frozenset(codegen.processor()[1].replace("+", "").split(","))
 
 
 @functools.cache
 def has_fma() -> bool:
     """Whether x * y + z rounded once is an instruction."""
-    return MACHINE in ("aarch64", "arm64") or "+fma" in _features()
+    return MACHINE in ("aarch64", "arm64") or "fma" in _features()
 
 
 @functools.cache
@@ -34,7 +34,7 @@ def vector_bytes() -> tuple[int, ...]:
     """The sizes of vectors that loops are made of."""
     if MACHINE not in X86 or PORTABLE is not None:
         return (16,)
-    return (32, 64) if "+avx512f" in _features() else (32,)
+    return (32, 64) if "avx512f" in _features() else (32,)
 
 
 def lanes() -> int:
