@@ -11,8 +11,25 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.numpy import primitives as lax
-from ingot.numpy.families import alias, binary, kind_of, like, unary, unary_inexact, with_loop
-from ingot.numpy.promotion import as_array, aval_of, convert, inexact, promote, promote_shapes
+from ingot.numpy.families import (
+    alias,
+    binary,
+    check_real,
+    kind_of,
+    like,
+    unary,
+    unary_inexact,
+    with_loop,
+)
+from ingot.numpy.promotion import (
+    as_array,
+    aval_of,
+    convert,
+    inexact,
+    promote,
+    promote_shapes,
+    unsupported,
+)
 from ingot.numpy.rounding import isinf, signbit, trunc
 
 # ---- arithmetic ----
@@ -25,48 +42,64 @@ def _mul(x: Any, y: Any) -> Any:
     return lax.bitwise_and(x, y) if x.aval.dtype == dtypes.bool_ else lax.mul(x, y)
 
 
-add = binary("add", _add, """Sum, elementwise; of booleans the logical or.
+add = binary("add", _add, """Add, elementwise; of booleans it is the logical or.
 
-    >>> jnp.add(1, 2.5)
-    Array(3.5, dtype=float64, weak_type=True)
+    {x, y: same}
+
+    >>> jnp.add(np.array([1, 2]), 0.5)
+    Array([1.5, 2.5], dtype=float64, weak_type=True)
     """, loop=np.add)
-subtract = binary("subtract", lax.sub, """Difference, elementwise. Raises TypeError for booleans.
+subtract = binary("subtract", lax.sub, """Subtract, elementwise.
 
-    >>> jnp.subtract(1, 2.5)
-    Array(-1.5, dtype=float64, weak_type=True)
+    {x, y: same} Raises TypeError for two booleans.
+
+    >>> jnp.subtract(np.uint8(1), np.uint8(2))
+    Array(255, dtype=uint8)
     """, loop=np.subtract)
-multiply = binary("multiply", _mul, """Product, elementwise; of booleans the logical and.
+multiply = binary("multiply", _mul, """Multiply, elementwise; of booleans it is the logical and.
 
-    >>> jnp.multiply(2, 2.5)
-    Array(5., dtype=float64, weak_type=True)
+    {x, y: same} Integers are taken modulo 2 to the number of their bits.
+
+    >>> jnp.multiply(np.array([1, 2]), 2.5)
+    Array([2.5, 5. ], dtype=float64, weak_type=True)
     """, loop=np.multiply)
-divide = binary("divide", lax.div, """Quotient, elementwise; of integers a float.
+divide = binary("divide", lax.div, """Divide, elementwise; x / 0 is inf or -inf, 0 / 0 nan.
 
-    >>> jnp.divide(1, 4)
-    Array(0.25, dtype=float64, weak_type=True)
+    {x, y: inexact}
+
+    >>> jnp.divide(np.array([1, 2]), np.array([4, 0]))
+    Array([0.25,  inf], dtype=float64)
     """, "inexact", loop=np.true_divide)
 true_divide = alias(divide, "true_divide")
-negative = unary("negative", lax.neg, """Negation, elementwise. Raises TypeError for booleans.
+negative = unary("negative", lax.neg, """Negate, elementwise.
 
-    >>> jnp.negative(2.0)
-    Array(-2., dtype=float64, weak_type=True)
+    x: [...] of any dtype but booleans -> [...] of the same dtype; unsigned integers are taken
+    modulo 2 to the number of their bits. Raises TypeError for booleans.
+
+    >>> jnp.negative(np.array([0.0, 2.0]))
+    Array([-0., -2.], dtype=float64)
     """, loop=np.negative)
 
 
 def positive(x: Any, /) -> Any:
-    """The array itself.
+    """Return the array itself.
 
-    >>> jnp.positive(2.0)
-    Array(2., dtype=float64, weak_type=True)
+    x: [...] of any dtype -> [...] of the same dtype.
+
+    >>> jnp.positive(np.array([-2, 3]))
+    Array([-2,  3], dtype=int64)
     """
     return as_array("positive", x)
 
 
 def _absolute(x: Any, /) -> Any:
-    """Absolute value, elementwise; of a complex number its modulus.
+    """Compute the absolute value, elementwise; of a complex number it is the modulus.
 
-    >>> jnp.absolute(-2)
-    Array(2, dtype=int64, weak_type=True)
+    x: [...] of any dtype -> [...] of the same dtype, of complex numbers the dtype of their parts.
+    The modulus does not overflow where it can be represented.
+
+    >>> jnp.absolute(np.array([3 + 4j, -2]))
+    Array([5., 2.], dtype=float64)
     """
     x = as_array("absolute", x)
     return x if kind_of(x) in "bu" else lax.abs(x)
@@ -78,10 +111,13 @@ abs = alias(absolute, "abs")
 
 
 def fabs(x: Any, /) -> Any:
-    """Absolute value as a float. Raises TypeError for complex numbers.
+    """Compute the absolute value as a float, elementwise.
 
-    >>> jnp.fabs(-2)
-    Array(2., dtype=float64, weak_type=True)
+    x: [...] real -> [...] of the same dtype, of integers and booleans the default float. Raises
+    TypeError for complex numbers.
+
+    >>> jnp.fabs(np.array([-2, 3]))
+    Array([2., 3.], dtype=float64)
     """
     x = inexact("fabs", x)
     if kind_of(x) == "c":
@@ -90,26 +126,26 @@ def fabs(x: Any, /) -> Any:
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Any:
-    """Largest integer not above the quotient, in the operands' dtype.
+    """Return the largest integer not above the quotient, elementwise.
 
-    Integer division by zero gives -1 for positive and -2 for non-positive numerators, as XLA's.
-    Where an operand is infinite, it is the floor of the quotient of floats, as the array API
-    standard has it: `inf // 2` is inf, `-1 // inf` is -0; Python, NumPy and JAX give nan and -1.
+    x1, x2: [...] real, broadcast -> [...] of the dtype they promote to, of booleans int32. Raises
+    TypeError for complex numbers, ValueError if the shapes do not broadcast. Of signed integers 0
+    by 0 is -1 and others by 0 are -2, of unsigned ones the largest value, as with XLA. Where an
+    operand is infinite, it is the floor of the quotient of floats, as in the array API standard:
+    `inf // 2` is inf, `-1 // inf` is -0; Python, NumPy and JAX give nan and -1.
 
-    >>> jnp.floor_divide(-7, 2)
-    Array(-4, dtype=int64, weak_type=True)
+    >>> jnp.floor_divide(np.array([-7, 7]), 2)
+    Array([-4,  3], dtype=int64)
     """
     x, y = promote("floor_divide", x1, x2, kind="numeric")
-    kind = kind_of(x)
-    if kind == "u":
+    check_real("floor_divide", x)
+    if kind_of(x) == "u":
         return lax.div(x, y)
-    if kind == "i":
+    if kind_of(x) == "i":
         quotient = lax.div(x, y)
         below = lax.bitwise_and(lax.ne(lax.sign(x), lax.sign(y)),
                                 lax.ne(lax.rem(x, y), like(x, 0)))
         return lax.select(below, lax.sub(quotient, like(x, 1)), quotient)
-    if kind == "c":
-        raise TypeError(f"floor_divide: the arguments must be real, got {x.aval}")
     quotient = _float_divmod(x, y)[0]
     finite = lax.bitwise_and(lax.is_finite(x), lax.is_finite(y))
     return lax.select(finite, quotient, lax.floor(lax.div(x, y)))
@@ -135,12 +171,17 @@ def _rem(x: Any, y: Any) -> Any:
 
 
 def remainder(x1: Any, x2: Any, /) -> Any:
-    """Remainder of floor division, with the sign of the divisor, also where it is 0.
+    """Return the remainder of `floor_divide`, which has the sign of the divisor, elementwise.
 
-    >>> jnp.remainder(-7, 4)
-    Array(1, dtype=int64, weak_type=True)
+    x1, x2: [...] real, broadcast -> [...] of the dtype they promote to, of booleans int32. Raises
+    TypeError for complex numbers, ValueError if the shapes do not broadcast. Integers by 0 give 0,
+    floats nan.
+
+    >>> jnp.remainder(np.array([-7, 7]), 4)
+    Array([1, 3], dtype=int64)
     """
     x, y = promote("remainder", x1, x2, kind="numeric")
+    check_real("remainder", x)
     zero, rest = like(x, 0), _rem(x, y)
     if kind_of(x) == "u":
         return rest
@@ -164,33 +205,48 @@ mod = alias(remainder, "mod")
 
 
 def fmod(x1: Any, x2: Any, /) -> Any:
-    """Remainder of truncated division, with the sign of the dividend.
+    """Return the remainder of division towards 0, which has the sign of the dividend, elementwise.
 
-    >>> jnp.fmod(-7, 4)
-    Array(-3, dtype=int64, weak_type=True)
+    x1, x2: [...] real, broadcast -> [...] of the dtype they promote to, of booleans int32. Raises
+    TypeError for complex numbers, ValueError if the shapes do not broadcast. Integers by 0 give 0,
+    floats nan.
+
+    >>> jnp.fmod(np.array([-7, 7]), 4)
+    Array([-3,  3], dtype=int64)
     """
-    return _rem(*promote("fmod", x1, x2, kind="numeric"))
+    x, y = promote("fmod", x1, x2, kind="numeric")
+    check_real("fmod", x)
+    return _rem(x, y)
 
 
 def divmod(x1: Any, x2: Any, /) -> tuple[Any, Any]:
-    """Quotient and remainder of floor division.
+    """Return quotient and remainder of division towards minus infinity, elementwise.
 
-    >>> jnp.divmod(7, 2)
-    (Array(3, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
+    x1, x2: [...] real, broadcast -> two arrays [...] of the dtype they promote to, of booleans
+    int32. Raises TypeError for complex numbers, ValueError if the shapes do not broadcast.
+
+    >>> jnp.divmod(-7.5, 2)
+    (Array(-4., dtype=float64, weak_type=True), Array(0.5, dtype=float64, weak_type=True))
     """
     x, y = promote("divmod", x1, x2, kind="numeric")
+    check_real("divmod", x)
     if kind_of(x) in "iu":
         return floor_divide(x, y), remainder(x, y)
     return _float_divmod(x, y)
 
 
 def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
-    """Fractional and integral part, both with the sign of `x`.
+    """Split numbers into a fractional and a whole part, both with the sign of the number.
 
-    >>> jnp.modf(-1.5)
-    (Array(-0.5, dtype=float64, weak_type=True), Array(-1., dtype=float64, weak_type=True))
+    x: [...] real; out: must be None -> two arrays [...] of the dtype of x, of integers the default
+    float. Raises TypeError for complex numbers.
+
+    >>> jnp.modf(np.array([-1.5, 2.25]))
+    (Array([-0.5 ,  0.25], dtype=float64), Array([-1.,  2.], dtype=float64))
     """
+    unsupported("modf", out=out)
     x = inexact("modf", x)
+    check_real("modf", x)
     whole = trunc(x)
     # Of negative numbers by their sizes, whose difference is 0, not -0, where they are equal.
     size = lax.sub(lax.neg(x), lax.neg(whole))
@@ -199,10 +255,13 @@ def modf(x: Any, /, out: None = None) -> tuple[Any, Any]:
 
 
 def reciprocal(x: Any, /) -> Any:
-    """1 / x, elementwise.
+    """Compute 1 / x, elementwise.
 
-    >>> jnp.reciprocal(4.0)
-    Array(0.25, dtype=float64, weak_type=True)
+    x: [...] of any dtype -> [...] of the same dtype, of integers and booleans the default float.
+    The reciprocal of 0 is inf.
+
+    >>> jnp.reciprocal(np.array([4, 0]))
+    Array([0.25,  inf], dtype=float64)
     """
     x = inexact("reciprocal", x)
     return lax.div(like(x, 1), x)
@@ -211,13 +270,15 @@ def reciprocal(x: Any, /) -> Any:
 # ---- powers ----
 
 def power(x1: Any, x2: Any, /) -> Any:
-    """`x1` to the power of `x2`, elementwise.
+    """Raise x1 to the power of x2, elementwise.
 
-    Python integers as exponents are exact products. Raises TypeError for integers to negative
-    Python integers.
+    x1, x2: [...] of any dtype, broadcast -> [...] of the dtype they promote to, of booleans int32.
+    Raises ValueError if the shapes do not broadcast. Python integers as exponents are computed by
+    products, as `lax.integer_pow`; integers to negative powers in an array give 0, 1 or -1. Error
+    up to 4 ulp. Raises TypeError for integers to a negative Python integer.
 
-    >>> jnp.power(2, 10)
-    Array(1024, dtype=int64, weak_type=True)
+    >>> jnp.power(np.array([2, -3]), 3)
+    Array([  8, -27], dtype=int64)
     """
     a, b = aval_of("power", x1), aval_of("power", x2, 1)
     if type(x2) is int and b.ndim == 0:
@@ -267,10 +328,14 @@ pow = alias(power, "pow")
 
 
 def float_power(x: Any, y: Any, /) -> Any:
-    """`x` to the power of `y` in double precision; under JAX's name in the operands' inexact dtype.
+    """Raise x to the power of y in double precision, elementwise.
 
-    >>> jnp.float_power(np.float32(2), -1)
-    Array(0.5, dtype=float64)
+    x, y: [...] of any dtype, broadcast -> [...] float64 or complex128; the float dtype they promote
+    to where 64-bit types are off, and under the name `jax.numpy`. Raises ValueError if the shapes
+    do not broadcast.
+
+    >>> jnp.float_power(np.float32(2), np.array([-1, 0.5]))
+    Array([0.5       , 1.41421356], dtype=float64)
     """
     x, y = promote("float_power", x, y, kind="inexact")
     if dtypes.default_float() == dtypes.float64 and not config.match_jax:
@@ -284,28 +349,40 @@ def _number(x: Any) -> Any:
 
 
 square = unary("square", lambda x: lax.square(_number(x)),
-                """Square, elementwise.
+               """Compute x * x, elementwise.
 
-    >>> jnp.square(3)
-    Array(9, dtype=int64, weak_type=True)
+    x: [...] of any dtype -> [...] of the same dtype, of booleans int32.
+
+    >>> jnp.square(np.array([3 + 4j, -2]))
+    Array([-7.+24.j,  4. -0.j], dtype=complex128)
     """)
-sqrt = unary_inexact("sqrt", lax.sqrt, """Square root; nan for negative reals.
+sqrt = unary_inexact("sqrt", lax.sqrt, """Compute the square root, elementwise.
 
-    >>> jnp.sqrt(4.0)
-    Array(2., dtype=float64, weak_type=True)
+    {x} Negative reals give nan, complex numbers the principal value. Error 0.5 ulp for real
+    numbers.
+
+    >>> jnp.sqrt(np.array([4, 2, -1]))
+    Array([2.        , 1.41421356,        nan], dtype=float64)
     """, loop=np.sqrt)
-cbrt = unary_inexact("cbrt", lax.cbrt, """Real cube root.
+cbrt = unary_inexact("cbrt", lax.cbrt, """Compute the real cube root, elementwise.
 
-    >>> jnp.cbrt(-8.0)
-    Array(-2., dtype=float64, weak_type=True)
+    x: [...] real -> [...] of the same dtype, of integers and booleans the default float. Error 1
+    ulp. Raises TypeError for complex numbers.
+
+    >>> jnp.cbrt(np.array([-8, 2]))
+    Array([-2.        ,  1.25992105], dtype=float64)
     """, loop=np.cbrt)
 
 
 def hypot(x1: Any, x2: Any, /) -> Any:
-    """Length of the vector (x1, x2), without overflow.
+    """Compute the length of the vector (x1, x2) without overflow on the way, elementwise.
 
-    >>> jnp.hypot(3.0, 4.0)
-    Array(5., dtype=float64, weak_type=True)
+    x1, x2: [...] real, broadcast -> [...] of the float dtype they promote to; inf where either is
+    infinite, also beside nan. Raises ValueError for complex numbers, and if the shapes do not
+    broadcast.
+
+    >>> jnp.hypot(np.array([3.0, 3e200]), np.array([4.0, 4e200]))
+    Array([5.e+000, 5.e+200], dtype=float64)
     """
     x, y = promote("hypot", x1, x2, kind="inexact")
     if kind_of(x) == "c":

@@ -16,30 +16,41 @@ from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_sh
 
 # ---- exponentials and logarithms ----
 
-exp = unary_inexact("exp", lax.exp, """Exponential, elementwise.
+exp = unary_inexact("exp", lax.exp, """Compute e to the power x, elementwise.
 
-    >>> jnp.exp(0.0)
-    Array(1., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers.
+
+    >>> jnp.exp(np.array([0, 1, 1000]))
+    Array([1.        , 2.71828183,        inf], dtype=float64)
     """, loop=np.exp)
-exp2 = unary_inexact("exp2", lax.exp2, """2 to the power of x.
+exp2 = unary_inexact("exp2", lax.exp2, """Compute 2 to the power x, elementwise.
 
-    >>> jnp.exp2(3.0)
-    Array(8., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers.
+
+    >>> jnp.exp2(np.array([3, -1]))
+    Array([8. , 0.5], dtype=float64)
     """)
-expm1 = unary_inexact("expm1", lax.expm1, """exp(x) - 1, accurate near 0.
+expm1 = unary_inexact("expm1", lax.expm1, """Compute exp(x) - 1, also accurate near 0, elementwise.
 
-    >>> jnp.expm1(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers.
+
+    >>> jnp.expm1(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
     """, loop=np.expm1)
-log = unary_inexact("log", lax.log, """Natural logarithm; nan for negative reals, -inf for 0.
+log = unary_inexact("log", lax.log, """Compute the natural logarithm, elementwise.
 
-    >>> jnp.log(1.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} -inf for 0, nan for negative reals; of complex numbers the principal value. Error 1 ulp for
+    real numbers.
+
+    >>> jnp.log(np.array([1, 0, -1]))
+    Array([  0., -inf,  nan], dtype=float64)
     """, loop=np.log)
-log1p = unary_inexact("log1p", lax.log1p, """log(1 + x), accurate near 0.
+log1p = unary_inexact("log1p", lax.log1p, """Compute log(1 + x), also accurate near 0, elementwise.
 
-    >>> jnp.log1p(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers.
+
+    >>> jnp.log1p(1e-20)
+    Array(1.e-20, dtype=float64, weak_type=True)
     """)
 
 
@@ -64,24 +75,32 @@ def _whole(x: Any) -> Any:
     return lax.add(x, lax.stop_gradient(lax.select(near, error, like(x, 0))))
 
 
-log2 = _log_base("log2", 2, """Logarithm to base 2, exact for powers of 2.
+log2 = _log_base("log2", 2, """Compute the logarithm to base 2, elementwise.
 
-    >>> jnp.log2(8.0)
-    Array(3., dtype=float64)
+    {x} Exact for powers of 2; -inf for 0, nan for negative reals.
+
+    >>> jnp.log2(np.array([8, 10]))
+    Array([3.        , 3.32192809], dtype=float64)
     """)
-log10 = _log_base("log10", 10, """Logarithm to base 10, exact for powers of 10.
+log10 = _log_base("log10", 10, """Compute the logarithm to base 10, elementwise.
 
-    >>> jnp.log10(100.0)
-    Array(2., dtype=float64)
+    {x} Exact for powers of 10; -inf for 0, nan for negative reals.
+
+    >>> jnp.log10(np.array([1e-5, 1000, 2]))
+    Array([-5.     ,  3.     ,  0.30103], dtype=float64)
     """)
 
 
 @replayed
 def logaddexp(x1: Any, x2: Any, /) -> Any:
-    """log(exp(x1) + exp(x2)) without overflow.
+    """Compute log(exp(x1) + exp(x2)) without overflow, elementwise.
 
-    >>> jnp.logaddexp(-float("inf"), 2.0)
-    Array(2., dtype=float64, weak_type=True)
+    x1, x2: [...] of any numeric dtype, broadcast -> [...] of the float or complex dtype they
+    promote to, complex results with angles in [-pi, pi]. Raises ValueError if the shapes do not
+    broadcast.
+
+    >>> jnp.logaddexp(np.array([1000.0, -np.inf]), 1000.0)
+    Array([1000.69314718, 1000.        ], dtype=float64)
     """
     x, y = promote("logaddexp", x1, x2, kind="inexact")
     real = kind_of(x) != "c"
@@ -104,10 +123,13 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
 
 
 def logaddexp2(x1: Any, x2: Any, /) -> Any:
-    """log2(2**x1 + 2**x2) without overflow.
+    """Compute log2(2**x1 + 2**x2) without overflow, elementwise.
 
-    >>> jnp.logaddexp2(3.0, 3.0)
-    Array(4., dtype=float64, weak_type=True)
+    x1, x2: [...] of any numeric dtype, broadcast -> [...] of the float or complex dtype they
+    promote to. Raises ValueError if the shapes do not broadcast.
+
+    >>> jnp.logaddexp2(2000.0, 2000.0)
+    Array(2001., dtype=float64, weak_type=True)
     """
     x, y = promote("logaddexp2", x1, x2, kind="inexact")
     scale = like(x, math.log(2))
@@ -115,10 +137,14 @@ def logaddexp2(x1: Any, x2: Any, /) -> Any:
 
 
 def frexp(x: Any, /) -> tuple[Any, Any]:
-    """Mantissa in [0.5, 1) and exponent: x = m * 2**e.
+    """Split numbers into mantissa and exponent: x = mantissa * 2**exponent.
 
-    >>> jnp.frexp(8.0)
-    (Array(0.5, dtype=float64), Array(4, dtype=int32))
+    x: [...] real -> mantissa [...] of the dtype of x, of integers the default float, in [0.5, 1) in
+    size; exponent [...] int32. Of 0, inf and nan the mantissa is x itself and the exponent 0.
+    Raises TypeError for complex numbers.
+
+    >>> jnp.frexp(np.array([8.0, -3.0]))
+    (Array([ 0.5 , -0.75], dtype=float64), Array([4, 2], dtype=int32))
     """
     x = inexact("frexp", x)
     x = convert(x, x.aval.dtype)
@@ -150,10 +176,14 @@ def _bits(x: Any) -> tuple[Any, Any, Any]:
 
 
 def ldexp(x1: Any, x2: Any, /) -> Any:
-    """x1 * 2**x2, elementwise; exact where it does not leave the range of normal numbers.
+    """Compute x1 * 2**x2, elementwise, the inverse of `frexp`.
 
-    >>> jnp.ldexp(0.5, 4)
-    Array(8., dtype=float64)
+    x1: [...] real or complex; x2: [...] integers, broadcast with x1 -> [...] of the dtype of x1, of
+    integers the default float. Exact unless it leaves the range of normal numbers. Raises
+    ValueError if x2 are no integers, and if the shapes do not broadcast.
+
+    >>> jnp.ldexp(np.array([0.5, 0.75]), np.array([4, -1]))
+    Array([8.   , 0.375], dtype=float64)
     """
     if dtypes.kind(aval_of("ldexp", x2, 1).dtype) not in "iu":
         raise ValueError(
@@ -174,52 +204,133 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
 
 # ---- trigonometry ----
 
-sin = unary_inexact("sin", lax.sin, """Sine of x radians.
+sin = unary_inexact("sin", lax.sin, """Compute the sine of angles in radians, elementwise.
 
-    >>> jnp.sin(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers; nan for infinities.
+
+    >>> jnp.sin(np.array([0, np.pi / 2]))
+    Array([0., 1.], dtype=float64)
     """, loop=np.sin)
-cos = unary_inexact("cos", lax.cos, """Cosine of x radians.
+cos = unary_inexact("cos", lax.cos, """Compute the cosine of angles in radians, elementwise.
 
-    >>> jnp.cos(0.0)
-    Array(1., dtype=float64, weak_type=True)
+    {x} Error 1 ulp for real numbers; nan for infinities.
+
+    >>> jnp.cos(np.array([0, np.pi]))
+    Array([ 1., -1.], dtype=float64)
     """, loop=np.cos)
-tan = unary_inexact("tan", lax.tan, """Tangent of x radians.
+tan = unary_inexact("tan", lax.tan, """Compute the tangent of angles in radians, elementwise.
 
-    >>> jnp.tan(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} Error 2 ulp for real numbers; nan for infinities.
+
+    >>> jnp.tan(np.array([0, np.pi / 4]))
+    Array([0., 1.], dtype=float64)
     """, loop=np.tan)
-arcsin = unary_inexact(
-    "arcsin", lax.asin, "Inverse sine in radians, in [-pi/2, pi/2]; nan outside [-1, 1].")
-arccos = unary_inexact(
-    "arccos", lax.acos, "Inverse cosine in radians, in [0, pi]; nan outside [-1, 1].")
-arctan = unary_inexact("arctan", lax.atan, "Inverse tangent in radians, in [-pi/2, pi/2].")
-sinh = unary_inexact("sinh", lax.sinh, "Hyperbolic sine.", loop=np.sinh)
-cosh = unary_inexact("cosh", lax.cosh, "Hyperbolic cosine.", loop=np.cosh)
-tanh = unary_inexact("tanh", lax.tanh, "Hyperbolic tangent.", loop=np.tanh)
-arcsinh = unary_inexact("arcsinh", lax.asinh, "Inverse hyperbolic sine.")
-arccosh = unary_inexact("arccosh", lax.acosh, "Inverse hyperbolic cosine; nan below 1.")
-arctanh = unary_inexact("arctanh", lax.atanh, "Inverse hyperbolic tangent; nan outside [-1, 1].")
-arctan2 = binary("arctan2", lax.atan2, """Angle in radians of the vector (x2, x1), in [-pi, pi].
+arcsin = unary_inexact("arcsin", lax.asin, """Compute the inverse sine in radians, elementwise.
 
-    >>> jnp.arctan2(0.0, 1.0)
-    Array(0., dtype=float64, weak_type=True)
+    {x} Real results lie in [-pi/2, pi/2]; reals outside [-1, 1] give nan. Error 1 ulp for real
+    numbers.
+
+    >>> jnp.arcsin(np.array([1, 2]))
+    Array([1.57079633,        nan], dtype=float64)
+    """)
+arccos = unary_inexact("arccos", lax.acos, """Compute the inverse cosine in radians, elementwise.
+
+    {x} Real results lie in [0, pi]; reals outside [-1, 1] give nan. Error 1 ulp for real numbers.
+
+    >>> jnp.arccos(np.array([-1, 2]))
+    Array([3.14159265,        nan], dtype=float64)
+    """)
+arctan = unary_inexact("arctan", lax.atan, """Compute the inverse tangent in radians, elementwise.
+
+    {x} Real results lie in [-pi/2, pi/2]. Error 1 ulp for real numbers.
+
+    >>> jnp.arctan(np.array([1, np.inf]))
+    Array([0.78539816, 1.57079633], dtype=float64)
+    """)
+sinh = unary_inexact("sinh", lax.sinh, """Compute the hyperbolic sine, elementwise.
+
+    {x} Error 2 ulp for real numbers.
+
+    >>> jnp.sinh(np.array([0, 1]))
+    Array([0.        , 1.17520119], dtype=float64)
+    """, loop=np.sinh)
+cosh = unary_inexact("cosh", lax.cosh, """Compute the hyperbolic cosine, elementwise.
+
+    {x} Error 2 ulp for real numbers.
+
+    >>> jnp.cosh(np.array([0, 1]))
+    Array([1.        , 1.54308063], dtype=float64)
+    """, loop=np.cosh)
+tanh = unary_inexact("tanh", lax.tanh, """Compute the hyperbolic tangent, elementwise.
+
+    {x} Error 2 ulp for real numbers.
+
+    >>> jnp.tanh(np.array([0, 1, 100]))
+    Array([0.        , 0.76159416, 1.        ], dtype=float64)
+    """, loop=np.tanh)
+arcsinh = unary_inexact("arcsinh", lax.asinh, """Compute the inverse hyperbolic sine.
+
+    {x} Error 2 ulp for real numbers.
+
+    >>> jnp.arcsinh(np.array([0, 1]))
+    Array([0.        , 0.88137359], dtype=float64)
+    """)
+arccosh = unary_inexact("arccosh", lax.acosh, """Compute the inverse hyperbolic cosine.
+
+    {x} Reals below 1 give nan. Error 2 ulp for real numbers.
+
+    >>> jnp.arccosh(np.array([1, 2, 0.5]))
+    Array([0.       , 1.3169579,       nan], dtype=float64)
+    """)
+arctanh = unary_inexact("arctanh", lax.atanh, """Compute the inverse hyperbolic tangent.
+
+    {x} At 1 and -1 it is infinite, reals outside [-1, 1] give nan. Error 2 ulp for real numbers.
+
+    >>> jnp.arctanh(np.array([0.5, 1, 2]))
+    Array([0.54930614,        inf,        nan], dtype=float64)
+    """)
+arctan2 = binary("arctan2", lax.atan2, """Compute the angle of the point (y, x), elementwise.
+
+    {x, y: inexact} The height comes first; the angle is in radians, in [-pi, pi]. Error 1 ulp for
+    real numbers.
+
+    >>> jnp.arctan2(np.array([1.0, 0.0]), np.array([0.0, -1.0]))
+    Array([1.57079633, 3.14159265], dtype=float64)
     """, "inexact")
 asin, acos, atan = alias(arcsin, "asin"), alias(arccos, "acos"), alias(arctan, "atan")
 atan2, asinh = alias(arctan2, "atan2"), alias(arcsinh, "asinh")
 acosh, atanh = alias(arccosh, "acosh"), alias(arctanh, "atanh")
-degrees = unary_inexact(
-    "degrees", lambda x: lax.mul(x, like(x, 180 / math.pi)), "Radians to degrees.")
-radians = unary_inexact(
-    "radians", lambda x: lax.mul(x, like(x, math.pi / 180)), "Degrees to radians.")
+
+
+def _times(factor: float) -> Callable[[Any], Any]:
+    return lambda x: lax.mul(x, like(x, factor))
+
+
+degrees = unary_inexact("degrees", _times(180 / math.pi), """Convert radians to degrees.
+
+    {x}
+
+    >>> jnp.degrees(np.array([np.pi, 1]))
+    Array([180.        ,  57.29577951], dtype=float64)
+    """)
+radians = unary_inexact("radians", _times(math.pi / 180), """Convert degrees to radians.
+
+    {x}
+
+    >>> jnp.radians(np.array([180, 1]))
+    Array([3.14159265, 0.01745329], dtype=float64)
+    """)
 deg2rad, rad2deg = alias(radians, "deg2rad"), alias(degrees, "rad2deg")
 
 
 def sinc(x: Any, /) -> Any:
-    """sin(pi x) / (pi x), and 1 at 0, with all derivatives.
+    """Compute sin(pi x) / (pi x), elementwise; it is 1 at 0.
 
-    >>> jnp.sinc(0.0)
-    Array(1., dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] of the same dtype, of integers and booleans the default
+    float. Near 0 it is a Taylor series, so that all derivatives are right there.
+
+    >>> jnp.sinc(np.array([0, 0.5, 1]))
+    Array([1.00000000e+00, 6.36619772e-01, 3.89817183e-17], dtype=float64)
     """
     x = inexact("sinc", x)
     scaled = lax.mul(x, like(x, math.pi))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,23 @@ def named(function: Callable[..., Any], name: str, doc: str) -> Callable[..., An
     function.__name__ = function.__qualname__ = name
     if function.__module__ == __name__:  # where pickles find it
         function.__module__ = "ingot.numpy"
-    function.__doc__ = doc
+    function.__doc__ = functools.reduce(lambda text, part: text.replace(*part), TYPES.items(), doc)
     return function
+
+
+# What the docstrings of families say of arguments and results, where they name one of these.
+TYPES = {
+    "{x}": """x: [...] of any numeric dtype -> [...] of the same dtype, of integers and booleans the
+    default float dtype.""",
+    "{x, y: same}": """x, y: [...] of any dtype, broadcast -> [...] of the dtype they promote to.
+    Raises ValueError if the shapes do not broadcast.""",
+    "{x, y: inexact}": """x, y: [...] of any numeric dtype, broadcast -> [...] of the float or
+    complex dtype they promote to. Raises ValueError if the shapes do not broadcast.""",
+    "{x, y: truth}": """x, y: [...] of any dtype, broadcast -> booleans [...]. Raises ValueError if
+    the shapes do not broadcast.""",
+    "{x, y: bits}": """x, y: [...] integers or booleans, broadcast -> [...] of the dtype they
+    promote to. Raises TypeError for other dtypes, ValueError if the shapes do not broadcast.""",
+}
 
 
 def with_loop(function: Callable[..., Any], name: str, loop: np.ufunc | None, doc: str | None = None
@@ -85,6 +101,14 @@ def like(x: Any, value: Any) -> Any:
 def kind_of(x: Any) -> str:
     """The kind of an array's dtype: one of 'b', 'i', 'u', 'f', 'c'."""
     return dtypes.kind(x.aval.dtype)
+
+
+def check_real(name: str, *arrays: Any) -> None:
+    """Raise TypeError, with the function's name, for complex numbers."""
+    for x in arrays:
+        if kind_of(x) == "c":
+            raise TypeError(f"{name}: complex numbers are not ordered, got {x.aval}; apply it"
+                            " to their real and imaginary parts")
 
 
 def truth(name: str, x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Logic functions and bitwise operations: comparison, truth values, closeness, shifts, gcd."""
+"""Logic functions, elementwise: comparison, truth values, finiteness, closeness, choice."""
 
 from __future__ import annotations
 
@@ -11,21 +11,11 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.eager import replayed
 from ingot.config import config
-from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import typeof
 from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
-from ingot.numpy.families import (
-    alias,
-    binary,
-    kind_of,
-    like,
-    named,
-    truth,
-    unary,
-    with_loop,
-)
+from ingot.numpy.families import binary, kind_of, like, named, truth, with_loop
 from ingot.numpy.nonzero import nonzero
 from ingot.numpy.promotion import (
     as_array,
@@ -34,6 +24,7 @@ from ingot.numpy.promotion import (
     convert,
     promote,
     promote_shapes,
+    unsupported,
 )
 
 # ---- comparison ----
@@ -98,25 +89,48 @@ def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Cal
     return _comparison(name, compare, doc, loop)
 
 
-equal = _comparison("equal", lax.eq, """Whether elements are equal.
+equal = _comparison("equal", lax.eq, """Return whether elements are equal.
 
-    >>> jnp.equal(1, 1.0)
-    Array(True, dtype=bool)
+    {x, y: truth} Integers are compared by value, whatever their dtypes; nan equals nothing.
+
+    >>> jnp.equal(np.array([1, 2]), 1.0)
+    Array([ True, False], dtype=bool)
     """, loop=np.equal)
-not_equal = _comparison("not_equal", lax.ne, """Whether elements differ.
+not_equal = _comparison("not_equal", lax.ne, """Return whether elements differ.
 
-    >>> jnp.not_equal(1, 1.0)
-    Array(False, dtype=bool)
+    {x, y: truth} Integers are compared by value, whatever their dtypes; nan differs from itself.
+
+    >>> jnp.not_equal(np.array([1, 2]), 1.0)
+    Array([False,  True], dtype=bool)
     """, loop=np.not_equal)
-less = _ordered("less", lax.lt, """Whether x < y, elementwise.
+less = _ordered("less", lax.lt, """Return whether x < y, elementwise.
 
-    >>> jnp.less(1, 2)
-    Array(True, dtype=bool)
+    {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
+
+    >>> jnp.less(np.array([1, 2, 3]), 2)
+    Array([ True, False, False], dtype=bool)
     """, loop=np.less)
-less_equal = _ordered("less_equal", lax.le, "Whether x <= y, elementwise.", loop=np.less_equal)
-greater = _ordered("greater", lax.gt, "Whether x > y, elementwise.", loop=np.greater)
-greater_equal = _ordered("greater_equal", lax.ge, "Whether x >= y, elementwise.",
-                         loop=np.greater_equal)
+less_equal = _ordered("less_equal", lax.le, """Return whether x <= y, elementwise.
+
+    {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
+
+    >>> jnp.less_equal(np.array([1, 2, 3]), 2)
+    Array([ True,  True, False], dtype=bool)
+    """, loop=np.less_equal)
+greater = _ordered("greater", lax.gt, """Return whether x > y, elementwise.
+
+    {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
+
+    >>> jnp.greater(np.array([1, 2, 3]), 2)
+    Array([False, False,  True], dtype=bool)
+    """, loop=np.greater)
+greater_equal = _ordered("greater_equal", lax.ge, """Return whether x >= y, elementwise.
+
+    {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
+
+    >>> jnp.greater_equal(np.array([1, 2, 3]), 2)
+    Array([False,  True,  True], dtype=bool)
+    """, loop=np.greater_equal)
 
 
 # ---- truth values ----
@@ -129,76 +143,50 @@ def _logical(name: str, op: Callable[..., Any], doc: str) -> Callable[..., Any]:
     return named(function, name, doc)
 
 
-logical_and = _logical("logical_and", lax.bitwise_and, """Whether both are nonzero.
+logical_and = _logical("logical_and", lax.bitwise_and, """Return whether both are nonzero.
 
-    >>> jnp.logical_and(1, 0)
-    Array(False, dtype=bool)
+    {x, y: truth}
+
+    >>> jnp.logical_and(np.array([0, 1, 2]), True)
+    Array([False,  True,  True], dtype=bool)
     """)
-logical_or = _logical("logical_or", lax.bitwise_or, "Whether one of two is nonzero.")
-logical_xor = _logical("logical_xor", lax.bitwise_xor, "Whether exactly one of two is nonzero.")
+logical_or = _logical("logical_or", lax.bitwise_or, """Return whether one or both are nonzero.
+
+    {x, y: truth}
+
+    >>> jnp.logical_or(np.array([0, 1, 2]), False)
+    Array([False,  True,  True], dtype=bool)
+    """)
+logical_xor = _logical("logical_xor", lax.bitwise_xor, """Return whether exactly one is nonzero.
+
+    {x, y: truth}
+
+    >>> jnp.logical_xor(np.array([0, 1, 2]), True)
+    Array([ True, False, False], dtype=bool)
+    """)
 
 
 def logical_not(x: Any, /) -> Any:
-    """Whether an element is zero.
+    """Return whether elements are zero.
 
-    >>> jnp.logical_not(0)
-    Array(True, dtype=bool)
+    x: [...] of any dtype -> booleans [...]; nan is not zero.
+
+    >>> jnp.logical_not(np.array([0.0, -0.0, np.nan]))
+    Array([ True,  True, False], dtype=bool)
     """
     return lax.bitwise_not(truth("logical_not", x))
-
-
-# ---- bits ----
-
-bitwise_and = binary("bitwise_and", lax.bitwise_and, "Bitwise and of integers or booleans.",
-                      loop=np.bitwise_and)
-bitwise_or = binary("bitwise_or", lax.bitwise_or, "Bitwise or of integers or booleans.",
-                     loop=np.bitwise_or)
-bitwise_xor = binary(
-    "bitwise_xor", lax.bitwise_xor, "Bitwise exclusive or of integers or booleans.",
-    loop=np.bitwise_xor)
-bitwise_not = unary("bitwise_not", lax.bitwise_not, "Bitwise complement of integers or booleans.",
-                    loop=np.bitwise_not)
-invert = unary("invert", lax.bitwise_not, "Bitwise complement of integers or booleans.",
-               loop=np.invert)
-bitwise_invert = alias(invert, "bitwise_invert")
-left_shift = binary("left_shift", lax.shift_left, "Shift bits left; 0 beyond the width.", "numeric")
-bitwise_left_shift = alias(left_shift, "bitwise_left_shift")
-
-
-def right_shift(x1: Any, x2: Any, /) -> Any:
-    """Shift bits right, copies of the sign bit come in for signed integers.
-
-    >>> jnp.right_shift(-8, 1)
-    Array(-4, dtype=int64, weak_type=True)
-    """
-    x, y = promote("right_shift", x1, x2, kind="numeric")
-    return (lax.shift_right_logical if kind_of(x) == "u" else lax.shift_right_arithmetic)(x, y)
-
-
-bitwise_right_shift = alias(right_shift, "bitwise_right_shift")
-
-
-def bitwise_count(x: Any, /) -> Any:
-    """Number of ones in the binary form of the absolute value, as uint8.
-
-    >>> jnp.bitwise_count(7)
-    Array(3, dtype=uint8)
-    """
-    x = as_array("bitwise_count", x)
-    if kind_of(x) not in "biu":
-        raise TypeError(f"bitwise_count: the argument must be of integer dtype, got {x.aval}")
-    x = convert(x, dtypes.uint8) if kind_of(x) == "b" else lax.abs(x) if kind_of(x) == "i" else x
-    return convert(lax.population_count(x), dtypes.uint8)
 
 
 # ---- finite or not ----
 
 
 def isfinite(x: Any, /) -> Any:
-    """Whether an element is neither infinite nor nan.
+    """Return whether numbers are neither infinite nor nan, elementwise.
 
-    >>> jnp.isfinite(1.0)
-    Array(True, dtype=bool)
+    x: [...] of any dtype -> booleans [...]; of a complex number, whether both parts are finite.
+
+    >>> jnp.isfinite(np.array([1.0, np.inf, np.nan]))
+    Array([ True, False, False], dtype=bool)
     """
     x = as_array("isfinite", x)
     if kind_of(x) == "c":
@@ -207,30 +195,38 @@ def isfinite(x: Any, /) -> Any:
 
 
 def isnan(x: Any, /) -> Any:
-    """Whether an element is nan.
+    """Return whether numbers are nan, elementwise.
 
-    >>> jnp.isnan(float("nan"))
-    Array(True, dtype=bool)
+    x: [...] of any dtype -> booleans [...]; of a complex number, whether either part is.
+
+    >>> jnp.isnan(np.array([1.0, np.inf, np.nan]))
+    Array([False, False,  True], dtype=bool)
     """
     x = as_array("isnan", x)
     return lax.ne(x, x)
 
 
 def isposinf(x: Any, /, out: None = None) -> Any:
-    """Whether an element is +inf. Raises ValueError for complex numbers.
+    """Return whether numbers are +inf, elementwise.
 
-    >>> jnp.isposinf(1.0)
-    Array(False, dtype=bool)
+    x: [...] real; out: must be None -> booleans [...]. Raises ValueError for complex numbers.
+
+    >>> jnp.isposinf(np.array([1.0, np.inf, -np.inf]))
+    Array([False,  True, False], dtype=bool)
     """
+    unsupported("isposinf", out=out)
     return _is_infinity("isposinf", x, math.inf)
 
 
 def isneginf(x: Any, /, out: None = None) -> Any:
-    """Whether an element is -inf. Raises ValueError for complex numbers.
+    """Return whether numbers are -inf, elementwise.
 
-    >>> jnp.isneginf(-float("inf"))
-    Array(True, dtype=bool)
+    x: [...] real; out: must be None -> booleans [...]. Raises ValueError for complex numbers.
+
+    >>> jnp.isneginf(np.array([1.0, np.inf, -np.inf]))
+    Array([False, False,  True], dtype=bool)
     """
+    unsupported("isneginf", out=out)
     return _is_infinity("isneginf", x, -math.inf)
 
 
@@ -242,10 +238,13 @@ def _is_infinity(name: str, x: Any, infinity: float) -> Any:
 
 
 def iscomplex(x: Any) -> Any:
-    """Whether the imaginary part is not zero.
+    """Return whether the imaginary part is not zero, elementwise.
 
-    >>> jnp.iscomplex(1 + 0j)
-    Array(False, dtype=bool)
+    x: [...] of any dtype -> booleans [...], False for real arrays; `iscomplexobj` tells of the
+    dtype.
+
+    >>> jnp.iscomplex(np.array([1 + 0j, 2j]))
+    Array([False,  True], dtype=bool)
     """
     x = as_array("iscomplex", x)
     part = lax.imag(x) if kind_of(x) == "c" else None
@@ -254,22 +253,26 @@ def iscomplex(x: Any) -> Any:
 
 
 def isreal(x: Any) -> Any:
-    """Whether the imaginary part is zero.
+    """Return whether the imaginary part is zero, elementwise.
 
-    >>> jnp.isreal(1 + 0j)
-    Array(True, dtype=bool)
+    x: [...] of any dtype -> booleans [...], True for real arrays; `isrealobj` tells of the dtype.
+
+    >>> jnp.isreal(np.array([1 + 0j, 2j]))
+    Array([ True, False], dtype=bool)
     """
     return lax.bitwise_not(iscomplex(x))
 
 
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
                neginf: Any = None) -> Any:
-    """nan and infinities replaced by numbers, by default 0 and the largest and smallest ones.
+    """Replace nan and infinities by numbers.
 
-    Infinities that take the place of nan are replaced as well, as in JAX.
+    x: [...] of any dtype; copy: without effect; nan, posinf, neginf: the numbers, or arrays of them
+    that broadcast, by default 0 and the largest and lowest numbers of the dtype; infinities that
+    stand for nan are replaced as well, as in JAX -> [...] of the dtype of x, integers unchanged.
 
-    >>> jnp.nan_to_num(float("nan"))
-    Array(0., dtype=float64)
+    >>> jnp.nan_to_num(np.array([np.nan, np.inf, 1.0]), posinf=9.0)
+    Array([0., 9., 1.], dtype=float64)
     """
     x = as_array("nan_to_num", x)
     x = convert(x, x.aval.dtype)
@@ -290,10 +293,14 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
 
 
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether |a - b| <= atol + rtol |b|, elementwise; equal infinities are close.
+    """Return whether |a - b| <= atol + rtol |b|, elementwise.
 
-    >>> jnp.isclose(1.0, 1.0 + 1e-9)
-    Array(True, dtype=bool)
+    a, b: [...] of any dtype, broadcast; rtol, atol: numbers or arrays that broadcast; equal_nan:
+    whether nan are close to each other -> booleans [...]. Infinities are close if they are equal.
+    Raises ValueError if the shapes do not broadcast.
+
+    >>> jnp.isclose(np.array([1.0, np.inf, np.nan]), np.array([1.0 + 1e-9, np.inf, np.nan]))
+    Array([ True,  True, False], dtype=bool)
     """
     x, y = promote("isclose", a, b)
     if dtypes.is_key_dtype(x.aval.dtype):
@@ -317,19 +324,24 @@ def _of(tolerance: Any, like_: Any, dtype: Any) -> Any:
 
 
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether all elements are close in the sense of `isclose`.
+    """Return whether all elements are close in the sense of `isclose`.
 
-    >>> jnp.allclose(1.0, 1.1)
-    Array(False, dtype=bool)
+    a, b, rtol, atol, equal_nan: as for `isclose`, with the same errors -> a boolean [].
+
+    >>> jnp.allclose(np.array([1.0, 2.0]), np.array([1.0, 2.1]), atol=0.2)
+    Array(True, dtype=bool)
     """
     close = isclose(a, b, rtol, atol, equal_nan)
     return lax.reduce_and(close, tuple(range(close.aval.ndim)))
 
 
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
-    """Whether shapes and all elements are equal.
+    """Return whether two arrays have the same shape and equal elements.
 
-    >>> jnp.array_equal([1, 2], [1, 2])
+    a1, a2: arrays or sequences of any dtype; equal_nan: whether nan are equal to each other -> a
+    boolean []; False for what is no array.
+
+    >>> jnp.array_equal([1, 2], np.array([1.0, 2.0]))
     Array(True, dtype=bool)
     """
     x, y = _arrays(a1), _arrays(a2)
@@ -339,7 +351,10 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 
 def array_equiv(a1: Any, a2: Any) -> Any:
-    """Whether all elements are equal after broadcasting.
+    """Return whether all elements of two arrays are equal after broadcasting.
+
+    a1, a2: arrays or sequences of any dtype -> a boolean []; False for what is no array, and if the
+    shapes do not broadcast.
 
     >>> jnp.array_equiv([1, 1], 1)
     Array(True, dtype=bool)
@@ -374,12 +389,15 @@ def _all_equal(x: Any, y: Any, equal_nan: bool) -> Any:
 @replayed
 def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
           fill_value: Any = None) -> Any:
-    """`x` where the condition holds, else `y`; with the condition alone, `nonzero(condition)`.
+    """Choose elements of x where the condition holds, else of y.
 
-    condition, x, y: broadcast to one shape -> the dtype x and y promote to.
+    condition: [...] booleans, or numbers, of which nonzero ones hold; x, y: [...] of any dtype,
+    broadcast with it -> [...] of the dtype x and y promote to. Without x and y it is
+    `nonzero(condition, size=size, fill_value=fill_value)`. Raises ValueError if the shapes do not
+    broadcast, for one of x and y alone, and for `size` or `fill_value` beside them.
 
-    >>> jnp.where(True, 1.0, 2.0)
-    Array(1., dtype=float64, weak_type=True)
+    >>> jnp.where(np.array([True, False]), np.array([1, 2]), 0.5)
+    Array([1. , 0.5], dtype=float64, weak_type=True)
     """
     if x is None and y is None:
         return nonzero(condition, size=size, fill_value=fill_value)
@@ -402,10 +420,14 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
 
 @replayed
 def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
-    """Elements limited to [min, max]; a bound that is None does not limit.
+    """Limit elements to [min, max].
 
-    >>> jnp.clip(5, 0, 3)
-    Array(3, dtype=int64, weak_type=True)
+    arr, min, max: [...] real, broadcast; a bound that is None does not limit -> [...] of the dtype
+    they promote to, `max` where the bounds cross; nan stays. Raises ValueError without `arr`, for
+    complex numbers, and if the shapes do not broadcast.
+
+    >>> jnp.clip(np.array([-1, 2, 5]), 0, 3)
+    Array([0, 2, 3], dtype=int64)
     """
     if arr is None:
         raise ValueError("clip: an array must be given")
@@ -424,10 +446,16 @@ def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    """For each element the choice of the first condition that holds, or the default.
+    """Choose each element from the first choice whose condition holds, else the default.
 
-    >>> jnp.select([np.array([True, False])], [np.array([1, 2])], 9)
-    Array([1, 9], dtype=int64)
+    condlist: a list of booleans [...]; choicelist: as many arrays [...]; default: a number or an
+    array; all broadcast -> [...] of the dtype choices and default promote to. Raises ValueError for
+    no conditions, for as many choices as there are not conditions, and if the shapes do not
+    broadcast, TypeError for conditions that are not booleans.
+
+    >>> x = np.array([-2, 0, 3])
+    >>> jnp.select([x < 0, x > 0], [-x, 10 * x], 7)
+    Array([ 2,  7, 30], dtype=int64)
     """
     if len(condlist) != len(choicelist):
         raise ValueError(f"select: as many conditions as choices are needed, got {len(condlist)}"
@@ -440,43 +468,3 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             raise TypeError(f"select: conditions must be boolean, got {typeof(test)}")
         out = where(test, choice, out)
     return out
-
-
-# ---- number theory ----
-
-
-def gcd(x1: Any, x2: Any) -> Any:
-    """Greatest common divisor of integers.
-
-    >>> jnp.gcd(12, 18)
-    Array(6, dtype=int64, weak_type=True)
-    """
-    x, y = promote("gcd", x1, x2)
-    if kind_of(x) not in "iu":
-        raise ValueError(f"gcd: the arguments must be of integer dtype, got {x.aval}")
-    if kind_of(x) == "i":
-        x, y = lax.abs(x), lax.abs(y)
-
-    # Euclid's worst case, consecutive Fibonacci numbers, takes 1.44 steps a bit.
-    def step(_: Any, pair: Any) -> Any:
-        a, b = pair
-        zero = lax.eq(b, like(b, 0))
-        return (lax.select(zero, a, b),
-                lax.select(zero, b, lax.rem(a, lax.select(zero, like(b, 1), b))))
-
-    return fori_loop(0, int(1.45 * dtypes.itemsize_bits(x.aval.dtype)) + 2, step, (x, y))[0]
-
-
-def lcm(x1: Any, x2: Any) -> Any:
-    """Least common multiple of integers; 0 if one is 0.
-
-    >>> jnp.lcm(4, 6)
-    Array(12, dtype=int64, weak_type=True)
-    """
-    x, y = promote("lcm", x1, x2)
-    divisor = gcd(x, y)
-    if kind_of(x) == "i":
-        x, y = lax.abs(x), lax.abs(y)
-    none = lax.eq(divisor, like(divisor, 0))
-    return lax.mul(x, lax.div(y, lax.select(none, like(divisor, 1), divisor)))
-

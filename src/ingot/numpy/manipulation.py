@@ -23,6 +23,7 @@ from ingot.numpy.promotion import (
     check_arraylike,
     convert,
     promote_dtypes,
+    unsupported,
     user_dtype,
 )
 from ingot.numpy.reductions import axes_of
@@ -318,6 +319,7 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> An
     Array([[1.],
            [0.]], dtype=float64)
     """
+    unsupported("stack", out=out)
     made = [as_array("stack", a) for a in _sequence("stack", arrays)]
     first = made[0].aval
     if any(a.aval.shape != first.shape for a in made):

@@ -33,6 +33,7 @@ from ingot.numpy import (
     arithmetic,
     creation,
     indexing,
+    integers,
     logic,
     manipulation,
     nanreductions,
@@ -77,9 +78,9 @@ _BINARY = [
     ("mul", "*", arithmetic.multiply), ("truediv", "/", arithmetic.divide),
     ("floordiv", "//", arithmetic.floor_divide), ("mod", "%", arithmetic.remainder),
     ("divmod", "divmod", arithmetic.divmod), ("pow", "**", arithmetic.power),
-    ("matmul", "@", products.matmul), ("and", "&", logic.bitwise_and),
-    ("or", "|", logic.bitwise_or), ("xor", "^", logic.bitwise_xor),
-    ("lshift", "<<", logic.left_shift), ("rshift", ">>", logic.right_shift),
+    ("matmul", "@", products.matmul), ("and", "&", integers.bitwise_and),
+    ("or", "|", integers.bitwise_or), ("xor", "^", integers.bitwise_xor),
+    ("lshift", "<<", integers.left_shift), ("rshift", ">>", integers.right_shift),
 ]
 _COMPARISONS = [
     ("eq", "==", logic.equal), ("ne", "!=", logic.not_equal), ("lt", "<", logic.less),
@@ -96,7 +97,7 @@ def _operators() -> dict[str, Any]:
         table[f"__{name}__"] = _operator(function, symbol, swap=False)
     return table | {
         "__neg__": arithmetic.negative, "__pos__": arithmetic.positive,
-        "__abs__": arithmetic.absolute, "__invert__": logic.bitwise_not,
+        "__abs__": arithmetic.absolute, "__invert__": integers.bitwise_not,
         "__round__": lambda self, ndigits=None: rounding.round(self, ndigits or 0),
     }
 
@@ -415,6 +416,6 @@ def install(namespace: Any) -> None:
         setattr(ArrayBase, name, property(_entry(function), doc=doc))
     native_calls().set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
                   | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
-                     "invert": logic.bitwise_not})
+                     "invert": integers.bitwise_not})
     Array.__repr__, Array.__str__ = _repr, _str  # type: ignore[method-assign]
     Tracer.__reduce__ = _tracer_reduce  # type: ignore[method-assign]

@@ -213,10 +213,7 @@ def _planned(name: str, args: Sequence[Any], kind: str) -> tuple[Any, bool, tupl
     except TypePromotionError:
         raise
     except ValueError:
-        raise ShapeError(
-            f"{name}: shapes must broadcast, got {' and '.join(map(str, avals))}; lengths of an"
-            " axis must be equal or 1: align axes with reshape, expand_dims or None in an index"
-        ) from None
+        raise _mismatch(name, avals) from None
 
 
 def promote(name: str, *args: Any, kind: str = "same") -> list[Any]:
@@ -250,8 +247,17 @@ def promote_dtypes(name: str, *args: Any, kind: str = "same") -> list[Any]:
 def promote_shapes(name: str, *args: Any) -> list[Any]:
     """Array-likes as arrays of one shape, of whatever dtypes."""
     arrays = [as_array(name, x) for x in args]
-    shape = broadcast_shapes(*(x.aval.shape for x in arrays))
+    try:
+        shape = broadcast_shapes(*(x.aval.shape for x in arrays))
+    except ValueError:
+        raise _mismatch(name, [x.aval for x in arrays]) from None
     return [broadcast(x, shape) for x in arrays]
+
+
+def _mismatch(name: str, avals: Sequence[ShapedArray]) -> ShapeError:
+    return ShapeError(
+        f"{name}: shapes must broadcast, got {' and '.join(map(str, avals))}; lengths of an axis"
+        " must be equal or 1: align axes with reshape, expand_dims or None in an index")
 
 
 def inexact(name: str, x: Any) -> Any:

@@ -16,6 +16,7 @@ from ingot.core.tracebacks import hidden
 from ingot.numpy import (
     arithmetic,
     elementary,
+    integers,
     logic,
     nanreductions,
     primitives as lax,
@@ -220,9 +221,9 @@ logaddexp2 = _object(elementary.logaddexp2, float("-inf"))
 logical_and = _object(logic.logical_and, True, reduce=_truth(reductions.all))
 logical_or = _object(logic.logical_or, False, reduce=_truth(reductions.any))
 logical_xor = _object(logic.logical_xor, False)
-bitwise_and = _object(logic.bitwise_and, -1)
-bitwise_or = _object(logic.bitwise_or, 0)
-bitwise_xor = _object(logic.bitwise_xor, 0)
+bitwise_and = _object(integers.bitwise_and, -1)
+bitwise_or = _object(integers.bitwise_or, 0)
+bitwise_xor = _object(integers.bitwise_xor, 0)
 
 
 def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> ufunc:
