@@ -72,16 +72,16 @@ def test_values_below_grad_are_concrete():
     (lambda: jnp.array("a"), TypeError, ["string"]),
     (lambda: jnp.asarray(None), ValueError, ["None"]),
     (lambda: jnp.sum(X, out=1), NotImplementedError, ["out"]),
-    *[(lambda f=getattr(jnp, name): f(X, out=X), NotImplementedError, [name, "'out'"])
+    *[(lambda name=name: getattr(jnp, name)(X, out=X), NotImplementedError, [name, "'out'"])
       for name in ("isneginf", "isposinf", "modf")],
     (lambda: jnp.round(X, 1, out=X), NotImplementedError, ["round", "'out'"]),
     (lambda: jnp.stack([X], out=X), NotImplementedError, ["stack", "'out'"]),
-    *[(lambda f=getattr(jnp, name): f(X * 1j), TypeError, [f"{name}: complex", "c128[3]"])
+    *[(lambda name=name: getattr(jnp, name)(X * 1j), TypeError, [f"{name}: complex", "c128[3]"])
       for name in ("ceil", "floor", "modf", "spacing", "trunc")],
-    *[(lambda f=getattr(jnp, name): f(X * 1j, X), TypeError, [f"{name}: complex", "c128[3]"])
+    *[(lambda name=name: getattr(jnp, name)(X * 1j, X), TypeError, [f"{name}: complex", "c128[3]"])
       for name in ("copysign", "divmod", "floor_divide", "fmod", "heaviside", "nextafter",
                    "remainder")],
-    *[(lambda f=getattr(jnp, name): f(X, np.arange(4)), ValueError,
+    *[(lambda name=name: getattr(jnp, name)(X, np.arange(4)), ValueError,
        [f"{name}: shapes must broadcast", "[3] and", "[4]"]) for name in ("ldexp", "logical_and")],
     (lambda: jnp.arange(3) ** -1, TypeError, ["negative powers"]),
     (lambda: jnp.quantile(X, 0.5, method="what"), ValueError, ["linear"]),
