@@ -12,9 +12,10 @@ from ingot import lax
 from ingot.config import BACKENDS, config
 from ingot.core import backend
 from ingot.core.array import OWNERS, Array, fetch
-from ingot.core.devices import Device, SingleDeviceSharding
+from ingot.core.devices import Device
 from ingot.core.jaxpr import eval_jaxpr
 from ingot.core.printing import pretty
+from ingot.core.sharding import SingleDeviceSharding
 
 
 class Elements:

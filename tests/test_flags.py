@@ -69,6 +69,7 @@ EFFECTS = {
     "check_static_indices": (False, lambda: x3[10]),
     "match_jax": (True, lambda: jnp.mean(jnp.int32([1, 2])).dtype),
     "mesh": (sharding.make_mesh((1,), "x"), sharding.get_mesh),
+    "abstract_mesh": (sharding.AbstractMesh((1,), "x"), sharding.get_abstract_mesh),
     "num_cpu_devices": (3, lambda: len(ingot.devices())),
     "log_compiles": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),
     "explain_cache_misses": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),

@@ -473,7 +473,7 @@ def test_a_mesh_that_is_set_is_seen_by_shard_map_and_programs_follow_another_one
     assert sharding.get_mesh() is two
     sharding.set_mesh(None)
     assert sharding.get_mesh().empty
-    with pytest.raises(TypeError, match="expected a mesh"):
+    with pytest.raises(ValueError, match="Expected mesh of type"):
         sharding.set_mesh("x")
 
 

@@ -108,8 +108,10 @@ TABLE = [
     Flag("optimize", str, "auto",
          "LLVM tier: 'fast' compiles soonest, 'full' runs fastest, 'auto' moves from one to the"
          " other.", True, ("auto", "fast", "full")),
-    Flag("mesh", object, None, "Mesh over which `shard_map` divides arrays where it is given none;"
-         " `set_mesh` sets it.", True),
+    Flag("mesh", object, None, "Mesh to which shardings without a mesh refer; `set_mesh` sets it.",
+         True),
+    Flag("abstract_mesh", object, None, "Mesh without devices that programs see in its place;"
+         " `use_abstract_mesh` sets it.", True),
     Flag("portable", bool, False,
          "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
          fixed=True),

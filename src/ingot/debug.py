@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TextIO
 
-from ingot.api.devices import CPU, SingleDeviceSharding
 from ingot.api.jit import PjitFunction, jit
 from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback, debug_print
 from ingot.core.array import ArrayBase
+from ingot.core.devices import CPU
+from ingot.core.sharding import SingleDeviceSharding
 from ingot.core.source import here
 from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
 from ingot.util import user_frame, wraps

@@ -104,6 +104,18 @@ class ReverseModeError(UndefinedRuleError, ValueError):
     """A loop whose number of iterations is not known has no reverse-mode derivative."""
 
 
+class ShardingTypeError(IngotError):
+    """The shardings of an operation's arguments do not say how its result is divided."""
+
+
+class DuplicateSpecError(IngotError):
+    """A sharding divides two axes of an array over the same axis of a mesh."""
+
+
+class IndivisibleError(IngotError, ValueError):
+    """An axis of an array cannot be divided into equal parts."""
+
+
 class InconclusiveDimensionOperation(IngotError):
     """Named for JAX's sake: shapes are always static here."""
 

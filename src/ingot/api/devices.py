@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import DELETED, OWNERS, Array, fetch
+from ingot.core.array import DELETED, OWNERS, Array, fetch, live_arrays as arrays_in_memory
 from ingot.core.backend import Backend, backends, get_backend, owner_of
-from ingot.core.devices import (
-    CPU,
-    Device,
-    SingleDeviceSharding,
-    live_arrays as arrays_in_memory,
-)
+from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array
+from ingot.core.sharding import SingleDeviceSharding
 from ingot.dtypes import KeyDType
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed

@@ -9,8 +9,9 @@ from typing import Any
 
 from ingot.api.arguments import check_callable, function_name
 from ingot.api.pmap import pmap
-from ingot.config import config
 from ingot.core.interpreter import to_array
+from ingot.core.mesh import abstract_mesh
+from ingot.core.specs import PartitionSpec, names_of
 from ingot.primitives.movement import reshape, transpose
 from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
 from ingot.util import wraps
@@ -18,23 +19,15 @@ from ingot.util import wraps
 Names = tuple[Any, ...]
 
 
-def _names(entry: Any) -> Names:
-    """The mesh axes over which an array's axis is divided."""
-    if entry is None:
-        return ()
-    return tuple(entry) if isinstance(entry, (tuple, list)) else (entry,)
-
-
 def _is_spec(x: Any) -> bool:
-    own_kind = isinstance(x, tuple) and type(x) is not tuple  # PartitionSpec, but not named tuples
-    return x is None or (own_kind and not hasattr(x, "_fields"))
+    return x is None or isinstance(x, PartitionSpec)
 
 
 class Division:
     """How parts of one array make the whole: for each of its axes, the mesh axes that divide it."""
 
     def __init__(self, spec: Any, sizes: dict[Any, int], ndim: int, title: str):
-        entries = [_names(e) for e in (spec or ())]
+        entries = [names_of(e) for e in (spec or ())]
         if len(entries) > ndim:
             raise ValueError(f"{title}: {spec} is for {len(entries)} axes, but an array has {ndim}")
         self.entries = [*entries, *[()] * (ndim - len(entries))]
@@ -99,7 +92,7 @@ class _Mapped:
 
 def _sizes(title: str, mesh: Any, axis_names: Any) -> dict[Any, int]:
     """The axes over which a function is mapped, and their sizes."""
-    if mesh is None or mesh.empty:
+    if mesh.empty:
         raise ValueError(f"{title}: which mesh it is for must be said, by mesh= or by set_mesh")
     return {n: s for n, s in mesh.shape.items() if not axis_names or n in axis_names}
 
@@ -128,7 +121,7 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
     function, known = f, dict[Any, _Mapped]()
 
     def mapped(*args: Any) -> Any:
-        sizes = _sizes(title, config.mesh if mesh is None else mesh, axis_names)
+        sizes = _sizes(title, abstract_mesh() if mesh is None else mesh, axis_names)
         leaves, tree = tree_flatten(args)
         leaves = [to_array(x) for x in leaves]
         specs = broadcast_prefix(in_specs, args, is_leaf=_is_spec)

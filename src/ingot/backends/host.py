@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ingot.core.array import to_host
-from ingot.core.backend import CompileOptions, Executable, Sharding
-from ingot.core.devices import ON_CPU, Device, cpu_devices
+from ingot.core.backend import CompileOptions, Executable
+from ingot.core.devices import Device, cpu_devices
 from ingot.core.native_calls import NativeCalls
+from ingot.core.sharding import ON_CPU, Sharding
 from ingot.errors import JaxRuntimeError
 
 

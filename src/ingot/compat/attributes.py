@@ -14,7 +14,6 @@ from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.primitive import Primitive
 from ingot.core.source import describe
-from ingot.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 
 @dataclass(frozen=True)
@@ -119,12 +118,7 @@ _set(Primitive, impl=property(lambda self: self.bind), call_primitive=False, map
      get_bind_params=lambda self, params: params)
 
 
-def _sharding(aval: ShapedArray) -> NamedSharding:
-    """How an array of this type is divided: not at all."""
-    return NamedSharding(AbstractMesh(), PartitionSpec(*[None] * aval.ndim))
-
-
-_set(ShapedArray, sharding=property(_sharding), vma=frozenset(), memory_space="device",
+_set(ShapedArray, memory_space="device",
      at_least_vspace=ShapedArray.to_tangent_aval)
 _set(Tracer, _trace=property(lambda self: self._interpreter,
                              lambda self, trace: setattr(self, "_interpreter", trace)))

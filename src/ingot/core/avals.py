@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.mesh import abstract_mesh
+from ingot.core.sharding import NamedSharding, abstract
+from ingot.core.specs import PartitionSpec, names_of
 from ingot.util import size_of
 
+NOWHERE: frozenset[Any] = frozenset()
 _known: dict[Any, ShapedArray] = {}
 _MANY = 1 << 16
 
@@ -17,25 +21,32 @@ _MANY = 1 << 16
 class ShapedArray:
     """The type of an array: `f32[3,4]`. Immutable; equal types are usually the same object."""
 
-    __slots__ = ("_hash", "dtype", "shape", "storage", "weak_type")
+    __slots__ = ("_hash", "_sharding", "dtype", "shape", "storage", "vma", "weak_type")
 
     shape: tuple[int, ...]
     dtype: Any
     weak_type: bool
     storage: np.dtype
     """The NumPy dtype that holds the elements (differs from `dtype` for PRNG keys only)."""
+    vma: frozenset[Any]
+    """The Manual axes of the mesh over which values vary, as far as `shard_map` checks it."""
 
     def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
-                vma: Any = None, memory_space: Any = None) -> ShapedArray:
-        # sharding, vma and memory_space are accepted for JAX's sake and ignored.
+                vma: Any = NOWHERE, memory_space: Any = None) -> ShapedArray:
+        # memory_space is accepted for JAX's sake and ignored.
         if type(shape) is not tuple:
             shape = tuple(shape)
-        key = (shape, dtype, weak_type)
-        return _known.get(key) or cls._new(key)
+        if sharding is None and not vma:
+            key: tuple[Any, ...] = (shape, dtype, weak_type)
+        else:
+            key = (shape, dtype, weak_type, _in_type(sharding, shape), frozenset(vma or ()))
+        return _known.get(key) or cls._new(*key)
 
     @classmethod
-    def _new(cls, key: tuple[Any, ...]) -> ShapedArray:
-        shape, dtype, weak_type = key
+    def _new(cls, shape: Any, dtype: Any, weak_type: bool, sharding: Any = None,
+             vma: frozenset[Any] = NOWHERE) -> ShapedArray:
+        key = (shape, dtype, weak_type) if sharding is None and not vma else (
+            shape, dtype, weak_type, sharding, vma)
         if not isinstance(dtype, (np.dtype, dtypes.KeyDType)):
             dtype = np.dtype(dtype)
         # A type seen first with NumPy's integers in its shape serves all later arrays.
@@ -43,10 +54,11 @@ class ShapedArray:
         self = object.__new__(cls)
         self.shape, self.dtype, self.weak_type = shape, dtype, bool(weak_type)
         self.storage = dtype if isinstance(dtype, np.dtype) else dtype.storage
-        self._hash = hash((shape, dtype, weak_type))
+        self._sharding, self.vma = sharding, vma
+        self._hash = hash((shape, dtype, weak_type, sharding, vma))
         if len(_known) >= _MANY:  # types compare by value: those made before stay valid
             _known.clear()
-        self = _known.setdefault((shape, dtype, self.weak_type), self)
+        self = _known.setdefault((shape, dtype, self.weak_type, *key[3:]), self)
         _known[key] = self
         return self
 
@@ -69,18 +81,39 @@ class ShapedArray:
             and self.shape == other.shape
             and self.dtype == other.dtype
             and self.weak_type == other.weak_type
+            and self._sharding == other._sharding
+            and self.vma == other.vma
         )
 
     def __hash__(self) -> int:
         return self._hash
 
     def update(self, **changes: Any) -> ShapedArray:
-        """A copy with some fields replaced."""
+        """A copy with some fields replaced; another shape is divided only if it says how."""
+        shape = changes.get("shape", self.shape)
         return ShapedArray(
-            changes.get("shape", self.shape),
+            shape,
             changes.get("dtype", self.dtype),
             changes.get("weak_type", self.weak_type),
+            sharding=changes.get("sharding", self._sharding if shape == self.shape else None),
+            vma=changes.get("vma", self.vma),
         )
+
+    @property
+    def sharding(self) -> NamedSharding:
+        """How Explicit axes of a mesh divide the array; entries are None where they do not."""
+        if self._sharding is not None:
+            return self._sharding
+        return NamedSharding(abstract_mesh(), PartitionSpec(*[None] * self.ndim))
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the type says more than shape, dtype and weak type."""
+        return self._sharding is not None or bool(self.vma)
+
+    def unplaced(self) -> ShapedArray:
+        """The type without sharding and Manual axes."""
+        return ShapedArray(self.shape, self.dtype, self.weak_type) if self.is_placed else self
 
     def strip_weak_type(self) -> ShapedArray:
         return self.update(weak_type=False) if self.weak_type else self
@@ -93,22 +126,61 @@ class ShapedArray:
         """The type of tangents and cotangents: the same for inexact dtypes, float0 otherwise."""
         if dtypes.issubdtype(self.dtype, np.inexact):
             return self
-        return ShapedArray(self.shape, dtypes.float0)
+        return self.update(dtype=np.dtype(dtypes.float0), weak_type=False)
 
     def str_short(self, short_dtypes: bool = True) -> str:
         name = dtypes.short_name(self.dtype) if short_dtypes else str(self.dtype)
-        return f"{name}[{','.join(map(str, self.shape))}]"
+        return f"{name}{self._dimensions()}"
+
+    def _dimensions(self) -> str:
+        """Lengths with the mesh axes that divide them, then the axes over which values vary."""
+        if not self.is_placed:
+            return f"[{','.join(map(str, self.shape))}]"
+        spec = self.sharding.spec
+        text = ",".join(map(_divided, self.shape, spec))
+        marks = [f"U:{_set(spec.unreduced)}"] if spec.unreduced else []
+        marks += [f"R:{_set(spec.reduced)}"] if spec.reduced else []
+        marks += [f"V:{_set(self.vma)}"] if self.vma else []
+        return f"[{text}]{{{', '.join(marks)}}}" if marks else f"[{text}]"
 
     def __str__(self) -> str:
         return self.str_short()
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""
-        name = self.dtype.name
-        return f"ShapedArray({name}[{','.join(map(str, self.shape))}]{weak})"
+        return f"ShapedArray({self.dtype.name}{self._dimensions()}{weak})"
 
     def __reduce__(self) -> Any:
-        return ShapedArray, (self.shape, self.dtype, self.weak_type)
+        return _rebuild, (self.shape, self.dtype, self.weak_type, self._sharding, self.vma)
+
+
+def _rebuild(shape: Any, dtype: Any, weak_type: bool, sharding: Any, vma: Any) -> ShapedArray:
+    return ShapedArray(shape, dtype, weak_type, sharding=sharding, vma=vma)
+
+
+def _in_type(sharding: Any, shape: tuple[int, ...]) -> NamedSharding | None:
+    """Return the part of a sharding that belongs to a type: what Explicit axes divide."""
+    if not isinstance(sharding, NamedSharding):
+        return None
+    explicit = frozenset(sharding.mesh.explicit_axes)
+    spec = sharding.spec
+    if not explicit.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
+        return None
+    sharding.check_compatible_aval(shape)
+    entries = [tuple(n for n in names_of(p) if n in explicit) for p in spec.padded(len(shape))]
+    return abstract(sharding.update(spec=spec.update(partitions=tuple(entries))))
+
+
+def _divided(length: int, entry: Any) -> str:
+    names = names_of(entry)
+    if not names:
+        return str(length)
+    return f"{length}@{names[0]}" if len(names) == 1 else f"{length}@({','.join(names)})"
+
+
+def _set(names: frozenset[Any]) -> str:
+    text = ",".join(sorted(map(str, names)))
+    return f"({text})" if len(names) > 1 else text
 
 
 def is_inexact(aval: ShapedArray) -> bool:

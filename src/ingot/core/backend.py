@@ -18,6 +18,7 @@ from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
 from ingot.core.logs import compiling
 from ingot.core.nan_check import checking, found_in
 from ingot.core.native_calls import NativeCalls, register_native_calls
+from ingot.core.sharding import Sharding
 from ingot.core.source import describe, user_source
 from ingot.util import collection_paused
 
@@ -26,19 +27,6 @@ Buffer = Any
 
 REFERENCE = "reference"
 """The name of the back end that defines what programs mean."""
-
-
-class Sharding(Protocol):
-    """Which device holds which part of an array."""
-
-    @property
-    def device_set(self) -> set[Device]:
-        """The devices that hold a part."""
-        ...
-
-    def shard_shape(self, shape: tuple[int, ...], /) -> tuple[int, ...]:
-        """Return the shape of the part on one device."""
-        ...
 
 
 @dataclass(frozen=True)

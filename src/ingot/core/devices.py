@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import platform as _platform
 import re
@@ -10,22 +9,43 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot.config import config
-from ingot.core.array import Array
+
+MEMORY_KINDS = ("device", "pinned_host", "unpinned_host")
+"""Kinds of memory of a CPU device; they are names of the same memory."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory that a device can address."""
+
+    device: Device
+    kind: str
+
+    @property
+    def platform(self) -> str:
+        """The platform of the device."""
+        return self.device.platform
+
+    def __repr__(self) -> str:
+        return f"{self.platform.upper()}_{self.kind.upper()}_{self.device.id}"
 
 
 class Device:
     """A device: where arrays are and programs run.
 
     The CPU has several, numbered from 0, so that programs can divide their work by devices; they
-    share the same memory and threads. `num_cpu_devices` says how many.
+    share the same memory and threads. `num_cpu_devices` says how many. The first of its
+    `memory_kinds` is the default; it `is_local` unless it belongs to another process.
     """
 
     def __init__(self, number: int = 0, platform: str = "cpu", kind: str = "cpu",
-                 process_index: int = 0, client: Any = None):
+                 process_index: int = 0, client: Any = None, *,
+                 memory_kinds: tuple[str, ...] = MEMORY_KINDS, is_local: bool = True):
         self.id = self.local_hardware_id = number
-        self.platform, self.device_kind = platform, kind
+        self.platform, self.device_kind, self.num_cores = platform, kind, None
         self.process_index = self.host_id = self.task_id = process_index
         self.client: Any = client or self  # what runs programs on the device
+        self.memory_kinds, self.is_local = memory_kinds, is_local
 
     @property
     def platform_version(self) -> str:
@@ -37,9 +57,27 @@ class Device:
         stats = getattr(self.client, "memory_stats", None)
         return None if stats is None or self.client is self else stats(self)
 
-    def live_buffers(self) -> list[Array]:
-        """The arrays in memory."""
-        return live_arrays()
+    def addressable_memories(self) -> list[Memory]:
+        """The memories that the device can address."""
+        return [Memory(self, kind) for kind in self.memory_kinds]
+
+    def default_memory(self) -> Memory:
+        """The memory in which arrays lie if nothing else is said."""
+        return Memory(self, self.memory_kinds[0])
+
+    def memory(self, kind: str) -> Memory:
+        """The memory of this kind; ValueError if there is none."""
+        if kind not in self.memory_kinds:
+            raise ValueError(
+                f"Could not find memory addressable by device {self.device_kind}: it can address"
+                f" the following memory kinds: {', '.join(self.memory_kinds)}. Got memory kind:"
+                f" {kind}")
+        return Memory(self, kind)
+
+    def __reduce__(self) -> Any:
+        if self.client is not self:
+            raise TypeError(f"cannot pickle {self!r}: it belongs to a client of this process")
+        return _cpu, (self.id,)
 
     def __repr__(self) -> str:
         return f"{self.platform.title()}Device(id={self.id})"
@@ -64,44 +102,11 @@ def cpu_devices() -> list[Device]:
         found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
                           os.environ.get("XLA_FLAGS", ""))
         count = _DEFAULT if found is None else max(int(found[1]), 1)
-    _cpus.extend(Device(i) for i in range(len(_cpus), count))
+    _cpu(count - 1)
     return _cpus[:count]
 
 
-def live_arrays() -> list[Array]:
-    """Return all arrays in memory, found by searching the whole heap."""
-    return [x for x in gc.get_objects() if type(x) is Array]
-
-
-@dataclass(frozen=True)
-class SingleDeviceSharding:
-    """The whole array is on one device."""
-
-    device: Device = CPU
-    memory_kind: str = "device"
-
-    @property
-    def device_set(self) -> set[Device]:
-        """The devices that hold a part: one."""
-        return {self.device}
-
-    @property
-    def is_fully_addressable(self) -> bool:
-        """Whether this process sees the whole array: yes."""
-        return True
-
-    is_fully_replicated = is_fully_addressable
-
-    def shard_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the part on a device: the whole."""
-        return tuple(shape)
-
-    def is_equivalent_to(self, other: Any, ndim: int) -> bool:
-        """Whether another sharding puts the array on the same device."""
-        return getattr(other, "device_set", None) == self.device_set
-
-    def __repr__(self) -> str:
-        return f"SingleDeviceSharding(device={self.device!r}, memory_kind={self.memory_kind})"
-
-
-ON_CPU = SingleDeviceSharding(CPU)
+def _cpu(number: int) -> Device:
+    """Return a name of the CPU by its number."""
+    _cpus.extend(Device(i) for i in range(len(_cpus), number + 1))
+    return _cpus[number]

@@ -23,9 +23,9 @@ from ingot.core.array import (
     make_contiguous,
     to_host,
 )
-from ingot.core.devices import ON_CPU
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
+from ingot.core.sharding import ON_CPU
 from ingot.core.source import here
 from ingot.core.tracebacks import hidden
 from ingot.errors import TracerArrayConversionError
