@@ -153,3 +153,5 @@ __all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Mesh", "NamedSharding"
            "explicit_axes", "get_abstract_mesh", "get_mesh", "make_mesh",
            "make_single_device_sharding", "reshard", "set_mesh", "shard_map", "use_abstract_mesh",
            "use_mesh"]
+
+_hide_frames_of(__name__)

@@ -12,10 +12,11 @@ from ingot.backends.xla.arrays import Memory
 from ingot.backends.xla.client import cpu_client, jaxlib
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.core.array import to_host
-from ingot.core.backend import CompileOptions, Executable, Sharding
-from ingot.core.devices import Device, SingleDeviceSharding
+from ingot.core.backend import CompileOptions, Executable
+from ingot.core.devices import Device
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
+from ingot.core.sharding import Sharding, SingleDeviceSharding
 
 
 class XLABackend:
