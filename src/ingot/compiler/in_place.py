@@ -18,7 +18,7 @@ from ingot.compiler.simplify import identities
 from ingot.core.array import fetch
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
-from ingot.core.rewrite import Environment, bind_equation, use_counts
+from ingot.core.rewrite import Environment, bind_equation, primitives_of, use_counts
 from ingot.kernel.schedule import SCHEDULE
 from ingot.primitives.arithmetic import add_any_p
 from ingot.primitives.dynamic_slice import dynamic_update_slice_p
@@ -171,8 +171,8 @@ def _added(x: Any, update: Any, starts: list[Any]) -> Any:
 
 def accumulate_in_place(jaxpr: Jaxpr) -> Jaxpr:
     """The program with updates of zeros added to what the sums of cotangents add them to."""
-    kinds = {e.primitive for e in jaxpr.eqns}
-    if add_any_p not in kinds or not kinds & {*PARTIAL, pad_p}:
+    primitives = primitives_of(jaxpr)
+    if add_any_p not in primitives or primitives.isdisjoint((*PARTIAL, pad_p)):
         return jaxpr
 
     def fun(*args: Any) -> list[Any]:
@@ -188,7 +188,7 @@ def accumulate_in_place(jaxpr: Jaxpr) -> Jaxpr:
 def schedule_reads_first(jaxpr: Jaxpr) -> Jaxpr:
     """The equations in an order in which what reads an array precedes what overwrites it."""
     eqns = jaxpr.eqns
-    if not any(e.primitive.in_place or e.primitive.higher_order for e in eqns):
+    if not any([p.in_place or p.higher_order for p in primitives_of(jaxpr)]):
         return jaxpr
     maker = {v: p for p, e in enumerate(eqns) for v in e.outvars}
     readers: dict[Any, list[int]] = {}

@@ -15,7 +15,7 @@ import numpy as np
 
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
-from ingot.core.rewrite import Environment, bind_equation, use_counts
+from ingot.core.rewrite import Environment, bind_equation, primitives_of, use_counts
 from ingot.primitives.gather_scatter import CLIP, FILL, PROMISE
 from ingot.primitives.movement import broadcast_in_dim, broadcast_in_dim_p
 from ingot.primitives.scatter import WRITES
@@ -42,8 +42,8 @@ class _Uses:
 
 def mask_scatters(jaxpr: Jaxpr) -> Jaxpr:
     """The program with writes guarded where whole arrays were chosen between."""
-    if not any(e.primitive is select_n_p for e in jaxpr.eqns) or not any(
-            e.primitive in WRITES for e in jaxpr.eqns):
+    primitives = primitives_of(jaxpr)
+    if select_n_p not in primitives or primitives.isdisjoint(WRITES):
         return jaxpr
     return jaxpr.memo("mask_scatters", lambda: _rewrite(jaxpr))
 

@@ -97,7 +97,7 @@ class PassRunner:
 
 
 def _sizes(function: ir.Function) -> Sizes:
-    nodes = list(walk(function.body))
+    nodes = walk(function.body)
     return {"nodes": len(nodes), "loops": sum(type(n) in (ir.For, ir.While) for n in nodes),
             "temporaries": len(function.temporaries), "bytes": function.arena_bytes}
 

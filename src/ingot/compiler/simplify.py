@@ -8,11 +8,11 @@ from ingot.compiler.passes import PassRunner
 from ingot.core.array import fetch
 from ingot.core.check import checked
 from ingot.core.interpreter import Tracer
-from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
-from ingot.core.rewrite import Renaming, map_subjaxprs
+from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
+from ingot.core.rewrite import Renaming, map_subjaxprs, primitives_of
 from ingot.primitives.select import select_n_p
 from ingot.primitives.shape import stop_gradient_p
-from ingot.transforms.stage import drop_unused_results, live_equations
+from ingot.transforms.stage import live_equations
 
 
 def simplify(jaxpr: Jaxpr, run: PassRunner | None = None) -> Jaxpr:
@@ -29,19 +29,23 @@ def _simplified(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
     jaxpr = jaxpr.replace(eqns=[
         map_subjaxprs(inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns])
     jaxpr = run.on_program("common-subexpressions", common_subexpressions, jaxpr)
-    jaxpr = run.on_program("dead-equations", dead_equations, jaxpr)
-    return checked(drop_unused_results(jaxpr), "simplify")
+    return checked(run.on_program("dead-equations", dead_equations, jaxpr), "simplify")
 
 
 def dead_equations(jaxpr: Jaxpr) -> Jaxpr:
-    """The program without equations that neither results nor effects need."""
-    return jaxpr.replace(eqns=live_equations(jaxpr.eqns, jaxpr.outvars)[0])
+    """The program without equations that neither results nor effects need, in which results that
+    nobody reads are marked."""
+    eqns, used = live_equations(jaxpr.eqns, jaxpr.outvars)
+    return jaxpr.replace(eqns=[
+        e if used.issuperset(e.outvars) else
+        e.replace(outvars=[v if v in used else DropVar(v.aval) for v in e.outvars])
+        for e in eqns])
 
 
 def identities(jaxpr: Jaxpr) -> Jaxpr:
     """The program without equations that matter only to derivatives: stop_gradient, and choices
     between an array and itself."""
-    if not any(eqn.primitive in (stop_gradient_p, select_n_p) for eqn in jaxpr.eqns):
+    if primitives_of(jaxpr).isdisjoint((stop_gradient_p, select_n_p)):
         return jaxpr
     renaming, kept = Renaming(), list[Eqn]()
     for eqn in jaxpr.eqns:
@@ -78,9 +82,9 @@ def _key(eqn: Eqn) -> Any:
     """What makes two equations the same computation; None if that cannot be told cheaply."""
     if eqn.primitive.higher_order:
         return None
-    operands = tuple(
-        (fetch(v.val).tobytes(), v.aval) if type(v) is Literal else v for v in eqn.invars)
-    key = (eqn.primitive, operands, tuple(eqn.params.items()))
+    operands = [
+        (fetch(v.val).tobytes(), v.aval) if type(v) is Literal else v for v in eqn.invars]
+    key = (eqn.primitive, *operands, *eqn.params.items())
     try:
         hash(key)
     except TypeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -124,7 +125,7 @@ class ShapedArray:
 
     def to_tangent_aval(self) -> ShapedArray:
         """The type of tangents and cotangents: the same for inexact dtypes, float0 otherwise."""
-        if dtypes.issubdtype(self.dtype, np.inexact):
+        if _is_inexact(self.dtype):
             return self
         return self.update(dtype=np.dtype(dtypes.float0), weak_type=False)
 
@@ -183,9 +184,14 @@ def _set(names: frozenset[Any]) -> str:
     return f"({text})" if len(names) > 1 else text
 
 
+@functools.cache
+def _is_inexact(dtype: Any) -> bool:
+    return dtypes.issubdtype(dtype, np.inexact)
+
+
 def is_inexact(aval: ShapedArray) -> bool:
     """Whether values of this type carry derivatives."""
-    return dtypes.issubdtype(aval.dtype, np.inexact)
+    return _is_inexact(aval.dtype)
 
 
 def short(avals: Any) -> str:

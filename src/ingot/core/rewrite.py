@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ingot.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
+from ingot.core.primitive import Primitive
 
 Rule = Callable[[Eqn, list[Any]], Sequence[Any]]
 """An equation and the values of its operands -> the values of its results."""
@@ -104,6 +105,11 @@ def use_counts(jaxpr: Jaxpr, weight: Callable[[Eqn], int] | None = None) -> Coun
         if type(atom) is not Literal:
             counts[atom] += 1  # type: ignore[index]
     return counts
+
+
+def primitives_of(jaxpr: Jaxpr) -> frozenset[Primitive]:
+    """The primitives of a jaxpr's own equations, by which a pass sees whether it can act."""
+    return jaxpr.memo("primitives", lambda: frozenset([eqn.primitive for eqn in jaxpr.eqns]))
 
 
 def free_variables(eqns: Iterable[Eqn], outs: Iterable[Atom], bound: set[Var]) -> list[Var]:

@@ -78,7 +78,7 @@ class Builder:
             dtype = np.dtype(dtype)
         if name == "select":
             return self.select(*args)
-        if any(type(a) is Complex for a in args):
+        if Complex in map(type, args):
             return complex_op(self, name, *args)
         if name == "convert" and args[0].dtype == dtype:
             return args[0]

@@ -81,14 +81,16 @@ def is_plain(block: Block) -> bool:
 
 
 # ---- all nodes -----------------------------------------------------------------------------------
-def walk(block: Block) -> Iterator[Any]:
+def walk(block: Block) -> list[Any]:
     """The nodes of a block and of the blocks inside them, in order of execution, each before what
     is inside of it."""
+    found: list[Any] = []
     for node in block.nodes:
-        yield node
+        found.append(node)
         if type(node) is not Scalar and not node.IS_LEAF:
             for inner in node.BLOCKS(node):
-                yield from walk(inner)
+                found += walk(inner)
+    return found
 
 
 def walk_paths(block: Block, path: Path = ()) -> Iterator[tuple[Any, Block, Path]]:

@@ -78,7 +78,7 @@ def same_shape(name: str, *xs: Any) -> tuple[Any, ...]:
     shapes = [x.aval.shape if isinstance(x, ArrayBase) else typeof(x).shape  # type: ignore
               for x in xs]
     first = shapes[0]
-    if all(s == first for s in shapes):
+    if shapes.count(first) == len(shapes):
         return xs
     ranks = {len(s) for s in shapes} - {0}
     if len(ranks) > 1:

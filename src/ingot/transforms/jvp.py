@@ -62,12 +62,16 @@ class Jvp(Interpreter):
         return tracer
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        pairs = [self.split(x) for x in args]
-        if not primitive.takes_numbers:
-            pairs = [(to_array(p), t if t is None else to_array(t)) for p, t in pairs]
-        primals = [p for p, _ in pairs]
-        tangents = [t for _, t in pairs]
-        if all(t is None for t in tangents):
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        for x in args:
+            primal, tangent = self.split(x)
+            if not primitive.takes_numbers:
+                primal = to_array(primal)
+                tangent = tangent if tangent is None else to_array(tangent)
+            primals.append(primal)
+            tangents.append(tangent)
+        if not any([t is not None for t in tangents]):
             with interpreting(self.parent):
                 return primitive.bind(*primals, **params)
         source = evaluated.origin or (None if primitive.higher_order else user_source())

@@ -22,12 +22,10 @@ from ingot.core.interpreter import (
     to_array,
 )
 from ingot.core.jaxpr import (
-    DropVar,
     Eqn,
     Jaxpr,
     Literal,
     Var,
-    joined_effects,
     lasting_effects,
     subjaxprs,
 )
@@ -115,16 +113,19 @@ class Stage(Interpreter):
                     return primitive.bind(*args, **params)
         if primitive.stage is not None:
             args, params = primitive.stage(args, params)
-        atoms = [x.atom if type(x) is JaxprTracer and x._interpreter is self else self.atom(x)
-                 for x in args]
-        out_avals = primitive.out_avals([a.aval for a in atoms], params)
-        outs = self.emit(primitive, atoms, out_avals, params)
+        atoms: list[Any] = []
+        avals: list[ShapedArray] = []
+        for x in args:
+            atom = x.atom if type(x) is JaxprTracer and x._interpreter is self else self.atom(x)
+            atoms.append(atom)
+            avals.append(atom.aval)
+        outs = self.emit(primitive, atoms, primitive.out_avals(avals, params), params)
         return outs if primitive.multiple_results else outs[0]
 
     def emit(self, primitive: Primitive, atoms: list[Any], out_avals: Sequence[ShapedArray],
              params: dict[str, Any]) -> list[JaxprTracer]:
         """Append an equation and return tracers of its results."""
-        outvars = [Var(a) for a in out_avals]
+        outvars = list(map(Var, out_avals))
         source = evaluated.origin or user_source()
         effects = NO_EFFECTS
         if primitive.higher_order or primitive.effects is not None:
@@ -155,18 +156,13 @@ def effects_of(primitive: Primitive, params: dict[str, Any]) -> Any:
 
 
 def live_equations(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> tuple[list[Eqn], set[Any]]:
-    """Equations that the results or an effect need, and the variables they use."""
-    used = {v for v in outvars if type(v) is not Literal}
+    """Equations that the results or an effect need, and the variables and literals they use."""
+    used = set(outvars)
     kept: list[Eqn] = []
     for eqn in reversed(eqns):
-        for var in eqn.outvars:
-            if var in used:
-                break
-        else:
-            if not eqn.effects or not lasting_effects(eqn.effects):
-                continue
-        kept.append(eqn)
-        used.update([v for v in eqn.invars if type(v) is not Literal])
+        if not used.isdisjoint(eqn.outvars) or (eqn.effects and lasting_effects(eqn.effects)):
+            kept.append(eqn)
+            used.update(eqn.invars)
     return kept[::-1], used
 
 
@@ -230,15 +226,6 @@ def dead_code(jaxpr: Jaxpr, used_outputs: Sequence[bool] | None = None
     out = Jaxpr([v for v, _ in consts], invars, outvars, eqns, [c for _, c in consts],
                 debug_name=jaxpr.debug_name)
     return out, read
-
-
-def drop_unused_results(jaxpr: Jaxpr) -> Jaxpr:
-    """Mark results that nobody reads, for the printer and for compilers."""
-    _, used = live_equations(jaxpr.eqns, jaxpr.outvars)
-    eqns = [e if all(v in used for v in e.outvars) else
-            e.replace(outvars=[v if v in used else DropVar(v.aval) for v in e.outvars])
-            for e in jaxpr.eqns]
-    return jaxpr.replace(eqns=eqns, effects=joined_effects(eqns))
 
 
 def known_array(x: Any) -> np.ndarray | None:

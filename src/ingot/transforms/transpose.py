@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ingot.core.avals import is_inexact
@@ -28,15 +28,16 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     linear = {var for var, arg in zip(jaxpr.invars, args, strict=True) if type(arg) is Linear}
     backwards = _run_nonlinear(jaxpr, env, linear)
     ct_env: dict[Var, Any] = {}
-    given = {v for v, ct in zip(jaxpr.outvars, cts, strict=True)
-             if ct is not None and type(v) is not Literal}
+    given = {v for v, ct in zip(jaxpr.outvars, cts, strict=True) if ct is not None}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
         _add(ct_env, linear, atom, ct)
     before = evaluated.origin
     try:
-        for eqn in _reaching(backwards, given):
-            evaluated.origin = eqn.source
-            _transpose_eqn(eqn, env, linear, ct_env)
+        for eqn in reversed(backwards):
+            if not given.isdisjoint(eqn.outvars):  # some cotangent depends on it
+                given.update(eqn.invars)
+                evaluated.origin = eqn.source
+                _transpose_eqn(eqn, env, linear, ct_env)
     finally:
         evaluated.origin = before
     return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
@@ -46,21 +47,13 @@ def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any
     """Evaluate equations without linear operands; return the others."""
     rest: list[Any] = []
     for eqn in jaxpr.eqns:
-        if any(type(v) is not Literal and v in linear for v in eqn.invars):
+        if not linear.isdisjoint(eqn.invars):
             rest.append(eqn)
             linear.update(eqn.outvars)
             env.define(eqn.outvars, [Linear(v.aval) for v in eqn.outvars])
         else:
             env.define(eqn.outvars, bind_equation(eqn, env.read_all(eqn.invars)))
     return rest
-
-
-def _reaching(equations: list[Any], results: set[Any]) -> Iterator[Any]:
-    """Equations on which some of the results depend, the last one first."""
-    for eqn in reversed(equations):
-        if not results.isdisjoint(eqn.outvars):
-            results.update(v for v in eqn.invars if type(v) is not Literal)
-            yield eqn
 
 
 def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
@@ -71,7 +64,7 @@ def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
     primitive = eqn.primitive
     cts = [ct_env.pop(v, None) for v in eqn.outvars]
-    if all(ct is None for ct in cts) and not primitive.transposes_zeros:
+    if not primitive.transposes_zeros and not any([ct is not None for ct in cts]):
         return
     args = env.read_all(eqn.invars)
     if primitive.multiple_results:

@@ -247,8 +247,9 @@ class Compilation:
                                 and dataclasses.astuple(needs.checks)}
         blobs: list[bytes] = []
         if mark is not None:
-            place = {_call_of(e): k for k, e in enumerate(mark.eqns)}
-            numbers = [place.get(_call_of(h.eqn)) for h in needs.host_functions]
+            hosts = needs.host_functions
+            place = {_call_of(e): k for k, e in enumerate(mark.eqns)} if hosts else {}
+            numbers = [place.get(_call_of(h.eqn)) for h in hosts]
             if None in numbers:
                 return None
             head["hosts"], head["constants"] = numbers, []

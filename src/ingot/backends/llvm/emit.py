@@ -159,7 +159,7 @@ class Emitter:
         elif node.op == "external":
             node.name = self.external(node)
         else:
-            node.name = self.scalar.operation(node, [self.name(a) for a in node.args])
+            node.name = self.scalar.operation(node, [a.name or self.name(a) for a in node.args])
 
     def together(self, node: CallBundle) -> None:
         """One call for several scalars."""

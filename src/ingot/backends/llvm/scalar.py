@@ -9,6 +9,7 @@ those of the C library and SciPy where there is no formula or the processor lack
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ _FLOATS = {np.dtype(np.float64): "double", np.dtype(np.float32): "float", HALF: 
            BRAIN: "float"}
 
 
+@functools.cache
 def llvm_type(dtype: np.dtype) -> str:
     """The register type of a dtype; dtypes without arithmetic travel as integers of their size."""
     found = _FLOATS.get(dtype)
@@ -52,6 +54,7 @@ def llvm_type(dtype: np.dtype) -> str:
     return "i1" if dtype.kind == "b" else f"i{8 * dtype.itemsize}"
 
 
+@functools.cache
 def memory_type(dtype: np.dtype) -> str:
     """The type of a dtype in memory: a boolean is a byte, narrow floats are their bits."""
     if dtype.kind == "b":
@@ -59,6 +62,7 @@ def memory_type(dtype: np.dtype) -> str:
     return "i16" if is_narrow(dtype) else llvm_type(dtype)
 
 
+@functools.cache
 def is_narrow(dtype: np.dtype) -> bool:
     """Whether the dtype is one of the 16-bit floats."""
     return dtype == HALF or dtype == BRAIN
@@ -75,7 +79,9 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return str(int.from_bytes(np.asarray(value, dtype).tobytes(), "little"))
 
 
+@functools.cache
 def is_float(dtype: np.dtype) -> bool:
+    """Whether values of the dtype travel as floats of LLVM's."""
     return dtype in _FLOATS
 
 

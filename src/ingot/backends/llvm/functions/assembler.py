@@ -206,7 +206,7 @@ def fma(x: Any, y: Any, z: Any) -> Value:
     """x * y + z, rounded once."""
     one = x if isinstance(x, Value) else y if isinstance(y, Value) else z
     return one.code.intrinsic("fma", *[
-        a if isinstance(a, Value) else one.constant(a) for a in (x, y, z)])
+        a if isinstance(a, Value) else one.code.literal(a, one.kind) for a in (x, y, z)])
 
 
 def where(test: Value, x: Any, y: Any) -> Value:
