@@ -15,8 +15,8 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import LINEAR, REGISTRY, ZERO, Host, Primitive, Undefined
-from ingot.kernel.build import Lazy
+from ingot.core.primitive import LINEAR, REGISTRY, ZERO, NoRule, Primitive, PythonFallback
+from ingot.kernel.rules import LazyArray
 from ingot.primitives.arithmetic import mul, neg
 from ingot.primitives.movement import full_like
 
@@ -112,7 +112,7 @@ def on_last(fault: Callable[[Any], Any], out: Any) -> Any:
 # ---- the faults of each slot ---------------------------------------------------------------------
 def eval_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
     rule = p.eval
-    if p.higher_order or p.axes_of is not None or isinstance(rule, Undefined):
+    if p.higher_order or p.axes_of is not None or isinstance(rule, NoRule):
         return  # collectives are never evaluated: vmap replaces them
     for name, fault in ARRAYS.items():
         yield name, lambda *a, fault=fault, **k: on_all(fault, rule(*a, **k))
@@ -156,7 +156,7 @@ def jvp_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
             yield f"partial {i} missing", wrong
         if len(rule) == 2 and None not in rule:
             yield "partials swapped", list(rule)[::-1]
-    elif rule is not ZERO and not isinstance(rule, Undefined):
+    elif rule is not ZERO and not isinstance(rule, NoRule):
         for name, fault in VALUES.items():
             def wrong_rule(*a: Any, fault: Any = fault, **k: Any) -> Any:
                 out, t = rule(*a, **k)
@@ -166,7 +166,7 @@ def jvp_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
 
 def transpose_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
     rule = p.transpose
-    if isinstance(rule, Undefined):
+    if isinstance(rule, NoRule):
         return
     for name, fault in (VALUES | {"finely scaled": finely_scaled}).items():
         yield f"cotangents {name}", lambda *a, fault=fault, **k: [
@@ -184,7 +184,7 @@ def transpose_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
 
 def batch_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
     rule = p.batch
-    if isinstance(rule, Undefined):
+    if isinstance(rule, NoRule):
         return
 
     def with_outs(fault: Callable[[Any, Any], Any]) -> Any:
@@ -216,15 +216,15 @@ def flip(x: Any, dim: int) -> Any:
 
 def kernel_faults(p: Primitive) -> Iterator[tuple[str, Any]]:
     rule = p.kernel
-    if isinstance(rule, (Host, Undefined)) or p.higher_order:
+    if isinstance(rule, (PythonFallback, NoRule)) or p.higher_order:
         return
 
     def lazily(value: Any, change: Callable[[Any, Any], Any], place: bool = False) -> Any:
         def at(build: Any, index: Any) -> Any:
             if place and index:
-                index = [*index[:-1], build.isub(value.shape[-1] - 1, index[-1])]
+                index = [*index[:-1], build.index_sub(value.shape[-1] - 1, index[-1])]
             return change(build, value.at(build, index))
-        return Lazy(value.shape, value.dtype, at, [value], 1)
+        return LazyArray(value.shape, value.dtype, at, [value], 1)
 
     def scaled_scalar(build: Any, s: Any) -> Any:
         kind = dtypes.kind(s.dtype)

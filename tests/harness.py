@@ -18,7 +18,7 @@ from ingot.core.array import Array
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Linear
+from ingot.core.primitive import UndefinedPrimal
 from ingot.transforms.jvp import jvp as flat_jvp
 from ingot.transforms.linearize import linearize
 from ingot.transforms.stage import stage
@@ -167,7 +167,7 @@ def vjp(fun: Fun, args: Sequence[Any], subset: Sequence[int]) -> tuple[list[Any]
         each = [next(given) if is_inexact(typeof(o)) else None for o in outs]
         kept = [ct for ct, has in zip(each, linear.has, strict=True) if has]
         j = linear.jaxpr
-        found = transpose(j, j.consts, [Linear(v.aval) for v in j.invars], kept)
+        found = transpose(j, j.consts, [UndefinedPrimal(v.aval) for v in j.invars], kept)
         for ct, aval in zip(found, avals, strict=True):
             assert ct is None or typeof(ct).same_type(aval), (
                 f"cotangent of type {typeof(ct)} for an argument {aval}")

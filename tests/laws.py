@@ -38,13 +38,13 @@ from harness import (
 )
 from ingot import dtypes
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Linear
+from ingot.core.primitive import UndefinedPrimal
 from ingot.errors import UndefinedRuleError
 from ingot.kernel.schedule import SCHEDULE
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.transpose import transpose
 
 Law = Callable[[Example], None]
@@ -286,7 +286,8 @@ def law_transpose(row: Example) -> None:
         j = program(row.fun, row.args)
         xs = [random_like(x, 40 + i) if i in subset else x for i, x in enumerate(row.args)]
         cts = [array(random_like(a, 50 + i)) for i, a in enumerate(j.out_avals)]
-        args = [Linear(typeof(x)) if i in subset else array(x) for i, x in enumerate(row.args)]
+        args = [UndefinedPrimal(typeof(x)) if i in subset else array(x) for i,
+                x in enumerate(row.args)]
         try:
             found = transpose(j, j.consts, args, cts)
         except UndefinedRuleError:
@@ -393,7 +394,7 @@ def vmap(fun: Fun, dims: Sequence[int | None], size: int, out: int = 0) -> Fun:
     """The mapped function, results with the axis at `out`."""
     def mapped(*args: Any) -> list[Any]:
         outs, found = batch(fun, Axis(None, size), args, dims)
-        return [place_axis(o, d, min(out, typeof(o).ndim - (d is not None)), size)
+        return [matchaxis(o, d, min(out, typeof(o).ndim - (d is not None)), size)
                 for o, d in zip(outs, found, strict=True)]
 
     return mapped

@@ -205,7 +205,7 @@ def what_stands_between_moved_away():
 @fault("chain")
 def an_operand_replaced_wrongly():
     def replace(function: ir.Function) -> None:
-        x = first(function, ir.Scalar, lambda n: n.op == "sub")
+        x = first(function, ir.Value, lambda n: n.op == "sub")
         x.args = (x.args[1], x.args[0])
 
     with after("fuse_loops", replace):
@@ -380,7 +380,7 @@ def vectors_despite_a_dependence():
         """A loop reads behind what it writes, and is said to be made of independent iterations."""
         node = first(function, ir.For, lambda n: n.vector)
         store = first(ir.Function(node.body, [], [], [], [], 0), ir.Store)
-        behind = ir.Scalar("load", (store.memory, 0), store.value.dtype)
+        behind = ir.Value("load", (store.memory, 0), store.value.dtype)
         node.body.nodes.insert(0, behind)
 
     with after("strip_mine_loops", mark):

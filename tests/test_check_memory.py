@@ -16,7 +16,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
-from ingot.kernel.build import Builder, Unsupported
+from ingot.kernel.rules import Builder, Unsupported
 from ingot.primitives.movement import reduce_sum
 from ingot.transforms.stage import stage
 from ingot.tree import leaves
@@ -183,7 +183,7 @@ def test_an_index_computed_wrongly(tier):
     def before(build, x, *, out):
         target = build.allocate(out.shape, out.storage)
         with build.loop(100) as i:
-            build.store(target, (build.isub(i, 1),), x.at(build, (i,)))
+            build.store(target, (build.index_sub(i, 1),), x.at(build, (i,)))
         return target
 
     assert "element -1 of a result" in reported(operation(before), X, tier=tier)

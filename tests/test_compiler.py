@@ -20,7 +20,7 @@ from ingot.control.scan import scan
 from ingot.control.while_loop import while_loop
 from ingot.core.backend import compile_jaxpr
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
+from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, PythonFallback
 from ingot.errors import HostCallError
 from ingot.kernel import ir
 from ingot.primitives.arithmetic import add, mul
@@ -246,7 +246,7 @@ def test_arena_reuses_and_joins_blocks():
 
 def _host_primitive(fun):
     return Primitive("host_test", type=lambda x: x, eval=fun, jvp=ZERO, transpose=NOT_LINEAR,
-                     batch=NOT_LINEAR, kernel=Host("tests the host call"), register=False)
+                     batch=NOT_LINEAR, kernel=PythonFallback("tests the host call"), register=False)
 
 
 def test_host_calls_run_inside_loops_and_are_counted():

@@ -7,7 +7,7 @@ from harness import program
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import LINEAR, REGISTRY, SLOTS, ZERO, Host, Undefined
+from ingot.core.primitive import LINEAR, REGISTRY, SLOTS, ZERO, NoRule, PythonFallback
 from rows import import_all, rows_by_primitive
 
 import_all()
@@ -24,9 +24,9 @@ def test_has_rows(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_slot_is_filled(name: str, slot: str) -> None:
     rule = getattr(REGISTRY[name], slot)
-    if isinstance(rule, (Undefined, Host)):
-        assert len(rule.why) > 5, f"{name}.{slot} does not say why it is empty"
-        assert not isinstance(rule, Host) or slot == "kernel"
+    if isinstance(rule, (NoRule, PythonFallback)):
+        assert len(rule.reason) > 5, f"{name}.{slot} does not say why it is empty"
+        assert not isinstance(rule, PythonFallback) or slot == "kernel"
     elif slot == "jvp":
         rules = rule if isinstance(rule, (list, tuple)) else [rule]
         assert all(r in (LINEAR, ZERO, None) or callable(r) for r in rules)

@@ -8,8 +8,8 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot.backends.llvm.buffers import POOLED_BYTES, Pool, pool, size_class
-from ingot.config import config, settled
+from ingot.backends.llvm.buffers import POOLED_BYTES, BufferPool, pool, size_class
+from ingot.config import config, fast_path_guard
 from ingot.core.avals import ShapedArray
 
 F64 = np.dtype(np.float64)
@@ -28,17 +28,17 @@ def test_equal_types_are_one_object():
 # ---- the ordinary state ----
 def test_settled_only_outside_of_transformations_and_overrides():
     seen = []
-    ingot.jit(lambda x: seen.append(len(settled)) or x)(jnp.ones(3))
-    ingot.vmap(lambda x: seen.append(len(settled)) or x)(jnp.ones(3))
-    ingot.grad(lambda x: seen.append(len(settled)) or x)(1.0)
+    ingot.jit(lambda x: seen.append(len(fast_path_guard)) or x)(jnp.ones(3))
+    ingot.vmap(lambda x: seen.append(len(fast_path_guard)) or x)(jnp.ones(3))
+    ingot.grad(lambda x: seen.append(len(fast_path_guard)) or x)(1.0)
     with config.override("enable_x64", False):
-        seen.append(len(settled))
-    assert len(settled) == 1 and min(seen) > 1
-    assert settled[0] is config.trace_key()
+        seen.append(len(fast_path_guard))
+    assert len(fast_path_guard) == 1 and min(seen) > 1
+    assert fast_path_guard[0] is config.trace_key()
     config.update("threefry_partitionable", not config.threefry_partitionable)
-    assert settled[0] is None
+    assert fast_path_guard[0] is None
     config.update("threefry_partitionable", not config.threefry_partitionable)
-    assert settled[0] is None and config.trace_key() is settled[0]
+    assert fast_path_guard[0] is None and config.trace_key() is fast_path_guard[0]
 
 
 def test_settled_after_errors():
@@ -48,7 +48,7 @@ def test_settled_after_errors():
     for transform in (ingot.jit, ingot.vmap, ingot.grad):
         with pytest.raises(KeyError):
             transform(fail)(jnp.ones(3))
-    assert len(settled) == 1
+    assert len(fast_path_guard) == 1
 
 
 # ---- buffers ----
@@ -70,12 +70,12 @@ def test_large_results_are_recycled_once_all_arrays_on_them_are_gone():
 
 
 def test_pool_is_bounded_and_can_be_emptied():
-    mine = Pool()
+    mine = BufferPool()
     sizes = [POOLED_BYTES + 1000 * k for k in range(10)]
     with config.override("buffer_bytes", 6 * POOLED_BYTES):
         blocks = [mine._take(size_class(n)) for n in sizes]
         for block in blocks:
-            mine.give(block)
+            mine.release(block)
             assert mine.held <= 6 * POOLED_BYTES
         assert mine.held > 4 * POOLED_BYTES
     assert mine._take(blocks[-1].nbytes) is blocks[-1]  # the latest is kept

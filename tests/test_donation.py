@@ -12,7 +12,7 @@ from ingot.core.backend import CompileOptions
 
 needs_native = pytest.mark.native("calls go through Python")
 takes_memory = pytest.mark.llvm("the reference writes to the memory of no argument")
-CALLS = 6  # in Python at first, then by the native entry
+CALLS = 6  # in Python at first, then by the fast path
 
 
 @pytest.fixture(autouse=True)
@@ -277,9 +277,9 @@ def test_tiers_may_take_other_arguments():
     jaxpr = ingot.make_jaxpr(lambda x: (x.at[0].set(1), x.sum()))(large(np.float64))
     executable = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr), CompileOptions((0,)))
     other = LLVMExecutable(getattr(jaxpr, "jaxpr", jaxpr))
-    assert executable.native.needs.overwritten == [0] and other.native.needs.overwritten == []
+    assert executable.native.info.overwritten == [0] and other.native.info.overwritten == []
     before = executable.record.words[:]
-    executable._install(MachineCode(other.native.code, other.native.needs))
+    executable._install(MachineCode(other.native.code, other.native.info))
     after = executable.record.words[:]
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 3  # code, results, list
     x = jnp.arange(1000.0)

@@ -7,7 +7,7 @@ import ingot
 import ingot.numpy as jnp
 from faults import Fault, planted
 from ingot.api import eager
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.primitive import REGISTRY
 
@@ -41,7 +41,7 @@ def test_later_calls_give_what_the_first_gave(name):
 def counting():
     calls = []
 
-    @replayed
+    @trace_cached
     def function(x, k=1, *, scale=1.0):
         """Doc."""
         calls.append(x)
@@ -98,7 +98,7 @@ def test_rules_that_contradict_each_other_are_told():
 
 
 def test_few_forms_are_remembered(monkeypatch):
-    monkeypatch.setattr(eager, "MAX_PLANS", 4)
+    monkeypatch.setattr(eager, "MAX_TRACES", 4)
     function, calls = counting()
     for k in range(12):
         function(1.0, k)

@@ -15,8 +15,8 @@ from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.compat.flag_tables import REFUSED, WITHOUT_MEANING
 from ingot.compat.flags import ACCEPTED, MAPPED, PLATFORMS, Config, apply_environment, context
 from ingot.config import TABLE, config
-from ingot.core.check import checked
 from ingot.core.jaxpr import Jaxpr, Var
+from ingot.core.typecheck import checked
 from ingot.primitives.dot import canonicalize_precision
 
 x3 = jnp.arange(3.0)

@@ -1,4 +1,4 @@
-"""The native entry: results of Python's path with no Python on the way, no leaks, no crashes."""
+"""The fast path: results of Python's path with no Python on the way, no leaks, no crashes."""
 
 import copy
 import ctypes
@@ -27,7 +27,7 @@ from ingot.backends.llvm import engine
 from ingot.backends.llvm.executable import executables
 from ingot.backends.llvm.native import operators, signatures
 from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.systems import Library, c, call, context, load, stack, store
+from ingot.backends.llvm.native.word_dsl import NativeModule, c, call, context, load, stack, store
 from ingot.config import config
 from ingot.primitives.numerics import REAL_ONLY, accurate
 
@@ -779,7 +779,7 @@ f = ingot.jit(lambda x, y=1: {"a": x + y})
 for _ in range(50):
     f(jnp.ones(3), y=2)
 runtime.load()
-assert "not CPython" in PORTABLE and runtime.entry == 0
+assert "not CPython" in PORTABLE and runtime.fast_path == 0
 print(f(jnp.ones(3), y=2)["a"][0], f.lower(1.0).compile()(1.0)["a"])
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src"),
@@ -790,11 +790,11 @@ print(f(jnp.ones(3), y=2)["a"][0], f.lower(1.0).compile()(1.0)["a"])
 
 
 # ---- the language ----
-library = Library({"PyLong_AsLong": "i64"})
+library = NativeModule({"PyLong_AsLong": "i64"})
 SEVEN = 7
 
 
-@library.native
+@library.word_function
 def triangle(n: int) -> int:
     total = 0
     for k in range(n):
@@ -802,7 +802,7 @@ def triangle(n: int) -> int:
     return total
 
 
-@library.native
+@library.word_function
 def collatz(n: int) -> int:
     steps = 0
     while n != 1:
@@ -814,7 +814,7 @@ def collatz(n: int) -> int:
     return steps
 
 
-@library.native
+@library.word_function
 def logic(x: int, y: int) -> int:
     if not (x > 2 and y > 2) or x == -y:
         return 1
@@ -823,7 +823,7 @@ def logic(x: int, y: int) -> int:
     return 3
 
 
-@library.native
+@library.word_function
 def memory(n: int) -> int:
     place = stack(8 * n)
     for k in range(n):
@@ -832,7 +832,7 @@ def memory(n: int) -> int:
     return last - first
 
 
-@library.native
+@library.word_function
 def add(x: int, y: int) -> int:
     return x + y
 

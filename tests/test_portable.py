@@ -213,7 +213,7 @@ for _ in range(100):
     out = f(x[::-1])
     y = jnp.asarray(x) * 2 + 1
 runtime.load()
-print(abi.PORTABLE, runtime.entry, elf.available(), codegen.library(), threads.supported(),
+print(abi.PORTABLE, runtime.fast_path, elf.available(), codegen.library(), threads.supported(),
       ingot.get_num_threads())
 np.testing.assert_array_equal(out["a"], np.sort(x)[::-1])
 np.testing.assert_allclose(out["b"], np.fft.rfft(x[::-1]).real.sum())

@@ -7,7 +7,6 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.compiler.simplify import simplify
-from ingot.core.check import check_jaxpr
 from ingot.core.jaxpr import subjaxprs
 from ingot.core.rewrite import (
     Renaming,
@@ -17,6 +16,7 @@ from ingot.core.rewrite import (
     map_subjaxprs,
     use_counts,
 )
+from ingot.core.typecheck import check_jaxpr
 from ingot.errors import InternalError
 
 

@@ -8,8 +8,8 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax, nn
-from ingot.compat.segments import segment_sum
 from ingot.config import config
+from ingot.ops import segment_sum
 
 C = 4
 SIZES = (1, 2, 63, 64, 65, 127, 1000, 4097, 65539)

@@ -84,10 +84,10 @@ def test_loops_are_marked_where_iterations_are_independent():
      np.arange(2))], ids=["numbers", "callbacks"])
 def test_programs_with_divided_loops_let_other_threads_run(fun, x, monkeypatch):
     compiled = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
-    assert not compiled.module(engine.FAST).needs.long
+    assert not compiled.module(engine.FAST).info.releases_gil
     monkeypatch.setattr(parallel, "PARALLEL_WORK", 0)  # whatever the work of a divided loop is
     divided = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
-    assert divided.kernels(engine.FAST).releases and divided.module(engine.FAST).needs.long
+    assert divided.kernels(engine.FAST).releases and divided.module(engine.FAST).info.releases_gil
 
 
 def sliced(callback, ordered=False):

@@ -15,7 +15,7 @@ from ingot.control.checkpoint import (
     remat,
 )
 from ingot.core.avals import is_inexact
-from ingot.core.source import describe
+from ingot.core.source_info import describe
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.transforms.linearize import linearize_jaxpr
 

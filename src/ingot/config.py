@@ -118,7 +118,7 @@ TABLE = [
 ]
 
 
-settled: list[Any] = [None]
+fast_path_guard: list[Any] = [None]
 """One entry, the trace key of all threads, while every thread is in its ordinary state. Whoever
 leaves it (a transformation, a flag set for one thread) appends an entry and pops it in the end, so
 that one look at this list tells whether the short cuts of native code apply; it reads the list in
@@ -175,7 +175,7 @@ class Config(threading.local):
         with _lock:
             _chosen.add(name)
             _defaults[name] = value
-            settled[0] = None
+            fast_path_guard[0] = None
             _threads[:] = [(t, values) for t, values in _threads if t() is not None]
             for _, values in _threads:
                 if not values["_overridden"].get(name):
@@ -189,7 +189,7 @@ class Config(threading.local):
         name, value = flag.name, flag.parse(value)
         flag.check_settable(_defaults[name], value)
         values, depth = self.__dict__, self._overridden
-        settled.append(None)
+        fast_path_guard.append(None)
         before = values[name]
         values[name], self._key = value, None
         depth[name] = depth.get(name, 0) + 1
@@ -199,7 +199,7 @@ class Config(threading.local):
             depth[name] -= 1
             values[name] = before if depth[name] else _defaults[name]
             self._key = None
-            settled.pop()
+            fast_path_guard.pop()
 
     def snapshot(self) -> dict[str, Any]:
         """Values of all flags in this thread, for `adopt`."""
@@ -221,7 +221,7 @@ class Config(threading.local):
                 key = tuple(getattr(self, f.name) for f in TABLE if f.traced)
                 self._key = key = _keys.setdefault(key, key)
                 if not any(self._overridden.values()):
-                    settled[0] = key
+                    fast_path_guard[0] = key
         return key
 
 

@@ -13,8 +13,8 @@ from ingot.control.callback import debug_callback, debug_print
 from ingot.core.array import ArrayBase
 from ingot.core.devices import CPU
 from ingot.core.sharding import SingleDeviceSharding
-from ingot.core.source import here
-from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.core.source_info import here
+from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.util import user_frame, wraps
 
 STAGES = ("jaxpr", "simplified", "kernels", "llvm", "optimized", "assembly")
@@ -39,7 +39,7 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
         raise ValueError(f"stages: show must name some of {STAGES}, got {unknown}")
     jitted = fun if isinstance(fun, PjitFunction) else jit(fun, **jit_options)
 
-    @hidden
+    @api_boundary
     @wraps(fun)
     def display(*args: Any, **kwargs: Any) -> None:
         compiled = jitted.lower(*args, **kwargs).compile()
@@ -91,7 +91,7 @@ def programs() -> list[ProgramReport]:
     """
     return sorted(
         ProgramReport(e.jaxpr.debug_name, e.code.tier.name, e.code.cached, e.upgrading,
-                      len(e.native.host_functions), e.native.needs.work) for e in executables())
+                      len(e.native.host_functions), e.native.info.work) for e in executables())
 
 
 def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any) -> None:

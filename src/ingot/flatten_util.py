@@ -11,7 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
-from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import reshape
 from ingot.primitives.shape import constant
@@ -50,7 +50,7 @@ class _Unravel:
     types: tuple[ShapedArray, ...]
     dtype: Any
 
-    @hidden
+    @api_boundary
     def __call__(self, vector: Any) -> Any:
         sizes = [a.size for a in self.types]
         vector = _check(vector, sum(sizes))

@@ -142,7 +142,7 @@ def clear_caches() -> None:
 
 
 @contextmanager
-def collection_paused() -> Iterator[None]:
+def gc_disabled() -> Iterator[None]:
     """Without cyclic garbage collection, which would walk a growing program again and again."""
     if not gc.isenabled():
         yield
@@ -226,7 +226,7 @@ def extension_path(name: str) -> str | None:
 
 
 @functools.cache
-def lone_extension(name: str) -> Any:
+def load_extension_alone(name: str) -> Any:
     """An extension module without the package it belongs to, which may be slow to import.
 
     It does not stay in `sys.modules`, so that importing the package later goes its usual way.
@@ -282,7 +282,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 # ---- the machine ---------------------------------------------------------------------------------
-def processors() -> int:
+def available_cpus() -> int:
     """How many threads this process may run at once: its affinity and its share of the machine."""
     try:
         cores = len(os.sched_getaffinity(0))
@@ -292,7 +292,7 @@ def processors() -> int:
 
 
 def _quota(cores: int) -> int:
-    """The processors that the control group of the process may use."""
+    """The available_cpus that the control group of the process may use."""
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
             limit, period = file.read().split()

@@ -7,15 +7,15 @@ from examples import Bad, Example, distinct, integers, normal
 from ingot.api.jit import jit
 from ingot.control.callback import debug_callback, io_callback, pure_callback
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import Linear
+from ingot.core.primitive import UndefinedPrimal
 from ingot.experimental.checkify import check
 from ingot.primitives import collective as c, collective_permute as e
 from ingot.primitives.arithmetic import add, mul
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import broadcast_in_dim
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.jvp import jvp
 from ingot.transforms.linearize import linearize
 from ingot.transforms.stage import stage
@@ -28,7 +28,7 @@ def over(op, **params):
     """The operation on the entries of axis 0, which is called "i"."""
     def fun(x):
         outs, dims = batch(lambda v: [op(v, "i", **params)], Axis("i", N), [x], [0])
-        return place_axis(outs[0], dims[0], 0, N)
+        return matchaxis(outs[0], dims[0], 0, N)
     return fun
 
 
@@ -46,7 +46,7 @@ def _all_ways(op, x, ref, runs, **more):
 
     def unnamed(v, name):
         outs, dims = batch(lambda u: [each(u, name)], Axis(None, 2), [v], [typeof(v).ndim - 1])
-        return place_axis(outs[0], dims[0], typeof(outs[0]).ndim - 1, 2)
+        return matchaxis(outs[0], dims[0], typeof(outs[0]).ndim - 1, 2)
 
     def tangent(v, name):
         return jvp(lambda u: [each(u, name)], [v], [mul(v, v)])[1][0]
@@ -55,7 +55,7 @@ def _all_ways(op, x, ref, runs, **more):
         outs, linear = linearize(lambda u: [op(u, name, **params)], [v])
         j = linear.jaxpr
         ct = mul(outs[0], outs[0])
-        return back(j, j.consts, [Linear(a) for a in j.in_avals], [ct])[0]
+        return back(j, j.consts, [UndefinedPrimal(a) for a in j.in_avals], [ct])[0]
 
     matrix = lambda x: np.stack([ref(e.reshape(x.shape)).reshape(-1)
                                  for e in np.eye(x.size)], 1)
@@ -158,7 +158,7 @@ def nested(op):
     """The operation inside another mapped axis."""
     def fun(v, name):
         outs, dims = batch(lambda u: [op(u, name)], Axis(None, 2), [v], [0])
-        return place_axis(outs[0], dims[0], 0, 2)
+        return matchaxis(outs[0], dims[0], 0, 2)
     return fun
 
 

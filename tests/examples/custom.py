@@ -14,7 +14,7 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.control.custom_vjp import custom_vjp
 from ingot.control.custom_vmap import custom_vmap
 from ingot.control.linear_solve import custom_linear_solve
-from ingot.core.primitive import Linear
+from ingot.core.primitive import UndefinedPrimal
 from ingot.primitives.arithmetic import add, mul, neg, sub
 from ingot.primitives.dot import dot_general
 from ingot.primitives.exponential import exp
@@ -56,7 +56,7 @@ def pulled_product(x, y, ct):
     """Cotangents of `product`."""
     outs, linear = linearize(lambda a, b: [product(a, b)], [x, y])
     j = linear.jaxpr
-    return back(j, j.consts, [Linear(v.aval) for v in j.invars], [ct])
+    return back(j, j.consts, [UndefinedPrimal(v.aval) for v in j.invars], [ct])
 
 
 @custom_vmap

@@ -4,9 +4,9 @@ import numpy as np
 
 from examples import Bad, Example, normal
 from ingot import dtypes
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.primitives import random_bits as b, random_keys as k
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 
 FRY, RBG, URBG = (dtypes.KEY_DTYPES[n] for n in ("threefry2x32", "rbg", "unsafe_rbg"))
 M = 0xFFFFFFFF
@@ -125,7 +125,7 @@ def _generate(key, **params):
 def mapped_generator(keys):
     """Under vmap the first key draws for all, as in JAX."""
     outs, dims = batch(lambda key: b.rng_bit_generator(key, (3,)), Axis(None, 2), [keys], [0])
-    return [place_axis(o, dim, 0, 2) for o, dim in zip(outs, dims, strict=True)]
+    return [matchaxis(o, dim, 0, 2) for o, dim in zip(outs, dims, strict=True)]
 
 
 def mapped_ref(keys):

@@ -60,7 +60,8 @@ class Mode:
     def entered(self, seed: int) -> Iterator[None]:
         """Programs of this seed's group are run in this mode meanwhile."""
         before = ingot.get_num_threads()
-        full = replace(engine.FULL, passes=0, selection=0) if "plain" in self.words else engine.FULL
+        full = replace(engine.FULL, opt_level=0,
+                       codegen_opt_level=0) if "plain" in self.words else engine.FULL
         constants = lowered(seed // GROUP) if self.lowered else contextlib.nullcontext()
         with (constants, config.override("optimize", self.words[0]),
               config.override("cache", False),

@@ -26,8 +26,8 @@ from ingot.backends.llvm.native import abi
 from ingot.backends.llvm.scalar import ScalarEmitter
 from ingot.compiler.lower import Lowering
 from ingot.config import config
-from ingot.control import native
-from ingot.kernel import ir, sorts
+from ingot.control import control_flow_kernels
+from ingot.kernel import ir, numpy_sort
 from ingot.kernel.builder import Builder
 from ingot.kernel.values import Unsupported
 from ingot.primitives import lapack
@@ -38,7 +38,7 @@ from ingot.primitives.sort import sort_p
 def late_buffers() -> Iterator[None]:
     """A loop's buffer that is made late is not among what its pointers may stand for."""
     late: set[ir.Memory] = set()
-    written, reached = native._Large.written, ir.reached
+    written, reached = control_flow_kernels._Large.written, ir.reached
 
     def remembering(self: Any, value: Any, pointers: Any) -> Any:
         missing = self.second is None
@@ -51,7 +51,7 @@ def late_buffers() -> Iterator[None]:
         found, complete = reached(phi)
         return found - late, complete
 
-    with mock.patch.object(native._Large, "written", remembering), \
+    with mock.patch.object(control_flow_kernels._Large, "written", remembering), \
             mock.patch.object(ir, "reached", without):
         yield
 
@@ -117,15 +117,15 @@ def sorts_that_err() -> Iterator[None]:
 
     routine = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p)(
         erring)
-    numpy_sort, available = abi.numpy_sort, sorts.available
+    address_of, available = abi.numpy_sort, numpy_sort.available
 
     def resolved(name: str, dtype: Any) -> Any:
-        if dtype == np.float16 and name == sorts.FAST:
+        if dtype == np.float16 and name == numpy_sort.FAST:
             return ctypes.cast(routine, ctypes.c_void_p).value
-        return numpy_sort(name, dtype)
+        return address_of(name, dtype)
 
     with mock.patch.object(abi, "numpy_sort", resolved), \
-            mock.patch.object(sorts, "available", lambda build, dtype: dtype == np.float16
+            mock.patch.object(numpy_sort, "available", lambda build, dtype: dtype == np.float16
                               or available(build, dtype)):
         yield
 

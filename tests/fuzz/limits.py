@@ -55,7 +55,7 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
     *[("schedule", {"max_unrolled_cumulative": n}) for n in (0, 8)],
     *[("ingot.kernel.summation", {"LEAF": n}) for n in (8, 16)],
     ("ingot.kernel.summation", {"VECTOR_BLOCK": 64}),
-    ("ingot.control.mapped_cond", {"MOST_COPIED": 0}),
+    ("ingot.control.batched_cond", {"MOST_COPIED": 0}),
     ("schedule", {"max_unrolled_rows": 1}),
     ("schedule", {"max_unrolled_order": 2}),
     ("ingot.backends.llvm.emit", {"LONGEST": 20}),

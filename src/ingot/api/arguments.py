@@ -100,7 +100,7 @@ def as_tuple(x: Any, kind: type) -> tuple[Any, ...]:
     return tuple(x)
 
 
-class Statics:
+class ArgumentSelector:
     """Which arguments are static: positions and names, each completed from the other through the
     signature. Splits calls into static values and the rest, and joins them again."""
 
@@ -200,7 +200,7 @@ class FlatFunction:
         """Leaves of the result, for leaves of (args, kwargs)."""
         args, kwargs = tree_unflatten(self.in_tree, leaves)
         if self.static:
-            args, kwargs = Statics.join(args, kwargs, self.static)
+            args, kwargs = ArgumentSelector.join(args, kwargs, self.static)
         result = called(self.transform, self.fun, args, kwargs)
         out, self.out_tree = flatten_result(self.transform, self.fun, result)
         return out

@@ -6,12 +6,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.api.arguments import Statics, argument_name
+from ingot.api.arguments import ArgumentSelector, argument_name
 from ingot.config import TABLE
 from ingot.control.tracing import function_place, tree_differences
 from ingot.core.avals import ShapedArray
 from ingot.core.logs import say, types_of
-from ingot.core.source import here
+from ingot.core.source_info import here
 from ingot.tree import PyTreeDef, tree_flatten_with_path, tree_unflatten
 
 Key = tuple[Any, ...]
@@ -93,7 +93,8 @@ def _names(fun: Callable[..., Any], tree: PyTreeDef, static: Key) -> list[str]:
     """A name for each leaf of the arguments that are not static."""
     args, kwargs = tree_unflatten(tree, [0] * tree.num_leaves)
     empty = tuple((where, kind, None) for where, kind, _ in static)  # None has no leaves
-    pairs, _ = tree_flatten_with_path(tuple(map(_as_tree, Statics.join(args, kwargs, empty))))
+    pairs, _ = tree_flatten_with_path(tuple(map(_as_tree,
+                                                ArgumentSelector.join(args, kwargs, empty))))
     return [argument_name(fun, path) for path, _ in pairs]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import DELETED, OWNERS, Array, fetch, live_arrays as arrays_in_memory
+from ingot.core.array import DELETED_BUFFER, OWNERS, Array, fetch, live_arrays as arrays_in_memory
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array
@@ -209,7 +209,8 @@ def live_arrays(platform: str | None = None) -> list[Array]:
     found = arrays_in_memory()
     if platform is not None:
         wanted = _backend("live_arrays", platform).platform
-        found = [x for x in found if x._data is not DELETED and owner_of(x).platform == wanted]
+        found = [x for x in found if x._data is not DELETED_BUFFER
+                 and owner_of(x).platform == wanted]
     return found
 
 

@@ -16,52 +16,52 @@ import numpy as np
 from numpy import ndarray
 
 from ingot import dtypes
-from ingot.config import config, settled
+from ingot.config import config, fast_path_guard
 from ingot.core.array import Array, fetch, to_host
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import conform, quietly, to_array
+from ingot.core.interpreter import check_eval_result, to_array, without_fp_warnings
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.transforms.stage import stage
 from ingot.util import register_cache, update_wrapper
 
 
-class _Plans(dict[Any, Any]):
+class _TraceCache(dict[Any, Any]):
     """What is known of each form of call; cleared with all caches."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
-MAX_PLANS = 512
+MAX_TRACES = 512
 """Forms of call of one function that are remembered; a form is traced when it is met again."""
 
 STATIC = frozenset([int, bool, str, type(None), type])
 _NOTHING: dict[str, Any] = {}
 
 
-class Plan:
+class CachedTrace:
     """What a form of call does: operations on the arrays, constants and earlier results."""
 
-    __slots__ = ("aval", "avals", "constants", "hopeless", "out", "steps")
+    __slots__ = ("aval", "avals", "constants", "untraceable", "out", "steps")
 
     def __init__(self, avals: list[ShapedArray]):
         self.avals = avals
-        self.hopeless = False
+        self.untraceable = False
         self.steps: Any = None
         self.constants: list[Any] = []
         self.out = 0
         self.aval: Any = None
 
 
-def replayed(function: Callable[..., Any]) -> Any:
+def trace_cached(function: Callable[..., Any]) -> Any:
     """Decorate a function so that its trace is cached for each type of arguments.
 
     For functions of arrays to one array that look at types only, as staging requires it.
     """
-    plans = _Plans()
-    register_cache(plans)
+    traces = _TraceCache()
+    register_cache(traces)
 
     def eager(*args: Any, **kwargs: Any) -> Any:
-        if len(settled) > 1:  # a transformation is under way, or a flag is overridden
+        if len(fast_path_guard) > 1:  # a transformation is under way, or a flag is overridden
             return function(*args, **kwargs)
         arrays: list[Any] = []
         key: list[Any] = [config.trace_key()]
@@ -76,11 +76,11 @@ def replayed(function: Callable[..., Any]) -> Any:
             key.append(name)
             if not _describe(kwargs[name], key, arrays):
                 return function(*args, **kwargs)
-        plan = plans.get(tuple(key))
-        if plan is None or plan.steps is None:
-            _learn(plans, tuple(key), function, args, kwargs)
+        trace = traces.get(tuple(key))
+        if trace is None or trace.steps is None:
+            _learn(traces, tuple(key), function, args, kwargs)
             return function(*args, **kwargs)
-        return Array(quietly(_run, (plan, arrays), _NOTHING), plan.aval)
+        return Array(without_fp_warnings(_run, (trace, arrays), _NOTHING), trace.aval)
 
     return update_wrapper(eager, function)
 
@@ -106,23 +106,24 @@ def _describe(x: Any, key: list[Any], arrays: list[Any]) -> bool:
 
 
 # ---- plans ---------------------------------------------------------------------------------------
-def _learn(plans: _Plans, key: Any, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+def _learn(traces: _TraceCache, key: Any, function: Callable[..., Any], args: Any,
+           kwargs: Any) -> None:
     """Note that a form of call was met; if for the second time, trace it."""
-    plan = plans.get(key)
-    if plan is None:
-        if len(plans) >= MAX_PLANS:
-            plans.clear()
+    trace = traces.get(key)
+    if trace is None:
+        if len(traces) >= MAX_TRACES:
+            traces.clear()
         avals: list[ShapedArray] = []
         _types((args, tuple(kwargs.values())), avals)
-        plans[key] = Plan(avals)
-    elif not (plan.hopeless or config.debug_nans or config.debug_infs):
-        plan.hopeless = True
+        traces[key] = CachedTrace(avals)
+    elif not (trace.untraceable or config.debug_nans or config.debug_infs):
+        trace.untraceable = True
         try:
-            jaxpr = stage(_flat(function, args, kwargs), plan.avals, "eager")
+            jaxpr = stage(_flat(function, args, kwargs), trace.avals, "eager")
         except Exception:  # what the function says of it, it says when it is called
             return
         if not jaxpr.effects:
-            _fill(plan, jaxpr)
+            _fill(trace, jaxpr)
 
 
 def _flat(function: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., list[Any]]:
@@ -151,7 +152,7 @@ def _filled(x: Any, tracers: Any) -> Any:
     return next(tracers) if type(x) in (Array, float) else x
 
 
-def _fill(plan: Plan, jaxpr: Jaxpr) -> None:
+def _fill(trace: CachedTrace, jaxpr: Jaxpr) -> None:
     """Write down the equations as they are run, constants, and where the result is found."""
     places: dict[Any, int] = {v: k for k, v in enumerate(jaxpr.invars)}
     constants: list[Any] = []
@@ -173,7 +174,7 @@ def _fill(plan: Plan, jaxpr: Jaxpr) -> None:
         steps.append((_step(eqn), reads, eqn.outvars[0].aval, eqn.primitive.multiple_results,
                       [v.aval for v in eqn.outvars]))
     (out,) = jaxpr.outvars
-    plan.constants, plan.out, plan.aval, plan.steps = constants, places[out], out.aval, steps
+    trace.constants, trace.out, trace.aval, trace.steps = constants, places[out], out.aval, steps
 
 
 def _step(eqn: Eqn) -> Callable[..., Any]:
@@ -185,14 +186,14 @@ def _step(eqn: Eqn) -> Callable[..., Any]:
     return lambda *data: [fetch(x) for x in rule(*map(Array, data, avals))]
 
 
-def _run(plan: Plan, arrays: list[Any]) -> Any:
-    values = arrays + plan.constants
-    for step, reads, aval, multiple, avals in plan.steps:
+def _run(trace: CachedTrace, arrays: list[Any]) -> Any:
+    values = arrays + trace.constants
+    for step, reads, aval, multiple, avals in trace.steps:
         data = step(*[values[k] for k in reads])
         if multiple:
-            values += map(conform, data, avals)
+            values += map(check_eval_result, data, avals)
         elif type(data) is np.ndarray and data.dtype == aval.storage:
             values.append(data)
         else:
-            values.append(conform(data, aval))
-    return values[plan.out]
+            values.append(check_eval_result(data, aval))
+    return values[trace.out]

@@ -16,16 +16,16 @@ from ingot.api.arguments import (
 )
 from ingot.api.jit import jit
 from ingot.api.leaks import leaks_checked
-from ingot.api.linear import Pullback, Pushforward, Shape, match_tangents, zero_tangent
+from ingot.api.linear import LinearSpec, Pullback, Pushforward, match_tangents, zero_tangent
 from ingot.api.shapes import abstractify
 from ingot.calls import called
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import is_number, to_array, typeof
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import full_like
 from ingot.transforms.jvp import jvp as push
 from ingot.transforms.linearize import linearize as split
-from ingot.transforms.stage import inline_constants, stage
+from ingot.transforms.stage import constants_to_arguments, stage
 from ingot.tree import (
     PyTreeDef,
     SequenceKey,
@@ -36,7 +36,7 @@ from ingot.tree import (
 from ingot.util import wraps
 
 
-class Chosen:
+class DifferentiableArgs:
     """A function of some of its positional arguments, as flat lists: those to differentiate.
 
     After a call: `out_tree`, and with has_aux the auxiliary leaves `aux` (of structure `aux_tree`),
@@ -117,7 +117,8 @@ def _positions(transform: str, fun: Any, argnums: Any, n: int) -> list[int]:
 
 
 # ---- checks -------------------------------------------------------------------------------------
-def check_inputs(chosen: Chosen, holomorphic: bool, allow_int: bool, real: bool = False) -> None:
+def check_inputs(chosen: DifferentiableArgs, holomorphic: bool, allow_int: bool,
+                 real: bool = False) -> None:
     """Raise TypeError for arguments whose dtype has no such derivative.
 
     Real functions of complex arguments have gradients, but (`real`) no forward Jacobian.
@@ -142,7 +143,7 @@ def check_inputs(chosen: Chosen, holomorphic: bool, allow_int: bool, real: bool 
                         f" {function_name(chosen.fun)}; {remedy}")
 
 
-def check_scalar(chosen: Chosen, outs: Sequence[Any], holomorphic: bool) -> None:
+def check_scalar(chosen: DifferentiableArgs, outs: Sequence[Any], holomorphic: bool) -> None:
     """Raise TypeError unless the result is one number of the right dtype."""
     name, title = function_name(chosen.fun), chosen.transform
     if chosen.out_tree.num_leaves != 1 or chosen.out_tree.num_nodes != 1:
@@ -171,7 +172,7 @@ def check_output_dtype(title: str, name: str, aval: ShapedArray, holomorphic: bo
                         " booleans have no derivatives")
 
 
-def linearized(chosen: Chosen) -> tuple[list[Any], Shape, list[Any]]:
+def linearized(chosen: DifferentiableArgs) -> tuple[list[Any], LinearSpec, list[Any]]:
     """Results, and the linear program of the derivative with its residuals."""
     with leaks_checked(chosen.transform, chosen.fun):
         outs, linear = split(chosen, chosen.leaves)
@@ -180,16 +181,16 @@ def linearized(chosen: Chosen) -> tuple[list[Any], Shape, list[Any]]:
     jaxpr = linear.jaxpr
     if any(linear.has[n:]):  # auxiliary results need no tangents
         jaxpr = jaxpr.replace(outvars=jaxpr.outvars[: sum(linear.has[:n])])
-    shape = Shape(inline_constants(jaxpr), tuple(linear.has[:n]),
-                  tuple(x.aval for x in chosen.leaves), tuple(typeof(o) for o in results),
-                  chosen.in_tree, chosen.out_tree, function_name(chosen.fun))
+    shape = LinearSpec(constants_to_arguments(jaxpr), tuple(linear.has[:n]),
+                       tuple(x.aval for x in chosen.leaves), tuple(typeof(o) for o in results),
+                       chosen.in_tree, chosen.out_tree, function_name(chosen.fun))
     return outs, shape, jaxpr.consts
 
 
 # ---- grad ---------------------------------------------------------------------------------------
 def _value_and_grad(transform: str, fun: Callable[..., Any], argnums: Any, has_aux: bool,
                     holomorphic: bool, allow_int: bool, args: Any, kwargs: Any) -> Any:
-    chosen = Chosen(transform, fun, argnums, has_aux, args, kwargs)
+    chosen = DifferentiableArgs(transform, fun, argnums, has_aux, args, kwargs)
     check_inputs(chosen, holomorphic, allow_int)
     outs, shape, residuals = linearized(chosen)
     check_scalar(chosen, outs, holomorphic)
@@ -218,7 +219,7 @@ def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
                                                holomorphic, allow_int, args, kwargs)
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
-    return hidden(differentiated)
+    return api_boundary(differentiated)
 
 
 def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
@@ -239,11 +240,11 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
                                            args, kwargs)
         return (gradient, aux) if has_aux else gradient
 
-    return hidden(differentiated)
+    return api_boundary(differentiated)
 
 
 # ---- jvp ----------------------------------------------------------------------------------------
-@hidden
+@api_boundary
 def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any],
         has_aux: bool = False) -> tuple[Any, ...]:
     """Value and directional derivative of a function at `primals` along `tangents`.
@@ -274,7 +275,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 
-class _NoArguments(Chosen):
+class _NoArguments(DifferentiableArgs):
     """A function without arguments to differentiate."""
 
     def __init__(self, transform: str, fun: Callable[..., Any], has_aux: bool):
@@ -284,14 +285,15 @@ class _NoArguments(Chosen):
 
 
 def _all_arguments(transform: str, fun: Callable[..., Any], has_aux: bool, primals: Any,
-                   numbers: bool = False) -> Chosen:
+                   numbers: bool = False) -> DifferentiableArgs:
     if not primals:
         return _NoArguments(transform, fun, has_aux)
-    return Chosen(transform, fun, tuple(range(len(primals))), has_aux, primals, {}, numbers)
+    return DifferentiableArgs(transform, fun, tuple(range(len(primals))), has_aux, primals, {},
+                              numbers)
 
 
 # ---- vjp and linearize --------------------------------------------------------------------------
-@hidden
+@api_boundary
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False,
         reduce_axes: Sequence[Any] = ()) -> tuple[Any, ...]:
     """Value of a function, and the function from cotangents of its result to those of arguments.
@@ -310,7 +312,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False,
     return (value, pullback, aux) if has_aux else (value, pullback)
 
 
-@hidden
+@api_boundary
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Value of a function, and its derivative there as a linear function of tangents.
 
@@ -343,7 +345,7 @@ def fwd_and_bwd(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: 
     check_callable("fwd_and_bwd", fun)
 
     def forward(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        chosen = Chosen("fwd_and_bwd", fun, argnums, has_aux, args, kwargs)
+        chosen = DifferentiableArgs("fwd_and_bwd", fun, argnums, has_aux, args, kwargs)
         outs, shape, residuals = linearized(chosen)
         value, aux = chosen.results(outs)
         pullback = Pullback(shape, residuals)
@@ -354,10 +356,10 @@ def fwd_and_bwd(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: 
 
     if jitted:
         return jit(forward), jit(backward)
-    return hidden(forward), hidden(backward)
+    return api_boundary(forward), api_boundary(backward)
 
 
-@hidden
+@api_boundary
 def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequence[Any] = ()
                      ) -> Callable[[Any], tuple[Any, ...]]:
     """The transpose of a function that is linear, from the types of its arguments alone.
@@ -384,7 +386,8 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequen
         if not is_inexact(aval):
             raise TypeError("linear_transpose: arguments and results must be of floating or complex"
                             f" dtype, got {aval}; convert it")
-    inlined = inline_constants(jaxpr)
-    shape = Shape(inlined, (True,) * len(jaxpr.outvars), avals, tuple(jaxpr.out_avals), in_tree,
-                  out_trees[0], function_name(fun))
+    inlined = constants_to_arguments(jaxpr)
+    shape = LinearSpec(inlined, (True,) * len(jaxpr.outvars), avals, tuple(jaxpr.out_avals),
+                       in_tree,
+                       out_trees[0], function_name(fun))
     return Pullback(shape, jaxpr.consts)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot.api.arguments import check_callable, function_name
 from ingot.api.grad import (
-    Chosen,
+    DifferentiableArgs,
     check_inputs,
     check_output_dtype,
     linearized,
@@ -17,12 +17,12 @@ from ingot.api.grad import (
 from ingot.api.linear import Pullback, zero_tangent
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.dynamic_slice import slice_in_dim
 from ingot.primitives.movement import reshape, zeros
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.jvp import jvp
 from ingot.tree import tree_unflatten
 from ingot.util import renamed, wraps
@@ -67,7 +67,7 @@ def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
 
     @wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        chosen = Chosen("jacfwd", fun, argnums, has_aux, args, kwargs)
+        chosen = DifferentiableArgs("jacfwd", fun, argnums, has_aux, args, kwargs)
         check_inputs(chosen, holomorphic, allow_int=False, real=True)
         avals = [x.aval for x in chosen.leaves]
         total = sum(a.size for a in avals)
@@ -77,15 +77,15 @@ def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
         primals, outs, dims = outs[: len(outs) - n], outs[len(outs) - n:], dims[len(dims) - n:]
         for x in primals[:n] if holomorphic else ():
             check_output_dtype("jacfwd", function_name(fun), typeof(x), holomorphic)
-        rows = [_blocks(place_axis(t, d, typeof(x).ndim, total), avals, typeof(x).ndim)
+        rows = [_blocks(matchaxis(t, d, typeof(x).ndim, total), avals, typeof(x).ndim)
                 for t, d, x in zip(outs, dims, primals, strict=False)]
         jacobian = _assemble(rows, chosen)
         return (jacobian, chosen.results(primals)[1]) if has_aux else jacobian
 
-    return hidden(jacobian_of)
+    return api_boundary(jacobian_of)
 
 
-def _push(chosen: Chosen, tangents: Sequence[Any]) -> list[Any]:
+def _push(chosen: DifferentiableArgs, tangents: Sequence[Any]) -> list[Any]:
     """Results of a function, then their tangents."""
     outs, ts = jvp(chosen, chosen.leaves, tangents)
     n = chosen.out_tree.num_leaves
@@ -93,7 +93,7 @@ def _push(chosen: Chosen, tangents: Sequence[Any]) -> list[Any]:
                      for o, t in zip(outs[:n], ts[:n], strict=True))]
 
 
-def _assemble(rows: Sequence[Sequence[Any]], chosen: Chosen) -> Any:
+def _assemble(rows: Sequence[Sequence[Any]], chosen: DifferentiableArgs) -> Any:
     """A tree of results that holds trees of arguments."""
     return tree_unflatten(chosen.out_tree, [tree_unflatten(chosen.in_tree, r) for r in rows])
 
@@ -111,7 +111,7 @@ def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
 
     @wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        chosen = Chosen("jacrev", fun, argnums, has_aux, args, kwargs)
+        chosen = DifferentiableArgs("jacrev", fun, argnums, has_aux, args, kwargs)
         check_inputs(chosen, holomorphic, allow_int)
         outs, shape, residuals = linearized(chosen)
         for aval in shape.out_avals:
@@ -125,7 +125,7 @@ def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
         jacobian = _assemble(rows, chosen)
         return (jacobian, chosen.results(outs)[1]) if has_aux else jacobian
 
-    return hidden(jacobian_of)
+    return api_boundary(jacobian_of)
 
 
 def _column(ct: Any, dim: int | None, aval: ShapedArray, out_avals: Sequence[ShapedArray],
@@ -133,7 +133,7 @@ def _column(ct: Any, dim: int | None, aval: ShapedArray, out_avals: Sequence[Sha
     """Derivatives of all results with respect to one argument, float0 for integers."""
     if not is_inexact(aval):
         return [zero_tangent(aval.update(shape=(*out.shape, *aval.shape))) for out in out_avals]
-    return _blocks(place_axis(ct, dim, 0, total), out_avals, 0)
+    return _blocks(matchaxis(ct, dim, 0, total), out_avals, 0)
 
 
 jacobian = renamed(jacrev, "jacobian")

@@ -11,8 +11,8 @@ from types import MethodType
 from typing import Any
 
 from ingot.api.arguments import (
+    ArgumentSelector,
     FlatFunction,
-    Statics,
     check_callable,
     function_name,
     to_arrays,
@@ -25,13 +25,13 @@ from ingot.config import config
 from ingot.control.call import jit_p
 from ingot.core.array import Array, delete
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import axis_sizes
+from ingot.core.axis_env import axis_sizes
 from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
 from ingot.core.native_calls import CallSignature, native_calls
-from ingot.core.tracebacks import hide_frames
+from ingot.core.tracebacks import filter_traceback
 from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
     PyTreeDef,
@@ -163,7 +163,8 @@ class PjitFunction(_Base):
 
     __signature__ = _Signature()
 
-    def __init__(self, fun: Callable[..., Any], statics: Statics, inline: bool, donate: Statics,
+    def __init__(self, fun: Callable[..., Any], statics: ArgumentSelector, inline: bool,
+                 donate: ArgumentSelector,
                  backend: str | None = None, options: CompileOptions = DEFAULTS):
         update_wrapper(self, fun)
         self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
@@ -186,7 +187,7 @@ class PjitFunction(_Base):
                 return self._run(args, kwargs)
             return self._bind(args, kwargs)
         except Exception as error:
-            hide_frames(error)
+            filter_traceback(error)
             raise
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -358,8 +359,8 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
             donate_argnums=donate_argnums, donate_argnames=donate_argnames, device=device,
             backend=backend, inline=inline, compiler_options=compiler_options)
     check_callable("jit", fun)
-    statics = Statics("jit", fun, static_argnums, static_argnames)
-    donate = Statics("jit", fun, donate_argnums, donate_argnames)
+    statics = ArgumentSelector("jit", fun, static_argnums, static_argnames)
+    donate = ArgumentSelector("jit", fun, donate_argnums, donate_argnames)
     both = set(statics.nums) & set(donate.nums) or statics.names & donate.names
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"

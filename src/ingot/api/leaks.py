@@ -9,7 +9,7 @@ from typing import Any
 
 from ingot.config import config
 from ingot.control.tracing import function_name
-from ingot.core.interpreter import Tracer, escaped
+from ingot.core.interpreter import Tracer, leaked_tracer_error
 from ingot.errors import LeakChecked
 
 
@@ -31,7 +31,7 @@ def leaks_checked(transform: str, fun: Any) -> Iterator[None]:
     if leaked:
         name = function_name(fun)
         raise LeakChecked(f"{transform} of {name} leaked {len(leaked)} tracers. "
-                          f"{escaped(leaked[0])}{_holder(leaked[0], leaked)}")
+                          f"{leaked_tracer_error(leaked[0])}{_holder(leaked[0], leaked)}")
 
 
 def _holder(tracer: Any, others: list[Any]) -> str:

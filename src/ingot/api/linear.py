@@ -13,8 +13,8 @@ from ingot.control.tracing import tree_differences
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
-from ingot.core.primitive import Linear
-from ingot.core.tracebacks import hidden
+from ingot.core.primitive import UndefinedPrimal
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import ShapeError
 from ingot.primitives.movement import zeros
 from ingot.transforms.transpose import transpose
@@ -36,7 +36,7 @@ def zero_tangent(aval: ShapedArray) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class LinearSpec:
     """What is static about a linear program at a point: `jaxpr` takes residuals first, then the
     tangents of arguments with derivatives, and returns those of results for which `has` holds."""
 
@@ -52,7 +52,7 @@ class Shape:
 class _LinearFunction:
     """A linear function that can leave jit: a pytree whose leaves are the residuals."""
 
-    def __init__(self, shape: Shape, residuals: Sequence[Any]):
+    def __init__(self, shape: LinearSpec, residuals: Sequence[Any]):
         self.shape, self.residuals = shape, list(residuals)
 
     def __repr__(self) -> str:
@@ -63,7 +63,7 @@ class _LinearFunction:
 class Pushforward(_LinearFunction):
     """Tangents of arguments -> tangents of results; what `linearize` returns."""
 
-    @hidden
+    @api_boundary
     def __call__(self, *tangents: Any) -> Any:
         """Tangents, in the structure of the arguments, to tangents of the result."""
         s = self.shape
@@ -79,7 +79,7 @@ class Pushforward(_LinearFunction):
 class Pullback(_LinearFunction):
     """Cotangents of results -> cotangents of arguments; what `vjp` returns."""
 
-    @hidden
+    @api_boundary
     def __call__(self, cotangent: Any) -> Any:
         """A cotangent, in the structure of the result, to a tuple of cotangents of arguments."""
         s = self.shape
@@ -99,7 +99,7 @@ class Pullback(_LinearFunction):
         s = self.shape
         given = [ct for ct, h in zip(cts, s.has, strict=True) if h]
         n = len(self.residuals)
-        args = [*self.residuals, *(Linear(v.aval) for v in s.jaxpr.invars[n:])]
+        args = [*self.residuals, *(UndefinedPrimal(v.aval) for v in s.jaxpr.invars[n:])]
         found = iter(transpose(s.jaxpr, (), args, given)[n:])
         return [next(found) if is_inexact(a) else None for a in s.in_avals]
 

@@ -6,23 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ingot.api.arguments import FlatFunction, Statics, check_callable, function_name
+from ingot.api.arguments import ArgumentSelector, FlatFunction, check_callable, function_name
 from ingot.api.captured import captured
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
 from ingot.calls import called
 from ingot.core.array import Array
-from ingot.core.axes import Axis, named_axis
+from ingot.core.axis_env import Axis, named_axis
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import zeros
 from ingot.transforms.stage import stage
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import wraps
 
 
-def _staged(transform: str, fun: Callable[..., Any], statics: Statics, args: Any, kwargs: Any,
+def _staged(transform: str, fun: Callable[..., Any], statics: ArgumentSelector, args: Any,
+            kwargs: Any,
             kept: dict[int, Array] | None = None) -> tuple[Jaxpr, Any]:
     dynamic, named, static = statics.split(args, kwargs)
     leaves, tree = tree_flatten((dynamic, named))
@@ -46,7 +47,7 @@ def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()
     in (a,) }
     """
     check_callable("make_jaxpr", fun)
-    statics = Statics("make_jaxpr", fun, static_argnums, None)
+    statics = ArgumentSelector("make_jaxpr", fun, static_argnums, None)
 
     @wraps(fun)
     def make(*args: Any, **kwargs: Any) -> Any:
@@ -56,10 +57,10 @@ def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()
             jaxpr, shape = _staged("make_jaxpr", fun, statics, args, kwargs, captured(fun))
         return (jaxpr, shape) if return_shape else jaxpr
 
-    return hidden(make)
+    return api_boundary(make)
 
 
-@hidden
+@api_boundary
 def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The shapes and dtypes of fun(*args, **kwargs), by tracing it.
 
@@ -76,7 +77,8 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return tree_map(lambda x: zeros(x.aval) if isinstance(x, ShapeDtypeStruct) else x,
                         called("eval_shape", fun, args, kwargs))
 
-    return _staged("eval_shape", arrays, Statics("eval_shape", fun, None, None), args, kwargs)[1]
+    return _staged("eval_shape", arrays, ArgumentSelector("eval_shape", fun, None, None), args,
+                   kwargs)[1]
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[
     """
     check_callable("named_call", fun)
 
-    @hidden
+    @api_boundary
     @wraps(fun)
     def call(*args: Any, **kwargs: Any) -> Any:
         with named_scope(call.__name__):

@@ -12,13 +12,13 @@ from ingot.api.jit import jit
 from ingot.api.vmap import check_axis_spec, map_over
 from ingot.calls import called
 from ingot.control.scan import scan
-from ingot.core.axes import Axis, named_axis
+from ingot.core.axis_env import Axis, named_axis
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import eval_jaxpr
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import move_axis
-from ingot.transforms.batch import batch, without_axis
+from ingot.transforms.batch import batch, mapped_aval
 from ingot.transforms.stage import stage
 from ingot.tree import tree_leaves
 from ingot.util import update_wrapper, wraps
@@ -30,7 +30,7 @@ def _each_slice(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[An
 
     Slices that communicate are one batch instead, as vmap makes it.
     """
-    avals = [typeof(x) if d is None else without_axis(typeof(x), d)
+    avals = [typeof(x) if d is None else mapped_aval(typeof(x), d)
              for x, d in zip(args, dims, strict=True)]
     with named_axis(axis):
         jaxpr = stage(fun, avals, "pmap")
@@ -79,7 +79,7 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     check_devices("pmap", devices)
     static = jit(fun, static_argnums=static_broadcasted_argnums)._statics
 
-    @hidden
+    @api_boundary
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         dynamic, named, values = static.split(args, kwargs)

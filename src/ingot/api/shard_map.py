@@ -23,7 +23,7 @@ def _is_spec(x: Any) -> bool:
     return x is None or isinstance(x, PartitionSpec)
 
 
-class Division:
+class Partitioning:
     """How parts of one array make the whole: for each of its axes, the mesh axes that divide it."""
 
     def __init__(self, spec: Any, sizes: dict[Any, int], ndim: int, title: str):
@@ -37,7 +37,7 @@ class Division:
             raise ValueError(f"{title}: {spec} must name axes of the mesh {tuple(sizes)}, each at"
                              " most once")
         self.sizes, self.title = sizes, title
-        self.over = [n for n in sizes if n in used]
+        self.mesh_axes = [n for n in sizes if n in used]
 
     def split(self, x: Any) -> Any:
         """The parts along new leading axes, one for each name in `over`."""
@@ -52,19 +52,19 @@ class Division:
             where |= {n: len(shape) + k for k, n in enumerate(names)}
             shape += [*(self.sizes[n] for n in names), length // count]
             rest.append(len(shape) - 1)
-        return transpose(reshape(x, shape), [*(where[n] for n in self.over), *rest])
+        return transpose(reshape(x, shape), [*(where[n] for n in self.mesh_axes), *rest])
 
     def join(self, x: Any) -> Any:
         """The whole from its parts along all mesh axes; where they are equal, the first."""
         for axis, n in enumerate(self.sizes):
-            if n not in self.over:
+            if n not in self.mesh_axes:
                 x = _first(x, axis)
         lead = len(self.sizes)
         order, shape = [], []
         for k, names in enumerate(self.entries):
             order += [*(list(self.sizes).index(n) for n in names), lead + k]
             shape.append(x.shape[lead + k] * math.prod(self.sizes[n] for n in names))
-        order += [i for i, n in enumerate(self.sizes) if n not in self.over]
+        order += [i for i, n in enumerate(self.sizes) if n not in self.mesh_axes]
         return reshape(transpose(x, order), shape)
 
 
@@ -78,14 +78,14 @@ class _Mapped:
     out_tree: Any
 
     def __init__(self, f: Callable[..., Any], in_tree: Any, sizes: dict[Any, int],
-                 over: Sequence[Sequence[Any]]):
+                 mesh_axes: Sequence[Sequence[Any]]):
         def flat(*leaves: Any) -> list[Any]:
             outs, self.out_tree = tree_flatten(f(*tree_unflatten(in_tree, leaves)))
             return outs
 
         mapped: Callable[..., Any] = flat
         for name, size in reversed(sizes.items()):
-            axes = tuple(0 if name in o else None for o in over)
+            axes = tuple(0 if name in o else None for o in mesh_axes)
             mapped = pmap(mapped, name, in_axes=axes, axis_size=size)
         self.call = mapped
 
@@ -125,15 +125,16 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
         leaves, tree = tree_flatten(args)
         leaves = [to_array(x) for x in leaves]
         specs = broadcast_prefix(in_specs, args, is_leaf=_is_spec)
-        ways = [Division(s, sizes, x.ndim, title) for s, x in zip(specs, leaves, strict=True)]
-        key = tree, tuple(sizes.items()), *[tuple(w.over) for w in ways]
+        partitionings = [Partitioning(s, sizes, x.ndim, title) for s,
+                         x in zip(specs, leaves, strict=True)]
+        key = tree, tuple(sizes.items()), *[tuple(w.mesh_axes) for w in partitionings]
         if key not in known:
-            known[key] = _Mapped(function, tree, sizes, [w.over for w in ways])
-        outs = known[key].call(*[w.split(x) for w, x in zip(ways, leaves, strict=True)])
+            known[key] = _Mapped(function, tree, sizes, [w.mesh_axes for w in partitionings])
+        outs = known[key].call(*[w.split(x) for w, x in zip(partitionings, leaves, strict=True)])
         result = tree_unflatten(known[key].out_tree, outs)
         specs = broadcast_prefix(out_specs, result, is_leaf=_is_spec)
         return tree_unflatten(known[key].out_tree, [
-            Division(s, sizes, x.ndim - len(sizes), title).join(x)
+            Partitioning(s, sizes, x.ndim - len(sizes), title).join(x)
             for s, x in zip(specs, outs, strict=True)])
 
     return wraps(f)(mapped)

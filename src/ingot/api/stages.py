@@ -17,7 +17,7 @@ from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
 from ingot.core.printing import pretty
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 
@@ -169,7 +169,7 @@ class Compiled(Stage):
         """The back end's own object."""
         return self._executable
 
-    @hidden
+    @api_boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; TypeError unless types and structure are those it was compiled for."""
         leaves, tree = tree_flatten((args, kwargs))

@@ -15,10 +15,10 @@ from ingot.api.arguments import (
     to_arrays,
 )
 from ingot.api.leaks import leaks_checked
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
-from ingot.core.tracebacks import hidden
-from ingot.transforms.batch import batch, place_axis
+from ingot.core.tracebacks import api_boundary
+from ingot.transforms.batch import batch, matchaxis
 from ingot.tree import (
     broadcast_prefix,
     keystr,
@@ -136,7 +136,7 @@ def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,
                     f"out_axes asks for axis {want} of {where}, which has {ndim} axes with the"
                     " mapped one")
             raise ValueError(f"{transform}: {rule}")
-        placed.append(place_axis(x, d, want if want is None else want % ndim, size))
+        placed.append(matchaxis(x, d, want if want is None else want % ndim, size))
     return tree_unflatten(flat.out_tree, placed)
 
 
@@ -169,4 +169,4 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
     def mapped(*args: Any, **kwargs: Any) -> Any:
         return map_over("vmap", *spec, args, kwargs)
 
-    return hidden(mapped)
+    return api_boundary(mapped)

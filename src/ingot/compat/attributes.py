@@ -13,7 +13,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.primitive import Primitive
-from ingot.core.source import describe
+from ingot.core.source_info import describe
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr as OurJaxpr, Var
-from ingot.core.source import Source
+from ingot.core.source_info import Source
 
 
 class Facade(type):

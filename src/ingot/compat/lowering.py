@@ -8,8 +8,8 @@ from typing import Any
 
 from ingot.control.callback import FlatCallback, io_callback_p, pure_callback_p
 from ingot.core.avals import ShapedArray
-from ingot.core.primitive import Host
-from ingot.kernel.build import Unsupported
+from ingot.core.primitive import PythonFallback
+from ingot.kernel.rules import Unsupported
 from ingot.transforms.stage import stage
 from ingot.tree import tree_structure
 
@@ -108,7 +108,8 @@ def emit_python_callback(ctx: LoweringRuleContext, callback: Rule, token: Any,
     return results, token, None
 
 
-HOST = Host("no lowering by mlir.lower_fun or to a callback is registered for it", keeps=True)
+HOST = PythonFallback("no lowering by mlir.lower_fun or to a callback is registered for it",
+                      retains_inputs=True)
 
 __all__ = ["LoweredFunction", "LoweringRuleContext", "emit_python_callback", "kernel_of", "listed",
            "lower_fun"]

@@ -116,7 +116,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.checkify": "ingot.experimental.checkify",
     "jax._src.compiler": _COMPAT + "privates",
     "jax._src.config": (_COMPAT + "flags", "ingot"),
-    "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axes"),
+    "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axis_env"),
     "jax._src.custom_batching": "ingot.custom_batching",
     "jax._src.custom_derivatives": "ingot.custom_derivatives",
     "jax._src.debugging": "ingot.debug",

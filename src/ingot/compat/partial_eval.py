@@ -12,8 +12,8 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.transforms.stage import (
     JaxprTracer,
     JaxprTracer as DynamicJaxprTracer,
-    Stage,
-    dead_code,
+    StagingInterpreter,
+    dce_jaxpr as _dce_jaxpr,
     stage,
 )
 
@@ -51,7 +51,7 @@ def trace_to_jaxpr_nounits(fun: WrappedFun, pvals: Sequence[PartialVal], instant
     Results that do not depend on an unknown one are known. Returns the program of the others, whose
     constants are its leading arguments, the results, and the constants.
     """
-    interpreter = Stage(current(), only_traced=True)
+    interpreter = StagingInterpreter(current(), only_traced=True)
     try:
         args = [p[1] if p.is_known() else interpreter.argument(p[0]) for p in pvals]
         with interpreting(interpreter):
@@ -80,7 +80,7 @@ def trace_to_jaxpr_dynamic(fun: WrappedFun, in_avals: Sequence[ShapedArray], **_
 def dce_jaxpr(jaxpr: Jaxpr, used_outputs: Sequence[bool], instantiate: Any = False
               ) -> tuple[Jaxpr, list[bool]]:
     """Keep some results and what they need; also says which arguments are still read."""
-    return dead_code(jaxpr, used_outputs)
+    return _dce_jaxpr(jaxpr, used_outputs)
 
 
 def convert_constvars_jaxpr(jaxpr: Jaxpr) -> Jaxpr:

@@ -11,7 +11,7 @@ from ingot.compat.facades import Facade
 from ingot.compat.lowering import HOST, LoweredFunction, kernel_of, listed
 from ingot.core.effects import Effect
 from ingot.core.interpreter import EVAL, current, to_array
-from ingot.core.primitive import Primitive as OurPrimitive, Undefined
+from ingot.core.primitive import NoRule, Primitive as OurPrimitive
 
 Rule = Callable[..., Any]
 
@@ -30,8 +30,8 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
     abstract_eval: Any = None
 
     def __init__(self, name: str):
-        def none(call: str) -> Undefined:
-            return Undefined(f"{call} has not been called for it")
+        def none(call: str) -> NoRule:
+            return NoRule(f"{call} has not been called for it")
 
         super().__init__(
             name, type=none("def_abstract_eval"), eval=none("def_impl"),
@@ -82,7 +82,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
         """Compile a Python function in the operation's place."""
         self.lowered = lowered
         self.kernel = kernel_of(self, lowered)
-        if isinstance(self.eval, Undefined):
+        if isinstance(self.eval, NoRule):
             self.eval = lambda *xs, **params: listed(lowered.fun(*xs, **params))
 
     def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import Primitive
 from ingot.primitives.movement import broadcast_in_dim, broadcast_in_dim_p
-from ingot.transforms.stage import Stage
+from ingot.transforms.stage import StagingInterpreter
 
 
 def shown(jaxpr: Jaxpr) -> Jaxpr:
@@ -52,7 +52,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     interpreters would take one operand after the other, and see no difference.
     """
     interpreter = current()
-    if interpreter is EVAL or type(interpreter) is Stage or not primitive.elementwise:
+    if interpreter is EVAL or type(interpreter) is StagingInterpreter or not primitive.elementwise:
         try:
             return interpreter.process(primitive, args, params)
         except TypeError:

@@ -12,12 +12,17 @@ from typing import Any
 
 from ingot.compat.lowering import LoweredFunction, kernel_of, listed
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import REGISTRY, Linear, Primitive as OurPrimitive, Undefined
+from ingot.core.primitive import (
+    REGISTRY,
+    NoRule,
+    Primitive as OurPrimitive,
+    UndefinedPrimal as OurUndefinedPrimal,
+)
 from ingot.primitives.arithmetic import add_any_p
 from ingot.primitives.movement import add_axis, move_axis, zeros
-from ingot.transforms.batch import batch as batch_flat, without_axis
+from ingot.transforms.batch import batch as batch_flat, mapped_aval as our_mapped_aval
 from ingot.transforms.jvp import jvp as jvp_flat
 from ingot.tree import register_pytree_node
 
@@ -44,7 +49,7 @@ class Zero:
 
 
 class UndefinedPrimal:
-    """An argument of a transpose rule whose cotangent is asked for; ours is `Linear`."""
+    """An argument of a transpose rule whose cotangent is asked for; ours is in `core.primitive`."""
 
     __slots__ = ("aval",)
 
@@ -114,9 +119,10 @@ def _jax_jvp(primitive: OurPrimitive) -> Rule:
 
 def _own_transpose(rule: Rule, primitive: OurPrimitive) -> Rule:
     def transpose(ct: Any, *args: Any, **params: Any) -> list[Any]:
-        given = [UndefinedPrimal(x.aval) if type(x) is Linear else x for x in args]
+        given = [UndefinedPrimal(x.aval) if type(x) is OurUndefinedPrimal else x for x in args]
         if primitive.multiple_results:
-            avals = primitive.out_avals([x.aval if type(x) is Linear else typeof(x) for x in args],
+            avals = primitive.out_avals([x.aval if type(x) is OurUndefinedPrimal else typeof(x)
+                                         for x in args],
                                         params) if any(c is None for c in ct) else ct
             ct = [Zero(a) if c is None else c for c, a in zip(ct, avals, strict=True)]
         found = rule(ct, *given, **params)
@@ -129,7 +135,7 @@ def _own_transpose(rule: Rule, primitive: OurPrimitive) -> Rule:
 
 def _jax_transpose(primitive: OurPrimitive) -> Rule:
     def rule(ct: Any, *args: Any, **params: Any) -> list[Any]:
-        given = [Linear(x.aval) if type(x) is UndefinedPrimal else x for x in args]
+        given = [OurUndefinedPrimal(x.aval) if type(x) is UndefinedPrimal else x for x in args]
         ct = [_nonzero(c) for c in ct] if primitive.multiple_results else _nonzero(ct)
         return list(primitive.rule("transpose")(ct, *given, **params))
 
@@ -195,11 +201,11 @@ class RuleTable(MutableMapping[Any, Rule]):
     def __delitem__(self, primitive: OurPrimitive) -> None:
         if primitive not in self:
             raise KeyError(primitive)
-        setattr(primitive, self._slot, Undefined("its rule was deleted"))
+        setattr(primitive, self._slot, NoRule("its rule was deleted"))
 
     def __contains__(self, primitive: object) -> bool:
         slot = getattr(primitive, self._slot, None)
-        return isinstance(primitive, OurPrimitive) and not isinstance(slot, Undefined)
+        return isinstance(primitive, OurPrimitive) and not isinstance(slot, NoRule)
 
     def __iter__(self) -> Iterator[OurPrimitive]:
         return (p for p in REGISTRY.values() if p in self)
@@ -327,7 +333,7 @@ def broadcast(x: Any, size: int, dim: int, mesh_axis: Any = None) -> Any:
 # ---- types of slices -----------------------------------------------------------------------------
 def mapped_aval(size: int, axis: int | None, aval: ShapedArray) -> ShapedArray:
     """The type of one element along an axis."""
-    return aval if axis is None else without_axis(aval, axis)
+    return aval if axis is None else our_mapped_aval(aval, axis)
 
 
 def unmapped_aval(size: int, axis: int | None, aval: ShapedArray, *_: Any) -> ShapedArray:

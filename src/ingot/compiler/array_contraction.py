@@ -56,7 +56,7 @@ class _Rewriting(Rewriter):
     def node(self, node: Any) -> None:
         if type(node) is ir.Store and node.memory in self.first:
             node.index = self.place(node.memory, node.index)
-        elif type(node) is ir.Scalar and node.op == "load" and node.args[0] in self.first:
+        elif type(node) is ir.Value and node.op == "load" and node.args[0] in self.first:
             memory, position = node.args
             node.args = (memory, self.place(memory, position))
         super().node(node)
@@ -67,5 +67,5 @@ class _Rewriting(Rewriter):
         factors = dict(terms)
         out: ir.Index = constant - self.first[memory]
         for loop in self.path:
-            out = self.iadd(out, self.imul(loop.index, factors.get(id(loop.index), 0)))
+            out = self.index_add(out, self.index_mul(loop.index, factors.get(id(loop.index), 0)))
         return out

@@ -50,7 +50,7 @@ class _BufferAssigner:
         return size, placed
 
     def used(self, node: Any) -> Collection[ir.Memory]:
-        if type(node) is ir.Scalar:
+        if type(node) is ir.Value:
             return roots(node.args[0]) if node.op == "load" else ()
         if blocks(node):
             return self.effects.of(node).touches

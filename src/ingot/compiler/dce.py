@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Scalar
+from ingot.kernel.ir import Value
 from ingot.kernel.visit import blocks, calls_python, reads, roots, uses, writes
 
 
@@ -28,7 +28,7 @@ class _Marker:
     def collect(self, block: ir.Block) -> None:
         """Index the tree, and put what has effects on the list."""
         for node in block.nodes:
-            if type(node) is Scalar:
+            if type(node) is Value:
                 continue
             if not node.IS_LEAF:
                 self.structured(node)
@@ -93,7 +93,7 @@ class _Marker:
         """Follow operands until nothing new is found."""
         while self.todo:
             x = self.todo.pop()
-            if type(x) is not Scalar or id(x) in self.live:
+            if type(x) is not Value or id(x) in self.live:
                 continue
             self.live.add(id(x))
             if x.op == "load":
@@ -104,7 +104,7 @@ class _Marker:
             else:
                 self.todo.extend(x.args)
 
-    def carried(self, x: Scalar) -> None:
+    def carried(self, x: Value) -> None:
         phi = self.phi_of.get(id(x))
         if phi is not None:
             self.todo += [phi.scalar, phi.init, phi.next, phi.result]
@@ -122,7 +122,7 @@ def _reached(pointer: ir.PointerPhi) -> list[ir.Memory]:
 def _sweep(block: ir.Block, live: set[int], needed: set[int]) -> None:
     kept: list[Any] = []
     for node in block.nodes:
-        if type(node) is Scalar or node.REMOVABLE:
+        if type(node) is Value or node.REMOVABLE:
             if id(node) in live:
                 kept.append(node)
             continue

@@ -21,7 +21,7 @@ from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
-from ingot.core.primitive import REGISTRY, Host, Primitive
+from ingot.core.primitive import REGISTRY, Primitive, PythonFallback
 from ingot.kernel.schedule import SCHEDULE
 from ingot.util import blake2b
 
@@ -85,7 +85,7 @@ class Fingerprint:
             else:
                 head.append("_")
         self._parts.append(" ".join(head))
-        if isinstance(primitive.kernel, Host) or not known(primitive):
+        if isinstance(primitive.kernel, PythonFallback) or not known(primitive):
             self._foreign(eqn)
             return
         for name, value in eqn.params.items():
@@ -95,7 +95,7 @@ class Fingerprint:
 
     def _foreign(self, eqn: Eqn) -> None:
         """An equation that is more than ingot's code for its parameters."""
-        if not isinstance(eqn.primitive.kernel, Host):  # which code calls by number
+        if not isinstance(eqn.primitive.kernel, PythonFallback):  # which code calls by number
             raise NotFingerprintable(eqn.primitive.name)
 
     def _atom(self, atom: Var | Literal, names: dict[Any, int]) -> str:

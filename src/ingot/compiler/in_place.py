@@ -14,7 +14,7 @@ import numpy as np
 
 from ingot.compiler.masked_scatter import mask_scatters
 from ingot.compiler.passes import PassRunner
-from ingot.compiler.simplify import identities
+from ingot.compiler.simplify import remove_identities
 from ingot.core.array import fetch
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
@@ -37,7 +37,7 @@ def rewrite_for_in_place(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
     key = run.memo_key("in place")
 
     def rewritten() -> Jaxpr:
-        out = run.on_program("identities", identities, jaxpr)
+        out = run.on_program("identities", remove_identities, jaxpr)
         out = run.on_program("mask-scatters", mask_scatters, out)
         out = run.on_program("accumulate-in-place", accumulate_in_place, out)
         out = run.on_program("reads-first", schedule_reads_first, out)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ingot.kernel import ir
-from ingot.kernel.build import BOOL, INT, Buffer, Builder, Index
 from ingot.kernel.cost import work
+from ingot.kernel.rules import BOOL, INT, Buffer, Builder, Index
 from ingot.kernel.visit import definitions, replace, uses, walk
 
 LANES = 16
@@ -104,11 +104,11 @@ def _form_of(node: ir.For) -> _LoopForm | None:
         return None
     loops = [n for n in node.body.nodes if type(n) is ir.While]
     rest = [n for n in node.body.nodes if type(n) is not ir.While]
-    if not loops or any(type(n) not in (ir.Scalar, ir.Store) for n in rest):
+    if not loops or any(type(n) not in (ir.Value, ir.Store) for n in rest):
         return None
     stored = {id(n.memory) for n in rest if type(n) is ir.Store}
     for loop in loops:
-        if loop.pointers or any(type(n) is not ir.Scalar
+        if loop.pointers or any(type(n) is not ir.Value
                                 for n in (*loop.cond.nodes, *loop.body.nodes)) \
                 or work(loop.cond) + work(loop.body) < MIN_STEP_INSTRUCTIONS:
             return None
@@ -127,8 +127,8 @@ def _nodes(part: Any) -> Iterator[Any]:
     return walk(ir.Block([part] if type(part) is ir.While else part))
 
 
-def _instructions(part: Any) -> Iterator[ir.Scalar]:
-    return (n for n in _nodes(part) if type(n) is ir.Scalar)
+def _instructions(part: Any) -> Iterator[ir.Value]:
+    return (n for n in _nodes(part) if type(n) is ir.Value)
 
 
 def _used(part: Any) -> Iterator[Any]:
@@ -160,10 +160,10 @@ class _Lanes(Builder):
     def rewritten(self) -> ir.For:
         """The loop over blocks. The last one starts early enough to be a whole one: what is
         computed twice is the same both times."""
-        out = ir.For(ir.Scalar("index", (), INT), self.blocks, [], ir.Block(), independent=True)
+        out = ir.For(ir.Value("index", (), INT), self.blocks, [], ir.Block(), independent=True)
         parts = self.form.parts
         with self.inside(out.body):
-            self.first = self.iclamp(self.imul(out.index, self.size),
+            self.first = self.iclamp(self.index_mul(out.index, self.size),
                                      self.stop - self.size)
             for k in range(0, len(parts), 2):
                 following = parts[k + 1] if k + 1 < len(parts) else None
@@ -175,12 +175,12 @@ class _Lanes(Builder):
     # ---- values ------------------------------------------------------------------------------
     def value(self, x: Any, names: dict[int, Any], lane: Index) -> Any:
         """An operand where the entry `lane` of the block is computed."""
-        if not isinstance(x, ir.Scalar) or id(x) not in self.form.inside:
+        if not isinstance(x, ir.Value) or id(x) not in self.form.inside:
             return x
         if id(x) in self.names:
             return self.names[id(x)]
         if id(x) not in names:
-            names[id(x)] = (self.index(self.iadd(self.first, lane)) if x is self.node.index
+            names[id(x)] = (self.index(self.index_add(self.first, lane)) if x is self.node.index
                             else self.kept[id(x)].at(self, (lane,)))
         return names[id(x)]
 
@@ -194,18 +194,18 @@ class _Lanes(Builder):
                         node.index, names, lane), self.value(node.value, names, lane)))
             elif (id(node) in self.form.uniform) == uniform:
                 args = [self.value(a, names, lane) for a in node.args]
-                new = ir.Scalar(node.op, args, node.dtype, node.attr)
+                new = ir.Value(node.op, args, node.dtype, node.attr)
                 self.block.nodes.append(new)
                 names[id(node)] = new
 
     def lanes(self, stop: int) -> ir.For:
         """A loop over lanes; none of them reads what another writes."""
-        node = ir.For(ir.Scalar("index", (), INT), stop, [], ir.Block(), vector=True,
+        node = ir.For(ir.Value("index", (), INT), stop, [], ir.Block(), vector=True,
                       independent=True, parallel_accesses=True)
         self.block.nodes.append(node)
         return node
 
-    def keep(self, x: ir.Scalar, value: Any, lane: Index) -> None:
+    def keep(self, x: ir.Value, value: Any, lane: Index) -> None:
         """Store the value of an entry for later parts."""
         if id(x) not in self.kept:
             self.kept[id(x)] = self.allocate((self.size,), x.dtype)
@@ -232,17 +232,17 @@ class _Lanes(Builder):
                         self.kept[id(phi.result)] = self.kept[id(phi.scalar)]
                 self.store(self.active, (lane,), self.condition(following, before, lane))
 
-    def later(self, nodes: Any) -> list[ir.Scalar]:
+    def later(self, nodes: Any) -> list[ir.Value]:
         """What varies and is read after the part that computes it."""
         elsewhere = {id(x) for p in self.form.parts if p is not nodes for x in _used(p)}
-        return [x for x in nodes if type(x) is ir.Scalar and id(x) in elsewhere
+        return [x for x in nodes if type(x) is ir.Value and id(x) in elsewhere
                 and id(x) not in self.form.uniform]
 
     def condition(self, loop: ir.While, names: dict[int, Any], lane: Index) -> Any:
         """Whether an entry goes on, for the carried values in `names`."""
         for node in loop.cond.nodes:
             args = [self.value(a, names, lane) for a in node.args]
-            names[id(node)] = new = ir.Scalar(node.op, args, node.dtype, node.attr)
+            names[id(node)] = new = ir.Value(node.op, args, node.dtype, node.attr)
             self.block.nodes.append(new)
         return self.value(loop.predicate, names, lane)
 
@@ -251,7 +251,7 @@ class _Lanes(Builder):
         """Step the listed entries until none is left."""
         count = self.list_active()
         common = [p for p in loop.phis if id(p) in self.form.common]
-        phis = [ir.Phi(ir.Scalar("phi", (), x.dtype), x, None, ir.Scalar("result", (), x.dtype))
+        phis = [ir.Phi(ir.Value("phi", (), x.dtype), x, None, ir.Value("result", (), x.dtype))
                 for x in (count, *(self.value(p.init, {}, 0) for p in common))]
         node = ir.While(phis, ir.Block(), None, ir.Block())
         left = phis[0].scalar
@@ -296,14 +296,14 @@ class _Lanes(Builder):
         active = self.allocate((LANES,), BOOL)
 
         def group(g: Index, carry: list[Any]) -> list[Any]:
-            first = self.imul(g, LANES)
+            first = self.index_mul(g, LANES)
             steps = self.lanes(LANES)
             with self.inside(steps.body):
-                self.step(loop, own, new, active, self.iadd(first, steps.index), after,
+                self.step(loop, own, new, active, self.index_add(first, steps.index), after,
                           steps.index)
 
             def commit(k: Index, carry: list[Any]) -> list[Any]:
-                place = self.iadd(first, k)
+                place = self.index_add(first, k)
                 entry = self.active_list.at(self, (place,))
                 lane = self.as_index(entry)
                 for phi, target in zip(own, new, strict=True):
@@ -314,7 +314,7 @@ class _Lanes(Builder):
 
             return self.accumulate(LANES, carry, commit)
 
-        groups = self.idiv(self.iadd(left, LANES - 1), LANES)
+        groups = self.index_div(self.index_add(left, LANES - 1), LANES)
         (count,) = self.accumulate(groups, [self.index(0)], group)
         self.pad(count)
         return count

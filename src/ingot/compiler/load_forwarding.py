@@ -15,8 +15,8 @@ class _Table:
     """Values that are known at a place in a body."""
 
     def __init__(self, outer: _Table | None = None):
-        self.computed: dict[Any, ir.Scalar] = {} if outer is None else dict(outer.computed)
-        self.stored: dict[Place, ir.Scalar] = {} if outer is None else dict(outer.stored)
+        self.computed: dict[Any, ir.Value] = {} if outer is None else dict(outer.computed)
+        self.stored: dict[Place, ir.Value] = {} if outer is None else dict(outer.stored)
 
     def forget(self, changed: set[ir.Memory], memory: ir.Memory | None = None,
                form: AffineExpr = (0, ()), dtype: Any = None) -> None:
@@ -34,8 +34,8 @@ class _Table:
 class _Forwarding:
     def __init__(self, effects: EffectsCache) -> None:
         self.forms, self.effects = AffineExprs(), effects
-        self.instead: dict[int, ir.Scalar] = {}
-        self.alive: list[ir.Scalar] = []  # so that an id names one scalar
+        self.instead: dict[int, ir.Value] = {}
+        self.alive: list[ir.Value] = []  # so that an id names one scalar
 
     def scalar(self, x: Any) -> Any:
         return self.instead.get(id(x), x)
@@ -44,7 +44,7 @@ class _Forwarding:
         kept: list[Any] = []
         for node in block.nodes:
             kind = type(node)
-            if kind is ir.Scalar:
+            if kind is ir.Value:
                 if not self.instruction(node, table):
                     continue
             elif kind is ir.Store:
@@ -57,7 +57,7 @@ class _Forwarding:
             kept.append(node)
         block.nodes = kept
 
-    def instruction(self, x: ir.Scalar, table: _Table) -> bool:
+    def instruction(self, x: ir.Value, table: _Table) -> bool:
         """Whether an instruction is needed."""
         x.args = tuple(map(self.scalar, x.args))
         if x.op == "load":

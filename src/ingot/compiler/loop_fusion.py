@@ -187,7 +187,7 @@ class _Level:
                 self.forms.same[index] = self.indices.setdefault(node.trip_count, index)
                 inside = self.forms.inside
                 for inner in walk(ir.Block([node])):
-                    if type(inner) is ir.Scalar:
+                    if type(inner) is ir.Value:
                         inside.add(id(inner))
                     else:
                         inside.update(id(x) for x in definitions(inner) if x.op != "index")
@@ -248,7 +248,7 @@ class _Level:
         behind: list[Any] = []
         for node in self.nodes[k + 1 :]:
             if self.effects.follows(held, node):
-                if self.neighbors and type(node) is not ir.Scalar:
+                if self.neighbors and type(node) is not ir.Value:
                     return None
                 behind.append(node)
                 self.effects.enter(node, held)
@@ -285,11 +285,11 @@ def _reduces(node: ir.For) -> bool:
     carried = {id(p.scalar) for p in node.phis}
     uses: dict[int, int] = {}
     for x in walk(node.body):
-        for a in x.args if type(x) is ir.Scalar else ():
+        for a in x.args if type(x) is ir.Value else ():
             if id(a) in carried:
                 uses[id(a)] = uses.get(id(a), 0) + 1
     return all(
-        type(p.next) is ir.Scalar and any(a is p.scalar for a in p.next.args)
+        type(p.next) is ir.Value and any(a is p.scalar for a in p.next.args)
         and (uses.get(id(p.scalar)) == 1 or p.next.attr == COMPENSATED)
         and (p.next.attr in ("reassociate", "no nan", COMPENSATED)
              or (p.next.op in ("add", "mul", "min", "max", "or", "and", "xor")

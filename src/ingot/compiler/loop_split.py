@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingot.kernel import ir
-from ingot.kernel.build import INT, Builder
+from ingot.kernel.rules import INT, Builder
 from ingot.kernel.visit import clone
 
 
@@ -23,7 +23,7 @@ def matching_extents(nest: ir.For, loop: ir.For) -> list[int]:
 
 def split_like(loop: ir.For, lengths: list[int]) -> list[ir.For]:
     """A copy of a loop as a nest of loops of these lengths, and one for the elements left."""
-    nest = [ir.For(ir.Scalar("index", (), INT), n, [], ir.Block(), independent=True)
+    nest = [ir.For(ir.Value("index", (), INT), n, [], ir.Block(), independent=True)
             for n in lengths]
     for outer, inner in zip(nest, nest[1:], strict=False):
         outer.body.nodes.append(inner)
@@ -32,15 +32,15 @@ def split_like(loop: ir.For, lengths: list[int]) -> list[ir.For]:
     build = Builder()
     with build.inside(nest[-1].body):
         for level in nest:
-            flat = build.iadd(build.imul(flat, level.trip_count), level.index)
+            flat = build.index_add(build.index_mul(flat, level.trip_count), level.index)
             count *= int(level.trip_count)  # type: ignore[arg-type]
         nest[-1].body.nodes += clone(loop.body, {id(loop.index): flat}).nodes
     left = int(loop.trip_count) - count  # type: ignore[arg-type]
     if not left:
         return nest[:1]
-    rest = ir.For(ir.Scalar("index", (), INT), left, [], ir.Block(), vector=loop.vector,
+    rest = ir.For(ir.Value("index", (), INT), left, [], ir.Block(), vector=loop.vector,
                   independent=True)
     with build.inside(rest.body):
-        flat = build.iadd(rest.index, count)
+        flat = build.index_add(rest.index, count)
         rest.body.nodes += clone(loop.body, {id(loop.index): flat}).nodes
     return [nest[0], rest]

@@ -20,20 +20,20 @@ from ingot.compiler.passes import PassRunner, is_on
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import Tracer, escaped, to_array
+from ingot.core.interpreter import Tracer, leaked_tracer_error, to_array
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, last_uses
-from ingot.core.primitive import Host
+from ingot.core.primitive import PythonFallback
 from ingot.core.rewrite import use_counts
 from ingot.errors import InternalError
 from ingot.kernel import ir
-from ingot.kernel.build import (
-    NATIVE,
+from ingot.kernel.rules import (
+    NATIVE_DTYPES,
     ArrayValue,
     Buffer,
     Builder,
     Index,
-    Lazy,
-    Scalars,
+    LazyArray,
+    RegisterArray,
     Unsupported,
     indices,
     row_major,
@@ -125,9 +125,9 @@ class Lowering(Builder):
                 memory.kind, memory.position = "result", position
             return memory
         self.extra_copies += value.size
-        self.has_expanded_result |= isinstance(value, Lazy) and value.expanded
+        self.has_expanded_result |= isinstance(value, LazyArray) and value.expanded
         memory = None
-        if isinstance(value, Scalars):  # small arguments have been read by now
+        if isinstance(value, RegisterArray):  # small arguments have been read by now
             memory = next((m for m in self._reusable_donations if self._fits(m, aval)), None)
         if memory is not None:
             self._reusable_donations.remove(memory)
@@ -156,8 +156,8 @@ class Lowering(Builder):
                 continue  # what is not read must not keep another argument from being updated
             if uses.get(var, 0) > 1 and kept(arg):
                 arg = self.materialize(arg)
-            if isinstance(arg, Scalars) and arg.block is None:
-                self.hold_scalars(arg)
+            if isinstance(arg, RegisterArray) and arg.block is None:
+                self.pin_scalars(arg)
             self._bind(env, var, arg)
         for eqn, dying in zip(jaxpr.eqns, last, strict=True):
             self._equation(env, eqn, dying, uses)
@@ -189,7 +189,7 @@ class Lowering(Builder):
         outs = self._run(eqn, args)
         for var, out in zip(eqn.outvars, outs, strict=True):
             if not isinstance(var, DropVar) and uses.get(var, 0):
-                self._bind(env, var, self.settle(out, uses.get(var, 0)))
+                self._bind(env, var, self.materialize_if_reused(out, uses.get(var, 0)))
         for memory in self._unowned:
             self.free_if_dead(memory)
         self._unowned = unowned
@@ -210,7 +210,7 @@ class Lowering(Builder):
 
     def _run(self, eqn: Eqn, args: Sequence[ArrayValue]) -> list[ArrayValue]:
         primitive, out_avals = eqn.primitive, [v.aval for v in eqn.outvars]
-        if isinstance(primitive.kernel, Host):
+        if isinstance(primitive.kernel, PythonFallback):
             return self.host_call(eqn, args)
         if self.repeated is not None and id(eqn) in self.repeated.groups and is_on("outline"):
             called = call(self, self.repeated.groups[id(eqn)], eqn, args)
@@ -235,29 +235,30 @@ class Lowering(Builder):
     def _read(self, env: dict[Var, ArrayValue], atom: Any) -> ArrayValue:
         return self.constant(atom.val) if type(atom) is Literal else env[atom]
 
-    def settle(self, x: ArrayValue, uses: int = 1) -> ArrayValue:
+    def materialize_if_reused(self, x: ArrayValue, uses: int = 1) -> ArrayValue:
         """Compute now what is small or used repeatedly at a cost; leave the rest for its user."""
-        if isinstance(x, Scalars):
-            return x if x.block is not None else self.hold_scalars(x)
+        if isinstance(x, RegisterArray):
+            return x if x.block is not None else self.pin_scalars(x)
         if x.size <= self.schedule.max_scalars or (uses > 1 and kept(x)) or (
-                uses >= REPEATED and isinstance(x, Lazy)
+                uses >= REPEATED and isinstance(x, LazyArray)
                 and x.cost > self.schedule.inline_max_cost):
             x = self.materialize(x)
             if x.size <= self.schedule.max_scalars and isinstance(x, Buffer):
                 x = self.scalars(x)
         return x
 
-    def settled(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
+    def materialize_reused(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
         """Values fit to be read repeatedly, from inside a loop or a branch."""
         small = self.schedule.max_scalars
-        return [self.settle(x, uses=REPEATED) if x.size <= small or x.cost else x for x in xs]
+        return [self.materialize_if_reused(x, uses=REPEATED) if x.size <= small or x.cost else x
+                for x in xs]
 
     # ---- constants ---------------------------------------------------------------------------
     def constant(self, value: Any) -> ArrayValue:
         """A concrete array as a value of the program."""
         array = to_array(value)
         if isinstance(array, Tracer):  # a rule inside of checkpoint that closes over it
-            raise escaped(array)
+            raise leaked_tracer_error(array)
         found = self._constant_of.get(id(array))
         if found is None:
             found = self._constant_of[id(array)] = (array, self._constant(fetch(array)))
@@ -266,14 +267,15 @@ class Lowering(Builder):
         return found[1]
 
     def _constant(self, data: np.ndarray) -> ArrayValue:
-        if data.size <= self.schedule.max_scalars and data.dtype in NATIVE:
+        if data.size <= self.schedule.max_scalars and data.dtype in NATIVE_DTYPES:
             elements = [self.const(data[i], data.dtype) for i in indices(data.shape)]
-            scalars = Scalars(data.shape, data.dtype, elements)
+            scalars = RegisterArray(data.shape, data.dtype, elements)
             scalars.block = self.root
             return scalars
         if data.size > 1 and not any(data.strides[a] for a, n in enumerate(data.shape) if n > 1):
             inner = self._constant(np.ascontiguousarray(data[(0,) * data.ndim]).reshape(()))
-            return Lazy(data.shape, data.dtype, lambda build, index: inner.at(build, ()), [inner])
+            return LazyArray(data.shape, data.dtype, lambda build, index: inner.at(build, ()),
+                             [inner])
         data = np.ascontiguousarray(data).reshape(data.shape)  # keeps rank 0
         memory = ir.Memory("constant", data.nbytes, data.dtype, len(self.constants), data=data)
         memory.refs = 1
@@ -373,12 +375,12 @@ class Lowering(Builder):
 
         def move(first: Index, size: int) -> None:
             self.block.nodes.append(ir.Copy(
-                target.memory, self.iadd(target.offset, first), x.memory,
-                self.iadd(x.offset, first), size * x.dtype.itemsize, x.dtype))
+                target.memory, self.index_add(target.offset, first), x.memory,
+                self.index_add(x.offset, first), size * x.dtype.itemsize, x.dtype))
 
         if count:
             with self.loop(count, independent=True) as k:
-                move(self.imul(k, part), part)
+                move(self.index_mul(k, part), part)
         if x.size > count * part:
             move(count * part, x.size - count * part)
 
@@ -410,7 +412,7 @@ REPEATED = 1000
 
 def kept(x: ArrayValue) -> bool:
     """Whether a value with several uses is stored, rather than computed for each of them."""
-    return isinstance(x, Lazy) and x.cost > SCHEDULE.inline_max_cost and not x.expanded
+    return isinstance(x, LazyArray) and x.cost > SCHEDULE.inline_max_cost and not x.expanded
 
 
 def weighted_uses(jaxpr: Jaxpr) -> dict[Var, int]:

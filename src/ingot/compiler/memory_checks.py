@@ -21,9 +21,9 @@ from ingot.compiler.lower import HostFunction
 from ingot.compiler.origins import Origins
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir
-from ingot.kernel.build import INT, Builder, Index
-from ingot.kernel.ir import Scalar
+from ingot.kernel.ir import Value
 from ingot.kernel.operands import Operand, operands
+from ingot.kernel.rules import INT, Builder, Index
 from ingot.kernel.visit import blocks, callees, memories, roots, walk_paths
 
 BYTE = np.dtype(np.uint8)
@@ -177,7 +177,7 @@ class _Checker(Builder):
     def around(self, node: Any, kind: type) -> list[Any]:
         """Append what comes before a node; what comes after it."""
         add = self.block.nodes.extend
-        if kind is Scalar:
+        if kind is Value:
             if node.op == "load":
                 add(self.check("read", _Range(
                     node.args[0], node.args[1], node.dtype.itemsize, node.dtype.itemsize)))
@@ -189,7 +189,7 @@ class _Checker(Builder):
             self.moved([_Range(node.source, node.source_index, size, node.nbytes)], [],
                        [_Range(node.target, node.target_index, size, node.nbytes)])
         elif kind is ir.ExternCall:
-            self.library(operands(node, self.imul))
+            self.library(operands(node, self.index_mul))
         elif kind is ir.PythonCall:
             host = self.hosts[node.number]
             places = [_Range(m, i, m.dtype.itemsize, a.nbytes) for (m, i), a in zip(
@@ -217,7 +217,7 @@ class _Checker(Builder):
         """A routine, by what its operands are."""
         def place(x: Operand) -> _Range:
             size = x.memory.dtype.itemsize
-            return _Range(x.memory, x.index, size, self.imul(x.length, size), x.rows)
+            return _Range(x.memory, x.index, size, self.index_mul(x.length, size), x.rows)
 
         self.moved([place(x) for x in found if not x.writes],
                    [place(x) for x in found if x.reads and x.writes],
@@ -242,7 +242,7 @@ class _Checker(Builder):
             memory, index = node.results[k]
             shadow = self.shadow(memory)
             assert shadow is not None  # it is written to
-            node.results.append((shadow, self.imul(index, memory.dtype.itemsize)))
+            node.results.append((shadow, self.index_mul(index, memory.dtype.itemsize)))
         return [n for place in results for n in self.check("write", place)]
 
     # ---- loops -------------------------------------------------------------------------------
@@ -268,8 +268,8 @@ class _Checker(Builder):
         assert init is not None  # loops carry what they write
         inside, result = (ir.Memory("pointer", p.init.nbytes, BYTE) for _ in range(2))
         shadow = ir.PointerPhi(inside, init, None, result)
-        number = ir.Phi(Scalar("phi", (), INT), self.index(self.owner(p.init)), None,
-                        Scalar("result", (), INT))
+        number = ir.Phi(Value("phi", (), INT), self.index(self.owner(p.init)), None,
+                        Value("result", (), INT))
         node.pointers.append(shadow)
         node.phis.append(number)
         self.shadows[p.inside], self.owners[p.inside] = inside, number.scalar

@@ -12,7 +12,7 @@ from typing import Any
 from ingot.compiler.strip_mining import is_divisible, strip_mine
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import AffineExpr, AffineExprs, accesses
-from ingot.kernel.build import Builder
+from ingot.kernel.rules import Builder
 from ingot.kernel.visit import is_plain
 
 LEAST = 96 << 20
@@ -94,14 +94,14 @@ class _Streaming(Builder):
             return []
         target, part = store.memory, self.function.at_end(nbytes, dtype)
         with self.inside(ir.Block()) as before:
-            store.index = self.isub(node.index, node.start)
+            store.index = self.index_sub(node.index, node.start)
         at = node.body.nodes.index(store)
         node.body.nodes[at:at] = before.nodes
         store.memory = part
         with self.inside(ir.Block()) as after:
             position: ir.Index = 0
             for scalar, factor in start:
-                position = self.iadd(position, self.imul(scalar, factor))
+                position = self.index_add(position, self.index_mul(scalar, factor))
             after.nodes.append(ir.Copy(
                 target, position, part, 0, nbytes, dtype, streamed=True))
         return after.nodes

@@ -12,9 +12,9 @@ from ingot.compiler.passes import PassRunner
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr, Var
 from ingot.core.rewrite import definitions
-from ingot.core.source import describe
+from ingot.core.source_info import describe
 from ingot.kernel import ir
-from ingot.kernel.build import ArrayValue, Buffer
+from ingot.kernel.rules import ArrayValue, Buffer
 from ingot.kernel.visit import walk
 
 

@@ -21,7 +21,7 @@ from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
 from ingot.kernel import cost, ir
-from ingot.kernel.build import ArrayValue, Buffer, Lazy
+from ingot.kernel.rules import ArrayValue, Buffer, LazyArray
 from ingot.kernel.visit import callees, referred
 
 MIN_EQUATIONS = 5
@@ -205,7 +205,7 @@ def call(build: Any, group: Candidate, eqn: Eqn, args: Sequence[ArrayValue]
     given = [args[k] for k in group.passed]
     price = cost.CALL + 2 * (group.extra_copies + sum(x.size for x in given if not _in_memory(x)))
     often = build.is_called or build.block is not build.root
-    if any(isinstance(x, Lazy) and x.expanded for x in given) or (
+    if any(isinstance(x, LazyArray) and x.expanded for x in given) or (
             price * (MIN_WORK_IN_LOOPS if often else MIN_WORK_ONCE) > cost.work(function.body)):
         return None
     places = [build.contiguous(x) for x in given]

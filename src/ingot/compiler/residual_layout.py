@@ -16,7 +16,7 @@ import numpy as np
 
 from ingot.compiler.arena import rounded
 from ingot.kernel import ir
-from ingot.kernel.build import INT
+from ingot.kernel.rules import INT
 from ingot.kernel.visit import blocks, memories, outermost, roots
 
 MIN_TRIP_COUNT = 8
@@ -31,7 +31,7 @@ class _Residual:
     loop: ir.For
     width: int
     dtype: np.dtype
-    values: dict[int, ir.Scalar] = field(default_factory=dict)  # by their place in an iteration
+    values: dict[int, ir.Value] = field(default_factory=dict)  # by their place in an iteration
     readers: set[int] = field(default_factory=set)  # ids of the loops that read it
 
     @property
@@ -90,7 +90,7 @@ class _Access:
 
 def _accesses(block: ir.Block, loop: Any = None) -> Iterator[_Access]:
     for node in block.nodes:
-        if type(node) is ir.Scalar:
+        if type(node) is ir.Value:
             if node.op == "load":
                 yield _Access(node.args[0], node, block, loop)
             continue
@@ -144,7 +144,7 @@ def _stored(kept: _Residual, store: _Access) -> bool:
 
 def _read(kept: _Residual, load: _Access) -> bool:
     """Note a load; False if rows would not serve it well."""
-    if type(load.node) is not ir.Scalar or load.node.dtype != kept.dtype \
+    if type(load.node) is not ir.Value or load.node.dtype != kept.dtype \
             or not _sequential(load.loop):
         return False
     kept.readers.add(id(load.loop))
@@ -162,9 +162,9 @@ def _place(kept: _Residual, index: Any) -> tuple[Any, int] | None:
 def _affine(index: Any) -> tuple[Any, int, int]:
     """(base, width, place) of an index that is base * width + place."""
     place = 0
-    while type(index) is ir.Scalar and index.op == "add" and index.args[1].op == "const":
+    while type(index) is ir.Value and index.op == "add" and index.args[1].op == "const":
         index, place = index.args[0], place + int(index.args[1].attr)
-    if type(index) is ir.Scalar and index.op == "mul" and index.args[1].op == "const":
+    if type(index) is ir.Value and index.op == "mul" and index.args[1].op == "const":
         return index.args[0], int(index.args[1].attr), place
     return index, 1, place
 
@@ -192,7 +192,7 @@ def _row(function: ir.Function, members: Sequence[_Residual]) -> _Record | None:
 
 def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Residual, _Record]]) -> None:
     nodes: list[Any] = []
-    known: dict[Any, ir.Scalar] = {}  # indices by what they are made of
+    known: dict[Any, ir.Value] = {}  # indices by what they are made of
 
     def index(op: str, x: Any, constant: int) -> Any:
         if isinstance(x, int):
@@ -201,11 +201,11 @@ def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Residual, _Record]]
             return x
         key = op, id(x), constant
         if key not in known:
-            known[key] = ir.Scalar(op, [x, ir.Scalar("const", (), INT, constant)], INT)
+            known[key] = ir.Value(op, [x, ir.Value("const", (), INT, constant)], INT)
             nodes.append(known[key])
         return known[key]
 
-    def place(row: _Record, base: Any, value: ir.Scalar) -> Any:
+    def place(row: _Record, base: Any, value: ir.Value) -> Any:
         return index("add", index("mul", base, row.width), row.slots[id(value)])
 
     stored: set[tuple[ir.Memory, int]] = set()
@@ -218,7 +218,7 @@ def _rewrite(block: ir.Block, places: dict[ir.Memory, tuple[_Residual, _Record]]
             stored.add((row.memory, slot))
             node.index = place(row, kept.loop.index, node.value)
             node.memory = row.memory
-        elif type(node) is ir.Scalar and node.op == "load" and node.args[0] in places:
+        elif type(node) is ir.Value and node.op == "load" and node.args[0] in places:
             kept, row = places[node.args[0]]
             base, at = _place(kept, node.args[1])  # type: ignore[misc]
             value = kept.values[at]

@@ -6,10 +6,10 @@ from typing import Any
 
 from ingot.compiler.passes import PassRunner
 from ingot.core.array import fetch
-from ingot.core.check import checked
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Renaming, map_subjaxprs, primitives_of
+from ingot.core.typecheck import checked
 from ingot.primitives.select import select_n_p
 from ingot.primitives.shape import stop_gradient_p
 from ingot.transforms.stage import live_equations
@@ -28,7 +28,7 @@ def _simplified(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
 
     jaxpr = jaxpr.replace(eqns=[
         map_subjaxprs(inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns])
-    jaxpr = run.on_program("common-subexpressions", common_subexpressions, jaxpr)
+    jaxpr = run.on_program("common-subexpressions", eliminate_common_subexpressions, jaxpr)
     return checked(run.on_program("dead-equations", dead_equations, jaxpr), "simplify")
 
 
@@ -42,7 +42,7 @@ def dead_equations(jaxpr: Jaxpr) -> Jaxpr:
         for e in eqns])
 
 
-def identities(jaxpr: Jaxpr) -> Jaxpr:
+def remove_identities(jaxpr: Jaxpr) -> Jaxpr:
     """The program without equations that matter only to derivatives: stop_gradient, and choices
     between an array and itself."""
     if primitives_of(jaxpr).isdisjoint((stop_gradient_p, select_n_p)):
@@ -62,7 +62,7 @@ def identities(jaxpr: Jaxpr) -> Jaxpr:
     return jaxpr.replace(eqns=kept, outvars=renaming.atoms(jaxpr.outvars))
 
 
-def common_subexpressions(jaxpr: Jaxpr) -> Jaxpr:
+def eliminate_common_subexpressions(jaxpr: Jaxpr) -> Jaxpr:
     """Each distinct pure computation once."""
     renaming, kept = Renaming(), list[Eqn]()
     seen: dict[Any, list[Var]] = {}

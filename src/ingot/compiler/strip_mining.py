@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.kernel import ir
-from ingot.kernel.build import INT, Builder
 from ingot.kernel.cost import work
+from ingot.kernel.rules import INT, Builder
 from ingot.kernel.visit import reads, replace, roots, writes
 
 STRIP = 1024
@@ -54,7 +54,7 @@ def is_divisible(node: ir.For) -> bool:
     read: set[ir.Memory] = set()
     written: set[ir.Memory] = set()
     for x in node.body.nodes:
-        if type(x) is not ir.Scalar and type(x) is not ir.Store:
+        if type(x) is not ir.Value and type(x) is not ir.Store:
             return False
         read.update(m for memory in reads(x) for m in roots(memory))
         written.update(m for memory in writes(x) for m in roots(memory))
@@ -64,7 +64,7 @@ def is_divisible(node: ir.For) -> bool:
 def _draws(node: ir.For) -> bool:
     """Whether a body makes random numbers: mostly work on 32-bit words, which decide how long its
     vectors are best. LLVM goes by the longest numbers, and fills half a vector with words."""
-    ops = {x.op for x in node.body.nodes if type(x) is ir.Scalar}
+    ops = {x.op for x in node.body.nodes if type(x) is ir.Value}
     return "threefry" in ops and not ops & NARROW
 
 
@@ -74,9 +74,10 @@ def strip_mine(node: ir.For, length: int | None = None) -> ir.For:
     size = -(-stop // -(-stop // (length or STRIP)))
     size = -(-size // MULTIPLE) * MULTIPLE
     build = Builder()
-    out = ir.For(ir.Scalar("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)
+    out = ir.For(ir.Value("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)
     node.parallel_accesses |= _draws(node)
     with build.inside(out.body):
-        node.start, node.trip_count = build.iclamp(build.imul(out.index, size), stop - size), size
+        node.start, node.trip_count = build.iclamp(build.index_mul(out.index, size),
+                                                   stop - size), size
         build.block.nodes.append(node)
     return out

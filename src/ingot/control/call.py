@@ -7,7 +7,7 @@ from typing import Any
 
 from ingot.control.tracing import axes_of_programs
 from ingot.core.avals import ShapedArray, short
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.backend import run
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
@@ -15,7 +15,7 @@ from ingot.core.primitive import Primitive, is_linear
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
-from ingot.transforms.residuals import lean
+from ingot.transforms.residuals import prune_residuals
 from ingot.transforms.transpose import transpose_jaxpr
 
 
@@ -53,7 +53,7 @@ def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, *
 
 def _jit_linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, **params: Any) -> Any:
     split, n = linearize_jaxpr(jaxpr, nonzero), len(jaxpr.outvars)
-    kept = jaxpr.memo(("lean", tuple(nonzero)), lambda: lean(split, n))
+    kept = jaxpr.memo(("lean", tuple(nonzero)), lambda: prune_residuals(split, n))
     outs = jit_p.bind(*primals, **{**params, "jaxpr": kept.known})
     residuals = kept.residuals(primals, outs[:n], outs[n:])
 

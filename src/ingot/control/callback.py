@@ -31,17 +31,17 @@ from ingot.core.effects import (
     Effect,
 )
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import Host, Primitive, Undefined
-from ingot.core.tracebacks import hidden
+from ingot.core.primitive import NoRule, Primitive, PythonFallback
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import HostCallError, UndefinedRuleError
 from ingot.primitives.movement import add_axis, move_axis
 from ingot.primitives.slicing import index_in_dim, stack
-from ingot.transforms.batch import place_axis
+from ingot.transforms.batch import matchaxis
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 VMAP_METHODS = ("sequential", "sequential_unrolled", "expand_dims", "broadcast_all")
-PYTHON = Host("runs a Python function", keeps=True)
-NO_TRANSPOSE = Undefined("it runs a Python function, of which nothing is known")
+PYTHON = PythonFallback("runs a Python function", retains_inputs=True)
+NO_TRANSPOSE = NoRule("it runs a Python function, of which nothing is known")
 
 
 # ---- flat callbacks -----------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _pure_batch(args: Sequence[Any], dims: Sequence[Any], *, vmap_method: str | 
         return _unrolled(pure_callback_p, args, dims, params)
     size = next(typeof(x).shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
     if vmap_method == "broadcast_all":
-        placed = [place_axis(x, d, 0, size) for x, d in zip(args, dims, strict=True)]
+        placed = [matchaxis(x, d, 0, size) for x, d in zip(args, dims, strict=True)]
     else:
         placed = [add_axis(x, 0, 1) if d is None else move_axis(x, d, 0)
                   for x, d in zip(args, dims, strict=True)]
@@ -259,12 +259,12 @@ debug_callback_p = Primitive(
     "debug_callback", multiple_results=True, type=lambda *avals, **params: [], eval=_debug_eval,
     jvp=_debug_jvp, batch=lambda args, dims, **params: _one_by_one(
         debug_callback_p, args, dims, params),
-    transpose=Undefined("what a linear function prints has no transpose; print in the backward rule"
-                        " of a custom_vjp"),
+    transpose=NoRule("what a linear function prints has no transpose; print in the backward rule"
+                     " of a custom_vjp"),
     kernel=PYTHON, effects=lambda *, effect, **params: frozenset([effect]))
 
 
-@hidden
+@api_boundary
 def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, ordered: bool = False,
                    partitioned: bool = False, **kwargs: Any) -> Any:
     """Call a Python function for its side effect, also from compiled and differentiated code.
@@ -311,7 +311,7 @@ class _Checker(string.Formatter):
                              " {} or {name} for each (and not an f-string)")
 
 
-@hidden
+@api_boundary
 def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool = False,
                 skip_format_check: bool = False, **kwargs: Any) -> None:
     """Print values when the program runs: `fmt.format(*args, **kwargs)`.

@@ -16,15 +16,15 @@ from ingot.control.tracing import (
     function_name,
     trace,
 )
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
-from ingot.transforms.partial import Split, split_jaxpr
+from ingot.transforms.partial_eval import PartialEvalResult, partial_eval_jaxpr
 from ingot.transforms.stage import stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import tree_map, tree_unflatten, treedef_tuple
@@ -126,7 +126,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **par
 
 
 def _split(jaxpr: Jaxpr, nonzero: Sequence[bool], policy: Policy | None
-           ) -> tuple[Split, list[bool]]:
+           ) -> tuple[PartialEvalResult, list[bool]]:
     """The program of results and tangents, split so that only what the policy saves is kept."""
     parts = linearize_jaxpr(inlined(jaxpr), nonzero)
     n_in, n_out = len(jaxpr.invars), len(jaxpr.outvars)
@@ -139,8 +139,9 @@ def _split(jaxpr: Jaxpr, nonzero: Sequence[bool], policy: Policy | None
 
     tangents = [a.to_tangent_aval() for a, nz in zip(jaxpr.in_avals, nonzero, strict=True) if nz]
     both = stage(fun, [*jaxpr.in_avals, *tangents], jaxpr.debug_name)
-    split = split_jaxpr(both, [*[False] * n_in, *[True] * len(tangents)],
-                        [*[False] * n_out, *[True] * sum(parts.has)], policy or nothing_saveable)
+    split = partial_eval_jaxpr(both, [*[False] * n_in, *[True] * len(tangents)],
+                               [*[False] * n_out, *[True] * sum(parts.has)], policy
+                               or nothing_saveable)
     return split, parts.has
 
 
@@ -205,7 +206,7 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
 
-    @hidden
+    @api_boundary
     @wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         fixed = {k: v for k, v in kwargs.items() if k in names}

@@ -11,10 +11,10 @@ import numpy as np
 from ingot import dtypes
 from ingot.calls import called
 from ingot.config import config
-from ingot.control import native
-from ingot.control.mapped_cond import Branches, select_branches, union
+from ingot.control import control_flow_kernels
+from ingot.control.batched_cond import Branches, select_branches, union
 from ingot.control.tracing import (
-    Traced,
+    TracedFunction,
     axes_of_programs,
     check_callable,
     evaluate,
@@ -28,7 +28,7 @@ from ingot.control.tracing import (
 )
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.backend import run
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var
@@ -37,7 +37,7 @@ from ingot.primitives.compare import ne
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import move_axis, scalar, zeros
 from ingot.primitives.select import clamp
-from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
 from ingot.transforms.stage import stage
@@ -190,7 +190,7 @@ def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Br
 def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branches: Branches,
                 **params: Any) -> Any:
     (index, *operands), (index_dim, *operand_dims) = args, dims
-    placed = [place_axis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
               for x, d in zip(operands, operand_dims, strict=True)]
     flags = [None if d is None else 0 for d in operand_dims]
     forced = union([[d is not None for d in batch_jaxpr(b, axis, flags)[1]] for b in branches])
@@ -204,7 +204,7 @@ def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branche
 cond_p = Primitive(
     "cond", multiple_results=True, higher_order=True, type=_cond_type, eval=_cond_eval,
     jvp=_cond_jvp, linearize=_cond_linearize, transpose=_cond_transpose, batch=_cond_batch,
-    kernel=native.cond_kernel, axes_of=axes_of_programs)
+    kernel=control_flow_kernels.cond_kernel, axes_of=axes_of_programs)
 
 
 # ---- cond and switch ----------------------------------------------------------------------------
@@ -224,7 +224,8 @@ def _trace_branches(what: str, funs: Sequence[Any], operands: tuple[Any, ...]
     return branches, [*consts.values(), *leaves], traced[0].out_tree
 
 
-def _with_shared_constants(traced: Traced, names: list[int], avals: Sequence[ShapedArray]) -> Jaxpr:
+def _with_shared_constants(traced: TracedFunction, names: list[int],
+                           avals: Sequence[ShapedArray]) -> Jaxpr:
     """The branch with the constants of all branches as its leading arguments."""
     n = len(traced.consts)
     places = tuple(names.index(id(c)) for c in traced.consts)
@@ -240,7 +241,7 @@ def _with_shared_constants(traced: Traced, names: list[int], avals: Sequence[Sha
     return traced.jaxpr.memo(("shared_constants", places, tuple(avals)), make)
 
 
-def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[Traced]) -> None:
+def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFunction]) -> None:
     first = traced[0]
     for f, other in zip(funs[1:], traced[1:], strict=True):
         names = f"{function_place(funs[0])} and {function_place(f)}"

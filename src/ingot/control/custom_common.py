@@ -19,13 +19,13 @@ from ingot.control.tracing import (
 )
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.axes import axis_sizes
+from ingot.core.axis_env import axis_sizes
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
 from ingot.errors import ShapeError, UnexpectedTracerError
 from ingot.primitives.movement import zeros
-from ingot.transforms.stage import inline_constants, stage
+from ingot.transforms.stage import constants_to_arguments, stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import PyTreeDef, tree_flatten, tree_map, tree_unflatten
 
@@ -86,7 +86,7 @@ def positional(kind: str, fun: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 @dataclass
-class Split:
+class PartitionedArgs:
     """How arguments are divided into those without derivatives (at `nums`) and the rest, which are
     not kept: rules live as long as programs do."""
 
@@ -101,7 +101,7 @@ class Split:
 
 
 def split_arguments(fun: Any, args: tuple[Any, ...], nums: Sequence[int]
-                    ) -> tuple[Split, tuple[Any, ...]]:
+                    ) -> tuple[PartitionedArgs, tuple[Any, ...]]:
     """Divide the arguments of a call -> (how, the rest); ValueError if a place does not exist."""
     n = len(args)
     bad = [i for i in nums if not -n <= i < n]
@@ -109,7 +109,7 @@ def split_arguments(fun: Any, args: tuple[Any, ...], nums: Sequence[int]
         raise ValueError(f"{function_name(fun)}: nondiff_argnums {tuple(nums)} must be positions of"
                          f" its {n} arguments, got {bad[0]}")
     places = tuple(sorted({i % n for i in nums}))
-    return (Split(places, tuple(args[i] for i in places), n),
+    return (PartitionedArgs(places, tuple(args[i] for i in places), n),
             tuple(x for i, x in enumerate(args) if i not in places))
 
 
@@ -132,7 +132,7 @@ class FlatCall:
     """A user function on flat lists of arrays; remembers the structure of its result."""
 
     fun: Callable[..., Any]
-    split: Split
+    split: PartitionedArgs
     in_tree: PyTreeDef
     kind: str
     trees: list[PyTreeDef] = field(default_factory=list)
@@ -169,7 +169,7 @@ def call_user(kind: str, fun: Callable[..., Any], *args: Any, given: str = "") -
 def stage_call(call: Any, args: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
     """A flat function as a program whose constants are leading arguments, and their values."""
     jaxpr = stage(call, [typeof(x) for x in args], getattr(call, "__name__", "fun"))
-    return inline_constants(jaxpr), list(jaxpr.consts)
+    return constants_to_arguments(jaxpr), list(jaxpr.consts)
 
 
 def staged(args: Sequence[Any], params: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:

@@ -19,13 +19,13 @@ from ingot.control.tracing import (
     type_differences,
 )
 from ingot.core.avals import is_inexact
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr, Var, eval_jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.movement import zeros
-from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.tree import tree_flatten, tree_unflatten, treedef_tuple
 from ingot.util import wraps
@@ -139,7 +139,7 @@ def _linear_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, calle
                   transpose: Jaxpr, num_res: int) -> Any:
     """All linear arguments and results get the axis, so that the transpose fits."""
     flags = [*(None if d is None else 0 for d in dims[:num_res]), *[0] * (len(dims) - num_res)]
-    placed = [place_axis(x, d, f, axis.size) for x, d, f in zip(args, dims, flags, strict=True)]
+    placed = [matchaxis(x, d, f, axis.size) for x, d, f in zip(args, dims, flags, strict=True)]
     program, _ = batch_jaxpr(callee, axis, flags, True)
     back, _ = batch_jaxpr(transpose, axis, [*flags[:num_res], *[0] * len(callee.outvars)], True)
     outs = linear_call_p.bind(*placed, callee=program, transpose=back, num_res=num_res)

@@ -9,7 +9,7 @@ from typing import Any
 from ingot.calls import called
 from ingot.control.custom_common import (
     FlatCall,
-    Split,
+    PartitionedArgs,
     SymbolicZero,
     axes_of_call,
     call_kernel,
@@ -25,16 +25,16 @@ from ingot.control.custom_common import (
     staged,
 )
 from ingot.control.tracing import check_callable, evaluate, flatten_arrays, function_name
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import EVAL, current, interpreting, typeof
 from ingot.core.primitive import Primitive
 from ingot.core.rewrite import bind_equation, interpret_jaxpr
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import zeros
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate
-from ingot.transforms.partial import split_jaxpr
-from ingot.transforms.stage import Stage, stage
+from ingot.transforms.partial_eval import partial_eval_jaxpr
+from ingot.transforms.stage import StagingInterpreter, stage
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import update_wrapper
 
@@ -46,12 +46,14 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, jv
     primals, tangents = primals[num_consts:], tangents[num_consts:]
     outs, out_tangents = jvp_jaxpr_fun(primals, tangents)
     linear = current()
-    if isinstance(linear, Stage) and linear.only_traced and any(map(linear.owns, outs)):
+    if isinstance(linear,
+                  StagingInterpreter) and linear.only_traced and any(map(linear.owns, outs)):
         return _jvp_split(primals, tangents, jvp_jaxpr_fun, linear)
     return outs, out_tangents
 
 
-def _jvp_split(primals: Sequence[Any], tangents: Sequence[Any], rule: Any, linear: Stage) -> Any:
+def _jvp_split(primals: Sequence[Any], tangents: Sequence[Any], rule: Any,
+               linear: StagingInterpreter) -> Any:
     """Where the rule computes results and tangents in one call: take it apart as a program."""
     n = len(primals)
     has: list[bool] = []
@@ -64,8 +66,8 @@ def _jvp_split(primals: Sequence[Any], tangents: Sequence[Any], rule: Any, linea
 
     given = [t for t in tangents if t is not None]
     program = inlined(stage(fun, [typeof(x) for x in (*primals, *given)], rule.__name__))
-    split = split_jaxpr(program, [*[False] * n, *[True] * len(given)],
-                        [*[False] * len(has), *[True] * sum(has)])
+    split = partial_eval_jaxpr(program, [*[False] * n, *[True] * len(given)],
+                               [*[False] * len(has), *[True] * sum(has)])
     if any(split.out_unknown[: len(has)]):
         raise TypeError(f"custom_jvp: the rule of {rule.__name__} computes its primal results"
                         " from tangents; compute them from the primals alone")
@@ -97,7 +99,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
 
     def to_front(fun: Any, values: Sequence[Any], where: Sequence[Any]) -> list[Any]:
         outs, found = batch(fun, axis, values, where)
-        return [None if o is None else place_axis(o, d, 0, axis.size)
+        return [None if o is None else matchaxis(o, d, 0, axis.size)
                 for o, d in zip(outs, found, strict=True)]
 
     def call(*values: Any) -> list[Any]:
@@ -132,7 +134,8 @@ custom_jvp_call_p.takes_numbers = True
 
 
 # ---- custom_jvp ---------------------------------------------------------------------------------
-def _flat_rule(fun: Any, rule: Any, split: Split, in_tree: PyTreeDef, symbolic_zeros: bool,
+def _flat_rule(fun: Any, rule: Any, split: PartitionedArgs, in_tree: PyTreeDef,
+               symbolic_zeros: bool,
                trees: list[PyTreeDef]) -> Any:
     """The user's rule on flat lists; None stands for a tangent that is zero."""
     name = function_name(fun)
@@ -237,7 +240,7 @@ class custom_jvp:  # noqa: N801 - a decorator
 
         self.defjvp(jvp, symbolic_zeros=True)
 
-    @hidden
+    @api_boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)

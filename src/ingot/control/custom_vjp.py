@@ -9,7 +9,7 @@ from typing import Any
 from ingot import dtypes
 from ingot.control.custom_common import (
     FlatCall,
-    Split,
+    PartitionedArgs,
     SymbolicZero,
     axes_of_call,
     call_kernel,
@@ -27,14 +27,14 @@ from ingot.control.custom_common import (
 )
 from ingot.control.tracing import check_callable, flatten_arrays, function_name
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import reduce_sum, zeros
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_unflatten, treedef_children
 from ingot.util import update_wrapper
 
@@ -73,7 +73,7 @@ def _lin_transpose(cts: Sequence[Any], *args: Any, bwd: Backward, num_res: int,
 
 def _lin_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, bwd: Backward, num_res: int,
                out_avals: Sequence[ShapedArray], nonzero: Sequence[bool], **params: Any) -> Any:
-    placed = [place_axis(x, d, 0, axis.size) for x, d in zip(args, dims, strict=True)]
+    placed = [matchaxis(x, d, 0, axis.size) for x, d in zip(args, dims, strict=True)]
     avals = [a.update(shape=(axis.size, *a.shape)) for a in out_avals]
     backward = _batched_backward(bwd, axis, [0] * num_res, [0] * len(nonzero))
     outs = custom_lin_p.bind(*placed, bwd=backward, num_res=num_res, out_avals=tuple(avals),
@@ -130,10 +130,10 @@ def _batched_backward(bwd: Backward, axis: Axis, res_dims: Sequence[Any], arg_di
 
 def _cotangent(ct: Any, dim: int | None, want: int | None, size: int) -> Any:
     if want is not None:
-        return place_axis(ct, dim, want, size)
+        return matchaxis(ct, dim, want, size)
     if dim is None:
         return ct
-    return reduce_sum(place_axis(ct, dim, 0, size), (0,))
+    return reduce_sum(matchaxis(ct, dim, 0, size), (0,))
 
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: Any,
@@ -141,7 +141,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
     arg_dims = list(dims[num_consts:])
 
     def to_front(outs: Sequence[Any], found: Sequence[Any]) -> list[Any]:
-        return [place_axis(o, d, 0, axis.size) for o, d in zip(outs, found, strict=True)]
+        return [matchaxis(o, d, 0, axis.size) for o, d in zip(outs, found, strict=True)]
 
     def call(*values: Any) -> list[Any]:
         return to_front(*batch(call_jaxpr, axis, values, dims))
@@ -192,7 +192,8 @@ def custom_vjp_primal_tree_values(tree: Any) -> Any:
         treedef, [x.value if isinstance(x, CustomVJPPrimal) else x for x in leaves])
 
 
-def _flat_forward(rules: custom_vjp, split: Split, in_tree: PyTreeDef, trees: list[PyTreeDef]
+def _flat_forward(rules: custom_vjp, split: PartitionedArgs, in_tree: PyTreeDef,
+                  trees: list[PyTreeDef]
                   ) -> Any:
     """The forward rule on flat lists: (which arguments have tangents, arguments) -> (results,
     residuals, backward rule)."""
@@ -225,7 +226,8 @@ def _flat_forward(rules: custom_vjp, split: Split, in_tree: PyTreeDef, trees: li
     return flat
 
 
-def _flat_backward(rules: custom_vjp, split: Split, in_tree: PyTreeDef, in_avals: list[ShapedArray],
+def _flat_backward(rules: custom_vjp, split: PartitionedArgs, in_tree: PyTreeDef,
+                   in_avals: list[ShapedArray],
                    out_tree: PyTreeDef, out_avals: list[ShapedArray], rebuild: Any) -> Backward:
     name = function_name(rules.fun)
 
@@ -340,7 +342,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         self.fwd, self.bwd = fwd, bwd
         self.symbolic_zeros, self.optimize_remat = symbolic_zeros, optimize_remat
 
-    @hidden
+    @api_boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)
@@ -360,7 +362,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         return tree_unflatten(call.trees[-1], outs)
 
 
-def _check_fixed(name: str, split: Split) -> None:
+def _check_fixed(name: str, split: PartitionedArgs) -> None:
     for place, value in zip(split.nums, split.fixed, strict=True):
         if any(isinstance(x, Tracer) for x in tree_leaves(value)):
             raise UnexpectedTracerError(

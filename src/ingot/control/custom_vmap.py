@@ -20,11 +20,11 @@ from ingot.control.custom_common import (
 )
 from ingot.control.mapping import map as lax_map
 from ingot.control.tracing import check_callable, flatten_arrays, function_name
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.primitive import Primitive
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import UnexpectedTracerError
-from ingot.transforms.batch import batch, place_axis
+from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.jvp import instantiate, jvp
 from ingot.tree import (
     PyTreeDef,
@@ -47,7 +47,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
             f"custom_vmap: {function_name(rule)} closes over a value that is mapped, and its rule"
             " says nothing about that; pass the value as an argument")
     dims = dims[num_consts:]
-    placed = [place_axis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
               for x, d in zip(args[num_consts:], dims, strict=True)]
     outs, batched = rule(axis.size, [d is not None for d in dims], placed)
     return outs, [0 if b else None for b in batched]
@@ -87,7 +87,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, ru
         found, where = batch(both, Axis(None, size), args, dims)
         if any(mapped):
             return None
-        placed = [place_axis(x, d, None if d is None else 0, size)
+        placed = [matchaxis(x, d, None if d is None else 0, size)
                   for x, d in zip(found, where, strict=True)]
         return placed, [d is not None for d in where]
 
@@ -99,9 +99,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, ru
             if apart is not None:
                 return apart
         either = [bool(b or m) for b, m in zip(batched[:n], mapped, strict=True)]
-        values = [place_axis(x, None if not b else 0, 0 if e else None, size)
+        values = [matchaxis(x, None if not b else 0, 0 if e else None, size)
                   for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
-        ts = [None if t is None else place_axis(t, None if not m else 0, 0 if e else None, size)
+        ts = [None if t is None else matchaxis(t, None if not m else 0, 0 if e else None, size)
               for t, m, e in zip(ts, mapped, either, strict=True)]
         flags: list[bool] = []
 
@@ -187,7 +187,7 @@ class custom_vmap:  # noqa: N801 - a decorator
         self.vmap_rule = vmap_rule
         return vmap_rule
 
-    @hidden
+    @api_boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
         name = function_name(self.fun)

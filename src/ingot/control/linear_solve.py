@@ -18,14 +18,14 @@ from ingot.control.tracing import (
     type_differences,
 )
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.arithmetic import neg
 from ingot.primitives.movement import zeros
-from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.transforms.linearize import linearize
 from ingot.transforms.transpose import transpose_jaxpr
@@ -101,7 +101,7 @@ def _transpose(cts: Sequence[Any], *args: Any, const_lengths: Parts, jaxprs: Par
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, const_lengths: Parts,
            jaxprs: Parts) -> Any:
-    placed = [place_axis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
               for x, d in zip(args, dims, strict=True)]
     consts, b = _split([None if d is None else 0 for d in dims], const_lengths)
     n = len(b)
@@ -123,7 +123,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, const_length
     programs = Parts(*(None if getattr(jaxprs, name) is None else mapped(name, now)[0]
                        for name in Parts._fields))
     first = sum(const_lengths)
-    placed[first:] = [place_axis(x, d, w, axis.size) for x, d, w in
+    placed[first:] = [matchaxis(x, d, w, axis.size) for x, d, w in
                       zip(args[first:], dims[first:], now, strict=True)]
     outs = linear_solve_p.bind(*placed, const_lengths=const_lengths, jaxprs=programs)
     return outs, [*now, *mapped("solve", now)[1][n:]]

@@ -8,11 +8,11 @@ from typing import Any
 
 from ingot.control.tracing import evaluate, invariants, permuted
 from ingot.core.jaxpr import Jaxpr, Literal
-from ingot.transforms.stage import dead_code
+from ingot.transforms.stage import dce_jaxpr
 
 
 @dataclass
-class Placed:
+class ClassifiedResiduals:
     """A loop body without those residuals that need not be stacked.
 
     body: (consts, carry, xs) -> (carry, ys, stacked residuals); hoisted: consts -> invariant
@@ -41,7 +41,8 @@ class Placed:
         return [sources[kind][i] for kind, i in self.kinds]
 
 
-def place_residuals(body: Jaxpr, num_outs: int, num_consts: int, num_carry: int) -> Placed:
+def classify_residuals(body: Jaxpr, num_outs: int, num_consts: int,
+                       num_carry: int) -> ClassifiedResiduals:
     """Sort out the results of a body that come after the first `num_outs`."""
     consts = {v: i for i, v in enumerate(body.invars[:num_consts])}
     xs = {v: i for i, v in enumerate(body.invars[num_consts + num_carry :])}
@@ -61,6 +62,6 @@ def place_residuals(body: Jaxpr, num_outs: int, num_consts: int, num_carry: int)
     once = body.replace(invars=body.invars[:num_consts], outvars=list(hoisted),
                         eqns=[e for e in body.eqns if e.outvars and fixed.issuperset(e.outvars)])
     loop = permuted(body, body.invars, [*body.outvars[:num_outs], *stacked])
-    kept, _ = dead_code(loop)
-    return Placed(kept.replace(invars=body.invars), dead_code(once)[0].replace(
+    kept, _ = dce_jaxpr(loop)
+    return ClassifiedResiduals(kept.replace(invars=body.invars), dce_jaxpr(once)[0].replace(
         invars=body.invars[:num_consts]), kinds)

@@ -8,7 +8,7 @@ from typing import Any
 from ingot.calls import called
 from ingot.control.scan import element_type, leading_length, scan_p
 from ingot.control.tracing import (
-    Traced,
+    TracedFunction,
     check_callable,
     evaluate,
     flatten_arrays,
@@ -17,7 +17,7 @@ from ingot.control.tracing import (
     trace,
     tree_differences,
 )
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.primitives.movement import reshape
@@ -60,7 +60,7 @@ def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any
     return tree_unflatten(traced.out_tree, outs)
 
 
-def _map_batches(traced: Traced, xs: Sequence[Any], length: int, size: int) -> list[Any]:
+def _map_batches(traced: TracedFunction, xs: Sequence[Any], length: int, size: int) -> list[Any]:
     """Whole batches in a loop, then what is left."""
     whole, left = divmod(length, size)
     dims = [*[None] * len(traced.consts), *[0] * len(xs)]

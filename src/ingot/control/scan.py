@@ -9,41 +9,41 @@ import numpy as np
 
 from ingot.calls import called
 from ingot.config import config
-from ingot.control import native
-from ingot.control.loop_residuals import Placed
+from ingot.control import control_flow_kernels
+from ingot.control.loop_residuals import ClassifiedResiduals
 from ingot.control.scan_bodies import (
     carry_fixpoint,
     groups,
     jvp_body,
     linearize_body,
-    separate,
+    partial_eval_body,
     transpose_body,
 )
 from ingot.control.tracing import (
-    Traced,
+    TracedFunction,
     axes_of_programs,
+    carry_to_consts,
     check_callable,
     check_carry,
     evaluate,
-    fixed_first,
     flatten_arrays,
+    forwarded_carry,
     function_place,
     leaf_paths,
-    passing,
+    promote_weak_carry,
     run_whole,
-    stronger,
     trace,
 )
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.backend import get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
 from ingot.primitives.movement import zeros
 from ingot.primitives.slicing import index_in_dim, stack
-from ingot.transforms.batch import batch_jaxpr, place_axis
+from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.tree import tree_unflatten, treedef_tuple
 from ingot.util import merge_lists, partition_list, split_list
 
@@ -144,7 +144,7 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, num_consts: in
                     reverse: bool, linear: Sequence[bool], **params: Any) -> list[Any]:
     wanted = tuple(is_linear(x) for x in args)
     parts = jaxpr.memo(("scan_separate", wanted, num_consts, num_carry),
-                       lambda: separate(jaxpr, wanted, num_consts, num_carry))
+                       lambda: partial_eval_body(jaxpr, wanted, num_consts, num_carry))
     flags = groups(parts.linear, num_consts, num_carry)
     (fixed, lin_consts), (init, lin_init), (known_xs, lin_xs) = (
         partition_list(own, xs)
@@ -165,7 +165,8 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, num_consts: in
     return [ct if want else None for ct, want in zip(full, wanted, strict=True)]
 
 
-def _run_known(known: Placed, consts: Sequence[Any], init: Sequence[Any], xs: Sequence[Any],
+def _run_known(known: ClassifiedResiduals, consts: Sequence[Any], init: Sequence[Any],
+               xs: Sequence[Any],
                num_outs: int, params: dict[str, Any]) -> list[Any]:
     """Run the part of a scan that needs no linear argument; all residuals."""
     stacked: Sequence[Any] = []
@@ -216,9 +217,9 @@ def _scan_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: 
     carry = carry_fixpoint(carry, lambda now: [d is not None for d in mapped(now)[1][:num_carry]])
     body, out_dims = mapped(carry)
     split = num_consts + num_carry
-    placed = [place_axis(x, d, 0 if b else None, axis.size) for x, d, b in
+    placed = [matchaxis(x, d, 0 if b else None, axis.size) for x, d, b in
               zip(args[:split], dims[:split], [*consts, *carry], strict=True)]
-    placed += [place_axis(x, d, None if d is None else 1, axis.size)
+    placed += [matchaxis(x, d, None if d is None else 1, axis.size)
                for x, d in zip(args[split:], dims[split:], strict=True)]
     outs = scan_p.bind(*placed, jaxpr=body, num_consts=num_consts, num_carry=num_carry, **params)
     shifted = [d if d is None or i < num_carry else 1 for i, d in enumerate(out_dims)]
@@ -228,7 +229,7 @@ def _scan_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: 
 scan_p = Primitive(
     "scan", multiple_results=True, higher_order=True, type=_scan_type, eval=_scan_eval,
     jvp=_scan_jvp, linearize=_scan_linearize, transpose=_scan_transpose, batch=_scan_batch,
-    kernel=native.scan_kernel, axes_of=axes_of_programs)
+    kernel=control_flow_kernels.scan_kernel, axes_of=axes_of_programs)
 
 
 # ---- scan ---------------------------------------------------------------------------------------
@@ -268,9 +269,9 @@ def bind_scan(jaxpr: Jaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequ
 
     What the body hands on as it came is no carry, but a constant.
     """
-    fixed = passing(jaxpr, len(consts), len(init))
+    fixed = forwarded_carry(jaxpr, len(consts), len(init))
     moving, still = partition_list(fixed, init)
-    body = fixed_first(jaxpr, fixed, len(consts), False) if still else jaxpr
+    body = carry_to_consts(jaxpr, fixed, len(consts), False) if still else jaxpr
     args = [*consts, *still, *moving, *xs]
     outs = scan_p.bind(*args, jaxpr=body, num_consts=len(consts) + len(still),
                        num_carry=len(moving), linear=(False,) * len(args), **params)
@@ -279,7 +280,7 @@ def bind_scan(jaxpr: Jaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequ
 
 
 def _trace_body(f: Any, in_tree: Any, init_tree: Any, init: list[Any], elements: list[ShapedArray]
-                ) -> tuple[Traced, list[Any]]:
+                ) -> tuple[TracedFunction, list[Any]]:
     """The program of the body, and the initial carry in the types that the body gives it."""
     while True:
         avals = [typeof(x) for x in init]
@@ -287,7 +288,7 @@ def _trace_body(f: Any, in_tree: Any, init_tree: Any, init: list[Any], elements:
         parts = _carry_tree(f, traced)
         if parts != init_tree:
             break
-        converted = stronger(init, avals, traced.out_avals[: len(init)])
+        converted = promote_weak_carry(init, avals, traced.out_avals[: len(init)])
         if converted is None:
             break
         init = converted
@@ -295,7 +296,7 @@ def _trace_body(f: Any, in_tree: Any, init_tree: Any, init: list[Any], elements:
     return traced, init
 
 
-def _carry_tree(f: Any, traced: Traced) -> Any:
+def _carry_tree(f: Any, traced: TracedFunction) -> Any:
     """Structure of the carry that the body returns; TypeError unless it returns a pair."""
     children = traced.out_tree.children()
     example = tree_unflatten(traced.out_tree, [0] * traced.out_tree.num_leaves)

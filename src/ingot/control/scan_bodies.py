@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.control.loop_residuals import Placed, place_residuals
+from ingot.control.loop_residuals import ClassifiedResiduals, classify_residuals
 from ingot.control.tracing import evaluate, permuted
 from ingot.core.jaxpr import Jaxpr
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents, jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
-from ingot.transforms.partial import split_jaxpr
+from ingot.transforms.partial_eval import partial_eval_jaxpr
 from ingot.transforms.stage import stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.util import partition_list, split_list
@@ -69,7 +69,7 @@ class Linearized:
     """`known.body` computes results and residuals; `linear` maps (constant residuals, tangents of
     consts; tangents of carry; other residuals, tangents of xs) to tangents."""
 
-    known: Placed
+    known: ClassifiedResiduals
     linear: Jaxpr
     nonzero: list[bool]
     has: list[bool]
@@ -99,41 +99,44 @@ def linearize_body(jaxpr: Jaxpr, nonzero: Sequence[bool], num_consts: int, num_c
     computed = iter(split.known.outvars[num_outs:])
     residuals = [next(computed) if f is None else split.known.invars[f] for f in split.forwarded]
     known = permuted(split.known, split.known.invars, [*split.known.outvars[:num_outs], *residuals])
-    placed = place_residuals(known, num_outs, num_consts, num_carry)
+    placed = classify_residuals(known, num_outs, num_consts, num_carry)
     linear = _linear_order(split.linear, placed.constant, [sum(consts), sum(carry)])
     return Linearized(placed, linear, flags, split.has)
 
 
 # ---- transposition ------------------------------------------------------------------------------
 @dataclass
-class Separated:
+class PartialEvalBody:
     """A body split by dependence on linear arguments. `known.body` runs forwards first; `unknown`
     takes (residuals, linear arguments) in the order of scan and has a linear carry alone."""
 
-    known: Placed
+    known: ClassifiedResiduals
     unknown: Jaxpr
     linear: list[bool]
     out_linear: list[bool]
 
 
-def separate(jaxpr: Jaxpr, linear: Sequence[bool], num_consts: int, num_carry: int) -> Separated:
+def partial_eval_body(jaxpr: Jaxpr, linear: Sequence[bool], num_consts: int,
+                      num_carry: int) -> PartialEvalBody:
     """Split a body by the arguments it is linear in."""
     consts, carry, xs = groups(linear, num_consts, num_carry)
     rest = [False] * (len(jaxpr.outvars) - num_carry)
 
     def step(now: list[bool]) -> list[bool]:
-        return split_jaxpr(jaxpr, [*consts, *now, *xs], [*now, *rest]).out_unknown[:num_carry]
+        return partial_eval_jaxpr(jaxpr, [*consts, *now, *xs],
+                                  [*now, *rest]).out_unknown[:num_carry]
 
     carry = carry_fixpoint(carry, step)
-    split = split_jaxpr(jaxpr, [*consts, *carry, *xs], [*carry, *rest])
+    split = partial_eval_jaxpr(jaxpr, [*consts, *carry, *xs], [*carry, *rest])
     num_outs = len(split.known.outvars) - split.num_residuals
-    known = place_residuals(split.known, num_outs, num_consts - sum(consts), num_carry - sum(carry))
+    known = classify_residuals(split.known, num_outs, num_consts - sum(consts),
+                               num_carry - sum(carry))
     unknown = _linear_order(split.unknown, known.constant, [sum(consts), sum(carry)])
-    return Separated(known, unknown, [*consts, *carry, *xs], split.out_unknown)
+    return PartialEvalBody(known, unknown, [*consts, *carry, *xs], split.out_unknown)
 
 
 @dataclass
-class Backwards:
+class TransposedBody:
     """A transposed body: (known consts; sums of cotangents of consts, cotangents of carry; known
     xs, cotangents of ys) -> (sums, cotangents of carry, cotangents of xs). The flags say which of
     the linear constants, the carry and the linear xs have cotangents."""
@@ -145,7 +148,7 @@ class Backwards:
 
 
 def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
-                   ct_carry: Sequence[bool], ct_ys: Sequence[bool]) -> Backwards:
+                   ct_carry: Sequence[bool], ct_ys: Sequence[bool]) -> TransposedBody:
     """`known` and `linear` count the constants and xs of a body all of whose carry is linear."""
     num_carry = len(ct_carry)
     flags = [*[False] * known[0], *[True] * (linear[0] + num_carry), *[False] * known[1],
@@ -177,4 +180,5 @@ def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
         return [*totals, *after, *(d for d in dx if d is not None)]
 
     avals = [*body.in_avals[: known[0]], *sums, *carried, *known_avals, *ys]
-    return Backwards(stage(fun, avals, f"transpose_{body.debug_name}"), has_consts, carry, has_xs)
+    return TransposedBody(stage(fun, avals, f"transpose_{body.debug_name}"), has_consts, carry,
+                          has_xs)

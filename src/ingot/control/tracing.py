@@ -12,15 +12,15 @@ from ingot.calls import called, function_name, function_place
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import axis_sizes
+from ingot.core.axis_env import axis_sizes
 from ingot.core.backend import run
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.primitive import Primitive
-from ingot.core.source import describe, here
+from ingot.core.source_info import describe, here
 from ingot.primitives.convert import convert_element_type_p
-from ingot.transforms.stage import effects_of, inline_constants, stage
+from ingot.transforms.stage import constants_to_arguments, effects_of, stage
 from ingot.tree import (
     PyTreeDef,
     equality_errors_pytreedef,
@@ -62,7 +62,7 @@ def flatten_arrays(what: str, name: str, tree: Any, numbers: bool = False
 
 # ---- programs of user functions -----------------------------------------------------------------
 @dataclass(frozen=True)
-class Traced:
+class TracedFunction:
     """A user function as a program whose constants are its leading arguments."""
 
     jaxpr: Jaxpr
@@ -75,10 +75,10 @@ class Traced:
         return self.jaxpr.out_avals
 
 
-_traces: weakref.WeakKeyDictionary[Any, dict[Any, Traced]] = weakref.WeakKeyDictionary()
+_traces: weakref.WeakKeyDictionary[Any, dict[Any, TracedFunction]] = weakref.WeakKeyDictionary()
 
 
-def _cache_of(fun: Any) -> dict[Any, Traced] | None:
+def _cache_of(fun: Any) -> dict[Any, TracedFunction] | None:
     """Programs of a function made so far; None where a function cannot be told from its equals."""
     if type(fun).__eq__ is not object.__eq__:
         return None
@@ -89,7 +89,7 @@ def _cache_of(fun: Any) -> dict[Any, Traced] | None:
 
 
 def trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray],
-          given: str = "") -> Traced:
+          given: str = "") -> TracedFunction:
     """The program of a function for positional arguments of this structure and these types, which
     `given` describes in the message of `what` if the function does not take so many.
 
@@ -109,7 +109,7 @@ def trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequenc
 
 
 def _trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequence[ShapedArray],
-           given: str) -> Traced:
+           given: str) -> TracedFunction:
     trees: list[PyTreeDef] = []
     name = function_name(fun)
 
@@ -120,7 +120,7 @@ def _trace(what: str, fun: Callable[..., Any], in_tree: PyTreeDef, avals: Sequen
         return outs
 
     jaxpr = stage(flat, avals, name)
-    return Traced(inline_constants(jaxpr), list(jaxpr.consts), trees[0])
+    return TracedFunction(constants_to_arguments(jaxpr), list(jaxpr.consts), trees[0])
 
 
 # ---- comparisons of types -----------------------------------------------------------------------
@@ -161,8 +161,9 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
             " with x.astype(dtype)")
 
 
-def stronger(values: Sequence[Any], avals: Sequence[ShapedArray], outs: Sequence[ShapedArray]
-             ) -> list[Any] | None:
+def promote_weak_carry(values: Sequence[Any], avals: Sequence[ShapedArray],
+                       outs: Sequence[ShapedArray]
+                       ) -> list[Any] | None:
     """Weakly typed values converted where the body gives another dtype; None if none has to be."""
     changed = False
     converted = []
@@ -184,13 +185,13 @@ def permuted(jaxpr: Jaxpr, ins: Iterable[Var], outs: Iterable[Any], name: str | 
                  name or jaxpr.debug_name)
 
 
-def passing(jaxpr: Jaxpr, num_consts: int, num_carry: int) -> list[bool]:
+def forwarded_carry(jaxpr: Jaxpr, num_consts: int, num_carry: int) -> list[bool]:
     """Which parts of a loop's carry its body hands on as they came."""
     carry = jaxpr.invars[num_consts : num_consts + num_carry]
     return [v is out for v, out in zip(carry, jaxpr.outvars[:num_carry], strict=True)]
 
 
-def fixed_first(jaxpr: Jaxpr, fixed: Sequence[bool], num_consts: int, keep_outs: bool) -> Jaxpr:
+def carry_to_consts(jaxpr: Jaxpr, fixed: Sequence[bool], num_consts: int, keep_outs: bool) -> Jaxpr:
     """The program of a loop with the parts of its carry that are fixed as further constants.
 
     Unless all results are kept, those at the places of these parts are left out.
@@ -202,10 +203,10 @@ def fixed_first(jaxpr: Jaxpr, fixed: Sequence[bool], num_consts: int, keep_outs:
         outs = partition_list(fixed, outs)[0] if outs else []
         return permuted(jaxpr, [*consts, *still, *moving, *rest], [*outs, *more])
 
-    return jaxpr.memo(("fixed_first", tuple(fixed), num_consts, keep_outs), make)
+    return jaxpr.memo(("carry_to_consts", tuple(fixed), num_consts, keep_outs), make)
 
 
-def with_ignored(jaxpr: Jaxpr, avals: Sequence[ShapedArray]) -> Jaxpr:
+def add_unused_inputs(jaxpr: Jaxpr, avals: Sequence[ShapedArray]) -> Jaxpr:
     """The program with further arguments that it does not read."""
     return permuted(jaxpr, [*jaxpr.invars, *(Var(a) for a in avals)], jaxpr.outvars)
 
@@ -250,7 +251,10 @@ def evaluate(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     return eval_jaxpr(jaxpr, jaxpr.consts, *args)
 
 
-__all__ = ["Traced", "axes_of_programs", "check_callable", "check_carry", "describe", "evaluate",
-           "fixed_first", "flatten_arrays", "function_name", "function_place", "here", "invariants",
-           "leaf_paths", "passing", "permuted", "run_whole", "single_equation", "stronger", "trace",
-           "tree_differences", "type_differences", "typeof", "with_ignored"]
+__all__ = ["TracedFunction", "axes_of_programs", "check_callable", "check_carry", "describe",
+           "evaluate",
+           "carry_to_consts", "flatten_arrays", "function_name", "function_place", "here",
+           "invariants",
+           "leaf_paths", "forwarded_carry", "permuted", "run_whole", "single_equation",
+           "promote_weak_carry", "trace",
+           "tree_differences", "type_differences", "typeof", "add_unused_inputs"]

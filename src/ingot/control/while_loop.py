@@ -8,34 +8,34 @@ from typing import Any
 from ingot import dtypes
 from ingot.calls import called
 from ingot.config import config
-from ingot.control import native
+from ingot.control import control_flow_kernels
 from ingot.control.scan import bind_scan, scan_p, unroll_count
 from ingot.control.scan_bodies import carry_fixpoint
 from ingot.control.tracing import (
-    Traced,
+    TracedFunction,
+    add_unused_inputs,
     axes_of_programs,
+    carry_to_consts,
     check_callable,
     check_carry,
     evaluate,
-    fixed_first,
     flatten_arrays,
+    forwarded_carry,
     function_place,
-    passing,
     permuted,
+    promote_weak_carry,
     run_whole,
-    stronger,
     trace,
-    with_ignored,
 )
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.backend import get_backend
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive
-from ingot.core.source import describe, user_source
+from ingot.core.source_info import describe, user_source
 from ingot.errors import ReverseModeError, UndefinedRuleError
 from ingot.primitives.arithmetic import add
 from ingot.primitives.compare import lt
@@ -43,7 +43,7 @@ from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, scalar, zeros
 from ingot.primitives.reduce import reduce_or
 from ingot.primitives.select import select_n
-from ingot.transforms.batch import batch_jaxpr, place_axis, without_axis
+from ingot.transforms.batch import batch_jaxpr, mapped_aval, matchaxis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.stage import known_array, stage
 from ingot.tree import tree_structure, tree_unflatten, treedef_tuple
@@ -85,7 +85,7 @@ def _jvp_programs(cond_jaxpr: Jaxpr, body_jaxpr: Jaxpr, consts: Sequence[bool], 
                               *tangents[n_const:]], program.outvars)
     copy_source(body_jaxpr, body)
     extra = [v.aval for v in tangents[n_const:]]
-    return with_ignored(cond_jaxpr, extra), body, carry
+    return add_unused_inputs(cond_jaxpr, extra), body, carry
 
 
 def _bind_jvp(primals: Sequence[Any], tangents: Sequence[Any], nonzero: Sequence[bool],
@@ -181,7 +181,7 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
             params = dict(programs, cond_nconsts=cond_nconsts, body_nconsts=body_nconsts)
             return _one_by_one(axis, args, dims, params), [0] * len(carry)
     body, _ = mapped(body_jaxpr, body_flags, carry, carry)
-    placed = [place_axis(x, d, 0 if b else None, axis.size)
+    placed = [matchaxis(x, d, 0 if b else None, axis.size)
               for x, d, b in zip(args, dims, [*cond_flags, *body_flags, *carry], strict=True)]
     if cond_dim is not None:
         cond_consts = placed[:cond_nconsts]
@@ -206,13 +206,13 @@ def _one_by_one(axis: Axis, args: Sequence[Any], dims: Sequence[Any], params: di
         return while_p.bind(*(values[k] for k in inverse), **params)
 
     def program() -> Jaxpr:
-        avals = [typeof(x) if d is None else without_axis(typeof(x), d)
+        avals = [typeof(x) if d is None else mapped_aval(typeof(x), d)
                  for x, d in zip(args, dims, strict=True)]
         return stage(entry, [avals[k] for k in order], params["body_jaxpr"].debug_name)
 
     inverse = sorted(range(len(order)), key=order.__getitem__)
     jaxpr = params["body_jaxpr"].memo(("each", params["cond_jaxpr"], tuple(mapped)), program)
-    placed = [args[k] if dims[k] is None else place_axis(args[k], dims[k], 0, axis.size)
+    placed = [args[k] if dims[k] is None else matchaxis(args[k], dims[k], 0, axis.size)
               for k in order]
     return scan_p.bind(
         *placed, reverse=False, length=axis.size, jaxpr=jaxpr, num_consts=shared, num_carry=0,
@@ -240,7 +240,7 @@ def _selecting(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: int
 while_p = Primitive(
     "while", multiple_results=True, higher_order=True, type=_while_type, eval=_while_eval,
     jvp=_while_jvp, linearize=_while_linearize, transpose=_while_transpose, batch=_while_batch,
-    kernel=native.while_kernel, axes_of=axes_of_programs)
+    kernel=control_flow_kernels.while_kernel, axes_of=axes_of_programs)
 
 
 # ---- while_loop ---------------------------------------------------------------------------------
@@ -270,7 +270,8 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     while True:
         avals = [typeof(x) for x in init]
         body = trace("while_loop", body_fun, in_tree, avals, "the carry")
-        converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
+        converted = promote_weak_carry(init, avals,
+                                       body.out_avals) if body.out_tree == tree else None
         if converted is None:
             break
         init = converted
@@ -285,11 +286,11 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
 def bind_while(cond: Jaxpr, cond_consts: Sequence[Any], body: Jaxpr, body_consts: Sequence[Any],
                init: Sequence[Any]) -> list[Any]:
     """The loop of two programs; what the body hands on as it came is a constant of both."""
-    fixed = passing(body, len(body_consts), len(init))
+    fixed = forwarded_carry(body, len(body_consts), len(init))
     moving, still = partition_list(fixed, init)
     if still:
-        tested = fixed_first(cond, fixed, len(cond_consts), True)
-        turn = fixed_first(body, fixed, len(body_consts), False)
+        tested = carry_to_consts(cond, fixed, len(cond_consts), True)
+        turn = carry_to_consts(body, fixed, len(body_consts), False)
         copy_source(body, turn)
         cond, body = tested, turn
     outs = while_p.bind(
@@ -366,13 +367,14 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
 
 
 def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
-                   ) -> tuple[Traced, list[Any]]:
+                   ) -> tuple[TracedFunction, list[Any]]:
     """The program of a body of (counter, x), and x in the types that the body gives it."""
     in_tree = treedef_tuple([tree_structure(0), tree])
     while True:
         avals = [typeof(x) for x in init]
         body = trace("fori_loop", body_fun, in_tree, [typeof(start), *avals], "(i, carry)")
-        converted = stronger(init, avals, body.out_avals) if body.out_tree == tree else None
+        converted = promote_weak_carry(init, avals,
+                                       body.out_avals) if body.out_tree == tree else None
         if converted is None:
             break
         init = converted
@@ -381,7 +383,7 @@ def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
     return body, init
 
 
-def _counted(body: Traced, counter: ShapedArray, bounds: Sequence[ShapedArray]) -> Jaxpr:
+def _counted(body: TracedFunction, counter: ShapedArray, bounds: Sequence[ShapedArray]) -> Jaxpr:
     """The body as a program of (counter, its bound if there is a type for it, x)."""
     n = len(body.consts)
 
@@ -395,7 +397,7 @@ def _counted(body: Traced, counter: ShapedArray, bounds: Sequence[ShapedArray]) 
     return stage(fun, [*avals[:n], counter, *bounds, *avals[n + 1 :]], body.jaxpr.debug_name)
 
 
-def _bind_scan(body: Traced, start: Any, length: int, unroll: int | bool, init: list[Any]
+def _bind_scan(body: TracedFunction, start: Any, length: int, unroll: int | bool, init: list[Any]
                ) -> list[Any]:
     jaxpr = body.jaxpr.memo("counted_scan", lambda: _counted(body, typeof(start), ()))
     outs = bind_scan(jaxpr, body.consts, [start, *init], [], reverse=False, length=length,
@@ -403,7 +405,7 @@ def _bind_scan(body: Traced, start: Any, length: int, unroll: int | bool, init: 
     return outs[1:]
 
 
-def _bind_while(body: Traced, start: Any, stop: Any, init: list[Any]) -> list[Any]:
+def _bind_while(body: TracedFunction, start: Any, stop: Any, init: list[Any]) -> list[Any]:
     avals = [typeof(x) for x in (start, stop, *init)]
     jaxpr = body.jaxpr.memo(("counted_while", avals[1]),
                             lambda: _counted(body, avals[0], avals[1:2]))

@@ -124,7 +124,7 @@ class Deleted:
         return self.buffer
 
 
-DELETED: Any = Deleted()
+DELETED_BUFFER: Any = Deleted()
 
 
 def delete(x: Array) -> None:
@@ -132,7 +132,7 @@ def delete(x: Array) -> None:
     owner = OWNERS.get(type(x._data))
     if owner is not None:
         owner.delete(x._data)
-    x._data = DELETED
+    x._data = DELETED_BUFFER
 
 
 def live_arrays() -> list[Array]:

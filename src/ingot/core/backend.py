@@ -19,8 +19,8 @@ from ingot.core.logs import compiling
 from ingot.core.nan_check import checking, found_in
 from ingot.core.native_calls import NativeCalls, register_native_calls
 from ingot.core.sharding import Sharding
-from ingot.core.source import describe, user_source
-from ingot.util import collection_paused
+from ingot.core.source_info import describe, user_source
+from ingot.util import gc_disabled
 
 Buffer = Any
 """What holds the elements of an array: an object of the back end, or an ndarray."""
@@ -252,7 +252,7 @@ def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, options: CompileOpti
     def compiled() -> Executable:
         return compiling(jaxpr.debug_name, jaxpr.in_avals, lambda: chosen.compile(jaxpr, options))
 
-    with collection_paused():
+    with gc_disabled():
         return jaxpr.memo(key, compiled)
 
 

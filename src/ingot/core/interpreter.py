@@ -11,11 +11,11 @@ import numpy as np
 from numpy import ndarray
 
 from ingot import dtypes
-from ingot.config import config, settled
+from ingot.config import config, fast_path_guard
 from ingot.core.array import Array, ArrayBase, from_numpy, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.nan_check import debug_check
-from ingot.core.source import Source, describe, here, user_source
+from ingot.core.source_info import Source, describe, here, user_source
 from ingot.errors import UnexpectedTracerError
 
 
@@ -59,7 +59,7 @@ class Tracer(ArrayBase):
         return None
 
 
-def escaped(tracer: Tracer) -> UnexpectedTracerError:
+def leaked_tracer_error(tracer: Tracer) -> UnexpectedTracerError:
     """The error for a tracer whose transformation is over, or that belongs to another one."""
     made = f"\nIt was made at {describe(tracer._source)}." if tracer._source else ""
     error = UnexpectedTracerError(
@@ -81,7 +81,7 @@ class EvalInterpreter(Interpreter):
         for x in args:
             if type(x) is not Array:
                 if isinstance(x, Tracer):
-                    raise escaped(x)
+                    raise leaked_tracer_error(x)
                 x = to_array(x)
             data = x._data
             arrays.append(data if type(data) is ndarray else to_host(data))
@@ -92,20 +92,20 @@ class EvalInterpreter(Interpreter):
                      for x, data, aval in zip(args, arrays, avals, strict=True)]
             return list(primitive.rule("eval")(*given, **params))
         out_avals = primitive.out_avals(avals, params)
-        out = quietly(primitive.rule("eval"), arrays, params)
+        out = without_fp_warnings(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
-            outs = [Array(conform(o, a, primitive.name), a)
+            outs = [Array(check_eval_result(o, a, primitive.name), a)
                     for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
                 debug_check(primitive.name, outs, arrays)
             return outs
-        result = Array(conform(out, out_avals[0], primitive.name), out_avals[0])
+        result = Array(check_eval_result(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
             debug_check(primitive.name, [result], arrays)
         return result
 
 
-def quietly(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+def without_fp_warnings(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Apply an `eval` slot with NumPy's floating-point warnings off."""
     thread = _state.thread
     if thread.evaluating:  # an eval that evaluates: a context cannot be entered twice
@@ -117,7 +117,7 @@ def quietly(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
         thread.evaluating = False
 
 
-def conform(data: Any, aval: ShapedArray, name: str = "an operation") -> np.ndarray:
+def check_eval_result(data: Any, aval: ShapedArray, name: str = "an operation") -> np.ndarray:
     """What an `eval` slot returned, as an ndarray of exactly the type promised."""
     if type(data) is not ndarray:
         data = np.asarray(data)
@@ -169,12 +169,12 @@ class interpreting:  # noqa: N801 (a class, as this is entered for each operatio
     def __enter__(self) -> None:
         thread = _state.thread
         self._before = thread.interpreter
-        settled.append(None)
+        fast_path_guard.append(None)
         thread.interpreter = self._interpreter
 
     def __exit__(self, *_: Any) -> None:
         _state.thread.interpreter = self._before
-        settled.pop()
+        fast_path_guard.pop()
 
 
 def trace_state_clean() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import NO_EFFECTS, EffectSet, NamedAxisEffect
-from ingot.core.source import Source, evaluated
+from ingot.core.source_info import Source, source_context
 
 _counter = itertools.count()
 
@@ -81,7 +81,7 @@ class Jaxpr:
     Immutable by convention: passes build new ones.
     """
 
-    __slots__ = ("__weakref__", "_hash_cache", "constvars", "consts", "debug_name", "effects",
+    __slots__ = ("__weakref__", "_memo", "constvars", "consts", "debug_name", "effects",
                  "eqns", "invars", "outvars")
 
     def __init__(
@@ -98,7 +98,7 @@ class Jaxpr:
         self.invars, self.outvars, self.eqns = list(invars), list(outvars), list(eqns)
         self.effects = joined_effects(self.eqns) if effects is None else effects
         self.debug_name = debug_name
-        self._hash_cache: dict[Any, Any] = {}
+        self._memo: dict[Any, Any] = {}
         if len(self.constvars) != len(self.consts):
             raise ValueError("a Jaxpr needs one value for each constant variable")
 
@@ -131,9 +131,9 @@ class Jaxpr:
 
     def memo(self, key: Any, make: Any) -> Any:
         """Remember what a transformation made of this program, for as long as it lives."""
-        if key not in self._hash_cache:
-            self._hash_cache[key] = make()
-        return self._hash_cache[key]
+        if key not in self._memo:
+            self._memo[key] = make()
+        return self._memo[key]
 
 
 ClosedJaxpr = Jaxpr
@@ -167,10 +167,10 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     def read(atom: Atom) -> Any:
         return atom.val if type(atom) is Literal else env[atom]  # type: ignore[index]
 
-    before = evaluated.origin
+    before = source_context.origin
     try:
         for eqn, dying in zip(jaxpr.eqns, last, strict=True):
-            evaluated.origin = eqn.source
+            source_context.origin = eqn.source
             out = eqn.primitive.bind(*[read(a) for a in eqn.invars], **eqn.params)
             if eqn.primitive.multiple_results:
                 env.update(zip(eqn.outvars, out, strict=True))
@@ -179,7 +179,7 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
             for var in dying:
                 env.pop(var, None)
     finally:
-        evaluated.origin = before
+        source_context.origin = before
     return [read(a) for a in jaxpr.outvars]
 
 

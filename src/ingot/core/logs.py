@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ingot.config import config
-from ingot.core.source import here
+from ingot.core.source_info import here
 
 T = TypeVar("T")
 LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss": "ingot"}

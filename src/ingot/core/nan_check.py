@@ -11,7 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, fetch
-from ingot.core.source import Derivative, describe, evaluated, user_source
+from ingot.core.source_info import Derivative, describe, source_context, user_source
 
 
 class _State(threading.local):
@@ -63,7 +63,7 @@ def debug_check(name: str, results: Sequence[Array], args: Sequence[np.ndarray])
 
 def _operation(name: str) -> tuple[bool, str]:
     """Whether the operation under way belongs to a derivative; what and where it is."""
-    source = evaluated.origin or user_source()
+    source = source_context.origin or user_source()
     if type(source) is not Derivative:
         return False, f"{name} at {describe(source)}"
     return True, f"the derivative of {source.operation} (in {name}) at {describe(source)}"

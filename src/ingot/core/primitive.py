@@ -28,27 +28,28 @@ ZERO = _Marker("ZERO")
 
 
 @dataclass(frozen=True)
-class Undefined:
+class NoRule:
     """The only way to leave a slot empty: say why. The text becomes the error message."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Host:
+class PythonFallback:
     """`kernel`: the operation runs as a host call to its `eval`; say why it has no native one.
 
-    `eval` receives copies of its arguments if it `keeps` them, else views of the program's
-    buffers. A kernel rule that leaves some cases to a host call may have an attribute `into`:
-    `into(outs, *args, **params)` writes the results of `eval` to where the program wants them.
+    `eval` receives copies of its arguments if it retains them (`retains_inputs`), else views of the
+    program's buffers. A kernel rule that leaves some cases to a host call may have an attribute
+    `into`: `into(outs, *args, **params)` writes the results of `eval` to where the program wants
+    them.
     """
 
-    why: str
-    keeps: bool = False
+    reason: str
+    retains_inputs: bool = False
 
 
 @dataclass(frozen=True)
-class Linear:
+class UndefinedPrimal:
     """What a transpose rule gets in place of an argument whose cotangent is asked for."""
 
     aval: ShapedArray
@@ -68,7 +69,7 @@ class Linear:
 
 def is_linear(x: Any) -> bool:
     """Whether a transpose rule is asked for this argument's cotangent."""
-    return type(x) is Linear
+    return type(x) is UndefinedPrimal
 
 
 Rule = Callable[..., Any]
@@ -85,9 +86,11 @@ class Primitive:
     jvp       LINEAR | ZERO | [partial, ...] | rule(primals, tangents, **params) -> (out, tangent)
               partial(t, out, *args, **params) -> tangent, one per argument (None: no derivative);
               a rule gets tangents of all arguments (zeros where there is none)
-    transpose(ct, *args, **params) -> [cotangent or None, ...]; linear arguments come as `Linear`
+    transpose(ct, *args, **params) -> [cotangent or None, ...]; linear arguments come as
+              `UndefinedPrimal`
     batch(args, dims, **params) -> (out, dim); dims hold None for arguments without the axis
-    kernel(build, *values, out, **params) -> value | Host(why); `out` is the result's aval
+    kernel(build, *values, out, **params) -> value; `out` is the result's aval; raises `Unsupported`
+              to fall back to `eval`
 
     With `multiple_results`, type, eval, kernel (and `out`) deal in lists, a partial gets the list
     of results and returns a list, `ct` is a list, and batch returns (outs, dims).
@@ -114,12 +117,12 @@ class Primitive:
         self,
         name: str,
         *,
-        type: Rule | Undefined,
-        eval: Rule | Undefined,
+        type: Rule | NoRule,
+        eval: Rule | NoRule,
         jvp: Any,
-        transpose: Rule | Undefined,
-        batch: Rule | Undefined,
-        kernel: Rule | Host | Undefined,
+        transpose: Rule | NoRule,
+        batch: Rule | NoRule,
+        kernel: Rule | PythonFallback | NoRule,
         multiple_results: bool = False,
         higher_order: bool = False,
         linearize: Rule | None = None,
@@ -146,8 +149,8 @@ class Primitive:
     def rule(self, slot: str) -> Any:
         """The rule in a slot; UndefinedRuleError with the stated reason if there is none."""
         rule = getattr(self, slot)
-        if isinstance(rule, Undefined):
-            raise UndefinedRuleError(f"{self.name}: no {slot} rule: {rule.why}")
+        if isinstance(rule, NoRule):
+            raise UndefinedRuleError(f"{self.name}: no {slot} rule: {rule.reason}")
         return rule
 
     def bind(self, *args: Any, **params: Any) -> Any:
@@ -184,5 +187,5 @@ def _primitive(name: str) -> Primitive:
     return REGISTRY[name]
 
 
-NOT_LINEAR = Undefined("not linear in any argument")
-INTEGER_ONLY = Undefined("works on integers and booleans, which carry no derivatives")
+NOT_LINEAR = NoRule("not linear in any argument")
+INTEGER_ONLY = NoRule("works on integers and booleans, which carry no derivatives")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ingot.core.array import fetch
 from ingot.core.jaxpr import DropVar, Eqn, Jaxpr, Literal, Var, subjaxprs
-from ingot.core.source import describe
+from ingot.core.source_info import describe
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -31,7 +31,7 @@ class UnfilteredStackTrace(Exception):
     """The whole traceback, with ingot's frames: what `traceback_filtering='remove_frames'` adds."""
 
 
-def hide_frames(error: BaseException) -> None:
+def filter_traceback(error: BaseException) -> None:
     """Take ingot's frames out of the traceback of an error and of those behind it, in the way that
     the flag `traceback_filtering` says; and say what Python's and NumPy's own errors mean."""
     _explain(error)
@@ -119,9 +119,9 @@ def _mark(traceback: TracebackType | None) -> None:
         traceback = traceback.tb_next
 
 
-def hidden(fun: F) -> F:
+def api_boundary(fun: F) -> F:
     """Decorate an entry point: errors leave it without our frames."""
-    hide = hide_frames  # the wrapper's globals are those of the function: doctest looks there
+    hide = filter_traceback  # the wrapper's globals are those of the function: doctest looks there
 
     def entry(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -156,7 +156,7 @@ def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
     if "__all__" in names:
         names.setdefault("__dir__", lambda: sorted(names["__all__"]))
     if "__getattr__" in names:
-        names["__getattr__"] = _named(hidden(names["__getattr__"]), module, "__getattr__")
+        names["__getattr__"] = _named(api_boundary(names["__getattr__"]), module, "__getattr__")
     functions = {name: f for name, f in names.items()
                  if type(f) is FunctionType and f.__code__.co_filename.startswith(HERE)
                  and not name.startswith("_") and name not in but and f.__code__ is not _ENTRY}
@@ -164,7 +164,7 @@ def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
     contents = functions if "__path__" in names or not own else own
     for name, f in contents.items():
         if f not in _hidden and (name == f.__name__ or name in own):
-            _hidden[f] = hidden(f)
+            _hidden[f] = api_boundary(f)
             if name not in own:
                 _named(_hidden[f], module, name)
     for name, f in functions.items():
@@ -178,5 +178,5 @@ def _named(function: Any, module: str, name: str) -> Any:
     return function
 
 
-_ENTRY = hidden(hide_frames).__code__
-Config.update = hidden(Config.update)  # `config` comes before this module
+_ENTRY = api_boundary(filter_traceback).__code__
+Config.update = api_boundary(Config.update)  # `config` comes before this module

@@ -10,17 +10,17 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot import dtypes
+from ingot.control.batched_cond import select_branches_p
 from ingot.control.call import jit_p
 from ingot.control.checkpoint import checkpoint_p
 from ingot.control.cond import cond_p
-from ingot.control.mapped_cond import select_branches_p
 from ingot.control.scan import scan_p
 from ingot.control.while_loop import while_p
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.effects import Effect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
-from ingot.core.primitive import Host, Primitive, Undefined
+from ingot.core.primitive import NoRule, Primitive, PythonFallback
 from ingot.core.rewrite import Environment, bind_equation
 from ingot.errors import HostCallError, UndefinedRuleError
 from ingot.primitives.arithmetic import div_p
@@ -95,8 +95,9 @@ def _check_batch(args: Sequence[Any], dims: Sequence[Any], *, check: Check) -> A
 check_p = Primitive(
     "check", multiple_results=True, type=lambda *avals, check: [], eval=_check_eval,
     jvp=lambda primals, tangents, *, check: (check_p.bind(*primals, check=check), []),
-    transpose=Undefined("what a linear function checks has no transpose"), batch=_check_batch,
-    kernel=Host("it raises an exception", keeps=True), effects=lambda **params: frozenset([CHECK]))
+    transpose=NoRule("what a linear function checks has no transpose"), batch=_check_batch,
+    kernel=PythonFallback("it raises an exception", retains_inputs=True),
+    effects=lambda **params: frozenset([CHECK]))
 
 
 # ---- checks of operations -----------------------------------------------------------------------

@@ -12,7 +12,7 @@ import ingot.numpy as jnp
 from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer, typeof
-from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.experimental.checked_programs import (
     Check,
     Checker,
@@ -152,7 +152,7 @@ def checkify(f: Callable[..., Any], errors: frozenset[ErrorCategory] = user_chec
     >>> error.get()
     'division by zero'
     """
-    @hidden
+    @api_boundary
     @functools.wraps(f)
     def checked(*args: Any, **kwargs: Any) -> tuple[Error, Any]:
         leaves, tree = tree_flatten((args, kwargs))

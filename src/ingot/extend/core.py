@@ -18,8 +18,7 @@ from ingot.compat.primitive import CallPrimitive, Primitive
 from ingot.compat.tables import mapped_aval, unmapped_aval
 from ingot.compat.traces import Trace
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import axis_sizes
-from ingot.core.check import check_jaxpr
+from ingot.core.axis_env import axis_sizes
 from ingot.core.effects import NO_EFFECTS as no_effects, Effect
 from ingot.core.interpreter import (
     EVAL,
@@ -41,13 +40,14 @@ from ingot.core.jaxpr import (
     subjaxprs,
 )
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.core.typecheck import check_jaxpr
 from ingot.errors import (
     ConcretizationTypeError,
     InconclusiveDimensionOperation,
     InternalError as JaxprTypeError,
 )
-from ingot.transforms.batch import Batch
-from ingot.transforms.stage import Stage
+from ingot.transforms.batch import BatchInterpreter
+from ingot.transforms.stage import StagingInterpreter
 
 TraceTag = object
 Effects = frozenset
@@ -115,12 +115,12 @@ def _within(kind: type) -> bool:
 
 def unsafe_am_i_under_a_jit_DO_NOT_USE() -> bool:
     """Whether a program is being recorded."""
-    return _within(Stage)
+    return _within(StagingInterpreter)
 
 
 def unsafe_am_i_under_a_vmap_DO_NOT_USE() -> bool:
     """Whether a function is being mapped."""
-    return _within(Batch)
+    return _within(BatchInterpreter)
 
 
 def unsafe_get_axis_names_DO_NOT_USE() -> list[Any]:

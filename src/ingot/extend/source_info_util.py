@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ingot.compat.attributes import NameStack, SourceInfo
-from ingot.core.source import here
+from ingot.core.source_info import here
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 

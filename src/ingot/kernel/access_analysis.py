@@ -26,7 +26,7 @@ class AffineExprs:
         self.varying: set[int] = set()  # terms that are computed inside
         self._memo: dict[int, AffineExpr] = {}
         self._terms: dict[Any, int] = {}
-        self.scalars: dict[int, ir.Scalar] = {}  # those that are terms, by their ids
+        self.scalars: dict[int, ir.Value] = {}  # those that are terms, by their ids
         self._alive: list[Any] = []  # so that an id names one scalar
 
     def of(self, x: ir.Index) -> AffineExpr:
@@ -39,7 +39,7 @@ class AffineExprs:
             found = self._memo[id(x)] = self._of(x)
         return found
 
-    def _of(self, x: ir.Scalar) -> AffineExpr:
+    def _of(self, x: ir.Value) -> AffineExpr:
         if x.op == "const" and x.dtype.kind in "iu":
             return int(x.attr), ()
         if x.op in ("add", "sub") and x.dtype.itemsize == 8:
@@ -51,7 +51,7 @@ class AffineExprs:
                     return _sum((0, ()), other, one[0])
         return 0, ((self._term(x), 1),)
 
-    def _term(self, x: ir.Scalar) -> int:
+    def _term(self, x: ir.Value) -> int:
         if id(x) not in self.inside:
             self.scalars[id(x)] = x
             return self.same.get(id(x), id(x))
@@ -86,13 +86,13 @@ def accesses(block: ir.Block, loops: Path = ()) -> list[Access]:
     """Loads and stores of a block of instructions and loops."""
     found: list[Access] = []
     for node in block.nodes:
-        if type(node) is ir.Scalar:
+        if type(node) is ir.Value:
             if node.op == "load":
                 memory, index = node.args
                 found.append(Access(memory, index, node.dtype.itemsize, False, loops))
         elif type(node) is ir.Store:
             found.append(Access(node.memory, node.index, node.value.dtype.itemsize, True, loops))
-        for inner in blocks(node) if type(node) is not ir.Scalar else ():
+        for inner in blocks(node) if type(node) is not ir.Value else ():
             found += accesses(inner, (*loops, node))
     return found
 

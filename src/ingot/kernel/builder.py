@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.ir import Index, Value
 from ingot.kernel.schedule import SCHEDULE, Schedule
 from ingot.kernel.tiles import contiguous_axis, write_tiled
 from ingot.kernel.values import (
@@ -18,7 +18,7 @@ from ingot.kernel.values import (
     ArrayValue,
     Buffer,
     Complex,
-    Scalars,
+    RegisterArray,
     Unsupported,
     flatten_scalars,
     indices,
@@ -39,9 +39,9 @@ class Builder:
     def __init__(self) -> None:
         self.root = self.block = ir.Block()
         self._open = [self.root]  # the current block last, around it those that it came from
-        self._numbered: list[dict[Any, Scalar]] = [{}]
-        self._constants: dict[Any, Scalar] = {}
-        self._spilled: list[Scalars] = []
+        self._numbered: list[dict[Any, Value]] = [{}]
+        self._constants: dict[Any, Value] = {}
+        self._spilled: list[RegisterArray] = []
 
     def has_routine(self, symbol: str) -> bool:
         """Whether `call_routine` may call this."""
@@ -62,7 +62,7 @@ class Builder:
         key = (dtype, np.asarray(value).astype(dtype).tobytes())
         found = self._constants.get(key)
         if found is None:
-            found = self._constants[key] = Scalar("const", (), dtype, np.asarray(value, dtype)[()])
+            found = self._constants[key] = Value("const", (), dtype, np.asarray(value, dtype)[()])
         return found
 
     def op(self, name: str, *args: Any, dtype: Any = None, attr: Any = None) -> Any:
@@ -85,14 +85,14 @@ class Builder:
         known = simplified(name, args, attr)
         return known if known is not None else self._number(name, args, dtype, attr)
 
-    def _number(self, name: str, args: Sequence[Scalar], dtype: np.dtype, attr: Any) -> Scalar:
+    def _number(self, name: str, args: Sequence[Value], dtype: np.dtype, attr: Any) -> Value:
         """Append an instruction, or find the same one in this block or an enclosing one."""
         key = (name, *map(id, args), dtype, attr)
         for table in reversed(self._numbered):
             found = table.get(key)
             if found is not None:
                 return found
-        result = Scalar(name, args, dtype, attr)
+        result = Value(name, args, dtype, attr)
         self._numbered[-1][key] = result
         self.block.nodes.append(result)
         return result
@@ -113,7 +113,7 @@ class Builder:
         self._numbered[-1].clear()
         return changed
 
-    def external(self, symbol: str, *args: Scalar, dtype: Any = None) -> Scalar:
+    def external(self, symbol: str, *args: Value, dtype: Any = None) -> Value:
         """Call a pure C function on scalars, e.g. 'scipy.special.cython_special:psi'."""
         return self._number("external", args, np.dtype(dtype or args[0].dtype), symbol)
 
@@ -129,7 +129,7 @@ class Builder:
         real, imag = (self.op("convert", p, dtype=part) for p in parts)
         return Complex(real, imag, dtype)
 
-    def select(self, pred: Scalar, on_true: Any, on_false: Any) -> Any:
+    def select(self, pred: Value, on_true: Any, on_false: Any) -> Any:
         """`on_true` where `pred` holds, else `on_false`; both are computed."""
         if type(on_true) is Complex:
             return Complex(self.select(pred, on_true.real, on_false.real),
@@ -141,11 +141,11 @@ class Builder:
         return self._number("select", (pred, on_true, on_false), on_true.dtype, None)
 
     # ---- index arithmetic: Python integers are folded --------------------------------------------
-    def index(self, i: Index) -> Scalar:
+    def index(self, i: Index) -> Value:
         """An index as an int64 scalar."""
         return self.const(i, INT) if isinstance(i, int) else i
 
-    def iadd(self, a: Index, b: Index) -> Index:
+    def index_add(self, a: Index, b: Index) -> Index:
         if isinstance(a, int) and isinstance(b, int):
             return a + b
         if isinstance(a, int) and a == 0:
@@ -154,14 +154,14 @@ class Builder:
             return a
         return self.op("add", self.index(a), self.index(b))
 
-    def isub(self, a: Index, b: Index) -> Index:
+    def index_sub(self, a: Index, b: Index) -> Index:
         if isinstance(a, int) and isinstance(b, int):
             return a - b
         if isinstance(b, int) and b == 0:
             return a
         return self.op("sub", self.index(a), self.index(b))
 
-    def imul(self, a: Index, b: Index) -> Index:
+    def index_mul(self, a: Index, b: Index) -> Index:
         if isinstance(a, int) and isinstance(b, int):
             return a * b
         for x, y in ((a, b), (b, a)):
@@ -169,13 +169,13 @@ class Builder:
                 return y if x == 1 else 0
         return self.op("mul", self.index(a), self.index(b))
 
-    def idiv(self, a: Index, b: int) -> Index:
+    def index_div(self, a: Index, b: int) -> Index:
         """Floor quotient of a nonnegative index."""
         if isinstance(a, int):
             return a // b
         return a if b == 1 else self.op("div", a, self.index(b))
 
-    def irem(self, a: Index, b: int) -> Index:
+    def index_rem(self, a: Index, b: int) -> Index:
         """Remainder of a nonnegative index."""
         if isinstance(a, int):
             return a % b
@@ -188,7 +188,7 @@ class Builder:
         low = self.op("max", a, self.index(0))
         return self.op("min", low, self.index(high))
 
-    def as_index(self, x: Scalar) -> Index:
+    def as_index(self, x: Value) -> Index:
         """An integer scalar of any dtype as an index."""
         if x.op == "const":
             return int(x.attr)
@@ -201,10 +201,10 @@ class Builder:
             return self.const(False, BOOL)
         if dtype.kind == "c":
             part = real_dtype(dtype)
-            two = self.imul(position, 2)
+            two = self.index_mul(position, 2)
             return Complex(self.load(memory, two, part),
-                           self.load(memory, self.iadd(two, 1), part), dtype)
-        result = Scalar("load", (memory, position), dtype)
+                           self.load(memory, self.index_add(two, 1), part), dtype)
+        result = Value("load", (memory, position), dtype)
         self.block.nodes.append(result)
         return result
 
@@ -214,9 +214,9 @@ class Builder:
             return
         position = target.position(self, index)
         if type(value) is Complex:
-            two = self.imul(position, 2)
+            two = self.index_mul(position, 2)
             self.block.nodes.append(ir.Store(target.memory, two, value.real))
-            self.block.nodes.append(ir.Store(target.memory, self.iadd(two, 1), value.imag))
+            self.block.nodes.append(ir.Store(target.memory, self.index_add(two, 1), value.imag))
         else:
             self.block.nodes.append(ir.Store(target.memory, position, value))
 
@@ -249,7 +249,7 @@ class Builder:
             with self.inside(ir.Block()):  # built, for its types, and thrown away
                 yield 0
             return
-        node = ir.For(Scalar("index", (), INT), stop, [], ir.Block(), vector,
+        node = ir.For(Value("index", (), INT), stop, [], ir.Block(), vector,
                       vector or independent)
         with self.inside(node.body):
             yield node.index
@@ -259,9 +259,9 @@ class Builder:
                    body: Callable[[Index, list[Any]], Sequence[Any]]) -> list[Any]:
         """A loop that carries scalars: `body(i, carry) -> carry`; the last carry is the result."""
         flat, rebuild = flatten_scalars(init)
-        phis = [ir.Phi(Scalar("phi", (), s.dtype), s, None, Scalar("result", (), s.dtype))
+        phis = [ir.Phi(Value("phi", (), s.dtype), s, None, Value("result", (), s.dtype))
                 for s in flat]
-        node = ir.For(Scalar("index", (), INT), stop, phis, ir.Block())
+        node = ir.For(Value("index", (), INT), stop, phis, ir.Block())
         with self.inside(node.body):
             out = body(node.index, rebuild([p.scalar for p in phis]))
             for phi, value in zip(phis, flatten_scalars(out)[0], strict=True):
@@ -269,19 +269,19 @@ class Builder:
         self.block.nodes.append(node)
         return rebuild([p.result for p in phis])
 
-    def when(self, pred: Scalar, body: Callable[[], Sequence[Any]], otherwise: list[Any]
+    def when(self, pred: Value, body: Callable[[], Sequence[Any]], otherwise: list[Any]
              ) -> list[Any]:
         """The scalars that `body` computes if `pred` holds, else those given."""
         flat, rebuild = flatten_scalars(otherwise)
         with self.inside(ir.Block()) as block:
             computed = flatten_scalars(body())[0]
-        results = [Scalar("result", (), s.dtype) for s in flat]
+        results = [Value("result", (), s.dtype) for s in flat]
         which = self.op("convert", pred, dtype=INT)
         self.block.nodes.append(ir.Switch(which, [ir.Block(), block], [flat, computed], results))
         return rebuild(results)
 
     # ---- arrays ----------------------------------------------------------------------------------
-    def spill(self, x: Scalars) -> Buffer:
+    def spill(self, x: RegisterArray) -> Buffer:
         """A small array's elements in memory, for indexing at run time.
 
         The stores go where the elements were computed, an enclosing block whose loop node is not
@@ -296,21 +296,21 @@ class Builder:
             self._spilled.append(x)
         return x.spilled
 
-    def scalars(self, x: ArrayValue) -> Scalars:
+    def scalars(self, x: ArrayValue) -> RegisterArray:
         """A small array with every element computed now."""
-        if isinstance(x, Scalars):
+        if isinstance(x, RegisterArray):
             return x
-        return self.hold_scalars(
-            Scalars(x.shape, x.dtype, [x.at(self, i) for i in indices(x.shape)]))
+        return self.pin_scalars(
+            RegisterArray(x.shape, x.dtype, [x.at(self, i) for i in indices(x.shape)]))
 
-    def hold_scalars(self, x: Scalars) -> Scalars:
+    def pin_scalars(self, x: RegisterArray) -> RegisterArray:
         """Remember that the elements are available from here on."""
         x.block = self.block
         return x
 
     def materialize(self, x: ArrayValue) -> ArrayValue:
         """The value computed now: scalars if it is small, memory if not."""
-        if isinstance(x, (Scalars, Buffer)):
+        if isinstance(x, (RegisterArray, Buffer)):
             return x
         limits = self.schedule
         most = limits.max_unrolled_loaded_work if x.memories else limits.max_unrolled_work
@@ -324,7 +324,7 @@ class Builder:
         """The value in row-major memory, as libraries want it."""
         if isinstance(x, Buffer) and x.contiguous:
             return x
-        if isinstance(x, Scalars):
+        if isinstance(x, RegisterArray):
             return self.spill(x)
         target = self.allocate(x.shape, x.dtype)
         self.write(target, x)
@@ -332,7 +332,7 @@ class Builder:
 
     def detached(self, x: ArrayValue, target: ArrayValue) -> ArrayValue:
         """`x` in memory that writing into `target` leaves alone."""
-        if isinstance(x, Scalars) or not x.memories & target.memories:
+        if isinstance(x, RegisterArray) or not x.memories & target.memories:
             return x
         copy = self.allocate(x.shape, x.dtype)
         self.write(copy, x)
@@ -340,7 +340,8 @@ class Builder:
 
     def write(self, target: Buffer, x: ArrayValue) -> None:
         """Store every element of `x` into `target`."""
-        axis = contiguous_axis(self, x) if x.turned and x.size > self.schedule.max_scalars else None
+        is_large = x.size > self.schedule.max_scalars
+        axis = contiguous_axis(self, x) if x.is_transposed and is_large else None
         if axis is not None:
             write_tiled(self, target, x, axis)
             return
@@ -401,7 +402,7 @@ class Builder:
         return level(0, (), init)
 
 
-def simplified(name: str, args: Sequence[Scalar], attr: Any) -> Scalar | None:
+def simplified(name: str, args: Sequence[Value], attr: Any) -> Value | None:
     """An operand that equals the result, for identities that hold exactly (NaN, -0 included)."""
     if name == "mul":
         for x, y in ((args[0], args[1]), (args[1], args[0])):

@@ -16,7 +16,7 @@ import numpy as np
 from ingot.errors import InternalError
 from ingot.kernel import ir
 from ingot.kernel.check_accesses import Fail, check_accesses
-from ingot.kernel.ir import Memory, Scalar
+from ingot.kernel.ir import Memory, Value
 from ingot.kernel.operands import Unlisted, operands
 from ingot.kernel.printing import pretty_node
 from ingot.kernel.values import BOOL, INT
@@ -77,7 +77,7 @@ class _Scopes:
 
     def node(self, node: Any) -> None:
         self.memory(node)
-        if type(node) is Scalar:
+        if type(node) is Value:
             self.used(node, uses(node))
             _check_types(node, self.fail)
             self.define(node, [node])
@@ -85,7 +85,7 @@ class _Scopes:
         operands, defined = node.OPERANDS(node), node.DEFINES(node)
         self.used(node, operands)
         for x in operands:
-            if type(x) is Scalar and x.dtype != INT and not _is_value(node, x):
+            if type(x) is Value and x.dtype != INT and not _is_value(node, x):
                 self.fail(node, f"an index of type {x.dtype.name}")
         if type(node) is ir.Switch:
             self.switch(node)
@@ -127,13 +127,13 @@ class _Scopes:
 
     def used(self, node: Any, operands: Iterable[Any]) -> None:
         for x in operands:
-            if type(x) is Scalar:
+            if type(x) is Value:
                 if x.op != "const" and id(x) not in self.known:
                     self.fail(node, f"uses a {x.op} that is not defined before it")
             elif not isinstance(x, (int, np.integer)):
                 self.fail(node, f"an operand is {x!r}")
 
-    def define(self, node: Any, scalars: Iterable[Scalar]) -> None:
+    def define(self, node: Any, scalars: Iterable[Value]) -> None:
         for x in scalars:
             if id(x) in self.known:
                 self.fail(node, "defines what is defined already")
@@ -143,7 +143,7 @@ class _Scopes:
         named = memories(node)
         if not named:
             return
-        inner = () if type(node) is Scalar or node.IS_LEAF else {
+        inner = () if type(node) is Value or node.IS_LEAF else {
             m for p in getattr(node, "pointers", ()) for m in (p.inside, p.next, p.result)}
         for memory in named:
             if memory not in self.memories and memory not in inner:
@@ -153,7 +153,7 @@ class _Scopes:
                 self.fail(node, f"writes to {_described(memory)}, which may only be read")
 
 
-def _is_value(node: Any, x: Scalar) -> bool:
+def _is_value(node: Any, x: Value) -> bool:
     """Whether an operand is not an index."""
     if type(node) is ir.Store:
         return x is node.value and x is not node.index
@@ -162,7 +162,7 @@ def _is_value(node: Any, x: Scalar) -> bool:
 
 def _written(node: Any) -> Iterable[Memory]:
     """What a node surely writes to."""
-    if type(node) is ir.PythonCall or (type(node) is not Scalar and not node.IS_LEAF):
+    if type(node) is ir.PythonCall or (type(node) is not Value and not node.IS_LEAF):
         return ()
     if type(node) is not ir.ExternCall:
         return writes(node)
@@ -177,11 +177,11 @@ def _described(memory: Memory) -> str:
 
 
 # ---- types ---------------------------------------------------------------------------------------
-def _check_types(x: Scalar, fail: Fail) -> None:
+def _check_types(x: Value, fail: Fail) -> None:
     if x.op == "load":
         if not isinstance(x.args[0], Memory):
             fail(x, "loads from no memory")
-        if type(x.args[1]) is Scalar and x.args[1].dtype != INT:
+        if type(x.args[1]) is Value and x.args[1].dtype != INT:
             fail(x, f"an index of type {x.args[1].dtype.name}")
         return
     if x.op == "external":
@@ -252,4 +252,4 @@ def _check_contents(function: ir.Function, fail: Fail) -> None:
 
 
 def _only_reads(node: Any) -> bool:
-    return type(node) is Scalar or type(node) is ir.Copy or type(node) is ir.Call
+    return type(node) is Value or type(node) is ir.Copy or type(node) is ir.Call

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import Access, AffineExprs, access_range, accesses
-from ingot.kernel.ir import Memory, Scalar
+from ingot.kernel.ir import Memory, Value
 from ingot.kernel.visit import Path, definitions, is_plain, memories, roots, walk, walk_paths
 
 Fail = Callable[[Any, str], NoReturn]
@@ -47,7 +47,7 @@ def check_accesses(function: ir.Function, fail: Fail, placed: bool = True) -> No
 # ---- bounds --------------------------------------------------------------------------------------
 def _places(node: Any) -> Iterator[tuple[Memory, Any, int, int]]:
     """Memory, index and bytes of what a node surely touches, and bytes of what the index counts."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         if node.op == "load":
             size = node.dtype.itemsize
             yield node.args[0], node.args[1], size, size
@@ -174,7 +174,7 @@ def _branches(function: ir.Function) -> tuple[dict[ir.Block, tuple[ir.Block, ...
         for branch in around[block]:
             start = number_of[path[-1]] if branch is block else spans[branch][0]
             spans[branch] = spans.get(branch, (start, k))[0], k
-        if type(node) is not Scalar:
+        if type(node) is not Value:
             number_of[node], block_of[node] = k, block
     return around, spans
 

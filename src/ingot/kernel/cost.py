@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ingot.kernel import ir
-from ingot.kernel.build import COSTS
+from ingot.kernel.rules import COSTS
 from ingot.kernel.visit import blocks
 
 CALL = 20
@@ -23,7 +23,7 @@ def work(block: ir.Block, libraries: bool = True, without: Collection[Any] = ())
     for node in block.nodes:
         if without and node in without:
             continue
-        if type(node) is ir.Scalar:
+        if type(node) is ir.Value:
             total += COSTS.get(node.op, 1)
         elif type(node) is ir.For:
             trips = node.trip_count if isinstance(node.trip_count, int) else WHILE_GUESS

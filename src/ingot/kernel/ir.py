@@ -52,7 +52,7 @@ TRANSCENDENTAL = (
 SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + TRANSCENDENTAL)
 
 
-class Scalar:
+class Value:
     """The result of one instruction. `op` is a scalar operation, 'load', 'index', 'phi', 'const',
     'external' (a call of a C function named by `attr`), or 'result' of a structured node. The
     operands of a load are a memory and an index."""
@@ -64,7 +64,7 @@ class Scalar:
         self.name: str | None = None  # the back end's name for it
 
 
-Index = int | Scalar
+Index = int | Value
 
 
 @dataclass(eq=False)
@@ -144,7 +144,7 @@ class Store(Node):
 
     memory: Memory = holds(WRITTEN)
     index: Index = holds(USE)
-    value: Scalar = holds(USE)
+    value: Value = holds(USE)
 
 
 @node
@@ -174,10 +174,10 @@ class Block:
 class Phi:
     """A value carried around a loop: the scalar inside, its first value, the next, the last."""
 
-    scalar: Scalar
-    init: Scalar
-    next: Scalar | None
-    result: Scalar
+    scalar: Value
+    init: Value
+    next: Value | None
+    result: Value
 
 
 @dataclass(eq=False)
@@ -203,7 +203,7 @@ class For(Node):
     believes that where it cannot see it, as the body reads at places that it computes.
     """
 
-    index: Scalar = holds(INDEX)
+    index: Value = holds(INDEX)
     trip_count: Index = holds(USE)
     phis: list[Phi] = holds(PHIS)
     body: Block = holds(BLOCK)
@@ -223,7 +223,7 @@ class While(Node):
 
     phis: list[Phi] = holds(PHIS)
     cond: Block = holds(BLOCK)
-    predicate: Scalar | None = holds(YIELD)
+    predicate: Value | None = holds(YIELD)
     body: Block = holds(BLOCK)
     pointers: list[PointerPhi] = holds(POINTERS, default_factory=list)
     poll_every: int = holds(ATTRIBUTE, default=0)  # iterations between looks for an interrupt
@@ -233,10 +233,10 @@ class While(Node):
 class Switch(Node):
     """Run branch `index` (already in range); `results[i]` is that branch's `outs[branch][i]`."""
 
-    index: Scalar = holds(USE)
+    index: Value = holds(USE)
     branches: list[Block] = holds(BLOCKS)
-    outs: list[list[Scalar]] = holds(OUTS)
-    results: list[Scalar] = holds(RESULTS)
+    outs: list[list[Value]] = holds(OUTS)
+    results: list[Value] = holds(RESULTS)
 
 
 @node

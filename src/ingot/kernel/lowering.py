@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.ir import Index, Value
 from ingot.kernel.schedule import Schedule
-from ingot.kernel.values import ArrayValue, Buffer, Scalars
+from ingot.kernel.values import ArrayValue, Buffer, RegisterArray
 
 
 class Lowering(Protocol):
@@ -45,7 +45,7 @@ class Lowering(Protocol):
         """
         ...
 
-    def external(self, symbol: str, *args: Scalar, dtype: Any = None) -> Scalar:
+    def external(self, symbol: str, *args: Value, dtype: Any = None) -> Value:
         """Call a pure C function on scalars, e.g. 'scipy.special.cython_special:psi'."""
         ...
 
@@ -53,36 +53,36 @@ class Lowering(Protocol):
         """Return a scalar in another dtype; real numbers become complex ones."""
         ...
 
-    def select(self, pred: Scalar, on_true: Any, on_false: Any) -> Any:
+    def select(self, pred: Value, on_true: Any, on_false: Any) -> Any:
         """Return `on_true` where `pred` holds, else `on_false`; both are computed."""
         ...
 
     # ---- index arithmetic: Python integers are folded --------------------------------------------
-    def index(self, i: Index) -> Scalar:
+    def index(self, i: Index) -> Value:
         """Return an index as an int64 scalar."""
         ...
 
-    def as_index(self, x: Scalar) -> Index:
+    def as_index(self, x: Value) -> Index:
         """Return an integer scalar of any dtype as an index."""
         ...
 
-    def iadd(self, a: Index, b: Index) -> Index:
+    def index_add(self, a: Index, b: Index) -> Index:
         """Return the sum of two indices."""
         ...
 
-    def isub(self, a: Index, b: Index) -> Index:
+    def index_sub(self, a: Index, b: Index) -> Index:
         """Return the difference of two indices."""
         ...
 
-    def imul(self, a: Index, b: Index) -> Index:
+    def index_mul(self, a: Index, b: Index) -> Index:
         """Return the product of two indices."""
         ...
 
-    def idiv(self, a: Index, b: int) -> Index:
+    def index_div(self, a: Index, b: int) -> Index:
         """Return the floor quotient of a nonnegative index."""
         ...
 
-    def irem(self, a: Index, b: int) -> Index:
+    def index_rem(self, a: Index, b: int) -> Index:
         """Return the remainder of a nonnegative index."""
         ...
 
@@ -115,15 +115,15 @@ class Lowering(Protocol):
         """Return the value in row-major memory, as library routines need it."""
         ...
 
-    def scalars(self, x: ArrayValue) -> Scalars:
+    def scalars(self, x: ArrayValue) -> RegisterArray:
         """Return a small array with every element computed now."""
         ...
 
-    def hold_scalars(self, x: Scalars) -> Scalars:
+    def pin_scalars(self, x: RegisterArray) -> RegisterArray:
         """Record that the elements are available from here on, and return the array."""
         ...
 
-    def spill(self, x: Scalars) -> Buffer:
+    def spill(self, x: RegisterArray) -> Buffer:
         """Return memory with a small array's elements, for indexing at run time."""
         ...
 
@@ -136,7 +136,7 @@ class Lowering(Protocol):
         no other references), and the other operands, which writing to it does not change."""
         ...
 
-    def settled(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
+    def materialize_reused(self, xs: Iterable[ArrayValue]) -> list[ArrayValue]:
         """Return values fit to be read repeatedly, from inside a loop or a branch."""
         ...
 
@@ -173,7 +173,7 @@ class Lowering(Protocol):
         """Fold over all indices of `shape`: `carry = combine(carry, index)`."""
         ...
 
-    def when(self, pred: Scalar, body: Callable[[], Sequence[Any]], otherwise: list[Any]
+    def when(self, pred: Value, body: Callable[[], Sequence[Any]], otherwise: list[Any]
              ) -> list[Any]:
         """Return the scalars that `body` computes if `pred` holds, else those given."""
         ...

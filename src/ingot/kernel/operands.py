@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.kernel import fourier, ir, sorts
+from ingot.kernel import ir, numpy_fft, numpy_sort
 from ingot.kernel.ir import Index
 
 
@@ -112,6 +112,7 @@ BLAS, LAPACK = "scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"
 ROUTINES: dict[tuple[str, str], Callable[[Arguments, Any], list[Operand]]] = {
     (BLAS, "gemm"): _gemm, (BLAS, "gemv"): _gemv, (BLAS, "trsm"): _trsm,
     (LAPACK, "potrf"): _potrf, (LAPACK, "getrf"): _getrf,
-    **{(sorts.PREFIX[:-1], name): _sort for name in (sorts.FAST, sorts.STABLE)},
-    **{(sorts.PREFIX[:-1], name): _argsort for name in (sorts.FAST_ORDER, sorts.STABLE_ORDER)},
-    **{(fourier.PREFIX[:-1], name): _transform for name in fourier._TYPES}}
+    **{(numpy_sort.PREFIX[:-1], name): _sort for name in (numpy_sort.FAST, numpy_sort.STABLE)},
+    **{(numpy_sort.PREFIX[:-1], name): _argsort
+       for name in (numpy_sort.FAST_ORDER, numpy_sort.STABLE_ORDER)},
+    **{(numpy_fft.PREFIX[:-1], name): _transform for name in numpy_fft._TYPES}}

@@ -15,7 +15,7 @@ class _Printer:
 
     def name(self, x: Any) -> str:
         """A letter-number name for scalars and memories, digits for constants."""
-        if isinstance(x, ir.Scalar):
+        if isinstance(x, ir.Value):
             if x.op == "const":
                 return f"{x.attr}"
             return self.names.setdefault(id(x), f"%{len(self.names)}")
@@ -49,7 +49,7 @@ class _Printer:
     def node(self, node: Any, indent: str) -> None:
         kind = type(node)
         deeper = indent + "  "
-        if kind is ir.Scalar:
+        if kind is ir.Value:
             right = self.place(*node.args) if node.op == "load" else ", ".join(
                 map(self.name, node.args))
             what = node.attr if node.op == "external" else node.op

@@ -23,12 +23,12 @@ from ingot.kernel.values import (
     BOOL,
     ArrayValue,
     Buffer,
-    Lazy,
-    Scalars,
+    LazyArray,
+    RegisterArray,
     Unsupported,
+    check_native_dtypes,
     index_of,
     indices,
-    supported,
 )
 from ingot.util import size_of
 
@@ -40,7 +40,7 @@ def reduction(rule: ScalarRule, init: Callable[[np.dtype], Any]) -> Callable[...
 
     def kernel(build: Lowering, x: ArrayValue, *, out: Any, axes: Sequence[int],
                **params: Any) -> ArrayValue:
-        supported(x.dtype)
+        check_native_dtypes(x.dtype)
         if isinstance(rule, str) and rule not in COMPLEX and x.dtype.kind == "c":
             raise Unsupported(f"{rule} of complex numbers")
         wide = x.dtype.kind in "fV" and x.dtype.itemsize == 2 and rule in ("add", "mul")
@@ -71,17 +71,17 @@ class _Reduction:
         self.kept = tuple(a for a in range(x.ndim) if a not in axes)
         self.sizes = [x.shape[a] for a in axes]
         count = size_of(self.sizes)
-        lazy = Lazy(shape, x.dtype, lambda build, index: self.element(index), [x],
-                    x.cost * max(count - 1, 0) + count)
+        lazy = LazyArray(shape, x.dtype, lambda build, index: self.element(index), [x],
+                         x.cost * max(count - 1, 0) + count)
         work, limits = count * (x.cost + 1), self.build.schedule
         if count == 1 or x.size <= limits.max_scalars or (
                 count <= limits.max_scalars and work <= limits.inline_reduction_work):
             return lazy
         last = max((a for a, n in enumerate(x.shape) if n > 1), default=0)
         if not shape or size_of(shape) == 1:
-            scalars = self.build.scalars(Lazy((), x.dtype, lambda b, i: self.element(
+            scalars = self.build.scalars(LazyArray((), x.dtype, lambda b, i: self.element(
                 [0] * len(shape))))
-            return Scalars(shape, x.dtype, scalars.elements)
+            return RegisterArray(shape, x.dtype, scalars.elements)
         return self.build.materialize(lazy) if last in axes else self.rows(last, shape)
 
     # ---- scalars -----------------------------------------------------------------------------
@@ -124,16 +124,16 @@ class _Reduction:
             parts = build.allocate((count,), self.start.dtype)
             self.sizes = [size, *sizes[1:]]
             with build.loop(count, independent=True) as p:
-                first = build.imul(p, size)
+                first = build.index_mul(p, size)
                 build.store(parts, (p,), self.nest(
-                    (), lambda i: at((build.iadd(first, i[0]), *i[1:]))))
+                    (), lambda i: at((build.index_add(first, i[0]), *i[1:]))))
             total = over_blocks(build, count, lambda p: parts.at(build, (p,)), self.start) if (
                 self.sums) else self.combine(self.start, self.written_out(
                     (count,), lambda p: parts.at(build, p)))
         if rest:
             self.sizes = [rest, *sizes[1:]]
             total = self.combine(total, self.nest(
-                (), lambda i: at((build.iadd(size * count, i[0]), *i[1:]))))
+                (), lambda i: at((build.index_add(size * count, i[0]), *i[1:]))))
         self.sizes = sizes
         return total
 
@@ -193,14 +193,14 @@ class _Reduction:
         blocks, rest = divmod(n, size)
 
         def block(b: Index, carry: Sequence[Any]) -> list[Any]:
-            first = build.imul(b, size)
+            first = build.index_mul(b, size)
             return [self.combine(carry[0], self.block(
-                size, lambda i: at(build.iadd(first, i))))]
+                size, lambda i: at(build.index_add(first, i))))]
 
         (total,) = build.accumulate(blocks, [self.start], block)
         if rest:
             total = self.combine(total, self.block(
-                rest, lambda i: at(build.iadd(blocks * size, i))))
+                rest, lambda i: at(build.index_add(blocks * size, i))))
         return total
 
     def block(self, n: int, at: Callable[[Index], Any]) -> Any:
@@ -249,15 +249,15 @@ class _Reduction:
                 if not width or not tiles:
                     continue
                 with build.loop(tiles) as tile:
-                    start = build.iadd(first, build.imul(tile, width))
-                    replace(rows, at=lambda i, j, s=start: at(i, build.iadd(s, j))).into(
-                        width, lambda j, s=start: (target, result(outer, build.iadd(s, j))))
+                    start = build.index_add(first, build.index_mul(tile, width))
+                    replace(rows, at=lambda i, j, s=start: at(i, build.index_add(s, j))).into(
+                        width, lambda j, s=start: (target, result(outer, build.index_add(s, j))))
 
         build.nest([x.shape[a] for a in others], one)
         if target.dtype == x.dtype:
             return target
-        return Lazy(shape, x.dtype,
-                    lambda b, i: self.build.converted(target.at(b, i), x.dtype), [target], 1)
+        return LazyArray(shape, x.dtype,
+                         lambda b, i: self.build.converted(target.at(b, i), x.dtype), [target], 1)
 
 
 # ---- places of extremes --------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
 
     def kernel(build: Lowering, x: ArrayValue, *, out: Any, axes: Sequence[int],
                index_dtype: Any) -> ArrayValue:
-        supported(x.dtype)
+        check_native_dtypes(x.dtype)
         (axis,) = axes
         count, dtype = x.shape[axis], np.dtype(index_dtype)
         start = build.const(0, x.dtype)
@@ -278,12 +278,12 @@ def arg_reduction(rule: str) -> Callable[..., Any]:
 
             return build.op("convert", search.first(count, element), dtype=dtype)
 
-        lazy = Lazy(out.shape, dtype, at, [x], (2 * x.cost + 4) * count)
+        lazy = LazyArray(out.shape, dtype, at, [x], (2 * x.cost + 4) * count)
         inner = all(n == 1 for n in x.shape[axis + 1 :])
         if inner or x.size <= build.schedule.max_scalars:
             return lazy
         places = search.rows_of_places(tuple(out.shape))
-        return Lazy(out.shape, dtype, lambda b, index: b.op(
+        return LazyArray(out.shape, dtype, lambda b, index: b.op(
             "convert", places.at(b, index), dtype=dtype), [places], 1)
 
     return kernel
@@ -323,7 +323,7 @@ class _Place(_Reduction):
         blocks, rest = divmod(count, width)
 
         def block(first: Index, n: int, carry: Sequence[Any]) -> list[Any]:
-            extreme = self.block(n, lambda i: element(build.iadd(first, i)))
+            extreme = self.block(n, lambda i: element(build.index_add(first, i)))
             take = self.better(extreme, carry[0])
             return [build.select(take, extreme, carry[0]),
                     build.select(take, build.index(first), carry[1])]
@@ -332,7 +332,7 @@ class _Place(_Reduction):
             carry = block(0, width, carry)
         else:
             carry = build.accumulate(
-                blocks, carry, lambda b, c: block(build.imul(b, width), width, c))
+                blocks, carry, lambda b, c: block(build.index_mul(b, width), width, c))
         if rest:
             carry = block(blocks * width, rest, carry)
         return self.within(element, carry[0], carry[1], width, count)
@@ -348,7 +348,7 @@ class _Place(_Reduction):
         nowhere = build.const(width, np.int32)
 
         def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-            new = element(build.iadd(start, i))
+            new = element(build.index_add(start, i))
             here = build.op("eq", new, best)
             if floats:
                 both = build.op("and", build.op("ne", new, new), nan)
@@ -358,7 +358,7 @@ class _Place(_Reduction):
 
         nan = build.op("ne", best, best) if floats else None
         (offset,) = build.accumulate(width, [nowhere], step)
-        return build.index(build.iadd(start, build.as_index(offset)))
+        return build.index(build.index_add(start, build.as_index(offset)))
 
     def rows_of_places(self, shape: tuple[int, ...]) -> Buffer:
         """The places, found for whole rows at once."""
@@ -375,7 +375,7 @@ class _Place(_Reduction):
 
             build.nest(row, first, vector=True)
             with build.loop(x.shape[axis] - 1) as k:
-                i = build.iadd(k, 1)
+                i = build.index_add(k, 1)
 
                 def later(rest: tuple[Index, ...]) -> None:
                     new = x.at(build, (*index, i, *rest))

@@ -16,19 +16,19 @@ class Role:
     is_itself = False  # whether the only answer is what the field holds
 
     def operands(self, x: Any) -> Sequence[Any]:
-        """Scalars and indices that the node takes."""
+        """RegisterArray and indices that the node takes."""
         return ()
 
     def yields(self, x: Any) -> Sequence[Any]:
-        """Scalars that the blocks of the node compute for it."""
+        """RegisterArray that the blocks of the node compute for it."""
         return ()
 
     def defines(self, x: Any) -> Sequence[Any]:
-        """Scalars that exist from the node on."""
+        """RegisterArray that exist from the node on."""
         return ()
 
     def introduces(self, x: Any) -> Sequence[Any]:
-        """Scalars that exist in the blocks of the node."""
+        """RegisterArray that exist in the blocks of the node."""
         return ()
 
     def blocks(self, x: Any) -> Sequence[Any]:

@@ -120,7 +120,7 @@ class RowReduction:
             size = LEAF // inner if len(index) + 1 < len(sizes) else LEAF * at_once
             whole, left = divmod(n, size)
             carry = repeat(self.build, whole, carry, lambda b, c: part(
-                index, self.build.imul(b, size), size, c))
+                index, self.build.index_mul(b, size), size, c))
             return part(index, whole * size, left, carry) if left else carry
 
         return level((), carry)
@@ -134,14 +134,14 @@ class RowReduction:
 
         if inner:
             return repeat(build, n, carry, lambda i, c: self.groups(
-                inner, (*index, build.iadd(first, i)), 0, c, step))
+                inner, (*index, build.index_add(first, i)), 0, c, step))
 
         def group(g: Index, carry: Carry) -> Carry:
-            begin = build.iadd(first, build.imul(g, at_once))
-            return step(carry, [(*index, build.iadd(begin, k)) for k in range(at_once)])
+            begin = build.index_add(first, build.index_mul(g, at_once))
+            return step(carry, [(*index, build.index_add(begin, k)) for k in range(at_once)])
 
         carry = repeat(build, n // at_once, carry, group)
-        left = [(*index, build.iadd(first, i)) for i in range(n - n % at_once, n)]
+        left = [(*index, build.index_add(first, i)) for i in range(n - n % at_once, n)]
         return step(carry, left) if left else carry
 
 

@@ -106,11 +106,11 @@ def line_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     blocks, rest = divmod(n, size)
 
     def block(b: Index) -> Any:
-        first = build.imul(b, size)
-        return block_sum(build, size, lambda i: at(build.iadd(first, i)), zero, cost)
+        first = build.index_mul(b, size)
+        return block_sum(build, size, lambda i: at(build.index_add(first, i)), zero, cost)
 
     def last() -> Any:
-        return block_sum(build, rest, lambda i: at(build.iadd(blocks * size, i)), zero, cost)
+        return block_sum(build, rest, lambda i: at(build.index_add(blocks * size, i)), zero, cost)
 
     return over_blocks(build, blocks, block, zero, last if rest else None)
 
@@ -150,7 +150,7 @@ def block_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     wide: Any = zero.dtype if build.vectors else WIDE.get(zero.dtype, zero.dtype)
 
     def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-        new = pairwise(build, [at(build.iadd(i, k * length)) for k in range(parts)])
+        new = pairwise(build, [at(build.index_add(i, k * length)) for k in range(parts)])
         return [build.op("add", carry[0], build.converted(new, wide), attr="reassociate")]
 
     (total,) = build.accumulate(length, [build.converted(zero, wide)], step)

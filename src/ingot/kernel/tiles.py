@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.ir import Index, Value
 from ingot.kernel.values import INT, ArrayValue, Buffer, index_of
 
 
@@ -17,10 +17,10 @@ def contiguous_axis(build: Any, x: ArrayValue) -> int | None:
     """
     least = build.schedule.tiled_stride
     with build.inside(ir.Block()) as block:
-        index = [Scalar("index", (), INT) for _ in x.shape]
+        index = [Value("index", (), INT) for _ in x.shape]
         x.at(build, index)
     for node in block.nodes:
-        if type(node) is not Scalar or node.op != "load":
+        if type(node) is not Value or node.op != "load":
             continue
         last, *others = (stride(node.args[1], i) for i in reversed(index))
         if last is None or last < least or x.shape[-1] < least:
@@ -31,7 +31,7 @@ def contiguous_axis(build: Any, x: ArrayValue) -> int | None:
     return None
 
 
-def stride(position: Index, variable: Scalar) -> int | None:
+def stride(position: Index, variable: Value) -> int | None:
     """How much a position grows with a variable; None if not linearly."""
     if isinstance(position, int) or position.op == "const":
         return 0
@@ -74,12 +74,12 @@ def write_tiled(build: Any, target: Buffer, x: ArrayValue, axis: int) -> None:
         tile = build.allocate((side, side + 1), x.dtype)
         with build.holding(tile), build.loop(down, independent=True) as r, \
                 build.loop(across, independent=True) as c:
-            top = build.iadd(first_row, build.imul(r, side))
-            left = build.iadd(first_column, build.imul(c, side))
+            top = build.index_add(first_row, build.index_mul(r, side))
+            left = build.index_add(first_column, build.index_mul(c, side))
 
             def place(i: Index, j: Index) -> list[Index]:
                 full = index_of(x.ndim, (others, outer))
-                full[axis], full[last] = build.iadd(top, i), build.iadd(left, j)
+                full[axis], full[last] = build.index_add(top, i), build.index_add(left, j)
                 return full
 
             with build.loop(width) as j, build.loop(height, vector=True) as i:

@@ -2,7 +2,8 @@
 
 An array value answers `at(build, index)`: the scalar at an index, computed on demand. So an
 elementwise chain is one function of the index, and the loop around it is made where a value is
-stored. `Scalars` holds few elements as scalars, `Buffer` is memory, `Lazy` anything else.
+stored. `RegisterArray` holds few elements as scalars, `Buffer` is memory, `LazyArray` is anything
+else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Index, Scalar
+from ingot.kernel.ir import Index, Value
 from ingot.kernel.schedule import SCHEDULE
 from ingot.util import size_of
 
@@ -26,17 +27,17 @@ COSTS = dict.fromkeys(ir.TRANSCENDENTAL, 20) | {"sqrt": 6, "div": 6, "rem": 10, 
                                                 "threefry": 120}
 
 
-NATIVE = frozenset(
+NATIVE_DTYPES = frozenset(
     np.dtype(d) for d in
     ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
      "float16", "float32", "float64", "complex64", "complex128")
 ) | {np.dtype(ml_dtypes.bfloat16)}
 
 
-def supported(*dtypes: np.dtype) -> None:
+def check_native_dtypes(*dtypes: np.dtype) -> None:
     """Raise Unsupported unless scalars of all these dtypes exist in native code."""
     for d in dtypes:
-        if d not in NATIVE:
+        if d not in NATIVE_DTYPES:
             raise Unsupported(f"{d} has no native scalar type")
 
 
@@ -51,7 +52,7 @@ class ArrayValue:
     dtype: np.dtype
     cost: int = 0
     memories: frozenset[ir.Memory] = frozenset()
-    turned: bool = False  # computed from an operand whose axes were reordered
+    is_transposed: bool = False  # computed from an operand whose axes were reordered
 
     @property
     def size(self) -> int:
@@ -65,7 +66,7 @@ class ArrayValue:
         raise TypeError("abstract")  # pragma: no cover
 
 
-class Lazy(ArrayValue):
+class LazyArray(ArrayValue):
     """An array given as a function from index to scalar."""
 
     def __init__(
@@ -79,7 +80,7 @@ class Lazy(ArrayValue):
         self.shape, self.dtype, self._at = tuple(shape), dtype, at
         for source in sources:
             cost += source.cost
-            self.turned |= source.turned
+            self.is_transposed |= source.is_transposed
             if source.memories:
                 self.memories = self.memories | source.memories
         self.cost = cost
@@ -99,7 +100,7 @@ class Lazy(ArrayValue):
                 and SCHEDULE.recompute_expansion * sources <= nbytes)
 
 
-class Scalars(ArrayValue):
+class RegisterArray(ArrayValue):
     """A small array whose elements are scalars, in row-major order."""
 
     def __init__(self, shape: Sequence[int], dtype: np.dtype, elements: list[Any]):
@@ -137,7 +138,7 @@ class Buffer(ArrayValue):
         place = self.offset
         for i, n, stride in zip(index, self.shape, self.strides, strict=True):
             if n != 1:
-                place = build.iadd(place, build.imul(i, stride))
+                place = build.index_add(place, build.index_mul(i, stride))
         return place
 
     def at(self, build: Any, index: Sequence[Index]) -> Any:
@@ -149,7 +150,7 @@ class Complex:
 
     __slots__ = ("dtype", "imag", "real")
 
-    def __init__(self, real: Scalar, imag: Scalar, dtype: np.dtype):
+    def __init__(self, real: Value, imag: Value, dtype: np.dtype):
         self.real, self.imag, self.dtype = real, imag, dtype
 
 
@@ -181,9 +182,9 @@ def real_dtype(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float32 if dtype == np.complex64 else np.float64)
 
 
-def flatten_scalars(xs: Sequence[Any]) -> tuple[list[Scalar], Callable[[list[Any]], list[Any]]]:
+def flatten_scalars(xs: Sequence[Any]) -> tuple[list[Value], Callable[[list[Any]], list[Any]]]:
     """Complex scalars split into parts, and the function that puts them together again."""
-    flat: list[Scalar] = []
+    flat: list[Value] = []
     dtypes = [x.dtype if type(x) is Complex else None for x in xs]
     for x in xs:
         flat.extend((x.real, x.imag) if type(x) is Complex else (x,))

@@ -11,7 +11,7 @@ from copy import copy
 from typing import Any
 
 from ingot.kernel import ir
-from ingot.kernel.ir import Block, Memory, Scalar
+from ingot.kernel.ir import Block, Memory, Value
 
 Path = tuple[Any, ...]
 """The nodes around a node, the outermost first."""
@@ -20,38 +20,38 @@ Path = tuple[Any, ...]
 # ---- one node ------------------------------------------------------------------------------------
 def blocks(node: Any) -> Sequence[Block]:
     """The blocks inside a node, called functions left out."""
-    return () if type(node) is Scalar or node.IS_LEAF else node.BLOCKS(node)
+    return () if type(node) is Value or node.IS_LEAF else node.BLOCKS(node)
 
 
 def uses(node: Any) -> Sequence[Any]:
     """The scalars and indices that a node itself takes, from outside and from its blocks."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         return node.args[1:] if node.op == "load" else node.args
     return node.USES(node)
 
 
-def definitions(node: Any) -> list[Scalar]:
+def definitions(node: Any) -> list[Value]:
     """The scalars that a node defines, for its blocks and for what follows."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         return [node]
     return [*node.INTRODUCES(node), *node.DEFINES(node)]
 
 
 def reads(node: Any) -> Sequence[Memory]:
     """The memories that a node itself may read."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         return node.args[:1] if node.op == "load" else ()
     return node.READS(node)
 
 
 def writes(node: Any) -> Sequence[Memory]:
     """The memories that a node itself may write."""
-    return () if type(node) is Scalar else node.WRITES(node)
+    return () if type(node) is Value else node.WRITES(node)
 
 
 def memories(node: Any) -> Sequence[Memory]:
     """The memories that a node itself refers to, perhaps several times."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         return node.args[:1] if node.op == "load" else ()
     return node.MEMORIES(node)
 
@@ -65,7 +65,7 @@ def calls_python(node: Any) -> bool:
     """Whether a node itself, or a function that it calls, does more than read and write memory."""
     if type(node) is ir.Call:
         return any(map(calls_python, walk(node.function.body)))
-    return type(node) is not Scalar and node.CALLS_PYTHON
+    return type(node) is not Value and node.CALLS_PYTHON
 
 
 def is_plain(block: Block) -> bool:
@@ -75,7 +75,7 @@ def is_plain(block: Block) -> bool:
             if node.pointers or node.parallel_accesses or node.start != 0 \
                     or not is_plain(node.body):
                 return False
-        elif type(node) is not Scalar and type(node) is not ir.Store:
+        elif type(node) is not Value and type(node) is not ir.Store:
             return False
     return True
 
@@ -87,7 +87,7 @@ def walk(block: Block) -> list[Any]:
     found: list[Any] = []
     for node in block.nodes:
         found.append(node)
-        if type(node) is not Scalar and not node.IS_LEAF:
+        if type(node) is not Value and not node.IS_LEAF:
             for inner in node.BLOCKS(node):
                 found += walk(inner)
     return found
@@ -97,7 +97,7 @@ def walk_paths(block: Block, path: Path = ()) -> Iterator[tuple[Any, Block, Path
     """The same, with the block of each node and the nodes around it."""
     for node in block.nodes:
         yield node, block, path
-        if type(node) is not Scalar and not node.IS_LEAF:
+        if type(node) is not Value and not node.IS_LEAF:
             for inner in node.BLOCKS(node):
                 yield from walk_paths(inner, (*path, node))
 
@@ -125,7 +125,7 @@ def outermost(block: Block, test: Callable[[Any], bool]) -> Iterator[Any]:
     """The nodes other than instructions that pass a test, in a block and inside of nodes that do
     not."""
     for node in block.nodes:
-        if type(node) is Scalar:
+        if type(node) is Value:
             continue
         if test(node):
             yield node
@@ -153,7 +153,7 @@ def replace(block: Block, instead: Callable[[Any], Any | None]) -> None:
     """Put what `instead` answers in the place of nodes (changed in place); where it answers None,
     go on inside of the node."""
     for k, node in enumerate(block.nodes):
-        if type(node) is Scalar:
+        if type(node) is Value:
             continue
         new = instead(node)
         if new is not None:
@@ -208,7 +208,7 @@ class EffectsCache:
         found = self._memo.get(id(node))
         if found is None:
             found = Effects()
-            if type(node) is Scalar or type(node) is ir.Store:
+            if type(node) is Value or type(node) is ir.Store:
                 self.enter(node, found)
                 return found
             for memory in reads(node):
@@ -234,13 +234,13 @@ class EffectsCache:
         self._memo.pop(id(node), None)
         for inner in blocks(node):
             for child in inner.nodes:
-                if type(child) is not Scalar:
+                if type(child) is not Value:
                     self.forget(child)
 
     def enter(self, node: Any, effects: Effects) -> None:
         """Add what a node does to other effects."""
         kind = type(node)
-        if kind is Scalar:
+        if kind is Value:
             effects.defs.add(id(node))
             effects.uses.update(map(id, node.args))
             if node.op == "load":
@@ -254,7 +254,7 @@ class EffectsCache:
 
     def follows(self, held: Effects, node: Any) -> bool:
         """Whether a node must stay behind what has such effects."""
-        if type(node) is not Scalar:
+        if type(node) is not Value:
             return held.conflicts(self.of(node))
         if any(id(a) in held.defs for a in node.args):
             return True
@@ -264,7 +264,7 @@ class EffectsCache:
 
 # ---- other names ---------------------------------------------------------------------------------
 class _Renaming:
-    """Scalars with other names, in the same blocks."""
+    """RegisterArray with other names, in the same blocks."""
 
     def __init__(self, names: Mapping[int, Any]):
         self.names = names
@@ -281,13 +281,13 @@ def rename(block: Block, names: Mapping[int, Any]) -> None:
     """Use other scalars for those with these ids, everywhere in a block (changed in place)."""
     to = _Renaming(names)
     for node in block.nodes:
-        if type(node) is not Scalar or any([id(a) in names for a in node.args]):
+        if type(node) is not Value or any([id(a) in names for a in node.args]):
             rename_own(node, to)
 
 
 def rename_own(node: Any, to: Any) -> None:
     """The same for the fields of one node; `to` says what becomes of scalars and of blocks."""
-    if type(node) is Scalar:
+    if type(node) is Value:
         node.args = tuple(map(to.scalar, node.args))
         return
     for name, role in node.ROLES.items():
@@ -300,7 +300,7 @@ class _Copying(_Renaming):
     def block(self, block: Block) -> Block:
         out = Block()
         for node in block.nodes:
-            if type(node) is Scalar:
+            if type(node) is Value:
                 new = self.names[id(node)]
                 new.args = tuple(map(self.scalar, node.args))
             else:
@@ -315,5 +315,5 @@ def clone(block: Block, names: dict[int, Any]) -> Block:
     what it defines are added to these."""
     for node in walk(block):
         for x in definitions(node):
-            names[id(x)] = Scalar(x.op, x.args, x.dtype, x.attr)
+            names[id(x)] = Value(x.op, x.args, x.dtype, x.attr)
     return _Copying(names).block(block)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.array import Array
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.primitives.shape import constant
 from ingot.util import wraps
 
@@ -57,7 +57,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
     if not isinstance(name, str) or not name:
         raise ValueError(f"composite: name must be a nonempty string, got {name!r:.60}")
 
-    @hidden
+    @api_boundary
     @wraps(decomposition)
     def call(*args: Any, **kwargs: Any) -> Any:
         return decomposition(*args, **kwargs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
-from ingot.core.source import here
+from ingot.core.source_info import here
 from ingot.errors import ConcretizationTypeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply

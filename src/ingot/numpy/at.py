@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.control.while_loop import while_loop
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import TypePromotionError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray
@@ -30,12 +30,12 @@ class IndexUpdateHelper:
     def __getitem__(self, index: Any) -> IndexUpdateRef:
         return IndexUpdateRef(self.array, index)
 
-    @hidden
+    @api_boundary
     def __call__(self, *index: Any) -> Any:
         """Say that it is indexed."""
         raise TypeError("x.at is indexed, not called: write x.at[i].set(y) instead of x.at(i)")
 
-    @hidden
+    @api_boundary
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("x.at[i] = y cannot change x, for arrays are immutable: write"
                         " x = x.at[i].set(y), and x = x.at[i].add(y) for x.at[i] += y")
@@ -69,7 +69,7 @@ class IndexUpdateRef:
         return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
                        wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def get(self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
             wrap_negative_indices: bool = True) -> Any:
@@ -78,21 +78,21 @@ class IndexUpdateRef:
         return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
                        unique_indices, wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with the elements replaced."""
         return self._update("set", lax.scatter, values, indices_are_sorted, unique_indices, mode,
                             wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def add(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with values added; each of several values for one element counts."""
         return self._update("add", lax.scatter_add, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def subtract(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
@@ -100,7 +100,7 @@ class IndexUpdateRef:
         return self._update("subtract", lax.scatter_sub, values, indices_are_sorted,
                             unique_indices, mode, wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def multiply(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
@@ -110,21 +110,21 @@ class IndexUpdateRef:
 
     mul = multiply
 
-    @hidden
+    @api_boundary
     def min(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with elements replaced by the smaller of both."""
         return self._update("min", lax.scatter_min, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def max(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
         """The array with elements replaced by the larger of both."""
         return self._update("max", lax.scatter_max, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
-    @hidden
+    @api_boundary
     def divide(self, values: Any, *, indices_are_sorted: bool = False,
                unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                wrap_negative_indices: bool = True) -> Any:
@@ -134,7 +134,7 @@ class IndexUpdateRef:
             mode=mode, wrap_negative_indices=wrap_negative_indices)
         return self.array / divisor
 
-    @hidden
+    @api_boundary
     def power(self, values: Any, *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
@@ -144,7 +144,7 @@ class IndexUpdateRef:
             mode=mode, wrap_negative_indices=wrap_negative_indices)
         return self.array ** exponent
 
-    @hidden
+    @api_boundary
     def apply(self, func: Callable[[Any], Any], *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from ingot.core.array import Array, to_host
-from ingot.core.source import describe, here
+from ingot.core.source_info import describe, here
 from ingot.errors import (
     ConcretizationTypeError,
     TracerArrayConversionError,

@@ -13,7 +13,7 @@ from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.core.source import here
+from ingot.core.source_info import here
 from ingot.core.static import items
 from ingot.dlpack import from_dlpack as _from_dlpack
 from ingot.errors import ConcretizationTypeError, ShapeError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import alias, binary, kind_of, like, unary_inexact
 from ingot.numpy.promotion import aval_of, convert, inexact, promote, promote_shapes
@@ -91,7 +91,7 @@ log10 = _log_base("log10", 10, """Compute the logarithm to base 10, elementwise.
     """)
 
 
-@replayed
+@trace_cached
 def logaddexp(x1: Any, x2: Any, /) -> Any:
     """Compute log(exp(x1) + exp(x2)) without overflow, elementwise.
 

@@ -11,7 +11,7 @@ import numpy as np
 from ingot.api.vmap import vmap
 from ingot.calls import called
 from ingot.core.interpreter import typeof
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, broadcast_to
 from ingot.numpy.families import truth
@@ -50,7 +50,7 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Collection[int | str] = f
         raise ValueError(f"vectorize: positions in excluded must not be negative, got {excluded!r}")
     cores = None if signature is None else _parse(signature)
 
-    @hidden
+    @api_boundary
     @wraps(pyfunc)
     def vectorized(*args: Any, **kwargs: Any) -> Any:
         fixed = {i: x for i, x in enumerate(args) if i in excluded or x is None}

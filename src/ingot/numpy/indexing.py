@@ -14,7 +14,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, ArrayBase, fetch
 from ingot.core.interpreter import EVAL, Tracer, current, to_array
-from ingot.core.source import here
+from ingot.core.source_info import here
 from ingot.errors import NonConcreteBooleanIndexError
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
@@ -171,7 +171,7 @@ def _out_of_bounds(i: int, axis: int, shape: tuple[int, ...]) -> None:
 
 
 @dataclass
-class Plan:
+class IndexPlan:
     """An index in three steps: slice statically, gather along `arrays`, shape the result."""
 
     starts: list[int]
@@ -189,7 +189,7 @@ class Plan:
     """Whether the arrays are all of rank 0."""
 
 
-def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> Plan:
+def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> IndexPlan:
     """What an index means for an operand of this shape."""
     entries = _entries(index, shape)
     arrays = [e for e in entries if e.kind == "array"]
@@ -200,7 +200,7 @@ def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> Plan:
                 _check_static(e, shape, mode)
                 e.kind, e.value = "array", np.asarray(_wrapped(e.value, shape[e.axis]))
         arrays = [e for e in entries if e.kind == "array"]
-    plan = Plan([0] * len(shape), list(shape), [1] * len(shape), [], [], 0, (), [], [], False)
+    plan = IndexPlan([0] * len(shape), list(shape), [1] * len(shape), [], [], 0, (), [], [], False)
     positions = [i for i, e in enumerate(entries) if e.kind == "array"]
     for e in entries:
         if e.kind == "int":
@@ -227,7 +227,7 @@ def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> Plan:
     return plan
 
 
-def _plan_new_axes(plan: Plan, entries: list[Entry], positions: list[int]) -> None:
+def _plan_new_axes(plan: IndexPlan, entries: list[Entry], positions: list[int]) -> None:
     """Places of new axes in the result."""
     kept, place = [], 0
     for e in entries:
@@ -256,7 +256,7 @@ def _check_static(e: Entry, shape: tuple[int, ...], mode: Mode) -> None:
         _out_of_bounds(e.value, e.axis, shape)
 
 
-def _plan_slice(plan: Plan, e: Entry) -> None:
+def _plan_slice(plan: IndexPlan, e: Entry) -> None:
     start, stop, step = e.value
     count = len(range(start, stop, step))
     if step < 0:
@@ -327,7 +327,7 @@ def _view(x: Array, index: Any) -> Any:
 _BASIC = (int, slice, type(None), type(Ellipsis))
 
 
-def _static_part(x: Any, plan: Plan) -> Any:
+def _static_part(x: Any, plan: IndexPlan) -> Any:
     shape = x.aval.shape
     if any(plan.starts) or tuple(plan.stops) != shape or any(s != 1 for s in plan.steps):
         steps = None if all(s == 1 for s in plan.steps) else plan.steps
@@ -349,7 +349,7 @@ def as_index(i: Any, n: int, wrap: bool = True) -> Any:
     return lax.select(lax.lt(i, like(i, 0)), lax.add(i, like(i, n)), i)
 
 
-def _dynamic(x: Any, plan: Plan, fixed: dict[int, int]) -> Any:
+def _dynamic(x: Any, plan: IndexPlan, fixed: dict[int, int]) -> Any:
     """Scalar array indices: one dynamic slice."""
     shape = x.aval.shape
     by_axis = {axis: to_array(i) for axis, i in plan.arrays}
@@ -364,7 +364,7 @@ def _dynamic(x: Any, plan: Plan, fixed: dict[int, int]) -> Any:
     return lax.squeeze(out, sorted([*by_axis, *plan.squeeze]))
 
 
-def _stacked(plan: Plan, shape: tuple[int, ...], wrap: bool) -> Any:
+def _stacked(plan: IndexPlan, shape: tuple[int, ...], wrap: bool) -> Any:
     """The array indices as one array [*joint, k] of one dtype."""
     arrays = [as_index(i, shape[axis], wrap) for axis, i in plan.arrays]
     wide = any(i.aval.dtype.itemsize > 4 or dtypes.kind(i.aval.dtype) == "u" for i in arrays)
@@ -374,7 +374,7 @@ def _stacked(plan: Plan, shape: tuple[int, ...], wrap: bool) -> Any:
     return columns[0] if len(columns) == 1 else lax.concatenate(columns, len(joint))
 
 
-def _gather(x: Any, plan: Plan, mode: Mode, fill_value: Any, is_sorted: bool, unique: bool,
+def _gather(x: Any, plan: IndexPlan, mode: Mode, fill_value: Any, is_sorted: bool, unique: bool,
             wrap: bool) -> Any:
     shape = x.aval.shape
     axes = [axis for axis, _ in plan.arrays]
@@ -427,7 +427,7 @@ def scatter(op: Any, x: Any, index: Any, values: Any, mode: Mode, indices_are_so
                     wrap_negative_indices)
 
 
-def _window(values: Any, plan: Plan, kept: Sequence[int]) -> Any:
+def _window(values: Any, plan: IndexPlan, kept: Sequence[int]) -> Any:
     """Values broadcast to what the index selects, without its new axes, in the operand's order."""
     result = list(kept)
     joint = plan.joint - sum(a < plan.joint for a in plan.new_axes)
@@ -454,7 +454,7 @@ def _window(values: Any, plan: Plan, kept: Sequence[int]) -> Any:
     return values
 
 
-def _scatter(op: Any, x: Any, plan: Plan, values: Any, slices: list[int], kept: list[int],
+def _scatter(op: Any, x: Any, plan: IndexPlan, values: Any, slices: list[int], kept: list[int],
              mode: Mode, is_sorted: bool, unique: bool, wrap: bool) -> Any:
     shape = x.aval.shape
     # Strided slices become arrays of indices; slices from an offset become starts of windows.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.interpreter import typeof
 from ingot.errors import ShapeError
@@ -386,7 +386,7 @@ def _all_equal(x: Any, y: Any, equal_nan: bool) -> Any:
 # ---- choice ----
 
 
-@replayed
+@trace_cached
 def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
           fill_value: Any = None) -> Any:
     """Choose elements of x where the condition holds, else of y.
@@ -418,7 +418,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
     return lax.select(test, x, y)
 
 
-@replayed
+@trace_cached
 def clip(arr: Any = None, /, min: Any = None, max: Any = None) -> Any:
     """Limit elements to [min, max].
 

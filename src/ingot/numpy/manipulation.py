@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import to_array
 from ingot.core.static import items
@@ -276,7 +276,7 @@ def _sequence(name: str, arrays: Any) -> list[Any]:
     return list(arrays)
 
 
-@replayed
+@trace_cached
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Any:
     """Arrays joined along an axis, or flattened and joined if the axis is None.
 
@@ -311,7 +311,7 @@ def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     return concatenate(arrays, axis)
 
 
-@replayed
+@trace_cached
 def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Any:
     """Arrays of one shape joined along a new axis.
 

@@ -14,7 +14,7 @@ from numpy import ndarray
 from ingot import dtypes
 from ingot.api.devices import Device, block_until_ready, device_put
 from ingot.core.array import (
-    DELETED,
+    DELETED_BUFFER,
     OWNERS,
     Array,
     ArrayBase,
@@ -26,8 +26,8 @@ from ingot.core.array import (
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
 from ingot.core.sharding import ON_CPU
-from ingot.core.source import here
-from ingot.core.tracebacks import hidden
+from ingot.core.source_info import here
+from ingot.core.tracebacks import api_boundary
 from ingot.errors import TracerArrayConversionError
 from ingot.numpy import (
     arithmetic,
@@ -312,7 +312,7 @@ def _delete(self: Any) -> None:
 
 
 def _is_deleted(self: Any) -> bool:
-    return type(self) is Array and self._data is DELETED
+    return type(self) is Array and self._data is DELETED_BUFFER
 
 
 def _buffer_pointer(self: Any) -> int:
@@ -402,7 +402,7 @@ _namespace: list[Any] = [None]
 
 def _entry(function: Any) -> Any:
     """Errors leave a function of the tables above without our frames."""
-    return hidden(function) if isinstance(function, FunctionType) else function
+    return api_boundary(function) if isinstance(function, FunctionType) else function
 
 
 def install(namespace: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.numpy import primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
@@ -179,7 +179,7 @@ def _running(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
     return truth("cumulative", op(convert(truth("cumulative", a), dtypes.int32), axis))
 
 
-@replayed
+@trace_cached
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running sums along an axis, or of the flat array.
 
@@ -193,7 +193,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
     return _cumulative("cumsum", lax.cumsum, a, axis, dtype)
 
 
-@replayed
+@trace_cached
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """Running products along an axis, or of the flat array; `dtype` as for `cumsum`.
 

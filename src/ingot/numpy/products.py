@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.core.static import known
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply, subtract
@@ -43,7 +43,7 @@ def _operands(name: str, a: Any, b: Any, preferred: Any) -> tuple[Any, Any, Any]
     return a, b, user_dtype(name, preferred)
 
 
-@replayed
+@trace_cached
 def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None,
         out_sharding: Any = None) -> Any:
     """Sum of products over the last axis of `a` and the last but one (or only) axis of `b`.
@@ -68,7 +68,7 @@ def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
                         " with tensordot or einsum")
 
 
-@replayed
+@trace_cached
 def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Matrix product over the last two axes, the others broadcast; vectors count as matrices.
 
@@ -117,7 +117,7 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     return lax.squeeze(out, (out.aval.ndim - 2,))
 
 
-@replayed
+@trace_cached
 def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of conj(a) * b over all elements.
 
@@ -147,7 +147,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
                      (last, last), (axes, axes), precision, preferred)
 
 
-@replayed
+@trace_cached
 def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of products over the last axes.
 
@@ -162,7 +162,7 @@ def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any 
     return _contract("inner", a, b, ((i,), (j,)), ((), ()), precision, preferred)
 
 
-@replayed
+@trace_cached
 def outer(a: Any, b: Any, out: None = None) -> Any:
     """Products of all pairs of elements.
 

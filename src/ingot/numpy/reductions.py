@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.core.static import items
 from ingot.errors import AxisError, ShapeError
 from ingot.numpy import primitives as lax
@@ -111,7 +111,7 @@ def _reduce(name: str, op: Callable[..., Any], a: Any, axis: Axis, keepdims: boo
 # ---- sums and products ----
 
 
-@replayed
+@trace_cached
 def sum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Sum over axes; small integers are summed in the default integer dtype.
@@ -138,7 +138,7 @@ def _summand(name: str, a: Any, dtype: Any, promote_integers: bool) -> Any:
     return convert(a, want)
 
 
-@replayed
+@trace_cached
 def prod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
          initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
     """Product over axes; small integers are multiplied in the default integer dtype.
@@ -179,7 +179,7 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
     return lax.select(wrong, like(out, math.nan), out)
 
 
-@replayed
+@trace_cached
 def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
     """Largest element over axes; nan if there is one. Raises ValueError for empty axes.
@@ -190,7 +190,7 @@ def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
     return _extremum("max", lax.reduce_max, lax.max, lowest, a, axis, out, keepdims, initial, where)
 
 
-@replayed
+@trace_cached
 def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
     """Smallest element over axes; nan if there is one. Raises ValueError for empty axes.
@@ -218,7 +218,7 @@ def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> 
 # ---- truth ----
 
 
-@replayed
+@trace_cached
 def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
         where: Any = None) -> Any:
     """Whether all elements over axes are nonzero.
@@ -232,7 +232,7 @@ def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
     return _reduce("all", lax.reduce_and, a, axis, keepdims, None, lax.bitwise_and)
 
 
-@replayed
+@trace_cached
 def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,  # noqa: A001
         where: Any = None) -> Any:
     """Whether an element over axes is nonzero.
@@ -281,7 +281,7 @@ def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> 
     return lax.reduce_sum(convert(mask, dtype), axes)
 
 
-@replayed
+@trace_cached
 def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
          *, where: Any = None) -> Any:
     """Mean over axes; integers become floats.
@@ -305,7 +305,7 @@ def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdim
     return keep_dims(out_, a.aval.shape, axes) if keepdims else out_
 
 
-@replayed
+@trace_cached
 def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
         keepdims: bool = False, *, where: Any = None, mean: Any = None,
         correction: int | float | None = None) -> Any:
@@ -374,7 +374,7 @@ def _mean(a: Any, axes: tuple[int, ...], where: Any) -> Any:
     return _mean_function(a, axes, keepdims=True, where=where)
 
 
-@replayed
+@trace_cached
 def std(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
         keepdims: bool = False, *, where: Any = None, mean: Any = None,
         correction: int | float | None = None) -> Any:
@@ -445,7 +445,7 @@ def _arg(name: str, op: Callable[..., Any], a: Any, axis: int | None, out: None,
     return found
 
 
-@replayed
+@trace_cached
 def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first largest element along an axis, or in the flat array; the first nan wins.
 
@@ -455,7 +455,7 @@ def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | N
     return _arg("argmax", lax.argmax, a, axis, out, keepdims)
 
 
-@replayed
+@trace_cached
 def argmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
     """Index of the first smallest element along an axis, or in the flat array; the first nan wins.
 

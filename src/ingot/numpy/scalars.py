@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.numpy.creation import asarray
 
 
@@ -20,7 +20,7 @@ class ScalarMeta(type):
 
     dtype: np.dtype[Any]
 
-    @hidden
+    @api_boundary
     def __call__(cls, x: Any) -> Any:
         """x as an array of this dtype."""
         return asarray(x, dtype=cls.dtype)

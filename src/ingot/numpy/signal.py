@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.api.jit import jit
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder, subtract
@@ -264,7 +264,7 @@ _compiled_sums = jit(_sums, static_argnums=(2, 3))
 # ---- interpolation ----
 
 
-@replayed
+@trace_cached
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
            ) -> Any:
     """Piecewise linear interpolation of the points (xp, fp), xp ascending.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.interpreter import to_array
@@ -34,7 +34,7 @@ from ingot.numpy.reductions import axes_of, sum as sum_
 # ---- sorting ----
 
 
-@replayed
+@trace_cached
 def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
          stable: bool = True, descending: bool = False) -> Any:
     """Elements in ascending order along an axis; nan come last.
@@ -59,7 +59,7 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     return a, axes_of(name, operator.index(axis), a.aval.ndim)[0]
 
 
-@replayed
+@trace_cached
 def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
             stable: bool = True, descending: bool = False, dtype: Any = None) -> Any:
     """Indices that sort along an axis; nan come last, equal elements keep their order.

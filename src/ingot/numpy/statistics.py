@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
@@ -275,7 +275,7 @@ def nanpercentile(a: Any, q: Any, axis: Axis = None, out: None = None,
                        keepdims, weights=weights)
 
 
-@replayed
+@trace_cached
 def median(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
            keepdims: bool = False) -> Any:
     """Median over axes.

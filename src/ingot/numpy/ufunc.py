@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.numpy.promotion import unsupported
 
 
@@ -41,7 +41,7 @@ class ufunc:  # noqa: N801 (NumPy's name)
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{self.__name__}.{name}: the attributes of a ufunc cannot be set")
 
-    @hidden
+    @api_boundary
     def __call__(self, *args: Any, out: None = None, where: None = None) -> Any:
         """The function of the broadcast arguments; TypeError for `out` and `where`."""
         if out is not None or where is not None:
@@ -72,7 +72,7 @@ class ufunc:  # noqa: N801 (NumPy's name)
                              f" result have it, this has {self.nin} and {self.nout}")
         return self._methods.get(name) or functools.partial(_GENERIC[name], self)
 
-    @hidden
+    @api_boundary
     def reduce(self, a: Any, axis: int | None = 0, dtype: Any = None, out: None = None,
                keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
         """Combine the elements along an axis from the first to the last."""
@@ -80,18 +80,18 @@ class ufunc:  # noqa: N801 (NumPy's name)
         return self._method("reduce")(a, axis=axis, dtype=dtype, keepdims=keepdims,
                                       initial=initial, where=where)
 
-    @hidden
+    @api_boundary
     def accumulate(self, a: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
         """All partial results of combining the elements along an axis."""
         unsupported(f"{self.__name__}.accumulate", out=out)
         return self._method("accumulate")(a, axis=axis, dtype=dtype)
 
-    @hidden
+    @api_boundary
     def outer(self, A: Any, B: Any, /) -> Any:
         """The function of all pairs of elements: shape A.shape + B.shape."""
         return self._method("outer")(A, B)
 
-    @hidden
+    @api_boundary
     def at(self, a: Any, indices: Any, b: Any = None, /, *, inplace: bool = True) -> Any:
         """A copy of `a` with the function applied at some elements; `inplace` must be False."""
         if inplace:
@@ -101,7 +101,7 @@ class ufunc:  # noqa: N801 (NumPy's name)
             return _GENERIC["at"](self, a, indices, None)
         return self._method("at")(a, indices, b)
 
-    @hidden
+    @api_boundary
     def reduceat(self, a: Any, indices: Any, axis: int = 0, dtype: Any = None,
                  out: None = None) -> Any:
         """Reductions over the slices between consecutive indices."""

@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.api.vmap import vmap
 from ingot.control.scan import scan
 from ingot.core.interpreter import to_array
-from ingot.core.tracebacks import hidden
+from ingot.core.tracebacks import api_boundary
 from ingot.numpy import (
     arithmetic,
     elementary,
@@ -235,7 +235,7 @@ def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: An
     if not callable(func):
         raise TypeError(f"frompyfunc: a function is needed, got {func!r}")
 
-    @hidden
+    @api_boundary
     @wraps(func)
     def broadcast(*args: Any) -> Any:
         arrays = [as_array(func.__name__, x) for x in args]

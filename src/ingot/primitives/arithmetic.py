@@ -9,7 +9,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR
-from ingot.kernel.build import Lowering, Unsupported, elementwise
+from ingot.kernel.rules import Lowering, Unsupported, elementwise
 from ingot.primitives.compare import eq
 from ingot.primitives.complex import complex, conj, real
 from ingot.primitives.convert import convert_element_type

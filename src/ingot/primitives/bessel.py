@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import Primitive
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import add, mul, sign, sub
 from ingot.primitives.families import FLOAT, unary
 from ingot.primitives.movement import full_like

@@ -8,7 +8,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.primitive import ZERO
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.families import BOOLEAN, INTEGER, binary, unary
 from ingot.primitives.numerics import same_shape, widened
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.build import Buffer, Lowering, line_sum, pairwise
+from ingot.kernel.rules import Buffer, Lowering, line_sum, pairwise
 from ingot.kernel.schedule import SCHEDULE
 
 BLAS_PREFIX = {dtypes.float32: "s", dtypes.float64: "d", dtypes.complex64: "c",
@@ -28,7 +28,7 @@ def call(build: Lowering, name: str, dtype: np.dtype[Any], args: list[Any], work
 def _offset(build: Lowering, pointer: Any, first: Any, step: int) -> Any:
     """The place of row or column `first`, which are so many elements apart."""
     kind, memory, index = pointer
-    return kind, memory, build.iadd(index, build.imul(first, step))
+    return kind, memory, build.index_add(index, build.index_mul(first, step))
 
 
 def _count(length: int, least: int, work: int) -> int:
@@ -51,11 +51,12 @@ def _in_blocks(build: Lowering, length: int, count: int, body: Callable[[Any, An
     units = -(-length // unit)
 
     def begin(j: Any) -> Any:
-        return build.iclamp(build.imul(build.idiv(build.imul(j, units), count), unit), length)
+        return build.iclamp(build.index_mul(build.index_div(build.index_mul(j, units), count),
+                                            unit), length)
 
     with build.loop(count, independent=True) as j:
         first = begin(j)
-        body(j, first, build.isub(begin(build.iadd(j, 1)), first))
+        body(j, first, build.index_sub(begin(build.index_add(j, 1)), first))
 
 
 def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],

@@ -9,10 +9,10 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis, axis_size as size_in_scope
+from ingot.core.axis_env import Axis, axis_size as size_in_scope
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import NOT_LINEAR, Host, Primitive
+from ingot.core.primitive import NOT_LINEAR, Primitive, PythonFallback
 from ingot.primitives.arithmetic import add, div, mul
 from ingot.primitives.compare import eq
 from ingot.primitives.convert import convert_element_type
@@ -25,7 +25,8 @@ from ingot.primitives.sums import is_narrow
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import canonicalize_axis
 
-NO_KERNEL = Host("a collective is gone once its axis is mapped, and has no meaning without one")
+NO_KERNEL = PythonFallback(
+    "a collective is gone once its axis is mapped, and has no meaning without one")
 
 
 def as_names(axis_name: Any) -> tuple[Any, ...]:

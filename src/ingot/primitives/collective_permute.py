@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis, axis_size as size_in_scope
+from ingot.core.axis_env import Axis, axis_size as size_in_scope
 from ingot.core.interpreter import to_array, typeof
 from ingot.primitives.collective import (
     axis_index_p,

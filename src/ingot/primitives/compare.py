@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.primitive import ZERO, Primitive
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.families import ANY, compare, nary
 from ingot.primitives.numerics import same_shape
 

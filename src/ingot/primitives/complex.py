@@ -11,8 +11,8 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
-from ingot.kernel import build as kernel
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel import rules as kernel
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.families import COMPLEX, binary, check_kind, is_linear, unary
 from ingot.primitives.movement import full_like
 from ingot.primitives.numerics import same_shape

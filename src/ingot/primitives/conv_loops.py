@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
     RowReduction,
     Unsupported,
+    check_native_dtypes,
     index_of,
     is_inexact,
     nest_sum,
-    supported,
 )
 from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix
 from ingot.primitives.dot import accumulator
@@ -48,7 +48,7 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     """The `kernel` of `conv_general_dilated`."""
     dims = dimension_numbers
     dtype = accumulator(lhs.dtype, rhs.dtype, out.dtype)
-    supported(lhs.dtype, rhs.dtype, out.dtype, dtype)
+    check_native_dtypes(lhs.dtype, rhs.dtype, out.dtype, dtype)
     outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
     terms, groups = features * size_of(window), feature_group_count * batch_group_count
     same = lhs.dtype == rhs.dtype == out.dtype == dtype
@@ -86,8 +86,8 @@ def _padded(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilati
               zip(shape[2:], sizes, padding, dilation, firsts, strict=True)]
 
     def body(index: tuple[Index, ...]) -> None:
-        source = [build.iadd(i, first) for i, first in zip(index[2:], firsts, strict=True)]
-        places = [build.iadd(build.imul(i, d), low)
+        source = [build.index_add(i, first) for i, first in zip(index[2:], firsts, strict=True)]
+        places = [build.index_add(build.index_mul(i, d), low)
                   for i, d, (low, _) in zip(source, dilation, padding, strict=True)]
         element = x.at(build, index_of(x.ndim, (spec, (*index[:2], *source))))
         build.store(target, (*index[:2], *places), element)
@@ -107,26 +107,27 @@ def _sliding(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: An
         n, *line = place
 
         def term(tap: Sequence[Index], j: Index) -> Any:
-            column = build.iadd(first, j)
-            places = [build.iadd(build.imul(i, s), build.imul(t, d)) for i, s, t, d in
+            column = build.index_add(first, j)
+            places = [build.index_add(build.index_mul(i, s), build.index_mul(t, d)) for i, s, t,
+                      d in
                       zip((*line, column), strides, tap, dilation, strict=True)]
             factor = weights.at(build, index_of(weights.ndim, (dims.rhs_spec, (0, 0, *tap))))
             return build.op("mul", x.at(build, (n, 0, *places)), factor)
 
         RowReduction(build, taps, term, lambda a, b: build.op("add", a, b),
                      build.const(0, out.dtype), is_inexact(out.dtype)).into(
-            count, lambda j: (target, (n, 0, *line, build.iadd(first, j))))
+            count, lambda j: (target, (n, 0, *line, build.index_add(first, j))))
 
     def line(place: tuple[Index, ...]) -> None:
         with build.loop(spatial[-1] // PIECE, independent=True) as block:
-            piece(place, build.imul(block, PIECE), PIECE)
+            piece(place, build.index_mul(block, PIECE), PIECE)
         if spatial[-1] % PIECE:
             piece(place, spatial[-1] - spatial[-1] % PIECE, spatial[-1] % PIECE)
 
     build.lines((batch, *spatial[:-1]), line)
     if tuple(dims.out_spec) == tuple(range(len(out.shape))):
         return target
-    return Lazy(out.shape, out.dtype, lambda b, index: target.at(
+    return LazyArray(out.shape, out.dtype, lambda b, index: target.at(
         b, [index[i] for i in dims.out_spec]), [target])
 
 
@@ -135,7 +136,7 @@ def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: A
     """Windows are written side by side, a part of the result at a time, and multiplied."""
     outs, *taps = (weights.shape[i] for i in dims.rhs_spec)
     terms = size_of(taps)
-    order = Lazy((outs, *taps), weights.dtype, lambda b, index: weights.at(
+    order = LazyArray((outs, *taps), weights.dtype, lambda b, index: weights.at(
         b, index_of(weights.ndim, (dims.rhs_spec, index))), [weights])
     factors = build.contiguous(order)
     batch, _, height, *rest = (out.shape[i] for i in dims.out_spec)
@@ -152,8 +153,9 @@ def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: A
         wide = count * width
         left = ("pointer", here.memory, here.offset)
         right = ("pointer", factors.memory, factors.offset)
-        first = build.imul(row, width * (outs if features_last else 1))
-        place = build.iadd(target.offset, build.iadd(build.imul(n, outs * whole), first))
+        first = build.index_mul(row, width * (outs if features_last else 1))
+        place = build.index_add(target.offset,
+                                build.index_add(build.index_mul(n, outs * whole), first))
         result = ("pointer", target.memory, place)
         if features_last:
             matrix_matrix(build, (right, terms, True), (left, wide, True), (result, outs),
@@ -164,15 +166,15 @@ def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: A
 
     with build.loop(batch) as n:
         with build.loop(height // rows) as block:
-            multiply(n, build.imul(block, rows), rows)
+            multiply(n, build.index_mul(block, rows), rows)
         if height % rows:
             multiply(n, height - height % rows, height % rows)
     spec = (dims.out_spec[0], *dims.out_spec[2:], dims.out_spec[1]) if features_last \
         else dims.out_spec
     if tuple(spec) == tuple(range(len(shape))):
         return target
-    return Lazy(out.shape, out.dtype, lambda b, index: target.at(b, [index[i] for i in spec]),
-                [target])
+    return LazyArray(out.shape, out.dtype, lambda b, index: target.at(b, [index[i] for i in spec]),
+                     [target])
 
 
 def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, axes: int,
@@ -183,8 +185,8 @@ def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, a
         feature, *taps = tap
 
         def element(index: tuple[Index, ...]) -> None:
-            spatial = (build.iadd(row, index[0]), *index[1:])
-            places = [build.iadd(build.imul(i, s), build.imul(t, d))
+            spatial = (build.index_add(row, index[0]), *index[1:])
+            places = [build.index_add(build.index_mul(i, s), build.index_mul(t, d))
                       for i, s, t, d in zip(spatial, strides, taps, dilation, strict=True)]
             build.store(target, (*tap, *index), x.at(build, (n, feature, *places)))
 
@@ -195,7 +197,7 @@ def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, a
 
 def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
            dtype: np.dtype[Any], window_strides: Ints, padding: Padding, lhs_dilation: Ints,
-           rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> Lazy:
+           rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> LazyArray:
     """Each element of the result as a sum over its window, computed where it is used."""
     outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
     terms = features * size_of(window)
@@ -209,35 +211,36 @@ def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: An
         low, high = padding[axis]
         n, d = lhs.shape[dims.lhs_spec[2 + axis]], lhs_dilation[axis]
         tests = []
-        at = build.iadd(place, -low)
+        at = build.index_add(place, -low)
         if low > 0 or high > 0:
             scalar = build.index(at)
             tests += [build.op("ge", scalar, build.index(0)),
                       build.op("lt", scalar, build.index(dilated(n, d)))]
             at = build.iclamp(at, dilated(n, d) - 1)
         if d > 1:
-            tests.append(build.op("eq", build.index(build.irem(at, d)), build.index(0)))
-            at = build.idiv(at, d)
+            tests.append(build.op("eq", build.index(build.index_rem(at, d)), build.index(0)))
+            at = build.index_div(at, d)
         return at, tests
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         n, o, *spatial = (index[i] for i in dims.out_spec)
-        group = build.idiv(o, group_outs)
+        group = build.index_div(o, group_outs)
 
         def product(inner: Sequence[Index]) -> Any:
             feature, *taps = inner
             x_index: list[Index] = [0] * lhs.ndim
-            x_index[dims.lhs_spec[0]] = build.iadd(build.imul(group, group_batch), n) if (
+            x_index[dims.lhs_spec[0]] = build.index_add(build.index_mul(group, group_batch), n) if (
                 batch_group_count > 1) else n
-            x_index[dims.lhs_spec[1]] = build.iadd(build.imul(group, features), feature) if (
+            x_index[dims.lhs_spec[1]] = build.index_add(build.index_mul(group, features),
+                                                        feature) if (
                 feature_group_count > 1) else feature
             w_index: list[Index] = [0] * rhs.ndim
             w_index[dims.rhs_spec[0]], w_index[dims.rhs_spec[1]] = o, feature
             tests: list[Any] = []
             for axis, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
                 w_index[dims.rhs_spec[2 + axis]] = tap
-                place = build.iadd(build.imul(place, window_strides[axis]),
-                                   build.imul(tap, rhs_dilation[axis]))
+                place = build.index_add(build.index_mul(place, window_strides[axis]),
+                                        build.index_mul(tap, rhs_dilation[axis]))
                 x_index[dims.lhs_spec[2 + axis]], more = source(build, place, axis)
                 tests += more
             x = build.converted(lhs.at(build, x_index), dtype)
@@ -253,4 +256,4 @@ def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: An
                      plus, carry, product(inner))))
         return build.converted(total, out.dtype)
 
-    return Lazy(out.shape, out.dtype, at, [lhs, rhs], 4 * terms)
+    return LazyArray(out.shape, out.dtype, at, [lhs, rhs], 4 * terms)

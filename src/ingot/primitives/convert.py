@@ -10,16 +10,16 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
-from ingot.core.primitive import LINEAR, ZERO, Primitive, Undefined
-from ingot.kernel.build import (
+from ingot.core.primitive import LINEAR, ZERO, NoRule, Primitive
+from ingot.kernel.rules import (
     ArrayValue,
     Complex,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
+    check_native_dtypes,
     elementwise,
     real_dtype,
-    supported,
 )
 from ingot.primitives.families import FLOAT, elementwise_type
 from ingot.primitives.movement import move_axis
@@ -182,7 +182,7 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
 
 
 def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any) -> ArrayValue:
-    supported(x.dtype, out.storage)
+    check_native_dtypes(x.dtype, out.storage)
     have, want = x.dtype, out.storage
 
     def same(build: Lowering, index: Sequence[Index]) -> Any:
@@ -191,7 +191,7 @@ def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any)
     def narrow(build: Lowering, index: Sequence[Index]) -> Any:
         word = _unsigned(have)
         bits = build.op("bitcast", x.at(build, index[:-1]), dtype=word)
-        offset = build.op("convert", build.index(build.imul(index[-1], 8 * want.itemsize)),
+        offset = build.op("convert", build.index(build.index_mul(index[-1], 8 * want.itemsize)),
                           dtype=word)
         part = build.op("shift_right_logical", bits, offset)
         return build.op("bitcast", build.op("convert", part, dtype=_unsigned(want)), dtype=want)
@@ -210,12 +210,12 @@ def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any)
         return x
     at = same if have.itemsize == want.itemsize else (
         narrow if have.itemsize > want.itemsize else widen)
-    return Lazy(out.shape, want, at, [x], 1 if at is same else 4)
+    return LazyArray(out.shape, want, at, [x], 1 if at is same else 4)
 
 
 bitcast_convert_type_p = Primitive(
     "bitcast_convert_type", type=_bitcast_type, eval=_bitcast_eval, jvp=ZERO,
-    transpose=Undefined("the bits of a number carry no derivative"), batch=_bitcast_batch,
+    transpose=NoRule("the bits of a number carry no derivative"), batch=_bitcast_batch,
     kernel=_bitcast_kernel)
 
 
@@ -270,7 +270,7 @@ def _reduce_eval(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np
 
 def _reduce_kernel(build: Lowering, x: ArrayValue, *, out: Any, exponent_bits: int,
                    mantissa_bits: int) -> ArrayValue:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     info = dtypes.finfo(x.dtype)
     drop, narrower = info.nmant - mantissa_bits, exponent_bits < info.nexp
     if drop <= 0 and not narrower:
@@ -300,7 +300,7 @@ def _reduce_kernel(build: Lowering, x: ArrayValue, *, out: Any, exponent_bits: i
         return build.select(build.op("ne", value, value), value,
                             build.op("bitcast", bits, dtype=x.dtype))
 
-    return Lazy(out.shape, x.dtype, at, [x], 8)
+    return LazyArray(out.shape, x.dtype, at, [x], 8)
 
 
 reduce_precision_p = Primitive(

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     LEAF,
     ArrayValue,
     Buffer,
     Index,
     Lowering,
-    Scalars,
+    RegisterArray,
     Unsupported,
+    check_native_dtypes,
     is_inexact,
     line_sum,
     repeat,
     rounded,
-    supported,
     two_sum,
 )
 from ingot.primitives.movement import unravel
@@ -48,7 +48,7 @@ ROWS = 4
 def cumulative_kernel(combine: str | None) -> Callable[..., Any]:
     """The `kernel` of an operation: 'add', 'mul', 'max' or 'min'; None for logsumexp."""
     def kernel(build: Lowering, x: ArrayValue, *, out: Any, axis: int, reverse: bool) -> ArrayValue:
-        supported(x.dtype)
+        check_native_dtypes(x.dtype)
         if x.dtype.kind == "c" and combine in ("max", "min", None):
             raise Unsupported("no order of complex numbers in kernels")
         if x.cost > build.schedule.inline_max_cost and x.size > 1:
@@ -161,19 +161,19 @@ class _Cumulative:
             return
 
         def group(first: Index, size: int) -> None:
-            lines = [unravel(build, build.iadd(first, k), others) for k in range(size)]
+            lines = [unravel(build, build.index_add(first, k), others) for k in range(size)]
             self.extend([(line, 0) for line in lines], n, [self.rule.start() for _ in lines])
 
         if count >= LINES:
             with build.loop(count // LINES, independent=True) as g:
-                group(build.imul(g, LINES), LINES)
+                group(build.index_mul(g, LINES), LINES)
         if count % LINES:
             group(count - count % LINES, count % LINES)
 
     # ---- elements ----------------------------------------------------------------------------
     def place(self, line: Sequence[Index], i: Index) -> list[Index]:
         """The index of element i of a line, from the end if so wanted."""
-        at = self.build.isub(self.x.shape[self.axis] - 1, i) if self.reverse else i
+        at = self.build.index_sub(self.x.shape[self.axis] - 1, i) if self.reverse else i
         return [*line[: self.axis], at, *line[self.axis :]]
 
     def load(self, line: Sequence[Index], i: Index) -> Any:
@@ -195,7 +195,7 @@ class _Cumulative:
         def step(first: Index, carry: Sequence[Any]) -> list[Any]:
             out = []
             for (line, start), state in zip(starts, parted(carry), strict=True):
-                at = build.iadd(start, first)
+                at = build.index_add(start, first)
                 out.append(rule.step(state, self.load(line, at)))
                 self.store(line, at, rule.value(out[-1]))
             return [x for state in out for x in state]
@@ -206,7 +206,7 @@ class _Cumulative:
             def one(i: Index, sums: Sequence[Any]) -> list[Any]:
                 out = []
                 for (line, start), base, total in zip(starts, before, sums, strict=True):
-                    at = build.iadd(start, build.iadd(first, i))
+                    at = build.index_add(start, build.index_add(first, i))
                     out.append(build.op("add", total, self.load(line, at)))
                     self.store(line, at, build.op("add", base, out[-1]))
                 return out
@@ -218,7 +218,8 @@ class _Cumulative:
         carry: Sequence[Any] = [x for state in states for x in state]
         if not rule.sums:
             return parted(repeat(build, n, carry, step))
-        carry = repeat(build, n // LEAF, carry, lambda b, c: block(build.imul(b, LEAF), LEAF, c))
+        carry = repeat(build, n // LEAF, carry, lambda b,
+                       c: block(build.index_mul(b, LEAF), LEAF, c))
         if n % LEAF:
             carry = block(n - n % LEAF, n % LEAF, carry)
         return parted(carry)
@@ -231,7 +232,7 @@ class _Cumulative:
         memories = [build.allocate((SEGMENTS + 1,), x.dtype) for x in start]
         totals = build.allocate((SEGMENTS,), rule.dtype)
         with build.loop(SEGMENTS, independent=True) as s:
-            build.store(totals, (s,), self.total(line, build.imul(s, length), length))
+            build.store(totals, (s,), self.total(line, build.index_mul(s, length), length))
 
         def add_up(s: Index, carry: Sequence[Any]) -> list[Any]:
             for memory, x in zip(memories, carry, strict=True):
@@ -240,8 +241,8 @@ class _Cumulative:
 
         last = build.accumulate(SEGMENTS, start, add_up)
         with build.loop(SEGMENTS // TOGETHER, independent=True) as g:
-            parts = [build.iadd(build.imul(g, TOGETHER), k) for k in range(TOGETHER)]
-            self.extend([(line, build.imul(s, length)) for s in parts], length,
+            parts = [build.index_add(build.index_mul(g, TOGETHER), k) for k in range(TOGETHER)]
+            self.extend([(line, build.index_mul(s, length)) for s in parts], length,
                         [[m.at(build, (s,)) for m in memories] for s in parts])
         if rest:
             self.extend([(line, SEGMENTS * length)], rest, [last])
@@ -251,7 +252,7 @@ class _Cumulative:
         build, rule = self.build, self.rule
 
         def at(i: Index) -> Any:
-            return self.load(line, build.iadd(first, i))
+            return self.load(line, build.index_add(first, i))
 
         if rule.sums:
             return line_sum(build, n, at, rule.start()[0])
@@ -269,10 +270,10 @@ class _Cumulative:
             if not size or not tiles:
                 continue
             with build.loop(tiles, independent=True) as t:
-                start = build.iadd(first, build.imul(t, size))
+                start = build.index_add(first, build.index_mul(t, size))
 
                 def line(inner: Sequence[Index], start: Index = start) -> list[Index]:
-                    return [*outer, *inner[:-1], build.iadd(start, inner[-1])]
+                    return [*outer, *inner[:-1], build.index_add(start, inner[-1])]
 
                 self.tile((*shape[:-1], size), line)
 
@@ -306,7 +307,7 @@ class _Cumulative:
         def several(first: Index, count: int, index: Sequence[Index]) -> None:
             before, here = base.at(build, index), total.at(build, index)
             for k in range(count):
-                i = build.iadd(first, k)
+                i = build.index_add(first, k)
                 here = build.op("add", here, self.load(line(index), i))
                 self.store(line(index), i, build.op("add", before, here))
             build.store(total, index, here)
@@ -314,15 +315,16 @@ class _Cumulative:
         def block(first: Index, count: int) -> None:
             each(lambda index: put([base, total], [rule.value(get(index)), rule.start()[0]], index))
             with build.loop(count // ROWS) as g:
-                each(lambda index: several(build.iadd(first, build.imul(g, ROWS)), ROWS, index))
+                each(lambda index: several(build.index_add(first, build.index_mul(g, ROWS)), ROWS,
+                                           index))
             if count % ROWS:
                 each(lambda index: several(
-                    build.iadd(first, count - count % ROWS), count % ROWS, index))
+                    build.index_add(first, count - count % ROWS), count % ROWS, index))
             each(lambda index: put(states, rule.step(get(index), total.at(build, index)), index))
 
         if n >= LEAF:
             with build.loop(n // LEAF) as b:
-                block(build.imul(b, LEAF), LEAF)
+                block(build.index_mul(b, LEAF), LEAF)
         if n % LEAF:
             block(n - n % LEAF, n % LEAF)
 
@@ -349,4 +351,4 @@ def _unrolled(x: ArrayValue, axis: int, reverse: bool, rule: _Rule) -> ArrayValu
                 state = rule.step(rule.start() if state is None else state, new)
                 out = rule.value(state)
             lines[(i, *index)] = build.converted(out, x.dtype)
-    return Scalars(x.shape, x.dtype, list(table.ravel()))
+    return RegisterArray(x.shape, x.dtype, list(table.ravel()))

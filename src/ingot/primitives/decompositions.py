@@ -10,7 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, Host, Primitive, Undefined
+from ingot.core.primitive import NOT_LINEAR, NoRule, Primitive, PythonFallback
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.arithmetic import add, div, mul, neg, sub
 from ingot.primitives.compare import eq
@@ -181,7 +181,8 @@ def _basis_tangent(basis: Any, first: Any, turn: Any, moved: Any, s: Any) -> Any
 
 
 svd_p = Primitive("svd", type=_svd_type, eval=_svd_eval, jvp=_svd_jvp, transpose=NOT_LINEAR,
-                  batch=batched(lambda: svd_p), kernel=Host("LAPACK"), multiple_results=True)
+                  batch=batched(lambda: svd_p), kernel=PythonFallback("LAPACK"),
+                  multiple_results=True)
 
 
 def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
@@ -248,7 +249,8 @@ def _eigh_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
 
 
 eigh_p = Primitive("eigh", type=_eigh_type, eval=_eigh_eval, jvp=_eigh_jvp, transpose=NOT_LINEAR,
-                   batch=batched(lambda: eigh_p), kernel=Host("LAPACK"), multiple_results=True)
+                   batch=batched(lambda: eigh_p), kernel=PythonFallback("LAPACK"),
+                   multiple_results=True)
 
 
 def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
@@ -347,7 +349,8 @@ def _perturbed(w: Any, v: Any, change: Any) -> tuple[Any, Any]:
 
 
 eig_p = Primitive("eig", type=_eig_type, eval=_eig_eval, jvp=_eig_jvp, transpose=NOT_LINEAR,
-                  batch=batched(lambda: eig_p), kernel=Host("LAPACK"), multiple_results=True)
+                  batch=batched(lambda: eig_p), kernel=PythonFallback("LAPACK"),
+                  multiple_results=True)
 
 
 def eig(x: Any, *, compute_left_eigenvectors: bool = True, compute_right_eigenvectors: bool = True,
@@ -387,10 +390,11 @@ def _schur_eval(x: np.ndarray, *, compute_schur_vectors: bool, **params: Any) ->
     return each_matrix(call, outs, x, finite=True)
 
 
-NO_DERIVATIVE = Undefined("its result is not unique; differentiate what is computed from it")
+NO_DERIVATIVE = NoRule("its result is not unique; differentiate what is computed from it")
 
 schur_p = Primitive("schur", type=_schur_type, eval=_schur_eval, jvp=NO_DERIVATIVE,
-                    transpose=NOT_LINEAR, batch=batched(lambda: schur_p), kernel=Host("LAPACK"),
+                    transpose=NOT_LINEAR, batch=batched(lambda: schur_p),
+                    kernel=PythonFallback("LAPACK"),
                     multiple_results=True)
 
 
@@ -423,7 +427,8 @@ def _hessenberg_eval(x: np.ndarray) -> list[np.ndarray]:
 
 hessenberg_p = Primitive("hessenberg", type=_hessenberg_type, eval=_hessenberg_eval,
                          jvp=NO_DERIVATIVE, transpose=NOT_LINEAR, batch=batched(
-                             lambda: hessenberg_p), kernel=Host("LAPACK"), multiple_results=True)
+                             lambda: hessenberg_p), kernel=PythonFallback("LAPACK"),
+                             multiple_results=True)
 
 
 def hessenberg(a: Any) -> list[Any]:
@@ -454,7 +459,8 @@ def _tridiagonal_eval(x: np.ndarray, *, lower: bool) -> list[np.ndarray]:
 
 tridiagonal_p = Primitive("tridiagonal", type=_tridiagonal_type, eval=_tridiagonal_eval,
                           jvp=NO_DERIVATIVE, transpose=NOT_LINEAR, batch=batched(
-                              lambda: tridiagonal_p), kernel=Host("LAPACK"), multiple_results=True)
+                              lambda: tridiagonal_p), kernel=PythonFallback("LAPACK"),
+                              multiple_results=True)
 
 
 def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:

@@ -14,17 +14,17 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
+    check_native_dtypes,
     index_of,
     indices,
     is_inexact,
     reduction,
-    supported,
 )
 from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.primitives.convert import convert_element_type_p
@@ -262,16 +262,16 @@ def _make_room(axes: Axes, dim: int) -> Axes:
 def _dot_kernel(build: Lowering, x: ArrayValue, y: ArrayValue, *, out: Any,
                 dimension_numbers: DimensionNumbers, **params: Any) -> ArrayValue:
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    supported(x.dtype, y.dtype, out.dtype)
+    check_native_dtypes(x.dtype, y.dtype, out.dtype)
     dtype = accumulator(x.dtype, y.dtype, out.dtype)
-    supported(dtype)
+    check_native_dtypes(dtype)
     terms = [x.shape[a] for a in x_contract]
     rows = size_of([x.shape[a] for a in _free(x.ndim, x_contract, x_batch)])
     columns = size_of([y.shape[a] for a in _free(y.ndim, y_contract, y_batch)])
     work, limits = rows * columns * size_of(terms), build.schedule
     same = x.dtype == y.dtype == out.dtype
     if same and 1 in (rows, columns) and any(
-            isinstance(v, Lazy) and v.expanded for v in (x, y)):
+            isinstance(v, LazyArray) and v.expanded for v in (x, y)):
         return _summed(build, x, y, out, dimension_numbers, dtype)
     if is_inexact(dtype) and size_of(terms) > limits.max_scalars and (
             1 in (rows, columns) or not same or work < limits.blas_work):
@@ -304,11 +304,11 @@ def _summed(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
     order = tuple(range(len(out.shape))) + inner
     if _rows_stay(x, x_contract) or _rows_stay(y, y_contract):  # added up as whole rows
         order = (*range(batch), *inner, *range(batch, len(out.shape)))
-    products = Lazy([(*out.shape, *terms)[a] for a in order], dtype, lambda build, index: at(
+    products = LazyArray([(*out.shape, *terms)[a] for a in order], dtype, lambda build, index: at(
         build, index_of(len(order), (order, index))), [x, y], 1)
     axes = tuple(order.index(a) for a in inner)
     total = reduction("add", lambda dtype: 0)(build, products, out=out, axes=axes)
-    return total if dtype == out.dtype else Lazy(
+    return total if dtype == out.dtype else LazyArray(
         out.shape, out.dtype, lambda b, i: b.converted(total.at(b, i), out.dtype), [total], 1)
 
 
@@ -321,7 +321,7 @@ def _rows_stay(x: ArrayValue, contract: Axes) -> bool:
 
 
 def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
-          dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> Lazy:
+          dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> LazyArray:
     """Each element of the result as a sum of products, inlined where it is used."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
@@ -355,7 +355,7 @@ def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
             total = build.fold(terms, build.const(0, dtype), combine)
         return build.converted(total, out.dtype)
 
-    return Lazy(out.shape, out.dtype, at, [x, y], 2 * size_of(terms))
+    return LazyArray(out.shape, out.dtype, at, [x, y], 2 * size_of(terms))
 
 
 VECTOR = 16
@@ -380,9 +380,10 @@ def _blas(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
     right, y_flipped = _matrix(build, y, y_batch, y_contract, y_free)
     target = build.allocate(out.shape, out.dtype)
     with build.loop(batches, independent=True) as b:
-        a = ("pointer", left.memory, build.iadd(left.offset, build.imul(b, m * k)))
-        c = ("pointer", right.memory, build.iadd(right.offset, build.imul(b, k * n)))
-        result = ("pointer", target.memory, build.iadd(target.offset, build.imul(b, m * n)))
+        a = ("pointer", left.memory, build.index_add(left.offset, build.index_mul(b, m * k)))
+        c = ("pointer", right.memory, build.index_add(right.offset, build.index_mul(b, k * n)))
+        result = ("pointer", target.memory,
+                  build.index_add(target.offset, build.index_mul(b, m * n)))
         if n == 1:
             matrix_vector(build, a, c, result, m, k, x_flipped, out.dtype, batches <= MANY)
         elif m == 1:
@@ -411,7 +412,7 @@ def _matrix(build: Lowering, x: ArrayValue, batch: Axes, first: Axes, second: Ax
                 full[a] = i
             return source.at(build, full)
 
-        x = Lazy(shape, x.dtype, at, [source])
+        x = LazyArray(shape, x.dtype, at, [source])
     return build.contiguous(x), False
 
 

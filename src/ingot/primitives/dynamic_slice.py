@@ -13,13 +13,13 @@ from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Index,
     Lowering,
-    Scalars,
+    RegisterArray,
+    check_native_dtypes,
     indices,
-    supported,
 )
 from ingot.primitives.arithmetic import add, rem
 from ingot.primitives.compare import lt
@@ -68,7 +68,7 @@ def _check_starts(name: str, x: ShapedArray, starts: Sequence[ShapedArray]) -> N
 
 
 def _start_indices(name: str, x: ShapedArray, starts: Any, allow_negative: Any) -> list[Any]:
-    """Scalars of one dtype, negative ones counted from the end where that is allowed."""
+    """RegisterArray of one dtype, negative ones counted from the end where that is allowed."""
     if hasattr(starts, "shape"):
         starts = unstack(starts) if typeof(starts).ndim == 1 else [starts]
     starts = [to_array(s) for s in starts]
@@ -233,7 +233,7 @@ def _update_batch(args: Any, dims: Any) -> Any:
 
 def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: ArrayValue, out: Any
                    ) -> ArrayValue:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     places = _places(build, starts, x, update.shape)
     if out.size <= build.schedule.max_scalars and all(isinstance(p, int) for p in places):
         elements = np.array(range(out.size)).reshape(x.shape)
@@ -241,7 +241,7 @@ def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: 
         for index in indices(update.shape):
             place = tuple(int(p) + i for p, i in zip(places, index, strict=True))  # type: ignore
             merged[elements[place]] = update.at(build, index)
-        return Scalars(x.shape, x.dtype, merged)
+        return RegisterArray(x.shape, x.dtype, merged)
     if update.size <= build.schedule.max_scalars:
         update = build.scalars(update)
     target, update = build.copy_of(x, update)  # type: ignore[attr-defined]

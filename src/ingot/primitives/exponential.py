@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.build import BOOL, Complex, Lowering, Unsupported, elementwise
+from ingot.kernel.rules import BOOL, Complex, Lowering, Unsupported, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg
 from ingot.primitives.families import INEXACT, unary
 from ingot.primitives.movement import full_like

@@ -10,7 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, is_linear
-from ingot.kernel.build import elementwise
+from ingot.kernel.rules import elementwise
 from ingot.primitives.movement import align
 
 Kinds = tuple[Any, ...]

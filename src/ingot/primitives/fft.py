@@ -12,14 +12,14 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Complex,
     Index,
     Lowering,
     Unsupported,
-    fourier,
+    numpy_fft,
     real_dtype,
 )
 from ingot.primitives.arithmetic import mul
@@ -67,16 +67,16 @@ def _fft_eval(x: np.ndarray, *, fft_type: FftType, fft_lengths: Sequence[int]) -
         return np.zeros(aval.shape, aval.dtype)
     *others, last = range(x.ndim - len(fft_lengths), x.ndim)
     back = fft_type in (FftType.IFFT, FftType.IRFFT)
-    name, n = fourier.IFFT if back else fourier.FFT, fft_lengths[-1]
+    name, n = numpy_fft.IFFT if back else numpy_fft.FFT, fft_lengths[-1]
     out = x
     if x.dtype.kind == "f":
-        out = fourier.transformed(fourier.of_real(n), out, last, n // 2 + 1)
+        out = numpy_fft.transformed(numpy_fft.of_real(n), out, last, n // 2 + 1)
     elif fft_type is not FftType.IRFFT:
-        out = fourier.transformed(name, out, last, n, back)
+        out = numpy_fft.transformed(name, out, last, n, back)
     for axis in others:
-        out = fourier.transformed(name, out, axis, x.shape[axis], back)
+        out = numpy_fft.transformed(name, out, axis, x.shape[axis], back)
     if fft_type is FftType.IRFFT:
-        return fourier.transformed(fourier.IRFFT, out, last, n, divided=True)
+        return numpy_fft.transformed(numpy_fft.IRFFT, out, last, n, divided=True)
     return out if out.shape == aval.shape else _both_halves(out, aval.shape, others)
 
 
@@ -97,28 +97,28 @@ def _both_halves(half: np.ndarray, shape: Sequence[int], others: Sequence[int]) 
 def _fft_kernel(build: Lowering, x: ArrayValue, *, out: Any, fft_type: FftType,
                 fft_lengths: Sequence[int]) -> Buffer:
     """By NumPy's loops, as in `eval`."""
-    if not x.size or not out.size or not fourier.available(build, dtypes.real_of(x.dtype)):
+    if not x.size or not out.size or not numpy_fft.available(build, dtypes.real_of(x.dtype)):
         raise Unsupported("empty arrays, and NumPy without its loops")
     source = x if isinstance(x, Buffer) else build.contiguous(x)
     result = build.allocate(out.shape, out.storage)
     *others, last = range(x.ndim - len(fft_lengths), x.ndim)
     back = fft_type in (FftType.IFFT, FftType.IRFFT)
-    name = fourier.IFFT if back else fourier.FFT
+    name = numpy_fft.IFFT if back else numpy_fft.FFT
     n = fft_lengths[-1]
     if fft_type is FftType.IRFFT:
         if others:
             among = build.allocate(x.shape, x.dtype)
             for axis in others:
-                fourier.transform(build, name, source, among, axis, divided=True)
+                numpy_fft.transform(build, name, source, among, axis, divided=True)
                 source = among
-        fourier.transform(build, fourier.IRFFT, source, result, last, divided=True)
+        numpy_fft.transform(build, numpy_fft.IRFFT, source, result, last, divided=True)
         return result
     half = Buffer(result.memory, (*out.shape[:-1], n // 2 + 1), result.dtype, result.offset,
                   result.strides) if x.dtype.kind == "f" else result
-    first = name if half is result else fourier.of_real(n)
-    fourier.transform(build, first, source, half, last, back)
+    first = name if half is result else numpy_fft.of_real(n)
+    numpy_fft.transform(build, first, source, half, last, back)
     for axis in others:
-        fourier.transform(build, name, half, half, axis, back)
+        numpy_fft.transform(build, name, half, half, axis, back)
     if half.shape != result.shape:
         _reflect(build, result, len(others))
     return result
@@ -127,14 +127,14 @@ def _fft_kernel(build: Lowering, x: ArrayValue, *, out: Any, fft_type: FftType,
 def _reflect(build: Lowering, x: Buffer, others: int) -> None:
     """The second half of the lines, from the first one; so many other axes were transformed."""
     n, known = x.shape[-1], x.shape[-1] // 2 + 1
-    rest = Buffer(x.memory, (*x.shape[:-1], n - known), x.dtype, build.iadd(x.offset, known),
+    rest = Buffer(x.memory, (*x.shape[:-1], n - known), x.dtype, build.index_add(x.offset, known),
                   x.strides)
     zero = build.const(0, real_dtype(x.dtype))
 
     def store(index: Sequence[Index]) -> None:
-        source = [*index[:-1], build.isub(n - known, index[-1])]
+        source = [*index[:-1], build.index_sub(n - known, index[-1])]
         for a in range(x.ndim - 1 - others, x.ndim - 1):
-            source[a] = build.irem(build.isub(x.shape[a], index[a]), x.shape[a])
+            source[a] = build.index_rem(build.index_sub(x.shape[a], index[a]), x.shape[a])
         value = x.at(build, source)
         build.store(rest, index, Complex(value.real, build.op("sub", zero, value.imag), x.dtype))
 

@@ -11,18 +11,18 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     LEAF,
     ArrayValue,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
-    Scalars,
+    RegisterArray,
+    check_native_dtypes,
     indices as all_indices,
     is_inexact,
     rounded,
     row_major,
-    supported,
     two_sum,
 )
 from ingot.primitives.families import NUMBER, check_kind, check_same
@@ -125,7 +125,7 @@ def _gather_batch(args: Any, dims: Any, *, dimension_numbers: GatherDimensionNum
 def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: Any,
                    dimension_numbers: GatherDimensionNumbers, slice_sizes: Shape, mode: Any,
                    fill_value: Any, **_: Any) -> ArrayValue:
-    supported(x.dtype, indices.dtype)
+    check_native_dtypes(x.dtype, indices.dtype)
     w = windows(dimension_numbers, x.shape, indices.shape, slice_sizes)
     indices = build.materialize(indices)
     if x.cost > build.schedule.inline_max_cost and out.size > x.size:
@@ -137,7 +137,8 @@ def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: 
         element = x.at(build, place)
         return element if filling is None else chosen(build, ok, element, filling)
 
-    return Lazy(out.shape, x.dtype, at, [x, indices], 3 * len(dimension_numbers.start_index_map))
+    return LazyArray(out.shape, x.dtype, at, [x, indices],
+                     3 * len(dimension_numbers.start_index_map))
 
 
 gather_p = Primitive(
@@ -259,7 +260,7 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
     def kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, updates: ArrayValue, *,
                out: Any, dimension_numbers: ScatterDimensionNumbers, mode: Any,
                unique_indices: bool, **_: Any) -> ArrayValue:
-        supported(x.dtype, indices.dtype)
+        check_native_dtypes(x.dtype, indices.dtype)
         if out.size == 0:
             return x
         w = scatter_windows(x, indices, updates, dimension_numbers)
@@ -278,7 +279,7 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
 
         limits = build.schedule
         if max(out.size, updates.size) <= limits.max_scalars and known(build, indices):
-            elements = Scalars(x.shape, x.dtype, list(build.scalars(x).elements))
+            elements = RegisterArray(x.shape, x.dtype, list(build.scalars(x).elements))
             updates = build.scalars(updates)
             for index in all_indices(updates.shape):
                 place, ok = w.place(build, indices, index)
@@ -323,10 +324,10 @@ def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, upda
         target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
             x, indices, updates)
         errors = build.allocate(x.shape, x.dtype)
-        build.write(errors, Lazy(x.shape, x.dtype, lambda b, i: b.const(0, x.dtype)))
+        build.write(errors, LazyArray(x.shape, x.dtype, lambda b, i: b.const(0, x.dtype)))
     else:
         target = errors = build.allocate(x.shape, wide)
-        build.write(target, Lazy(
+        build.write(target, LazyArray(
             x.shape, wide, lambda b, i: b.converted(x.at(b, i), wide), [x], 1))
 
     def write(index: Sequence[Index]) -> None:
@@ -344,8 +345,8 @@ def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, upda
 
     build.nest(updates.shape, write, cost=updates.cost + 8 + 4 * w.indices[-1])
     if wide is not None:
-        return Lazy(x.shape, x.dtype, lambda b, i: b.converted(target.at(b, i), x.dtype),
-                    [target], 1)
+        return LazyArray(x.shape, x.dtype, lambda b, i: b.converted(target.at(b, i), x.dtype),
+                         [target], 1)
     build.nest(x.shape, lambda i: build.store(target, i, rounded(
         build, [m.at(build, i) for m in (target, errors)])), vector=True)
     return target

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
-from ingot.kernel.build import INT, ArrayValue, Index, Lowering, Scalars
+from ingot.kernel.rules import INT, ArrayValue, Index, Lowering, RegisterArray
 from ingot.util import memoize
 
 Shape = tuple[int, ...]
@@ -229,7 +229,7 @@ class Windows:
             ok = both(build, ok, within(build, start, self.high[a]))
             place[a] = build.iclamp(start, self.high[a])
         for a, i in zip(self.inside, inner, strict=True):
-            place[a] = build.iadd(place[a], i)
+            place[a] = build.index_add(place[a], i)
         return place, ok
 
 
@@ -272,7 +272,7 @@ def chosen(build: Lowering, ok: Any, on_true: Any, on_false: Any) -> Any:
 
 def known(build: Lowering, indices: ArrayValue) -> bool:
     """Whether all indices are constants."""
-    return isinstance(indices, Scalars) and all(s.op == "const" for s in indices.elements)
+    return isinstance(indices, RegisterArray) and all(s.op == "const" for s in indices.elements)
 
 
 # ---- batching ------------------------------------------------------------------------------------

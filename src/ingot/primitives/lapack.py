@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.build import ArrayValue, Buffer, Index, Lazy, Lowering, supported
+from ingot.kernel.rules import ArrayValue, Buffer, Index, LazyArray, Lowering, check_native_dtypes
 from ingot.primitives.blas import BLAS_PREFIX, call
 from ingot.util import size_of
 
@@ -24,7 +24,8 @@ def callable_for(x: ArrayValue) -> bool:
 
 def _pointer(build: Lowering, x: Buffer, matrix: Index) -> Any:
     """The place of one matrix (or row) of a contiguous stack, which holds all from its start on."""
-    return "pointer", x.memory, build.iadd(x.offset, build.imul(matrix, size_of(x.shape[1:])))
+    return "pointer", x.memory, build.index_add(x.offset,
+                                                build.index_mul(matrix, size_of(x.shape[1:])))
 
 
 def _stack(x: Buffer, *shape: int) -> Buffer:
@@ -39,8 +40,8 @@ def _swapped(build: Lowering, x: ArrayValue) -> Buffer:
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         return x.at(build, (*index[:-2], index[-1], index[-2]))
 
-    turned = Lazy((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, at, [x])
-    turned.turned = True
+    turned = LazyArray((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype, at, [x])
+    turned.is_transposed = True
     target = build.allocate(turned.shape, x.dtype)
     build.write(target, turned)
     return target
@@ -48,7 +49,7 @@ def _swapped(build: Lowering, x: ArrayValue) -> Buffer:
 
 def cholesky(build: Lowering, x: ArrayValue) -> Buffer:
     """Lower factors of the lower triangles; NaN where there is none."""
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     n = x.shape[-1]
     target, = build.copy_of(x)  # type: ignore[attr-defined]
     factors = _stack(target, n, n)
@@ -61,11 +62,11 @@ def cholesky(build: Lowering, x: ArrayValue) -> Buffer:
         failed = build.op("ne", info.at(build, (b, 0)), build.const(0, INT32))
         nan = build.const(np.nan, x.dtype)
         with build.loop(n - 1) as i:
-            with build.loop(build.isub(n - 1, i), vector=True) as k:
-                build.store(factors, (b, i, build.iadd(build.iadd(i, 1), k)), zero)
+            with build.loop(build.index_sub(n - 1, i), vector=True) as k:
+                build.store(factors, (b, i, build.index_add(build.index_add(i, 1), k)), zero)
 
         def spoil() -> list[Any]:
-            with build.loop(n) as i, build.loop(build.iadd(i, 1), vector=True) as j:
+            with build.loop(n) as i, build.loop(build.index_add(i, 1), vector=True) as j:
                 build.store(factors, (b, i, j), nan)
             return []
 
@@ -76,7 +77,7 @@ def cholesky(build: Lowering, x: ArrayValue) -> Buffer:
 def triangular_solve(build: Lowering, a: ArrayValue, b: ArrayValue, *, left_side: bool, lower: bool,
                      transpose_a: bool, conjugate_a: bool, unit_diagonal: bool) -> Buffer:
     """op(a) x = b or x op(a) = b; there is no op that conjugates without transposing."""
-    supported(a.dtype, b.dtype)
+    check_native_dtypes(a.dtype, b.dtype)
     n, (rows, columns) = a.shape[-1], b.shape[-2:]
     target, a = build.copy_of(b, build.contiguous(a))  # type: ignore[attr-defined]
     matrices = _stack(build.contiguous(a), n, n)
@@ -93,7 +94,7 @@ def triangular_solve(build: Lowering, a: ArrayValue, b: ArrayValue, *, left_side
 
 def lu(build: Lowering, x: ArrayValue, places: np.dtype[Any]) -> list[Any]:
     """Factors with row exchanges, the row that each was exchanged with, and the order of rows."""
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     *lead, m, n = x.shape
     least = min(m, n)
     turned = _swapped(build, x)

@@ -10,16 +10,23 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import INTEGER_ONLY, NOT_LINEAR, ZERO, Host, Primitive, is_linear
-from ingot.kernel.build import (
+from ingot.core.primitive import (
+    INTEGER_ONLY,
+    NOT_LINEAR,
+    ZERO,
+    Primitive,
+    PythonFallback,
+    is_linear,
+)
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
     Lowering,
-    Scalars,
+    RegisterArray,
     Unsupported,
+    check_native_dtypes,
     indices,
-    supported,
 )
 from ingot.primitives import lapack as routines
 from ingot.primitives.arithmetic import add, mul, neg
@@ -34,16 +41,16 @@ from ingot.primitives.matrices import (
     hermitian_part,
     lapack,
     matmul,
+    matrix_transpose,
     on_diagonal,
     permuted_rows,
-    swap,
     tril,
     triu,
 )
 from ingot.primitives.movement import all_to_front, broadcast_in_dim, full_like, move_axis, reshape
 from ingot.primitives.select import select
 from ingot.primitives.slicing import concatenate, slice_in_dim
-from ingot.util import lone_extension, size_of
+from ingot.util import load_extension_alone, size_of
 
 
 def nest_batch(build: Lowering, lead: Sequence[int],
@@ -87,7 +94,7 @@ def _cholesky_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _cholesky_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> ArrayValue:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     n = x.shape[-1]
     if not routines.callable_for(x):
         raise Unsupported("nothing to factor")
@@ -95,7 +102,7 @@ def _cholesky_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> ArrayValue:
         return routines.cholesky(build, x)
     x = build.materialize(x) if x.cost else x
     if x.ndim == 2 and n <= 8:
-        return Scalars(out.shape, x.dtype, _cholesky_scalars(build, x, ()))
+        return RegisterArray(out.shape, x.dtype, _cholesky_scalars(build, x, ()))
     target = build.allocate(out.shape, x.dtype)
 
     def body(index: Sequence[Index]) -> None:
@@ -164,7 +171,7 @@ def _solve_type(a: ShapedArray, b: ShapedArray, *, left_side: bool, **params: An
 
 def _solve_eval(a: np.ndarray, b: np.ndarray, *, left_side: bool, lower: bool, transpose_a: bool,
                 conjugate_a: bool, unit_diagonal: bool) -> np.ndarray:
-    blas = lone_extension("scipy.linalg._fblas")
+    blas = load_extension_alone("scipy.linalg._fblas")
 
     if not b.size:
         return b
@@ -182,7 +189,7 @@ def _solve_partial(t: Any, out: Any, a: Any, b: Any, **params: Any) -> Any:
     lower, unit = params["lower"], params["unit_diagonal"]
     change = (tril if lower else triu)(t, (-1 if lower else 1) if unit else 0)
     if params["transpose_a"]:
-        change = swap(change)
+        change = matrix_transpose(change)
     if params["conjugate_a"]:
         change = conj(change)
     product = matmul(change, out) if params["left_side"] else matmul(out, change)
@@ -211,7 +218,7 @@ def _solve_batch(args: Any, dims: Any, *, left_side: bool, **params: Any) -> Any
 def _solve_kernel(build: Lowering, a: ArrayValue, b: ArrayValue, *, out: Any, left_side: bool,
                   lower: bool, transpose_a: bool, conjugate_a: bool, unit_diagonal: bool
                   ) -> ArrayValue:
-    supported(a.dtype, b.dtype)
+    check_native_dtypes(a.dtype, b.dtype)
     n, sides = a.shape[-1], b.shape[-1 if left_side else -2]
     if not routines.callable_for(b) or (conjugate_a and not transpose_a):
         raise Unsupported("BLAS conjugates what it transposes")
@@ -238,7 +245,7 @@ def _solve_kernel(build: Lowering, a: ArrayValue, b: ArrayValue, *, out: Any, le
         found = [solve((), side) for side in range(sides)]
         elements = [found[r][i] for i in range(n) for r in range(sides)] if left_side else [
             element for row in found for element in row]
-        return Scalars(out.shape, out.dtype, elements)
+        return RegisterArray(out.shape, out.dtype, elements)
     target = build.allocate(out.shape, out.dtype)
 
     def body(index: Sequence[Index]) -> None:
@@ -349,7 +356,7 @@ def _completed(x: Any, size: int) -> Any:
 
 
 def _lu_kernel(build: Lowering, x: ArrayValue, *, out: Any) -> list[ArrayValue]:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     m, n = x.shape[-2:]
     if not routines.callable_for(x):
         raise Unsupported("nothing to factor")
@@ -375,7 +382,7 @@ def _lu_step(build: Lowering, x: Buffer, pivots: Buffer, order: Buffer, lead: Se
     m, n = x.shape[-2:]
 
     def candidate(r: Index, carry: Sequence[Any]) -> list[Any]:
-        i = build.iadd(r, k + 1)
+        i = build.index_add(r, k + 1)
         size = build.op("abs", x.at(build, (*lead, i, k)))
         better = build.op("gt", size, carry[0])
         return [build.select(better, size, carry[0]),
@@ -391,11 +398,11 @@ def _lu_step(build: Lowering, x: Buffer, pivots: Buffer, order: Buffer, lead: Se
     zero = build.op("eq", divisor, build.const(0, x.dtype))
     divisor = build.select(zero, build.const(1, x.dtype), divisor)
     with build.loop(m - k - 1) as r:
-        i = build.iadd(r, k + 1)
+        i = build.index_add(r, k + 1)
         factor = build.op("div", x.at(build, (*lead, i, k)), divisor)
         build.store(x, (*lead, i, k), factor)
         with build.loop(n - k - 1, vector=True) as c:
-            j = build.iadd(c, k + 1)
+            j = build.index_add(c, k + 1)
             product = build.op("mul", factor, x.at(build, (*lead, k, j)))
             value = x.at(build, (*lead, i, j))
             build.store(x, (*lead, i, j), build.op("sub", value, product))
@@ -443,7 +450,7 @@ def _permutation_eval(pivots: np.ndarray, *, permutation_size: int) -> np.ndarra
 lu_pivots_to_permutation_p = Primitive(
     "lu_pivots_to_permutation", type=_permutation_type, eval=_permutation_eval, jvp=ZERO,
     transpose=INTEGER_ONLY, batch=batched(lambda: lu_pivots_to_permutation_p),
-    kernel=Host("exchanges one after the other"))
+    kernel=PythonFallback("exchanges one after the other"))
 
 
 def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:

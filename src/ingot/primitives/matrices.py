@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive
-from ingot.kernel.build import Lowering, Unsupported, elementwise
+from ingot.kernel.rules import Lowering, Unsupported, elementwise
 from ingot.kernel.schedule import SCHEDULE
 from ingot.primitives.arithmetic import add, div, mul, neg
 from ingot.primitives.compare import eq, ge
@@ -28,7 +28,7 @@ from ingot.primitives.movement import (
 )
 from ingot.primitives.select import select
 from ingot.primitives.shape import broadcasted_iota, expand_dims
-from ingot.util import lone_extension
+from ingot.util import load_extension_alone
 
 LAPACK_DTYPES = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
 
@@ -79,12 +79,12 @@ def each_matrix(fun: Callable[..., Sequence[np.ndarray]], outs: Sequence[ShapedA
 
 def lapack(name: str, dtype: Any) -> Callable[..., Any]:
     """SciPy's wrapper of a LAPACK routine, e.g. lapack("getrf", float32) is sgetrf."""
-    library = lone_extension("scipy.linalg._flapack")
+    library = load_extension_alone("scipy.linalg._flapack")
     return getattr(library, "sdcz"[LAPACK_DTYPES.index(np.dtype(dtype))] + name)
 
 
 # ---- in terms of other operations ----------------------------------------------------------------
-def swap(x: Any) -> Any:
+def matrix_transpose(x: Any) -> Any:
     """Each matrix transposed."""
     rank = typeof(x).ndim
     return transpose(x, (*range(rank - 2), rank - 1, rank - 2))
@@ -92,7 +92,7 @@ def swap(x: Any) -> Any:
 
 def adjoint(x: Any) -> Any:
     """Each matrix conjugated and transposed."""
-    return conj(swap(x)) if dtypes.kind(typeof(x).dtype) == "c" else swap(x)
+    return conj(matrix_transpose(x)) if dtypes.kind(typeof(x).dtype) == "c" else matrix_transpose(x)
 
 
 def matmul(*factors: Any) -> Any:

@@ -15,13 +15,13 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.static import items
 from ingot.errors import ShapeError
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
-    Scalars,
+    RegisterArray,
     index_map,
     reduction,
 )
@@ -137,7 +137,7 @@ def _transpose_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *,
 
 def _transpose_kernel(build: Lowering, x: ArrayValue, **params: Any) -> ArrayValue:
     out = _transpose_view(build, x, **params)
-    out.turned = True
+    out.is_transposed = True
     return out
 
 
@@ -177,19 +177,20 @@ def _reshape_batch(args: Any, dims: Any, *, new_sizes: Shape) -> Any:
 
 
 def _reshape_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_sizes: Shape) -> ArrayValue:
-    if isinstance(x, Scalars):
-        return Scalars(out.shape, x.dtype, x.elements)
+    if isinstance(x, RegisterArray):
+        return RegisterArray(out.shape, x.dtype, x.elements)
     if isinstance(x, Buffer) and x.contiguous:
         return Buffer(x.memory, out.shape, x.dtype, x.offset)
     long_in = [a for a, n in enumerate(x.shape) if n != 1]
     long_out = [a for a, n in enumerate(out.shape) if n != 1]
     if [x.shape[a] for a in long_in] != [out.shape[a] for a in long_out]:
-        if x.size <= 1 or x.cost > 0 or not isinstance(x, Lazy):
+        if x.size <= 1 or x.cost > 0 or not isinstance(x, LazyArray):
             y = build.materialize(x)
             if isinstance(y, Buffer) and not y.contiguous:
                 y = build.contiguous(y)
             return _reshape_kernel(build, y, out=out, new_sizes=new_sizes)
-        return Lazy(out.shape, x.dtype, lambda b, i: x.at(b, unravel(b, _ravel(b, i, out.shape),
+        return LazyArray(out.shape, x.dtype, lambda b,
+                         i: x.at(b, unravel(b, _ravel(b, i, out.shape),
                                                                     x.shape)), [x])
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
@@ -198,13 +199,13 @@ def _reshape_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_sizes: Shap
             source[a] = index[o]
         return x.at(build, source)
 
-    return Lazy(out.shape, x.dtype, at, [x])
+    return LazyArray(out.shape, x.dtype, at, [x])
 
 
 def _ravel(build: Lowering, index: Sequence[Index], shape: Shape) -> Index:
     flat: Index = 0
     for i, n in zip(index, shape, strict=True):
-        flat = build.iadd(build.imul(flat, n), i)
+        flat = build.index_add(build.index_mul(flat, n), i)
     return flat
 
 
@@ -212,8 +213,8 @@ def unravel(build: Lowering, flat: Index, shape: Shape) -> list[Index]:
     """The index of an element from its place in row-major order."""
     out: list[Index] = []
     for n in reversed(shape):
-        out.append(build.irem(flat, n))
-        flat = build.idiv(flat, n)
+        out.append(build.index_rem(flat, n))
+        flat = build.index_div(flat, n)
     return out[::-1]
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
-    Lazy,
+    LazyArray,
     Lowering,
     Unsupported,
     along,
-    ordered_lines,
-    sorts,
-    supported,
+    argsort_rows,
+    check_native_dtypes,
+    numpy_sort,
 )
 from ingot.primitives.families import check_kind
 from ingot.primitives.movement import move_axis
@@ -56,11 +56,11 @@ SHORT = 512
 
 
 def _kernel(build: Lowering, x: ArrayValue, *, out: Any, kth: tuple[int, ...], axis: int) -> Any:
-    supported(x.dtype)
-    if not 0 < x.shape[axis] <= SHORT or not sorts.available(build, x.dtype):
+    check_native_dtypes(x.dtype)
+    if not 0 < x.shape[axis] <= SHORT or not numpy_sort.available(build, x.dtype):
         raise Unsupported("elements of long lines are selected in NumPy")
-    places = along(build, x, axis, ordered_lines)
-    return Lazy(out.shape, out.dtype, lambda b, index: b.op(
+    places = along(build, x, axis, argsort_rows)
+    return LazyArray(out.shape, out.dtype, lambda b, index: b.op(
         "convert", places.at(b, index), dtype=out.dtype), [places], 1)
 
 

@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive
-from ingot.kernel.build import Complex, Lowering, Unsupported, elementwise
+from ingot.kernel.rules import Complex, Lowering, Unsupported, elementwise
 from ingot.primitives.arithmetic import div, indicator, mul, sub
 from ingot.primitives.bits import bitwise_or
 from ingot.primitives.compare import eq, ne

@@ -9,7 +9,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, Host, Primitive, Undefined
+from ingot.core.primitive import NOT_LINEAR, NoRule, Primitive, PythonFallback
 from ingot.primitives.arithmetic import add, sub
 from ingot.primitives.complex import complex, imag
 from ingot.primitives.linalg import triangular_solve
@@ -21,9 +21,9 @@ from ingot.primitives.matrices import (
     eye_like,
     lapack,
     matmul,
+    matrix_transpose,
     on_diagonal,
     permuted_rows,
-    swap,
     tril,
 )
 from ingot.primitives.movement import all_to_front, full_like
@@ -67,7 +67,7 @@ def _qr_jvp(primals: Any, tangents: Any, *, full_matrices: bool, **params: Any) 
     q, r, *order = qr_p.bind(*primals, full_matrices=full_matrices, **params)
     change = tangents[0]
     if order:
-        change = swap(permuted_rows(swap(change), order[0]))
+        change = matrix_transpose(permuted_rows(matrix_transpose(change), order[0]))
     m, n = typeof(q).shape[-2], typeof(r).shape[-1]
     if m < n:
         d_q, first = _thin_tangents(q, _columns(r, 0, m), _columns(change, 0, m))
@@ -120,7 +120,8 @@ def _complement_tangent(q: Any, d_thin: Any, n: int) -> Any:
 
 
 qr_p = Primitive("qr", type=_qr_type, eval=_qr_eval, jvp=_qr_jvp, transpose=NOT_LINEAR,
-                 batch=batched(lambda: qr_p), kernel=Host("LAPACK"), multiple_results=True)
+                 batch=batched(lambda: qr_p), kernel=PythonFallback("LAPACK"),
+                 multiple_results=True)
 
 
 def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma: Any = None
@@ -137,7 +138,7 @@ def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma:
 
 
 # ---- geqrf ---------------------------------------------------------------------------------------
-BY_PARTS = Undefined("it deals with what LAPACK stores; differentiate qr instead")
+BY_PARTS = NoRule("it deals with what LAPACK stores; differentiate qr instead")
 
 
 def _geqrf_type(x: Aval) -> list[Aval]:
@@ -161,7 +162,8 @@ def _geqrf_eval(x: np.ndarray) -> list[np.ndarray]:
 
 
 geqrf_p = Primitive("geqrf", type=_geqrf_type, eval=_geqrf_eval, jvp=BY_PARTS,
-                    transpose=NOT_LINEAR, batch=batched(lambda: geqrf_p), kernel=Host("LAPACK"),
+                    transpose=NOT_LINEAR, batch=batched(lambda: geqrf_p),
+                    kernel=PythonFallback("LAPACK"),
                     multiple_results=True)
 
 
@@ -206,7 +208,7 @@ def _product_eval(a: np.ndarray, taus: np.ndarray) -> np.ndarray:
 
 householder_product_p = Primitive(
     "householder_product", type=_product_type, eval=_product_eval, jvp=BY_PARTS,
-    transpose=NOT_LINEAR, kernel=Host("LAPACK"),
+    transpose=NOT_LINEAR, kernel=PythonFallback("LAPACK"),
     batch=lambda args, dims: (householder_product_p.bind(*all_to_front(args, dims)), 0))
 
 
@@ -249,7 +251,7 @@ def _ormqr_eval(a: np.ndarray, taus: np.ndarray, c: np.ndarray, *, left: bool, t
 
 ormqr_p = Primitive(
     "ormqr", type=_ormqr_type, eval=_ormqr_eval, jvp=BY_PARTS, transpose=NOT_LINEAR,
-    kernel=Host("LAPACK"),
+    kernel=PythonFallback("LAPACK"),
     batch=lambda args, dims, **params: (ormqr_p.bind(*all_to_front(args, dims), **params), 0))
 
 

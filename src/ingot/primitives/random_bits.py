@@ -12,8 +12,8 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import NOT_LINEAR, ZERO, Host, Primitive
-from ingot.kernel.build import ArrayValue, Buffer, Index, Lazy, Lowering
+from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, PythonFallback
+from ingot.kernel.rules import ArrayValue, Buffer, Index, LazyArray, Lowering
 from ingot.primitives.movement import full, move_axis, reshape
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.util import size_of
@@ -94,7 +94,7 @@ def hashed(build: Lowering, shape: Shape, dtype: Any, at: Callable[..., Any],
             sources: Sequence[ArrayValue]) -> ArrayValue:
     """An array of hashes: small ones computed now in a loop, large ones where they are used."""
     size = size_of(shape)
-    lazy = Lazy(shape, dtype, at, sources, HASH_COST)
+    lazy = LazyArray(shape, dtype, at, sources, HASH_COST)
     if size <= 4 or size > 64:
         return lazy
     target = build.allocate(shape, dtype)
@@ -108,7 +108,7 @@ def ravel(build: Lowering, index: Sequence[Index], shape: Sequence[int]) -> Inde
     """Row-major position of an index."""
     flat: Index = 0
     for i, n in zip(index, shape, strict=True):
-        flat = build.iadd(build.imul(flat, n), i)
+        flat = build.index_add(build.index_mul(flat, n), i)
     return flat
 
 
@@ -116,8 +116,8 @@ def unravel(build: Lowering, flat: Index, shape: Sequence[int]) -> list[Index]:
     """The index at a row-major position."""
     out: list[Index] = []
     for n in reversed(shape):
-        out.append(build.irem(flat, n) if len(out) + 1 < len(shape) else flat)
-        flat = build.idiv(flat, n)
+        out.append(build.index_rem(flat, n) if len(out) + 1 < len(shape) else flat)
+        flat = build.index_div(flat, n)
     return out[::-1]
 
 
@@ -314,7 +314,7 @@ def _generator_eval(key: np.ndarray, *, shape: Shape, dtype: Any, algorithm: int
 rng_bit_generator_p = Primitive(
     "rng_bit_generator", type=_generator_type, eval=_generator_eval, jvp=ZERO,
     transpose=NOT_LINEAR, batch=_generator_batch, multiple_results=True,
-    kernel=Host("Philox needs 32 x 32 -> 64 bit products of whole blocks"))
+    kernel=PythonFallback("Philox needs 32 x 32 -> 64 bit products of whole blocks"))
 
 
 def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,

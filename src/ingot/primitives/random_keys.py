@@ -16,7 +16,14 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
-from ingot.kernel.build import ArrayValue, Index, Lazy, Lowering, Unsupported, supported
+from ingot.kernel.rules import (
+    ArrayValue,
+    Index,
+    LazyArray,
+    Lowering,
+    Unsupported,
+    check_native_dtypes,
+)
 from ingot.primitives.movement import move_axis
 from ingot.primitives.random_bits import (
     UINTS,
@@ -160,7 +167,7 @@ def _check_keys(name: str, keys: ShapedArray) -> Any:
 
 
 def _native(words: int, *xs: ArrayValue) -> None:
-    supported(*(x.dtype for x in xs))
+    check_native_dtypes(*(x.dtype for x in xs))
     if not config.threefry_partitionable and words >= 2**32 - 1:
         raise Unsupported("threefry_partitionable is off, and so many words are not counted")
 
@@ -192,8 +199,8 @@ def _seed_eval(seeds: np.ndarray, *, impl: Any) -> np.ndarray:
     return keys_of(np.concatenate([words] * (impl.key_shape[0] // 2), axis=-1), impl)
 
 
-def _seed_kernel(build: Lowering, seeds: ArrayValue, *, out: Any, impl: Any) -> Lazy:
-    supported(seeds.dtype, out.storage)
+def _seed_kernel(build: Lowering, seeds: ArrayValue, *, out: Any, impl: Any) -> LazyArray:
+    check_native_dtypes(seeds.dtype, out.storage)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         seed = build.op("convert", seeds.at(build, index), dtype=dtypes.int64)
@@ -201,7 +208,7 @@ def _seed_kernel(build: Lowering, seeds: ArrayValue, *, out: Any, impl: Any) -> 
         high = half_word(build, wide, 1) if seeds.dtype.itemsize == 8 else build.const(0, WORD)
         return join_words(build, high, half_word(build, wide, 0))
 
-    return Lazy(out.shape, out.storage, at, [seeds], 4)
+    return LazyArray(out.shape, out.storage, at, [seeds], 4)
 
 
 random_seed_p = Primitive(
@@ -233,10 +240,10 @@ def _split_kernel(build: Lowering, keys: ArrayValue, *, out: Any, shape: Shape, 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         if partitionable:
             return _hash_at(build, keys, index, shape)
-        key, first = keys.at(build, index[: keys.ndim]), build.imul(
+        key, first = keys.at(build, index[: keys.ndim]), build.index_mul(
             ravel(build, index[keys.ndim :], shape), 2)
         return join_words(build, *(_word_of_list(build, key, place, words)
-                                   for place in (first, build.iadd(first, 1))))
+                                   for place in (first, build.index_add(first, 1))))
 
     return hashed(build, out.shape, out.storage, at, [keys])
 
@@ -272,7 +279,7 @@ def _fold_type(keys: ShapedArray, data: ShapedArray, *, impl: Any) -> ShapedArra
 
 def _fold_kernel(build: Lowering, keys: ArrayValue, data: ArrayValue, *, out: Any, impl: Any
                  ) -> ArrayValue:
-    supported(keys.dtype)
+    check_native_dtypes(keys.dtype)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         key, word = (v.at(build, [0 if n == 1 else i for n, i in zip(v.shape, index, strict=True)]
@@ -307,7 +314,7 @@ def _list_bits(build: Lowering, keys: ArrayValue, index: Sequence[Index], shape:
     """The bits at an index as `_bits_sequential` gives them."""
     key, place = keys.at(build, index[: keys.ndim]), ravel(build, index[keys.ndim :], shape)
     if width == 64:
-        low = _word_of_list(build, key, build.iadd(place, words // 2), words)
+        low = _word_of_list(build, key, build.index_add(place, words // 2), words)
         return join_words(build, low, _word_of_list(build, key, place, words))
     if width == 32:
         return _word_of_list(build, key, place, words)
@@ -360,9 +367,9 @@ def _wrap_type(words: ShapedArray, *, impl: Any) -> ShapedArray:
     return ShapedArray(words.shape[: words.ndim - rank], impl)
 
 
-def _wrap_kernel(build: Lowering, words: ArrayValue, *, out: Any, impl: Any) -> Lazy:
-    supported(out.storage)
-    return Lazy(out.shape, out.storage, lambda b, index: join_words(
+def _wrap_kernel(build: Lowering, words: ArrayValue, *, out: Any, impl: Any) -> LazyArray:
+    check_native_dtypes(out.storage)
+    return LazyArray(out.shape, out.storage, lambda b, index: join_words(
         b, words.at(b, (*index, 0)), words.at(b, (*index, 1))), [words], 2)
 
 
@@ -385,18 +392,18 @@ def _unwrap_type(keys: ShapedArray, *, impl: Any) -> ShapedArray:
     return ShapedArray((*keys.shape, *keys.dtype.key_shape), WORD)
 
 
-def _unwrap_kernel(build: Lowering, keys: ArrayValue, *, out: Any, impl: Any) -> Lazy:
-    supported(keys.dtype)
+def _unwrap_kernel(build: Lowering, keys: ArrayValue, *, out: Any, impl: Any) -> LazyArray:
+    check_native_dtypes(keys.dtype)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         key = keys.at(build, index[: keys.ndim])
         which = index[-1]
         if isinstance(which, int):
             return half_word(build, key, which)
-        shift = build.op("convert", build.imul(which, 32), dtype=keys.dtype)
+        shift = build.op("convert", build.index_mul(which, 32), dtype=keys.dtype)
         return build.op("convert", build.op("shift_right_logical", key, shift), dtype=WORD)
 
-    return Lazy(out.shape, WORD, at, [keys], 2)
+    return LazyArray(out.shape, WORD, at, [keys], 2)
 
 
 random_unwrap_p = Primitive(

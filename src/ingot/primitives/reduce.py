@@ -13,7 +13,7 @@ from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.core.tracebacks import within
-from ingot.kernel.build import arg_reduction, reduction
+from ingot.kernel.rules import arg_reduction, reduction
 from ingot.primitives.arithmetic import add, div as divide, max, min, mul
 from ingot.primitives.bits import bitwise_and, bitwise_or, bitwise_xor
 from ingot.primitives.compare import eq

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.primitive import ZERO
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.families import FLOAT, unary
 from ingot.primitives.numerics import widened
 

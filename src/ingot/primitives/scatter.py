@@ -10,7 +10,7 @@ import numpy as np
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive, is_linear
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Lowering, Unsupported
+from ingot.kernel.rules import Lowering, Unsupported
 from ingot.primitives.arithmetic import add, div, indicator, max_p, min_p, mul, neg
 from ingot.primitives.compare import eq
 from ingot.primitives.families import ANY, NUMBER

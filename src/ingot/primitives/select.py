@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive, is_linear
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import max_p, min_p
 from ingot.primitives.bits import bitwise_and
 from ingot.primitives.compare import gt, lt

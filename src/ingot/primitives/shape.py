@@ -13,17 +13,17 @@ from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, Primitive, Undefined
+from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, NoRule, Primitive
 from ingot.core.static import items
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Complex,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
+    check_native_dtypes,
     index_map,
     real_dtype,
-    supported,
 )
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, check_axes, reduce_sum, reshape, reshape_p
@@ -185,7 +185,7 @@ def _rev_batch(args: Any, dims: Any, *, dimensions: Shape) -> Any:
 
 def _rev_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *, dimensions: Shape
                ) -> list[Index]:
-    return [build.isub(n - 1, i) if a in dimensions else i
+    return [build.index_sub(n - 1, i) if a in dimensions else i
             for a, (i, n) in enumerate(zip(index, x.shape, strict=True))]
 
 
@@ -228,7 +228,8 @@ tile_p = Primitive(
     "tile", type=_tile_type, eval=lambda x, *, reps: np.tile(x, reps), jvp=LINEAR,
     transpose=_tile_transpose, batch=_tile_batch,
     kernel=index_map(lambda build, index, x, *, reps: [
-        i if r == 1 else build.irem(i, n) for i, n, r in zip(index, x.shape, reps, strict=True)]))
+        i if r == 1 else build.index_rem(i, n) for i, n,
+        r in zip(index, x.shape, reps, strict=True)]))
 
 
 def tile(operand: Any, reps: Sequence[int]) -> Any:
@@ -260,7 +261,7 @@ def _iota_eval(*, dtype: Any, shape: Shape, dimension: int, **_: Any) -> np.ndar
 
 
 def _iota_kernel(build: Lowering, *, out: Any, dimension: int, **_: Any) -> ArrayValue:
-    supported(out.storage)
+    check_native_dtypes(out.storage)
     dtype = out.storage
     part = real_dtype(dtype) if dtype.kind == "c" else dtype
 
@@ -270,12 +271,12 @@ def _iota_kernel(build: Lowering, *, out: Any, dimension: int, **_: Any) -> Arra
                   else build.op("convert", i, dtype=part))
         return Complex(number, build.const(0, part), dtype) if dtype.kind == "c" else number
 
-    return Lazy(out.shape, dtype, at)
+    return LazyArray(out.shape, dtype, at)
 
 
 iota_p = Primitive(
     "iota", type=_iota_type, eval=_iota_eval, jvp=ZERO, transpose=NOT_LINEAR,
-    batch=Undefined("takes no arrays"), kernel=_iota_kernel)
+    batch=NoRule("takes no arrays"), kernel=_iota_kernel)
 
 
 def iota(dtype: Any, size: int) -> Any:

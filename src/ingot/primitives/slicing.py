@@ -14,15 +14,15 @@ from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
 from ingot.core.static import items
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
-    Scalars,
+    RegisterArray,
+    check_native_dtypes,
     indices,
-    supported,
 )
 from ingot.primitives.movement import (
     align,
@@ -57,10 +57,10 @@ def view(build: Lowering, x: ArrayValue, shape: Shape, start: Sequence[Index],
         return part(build, x, shape, start, strides)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
-        return x.at(build, [build.iadd(build.imul(i, s), a)
+        return x.at(build, [build.index_add(build.index_mul(i, s), a)
                             for i, s, a in zip(index, strides, start, strict=True)])
 
-    return Lazy(shape, x.dtype, at, [x])
+    return LazyArray(shape, x.dtype, at, [x])
 
 
 def part(build: Lowering, x: Buffer, shape: Shape, start: Sequence[Index], strides: Sequence[int]
@@ -259,7 +259,7 @@ def _concatenate_batch(args: Any, dims: Any, *, dimension: int) -> Any:
 
 
 def _concatenate_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int) -> ArrayValue:
-    supported(out.storage)
+    check_native_dtypes(out.storage)
     offsets = _offsets([x.shape[dimension] for x in xs])
     if out.size <= build.schedule.max_scalars:
         parts = [build.scalars(x) for x in xs]
@@ -269,7 +269,7 @@ def _concatenate_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: i
             local = (*index[:dimension], index[dimension] - offsets[k], *index[dimension + 1:])
             return parts[k].at(build, local)
 
-        return Scalars(out.shape, out.storage, [element(i) for i in indices(out.shape)])
+        return RegisterArray(out.shape, out.storage, [element(i) for i in indices(out.shape)])
     target = build.allocate(out.shape, out.storage)
     for x, offset in zip(xs, offsets, strict=False):
         start = [offset if a == dimension else 0 for a in range(x.ndim)]
@@ -417,7 +417,7 @@ def _pad_batch(args: Any, dims: Any, *, padding_config: Padding) -> Any:
 
 def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
                 padding_config: Padding) -> ArrayValue:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     first, count, start, step = _pad_plan(x.shape, out.shape, padding_config)
     inner = view(build, x, count, first, (1,) * x.ndim) if count != x.shape else x
     if count == out.shape:
@@ -430,10 +430,10 @@ def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
             found = all(r == 0 and 0 <= q < n for (q, r), n in zip(places, count, strict=True))
             return inner.at(build, [q for q, _ in places]) if found else filling
 
-        return Scalars(out.shape, out.storage, [element(i) for i in indices(out.shape)])
+        return RegisterArray(out.shape, out.storage, [element(i) for i in indices(out.shape)])
     target = build.allocate(out.shape, out.storage)
     filling = value.at(build, ())
-    build.write(target, Lazy(out.shape, x.dtype, lambda build, index: filling))
+    build.write(target, LazyArray(out.shape, x.dtype, lambda build, index: filling))
     if inner.size:
         build.write(part(build, target, count, start, step), inner)
     return target

@@ -10,19 +10,19 @@ import numpy as np
 from ingot.core.avals import ShapedArray, is_inexact, short
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
     Unsupported,
     along,
-    few_largest,
-    ordered_lines,
+    argsort_rows,
+    check_native_dtypes,
+    numpy_sort,
     radix_order,
-    sorted_lines,
-    sorts,
-    supported,
+    small_top_k,
+    sort_rows,
 )
 from ingot.kernel.schedule import SCHEDULE
 from ingot.primitives.families import ANY, check_kind
@@ -133,30 +133,30 @@ def _ordinal(build: Lowering, x: Any) -> Any:
 def _sort_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int, is_stable: bool,
                  num_keys: int) -> list[ArrayValue]:
     """Keys alone and wide ones by NumPy's routines, others by digits; the rest from its place."""
-    supported(*(x.dtype for x in xs))
+    check_native_dtypes(*(x.dtype for x in xs))
     keys, n = xs[0], xs[0].shape[dimension] if xs[0].ndim else 0
     if num_keys > 1 or not 0 < n < 1 << 31:
         raise Unsupported("several keys are sorted in Python")
-    plain = sorts.available(build, keys.dtype)
+    plain = numpy_sort.available(build, keys.dtype)
     if plain and len(xs) == 1:
-        return [along(build, keys, dimension, sorted_lines)]
+        return [along(build, keys, dimension, sort_rows)]
     if keys.dtype.itemsize > 4 and (not plain or n > build.schedule.max_sort_keys):
         raise Unsupported("long lines are sorted in Python")
     rest = [build.materialize(x) if x.cost > build.schedule.inline_max_cost else x for x in xs[1:]]
     if keys.dtype.itemsize <= 4:
         return _by_digits(build, keys, rest, out, dimension)
-    places = along(build, keys, dimension, ordered_lines)
+    places = along(build, keys, dimension, argsort_rows)
     return [_picked(x, places, dimension) for x in (build.materialize(keys), *rest)]
 
 
-def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> Lazy:
+def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> LazyArray:
     """Elements of `x` from places along an axis."""
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         place = build.as_index(places.at(build, index))
         return x.at(build, [*index[:dimension], place, *index[dimension + 1 :]])
 
-    return Lazy(x.shape, x.dtype, at, [x, places], SCHEDULE.inline_max_cost)
+    return LazyArray(x.shape, x.dtype, at, [x, places], SCHEDULE.inline_max_cost)
 
 
 def _by_digits(build: Lowering, keys: ArrayValue, rest: Sequence[ArrayValue], out: Any,
@@ -262,26 +262,26 @@ def _first_of_sorted(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
         key = build.op("convert", build.op("not", _ordinal(build, at(i))), dtype=PACKED)
         place = build.op("convert", build.index(i), dtype=PACKED)
         build.store(words, (0, i), build.op("or", build.op("shift_left", key, half), place))
-    sorts.sort_line(build, sorts.FAST, words, 0)
+    numpy_sort.sort_line(build, numpy_sort.FAST, words, 0)
     low = build.const(0xFFFFFFFF, PACKED)
     places = [build.as_index(build.op("and", words.at(build, (0, j)), low)) for j in range(k)]
     return [at(place) for place in places], places
 
 
 def _top_k_kernel(build: Lowering, x: ArrayValue, *, out: Any, k: int, axis: int) -> list[Any]:
-    supported(x.dtype)
+    check_native_dtypes(x.dtype)
     n = x.shape[axis]
     if not 0 < k <= build.schedule.max_top_k:
         raise Unsupported("more than a few elements are sorted in NumPy")
     values, places = (build.allocate(a.shape, a.storage) for a in out)
-    short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and sorts.available(build, PACKED)
+    short = k > 1 and n <= SORTED and x.dtype.itemsize <= 4 and numpy_sort.available(build, PACKED)
     x = build.materialize(x) if short and x.cost > build.schedule.inline_max_cost else x
 
     def line(index: Sequence[Index]) -> None:
         def place(i: Index) -> list[Index]:
             return [*index[:axis], i, *index[axis:]]
 
-        search = _first_of_sorted if short else few_largest
+        search = _first_of_sorted if short else small_top_k
         found = search(build, n, k, lambda i: x.at(build, place(i)))
         for i, (value, where) in enumerate(zip(*found, strict=True)):
             build.store(values, place(i), value)
@@ -376,9 +376,10 @@ def _goes_right(build: Lowering, side: str, element: Any, value: Any) -> Any:
     return build.op("or", less, build.op("and", number, nan))
 
 
-def _search_kernel(build: Lowering, a: ArrayValue, v: ArrayValue, *, out: Any, side: str) -> Lazy:
+def _search_kernel(build: Lowering, a: ArrayValue, v: ArrayValue, *, out: Any,
+                   side: str) -> LazyArray:
     """Bisection with a fixed number of steps, so that several values are sought at a time."""
-    supported(a.dtype)
+    check_native_dtypes(a.dtype)
     if a.dtype.kind == "c":
         raise Unsupported("complex numbers are ordered by NumPy")
     a, lead, n = build.materialize(a), a.ndim - 1, a.shape[-1]
@@ -387,13 +388,13 @@ def _search_kernel(build: Lowering, a: ArrayValue, v: ArrayValue, *, out: Any, s
         value, low, length = v.at(build, index), build.index(0), n
         while length > 0:  # the place is in [low, low + length]
             half = (length + 1) // 2
-            middle = build.iadd(low, half - 1)
+            middle = build.index_add(low, half - 1)
             right = _goes_right(build, side, a.at(build, (*index[:lead], middle)), value)
-            low = build.select(right, build.index(build.iadd(low, half)), low)
+            low = build.select(right, build.index(build.index_add(low, half)), low)
             length -= half
         return build.op("convert", low, dtype=out.dtype)
 
-    return Lazy(out.shape, out.dtype, at, [a, v], 8 * n.bit_length())
+    return LazyArray(out.shape, out.dtype, at, [a, v], 8 * n.bit_length())
 
 
 def _search_batch(args: Any, dims: Any, *, side: str) -> Any:

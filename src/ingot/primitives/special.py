@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.primitive import Host
+from ingot.core.primitive import PythonFallback
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Lowering, elementwise
+from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg, sub
 from ingot.primitives.bits import bitwise_and, bitwise_or
 from ingot.primitives.compare import eq
@@ -198,7 +198,8 @@ def _zeta_eval(x: np.ndarray, q: np.ndarray) -> np.ndarray:
     return out
 
 
-zeta_p = nary("zeta", FLOAT, eval=in_double(_zeta_eval), kernel=Host("an adaptive series"),
+zeta_p = nary("zeta", FLOAT, eval=in_double(_zeta_eval),
+              kernel=PythonFallback("an adaptive series"),
               jvp=[lambda t, out, x, q: mul(t, _zeta_derivative(x, q, 1)),
                    lambda t, out, x, q: mul(t, neg(mul(x, zeta(add(x, full_like(x, 1)), q))))])
 
@@ -225,7 +226,8 @@ def _zeta_jvp_q(t: Any, out: Any, x: Any, q: Any, *, order: int) -> Any:
 
 
 zeta_derivative_p = nary(
-    "zeta_derivative", FLOAT, eval=in_double(zeta_derivative), kernel=Host("a series of series"),
+    "zeta_derivative", FLOAT, eval=in_double(zeta_derivative),
+    kernel=PythonFallback("a series of series"),
     jvp=[lambda t, out, x, q, *, order: mul(t, _zeta_derivative(x, q, order + 1)), _zeta_jvp_q])
 
 
@@ -250,7 +252,7 @@ def _polygamma_jvp_m(t: Any, out: Any, m: Any, x: Any) -> Any:
 
 
 polygamma_p = nary("polygamma", FLOAT, eval=in_double(_polygamma_eval),
-                   kernel=Host("an adaptive series"),
+                   kernel=PythonFallback("an adaptive series"),
                    jvp=[_polygamma_jvp_m, lambda t, out, m, x: mul(
                        t, polygamma(add(m, full_like(m, 1)), x))])
 
@@ -326,7 +328,7 @@ def igammac(a: Any, x: Any) -> Any:
 
 
 # ---- igamma_grad_a, random_gamma_grad ------------------------------------------------------------
-QUADRATURE = Host("quadrature over a tail")
+QUADRATURE = PythonFallback("quadrature over a tail")
 
 
 def _log_step(mu: np.ndarray) -> np.ndarray:

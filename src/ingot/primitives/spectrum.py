@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.build import elementwise
+from ingot.kernel.rules import elementwise
 from ingot.primitives.arithmetic import abs, add, div, max, mul, neg, sub
 from ingot.primitives.bits import bitwise_and, bitwise_or
 from ingot.primitives.compare import eq, gt, lt
@@ -25,9 +25,9 @@ from ingot.primitives.matrices import (
     divide_by_gap,
     halved,
     matmul,
+    matrix_transpose,
     on_diagonal,
     rows,
-    swap,
 )
 from ingot.primitives.movement import broadcast_in_dim, full_like, move_axis, reduce_sum
 from ingot.primitives.reduce import reduce_max
@@ -132,8 +132,9 @@ def _basis_product_jvp(t: Any, out: Any, u: Any, x: Any, w: Any, *, mirrored: bo
         if opposite is not None:
             lost = bitwise_or(lost, bitwise_and(opposite, _unlike(x, turn, -1)))
         return add(mul(t, x), matmul(u, _nan_where(lost, turn)))
-    inner = abs(matmul(swap(u), x))
-    change = mul(turn, convert_element_type(add(inner, swap(inner)), typeof(turn).dtype))
+    inner = abs(matmul(matrix_transpose(u), x))
+    change = mul(turn,
+                 convert_element_type(add(inner, matrix_transpose(inner)), typeof(turn).dtype))
     lost = equal if opposite is None else bitwise_or(equal, opposite)
     return add(mul(t, x), matmul(full_like(u, 1), _nan_where(lost, change)))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import Host, Primitive, is_linear
+from ingot.core.primitive import Primitive, PythonFallback, is_linear
 from ingot.primitives.arithmetic import mul, neg
 from ingot.primitives.matrices import check_matrix, columns, each_matrix, lapack
 from ingot.primitives.movement import all_to_front, full_like
@@ -93,7 +93,7 @@ tridiagonal_solve_p = Primitive(
     "tridiagonal_solve", type=_type, eval=_eval, transpose=_transpose, batch=_batch,
     jvp=[_diagonal_partial(1), _diagonal_partial(0), _diagonal_partial(-1),
          lambda t, out, dl, d, du, b, **params: tridiagonal_solve_p.bind(dl, d, du, t, **params)],
-    kernel=Host("LAPACK"))
+    kernel=PythonFallback("LAPACK"))
 
 
 def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False) -> Any:

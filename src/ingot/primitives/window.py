@@ -15,19 +15,19 @@ from ingot.core.avals import ShapedArray, short
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
 from ingot.core.tracebacks import within
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
+    LazyArray,
     Lowering,
-    Scalars,
+    RegisterArray,
     Unsupported,
+    check_native_dtypes,
     indices,
     is_inexact,
     nest_sum,
     row_major,
-    supported,
 )
 from ingot.kernel.schedule import SCHEDULE
 from ingot.primitives.arithmetic import add, max, min
@@ -133,14 +133,14 @@ class Windows:
     def pad(self, build: Lowering, x: ArrayValue, fill: Any) -> ArrayValue:
         """The padded operand."""
         if any(any(c) for c in self.config):
-            value = Scalars((), x.dtype, [build.const(fill, x.dtype)])
+            value = RegisterArray((), x.dtype, [build.const(fill, x.dtype)])
             aval = ShapedArray(self.padded(x.shape), x.dtype)
             x = pad_p.rule("kernel")(build, x, value, out=aval, padding_config=self.config)
         return build.materialize(x) if x.cost else x
 
     def place(self, build: Lowering, window: Sequence[Any], inner: Sequence[Any]) -> list[Index]:
         """Where an element of a window lies in the padded operand."""
-        return [build.iadd(build.imul(i, s), build.imul(k, d)) for i, s, k, d in
+        return [build.index_add(build.index_mul(i, s), build.index_mul(k, d)) for i, s, k, d in
                 zip(window, self.window_strides, inner, self.window_dilation, strict=True)]
 
 
@@ -169,8 +169,8 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
     def batch(args: Any, dims: Any, **params: Any) -> Any:
         return primitive.bind(move_axis(args[0], dims[0], 0), **windows(params).mapped().params), 0
 
-    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
-        supported(x.dtype)
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> LazyArray:
+        check_native_dtypes(x.dtype)
         w = windows(params)
         padded = w.pad(build, x, init(x.dtype))
         operation = combine(x.dtype)
@@ -187,7 +187,7 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
                     operation, carry, padded.at(build, w.place(build, index, inner)),
                     attr="reassociate"))
 
-        return Lazy(out.shape, x.dtype, at, [padded], 2 * size_of(w.window_dimensions))
+        return LazyArray(out.shape, x.dtype, at, [padded], 2 * size_of(w.window_dimensions))
 
     primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose, batch=batch,
                           kernel=kernel)
@@ -251,7 +251,7 @@ def _chosen_place(build: Lowering, padded: ArrayValue, select_prim: Primitive, w
         new = padded.at(build, here)
         flat: Index = 0
         for i, s in zip(here, strides, strict=True):
-            flat = build.iadd(flat, build.imul(i, s))
+            flat = build.index_add(flat, build.index_mul(i, s))
         if best is None:
             best, place = new, build.index(flat)
             continue
@@ -263,7 +263,7 @@ def _chosen_place(build: Lowering, padded: ArrayValue, select_prim: Primitive, w
 
 
 def _need_short(w: Windows, *dtypes: np.dtype) -> None:
-    supported(*dtypes)
+    check_native_dtypes(*dtypes)
     if size_of(w.window_dimensions) > SCHEDULE.max_scalars:
         raise Unsupported("windows are searched by straight-line code")
 
@@ -301,7 +301,7 @@ def _gather_kernel(build: Lowering, t: ArrayValue, x: ArrayValue, *, out: Any,
     tangents = build.contiguous(w.pad(build, t, 0))
     strides = row_major(tangents.shape)
     flat = Buffer(tangents.memory, (tangents.size,), t.dtype, tangents.offset)
-    return Lazy(out.shape, t.dtype, lambda build, index: flat.at(
+    return LazyArray(out.shape, t.dtype, lambda build, index: flat.at(
         build, [_chosen_place(build, padded, select_prim, w, index, strides)]), [padded, flat],
         5 * size_of(w.window_dimensions))
 
@@ -344,7 +344,7 @@ def _scatter_kernel(build: Lowering, source: ArrayValue, x: ArrayValue, *, out: 
     padded = w.pad(build, x, _outside(select_prim, x.dtype))
     total = build.allocate(padded.shape, x.dtype)
     zero = build.const(0, x.dtype)
-    build.write(total, Lazy(total.shape, x.dtype, lambda build, index: zero))
+    build.write(total, LazyArray(total.shape, x.dtype, lambda build, index: zero))
     flat = Buffer(total.memory, (total.size,), x.dtype)
     strides = row_major(total.shape)
 
@@ -357,7 +357,7 @@ def _scatter_kernel(build: Lowering, source: ArrayValue, x: ArrayValue, *, out: 
     if not any(any(c) for c in w.config):
         return total
     aval = ShapedArray(w.spread(x.shape), x.dtype)
-    inside = pad_p.rule("kernel")(build, total, Scalars((), x.dtype, [zero]), out=aval,
+    inside = pad_p.rule("kernel")(build, total, RegisterArray((), x.dtype, [zero]), out=aval,
                                   padding_config=w.undo)
     return view(build, inside, out.shape, [0] * x.ndim, w.base_dilation)
 

@@ -30,7 +30,7 @@ COUNT = np.dtype(np.uint8)
 """The type of numbers of turns within a window."""
 
 
-def alone(key: Any, shape: Shape) -> bool:
+def supports_independent_loops(key: Any, shape: Shape) -> bool:
     """Whether elements can have a loop of their own."""
     return counts(key) and 1 < size_of(shape) < 1 << 32
 
@@ -58,7 +58,7 @@ def repeated(key: Any, shape: Shape, dtype: Any, start: Sequence[Any], parameter
         return keys[1 - which], step(state, [draw(keys[which])], *parameters)
 
     index, limit = _counter(limit)
-    if alone(key, shape):
+    if supports_independent_loops(key, shape):
         def element(place: Any, *parameters: Any) -> Any:
             def body(state: Any) -> Any:
                 i, key, own = state
@@ -87,7 +87,7 @@ def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limi
     In each turn the key is split in three: the next one, and those of u and v.
     """
     kept = dtype if kept is None else kept
-    if alone(key, shape):
+    if supports_independent_loops(key, shape):
         return _last_accepted(key, shape, dtype, parameters, limit, propose, kept)
     index, limit = _counter(limit)
 

@@ -13,7 +13,7 @@ import numpy as np
 import ingot.numpy as jnp
 from ingot.api.vmap import vmap
 from ingot.core.interpreter import Tracer
-from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
 from ingot.scipy.pchip import (
     PchipInterpolator as PchipInterpolator,
@@ -72,7 +72,7 @@ class RegularGridInterpolator:
             raise ValueError("RegularGridInterpolator: fill_value must be None or fit"
                              f" {self.values.dtype}, got {fill_value!r}")
 
-    @hidden
+    @api_boundary
     def __call__(self, xi: Any, method: str | None = None) -> Any:
         """Values at points xi [..., axes], or a tuple with an array for each axis."""
         method = self.method if method is None else method

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.primitive import Host
+from ingot.core.primitive import PythonFallback
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
 from ingot.primitives.families import FLOAT, nary
@@ -15,7 +15,7 @@ from ingot.primitives.special import beta_tail_p, gamma_tail_p, in_double
 from ingot.scipy.special_primitives import xlog1py_p, xlogy_p
 
 TINY, TERMS = 1e-280, 400
-HOST = Host("a continued fraction or a series in the tails")
+HOST = PythonFallback("a continued fraction or a series in the tails")
 
 
 def _log(value: np.ndarray, rest: np.ndarray, tail: Callable[[], np.ndarray]) -> np.ndarray:

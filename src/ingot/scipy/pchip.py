@@ -8,7 +8,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.core.interpreter import Tracer
-from ingot.core.tracebacks import hidden, hide_frames_of as _hide_frames_of
+from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
 
 
@@ -61,7 +61,7 @@ class PchipInterpolator:
         self.extrapolate = extrapolate is None or bool(extrapolate)
         self.slopes = pchip_slopes(self.x, y)
 
-    @hidden
+    @api_boundary
     def __call__(self, x: Any) -> Any:
         """Values at x [...], which takes the place of the samples' axis."""
         x = jnp.asarray(x)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.primitive import Host
+from ingot.core.primitive import PythonFallback
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Lowering, Unsupported, elementwise
+from ingot.kernel.rules import Lowering, Unsupported, elementwise
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
 from ingot.primitives.exponential import log1p_p
@@ -225,14 +225,15 @@ def _complex_eval(name: str) -> Callable[..., Any]:
 
 
 COMPLEX = (np.complexfloating,)
-wofz_p = unary("wofz", COMPLEX, eval=_complex_eval("wofz"), kernel=Host("SciPy's wofz is complex"),
+wofz_p = unary("wofz", COMPLEX, eval=_complex_eval("wofz"),
+               kernel=PythonFallback("SciPy's wofz is complex"),
                jvp=[lambda t, out, z: lax.mul(t, lax.add(
                    lax.mul(like(z, -2), lax.mul(z, out)), like(z, 2j / math.sqrt(math.pi))))])
 digamma_complex_p = unary("digamma_complex", COMPLEX, eval=_complex_eval("digamma"),
-                          kernel=Host("SciPy's psi of complex arguments"),
+                          kernel=PythonFallback("SciPy's psi of complex arguments"),
                           jvp=[_no_derivative("digamma", "a complex argument")])
 loggamma_p = unary("loggamma", COMPLEX, eval=_complex_eval("loggamma"),
-                   kernel=Host("SciPy's loggamma is complex"),
+                   kernel=PythonFallback("SciPy's loggamma is complex"),
                    jvp=[lambda t, out, z: lax.mul(t, digamma_complex_p.bind(z))])
 
 
@@ -250,7 +251,7 @@ def _part(name: str, i: int) -> Callable[..., Any]:
     return in_double(evaluate)
 
 
-_TWO = Host("SciPy's function has two results")
+_TWO = PythonFallback("SciPy's function has two results")
 
 
 def _sinc(x: Any) -> Any:
@@ -306,7 +307,8 @@ def _derivatives(name: str, fun: Callable[..., np.ndarray], arity: int) -> Any:
 
         return rule
 
-    primitive = nary(name, FLOAT, eval=in_double(fun), kernel=Host("a series of polynomials"),
+    primitive = nary(name, FLOAT, eval=in_double(fun),
+                     kernel=PythonFallback("a series of polynomials"),
                      jvp=[partial(i) for i in range(arity)])
     return primitive
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ingot.errors import UndefinedRuleError
-from ingot.kernel.build import Lowering, Unsupported, elementwise
+from ingot.kernel.rules import Lowering, Unsupported, elementwise
 from ingot.numpy.families import kind_of, like, named
 from ingot.numpy.promotion import promote
 from ingot.primitives.families import INEXACT, nary

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.core.avals import ShapedArray
-from ingot.core.axes import Axis, named_axis
-from ingot.core.check import checked
+from ingot.core.axis_env import Axis, named_axis
 from ingot.core.interpreter import (
     Interpreter,
     Tracer,
@@ -17,6 +16,7 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Primitive
+from ingot.core.typecheck import checked
 from ingot.errors import UnexpectedTracerError
 from ingot.primitives.movement import add_axis, move_axis
 from ingot.transforms.stage import stage
@@ -26,15 +26,15 @@ class BatchTracer(Tracer):
     """A value one of whose axes is mapped; its type is without that axis."""
 
     __slots__ = ("dim", "value")
-    _interpreter: Batch
+    _interpreter: BatchInterpreter
 
-    def __init__(self, interpreter: Batch, value: Any, dim: int):
-        Tracer.__init__(self, interpreter, without_axis(typeof(value), dim))
+    def __init__(self, interpreter: BatchInterpreter, value: Any, dim: int):
+        Tracer.__init__(self, interpreter, mapped_aval(typeof(value), dim))
         self.value, self.dim = value, dim
         self._source = getattr(value, "_source", None)
 
 
-class Batch(Interpreter):
+class BatchInterpreter(Interpreter):
     """Applies the `batch` slot to values with a mapped axis, the primitive itself to others.
 
     Each vmap has an Axis of its own. A function with custom rules is run again, by another
@@ -83,19 +83,19 @@ class Batch(Interpreter):
         return self.join(out, dim)
 
 
-def without_axis(aval: ShapedArray, dim: int) -> ShapedArray:
+def mapped_aval(aval: ShapedArray, dim: int) -> ShapedArray:
     """The type of one element along an axis."""
     return aval.update(shape=aval.shape[:dim] + aval.shape[dim + 1 :])
 
 
-def with_axis(aval: ShapedArray, dim: int | None, size: int) -> ShapedArray:
+def unmapped_aval(aval: ShapedArray, dim: int | None, size: int) -> ShapedArray:
     """The type with an axis added at `dim` (None: as it is)."""
     if dim is None:
         return aval
     return aval.update(shape=(*aval.shape[:dim], size, *aval.shape[dim:]))
 
 
-def place_axis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
+def matchaxis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
     """Move the batch axis to `want`, broadcasting if there is none; `x` as it is for None."""
     if want is None:
         return x
@@ -107,7 +107,7 @@ def place_axis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
 def batch(fun: Callable[..., Sequence[Any]], axis: Axis, args: Sequence[Any],
           dims: Sequence[int | None]) -> tuple[list[Any], list[int | None]]:
     """Map a function on flat lists over an axis of its arguments; says where results have it."""
-    interpreter = Batch(current(), axis)
+    interpreter = BatchInterpreter(current(), axis)
     try:
         with interpreting(interpreter), named_axis(axis):
             outs = fun(*[interpreter.join(x, d) for x, d in zip(args, dims, strict=True)])
@@ -136,9 +136,9 @@ def _batch_jaxpr(jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None], forced: S
         outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, jaxpr.consts, *xs), axis, args, dims)
         want = [0 if f or d is not None else None for f, d in zip(forced, found, strict=True)]
         out_dims[:] = want
-        return [place_axis(o, d, w, axis.size)
+        return [matchaxis(o, d, w, axis.size)
                 for o, d, w in zip(outs, found, want, strict=True)]
 
-    avals = [with_axis(a, d, axis.size) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
+    avals = [unmapped_aval(a, d, axis.size) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
     out = stage(fun, avals, f"vmap_{jaxpr.debug_name}")
     return checked(out, "batch_jaxpr"), list(out_dims)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.core.avals import is_inexact
-from ingot.core.check import checked
 from ingot.core.interpreter import (
     Interpreter,
     Tracer,
@@ -17,10 +16,11 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import LINEAR, ZERO, Primitive
-from ingot.core.source import Source, derivative_of, evaluated, user_source
+from ingot.core.source_info import Source, derivative_of, source_context, user_source
+from ingot.core.typecheck import checked
 from ingot.primitives.arithmetic import add_any_p
 from ingot.primitives.movement import zeros
-from ingot.transforms.stage import Stage, stage
+from ingot.transforms.stage import StagingInterpreter, stage
 
 
 class JVPTracer(Tracer):
@@ -28,7 +28,7 @@ class JVPTracer(Tracer):
 
     __slots__ = ("primal", "tangent")
 
-    def __init__(self, interpreter: Jvp, primal: Any, tangent: Any):
+    def __init__(self, interpreter: JVPInterpreter, primal: Any, tangent: Any):
         Tracer.__init__(self, interpreter, typeof(primal))
         self.primal, self.tangent = primal, tangent
         self._source = getattr(primal, "_source", None)
@@ -37,7 +37,7 @@ class JVPTracer(Tracer):
         return self.primal.concrete() if isinstance(self.primal, Tracer) else to_array(self.primal)
 
 
-class Jvp(Interpreter):
+class JVPInterpreter(Interpreter):
     """Primals are computed by `parent`, tangents by `tangents` (the same, or a linear stage)."""
 
     def __init__(self, parent: Interpreter, tangents: Interpreter | None = None):
@@ -74,16 +74,16 @@ class Jvp(Interpreter):
         if not any([t is not None for t in tangents]):
             with interpreting(self.parent):
                 return primitive.bind(*primals, **params)
-        source = evaluated.origin or (None if primitive.higher_order else user_source())
+        source = source_context.origin or (None if primitive.higher_order else user_source())
         if primitive.higher_order:
             outs, out_tangents = self.rule(primitive, primals, tangents, params)
         else:  # the equations of a rule come from one line: it is looked for once
-            before = evaluated.origin
-            evaluated.origin = source
+            before = source_context.origin
+            source_context.origin = source
             try:
                 outs, out_tangents = self.rule(primitive, primals, tangents, params)
             finally:
-                evaluated.origin = before
+                source_context.origin = before
         if primitive.multiple_results:
             return [self.join(o, t, source) for o, t in zip(outs, out_tangents, strict=True)]
         return self.join(outs, out_tangents, source)
@@ -97,8 +97,8 @@ class Jvp(Interpreter):
         if rule is ZERO or rule is LINEAR or isinstance(rule, (list, tuple)):
             with interpreting(self.parent):
                 out = primitive.bind(*primals, **params)
-            if evaluated.origin is not None and not primitive.higher_order:
-                evaluated.origin = derivative_of(primitive.name, evaluated.origin)
+            if source_context.origin is not None and not primitive.higher_order:
+                source_context.origin = derivative_of(primitive.name, source_context.origin)
             with interpreting(self.tangents):
                 return out, _tangent_out(primitive, rule, primals, tangents, out, params)
         with interpreting(self.tangents):
@@ -109,7 +109,7 @@ class Jvp(Interpreter):
     @property
     def linear(self) -> bool:
         """Whether tangents go into a linear program, so that primals must not depend on them."""
-        return isinstance(self.tangents, Stage) and self.tangents.only_traced
+        return isinstance(self.tangents, StagingInterpreter) and self.tangents.only_traced
 
     def _linearized(self, primitive: Primitive, primals: list[Any], tangents: list[Any],
                     params: dict[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -164,7 +164,7 @@ def _nth(partial: Callable[..., Any], i: int) -> Callable[..., Any]:
 def jvp(fun: Callable[..., Sequence[Any]], primals: Sequence[Any], tangents: Sequence[Any]
         ) -> tuple[list[Any], list[Any]]:
     """Results of a function on flat lists and their tangents; None stands for no tangent."""
-    interpreter = Jvp(current())
+    interpreter = JVPInterpreter(current())
     try:
         with interpreting(interpreter):
             outs = fun(*[interpreter.join(x, t) for x, t in zip(primals, tangents, strict=True)])

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot.core.avals import is_inexact
-from ingot.core.check import checked
 from ingot.core.interpreter import Tracer, current, interpreting, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var, eval_jaxpr
 from ingot.core.rewrite import Renaming
+from ingot.core.typecheck import checked
 from ingot.primitives.movement import zeros
-from ingot.transforms.jvp import Jvp
-from ingot.transforms.stage import Stage, stage
+from ingot.transforms.jvp import JVPInterpreter
+from ingot.transforms.stage import StagingInterpreter, stage
 
 
 @dataclass
-class Linear:
+class LinearizedFunction:
     """A linear program at a point: its arguments are the tangents, its constants the residuals.
 
     `has` says which results depend on the tangents; the program returns those alone.
@@ -28,13 +28,13 @@ class Linear:
 
 
 def linearize(fun: Callable[..., Sequence[Any]], primals: Sequence[Any],
-              nonzero: Sequence[bool] | None = None) -> tuple[list[Any], Linear]:
+              nonzero: Sequence[bool] | None = None) -> tuple[list[Any], LinearizedFunction]:
     """Results of a function on flat lists, and the linear program of its derivative there."""
     if nonzero is None:
         nonzero = [is_inexact(typeof(x)) for x in primals]
     parent = current()
-    linear = Stage(parent, only_traced=True)
-    interpreter = Jvp(parent, linear)
+    linear = StagingInterpreter(parent, only_traced=True)
+    interpreter = JVPInterpreter(parent, linear)
     try:
         arguments = [linear.argument(typeof(x).to_tangent_aval())
                      for x, nz in zip(primals, nonzero, strict=True) if nz]
@@ -47,7 +47,7 @@ def linearize(fun: Callable[..., Sequence[Any]], primals: Sequence[Any],
         jaxpr = linear.finish(arguments, [t for _, t in pairs if t is not None], "linear")
     finally:
         interpreter.alive = linear.alive = False
-    return [p for p, _ in pairs], Linear(jaxpr, has)
+    return [p for p, _ in pairs], LinearizedFunction(jaxpr, has)
 
 
 @dataclass
@@ -79,7 +79,7 @@ def linearize_jaxpr(jaxpr: Jaxpr, nonzero: Sequence[bool],
 
 def _linearize_jaxpr(jaxpr: Jaxpr, nonzero: Sequence[bool], force: Sequence[bool] | None
                      ) -> LinearizedJaxpr:
-    found: list[Linear] = []
+    found: list[LinearizedFunction] = []
     kept: list[tuple[Var, Any]] = []
 
     def fun(*args: Any) -> list[Any]:
@@ -107,7 +107,8 @@ def _linearize_jaxpr(jaxpr: Jaxpr, nonzero: Sequence[bool], force: Sequence[bool
                            linear.has, forwarded)
 
 
-def _instantiate_outs(linear: Linear, force: Sequence[bool], jaxpr: Jaxpr) -> Linear:
+def _instantiate_outs(linear: LinearizedFunction, force: Sequence[bool],
+                      jaxpr: Jaxpr) -> LinearizedFunction:
     """Add zero tangents for results that must have one."""
     inner = linear.jaxpr
 
@@ -129,7 +130,7 @@ def _instantiate_outs(linear: Linear, force: Sequence[bool], jaxpr: Jaxpr) -> Li
     has = [h or f for h, f in zip(linear.has, force, strict=True)]
     # Residuals are known by the names of the constant variables.
     names = Renaming(dict(zip(staged.invars[:n], inner.constvars, strict=True)))
-    return Linear(closed.replace(
+    return LinearizedFunction(closed.replace(
         constvars=names.atoms(closed.constvars), outvars=names.atoms(closed.outvars),
         eqns=[names.eqn(e) for e in closed.eqns]), has)
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Renaming
+from ingot.core.typecheck import checked
 from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.linearize import LinearizedJaxpr
 
@@ -21,7 +21,7 @@ MAX_RECOMPUTE_COST = 6
 
 
 @dataclass
-class Lean:
+class PrunedLinearization:
     """`known`: arguments -> results and what is kept; `linear`: residuals and nonzero tangents ->
     tangents of results. Each residual is ("argument", i), ("result", i) or ("kept", i)."""
 
@@ -36,7 +36,7 @@ class Lean:
         return [found[kind][i] for kind, i in self.sources]
 
 
-def lean(split: LinearizedJaxpr, num_outs: int) -> Lean:
+def prune_residuals(split: LinearizedJaxpr, num_outs: int) -> PrunedLinearization:
     """A linearized program that keeps as little as it can without computing much again."""
     choice = _Choice(split, num_outs)
     names: dict[Any, Any] = {}
@@ -68,7 +68,8 @@ def lean(split: LinearizedJaxpr, num_outs: int) -> Lean:
                    again.atoms(inner.outvars), [*eqns, *map(again.eqn, inner.eqns)],
                    [*inner.consts, *(c for _, c in consts)], debug_name=inner.debug_name)
     known = split.known.replace(outvars=[*split.known.outvars[:num_outs], *kept])
-    return Lean(checked(known, "lean"), checked(linear, "lean"), sources)
+    return PrunedLinearization(checked(known, "prune_residuals"),
+                               checked(linear, "prune_residuals"), sources)
 
 
 class _Choice:

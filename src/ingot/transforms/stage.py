@@ -11,14 +11,13 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
-from ingot.core.check import checked
 from ingot.core.effects import NO_EFFECTS
 from ingot.core.interpreter import (
     Interpreter,
     Tracer,
     current,
-    escaped,
     interpreting,
+    leaked_tracer_error,
     to_array,
 )
 from ingot.core.jaxpr import (
@@ -30,8 +29,9 @@ from ingot.core.jaxpr import (
     subjaxprs,
 )
 from ingot.core.primitive import Primitive
-from ingot.core.source import Source, evaluated, user_source
-from ingot.util import collection_paused
+from ingot.core.source_info import Source, source_context, user_source
+from ingot.core.typecheck import checked
+from ingot.util import gc_disabled
 
 
 class JaxprTracer(Tracer):
@@ -39,7 +39,7 @@ class JaxprTracer(Tracer):
 
     __slots__ = ("atom",)  # `var` is a method of arrays
 
-    def __init__(self, interpreter: Stage, aval: ShapedArray, atom: Var | Literal,
+    def __init__(self, interpreter: StagingInterpreter, aval: ShapedArray, atom: Var | Literal,
                  source: Source | None):
         self._interpreter, self.aval, self.atom, self._source = interpreter, aval, atom, source
 
@@ -47,7 +47,7 @@ class JaxprTracer(Tracer):
         return self.atom.val if type(self.atom) is Literal else None
 
 
-class Stage(Interpreter):
+class StagingInterpreter(Interpreter):
     """Records equations. With `only_traced`, operations on known values go to the parent, so the
     program holds just what depends on its arguments (that is how linear programs are made)."""
 
@@ -81,7 +81,7 @@ class Stage(Interpreter):
             if x._interpreter is self:
                 return x.atom  # type: ignore[attr-defined]
             if not x._interpreter.alive or self.encloses(x._interpreter):
-                raise escaped(x)
+                raise leaked_tracer_error(x)
             return self.constant(x, x)
         array = to_array(x)
         if not array.aval.shape and array.aval.dtype != dtypes.float0 and not isinstance(
@@ -126,7 +126,7 @@ class Stage(Interpreter):
              params: dict[str, Any]) -> list[JaxprTracer]:
         """Append an equation and return tracers of its results."""
         outvars = list(map(Var, out_avals))
-        source = evaluated.origin or user_source()
+        source = source_context.origin or user_source()
         effects = NO_EFFECTS
         if primitive.higher_order or primitive.effects is not None:
             effects = effects_of(primitive, params)
@@ -174,9 +174,9 @@ def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name:
     function closes over become constants of the program, scalars among them if they are in `kept`
     (by their identities).
     """
-    interpreter = Stage(current())
+    interpreter = StagingInterpreter(current())
     interpreter.kept = kept or {}
-    with interpreting(interpreter), collection_paused():
+    with interpreting(interpreter), gc_disabled():
         args = [interpreter.argument(a) for a in avals]
         try:
             outs = fun(*args)
@@ -186,7 +186,7 @@ def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name:
     return checked(jaxpr, "stage")
 
 
-def inline_constants(jaxpr: Jaxpr) -> Jaxpr:
+def constants_to_arguments(jaxpr: Jaxpr) -> Jaxpr:
     """The same program with its constants as leading arguments (and none attached)."""
     return Jaxpr([], [*jaxpr.constvars, *jaxpr.invars], jaxpr.outvars, jaxpr.eqns, (),
                  jaxpr.effects, jaxpr.debug_name)
@@ -214,7 +214,7 @@ def hoist_traced_constants(jaxpr: Jaxpr) -> tuple[Jaxpr, list[Any]]:
     return out, [c for _, c in moved]
 
 
-def dead_code(jaxpr: Jaxpr, used_outputs: Sequence[bool] | None = None
+def dce_jaxpr(jaxpr: Jaxpr, used_outputs: Sequence[bool] | None = None
               ) -> tuple[Jaxpr, list[bool]]:
     """Keep some results and what they need; also says which arguments are still read."""
     keep = [True] * len(jaxpr.outvars) if used_outputs is None else list(used_outputs)

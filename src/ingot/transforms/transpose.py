@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.core.avals import is_inexact
-from ingot.core.check import checked
 from ingot.core.jaxpr import Jaxpr, Literal, Var
-from ingot.core.primitive import Linear
+from ingot.core.primitive import UndefinedPrimal
 from ingot.core.rewrite import Environment, bind_equation
-from ingot.core.source import evaluated
+from ingot.core.source_info import source_context
+from ingot.core.typecheck import checked
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
@@ -25,21 +25,22 @@ def transpose(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], cts: Seq
     None for the other arguments and for cotangents that are zero.
     """
     env = Environment(jaxpr, args, consts)
-    linear = {var for var, arg in zip(jaxpr.invars, args, strict=True) if type(arg) is Linear}
+    linear = {var for var, arg in zip(jaxpr.invars, args, strict=True)
+              if type(arg) is UndefinedPrimal}
     backwards = _run_nonlinear(jaxpr, env, linear)
     ct_env: dict[Var, Any] = {}
     given = {v for v, ct in zip(jaxpr.outvars, cts, strict=True) if ct is not None}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
         _add(ct_env, linear, atom, ct)
-    before = evaluated.origin
+    before = source_context.origin
     try:
         for eqn in reversed(backwards):
             if not given.isdisjoint(eqn.outvars):  # some cotangent depends on it
                 given.update(eqn.invars)
-                evaluated.origin = eqn.source
+                source_context.origin = eqn.source
                 _transpose_eqn(eqn, env, linear, ct_env)
     finally:
-        evaluated.origin = before
+        source_context.origin = before
     return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
 
 
@@ -50,7 +51,7 @@ def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any
         if not linear.isdisjoint(eqn.invars):
             rest.append(eqn)
             linear.update(eqn.outvars)
-            env.define(eqn.outvars, [Linear(v.aval) for v in eqn.outvars])
+            env.define(eqn.outvars, [UndefinedPrimal(v.aval) for v in eqn.outvars])
         else:
             env.define(eqn.outvars, bind_equation(eqn, env.read_all(eqn.invars)))
     return rest
@@ -75,7 +76,7 @@ def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Va
     else:
         found = primitive.rule("transpose")(cts[0], *args, **eqn.params)
     for atom, arg, ct in zip(eqn.invars, args, found, strict=True):
-        if type(arg) is Linear:
+        if type(arg) is UndefinedPrimal:
             _add(ct_env, linear, atom, ct)
 
 
@@ -96,7 +97,7 @@ def _transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], ct_nonzero: Sequence[
 
     def fun(*args: Any) -> list[Any]:
         known, given = iter(args[:num_known]), iter(args[num_known:])
-        full = [Linear(v.aval) if lin else next(known)
+        full = [UndefinedPrimal(v.aval) if lin else next(known)
                 for v, lin in zip(jaxpr.invars, linear, strict=True)]
         cts = [next(given) if nz else None for nz in ct_nonzero]
         found = transpose(jaxpr, jaxpr.consts, full, cts)

@@ -38,7 +38,7 @@ CONTROLLED = PORTABLE is None
 
 
 
-class Library:
+class BlasThreads:
     """The threads of one BLAS library, as the extension module sees it that is linked with it.
 
     What cannot be asked has one thread.
@@ -61,25 +61,25 @@ class Library:
 
 
 @functools.cache
-def of_programs() -> Library:
+def of_programs() -> BlasThreads:
     """SciPy's."""
-    return Library(symbols.fortran_library("scipy.linalg.cython_blas"))
+    return BlasThreads(symbols.fortran_library("scipy.linalg.cython_blas"))
 
 
 @functools.cache
-def outside() -> Library:
+def outside() -> BlasThreads:
     """NumPy's."""
     spec: Any = importlib.util.find_spec("numpy._core._multiarray_umath")
-    return Library(ctypes.CDLL(spec.origin))
+    return BlasThreads(ctypes.CDLL(spec.origin))
 
 
-def libraries() -> list[Library]:
+def libraries() -> list[BlasThreads]:
     """All that can be told how many threads to use."""
     return [of_programs(), outside()] if CONTROLLED else []
 
 
 @functools.cache
-def _prepared() -> Library:
+def _prepared() -> BlasThreads:
     """SciPy's library, with as many threads as the environment variable says."""
     if os.environ.get("INGOT_NUM_THREADS"):
         of_programs().threads = int(os.environ["INGOT_NUM_THREADS"])

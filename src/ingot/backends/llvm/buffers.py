@@ -33,15 +33,15 @@ class _Block(np.ndarray):
     first owner of its memory of the same class, and must stop at the loan."""
 
 
-class Loan(np.ndarray):
+class PooledArray(np.ndarray):
     """A block that is in use: the base of all arrays on it."""
 
     def __del__(self) -> None:
         if type(self.base) is _Block:  # not so for slices of a loan
-            pool.give(self.base)
+            pool.release(self.base)
 
 
-class Pool:
+class BufferPool:
     """Free blocks by size; the sizes unused for longest are emptied when there are too many.
 
     Blocks come and go by single operations on dictionaries and lists, without a lock, as it would
@@ -60,11 +60,11 @@ class Pool:
         nbytes = math.prod(shape) * dtype.itemsize
         if not is_pooled(nbytes):
             return np.empty(shape, dtype)
-        return self.lend(shape, dtype, size_class(nbytes))
+        return self.acquire(shape, dtype, size_class(nbytes))
 
-    def lend(self, shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
+    def acquire(self, shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
         """A large array, on a block of a size class."""
-        return np.ndarray(shape, dtype, self._take(size).view(Loan))
+        return np.ndarray(shape, dtype, self._take(size).view(PooledArray))
 
     def _take(self, size: int) -> np.ndarray:
         try:
@@ -81,7 +81,7 @@ class Pool:
             self.clear()
             return _new_block(size)
 
-    def give(self, block: np.ndarray) -> None:
+    def release(self, block: np.ndarray) -> None:
         """Take a block back."""
         size = block.nbytes
         try:
@@ -138,7 +138,7 @@ def is_unshared(x: Any) -> bool:
         return False
     if x._data.base is None:
         return x._data.flags.owndata
-    return type(x._data.base) is Loan and sys.getrefcount(x._data.base) == ONE
+    return type(x._data.base) is PooledArray and sys.getrefcount(x._data.base) == ONE
 
 
 def _new_block(size: int) -> np.ndarray:
@@ -147,4 +147,4 @@ def _new_block(size: int) -> np.ndarray:
     return memory[start : start + size].view(_Block)
 
 
-pool = Pool()
+pool = BufferPool()

@@ -21,7 +21,7 @@ NEVER = ["@never = internal constant i32 0"]
 
 
 @dataclass
-class Written:
+class FunctionBody:
     """A function's body, and by which of the exits it may be left."""
 
     lines: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Written:
 
 
 @dataclass
-class Called:
+class EmittedFunction:
     """A function that was written."""
 
     name: str
@@ -66,7 +66,7 @@ def stop_word(emitter: Any) -> str:
     return "@never"
 
 
-def _written(emitter: Any, function: ir.Function) -> Called:
+def _written(emitter: Any, function: ir.Function) -> EmittedFunction:
     """Write a function; where it is called does not matter to it."""
     number = len(emitter.called)
     name = emitter.new_label("function")
@@ -78,10 +78,10 @@ def _written(emitter: Any, function: ir.Function) -> Called:
             memory.name = emitter.fresh(kind)
             how = "noalias" if kind == "result" else "noalias readonly"
             parameters.append(f"ptr {how} {memory.name}")
-    with emitter.apart_from_rest() as written:
+    with emitter.nested_function() as written:
         emitter.own, emitter.stop, emitter.scopes = None, True, Scopes(
             function.temporaries, 1 + number)
-        emitter.called[function] = Called(name, True, True)
+        emitter.called[function] = EmittedFunction(name, True, True)
         emitter.block(function.body)
         scopes = emitter.scopes
     for memory, before in outside:
@@ -90,4 +90,4 @@ def _written(emitter: Any, function: ir.Function) -> Called:
     emitter.functions += [
         f"define internal i32 @{name}({', '.join(parameters)}, ptr noalias %arena, ptr %stop,"
         " i64 %context) noinline {", "entry:", *written.lines, "}"]
-    return Called(name, written.may_stop, written.may_fail)
+    return EmittedFunction(name, written.may_stop, written.may_fail)

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.llvm.argument_unpacking import data_in
 from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.backends.llvm.native.abi import PORTABLE, TUPLE_ITEMS
-from ingot.backends.llvm.tables import data_in
 from ingot.compiler.memory_checks import CLAIMED, NOBODY, Checks
 from ingot.errors import MemoryCheckError
 from ingot.kernel import ir

@@ -122,23 +122,23 @@ def model() -> tuple[str, str]:
     return ("pic", "small") if near else ("default", "jitdefault")
 
 
-def new_target_machine(selection: int) -> Any:
+def new_target_machine(codegen_opt_level: int) -> Any:
     """A code generator; every execution engine takes one of its own."""
     cpu, features, triple = processor()
     reloc, code_model = model()
     return llvm().Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=selection, reloc=reloc, codemodel=code_model)
+        cpu=cpu, features=features, opt=codegen_opt_level, reloc=reloc, codemodel=code_model)
 
 
-def run_passes(module: Any, machine: Any, passes: int, lines: int) -> None:
+def run_passes(module: Any, machine: Any, opt_level: int, lines: int) -> None:
     """LLVM's pipeline of a level, on a module in place."""
-    if not passes:
+    if not opt_level:
         return
     binding = llvm()
-    options = binding.create_pipeline_tuning_options(speed_level=passes)
+    options = binding.create_pipeline_tuning_options(speed_level=opt_level)
     options.loop_vectorization = True
-    options.slp_vectorization = options.loop_interleaving = passes > 1
-    options.loop_unrolling = passes > 1 and lines <= MAX_UNROLLED
+    options.slp_vectorization = options.loop_interleaving = opt_level > 1
+    options.loop_unrolling = opt_level > 1 and lines <= MAX_UNROLLED
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
 
@@ -185,7 +185,7 @@ def _with_last(function: Any, value: Any) -> Callable[..., Any]:
     return lambda *arguments: function(*arguments, value)
 
 
-class Library:
+class LLVMBinding:
     """The functions of llvmlite's library that are called directly; each module gets a context of
     its own, so that no lock is shared with llvmlite."""
 
@@ -225,32 +225,32 @@ class Library:
         return out
 
     @contextmanager
-    def machine(self, selection: int) -> Iterator[Any]:
+    def machine(self, codegen_opt_level: int) -> Iterator[Any]:
         """A code generator, kept: making it costs more than compiling a small function."""
-        idle = self._machines.setdefault(selection, [])
+        idle = self._machines.setdefault(codegen_opt_level, [])
         with _lock:  # who waits may find one
-            machine = idle.pop() if idle else self._new_machine(selection)
+            machine = idle.pop() if idle else self._new_machine(codegen_opt_level)
         try:
             yield machine
         finally:
             idle.append(machine)
 
-    def _new_machine(self, selection: int) -> Any:
+    def _new_machine(self, codegen_opt_level: int) -> Any:
         cpu, features, triple = (part.encode() for part in processor())
         target = self.pointer(self.GetTargetFromTriple, triple)
         reloc, code_model = (part.encode() for part in model())
         return self.CreateTargetMachine(
-            target, triple, cpu, features, selection, reloc, code_model, 0, 0, b"")
+            target, triple, cpu, features, codegen_opt_level, reloc, code_model, 0, 0, b"")
 
-    def object_code(self, text: str, passes: int, selection: int, lines: int) -> bytes:
+    def object_code(self, text: str, opt_level: int, codegen_opt_level: int, lines: int) -> bytes:
         """The object file of a module."""
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())
             try:
-                with self.machine(selection) as machine:
-                    if passes:
-                        self.run_passes(module, machine, passes, lines)
+                with self.machine(codegen_opt_level) as machine:
+                    if opt_level:
+                        self.run_passes(module, machine, opt_level, lines)
                     buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
             finally:
                 self.DisposeModule(module)
@@ -260,22 +260,22 @@ class Library:
         finally:
             self.ContextDispose(context)
 
-    def run_passes(self, module: Any, machine: Any, passes: int, lines: int) -> None:
+    def run_passes(self, module: Any, machine: Any, opt_level: int, lines: int) -> None:
         """What the function `run_passes` does."""
         options = self.CreatePipelineTuningOptions()
         self.PTOSetLoopVectorization(options, True)
-        self.PTOSetSLPVectorization(options, passes > 1)
-        self.PTOSetLoopInterleaving(options, passes > 1)
-        self.PTOSetLoopUnrolling(options, passes > 1 and lines <= MAX_UNROLLED)
+        self.PTOSetSLPVectorization(options, opt_level > 1)
+        self.PTOSetLoopInterleaving(options, opt_level > 1)
+        self.PTOSetLoopUnrolling(options, opt_level > 1 and lines <= MAX_UNROLLED)
         builder = self.CreatePassBuilder(machine, options)
-        manager = self.buildPerModuleDefaultPipeline(builder, passes)
+        manager = self.buildPerModuleDefaultPipeline(builder, opt_level)
         self.RunNewModulePassManager(manager, module, builder)
         self.DisposeNewModulePassManger(manager)
         self.DisposePassBuilder(builder)
         self.DisposePipelineTuningOptions(options)
 
 
-def library() -> Library | None:
+def library() -> LLVMBinding | None:
     """The library, if it is where it is known to be and has the functions."""
     if threading.current_thread() is not _start:
         _awaited.set()
@@ -284,10 +284,10 @@ def library() -> Library | None:
 
 
 @functools.cache
-def _library() -> Library | None:
+def _library() -> LLVMBinding | None:
     for place in places() if LINUX and not _public else ():
         try:
-            return Library(os.path.join(place, "binding", "libllvmlite.so"))
+            return LLVMBinding(os.path.join(place, "binding", "libllvmlite.so"))
         except (OSError, AttributeError):
             continue
     return None
@@ -375,26 +375,27 @@ def in_dialect(text: str) -> str:
     return "\n".join(lines)
 
 
-def object_code(text: str, passes: int, selection: int, lines: int = 0) -> bytes:
+def object_code(text: str, opt_level: int, codegen_opt_level: int, lines: int = 0) -> bytes:
     """The object file of a module, which may be a part of one with so many lines."""
     direct, text = library(), in_dialect(text)
     lines = lines or text.count("\n")
     if direct is not None:
-        return direct.object_code(text, passes, selection, lines)
+        return direct.object_code(text, opt_level, codegen_opt_level, lines)
     with _lock:
         module = parsed(text)
-        machine = new_target_machine(selection)
-        run_passes(module, machine, passes, lines)
+        machine = new_target_machine(codegen_opt_level)
+        run_passes(module, machine, opt_level, lines)
         return machine.emit_object(module)
 
 
-def object_codes(texts: Sequence[str], passes: int, selection: int, lines: int) -> list[bytes]:
+def object_codes(texts: Sequence[str], opt_level: int, codegen_opt_level: int,
+                 lines: int) -> list[bytes]:
     """The object files of the parts of a module, compiled at once, each by a thread."""
     found: list[Any] = [None] * len(texts)
 
     def compile_part(k: int) -> None:
         try:
-            found[k] = object_code(texts[k], passes, selection, lines)
+            found[k] = object_code(texts[k], opt_level, codegen_opt_level, lines)
         except BaseException as error:
             found[k] = error
 
@@ -416,10 +417,10 @@ def _serve() -> None:
         head = source.read(REQUEST.size)
         if len(head) < REQUEST.size:
             return  # whoever asked is gone
-        length, passes, selection = REQUEST.unpack(head)
+        length, opt_level, codegen_opt_level = REQUEST.unpack(head)
         text = source.read(length).decode()
         try:
-            answer, good = object_code(text, passes, selection), 1
+            answer, good = object_code(text, opt_level, codegen_opt_level), 1
         except Exception as error:
             answer, good = str(error).encode(), 0
         target.write(REPLY.pack(len(answer), good))

@@ -28,9 +28,9 @@ from ingot.compiler.simplify import simplify
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
-from ingot.core.source import describe
+from ingot.core.source_info import describe
 from ingot.kernel import cost, ir
-from ingot.util import processors
+from ingot.util import available_cpus
 from ingot.version import __version__
 
 MARSHAL = 2
@@ -52,7 +52,7 @@ elsewhere: their long straight bodies take a sixth longer at the next level, and
 
 
 @dataclass
-class Needs:
+class ExecutableInfo:
     """What runs a program besides its machine code, whatever the tier."""
 
     symbols: list[str]
@@ -61,19 +61,19 @@ class Needs:
     host_functions: list[HostFunction]
     work: int
     compile_seconds: float
-    long: bool
+    releases_gil: bool
     """Whether Python's lock is let go meanwhile."""
 
     overwritten: list[int]
     """The donated arguments whose memory is written to."""
 
-    taken: list[int]
+    result_aliases: list[int]
     """For each result the argument whose memory it is, or -1."""
 
     checks: Checks | None = None
     """What its checks of memory say in reports, if it has any."""
 
-    large: bool = False
+    worth_optimizing: bool = False
     """Whether one call gains by optimization what that costs; not known of code from the disk."""
 
     @property
@@ -83,7 +83,7 @@ class Needs:
 
 
 @dataclass
-class Kernels:
+class LoweredProgram:
     """A program before and after it is lowered."""
 
     simplified: Jaxpr
@@ -98,14 +98,14 @@ class Module:
     """A program as LLVM's text; what it was made from is large, and not kept."""
 
     text: str
-    needs: Needs
+    info: ExecutableInfo
     sources: dict[int, Array]  # what constant k is the memory of
-    passes: int  # of LLVM's levels, the one that serves
+    opt_level: int  # of LLVM's levels, the one that serves
 
 
 def prepare() -> None:
     """Begin to load LLVM where the first program will need it, and Python can go on meanwhile."""
-    if processors() > 1 and cache.is_empty():
+    if available_cpus() > 1 and cache.is_empty():
         start_llvm()
 
 
@@ -117,7 +117,7 @@ def start_llvm() -> None:
         config.adopt(flags)
         threads.prepare()
 
-    codegen.start(ahead if threads.supported() and processors() > 1 else None)
+    codegen.start(ahead if threads.supported() and available_cpus() > 1 else None)
 
 
 def _call_of(eqn: Eqn) -> tuple[Any, ...]:
@@ -146,7 +146,7 @@ class Compilation:
         return found
 
     def kernels(self, tier: engine.Tier = engine.FULL, reports: list[PassReport] | None = None
-                ) -> Kernels:
+                ) -> LoweredProgram:
         """The program lowered once more, by all passes of the tier; what they do is reported."""
         run, full = PassRunner(reports), tier is engine.FULL
         simplified = simplify(self.jaxpr, run)
@@ -159,7 +159,7 @@ class Compilation:
 
         function = run_function_passes(lowered, full, run)
         straight, releases = run_loop_passes(function, threads.supported(), run)
-        return Kernels(simplified, function, lowerings[-1], straight, releases)
+        return LoweredProgram(simplified, function, lowerings[-1], straight, releases)
 
     def _lowered(self, tier: engine.Tier) -> Module:
         kernels = self.kernels(tier)
@@ -172,14 +172,14 @@ class Compilation:
             add_checks(function, lowering.host_functions, lowering.origins, checks)
         text, symbols = emit(function, long, self.checked, tier is engine.FULL)
         seconds = COMPILE_SECONDS * text.count("\n")
-        needs = Needs(symbols, function.arena_bytes,
-                      [c.data for c in function.constants if c.data is not None],
-                      lowering.host_functions, work, seconds, long,
-                      sorted(lowering.overwritten), taken, checks,
-                      SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
+        info = ExecutableInfo(symbols, function.arena_bytes,
+                              [c.data for c in function.constants if c.data is not None],
+                              lowering.host_functions, work, seconds, long,
+                              sorted(lowering.overwritten), taken, checks,
+                              SAVED_SECONDS * cost.work(function.body, libraries=False) > seconds)
         rest = cost.work(function.body, without=kernels.straight)
-        passes = engine.FULL.passes if rest > MOST_REST * work else STRAIGHT_PASSES
-        return Module(text, needs, lowering.constant_sources, passes)
+        opt_level = engine.FULL.opt_level if rest > MOST_REST * work else STRAIGHT_PASSES
+        return Module(text, info, lowering.constant_sources, opt_level)
 
     def _checks(self, taken: list[int], temporary_bytes: int) -> Checks:
         """What checks know of the program as it was traced."""
@@ -191,7 +191,7 @@ class Compilation:
                                for a, k in zip(jaxpr.out_avals, taken, strict=True)])
 
     # ---- code --------------------------------------------------------------------------------
-    def first(self) -> tuple[engine.Code, Needs]:
+    def first(self) -> tuple[engine.Code, ExecutableInfo]:
         """The code to begin with: optimized if that is there or pays at once."""
         for tier in (engine.FULL, engine.FAST):
             if tier is engine.FULL or config.optimize != "full":
@@ -200,22 +200,22 @@ class Compilation:
                     return found
         start_llvm()
         full = config.optimize == "full" or (
-            config.optimize == "auto" and self.module(engine.FAST).needs.large)
+            config.optimize == "auto" and self.module(engine.FAST).info.worth_optimizing)
         return self.compiled(engine.FULL if full else engine.FAST)
 
     def compiled(self, tier: engine.Tier, background: bool = False
-                 ) -> tuple[engine.Code, Needs]:
+                 ) -> tuple[engine.Code, ExecutableInfo]:
         """New code, kept on disk."""
         module = self.module(tier)
         start = time.perf_counter()
-        code = engine.object_code(module.text, tier, background, module.passes)
-        linked = engine.link(code, module.needs.symbols, tier, cached=False)
+        code = engine.object_code(module.text, tier, background, module.opt_level)
+        linked = engine.link(code, module.info.symbols, tier, cached=False)
         self.llvm_seconds += time.perf_counter() - start
         if config.cache:
             entry = self._encoded(module, code)
             if entry is not None:
                 cache.store(self._name(tier), entry)
-        return linked, module.needs
+        return linked, module.info
 
     # ---- entries on disk ---------------------------------------------------------------------
     @functools.cached_property
@@ -239,21 +239,21 @@ class Compilation:
 
         None if something in it could not be found again in another process.
         """
-        needs, mark = module.needs, self._fingerprint
-        head: dict[str, Any] = {"symbols": needs.symbols, "arena": needs.arena_bytes,
-                                "work": needs.work, "seconds": needs.compile_seconds,
-                                "long": needs.long, "overwritten": needs.overwritten,
-                                "taken": needs.taken, "checks": needs.checks
-                                and dataclasses.astuple(needs.checks)}
+        info, mark = module.info, self._fingerprint
+        head: dict[str, Any] = {"symbols": info.symbols, "arena": info.arena_bytes,
+                                "work": info.work, "seconds": info.compile_seconds,
+                                "long": info.releases_gil, "overwritten": info.overwritten,
+                                "taken": info.result_aliases, "checks": info.checks
+                                and dataclasses.astuple(info.checks)}
         blobs: list[bytes] = []
         if mark is not None:
-            hosts = needs.host_functions
+            hosts = info.host_functions
             place = {_call_of(e): k for k, e in enumerate(mark.eqns)} if hosts else {}
             numbers = [place.get(_call_of(h.eqn)) for h in hosts]
             if None in numbers:
                 return None
             head["hosts"], head["constants"] = numbers, []
-            for k, data in enumerate(needs.constants):
+            for k, data in enumerate(info.constants):
                 source = mark.number_of(module.sources.get(k))
                 head["constants"].append(
                     [source, data.dtype.name, data.shape, data.nbytes if source is None else 0])
@@ -262,14 +262,14 @@ class Compilation:
         text = marshal.dumps(head, MARSHAL)
         return b"".join([len(text).to_bytes(8, "little"), text, *blobs, code])
 
-    def _cached(self, tier: engine.Tier) -> tuple[engine.Code, Needs] | None:
+    def _cached(self, tier: engine.Tier) -> tuple[engine.Code, ExecutableInfo] | None:
         entry = cache.load(self._name(tier)) if config.cache else None
         if entry is None:
             return None
         start = 8 + int.from_bytes(entry[:8], "little")
         head, mark = marshal.loads(entry[8:start]), self._fingerprint
         if mark is None:
-            needs = self.module(tier).needs
+            info = self.module(tier).info
         else:
             constants: list[np.ndarray] = []
             for source, name, shape, nbytes in head["constants"]:
@@ -283,7 +283,7 @@ class Compilation:
                 constants.append(np.ascontiguousarray(data).reshape(shape))
             hosts = [HostFunction(e, [a.aval for a in e.invars], [v.aval for v in e.outvars])
                      for e in (mark.eqns[k] for k in head["hosts"])]
-            needs = Needs(head["symbols"], head["arena"], constants, hosts, head["work"],
-                          head["seconds"], head["long"], head["overwritten"], head["taken"],
-                          head["checks"] and Checks(*head["checks"]))
-        return engine.link(entry[start:], needs.symbols, tier, cached=True), needs
+            info = ExecutableInfo(head["symbols"], head["arena"], constants, hosts, head["work"],
+                                  head["seconds"], head["long"], head["overwritten"], head["taken"],
+                                  head["checks"] and Checks(*head["checks"]))
+        return engine.link(entry[start:], info.symbols, tier, cached=True), info

@@ -88,7 +88,7 @@ class _Object:
     def defined(self) -> list[tuple[str, int]]:
         """Names and addresses of what others may refer to."""
         return [(name, value) for name, value, section, info in zip(
-            self._names, self._values, self._homes, self._infos, strict=True)
+            self._names, self._values, self._section_indices, self._st_info, strict=True)
             if section and info >> 4 != LOCAL]
 
     def link(self, resolve: Callable[[str], int]) -> None:
@@ -99,7 +99,7 @@ class _Object:
                 self._relocate(section)
         _make_executable(self._base, self._writable)
         del self._code, self._sections, self._names  # the memory is what matters
-        del self._values, self._callable, self._starts, self._homes, self._infos
+        del self._values, self._callable, self._load_addresses, self._section_indices, self._st_info
 
     def _bytes(self, section: Section) -> bytes:
         return self._code[section.offset : section.offset + section.size]
@@ -109,7 +109,7 @@ class _Object:
         strings = self._bytes(self._sections[table.link])
         rows = list(SYMBOL.iter_unpack(self._bytes(table)))
         self._names = [strings[row[0] : strings.index(b"\0", row[0])].decode() for row in rows]
-        self._infos, self._homes = [row[1] for row in rows], [row[3] for row in rows]
+        self._st_info, self._section_indices = [row[1] for row in rows], [row[3] for row in rows]
         self._values = [row[4] for row in rows]
 
     def _lay_out(self) -> None:
@@ -119,7 +119,7 @@ class _Object:
         writable = [n for n in allocated if self._sections[n].flags & WRITABLE]
         places, end = self._places(0, [n for n in allocated if n not in writable])
         self._stubs = -(-end // 16) * 16
-        self._got = self._stubs + JUMP_BYTES * self._homes.count(0)
+        self._got = self._stubs + JUMP_BYTES * self._section_indices.count(0)
         self._writable = -(-(self._got + 8 * len(self._names)) // mmap.PAGESIZE) * mmap.PAGESIZE
         more, end = self._places(self._writable, writable)
         places |= more
@@ -127,14 +127,14 @@ class _Object:
         anchor = ctypes.c_char.from_buffer(self._memory)
         self._base = ctypes.addressof(anchor)
         del anchor
-        self._starts = {number: self._base + start for number, start in places.items()}
+        self._load_addresses = {number: self._base + start for number, start in places.items()}
         for number, start in places.items():
             section = self._sections[number]
             if section.kind != NO_BITS:
                 self._memory[start : start + section.size] = self._bytes(section)
-        for k, home in enumerate(self._homes):
+        for k, home in enumerate(self._section_indices):
             if 0 < home < RESERVED:
-                self._values[k] += self._starts.get(home, 0)
+                self._values[k] += self._load_addresses.get(home, 0)
             elif home not in (0, ABSOLUTE):
                 raise Unsupported("common symbols")
 
@@ -153,7 +153,7 @@ class _Object:
         away: a call reaches no farther than 2 GiB."""
         self._callable = list(self._values)
         stub = self._stubs
-        for k, home in enumerate(self._homes):
+        for k, home in enumerate(self._section_indices):
             if not home and self._names[k]:
                 self._values[k] = resolve(self._names[k])
                 self._callable[k] = self._base + stub
@@ -167,7 +167,7 @@ class _Object:
         table = np.frombuffer(self._code, RELOCATION, section.size // RELOCATION.itemsize,
                               section.offset)
         kinds, symbols, addends = table["kind"], table["symbol"], table["addend"]
-        places = self._starts[section.info] + table["offset"].astype(np.int64)
+        places = self._load_addresses[section.info] + table["offset"].astype(np.int64)
         entries = range(self._base + self._got, self._base + self._got + 8 * len(self._values), 8)
         for kind in set(kinds.tolist()):
             how = HERE.kinds.get(kind)  # type: ignore[union-attr]

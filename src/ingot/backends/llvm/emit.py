@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import calls, checks, host_calls, libraries, streams
+from ingot.backends.llvm import calls, checks, extern_calls, host_calls, nontemporal_copy
 from ingot.backends.llvm.aliasing import Scopes
-from ingot.backends.llvm.functions.rare import VARIANT
+from ingot.backends.llvm.argument_unpacking import check_layouts, data_of_array, data_of_constant
+from ingot.backends.llvm.functions.slow_path import VARIANT
 from ingot.backends.llvm.loops import LoopMarks
 from ingot.backends.llvm.outline import emit_parallel_for
 from ingot.backends.llvm.scalar import (
@@ -28,7 +29,6 @@ from ingot.backends.llvm.scalar import (
     memory_type,
 )
 from ingot.backends.llvm.slp import CallBundle, pack_math_calls
-from ingot.backends.llvm.tables import check_layouts, data_of_array, data_of_constant
 from ingot.compiler.passes import is_on
 from ingot.kernel import ir
 
@@ -41,7 +41,7 @@ LONGEST = 2000
 
 def few_functions(*blocks: ir.Block) -> bool:
     """Whether the elementary functions in a loop are so few that LLVM may inline them."""
-    return sum(type(x) is ir.Scalar and x.op in ir.TRANSCENDENTAL
+    return sum(type(x) is ir.Value and x.op in ir.TRANSCENDENTAL
                for block in blocks for x in block.nodes) <= MOST_INLINED
 
 
@@ -62,10 +62,10 @@ class Emitter:
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
         self.stop = False  # whether there is a word by which others say that one should stop
         self.functions: list[str] = []
-        self.called: dict[ir.Function, calls.Called] = {}
+        self.called: dict[ir.Function, calls.EmittedFunction] = {}
         self.access = ""  # what marks loads and stores of a loop whose iterations are apart
         self.marks = LoopMarks()
-        self.uses_blas = self.streams = False
+        self.uses_blas = self.copies_nontemporally = False
 
     # ---- writing -----------------------------------------------------------------------------
     def fresh(self, prefix: str = "v") -> str:
@@ -134,7 +134,7 @@ class Emitter:
         vectorizes = self.scalar.hashes != "called"
         packs = self.optimized and not vectorizes and is_on("pack-math-calls")
         for node in pack_math_calls(block.nodes) if packs else block.nodes:
-            if type(node) is ir.Scalar:
+            if type(node) is ir.Value:
                 self.instruction(node)
             elif type(node) is CallBundle:
                 self.together(node)
@@ -145,7 +145,7 @@ class Emitter:
                 self.do(f"br label %{following}")
                 self.start(following)
 
-    def instruction(self, node: ir.Scalar) -> None:
+    def instruction(self, node: ir.Value) -> None:
         if node.op == "load":
             place = self.address(*node.args, dtype=node.dtype)
             kind = memory_type(node.dtype)
@@ -169,7 +169,7 @@ class Emitter:
         for call, out in zip(node.calls, outs, strict=True):
             call.name = out
 
-    def external(self, node: ir.Scalar) -> str:
+    def external(self, node: ir.Value) -> str:
         args = [self.scalar.convert(self.name(a), a.dtype, np.dtype(np.float64))
                 for a in node.args]
         out = self.scalar.external(node.attr, args, "double")
@@ -189,8 +189,9 @@ class Emitter:
         target = self.address_of_item(node.target, node.target_index, node.dtype)
         source = self.address_of_item(node.source, node.source_index, node.dtype)
         if node.streamed:
-            self.streams = True
-            self.do(f"call void @{streams.STREAM}(ptr {target}, ptr {source}, i64 {node.nbytes})")
+            self.copies_nontemporally = True
+            self.do(f"call void @{nontemporal_copy.STREAM}(ptr {target}, ptr {source},"
+                    f" i64 {node.nbytes})")
             return
         self.declare("llvm.memmove.p0.p0.i64",
                      "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)")
@@ -347,7 +348,7 @@ class Emitter:
             result.name = self.new(f"phi {llvm_type(result.dtype)} {values}")
 
     def node_externcall(self, node: ir.ExternCall) -> None:
-        libraries.call(self, node)
+        extern_calls.call(self, node)
 
     def node_check(self, node: ir.Check) -> None:
         checks.check(self, node)
@@ -374,14 +375,14 @@ class Emitter:
 
     # ---- the function ------------------------------------------------------------------------
     @contextmanager
-    def apart_from_rest(self) -> Iterator[calls.Written]:
+    def nested_function(self) -> Iterator[calls.FunctionBody]:
         """Write another function meanwhile; its lines are there in the end."""
         kept, hashes = {name: getattr(self, name) for name in calls.STATE}, self.scalar.hashes
         self.scalar.hashes = "called"
         inlining, self.scalar.inlining = self.scalar.inlining, False
         self.lines, self.head, self.label, self.begun, self.access = [], [], "entry", 0, ""
         self.may_stop = self.may_fail = False
-        written = calls.Written()
+        written = calls.FunctionBody()
         yield written
         self.succeed()
         written.lines = [*self.head, *self.lines, *self.exits()]
@@ -421,7 +422,7 @@ class Emitter:
                     and name.removeprefix(VARIANT) not in self.declarations]
         return "\n".join([
             *[text for name, text in self.declarations.items() if not name.startswith(VARIANT)],
-            *(streams.DEFINITION if self.streams else ()),
+            *(nontemporal_copy.DEFINITION if self.copies_nontemporally else ()),
             *(checks.definitions() if self.checked else ()), *self.functions,
             f"define internal i32 @kernel({', '.join(parameters)}) {{",
             "entry:", *self.head, *self.lines, *self.exits(), "}",
@@ -430,12 +431,12 @@ class Emitter:
             *loads, *call,
             "  ret i32 %status", "}",
             '!0 = !{!"branch_weights", i32 1, i32 1000000}', *self.scopes.metadata(),
-            *self.marks.lines, *(streams.METADATA if self.streams else ()),
+            *self.marks.lines, *(nontemporal_copy.METADATA if self.copies_nontemporally else ()),
             *variants, ""])
 
     def succeed(self) -> None:
         """Return, after a fence that makes non-temporal stores visible."""
-        if self.streams:
+        if self.copies_nontemporally:
             self.do("fence seq_cst")
         self.do("ret i32 0")
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot.backends.llvm import builtins, codegen, elf, host, worker
-from ingot.backends.llvm.halves import halves
+from ingot.backends.llvm.module_splitting import split_module
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.object_symbols import undefined
 from ingot.backends.llvm.symbols import address_of
 from ingot.errors import InternalError
-from ingot.util import processors
+from ingot.util import available_cpus
 
 INTERRUPTIBLE_LINES = 5000
 """Lines of a module whose optimization takes long enough to be left to the worker, for which one
@@ -26,12 +26,12 @@ can wait and be interrupted."""
 
 @dataclass(frozen=True)
 class Tier:
-    """How much LLVM does: `passes` is the level of the pass pipeline, `selection` that of
-    instruction selection and register allocation."""
+    """How much LLVM does: `opt_level` is the level of the pass pipeline, `codegen_opt_level` that
+    of instruction selection and register allocation."""
 
     name: str
-    passes: int
-    selection: int
+    opt_level: int
+    codegen_opt_level: int
 
 
 FAST = Tier("fast", 0, 0)
@@ -41,44 +41,45 @@ TIERS = {tier.name: tier for tier in (FAST, FULL)}
 
 @dataclass
 class Code:
-    """Machine code that runs; `keep` owns it, `cached` says that it came from the disk."""
+    """Machine code that runs; `owner` keeps it alive, `cached` says that it came from the disk."""
 
     address: int
     tier: Tier
-    keep: Any
+    owner: Any
     cached: bool
 
 
 # ---- compiling -----------------------------------------------------------------------------------
-def object_code(text: str, tier: Tier, background: bool = False, passes: int = 2) -> bytes:
-    """The object file of a module, with at most this level of passes, or those of its halves; made
-    in the worker if it is for later, or takes long.
+def object_code(text: str, tier: Tier, background: bool = False, opt_level: int = 2) -> bytes:
+    """Return the object file of a module, or of its two parts, with at most these passes.
 
-    Raises WorkerError if that ended, as it does at exit: LLVM must not run in a thread then.
+    The worker makes it if it is for later, or takes long. Raises WorkerError if the worker ended,
+    as it does at exit: LLVM must not run in a thread then.
     """
-    passes = min(passes, tier.passes)
-    if background or (passes and text.count("\n") > INTERRUPTIBLE_LINES):
+    opt_level = min(opt_level, tier.opt_level)
+    if background or (opt_level and text.count("\n") > INTERRUPTIBLE_LINES):
         try:
-            return worker.object_code(text, passes, tier.selection)
+            return worker.object_code(text, opt_level, tier.codegen_opt_level)
         except worker.NoWorker:
             pass
-    parts = halves(text) if elf.available() and processors() > 1 else [text]
-    return b"".join(codegen.object_codes(parts, passes, tier.selection, text.count("\n")))
+    parts = split_module(text) if elf.available() and available_cpus() > 1 else [text]
+    lines = text.count("\n")
+    return b"".join(codegen.object_codes(parts, opt_level, tier.codegen_opt_level, lines))
 
 
-def optimized_text(text: str, tier: Tier = FULL, passes: int = 2) -> str:
+def optimized_text(text: str, tier: Tier = FULL, opt_level: int = 2) -> str:
     """The module after LLVM's passes, at most at this level."""
-    passes = min(passes, tier.passes)
+    opt_level = min(opt_level, tier.opt_level)
     module = codegen.parsed(codegen.in_dialect(text))
-    codegen.run_passes(module, codegen.new_target_machine(tier.selection), passes,
+    codegen.run_passes(module, codegen.new_target_machine(tier.codegen_opt_level), opt_level,
                        text.count("\n"))
     return str(module)
 
 
-def assembly_text(text: str, tier: Tier, passes: int = 2) -> str:
+def assembly_text(text: str, tier: Tier, opt_level: int = 2) -> str:
     """The machine code of a module as assembly."""
-    module = codegen.parsed(optimized_text(text, tier, passes))
-    return codegen.new_target_machine(tier.selection).emit_assembly(module)
+    module = codegen.parsed(optimized_text(text, tier, opt_level))
+    return codegen.new_target_machine(tier.codegen_opt_level).emit_assembly(module)
 
 
 @functools.cache
@@ -125,7 +126,8 @@ def _loaded_by_llvm(parts: list[bytes], tier: Tier) -> Any:
     binding = codegen.llvm()
     # In the context that stays: an engine gives up its module's context before itself.
     module = binding.parse_assembly("")
-    engine = binding.create_mcjit_compiler(module, codegen.new_target_machine(tier.selection))
+    machine = codegen.new_target_machine(tier.codegen_opt_level)
+    engine = binding.create_mcjit_compiler(module, machine)
     for part in parts:
         engine.add_object_file(binding.ObjectFileRef.from_data(part))
     engine.finalize_object()
@@ -147,7 +149,7 @@ def _libraries() -> list[Any]:
 @functools.cache
 def _builtins() -> tuple[dict[str, int], Any]:
     """The addresses of `builtins`, compiled when the first is needed, and what owns the code."""
-    code = codegen.object_code(builtins.TEXT, FAST.passes, FAST.selection)
+    code = codegen.object_code(builtins.TEXT, FAST.opt_level, FAST.codegen_opt_level)
     if elf.available():
         image = elf.Image(code, resolve)
         return {name: image.address(name) for name in builtins.NAMES}, image

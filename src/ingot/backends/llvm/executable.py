@@ -14,11 +14,11 @@ import numpy as np
 from ingot.backends.host import no_serialized_form
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import is_unshared, pool
-from ingot.backends.llvm.compilation import Compilation, Needs
+from ingot.backends.llvm.compilation import Compilation, ExecutableInfo
 from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.abi import PORTABLE
-from ingot.backends.llvm.native.records import UNLIMITED, program_record, replace_program
-from ingot.backends.llvm.native.words import Words
+from ingot.backends.llvm.native.program_structs import UNLIMITED, program_record, replace_program
+from ingot.backends.llvm.native.structs import NativeStruct
 from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.passes import PassReport, table
 from ingot.config import config
@@ -66,14 +66,15 @@ class LLVMExecutable:
         self.native = MachineCode(*self.compilation.first())
         self._natives = [self.native]
         self.record = self._record(self.native)
-        self._hot_threshold = HOT_SECONDS + self.native.needs.compile_seconds / 10
+        self._hot_threshold = HOT_SECONDS + self.native.info.compile_seconds / 10
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
         self._set_call_budget(0 if self._may_upgrade else UNLIMITED)
         _alive.add(self)
 
-    def _record(self, native: MachineCode) -> Words:
+    def _record(self, native: MachineCode) -> NativeStruct:
         return program_record(native.kernel, len(self.jaxpr.in_avals), self.jaxpr.out_avals,
-                              native.others_may_run, native.needs.overwritten, native.needs.taken)
+                              native.others_may_run, native.info.overwritten,
+                              native.info.result_aliases)
 
     def _install(self, native: MachineCode) -> None:
         self._natives.append(native)  # another thread may still be running the code replaced
@@ -93,8 +94,8 @@ class LLVMExecutable:
     def run(self, arrays: Sequence[Array], consume: bool = False) -> tuple[np.ndarray, ...]:
         """Run on arrays; with `consume` in the memory of donated ones without other references."""
         owned: Collection[int] = ()
-        if consume and self.native.needs.overwritten:
-            owned = [k for k in self.native.needs.overwritten
+        if consume and self.native.info.overwritten:
+            owned = [k for k in self.native.info.overwritten
                      if is_unshared(arrays[k]) and sum([x is arrays[k] for x in arrays]) == 1]
         buffers = tuple([
             x._data if type(x._data) is np.ndarray and x._data.flags.c_contiguous
@@ -116,7 +117,7 @@ class LLVMExecutable:
                 args = tuple(map(_ready, args, self._in_dtypes))
                 break
         native = self.native  # another thread may replace it
-        if native.needs.overwritten:
+        if native.info.overwritten:
             args = self._private(native, args, owned)
             outs = self._with_taken(native, args)
         else:
@@ -135,7 +136,7 @@ class LLVMExecutable:
                  ) -> tuple[np.ndarray, ...]:
         """The arguments, with copies of those that are overwritten but not owned."""
         private = list(args)
-        for k in set(native.needs.overwritten).difference(owned):
+        for k in set(native.info.overwritten).difference(owned):
             private[k] = pool.empty(args[k].shape, args[k].dtype)
             np.copyto(private[k], args[k])
         return tuple(private)
@@ -144,7 +145,7 @@ class LLVMExecutable:
                     ) -> tuple[np.ndarray, ...]:
         """Arrays for the results, some of which are arguments."""
         return tuple([pool.empty(shape, dtype) if k < 0 else args[k] for (shape, dtype), k in
-                      zip(self._out_types, native.needs.taken, strict=True)])
+                      zip(self._out_types, native.info.result_aliases, strict=True)])
 
     def _account(self, seconds: float) -> None:
         """Start the optimizing compilation once the program has proved hot.
@@ -211,9 +212,9 @@ class LLVMExecutable:
             "kernels": self._kernels_text,
             "llvm": lambda: module(self.code.tier).text,
             "optimized": lambda: engine.optimized_text(
-                module(engine.FULL).text, passes=module(engine.FULL).passes),
+                module(engine.FULL).text, opt_level=module(engine.FULL).opt_level),
             "assembly": lambda: engine.assembly_text(
-                module(self.code.tier).text, self.code.tier, module(self.code.tier).passes),
+                module(self.code.tier).text, self.code.tier, module(self.code.tier).opt_level),
         }
         name = stage or "assembly"
         if name not in texts:
@@ -236,7 +237,7 @@ class LLVMExecutable:
         """Estimates: instructions executed, bytes of arguments and results, host calls."""
         nbytes = sum(a.nbytes for a in (*self.jaxpr.in_avals, *self.jaxpr.out_avals))
         names = [f.eqn.primitive.name for f in self.native.host_functions]
-        return {"instructions": float(self.native.needs.work), "bytes accessed": float(nbytes),
+        return {"instructions": float(self.native.info.work), "bytes accessed": float(nbytes),
                 "host calls": float(len(names)),
                 **{f"host calls of {name}": float(names.count(name)) for name in names}}
 
@@ -245,8 +246,8 @@ class LLVMExecutable:
         return {
             "argument_size_in_bytes": sum(a.nbytes for a in self.jaxpr.in_avals),
             "output_size_in_bytes": sum(a.nbytes for a in self.jaxpr.out_avals),
-            "temp_size_in_bytes": self.native.needs.temporary_bytes,
-            "constant_size_in_bytes": sum(c.nbytes for c in self.native.needs.constants),
+            "temp_size_in_bytes": self.native.info.temporary_bytes,
+            "constant_size_in_bytes": sum(c.nbytes for c in self.native.info.constants),
         }
 
     def serialize(self) -> bytes:
@@ -262,23 +263,23 @@ class LLVMExecutable:
 class MachineCode:
     """Machine code with its constants, temporaries and host functions."""
 
-    def __init__(self, code: engine.Code, needs: Needs):
-        self.code, self.needs, self.host_functions = code, needs, needs.host_functions
+    def __init__(self, code: engine.Code, info: ExecutableInfo):
+        self.code, self.info, self.host_functions = code, info, info.host_functions
         self._run = _Run(code.address)
         self._context = host.register(self)
-        self._constants = pointers(needs.constants)
+        self._constants = pointers(info.constants)
         self._arenas: list[Arena] = []  # pop and append are atomic: no lock is needed
-        arena = Arena(needs.arena_bytes)
-        self.others_may_run = needs.long or bool(needs.host_functions)
-        self.kernel = Words([code.address, ctypes.addressof(self._constants), arena.address,
-                             self._context], arena, self._constants)
+        arena = Arena(info.arena_bytes)
+        self.others_may_run = info.releases_gil or bool(info.host_functions)
+        self.kernel = NativeStruct([code.address, ctypes.addressof(self._constants), arena.address,
+                                    self._context], arena, self._constants)
 
     def __call__(self, args: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> int:
         """Run on two tuples of arrays; the status is not 0 if it could not."""
         try:
             arena = self._arenas.pop()
         except IndexError:
-            arena = Arena(self.needs.arena_bytes)
+            arena = Arena(self.info.arena_bytes)
         if PORTABLE is None:
             status = self._run(args, outs, self._constants, arena.address, self._context)
         elif all([x.flags.c_contiguous and x.flags.aligned for x in args]):

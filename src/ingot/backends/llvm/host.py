@@ -15,8 +15,8 @@ from ingot.backends.llvm import checks
 from ingot.backends.llvm.host_calls import DONE, HOST_CALL
 from ingot.config import config
 from ingot.core.array import Array, fetch
-from ingot.core.interpreter import EVAL, conform, interpreting, quietly
-from ingot.core.primitive import Host
+from ingot.core.interpreter import EVAL, check_eval_result, interpreting, without_fp_warnings
+from ingot.core.primitive import PythonFallback
 from ingot.errors import HostCallError, MemoryCheckError
 
 _executables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -48,7 +48,7 @@ def _host_call(context: int, number: int, table: int) -> int:
     name = "memory check"
     try:
         if number < 0:
-            checks.report(_executables[context].needs.checks, number, table)
+            checks.report(_executables[context].info.checks, number, table)
             return DONE
         function = _executables[context].host_functions[number]
         name = function.eqn.primitive.name
@@ -74,7 +74,7 @@ def _host_call(context: int, number: int, table: int) -> int:
 def _inputs(eqn: Any, views: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Arguments that the operation may look at, or keep if it does: functions of users may."""
     kernel = eqn.primitive.kernel
-    if eqn.primitive.higher_order or (isinstance(kernel, Host) and kernel.keeps):
+    if eqn.primitive.higher_order or (isinstance(kernel, PythonFallback) and kernel.retains_inputs):
         return [np.array(v) for v in views]
     for view in views:
         view.flags.writeable = False
@@ -88,9 +88,9 @@ def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], in_avals: Sequence[Any],
         arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
         outs = primitive.bind(*arrays, **eqn.params)
         return [np.asarray(fetch(o)) for o in (outs if primitive.multiple_results else [outs])]
-    out = quietly(primitive.rule("eval"), inputs, eqn.params)
+    out = without_fp_warnings(primitive.rule("eval"), inputs, eqn.params)
     outs = out if primitive.multiple_results else [out]
-    return [conform(o, a, primitive.name) for o, a in zip(outs, out_avals, strict=True)]
+    return [check_eval_result(o, a, primitive.name) for o, a in zip(outs, out_avals, strict=True)]
 
 
 def raise_error() -> None:

@@ -31,7 +31,7 @@ class LoopMarks:
                            f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
                            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{MARKS}, !{MARKS + 1}}}"]
             return f", !llvm.loop !{k + 2}", f", !llvm.access.group !{k}"
-        if node.vector and any(type(x) is ir.Scalar and x.op == "pow" for x in node.body.nodes):
+        if node.vector and any(type(x) is ir.Value and x.op == "pow" for x in node.body.nodes):
             # The instructions of powers wait for each other: two vectors in turns take 7/8.
             self.lines += [f"!{k} = distinct !{{!{k}, !{k + 1}}}",
                            f'!{k + 1} = !{{!"llvm.loop.interleave.count", i32 2}}']
@@ -47,5 +47,5 @@ class LoopMarks:
 def is_long_sum(node: ir.For) -> bool:
     """Whether a loop adds up, in any order, what it reads from a long stretch of memory."""
     return isinstance(node.trip_count, int) and node.trip_count >= LONG_SUM and bool(
-        node.phis) and all(type(p.next) is ir.Scalar and p.next.attr == "reassociate"
+        node.phis) and all(type(p.next) is ir.Value and p.next.attr == "reassociate"
                            for p in node.phis)

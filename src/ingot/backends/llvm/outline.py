@@ -28,7 +28,7 @@ def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
         inside.update(definitions(inner))
         if type(inner) is ir.For or type(inner) is ir.While:
             inside.update(m for p in inner.pointers for m in (p.inside, p.result))
-        used.update((x, None) for x in uses(inner) if type(x) is ir.Scalar and x.op != "const")
+        used.update((x, None) for x in uses(inner) if type(x) is ir.Value and x.op != "const")
         used.update(dict.fromkeys(memories(inner)))
     outside = [x for x in used if x not in inside]
     temporaries = [x for x in outside if type(x) is ir.Memory and x.kind == "temporary"]
@@ -103,7 +103,7 @@ def _write_part(emitter: Any, node: ir.For, part: str, layout: str,
                 slots: Sequence[tuple[str, str]]) -> None:
     """`i32 part(i64 begin, i64 end, ptr frame, ptr arena, ptr stop)`, which takes the frame apart
     for the function that has the loop: its parameters say what does not overlap."""
-    with emitter.apart_from_rest() as written:
+    with emitter.nested_function() as written:
         emitter.own, emitter.stop = set(node.parallel.private), True  # type: ignore[union-attr]
         emitter.counted(node, "%begin", "%end")
     enter: Sequence[str] = ()

@@ -113,14 +113,14 @@ class ScalarEmitter:
                   args: Sequence[str]) -> str:
         return self.call(f"llvm.{name}.{suffix}", result, types, args)
 
-    def operation(self, node: ir.Scalar, args: Sequence[str]) -> str:
+    def operation(self, node: ir.Value, args: Sequence[str]) -> str:
         """The name of the result of a scalar operation."""
         out = self._exact(node, args)
         if is_narrow(node.dtype) and node.op not in _ALREADY_NARROW:
             return self.narrow(out, node.dtype)
         return out
 
-    def _exact(self, node: ir.Scalar, args: Sequence[str]) -> str:
+    def _exact(self, node: ir.Value, args: Sequence[str]) -> str:
         dtype = node.args[0].dtype if node.args else node.dtype
         method = getattr(self, "op_" + node.op, None)
         if method is not None:
@@ -135,7 +135,7 @@ class ScalarEmitter:
             return self.new(f"{'or' if node.op == 'add' else 'and'} i1 {args[0]}, {args[1]}")
         return self.new(f"{INT_BINARY[node.op]} {kind} {args[0]}, {args[1]}")
 
-    def _float(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype, kind: str) -> str:
+    def _float(self, node: ir.Value, args: Sequence[str], dtype: np.dtype, kind: str) -> str:
         if node.op in FLOAT_BINARY:
             flags = "reassoc " if node.attr == "reassociate" else ""
             return self.new(f"{FLOAT_BINARY[node.op]} {flags}{kind} {args[0]}, {args[1]}")
@@ -194,11 +194,11 @@ class ScalarEmitter:
                          "nounwind willreturn memory(none)")
 
     # ---- operations that are more than one instruction ---------------------------------------
-    def op_neg(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_neg(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         return self.new(f"fneg {kind} {args[0]}" if is_float(dtype) else f"sub {kind} 0, {args[0]}")
 
-    def op_abs(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_abs(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         if is_float(dtype):
             size = self.new(f"and {bits_of(kind)} {self.float_bits(args[0], kind)},"
@@ -208,7 +208,7 @@ class ScalarEmitter:
             return args[0]
         return self.intrinsic("abs", kind, kind, [kind, "i1"], [args[0], "false"])
 
-    def op_sign(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_sign(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind, (x,) = llvm_type(dtype), args
         if is_float(dtype):
             one = self.intrinsic("copysign", "f64" if kind == "double" else "f32", kind,
@@ -222,7 +222,7 @@ class ScalarEmitter:
         negative = self.new(f"icmp slt {kind} {x}, 0")
         return self.new(f"select i1 {negative}, {kind} -1, {kind} {positive}")
 
-    def _extreme(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def _extreme(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         if dtype.kind == "b":
             return self.new(f"{'or' if node.op == 'max' else 'and'} i1 {args[0]}, {args[1]}")
@@ -245,7 +245,7 @@ class ScalarEmitter:
 
     op_max = op_min = _extreme
 
-    def _quotient(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def _quotient(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind, (x, y) = llvm_type(dtype), args
         if is_float(dtype):
             op = "fdiv" if node.op == "div" else "frem"
@@ -269,7 +269,7 @@ class ScalarEmitter:
 
     op_div = op_rem = _quotient
 
-    def _shift(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def _shift(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind, (x, y) = llvm_type(dtype), args
         bits = 8 * dtype.itemsize
         op = {"shift_left": "shl", "shift_right_logical": "lshr",
@@ -286,19 +286,19 @@ class ScalarEmitter:
 
     op_shift_left = op_shift_right_logical = op_shift_right_arithmetic = _shift
 
-    def op_not(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_not(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         ones = "true" if dtype.kind == "b" else "-1"
         return self.new(f"xor {llvm_type(dtype)} {args[0]}, {ones}")
 
-    def op_population_count(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_population_count(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         return self.intrinsic("ctpop", kind, kind, [kind], args)
 
-    def op_clz(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_clz(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(dtype)
         return self.intrinsic("ctlz", kind, kind, [kind, "i1"], [args[0], "false"])
 
-    def op_umulhi(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_umulhi(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind, bits = llvm_type(dtype), 8 * dtype.itemsize
         wide = f"i{2 * bits}"
         x, y = (self.new(f"zext {kind} {a} to {wide}") for a in args)
@@ -306,15 +306,15 @@ class ScalarEmitter:
         high = self.new(f"lshr {wide} {product}, {bits}")
         return self.new(f"trunc {wide} {high} to {kind}")
 
-    def op_threefry(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_threefry(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         self.declarations.update(hashing.definitions(self.hashes == "of lanes"))
         return self.new(hashing.call(args, self.hashes != "written out", self.hashes == "of lanes"))
 
-    def op_select(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_select(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         kind = llvm_type(node.dtype)
         return self.new(f"select i1 {args[0]}, {kind} {args[1]}, {kind} {args[2]}")
 
-    def op_is_finite(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_is_finite(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         if not is_float(dtype):
             return "true"
         kind = llvm_type(dtype)
@@ -355,7 +355,7 @@ class ScalarEmitter:
         wide = self.new(f"shl i32 {self.new(f'zext i16 {x} to i32')}, 16")
         return self.new(f"bitcast i32 {wide} to float")
 
-    def op_bitcast(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_bitcast(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         x, source, target = args[0], memory_type(dtype), memory_type(node.dtype)
         if is_narrow(dtype):
             x = self.to_bits(x, dtype)
@@ -363,7 +363,7 @@ class ScalarEmitter:
             x = self.new(f"bitcast {source} {x} to {target}")
         return self.from_bits(x, node.dtype) if is_narrow(node.dtype) else x
 
-    def op_convert(self, node: ir.Scalar, args: Sequence[str], dtype: np.dtype) -> str:
+    def op_convert(self, node: ir.Value, args: Sequence[str], dtype: np.dtype) -> str:
         return self.convert(args[0], dtype, node.dtype)
 
     def convert(self, x: str, source: np.dtype, target: np.dtype) -> str:

@@ -17,27 +17,27 @@ from ingot.backends.llvm.scalar import is_float, is_narrow, llvm_type
 from ingot.kernel import ir
 
 FEWEST = 2
-"""Scalars from which on a vector is worth while."""
+"""RegisterArray from which on a vector is worth while."""
 
 
 @dataclass
 class CallBundle:
     """Calls of one function, at most as many as there are lanes."""
 
-    calls: Sequence[ir.Scalar]
+    calls: Sequence[ir.Value]
     lanes: int
 
 
 def pack_math_calls(nodes: Sequence[Any]) -> Sequence[Any]:
     """The nodes of a block, calls of elementary functions together where that is possible."""
     calls = [node for node in nodes
-             if type(node) is ir.Scalar and node.op in functions.FORMULAS and _is_call(node)]
+             if type(node) is ir.Value and node.op in functions.FORMULAS and _is_call(node)]
     if len(calls) - len({_function(node) for node in calls}) < FEWEST - 1:
         return nodes
     out: list[Any] = []
     straight: list[Any] = []
     for node in nodes:
-        if type(node) is ir.Scalar or type(node) is ir.Store:
+        if type(node) is ir.Value or type(node) is ir.Store:
             straight.append(node)
         else:
             out += [*_ordered(straight), node]
@@ -45,12 +45,12 @@ def pack_math_calls(nodes: Sequence[Any]) -> Sequence[Any]:
     return [*out, *_ordered(straight)]
 
 
-def _is_call(node: ir.Scalar) -> bool:
+def _is_call(node: ir.Value) -> bool:
     return is_float(node.dtype) and not is_narrow(node.dtype) \
         and functions.available(node.op, llvm_type(node.dtype))
 
 
-def _function(node: ir.Scalar) -> Any:
+def _function(node: ir.Value) -> Any:
     return node.op, node.dtype
 
 
@@ -58,7 +58,7 @@ def _ordered(nodes: Sequence[Any]) -> Iterator[Any]:
     """Straight-line code by its level: how many calls must come before."""
     level: dict[int, int] = {}
     at: dict[int, list[Any]] = {}
-    groups: dict[int, dict[Any, list[ir.Scalar]]] = {}
+    groups: dict[int, dict[Any, list[ir.Value]]] = {}
     stored = accessed = 0  # levels of the last store, and of the last access
     for node in nodes:
         if type(node) is ir.Store:
@@ -81,7 +81,7 @@ def _ordered(nodes: Sequence[Any]) -> Iterator[Any]:
             yield from _together(calls)
 
 
-def _together(calls: Sequence[ir.Scalar]) -> Iterator[Any]:
+def _together(calls: Sequence[ir.Value]) -> Iterator[Any]:
     most = max(vector_bytes()) // (8 if llvm_type(calls[0].dtype) == "double" else 4)
     for first in range(0, len(calls), most):
         some = calls[first : first + most]

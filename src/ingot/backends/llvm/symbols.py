@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ingot.backends.llvm.native import abi
-from ingot.kernel import fourier, sorts
-from ingot.util import extension_path, lone_extension
+from ingot.kernel import numpy_fft, numpy_sort
+from ingot.util import extension_path, load_extension_alone
 
 
 def _signature(capsule: Any) -> bytes:
@@ -38,7 +38,7 @@ FORTRAN_NAMES = ("scipy_{}_", "{}_")
 @functools.cache
 def fortran_library(module_name: str) -> ctypes.CDLL:
     """The file of such a module, through which symbols of the library behind it are found."""
-    return ctypes.CDLL(extension_path(module_name) or lone_extension(module_name).__file__)
+    return ctypes.CDLL(extension_path(module_name) or load_extension_alone(module_name).__file__)
 
 
 _provided: dict[str, Callable[[], int]] = {}
@@ -63,10 +63,10 @@ def address_of(symbol: str) -> int:
     """
     if symbol in _provided:
         return _provided[symbol]()
-    if symbol.startswith(sorts.PREFIX):
-        return abi.numpy_sort(*sorts.routine_of(symbol))
-    if symbol.startswith(fourier.PREFIX):
-        return abi.ufunc_loop(*fourier.routine_of(symbol))[0]
+    if symbol.startswith(numpy_sort.PREFIX):
+        return abi.numpy_sort(*numpy_sort.routine_of(symbol))
+    if symbol.startswith(numpy_fft.PREFIX):
+        return abi.ufunc_loop(*numpy_fft.routine_of(symbol))[0]
     module_name, name = symbol.split(":")
     if module_name in FORTRAN and abi.PORTABLE is None:
         for form in FORTRAN_NAMES:
@@ -74,7 +74,7 @@ def address_of(symbol: str) -> int:
             if function is not None:
                 return ctypes.cast(function, ctypes.c_void_p).value or 0
     alone = module_name in FORTRAN and abi.PORTABLE is None
-    table = (lone_extension if alone else importlib.import_module)(module_name).__pyx_capi__
+    table = (load_extension_alone if alone else importlib.import_module)(module_name).__pyx_capi__
     if name in table:
         return abi.capsule_pointer(table[name], _signature(table[name]))
     for key, capsule in table.items():

@@ -21,7 +21,7 @@ from typing import Any
 from ingot.backends.llvm import blas, cache, engine, symbols
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.outline import PARALLEL_FOR
-from ingot.util import once, processors
+from ingot.util import available_cpus, once
 
 POOL = "ingot:pool"
 PARTS = 16  # for each thread, so that all end at about the same time
@@ -357,7 +357,7 @@ def _forever(thing: Any) -> Any:
     return thing
 
 
-class Pool:
+class ThreadPool:
     """The state that native code works with, made when a program first needs it."""
 
     def __init__(self, limit: int):
@@ -394,9 +394,9 @@ class Pool:
 
 
 @once  # not `functools.cache`, which may make two: native threads run in the code of either
-def pool() -> Pool:
+def pool() -> ThreadPool:
     """The one pool of this process."""
-    return Pool(int(os.environ.get("INGOT_NUM_THREADS", 0)) or processors())
+    return ThreadPool(int(os.environ.get("INGOT_NUM_THREADS", 0)) or available_cpus())
 
 
 @once

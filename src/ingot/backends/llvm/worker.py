@@ -29,7 +29,7 @@ class NoWorker(WorkerError):
     """A worker cannot be started here."""
 
 
-def object_code(text: str, passes: int, selection: int) -> bytes:
+def object_code(text: str, opt_level: int, codegen_opt_level: int) -> bytes:
     """`codegen.object_code` in the worker; WorkerError if there is none.
 
     Waiting can be interrupted by a signal, unlike LLVM itself.
@@ -38,7 +38,8 @@ def object_code(text: str, passes: int, selection: int) -> bytes:
         process = _started()
         data = text.encode()
         try:
-            _write(process.stdin, codegen.REQUEST.pack(len(data), passes, selection) + data)
+            _write(process.stdin,
+                   codegen.REQUEST.pack(len(data), opt_level, codegen_opt_level) + data)
             length, good = codegen.REPLY.unpack(_read(process.stdout, codegen.REPLY.size))
             answer = _read(process.stdout, length)
         except OSError as error:

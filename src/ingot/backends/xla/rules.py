@@ -17,12 +17,12 @@ from ingot.core.array import fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
-from ingot.core.primitive import Undefined
+from ingot.core.primitive import NoRule
 from ingot.errors import UndefinedRuleError
 from ingot.transforms.stage import stage
 
 Rule = Callable[..., Any]
-RULES: dict[str, Rule | Undefined] = {}
+RULES: dict[str, Rule | NoRule] = {}
 """The rule of each primitive by name, or why there is none."""
 
 
@@ -55,7 +55,7 @@ def constant(b: Builder, x: Any) -> Value:
 
 def _rule_of(eqn: Eqn) -> Rule:
     found = RULES.get(eqn.primitive.name)
-    if found is None or isinstance(found, Undefined):
+    if found is None or isinstance(found, NoRule):
         why = "it is not written yet" if found is None else found.why
         raise UndefinedRuleError(f"{eqn.primitive.name}: no rule for XLA: {why}; use the back end"
                                  " 'llvm' for this function: jit(..., backend='llvm')")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot import dtypes
-from ingot.api.eager import replayed
+from ingot.api.eager import trace_cached
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide, multiply, power
 from ingot.numpy.families import like
@@ -37,7 +37,7 @@ from ingot.numpy.reductions import axes_of, max as max_, min as min_, sum as sum
 
 # ---- norms ----
 
-@replayed
+@trace_cached
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices: ord None (2-norm of all elements), a number, 'fro', 'nuc', inf.
 

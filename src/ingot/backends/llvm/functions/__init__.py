@@ -10,7 +10,7 @@ import functools
 
 from ingot.backends.llvm.functions import errors, exponential, gamma, hyperbolic, trigonometric
 from ingot.backends.llvm.functions.assembler import FORMATS, Code, Formula, Value, float_literal
-from ingot.backends.llvm.functions.rare import PURE, VARIANT, variant_of
+from ingot.backends.llvm.functions.slow_path import PURE, VARIANT, variant_of
 from ingot.backends.llvm.functions.target import has_fma, lanes
 
 FORMULAS: dict[str, tuple[Formula, int]] = {

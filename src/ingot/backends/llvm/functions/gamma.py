@@ -26,7 +26,7 @@ from ingot.backends.llvm.functions.assembler import (
     where,
 )
 from ingot.backends.llvm.functions.exponential import log_limits, log_of, split_float
-from ingot.backends.llvm.functions.rare import unless_rare
+from ingot.backends.llvm.functions.slow_path import with_libm_fallback
 from ingot.backends.llvm.functions.trigonometric import cos_pair, sin_pair
 
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400,
@@ -91,7 +91,7 @@ def _lgamma_of_double(x: Value) -> Value:
     log = _log(where(large | below, x, product))
     out = where(large, _stirling(x, log, 1.0 / x), near + where(below, -log, log))
     out = where(x.equals(float("inf")), x, out)
-    return unless_rare("lgamma", x, x <= 0.0, out)
+    return with_libm_fallback("lgamma", x, x <= 0.0, out)
 
 
 def _positive(z: Value) -> Value:

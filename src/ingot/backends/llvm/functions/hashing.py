@@ -1,7 +1,7 @@
 """Threefry-2x32 as a function: called where a loop hashes several times, written out where once.
 
 A hash is some hundred instructions, and each copy of it costs LLVM as much as the rest of a
-sampler. Vectorized loops call a variant that hashes a vector of counters, see `rare.py`.
+sampler. Vectorized loops call a variant that hashes a vector of counters, see `slow_path.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 
 from ingot.backends.llvm.functions import target
-from ingot.backends.llvm.functions.rare import PURE, VARIANT, variant_of
+from ingot.backends.llvm.functions.slow_path import PURE, VARIANT, variant_of
 
 NAME = "ingot.threefry"
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -25,7 +25,7 @@ from ingot.backends.llvm.functions.assembler import (
     where,
 )
 from ingot.backends.llvm.functions.exponential import chosen
-from ingot.backends.llvm.functions.rare import unless_rare
+from ingot.backends.llvm.functions.slow_path import with_libm_fallback
 
 
 # ---- sin, cos, tan -------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def _circular(x: Value, name: str, turn: int) -> Value:
     out = from_bits(bits(out) ^ ((quadrant & 2) << (f.width - 2)))
     if not turn:
         out = where(fabs(x) < f.tiny**0.5, x, out)
-    return unless_rare(name, x, is_large(x), out)
+    return with_libm_fallback(name, x, is_large(x), out)
 
 
 def sin(x: Value) -> Value:
@@ -96,7 +96,7 @@ def tan(x: Value) -> Value:
     out = fma(fma(-q, below_low, fma(-q, below, above) + above_low), inverse, q)
     out = from_bits(bits(out) ^ ((quadrant & 1) << (f.width - 1)))
     out = where(fabs(x) < f.tiny**0.5, x, out)
-    return unless_rare("tan", x, is_large(x), out)
+    return with_libm_fallback("tan", x, is_large(x), out)
 
 
 # ---- inverses ------------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ def native_callable_type() -> type:
 
 
 def call_natively(cls: type) -> None:
-    """Let calls of a subclass of that type go to an instance's native entry where it has one.
+    """Let calls of a subclass of that type go to an instance's fast path where it has one.
 
     Python does not do it for a class that defines `__call__`, which stays the way of those without.
     """

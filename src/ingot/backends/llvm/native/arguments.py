@@ -30,10 +30,10 @@ from ingot.backends.llvm.native.fields import (
     DATA,
     DICT,
     DICT_TYPE,
+    DONATED_LEAF,
     EXACT,
     FLOAT,
     FLOAT_TYPE,
-    GIVEN,
     INT,
     INT_TYPE,
     LARGEST_SINGLE,
@@ -47,9 +47,9 @@ from ingot.backends.llvm.native.fields import (
     SEQUENCE,
     STATIC,
     TRUE_OBJECT,
-    native,
+    word_function,
 )
-from ingot.backends.llvm.native.systems import (
+from ingot.backends.llvm.native.word_dsl import (
     c,
     context,
     load,
@@ -61,18 +61,18 @@ from ingot.backends.llvm.native.systems import (
 )
 
 
-@native
+@word_function
 def flatten(state: int, x: int) -> int:
     """Match an argument with its plan; the arrays in it go to the table. 0 if it does not fit."""
     plan = load(state, AT_PLAN)
     kind = load(plan)
-    if kind == LEAF or kind == GIVEN:
+    if kind == LEAF or kind == DONATED_LEAF:
         if load(x, TYPE) != load(context(), ARRAY) or load(x, AVAL) != load(plan, 8):
             return 0
         data = load(x, DATA)
         if data == 0 or load(data, TYPE) != load(context(), NDARRAY):
             return 0  # deleted
-        if kind == GIVEN:
+        if kind == DONATED_LEAF:
             place = load(state, AT_DONATED)
             store(place, 0, x)
             store(state, AT_DONATED, place + 8)
@@ -89,7 +89,7 @@ def flatten(state: int, x: int) -> int:
     return flatten_number(state, x, kind, load(plan, 8))
 
 
-@native
+@word_function
 def put(state: int, item: int, advance: int) -> int:
     """Add an array to the table and go on in the plan."""
     place = load(state, AT_ITEM)
@@ -99,7 +99,7 @@ def put(state: int, item: int, advance: int) -> int:
     return 1
 
 
-@native
+@word_function
 def flatten_sequence(state: int, x: int) -> int:
     """A tuple, a named tuple or a list: kind, type, length."""
     plan = load(state, AT_PLAN)
@@ -116,7 +116,7 @@ def flatten_sequence(state: int, x: int) -> int:
     return 1
 
 
-@native
+@word_function
 def flatten_dict(state: int, x: int) -> int:
     """A dictionary with strings as keys: kind, length, then key and node of each entry."""
     plan = load(state, AT_PLAN)
@@ -134,7 +134,7 @@ def flatten_dict(state: int, x: int) -> int:
     return 1
 
 
-@native
+@word_function
 def flatten_ndarray(state: int, x: int) -> int:
     """A NumPy array: kind, dtype, rank, lengths."""
     plan = load(state, AT_PLAN)
@@ -150,7 +150,7 @@ def flatten_ndarray(state: int, x: int) -> int:
     return put(state, x, 24 + 8 * ndim)
 
 
-@native
+@word_function
 def flatten_number(state: int, x: int, kind: int, form: int) -> int:
     """A Python number: kind, form; it is stored behind what looks like an ndarray's head."""
     cls = load(x, TYPE)

@@ -1,7 +1,7 @@
 """Operations outside of compiled code: NumPy's own loops, called with no Python on the way.
 
 A function is first computed in Python, by the operation's `eval`. Once it has met the same types a
-few times, and NumPy's loop for them proved to give the same bits, the native entry calls that loop.
+few times, and NumPy's loop for them proved to give the same bits, the fast path calls that loop.
 """
 
 from __future__ import annotations
@@ -27,20 +27,26 @@ from ingot.backends.llvm.native.abi import (
     TYPE_NUMBER,
     ufunc_loop,
 )
-from ingot.backends.llvm.native.entry import search
+from ingot.backends.llvm.native.fast_path import search
 from ingot.backends.llvm.native.fields import (
     ARRAY,
     FAILED,
-    GIVE_UP,
-    NO_FIT,
+    FALL_BACK,
+    MISS,
     OPERATORS,
     library,
-    native,
+    word_function,
 )
-from ingot.backends.llvm.native.records import program_record
+from ingot.backends.llvm.native.program_structs import program_record
 from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.signatures import NativeCallable, Plan, Signature, UnsupportedCall
-from ingot.backends.llvm.native.systems import (
+from ingot.backends.llvm.native.signatures import (
+    ArgumentLayout,
+    NativeCallable,
+    Signature,
+    UnsupportedCall,
+)
+from ingot.backends.llvm.native.structs import NativeStruct
+from ingot.backends.llvm.native.word_dsl import (
     c,
     call,
     context,
@@ -52,11 +58,10 @@ from ingot.backends.llvm.native.systems import (
     store_int,
     to_single,
 )
-from ingot.backends.llvm.native.words import Words
-from ingot.config import config, settled
+from ingot.config import config, fast_path_guard
 from ingot.core.array import Array, fetch, make_contiguous
 from ingot.core.avals import ShapedArray
-from ingot.core.tracebacks import hide_frames
+from ingot.core.tracebacks import filter_traceback
 from ingot.primitives.numerics import DOUBLE, FLOAT32, IN_DOUBLE, REAL_ONLY
 from ingot.util import update_wrapper
 
@@ -124,7 +129,7 @@ def run_loop_in_double(inputs: int, outs: int, constants: int, arena: int, numbe
     return 0
 
 
-@native
+@word_function
 def operate(place: int, args: int, count: int, method: int) -> int:
     """Try the signatures of an operator's function, then call one of its methods in Python.
 
@@ -135,14 +140,14 @@ def operate(place: int, args: int, count: int, method: int) -> int:
     result = search(load(function, SIGNATURES), args, count, 0, stack(load(function, SPACE)))
     if result == FAILED:
         return 0
-    if result == NO_FIT or result == GIVE_UP:
+    if result == MISS or result == FALL_BACK:
         if method == REFLECTED:
             args += 8
         return c.PyObject_Vectorcall(load(operator, method), args, count, 0)
     return result
 
 
-@native
+@word_function
 def unary(place: int, x: int) -> int:
     """What stands in the type's table for an operator of one operand."""
     args = stack(8)
@@ -150,7 +155,7 @@ def unary(place: int, x: int) -> int:
     return operate(place, args, 1, FORWARD)
 
 
-@native
+@word_function
 def binary(place: int, x: int, y: int) -> int:
     """What stands in the type's table for an operator of two, one of which is an Array."""
     args = stack(24)  # in both orders
@@ -162,7 +167,7 @@ def binary(place: int, x: int, y: int) -> int:
     return operate(place, args, 2, REFLECTED)
 
 
-@native
+@word_function
 def compare(first: int, x: int, y: int, which: int) -> int:
     """What stands in the type for comparisons; these operators stand in a row."""
     args = stack(16)
@@ -185,7 +190,7 @@ def set_operators(functions: Mapping[str, Any]) -> None:
                        if name in _NAMES and isinstance(f, NativeCallable)})
 
 
-def _install(record: Words) -> None:
+def _install(record: NativeStruct) -> None:
     """Put the native operators into the type's tables, in front of those of Python."""
     if set(_NAMES) - set(_functions):
         return
@@ -196,7 +201,7 @@ def _install(record: Words) -> None:
         reflected = getattr(Array, f"__r{name}__", method)
         words += map(id, (_functions[name], method, reflected))
         kept += [method, reflected]
-    table = Words(words, kept)
+    table = NativeStruct(words, kept)
     word = ctypes.c_uint64.from_address
     numbers = word(id(Array) + TYPE_NUMBER).value
     places = {name: numbers + offset for name, (offset, *_) in NUMBERS.items()}
@@ -240,7 +245,7 @@ class Elementwise(NativeCallable):
         try:
             result = self._function(*args, **kwargs)
         except Exception as error:
-            hide_frames(error)
+            filter_traceback(error)
             raise
         if type(result) is Array and not kwargs and runtime.ready(cost=2):
             self._see(args, result)
@@ -256,12 +261,12 @@ class Elementwise(NativeCallable):
         return _elementwise, (self.__name__,)  # type: ignore[attr-defined]
 
     def _see(self, args: tuple[Any, ...], result: Array) -> None:
-        """Count calls with these types; at the right time, teach the native entry."""
+        """Count calls with these types; at the right time, teach the fast path."""
         key = tuple([x.aval if type(x) is Array else type(x) for x in args])
         if len(self._seen) > MAX_SEEN:
             self._seen.clear()
         count = self._seen[key] = self._seen.get(key, 0) + 1
-        if count > OFTEN:  # the native entry knows these types, but sent the call here
+        if count > OFTEN:  # the fast path knows these types, but sent the call here
             for x in args:
                 if (type(x) is Array and type(x._data) is np.ndarray
                         and not x._data.flags.c_contiguous):
@@ -269,7 +274,7 @@ class Elementwise(NativeCallable):
         if count != OFTEN and count % AGAIN:
             return
         flags = config.trace_key()
-        if settled != [flags] or config.debug_nans or config.debug_infs:
+        if fast_path_guard != [flags] or config.debug_nans or config.debug_infs:
             self._seen[key] = count - 1  # the next call is as good
             return
         try:
@@ -289,16 +294,16 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
         raise UnsupportedCall
     if dtype.kind == "c" and loop in REAL_ONLY:
         raise UnsupportedCall
-    plan, strides, shape = Plan([]), [], result.aval.shape
+    layout, strides, shape = ArgumentLayout([]), [], result.aval.shape
     single = dtype == FLOAT32 and loop in IN_DOUBLE
     inner, outer = (DOUBLE, DOUBLE) if single else (dtype, result.aval.storage)
     for i, x in enumerate(args):
-        plan.words.append(i)
+        layout.words.append(i)
         if type(x) is Array and x.aval.shape in (shape, ()):
-            plan.leaf(x, x.aval)
+            layout.leaf(x, x.aval)
             strides.append(inner.itemsize if x.aval.shape == shape else 0)
         elif dtype.kind in _KINDS.get(type(x), ""):
-            plan.leaf(x, ShapedArray((), dtype))
+            layout.leaf(x, ShapedArray((), dtype))
             strides.append(0)
         else:
             raise UnsupportedCall
@@ -306,7 +311,7 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
     _prove(words, [np.asarray(fetch(x) if type(x) is Array else x, inner) for x in args], outer,
            result)
     kernel = runtime.functions["run_loop_in_double" if single else "run_loop"]
-    return Signature(_program(kernel, words, result.aval), key, len(args), (), plan, (None, None))
+    return Signature(_program(kernel, words, result.aval), key, len(args), (), layout, (None, None))
 
 
 _KINDS = {float: "f", int: "fi", bool: "b"}
@@ -314,21 +319,21 @@ _KINDS = {float: "f", int: "fi", bool: "b"}
 
 
 def _loop_words(loop: np.ufunc, dtype: np.dtype, strides: list[int], out: np.dtype, size: int
-                ) -> Words:
+                ) -> NativeStruct:
     """What `run_loop` is called with; UnsupportedCall if NumPy has no such loop."""
     function, data = ufunc_loop(loop, f"{dtype.char * loop.nin}->{out.char}")
     if not function:
         raise UnsupportedCall
-    return Words([function, data, size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
+    return NativeStruct([function, data, size, loop.nin, size > LONG_LOOP, *strides, out.itemsize])
 
 
-def _program(function: int, words: Words, out: ShapedArray) -> Words:
+def _program(function: int, words: NativeStruct, out: ShapedArray) -> NativeStruct:
     """The record of a program that is one loop; it needs no arena, and any address does for one."""
-    kernel = Words([function, words.address, words.address, 0], words)
+    kernel = NativeStruct([function, words.address, words.address, 0], words)
     return program_record(kernel, words[OPERANDS], [out], bool(words[UNLOCKED]))
 
 
-def _prove(words: Words, args: list[np.ndarray], dtype: np.dtype, result: Array) -> None:
+def _prove(words: NativeStruct, args: list[np.ndarray], dtype: np.dtype, result: Array) -> None:
     """Raise UnsupportedCall unless the loop gives what Python gave, bit for bit."""
     args = [np.ascontiguousarray(x) for x in args]
     out = np.empty(result.aval.shape, dtype)

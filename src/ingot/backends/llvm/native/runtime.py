@@ -1,4 +1,4 @@
-"""Loads the native entry once calls are frequent, and keeps the records that it reads."""
+"""Loads the fast path once calls are frequent, and keeps the records that it reads."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.llvm import cache, engine
-from ingot.backends.llvm.buffers import Loan
+from ingot.backends.llvm.buffers import PooledArray
 from ingot.backends.llvm.host import raise_error
 from ingot.backends.llvm.native.abi import PORTABLE, empty_array
-from ingot.backends.llvm.native.entry import library
-from ingot.backends.llvm.native.spare import install, spares
-from ingot.backends.llvm.native.words import Words
+from ingot.backends.llvm.native.fast_path import library
+from ingot.backends.llvm.native.free_list import free_lists, install
+from ingot.backends.llvm.native.structs import NativeStruct
 from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.fingerprint import source_digest
-from ingot.config import config, settled
-from ingot.core.array import DELETED, Array
-from ingot.core.tracebacks import hide_frames
+from ingot.config import config, fast_path_guard
+from ingot.core.array import DELETED_BUFFER, Array
+from ingot.core.tracebacks import filter_traceback
 
 FREQUENT = 2000
-"""Microseconds, about, that calls took in Python after which the native entry is worth loading."""
+"""Microseconds, about, that calls took in Python after which the fast path is worth loading."""
 
 
 class Runtime:
-    """The native entry: its address, 0 until it is loaded, and the global record."""
+    """The fast path: its address, 0 until it is loaded, and the global record."""
 
     def __init__(self) -> None:
-        self.entry = 0
+        self.fast_path = 0
         self.functions: dict[str, int] = {}
-        self.on_load: list[Callable[[Words], None]] = []
+        self.on_load: list[Callable[[NativeStruct], None]] = []
         self._lock = threading.Lock()
         self._asked = 0
         self._begun = False
@@ -43,7 +43,7 @@ class Runtime:
 
         `cost`: microseconds, about, that a call takes without it.
         """
-        if self.entry:
+        if self.fast_path:
             return True
         self._asked += cost
         if PORTABLE is None and not self._begun and self._asked >= FREQUENT:
@@ -51,14 +51,14 @@ class Runtime:
             # From the cache it takes two milliseconds here; a thread would first have to wait
             # several times until this one lets go of the interpreter.
             self.load(_cached)
-            if not self.entry:
+            if not self.fast_path:
                 threading.Thread(target=self.load).start()
-        return self.entry != 0
+        return self.fast_path != 0
 
     def load(self, find: Callable[[], engine.Code | None] | None = None) -> None:
         """Make the entry of its code, which is compiled unless `find` gives it, or else nothing."""
         with self._lock:
-            if self.entry or PORTABLE is not None:
+            if self.fast_path or PORTABLE is not None:
                 return
             try:
                 code = (find or _compiled)()
@@ -66,15 +66,17 @@ class Runtime:
                 return  # the process ends, or somebody stopped the worker
             if code is None:
                 return
-            objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True, settled,
-                       DELETED, _raise_host_error, Loan]
-            record = Words([*map(id, objects), spares.table.address, empty_array(), 0], objects)
+            objects = [Array, np.ndarray, tuple, list, dict, float, int, bool, None, True,
+                       fast_path_guard,
+                       DELETED_BUFFER, _raise_host_error, PooledArray]
+            record = NativeStruct([*map(id, objects), free_lists.table.address, empty_array(), 0],
+                                  objects)
             self._keep += [code, record]
             self.functions = library.start(code.address, record.address)
             install(self.functions)
             for tell in self.on_load:
                 tell(record)
-            self.entry = self.functions["vectorcall"]
+            self.fast_path = self.functions["vectorcall"]
 
 
 def _raise_host_error() -> None:
@@ -83,13 +85,13 @@ def _raise_host_error() -> None:
         raise_error()
     except Exception as error:
         if config.traceback_filtering != "off":
-            hide_frames(error)
+            filter_traceback(error)
         raise
 
 
 def _name() -> str:
     """The entry's name in the cache of machine code."""
-    return cache.digest("native entry", source_digest(), sys.version, np.__version__,
+    return cache.digest("fast path", source_digest(), sys.version, np.__version__,
                         engine.llvm_identity(), engine.processor_identity())
 
 

@@ -1,4 +1,4 @@
-"""Forms of call that were seen, written down for the native entry; callables that use them."""
+"""Signatures of calls, laid out for the fast path; callables whose calls it serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ingot.backends.llvm.native import fields
 from ingot.backends.llvm.native.abi import PORTABLE, call_natively, native_callable_type
 from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.words import Words
+from ingot.backends.llvm.native.structs import NativeStruct
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.native_calls import CallSignature
@@ -32,7 +32,7 @@ _FORMS = {np.dtype(np.int64): fields.AS_INT64, np.dtype(np.int32): fields.AS_INT
 
 
 class UnsupportedCall(Exception):
-    """A call that the native entry cannot check."""
+    """A call that the fast path cannot check."""
 
 
 def _is_namedtuple(x: Any) -> bool:
@@ -40,8 +40,8 @@ def _is_namedtuple(x: Any) -> bool:
     return isinstance(x, tuple) and kind is not None and kind.inferred
 
 
-class Plan:
-    """Words by which native code takes arguments apart or puts a result together."""
+class ArgumentLayout:
+    """NativeStruct by which native code takes arguments apart or puts a result together."""
 
     def __init__(self, avals: Sequence[ShapedArray], donated: Collection[int] = ()):
         self.avals, self.donated = list(avals), donated
@@ -60,7 +60,7 @@ class Plan:
         if data is None:
             self.leaf(x, self.avals[self.leaves])
             if self.leaves in self.donated and type(x) is Array:
-                self.words[-2] = fields.GIVEN
+                self.words[-2] = fields.DONATED_LEAF
                 self.given += 1
             self.leaves += 1
             return
@@ -115,24 +115,25 @@ class Plan:
         return cls in (tuple, list) and all([self.result(child) for child in tree.children()])
 
 
-class Signature(Words):
-    """One form of call for the native entry: the plans of `count` arguments, the last of which have
-    names, and of the result; the record of the program, and what keeps this alive."""
+class Signature(NativeStruct):
+    """A signature of calls for the fast path: the layouts of `count` arguments, the last of which
+    have names, and of the result; the struct of the program, and what keeps this alive."""
 
-    def __init__(self, program: Words, key: Any, count: int, names: Sequence[str], plan: Plan,
-                 result: tuple[Words | None, Any], *kept: Any):
-        """Raises UnsupportedCall if the native entry cannot serve such a call."""
-        arguments, named = Words(plan.words), Words([id(name) for name in names])
+    def __init__(self, program: NativeStruct, key: Any, count: int, names: Sequence[str],
+                 layout: ArgumentLayout,
+                 result: tuple[NativeStruct | None, Any], *kept: Any):
+        """Raises UnsupportedCall if the fast path cannot serve such a call."""
+        arguments, named = NativeStruct(layout.words), NativeStruct([id(name) for name in names])
         built, unflatten = result
         super().__init__(
             [0, id(self), id(key), count - len(names), len(names), named.address, count,
              arguments.address, program.address, built.address if built else 0,
-             id(unflatten) if unflatten else 0, plan.given],
-            program, key, plan.kept, arguments, names, named, result, *kept)
-        self.identity = (id(key), program.address, count, *names, *plan.words)
+             id(unflatten) if unflatten else 0, layout.given],
+            program, key, layout.kept, arguments, names, named, result, *kept)
+        self.identity = (id(key), program.address, count, *names, *layout.words)
         arrays = program[fields.INPUTS] + 2 * program[fields.OUTPUTS]
-        self.space = (fields.STATE_SIZE + 8 * (arrays + plan.given)
-                      + fields.NUMBER_SIZE * (plan.numbers + 1))
+        self.space = (fields.STATE_SIZE + 8 * (arrays + layout.given)
+                      + fields.NUMBER_SIZE * (layout.numbers + 1))
         if self.space > MAX_SPACE:
             raise UnsupportedCall
 
@@ -147,42 +148,42 @@ def signature_of_call(executable: Any, call: CallSignature) -> Signature:
     Raises UnsupportedCall if such calls cannot be told apart natively.
     """
     args, kwargs = call.args, call.kwargs
-    plan = Plan(call.in_avals, call.donated)
-    _arguments(plan, args, kwargs, call.static, call.in_tree)
-    return Signature(executable.record, call.key, len(args) + len(kwargs), list(kwargs), plan,
+    layout = ArgumentLayout(call.in_avals, call.donated)
+    _arguments(layout, args, kwargs, call.static, call.in_tree)
+    return Signature(executable.record, call.key, len(args) + len(kwargs), list(kwargs), layout,
                      _result(call.out_tree), executable)
 
 
-def _arguments(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any],
+def _arguments(layout: ArgumentLayout, args: tuple[Any, ...], kwargs: Mapping[str, Any],
                static: Collection[Any], tree: PyTreeDef) -> None:
     """Nodes for all arguments, each headed by its place in the call."""
     positional, named = tree.children()
     dynamic = iter(positional.children())
     for i, x in enumerate(args):
-        plan.words.append(i)
+        layout.words.append(i)
         if i in static:
-            plan.static(x)
+            layout.static(x)
         else:
-            plan.argument(next(dynamic), x)
+            layout.argument(next(dynamic), x)
     dynamic = iter(named.children())
     place = {name: len(args) + i for i, name in enumerate(kwargs)}
     for name in sorted(kwargs):  # the order of the leaves
-        plan.words.append(place[name])
+        layout.words.append(place[name])
         if name in static:
-            plan.static(kwargs[name])
+            layout.static(kwargs[name])
         else:
-            plan.argument(next(dynamic), kwargs[name])
+            layout.argument(next(dynamic), kwargs[name])
 
 
-def _result(tree: PyTreeDef) -> tuple[Words | None, Any]:
+def _result(tree: PyTreeDef) -> tuple[NativeStruct | None, Any]:
     """The plan of a result, None for a single array, and a function if Python must finish it."""
     if treedef_is_strict_leaf(tree):
         return None, None
-    plan = Plan([])
-    if plan.result(tree):
-        return Words(plan.words, plan.kept), None
+    layout = ArgumentLayout([])
+    if layout.result(tree):
+        return NativeStruct(layout.words, layout.kept), None
     leaves = [fields.LEAF, 0] * tree.num_leaves
-    flat = Words([fields.SEQUENCE, id(list), tree.num_leaves, *leaves])
+    flat = NativeStruct([fields.SEQUENCE, id(list), tree.num_leaves, *leaves])
     return flat, partial(tree_unflatten, tree)
 
 
@@ -191,7 +192,7 @@ _lock = threading.Lock()
 
 
 class NativeCallable(_Base):
-    """A callable whose known forms of call go through the native entry, others to `__call__`."""
+    """A callable whose known signatures go through the fast path, others to `__call__`."""
 
     _vectorcall: int
     _signatures: int
@@ -216,7 +217,7 @@ class NativeCallable(_Base):
             self._slow = id(type(self).__call__)  # the class keeps it alive
             self._signatures = signature.address
             self._known = known  # only now may the oldest be freed
-            self._vectorcall = runtime.entry
+            self._vectorcall = runtime.fast_path
 
     def _forget_signatures(self) -> None:
         """Let Python serve all calls again."""

@@ -1,4 +1,4 @@
-"""NumPy's Fourier transforms as routines that native code calls, for lines of an array at a time.
+"""NumPy's Fourier transforms as routines that native code calls, for some rows of an array at once.
 
 They are the inner loops of NumPy's generalized universal functions: C functions over pointers,
 sizes and strides in bytes, which keep their plans and need Python only to say that memory ran out.
@@ -77,13 +77,14 @@ def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, div
 
     def call(source: Index, target: Index) -> None:
         with build.loop(blocks, independent=True) as j:
-            first = build.imul(j, most)
-            count = build.iclamp(build.isub(lines, first), most) if blocks > 1 else lines
+            first = build.index_mul(j, most)
+            count = build.iclamp(build.index_sub(lines, first), most) if blocks > 1 else lines
             build.call_routine(
                 symbol(name, factor.dtype), [
-                    ("pointer", x.memory, build.iadd(source, build.imul(first, across))),
+                    ("pointer", x.memory, build.index_add(source, build.index_mul(first, across))),
                     ("float", factor),
-                    ("pointer", out.memory, build.iadd(target, build.imul(first, across_out))),
+                    ("pointer", out.memory,
+                     build.index_add(target, build.index_mul(first, across_out))),
                     ("char", chr(name != IFFT)),  # forwards
                     *(("size", n) for n in (count, x.shape[axis], out.shape[axis])),
                     *(("size", step * item) for step, item in (
@@ -98,8 +99,8 @@ def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, div
             return
         n, step, step_out = outer[k]
         with build.loop(n, independent=True) as i:
-            level(k + 1, build.iadd(source, build.imul(i, step)),
-                  build.iadd(target, build.imul(i, step_out)))
+            level(k + 1, build.index_add(source, build.index_mul(i, step)),
+                  build.index_add(target, build.index_mul(i, step_out)))
 
     level(0, x.offset, out.offset)
 

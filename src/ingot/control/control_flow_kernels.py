@@ -1,4 +1,4 @@
-"""Native loops and branches: how scan, while_loop and cond are built from kernel nodes."""
+"""Kernel rules of control flow: how scan, while_loop and cond are built from loops and branches."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from ingot.core.jaxpr import Jaxpr, Literal
 from ingot.core.rewrite import definitions
 from ingot.kernel import ir
-from ingot.kernel.build import (
+from ingot.kernel.rules import (
     BOOL,
     INT,
     ArrayValue,
     Buffer,
     Index,
-    Lazy,
-    Scalars,
+    LazyArray,
+    RegisterArray,
     flatten_scalars,
 )
 
@@ -33,7 +33,7 @@ class Carry:
         self.phis: list[ir.Phi] = []
         self.pointers: list[ir.PointerPhi] = []
         self.inside: list[ArrayValue] = []
-        self._small: dict[int, tuple[list[ir.Phi], Scalars, Any]] = {}
+        self._small: dict[int, tuple[list[ir.Phi], RegisterArray, Any]] = {}
         self._large: dict[int, _Large] = {}
         origins = sources(body, num_consts, len(init))
         for k, (value, origin) in enumerate(zip(init, origins, strict=True)):
@@ -48,14 +48,14 @@ class Carry:
         for k, x in self._large.items():
             self.inside[k] = x.at(x.front.inside)
 
-    def _scalars(self, k: int, value: ArrayValue) -> Scalars:
+    def _scalars(self, k: int, value: ArrayValue) -> RegisterArray:
         first = self.build.scalars(value)
         flat, rebuild = flatten_scalars(first.elements)
-        phis = [ir.Phi(ir.Scalar("phi", (), s.dtype), s, None, ir.Scalar("result", (), s.dtype))
+        phis = [ir.Phi(ir.Value("phi", (), s.dtype), s, None, ir.Value("result", (), s.dtype))
                 for s in flat]
         self.phis.extend(phis)
         self._small[k] = phis, first, rebuild
-        return Scalars(value.shape, value.dtype, rebuild([p.scalar for p in phis]))
+        return RegisterArray(value.shape, value.dtype, rebuild([p.scalar for p in phis]))
 
     def update(self, values: Sequence[ArrayValue]) -> None:
         """Set what the next iteration sees; called once, at the end of the body.
@@ -90,10 +90,10 @@ class Carry:
         return [self._large[k].result(self.trips) if k in self._large else self._last(k)
                 for k in range(len(self.inside))]
 
-    def _last(self, k: int) -> Scalars:
+    def _last(self, k: int) -> RegisterArray:
         phis, first, rebuild = self._small[k]
-        return self.build.hold_scalars(
-            Scalars(first.shape, first.dtype, rebuild([p.result for p in phis])))
+        return self.build.pin_scalars(
+            RegisterArray(first.shape, first.dtype, rebuild([p.result for p in phis])))
 
 
 class _Large:
@@ -185,42 +185,42 @@ def sources(jaxpr: Jaxpr, first: int, count: int) -> list[int | None]:
 
 def element(build: Any, xs: ArrayValue, i: Index) -> ArrayValue:
     """Entry i along the first axis."""
-    if isinstance(xs, Scalars):
+    if isinstance(xs, RegisterArray):
         if isinstance(i, int):
             n = xs.size // xs.shape[0]
-            return Scalars(xs.shape[1:], xs.dtype, xs.elements[i * n : (i + 1) * n])
+            return RegisterArray(xs.shape[1:], xs.dtype, xs.elements[i * n : (i + 1) * n])
         xs = build.spill(xs)
     if isinstance(xs, Buffer):
-        offset = build.iadd(xs.offset, build.imul(i, xs.strides[0]))
+        offset = build.index_add(xs.offset, build.index_mul(i, xs.strides[0]))
         view: ArrayValue = Buffer(xs.memory, xs.shape[1:], xs.dtype, offset, xs.strides[1:])
     else:
-        view = Lazy(xs.shape[1:], xs.dtype, lambda b, index: xs.at(b, (i, *index)), [xs])
-    return build.settle(view)
+        view = LazyArray(xs.shape[1:], xs.dtype, lambda b, index: xs.at(b, (i, *index)), [xs])
+    return build.materialize_if_reused(view)
 
 
 def scan_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], jaxpr: Jaxpr, length: int,
                 reverse: bool, num_consts: int, num_carry: int, at_once: bool = False,
                 **params: Any) -> list[ArrayValue]:
     """One native loop; results of each iteration go to their place in the stacked arrays."""
-    consts = build.settled(args[:num_consts])
+    consts = build.materialize_reused(args[:num_consts])
     init = list(args[num_consts : num_consts + num_carry])
     jaxpr = build.updating(jaxpr)
-    xs = build.settled(args[num_consts + num_carry :])
+    xs = build.materialize_reused(args[num_consts + num_carry :])
     stacked = [build.allocate(a.shape, a.storage) for a in out[num_carry:]]
     if length == 0:
         return [*init, *stacked]
     with build.holding(*consts, *xs, *stacked):
         carry = Carry(build, init, jaxpr, num_consts, length)
-        node = ir.For(ir.Scalar("index", (), INT), length, carry.phis, ir.Block(),
+        node = ir.For(ir.Value("index", (), INT), length, carry.phis, ir.Block(),
                       independent=num_carry == 0,
                       reentrant_callbacks=at_once and num_carry == 0,
                       pointers=carry.pointers)
         with build.inside(node.body):
-            i = build.isub(length - 1, node.index) if reverse else node.index
+            i = build.index_sub(length - 1, node.index) if reverse else node.index
             outs = build.inline(jaxpr, [*consts, *carry.inside,
                                         *(element(build, x, i) for x in xs)])
             for target, value in zip(stacked, outs[num_carry:], strict=True):
-                offset = build.imul(i, target.strides[0])
+                offset = build.index_mul(i, target.strides[0])
                 build.write(Buffer(target.memory, target.shape[1:], target.dtype, offset,
                                    target.strides[1:]), value)
             carry.update(outs[:num_carry])
@@ -233,7 +233,7 @@ def while_kernel(build: Any, *args: ArrayValue, out: Sequence[Any], cond_jaxpr: 
                  ) -> list[ArrayValue]:
     """One native loop with its condition at the head."""
     split = cond_nconsts + body_nconsts
-    consts = build.settled(args[:split])
+    consts = build.materialize_reused(args[:split])
     with build.holding(*consts):
         body_jaxpr = build.updating(body_jaxpr)
         carry = Carry(build, args[split:], body_jaxpr, body_nconsts)
@@ -254,7 +254,7 @@ def cond_kernel(build: Any, index: ArrayValue, *args: ArrayValue, out: Sequence[
     if which.dtype == BOOL:
         which = build.op("convert", which, dtype=INT)
     which = build.index(build.iclamp(build.as_index(which), len(branches) - 1))
-    args = tuple(build.settled(args))
+    args = tuple(build.materialize_reused(args))
     mine = [build.owned(x) for x in args]  # they die here: each branch may update them in place
     own = [x for x, m in zip(args, mine, strict=True) if m]
     rest = [x for x, m in zip(args, mine, strict=True) if not m]
@@ -265,13 +265,13 @@ def cond_kernel(build: Any, index: ArrayValue, *args: ArrayValue, out: Sequence[
                 values.append(build.inline(jaxpr, args))
             blocks.append(block)
         targets = _targets(build, out, own, values)
-        merged: list[list[ir.Scalar]] = []
+        merged: list[list[ir.Value]] = []
         rebuilds: list[tuple[int, Callable[..., Any]]] = []
         for block, found in zip(blocks, values, strict=True):
             with build.inside(block):
                 flat, rebuilds = _put(build, targets, found)
             merged.append(flat)
-        results = [ir.Scalar("result", (), s.dtype) for s in merged[0]]
+        results = [ir.Value("result", (), s.dtype) for s in merged[0]]
         build.block.nodes.append(ir.Switch(which, blocks, merged, results))
     return _merged_outputs(build, out, targets, results, rebuilds)
 
@@ -300,9 +300,9 @@ def _same_place(x: ArrayValue, y: Buffer) -> bool:
 
 
 def _put(build: Any, targets: Sequence[Buffer | None], values: Sequence[ArrayValue]
-         ) -> tuple[list[ir.Scalar], list[tuple[int, Callable[..., Any]]]]:
+         ) -> tuple[list[ir.Value], list[tuple[int, Callable[..., Any]]]]:
     """Large results of a branch to their places; the small ones as scalars, and how to rebuild."""
-    flat: list[ir.Scalar] = []
+    flat: list[ir.Value] = []
     rebuilds: list[tuple[int, Callable[..., Any]]] = []
     writes: list[tuple[Buffer, ArrayValue]] = []
     for value, target in zip(values, targets, strict=True):
@@ -320,7 +320,7 @@ def _put(build: Any, targets: Sequence[Buffer | None], values: Sequence[ArrayVal
 
 
 def _merged_outputs(build: Any, out: Sequence[Any], targets: Sequence[Any],
-                    results: Sequence[ir.Scalar], rebuilds: Sequence[Any]) -> list[ArrayValue]:
+                    results: Sequence[ir.Value], rebuilds: Sequence[Any]) -> list[ArrayValue]:
     outs: list[ArrayValue] = []
     parts, rest = iter(results), iter(rebuilds)
     for aval, target in zip(out, targets, strict=True):
@@ -329,5 +329,5 @@ def _merged_outputs(build: Any, out: Sequence[Any], targets: Sequence[Any],
             continue
         count, rebuild = next(rest)
         elements = rebuild([next(parts) for _ in range(count)])
-        outs.append(build.hold_scalars(Scalars(aval.shape, aval.storage, elements)))
+        outs.append(build.pin_scalars(RegisterArray(aval.shape, aval.storage, elements)))
     return outs

@@ -14,7 +14,7 @@ from ingot.kernel.reduce import beats
 from ingot.kernel.values import BOOL
 
 
-def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
+def small_top_k(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
                 ) -> tuple[list[Any], list[Any]]:
     """The k largest of n elements, descending, NaN first, equal ones as they came; their places."""
     values: list[Any] = []
@@ -24,7 +24,7 @@ def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
 
     def consider(first: Index) -> Callable[..., list[Any]]:
         def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-            place = build.iadd(first, i)
+            place = build.index_add(first, i)
             new = at(place)
 
             def inserted() -> list[Any]:
@@ -39,9 +39,9 @@ def few_largest(build: Lowering, n: int, k: int, at: Callable[[Index], Any]
     size = build.schedule.top_k_block
 
     def block(b: Index, carry: Sequence[Any]) -> list[Any]:
-        first = build.iadd(k, build.imul(b, size))
+        first = build.index_add(k, build.index_mul(b, size))
         (some,) = build.accumulate(size, [build.const(False, BOOL)], lambda i, c: [build.op(
-            "or", c[0], beats(build, "max", at(build.iadd(first, i)), carry[k - 1]))])
+            "or", c[0], beats(build, "max", at(build.index_add(first, i)), carry[k - 1]))])
         return build.when(some, lambda: build.accumulate(size, carry, consider(first)),
                           list(carry))
 

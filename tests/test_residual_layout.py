@@ -10,7 +10,7 @@ from ingot.backends.llvm import emit, executable, slp
 from ingot.backends.llvm.functions import FORMULAS
 from ingot.compiler import residual_layout
 from ingot.kernel import ir
-from ingot.kernel.build import Builder
+from ingot.kernel.rules import Builder
 from ingot.transforms.stage import stage
 
 pytestmark = pytest.mark.llvm("layout of residuals in machine code")
@@ -135,11 +135,11 @@ def kept_by_a_loop(values):
     memories = [ir.Memory("temporary", 128, np.dtype(float), offset=128 * k) for k in range(2)]
     result = ir.Memory("result", 8, np.dtype(float), 0)
     zero = build.const(0.0, float)
-    first = ir.For(ir.Scalar("index", (), np.dtype(np.int64)), 16, [], ir.Block())
-    second = ir.For(ir.Scalar("index", (), np.dtype(np.int64)), 16, [], ir.Block())
+    first = ir.For(ir.Value("index", (), np.dtype(np.int64)), 16, [], ir.Block())
+    second = ir.For(ir.Value("index", (), np.dtype(np.int64)), 16, [], ir.Block())
     for loop in (first, second):
-        phi = ir.Phi(ir.Scalar("phi", (), np.dtype(float)), zero, None,
-                     ir.Scalar("result", (), np.dtype(float)))
+        phi = ir.Phi(ir.Value("phi", (), np.dtype(float)), zero, None,
+                     ir.Value("result", (), np.dtype(float)))
         loop.phis.append(phi)
     with build.inside(first.body):
         for memory, value in zip(memories, values(build), strict=True):
@@ -183,15 +183,15 @@ def test_functions_in_turn_keep_their_order(monkeypatch):
 
 
 def test_only_calls_that_wait_for_nothing_are_one():
-    nodes = [ir.Scalar("exp", [ir.Scalar("phi", (), np.dtype(float))], np.dtype(float))
+    nodes = [ir.Value("exp", [ir.Value("phi", (), np.dtype(float))], np.dtype(float))
              for _ in range(9)]
     out = slp.pack_math_calls(nodes)
     groups = [n for n in out if type(n) is slp.CallBundle]
     assert groups and all(len(g.calls) <= g.lanes for g in groups)
     assert [c for n in out for c in getattr(n, "calls", [n])] == nodes
-    chain = [ir.Scalar("exp", [ir.Scalar("phi", (), np.dtype(float))], np.dtype(float))]
+    chain = [ir.Value("exp", [ir.Value("phi", (), np.dtype(float))], np.dtype(float))]
     for _ in range(3):
-        chain.append(ir.Scalar("exp", [chain[-1]], np.dtype(float)))
+        chain.append(ir.Value("exp", [chain[-1]], np.dtype(float)))
     assert slp.pack_math_calls(chain) == chain
 
 

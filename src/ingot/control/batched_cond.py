@@ -1,4 +1,4 @@
-"""What cond becomes where its predicate is mapped: all branches run, and results are chosen."""
+"""cond with a batched predicate: all branches run, and a mask selects among their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ingot.control.tracing import axes_of_programs, evaluate
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.axes import Axis
+from ingot.core.axis_env import Axis
 from ingot.core.effects import IO, ORDERED_IO
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
@@ -39,7 +39,7 @@ def union(flags: Sequence[Sequence[bool]]) -> list[bool]:
 
 # ---- select_branches_p --------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Choice:
+class BatchedCond:
     """The program of a mapped cond, (index, operands) -> results, made when it is known which
     operands are differentiated: those among `large` are copied for each entry only then."""
 
@@ -64,11 +64,12 @@ class Choice:
         return _all_branches(self.axis, index, operands, self.dims, self.branches, copied)
 
 
-def _type(*avals: ShapedArray, jaxpr: Jaxpr, choice: Choice) -> list[ShapedArray]:
+def _type(*avals: ShapedArray, jaxpr: Jaxpr, choice: BatchedCond) -> list[ShapedArray]:
     return jaxpr.out_avals
 
 
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, choice: Choice) -> Any:
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr,
+         choice: BatchedCond) -> Any:
     nonzero = [t is not None for t in tangents]
     program, has = jvp_jaxpr(choice.program(nonzero[1:]), nonzero)
     outs = evaluate(program, *primals, *(t for t in tangents if t is not None))
@@ -76,7 +77,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, choic
     return outs[: len(has)], [next(rest) if h else None for h in has]
 
 
-def _linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, choice: Choice) -> Any:
+def _linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, choice: BatchedCond) -> Any:
     split = linearize_jaxpr(choice.program(nonzero[1:]), nonzero)
     outs = evaluate(split.known, *primals)
     n = len(split.has)
@@ -84,7 +85,7 @@ def _linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, choice: Cho
     return outs[:n], split.has, lambda *tangents: evaluate(split.linear, *residuals, *tangents)
 
 
-def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, choice: Choice) -> list[Any]:
+def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, choice: BatchedCond) -> list[Any]:
     linear = [is_linear(x) for x in args]
     program, has = transpose_jaxpr(jaxpr, linear, [ct is not None for ct in cts])
     outs = iter(evaluate(program, *(x for x in args if not is_linear(x)),
@@ -93,7 +94,8 @@ def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, choice: Choice) -> 
     return [next(found) if lin else None for lin in linear]
 
 
-def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: Jaxpr, choice: Choice
+def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: Jaxpr,
+           choice: BatchedCond
            ) -> Any:
     program, out_dims = batch_jaxpr(jaxpr, axis, dims, True)
     mapped = dataclasses.replace(choice, outer=(*choice.outer, (axis, tuple(dims))))
@@ -124,7 +126,7 @@ def select_branches(axis: Axis, index: Any, operands: Sequence[Any], dims: Seque
         every = [True] * len(operands)
         return _all_branches(axis, index, operands, dims, branches, every), out_dims
     avals = tuple(typeof(x) for x in (index, *operands))
-    choice = Choice(axis, tuple(dims), branches, avals, large)
+    choice = BatchedCond(axis, tuple(dims), branches, avals, large)
     program = choice.program([False] * len(operands))
     return select_branches_p.bind(index, *operands, jaxpr=program, choice=choice), out_dims
 
@@ -139,7 +141,7 @@ def _all_branches(axis: Axis, index: Any, operands: Sequence[Any], dims: Sequenc
     for i, branch in enumerate(branches):
         mine = which if len(branches) == 2 else eq(
             which, broadcast_in_dim(scalar(i, index.dtype), which.shape, ()))
-        shielded = [_shielded(x, d, mine, i == 0 and len(branches) == 2)
+        shielded = [_mask_gradient(x, d, mine, i == 0 and len(branches) == 2)
                     if c and _derivable(x) else (x, d)
                     for x, d, c in zip(operands, dims, copied, strict=True)]
         flags = [d for _, d in shielded]
@@ -154,7 +156,7 @@ def _derivable(x: Any) -> bool:
     return isinstance(x, Tracer) and is_inexact(typeof(x))
 
 
-def _shielded(x: Any, dim: int | None, mask: Any, inverse: bool) -> tuple[Any, int]:
+def _mask_gradient(x: Any, dim: int | None, mask: Any, inverse: bool) -> tuple[Any, int]:
     """An operand that derivatives pass only where its branch is taken, and its mapped axis.
 
     Where it is not, the derivative of the branch may be infinite or NaN, and zero times that is

@@ -1,4 +1,4 @@
-"""Sorting by counting digits: the stable order of a line of 32-bit keys, in a few passes.
+"""Radix sort: the stable order of a row of 32-bit keys, in a few passes.
 
 Long lines are first divided by their highest digit into parts that stay in a cache (P. M. McIlroy,
 K. Bostic and M. D. McIlroy, Engineering Radix Sort, 1993); parts and short lines are sorted by
@@ -70,7 +70,7 @@ class _Radix:
             self.front, (p,), record))
         with build.loop(256, independent=True) as part:
             stop = build.as_index(ends.at(build, (part,)))
-            before = build.op("max", build.isub(part, 1), build.index(0))
+            before = build.op("max", build.index_sub(part, 1), build.index(0))
             start = build.select(build.op("gt", part, build.index(0)),
                                  build.as_index(ends.at(build, (before,))), build.index(0))
             size = build.op("sub", stop, start)
@@ -95,7 +95,7 @@ class _Radix:
         self.count(tables, source, start, size, digits)
 
         def result(p: Any, record: Any) -> None:
-            place = build.iadd(start, p)
+            place = build.index_add(start, p)
             build.store(self.places, (place,), build.op("convert", record, dtype=WORD))
             key = build.op("shift_right_logical", record, build.const(32, RECORD))
             build.store(self.keys, (place,), build.op("convert", key, dtype=WORD))
@@ -104,7 +104,7 @@ class _Radix:
             target = other
 
             def keep(p: Any, record: Any, target: Buffer = target) -> None:
-                build.store(target, (build.iadd(start, p),), record)
+                build.store(target, (build.index_add(start, p),), record)
 
             self.move(source, start, size, table, low, width,
                       result if k == len(widths) - 1 else keep)
@@ -118,7 +118,7 @@ class _Radix:
             with build.loop(table.size, vector=True) as d:
                 build.store(table, (d,), build.const(0, COUNT))
         with build.loop(size) as i:
-            record = source.at(build, (build.iadd(start, i),))
+            record = source.at(build, (build.index_add(start, i),))
             for table, (low, width) in zip(tables, digits, strict=True):
                 d = self.digit(record, low, width)
                 more = build.op("add", table.at(build, (d,)), build.const(1, COUNT))
@@ -136,7 +136,7 @@ class _Radix:
         """Put each record where its digit's next one belongs; the table has the ends then."""
         build = self.build
         with build.loop(size) as i:
-            record = source.at(build, (build.iadd(start, i),))
+            record = source.at(build, (build.index_add(start, i),))
             d = self.digit(record, low, width)
             place = table.at(build, (d,))
             build.store(table, (d,), build.op("add", place, build.const(1, COUNT)))

@@ -1,4 +1,4 @@
-"""Small Arrays are not freed but kept, with their buffers, for the next results of their type.
+"""Free lists: small Arrays without references are kept for the next results of their type.
 
 To make an Array and its buffer, and to free both, takes three times as long as to compute a few
 numbers. What nobody refers to any more waits in a list of its type; a result takes it from there.
@@ -27,18 +27,18 @@ from ingot.backends.llvm.native.fields import (
     ARRAY,
     AVAL,
     DATA,
+    FREE_LISTS,
     NDARRAY,
-    SPARES,
     library,
-    native,
+    word_function,
 )
-from ingot.backends.llvm.native.systems import c, context, load, load_int, store
-from ingot.backends.llvm.native.words import Words
+from ingot.backends.llvm.native.structs import NativeStruct
+from ingot.backends.llvm.native.word_dsl import c, context, load, load_int, store
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 
 SLOTS = 256
-"""Types of which spare Arrays are kept; a slot is found by the address of the aval."""
+"""Types of which free Arrays are kept; a slot is found by the address of the aval."""
 
 MOST = 64
 """Spare Arrays of one type."""
@@ -54,13 +54,13 @@ MASK = SLOTS - 1
 
 
 # ---- native --------------------------------------------------------------------------------------
-@native
-def list_of(x: int) -> int:
+@word_function
+def free_list_for(x: int) -> int:
     """The list where an Array that nobody refers to can wait; 0 if there is none."""
     data, aval = load(x, DATA), load(x, AVAL)
     if data == 0 or load(x, TYPE) != load(context(), ARRAY) or load(x, ARRAY_WEAKREFS):
         return 0
-    slot = load(context(), SPARES) + SLOT_SIZE * ((aval >> 4) & MASK)
+    slot = load(context(), FREE_LISTS) + SLOT_SIZE * ((aval >> 4) & MASK)
     if aval == 0 or load(slot) != aval:
         return 0
     spare = load(slot, LIST)
@@ -87,7 +87,7 @@ def list_of(x: int) -> int:
 def deallocate(x: int) -> int:
     """What CPython calls for an Array, or as the base of one, that nobody refers to."""
     c.PyObject_GC_UnTrack(x)
-    spare = list_of(x)
+    spare = free_list_for(x)
     if spare:
         length = load(spare)
         store(spare + 8 * length, ITEMS, x)
@@ -107,8 +107,8 @@ def deallocate(x: int) -> int:
     return 0
 
 
-@native
-def take_spare(spare: int) -> int:
+@word_function
+def pop_free(spare: int) -> int:
     """An Array from a list, with one reference; 0 if there is none."""
     length = 0
     if spare:
@@ -123,11 +123,11 @@ def take_spare(spare: int) -> int:
 
 
 # ---- lists ---------------------------------------------------------------------------------------
-class Spares:
+class FreeLists:
     """The lists by type; a type whose slot is taken has none."""
 
     def __init__(self) -> None:
-        self.table = Words([0] * (SLOTS * SLOT_SIZE // 8))
+        self.table = NativeStruct([0] * (SLOTS * SLOT_SIZE // 8))
         self._kept: list[Any] = []
 
     def address(self, aval: ShapedArray) -> int:
@@ -137,15 +137,16 @@ class Spares:
             return self.table[slot + LIST]
         if self.table[slot] or aval.nbytes > LARGEST or not aval.storage.itemsize:
             return 0
-        lengths = Words(aval.shape)
-        spare = Words([0, id(aval.storage), aval.ndim, lengths.address, *[0] * MOST], lengths)
+        lengths = NativeStruct(aval.shape)
+        spare = NativeStruct([0, id(aval.storage), aval.ndim, lengths.address, *[0] * MOST],
+                             lengths)
         self._kept += [aval, aval.storage, spare]
         self.table[slot + LIST] = spare.address
         self.table[slot] = id(aval)
         return spare.address
 
 
-spares = Spares()
+free_lists = FreeLists()
 
 
 def install(functions: dict[str, int]) -> None:

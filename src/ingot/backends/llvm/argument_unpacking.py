@@ -1,4 +1,4 @@
-"""Where the arrays that a program is given have their data: loads from tuples, from tables."""
+"""Argument unpacking: data pointers of arrays are loaded from tuples, or from tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Split a module in two, so that two threads can compile it.
+"""Module splitting: two modules instead of one, so that two threads can compile them.
 
 Functions of the program (its loops that are divided, its sub-programs, variants for vectors) go to
 one of the halves, which declares those of the other. What is inlined everywhere is in both. Which
@@ -159,7 +159,7 @@ class _Module:
                    if v in self.variables)
 
 
-def halves(text: str) -> list[str]:
+def split_module(text: str) -> list[str]:
     """Two modules for one; or the one, if it is short, or has no parts of about the same length."""
     if text.count("\n") < LEAST:
         return [text]

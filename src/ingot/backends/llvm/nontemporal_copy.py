@@ -1,4 +1,4 @@
-"""A copy past the caches, as LLVM's text: whole lines, stored without being read first."""
+"""Non-temporal copy, as LLVM's text: whole cache lines, stored without being read first."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ingot.compiler.array_contraction import shrink_temporaries
 from ingot.compiler.buffer_assignment import assign_buffers
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import AffineExprs
-from ingot.kernel.build import INT, Buffer, Builder
+from ingot.kernel.rules import INT, Buffer, Builder
 from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import EffectsCache
 
@@ -288,7 +288,7 @@ def hand_made(*bodies, n=100):
 def copied(source, target, shift=0, factor=1):
     """A loop body that copies an element, shifted, to another place."""
     def body(b, i, *places):
-        value = b.load(places[source].memory, b.iadd(b.imul(i, factor), shift), INT)
+        value = b.load(places[source].memory, b.index_add(b.index_mul(i, factor), shift), INT)
         b.store(places[target], (i,), value)
 
     return body
@@ -330,12 +330,12 @@ def test_what_is_written_between_stays_between():
 
 
 def test_forms_of_positions():
-    b, i = Builder(), ir.Scalar("index", (), INT)
+    b, i = Builder(), ir.Value("index", (), INT)
     forms = AffineExprs()
-    assert forms.of(b.iadd(b.imul(i, 6), 4)) == forms.of(
-        b.isub(b.imul(b.iadd(b.imul(i, 3), 5), 2), 6))
-    assert forms.of(b.isub(i, i)) == (0, ())
-    assert forms.of(b.idiv(i, 3)) != forms.of(i)
+    assert forms.of(b.index_add(b.index_mul(i, 6), 4)) == forms.of(
+        b.index_sub(b.index_mul(b.index_add(b.index_mul(i, 3), 5), 2), 6))
+    assert forms.of(b.index_sub(i, i)) == (0, ())
+    assert forms.of(b.index_div(i, 3)) != forms.of(i)
 
 
 def test_temporaries_share_memory_when_they_do_not_live_together():

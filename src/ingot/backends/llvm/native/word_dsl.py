@@ -1,4 +1,4 @@
-"""A small systems language: functions over machine words in Python's syntax, as LLVM's text.
+"""An embedded DSL: functions over machine words in Python's syntax, translated to LLVM IR.
 
 Every value is a 64-bit word. There are assignments, if, while, for over range, return, arithmetic,
 signed comparisons, `and`, `or`, `not`, calls of other such functions and of C functions
@@ -76,7 +76,7 @@ _COMPARISONS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "slt", ast.LtE: "sle", as
                 ast.GtE: "sge"}
 
 
-class Library:
+class NativeModule:
     """Functions compiled together, and the C functions they may call: name -> result type."""
 
     def __init__(self, c_functions: dict[str, str]):
@@ -85,7 +85,7 @@ class Library:
         self.exports: list[str] = []
         self._bound: list[str] = []
 
-    def native(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def word_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Add a function (a decorator)."""
         self.functions[function.__name__] = function
         return function
@@ -93,7 +93,7 @@ class Library:
     def exported(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Add a function that Python asks for by name (a decorator)."""
         self.exports.append(function.__name__)
-        return self.native(function)
+        return self.word_function(function)
 
     def bind(self, name: str, function: Callable[..., Any], first: int) -> None:
         """Export a function with its first argument fixed."""
@@ -131,7 +131,8 @@ class Library:
 class _Function:
     """The translation of one function."""
 
-    def __init__(self, library: Library, function: Callable[..., Any], declared: dict[str, str]):
+    def __init__(self, library: NativeModule, function: Callable[..., Any],
+                 declared: dict[str, str]):
         self.library, self.declared = library, declared
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         assert isinstance(tree, ast.FunctionDef)

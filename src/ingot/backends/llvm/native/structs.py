@@ -1,4 +1,4 @@
-"""Memory that native code reads, made in Python."""
+"""Structs that native code reads, made in Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class Words:
+class NativeStruct:
     """A record that native code reads: words at an address, and what they refer to."""
 
     def __init__(self, words: Sequence[int], *kept: Any):

@@ -1,4 +1,4 @@
-"""Partial evaluation of programs: what can be computed from the known arguments, and the rest."""
+"""Partial evaluation of jaxprs: what the known arguments determine, and the rest."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.core.check import checked
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import definitions, free_variables
+from ingot.core.typecheck import checked
 
 Policy = Callable[..., bool]
 
 
 @dataclass
-class Split:
+class PartialEvalResult:
     """`known`: known arguments -> known results and residuals. `unknown`: residuals and unknown
     arguments -> unknown results. The flags say which results are unknown."""
 
@@ -24,9 +24,9 @@ class Split:
     num_residuals: int
 
 
-def split_jaxpr(jaxpr: Jaxpr, unknown_in: Sequence[bool],
-                force_unknown: Sequence[bool] | None = None,
-                saveable: Policy | None = None) -> Split:
+def partial_eval_jaxpr(jaxpr: Jaxpr, unknown_in: Sequence[bool],
+                       force_unknown: Sequence[bool] | None = None,
+                       saveable: Policy | None = None) -> PartialEvalResult:
     """Split a program by dependence on unknown arguments.
 
     Equations with known operands run early. With a `saveable` policy, only results for which
@@ -53,7 +53,7 @@ def split_jaxpr(jaxpr: Jaxpr, unknown_in: Sequence[bool],
 
 
 def _assemble(jaxpr: Jaxpr, unknown_in: Sequence[bool], out_unknown: list[bool], early: list[Eqn],
-              late: list[Eqn], late_outs: list[Any], residuals: list[Var]) -> Split:
+              late: list[Eqn], late_outs: list[Any], residuals: list[Var]) -> PartialEvalResult:
     known_in = [v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if not u]
     unknown_args = [v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if u]
     known_outs = [v for v, u in zip(jaxpr.outvars, out_unknown, strict=True) if not u]
@@ -61,8 +61,9 @@ def _assemble(jaxpr: Jaxpr, unknown_in: Sequence[bool], out_unknown: list[bool],
                   debug_name=jaxpr.debug_name)
     rest = Jaxpr(jaxpr.constvars, [*residuals, *unknown_args], late_outs, late, jaxpr.consts,
                  debug_name=jaxpr.debug_name)
-    return Split(checked(known, "split_jaxpr"), checked(rest, "split_jaxpr"), out_unknown,
-                 len(residuals))
+    return PartialEvalResult(checked(known, "partial_eval_jaxpr"),
+                             checked(rest, "partial_eval_jaxpr"), out_unknown,
+                             len(residuals))
 
 
 def _recompute(early: list[Eqn], late: list[Eqn], late_outs: list[Any], free: list[Var],

@@ -96,7 +96,8 @@ def test_loops_of_elements_draw_what_loops_of_arrays_do(name, args, few, window,
     monkeypatch.setattr("ingot.random.rejection.WINDOW", window)
     sample = getattr(random, name)
     alone = np.asarray(ingot.jit(lambda k: sample(k, *args))(random.key(5)))
-    monkeypatch.setattr("ingot.random.rejection.alone", lambda key, shape: False)
+    monkeypatch.setattr("ingot.random.rejection.supports_independent_loops", lambda key,
+                        shape: False)
     whole = np.asarray(ingot.jit(lambda k: sample(k, *args))(random.key(5)))
     np.testing.assert_array_equal(alone, whole)
 

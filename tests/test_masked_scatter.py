@@ -7,7 +7,7 @@ import pytest
 import ingot
 from ingot import lax, numpy as jnp
 from ingot.compiler.masked_scatter import mask_scatters
-from ingot.compiler.simplify import identities
+from ingot.compiler.simplify import remove_identities
 from ingot.core.jaxpr import subjaxprs
 
 SIZE = 40
@@ -28,7 +28,7 @@ WRITES = {
 
 def selects(jaxpr, size):
     """Choices between arrays of this many elements, in all nested programs, after the pass."""
-    jaxpr = mask_scatters(identities(jaxpr))
+    jaxpr = mask_scatters(remove_identities(jaxpr))
     own = sum(e.primitive.name == "select_n" and e.outvars[0].aval.size >= size
               for e in jaxpr.eqns)
     return own + sum(selects(inner, size) for e in jaxpr.eqns for inner in subjaxprs(e))

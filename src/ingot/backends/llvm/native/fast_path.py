@@ -1,4 +1,4 @@
-"""The native entry: from a call's arguments to a kernel and back to Arrays, without Python.
+"""The fast path: from a call's arguments to a kernel and back to Arrays, without Python.
 
 A *signature* is one form of call that was seen before: how the arguments are nested, the types of
 the leaves, and the program to run. It is tried by comparing identities; a call that fits no
@@ -23,6 +23,7 @@ from ingot.backends.llvm.native.abi import (
 )
 from ingot.backends.llvm.native.arguments import flatten
 from ingot.backends.llvm.native.fields import (
+    ALLOCATOR,
     ARENA,
     ARGUMENTS,
     ARRAY,
@@ -44,7 +45,9 @@ from ingot.backends.llvm.native.fields import (
     EMPTY_ARRAY,
     FAIL,
     FAILED,
-    GIVE_UP,
+    FALL_BACK,
+    FAST_PATH_GUARD,
+    FREE_LIST,
     HOLD,
     INPUTS,
     KERNEL,
@@ -52,34 +55,31 @@ from ingot.backends.llvm.native.fields import (
     KEYWORDS,
     LEAF,
     LIST_TYPE,
-    LOAN,
-    MAKER,
+    MISS,
     NAMES,
     NDIM,
     NEXT,
-    NO_FIT,
     NONE,
     NUMBER,
     OUTPUTS,
     OVERWRITTEN,
     OWNER,
     PLAN,
+    POOLED_ARRAY,
     PROGRAM,
     RESULT,
     RESULT_AVAL,
     RESULT_SIZE,
     RESULTS,
     RUN,
-    SETTLED,
-    SPARE,
     STATE_SIZE,
     TAKEN,
     UNFLATTEN,
     library,
-    native,
+    word_function,
 )
-from ingot.backends.llvm.native.spare import take_spare
-from ingot.backends.llvm.native.systems import (
+from ingot.backends.llvm.native.free_list import pop_free
+from ingot.backends.llvm.native.word_dsl import (
     c,
     call,
     context,
@@ -91,7 +91,7 @@ from ingot.backends.llvm.native.systems import (
 
 
 # ---- running -------------------------------------------------------------------------------------
-@native
+@word_function
 def drop(items: int, count: int) -> int:
     """Give up references."""
     for k in range(count):
@@ -99,7 +99,7 @@ def drop(items: int, count: int) -> int:
     return 0
 
 
-@native
+@word_function
 def drop_results(program: int, outs: int, first: int, end: int) -> int:
     """Give up some results that are not finished."""
     for i in range(end - first):
@@ -112,23 +112,23 @@ def drop_results(program: int, outs: int, first: int, end: int) -> int:
     return 0
 
 
-@native
+@word_function
 def allocate(program: int, inputs: int, outs: int) -> int:
-    """Buffers for the results, behind them the spare Arrays to which these belong, or 0.
+    """Buffers for the results, behind them the free Arrays to which these belong, or 0.
 
     0 with an error set if there is no memory.
     """
-    record, spares = load(program, RESULTS), outs + 8 * load(program, OUTPUTS)
+    record, free_lists = load(program, RESULTS), outs + 8 * load(program, OUTPUTS)
     for k in range(load(program, OUTPUTS)):
-        x, spare = 0, take_spare(load(record, SPARE))
-        store(spares + 8 * k, 0, spare)
+        x, spare = 0, pop_free(load(record, FREE_LIST))
+        store(free_lists + 8 * k, 0, spare)
         if spare:
             x = load(spare, DATA)
         elif load(record, TAKEN):
             x = load(inputs + 8 * load(record, TAKEN) - 8)
             c.Py_IncRef(x)
-        elif load(record, MAKER):
-            x = c.PyObject_CallNoArgs(load(record, MAKER))
+        elif load(record, ALLOCATOR):
+            x = c.PyObject_CallNoArgs(load(record, ALLOCATOR))
         else:
             c.Py_IncRef(load(record, DTYPE))
             x = call(load(context(), EMPTY_ARRAY), load(record, NDIM), load(record, DIMS),
@@ -140,7 +140,7 @@ def allocate(program: int, inputs: int, outs: int) -> int:
     return 1
 
 
-@native
+@word_function
 def wrap(program: int, outs: int) -> int:
     """Results as Arrays; 0 with an error set if there is no memory."""
     record, count = load(program, RESULTS), load(program, OUTPUTS)
@@ -158,7 +158,7 @@ def wrap(program: int, outs: int) -> int:
     return 1
 
 
-@native
+@word_function
 def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) -> int:
     """Call the kernel with new arrays, which become Arrays: DONE, or what stands for no result."""
     if not allocate(program, inputs, outs):
@@ -171,13 +171,13 @@ def run_kernel(program: int, kernel: int, inputs: int, outs: int, arena: int) ->
         return FAILED
     drop_results(program, outs, 0, load(program, OUTPUTS))
     if status == 3:
-        return GIVE_UP  # an argument is not contiguous
+        return FALL_BACK  # an argument is not contiguous
     if status == 1:
         c.PyObject_CallNoArgs(load(context(), FAIL))  # raises
     return FAILED
 
 
-@native
+@word_function
 def alone(data: int) -> int:
     """Whether an Array has the only reference to its buffer, and that to its memory."""
     base = load(data, NDARRAY_BASE)
@@ -185,10 +185,10 @@ def alone(data: int) -> int:
         return 0
     if base == 0:
         return load_int(data, NDARRAY_FLAGS) & OWNS_DATA
-    return load(base, TYPE) == load(context(), LOAN) and load_int(base, REFERENCES) == 1
+    return load(base, TYPE) == load(context(), POOLED_ARRAY) and load_int(base, REFERENCES) == 1
 
 
-@native
+@word_function
 def may_overwrite(numbers: int, inputs: int, count: int) -> int:
     """Whether inputs with these numbers belong to nobody else, nor are passed twice."""
     for i in range(load(numbers)):
@@ -201,7 +201,7 @@ def may_overwrite(numbers: int, inputs: int, count: int) -> int:
     return 1
 
 
-@native
+@word_function
 def delete_donated(state: int, count: int) -> int:
     """Give up the buffers of donated Arrays."""
     for _ in range(count):
@@ -215,7 +215,7 @@ def delete_donated(state: int, count: int) -> int:
     return 0
 
 
-@native
+@word_function
 def execute(signature: int, state: int) -> int:
     """Run the program on the arrays in the table: the result, or what stands for none."""
     program = load(signature, PROGRAM)
@@ -223,11 +223,11 @@ def execute(signature: int, state: int) -> int:
     arena = load(kernel, ARENA)
     store(program, CALLS, left)
     if left < 0 or arena == 0:
-        return GIVE_UP  # time for a look from Python, or the arena is in use
+        return FALL_BACK  # time for a look from Python, or the arena is in use
     inputs, count = state + STATE_SIZE, load(program, INPUTS)
     outs, held = inputs + 8 * count, load(program, HOLD)
     if load(program, OVERWRITTEN) and not may_overwrite(load(program, OVERWRITTEN), inputs, count):
-        return GIVE_UP
+        return FALL_BACK
     owner = load(signature, OWNER)
     c.Py_IncRef(owner)
     if held:
@@ -247,7 +247,7 @@ def execute(signature: int, state: int) -> int:
 
 
 # ---- results -------------------------------------------------------------------------------------
-@native
+@word_function
 def gather(signature: int, state: int, outs: int, count: int) -> int:
     """Arrays put into the structure of the result; takes the references."""
     if load(signature, RESULT) == 0:
@@ -268,7 +268,7 @@ def gather(signature: int, state: int, outs: int, count: int) -> int:
     return result
 
 
-@native
+@word_function
 def build(state: int) -> int:
     """A new tree by its plan; 0 with an error set if there is no memory."""
     plan = load(state, AT_PLAN)
@@ -304,7 +304,7 @@ def build(state: int) -> int:
     return tree
 
 
-@native
+@word_function
 def build_dict(state: int) -> int:
     """A dictionary: kind, length, one with these keys, then key and node of each entry."""
     plan = load(state, AT_PLAN)
@@ -326,7 +326,7 @@ def build_dict(state: int) -> int:
 
 
 # ---- calls ---------------------------------------------------------------------------------------
-@native
+@word_function
 def fits(signature: int, key: int, count: int, keywords: int) -> int:
     """Whether a call has this signature's number of arguments and names."""
     if load(signature, KEY) != key or load(signature, COUNT) != count:
@@ -343,7 +343,7 @@ def fits(signature: int, key: int, count: int, keywords: int) -> int:
     return 1
 
 
-@native
+@word_function
 def attempt(signature: int, args: int, state: int) -> int:
     """Run the signature's program if the arguments are those it was made for."""
     inputs = state + STATE_SIZE
@@ -355,25 +355,25 @@ def attempt(signature: int, args: int, state: int) -> int:
     for _ in range(load(signature, ARGUMENTS)):
         store(state, AT_PLAN, plan + 8)
         if not flatten(state, load(args + 8 * load(plan))):
-            return NO_FIT
+            return MISS
         plan = load(state, AT_PLAN)
     return execute(signature, state)
 
 
-@native
+@word_function
 def search(signature: int, args: int, count: int, keywords: int, state: int) -> int:
     """Try signatures one after the other, unless a transformation or an override is under way."""
-    settled = load(context(), SETTLED)
-    if load(settled, SIZE) != 1:
-        return GIVE_UP
-    key = load(load(settled, LIST_ITEMS))
+    fast_path_guard = load(context(), FAST_PATH_GUARD)
+    if load(fast_path_guard, SIZE) != 1:
+        return FALL_BACK
+    key = load(load(fast_path_guard, LIST_ITEMS))
     while signature:
         if fits(signature, key, count, keywords):
             result = attempt(signature, args, state)
-            if result != NO_FIT:
+            if result != MISS:
                 return result
         signature = load(signature, NEXT)
-    return NO_FIT
+    return MISS
 
 
 @library.exported
@@ -383,7 +383,7 @@ def vectorcall(self: int, args: int, flagged: int, keywords: int) -> int:
     result = search(load(self, SIGNATURES), args, count, keywords, stack(load(self, SPACE)))
     if result == FAILED:
         return 0
-    if result != NO_FIT and result != GIVE_UP:
+    if result != MISS and result != FALL_BACK:
         return result
     total = count
     if keywords:

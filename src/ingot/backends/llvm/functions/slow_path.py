@@ -1,4 +1,4 @@
-"""Arguments that only the library handles: a call that vector code makes for those lanes alone.
+"""Slow paths: vector code calls the library for those lanes alone that its formula excludes.
 
 The fast formula marks such lanes by NaN. LLVM puts a vector variant, named by the attribute
 `vector-function-abi-variant`, in place of the scalar function when it vectorizes a loop; the
@@ -16,7 +16,7 @@ VARIANT = "vector:"
 PURE = "nounwind willreturn memory(none)"
 
 
-def unless_rare(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
+def with_libm_fallback(name: str, x: Value, is_rare: Value, fast: Value) -> Value:
     """The fast value, or the C function's where the test holds."""
     f, code = x.format, x.code
     library = name if f is F64 else name + "f"

@@ -5,7 +5,7 @@ import pytest
 
 import ingot
 from ingot import lax, numpy as inp, random
-from ingot.backends.llvm import codegen, elf, engine, halves, threads
+from ingot.backends.llvm import codegen, elf, engine, module_splitting, threads
 from ingot.config import config
 
 pytestmark = [
@@ -31,13 +31,13 @@ def cut(monkeypatch):
     threads.prepare()  # whose module need not be compiled then
 
     def remember(text):
-        found.append(halves.halves(text))
+        found.append(module_splitting.split_module(text))
         return found[-1]
 
-    monkeypatch.setattr(engine, "halves", remember)
-    monkeypatch.setattr(engine, "processors", lambda: 2)
-    monkeypatch.setattr(halves, "LEAST", 100)
-    monkeypatch.setattr(halves, "UNEQUAL", 100)
+    monkeypatch.setattr(engine, "split_module", remember)
+    monkeypatch.setattr(engine, "available_cpus", lambda: 2)
+    monkeypatch.setattr(module_splitting, "LEAST", 100)
+    monkeypatch.setattr(module_splitting, "UNEQUAL", 100)
     with config.override("cache", False):
         yield found
 
@@ -48,7 +48,7 @@ def test_halves_compute_what_the_whole_does(name, optimize, cut, monkeypatch):
     with config.override("optimize", optimize):
         here = ingot.jit(PROGRAMS[name])(random.key(1))
         assert [2] == [len(parts) for parts in cut]
-        monkeypatch.setattr(engine, "halves", lambda text: [text])
+        monkeypatch.setattr(engine, "split_module", lambda text: [text])
         whole = ingot.jit(lambda key: PROGRAMS[name](key))(random.key(1))
     for x, y in zip(ingot.tree.leaves(here), ingot.tree.leaves(whole), strict=True):
         np.testing.assert_array_equal(x, y)

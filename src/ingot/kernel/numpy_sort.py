@@ -12,7 +12,7 @@ import numpy as np
 
 from ingot.kernel.ir import Index
 from ingot.kernel.lowering import Lowering
-from ingot.kernel.values import BOOL, INT, ArrayValue, Buffer, Lazy, index_of
+from ingot.kernel.values import BOOL, INT, ArrayValue, Buffer, LazyArray, index_of
 
 PREFIX = "numpy:"
 FAST, STABLE = "sort", "stable sort"
@@ -53,18 +53,18 @@ def along(build: Lowering, x: ArrayValue, axis: int,
     return out if last else moved_axes(out, [order.index(a) for a in range(x.ndim)])
 
 
-def moved_axes(x: ArrayValue, order: Sequence[int]) -> Lazy:
+def moved_axes(x: ArrayValue, order: Sequence[int]) -> LazyArray:
     """A value whose axis k is axis `order[k]` of `x`."""
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         return x.at(build, index_of(x.ndim, (order, index)))
 
-    out = Lazy([x.shape[a] for a in order], x.dtype, at, [x])
-    out.turned = True
+    out = LazyArray([x.shape[a] for a in order], x.dtype, at, [x])
+    out.is_transposed = True
     return out
 
 
-def sorted_lines(build: Lowering, x: Buffer) -> Buffer:
+def sort_rows(build: Lowering, x: Buffer) -> Buffer:
     """Each line in ascending order, NaN last; zeros of both signs stay as they came."""
     lines, n = x.shape
     target = build.allocate(x.shape, x.dtype)
@@ -105,7 +105,7 @@ def _mixed_zeros(build: Lowering, x: Buffer, line: Index) -> Any:
     return build.op("and", *build.accumulate(x.shape[1], [no, no], step))
 
 
-def ordered_lines(build: Lowering, x: Buffer) -> Buffer:
+def argsort_rows(build: Lowering, x: Buffer) -> Buffer:
     """The stable ascending order of each line as places (i64), NaN last."""
     lines, n = x.shape
     places = build.allocate(x.shape, INT)
@@ -129,7 +129,7 @@ def _ties(build: Lowering, x: Buffer, places: Buffer, line: Index) -> Any:
     """Whether neighbors in an order are equal, or both NaN."""
 
     def step(i: Index, carry: Sequence[Any]) -> list[Any]:
-        a, b = (x.at(build, (line, build.as_index(places.at(build, (line, build.iadd(i, k))))))
+        a, b = (x.at(build, (line, build.as_index(places.at(build, (line, build.index_add(i, k))))))
                 for k in (0, 1))
         same = build.op("eq", a, b)
         if x.dtype.kind == "f":
@@ -141,4 +141,4 @@ def _ties(build: Lowering, x: Buffer, places: Buffer, line: Index) -> Any:
 
 def pointer(build: Lowering, x: Buffer, line: Index) -> Any:
     """The place of a line, as an argument of a routine."""
-    return "pointer", x.memory, build.iadd(x.offset, build.imul(line, x.shape[1]))
+    return "pointer", x.memory, build.index_add(x.offset, build.index_mul(line, x.shape[1]))

@@ -13,8 +13,8 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot.backends.llvm.executable import executables
+from ingot.backends.llvm.native.free_list import MOST
 from ingot.backends.llvm.native.runtime import runtime
-from ingot.backends.llvm.native.spare import MOST
 from ingot.config import config
 from ingot.core.array import Array
 
@@ -29,7 +29,7 @@ def loaded():
 
 
 def taught(shape=(3,), dtype=float):
-    """A function of the native entry, and its argument."""
+    """A function of the fast path, and its argument."""
     f, x = ingot.jit(lambda x, y: x + y), jnp.ones(shape, dtype)
     for _ in range(5):
         f(x, x)

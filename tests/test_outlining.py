@@ -60,7 +60,7 @@ def assert_same(found, expected):
 
 @ingot.jit
 def mixed(x, y):
-    """Scalars and arrays, loops and branches."""
+    """RegisterArray and arrays, loops and branches."""
     total, parts = lax.scan(lambda c, v: (c + jnp.sin(v) * y, c * v), y, x)
     z = lax.cond(total > 0, lambda a: a * 2, lambda a: a[::-1] + y, x)
     return jnp.tanh(z) + parts, total

@@ -33,7 +33,7 @@ class _State(threading.local):
     origin: Source | None = None
 
 
-evaluated = _State()
+source_context = _State()
 
 
 def user_source() -> Source | None:

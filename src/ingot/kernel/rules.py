@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.core.primitive import Host as Host
-from ingot.kernel import fourier as fourier, ir as ir, sorts as sorts
+from ingot.core.primitive import PythonFallback as PythonFallback
+from ingot.kernel import ir as ir, numpy_fft as numpy_fft, numpy_sort as numpy_sort
 from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
-from ingot.kernel.ir import Index as Index, Scalar as Scalar
+from ingot.kernel.ir import Index as Index, Value as Value
 from ingot.kernel.lowering import Lowering as Lowering
-from ingot.kernel.radix import radix_order as radix_order
+from ingot.kernel.numpy_sort import (
+    along as along,
+    argsort_rows as argsort_rows,
+    sort_rows as sort_rows,
+)
+from ingot.kernel.radix_sort import radix_order as radix_order
 from ingot.kernel.reduce import (
     arg_reduction as arg_reduction,
     reduction as reduction,
 )
 from ingot.kernel.rows import RowReduction as RowReduction, repeat as repeat
 from ingot.kernel.schedule import SCHEDULE
-from ingot.kernel.selection import few_largest as few_largest
-from ingot.kernel.sorts import (
-    along as along,
-    ordered_lines as ordered_lines,
-    sorted_lines as sorted_lines,
-)
 from ingot.kernel.summation import (
     LEAF as LEAF,
     is_inexact as is_inexact,
@@ -32,23 +31,24 @@ from ingot.kernel.summation import (
     rounded as rounded,
     two_sum as two_sum,
 )
+from ingot.kernel.top_k import small_top_k as small_top_k
 from ingot.kernel.values import (
     BOOL as BOOL,
     COSTS as COSTS,
     INT as INT,
-    NATIVE as NATIVE,
+    NATIVE_DTYPES as NATIVE_DTYPES,
     ArrayValue as ArrayValue,
     Buffer as Buffer,
     Complex as Complex,
-    Lazy as Lazy,
-    Scalars as Scalars,
+    LazyArray as LazyArray,
+    RegisterArray as RegisterArray,
     Unsupported as Unsupported,
+    check_native_dtypes as check_native_dtypes,
     flatten_scalars as flatten_scalars,
     index_of as index_of,
     indices as indices,
     real_dtype as real_dtype,
     row_major as row_major,
-    supported as supported,
 )
 from ingot.util import size_of
 
@@ -65,7 +65,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
 
     def kernel(build: Lowering, *xs: ArrayValue, out: Any, **params: Any) -> ArrayValue:
         dtype = out.storage
-        supported(*[x.dtype for x in xs], dtype)
+        check_native_dtypes(*[x.dtype for x in xs], dtype)
         if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
             raise Unsupported(f"{rule} of complex numbers")
         columns = _columns(xs, out.shape, price)
@@ -75,7 +75,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
             with build.inside(ir.Block()):
                 rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
         if columns is not None:
-            return Scalars(out.shape, dtype, [
+            return RegisterArray(out.shape, dtype, [
                 build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
                 else rule(build, *scalars, out_dtype=dtype, **params)
                 for scalars in zip(*columns, strict=True)])
@@ -86,7 +86,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
                 return build.op(rule, *scalars, dtype=dtype)
             return rule(build, *scalars, out_dtype=dtype, **params)
 
-        return Lazy(out.shape, dtype, at, xs, price)
+        return LazyArray(out.shape, dtype, at, xs, price)
 
     return kernel
 
@@ -98,7 +98,7 @@ def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list
         return None
     columns = []
     for x in xs:
-        if type(x) is not Scalars or (x.shape and x.shape != shape):
+        if type(x) is not RegisterArray or (x.shape and x.shape != shape):
             return None
         columns.append(x.elements if x.shape == shape else x.elements * count)
     return columns
@@ -107,8 +107,8 @@ def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list
 def index_map(rule: Callable[..., Sequence[Index]]) -> Callable[..., Any]:
     """Move elements: `rule(build, index, x, **params)` is where in `x` the element comes from."""
 
-    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> Lazy:
-        return Lazy(out.shape, x.dtype,
-                    lambda build, index: x.at(build, rule(build, index, x, **params)), [x])
+    def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> LazyArray:
+        return LazyArray(out.shape, x.dtype,
+                         lambda build, index: x.at(build, rule(build, index, x, **params)), [x])
 
     return kernel

@@ -1,4 +1,4 @@
-"""Calls of C and Fortran routines: how they get their arguments."""
+"""Extern calls: how C and Fortran routines get their arguments."""
 
 from __future__ import annotations
 
