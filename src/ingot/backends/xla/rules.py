@@ -56,7 +56,7 @@ def constant(b: Builder, x: Any) -> Value:
 def _rule_of(eqn: Eqn) -> Rule:
     found = RULES.get(eqn.primitive.name)
     if found is None or isinstance(found, NoRule):
-        why = "it is not written yet" if found is None else found.why
+        why = "it is not written yet" if found is None else found.reason
         raise UndefinedRuleError(f"{eqn.primitive.name}: no rule for XLA: {why}; use the back end"
                                  " 'llvm' for this function: jit(..., backend='llvm')")
     return found
