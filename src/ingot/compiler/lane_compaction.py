@@ -123,7 +123,7 @@ def _form_of(node: ir.For) -> _LoopForm | None:
     return form
 
 
-def _nodes(part: Any) -> Iterator[Any]:
+def _nodes(part: Any) -> Iterable[Any]:
     return walk(ir.Block([part] if type(part) is ir.While else part))
 
 
