@@ -14,6 +14,8 @@ FOLDER = Path(__file__).parent / "facts"
 NAMES = ("jit", "grad", "vmap", "make_jaxpr", "lax", "devices", "device_put", "typeof", "tree")
 SHARDINGS = ("AbstractMesh", "AxisType", "Mesh", "NamedSharding", "SingleDeviceSharding",
              "get_abstract_mesh", "get_mesh", "use_abstract_mesh", "reshard")
+TOP = ("make_mesh", "set_mesh", "shard_map", "make_array_from_callback",
+       "make_array_from_single_device_arrays", "make_array_from_process_local_data")
 
 
 def namespace(package, shardings, numpy):
@@ -28,7 +30,7 @@ def namespace(package, shardings, numpy):
     top = package if hasattr(package, "set_mesh") else shardings
     names |= {"P": shardings.PartitionSpec, "np": np, "jnp": numpy, "copy": copy, "pickle": pickle,
               "Auto": kinds.Auto, "Explicit": kinds.Explicit, "Manual": kinds.Manual}
-    names |= {n: getattr(top, n) for n in ("make_mesh", "set_mesh", "shard_map")}
+    names |= {n: getattr(top, n) for n in TOP}
     make = names["make_mesh"]
     return names | {"auto": make((2, 4), ("x", "y"), axis_types=(kinds.Auto,) * 2),
                     "explicit": make((2, 4), ("x", "y")), "jax": package}

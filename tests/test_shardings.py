@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import ingot
@@ -16,7 +17,7 @@ from facts import is_asked, namespace, outcome, read
 from ingot import sharding
 from ingot.config import config
 
-FILES = ("shardings",)
+FILES = ("shardings", "arrays")
 
 DIFFERENT = {
     'P("x") + 3': "JAX raises NotImplementedError, Python's own sequences a TypeError",
@@ -53,3 +54,44 @@ def test_facts_are_still_true(name):
         pytest.skip("the facts are those of JAX 0.12")
     assert done.returncode == 0, done.stderr
     assert not done.stdout, done.stdout
+
+
+@pytest.fixture
+def place():
+    with config.override("num_cpu_devices", 8):
+        mesh = sharding.make_mesh((2, 4), ("x", "y"), axis_types=(sharding.AxisType.Auto,) * 2)
+        yield lambda *spec: sharding.NamedSharding(mesh, sharding.PartitionSpec(*spec))
+
+
+def test_native_calls_do_not_serve_arrays_that_lie_elsewhere(place):
+    """Calls that were recorded for plain arrays of a type leave others of this type to Python."""
+    double, x = ingot.jit(lambda x: 2 * x), jnp.ones((8, 4))
+    placed = ingot.device_put(x, place("x"))
+    for _ in range(50):
+        assert double(x).committed is False
+        assert double(placed).sharding == place("x")
+        assert (placed + 1).sharding == place("x") and (x + 1).committed is False
+
+
+def test_shards_are_views_and_parts_make_the_whole(place):
+    x = ingot.device_put(np.arange(32.0).reshape(8, 4), place("y", "x"))
+    whole = np.empty((8, 4))
+    for shard in x.addressable_shards:
+        assert np.shares_memory(np.asarray(shard.data), np.asarray(x))
+        assert shard.data.devices() == {shard.device}
+        whole[shard.index] = shard.data
+    np.testing.assert_array_equal(whole, x)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 4), (8, 0)], ids=str)
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float32", "complex128", "bfloat16"])
+def test_empty_and_scalar_arrays_of_all_dtypes_lie_where_they_are_put(place, shape, dtype):
+    x = ingot.device_put(jnp.ones(shape, dtype), place(*["x", "y"][:len(shape)]))
+    assert len(x.addressable_shards) == 8 and (x == x).devices() == x.devices()
+    assert ingot.jit(lambda x: x)(x).dtype == x.dtype
+
+
+def test_donated_arrays_that_lie_elsewhere_are_deleted(place):
+    x = ingot.device_put(np.ones((8, 4)), place("x"))
+    out = ingot.jit(lambda x: x + 1, donate_argnums=0)(x)
+    assert x.is_deleted() and out.sharding == place("x") and float(out.sum()) == 64

@@ -10,6 +10,11 @@ from typing import Any
 import numpy as np
 
 from ingot.api.devices import CPU, Device, devices as all_devices
+from ingot.api.global_arrays import (
+    make_array_from_callback,
+    make_array_from_process_local_data,
+    make_array_from_single_device_arrays,
+)
 from ingot.api.shard_map import shard_map
 from ingot.config import config
 from ingot.core.interpreter import trace_state_clean
@@ -28,6 +33,7 @@ from ingot.core.sharding import (
     Sharding,
     SingleDeviceSharding,
 )
+from ingot.core.shards import Shard
 from ingot.core.specs import PartitionSpec, UnreducedKind
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
@@ -149,9 +155,10 @@ def auto_axes(fun: Any = None, /, **_: Any) -> Any:
 explicit_axes = auto_axes
 
 __all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Mesh", "NamedSharding", "PartitionSpec",
-           "PositionalSharding", "Sharding", "SingleDeviceSharding", "UnreducedKind", "auto_axes",
-           "explicit_axes", "get_abstract_mesh", "get_mesh", "make_mesh",
-           "make_single_device_sharding", "reshard", "set_mesh", "shard_map", "use_abstract_mesh",
-           "use_mesh"]
+           "PositionalSharding", "Shard", "Sharding", "SingleDeviceSharding", "UnreducedKind",
+           "auto_axes", "explicit_axes", "get_abstract_mesh", "get_mesh",
+           "make_array_from_callback", "make_array_from_process_local_data",
+           "make_array_from_single_device_arrays", "make_mesh", "make_single_device_sharding",
+           "reshard", "set_mesh", "shard_map", "use_abstract_mesh", "use_mesh"]
 
 _hide_frames_of(__name__)

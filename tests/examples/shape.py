@@ -4,6 +4,8 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
 from ingot.primitives import shape as s, slicing as c
+from ingot.primitives.constraint import sharding_constraint_p
+from ingot.sharding import AxisType, NamedSharding, PartitionSpec, make_mesh
 
 A, B = normal(3, 4), normal(2, 3, 4)
 ANY = "biufc"
@@ -53,6 +55,13 @@ def _split(x, *sizes, axis=0, **more):
                 lambda x, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis), **more)
 
 
+MESH = make_mesh((2,), ("x",), axis_types=AxisType.Auto)
+
+
+def divided(x):
+    return sharding_constraint_p.bind(x, sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
+
+
 def barrier(*xs):
     return s.optimization_barrier(xs)
 
@@ -87,6 +96,8 @@ EXAMPLES = [
     _row(s.stop_gradient, A, {}, lambda x: x, diff=(), accepts=ANY),
     _row(barrier, (A, integers(0, 5, 3), B), {}, lambda *xs: list(xs), jax=False,
          name="optimization_barrier", accepts=ANY),
+    *(_row(divided, x, {}, lambda x: x, jax=False, name="sharding_constraint", accepts=ANY)
+      for x in (A, normal(0, 4))),
     _cut(A, (0, 1), (2, 4), accepts=ANY), _cut(A, (0, 0), (3, 4), (2, 3)),
     _cut(B, (1, 0, 2), (2, 3, 3)), _cut(A, (2, 1), (2, 3)),
     _cut(complex_normal(3, 2), (1, 0), (3, 2)),

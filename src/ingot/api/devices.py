@@ -7,14 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
 from ingot.core.array import DELETED_BUFFER, OWNERS, Array, fetch, live_arrays as arrays_in_memory
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
-from ingot.core.interpreter import Tracer, to_array
-from ingot.core.sharding import SingleDeviceSharding
+from ingot.core.interpreter import Tracer, to_array, trace_state_clean
+from ingot.core.mesh import entered_mesh
+from ingot.core.placement import check_divisible, place as moved, type_at
+from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
+from ingot.core.specs import PartitionSpec
 from ingot.dtypes import KeyDType
+from ingot.primitives import division as _operations  # noqa: F401
+from ingot.primitives.constraint import sharding_constraint_p
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
+
+
+class Format:
+    """How an array lies in memory, and where: a layout, which the CPU does not heed, and a
+    sharding."""
+
+    def __init__(self, layout: Any = None, sharding: Any = None):
+        self.layout, self.sharding = layout, sharding
 
 
 def _backend(name: str, backend: Any) -> Backend:
@@ -115,11 +129,12 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     """Return the same pytree with its leaves as arrays on the device.
 
     x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, or a pytree of them
-    that is a prefix of x. On the CPU nothing moves, as all devices have the same memory. Raises
-    TypeError for leaves that are not arrays, ValueError for a device tree of another structure.
+    that is a prefix of x. On the CPU no bytes move, as all devices have the same memory; operations
+    follow the arrays. Raises TypeError for leaves that are not arrays, ValueError for a device tree
+    of another structure, and for a sharding that does not divide an array into equal parts.
 
-    >>> ingot.device_put(1.5)
-    Array(1.5, dtype=float64, weak_type=True)
+    >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
+    {CpuDevice(id=1)}
     """
     if isinstance(device, (list, tuple, dict)):
         places = broadcast_prefix(device, x, is_leaf=lambda d: d is None)
@@ -131,18 +146,22 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
 def _put(x: Any, place: Any) -> Any:
     """Return a leaf as an array at a device or sharding; traced values stay traced."""
     array = to_array(x)
-    target = place if isinstance(place, Device) else next(iter(
-        getattr(place, "device_set", ())), None)
-    if target is None or isinstance(array, Tracer):
+    sharding = SingleDeviceSharding(place) if isinstance(place, Device) else place
+    if isinstance(sharding, Format):
+        sharding = sharding.sharding
+    if sharding is None:
         return array
+    if not isinstance(sharding, Sharding):
+        raise ValueError(f"device_put: expected a device or a sharding, got {place!r:.80}")
+    check_divisible("device_put", array.aval, sharding)
+    if isinstance(array, Tracer):
+        return sharding_constraint_p.bind(array, sharding=sharding)
+    client = sharding._device_assignment[0].client
+    if isinstance(client, Device):  # a name of the host
+        return moved(Array(fetch(array), array.aval), sharding)
     owner = OWNERS.get(type(array._data))
-    client = None if target.client is target else target.client
-    if client is owner and (client is None or array.sharding.device_set == {target}):
-        return array
-    sharding = SingleDeviceSharding(target) if isinstance(place, Device) else place
-    backend = client or get_backend("cpu")
-    return Array(backend.put(array._data if owner is client else fetch(array), sharding),
-                 array.aval)
+    return Array(client.put(array._data if owner is client else fetch(array), sharding),
+                 type_at(array.aval, sharding))
 
 
 def device_get(x: Any) -> Any:
@@ -170,11 +189,12 @@ def block_until_ready(x: Any) -> Any:
     >>> ingot.block_until_ready(1.5)
     1.5
     """
-    if OWNERS:  # of arrays elsewhere than in this memory
-        for leaf in tree_leaves(x):
-            owner = OWNERS.get(type(leaf._data)) if type(leaf) is Array else None
-            if owner is not None:
-                owner.wait([leaf._data])
+    if type(x) is Array and type(x._data) is np.ndarray:
+        return x
+    for leaf in tree_leaves(x):
+        owner = OWNERS.get(type(leaf._data)) if type(leaf) is Array else None
+        if owner is not None:
+            owner.wait([leaf._data])
     return x
 
 
@@ -212,6 +232,46 @@ def live_arrays(platform: str | None = None) -> list[Array]:
         found = [x for x in found if x._data is not DELETED_BUFFER
                  and owner_of(x).platform == wanted]
     return found
+
+
+def with_sharding_constraint(x: Any, shardings: Any) -> Any:
+    """Return the same pytree of arrays, divided over devices as is said.
+
+    x: arrays -> the same; shardings: a sharding, a PartitionSpec for the mesh that is set, or a
+    pytree of them that is a prefix of x. Raises ValueError for shardings that do not divide arrays
+    into equal parts, RuntimeError for a spec where no mesh is set.
+
+    >>> mesh = ingot.sharding.make_mesh((2,), "x")
+    >>> place = ingot.sharding.NamedSharding(mesh, ingot.sharding.PartitionSpec("x"))
+    >>> lax.with_sharding_constraint(np.arange(4), place).sharding == place
+    True
+    """
+    leaves, tree = tree_flatten(x)
+    places = broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    return tree_unflatten(tree, [
+        leaf if place is None else _constrained(to_array(leaf), place)
+        for leaf, place in zip(leaves, places, strict=True)])
+
+
+def _constrained(x: Any, place: Any) -> Any:
+    sharding = named("with_sharding_constraint", place)
+    if isinstance(x, Tracer) or not trace_state_clean():
+        return sharding_constraint_p.bind(x, sharding=sharding)
+    check_divisible("with_sharding_constraint", x.aval, sharding)
+    return moved(Array(fetch(x), x.aval), sharding)
+
+
+def named(title: str, place: Any) -> Sharding:
+    """Return the sharding that a spec stands for, over the mesh in force."""
+    if not isinstance(place, PartitionSpec):
+        if not isinstance(place, Sharding):
+            raise TypeError(f"{title}: expected a sharding or a PartitionSpec, got {place!r:.80}")
+        return place
+    mesh = entered_mesh()
+    if mesh.empty:
+        raise RuntimeError(f"{title}: a PartitionSpec requires a non-empty mesh, and none is set;"
+                           " use set_mesh, or pass a NamedSharding")
+    return NamedSharding(mesh, place)
 
 
 def check_devices(transform: str, wanted: Sequence[Any] | None) -> None:

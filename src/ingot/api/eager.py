@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from ingot import dtypes
 from ingot.config import config, fast_path_guard
-from ingot.core.array import Array, fetch, to_host
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import check_eval_result, to_array, without_fp_warnings
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
@@ -68,8 +68,9 @@ def trace_cached(function: Callable[..., Any]) -> Any:
         for x in args:
             if type(x) is Array:
                 key.append(id(x.aval))
-                data = x._data
-                arrays.append(data if type(data) is ndarray else to_host(data))
+                if type(x._data) is not ndarray:  # results follow it to where it lies
+                    return function(*args, **kwargs)
+                arrays.append(x._data)
             elif not _describe(x, key, arrays):
                 return function(*args, **kwargs)
         for name in kwargs:
@@ -89,9 +90,11 @@ def _describe(x: Any, key: list[Any], arrays: list[Any]) -> bool:
     """Append to the key what a value is, and to the arrays its data; False for values that can be
     neither compared nor traced."""
     kind = type(x)
-    if kind is Array:  # its plan keeps the type alive, so that no other one has its address
-        key.append(id(x.aval))
-        arrays.append(fetch(x))
+    if kind is Array:
+        if type(x._data) is not ndarray:
+            return False  # results follow it to where it lies
+        key.append(id(x.aval))  # its plan keeps the type alive, so that no other one is there
+        arrays.append(x._data)
     elif kind in STATIC:
         key += (kind, x)
     elif kind is float:

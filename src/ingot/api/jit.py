@@ -13,6 +13,7 @@ from typing import Any
 from ingot.api.arguments import (
     ArgumentSelector,
     FlatFunction,
+    argument_names,
     check_callable,
     function_name,
     to_arrays,
@@ -20,6 +21,7 @@ from ingot.api.arguments import (
 from ingot.api.cache_misses import explain
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
+from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
 from ingot.api.stages import Lowered, Traced
 from ingot.config import config
 from ingot.control.call import jit_p
@@ -104,10 +106,12 @@ MAX_SIGNATURES = 8
 class _CompiledCall:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("donated", "executable", "jaxpr", "out_avals", "out_tree", "signatures_left",
-                 "single")
+    __slots__ = ("donated", "executable", "jaxpr", "out_avals", "out_tree", "places",
+                 "shardings", "signatures_left", "single")
 
-    def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None):
+    def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
+                 shardings: CallShardings, names: Sequence[str]):
+        self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names)
         self.donated = _usable(options.donated, traced.jaxpr)
         _warn_of_unused(options.donated, self.donated, traced.jaxpr)
         self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
@@ -115,7 +119,9 @@ class _CompiledCall:
                                         replace(options, donated=self.donated))
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)
-        self.signatures_left = MAX_SIGNATURES if self.executable.native_calls else 0
+        natively = (self.executable.native_calls is not None and not shardings.given
+                    and self.places.own is None)
+        self.signatures_left = MAX_SIGNATURES if natively else 0
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         debugging = config.debug_nans or config.debug_infs
@@ -123,6 +129,10 @@ class _CompiledCall:
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if debugging:
             check_results(self.jaxpr, arrays, results)
+        if self.places.own is not None or any_placed(arrays):
+            results = self.places(arrays, results)
+        if self.shardings.outs is not None:
+            results = self.shardings.results(self.out_tree, results)
         for k in self.donated:
             delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
@@ -165,7 +175,9 @@ class PjitFunction(_Base):
 
     def __init__(self, fun: Callable[..., Any], statics: ArgumentSelector, inline: bool,
                  donate: ArgumentSelector,
-                 backend: str | None = None, options: CompileOptions = DEFAULTS):
+                 backend: str | None = None, options: CompileOptions = DEFAULTS,
+                 shardings: CallShardings | None = None):
+        self._shardings = shardings or CallShardings(fun)
         update_wrapper(self, fun)
         self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
         self._backend, self._options = backend, options
@@ -195,7 +207,7 @@ class PjitFunction(_Base):
 
     def __reduce__(self) -> Any:
         return PjitFunction, (self._fun, self._statics, self._inline, self._donate, self._backend,
-                              self._options)
+                              self._options, self._shardings)
 
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
@@ -207,7 +219,8 @@ class PjitFunction(_Base):
         if key is not now:
             table = self._tables.setdefault(now, {})
             self._current = now, table
-        if not kwargs:  # positional arrays are found by their types alone
+        # Positional arrays are found by their types alone.
+        if not kwargs and self._shardings.ins is None:
             call = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
             if call is not None:
                 if call.signatures_left:
@@ -219,6 +232,7 @@ class PjitFunction(_Base):
             if type(x) is not Array:
                 leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
                 break
+        leaves = self._shardings.arguments(tree, leaves)
         signature = (tree, static, *[x.aval for x in leaves])
         call = self._lookup(table, signature, static)
         if call is None:
@@ -226,7 +240,8 @@ class PjitFunction(_Base):
             traced = self._traced(tree, static, [x.aval for x in leaves])
             donated = tuple(self._donated(len(args), static, tree))
             call = table[signature] = _CompiledCall(
-                traced, replace(self._options, donated=donated), self._backend)
+                traced, replace(self._options, donated=donated), self._backend, self._shardings,
+                argument_names(self._fun, dynamic, named))
         elif call.signatures_left:
             self._record_signature(call, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
@@ -279,6 +294,7 @@ class PjitFunction(_Base):
         dynamic, named, static = self._statics.split(args, kwargs)
         leaves, tree = tree_flatten((dynamic, named))
         leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
+        leaves = self._shardings.arguments(tree, leaves)
         traced = self._traced(tree, static, [x.aval for x in leaves])
         operands = [*traced.consts, *leaves]
         if self._inline:
@@ -287,7 +303,7 @@ class PjitFunction(_Base):
             params: dict[str, Any] = {"backend": self._backend} if self._backend else {}
             outs = jit_p.bind(*operands, jaxpr=traced.jaxpr, name=function_name(self._fun),
                               inline=self._inline, **params)
-        return tree_unflatten(traced.out_tree, outs)
+        return tree_unflatten(traced.out_tree, self._shardings.results(traced.out_tree, outs))
 
     def _traced(self, tree: PyTreeDef, static: tuple[Any, ...], avals: Sequence[ShapedArray]
                 ) -> TracedFunction:
@@ -346,16 +362,18 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
     values, a program for each. Donated arrays cannot be used again if a result has their type: its
     memory is recycled; else there is a warning. backend: a name or platform in place of the chosen
-    one. Shardings change nothing. Without `fun`, a decorator. Raises TypeError for non-array
-    arguments and results, ValueError for unhashable static arguments, RuntimeError for an unknown
-    back end.
+    one. in_shardings, out_shardings: where arguments and results lie, as prefixes of their trees;
+    otherwise programs run where their arguments lie. Without `fun`, a decorator. Raises TypeError
+    for non-array arguments and results, ValueError for unhashable static arguments and shardings
+    that do not fit, RuntimeError for an unknown back end.
 
     >>> ingot.jit(lambda x: 2 * x)(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
     if fun is None:
         return functools.partial(
-            jit, static_argnums=static_argnums, static_argnames=static_argnames,
+            jit, in_shardings=in_shardings, out_shardings=out_shardings,
+            static_argnums=static_argnums, static_argnames=static_argnames,
             donate_argnums=donate_argnums, donate_argnames=donate_argnames, device=device,
             backend=backend, inline=inline, compiler_options=compiler_options)
     check_callable("jit", fun)
@@ -367,6 +385,9 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
                          f" got {sorted(both)} for both; name each once")
     if backend is None and device is not None:
         backend = getattr(device.client, "name", None)
+    check_leaves("in_shardings of jit", in_shardings)
+    check_leaves("out_shardings of jit", out_shardings)
     options = CompileOptions(devices=() if device is None else (device,),
                              compiler_options=tuple((compiler_options or {}).items()))
-    return PjitFunction(fun, statics, inline, donate, backend, options)
+    return PjitFunction(fun, statics, inline, donate, backend, options,
+                        CallShardings(fun, in_shardings, out_shardings))

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import to_host
+from ingot.core.array import OWNERS, to_host
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device, cpu_devices
 from ingot.core.native_calls import NativeCalls
+from ingot.core.placement import PlacedBuffer
 from ingot.core.sharding import ON_CPU, Sharding
 from ingot.errors import JaxRuntimeError
 
@@ -18,7 +19,8 @@ from ingot.errors import JaxRuntimeError
 class HostMemory:
     """Base class of back ends on the CPU; a buffer is an ndarray, complete when a program returns.
 
-    All devices are names of the one CPU, so that a buffer is on each of them.
+    All devices are names of the one CPU and its memory. A buffer that lies elsewhere than on the
+    first of them, or has to stay there, is a `PlacedBuffer`: the ndarray with the sharding.
     """
 
     platform = "cpu"
@@ -33,32 +35,37 @@ class HostMemory:
     def prepare(self) -> None:
         """Do nothing: there is nothing to initialize."""
 
-    def put(self, data: Any, sharding: Sharding | None = None) -> np.ndarray:
-        """Return the elements as a contiguous ndarray: the argument if it is one."""
+    def put(self, data: Any, sharding: Sharding | None = None) -> np.ndarray | PlacedBuffer:
+        """Return the elements as a contiguous ndarray, the argument if it is one; with a sharding,
+        as a buffer that lies there."""
         data = to_host(data)
-        return data if data.flags.c_contiguous else np.array(data, order="C")
+        data = data if data.flags.c_contiguous else np.array(data, order="C")
+        return data if sharding is None else PlacedBuffer(data, sharding)
 
-    def fetch(self, buffer: np.ndarray) -> np.ndarray:
-        """Return the buffer."""
-        return buffer
+    def fetch(self, buffer: np.ndarray | PlacedBuffer) -> np.ndarray:
+        """Return the elements, in the memory of the buffer."""
+        return buffer.data if type(buffer) is PlacedBuffer else buffer  # type: ignore[return-value]
 
-    def copy(self, buffer: np.ndarray) -> np.ndarray:
-        """Return a contiguous copy."""
-        return np.array(buffer, order="C")
+    def copy(self, buffer: np.ndarray | PlacedBuffer) -> np.ndarray | PlacedBuffer:
+        """Return a contiguous copy at the same place."""
+        copy = np.array(self.fetch(buffer), order="C")
+        if type(buffer) is PlacedBuffer:
+            return PlacedBuffer(copy, buffer.sharding, buffer.committed)
+        return copy
 
-    def delete(self, buffer: np.ndarray) -> None:
+    def delete(self, buffer: Any) -> None:
         """Do nothing: memory without references is freed."""
 
-    def ready(self, buffer: np.ndarray) -> bool:
+    def ready(self, buffer: Any) -> bool:
         """Return True: programs are complete when they return."""
         return True
 
-    def wait(self, buffers: Sequence[np.ndarray]) -> None:
+    def wait(self, buffers: Sequence[Any]) -> None:
         """Do nothing: programs are complete when they return."""
 
-    def sharding_of(self, buffer: np.ndarray) -> Sharding:
-        """Return that all elements are on the first device."""
-        return ON_CPU
+    def sharding_of(self, buffer: np.ndarray | PlacedBuffer) -> Sharding:
+        """Return where the buffer lies: if nothing is said, on the first device."""
+        return buffer.sharding if type(buffer) is PlacedBuffer else ON_CPU
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError: programs are kept by the cache on disk alone."""
@@ -67,6 +74,9 @@ class HostMemory:
 
     def wait_for_effects(self) -> None:
         """Do nothing: host functions have returned when a program returns."""
+
+
+OWNERS[PlacedBuffer] = HostMemory()
 
 
 def check_compiler_options(options: CompileOptions) -> None:

@@ -7,18 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.devices import devices as all_devices
+from ingot.api.devices import Format, devices as all_devices
 from ingot.api.jit import jit as pjit
 from ingot.sharding import Mesh, PartitionSpec, shard_map
 from ingot.tree import tree_map
-
-
-class Format:
-    """How an array lies in memory, for accelerators; nothing here is an instance."""
-
-    def __init__(self, layout: Any = None, sharding: Any = None):
-        self.layout, self.sharding = layout, sharding
-
 
 Layout = Format
 

@@ -70,7 +70,7 @@ class Array(ArrayBase, metaclass=_ArrayMeta):
         self.aval = aval
 
     def __reduce__(self) -> Any:
-        return _rebuild, (fetch(self), self.aval)
+        return _rebuild, (fetch(self), self.aval.unplaced())
 
 
 def _rebuild(data: np.ndarray, aval: ShapedArray) -> Array:

@@ -15,6 +15,7 @@ from ingot.config import config, fast_path_guard
 from ingot.core.array import Array, ArrayBase, from_numpy, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.nan_check import debug_check
+from ingot.core.placement import follow
 from ingot.core.source_info import Source, describe, here, user_source
 from ingot.errors import UnexpectedTracerError
 
@@ -78,19 +79,23 @@ class EvalInterpreter(Interpreter):
     def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         avals: list[ShapedArray] = []
+        placed = False
         for x in args:
             if type(x) is not Array:
                 if isinstance(x, Tracer):
                     raise leaked_tracer_error(x)
                 x = to_array(x)
             data = x._data
-            arrays.append(data if type(data) is ndarray else to_host(data))
+            if type(data) is not ndarray:
+                data, placed = to_host(data), True
+            arrays.append(data)
             avals.append(x.aval)
         if primitive.higher_order:
             # Arrays stay the objects they are: a function may return its argument.
             given = [x if type(x) is Array and x._data is data else Array(data, aval)
                      for x, data, aval in zip(args, arrays, avals, strict=True)]
-            return list(primitive.rule("eval")(*given, **params))
+            outs = list(primitive.rule("eval")(*given, **params))
+            return follow(primitive, args, params, outs) if placed else outs
         out_avals = primitive.out_avals(avals, params)
         out = without_fp_warnings(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
@@ -98,11 +103,11 @@ class EvalInterpreter(Interpreter):
                     for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
                 debug_check(primitive.name, outs, arrays)
-            return outs
+            return follow(primitive, args, params, outs) if placed else outs
         result = Array(check_eval_result(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
             debug_check(primitive.name, [result], arrays)
-        return result
+        return follow(primitive, args, params, [result])[0] if placed else result
 
 
 def without_fp_warnings(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -109,6 +109,7 @@ class Primitive:
     `in_place`, whether the kernel updates its first operand where nothing else reads that.
     """
 
+    division: Any = None  # from how arguments are divided to how results are: core/division.py
     elementwise = False
     takes_numbers = False
     transposes_zeros = False

@@ -105,6 +105,12 @@ class Sharding:
     def check_compatible_aval(self, aval_shape: Sequence[int]) -> None:
         """Raise ValueError unless arrays of this shape have as many axes as are divided."""
 
+    def replicated(self) -> Sharding:
+        """Return the sharding by which each of these devices holds the whole array."""
+        if self.num_devices == 1:
+            return SingleDeviceSharding(self._device_assignment[0], memory_kind=self.memory_kind)
+        return PositionalSharding(self._device_assignment, memory_kind=self.memory_kind)
+
 
 def _memory_kind(kind: str | None, devices: Iterable[Device]) -> str | None:
     """Return the kind of memory, by default that of the devices; ValueError if it is unknown."""

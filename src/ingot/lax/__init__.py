@@ -27,6 +27,7 @@ from ingot.control.while_loop import (
     while_p as while_p,
 )
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.api.devices import with_sharding_constraint as with_sharding_constraint
 from ingot.lax import linalg as linalg
 from ingot.lax.extras import (
     ConvGeneralDilatedDimensionNumbers as ConvGeneralDilatedDimensionNumbers,
@@ -36,7 +37,6 @@ from ingot.lax.extras import (
     dtype as dtype,
     platform_dependent as platform_dependent,
     shape_as_value as shape_as_value,
-    with_sharding_constraint as with_sharding_constraint,
 )
 from ingot.lax.missing import MISSING as _MISSING, absent as _absent
 from ingot.lax.ragged import (
@@ -52,6 +52,7 @@ from ingot.primitives.compare import *
 from ingot.primitives.complex import *
 from ingot.primitives.conv import *
 from ingot.primitives.conv_forms import *
+from ingot.primitives.constraint import *
 from ingot.primitives.convert import *
 from ingot.primitives.cumulative import *
 from ingot.primitives.slicing import *

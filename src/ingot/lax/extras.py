@@ -65,18 +65,8 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
     return call
 
 
-def with_sharding_constraint(x: Any, shardings: Any) -> Any:
-    """The same values: programs run on one device, where every sharding is the same.
-
-    >>> lax.with_sharding_constraint(3, None)
-    3
-    """
-    return x
-
-
 # Names for annotations; checks at run time say more than they could.
 ConvGeneralDilatedDimensionNumbers = DotDimensionNumbers = PrecisionLike = Any
 
 __all__ = ["ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "PrecisionLike",
-           "composite", "dtype", "platform_dependent", "shape_as_value",
-           "with_sharding_constraint"]
+           "composite", "dtype", "platform_dependent", "shape_as_value"]

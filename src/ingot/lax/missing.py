@@ -24,7 +24,6 @@ MISSING = {
     "psend": _DEVICES,
     "ragged_all_to_all": _DEVICES,
     "ragged_all_to_all_p": _DEVICES,
-    "sharding_constraint_p": _DEVICES,
     "scaled_dot": "products of block-scaled 8-bit floats; convert and scale before dot_general",
     "reduce_p": _LIBRARY,
     "reduce_window_p": _LIBRARY,

@@ -315,9 +315,12 @@ def _is_basic(index: Any) -> bool:
 
 
 def _view(x: Array, index: Any) -> Any:
-    """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds."""
+    """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds,
+    and where the result has to follow the array to where it lies."""
+    if type(x._data) is not ndarray:
+        return None
     try:
-        data = (x._data if type(x._data) is ndarray else fetch(x))[index]
+        data = x._data[index]
     except IndexError:
         plan_of(index, x.aval.shape, None)  # raises our errors
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from ingot import dtypes
-from ingot.api.devices import Device, block_until_ready, device_put
+from ingot.api.devices import CPU, Device, block_until_ready, device_put
 from ingot.core.array import (
     DELETED_BUFFER,
     OWNERS,
@@ -25,7 +25,9 @@ from ingot.core.array import (
 )
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
+from ingot.core.placement import is_committed, sharding_of
 from ingot.core.sharding import ON_CPU
+from ingot.core.shards import local_shards, shards
 from ingot.core.source_info import here
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import TracerArrayConversionError
@@ -279,19 +281,18 @@ def _owner(self: Any) -> Any:
 
 
 def _sharding(self: Any) -> Any:
-    owner = _owner(self)
-    return ON_CPU if owner is None else owner.sharding_of(self._data)
+    """Where the parts of the array are; of traced values, how their types say they are divided."""
+    return sharding_of(self) if type(self) is Array else self.aval.sharding
 
 
 def _device(self: Any) -> Any:
     """The device of the elements, or their sharding if there are several."""
-    sharding = _sharding(self)
-    devices = sharding.device_set
-    return next(iter(devices)) if len(devices) == 1 else sharding
+    sharding = ON_CPU if isinstance(self, Tracer) else sharding_of(self)
+    return sharding._device_assignment[0] if sharding.num_devices == 1 else sharding
 
 
 def _block_until_ready(self: Any) -> Any:
-    if OWNERS:
+    if type(self) is Array and type(self._data) is not np.ndarray:
         block_until_ready(self)
     return self
 
@@ -299,6 +300,16 @@ def _block_until_ready(self: Any) -> Any:
 def _is_ready(self: Any) -> bool:
     owner = _owner(self)
     return owner is None or owner.ready(self._data)
+
+
+def _of_array(function: Any, traced: Any) -> Any:
+    """The function of an array, or what it is for traced values, of which nothing is known."""
+    return lambda self: function(self) if type(self) is Array else traced
+
+
+def _addressable_data(self: Any, index: int) -> Any:
+    """The part on one of the devices of this process, as an array there."""
+    return local_shards(self)[index].data
 
 
 def _nothing(self: Any) -> None:
@@ -371,9 +382,9 @@ _METHODS: dict[str, Any] = {
     "byteswap": byteswap,
     "clone": _same, "block_until_ready": _block_until_ready, "copy_to_host_async": _nothing,
     "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
-    "is_ready": _is_ready, "devices": lambda self: _sharding(self).device_set,
+    "is_ready": _is_ready, "devices": _of_array(lambda x: sharding_of(x).device_set, {CPU}),
     "on_device_size_in_bytes": lambda self: self.aval.nbytes,
-    "addressable_data": lambda self, index: self, "unsafe_buffer_pointer": _buffer_pointer,
+    "addressable_data": _addressable_data, "unsafe_buffer_pointer": _buffer_pointer,
 }
 
 _PROPERTIES: dict[str, Any] = {
@@ -381,8 +392,11 @@ _PROPERTIES: dict[str, Any] = {
     "real": rounding.real, "imag": rounding.imag, "at": IndexUpdateHelper,
     "flat": lambda self: manipulation.ravel(self), "nbytes": lambda self: self.aval.nbytes,
     "itemsize": lambda self: self.aval.storage.itemsize, "device": _device,
-    "sharding": _sharding, "committed": lambda self: False,
-    "is_fully_addressable": lambda self: True, "is_fully_replicated": lambda self: True,
+    "sharding": _sharding, "committed": _of_array(is_committed, False),
+    "_committed": _of_array(is_committed, False),
+    "is_fully_addressable": _of_array(lambda x: sharding_of(x).is_fully_addressable, True),
+    "is_fully_replicated": _of_array(lambda x: sharding_of(x).is_fully_replicated, True),
+    "addressable_shards": local_shards, "global_shards": shards,
 }
 
 _PROTOCOLS: dict[str, Any] = {

@@ -1,0 +1,150 @@
+"""Where arrays lie: buffers of the host with a sharding, and the places that results follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.core.array import OWNERS, Array
+from ingot.core.avals import ShapedArray
+from ingot.core.division import Operands, Spec, divide, whole
+from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
+from ingot.core.specs import PartitionSpec, names_of
+from ingot.errors import IndivisibleError
+
+
+class PlacedBuffer:
+    """A buffer of the host that knows where it lies: an ndarray with all elements, the sharding by
+    which devices hold parts of it, and whether operations have to follow it there."""
+
+    __slots__ = ("committed", "data", "sharding")
+
+    def __init__(self, data: np.ndarray, sharding: Sharding, committed: bool = True):
+        self.data, self.sharding, self.committed = data, sharding, committed
+
+
+def sharding_of(x: Array) -> Sharding:
+    """Return where the parts of an array are."""
+    owner = OWNERS.get(type(x._data))
+    return ON_CPU if owner is None else owner.sharding_of(x._data)
+
+
+def is_committed(x: Array) -> bool:
+    """Return whether operations have to follow an array to where it lies."""
+    return type(x._data) is not np.ndarray and getattr(x._data, "committed", True)
+
+
+def type_at(aval: ShapedArray, sharding: Sharding) -> ShapedArray:
+    """Return the type of an array that lies there: Explicit axes are part of it."""
+    if isinstance(sharding, NamedSharding) or aval.is_placed:
+        return aval.update(sharding=sharding)
+    return aval
+
+
+def check_divisible(title: str, aval: ShapedArray, sharding: Sharding) -> None:
+    """Raise IndivisibleError, a ValueError, unless a sharding divides an array of this type into
+    equal parts."""
+    sharding.check_compatible_aval(aval.shape)
+    counts, _ = sharding._grid(aval.ndim)
+    for axis, (n, count) in enumerate(zip(aval.shape, counts, strict=True)):
+        if n % count:
+            raise IndivisibleError(
+                f"{title}: the sharding {sharding} implies that axis {axis} of {aval} is divided"
+                f" {count} times, but it should be divisible by {count}, and its size is {n}; pad"
+                " the array, or leave that axis whole")
+
+
+# ---- devices that arrays agree on ----------------------------------------------------------------
+def common_sharding(xs: Sequence[Any], describe: Callable[[int], str]) -> Sharding | None:
+    """Return a sharding over the devices on which arrays of the host meet; None if none is said.
+
+    It is that of a committed array, else of one that does not lie where arrays do by default.
+
+    Of several meshes on the same devices it is the first. Raises ValueError, with what `describe`
+    says of two arrays, if committed ones lie on different devices.
+    """
+    found: Sharding | None = None
+    where, committed = 0, False
+    for k, x in enumerate(xs):
+        if type(x) is not Array or type(x._data) is not PlacedBuffer:
+            continue
+        sharding, fixed = sharding_of(x), is_committed(x)
+        if found is None or (fixed and not committed):
+            found, where, committed = sharding, k, fixed
+        elif fixed and sharding._device_assignment != found._device_assignment:
+            raise ValueError(
+                "Received incompatible devices for jitted computation. Got"
+                f" {describe(where)} {_ids(found)} and {describe(k)} {_ids(sharding)}; move one of"
+                " them with device_put")
+        elif isinstance(sharding, NamedSharding) and not isinstance(found, NamedSharding) and fixed:
+            found, where = sharding, k
+    return found
+
+
+def _ids(sharding: Sharding) -> str:
+    devices = sharding._device_assignment
+    return (f"with device ids {[d.id for d in devices]} on platform"
+            f" {devices[0].platform.upper()}")
+
+
+def argument(name: str, x: Array, of: str) -> str:
+    """Return how the message about devices calls an argument."""
+    return f"argument {name} of {of} with shape {x.aval.str_short()} and"
+
+
+# ---- places of results ---------------------------------------------------------------------------
+def spec_in(x: Any, mesh: Any) -> Spec:
+    """Return how an argument is divided over a mesh: not at all if it lies on another one."""
+    ndim = x.aval.ndim
+    if type(x) is Array and type(x._data) is PlacedBuffer:
+        sharding = sharding_of(x)
+        if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
+            return sharding.spec.padded(ndim).partitions
+    return whole(ndim)
+
+
+def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[ShapedArray],
+                      specs: Callable[[list[Spec]], list[Spec]]) -> list[Sharding]:
+    """Return where the results of an operation lie, whose arguments meet at `common`.
+
+    specs: from how the arguments are divided over its mesh to how the results are.
+    """
+    if not isinstance(common, NamedSharding):
+        return [common.replicated()] * len(out_avals)
+    mesh, outs = common.mesh, []
+    for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
+        sizes = mesh.shape
+        entries = [e if n % math.prod(sizes[m] for m in names_of(e)) == 0 else None
+                   for e, n in zip(spec, aval.shape, strict=True)]
+        if not aval.is_placed:
+            while entries and entries[-1] is None:
+                entries.pop()
+        outs.append(NamedSharding(mesh, PartitionSpec(*entries)))
+    return outs
+
+
+def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
+    """Return an array of the host as one that lies there; they share memory."""
+    data = x._data.data if type(x._data) is PlacedBuffer else x._data
+    return Array(PlacedBuffer(data, sharding, committed), type_at(x.aval, sharding))  # type: ignore[arg-type]
+
+
+def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequence[Array]
+           ) -> list[Array]:
+    """Return the results of an operation where its arguments lie."""
+    common = common_sharding(xs, lambda k: argument("xyzabcde"[min(k, 7)], xs[k], primitive.name))
+    if common is None:
+        return list(outs)
+    avals = [x.aval for x in xs]
+    out_avals = [x.aval for x in outs]
+
+    def specs(given: list[Spec]) -> list[Spec]:
+        sizes = common.mesh.shape  # type: ignore[attr-defined] # asked for named shardings alone
+        return divide(primitive, Operands(primitive.name, params, avals, given, out_avals, sizes))
+
+    places = places_of_results(common, xs, out_avals, specs)
+    fixed = any(is_committed(x) for x in xs if type(x) is Array)
+    return [place(x, s, fixed) for x, s in zip(outs, places, strict=True)]
