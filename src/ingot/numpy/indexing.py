@@ -24,8 +24,6 @@ Mode = Any
 
 
 # ---- entries ----
-
-
 @dataclass
 class Entry:
     """One entry of an index: its kind, value, and the axis of the operand it consumes.
@@ -275,7 +273,8 @@ def getitem(x: Any, index: Any, mode: Mode = None, fill_value: Any = None,
             wrap_negative_indices: bool = True) -> Any:
     """`x[index]`; mode says what happens out of bounds: 'clip', 'fill', 'promise_in_bounds'."""
     shape = x.aval.shape
-    if type(x) is Array and mode is None and current() is EVAL and _is_basic(index):
+    if (type(x) is Array and mode is None and type(x._data) is ndarray and current() is EVAL
+            and _is_basic(index)):
         if (view := _view(x, index)) is not None:
             return view
     if type(index) is int and mode is None and shape:  # the commonest case, without a plan
@@ -315,10 +314,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _view(x: Array, index: Any) -> Any:
-    """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds,
-    and where the result has to follow the array to where it lies."""
-    if type(x._data) is not ndarray:
-        return None
+    """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds."""
     try:
         data = x._data[index]
     except IndexError:
