@@ -14,7 +14,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.config import config
 from ingot.core import backend
-from ingot.core.array import Array
+from ingot.core.array import Array, fetch
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
@@ -35,17 +35,18 @@ def array(x: Any) -> Any:
     """An Array whose data cannot be written to, so that no rule changes its operands."""
     x = to_array(x)
     if type(x) is Array:
-        x._data.flags.writeable = False
+        fetch(x).flags.writeable = False
     return x
 
 
 def data(x: Any) -> np.ndarray:
     """The NumPy data of a result; complains about results that are not arrays."""
     assert type(x) is Array, f"not a concrete array: {x!r}"
-    assert isinstance(x._data, np.ndarray), f"data of type {type(x._data)}"
-    assert x._data.shape == x.aval.shape and x._data.dtype == x.aval.storage, (
-        f"data {x._data.dtype}{x._data.shape} under the type {x.aval}")
-    return x._data
+    found = fetch(x)
+    assert isinstance(found, np.ndarray), f"data of type {type(found)}"
+    assert found.shape == x.aval.shape and found.dtype == x.aval.storage, (
+        f"data {found.dtype}{found.shape} under the type {x.aval}")
+    return found
 
 
 def wide(x: np.ndarray) -> np.ndarray:

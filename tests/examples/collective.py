@@ -202,6 +202,8 @@ EXAMPLES = [
     Example(io_called, (X,), ref=np.cosh, diff=(), name="io_callback", jax=False),
     Example(debugged, (X,), ref=lambda x: x * x, name="debug_callback", jax=False),
     Example(checked, (X,), ref=lambda x: x * x, name="check", jax=False),
+    Example(lambda x: c.pvary_p.bind(x, axes=()), (X,), ref=lambda x: x, name="pvary", ulps=0,
+            accepts="biufc", jax=False),
 ]
 
 BAD = [

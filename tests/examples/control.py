@@ -5,20 +5,43 @@ import numpy as np
 from examples import Bad, Example, between, normal
 from examples.arithmetic import slope
 from ingot.api.jit import jit
+from ingot.api.shard_map import shard_map
 from ingot.api.vmap import vmap
 from ingot.control import cond as branch, scan as loop, while_loop as until
 from ingot.core.jaxpr import eval_jaxpr
 from ingot.primitives.arithmetic import add, mul
 from ingot.primitives.bits import bitwise_and
+from ingot.primitives.collective import psum
 from ingot.primitives.compare import lt
 from ingot.primitives.exponential import exp
-from ingot.primitives.movement import full_like, reduce_sum
+from ingot.primitives.movement import broadcast_in_dim, full_like, reduce_sum
 from ingot.primitives.trig import cos, sin
+from ingot.sharding import AxisType, PartitionSpec, make_mesh
 from ingot.transforms.linearize import linearize
 
 
 def total(x):
     return reduce_sum(x, tuple(range(x.ndim)))
+
+
+# ---- shard_map ---------------------------------------------------------------------------------
+PARTS = make_mesh((2, 2), ("a", "b"), axis_types=(AxisType.Auto,) * 2)
+
+
+def divided(x, w):
+    """Sums over one axis of the mesh, sines of parts, and an argument that all devices have."""
+    def part(x, w):
+        return psum(mul(sin(x), x), "a"), mul(cos(x), broadcast_in_dim(w, x.shape, ()))
+
+    spec = PartitionSpec("a", "b")
+    return shard_map(part, mesh=PARTS, in_specs=(spec, PartitionSpec()),
+                     out_specs=(PartitionSpec(None, "b"), spec))(x, w)
+
+
+def divided_ref(x, w):
+    half = len(x) // 2
+    y = np.sin(x) * x
+    return [y[:half] + y[half:], np.cos(x) * w]
 
 
 # ---- scan ----------------------------------------------------------------------------------------
@@ -175,6 +198,9 @@ X, XS = normal(2), normal(4, 2)
 ULPS = 64
 
 EXAMPLES = [
+    Example(divided, (normal(4, 2), normal()), ref=divided_ref, ulps=ULPS, name="shard_map",
+            jax=False),
+    Example(divided, (normal(0, 2), normal()), ref=divided_ref, name="shard_map", jax=False),
     Example(recurrence, (X, XS), ref=recurrence_ref, ulps=ULPS, name="scan", jax=False),
     Example(recurrence, (X, XS), dict(reverse=True), ref=recurrence_ref, ulps=ULPS, name="scan",
             jax=False),

@@ -7,105 +7,204 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.api.arguments import check_callable, function_name
-from ingot.api.pmap import pmap
-from ingot.core.interpreter import to_array
-from ingot.core.mesh import abstract_mesh
+from ingot.api.arguments import argument_names, check_callable, function_name
+from ingot.config import config
+from ingot.control.shard_map import parts_program, shard_map_p
+from ingot.core.avals import ShapedArray
+from ingot.core.axis_env import axis_sizes
+from ingot.core.interpreter import Tracer, to_array
+from ingot.core.mesh import AbstractMesh, BaseMesh, Mesh, abstract_mesh, concrete_mesh
+from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec, names_of
-from ingot.primitives.movement import reshape, transpose
-from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
+from ingot.transforms.stage import hoist_traced_constants
+from ingot.tree import PyTreeDef, broadcast_prefix, tree_flatten, tree_leaves, tree_unflatten
 from ingot.util import wraps
 
-Names = tuple[Any, ...]
+
+class Infer:
+    """Stands for `in_specs` where arguments' types say how they are divided; there is one."""
+
+    def __repr__(self) -> str:
+        return "Infer"
+
+
+INFER = Infer()
 
 
 def _is_spec(x: Any) -> bool:
     return x is None or isinstance(x, PartitionSpec)
 
 
-class Partitioning:
-    """How parts of one array make the whole: for each of its axes, the mesh axes that divide it."""
-
-    def __init__(self, spec: Any, sizes: dict[Any, int], ndim: int, title: str):
-        entries = [names_of(e) for e in (spec or ())]
-        if len(entries) > ndim:
-            raise ValueError(f"{title}: {spec} is for {len(entries)} axes, but an array has {ndim}")
-        self.entries = [*entries, *[()] * (ndim - len(entries))]
-        used = [n for names in self.entries for n in names]
-        unknown = [n for n in used if n not in sizes]
-        if unknown or len(set(used)) < len(used):
-            raise ValueError(f"{title}: {spec} must name axes of the mesh {tuple(sizes)}, each at"
-                             " most once")
-        self.sizes, self.title = sizes, title
-        self.mesh_axes = [n for n in sizes if n in used]
-
-    def split(self, x: Any) -> Any:
-        """The parts along new leading axes, one for each name in `over`."""
-        shape: list[int] = []
-        where: dict[Any, int] = {}
-        rest: list[int] = []
-        for length, names in zip(x.shape, self.entries, strict=True):
-            count = math.prod(self.sizes[n] for n in names)
-            if length % count:
-                raise ValueError(f"{self.title}: an axis of length {length} cannot be divided into"
-                                 f" {count} equal parts over {names}")
-            where |= {n: len(shape) + k for k, n in enumerate(names)}
-            shape += [*(self.sizes[n] for n in names), length // count]
-            rest.append(len(shape) - 1)
-        return transpose(reshape(x, shape), [*(where[n] for n in self.mesh_axes), *rest])
-
-    def join(self, x: Any) -> Any:
-        """The whole from its parts along all mesh axes; where they are equal, the first."""
-        for axis, n in enumerate(self.sizes):
-            if n not in self.mesh_axes:
-                x = _first(x, axis)
-        lead = len(self.sizes)
-        order, shape = [], []
-        for k, names in enumerate(self.entries):
-            order += [*(list(self.sizes).index(n) for n in names), lead + k]
-            shape.append(x.shape[lead + k] * math.prod(self.sizes[n] for n in names))
-        order += [i for i, n in enumerate(self.sizes) if n not in self.mesh_axes]
-        return reshape(transpose(x, order), shape)
+def _check_specs(title: str, what: str, specs: Any, manual: frozenset[Any]) -> None:
+    """Raise TypeError for leaves that are no specs, ValueError for axes that are not Manual."""
+    for spec in tree_leaves(specs, is_leaf=_is_spec):
+        if not _is_spec(spec):
+            raise TypeError(f"{title}: {what} argument must be a pytree of `PartitionSpec`"
+                            f" instances, got {spec!r:.60} of type {type(spec).__name__}")
+        for name in () if spec is None else (*spec.names(), *spec.unreduced, *spec.reduced):
+            if name not in manual:
+                raise ValueError(f"{title}: {what} argument must refer to an axis marked as manual"
+                                 f" ({set(manual)}), but {spec!r} refers to {name!r}")
 
 
-def _first(x: Any, axis: int) -> Any:
-    return x[(slice(None),) * axis + (slice(0, 1),)]
+def _prefix(title: str, what: str, specs: Any, values: Any) -> list[Any]:
+    try:
+        return broadcast_prefix(specs, values, is_leaf=_is_spec)
+    except ValueError as error:
+        raise ValueError(f"pytree structure error: {title}: {what} must be a prefix of the"
+                         f" structure of what it is for: {error}") from None
 
 
-class _Mapped:
-    """A function of leaves, mapped over the mesh axes; knows the structure of its result."""
+class _Call:
+    """A function with the mesh over which, and the specs by which, its arguments are divided."""
 
-    out_tree: Any
+    def __init__(self, fun: Callable[..., Any], mesh: Any, in_specs: Any, out_specs: Any,
+                 axis_names: Any, check_vma: bool):
+        self.fun, self.given_mesh, self.check_vma = fun, mesh, check_vma
+        self.in_specs, self.out_specs, self.axis_names = in_specs, out_specs, axis_names
+        self.title = f"shard_map of {function_name(fun)}"
+        self._known: dict[Any, Any] = {}
+        if mesh is not None:
+            self._check(mesh)
 
-    def __init__(self, f: Callable[..., Any], in_tree: Any, sizes: dict[Any, int],
-                 mesh_axes: Sequence[Sequence[Any]]):
-        def flat(*leaves: Any) -> list[Any]:
-            outs, self.out_tree = tree_flatten(f(*tree_unflatten(in_tree, leaves)))
-            return outs
+    # ---- the mesh --------------------------------------------------------------------------------
+    def _mesh(self) -> BaseMesh:
+        if self.given_mesh is not None:
+            return self.given_mesh
+        context = abstract_mesh()
+        if context.empty:
+            raise ValueError(f"{self.title}: The context mesh cannot be empty; which mesh it is for"
+                             " must be said, by mesh= or by set_mesh")
+        mesh = concrete_mesh()
+        return mesh if mesh.abstract_mesh == context else context
 
-        mapped: Callable[..., Any] = flat
-        for name, size in reversed(sizes.items()):
-            axes = tuple(0 if name in o else None for o in mesh_axes)
-            mapped = pmap(mapped, name, in_axes=axes, axis_size=size)
-        self.call = mapped
+    def _manual(self, mesh: BaseMesh) -> frozenset[Any]:
+        names = frozenset(self.axis_names or mesh.axis_names)
+        if not names <= set(mesh.axis_names):
+            raise ValueError(f"{self.title}: shard_map requires axis_names={set(names)} to be a"
+                             f" subset of mesh.axis_names={set(mesh.axis_names)}")
+        taken = [n for n in names if n in mesh.manual_axes]
+        return names.difference(taken) if not self.axis_names else names
 
+    def _check(self, mesh: BaseMesh) -> frozenset[Any]:
+        if not isinstance(mesh, (Mesh, AbstractMesh)):
+            raise TypeError(f"{self.title}: shard_map requires a `Mesh` or an `AbstractMesh`"
+                            f" instance for its mesh, got {mesh!r:.80}")
+        manual = self._manual(mesh)
+        if self.in_specs is not INFER:
+            _check_specs(self.title, "in_specs", self.in_specs, manual)
+        _check_specs(self.title, "out_specs", self.out_specs, manual)
+        return manual
 
-def _sizes(title: str, mesh: Any, axis_names: Any) -> dict[Any, int]:
-    """The axes over which a function is mapped, and their sizes."""
-    if mesh.empty:
-        raise ValueError(f"{title}: which mesh it is for must be said, by mesh= or by set_mesh")
-    return {n: s for n, s in mesh.shape.items() if not axis_names or n in axis_names}
+    # ---- specs of arguments and results ----------------------------------------------------------
+    def _specs(self, mesh: BaseMesh, args: Any, leaves: Sequence[Any]) -> list[PartitionSpec]:
+        if self.in_specs is INFER:
+            return [self._inferred(mesh, x) for x in leaves]
+        given = self.in_specs
+        if isinstance(given, list):
+            given = tuple(given)
+        specs = [s or PartitionSpec() for s in _prefix(self.title, "in_specs", given, args)]
+        for k, (x, spec) in enumerate(zip(leaves, specs, strict=True)):
+            self._check_argument(mesh, args, k, x.aval, spec)
+        return specs
+
+    def _inferred(self, mesh: BaseMesh, x: Any) -> PartitionSpec:
+        sharding = x.aval.sharding if isinstance(x, Tracer) else x.sharding
+        if isinstance(sharding, NamedSharding) and sharding.mesh.axis_names == mesh.axis_names:
+            return sharding.spec
+        return PartitionSpec()
+
+    def _check_argument(self, mesh: BaseMesh, args: Any, k: int, aval: ShapedArray,
+                        spec: PartitionSpec) -> None:
+        def name() -> str:
+            return argument_names(self.fun, args, {})[k]
+
+        if len(spec) > aval.ndim:
+            raise ValueError(f"{self.title}: got an in_specs entry which is too long to be"
+                             f" compatible with the input: {spec!r} is for {len(spec)} axes, but"
+                             f" an array has {aval.ndim}: {name()} of type {aval}")
+        NamedSharding(mesh, spec)  # raises if an axis of the mesh divides two axes
+        for axis, (n, entry) in enumerate(zip(aval.shape, spec.padded(aval.ndim), strict=True)):
+            count = math.prod(mesh.shape[m] for m in names_of(entry))
+            if n % count:
+                raise ValueError(
+                    f"{self.title}: argument arrays have axis sizes that are not evenly divisible"
+                    f" by the corresponding mesh axis sizes: axis {axis} of {name()}, of type"
+                    f" {aval}, of length {n} cannot be divided into {count} equal parts over"
+                    f" {names_of(entry)}; pad the array")
+        said = aval.sharding.spec if aval._sharding is not None else None
+        if said is not None and said.partitions != spec.padded(aval.ndim).partitions:
+            raise ValueError(f"{self.title}: in_specs passed to shard_map: {spec!r} does not match"
+                             f" the specs of the input: {said!r} for {name()} of type {aval}; leave"
+                             " in_specs out, or reshard the argument first")
+
+    def _results(self, mesh: BaseMesh, manual: frozenset[Any], out_tree: PyTreeDef,
+                 avals: Sequence[ShapedArray]) -> list[PartitionSpec]:
+        values = tree_unflatten(out_tree, avals)
+        specs = [s or PartitionSpec()
+                 for s in _prefix(self.title, "out_specs", self.out_specs, values)]
+        for aval, spec in zip(avals, specs, strict=True):
+            if len(spec) > aval.ndim:
+                raise ValueError(f"{self.title}: got an out_specs entry which is too long to be"
+                                 f" compatible with the output: {spec!r} is for {len(spec)} axes,"
+                                 f" but a result has {aval.ndim}: it is of type {aval}")
+            extra = (aval.vma & manual) - frozenset(spec.names())
+            if self.check_vma and extra:
+                raise ValueError(
+                    f"{self.title}: got out_specs which require replication which can't be"
+                    f" statically inferred given the mesh {mesh}: {spec!r} implies that a result is"
+                    f" equal along {set(extra)}, but it may vary: it is of type {aval}; name these"
+                    " axes in out_specs, psum over them, or set check_vma=False")
+            NamedSharding(mesh, spec)
+        return specs
+
+    # ---- calls -----------------------------------------------------------------------------------
+    def __call__(self, *args: Any) -> Any:
+        mesh = self._mesh()
+        manual = self._check(mesh)
+        leaves, tree = tree_flatten(args)
+        leaves = [to_array(x) for x in leaves]
+        specs = self._specs(mesh, args, leaves)
+        params = {"mesh": mesh, "manual_axes": manual, "check_vma": self.check_vma}
+        key = (tree, tuple(specs), *[x.aval for x in leaves], mesh, manual, config.trace_key(),
+               tuple(axis_sizes().items()))
+        known = self._known.get(key)
+        if known is None:
+            known = self._trace(tree, leaves, specs, params)
+            if not known[1]:
+                self._known[key] = known
+        jaxpr, consts, out_specs, out_tree = known
+        outs = shard_map_p.bind(
+            *consts, *leaves, jaxpr=jaxpr, **params, out_specs=out_specs,
+            in_specs=(*[PartitionSpec()] * len(consts), *specs))
+        return tree_unflatten(out_tree, outs)
+
+    def _trace(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[PartitionSpec],
+               params: dict[str, Any]) -> Any:
+        out_trees: list[PyTreeDef] = []
+
+        def flat(*parts: Any) -> list[Any]:
+            outs, out_tree = tree_flatten(self.fun(*tree_unflatten(tree, parts)))
+            out_trees.append(out_tree)
+            return [to_array(o) for o in outs]
+
+        jaxpr, out_specs = parts_program(
+            flat, [x.aval for x in leaves], function_name(self.fun), in_specs=specs,
+            out_specs_of=lambda avals: self._results(params["mesh"], params["manual_axes"],
+                                                     out_trees[-1], avals), **params)
+        jaxpr, consts = hoist_traced_constants(jaxpr)
+        return jaxpr, consts, out_specs, out_trees[-1]
 
 
 def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
-              in_specs: Any = None, mesh: Any = None, axis_names: Any = frozenset(),
+              in_specs: Any = INFER, mesh: Any = None, axis_names: Any = frozenset(),
               check_vma: bool = True, check_rep: bool = True, auto: Any = frozenset()) -> Any:
     """Map a function over the devices of a mesh; each gets its part of the arguments.
 
     in_specs, out_specs: PartitionSpecs, or trees of them, that say which mesh axes divide which
-    axes of arrays; f may refer to the mesh's axes (or `axis_names`) in collectives. Parts without
-    collectives run on threads. Without `mesh`, it is the one that `set_mesh` has set when the
-    result is called. Raises ValueError if there is none, or where sizes do not divide.
+    axes of arrays, by default as the arguments' types say; mesh: by default the one that is set;
+    axis_names: the Manual axes, by default all, to which collectives in f may refer; check_vma:
+    types say what varies where. Raises ValueError where specs do not fit or sizes do not divide.
 
     >>> import numpy as np
     >>> from ingot.sharding import PartitionSpec, make_mesh
@@ -115,26 +214,11 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
     """
     if f is None:
         return functools.partial(shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh,
-                                 axis_names=axis_names, check_vma=check_vma)
+                                 axis_names=axis_names, check_vma=check_vma,
+                                 check_rep=check_rep, auto=auto)
     check_callable("shard_map", f)
-    title = f"shard_map of {function_name(f)}"
-    function, known = f, dict[Any, _Mapped]()
+    if auto and isinstance(mesh, BaseMesh):
+        axis_names = frozenset(mesh.axis_names) - frozenset(auto)
+    call = _Call(f, mesh, in_specs, out_specs, frozenset(axis_names), check_vma and check_rep)
+    return wraps(f)(lambda *args: call(*args))
 
-    def mapped(*args: Any) -> Any:
-        sizes = _sizes(title, abstract_mesh() if mesh is None else mesh, axis_names)
-        leaves, tree = tree_flatten(args)
-        leaves = [to_array(x) for x in leaves]
-        specs = broadcast_prefix(in_specs, args, is_leaf=_is_spec)
-        partitionings = [Partitioning(s, sizes, x.ndim, title) for s,
-                         x in zip(specs, leaves, strict=True)]
-        key = tree, tuple(sizes.items()), *[tuple(w.mesh_axes) for w in partitionings]
-        if key not in known:
-            known[key] = _Mapped(function, tree, sizes, [w.mesh_axes for w in partitionings])
-        outs = known[key].call(*[w.split(x) for w, x in zip(partitionings, leaves, strict=True)])
-        result = tree_unflatten(known[key].out_tree, outs)
-        specs = broadcast_prefix(out_specs, result, is_leaf=_is_spec)
-        return tree_unflatten(known[key].out_tree, [
-            Partitioning(s, sizes, x.ndim - len(sizes), title).join(x)
-            for s, x in zip(specs, outs, strict=True)])
-
-    return wraps(f)(mapped)

@@ -11,6 +11,7 @@ from ingot.api.devices import named
 from ingot.core.array import Array, fetch
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import Jaxpr, Literal, subjaxprs
+from ingot.core.mesh import Mesh
 from ingot.core.placement import (
     PlacedBuffer,
     argument,
@@ -145,11 +146,14 @@ class ResultPlaces:
 
 def _own_sharding(jaxpr: Jaxpr) -> Sharding | None:
     """Return the sharding by which a program's own mesh holds whole arrays: that of the first
-    constraint in it; None if there is none."""
+    constraint or shard_map in it; None if there is none."""
     for eqn in jaxpr.eqns:
         sharding = eqn.params.get("sharding")
         if isinstance(sharding, NamedSharding) and sharding._is_concrete:
             return sharding.update(spec=PartitionSpec())
+        mesh = eqn.params.get("mesh")
+        if isinstance(mesh, Mesh):
+            return NamedSharding(mesh, PartitionSpec())
         for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
             found = inner.memo("placed", lambda inner=inner: _own_sharding(inner))
             if found is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ingot.api.arguments import (
@@ -140,6 +141,11 @@ def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,
     return tree_unflatten(flat.out_tree, placed)
 
 
+def _batch(spmd_axis_name: Any, fun: Any, axis: Axis, args: Any, dims: Any) -> Any:
+    """Batch over an axis that axes of a mesh divide, if they are named."""
+    return batch(fun, replace(axis, spmd_name=spmd_axis_name), args, dims)
+
+
 def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0,
          axis_name: Any = None, axis_size: int | None = None, spmd_axis_name: Any = None,
          sum_match: bool = False) -> Callable[..., Any]:
@@ -147,7 +153,8 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
 
     in_axes, out_axes: int, None (not mapped), or pytrees of these that are prefixes of the
     positional arguments and the result; keyword arguments are mapped over axis 0. axis_name:
-    what collectives call the axis. Raises ValueError if axes are missing or sizes disagree.
+    what collectives call the axis; spmd_axis_name: the axes of a mesh that divide it. Raises
+    ValueError if axes are missing or sizes disagree.
 
     >>> import numpy as np
     >>> ingot.vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0), 2.0)
@@ -164,9 +171,10 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
                         f" positional argument, got {type(in_axes).__name__}; write"
                         " in_axes=(axes_of_the_argument,)")
     spec = fun, in_axes, out_axes, axis_name, axis_size
+    how = functools.partial(_batch, spmd_axis_name)
 
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        return map_over("vmap", *spec, args, kwargs)
+        return map_over("vmap", *spec, args, kwargs, how)
 
     return api_boundary(mapped)

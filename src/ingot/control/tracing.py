@@ -139,10 +139,13 @@ def tree_differences(left: PyTreeDef, right: PyTreeDef, name: str) -> str:
 
 def type_differences(left: Sequence[ShapedArray], right: Sequence[ShapedArray],
                      paths: Sequence[str], said_left: str, said_right: str, name: str) -> str:
-    """A line for each pair of types that differ by more than weakness; '' if there is none."""
+    """A line for each pair of types that differ by more than weakness; '' if there is none.
+
+    Types inside `shard_map` must vary over the same axes, too."""
     return "\n".join(
         f"  {name}{path}: {said_left} {a}, {said_right} {b}"
-        for a, b, path in zip(left, right, paths, strict=True) if not a.same_type(b))
+        for a, b, path in zip(left, right, paths, strict=True)
+        if not (a.same_type(b) and a.vma == b.vma))
 
 
 def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray],
@@ -158,7 +161,7 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
         raise TypeError(
             f"{what}: the body {function_place(body)} must return a carry of the types of"
             f" {argument}:\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
-            " with x.astype(dtype)")
+            " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast")
 
 
 def promote_weak_carry(values: Sequence[Any], avals: Sequence[ShapedArray],

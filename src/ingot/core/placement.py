@@ -10,7 +10,9 @@ import numpy as np
 
 from ingot.core.array import OWNERS, Array
 from ingot.core.avals import ShapedArray
+from ingot.core.devices import Device
 from ingot.core.division import Operands, Spec, divide, whole
+from ingot.core.mesh import Mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec, names_of
 from ingot.errors import IndivisibleError
@@ -130,6 +132,13 @@ def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
     """Return an array of the host as one that lies there; they share memory."""
     data = x._data.data if type(x._data) is PlacedBuffer else x._data
     return Array(PlacedBuffer(data, sharding, committed), type_at(x.aval, sharding))  # type: ignore[arg-type]
+
+
+def place_over(mesh: Any, specs: Sequence[PartitionSpec], outs: Sequence[Any]) -> list[Any]:
+    """Return results on the devices of a mesh, if it has devices, and these are the host's."""
+    if not (isinstance(mesh, Mesh) and isinstance(mesh.devices.flat[0].client, Device)):
+        return list(outs)
+    return [place(x, NamedSharding(mesh, s)) for x, s in zip(outs, specs, strict=True)]
 
 
 def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequence[Array]

@@ -110,6 +110,7 @@ class Primitive:
     """
 
     division: Any = None  # from how arguments are divided to how results are: core/division.py
+    varying: Any = None  # (vma, **params) -> the Manual axes over which results vary
     elementwise = False
     takes_numbers = False
     transposes_zeros = False
@@ -169,13 +170,25 @@ class Primitive:
         except TypeError:  # a parameter that cannot be hashed
             key = found = None
         if found is None:
-            out = self.rule("type")(*avals, **params)
+            plain = [a.unplaced() for a in avals]
+            out = self.rule("type")(*plain, **params)
             found = list(out) if self.multiple_results else [out]
+            if self.varying is not None or any([a.is_placed for a in avals]):
+                found = self._placed(avals, found, params)
             if key is not None:
                 if len(self._types) >= MAX_TYPES:
                     self._types.clear()
                 self._types[key] = found
         return found
+
+    def _placed(self, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
+                params: dict[str, Any]) -> list[ShapedArray]:
+        """Types of the results with the axes over which they vary: those of all arguments, unless
+        the operation says otherwise."""
+        vma = frozenset[Any]().union(*(a.vma for a in avals))
+        if self.varying is not None:
+            vma = self.varying(vma, **params)
+        return [a.update(vma=vma) for a in outs]
 
     def __repr__(self) -> str:
         return self.name

@@ -9,10 +9,10 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
-from ingot.core.axis_env import Axis, axis_size as size_in_scope
+from ingot.core.axis_env import Axis, axis_size as size_in_scope, checked_axes
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import NOT_LINEAR, Primitive, PythonFallback
+from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive, PythonFallback
 from ingot.primitives.arithmetic import add, div, mul
 from ingot.primitives.compare import eq
 from ingot.primitives.convert import convert_element_type
@@ -85,12 +85,19 @@ def _reducer(name: str, local: Callable[[Any, Sequence[int]], Any],
 
     primitive = collective(name, type=lambda x, **params: x, jvp=jvp, transpose=transpose,
                             batch=batch, axes=_named_axes)
+    primitive.varying = lambda vma, *, axes, **params: vma.difference(axes)
     return primitive
+
+
+def _psum_transpose(ct: Any, x: Any, *, axes: tuple[Any, ...], **params: Any) -> list[Any]:
+    """Where types say that the operand varied, its cotangent is that of the sum at each place."""
+    rest = tuple(n for n in axes if n not in x.aval.vma)
+    return [psum_p.bind(ct, axes=rest, **params) if rest else ct]
 
 
 psum_p = _reducer(
     "psum", reduce_sum, lambda x, n: mul(x, full_like(x, n)), linear_partial(lambda: psum_p),
-    lambda ct, x, **params: [psum_p.bind(ct, **params)])
+    _psum_transpose)
 
 
 def _extreme_partial(t: Any, out: Any, x: Any, *, axes: Any, axis_index_groups: Any) -> Any:
@@ -170,7 +177,8 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
             leaf = local(leaf, [canonicalize_axis(a, leaf.ndim) for a in positional])
         if groups is not None:
             return _grouped(leaf, named, groups, primitive)
-        return primitive.bind(leaf, axes=named, axis_index_groups=None) if named else leaf
+        return primitive.bind(pvary(leaf, named), axes=named,
+                              axis_index_groups=None) if named else leaf
 
     leaves, tree = tree_flatten(x)
     return tree_unflatten(tree, [one(leaf) for leaf in leaves])
@@ -264,6 +272,37 @@ def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     return _over_leaves("pmin", x, axis_name, axis_index_groups, pmin_p, reduce_min)
 
 
+# ---- pvary ---------------------------------------------------------------------------------------
+def _pvary_batch(args: Any, dims: Any, *, axes: tuple[Any, ...]) -> Any:
+    return pvary_p.bind(*args, axes=axes), dims[0]
+
+
+pvary_p = Primitive(
+    "pvary", type=lambda x, *, axes: x, eval=lambda x, *, axes: x,
+    jvp=LINEAR, transpose=lambda ct, x, *, axes: [ct], batch=_pvary_batch,
+    kernel=lambda build, x, *, out, axes: x)
+pvary_p.varying = lambda vma, *, axes: vma.union(axes)
+
+
+def pvary(x: Any, axis_name: Any) -> Any:
+    """The same values, with a type that says that they vary over mapped axes.
+
+    x: pytree of arrays; axis_name: one name or several. Inside `shard_map`, which checks of what
+    varies where, both branches of a `cond` must vary over the same axes, and a loop's carry over
+    those of its last value. The derivative sums over the axes.
+
+    >>> lax.pvary(1.5, ())
+    1.5
+    """
+    names = tuple(n for n in as_names(axis_name) if n in checked_axes())
+
+    def one(leaf: Any) -> Any:
+        missing = tuple(n for n in names if n not in typeof(leaf).vma)
+        return pvary_p.bind(leaf, axes=missing) if missing else leaf
+
+    return tree_map(one, x)
+
+
 # ---- axis_index, axis_size ----------------------------------------------------------------------
 def one_name(*, axis_name: Any, **params: Any) -> tuple[Any, ...]:
     """The axes of a collective with a parameter axis_name."""
@@ -287,7 +326,7 @@ def axis_index(axis_name: Any) -> Any:
     """
     index: Any = None
     for n in check_names("axis_index", axis_name):
-        here = axis_index_p.bind(axis_name=n)
+        here = pvary(axis_index_p.bind(axis_name=n), n)
         index = here if index is None else add(mul(index, scalar(size_in_scope(n), np.int32)), here)
     return index
 
@@ -303,4 +342,4 @@ def axis_size(axis_name: Any) -> int:
 
 
 __all__ = ["axis_index", "axis_index_p", "axis_size", "pmax", "pmax_p", "pmean", "pmin", "pmin_p",
-           "psum", "psum_p"]
+           "psum", "psum_p", "pvary", "pvary_p"]

@@ -12,6 +12,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis, axis_size as size_in_scope
 from ingot.core.interpreter import to_array, typeof
 from ingot.primitives.collective import (
+    as_names,
     axis_index_p,
     check_groups,
     check_names,
@@ -20,6 +21,7 @@ from ingot.primitives.collective import (
     one_name,
     place_in,
     psum_p,
+    pvary,
 )
 from ingot.primitives.compare import eq
 from ingot.primitives.dynamic_slice import dynamic_index_in_dim, index_take
@@ -37,7 +39,7 @@ from ingot.primitives.movement import (
 )
 from ingot.primitives.select import select_n
 from ingot.primitives.slicing import concatenate
-from ingot.tree import tree_map
+from ingot.tree import tree_leaves, tree_map
 from ingot.util import canonicalize_axis, moved
 
 
@@ -126,7 +128,7 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
     names = _single("all_gather", axis_name)
 
     def one(leaf: Any) -> Any:
-        leaf = to_array(leaf)
+        leaf = pvary(to_array(leaf), names)
         d = _axis("all_gather", leaf, axis, "axis") if tiled else canonicalize_axis(
             axis, leaf.ndim + 1, "all_gather: axis")
         if axis_index_groups is not None:
@@ -198,10 +200,11 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
     """
     names = _single("psum_scatter", axis_name)
     if axis_index_groups is not None:
-        return tree_map(lambda leaf: _scattered(leaf, names, scatter_dimension, axis_index_groups,
-                                                tiled), x)
+        return tree_map(lambda leaf: _scattered(
+            pvary(to_array(leaf), names), names, scatter_dimension, axis_index_groups, tiled), x)
     return tree_map(lambda leaf: reduce_scatter_p.bind(
-        to_array(leaf), axis_name=names, axis_index_groups=None, axis_size=size_in_scope(names),
+        pvary(to_array(leaf), names), axis_name=names, axis_index_groups=None,
+        axis_size=size_in_scope(names),
         scatter_dimension=_axis("psum_scatter", leaf, scatter_dimension, "scatter_dimension"),
         tiled=bool(tiled)), x)
 
@@ -262,7 +265,7 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
         check_groups("all_to_all", names, groups, equal=True)[0])
 
     def one(leaf: Any) -> Any:
-        leaf = to_array(leaf)
+        leaf = pvary(to_array(leaf), names)
         source = _axis("all_to_all", leaf, split_axis, "split_axis")
         target = _axis("all_to_all", leaf, concat_axis, "concat_axis")
         length = leaf.shape[source]
@@ -343,7 +346,8 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
         entries = [pair[place] for pair in pairs]
         if len(set(entries)) < len(entries) or any(not 0 <= i < size for i in entries):
             raise ValueError(f"ppermute: {what} must be distinct and in [0, {size}), got {pairs}")
-    return tree_map(lambda leaf: ppermute_p.bind(to_array(leaf), axis_name=names, perm=pairs), x)
+    return tree_map(lambda leaf: ppermute_p.bind(pvary(to_array(leaf), names), axis_name=names,
+                                                 perm=pairs), x)
 
 
 def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
@@ -396,17 +400,27 @@ def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
     size = size_in_scope(names)
     if not 0 <= source < size:
         raise ValueError(f"pbroadcast: source must be in [0, {size}), got {source}")
-    return tree_map(lambda leaf: pbroadcast_p.bind(to_array(leaf), axis_name=names[0],
+    return tree_map(lambda leaf: pbroadcast_p.bind(pvary(to_array(leaf), names), axis_name=names[0],
                                                    source=int(source)), x)
 
 
 def pcast(x: Any, axis_name: Any = None, *, to: str = "varying") -> Any:
-    """The same values: here no type says along which axes an array varies.
+    """The same values, with a type that says that they vary over mapped axes; see `pvary`.
 
-    >>> lax.pcast(1.0)
+    Raises ValueError unless `to` is "varying", and for values that vary over these axes already.
+
+    >>> lax.pcast(1.0, ())
     1.0
     """
-    return x
+    if to != "varying":
+        raise ValueError(f"pcast: values can be cast to 'varying', got to={to!r}; psum makes them"
+                         " equal along an axis")
+    for leaf in tree_leaves(x):
+        again = typeof(leaf).vma.intersection(as_names(axis_name))
+        if again:
+            raise ValueError(f"pcast: {typeof(leaf)} varies over {set(again)} already; name the"
+                             " other axes alone")
+    return pvary(x, axis_name)
 
 
 __all__ = ["all_gather", "all_gather_p", "all_to_all", "all_to_all_p", "pbroadcast", "pcast",

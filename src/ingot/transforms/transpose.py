@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingot.core.avals import is_inexact
+from ingot.core.avals import ShapedArray, is_inexact
+from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var
 from ingot.core.primitive import UndefinedPrimal
 from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source_info import source_context
 from ingot.core.typecheck import checked
+from ingot.primitives.collective import psum_p
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
@@ -59,7 +61,15 @@ def _run_nonlinear(jaxpr: Jaxpr, env: Environment, linear: set[Var]) -> list[Any
 
 def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
     if ct is not None and type(atom) is not Literal and atom in linear and is_inexact(atom.aval):
-        ct_env[atom] = add_tangents(ct_env.get(atom), ct)
+        ct_env[atom] = add_tangents(ct_env.get(atom), _as_varied(ct, atom.aval))
+
+
+def _as_varied(ct: Any, aval: ShapedArray) -> Any:
+    """Sum a cotangent over the Manual axes over which the value did not vary."""
+    extra = typeof(ct).vma - aval.vma
+    if not extra:
+        return ct
+    return psum_p.bind(ct, axes=tuple(sorted(extra, key=str)), axis_index_groups=None)
 
 
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
