@@ -17,13 +17,14 @@ from facts import is_asked, namespace, outcome, read
 from ingot import sharding
 from ingot.config import config
 
-FILES = ("shardings", "arrays", "shard_map")
+FILES = ("shardings", "arrays", "shard_map", "explicit")
 
 DIFFERENT = {
     'P("x") + 3': "JAX raises NotImplementedError, Python's own sequences a TypeError",
     **dict.fromkeys((line for line, _ in read("shard_map") if any(
         text in line for text in ("jax.linearize", 'axis_name="i"'))),
         "an assertion of JAX fails, which is no answer"),
+    'reshard(np.ones(3), E("x"))': "IndivisibleError, which is a ValueError",
 }
 
 

@@ -255,9 +255,20 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
 def _constrained(x: Any, place: Any) -> Any:
     sharding = named("with_sharding_constraint", place)
+    if isinstance(sharding, NamedSharding):
+        explicit = set(sharding.mesh.explicit_axes)
+        if explicit.intersection(sharding.spec.names()):
+            raise ValueError("with_sharding_constraint: the spec of a NamedSharding can only refer"
+                             f" to Auto axes of the mesh, got {sharding}; use reshard for Explicit"
+                             " ones")
+    return resharded("with_sharding_constraint", x, sharding)
+
+
+def resharded(title: str, x: Any, sharding: Sharding) -> Any:
+    """Return an array where it lies by this sharding, in a program from this point on."""
     if isinstance(x, Tracer) or not trace_state_clean():
         return sharding_constraint_p.bind(x, sharding=sharding)
-    check_divisible("with_sharding_constraint", x.aval, sharding)
+    check_divisible(title, x.aval, sharding)
     return moved(Array(fetch(x), x.aval), sharding)
 
 

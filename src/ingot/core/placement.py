@@ -119,11 +119,13 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
     mesh, outs = common.mesh, []
     for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
         sizes = mesh.shape
+        if aval._sharding is not None:
+            outs.append(NamedSharding(mesh, aval._sharding.spec))
+            continue
         entries = [e if n % math.prod(sizes[m] for m in names_of(e)) == 0 else None
                    for e, n in zip(spec, aval.shape, strict=True)]
-        if not aval.is_placed:
-            while entries and entries[-1] is None:
-                entries.pop()
+        while entries and entries[-1] is None:
+            entries.pop()
         outs.append(NamedSharding(mesh, PartitionSpec(*entries)))
     return outs
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from ingot.config import config
 from ingot.core.avals import ShapedArray
+from ingot.core.division import Operands, divide
 from ingot.core.interpreter import current
+from ingot.core.sharding import NamedSharding
+from ingot.core.specs import PartitionSpec
 from ingot.errors import UndefinedRuleError
 
 
@@ -183,12 +186,19 @@ class Primitive:
 
     def _placed(self, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
                 params: dict[str, Any]) -> list[ShapedArray]:
-        """Types of the results with the axes over which they vary: those of all arguments, unless
-        the operation says otherwise."""
+        """Types of the results with the axes over which they vary, those of all arguments unless
+        the operation says otherwise, and with the Explicit axes that divide them."""
         vma = frozenset[Any]().union(*(a.vma for a in avals))
         if self.varying is not None:
             vma = self.varying(vma, **params)
-        return [a.update(vma=vma) for a in outs]
+        found = [a.update(vma=vma) for a in outs]
+        mesh = next((a._sharding.mesh for a in avals if a._sharding is not None), None)
+        if mesh is None:
+            return found
+        specs = divide(self, Operands(self.name, params, avals, [
+            a.sharding.spec.padded(a.ndim).partitions for a in avals], outs, mesh.shape, True))
+        return [a.update(sharding=NamedSharding(mesh, PartitionSpec(*s)))
+                for a, s in zip(found, specs, strict=True)]
 
     def __repr__(self) -> str:
         return self.name

@@ -127,12 +127,8 @@ def _reshape(given: Operands) -> list[Spec]:
     return [tuple(entries)]
 
 
-def _concatenate(given: Operands) -> list[Spec]:
-    spec = merged(given, given.specs)
-    axis = given.params["dimension"]
-    if names_of(spec[axis]):
-        given.refuse(f"axis {axis} is divided, along which it joins")
-    return [spec]
+def _agreed(given: Operands) -> list[Spec]:
+    return [merged(given, given.specs)]
 
 
 def _select_n(given: Operands) -> list[Spec]:
@@ -177,7 +173,7 @@ _SCATTER = ("scatter", "scatter-add", "scatter-sub", "scatter-mul", "scatter-min
 
 RULES: dict[str, Rule] = {
     "broadcast_in_dim": _broadcast_in_dim, "transpose": _transpose, "reshape": _reshape,
-    "squeeze": _without("dimensions"), "dot_general": _dot_general, "concatenate": _concatenate,
+    "squeeze": _without("dimensions"), "dot_general": _dot_general, "concatenate": _agreed,
     "select_n": _select_n, "clamp": _select_n, "gather": _gather, "split": _split,
     "slice": _first_operand, "pad": _first_operand, "dynamic_slice": _first_operand,
     "dynamic_update_slice": _scatter, "rev": _along("dimensions"), "sort": _along("dimension"),

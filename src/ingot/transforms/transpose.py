@@ -13,6 +13,7 @@ from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source_info import source_context
 from ingot.core.typecheck import checked
 from ingot.primitives.collective import psum_p
+from ingot.primitives.constraint import sharding_constraint_p
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
@@ -65,11 +66,17 @@ def _add(ct_env: dict[Var, Any], linear: set[Var], atom: Any, ct: Any) -> None:
 
 
 def _as_varied(ct: Any, aval: ShapedArray) -> Any:
-    """Sum a cotangent over the Manual axes over which the value did not vary."""
-    extra = typeof(ct).vma - aval.vma
-    if not extra:
+    """Sum a cotangent over the Manual axes over which the value did not vary, and divide it as the
+    value is over Explicit ones."""
+    given = typeof(ct)
+    if not (given.is_placed or aval.is_placed):
         return ct
-    return psum_p.bind(ct, axes=tuple(sorted(extra, key=str)), axis_index_groups=None)
+    extra = given.vma - aval.vma
+    if extra:
+        ct = psum_p.bind(ct, axes=tuple(sorted(extra, key=str)), axis_index_groups=None)
+    if given._sharding != aval._sharding:
+        ct = sharding_constraint_p.bind(ct, sharding=aval.sharding)
+    return ct
 
 
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
