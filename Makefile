@@ -9,7 +9,7 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit doctest memcheck fuzz bites ecosystem
+.PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem
 .PHONY: bench guard docs map wheel clean matrix matrix-one portable reference
 
 help:  ## List the targets
@@ -32,7 +32,7 @@ sunspots: $(call STAMP,examples)  ## Set up, then run the example of the README
 test: lint types doctest unit  ## Set up, then lint, check types, and run all tests (under 20 minutes)
 
 check: lint types doctest $(call STAMP,test)  ## As test, without the slow tests
-	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow'
+	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not long'
 
 lint: $(call STAMP,test)  ## Check style with ruff
 	$(BIN)/python -m ruff check --no-cache .
@@ -41,13 +41,16 @@ types: $(call STAMP,test)  ## Check types with pyright
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
 unit: $(call STAMP,test) $(call STAMP,examples)
-	$(BIN)/python -m pytest -n $(JOBS) -q
+	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not long'
+
+thorough: $(call STAMP,test)  ## The tests that take minutes: every planted fault, accuracy at more points
+	$(BIN)/python -m pytest -n $(JOBS) -q -m long tests
 
 doctest: $(call STAMP,test)  ## Run the examples in docstrings
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -n $(JOBS) -q --doctest-modules src/ingot
 
 memcheck: $(call STAMP,test)  ## All but the slow tests, with the memory of compiled programs checked
-	INGOT_CHECK_MEMORY=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not oracle' tests
+	INGOT_CHECK_MEMORY=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not long and not oracle' tests
 
 MINUTES ?= 10
 
@@ -79,13 +82,13 @@ matrix-one:
 	build/matrix/$(MATRIX_PYTHON)-$(AGE)/bin/python -m pip install --quiet \
 	  --disable-pip-version-check \
 	  $(if $(filter oldest,$(AGE)),--editable . $(TOOLS) --constraint tests/oldest.txt,--editable '.[test]')
-	build/matrix/$(MATRIX_PYTHON)-$(AGE)/bin/python -m pytest -n $(JOBS) -q -m 'not slow' tests
+	build/matrix/$(MATRIX_PYTHON)-$(AGE)/bin/python -m pytest -n $(JOBS) -q -m 'not slow and not long' tests
 
 portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the portable mode
-	INGOT_PORTABLE=1 $(BIN)/python -m pytest -n $(JOBS) -q
+	INGOT_PORTABLE=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not long'
 
 reference: $(call STAMP,test)  ## All but the slow tests on the reference back end, which compiles nothing
-	INGOT_BACKEND=reference $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow' tests
+	INGOT_BACKEND=reference $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not long' tests
 
 ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ..." OPTIONS=--ingot-first)
 	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(OPTIONS) $(PACKAGES)

@@ -67,7 +67,7 @@ def test_sample(name: str) -> None:
         assert excused(fault) or catcher(fault), f"no law objects to {fault}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all() -> None:
     faults = [f for name in sorted(rows_by_primitive()) for f in faults_of(REGISTRY[name])]
     survivors = [f for f in faults if catcher(f) is None]

@@ -220,7 +220,7 @@ def test_accuracy_near_multiples_of_a_quarter_turn(op, dtype):
     assert found <= FUNCTIONS[op][0], place
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @each_type
 @each_function
 def test_accuracy_more(op, dtype):

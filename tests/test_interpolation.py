@@ -66,9 +66,10 @@ def test_splines_between_samples(order, mode):
     want = theirs(IMAGE, PLACES, order=order, mode=mode, cval=0.7)
     if mode == "nearest":  # far outside SciPy is off by what its padding of 12 samples leaves
         want[-1] = IMAGE[0, -1]
-    compiled = ingot.jit(lambda x, *c: ours(x, c, order, mode, 0.7))
-    for out in (ours(IMAGE, PLACES, order, mode, 0.7), compiled(IMAGE, *PLACES)):
-        np.testing.assert_allclose(out, want, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(ours(IMAGE, PLACES, order, mode, 0.7), want, rtol=1e-11, atol=1e-12)
+    if order == 3 or mode == "mirror":  # each order and each mode is compiled once
+        compiled = ingot.jit(lambda x, *c: ours(x, c, order, mode, 0.7))
+        np.testing.assert_allclose(compiled(IMAGE, *PLACES), want, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(ndimage.spline_filter(IMAGE, order, mode=mode),
                                scipy.ndimage.spline_filter(IMAGE, order, mode=mode), rtol=1e-11)
     single = ours(np.float32(IMAGE), PLACES, order, mode, 0.7)
