@@ -84,7 +84,7 @@ def _key(eqn: Eqn) -> Any:
         return None
     operands = [
         (fetch(v.val).tobytes(), v.aval) if type(v) is Literal else v for v in eqn.invars]
-    key = (eqn.primitive, *operands, *eqn.params.items())
+    key = (eqn.primitive, tuple(operands), tuple(eqn.params.items()))
     try:
         hash(key)
     except TypeError:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from ingot.control.loop_residuals import ClassifiedResiduals, classify_residuals
-from ingot.control.tracing import evaluate, permuted
+from ingot.control.tracing import permuted
+from ingot.core.avals import is_inexact
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.primitive import UndefinedPrimal
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents, jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
 from ingot.transforms.partial_eval import partial_eval_jaxpr
-from ingot.transforms.stage import stage
-from ingot.transforms.transpose import transpose_jaxpr
+from ingot.transforms.stage import dce_jaxpr, stage
+from ingot.transforms.transpose import transpose
 from ingot.util import partition_list, split_list
 
 
@@ -151,34 +154,35 @@ def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
                    ct_carry: Sequence[bool], ct_ys: Sequence[bool]) -> TransposedBody:
     """`known` and `linear` count the constants and xs of a body all of whose carry is linear."""
     num_carry = len(ct_carry)
-    flags = [*[False] * known[0], *[True] * (linear[0] + num_carry), *[False] * known[1],
-             *[True] * linear[1]]
+    fixed_avals, const_avals, carry_avals, element_avals, x_avals = split_list(
+        body.in_avals, [known[0], linear[0], num_carry, known[1]])
 
-    def step(now: list[bool]) -> list[bool]:
-        return transpose_jaxpr(body, flags, [*now, *ct_ys])[1][linear[0] : linear[0] + num_carry]
+    def reached(now: list[bool]) -> list[list[bool]]:
+        """The linear arguments on which results with a cotangent depend."""
+        read = dce_jaxpr(body, [*now, *ct_ys])[1]
+        has = [r and is_inexact(v.aval) for r, v in zip(read, body.invars, strict=True)]
+        _, consts, carry, _, xs = split_list(has, [known[0], linear[0], num_carry, known[1]])
+        return [consts, carry, xs]
 
-    carry = carry_fixpoint(ct_carry, step)
-    program, has = transpose_jaxpr(body, flags, [*carry, *ct_ys])
-    has_consts, has_carry, has_xs = split_list(has, [linear[0], num_carry])
-    const_avals, carry_avals, known_avals = (
-        body.in_avals[known[0] : known[0] + linear[0]], body.out_avals[:num_carry],
-        body.in_avals[known[0] + linear[0] + num_carry :][: known[1]])
-    sums = [a for a, h in zip(const_avals, has_consts, strict=True) if h]
-    carried = [a for a, nz in zip(carry_avals, carry, strict=True) if nz]
-    ys = [a for a, nz in zip(body.out_avals[num_carry:], ct_ys, strict=True) if nz]
+    carry = carry_fixpoint(ct_carry, lambda now: reached(now)[1])
+    has_consts, _, has_xs = reached(carry)
+    sums = list(compress(const_avals, has_consts))
+    carried = list(compress(carry_avals, carry))
+    ys = list(compress(body.out_avals[num_carry:], ct_ys))
 
     def fun(*args: Any) -> list[Any]:
         fixed, totals, cts, elements, ct_y = split_list(
             args, [known[0], len(sums), len(carried), known[1]])
-        found = iter(evaluate(program, *fixed, *elements, *cts, *ct_y))
-        dc, dcarry, dx = split_list([next(found) if h else None for h in has],
-                                    [linear[0], num_carry])
-        totals = [add_tangents(t, d) for t, d in zip(
-            totals, [d for d, h in zip(dc, has_consts, strict=True) if h], strict=True)]
-        after = [zeros(a) if d is None else d
-                 for d, a, nz in zip(dcarry, carry_avals, carry, strict=True) if nz]
-        return [*totals, *after, *(d for d in dx if d is not None)]
+        given = iter([*cts, *ct_y])
+        found = transpose(
+            body, body.consts, [*fixed, *map(UndefinedPrimal, (*const_avals, *carry_avals)),
+                                *elements, *map(UndefinedPrimal, x_avals)],
+            [next(given) if nz else None for nz in (*carry, *ct_ys)])
+        _, dc, dcarry, _, dx = split_list(found, [known[0], linear[0], num_carry, known[1]])
+        rest = zip([*dcarry, *dx], [*carry_avals, *x_avals], strict=True)
+        return [*map(add_tangents, totals, compress(dc, has_consts)),
+                *(zeros(a) if d is None else d for d, a in compress(rest, [*carry, *has_xs]))]
 
-    avals = [*body.in_avals[: known[0]], *sums, *carried, *known_avals, *ys]
+    avals = [*fixed_avals, *sums, *carried, *element_avals, *ys]
     return TransposedBody(stage(fun, avals, f"transpose_{body.debug_name}"), has_consts, carry,
                           has_xs)
