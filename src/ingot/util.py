@@ -169,9 +169,8 @@ def moved(xs: Sequence[Any], src: int, dst: int) -> list[Any]:
     return xs
 
 
-def size_of(shape: Sequence[int]) -> int:
-    """Number of elements of an array of this shape."""
-    return math.prod(shape)
+size_of: Callable[[Sequence[int]], int] = math.prod
+"""Number of elements of an array of this shape."""
 
 
 def lazily(package: str, names: Sequence[str]) -> tuple[Any, Any]:

@@ -145,8 +145,8 @@ class OutlineCandidates:
 
 def equations(eqn: Eqn) -> int:
     """How many equations the programs of one have, those inside of these included."""
-    return sum(j.memo("equations", lambda j=j: sum(1 + equations(e) for e in j.eqns))
-               for j in _programs(eqn))
+    return sum([j.memo("equations", lambda j=j: len(j.eqns) + sum(
+        [equations(e) for e in j.eqns if e.primitive.higher_order])) for j in _programs(eqn)])
 
 
 def _programs(eqn: Eqn) -> list[Jaxpr]:

@@ -34,7 +34,8 @@ class Environment:
 
     def read_all(self, atoms: Iterable[Any]) -> list[Any]:
         """The values of several variables and literals."""
-        return [self.read(a) for a in atoms]
+        values = self.values
+        return [a.val if type(a) is Literal else values[a] for a in atoms]
 
     def define(self, variables: Iterable[Var], values: Iterable[Any]) -> None:
         """Set the values of variables."""
@@ -115,9 +116,10 @@ def primitives_of(jaxpr: Jaxpr) -> frozenset[Primitive]:
 def free_variables(eqns: Iterable[Eqn], outs: Iterable[Atom], bound: set[Var]) -> list[Var]:
     """Variables that equations or results read and that are not in `bound`, in order."""
     free: dict[Any, None] = {}
-    for atom in [*(v for e in eqns for v in e.invars), *outs]:
-        if type(atom) is not Literal and atom not in bound:
-            free[atom] = None
+    for atoms in (*[e.invars for e in eqns], outs):
+        for atom in atoms:
+            if type(atom) is not Literal and atom not in bound:
+                free[atom] = None
     return list(free)
 
 

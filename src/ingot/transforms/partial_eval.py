@@ -36,7 +36,7 @@ def partial_eval_jaxpr(jaxpr: Jaxpr, unknown_in: Sequence[bool],
     early: list[Eqn] = []
     late: list[Eqn] = []
     for eqn in jaxpr.eqns:
-        if any(v in unknown for v in eqn.invars if type(v) is not Literal):
+        if not unknown.isdisjoint(eqn.invars):
             late.append(eqn)
             unknown.update(eqn.outvars)
         else:

@@ -41,8 +41,8 @@ LONGEST = 2000
 
 def few_functions(*blocks: ir.Block) -> bool:
     """Whether the elementary functions in a loop are so few that LLVM may inline them."""
-    return sum(type(x) is ir.Value and x.op in ir.TRANSCENDENTAL
-               for block in blocks for x in block.nodes) <= MOST_INLINED
+    return sum([type(x) is ir.Value and x.op in ir.TRANSCENDENTAL
+                for block in blocks for x in block.nodes]) <= MOST_INLINED
 
 
 class Emitter:
