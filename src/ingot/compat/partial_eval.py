@@ -53,12 +53,13 @@ def trace_to_jaxpr_nounits(fun: WrappedFun, pvals: Sequence[PartialVal], instant
     """
     interpreter = StagingInterpreter(current(), only_traced=True)
     try:
-        args = [p[1] if p.is_known() else interpreter.argument(p[0]) for p in pvals]
+        arguments = interpreter.arguments([p[0] for p in pvals if not p.is_known()])
+        rest = iter(arguments)
+        args = [p[1] if p.is_known() else next(rest) for p in pvals]
         with interpreting(interpreter):
             outs = list(fun.call_wrapped(*args))
         force = [instantiate] * len(outs) if isinstance(instantiate, bool) else list(instantiate)
         unknown = [interpreter.owns(o) or f for o, f in zip(outs, force, strict=True)]
-        arguments = [a for a, p in zip(args, pvals, strict=True) if not p.is_known()]
         jaxpr = interpreter.finish(
             arguments, [o for o, u in zip(outs, unknown, strict=True) if u], "partial")
     finally:

@@ -36,8 +36,8 @@ def linearize(fun: Callable[..., Sequence[Any]], primals: Sequence[Any],
     linear = StagingInterpreter(parent, only_traced=True)
     interpreter = JVPInterpreter(parent, linear)
     try:
-        arguments = [linear.argument(typeof(x).to_tangent_aval())
-                     for x, nz in zip(primals, nonzero, strict=True) if nz]
+        arguments = linear.arguments([typeof(x).to_tangent_aval()
+                                      for x, nz in zip(primals, nonzero, strict=True) if nz])
         rest = iter(arguments)
         with interpreting(interpreter):
             outs = fun(*[interpreter.join(x, next(rest) if nz else None)

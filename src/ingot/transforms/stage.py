@@ -62,9 +62,10 @@ class StagingInterpreter(Interpreter):
     def name(self) -> str:
         return "jit or another staging transformation"
 
-    def argument(self, aval: ShapedArray) -> JaxprTracer:
-        """A new argument of the program."""
-        return JaxprTracer(self, aval, Var(aval), user_source())
+    def arguments(self, avals: Sequence[ShapedArray]) -> list[JaxprTracer]:
+        """New arguments of the program."""
+        source = user_source()
+        return [JaxprTracer(self, a, Var(a), source) for a in avals]
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, Tracer) and x._interpreter is self
@@ -177,7 +178,7 @@ def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name:
     interpreter = StagingInterpreter(current())
     interpreter.kept = kept or {}
     with interpreting(interpreter), gc_disabled():
-        args = [interpreter.argument(a) for a in avals]
+        args = interpreter.arguments(avals)
         try:
             outs = fun(*args)
             jaxpr = interpreter.finish(args, outs, name)
