@@ -7,6 +7,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.config import config
+from ingot.control.scan_bodies import linearize_body, transpose_body
 
 TABLE = np.linspace(0.5, 1.5, 100)
 
@@ -85,3 +86,54 @@ def test_what_is_cheap_is_not_kept(fun, count):
 def test_scalars_are_kept():
     """A few numbers cost less to keep than to compute again."""
     assert kept(lambda x: (x + 1) * (x + 2) * jnp.sin(x), jnp.ones(3)) >= 3
+
+
+# ---- which part of a loop's carry has tangents ---------------------------------------------------
+@ingot.jit
+def clocked(t, y, x):
+    """A call, of whose results one depends on no tangent."""
+    return t + 0.1, jnp.sin(t) * y + x
+
+
+def flagged(a, b, x):
+    return lax.stop_gradient(b) + 1.0, (x > 0) * 2.0 + 0.0 * jnp.floor(a)
+
+
+BODIES = {
+    "a clock in a call": (lambda c, x: clocked(*c, x), (0.0, 1.0), (False, True)),
+    "in a ring": (lambda c, x: (c[1], c[2], c[0] + x), (0.0, 0.0, 0.0), (True, True, True)),
+    "through a flag": (lambda c, x: flagged(*c, x), (0.0, 0.0), (False, False)),
+    "on itself": (lambda c, x: (2 * c[0], lax.stop_gradient(x) + c[0]), (1.0, 1.0), (False, False)),
+    "an integer": (lambda c, x: (c[0] + 1, c[1] * c[0] + x), (0, 1.0), (False, True)),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_is_carried_has_a_tangent_only_if_it_depends_on_one(name):
+    body, init, expected = BODIES[name]
+    init = tuple(jnp.asarray(c) for c in init)
+    jaxpr = ingot.make_jaxpr(lambda *args: body(args[:-1], args[-1]))(*init, jnp.float64(0.5))
+    found = linearize_body(jaxpr, [False] * len(init) + [True], 0, len(init))
+    assert tuple(found.nonzero[:-1]) == expected
+
+    def last(x):
+        return lax.scan(lambda c, x: (body(c, x), None), init, x)[0][-1]
+
+    x = jnp.linspace(0.1, 0.9, 4)
+    slope = (last(x.at[1].add(1e-6)) - last(x.at[1].add(-1e-6))) / 2e-6
+    wanted = 0.0 if not any(expected) else slope  # where no gradient flows
+    np.testing.assert_allclose(ingot.grad(last)(x)[1], wanted, rtol=1e-6, atol=1e-9)
+
+
+def sums(state, total, x):
+    return 0.5 * state + x, total + state
+
+
+@pytest.mark.parametrize("step", [sums, ingot.jit(sums)], ids=["inlined", "called"])
+@pytest.mark.parametrize("cts", [(True, False), (False, True)])
+def test_what_is_carried_back_has_a_cotangent_only_if_a_result_with_one_depends_on_it(step, cts):
+    """The total depends on the state, not the state on the total."""
+    one = jnp.float64(1.0)
+    body = ingot.make_jaxpr(step)(one, one, one)
+    back = transpose_body(body, (0, 0), (0, 1), cts, ())
+    assert back.carry == [True, cts[1]] and back.xs == [True]

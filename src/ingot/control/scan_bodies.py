@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -12,12 +13,13 @@ from ingot.control.tracing import permuted
 from ingot.core.avals import is_inexact
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import UndefinedPrimal
+from ingot.core.rewrite import primitives_of
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents, jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
 from ingot.transforms.partial_eval import partial_eval_jaxpr
 from ingot.transforms.stage import dce_jaxpr, stage
-from ingot.transforms.transpose import transpose
+from ingot.transforms.transpose import transpose, transpose_jaxpr
 from ingot.util import partition_list, split_list
 
 
@@ -150,6 +152,15 @@ class TransposedBody:
     xs: list[bool]
 
 
+def _with_cotangents(body: Jaxpr, linear: Sequence[bool], cts: Sequence[bool]) -> list[bool]:
+    """Which linear arguments get a cotangent: those on which results that have one depend. Of
+    programs inside of equations only their transposes tell that."""
+    if any([p.higher_order for p in primitives_of(body)]):
+        return transpose_jaxpr(body, linear, cts)[1]
+    has = map(operator.and_, dce_jaxpr(body, cts)[1], map(is_inexact, body.in_avals))
+    return list(compress(has, linear))
+
+
 def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
                    ct_carry: Sequence[bool], ct_ys: Sequence[bool]) -> TransposedBody:
     """`known` and `linear` count the constants and xs of a body all of whose carry is linear."""
@@ -157,15 +168,14 @@ def transpose_body(body: Jaxpr, known: Sequence[int], linear: Sequence[int],
     fixed_avals, const_avals, carry_avals, element_avals, x_avals = split_list(
         body.in_avals, [known[0], linear[0], num_carry, known[1]])
 
-    def reached(now: list[bool]) -> list[list[bool]]:
-        """The linear arguments on which results with a cotangent depend."""
-        read = dce_jaxpr(body, [*now, *ct_ys])[1]
-        has = [r and is_inexact(v.aval) for r, v in zip(read, body.invars, strict=True)]
-        _, consts, carry, _, xs = split_list(has, [known[0], linear[0], num_carry, known[1]])
-        return [consts, carry, xs]
+    is_linear = [*[False] * known[0], *[True] * (linear[0] + num_carry), *[False] * known[1],
+                 *[True] * linear[1]]
 
-    carry = carry_fixpoint(ct_carry, lambda now: reached(now)[1])
-    has_consts, _, has_xs = reached(carry)
+    def reached(now: list[bool]) -> list[bool]:
+        return _with_cotangents(body, is_linear, [*now, *ct_ys])
+
+    carry = carry_fixpoint(ct_carry, lambda now: reached(now)[linear[0] :][:num_carry])
+    has_consts, _, has_xs = split_list(reached(carry), [linear[0], num_carry])
     sums = list(compress(const_avals, has_consts))
     carried = list(compress(carry_avals, carry))
     ys = list(compress(body.out_avals[num_carry:], ct_ys))
