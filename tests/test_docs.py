@@ -26,10 +26,11 @@ def test_sessions(page):
         pytest.skip(f"calls go through Python: {PORTABLE}")
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     names, output, flags = {}, [], config.snapshot()
+    config.update("check_memory", False)  # which `make memcheck` sets, and pages do not show
     for text, line in sessions(page):
         examples = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), line)
         examples.globs = names  # which the next block goes on with
         runner.run(examples, out=output.append, clear_globs=False)
-    for flag in ("cache", "optimize"):  # which a page may change
+    for flag in ("cache", "optimize", "check_memory"):  # the first two a page may change
         config.update(flag, flags[flag])
     assert runner.tries and not runner.failures, "".join(output)
