@@ -24,6 +24,9 @@ import ingot.numpy as jnp  # noqa: E402
 from ingot import lax  # noqa: E402
 from programs import statespace  # noqa: E402
 
+LOADING_SECONDS = 0.5
+"""In which a thread loads LLVM: stages are timed without it."""
+
 HOME = str(Path(ingot.__file__).parent) + os.sep
 
 
@@ -94,6 +97,7 @@ def timed(function, arguments):
 
 def show_times(name):
     """Print how long the stages of a program take in this process, which has run nothing yet."""
+    time.sleep(LOADING_SECONDS)
     seconds = timed(*PROGRAMS[name]())
     print(", ".join(f"{stage} {1e3 * s:.2f} ms" for stage, s in seconds.items()) + "\n")
 
