@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ingot.api.arguments import check_callable
+from ingot.api.arguments import ArgumentSelector, check_callable
 from ingot.api.devices import check_devices
 from ingot.api.jit import jit
 from ingot.api.vmap import check_axis_spec, map_over
@@ -78,7 +78,13 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     check_axis_spec("pmap", "out_axes", out_axes)
     check_devices("pmap", devices)
     static = jit(fun, static_argnums=static_broadcasted_argnums)._statics
+    mapped = _mapped(fun, static, in_axes, out_axes, axis_name, axis_size)
+    return jit(mapped, static_argnums=static_broadcasted_argnums or None)
 
+
+def _mapped(fun: Callable[..., Any], static: ArgumentSelector, in_axes: Any, out_axes: Any,
+            axis_name: Any, axis_size: int | None) -> Callable[..., Any]:
+    """Return the function of all arguments that maps `fun` over the dynamic ones."""
     @api_boundary
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -96,5 +102,5 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
         return map_over("pmap", call, axes, out_axes, axis_name, axis_size, dynamic, named,
                         batch if shared else _each_slice)
 
-    return jit(mapped, static_argnums=static_broadcasted_argnums or None)
+    return mapped
 

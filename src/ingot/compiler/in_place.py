@@ -187,51 +187,61 @@ def accumulate_in_place(jaxpr: Jaxpr) -> Jaxpr:
 # ---- reads before writes -------------------------------------------------------------------------
 def schedule_reads_first(jaxpr: Jaxpr) -> Jaxpr:
     """The equations in an order in which what reads an array precedes what overwrites it."""
-    eqns = jaxpr.eqns
     if not any([p.in_place or p.higher_order for p in primitives_of(jaxpr)]):
         return jaxpr
-    maker = {v: p for p, e in enumerate(eqns) for v in e.outvars}
-    readers: dict[Any, list[int]] = {}
-    for p, eqn in enumerate(eqns):
-        for atom in eqn.invars:
-            if type(atom) is not Literal:
-                readers.setdefault(atom, []).append(p)
-    done = [False] * len(eqns)
-    order: list[int] = []
+    order = _Schedule(jaxpr.eqns).order
+    if order == sorted(order):
+        return jaxpr
+    return jaxpr.replace(eqns=[jaxpr.eqns[i] for i in order])
 
-    def needed(place: int, before: int) -> list[int] | None:
-        """The equations to run before one can be moved; None if it has to stay."""
-        found, todo = {place}, [place]
+
+class _Schedule:
+    """An order of equations, by their indices; small reads are moved before what overwrites."""
+
+    def __init__(self, eqns: Sequence[Eqn]):
+        self.eqns = eqns
+        self.definition = {v: i for i, e in enumerate(eqns) for v in e.outvars}
+        self.readers: dict[Any, list[int]] = {}
+        for i, eqn in enumerate(eqns):
+            for atom in eqn.invars:
+                if type(atom) is not Literal:
+                    self.readers.setdefault(atom, []).append(i)
+        self.done = [False] * len(eqns)
+        self.order: list[int] = []
+        for i, eqn in enumerate(eqns):
+            if not self.done[i]:
+                self._move_readers(i, eqn)
+                self._append([i])
+
+    def _move_readers(self, i: int, eqn: Eqn) -> None:
+        """Append what reads the arrays that equation i overwrites, where it can come before."""
+        for var in _overwritten(eqn):
+            for reader in self.readers[var][-MOST_MOVED:]:
+                if reader > i and not self.done[reader] and _small(self.eqns[reader], var):
+                    self._append(self._needed(reader, i) or [])
+
+    def _needed(self, i: int, before: int) -> list[int] | None:
+        """Return equation i and those it needs that are not yet in order; None if it has to stay
+        after equation `before`."""
+        found, todo = {i}, [i]
         while todo:
-            eqn = eqns[todo.pop()]
+            eqn = self.eqns[todo.pop()]
             if eqn.effects or len(found) > MOST_MOVED:
                 return None
             for atom in eqn.invars:
-                p = maker.get(atom) if type(atom) is not Literal else None  # type: ignore[arg-type]
-                if p is None or done[p] or p in found:
+                j = None if type(atom) is Literal else self.definition.get(atom)
+                if j is None or self.done[j] or j in found:
                     continue
-                if p == before:
+                if j == before:
                     return None
-                found.add(p)
-                todo.append(p)
+                found.add(j)
+                todo.append(j)
         return sorted(found)
 
-    def run(places: list[int]) -> None:
-        for p in places:
-            done[p] = True
-            order.append(p)
-
-    for place, eqn in enumerate(eqns):
-        if done[place]:
-            continue
-        for var in _overwritten(eqn):
-            for reader in readers[var][-MOST_MOVED:]:
-                if reader > place and not done[reader] and _small(eqns[reader], var):
-                    run(needed(reader, place) or [])
-        run([place])
-    if order == sorted(order):
-        return jaxpr
-    return jaxpr.replace(eqns=[eqns[p] for p in order])
+    def _append(self, indices: list[int]) -> None:
+        for i in indices:
+            self.done[i] = True
+            self.order.append(i)
 
 
 def _overwritten(eqn: Eqn) -> list[Var]:

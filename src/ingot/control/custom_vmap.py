@@ -53,65 +53,80 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
     return outs, [0 if b else None for b in batched]
 
 
+def _padded(nonzero: Sequence[bool], ts: Sequence[Any]) -> list[Any]:
+    """The values of nonzero tangents in their places, None in those of the others."""
+    rest = iter(ts)
+    return [next(rest) if nz else None for nz in nonzero]
+
+
+def _tangents(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
+              ) -> list[Any]:
+    """Tangents of all results of a function, zeros included."""
+    outs, ts = jvp(fun, primals, tangents)
+    return [instantiate(t, x) for t, x in zip(ts, outs, strict=True)]
+
+
+def _recording(rule: FlatRule, num_consts: int, size: int, batched: Sequence[bool]
+               ) -> tuple[Callable[..., Any], list[bool]]:
+    """A rule as a function of flat arguments, and a list that then says which results it mapped."""
+    mapped: list[bool] = []
+
+    def run(*xs: Any) -> list[Any]:
+        outs, mapped[:] = rule(size, batched[num_consts:], xs[num_consts:])
+        return outs
+
+    return run, mapped
+
+
+def _map_derivative(rule: FlatRule, num_consts: int, nonzero: Sequence[bool], size: int,
+                    batched: Sequence[bool], args: Sequence[Any]) -> Any:
+    """The derivative of the rule for arguments none of which is mapped, itself mapped; right where
+    no argument is mapped together with its tangent. None if the rule maps results all the same."""
+    n = len(nonzero)
+    run, mapped = _recording(rule, num_consts, size, [False] * n)
+    dims = [0 if b else None for b in batched]
+    outs, out_dims = batch(lambda *xs: _tangents(run, xs[:n], _padded(nonzero, xs[n:])),
+                           Axis(None, size), args, dims)
+    if any(mapped):
+        return None
+    placed = [matchaxis(x, d, None if d is None else 0, size)
+              for x, d in zip(outs, out_dims, strict=True)]
+    return placed, [d is not None for d in out_dims]
+
+
+def _derivative_of_rule(rule: FlatRule, num_consts: int, nonzero: Sequence[bool], size: int,
+                        batched: Sequence[bool], args: Sequence[Any]) -> Any:
+    """The derivative of the rule for arguments that are mapped where they or their tangents are."""
+    n = len(nonzero)
+    ts, ts_batched = _padded(nonzero, args[n:]), _padded(nonzero, batched[n:])
+    either = [bool(b or t) for b, t in zip(batched[:n], ts_batched, strict=True)]
+    values = [matchaxis(x, 0 if b else None, 0 if e else None, size)
+              for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
+    ts = [None if t is None else matchaxis(t, 0 if b else None, 0 if e else None, size)
+          for t, b, e in zip(ts, ts_batched, either, strict=True)]
+    run, mapped = _recording(rule, num_consts, size, either)
+    return _tangents(run, values, ts), mapped
+
+
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, rule: FlatRule,
          num_consts: int, **params: Any) -> Any:
     """The tangents are a call of their own: derivative of the function, derivative of the rule."""
     outs = custom_vmap_call_p.bind(*primals, call_jaxpr=call_jaxpr, rule=rule,
                                    num_consts=num_consts, **params)
     n = len(primals)
-    given = [t is not None for t in tangents]
-
-    def pad(ts: Sequence[Any]) -> list[Any]:
-        rest = iter(ts)
-        return [next(rest) if g else None for g in given]
+    nonzero = [t is not None for t in tangents]
 
     def call(*args: Any) -> list[Any]:
-        values, ts = jvp(lambda *xs: call_jaxpr(*xs), args[:n], pad(args[n:]))
-        return [instantiate(t, x) for t, x in zip(ts, values, strict=True)]
-
-    def mapped_apart(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
-        """Where no argument is mapped together with its tangent, the rule sees none mapped: its
-        derivative is mapped instead. None if its results are mapped all the same."""
-        mapped: list[bool] = []
-
-        def run(*xs: Any) -> list[Any]:
-            found, where = rule(size, [False] * (n - num_consts), xs[num_consts:])
-            mapped[:] = where
-            return found
-
-        def both(*xs: Any) -> list[Any]:
-            found, ts = jvp(run, xs[:n], pad(xs[n:]))
-            return [instantiate(t, x) for t, x in zip(ts, found, strict=True)]
-
-        dims = [0 if b else None for b in batched]
-        found, where = batch(both, Axis(None, size), args, dims)
-        if any(mapped):
-            return None
-        placed = [matchaxis(x, d, None if d is None else 0, size)
-                  for x, d in zip(found, where, strict=True)]
-        return placed, [d is not None for d in where]
+        return _tangents(lambda *xs: call_jaxpr(*xs), args[:n], _padded(nonzero, args[n:]))
 
     @functools.wraps(rule, assigned=("__name__",), updated=())
     def derivative(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
-        ts, mapped = pad(args[n:]), pad(batched[n:])
+        mapped = _padded(nonzero, batched[n:])
         if not any(b and m for b, m in zip(batched[:n], mapped, strict=True)):
-            apart = mapped_apart(size, batched, args)
-            if apart is not None:
-                return apart
-        either = [bool(b or m) for b, m in zip(batched[:n], mapped, strict=True)]
-        values = [matchaxis(x, None if not b else 0, 0 if e else None, size)
-                  for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
-        ts = [None if t is None else matchaxis(t, None if not m else 0, 0 if e else None, size)
-              for t, m, e in zip(ts, mapped, either, strict=True)]
-        flags: list[bool] = []
-
-        def run(*xs: Any) -> list[Any]:
-            found, where = rule(size, either[num_consts:], xs[num_consts:])
-            flags[:] = where
-            return found
-
-        found, out_ts = jvp(run, values, ts)
-        return [instantiate(t, x) for t, x in zip(out_ts, found, strict=True)], flags
+            found = _map_derivative(rule, num_consts, nonzero, size, batched, args)
+            if found is not None:
+                return found
+        return _derivative_of_rule(rule, num_consts, nonzero, size, batched, args)
 
     call.__name__ = derivative.__name__
     out_ts = custom_vmap_call_p.bind(*primals, *(t for t in tangents if t is not None),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ingot.control.custom_jvp import custom_jvp
 from ingot.control.tracing import (
+    TracedFunction,
     axes_of_programs,
     check_callable,
     evaluate,
@@ -179,17 +180,20 @@ def custom_linear_solve(matvec: Callable[..., Any], b: Any, solve: Callable[...,
     vecmat: Any = None
     back: Any = None
     if transpose_solve is not None:
-        flipped = _transposed(matvec, tree, avals) if not symmetric else matvec
+        flipped = matvec if symmetric else _transposed(matvec, tree, avals)
         vecmat = matrix if symmetric else trace("custom_linear_solve", flipped, in_tree, avals)
         back = solver(transpose_solve, flipped)
         _check_solution(tree, avals, back, has_aux)
-    parts = Parts(matrix, vecmat, forward, back)
-    consts = [[] if t is None else t.consts for t in parts]
-    outs = linear_solve_p.bind(
-        *(c for group in consts for c in group), *leaves,
-        const_lengths=Parts(*map(len, consts)),
-        jaxprs=Parts(*(None if t is None else t.jaxpr for t in parts)))
+    outs = _bind_solve(Parts(matrix, vecmat, forward, back), leaves)
     return tree_unflatten(forward.out_tree, outs)
+
+
+def _bind_solve(parts: Parts, b: list[Any]) -> list[Any]:
+    """Bind the primitive to the traced functions and the right-hand side."""
+    consts = [[] if t is None else t.consts for t in parts]
+    return linear_solve_p.bind(
+        *(c for group in consts for c in group), *b, const_lengths=Parts(*map(len, consts)),
+        jaxprs=Parts(*(None if t is None else t.jaxpr for t in parts)))
 
 
 def _check_solution(tree: PyTreeDef, avals: Sequence[ShapedArray], solved: Any, has_aux: bool
@@ -242,18 +246,31 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
     traced = trace("custom_root", f, in_tree, avals)
     _check_root(tree, avals, traced)
     solver = trace("custom_root", lambda x: solve(f, x), in_tree, avals)
-
     _check_solver(tree, avals, solver, has_aux)
+    # Whatever tangent_solve closes over, derivatives included, is among the constants.
+    many = treedef_tuple([tree_structure([0] * len(traced.consts)), tree, tree])
+    tangent = trace("custom_root",
+                    lambda c, x, y: _tangent(tangent_solve, traced, tree, c, x, y), many,
+                    [*map(typeof, traced.consts), *avals, *avals])
+    root = _differentiable_root(traced, solver, tangent)
+    outs = root(list(traced.consts), (list(solver.consts), list(tangent.consts)),
+                [to_array(x) for x in guess])
+    return tree_unflatten(solver.out_tree, outs)
 
+
+def _differentiable_root(traced: TracedFunction, solver: TracedFunction, tangent: TracedFunction
+                         ) -> Any:
+    """The solver as a function of all constants and the guess, with its derivative in those of f:
+    `tangent` solves for the change of x that undoes the change of f."""
     @custom_jvp
     def root(f_consts: Any, solve_consts: Any, start: Any) -> Any:
         return evaluate(solver.jaxpr, *solve_consts[0], *start)
 
     @root.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
-        (f_consts, (_, held), _), (f_ts, _, _) = primals, tangents
+        (f_consts, (_, held), start), (f_ts, _, _) = primals, tangents
         outs = root(*primals)
-        x = outs[: len(guess)]
+        x = outs[: len(start)]
         _, moved = jvp(lambda *c: evaluate(traced.jaxpr, *c, *x), list(f_consts),
                        _some(f_ts, f_consts))
         moved = [instantiate(t, v) for t, v in zip(moved, x, strict=True)]
@@ -261,14 +278,7 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
         dx = [neg(t) for t in found]
         return outs, [*dx, *(zeros(typeof(o).to_tangent_aval()) for o in outs[len(x) :])]
 
-    # Whatever tangent_solve closes over, derivatives included, is among the constants.
-    many = treedef_tuple([tree_structure([0] * len(traced.consts)), tree, tree])
-    tangent = trace("custom_root",
-                    lambda c, x, y: _tangent(tangent_solve, traced, tree, c, x, y), many,
-                    [*map(typeof, traced.consts), *avals, *avals])
-    outs = root(list(traced.consts), (list(solver.consts), list(tangent.consts)),
-                [to_array(x) for x in guess])
-    return tree_unflatten(solver.out_tree, outs)
+    return root
 
 
 def _tangent(tangent_solve: Any, traced: Any, tree: PyTreeDef, consts: Any, x: Any, y: Any) -> Any:

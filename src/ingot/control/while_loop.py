@@ -151,6 +151,14 @@ def copy_source(old: Jaxpr, new: Jaxpr) -> Jaxpr:
 
 
 # ---- while_p: batching --------------------------------------------------------------------------
+def _check_unordered(cond_jaxpr: Jaxpr, body_jaxpr: Jaxpr) -> None:
+    if ORDERED_IO in cond_jaxpr.effects | body_jaxpr.effects:
+        raise UndefinedRuleError(
+            "while_loop: a loop with an ordered io_callback cannot be mapped over a batched"
+            " condition, since the order of its calls is not defined; use ordered=False, or"
+            " lax.map")
+
+
 def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_nconsts: int,
                  cond_jaxpr: Jaxpr, body_nconsts: int, body_jaxpr: Jaxpr) -> Any:
     """One loop over batches; if the condition is mapped, one loop for each entry.
@@ -172,11 +180,7 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
     cond, (cond_dim,) = mapped(cond_jaxpr, cond_flags, carry, False)
     if cond_dim is not None:
         programs = {"cond_jaxpr": cond_jaxpr, "body_jaxpr": body_jaxpr}
-        if ORDERED_IO in cond_jaxpr.effects | body_jaxpr.effects:
-            raise UndefinedRuleError(
-                "while_loop: a loop with an ordered io_callback cannot be mapped over a batched"
-                " condition, since the order of its calls is not defined; use ordered=False, or"
-                " lax.map")
+        _check_unordered(cond_jaxpr, body_jaxpr)
         if axis.name not in axes_of_programs(**programs):
             params = dict(programs, cond_nconsts=cond_nconsts, body_nconsts=body_nconsts)
             return _one_by_one(axis, args, dims, params), [0] * len(carry)

@@ -383,6 +383,19 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
                  jnp.concatenate([x.indices for x in moved])), shape=shape)
 
 
+def _checked_index(mat: BCOO, i: Any, axis: int) -> int:
+    """Return an index along an axis, counted from its start."""
+    try:
+        k = operator.index(i)
+    except TypeError:
+        raise NotImplementedError(
+            "BCOO: indices are integers, slices, None and ...; for others use todense()"
+            f" or products, got {i!r:.60}") from None
+    if not -mat.shape[axis] <= k < mat.shape[axis]:
+        raise IndexError(f"BCOO: index {k} is out of bounds for axis {axis} of {mat!r}")
+    return k % mat.shape[axis]
+
+
 def _item(mat: BCOO, index: tuple[Any, ...]) -> BCOO:
     """A static index: slices first, then axes that go and axes that are new."""
     taken = sum(i is not None and i is not Ellipsis for i in index)
@@ -403,15 +416,8 @@ def _item(mat: BCOO, index: tuple[Any, ...]) -> BCOO:
                 flipped.append(axis)
             bounds.append((a, max(a, b), s))
         else:
-            try:
-                k = operator.index(i)
-            except TypeError:
-                raise NotImplementedError(
-                    "BCOO: indices are integers, slices, None and ...; for others use todense()"
-                    f" or products, got {i!r:.60}") from None
-            if not -mat.shape[axis] <= k < mat.shape[axis]:
-                raise IndexError(f"BCOO: index {k} is out of bounds for axis {axis} of {mat!r}")
-            bounds.append((k % mat.shape[axis], k % mat.shape[axis] + 1, 1))
+            k = _checked_index(mat, i, axis)
+            bounds.append((k, k + 1, 1))
             gone.append(axis)
     starts, limits, strides = zip(*bounds, strict=True) if bounds else ((), (), ())
     out = bcoo_slice(mat, start_indices=starts, limit_indices=limits, strides=strides)

@@ -73,7 +73,7 @@ def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, div
     work = 4 * out.shape[axis] * out.shape[axis].bit_length()
     unit = build.schedule.fft_lines_at_once
     most = max(build.schedule.fft_block_work // (work * unit), 1) * unit
-    blocks = -(-lines // most)
+    blocks, along, along_out = -(-lines // most), x.strides[axis], out.strides[axis]
 
     def call(source: Index, target: Index) -> None:
         with build.loop(blocks, independent=True) as j:
@@ -89,8 +89,7 @@ def transform(build: Lowering, name: str, x: Buffer, out: Buffer, axis: int, div
                     *(("size", n) for n in (count, x.shape[axis], out.shape[axis])),
                     *(("size", step * item) for step, item in (
                         (across, x.dtype.itemsize), (0, 0), (across_out, out.dtype.itemsize),
-                        (x.strides[axis], x.dtype.itemsize),
-                        (out.strides[axis], out.dtype.itemsize)))],
+                        (along, x.dtype.itemsize), (along_out, out.dtype.itemsize)))],
                 work * min(most, lines), dimensions=DIMENSIONS)
 
     def level(k: int, source: Index, target: Index) -> None:

@@ -47,57 +47,67 @@ class _Printer:
             self.node(node, indent)
 
     def node(self, node: Any, indent: str) -> None:
-        kind = type(node)
-        deeper = indent + "  "
-        if kind is ir.Value:
-            right = self.place(*node.args) if node.op == "load" else ", ".join(
-                map(self.name, node.args))
-            what = node.attr if node.op == "external" else node.op
-            self.lines.append(f"{indent}{self.name(node)}: {node.dtype.name} = {what} {right}")
-        elif kind is ir.Store:
-            self.lines.append(
-                f"{indent}{self.place(node.memory, node.index)} = {self.name(node.value)}")
-        elif kind is ir.Copy:
-            self.lines.append(f"{indent}copy {node.nbytes} bytes to"
-                              f" {self.place(node.target, node.target_index)} from"
-                              f" {self.place(node.source, node.source_index)}")
-        elif kind is ir.For:
-            how = "parallel " if node.parallel else ""
-            start = "" if node.start == 0 else f" - {self.name(node.start)}"
-            self.lines.append(f"{indent}{how}for {self.name(node.index)}{start} <"
-                              f" {self.name(node.trip_count)}"
-                              f"{self.carried(node)}:")
-            self.block(node.body, deeper)
-            self.following(node, deeper)
-        elif kind is ir.While:
-            self.lines.append(f"{indent}while{self.carried(node)}:")
-            self.block(node.cond, deeper)
-            self.lines.append(f"{indent}do as long as {self.name(node.predicate)}:")
-            self.block(node.body, deeper)
-            self.following(node, deeper)
-        elif kind is ir.Switch:
-            results = ", ".join(map(self.name, node.results))
-            self.lines.append(f"{indent}{results} = switch {self.name(node.index)}:")
-            for k, (branch, outs) in enumerate(zip(node.branches, node.outs, strict=True)):
-                self.lines.append(f"{indent}case {k}:")
-                self.block(branch, deeper)
-                self.lines.append(f"{deeper}yield {', '.join(map(self.name, outs))}")
-        elif kind is ir.ExternCall:
-            args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else self.name(a[1])
-                             for a in node.args)
-            self.lines.append(f"{indent}call {node.symbol}({args})")
-        elif kind is ir.Check:
-            rows = "".join(f" x {self.name(n)}" for n, _ in node.rows)
-            self.lines.append(f"{indent}{node.act}: {self.name(node.nbytes)} bytes{rows} of"
-                              f" {self.place(node.memory, node.index)}")
-        elif kind is ir.PythonCall:
-            places = ", ".join(self.place(*p) for p in node.places)
-            self.lines.append(f"{indent}host call {node.number}({places})")
-        elif kind is ir.Call:
-            given, outs = (", ".join(self.place(*p) for p in places)
-                           for places in (node.arguments, node.results))
-            self.lines.append(f"{indent}{outs} = {self.function(node.function)}({given})")
+        getattr(self, "node_" + type(node).__name__.lower())(node, indent)
 
+    # ---- instructions ----------------------------------------------------------------------------
+    def node_value(self, node: ir.Value, indent: str) -> None:
+        right = self.place(*node.args) if node.op == "load" else ", ".join(
+            map(self.name, node.args))
+        what = node.attr if node.op == "external" else node.op
+        self.lines.append(f"{indent}{self.name(node)}: {node.dtype.name} = {what} {right}")
+
+    def node_store(self, node: ir.Store, indent: str) -> None:
+        self.lines.append(
+            f"{indent}{self.place(node.memory, node.index)} = {self.name(node.value)}")
+
+    def node_copy(self, node: ir.Copy, indent: str) -> None:
+        self.lines.append(f"{indent}copy {node.nbytes} bytes to"
+                          f" {self.place(node.target, node.target_index)} from"
+                          f" {self.place(node.source, node.source_index)}")
+
+    def node_check(self, node: ir.Check, indent: str) -> None:
+        rows = "".join(f" x {self.name(n)}" for n, _ in node.rows)
+        self.lines.append(f"{indent}{node.act}: {self.name(node.nbytes)} bytes{rows} of"
+                          f" {self.place(node.memory, node.index)}")
+
+    # ---- loops and branches ----------------------------------------------------------------------
+    def node_for(self, node: ir.For, indent: str) -> None:
+        how = "parallel " if node.parallel else ""
+        start = "" if node.start == 0 else f" - {self.name(node.start)}"
+        self.lines.append(f"{indent}{how}for {self.name(node.index)}{start} <"
+                          f" {self.name(node.trip_count)}{self.carried(node)}:")
+        self.block(node.body, indent + "  ")
+        self.following(node, indent + "  ")
+
+    def node_while(self, node: ir.While, indent: str) -> None:
+        self.lines.append(f"{indent}while{self.carried(node)}:")
+        self.block(node.cond, indent + "  ")
+        self.lines.append(f"{indent}do as long as {self.name(node.predicate)}:")
+        self.block(node.body, indent + "  ")
+        self.following(node, indent + "  ")
+
+    def node_switch(self, node: ir.Switch, indent: str) -> None:
+        results = ", ".join(map(self.name, node.results))
+        self.lines.append(f"{indent}{results} = switch {self.name(node.index)}:")
+        for k, (branch, outs) in enumerate(zip(node.branches, node.outs, strict=True)):
+            self.lines.append(f"{indent}case {k}:")
+            self.block(branch, indent + "  ")
+            self.lines.append(f"{indent}  yield {', '.join(map(self.name, outs))}")
+
+    # ---- calls -----------------------------------------------------------------------------------
+    def node_externcall(self, node: ir.ExternCall, indent: str) -> None:
+        args = ", ".join(self.place(a[1], a[2]) if a[0] == "pointer" else self.name(a[1])
+                         for a in node.args)
+        self.lines.append(f"{indent}call {node.symbol}({args})")
+
+    def node_pythoncall(self, node: ir.PythonCall, indent: str) -> None:
+        places = ", ".join(self.place(*p) for p in node.places)
+        self.lines.append(f"{indent}host call {node.number}({places})")
+
+    def node_call(self, node: ir.Call, indent: str) -> None:
+        given, outs = (", ".join(self.place(*p) for p in places)
+                       for places in (node.arguments, node.results))
+        self.lines.append(f"{indent}{outs} = {self.function(node.function)}({given})")
 
     def function(self, function: ir.Function) -> str:
         """The name of a function that is called."""

@@ -47,6 +47,20 @@ def _grouped(x: Any, axis: int, sizes: Any) -> Any:
                     zeros(typeof(wide).update(weak_type=False)), wide)
 
 
+def _ragged_axis(d: RaggedDotDimensionNumbers, lhs: Any) -> tuple[int, tuple[int, ...], bool]:
+    """Return the ragged axis of lhs, the group axes of rhs, and whether the ragged axis is free."""
+    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = d.dot_dimension_numbers
+    if len(d.lhs_ragged_dimensions) != 1 or not 0 <= d.lhs_ragged_dimensions[0] < lhs.aval.ndim:
+        raise TypeError("ragged_dot_general: lhs_ragged_dimensions must name one axis of lhs,"
+                        f" {lhs.aval}, got {d.lhs_ragged_dimensions}")
+    (ragged,), groups = d.lhs_ragged_dimensions, tuple(d.rhs_group_dimensions)
+    free = ragged not in lhs_contract and ragged not in lhs_batch
+    if len(groups) != free or set(groups) & {*rhs_contract, *rhs_batch}:
+        raise TypeError("ragged_dot_general: rhs_group_dimensions must name one free axis of rhs"
+                        f" for a free ragged axis, and none else, got {groups}")
+    return ragged, groups, free
+
+
 def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
                        ragged_dot_dimension_numbers: RaggedDotDimensionNumbers,
                        precision: Any = None, preferred_element_type: Any = None,
@@ -68,14 +82,7 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
         raise NotImplementedError("ragged_dot_general: group_sizes must be a vector, got"
                                   f" {sizes.aval}; use vmap for batches of them")
     (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = d.dot_dimension_numbers
-    if len(d.lhs_ragged_dimensions) != 1 or not 0 <= d.lhs_ragged_dimensions[0] < lhs.aval.ndim:
-        raise TypeError("ragged_dot_general: lhs_ragged_dimensions must name one axis of lhs,"
-                        f" {lhs.aval}, got {d.lhs_ragged_dimensions}")
-    (ragged,), groups = d.lhs_ragged_dimensions, tuple(d.rhs_group_dimensions)
-    free = ragged not in lhs_contract and ragged not in lhs_batch
-    if len(groups) != free or set(groups) & {*rhs_contract, *rhs_batch}:
-        raise TypeError("ragged_dot_general: rhs_group_dimensions must name one free axis of rhs"
-                        f" for a free ragged axis, and none else, got {groups}")
+    ragged, groups, free = _ragged_axis(d, lhs)
     options = {"precision": precision, "preferred_element_type": preferred_element_type}
     if ragged in lhs_batch:
         return dot_general(lhs, rhs, d.dot_dimension_numbers, **options)

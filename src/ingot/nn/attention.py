@@ -14,6 +14,13 @@ from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import as_array, promote_dtypes
 
 
+def _zero_padding(out: Any, lengths: Any) -> Any:
+    """Zeros in the place of results [b, t, n, h] beyond the lengths of the sequences."""
+    limit = as_array("dot_product_attention", lengths)
+    row = lax.broadcasted_iota(dtypes.int32, (out.aval.shape[1], 1, 1), 0)
+    return choose(row < lax.reshape(limit, (*limit.aval.shape, 1, 1, 1)), out, 0)
+
+
 def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, *,
                           scale: float | None = None, is_causal: bool = False,
                           query_seq_lengths: Any = None, key_value_seq_lengths: Any = None,
@@ -48,15 +55,11 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
         logits = choose(allowed, logits, 0.7 * float(dtypes.finfo(logits.aval.dtype).min))
     weights = softmax(logits, -1)
     out = moveaxis(lax.dot_general(weights, v, (((3,), (2,)), ((0, 1), (0, 1)))), 1, 2)
-    if query_seq_lengths is not None:  # no results beyond the lengths
-        limit = as_array("dot_product_attention", query_seq_lengths)
-        row = lax.broadcasted_iota(dtypes.int32, (t, 1, 1), 0)
-        out = choose(row < lax.reshape(limit, (*limit.aval.shape, 1, 1, 1)), out, 0)
-    out = lax.squeeze(out, (0,)) if single else out
-    if not return_residual:
-        return out
-    residual = moveaxis(logsumexp(logits, -1), 1, 2)
-    return out, lax.squeeze(residual, (0,)) if single else residual
+    if query_seq_lengths is not None:
+        out = _zero_padding(out, query_seq_lengths)
+    outs = (out, moveaxis(logsumexp(logits, -1), 1, 2)) if return_residual else (out,)
+    outs = tuple(lax.squeeze(x, (0,)) for x in outs) if single else outs
+    return outs if return_residual else outs[0]
 
 
 def _shared_heads(x: Any, times: int) -> Any:

@@ -316,6 +316,17 @@ def log1mexp(x: Any) -> Any:
 # ---- sums of exponentials ----
 
 
+def _largest(a: Any, axes: Axis, where: Any) -> tuple[Any, Any, Any]:
+    """The largest real part along axes, 0 if it is infinite or there is none; whether all are -inf
+    or left out; and `where` as an array of booleans."""
+    size = lax.real(a) if kind_of(a) == "c" else a
+    if where is not None:
+        where, size = promote_shapes("logsumexp", truth("logsumexp", where), size)
+    top = max_(size, axes, keepdims=True, initial=-math.inf, where=where)
+    nothing = lax.eq(top, like(top, -math.inf))
+    return lax.stop_gradient(lax.select(lax.is_finite(top), top, like(top, 0))), nothing, where
+
+
 def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
               return_sign: bool = False, where: Any = None) -> Any:
     """log of the sum of b exp(a) over axes, without overflow; with `return_sign` of its size.
@@ -334,12 +345,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     a = convert(a, wide(result))
     b = b if b is None else widened(b)
     axes = axes_of("logsumexp", axis, a.aval.ndim)
-    size = lax.real(a) if kind_of(a) == "c" else a
-    if where is not None:
-        where, size = promote_shapes("logsumexp", truth("logsumexp", where), size)
-    top = max_(size, axes, keepdims=True, initial=-math.inf, where=where)
-    nothing = lax.eq(top, like(top, -math.inf))
-    top = lax.stop_gradient(lax.select(lax.is_finite(top), top, like(top, 0)))
+    top, nothing, where = _largest(a, axes, where)
     shift = convert(top, a.aval.dtype)
     shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
     if where is not None:  # so that the others have no derivatives, whatever they are

@@ -197,6 +197,15 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any 
     return counts, edges[0], edges[1]
 
 
+def _bins_per_axis(bins: Any, rank: int) -> list[Any]:
+    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
+    per_axis = list(bins) if several else [bins] * rank
+    if len(per_axis) != rank:
+        raise ValueError(
+            f"histogramdd: bins for each of {rank} axes are needed, got {len(per_axis)}")
+    return per_axis
+
+
 def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
                 weights: Any = None, density: bool | None = None) -> tuple[Any, list[Any]]:
     """Counts of points, given as rows, in boxes, and the edges of all axes.
@@ -211,13 +220,8 @@ def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
     if range is not None and len(range) != rank:
         raise ValueError(
             f"histogramdd: a range for each of {rank} axes is needed, got {len(range)}")
-    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
-    per_axis = list(bins) if several else [bins] * rank
-    if len(per_axis) != rank:
-        raise ValueError(
-            f"histogramdd: bins for each of {rank} axes are needed, got {len(per_axis)}")
     edges, flat, inside = [], None, None
-    for i, b in enumerate(per_axis):
+    for i, b in enumerate(_bins_per_axis(bins, rank)):
         column = getitem(sample, (slice(None), i))
         limits = None if range is None else range[i]
         edge = histogram_bin_edges(column, b, limits, weights)

@@ -47,6 +47,37 @@ def _pairs(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
     return [(r[0], r[-1]) for r in rows]
 
 
+def _widths(pad_width: Any, rank: int) -> list[Any]:
+    """The widths before and after each axis."""
+    if isinstance(pad_width, dict):
+        widths: list[Any] = [(0, 0)] * rank
+        for axis, width in pad_width.items():
+            widths[axis] = _pairs("pad_width", width, 1)[0]
+    else:
+        widths = _pairs("pad_width", pad_width, rank)
+    widths = [tuple(concrete_int("pad", n, "pad_width") for n in pair) for pair in widths]
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"pad: widths must not be negative, got {widths}")
+    return widths
+
+
+def _extended(array: Any, axis: int, before: int, after: int, mode: str, options: dict[str, Any]
+              ) -> Any:
+    """An array with borders along one axis that depend on its elements."""
+    rank = array.aval.ndim
+    if array.aval.shape[axis] == 0:
+        raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
+                         f" mode {mode!r}")
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return _indexed(array, axis, before, after, mode, options.get("reflect_type", "even"))
+    if mode == "linear_ramp":
+        ends = _pairs("end_values", options.get("end_values", 0), rank)[axis]
+        return _ramp(array, axis, before, after, ends)
+    lengths = options.get("stat_length")
+    pair = (None, None) if lengths is None else _pairs("stat_length", lengths, rank)[axis]
+    return _statistic(array, axis, before, after, mode, pair)
+
+
 def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
         **kwargs: Any) -> Any:
     """An array with borders added before and after along each axis.
@@ -59,15 +90,7 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
     """
     array = as_array("pad", array)
     rank = array.aval.ndim
-    if isinstance(pad_width, dict):
-        widths: list[Any] = [(0, 0)] * rank
-        for axis, width in pad_width.items():
-            widths[axis] = _pairs("pad_width", width, 1)[0]
-    else:
-        widths = _pairs("pad_width", pad_width, rank)
-    widths = [tuple(concrete_int("pad", n, "pad_width") for n in pair) for pair in widths]
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad: widths must not be negative, got {widths}")
+    widths = _widths(pad_width, rank)
     if callable(mode):
         return _by_function(array, widths, mode, kwargs)
     if mode not in _OPTIONS:
@@ -78,20 +101,8 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
     if mode in ("constant", "empty"):
         return _constant(array, widths, kwargs.get("constant_values", 0))
     for axis, (before, after) in enumerate(widths):
-        if not before and not after:
-            continue
-        if array.aval.shape[axis] == 0:
-            raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
-                             f" mode {mode!r}")
-        if mode in ("edge", "reflect", "symmetric", "wrap"):
-            array = _indexed(array, axis, before, after, mode, kwargs.get("reflect_type", "even"))
-        elif mode == "linear_ramp":
-            ends = _pairs("end_values", kwargs.get("end_values", 0), rank)[axis]
-            array = _ramp(array, axis, before, after, ends)
-        else:
-            lengths = kwargs.get("stat_length")
-            pair = (None, None) if lengths is None else _pairs("stat_length", lengths, rank)[axis]
-            array = _statistic(array, axis, before, after, mode, pair)
+        if before or after:
+            array = _extended(array, axis, before, after, mode, kwargs)
     return array
 
 

@@ -257,6 +257,20 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> A
     return opt_einsum.contract_path(subscripts, *operands, optimize=optimize)
 
 
+def _contraction_order(terms: Sequence[Any], output: str, optimize: Any) -> list[Any]:
+    """The positions of the terms to contract with each other, step by step."""
+    if len(terms) < 3:
+        return [(0, 1)] * (len(terms) - 1)
+    import opt_einsum
+
+    shapes = [a.aval.shape for a, _ in terms]
+    equation = ",".join("".join(t) for _, t in terms) + "->" + output
+    path = opt_einsum.contract_path(equation, *shapes, shapes=True,
+                                    optimize="optimal" if optimize is True else
+                                    optimize or [tuple(range(len(terms)))])[0]
+    return [(0, 1)] * (len(terms) - 1) if not optimize else path
+
+
 def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "auto",
            precision: Any = None, preferred_element_type: Any = None,
            _dot_general: Any = None, out_sharding: Any = None) -> Any:
@@ -277,18 +291,7 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     dtype = arrays[0].aval.dtype
     terms = [_trace_term(a, t, _needed(output, inputs, i), dtype)
              for i, (a, t) in enumerate(zip(arrays, inputs, strict=True))]
-    if len(terms) > 2:
-        import opt_einsum
-
-        shapes = [a.aval.shape for a, _ in terms]
-        equation = ",".join("".join(t) for _, t in terms) + "->" + output
-        path = opt_einsum.contract_path(equation, *shapes, shapes=True,
-                                        optimize="optimal" if optimize is True else
-                                        optimize or [tuple(range(len(terms)))])[0]
-        path = [(0, 1)] * (len(terms) - 1) if not optimize else path
-    else:
-        path = [tuple(range(len(terms)))] if len(terms) == 2 else []
-    for pair in path:
+    for pair in _contraction_order(terms, output, optimize):
         group = [terms.pop(i) for i in sorted(pair, reverse=True)][::-1]
         while len(group) > 1:
             first, second, *rest = group

@@ -66,6 +66,30 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     return from_numpy(np.arange(*values).astype(dtype))
 
 
+def _evenly_spaced(lo: Any, hi: Any, count: int, exact: bool) -> Any:
+    """The starts [count, ...] of `count` equal parts of an interval; with `exact` those of whole
+    numbers are."""
+    work, shape = lo.aval.dtype, (count, *lo.aval.shape)
+    place = lax.broadcast_in_dim(lax.iota(work, count), shape, (0,))
+    parts = filled(shape, count, work)
+    low, high = (broadcast_to(v, shape) for v in (lo, hi))
+    if exact:
+        return lax.add(low, lax.div(lax.mul(place, lax.sub(high, low)), parts))
+    share = lax.div(place, parts)
+    rest = lax.sub(filled(shape, 1, work), share)
+    return lax.add(lax.mul(low, rest), lax.mul(high, share))
+
+
+def _with_axis_at(x: Any, axis: int) -> Any:
+    """The array with its first axis moved."""
+    axis = axis + x.aval.ndim if axis < 0 else axis
+    if not axis:
+        return x
+    order = list(range(1, x.aval.ndim))
+    order.insert(axis, 0)
+    return lax.transpose(x, order)
+
+
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
              dtype: Any = None, axis: int = 0, *, device: Any = None) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, which is included if `endpoint`.
@@ -86,16 +110,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     lo, hi = broadcast_to(lo, shape), broadcast_to(hi, shape)
     pieces = num - 1 if endpoint else num
     if num > 1:
-        count = pieces if endpoint else num
-        place = lax.broadcast_in_dim(lax.iota(work, count), (count, *shape), (0,))
-        parts = filled((count, *shape), pieces, work)
-        low, high = (broadcast_to(v, (count, *shape)) for v in (lo, hi))
-        if asked is not None and dtypes.kind(asked) in "iu":  # whole numbers are exact
-            out = lax.add(low, lax.div(lax.mul(place, lax.sub(high, low)), parts))
-        else:
-            share = lax.div(place, parts)
-            rest = lax.sub(filled((count, *shape), 1, work), share)
-            out = lax.add(lax.mul(low, rest), lax.mul(high, share))
+        out = _evenly_spaced(lo, hi, pieces, asked is not None and dtypes.kind(asked) in "iu")
         if endpoint:
             out = lax.concatenate([out, lax.reshape(hi, (1, *shape))], 0)
     else:
@@ -104,11 +119,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     if dtypes.kind(result_dtype) in "iu":
         out = lax.floor(out)
     out = convert(out, result_dtype)
-    axis = axis + len(shape) + 1 if axis < 0 else axis
-    if axis:
-        order = list(range(1, len(shape) + 1))
-        order.insert(axis, 0)
-        out = lax.transpose(out, order)
+    out = _with_axis_at(out, axis)
     if not retstep:
         return out
     step = (lax.div(lax.sub(hi, lo), filled(shape, pieces, work)) if pieces > 0

@@ -50,6 +50,21 @@ def tile(A: Any, reps: Any) -> Any:
     return lax.reshape(wide, [n * m for n, m in zip(times, shape, strict=True)])
 
 
+def _repeated_indices(n: int, counts: np.ndarray, total: int | None) -> np.ndarray:
+    """The indices 0 to n - 1, each as often as its count says; `total` of them if that is given."""
+    if counts.size == 1:
+        counts = np.full(n, int(counts.reshape(())))
+    if counts.shape != (n,):
+        raise ValueError(f"repeat: one count for each of {n} slices is needed, got shape"
+                         f" {counts.shape}")
+    index = np.repeat(np.arange(n), counts.astype(np.int64) if counts.dtype.kind == "u"
+                      else counts)
+    if total is None:
+        return index
+    last = index[-1] if len(index) else n - 1
+    return np.append(index, np.full(max(total - len(index), 0), last))[:total]
+
+
 def repeat(a: Any, repeats: Any, axis: int | None = None, *,
            total_repeat_length: int | None = None, out_sharding: Any = None) -> Any:
     """Each element, or slice along an axis, repeated.
@@ -72,17 +87,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
         counts = np.asarray(concrete("repeat", repeats, "repeats (without total_repeat_length)"))
         if counts.size == 1 and total_repeat_length is None:
             return _repeat_all(a, int(counts.reshape(())), axis)
-        if counts.size == 1:
-            counts = np.full(n, int(counts.reshape(())))
-        if counts.shape != (n,):
-            raise ValueError(f"repeat: one count for each of {n} slices is needed, got shape"
-                             f" {counts.shape}")
-        index = np.repeat(np.arange(n), counts.astype(np.int64) if counts.dtype.kind == "u"
-                          else counts)
-        if total_repeat_length is not None:
-            last = index[-1] if len(index) else n - 1
-            index = np.append(index, np.full(max(total_repeat_length - len(index), 0), last))
-            index = index[:total_repeat_length]
+        index = _repeated_indices(n, counts, total_repeat_length)
         return getitem(a, (*(slice(None),) * axis, index))
     counts = broadcast_to(as_array("repeat", repeats), (n,))
     ends = lax.cumsum(convert(counts, dtypes.default_int()), 0)

@@ -47,6 +47,37 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Any
 
 
+def _rows(x: Any, axis: int | None, equal_nan: bool) -> tuple[Any, tuple[int, ...]]:
+    """The slices along an axis as rows of a matrix, and their shape; for None the elements. With
+    `equal_nan` all complex numbers with a NaN part are the same one."""
+    if equal_nan and kind_of(x) == "c":
+        x = where(lax.ne(x, x), math.nan, x)
+    if axis is None:
+        return lax.reshape(x, (x.aval.size, 1)), ()
+    front = moveaxis(x, *axes_of("unique", axis, x.aval.ndim), 0)
+    count, *rest = front.aval.shape
+    return lax.reshape(front, (count, int(np.prod(rest)))), tuple(rest)
+
+
+def _first_of_groups(rows: Any, order: Any, first: Any, number: Any, count: int, static: bool,
+                     fill_value: Any) -> tuple[Any, Any]:
+    """The first row of each of `count` groups of equal rows, and its place; where there are fewer
+    groups and the count is static, `fill_value`, or the first group's."""
+    n = rows.aval.shape[0]
+    starts = nonzero(first, size=count, fill_value=n)[0]
+    total = convert(lax.add(number[-1], like(number[-1], 1)), dtypes.default_int()) if n else \
+        convert(0, dtypes.default_int())
+    exists = lax.lt(lax.iota(dtypes.default_int(), count), broadcast(total, (count,)))
+    places = getitem(order, where(exists, starts, 0)) if n else starts
+    values = getitem(rows, places) if n else broadcast(convert(0, rows.aval.dtype),
+                                                       (count, rows.aval.shape[1]))
+    if static and count:
+        fill = values[0] if fill_value is None else convert(asarray(fill_value), values.aval.dtype)
+        values = where(lax.broadcast_in_dim(exists, values.aval.shape, (0,)), values, fill)
+        places = where(exists, places, places[0]) if n else places
+    return values, places
+
+
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
            return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
            size: int | None = None, fill_value: Any = None, sorted: bool = True) -> Any:
@@ -64,47 +95,27 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     data = at_hand(ar)
     if size is None and axis is None and data is not None and plain(data.dtype):
         return _unique_known(data, return_index, return_inverse, return_counts, equal_nan)
-    shape = ar.aval.shape
-    if axis is None:
-        rows = lax.reshape(ar, (ar.aval.size, 1))
-        rest: tuple[int, ...] = ()
-    else:
-        (axis,) = axes_of("unique", axis, ar.aval.ndim)
-        front = moveaxis(ar, axis, 0)
-        rest = front.aval.shape[1:]
-        rows = lax.reshape(front, (shape[axis], int(np.prod(rest))))
+    rows, rest = _rows(ar, axis, equal_nan)
     if size is None:
         concrete("unique", ar, "the array (without a static `size`)")
-    if equal_nan and kind_of(rows) == "c":  # one nan, whichever part of a number is nan
-        rows = where(lax.ne(rows, rows), math.nan, rows)
     order, first = _groups(rows, equal_nan)
     n = rows.aval.shape[0]
     number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
                      broadcast(convert(1, dtypes.default_int()), (n,)))
     found = int(fetch(number)[-1]) + 1 if size is None and n else 0
     count = found if size is None else concrete_int("unique", size, "size")
-    starts = nonzero(first, size=count, fill_value=n)[0]
-    total = convert(lax.add(number[-1], like(number[-1], 1)), dtypes.default_int()) if n else \
-        convert(0, dtypes.default_int())
-    real_ = lax.lt(lax.iota(dtypes.default_int(), count), broadcast(total, (count,)))
-    places = getitem(order, where(real_, starts, 0)) if n else starts
-    values = getitem(rows, places) if n else broadcast(convert(0, rows.aval.dtype),
-                                                       (count, rows.aval.shape[1]))
-    if size is not None and count:
-        fill = values[0] if fill_value is None else convert(asarray(fill_value), values.aval.dtype)
-        mask = lax.broadcast_in_dim(real_, values.aval.shape, (0,))
-        values = where(mask, values, fill)
-        places = where(real_, places, places[0]) if n else places
+    values, places = _first_of_groups(rows, order, first, number, count, size is not None,
+                                      fill_value)
     out: list[Any] = [lax.reshape(values, (count,)) if axis is None else moveaxis(
         lax.reshape(values, (count, *rest)), 0, axis)]
     if return_index:
         out.append(places)
+    zero = convert(0, dtypes.default_int())
     if return_inverse:
-        inverse = broadcast(convert(0, dtypes.default_int()), (n,)).at[order].set(number)
-        out.append(lax.reshape(inverse, shape) if axis is None else inverse)
+        inverse = broadcast(zero, (n,)).at[order].set(number)
+        out.append(lax.reshape(inverse, ar.aval.shape) if axis is None else inverse)
     if return_counts:
-        zero = broadcast(convert(0, dtypes.default_int()), (count,))
-        out.append(zero.at[number].add(1, mode="drop"))
+        out.append(broadcast(zero, (count,)).at[number].add(1, mode="drop"))
     return out[0] if len(out) == 1 else tuple(out)
 
 

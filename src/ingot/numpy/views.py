@@ -10,6 +10,20 @@ from ingot.numpy.families import kind_of, like
 from ingot.numpy.promotion import as_array, convert, user_dtype
 
 
+def _parts_of_complex(x: Any) -> Any:
+    """Real and imaginary parts in turn along the last axis."""
+    return _merged(lax.concatenate([lax.reshape(p, (*x.aval.shape, 1)) for p in (
+        lax.real(x), lax.imag(x))], x.aval.ndim))
+
+
+def _complex_of_parts(parts: Any) -> Any:
+    """Complex numbers of real and imaginary parts in turn along the last axis."""
+    n = parts.aval.shape[-1]
+    split = lax.reshape(parts, (*parts.aval.shape[:-1], n // 2, 2))
+    return lax.complex(*(lax.squeeze(lax.slice_in_dim(split, i, i + 1, axis=-1),
+                                     (split.aval.ndim - 1,)) for i in (0, 1)))
+
+
 def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     """The bits read as another dtype; the last axis grows or shrinks with the width.
 
@@ -28,16 +42,10 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     if dtypes.kind(dtype) == "b":
         return lax.ne(*(lambda bits: (bits, like(bits, 0)))(view(x, dtypes.uint8)))
     if kind_of(x) == "c":
-        part = dtypes.real_of(have)
-        pair = lax.concatenate([lax.reshape(p, (*x.aval.shape, 1)) for p in (
-            lax.real(x), lax.imag(x))], x.aval.ndim)
-        return view(_merged(pair), dtype) if dtype != part else _merged(pair)
+        parts = _parts_of_complex(x)
+        return view(parts, dtype) if dtype != dtypes.real_of(have) else parts
     if dtypes.kind(dtype) == "c":
-        parts = view(x, dtypes.real_of(dtype))
-        n = parts.aval.shape[-1]
-        split = lax.reshape(parts, (*parts.aval.shape[:-1], n // 2, 2))
-        return lax.complex(*(lax.squeeze(lax.slice_in_dim(split, i, i + 1, axis=-1),
-                                         (split.aval.ndim - 1,)) for i in (0, 1)))
+        return _complex_of_parts(view(x, dtypes.real_of(dtype)))
     wide, narrow = dtypes.itemsize_bits(have), dtypes.itemsize_bits(dtype)
     if wide == narrow:
         return lax.bitcast_convert_type(x, dtype)

@@ -131,14 +131,18 @@ def _sliding(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: An
         b, [index[i] for i in dims.out_spec]), [target])
 
 
+def _ordered_weights(build: Lowering, weights: ArrayValue, dims: Any) -> Buffer:
+    """Return the weights in memory, [outputs, features, ...taps]."""
+    shape = [weights.shape[i] for i in dims.rhs_spec]
+    return build.contiguous(LazyArray(shape, weights.dtype, lambda b, index: weights.at(
+        b, index_of(weights.ndim, (dims.rhs_spec, index))), [weights]))
+
+
 def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
               dilation: Ints) -> ArrayValue:
     """Windows are written side by side, a part of the result at a time, and multiplied."""
     outs, *taps = (weights.shape[i] for i in dims.rhs_spec)
-    terms = size_of(taps)
-    order = LazyArray((outs, *taps), weights.dtype, lambda b, index: weights.at(
-        b, index_of(weights.ndim, (dims.rhs_spec, index))), [weights])
-    factors = build.contiguous(order)
+    terms, factors = size_of(taps), _ordered_weights(build, weights, dims)
     batch, _, height, *rest = (out.shape[i] for i in dims.out_spec)
     width, features_last = size_of(rest), dims.out_spec[1] == len(out.shape) - 1
     whole = height * width
@@ -151,8 +155,7 @@ def _products(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: A
         here = Buffer(windows.memory, (*taps, count, *rest), x.dtype, windows.offset)
         _windows(build, here, x, n, row, len(taps), strides, dilation)
         wide = count * width
-        left = ("pointer", here.memory, here.offset)
-        right = ("pointer", factors.memory, factors.offset)
+        left, right = (("pointer", b.memory, b.offset) for b in (here, factors))
         first = build.index_mul(row, width * (outs if features_last else 1))
         place = build.index_add(target.offset,
                                 build.index_add(build.index_mul(n, outs * whole), first))
@@ -195,6 +198,39 @@ def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, a
     build.nest(target.shape[:axes], one)
 
 
+def _undilated(build: Lowering, place: Index, padding: tuple[int, int], n: int, d: int
+               ) -> tuple[Index, list[Any]]:
+    """Return where on an axis of length n the element at an index of the padded and dilated axis
+    lies, and conditions that it does; where they fail, the index is inside all the same."""
+    low, high = padding
+    tests = []
+    at = build.index_add(place, -low)
+    if low > 0 or high > 0:
+        scalar = build.index(at)
+        tests += [build.op("ge", scalar, build.index(0)),
+                  build.op("lt", scalar, build.index(dilated(n, d)))]
+        at = build.iclamp(at, dilated(n, d) - 1)
+    if d > 1:
+        tests.append(build.op("eq", build.index(build.index_rem(at, d)), build.index(0)))
+        at = build.index_div(at, d)
+    return at, tests
+
+
+def _window_places(build: Lowering, spatial: Sequence[Index], taps: Sequence[Index],
+                   lengths: Ints, strides: Ints, padding: Padding, lhs_dilation: Ints,
+                   rhs_dilation: Ints) -> tuple[list[Index], list[Any]]:
+    """Return the spatial index in lhs of a tap of the window at an index of the result, and
+    conditions that there is such an element."""
+    places, tests = [], []
+    for k, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
+        place = build.index_add(build.index_mul(place, strides[k]),
+                                build.index_mul(tap, rhs_dilation[k]))
+        place, more = _undilated(build, place, padding[k], lengths[k], lhs_dilation[k])
+        places.append(place)
+        tests += more
+    return places, tests
+
+
 def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
            dtype: np.dtype[Any], window_strides: Ints, padding: Padding, lhs_dilation: Ints,
            rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> LazyArray:
@@ -203,50 +239,27 @@ def _loops(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: An
     terms = features * size_of(window)
     lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
     group_outs = outs // (feature_group_count * batch_group_count)
-    group_batch = out.shape[dims.out_spec[0]]
+    group_batch, lengths = out.shape[dims.out_spec[0]], [lhs.shape[i] for i in dims.lhs_spec[2:]]
     times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
-
-    def source(build: Lowering, place: Index, axis: int) -> tuple[Index, list[Any]]:
-        """Where along a spatial axis of lhs the element is, and conditions that it is there."""
-        low, high = padding[axis]
-        n, d = lhs.shape[dims.lhs_spec[2 + axis]], lhs_dilation[axis]
-        tests = []
-        at = build.index_add(place, -low)
-        if low > 0 or high > 0:
-            scalar = build.index(at)
-            tests += [build.op("ge", scalar, build.index(0)),
-                      build.op("lt", scalar, build.index(dilated(n, d)))]
-            at = build.iclamp(at, dilated(n, d) - 1)
-        if d > 1:
-            tests.append(build.op("eq", build.index(build.index_rem(at, d)), build.index(0)))
-            at = build.index_div(at, d)
-        return at, tests
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         n, o, *spatial = (index[i] for i in dims.out_spec)
         group = build.index_div(o, group_outs)
+        outer = n if batch_group_count == 1 else build.index_add(
+            build.index_mul(group, group_batch), n)
 
         def product(inner: Sequence[Index]) -> Any:
             feature, *taps = inner
-            x_index: list[Index] = [0] * lhs.ndim
-            x_index[dims.lhs_spec[0]] = build.index_add(build.index_mul(group, group_batch), n) if (
-                batch_group_count > 1) else n
-            x_index[dims.lhs_spec[1]] = build.index_add(build.index_mul(group, features),
-                                                        feature) if (
-                feature_group_count > 1) else feature
-            w_index: list[Index] = [0] * rhs.ndim
-            w_index[dims.rhs_spec[0]], w_index[dims.rhs_spec[1]] = o, feature
-            tests: list[Any] = []
-            for axis, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
-                w_index[dims.rhs_spec[2 + axis]] = tap
-                place = build.index_add(build.index_mul(place, window_strides[axis]),
-                                        build.index_mul(tap, rhs_dilation[axis]))
-                x_index[dims.lhs_spec[2 + axis]], more = source(build, place, axis)
-                tests += more
-            x = build.converted(lhs.at(build, x_index), dtype)
+            channel = feature if feature_group_count == 1 else build.index_add(
+                build.index_mul(group, features), feature)
+            places, tests = _window_places(build, spatial, taps, lengths, window_strides, padding,
+                                           lhs_dilation, rhs_dilation)
+            x = build.converted(lhs.at(build, index_of(
+                lhs.ndim, (dims.lhs_spec, [outer, channel, *places]))), dtype)
             for test in tests:
                 x = build.select(test, x, build.const(0, dtype))
-            return build.op(times, x, build.converted(rhs.at(build, w_index), dtype))
+            weight = rhs.at(build, index_of(rhs.ndim, (dims.rhs_spec, [o, *inner])))
+            return build.op(times, x, build.converted(weight, dtype))
 
         if not lhs.size:
             return build.const(0, out.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,114 +39,12 @@ from ingot.primitives.reduce import combined, highest, lowest
 from ingot.primitives.shape import constant
 from ingot.primitives.slicing import integers, pad, pad_p, slice, view
 from ingot.primitives.sums import is_narrow
+from ingot.primitives.window_positions import Shape, Windows, windows
 from ingot.tree import tree_flatten, tree_unflatten
 from ingot.util import size_of
 
-Shape = tuple[int, ...]
-Pads = tuple[tuple[int, int], ...]
 REAL = (np.floating, np.integer, np.bool_)
 _LEAF = tree_flatten(0)[1]
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Windows over an array: sizes, steps between windows, padding, and spread of both."""
-
-    window_dimensions: Shape
-    window_strides: Shape
-    padding: Pads
-    base_dilation: Shape
-    window_dilation: Shape
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The fields, as parameters of an equation."""
-        return dict(self.__dict__)
-
-    @property
-    def spans(self) -> Shape:
-        """Lengths that windows cover."""
-        return tuple((w - 1) * d + 1
-                     for w, d in zip(self.window_dimensions, self.window_dilation, strict=True))
-
-    def spread(self, shape: Shape) -> Shape:
-        """Shape after the elements are moved apart, before padding."""
-        return tuple((n - 1) * b + 1 if n else 0
-                     for n, b in zip(shape, self.base_dilation, strict=True))
-
-    def padded(self, shape: Shape) -> Shape:
-        """Shape after padding."""
-        return tuple(n + low + high for n, (low, high) in
-                     zip(self.spread(shape), self.padding, strict=True))
-
-    def out(self, shape: Shape) -> Shape:
-        """How many windows there are along each axis."""
-        return tuple(0 if n < w else (n - w) // s + 1 for n, w, s in
-                     zip(self.padded(shape), self.spans, self.window_strides, strict=True))
-
-    @property
-    def config(self) -> tuple[tuple[int, int, int], ...]:
-        """The padding and spreading of the operand, as `pad` takes it."""
-        return tuple((low, high, b - 1) for (low, high), b in
-                     zip(self.padding, self.base_dilation, strict=True))
-
-    @property
-    def undo(self) -> tuple[tuple[int, int, int], ...]:
-        """What `pad` takes to remove the padding."""
-        return tuple((-low, -high, 0) for low, high in self.padding)
-
-    def check(self, name: str, x: ShapedArray) -> None:
-        """TypeError unless all have the operand's rank and positive entries."""
-        for what, values in self.params.items():
-            if len(values) != x.ndim:
-                raise TypeError(f"{name}: {what} needs one entry for each axis of {x}, got"
-                                f" {values}")
-            if what != "padding" and any(v <= 0 for v in values):
-                raise TypeError(f"{name}: {what} must be positive, got {values}")
-        if any(n < 0 for n in self.padded(x.shape)):
-            raise TypeError(f"{name}: negative padding {self.padding} removes more than all of {x}")
-
-    def mapped(self) -> Windows:
-        """The same windows over arrays with a new first axis."""
-        one = (1,)
-        return Windows(one + self.window_dimensions, one + self.window_strides,
-                       ((0, 0), *self.padding), one + self.base_dilation,
-                       one + self.window_dilation)
-
-    # ---- in NumPy --------------------------------------------------------------------------------
-    def view(self, x: np.ndarray) -> np.ndarray:
-        """All windows of a padded array, as a view with the axes within windows last."""
-        out = tuple(0 if n < w else (n - w) // s + 1 for n, w, s in
-                    zip(x.shape, self.spans, self.window_strides, strict=True))
-        steps = [*(k * s for k, s in zip(x.strides, self.window_strides, strict=True)),
-                 *(k * d for k, d in zip(x.strides, self.window_dilation, strict=True))]
-        return np.lib.stride_tricks.as_strided(x, out + self.window_dimensions, steps,
-                                               writeable=False)
-
-    def lines(self, x: np.ndarray, fill: Any) -> np.ndarray:
-        """All windows of an array, each as a line: [*out, elements of a window]."""
-        value = np.asarray(fill).astype(x.dtype)
-        view = self.view(pad_p.rule("eval")(x, value, padding_config=self.config))
-        return view.reshape(*view.shape[:x.ndim], size_of(self.window_dimensions))
-
-    # ---- in a kernel -----------------------------------------------------------------------------
-    def pad(self, build: Lowering, x: ArrayValue, fill: Any) -> ArrayValue:
-        """The padded operand."""
-        if any(any(c) for c in self.config):
-            value = RegisterArray((), x.dtype, [build.const(fill, x.dtype)])
-            aval = ShapedArray(self.padded(x.shape), x.dtype)
-            x = pad_p.rule("kernel")(build, x, value, out=aval, padding_config=self.config)
-        return build.materialize(x) if x.cost else x
-
-    def place(self, build: Lowering, window: Sequence[Any], inner: Sequence[Any]) -> list[Index]:
-        """Where an element of a window lies in the padded operand."""
-        return [build.index_add(build.index_mul(i, s), build.index_mul(k, d)) for i, s, k, d in
-                zip(window, self.window_strides, inner, self.window_dilation, strict=True)]
-
-
-def windows(params: dict[str, Any]) -> Windows:
-    """The windows of an equation."""
-    return Windows(*(params[name] for name in Windows.__dataclass_fields__))
 
 
 # ---- reduce_window_sum, reduce_window_max, reduce_window_min -------------------------------------
@@ -169,6 +67,14 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
     def batch(args: Any, dims: Any, **params: Any) -> Any:
         return primitive.bind(move_axis(args[0], dims[0], 0), **windows(params).mapped().params), 0
 
+    primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose, batch=batch,
+                          kernel=_window_kernel(init, combine))
+    return primitive
+
+
+def _window_kernel(init: Callable[[np.dtype], Any], combine: Callable[[np.dtype], str]
+                   ) -> Callable[..., LazyArray]:
+    """Return the kernel rule that combines the elements of each window where it is used."""
     def kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> LazyArray:
         check_native_dtypes(x.dtype)
         w = windows(params)
@@ -189,9 +95,7 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
 
         return LazyArray(out.shape, x.dtype, at, [padded], 2 * size_of(w.window_dimensions))
 
-    primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose, batch=batch,
-                          kernel=kernel)
-    return primitive
+    return kernel
 
 
 def _sum_transpose(ct: Any, x: Any, **params: Any) -> list[Any]:
@@ -408,6 +312,20 @@ def _reduce_windows(xs: list[Any], inits: list[Any], call: Callable[..., Any], w
     return list(call(start, combined(0, len(places))))
 
 
+def _initial_values(avals: Sequence[ShapedArray], inits: Sequence[Any]) -> list[Any]:
+    """Return the initial values of a reduction of operands of these types, in their dtypes."""
+    if not avals or len(inits) != len(avals) or any(typeof(i).shape for i in inits) or any(
+            a.shape != avals[0].shape for a in avals):
+        raise TypeError("reduce_window: operands must have one shape and each a scalar initial"
+                        f" value, got {short(avals)} and {short([typeof(i) for i in inits])}")
+    inits = [constant(i, a.dtype) if typeof(i).weak_type else to_array(i)
+             for i, a in zip(inits, avals, strict=True)]
+    if any(typeof(i).dtype != a.dtype for i, a in zip(inits, avals, strict=True)):
+        raise TypeError("reduce_window: operands and initial values must have the same dtypes, got"
+                        f" {short(avals)} and {short([typeof(i) for i in inits])}")
+    return inits
+
+
 def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any],
                   window_dimensions: Sequence[int], window_strides: Sequence[int] | None = None,
                   padding: str | Sequence[tuple[int, int]] = "VALID",
@@ -427,23 +345,14 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
     xs, tree = tree_flatten(operand)
     inits = tree_flatten(init_value)[0]
     avals = [typeof(x) for x in xs]
-    if not xs or len(inits) != len(xs) or any(typeof(i).shape for i in inits) or any(
-            a.shape != avals[0].shape for a in avals):
-        raise TypeError("reduce_window: operands must have one shape and each a scalar initial"
-                        f" value, got {short(avals)} and {short([typeof(i) for i in inits])}")
-    given = inits[0]
-    inits = [constant(i, a.dtype) if typeof(i).weak_type else to_array(i)
-             for i, a in zip(inits, avals, strict=True)]
-    if any(typeof(i).dtype != a.dtype for i, a in zip(inits, avals, strict=True)):
-        raise TypeError("reduce_window: operands and initial values must have the same dtypes, got"
-                        f" {short(avals)} and {short([typeof(i) for i in inits])}")
+    given, inits = inits, _initial_values(avals, inits)
     w = _windows(avals[0], window_dimensions, window_strides, padding, base_dilation,
                  window_dilation)
     computation = within(computation)
     if tree == _LEAF and isinstance(computation, Hashable) and computation in _MONOIDS:
         primitive, neutral = _MONOIDS[computation]
         ordered = dtypes.kind(avals[0].dtype) != "c" or primitive is reduce_window_sum_p
-        if ordered and _is(inits[0], given, neutral(avals[0].dtype)):
+        if ordered and _is(inits[0], given[0], neutral(avals[0].dtype)):
             return primitive.bind(xs[0], **w.params)
 
     def call(a: list[Any], b: list[Any]) -> list[Any]:

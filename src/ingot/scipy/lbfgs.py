@@ -48,6 +48,22 @@ def _direction(s: _State) -> Any:
     return -r
 
 
+def _advanced(s: _State, move: Any, f: Any, g: Any) -> _State:
+    """The state after a step to where the function has this value and gradient; its pair of
+    changes becomes the last one of the history."""
+    change = g - s.g
+    curvature, size = jnp.dot(change, move), jnp.dot(change, change)
+    usable = curvature > 0
+    rho = jnp.where(usable, 1 / jnp.where(usable, curvature, 1), 0)
+    scale = jnp.where(usable, curvature / jnp.where(size > 0, size, 1), s.scale)
+
+    def appended(old: Any, new: Any) -> Any:
+        return jnp.concatenate([old[1:], new[None]])
+
+    return s._replace(x=s.x + move, f=f, g=g, before=s.f, steps=appended(s.steps, move),
+                      changes=appended(s.changes, change), rho=appended(s.rho, rho), scale=scale)
+
+
 def minimize_lbfgs(fun: Callable[[Any], Any], x0: Any, maxiter: int | None = None,
                    norm_ord: float = math.inf, maxcor: int = 10, ftol: float = 1e7 * 2.0**-52,
                    gtol: float = 1e-5, maxfun: float | None = None, maxgrad: float | None = None,
@@ -77,23 +93,13 @@ def minimize_lbfgs(fun: Callable[[Any], Any], x0: Any, maxiter: int | None = Non
         p = _direction(s)
         step, f, g, used, found = line_search(differentiated, s.x, p, s.f, s.g, s.before,
                                               maxiter=maxls)
-        move, change = step * p, g - s.g
-        curvature, size = jnp.dot(change, move), jnp.dot(change, change)
-        usable = curvature > 0
-        rho = jnp.where(usable, 1 / jnp.where(usable, curvature, 1), 0)
-        scale = jnp.where(usable, curvature / jnp.where(size > 0, size, 1), s.scale)
         k, nfev = s.k + 1, s.nfev + used
         status = jnp.asarray(-1, "int32")
         for code, holds in ((4, s.f - f < ftol), (3, nfev >= gradients), (2, nfev >= calls),
                             (1, k >= limit), (5, ~found),
                             (0, jnp.linalg.norm(g, norm_ord) < gtol)):
             status = jnp.where(holds, code, status).astype("int32")
-
-        def appended(old: Any, new: Any) -> Any:
-            return jnp.concatenate([old[1:], new[None]])
-
-        return _State(status, k, nfev, s.x + move, f, g, s.f, appended(s.steps, move),
-                      appended(s.changes, change), appended(s.rho, rho), scale)
+        return _advanced(s, step * p, f, g)._replace(status=status, k=k, nfev=nfev)
 
     s = while_loop(lambda s: (s.status == -1) & (s.k < limit), body, start)
     status = jnp.where(s.status == -1, 1, s.status)

@@ -161,6 +161,20 @@ def _weighted(value: Any, weights: list[Any]) -> Any:
     return jnp.where((weight == 0) & ~jnp.isfinite(value), 0, value) * weight
 
 
+def _interpolated(x: Any, places: Sequence[Any], order: int, index_mode: str, outside: Any) -> Any:
+    """The weighted sums of the samples next to places; those beyond the ends are `outside`, or for
+    None as the mode of indices has it."""
+    total = []
+    for combined in itertools.product(*(_neighbors(c, order) for c in places)):
+        indices = [_MODES[index_mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
+        value = x[tuple(indices)]
+        if outside is not None:
+            inside = [(0 <= i) & (i < n) for i, n in zip(indices, x.shape, strict=True)]
+            value = jnp.where(functools.reduce(operator.and_, inside, True), value, outside)
+        total.append(_weighted(value, [w for _, w in combined]))
+    return functools.reduce(operator.add, total)
+
+
 def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: str = "constant",
                     cval: Any = 0.0) -> Any:
     """Values of an array at coordinates: the nearest sample, or splines of an order in each axis.
@@ -194,15 +208,8 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     elif order == 0:  # the place is moved inside before it is rounded
         inside = _mirrored if mode == "mirror" else _MODES[mode]
         places = [inside(c, n) for c, n in zip(places, x.shape, strict=True)]
-    total = []
-    for combined in itertools.product(*(_neighbors(c, order) for c in places)):
-        indices = [_MODES[index_mode](i, n) for (i, _), n in zip(combined, x.shape, strict=True)]
-        value = x[tuple(indices)]
-        if mode == "grid-constant":
-            inside = [(0 <= i) & (i < n) for i, n in zip(indices, x.shape, strict=True)]
-            value = jnp.where(functools.reduce(operator.and_, inside, True), value, outside)
-        total.append(_weighted(value, [w for _, w in combined]))
-    result = functools.reduce(operator.add, total)
+    result = _interpolated(x, places, order, index_mode,
+                           outside if mode == "grid-constant" else None)
     if mode == "constant":
         result = jnp.where(functools.reduce(operator.or_, beyond, False), outside, result)
     return (_rounded(result) if integral else result).astype(dtype)

@@ -63,21 +63,30 @@ def _segments(x: Any, length: int, step: int) -> Any:
     return x[..., starts[:, None] + np.arange(length)]
 
 
+def _check_lengths(name: str, length: int, overlap: int, size: int) -> None:
+    if overlap >= length or size < length or length < 1:
+        raise ValueError(f"{name}: noverlap must be less than nperseg, and nfft not, got"
+                         f" nperseg={length}, noverlap={overlap}, nfft={size}")
+
+
+def _of_one_length(name: str, x: Any, y: Any, axis: int) -> list[Any]:
+    """Two signals with the axis of time last, the shorter one padded with zeros."""
+    pair = [jnp.moveaxis(v, axis, -1) for v in promote_dtypes(name, x, y, kind="inexact")]
+    n = max(v.shape[-1] for v in pair)
+    return [jnp.pad(v, [(0, 0)] * (v.ndim - 1) + [(0, n - v.shape[-1])]) for v in pair]
+
+
 def _spectra(name: str, x: Any, y: Any, fs: Any, window: Any, nperseg: int | None,
              noverlap: int | None, nfft: int | None, detrend: Any, onesided: bool, scaling: str,
              axis: int, mode: str, boundary: Any, padded: bool) -> tuple[Any, Any, Any]:
     """Frequencies, times, and products of the transforms of segments, [..., segment, frequency]."""
     same = y is None or y is x
-    x, y = promote_dtypes(name, x, x if same else y, kind="inexact")
-    x, y = (jnp.moveaxis(v, axis, -1) for v in (x, y))
-    n = max(x.shape[-1], y.shape[-1])
-    x, y = (jnp.pad(v, [(0, 0)] * (v.ndim - 1) + [(0, n - v.shape[-1])]) for v in (x, y))
+    x, y = _of_one_length(name, x, x if same else y, axis)
+    n = x.shape[-1]
     values, length = _window(name, window, nperseg, n)
     overlap = length // 2 if noverlap is None else int(noverlap)
     size = length if nfft is None else int(nfft)
-    if overlap >= length or size < length or length < 1:
-        raise ValueError(f"{name}: noverlap must be less than nperseg, and nfft not, got"
-                         f" nperseg={length}, noverlap={overlap}, nfft={size}")
+    _check_lengths(name, length, overlap, size)
     if boundary is not None and boundary not in _BORDERS:
         raise ValueError(f"{name}: boundary must be None or one of {sorted(_BORDERS)}, got"
                          f" {boundary!r}")
@@ -101,15 +110,12 @@ def _spectra(name: str, x: Any, y: Any, fs: Any, window: Any, nperseg: int | Non
     else:
         out = jnp.conj(out) * (out if same else transformed(y)) * scale
         if half:
-            last = None if size % 2 else -1
-            out = out.at[..., 1:last].multiply(2)
-    total = n + 2 * before + after
-    times = np.arange(length / 2, total - length / 2 + 1, step)
-    times = (times - (length / 2 if boundary is not None else 0)) / float(fs)
-    real = jnp.real(x).dtype
+            out = out.at[..., 1 : None if size % 2 else -1].multiply(2)
+    times = np.arange(length / 2, n + 2 * before + after - length / 2 + 1, step)
+    times = times - (length / 2 if boundary is not None else 0)
     frequencies = (np.fft.rfftfreq if half else np.fft.fftfreq)(size, 1 / float(fs))
-    return (jnp.asarray(frequencies, real), jnp.asarray(times, real),
-            out.astype(dtypes.complex_of(real)))
+    times, frequencies = (jnp.asarray(v, jnp.real(x).dtype) for v in (times / fs, frequencies))
+    return frequencies, times, out.astype(dtypes.complex_of(times.dtype))
 
 
 def _scale(name: str, scaling: str, fs: Any, values: np.ndarray) -> float:
@@ -183,6 +189,19 @@ def stft(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = 256,
     return f, t, jnp.moveaxis(z, -2, place)
 
 
+def _overlap_add(segments: Any, weights: np.ndarray, step: int) -> Any:
+    """The sum [..., time] of segments [..., segment, time] that start `step` samples apart, divided
+    by that of their weights [time]."""
+    *outer, count, length = segments.shape
+    places = (np.arange(count)[:, None] * step + np.arange(length)).ravel()
+    total = length + (count - 1) * step
+    x = jnp.zeros((*outer, total), segments.dtype).at[..., places].add(
+        segments.reshape(*outer, -1))
+    norm = np.zeros(total)
+    np.add.at(norm, places, np.tile(weights, count))
+    return x / jnp.asarray(np.where(norm > 1e-10, norm, 1), jnp.real(segments).dtype)
+
+
 def istft(Zxx: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = None,
           noverlap: int | None = None, nfft: int | None = None, input_onesided: bool = True,
           boundary: bool = True, time_axis: int = -1, freq_axis: int = -2) -> tuple[Any, Any]:
@@ -200,28 +219,19 @@ def istft(Zxx: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = N
         raise ValueError(f"istft: Zxx must have an axis of time and another of frequency, got"
                          f" {z.aval}, time_axis={time_axis}, freq_axis={freq_axis}")
     z = jnp.moveaxis(z, (freq_axis, time_axis), (-2, -1))
-    count = z.shape[-1]
     usual = 2 * (z.shape[-2] - 1) if input_onesided else z.shape[-2]
     length = usual if nperseg is None else int(nperseg)
     size = (length if input_onesided and length == usual + 1 else usual) if nfft is None else nfft
     overlap = length // 2 if noverlap is None else int(noverlap)
-    if length < 1 or size < length or overlap >= length:
-        raise ValueError("istft: noverlap must be less than nperseg, and nfft not, got"
-                         f" nperseg={length}, noverlap={overlap}, nfft={size}")
+    _check_lengths("istft", length, overlap, size)
     values, length = _window("istft", window, length, length)
     step = length - overlap
     parts = (jnp.fft.irfft if input_onesided else jnp.fft.ifft)(z, size, axis=-2)[..., :length, :]
     win = jnp.asarray(values, jnp.real(parts).dtype)
     parts = jnp.moveaxis(parts, -1, -2) * (win * win.sum())
-    total = length + (count - 1) * step
-    places = (np.arange(count)[:, None] * step + np.arange(length)).ravel()
-    x = jnp.zeros((*parts.shape[:-2], total), parts.dtype).at[..., places].add(
-        parts.reshape(*parts.shape[:-2], -1))
-    norm = np.zeros(total)
-    np.add.at(norm, places, np.tile(values * values, count))
-    x = x / jnp.asarray(np.where(norm > 1e-10, norm, 1), win.dtype)
+    x = _overlap_add(parts, values * values, step)
     if boundary:
-        x = x[..., length // 2 : total - length // 2]
+        x = x[..., length // 2 : x.shape[-1] - length // 2]
     times = jnp.arange(x.shape[-1], dtype=win.dtype) / fs
     if x.ndim > 1 and time_axis % z.ndim != z.ndim - 1:
         place = time_axis % z.ndim - (freq_axis % z.ndim < time_axis % z.ndim)

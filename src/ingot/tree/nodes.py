@@ -39,10 +39,8 @@ def register_dataclass(
     if data_fields is None and meta_fields is None:
         data_fields, meta_fields = _infer_fields(nodetype)
     if data_fields is None or meta_fields is None:
-        raise TypeError(
-            "register_dataclass: data_fields and meta_fields must be given together, "
-            f"got {data_fields=} and {meta_fields=}"
-        )
+        raise TypeError("register_dataclass: data_fields and meta_fields must be given together, "
+                        f"got {data_fields=} and {meta_fields=}")
     data, meta = tuple(data_fields), tuple(meta_fields)
     _check_fields(nodetype, data, meta, tuple(drop_fields))
     get_data, get_meta = _getter(data), _getter(meta)

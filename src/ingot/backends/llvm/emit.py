@@ -391,8 +391,8 @@ class Emitter:
         for name, value in kept.items():
             setattr(self, name, value)
 
-    def text(self) -> str:
-        """The module."""
+    def kernel_interface(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the parameters of the kernel, and how `run` loads them and passes them on."""
         tables = [("arguments", self.function.arguments), ("results", self.function.results),
                   ("constants", self.function.constants)]
         parameters, loads, given = [], [], []
@@ -409,6 +409,11 @@ class Emitter:
         loads += check_layouts(len(self.function.arguments))
         parameters += ["ptr noalias %arena", "i64 %context"]
         given += ["ptr %arena", "i64 %context"]
+        return parameters, loads, given
+
+    def text(self) -> str:
+        """The module."""
+        parameters, loads, given = self.kernel_interface()
         self.block(self.function.body)
         self.succeed()
         call = [f"  %status = call i32 @kernel({', '.join(given)})"]
