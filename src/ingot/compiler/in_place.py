@@ -200,7 +200,8 @@ class _Schedule:
 
     def __init__(self, eqns: Sequence[Eqn]):
         self.eqns = eqns
-        self.definition = {v: i for i, e in enumerate(eqns) for v in e.outvars}
+        self.definition: dict[Any, int] = {
+            v: i for i, e in enumerate(eqns) for v in e.outvars}
         self.readers: dict[Any, list[int]] = {}
         for i, eqn in enumerate(eqns):
             for atom in eqn.invars:

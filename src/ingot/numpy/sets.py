@@ -54,7 +54,8 @@ def _rows(x: Any, axis: int | None, equal_nan: bool) -> tuple[Any, tuple[int, ..
         x = where(lax.ne(x, x), math.nan, x)
     if axis is None:
         return lax.reshape(x, (x.aval.size, 1)), ()
-    front = moveaxis(x, *axes_of("unique", axis, x.aval.ndim), 0)
+    (axis,) = axes_of("unique", axis, x.aval.ndim)
+    front = moveaxis(x, axis, 0)
     count, *rest = front.aval.shape
     return lax.reshape(front, (count, int(np.prod(rest)))), tuple(rest)
 
