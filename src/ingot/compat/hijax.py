@@ -48,7 +48,7 @@ class HiPrimitive:
         self.name = name
 
     def bind(self, *args: Any, **params: Any) -> Any:
-        """Raises NotImplementedError."""
+        """Raises NotImplementedError: there are none here."""
         _unavailable(f"the operation {self.name}")
 
 

@@ -13,7 +13,7 @@ from ingot.kernel import ir
 from ingot.kernel.visit import Path, blocks
 
 AffineExpr = tuple[int, tuple[tuple[int, int], ...]]
-"""A constant, and pairs of a term and its coefficient, by term."""
+"""A constant, and pairs of a term and its coefficient, in the order in which terms were met."""
 
 
 class AffineExprs:
@@ -26,6 +26,7 @@ class AffineExprs:
         self.varying: set[int] = set()  # terms that are computed inside
         self._memo: dict[int, AffineExpr] = {}
         self._terms: dict[Any, int] = {}
+        self._order: dict[int, int] = {}  # ids differ between processes, the order does not
         self.scalars: dict[int, ir.Value] = {}  # those that are terms, by their ids
         self._alive: list[Any] = []  # so that an id names one scalar
 
@@ -43,13 +44,23 @@ class AffineExprs:
         if x.op == "const" and x.dtype.kind in "iu":
             return int(x.attr), ()
         if x.op in ("add", "sub") and x.dtype.itemsize == 8:
-            return _sum(self.of(x.args[0]), self.of(x.args[1]), 1 if x.op == "add" else -1)
+            return self._sum(self.of(x.args[0]), self.of(x.args[1]), 1 if x.op == "add" else -1)
         if x.op == "mul" and x.dtype.itemsize == 8:
             left, right = map(self.of, x.args)
             for one, other in ((left, right), (right, left)):
                 if not one[1]:
-                    return _sum((0, ()), other, one[0])
-        return 0, ((self._term(x), 1),)
+                    return self._sum((0, ()), other, one[0])
+        term = self._term(x)
+        self._order.setdefault(term, len(self._order))
+        return 0, ((term, 1),)
+
+    def _sum(self, a: AffineExpr, b: AffineExpr, factor: int) -> AffineExpr:
+        """a + factor b"""
+        terms = dict(a[1])
+        for term, coefficient in b[1]:
+            terms[term] = terms.get(term, 0) + factor * coefficient
+        return a[0] + factor * b[0], tuple(
+            (t, terms[t]) for t in sorted(terms, key=self._order.__getitem__) if terms[t])
 
     def _term(self, x: ir.Value) -> int:
         if id(x) not in self.inside:
@@ -62,14 +73,6 @@ class AffineExprs:
         term = self._terms.setdefault(key, -1 - len(self._terms))
         self.varying.add(term)
         return term
-
-
-def _sum(a: AffineExpr, b: AffineExpr, factor: int) -> AffineExpr:
-    """a + factor b"""
-    terms = dict(a[1])
-    for term, coefficient in b[1]:
-        terms[term] = terms.get(term, 0) + factor * coefficient
-    return a[0] + factor * b[0], tuple(sorted((t, c) for t, c in terms.items() if c))
 
 
 class Access(NamedTuple):
