@@ -88,12 +88,12 @@ def updates_that_are_forgotten():
 
 @fault("masked")
 def a_mask_inverted():
-    guarded = masked_scatter._guarded
+    guarded = masked_scatter._mask_indices
 
     def inverted(eqn: Any, indices: Any, mask: Any, guard: Any) -> Any:
         return guarded(eqn, indices, mask, _Flipped(guard))
 
-    with mock.patch.object(masked_scatter, "_guarded", inverted):
+    with mock.patch.object(masked_scatter, "_mask_indices", inverted):
         yield
 
 
@@ -143,7 +143,7 @@ def a_carried_value_dropped():
 
 @fault("exchanged")
 def stores_through_pointers_forgotten():
-    with mock.patch.object(dce, "_reached", lambda pointer: []), \
+    with mock.patch.object(dce, "_reachable", lambda pointer: []), \
             mock.patch.object(dce, "roots", lambda memory: [memory]):
         yield
 

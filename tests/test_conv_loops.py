@@ -62,8 +62,8 @@ SLIDING = [  # shapes of operand and weights, and the parameters in their order
 def test_long_windows_of_one_feature(monkeypatch, case, dtype):
     """Pieces of 512 and what is left of a line, groups of four taps and what is left of these."""
     called = []
-    sliding = conv_loops._sliding
-    monkeypatch.setattr(conv_loops, "_sliding", lambda *a: called.append(1) or sliding(*a))
+    sliding = conv_loops._slide
+    monkeypatch.setattr(conv_loops, "_slide", lambda *a: called.append(1) or sliding(*a))
     shape, weights, strides, padding, holes, spread, layout = case
     rng = np.random.default_rng(1)
     x, w = (10 * rng.normal(size=s) for s in (shape, weights))

@@ -23,8 +23,9 @@ LONGER = {
 NO_CONDITION = {
     "primitives/arithmetic.py", "primitives/conv.py", "primitives/decompositions.py",
     "primitives/dynamic_slice.py", "primitives/linalg.py", "primitives/movement.py",
-    "primitives/powers.py", "primitives/qr.py", "primitives/select.py", "primitives/shape.py", "primitives/slicing.py",
-    "primitives/tridiagonal.py", "random/continuous.py", "random/discrete.py",
+    "primitives/powers.py", "primitives/qr.py", "primitives/select.py",
+    "primitives/shape.py", "primitives/slicing.py", "primitives/tridiagonal.py",
+    "random/continuous.py", "random/discrete.py",
 }
 
 each_module = pytest.mark.parametrize("module", MODULES)

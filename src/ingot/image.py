@@ -105,12 +105,12 @@ def scale_and_translate(image: Any, shape: Sequence[int], spatial_dims: Sequence
     if kind is ResizeMethod.NEAREST:
         raise ValueError("scale_and_translate: method 'nearest' is that of resize alone")
     scale, translation = jnp.asarray(scale), jnp.asarray(translation)
-    return _contracted(image, shape, tuple(d % image.ndim for d in spatial_dims), scale,
-                       translation, _KERNELS[kind], antialias, precision)
+    return _contract(image, shape, tuple(d % image.ndim for d in spatial_dims), scale,
+                     translation, _KERNELS[kind], antialias, precision)
 
 
-def _contracted(image: Any, shape: Sequence[int], dims: Sequence[int], scale: Any,
-                translation: Any, kernel: Any, antialias: bool, precision: Any) -> Any:
+def _contract(image: Any, shape: Sequence[int], dims: Sequence[int], scale: Any,
+              translation: Any, kernel: Any, antialias: bool, precision: Any) -> Any:
     dtype = jnp.real(image).dtype
     for i, d in enumerate(dims):
         weights = _weights(image.shape[d], shape[d], scale[i], translation[i], kernel, antialias,
@@ -146,8 +146,8 @@ def resize(image: Any, shape: Sequence[int], method: str | ResizeMethod, antiali
         return image
     image = inexact("resize", image)
     scale = [shape[d] / image.shape[d] if shape[d] and image.shape[d] else math.inf for d in dims]
-    return _contracted(image, shape, dims, scale, [0.0] * len(dims), _KERNELS[kind], antialias,
-                       precision)
+    return _contract(image, shape, dims, scale, [0.0] * len(dims), _KERNELS[kind], antialias,
+                     precision)
 
 
 __all__ = ["ResizeMethod", "resize", "scale_and_translate"]

@@ -132,8 +132,8 @@ def _learn(traces: _TraceCache, key: Any, function: Callable[..., Any], args: An
 def _flat(function: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., list[Any]]:
     def flat(*tracers: Any) -> list[Any]:
         given = iter(tracers)
-        filled = _filled(args, given)
-        named = {name: _filled(x, given) for name, x in kwargs.items()}
+        filled = _fill_leaves(args, given)
+        named = {name: _fill_leaves(x, given) for name, x in kwargs.items()}
         return [function(*filled, **named)]
 
     return flat
@@ -148,10 +148,10 @@ def _types(x: Any, avals: list[ShapedArray]) -> None:
         avals.append(to_array(x).aval)
 
 
-def _filled(x: Any, tracers: Any) -> Any:
+def _fill_leaves(x: Any, tracers: Any) -> Any:
     """The same nesting with tracers in place of arrays."""
     if type(x) in (tuple, list):
-        return type(x)([_filled(item, tracers) for item in x])
+        return type(x)([_fill_leaves(item, tracers) for item in x])
     return next(tracers) if type(x) in (Array, float) else x
 
 

@@ -238,7 +238,7 @@ class PjitFunction(_Base):
         if call is None:
             self._refuse_leaked(leaves)
             traced = self._traced(tree, static, [x.aval for x in leaves])
-            donated = tuple(self._donated(len(args), static, tree))
+            donated = tuple(self._donated_leaves(len(args), static, tree))
             call = table[signature] = _CompiledCall(
                 traced, replace(self._options, donated=donated), self._backend, self._shardings,
                 argument_names(self._fun, dynamic, named))
@@ -262,7 +262,7 @@ class PjitFunction(_Base):
             self._current[0], args, kwargs, {where for where, *_ in static},
             tree_structure((dynamic, named)), call.jaxpr.in_avals, call.out_tree, call.donated))
 
-    def _donated(self, count: int, static: tuple[Any, ...], tree: PyTreeDef) -> list[int]:
+    def _donated_leaves(self, count: int, static: tuple[Any, ...], tree: PyTreeDef) -> list[int]:
         """Return which leaves of the arguments are donated."""
         if not self._donate.some:
             return []

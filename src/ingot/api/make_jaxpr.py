@@ -22,9 +22,9 @@ from ingot.tree import tree_flatten, tree_map, tree_unflatten
 from ingot.util import wraps
 
 
-def _staged(transform: str, fun: Callable[..., Any], statics: ArgumentSelector, args: Any,
-            kwargs: Any,
-            kept: dict[int, Array] | None = None) -> tuple[Jaxpr, Any]:
+def _stage(transform: str, fun: Callable[..., Any], statics: ArgumentSelector, args: Any,
+           kwargs: Any,
+           kept: dict[int, Array] | None = None) -> tuple[Jaxpr, Any]:
     dynamic, named, static = statics.split(args, kwargs)
     leaves, tree = tree_flatten((dynamic, named))
     flat = FlatFunction(transform, fun, tree, static)
@@ -54,7 +54,7 @@ def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()
         with ExitStack() as scopes:
             for name, size in axis_env or ():
                 scopes.enter_context(named_axis(Axis(name, size)))
-            jaxpr, shape = _staged("make_jaxpr", fun, statics, args, kwargs, captured(fun))
+            jaxpr, shape = _stage("make_jaxpr", fun, statics, args, kwargs, captured(fun))
         return (jaxpr, shape) if return_shape else jaxpr
 
     return api_boundary(make)
@@ -77,8 +77,8 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return tree_map(lambda x: zeros(x.aval) if isinstance(x, ShapeDtypeStruct) else x,
                         called("eval_shape", fun, args, kwargs))
 
-    return _staged("eval_shape", arrays, ArgumentSelector("eval_shape", fun, None, None), args,
-                   kwargs)[1]
+    return _stage("eval_shape", arrays, ArgumentSelector("eval_shape", fun, None, None), args,
+                  kwargs)[1]
 
 
 @contextmanager

@@ -78,12 +78,12 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     check_axis_spec("pmap", "out_axes", out_axes)
     check_devices("pmap", devices)
     static = jit(fun, static_argnums=static_broadcasted_argnums)._statics
-    mapped = _mapped(fun, static, in_axes, out_axes, axis_name, axis_size)
+    mapped = _map_dynamic(fun, static, in_axes, out_axes, axis_name, axis_size)
     return jit(mapped, static_argnums=static_broadcasted_argnums or None)
 
 
-def _mapped(fun: Callable[..., Any], static: ArgumentSelector, in_axes: Any, out_axes: Any,
-            axis_name: Any, axis_size: int | None) -> Callable[..., Any]:
+def _map_dynamic(fun: Callable[..., Any], static: ArgumentSelector, in_axes: Any, out_axes: Any,
+                 axis_name: Any, axis_size: int | None) -> Callable[..., Any]:
     """Return the function of all arguments that maps `fun` over the dynamic ones."""
     @api_boundary
     @wraps(fun)

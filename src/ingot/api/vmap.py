@@ -53,8 +53,8 @@ def flat_axes(transform: str, name: str, axes: Any, full: Any, what: str) -> lis
     return [a if a is None else a.__index__() for a in broadcast_prefix(axes, full, _is_none)]
 
 
-def _normalized(transform: str, fun: Any, leaves: Sequence[Any], dims: Sequence[int | None],
-                names: Callable[[], list[str]]) -> list[int | None]:
+def _normalize(transform: str, fun: Any, leaves: Sequence[Any], dims: Sequence[int | None],
+               names: Callable[[], list[str]]) -> list[int | None]:
     """Axes counted from the front; ValueError names an argument that has no such axis."""
     out: list[int | None] = []
     for i, (x, d) in enumerate(zip(leaves, dims, strict=True)):
@@ -112,7 +112,7 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     # What is not mapped reaches the function as it is given: a Python number stays one.
     mapped = [d is not None for d in dims]
     leaves = to_arrays(transform, fun, args, kwargs, leaves, mapped)
-    dims = _normalized(transform, fun, leaves, dims, names)
+    dims = _normalize(transform, fun, leaves, dims, names)
     size = mapped_size(transform, fun, leaves, dims, axis_size, names)
     flat = FlatFunction(transform, fun, tree)
     with leaks_checked(transform, fun):

@@ -51,7 +51,7 @@ MAPPED: dict[str, tuple[Any, Callable[[Any], None]]] = {
 }
 
 
-def _parsed(name: str, value: Any, default: Any) -> Any:
+def _parse(name: str, value: Any, default: Any) -> Any:
     """A flag's value, with the type of its default; strings come from the environment."""
     value = getattr(value, "value", value) if not isinstance(value, Device) else value
     if default is None or value is None:
@@ -83,7 +83,7 @@ class Config:
         """Set an option. ValueError if it would need what ingot does not do."""
         if name in REFUSED:
             only, remedy = REFUSED[name]
-            val = _parsed(name, val, only)
+            val = _parse(name, val, only)
             if val != only and val not in SAME.get(name, ()):
                 raise ValueError(f"jax.config: {name} is always {only!r} under ingot, got {val!r};"
                                  f" {remedy}")
@@ -92,10 +92,10 @@ class Config:
                              f" {val!r}")
         elif name in MAPPED:
             default, set_ours = MAPPED[name]
-            val = _parsed(name, val, default)
+            val = _parse(name, val, default)
             set_ours(val)
         elif name in ACCEPTED:
-            val = _parsed(name, val, ACCEPTED[name])
+            val = _parse(name, val, ACCEPTED[name])
         if name in self._kept:
             self._kept[name] = val
         elif name.startswith("jax_"):

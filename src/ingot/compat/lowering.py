@@ -31,7 +31,7 @@ class LoweredFunction:
     def __call__(self, ctx: LoweringRuleContext, *values: Any, **params: Any) -> Any:
         """The results of the function, compiled for these operands."""
         avals = [ShapedArray(v.shape, v.dtype) for v in values]
-        return _inlined(ctx, lambda *xs: self.fun(*xs, **params), avals, values)
+        return _inline(ctx, lambda *xs: self.fun(*xs, **params), avals, values)
 
 
 def lower_fun(fun: Rule, multiple_results: bool = True) -> LoweredFunction:
@@ -39,8 +39,8 @@ def lower_fun(fun: Rule, multiple_results: bool = True) -> LoweredFunction:
     return LoweredFunction(fun, multiple_results)
 
 
-def _inlined(ctx: LoweringRuleContext, fun: Rule, avals: Sequence[ShapedArray],
-             values: Sequence[Any]) -> list[Any]:
+def _inline(ctx: LoweringRuleContext, fun: Rule, avals: Sequence[ShapedArray],
+            values: Sequence[Any]) -> list[Any]:
     jaxpr = stage(lambda *xs: listed(fun(*xs)), avals)
     if not all(a.same_type(o) for a, o in zip(jaxpr.out_avals, ctx.avals_out, strict=True)):
         raise Unsupported("weakly typed arguments or keys")
@@ -103,7 +103,7 @@ def emit_python_callback(ctx: LoweringRuleContext, callback: Rule, token: Any,
                         tree_structure((tuple(operand_avals), {})), tree_structure(avals))
     call = io_callback_p if has_side_effect else pure_callback_p
     own = {"ordered": token is not None} if has_side_effect else {"vmap_method": None}
-    results = _inlined(ctx, lambda *xs: call.bind(
+    results = _inline(ctx, lambda *xs: call.bind(
         *xs, callback=flat, result_avals=avals, sharding=None, **own), operand_avals, operands)
     return results, token, None
 

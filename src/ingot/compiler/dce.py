@@ -49,10 +49,10 @@ class _Marker:
         for phi in node.phis:
             self.phi_of[id(phi.scalar)] = self.phi_of[id(phi.result)] = phi
         for pointer in node.pointers:
-            for memory in _reached(pointer):
+            for memory in _reachable(pointer):
                 self.pointers_to.setdefault(id(memory), []).append(pointer)
         for pointer in node.pointers:
-            if any(map(self.seen, _reached(pointer))):
+            if any(map(self.seen, _reachable(pointer))):
                 self.memory(pointer.inside)
 
     def writer(self, node: Any) -> None:
@@ -85,7 +85,7 @@ class _Marker:
                 continue
             self.needed.add(id(m))
             for pointer in self.pointers_to.pop(id(m), ()):
-                todo += _reached(pointer)
+                todo += _reachable(pointer)
             for node in self.stores.pop(id(m), ()):
                 self.need(node)
 
@@ -113,7 +113,7 @@ class _Marker:
             self.todo += [outs[k] for outs in node.outs]
 
 
-def _reached(pointer: ir.PointerPhi) -> list[ir.Memory]:
+def _reachable(pointer: ir.PointerPhi) -> list[ir.Memory]:
     """The memories that a pointer is, or may stand for."""
     there = (pointer.inside, pointer.init, pointer.next, pointer.result)
     return [m for memory in there if memory is not None for m in roots(memory)]

@@ -113,7 +113,7 @@ class _Parts:
         values = [self.read(v) for v in eqn.invars[1:]]
         if eqn.primitive is scatter_add_p:
             return zero, [*updates, lambda x: scatter_add_p.bind(x, *values, **eqn.params)]
-        return zero, [lambda x: _added(x, values[0], values[1:])]
+        return zero, [lambda x: _add_update(x, values[0], values[1:])]
 
     def zero(self, eqn: Eqn) -> Eqn | None:
         """An equation as one that makes an array of zeros; None if it does not."""
@@ -137,7 +137,7 @@ class _Parts:
         shape = eqn.outvars[0].aval.shape
         zero = Eqn(broadcast_in_dim_p, [value], eqn.outvars,
                    dict(shape=shape, broadcast_dimensions=()))
-        return zero, [lambda y: _added(y, x, starts)]
+        return zero, [lambda y: _add_update(y, x, starts)]
 
 
 PARTIAL = frozenset([scatter_add_p, dynamic_update_slice_p])
@@ -160,7 +160,7 @@ def _plus_zero(literal: Literal) -> bool:
     return value.dtype.kind in "fc" and value == 0 and not np.signbit(np.real(value))
 
 
-def _added(x: Any, update: Any, starts: list[Any]) -> Any:
+def _add_update(x: Any, update: Any, starts: list[Any]) -> Any:
     """An update added to a slice."""
     axes = tuple(range(len(starts)))
     return scatter_add_p.bind(
@@ -219,9 +219,9 @@ class _Schedule:
         for var in _overwritten(eqn):
             for reader in self.readers[var][-MOST_MOVED:]:
                 if reader > i and not self.done[reader] and _small(self.eqns[reader], var):
-                    self._append(self._needed(reader, i) or [])
+                    self._append(self._needed_first(reader, i) or [])
 
-    def _needed(self, i: int, before: int) -> list[int] | None:
+    def _needed_first(self, i: int, before: int) -> list[int] | None:
         """Return equation i and those it needs that are not yet in order; None if it has to stay
         after equation `before`."""
         found, todo = {i}, [i]

@@ -65,15 +65,15 @@ class _LoopForm:
             id(x) for p in self.parts for n in _nodes(p) for x in definitions(n)}
         self.written = {id(n.memory) for n in node.body.nodes if type(n) is ir.Store}
         read_outside = [
-            {id(x) for q in self.parts if q is not p for x in _used(q)} for p in self.loops]
+            {id(x) for q in self.parts if q is not p for x in _operands(q)} for p in self.loops]
         self.common = {
             id(phi) for p, elsewhere in zip(self.loops, read_outside, strict=True)
             for phi in p.phis if id(phi.result) not in elsewhere}
         self.uniform: set[int] = set()
-        while self._narrowed():
+        while self._narrow_carry():
             pass
 
-    def _narrowed(self) -> bool:
+    def _narrow_carry(self) -> bool:
         """Take out carried values that turn out to vary, given those that are left."""
         self.uniform = set()
         for part in self.parts:
@@ -131,7 +131,7 @@ def _instructions(part: Any) -> Iterator[ir.Value]:
     return (n for n in _nodes(part) if type(n) is ir.Value)
 
 
-def _used(part: Any) -> Iterator[Any]:
+def _operands(part: Any) -> Iterator[Any]:
     """What a part takes as operands."""
     return (x for node in _nodes(part) for x in uses(node))
 
@@ -234,7 +234,7 @@ class _Lanes(Builder):
 
     def later(self, nodes: Any) -> list[ir.Value]:
         """What varies and is read after the part that computes it."""
-        elsewhere = {id(x) for p in self.form.parts if p is not nodes for x in _used(p)}
+        elsewhere = {id(x) for p in self.form.parts if p is not nodes for x in _operands(p)}
         return [x for x in nodes if type(x) is ir.Value and id(x) in elsewhere
                 and id(x) not in self.form.uniform]
 

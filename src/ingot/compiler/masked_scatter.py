@@ -128,7 +128,7 @@ def _rebuilt(jaxpr: Jaxpr, guards: dict[int, list[WriteMask]], chosen: dict[int,
             if position in guards:
                 values[1] = _inside(eqn, values[1])
                 for guard in guards[position]:
-                    values[1] = _guarded(eqn, values[1], env.read(guard.mask), guard)
+                    values[1] = _mask_indices(eqn, values[1], env.read(guard.mask), guard)
                 params = {**params, "mode": FILL, "indices_are_sorted": False}
             env.define(eqn.outvars, bind_equation(eqn, values, params))
         return env.read_all(jaxpr.outvars)
@@ -146,7 +146,7 @@ def _inside(eqn: Eqn, indices: Any) -> Any:
     return clamp(low, indices, high)
 
 
-def _guarded(eqn: Eqn, indices: Any, mask: Any, guard: WriteMask) -> Any:
+def _mask_indices(eqn: Eqn, indices: Any, mask: Any, guard: WriteMask) -> Any:
     """Indices that are out of bounds in the lanes where nothing must be written."""
     d, aval = eqn.params["dimension_numbers"], indices.aval
     place = dict(zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True))

@@ -107,7 +107,7 @@ def _candidates(accesses: Sequence[_Access]) -> list[_Residual]:
     for a in accesses:
         if a.memory.kind == "temporary" and type(a.node) is ir.Store:
             kept = found.get(a.memory) or (None if a.memory in found else _kept(a))
-            found[a.memory] = kept if kept is not None and _stored(kept, a) else None
+            found[a.memory] = kept if kept is not None and _note_store(kept, a) else None
     for a in accesses:
         kept = found.get(a.memory)
         if kept is not None and type(a.node) is not ir.Store and not _read(kept, a):
@@ -131,7 +131,7 @@ def _kept(store: _Access) -> _Residual | None:
     return kept if kept.rows >= MIN_TRIP_COUNT else None
 
 
-def _stored(kept: _Residual, store: _Access) -> bool:
+def _note_store(kept: _Residual, store: _Access) -> bool:
     """Note a store; False if it is not in the loop, or of an element stored already."""
     base, width, place = _affine(store.node.index)
     if store.block is not kept.loop.body or base is not kept.loop.index or width != kept.width \

@@ -18,10 +18,10 @@ from ingot.transforms.stage import live_equations
 def simplify(jaxpr: Jaxpr, run: PassRunner | None = None) -> Jaxpr:
     """All passes, in order; first in the jaxprs that equations run."""
     run = run or PassRunner()
-    return jaxpr.memo(run.memo_key("simplify"), lambda: _simplified(jaxpr, run))
+    return jaxpr.memo(run.memo_key("simplify"), lambda: _simplify(jaxpr, run))
 
 
-def _simplified(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
+def _simplify(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
     def inner(sub: Jaxpr) -> Jaxpr:
         """Programs that only rules know of have traced constants; they are not run as they are."""
         return sub if any(isinstance(c, Tracer) for c in sub.consts) else simplify(sub, run)

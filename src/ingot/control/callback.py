@@ -97,7 +97,7 @@ def _readonly(x: np.ndarray) -> np.ndarray:
     return view
 
 
-def _promised(what: str, result_shape_dtypes: Any) -> tuple[tuple[ShapedArray, ...], PyTreeDef]:
+def _result_types(what: str, result_shape_dtypes: Any) -> tuple[tuple[ShapedArray, ...], PyTreeDef]:
     """Types and structure of the results."""
     leaves, tree = tree_flatten(result_shape_dtypes)
     avals = []
@@ -131,7 +131,7 @@ def _one_by_one(primitive: Primitive, args: Sequence[Any], dims: Sequence[Any], 
     return outs, [0] * len(outs)
 
 
-def _unrolled(primitive: Primitive, args: Sequence[Any], dims: Sequence[Any], params: Any) -> Any:
+def _unroll(primitive: Primitive, args: Sequence[Any], dims: Sequence[Any], params: Any) -> Any:
     size = next(typeof(x).shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
     rows = [primitive.bind(*(x if d is None else index_in_dim(x, i, d, keepdims=False)
                              for x, d in zip(args, dims, strict=True)), **params)
@@ -152,7 +152,7 @@ def _pure_batch(args: Sequence[Any], dims: Sequence[Any], *, vmap_method: str | 
     if vmap_method == "sequential":
         return _one_by_one(pure_callback_p, args, dims, params)
     if vmap_method == "sequential_unrolled":
-        return _unrolled(pure_callback_p, args, dims, params)
+        return _unroll(pure_callback_p, args, dims, params)
     size = next(typeof(x).shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
     if vmap_method == "broadcast_all":
         placed = [matchaxis(x, d, 0, size) for x, d in zip(args, dims, strict=True)]
@@ -204,7 +204,7 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
         raise ValueError(f"pure_callback: vmap_method must be one of {VMAP_METHODS} or None, got"
                          f" {vmap_method!r}")
     leaves, in_tree = flatten_arrays("pure_callback", "the arguments", (args, kwargs))
-    avals, out_tree = _promised("pure_callback", result_shape_dtypes)
+    avals, out_tree = _result_types("pure_callback", result_shape_dtypes)
     outs = pure_callback_p.bind(
         *leaves, callback=FlatCallback("pure_callback", callback, in_tree, out_tree),
         result_avals=avals, sharding=sharding, vmap_method=vmap_method)
@@ -238,7 +238,7 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
     check_callable("io_callback", "callback", callback)
     check_call("io_callback", callback, args, kwargs)
     leaves, in_tree = flatten_arrays("io_callback", "the arguments", (args, kwargs))
-    avals, out_tree = _promised("io_callback", result_shape_dtypes)
+    avals, out_tree = _result_types("io_callback", result_shape_dtypes)
     outs = io_callback_p.bind(
         *leaves, callback=FlatCallback("io_callback", callback, in_tree, out_tree),
         result_avals=avals, sharding=sharding, ordered=bool(ordered))
@@ -329,12 +329,13 @@ def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool =
 
     def show(*values: Any, **named: Any) -> None:
         # Arrays format their elements, which NumPy's do not.
-        print(fmt.format(*map(_printed, values), **{k: _printed(v) for k, v in named.items()}))
+        print(fmt.format(*map(_print_text, values),
+                         **{k: _print_text(v) for k, v in named.items()}))
 
     debug_callback(show, *args, ordered=ordered, partitioned=partitioned, **kwargs)
 
 
-def _printed(x: Any) -> Any:
+def _print_text(x: Any) -> Any:
     return from_numpy(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 

@@ -218,13 +218,13 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
         if split.nums or fixed:
             def call(*dynamic: Any, **named: Any) -> Any:
                 return fun(*split.join(dynamic), **named, **fixed)
-        return _checkpointed(fun, call, rest, given, prevent_cse, policy)
+        return _checkpoint(fun, call, rest, given, prevent_cse, policy)
 
     return checkpointed
 
 
-def _checkpointed(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
-                  prevent_cse: bool, policy: Policy | None) -> Any:
+def _checkpoint(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+                prevent_cse: bool, policy: Policy | None) -> Any:
     leaves, tree = flatten_arrays(f"checkpoint of {function_name(fun)}", "the arguments",
                                   (args, kwargs))
     target = call

@@ -259,7 +259,7 @@ def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFuncti
 
 def _run(index: Any, funs: Sequence[Any], operands: tuple[Any, ...], what: str) -> Any:
     branches, args, out_tree = _trace_branches(what, funs, operands)
-    returned = _returned(branches)
+    returned = _forwarded_operands(branches)
     mask = [place is not None for place in returned]
     given = [args[place] for place in returned if place is not None]
     if given:
@@ -269,7 +269,7 @@ def _run(index: Any, funs: Sequence[Any], operands: tuple[Any, ...], what: str) 
     return tree_unflatten(out_tree, merge_lists(mask, outs, given))
 
 
-def _returned(branches: Branches) -> list[int | None]:
+def _forwarded_operands(branches: Branches) -> list[int | None]:
     """For each result the operand that all branches return there as it is."""
     places = [{v: i for i, v in enumerate(b.invars)} for b in branches]
     found = [[None if type(v) is Literal else own.get(v) for v in b.outvars]  # type: ignore[arg-type]
@@ -340,11 +340,11 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
     if config.disable_jit and not isinstance(index, Tracer):
         chosen = branches[min(max(int(fetch(index)), 0), last)]
         return called("switch", chosen, operands, given="the operands")
-    index = convert_element_type(_bounded(index, last), np.int32)
+    index = convert_element_type(_clamp_index(index, last), np.int32)
     return _run(index, branches, operands, "switch")
 
 
-def _bounded(index: Any, last: int) -> Any:
+def _clamp_index(index: Any, last: int) -> Any:
     """The index clamped to [0, last] in its own dtype."""
     limit = min(last, dtypes.iinfo(index.dtype).max)
     return clamp(scalar(0, index.dtype), index, scalar(limit, index.dtype))

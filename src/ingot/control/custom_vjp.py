@@ -258,12 +258,12 @@ def _cotangents(name: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], 
     leaves = []
     for i, (ct, tree) in enumerate(zip(found, treedef_children(in_tree), strict=True)):
         leaves += _with_zeros(rule, ct, tree, f"cotangents[{i}]")
-    leaves = [_rounded(ct, a) for ct, a in zip(leaves, in_avals, strict=True)]
+    leaves = [_round_cotangent(ct, a) for ct, a in zip(leaves, in_avals, strict=True)]
     return check_tangents(f"{rule} cotangents of the types of the arguments", in_tree, in_avals,
                           leaves, "cotangents")
 
 
-def _rounded(ct: Any, aval: ShapedArray) -> Any:
+def _round_cotangent(ct: Any, aval: ShapedArray) -> Any:
     """A cotangent in the precision of its argument, as rules of mixed precision forget to give."""
     if ct is None or isinstance(ct, SymbolicZero):
         return ct

@@ -53,7 +53,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
     return outs, [0 if b else None for b in batched]
 
 
-def _padded(nonzero: Sequence[bool], ts: Sequence[Any]) -> list[Any]:
+def _pad_tangents(nonzero: Sequence[bool], ts: Sequence[Any]) -> list[Any]:
     """The values of nonzero tangents in their places, None in those of the others."""
     rest = iter(ts)
     return [next(rest) if nz else None for nz in nonzero]
@@ -66,8 +66,8 @@ def _tangents(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequenc
     return [instantiate(t, x) for t, x in zip(ts, outs, strict=True)]
 
 
-def _recording(rule: FlatRule, num_consts: int, size: int, batched: Sequence[bool]
-               ) -> tuple[Callable[..., Any], list[bool]]:
+def _record_mapped(rule: FlatRule, num_consts: int, size: int, batched: Sequence[bool]
+                   ) -> tuple[Callable[..., Any], list[bool]]:
     """A rule as a function of flat arguments, and a list that then says which results it mapped."""
     mapped: list[bool] = []
 
@@ -83,9 +83,9 @@ def _map_derivative(rule: FlatRule, num_consts: int, nonzero: Sequence[bool], si
     """The derivative of the rule for arguments none of which is mapped, itself mapped; right where
     no argument is mapped together with its tangent. None if the rule maps results all the same."""
     n = len(nonzero)
-    run, mapped = _recording(rule, num_consts, size, [False] * n)
+    run, mapped = _record_mapped(rule, num_consts, size, [False] * n)
     dims = [0 if b else None for b in batched]
-    outs, out_dims = batch(lambda *xs: _tangents(run, xs[:n], _padded(nonzero, xs[n:])),
+    outs, out_dims = batch(lambda *xs: _tangents(run, xs[:n], _pad_tangents(nonzero, xs[n:])),
                            Axis(None, size), args, dims)
     if any(mapped):
         return None
@@ -98,13 +98,13 @@ def _derivative_of_rule(rule: FlatRule, num_consts: int, nonzero: Sequence[bool]
                         batched: Sequence[bool], args: Sequence[Any]) -> Any:
     """The derivative of the rule for arguments that are mapped where they or their tangents are."""
     n = len(nonzero)
-    ts, ts_batched = _padded(nonzero, args[n:]), _padded(nonzero, batched[n:])
+    ts, ts_batched = _pad_tangents(nonzero, args[n:]), _pad_tangents(nonzero, batched[n:])
     either = [bool(b or t) for b, t in zip(batched[:n], ts_batched, strict=True)]
     values = [matchaxis(x, 0 if b else None, 0 if e else None, size)
               for x, b, e in zip(args[:n], batched[:n], either, strict=True)]
     ts = [None if t is None else matchaxis(t, 0 if b else None, 0 if e else None, size)
           for t, b, e in zip(ts, ts_batched, either, strict=True)]
-    run, mapped = _recording(rule, num_consts, size, either)
+    run, mapped = _record_mapped(rule, num_consts, size, either)
     return _tangents(run, values, ts), mapped
 
 
@@ -117,11 +117,11 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: Any, ru
     nonzero = [t is not None for t in tangents]
 
     def call(*args: Any) -> list[Any]:
-        return _tangents(lambda *xs: call_jaxpr(*xs), args[:n], _padded(nonzero, args[n:]))
+        return _tangents(lambda *xs: call_jaxpr(*xs), args[:n], _pad_tangents(nonzero, args[n:]))
 
     @functools.wraps(rule, assigned=("__name__",), updated=())
     def derivative(size: int, batched: Sequence[bool], args: Sequence[Any]) -> Any:
-        mapped = _padded(nonzero, batched[n:])
+        mapped = _pad_tangents(nonzero, batched[n:])
         if not any(b and m for b, m in zip(batched[:n], mapped, strict=True)):
             found = _map_derivative(rule, num_consts, nonzero, size, batched, args)
             if found is not None:

@@ -156,8 +156,8 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, num_consts: in
                                {**params, "reverse": reverse})
     stacked, constant = partition_list(parts.known.constant, residuals)
     _, out_cts = partition_list(parts.out_linear, cts)
-    found = _transposed(parts.unknown, constant, lin_consts, lin_init, stacked, lin_xs, out_cts,
-                        {**params, "reverse": not reverse})
+    found = _transpose_scan(parts.unknown, constant, lin_consts, lin_init, stacked, lin_xs, out_cts,
+                            {**params, "reverse": not reverse})
     ct_consts, ct_init, ct_xs = found
     full = []
     for own, got in zip(flags, (ct_consts, ct_init, ct_xs), strict=True):
@@ -178,10 +178,10 @@ def _run_known(known: ClassifiedResiduals, consts: Sequence[Any], init: Sequence
     return known.values(consts, xs, stacked)
 
 
-def _transposed(body: Jaxpr, fixed: Sequence[Any], lin_consts: Sequence[Any],
-                lin_init: Sequence[Any], stacked: Sequence[Any], lin_xs: Sequence[Any],
-                cts: Sequence[Any], params: dict[str, Any]
-                ) -> tuple[list[Any], list[Any], list[Any]]:
+def _transpose_scan(body: Jaxpr, fixed: Sequence[Any], lin_consts: Sequence[Any],
+                    lin_init: Sequence[Any], stacked: Sequence[Any], lin_xs: Sequence[Any],
+                    cts: Sequence[Any], params: dict[str, Any]
+                    ) -> tuple[list[Any], list[Any], list[Any]]:
     """Cotangents of the constants, the initial carry and the xs of a scan with a linear carry."""
     ct_carry, ct_ys = split_list(cts, [len(lin_init)])
     have = tuple(ct is not None for ct in cts)

@@ -40,8 +40,8 @@ def carry_fixpoint(start: Sequence[bool], step: Callable[[list[bool]], Sequence[
 
 
 # ---- forward derivative -------------------------------------------------------------------------
-def _interleaved(body: Jaxpr, jvp: Jaxpr, nonzero: Sequence[bool], has: Sequence[bool],
-                 num_consts: int, num_carry: int) -> Jaxpr:
+def _interleave(body: Jaxpr, jvp: Jaxpr, nonzero: Sequence[bool], has: Sequence[bool],
+                num_consts: int, num_carry: int) -> Jaxpr:
     """The program of a derivative in the order of scan: each group followed by its tangents."""
     n_in, n_out = len(body.invars), len(body.outvars)
     counts = [sum(nonzero[:num_consts]), sum(nonzero[num_consts : num_consts + num_carry])]
@@ -65,7 +65,7 @@ def jvp_body(jaxpr: Jaxpr, nonzero: Sequence[bool], num_consts: int, num_carry: 
     carry = carry_fixpoint(carry, step)
     flags = [*consts, *carry, *xs]
     program, has = jvp_jaxpr(jaxpr, flags, [*carry, *[False] * num_ys])
-    return _interleaved(jaxpr, program, flags, has, num_consts, num_carry), flags, has
+    return _interleave(jaxpr, program, flags, has, num_consts, num_carry), flags, has
 
 
 # ---- linearization ------------------------------------------------------------------------------

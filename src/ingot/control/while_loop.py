@@ -190,7 +190,7 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
     if cond_dim is not None:
         cond_consts = placed[:cond_nconsts]
         cond, body = body.memo(("while_select", cond, cond_nconsts, body_nconsts),
-                               lambda: _selecting(cond, body, cond_nconsts, body_nconsts))
+                               lambda: _select_active(cond, body, cond_nconsts, body_nconsts))
         placed = [*cond_consts, *cond_consts, *placed[cond_nconsts:]]
         body_nconsts += cond_nconsts
     copy_source(body_jaxpr, body)
@@ -223,8 +223,8 @@ def _one_by_one(axis: Axis, args: Sequence[Any], dims: Sequence[Any], params: di
         linear=(False,) * len(args), unroll=1, _split_transpose=False)
 
 
-def _selecting(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: int
-               ) -> tuple[Jaxpr, Jaxpr]:
+def _select_active(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: int
+                   ) -> tuple[Jaxpr, Jaxpr]:
     """A loop until all are done whose body leaves alone what belongs to those that are."""
     def any_left(*args: Any) -> list[Any]:
         return [reduce_or(evaluate(cond, *args)[0], (0,))]
@@ -387,7 +387,8 @@ def _trace_counted(body_fun: Any, start: Any, init: list[Any], tree: Any
     return body, init
 
 
-def _counted(body: TracedFunction, counter: ShapedArray, bounds: Sequence[ShapedArray]) -> Jaxpr:
+def _count_steps(body: TracedFunction, counter: ShapedArray,
+                 bounds: Sequence[ShapedArray]) -> Jaxpr:
     """The body as a program of (counter, its bound if there is a type for it, x)."""
     n = len(body.consts)
 
@@ -403,7 +404,7 @@ def _counted(body: TracedFunction, counter: ShapedArray, bounds: Sequence[Shaped
 
 def _bind_scan(body: TracedFunction, start: Any, length: int, unroll: int | bool, init: list[Any]
                ) -> list[Any]:
-    jaxpr = body.jaxpr.memo("counted_scan", lambda: _counted(body, typeof(start), ()))
+    jaxpr = body.jaxpr.memo("counted_scan", lambda: _count_steps(body, typeof(start), ()))
     outs = bind_scan(jaxpr, body.consts, [start, *init], [], reverse=False, length=length,
                      unroll=unroll_count(unroll, length), _split_transpose=False)
     return outs[1:]
@@ -412,7 +413,7 @@ def _bind_scan(body: TracedFunction, start: Any, length: int, unroll: int | bool
 def _bind_while(body: TracedFunction, start: Any, stop: Any, init: list[Any]) -> list[Any]:
     avals = [typeof(x) for x in (start, stop, *init)]
     jaxpr = body.jaxpr.memo(("counted_while", avals[1]),
-                            lambda: _counted(body, avals[0], avals[1:2]))
+                            lambda: _count_steps(body, avals[0], avals[1:2]))
     cond = body.jaxpr.memo(("below", avals[1]), lambda: stage(
         lambda i, bound, *x: [lt(i, bound)], avals, "below"))
     copy_source(body.jaxpr, jaxpr)

@@ -138,7 +138,7 @@ class ShapedArray:
         if not self.is_placed:
             return f"[{','.join(map(str, self.shape))}]"
         spec = self.sharding.spec
-        text = ",".join(map(_divided, self.shape, spec))
+        text = ",".join(map(_divide, self.shape, spec))
         marks = [f"U:{_set(spec.unreduced)}"] if spec.unreduced else []
         marks += [f"R:{_set(spec.reduced)}"] if spec.reduced else []
         marks += [f"V:{_set(self.vma)}"] if self.vma else []
@@ -172,7 +172,7 @@ def _in_type(sharding: Any, shape: tuple[int, ...]) -> NamedSharding | None:
     return abstract(sharding.update(spec=spec.update(partitions=tuple(entries))))
 
 
-def _divided(length: int, entry: Any) -> str:
+def _divide(length: int, entry: Any) -> str:
     names = names_of(entry)
     if not names:
         return str(length)

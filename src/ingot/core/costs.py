@@ -50,7 +50,7 @@ def _of_equation(eqn: Eqn) -> float:
     return 0.0 if products is None else 2.0 * out.aval.size * products(eqn.params, *eqn.invars)
 
 
-def _contracted(params: dict[str, Any], lhs: Any, rhs: Any) -> int:
+def _contraction_cost(params: dict[str, Any], lhs: Any, rhs: Any) -> int:
     (axes, _), _ = params["dimension_numbers"]
     return math.prod(lhs.aval.shape[i] for i in axes)
 
@@ -61,6 +61,6 @@ def _window(params: dict[str, Any], lhs: Any, rhs: Any) -> int:
 
 
 # Products in the sum that each element of the result is.
-_PRODUCTS = {"dot_general": _contracted, "conv_general_dilated": _window}
+_PRODUCTS = {"dot_general": _contraction_cost, "conv_general_dilated": _window}
 
 __all__ = ["count_flops"]

@@ -126,11 +126,11 @@ def free_variables(eqns: Iterable[Eqn], outs: Iterable[Atom], bound: set[Var]) -
 def map_subjaxprs(fun: Callable[[Jaxpr], Jaxpr], eqn: Eqn) -> Eqn:
     """The equation with `fun` of each jaxpr in its parameters; the same object if none changes."""
     changed = {name: new for name, value in eqn.params.items()
-               if (new := _mapped(fun, value)) is not value}
+               if (new := _map_jaxprs(fun, value)) is not value}
     return eqn.replace(params={**eqn.params, **changed}) if changed else eqn
 
 
-def _mapped(fun: Callable[[Jaxpr], Jaxpr], value: Any) -> Any:
+def _map_jaxprs(fun: Callable[[Jaxpr], Jaxpr], value: Any) -> Any:
     if isinstance(value, Jaxpr):
         return fun(value)
     if type(value) in (tuple, list) and any(isinstance(v, Jaxpr) for v in value):

@@ -144,14 +144,14 @@ class PartitionSpec:
                                reduced=self.reduced | other.reduced)
         if not isinstance(other, tuple):
             return NotImplemented
-        return self._joined(self.partitions + other, other)
+        return self._join(self.partitions + other, other)
 
     def __radd__(self, other: Any) -> PartitionSpec:
         if not isinstance(other, tuple):
             return NotImplemented
-        return self._joined(other + self.partitions, other)
+        return self._join(other + self.partitions, other)
 
-    def _joined(self, partitions: tuple[Any, ...], other: tuple[Any, ...]) -> PartitionSpec:
+    def _join(self, partitions: tuple[Any, ...], other: tuple[Any, ...]) -> PartitionSpec:
         if self.unreduced or self.reduced:
             raise TypeError(f"other {other} cannot be of instance `tuple` when self {self!r} has"
                             " unreduced or reduced axes in `__add__` of PartitionSpec")

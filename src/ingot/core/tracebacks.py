@@ -43,7 +43,7 @@ def filter_traceback(error: BaseException) -> None:
         if how == "tracebackhide":
             _mark(this.__traceback__)
             continue
-        this.__traceback__ = _filtered(this.__traceback__)
+        this.__traceback__ = _filter(this.__traceback__)
         inner = this.__context__
         if inner is not None and this.__cause__ is None and not _seen(inner.__traceback__):
             this.__suppress_context__ = True  # one error of ours, handled by another one
@@ -104,7 +104,7 @@ def _is_library(name: str) -> bool:
     return name.startswith(_STANDARD) and _INSTALLED not in name
 
 
-def _filtered(traceback: TracebackType | None) -> TracebackType | None:
+def _filter(traceback: TracebackType | None) -> TracebackType | None:
     kept: TracebackType | None = None
     for tb in reversed(list(_kept(traceback))):
         kept = TracebackType(kept, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
@@ -156,7 +156,7 @@ def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
     if "__all__" in names:
         names.setdefault("__dir__", lambda: sorted(names["__all__"]))
     if "__getattr__" in names:
-        names["__getattr__"] = _named(api_boundary(names["__getattr__"]), module, "__getattr__")
+        names["__getattr__"] = _set_name(api_boundary(names["__getattr__"]), module, "__getattr__")
     functions = {name: f for name, f in names.items()
                  if type(f) is FunctionType and f.__code__.co_filename.startswith(HERE)
                  and not name.startswith("_") and name not in but and f.__code__ is not _ENTRY}
@@ -166,13 +166,13 @@ def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
         if f not in _hidden and (name == f.__name__ or name in own):
             _hidden[f] = api_boundary(f)
             if name not in own:
-                _named(_hidden[f], module, name)
+                _set_name(_hidden[f], module, name)
     for name, f in functions.items():
         if name in contents or name == f.__name__:
             names[name] = _hidden.get(f, f)
 
 
-def _named(function: Any, module: str, name: str) -> Any:
+def _set_name(function: Any, module: str, name: str) -> Any:
     """The function with the name by which pickles find it."""
     function.__module__, function.__name__, function.__qualname__ = module, name, name
     return function

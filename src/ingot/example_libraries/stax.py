@@ -147,7 +147,7 @@ Identity: Layer = (lambda rng, input_shape: (input_shape, ()),
                    lambda params, inputs, **kwargs: inputs)
 
 
-def _pooling(reducer: Any, start: Any, finish: Callable[..., Any]) -> Callable[..., Layer]:
+def _pooling_layer(reducer: Any, start: Any, finish: Callable[..., Any]) -> Callable[..., Layer]:
     def layer(window_shape: Sequence[int], strides: Any = None, padding: str = "VALID",
               spec: str = "NHWC") -> Layer:
         spatial = spec.replace("N", "").replace("C", "")
@@ -171,9 +171,9 @@ def _pooling(reducer: Any, start: Any, finish: Callable[..., Any]) -> Callable[.
     return layer
 
 
-MaxPool = _pooling(lax.max, -jnp.inf, lambda reduce, x: reduce(x))
-SumPool = _pooling(lax.add, 0.0, lambda reduce, x: reduce(x))
-AvgPool = _pooling(lax.add, 0.0, lambda reduce, x: reduce(x) / reduce(jnp.ones_like(x)))
+MaxPool = _pooling_layer(lax.max, -jnp.inf, lambda reduce, x: reduce(x))
+SumPool = _pooling_layer(lax.add, 0.0, lambda reduce, x: reduce(x))
+AvgPool = _pooling_layer(lax.add, 0.0, lambda reduce, x: reduce(x) / reduce(jnp.ones_like(x)))
 
 
 def _flatten_init(rng: Any, input_shape: Sequence[int]) -> Any:

@@ -285,10 +285,10 @@ def bcoo_reshape(mat: BCOO, *, new_sizes: Sequence[int]) -> BCOO:
     flat = jnp.ravel_multi_index(tuple(mat.indices.T), mat.shape, mode="clip") if mat.ndim else (
         jnp.zeros(mat.nse, int))
     places = jnp.unravel_index(flat, shape) if shape else ()
-    return _moved(mat, places, shape)
+    return _move(mat, places, shape)
 
 
-def _moved(mat: BCOO, places: Sequence[Any], shape: Sequence[int], keep: Any = True) -> BCOO:
+def _move(mat: BCOO, places: Sequence[Any], shape: Sequence[int], keep: Any = True) -> BCOO:
     """The values at new coordinates; those not kept, or outside before, are outside now, or 0."""
     inside = mat._inside() & keep
     data = jnp.where(inside, mat.data, 0)
@@ -313,7 +313,7 @@ def bcoo_slice(mat: BCOO, *, start_indices: Sequence[int], limit_indices: Sequen
         offset = mat.indices[:, i] - a
         keep = keep & (offset >= 0) & (offset < b - a) & (offset % s == 0)
         places.append(offset // s)
-    return _moved(mat, places, shape, keep)
+    return _move(mat, places, shape, keep)
 
 
 def bcoo_rev(mat: BCOO, dimensions: Sequence[int]) -> BCOO:
@@ -323,7 +323,7 @@ def bcoo_rev(mat: BCOO, dimensions: Sequence[int]) -> BCOO:
     Array([[0]], dtype=int32)
     """
     places = [mat.shape[i] - 1 - x if i in dimensions else x for i, x in enumerate(mat.indices.T)]
-    return _moved(mat, places, mat.shape)
+    return _move(mat, places, mat.shape)
 
 
 def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
@@ -336,7 +336,7 @@ def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
     if any(arr.shape[d] != 1 for d in gone):
         raise ValueError(f"bcoo_squeeze: axes {sorted(gone)} of {arr!r} must be of length 1")
     kept = [i for i in range(arr.ndim) if i not in gone]
-    return _moved(arr, [arr.indices[:, i] for i in kept], [arr.shape[i] for i in kept])
+    return _move(arr, [arr.indices[:, i] for i in kept], [arr.shape[i] for i in kept])
 
 
 def bcoo_broadcast_in_dim(mat: BCOO, *, shape: Sequence[int], broadcast_dimensions: Sequence[int]
@@ -359,7 +359,7 @@ def bcoo_broadcast_in_dim(mat: BCOO, *, shape: Sequence[int], broadcast_dimensio
             columns.append(jnp.tile(mat.indices[:, given[i]], copies) if i in given
                            else jnp.zeros(copies * mat.nse, int))
     tiled = BCOO((jnp.tile(mat.data, copies), jnp.tile(mat.indices, (copies, 1))), shape=mat.shape)
-    return _moved(tiled, columns, shape)
+    return _move(tiled, columns, shape)
 
 
 def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
@@ -377,7 +377,7 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
             raise ValueError(f"bcoo_concatenate: shapes must agree but along {dimension}, got"
                              f" {[y.shape for y in operands]}")
         places = [c + start if i == dimension else c for i, c in enumerate(x.indices.T)]
-        moved.append(_moved(x, places, shape))
+        moved.append(_move(x, places, shape))
         start += x.shape[dimension]
     return BCOO((jnp.concatenate([x.data for x in moved]),
                  jnp.concatenate([x.indices for x in moved])), shape=shape)
@@ -440,7 +440,7 @@ def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
     Array([2., 2.], dtype=float64)
     """
     kept = [i for i in range(mat.ndim) if i not in axes]
-    return _moved(mat, [mat.indices[:, i] for i in kept], [mat.shape[i] for i in kept])
+    return _move(mat, [mat.indices[:, i] for i in kept], [mat.shape[i] for i in kept])
 
 
 def bcoo_sum_duplicates(mat: BCOO, nse: int | None = None) -> BCOO:

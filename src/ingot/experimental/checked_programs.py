@@ -249,9 +249,9 @@ class Checker:
             return [*after, *outs]
 
         avals = [*jaxpr.in_avals[:before], *map(typeof, state), *jaxpr.in_avals[before:]]
-        return self._remembered(jaxpr, "program", lambda: stage(fun, avals, jaxpr.debug_name))
+        return self._remember(jaxpr, "program", lambda: stage(fun, avals, jaxpr.debug_name))
 
-    def _remembered(self, jaxpr: Jaxpr, what: str, make: Callable[[], Jaxpr]) -> Jaxpr:
+    def _remember(self, jaxpr: Jaxpr, what: str, make: Callable[[], Jaxpr]) -> Jaxpr:
         key = (id(jaxpr), what, self.counting)
         if key not in self._programs:
             self._programs[key] = make(), jaxpr  # which keeps its identity
@@ -287,8 +287,8 @@ class Checker:
         state, _ = self.run(cond_jaxpr, state, [*tested, *carry])
         own = [*map(typeof, state), *body_jaxpr.in_avals[body_nconsts:]]
         fixed = cond_jaxpr.in_avals[:cond_nconsts]
-        cond = self._remembered(cond_jaxpr, "cond", lambda: stage(goes_on, [*fixed, *own]))
-        body = self._remembered(body_jaxpr, "body", lambda: stage(
+        cond = self._remember(cond_jaxpr, "cond", lambda: stage(goes_on, [*fixed, *own]))
+        body = self._remember(body_jaxpr, "body", lambda: stage(
             turn, [*fixed, *body_jaxpr.in_avals[:body_nconsts], *own]))
         return while_p.bind(
             *tested, *tested, *consts, *state, *carry, cond_nconsts=cond_nconsts, cond_jaxpr=cond,

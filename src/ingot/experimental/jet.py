@@ -38,7 +38,7 @@ def jet(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Any],
         return fun(*tree_unflatten(tree, [
             _polynomial(x, c, t, factorial_scaled) for x, c in zip(leaves, terms, strict=True)]))
 
-    derivatives = _nested(curve, count)(0.0)
+    derivatives = _nest(curve, count)(0.0)
     first, out_tree = tree_flatten(derivatives[0])
     rest = [tree_flatten(d)[0] for d in derivatives[1:]]
     scales = [1 if factorial_scaled else math.factorial(k) for k in range(1, count + 1)]
@@ -68,11 +68,11 @@ def _polynomial(x: Any, terms: Sequence[Any], t: Any, scaled: bool) -> Any:
     return x + total
 
 
-def _nested(f: Callable[[Any], Any], count: int) -> Callable[[Any], list[Any]]:
+def _nest(f: Callable[[Any], Any], count: int) -> Callable[[Any], list[Any]]:
     """The function that gives f and its first derivatives."""
     if not count:
         return lambda t: [f(t)]
-    inner = _nested(f, count - 1)
+    inner = _nest(f, count - 1)
 
     def outer(t: Any) -> list[Any]:
         values, tangents = jvp(inner, (t,), (1.0,))

@@ -235,10 +235,10 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.
     converted, closed_over = closure_convert(func, y0, t[0], *args)
     options = _Options(rtol, atol, mxstep, hmax)
     ys = _odeint(converted, back, options, start, t, (*args, *closed_over))
-    return _stacked(back, ys)
+    return _stack(back, ys)
 
 
-def _stacked(back: Callable[[Any], Any], ys: Any) -> Any:
+def _stack(back: Callable[[Any], Any], ys: Any) -> Any:
     """The rows of a matrix as trees, stacked."""
     from_row = [back(y) for y in ys[:1]][0]
     leaves, tree = tree_flatten(from_row)

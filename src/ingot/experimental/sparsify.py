@@ -71,13 +71,13 @@ def _sum(x: Any, y: Any) -> Any:
     return x + y if isinstance(x, BCOO) and isinstance(y, BCOO) else NotImplemented
 
 
-def _reduced(x: Any, axes: Sequence[int]) -> Any:
+def _reduce(x: Any, axes: Sequence[int]) -> Any:
     return x.sum() if len(axes) == x.ndim else bcoo.bcoo_reduce_sum(x, axes=axes)
 
 
 _RULES: dict[str, Callable[..., Any]] = {
     "mul": _mul, "div": _div, "add": _sum, "add_any": _sum, "sub": lambda x, y: _sum(x, -y),
-    "reduce_sum": lambda x, *, axes, **_: _reduced(x, axes),
+    "reduce_sum": lambda x, *, axes, **_: _reduce(x, axes),
     "transpose": lambda x, *, permutation: bcoo.bcoo_transpose(x, permutation=permutation),
     "reshape": lambda x, *, new_sizes, **_: bcoo.bcoo_reshape(x, new_sizes=new_sizes),
     "squeeze": lambda x, *, dimensions: bcoo.bcoo_squeeze(x, dimensions=dimensions),
@@ -127,12 +127,12 @@ def _run(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Any]:
         if eqn.primitive.name == "broadcast_in_dim" and not isinstance(values[0], _Broadcast):
             params = eqn.params
             return [_Broadcast(values[0], params["shape"], params["broadcast_dimensions"])]
-        return bind_equation(eqn, _densified(values))
+        return bind_equation(eqn, _densify(values))
 
-    return _densified(interpret_jaxpr(jaxpr, args, rule))
+    return _densify(interpret_jaxpr(jaxpr, args, rule))
 
 
-def _densified(values: Sequence[Any]) -> list[Any]:
+def _densify(values: Sequence[Any]) -> list[Any]:
     return [x.todense() if isinstance(x, _Broadcast) else x for x in values]
 
 

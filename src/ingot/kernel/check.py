@@ -147,10 +147,10 @@ class _Scopes:
             m for p in getattr(node, "pointers", ()) for m in (p.inside, p.next, p.result)}
         for memory in named:
             if memory not in self.memories and memory not in inner:
-                self.fail(node, f"refers to {_described(memory)}, which does not exist here")
+                self.fail(node, f"refers to {_describe(memory)}, which does not exist here")
         for memory in _written(node):
             if memory.kind in ("argument", "constant"):
-                self.fail(node, f"writes to {_described(memory)}, which may only be read")
+                self.fail(node, f"writes to {_describe(memory)}, which may only be read")
 
 
 def _is_value(node: Any, x: Value) -> bool:
@@ -172,7 +172,7 @@ def _written(node: Any) -> Iterable[Memory]:
         return ()
 
 
-def _described(memory: Memory) -> str:
+def _describe(memory: Memory) -> str:
     return f"{memory.kind} {memory.position}" if memory.position >= 0 else f"a {memory.kind}"
 
 
@@ -245,7 +245,7 @@ def _check_contents(function: ir.Function, fail: Fail) -> None:
             defined.add(id(x))
     for memory in function.results:
         if memory.kind == "result" and memory.nbytes and memory not in written:
-            fail(None, f"nothing writes {_described(memory)}")
+            fail(None, f"nothing writes {_describe(memory)}")
     for memory, node in read.items():
         if memory.kind == "temporary" and memory.nbytes and memory not in written:
             fail(node, "reads a temporary that nothing writes")

@@ -33,7 +33,7 @@ class RaggedDotDimensionNumbers:
     rhs_group_dimensions: Sequence[int]
 
 
-def _grouped(x: Any, axis: int, sizes: Any) -> Any:
+def _group(x: Any, axis: int, sizes: Any) -> Any:
     """[groups, *x]: for each group x with zeros outside of it along an axis."""
     n, groups = x.aval.shape[axis], sizes.aval.shape[0]
     ends = cumsum(convert_element_type(sizes, dtypes.int32), 0)
@@ -86,7 +86,7 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
     options = {"precision": precision, "preferred_element_type": preferred_element_type}
     if ragged in lhs_batch:
         return dot_general(lhs, rhs, d.dot_dimension_numbers, **options)
-    wide = _grouped(lhs, ragged, sizes)
+    wide = _group(lhs, ragged, sizes)
     shifted = [i + 1 for i in lhs_contract], [i + 1 for i in lhs_batch]
     if free:
         if rhs.aval.shape[groups[0]] != sizes.aval.shape[0]:

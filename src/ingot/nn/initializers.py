@@ -173,8 +173,8 @@ def _complex_truncated(key: Any, upper: float, shape: Any, dtype: Any) -> Any:
                   2 * math.pi * random.uniform(angle_key, shape, part), dtype)
 
 
-def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str
-            ) -> Callable[..., Initializer]:
+def _scale(name: str, scale: float, mode: str, distribution: str, doc: str
+           ) -> Callable[..., Initializer]:
     def make(in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (),
              dtype: Any = None) -> Initializer:
         return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
@@ -184,17 +184,17 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, doc: str
     return make
 
 
-glorot_uniform = _scaled("glorot_uniform", 1.0, "fan_avg", "uniform",
-                         "Uniform with variance 1 / mean fan (Glorot and Bengio, 2010).")
-glorot_normal = _scaled("glorot_normal", 1.0, "fan_avg", "truncated_normal",
-                        "Truncated normal with variance 1 / mean fan (Glorot and Bengio, 2010).")
-lecun_uniform = _scaled("lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan-in.")
-lecun_normal = _scaled("lecun_normal", 1.0, "fan_in", "truncated_normal",
-                       "Truncated normal, variance 1 / fan-in.")
-he_uniform = _scaled("he_uniform", 2.0, "fan_in", "uniform",
-                     "Uniform with variance 2 / fan-in (He et al., 2015).")
-he_normal = _scaled("he_normal", 2.0, "fan_in", "truncated_normal",
-                    "Truncated normal with variance 2 / fan-in (He et al., 2015).")
+glorot_uniform = _scale("glorot_uniform", 1.0, "fan_avg", "uniform",
+                        "Uniform with variance 1 / mean fan (Glorot and Bengio, 2010).")
+glorot_normal = _scale("glorot_normal", 1.0, "fan_avg", "truncated_normal",
+                       "Truncated normal with variance 1 / mean fan (Glorot and Bengio, 2010).")
+lecun_uniform = _scale("lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan-in.")
+lecun_normal = _scale("lecun_normal", 1.0, "fan_in", "truncated_normal",
+                      "Truncated normal, variance 1 / fan-in.")
+he_uniform = _scale("he_uniform", 2.0, "fan_in", "uniform",
+                    "Uniform with variance 2 / fan-in (He et al., 2015).")
+he_normal = _scale("he_normal", 2.0, "fan_in", "truncated_normal",
+                   "Truncated normal with variance 2 / fan-in (He et al., 2015).")
 xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
 kaiming_uniform, kaiming_normal = he_uniform, he_normal
 

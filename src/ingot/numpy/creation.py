@@ -53,15 +53,15 @@ def _from_sequence(x: Any, dtype: Any) -> Any:
         found = [leaf if isinstance(leaf, (ArrayBase, *_NUMBERS)) else np.asarray(leaf)
                  for leaf in leaves]
         dtype = dtypes.result_type(*found)
-    return _stacked(x, dtype)
+    return _stack(x, dtype)
 
 
-def _stacked(x: Any, dtype: Any) -> Any:
+def _stack(x: Any, dtype: Any) -> Any:
     if not isinstance(x, (list, tuple)):
         return convert(_construct(x, None), dtype)
     if not x:
         return from_numpy(np.zeros((0,), dtype))
-    rows = [_stacked(element, dtype) for element in x]
+    rows = [_stack(element, dtype) for element in x]
     shape = rows[0].aval.shape
     if any(row.aval.shape != shape for row in rows):
         raise ValueError(f"array: all elements of a sequence must have one shape, got"

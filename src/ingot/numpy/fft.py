@@ -52,7 +52,7 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
     need = list(lengths)
     if kind == "IRFFT":
         need[-1] = lengths[-1] // 2 + 1
-    a = _resized(a, places, need)
+    a = _resize(a, places, need)
     last = range(a.aval.ndim - len(places), a.aval.ndim)
     a = moveaxis(a, places, last)
     for chunk, out_lengths in _chunks(kind, lengths):
@@ -87,7 +87,7 @@ def _apply(a: Any, chunk: tuple[str, int, int], lengths: list[int], count: int) 
     return moveaxis(moved, last, places)
 
 
-def _resized(a: Any, places: Sequence[int], lengths: Sequence[int]) -> Any:
+def _resize(a: Any, places: Sequence[int], lengths: Sequence[int]) -> Any:
     """The array cut, or padded with zeros, to the lengths."""
     limits = list(a.aval.shape)
     for i, n in zip(places, lengths, strict=True):
@@ -208,7 +208,7 @@ def _two(name: str, axes: Sequence[int]) -> Sequence[int]:
     return axes
 
 
-def _mirrored(norm: str | None) -> str | None:
+def _opposite_norm(norm: str | None) -> str | None:
     """The normalization of the opposite direction."""
     return {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
 
@@ -219,7 +219,7 @@ def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
     >>> jnp.fft.hfft(np.ones(2))
     Array([2., 0.], dtype=float64)
     """
-    return _single("hfft", "IRFFT", conjugate(a), n, axis, _mirrored(norm))
+    return _single("hfft", "IRFFT", conjugate(a), n, axis, _opposite_norm(norm))
 
 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
@@ -228,7 +228,7 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     >>> jnp.fft.ihfft(np.ones(2))
     Array([1.-0.j, 0.-0.j], dtype=complex128)
     """
-    return conjugate(_single("ihfft", "RFFT", a, n, axis, _mirrored(norm)))
+    return conjugate(_single("ihfft", "RFFT", a, n, axis, _opposite_norm(norm)))
 
 
 def _frequencies(name: str, k: np.ndarray, n: int, d: Any, dtype: Any) -> Any:
@@ -261,7 +261,7 @@ def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> 
     return _frequencies("rfftfreq", np.arange(n // 2 + 1), n, d, dtype)
 
 
-def _shifted(x: Any, axes: Any, sign: int) -> Any:
+def _shift(x: Any, axes: Any, sign: int) -> Any:
     aval = aval_of("fftshift", x)
     places = axes_of("fftshift", axes, aval.ndim)
     by = [aval.shape[i] // 2 if sign > 0 else -(aval.shape[i] // 2) for i in places]
@@ -274,7 +274,7 @@ def fftshift(x: Any, axes: Any = None) -> Any:
     >>> jnp.fft.fftshift(jnp.fft.fftfreq(2))
     Array([-0.5,  0. ], dtype=float64)
     """
-    return _shifted(x, axes, 1)
+    return _shift(x, axes, 1)
 
 
 def ifftshift(x: Any, axes: Any = None) -> Any:
@@ -283,6 +283,6 @@ def ifftshift(x: Any, axes: Any = None) -> Any:
     >>> jnp.fft.ifftshift(np.array([-1, 0]))
     Array([ 0, -1], dtype=int64)
     """
-    return _shifted(x, axes, -1)
+    return _shift(x, axes, -1)
 
 _hide_frames_of(__name__)

@@ -82,7 +82,7 @@ def _over_leading_axes(call: Callable[..., Any], args: list[Any], cores: Any) ->
                 raise ValueError(f"vectorize: axis {axis!r} has lengths {sizes[axis]} and {n}")
     leads = [x.aval.shape[:x.aval.ndim - len(core)] for x, core in zip(args, inputs, strict=True)]
     shape = broadcast_shapes(*leads)
-    mapped = _checked(call, cores, sizes) if cores is not None else call
+    mapped = _check_result(call, cores, sizes) if cores is not None else call
     # An argument is mapped over the axes it has; where it has length 1 it broadcasts.
     values, own = [], []
     for x, lead in zip(args, leads, strict=True):
@@ -96,7 +96,8 @@ def _over_leading_axes(call: Callable[..., Any], args: list[Any], cores: Any) ->
     return mapped(*values)
 
 
-def _checked(call: Callable[..., Any], cores: Any, sizes: dict[str, int]) -> Callable[..., Any]:
+def _check_result(call: Callable[..., Any], cores: Any, sizes: dict[str, int]) -> Callable[...,
+                                                                                           Any]:
     def checked(*args: Any) -> Any:
         out = call(*args)
         results = out if isinstance(out, tuple) else (out,)

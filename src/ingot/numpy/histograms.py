@@ -53,7 +53,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
         "bincount", weights)
     data = at_hand(x)
     if weights is None and data is not None:
-        return from_numpy(_counted(data, length))
+        return from_numpy(_count_integers(data, length))
     if counted.aval.shape != x.aval.shape:
         raise ValueError(f"bincount: weights {counted.aval} do not fit {x.aval}")
     zero = broadcast(convert(0, counted.aval.dtype), (length,))
@@ -61,7 +61,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     return zero.at[place].add(counted, mode="drop")
 
 
-def _counted(x: np.ndarray, length: int) -> np.ndarray:
+def _count_integers(x: np.ndarray, length: int) -> np.ndarray:
     """How often each integer below `length` occurs; negative ones count as 0."""
     if x.dtype == np.uint64:
         x = np.minimum(x, np.uint64(length)).astype(np.int64)
@@ -69,7 +69,7 @@ def _counted(x: np.ndarray, length: int) -> np.ndarray:
     return counts[:length].astype(dtypes.default_int())
 
 
-def _estimated(rule: str, a: Any, range: Any, weights: Any) -> int:
+def _estimate_bins(rule: str, a: Any, range: Any, weights: Any) -> int:
     """How many bins a rule of NumPy's asks for; the data must be known, as lengths depend on it."""
     if weights is not None:
         raise TypeError(f"histogram_bin_edges: bins={rule!r} does not support weights; give a"
@@ -92,9 +92,9 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     Array([0. , 0.5, 1. ], dtype=float64)
     """
     if isinstance(bins, str):
-        bins = _estimated(bins, a, range, weights)
+        bins = _estimate_bins(bins, a, range, weights)
     if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
-        return _increasing(inexact("histogram_bin_edges", bins))
+        return _check_increasing(inexact("histogram_bin_edges", bins))
     a = ravel(a)
     dtype = dtypes.to_inexact_dtype(a.aval.dtype)
     if range is not None:
@@ -111,7 +111,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     return linspace(low, high, concrete_int("histogram_bin_edges", bins, "bins") + 1, dtype=dtype)
 
 
-def _increasing(edges: Any) -> Any:
+def _check_increasing(edges: Any) -> Any:
     """Edges as they are; ValueError if they are known, and fall."""
     known = at_hand(edges)
     if known is not None and known.ndim == 1 and np.any(known[1:] < known[:-1]):

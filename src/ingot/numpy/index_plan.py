@@ -41,7 +41,7 @@ def _is_bool(x: Any) -> bool:
         isinstance(x, (ArrayBase, np.ndarray)) and x.dtype == dtypes.bool_)  # type: ignore[union-attr]
 
 
-def _consumed(x: Any) -> int:
+def _consumed_axes(x: Any) -> int:
     """Number of axes an entry of a raw index uses up."""
     if x is None or x is Ellipsis or isinstance(x, (bool, np.bool_)):
         return 0
@@ -108,7 +108,7 @@ def _entries(index: Any, shape: tuple[int, ...]) -> list[Entry]:
     dots = [i for i, x in enumerate(raw) if x is Ellipsis]
     if len(dots) > 1:
         raise IndexError("index: more than one ellipsis (...)")
-    used = sum(map(_consumed, raw))
+    used = sum(map(_consumed_axes, raw))
     if used > len(shape):
         raise IndexError(f"index: too many indices: {used} for an array of shape {shape}; give at"
                          f" most {len(shape)}")
@@ -196,14 +196,14 @@ def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> IndexPlan:
         for e in entries:
             if e.kind == "int":
                 _check_static(e, shape, mode)
-                e.kind, e.value = "array", np.asarray(_wrapped(e.value, shape[e.axis]))
+                e.kind, e.value = "array", np.asarray(_wrap(e.value, shape[e.axis]))
         arrays = [e for e in entries if e.kind == "array"]
     plan = IndexPlan([0] * len(shape), list(shape), [1] * len(shape), [], [], 0, (), [], [], False)
     positions = [i for i, e in enumerate(entries) if e.kind == "array"]
     for e in entries:
         if e.kind == "int":
             _check_static(e, shape, mode)
-            i = _wrapped(e.value, shape[e.axis])
+            i = _wrap(e.value, shape[e.axis])
             if not 0 <= i < shape[e.axis]:  # with a mode: as the array index it would be
                 return plan_of(_as_arrays(index, shape), shape, mode)
             plan.starts[e.axis], plan.stops[e.axis] = i, i + 1
@@ -245,7 +245,7 @@ def _as_arrays(index: Any, shape: tuple[int, ...]) -> Any:
         i, (int, np.integer)) and not isinstance(i, bool) else i for i in items)
 
 
-def _wrapped(i: int, n: int) -> int:
+def _wrap(i: int, n: int) -> int:
     return i + n if i < 0 else i
 
 

@@ -113,7 +113,7 @@ def _dynamic(x: Any, plan: IndexPlan, fixed: dict[int, int]) -> Any:
     return lax.squeeze(out, sorted([*by_axis, *plan.squeeze]))
 
 
-def _stacked(plan: IndexPlan, shape: tuple[int, ...], wrap: bool) -> Any:
+def _stack_indices(plan: IndexPlan, shape: tuple[int, ...], wrap: bool) -> Any:
     """The array indices as one array [*joint, k] of one dtype."""
     arrays = [as_index(i, shape[axis], wrap) for axis, i in plan.arrays]
     wide = any(i.aval.dtype.itemsize > 4 or dtypes.kind(i.aval.dtype) == "u" for i in arrays)
@@ -145,7 +145,7 @@ def _gather(x: Any, plan: IndexPlan, mode: Mode, fill_value: Any, is_sorted: boo
         start_index_map=tuple(axes))
     if mode is None:
         mode = "clip" if fill_value is None else "fill"
-    return lax.gather(x, _stacked(plan, shape, wrap), numbers, tuple(sizes), mode=mode,
+    return lax.gather(x, _stack_indices(plan, shape, wrap), numbers, tuple(sizes), mode=mode,
                       fill_value=fill_value, indices_are_sorted=is_sorted, unique_indices=unique)
 
 

@@ -77,7 +77,7 @@ def _in_order(name: str, x: Any, number: int) -> tuple[Any, Any]:
     return constant(0, np.dtype("int8"), shape=aval.shape), 1 if number > 0 else -1
 
 
-def _ordered(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Callable[..., Any]:
+def _compare(name: str, op: Callable[..., Any], doc: str, loop: np.ufunc) -> Callable[..., Any]:
     """Comparison of numbers; complex ones in lexicographic order."""
 
     def compare(x: Any, y: Any) -> Any:
@@ -103,28 +103,28 @@ not_equal = _comparison("not_equal", lax.ne, """Return whether elements differ.
     >>> jnp.not_equal(np.array([1, 2]), 1.0)
     Array([False,  True], dtype=bool)
     """, loop=np.not_equal)
-less = _ordered("less", lax.lt, """Return whether x < y, elementwise.
+less = _compare("less", lax.lt, """Return whether x < y, elementwise.
 
     {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
 
     >>> jnp.less(np.array([1, 2, 3]), 2)
     Array([ True, False, False], dtype=bool)
     """, loop=np.less)
-less_equal = _ordered("less_equal", lax.le, """Return whether x <= y, elementwise.
+less_equal = _compare("less_equal", lax.le, """Return whether x <= y, elementwise.
 
     {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
 
     >>> jnp.less_equal(np.array([1, 2, 3]), 2)
     Array([ True,  True, False], dtype=bool)
     """, loop=np.less_equal)
-greater = _ordered("greater", lax.gt, """Return whether x > y, elementwise.
+greater = _compare("greater", lax.gt, """Return whether x > y, elementwise.
 
     {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
 
     >>> jnp.greater(np.array([1, 2, 3]), 2)
     Array([False, False,  True], dtype=bool)
     """, loop=np.greater)
-greater_equal = _ordered("greater_equal", lax.ge, """Return whether x >= y, elementwise.
+greater_equal = _compare("greater_equal", lax.ge, """Return whether x >= y, elementwise.
 
     {x, y: truth} Complex numbers are ordered by real, then imaginary part; with nan it is False.
 

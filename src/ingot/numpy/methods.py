@@ -119,7 +119,7 @@ def _iter(self: Any) -> Iterator[Any]:
     return (indexing.getitem(self, i) for i in range(self.aval.shape[0]))
 
 
-def _reversed(self: Any) -> Iterator[Any]:
+def _reverse_operands(self: Any) -> Iterator[Any]:
     if not self.aval.shape:
         raise TypeError("iteration over a 0-d array")
     return (indexing.getitem(self, i) for i in reversed(range(self.aval.shape[0])))
@@ -401,7 +401,7 @@ _PROPERTIES: dict[str, Any] = {
 
 _PROTOCOLS: dict[str, Any] = {
     "__hash__": None,  # not a function that raises: programs ask isinstance(x, Hashable)
-    "__len__": _len, "__iter__": _iter, "__reversed__": _reversed,
+    "__len__": _len, "__iter__": _iter, "__reversed__": _reverse_operands,
     "__getitem__": indexing.getitem, "__setitem__": _setitem, "__contains__": _contains,
     "__bool__": _bool, "__index__": _index, "__array__": _array, "__format__": _format,
     "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),

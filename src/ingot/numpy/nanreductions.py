@@ -169,10 +169,10 @@ def _cumulative(name: str, op: Callable[..., Any], a: Any, axis: int | None, dty
     if want is None:
         widened = kind_of(a) == "b" or not config.match_jax
         want = full.sum_dtype(a.aval.dtype) if widened else a.aval.dtype
-    return _running(op, a, want, axis)
+    return _accumulate(op, a, want, axis)
 
 
-def _running(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
+def _accumulate(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
     """A running sum or product; booleans, which no addition is defined for, are counted."""
     if dtype != dtypes.bool_:
         return op(convert(a, dtype), axis)
@@ -234,7 +234,7 @@ def _with_initial(name: str, op: Callable[..., Any], initial: int, x: Any, axis:
     (axis,) = axes_of(name, axis, x.aval.ndim)
     small = config.match_jax and op is lax.cumprod and kind_of(x) in "iu"  # JAX widens only sums
     want = user_dtype(name, dtype) or (x.aval.dtype if small else full.sum_dtype(x.aval.dtype))
-    out = _running(op, x, want, axis)
+    out = _accumulate(op, x, want, axis)
     if not include_initial:
         return out
     shape = [1 if i == axis else n for i, n in enumerate(x.aval.shape)]

@@ -61,15 +61,16 @@ def _widths(pad_width: Any, rank: int) -> list[Any]:
     return widths
 
 
-def _extended(array: Any, axis: int, before: int, after: int, mode: str, options: dict[str, Any]
-              ) -> Any:
+def _extend(array: Any, axis: int, before: int, after: int, mode: str, options: dict[str, Any]
+            ) -> Any:
     """An array with borders along one axis that depend on its elements."""
     rank = array.aval.ndim
     if array.aval.shape[axis] == 0:
         raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
                          f" mode {mode!r}")
     if mode in ("edge", "reflect", "symmetric", "wrap"):
-        return _indexed(array, axis, before, after, mode, options.get("reflect_type", "even"))
+        return _repeat_elements(array, axis, before, after, mode,
+                                options.get("reflect_type", "even"))
     if mode == "linear_ramp":
         ends = _pairs("end_values", options.get("end_values", 0), rank)[axis]
         return _ramp(array, axis, before, after, ends)
@@ -102,7 +103,7 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
         return _constant(array, widths, kwargs.get("constant_values", 0))
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            array = _extended(array, axis, before, after, mode, kwargs)
+            array = _extend(array, axis, before, after, mode, kwargs)
     return array
 
 
@@ -121,7 +122,8 @@ def _constant(array: Any, widths: Sequence[Any], values: Any) -> Any:
     return array
 
 
-def _indexed(array: Any, axis: int, before: int, after: int, mode: str, reflect_type: str) -> Any:
+def _repeat_elements(array: Any, axis: int, before: int, after: int, mode: str,
+                     reflect_type: str) -> Any:
     """Modes that repeat elements: one gather; odd reflection mirrors at the border's value."""
     n = array.aval.shape[axis]
     i = np.arange(-before, n + after)

@@ -289,7 +289,7 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     if not weak:
         arrays = [convert(a, a.aval.dtype) for a in arrays]
     dtype = arrays[0].aval.dtype
-    terms = [_trace_term(a, t, _needed(output, inputs, i), dtype)
+    terms = [_trace_term(a, t, _needed_axes(output, inputs, i), dtype)
              for i, (a, t) in enumerate(zip(arrays, inputs, strict=True))]
     for pair in _contraction_order(terms, output, optimize):
         group = [terms.pop(i) for i in sorted(pair, reverse=True)][::-1]
@@ -299,7 +299,7 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
             group = [_pair(first, second, keep, precision, preferred), *rest]
         terms += group
     (array, term), = terms
-    array, term = _summed(array, term, set(output))
+    array, term = _sum_out(array, term, set(output))
     array = lax.transpose(array, [term.index(c) for c in output])
     return array if preferred is None else convert(array, preferred)
 
@@ -363,7 +363,7 @@ def _check_terms(names: Sequence[str], output: str, arrays: Sequence[Any]) -> No
                          " in an operand")
 
 
-def _needed(output: str, inputs: Sequence[str], i: int) -> set[str]:
+def _needed_axes(output: str, inputs: Sequence[str], i: int) -> set[str]:
     return set(output).union(*(t for j, t in enumerate(inputs) if j != i), "")
 
 
@@ -379,10 +379,10 @@ def _trace_term(a: Any, term: str, needed: set[str], dtype: Any) -> tuple[Any, l
             a = moveaxis(a, (i, j), (0, 1))
             a = getitem(a, (at, at))
             letters = [letter, *(c for k, c in enumerate(letters) if k not in (i, j))]
-    return _summed(a, letters, needed)
+    return _sum_out(a, letters, needed)
 
 
-def _summed(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
+def _sum_out(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
     gone = tuple(i for i, c in enumerate(letters) if c not in needed)
     if not gone:
         return a, letters
@@ -395,8 +395,8 @@ def _summed(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str
 def _pair(first: Any, second: Any, keep: set[str], precision: Any, preferred: Any) -> Any:
     """The product of two terms, summed over the indices that are not kept."""
     (a, s), (b, t) = first, second
-    a, s = _summed(a, s, keep | set(t))
-    b, t = _summed(b, t, keep | set(s))
+    a, s = _sum_out(a, s, keep | set(t))
+    b, t = _sum_out(b, t, keep | set(s))
     a, s = _drop_ones(a, s, b, t)
     b, t = _drop_ones(b, t, a, s)
     both = [c for c in s if c in t]

@@ -201,7 +201,7 @@ _SCALAR_AVALS = {x64: {kind: ShapedArray((), CANONICAL[x64][np.dtype(kind)], kin
                        for kind in _NUMBERS} for x64 in (True, False)}
 
 
-def _planned(name: str, args: Sequence[Any], kind: str) -> tuple[Any, bool, tuple[int, ...]]:
+def _make_plan(name: str, args: Sequence[Any], kind: str) -> tuple[Any, bool, tuple[int, ...]]:
     numbers = _SCALAR_AVALS[config.enable_x64]
     avals = tuple([x.aval if isinstance(x, ArrayBase) else numbers.get(type(x)) or
                    aval_of(name, x, i) for i, x in enumerate(args)])
@@ -222,7 +222,7 @@ def promote(name: str, *args: Any, kind: str = "same") -> list[Any]:
     kind: 'same', 'inexact' (integers become floats) or 'numeric' (bool becomes int32).
     Raises TypeError for what is no array, ValueError for shapes that do not broadcast.
     """
-    dtype, weak, shape = _planned(name, args, kind)
+    dtype, weak, shape = _make_plan(name, args, kind)
     out = []
     for x in args:
         if type(x) in _NUMBERS:

@@ -78,7 +78,7 @@ def _quantile(name: str, a: Any, q: Any, axis: Axis, method: str, keepdims: bool
     if weights is not None:
         if method != "inverted_cdf":
             raise ValueError(f"{name}: weights need method 'inverted_cdf', got {method!r}")
-        out = _weighted(name, rows, q, weights, shape, axes, kept, skip_nan)
+        out = _weigh(name, rows, q, weights, shape, axes, kept, skip_nan)
     else:
         out = _of_rows(rows, level, method, skip_nan, known)
     lengths = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
@@ -188,8 +188,8 @@ def _pick(ordered: Callable[[Any], Any], n: int, place: Any, count: Any, rank: i
     return moveaxis(ordered(moveaxis(index, 0, -1)), -1, 0)
 
 
-def _weighted(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any,
-              skip_nan: bool) -> Any:
+def _weigh(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, kept: Any,
+           skip_nan: bool) -> Any:
     weights = convert(as_array(name, weights), rows.aval.dtype)
     if weights.aval.shape != shape:
         if weights.aval.shape != tuple(shape[i] for i in axes):

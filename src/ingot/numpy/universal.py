@@ -37,7 +37,7 @@ from ingot.util import wraps
 def _reduce(self: ufunc, a: Any, *, axis: int | None, dtype: Any, keepdims: bool, initial: Any,
            where: Any) -> Any:
     """A fold along the axis, from the first element to the last."""
-    a = _typed(self, a, dtype)
+    a = _convert_elements(self, a, dtype)
     shape = a.aval.shape
     axes = axes_of(f"{self.__name__}.reduce", axis, len(shape))
     if where is not None and self.identity is None and initial is None:
@@ -69,7 +69,7 @@ def _reduce(self: ufunc, a: Any, *, axis: int | None, dtype: Any, keepdims: bool
 @generic("accumulate")
 def _accumulate(self: ufunc, a: Any, *, axis: int, dtype: Any) -> Any:
     """A scan along the axis."""
-    a = moveaxis(_typed(self, a, dtype), axis, 0)
+    a = moveaxis(_convert_elements(self, a, dtype), axis, 0)
     if not a.aval.shape[0]:
         return moveaxis(a, 0, axis)
 
@@ -113,7 +113,7 @@ def _at(self: ufunc, a: Any, indices: Any, b: Any) -> Any:
 def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> Any:
     """Folds over [i, j) for consecutive indices, or the element i alone if j <= i. Truth values are
     numbers of the operand's dtype, as in JAX."""
-    found = _typed(self, a, dtype)
+    found = _convert_elements(self, a, dtype)
     if dtype is None and found.aval.dtype == np.bool_:
         found = as_array(self.__name__, a)
     a = moveaxis(found, axis, 0)
@@ -158,7 +158,7 @@ def _two_sum(c: Any, x: Any) -> tuple[Any, Any]:
     return whole, lax.sub(errors, lax.sub(whole, new))
 
 
-def _typed(self: ufunc, a: Any, dtype: Any) -> Any:
+def _convert_elements(self: ufunc, a: Any, dtype: Any) -> Any:
     """The elements in the dtype asked for, else in that of results: logical functions' are
     booleans. A function of the user's is taken to stay in the dtype of its arguments."""
     a = as_array(self.__name__, a)
@@ -199,7 +199,7 @@ def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
     return reduce_with
 
 
-def _scattered(method: str) -> Callable[..., Any]:
+def _scatter(method: str) -> Callable[..., Any]:
     return lambda a, indices, b: getattr(to_array(a).at[indices], method)(b)
 
 
@@ -208,14 +208,14 @@ def _object(function: Callable[..., Any], identity: Any = None, **methods: Any) 
     return ufunc(function, nin, 1, identity=identity, methods=methods)
 
 
-add = _object(arithmetic.add, 0, reduce=_reduction(reductions.sum, True), at=_scattered("add"),
+add = _object(arithmetic.add, 0, reduce=_reduction(reductions.sum, True), at=_scatter("add"),
               accumulate=nanreductions.cumsum)
-subtract = _object(arithmetic.subtract, at=_scattered("subtract"))
+subtract = _object(arithmetic.subtract, at=_scatter("subtract"))
 multiply = _object(arithmetic.multiply, 1, reduce=_reduction(reductions.prod, True),
-                   at=_scattered("multiply"), accumulate=nanreductions.cumprod)
+                   at=_scatter("multiply"), accumulate=nanreductions.cumprod)
 negative = _object(arithmetic.negative)
-maximum = _object(rounding.maximum, reduce=_reduction(reductions.max, False), at=_scattered("max"))
-minimum = _object(rounding.minimum, reduce=_reduction(reductions.min, False), at=_scattered("min"))
+maximum = _object(rounding.maximum, reduce=_reduction(reductions.max, False), at=_scatter("max"))
+minimum = _object(rounding.minimum, reduce=_reduction(reductions.min, False), at=_scatter("min"))
 logaddexp = _object(elementary.logaddexp, float("-inf"))
 logaddexp2 = _object(elementary.logaddexp2, float("-inf"))
 logical_and = _object(logic.logical_and, True, reduce=_truth(reductions.all))

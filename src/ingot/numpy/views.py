@@ -12,7 +12,7 @@ from ingot.numpy.promotion import as_array, convert, user_dtype
 
 def _parts_of_complex(x: Any) -> Any:
     """Real and imaginary parts in turn along the last axis."""
-    return _merged(lax.concatenate([lax.reshape(p, (*x.aval.shape, 1)) for p in (
+    return _merge_last_axes(lax.concatenate([lax.reshape(p, (*x.aval.shape, 1)) for p in (
         lax.real(x), lax.imag(x))], x.aval.ndim))
 
 
@@ -52,7 +52,7 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     if x.aval.ndim == 0:
         raise ValueError(f"view: a scalar {x.aval} cannot change its width to {dtype}")
     if wide > narrow:
-        return _merged(lax.bitcast_convert_type(x, dtype))
+        return _merge_last_axes(lax.bitcast_convert_type(x, dtype))
     ratio, n = narrow // wide, x.aval.shape[-1]
     if n % ratio:
         raise ValueError(f"view: the last axis of {x.aval} must be a multiple of {ratio} to be read"
@@ -78,7 +78,7 @@ def byteswap(self: Any, inplace: bool = False) -> Any:
     return lax.bitcast_convert_type(lax.rev(pieces, (pieces.aval.ndim - 1,)), x.aval.dtype)
 
 
-def _merged(x: Any) -> Any:
+def _merge_last_axes(x: Any) -> Any:
     """The last two axes as one."""
     shape = x.aval.shape
     return lax.reshape(x, (*shape[:-2], shape[-2] * shape[-1]) if len(shape) > 1 else shape)

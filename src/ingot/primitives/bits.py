@@ -178,16 +178,16 @@ def clz(x: Any) -> Any:
 def _mulhi_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     width = dtypes.itemsize_bits(x.dtype)
     if width < 64:
-        product = x.astype(np.int64) * y.astype(np.int64) if width < 32 or _signed(x) else (
+        product = x.astype(np.int64) * y.astype(np.int64) if width < 32 or _to_signed(x) else (
             x.astype(np.uint64) * y.astype(np.uint64))
         return (product >> product.dtype.type(width)).astype(x.dtype)
     high = _unsigned_high(x.view(np.uint64), y.view(np.uint64))
-    if _signed(x):
+    if _to_signed(x):
         high = high - np.where(x < 0, y, 0).view(np.uint64) - np.where(y < 0, x, 0).view(np.uint64)
     return high.view(x.dtype)
 
 
-def _signed(x: np.ndarray) -> bool:
+def _to_signed(x: np.ndarray) -> bool:
     return dtypes.kind(x.dtype) == "i"
 
 

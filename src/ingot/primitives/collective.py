@@ -130,8 +130,8 @@ def place_in(table: Sequence[int], names: tuple[Any, ...]) -> Any:
     return dynamic_index_in_dim(to_array(np.asarray(table, np.int32)), axis_index(names), 0, False)
 
 
-def _grouped(leaf: Any, names: tuple[Any, ...], groups: list[list[int]], primitive: Primitive
-             ) -> Any:
+def _reduce_groups(leaf: Any, names: tuple[Any, ...], groups: list[list[int]], primitive: Primitive
+                   ) -> Any:
     """Reduce within groups: each entry has a slot for every group, and fills that of its own."""
     number = {i: g for g, group in enumerate(groups) for i in group}
     mine = place_in([number[i] for i in range(len(number))], names)
@@ -176,7 +176,7 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
         if positional:
             leaf = local(leaf, [canonicalize_axis(a, leaf.ndim) for a in positional])
         if groups is not None:
-            return _grouped(leaf, named, groups, primitive)
+            return _reduce_groups(leaf, named, groups, primitive)
         return primitive.bind(pvary(leaf, named), axes=named,
                               axis_index_groups=None) if named else leaf
 
@@ -214,7 +214,7 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     >>> ingot.vmap(lambda x: x - lax.pmean(x, "i"), axis_name="i")(np.arange(3.0))
     Array([-1.,  0.,  1.], dtype=float64)
     """
-    total = psum(tree_map(_widened, x), axis_name, axis_index_groups=axis_index_groups)
+    total = psum(tree_map(_widen, x), axis_name, axis_index_groups=axis_index_groups)
     count = _count(x, axis_name) if axis_index_groups is None else psum(
         1, axis_name, axis_index_groups=axis_index_groups)
 
@@ -234,7 +234,7 @@ def _is_half(x: Any) -> bool:
     return hasattr(x, "dtype") and is_narrow(x.dtype)
 
 
-def _widened(x: Any) -> Any:
+def _widen(x: Any) -> Any:
     return convert_element_type(x, dtypes.float32) if _is_half(x) else x
 
 

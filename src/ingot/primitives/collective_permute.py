@@ -81,10 +81,10 @@ def _gather_batch(axis: Axis, args: Any, dims: Any, *, all_gather_dimension: int
                                 axis_size=axis_size, tiled=tiled, **params)
         return out, 0
     x = add_axis(x, d, axis.size) if dim is None else move_axis(x, dim, d)
-    return (_merged(x, d) if tiled else x), None
+    return (_merge_axes(x, d) if tiled else x), None
 
 
-def _merged(x: Any, d: int) -> Any:
+def _merge_axes(x: Any, d: int) -> Any:
     """Axes d and d + 1 as one."""
     shape = typeof(x).shape
     return reshape(x, (*shape[:d], shape[d] * shape[d + 1], *shape[d + 2 :]))
@@ -133,7 +133,7 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
             axis, leaf.ndim + 1, "all_gather: axis")
         if axis_index_groups is not None:
             group = move_axis(_of_group("all_gather", leaf, names, axis_index_groups)[0], 0, d)
-            return _merged(group, d) if tiled else group
+            return _merge_axes(group, d) if tiled else group
         return all_gather_p.bind(leaf, all_gather_dimension=d, axis_name=names,
                                  axis_index_groups=None, axis_size=size_in_scope(names),
                                  tiled=bool(tiled))
@@ -169,10 +169,10 @@ def _scatter_batch(axis: Axis, args: Any, dims: Any, *, scatter_dimension: int, 
         return out, 0
     x = reduce_sum(move_to_front(x, dim, axis.size), (0,))
     _scatter_type(typeof(x), scatter_dimension=d, axis_size=axis_size, tiled=tiled)
-    return (_divided(x, d, axis.size) if tiled else x), d
+    return (_split_axis(x, d, axis.size) if tiled else x), d
 
 
-def _divided(x: Any, d: int, n: int) -> Any:
+def _split_axis(x: Any, d: int, n: int) -> Any:
     """Axis d as two, the first of length n."""
     shape = typeof(x).shape
     return reshape(x, (*shape[:d], n, shape[d] // n, *shape[d + 1 :]))
@@ -200,7 +200,7 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
     """
     names = _single("psum_scatter", axis_name)
     if axis_index_groups is not None:
-        return tree_map(lambda leaf: _scattered(
+        return tree_map(lambda leaf: _scatter_groups(
             pvary(to_array(leaf), names), names, scatter_dimension, axis_index_groups, tiled), x)
     return tree_map(lambda leaf: reduce_scatter_p.bind(
         pvary(to_array(leaf), names), axis_name=names, axis_index_groups=None,
@@ -209,7 +209,8 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
         tiled=bool(tiled)), x)
 
 
-def _scattered(x: Any, names: tuple[Any, ...], dimension: int, groups: Any, tiled: bool) -> Any:
+def _scatter_groups(x: Any, names: tuple[Any, ...], dimension: int, groups: Any,
+                    tiled: bool) -> Any:
     """`psum_scatter` within groups: the own part of the sum over the own group."""
     x = to_array(x)
     d = _axis("psum_scatter", x, dimension, "scatter_dimension")
@@ -217,7 +218,7 @@ def _scattered(x: Any, names: tuple[Any, ...], dimension: int, groups: Any, tile
     n = values.aval.shape[0]
     _scatter_type(x.aval, scatter_dimension=d, axis_size=n, tiled=tiled)
     total = reduce_sum(values, (0,))
-    return dynamic_index_in_dim(_divided(total, d, n) if tiled else total, place, d, False)
+    return dynamic_index_in_dim(_split_axis(total, d, n) if tiled else total, place, d, False)
 
 
 # ---- all_to_all ---------------------------------------------------------------------------------
@@ -275,8 +276,8 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
                 f" axis{', or a multiple of it' if tiled else '; use tiled=True for multiples'}")
         if not tiled:
             return _exchange(leaf, names, source, target, groups)
-        parts = _exchange(_divided(leaf, source, size), names, source, target, groups)
-        return _merged(parts, target)
+        parts = _exchange(_split_axis(leaf, source, size), names, source, target, groups)
+        return _merge_axes(parts, target)
 
     return tree_map(one, x)
 

@@ -137,7 +137,7 @@ def _conv_eval(lhs: np.ndarray, rhs: np.ndarray, *, window_strides: Ints, paddin
     dtype = accumulator(lhs.dtype, rhs.dtype, out_dtype)
     x = lhs.transpose(dimension_numbers.lhs_spec)
     w = rhs.transpose(dimension_numbers.rhs_spec).astype(dtype)
-    x = _padded(x, padding, lhs_dilation, dtype)
+    x = _pad(x, padding, lhs_dilation, dtype)
     groups = feature_group_count * batch_group_count
     # [group, batch, feature, spatial...] and [group, out, feature, spatial...]
     if batch_group_count > 1:
@@ -151,7 +151,7 @@ def _conv_eval(lhs: np.ndarray, rhs: np.ndarray, *, window_strides: Ints, paddin
     return y.transpose(_inverse(dimension_numbers.out_spec)).astype(out_dtype, copy=False)
 
 
-def _padded(x: np.ndarray, padding: Padding, dilation: Ints, dtype: Any) -> np.ndarray:
+def _pad(x: np.ndarray, padding: Padding, dilation: Ints, dtype: Any) -> np.ndarray:
     """`x` with holes and padding of zeros along its spatial axes (negative padding crops)."""
     sizes = x.shape[2:]
     total = [dilated(n, d) + low + high

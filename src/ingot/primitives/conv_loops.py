@@ -60,19 +60,19 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
         if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):
             raise Unsupported("no library multiplies windows of these types, or in groups")
         lhs, rhs = (build.materialize(v) if v.cost else v for v in (lhs, rhs))
-        lhs = _padded(build, lhs, dims.lhs_spec, padding, lhs_dilation)
+        lhs = _pad(build, lhs, dims.lhs_spec, padding, lhs_dilation)
         identity = tuple(range(lhs.ndim))
         dims = dims._replace(lhs_spec=identity)
         padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
         if slides:
-            return _sliding(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
+            return _slide(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
         if multiplies:
             return _products(build, lhs, rhs, out, dims, window_strides, rhs_dilation)
     return _loops(build, lhs, rhs, out, dims, dtype, window_strides, padding, lhs_dilation,
                   rhs_dilation, feature_group_count, batch_group_count)
 
 
-def _padded(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
+def _pad(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
     """Memory [batch, feature, spatial...] with zeros around and between the elements."""
     shape = [x.shape[i] for i in spec]
     sizes = [dilated(n, d) + low + high
@@ -96,8 +96,8 @@ def _padded(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilati
     return target
 
 
-def _sliding(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
-             dilation: Ints) -> ArrayValue:
+def _slide(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any, strides: Ints,
+           dilation: Ints) -> ArrayValue:
     """One feature: the operand, shifted by each tap and scaled, is added to the result."""
     taps = [weights.shape[i] for i in dims.rhs_spec[2:]]
     batch, _, *spatial = (out.shape[i] for i in dims.out_spec)
@@ -198,8 +198,8 @@ def _windows(build: Lowering, target: Buffer, x: Buffer, n: Index, row: Index, a
     build.nest(target.shape[:axes], one)
 
 
-def _undilated(build: Lowering, place: Index, padding: tuple[int, int], n: int, d: int
-               ) -> tuple[Index, list[Any]]:
+def _undilate(build: Lowering, place: Index, padding: tuple[int, int], n: int, d: int
+              ) -> tuple[Index, list[Any]]:
     """Return where on an axis of length n the element at an index of the padded and dilated axis
     lies, and conditions that it does; where they fail, the index is inside all the same."""
     low, high = padding
@@ -225,7 +225,7 @@ def _window_places(build: Lowering, spatial: Sequence[Index], taps: Sequence[Ind
     for k, (place, tap) in enumerate(zip(spatial, taps, strict=True)):
         place = build.index_add(build.index_mul(place, strides[k]),
                                 build.index_mul(tap, rhs_dilation[k]))
-        place, more = _undilated(build, place, padding[k], lengths[k], lhs_dilation[k])
+        place, more = _undilate(build, place, padding[k], lengths[k], lhs_dilation[k])
         places.append(place)
         tests += more
     return places, tests

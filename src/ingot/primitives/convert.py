@@ -177,7 +177,7 @@ def _bitcast_batch(args: Sequence[Any], dims: Sequence[Any], *, new_dtype: Any) 
     return bitcast_convert_type(x, new_dtype), 0
 
 
-def _unsigned(dtype: np.dtype) -> np.dtype:
+def _to_unsigned(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"u{dtype.itemsize}")
 
 
@@ -189,18 +189,18 @@ def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any)
         return build.op("bitcast", x.at(build, index), dtype=want)
 
     def narrow(build: Lowering, index: Sequence[Index]) -> Any:
-        word = _unsigned(have)
+        word = _to_unsigned(have)
         bits = build.op("bitcast", x.at(build, index[:-1]), dtype=word)
         offset = build.op("convert", build.index(build.index_mul(index[-1], 8 * want.itemsize)),
                           dtype=word)
         part = build.op("shift_right_logical", bits, offset)
-        return build.op("bitcast", build.op("convert", part, dtype=_unsigned(want)), dtype=want)
+        return build.op("bitcast", build.op("convert", part, dtype=_to_unsigned(want)), dtype=want)
 
     def widen(build: Lowering, index: Sequence[Index]) -> Any:
-        word = _unsigned(want)
+        word = _to_unsigned(want)
         bits = build.const(0, word)
         for i in range(x.shape[-1]):
-            part = build.op("bitcast", x.at(build, (*index, i)), dtype=_unsigned(have))
+            part = build.op("bitcast", x.at(build, (*index, i)), dtype=_to_unsigned(have))
             part = build.op("shift_left", build.op("convert", part, dtype=word),
                             build.const(8 * have.itemsize * i, word))
             bits = build.op("or", bits, part)
@@ -275,7 +275,7 @@ def _reduce_kernel(build: Lowering, x: ArrayValue, *, out: Any, exponent_bits: i
     drop, narrower = info.nmant - mantissa_bits, exponent_bits < info.nexp
     if drop <= 0 and not narrower:
         return x
-    word, sign = _unsigned(x.dtype), 1 << (info.bits - 1)
+    word, sign = _to_unsigned(x.dtype), 1 << (info.bits - 1)
     bias, own = (1 << (exponent_bits - 1)) - 1, (1 << (info.nexp - 1)) - 1
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:

@@ -67,8 +67,9 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
 
 # ---- cumprod -------------------------------------------------------------------------------------
-def _scanned(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any], axis: int,
-             reverse: bool, neutral: Sequence[float]) -> list[Any]:
+def _scan_by_doubling(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any],
+                      axis: int,
+                      reverse: bool, neutral: Sequence[float]) -> list[Any]:
     """An associative scan by doubling: log2(n) steps of whole-array operations."""
     n = typeof(xs[0]).shape[axis]
     step = 1
@@ -88,7 +89,7 @@ def _cumprod_partial(t: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> A
     def combine(a: list[Any], b: list[Any]) -> list[Any]:
         return [mul(a[0], b[0]), add(mul(a[1], b[0]), mul(a[0], b[1]))]
 
-    return _scanned(combine, [x, t], axis, reverse, (1, 0))[1]
+    return _scan_by_doubling(combine, [x, t], axis, reverse, (1, 0))[1]
 
 
 cumprod_p = _family(
@@ -119,7 +120,7 @@ def _extreme_partial(choose: Combine) -> Callable[..., Any]:
             return [best, tangent]
 
         edge = -np.inf if choose is max else np.inf
-        return _scanned(combine, [x, t], axis, reverse, (edge, 0))[1]
+        return _scan_by_doubling(combine, [x, t], axis, reverse, (edge, 0))[1]
 
     return partial
 
@@ -187,7 +188,7 @@ def _logsumexp_partial(t: Any, out: Any, x: Any, *, axis: int, reverse: bool) ->
         mean = mul(add(mul(left, a[1]), mul(right, b[1])), div(full_like(total, 1), total))
         return [select(empty, full_like(total, -np.inf), add(safe, log(total))), mean]
 
-    return _scanned(combine, [x, t], axis, reverse, (-np.inf, 0))[1]
+    return _scan_by_doubling(combine, [x, t], axis, reverse, (-np.inf, 0))[1]
 
 
 cumlogsumexp_p = _family(

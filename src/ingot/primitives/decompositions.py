@@ -312,7 +312,7 @@ def _eig_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
     change = convert_element_type(tangents[0], typeof(values).dtype)
     if not vectors:
         params |= {"compute_right_eigenvectors": True}
-        return outs, [_perturbed(*eig_p.bind(*primals, **params), change=change)[0]]
+        return outs, [_perturb(*eig_p.bind(*primals, **params), change=change)[0]]
     if not params["enable_eigvec_derivs"]:
         raise UndefinedRuleError(
             "eig: derivatives of eigenvectors depend on how they are normalized; ask for them with"
@@ -320,15 +320,15 @@ def _eig_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
     found = []
     for i, v in enumerate(vectors):
         if params["compute_left_eigenvectors"] and i == 0:
-            d_values, d_v = _perturbed(conj(values), v, adjoint(change))
+            d_values, d_v = _perturb(conj(values), v, adjoint(change))
             d_values = conj(d_values)
         else:
-            d_values, d_v = _perturbed(values, v, change)
+            d_values, d_v = _perturb(values, v, change)
         found.append(d_v)
     return outs, [d_values, *found]
 
 
-def _perturbed(w: Any, v: Any, change: Any) -> tuple[Any, Any]:
+def _perturb(w: Any, v: Any, change: Any) -> tuple[Any, Any]:
     """First-order changes of eigenvalues w and eigenvectors v of a matrix that changes."""
     inner = matmul(solve(v, change), v)
     turn = matmul(v, turn_by(inner, w))

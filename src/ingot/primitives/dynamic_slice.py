@@ -99,7 +99,7 @@ def _counted_from_end(start: Any, n: int) -> Any:
     return select(lt(start, full_like(start, 0)), add(start, full_like(start, n)), start)
 
 
-def _clipped(start: np.ndarray, high: int) -> int:
+def _clip(start: np.ndarray, high: int) -> int:
     return min(max(int(start), 0), high)
 
 
@@ -110,7 +110,7 @@ def _places(build: Lowering, starts: Sequence[ArrayValue], x: ArrayValue, sizes:
             for s, n, m in zip(starts, x.shape, sizes, strict=True)]
 
 
-def _stacked(starts: Sequence[Any], dims: Sequence[Any], size: int) -> Any:
+def _stack_starts(starts: Sequence[Any], dims: Sequence[Any], size: int) -> Any:
     """Start indices of which some are mapped, as one array [size, k]."""
     return stack([s if d is not None else broadcast_in_dim(s, (size,), ())
                   for s, d in zip(starts, dims, strict=True)], 1)
@@ -133,7 +133,7 @@ def _slice_type(x: ShapedArray, *starts: ShapedArray, slice_sizes: Shape) -> Sha
 
 
 def _slice_eval(x: np.ndarray, *starts: np.ndarray, slice_sizes: Shape) -> np.ndarray:
-    first = [_clipped(s, n - m) for s, n, m in zip(starts, x.shape, slice_sizes, strict=True)]
+    first = [_clip(s, n - m) for s, n, m in zip(starts, x.shape, slice_sizes, strict=True)]
     return x[tuple(builtins.slice(a, a + m) for a, m in zip(first, slice_sizes, strict=True))]
 
 
@@ -153,7 +153,7 @@ def _slice_batch(args: Any, dims: Any, *, slice_sizes: Shape) -> Any:
         return dynamic_slice_p.bind(x, *_with_zero(starts, dim), slice_sizes=sizes), dim
     axes = tuple(range(len(slice_sizes)))
     return gather_p.rule("batch")(
-        (x, _stacked(starts, start_dims, batch_size(args, dims))), (dim, 0),
+        (x, _stack_starts(starts, start_dims, batch_size(args, dims))), (dim, 0),
         dimension_numbers=GatherDimensionNumbers(axes, (), axes), slice_sizes=slice_sizes,
         unique_indices=True, indices_are_sorted=True, mode=CLIP, fill_value=None)
 
@@ -198,7 +198,7 @@ def _update_type(x: ShapedArray, update: ShapedArray, *starts: ShapedArray) -> S
 
 
 def _update_eval(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np.ndarray:
-    first = [_clipped(s, n - m) for s, n, m in zip(starts, x.shape, update.shape, strict=True)]
+    first = [_clip(s, n - m) for s, n, m in zip(starts, x.shape, update.shape, strict=True)]
     out = np.array(x, order="C")
     out[tuple(builtins.slice(a, a + m) for a, m in zip(first, update.shape, strict=True))] = update
     return out
@@ -226,7 +226,8 @@ def _update_batch(args: Any, dims: Any) -> Any:
         return dynamic_update_slice_p.bind(x, update, *_with_zero(starts, dim)), dim
     axes = tuple(range(len(starts)))
     return scatter_p.rule("batch")(
-        (x, _stacked(starts, start_dims, batch_size(args, dims)), update), (dims[0], 0, dims[1]),
+        (x, _stack_starts(starts, start_dims, batch_size(args, dims)), update),
+        (dims[0], 0, dims[1]),
         dimension_numbers=ScatterDimensionNumbers(axes, (), axes), unique_indices=True,
         indices_are_sorted=True, mode=CLIP, update_jaxpr=None, update_consts=())
 

@@ -33,7 +33,7 @@ def _stack(x: Buffer, *shape: int) -> Buffer:
     return Buffer(x.memory, (x.size // size_of(shape), *shape), x.dtype, x.offset)
 
 
-def _swapped(build: Lowering, x: ArrayValue) -> Buffer:
+def _transpose_matrices(build: Lowering, x: ArrayValue) -> Buffer:
     """Each matrix transposed, in memory of its own."""
     x = build.materialize(x) if x.cost else x
 
@@ -97,7 +97,7 @@ def lu(build: Lowering, x: ArrayValue, places: np.dtype[Any]) -> list[Any]:
     check_native_dtypes(x.dtype)
     *lead, m, n = x.shape
     least = min(m, n)
-    turned = _swapped(build, x)
+    turned = _transpose_matrices(build, x)
     factors = _stack(turned, n, m)
     pivots, order = (build.allocate((*lead, k), places) for k in (least, m))
     exchanged, orders = _stack(pivots, least), _stack(order, m)
@@ -116,4 +116,4 @@ def lu(build: Lowering, x: ArrayValue, places: np.dtype[Any]) -> list[Any]:
             first, second = orders.at(build, here), orders.at(build, there)
             build.store(orders, here, second)
             build.store(orders, there, first)
-    return [_swapped(build, turned), pivots, order]
+    return [_transpose_matrices(build, turned), pivots, order]

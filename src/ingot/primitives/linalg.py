@@ -320,7 +320,7 @@ def _lu_jvp(primals: Any, tangents: Any) -> Any:
     completed to square matrices by an identity."""
     lu, pivots, permutation = lu_p.bind(*primals)
     *lead, m, n = typeof(lu).shape
-    lower, upper = _completed(tril(lu, -1), m), _completed(triu(lu), n)
+    lower, upper = _complete(tril(lu, -1), m), _complete(triu(lu), n)
     identity = eye_like(lower)
     lower = add(lower, identity)
     if n > m:
@@ -341,7 +341,7 @@ def tril_identity(x: Any, first: int) -> Any:
     return select(mask, full_like(x, 1), full_like(x, 0))
 
 
-def _completed(x: Any, size: int) -> Any:
+def _complete(x: Any, size: int) -> Any:
     """Matrices [..., m, n] cut or filled with zeros to [..., size, size]."""
     for axis in (-2, -1):
         aval = typeof(x)

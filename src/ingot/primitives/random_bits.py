@@ -241,7 +241,7 @@ def generate(state: np.ndarray, shape: Shape, dtype: Any, algorithm: int
              ) -> tuple[np.ndarray, np.ndarray]:
     """The next state and bits of a generator whose state is four uint32 words: key, counter."""
     dtype = np.dtype(dtype)
-    halved = _halved(shape) if algorithm == RandomAlgorithm.RNG_THREE_FRY else None
+    halved = _word_axis(shape) if algorithm == RandomAlgorithm.RNG_THREE_FRY else None
     words_each = max(1, dtype.itemsize // 4)
     if halved is not None:
         blocks = size_of(shape if words_each == 2 else halved[1])
@@ -271,7 +271,7 @@ def generate(state: np.ndarray, shape: Shape, dtype: Any, algorithm: int
     return new, bits.astype(dtype, copy=False)[: size_of(shape)].reshape(shape)
 
 
-def _halved(shape: Shape) -> tuple[int, Shape]:
+def _word_axis(shape: Shape) -> tuple[int, Shape]:
     """The axis along which both words of a block alternate, and the shape of the blocks.
 
     XLA takes the first axis of even length, else the first of the longest ones.

@@ -158,7 +158,7 @@ def _prod_tangent(rows: Any, tangents: Any) -> tuple[Any, Any]:
     if typeof(rows).shape[0] == 0:
         empty = ShapedArray(typeof(rows).shape[1:], typeof(rows).dtype)
         return full_like(empty, 1), full_like(empty, 0)
-    product, tangent = _folded([rows, tangents], lambda a, b: [
+    product, tangent = _fold_pairs([rows, tangents], lambda a, b: [
         mul(a[0], b[0]), add(mul(a[1], b[0]), mul(a[0], b[1]))])
     return product, tangent
 
@@ -338,7 +338,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
     if any(avals[0].shape[a] == 0 for a in axes):
         return tree_unflatten(tree, start)
     for axis in sorted(axes, reverse=True):
-        xs = _folded([move_axis(x, axis, 0) for x in xs], call)
+        xs = _fold_pairs([move_axis(x, axis, 0) for x in xs], call)
     return tree_unflatten(tree, call(start, xs))
 
 
@@ -356,7 +356,7 @@ def combined(name: str, computation: Callable[..., Any], tree: Any, a: list[Any]
     return leaves
 
 
-def _folded(xs: list[Any], call: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
+def _fold_pairs(xs: list[Any], call: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
     """Arrays combined along their first axis, neighbors in pairs, until one is left."""
     while (n := typeof(xs[0]).shape[0]) > 1:
         even = [slice_in_dim(x, 0, n - n % 2, 2) for x in xs]

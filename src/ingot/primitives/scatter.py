@@ -159,7 +159,7 @@ def _need_unique(params: dict[str, Any]) -> None:
             "scatter_mul: derivatives with respect to the updates need unique_indices=True")
 
 
-def _shifted(x: Any, step: int, fill: Any) -> Any:
+def _shift(x: Any, step: int, fill: Any) -> Any:
     """A vector moved to higher indices (lower ones if `step` is negative), filled up."""
     n, many = typeof(x).shape[0], abs(step)
     new = full((many,), fill, typeof(x).dtype)
@@ -175,8 +175,8 @@ def _before(values: Any, group: Any, sign: int) -> Any:
     one = full_like(values, 1)
 
     def moved(x: Any, step: int) -> Any:
-        same = eq(group, _shifted(group, sign * step, -1))
-        return select(same, _shifted(x, sign * step, 1), one)
+        same = eq(group, _shift(group, sign * step, -1))
+        return select(same, _shift(x, sign * step, 1), one)
 
     product = moved(values, 1)
     while step < n:

@@ -146,10 +146,10 @@ def _sort_kernel(build: Lowering, *xs: ArrayValue, out: Any, dimension: int, is_
     if keys.dtype.itemsize <= 4:
         return _by_digits(build, keys, rest, out, dimension)
     places = along(build, keys, dimension, argsort_rows)
-    return [_picked(x, places, dimension) for x in (build.materialize(keys), *rest)]
+    return [_pick(x, places, dimension) for x in (build.materialize(keys), *rest)]
 
 
-def _picked(x: ArrayValue, places: ArrayValue, dimension: int) -> LazyArray:
+def _pick(x: ArrayValue, places: ArrayValue, dimension: int) -> LazyArray:
     """Elements of `x` from places along an axis."""
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
@@ -175,9 +175,9 @@ def _by_digits(build: Lowering, keys: ArrayValue, rest: Sequence[ArrayValue], ou
                 build.store(target, whole(i), x.at(build, (i,)))
 
     build.lines([m for a, m in enumerate(keys.shape) if a != dimension], line)
-    first = ordered if keys.dtype == WORD else _picked(
+    first = ordered if keys.dtype == WORD else _pick(
         build.materialize(keys), places, dimension)
-    return [first, *(_picked(x, places, dimension) for x in rest)]
+    return [first, *(_pick(x, places, dimension) for x in rest)]
 
 
 _sort_kernel.into = _sort_into  # type: ignore[attr-defined]  # what it leaves to NumPy

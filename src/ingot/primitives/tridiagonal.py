@@ -53,7 +53,7 @@ def _eval(dl: np.ndarray, d: np.ndarray, du: np.ndarray, b: np.ndarray, *,
     return out
 
 
-def _shifted(x: Any, step: int, axis: int) -> Any:
+def _shift(x: Any, step: int, axis: int) -> Any:
     """Elements moved up by one place along an axis (step 1) or down (-1), zero filled."""
     aval = typeof(x)
     n = aval.shape[axis]
@@ -71,7 +71,7 @@ def _diagonal_partial(step: int) -> Any:
     """Derivative by the diagonal that multiplies the unknowns `step` places before."""
 
     def partial(t: Any, out: Any, dl: Any, d: Any, du: Any, b: Any, **params: Any) -> Any:
-        x = _shifted(out, step, typeof(out).ndim - 2) if step else out
+        x = _shift(out, step, typeof(out).ndim - 2) if step else out
         return tridiagonal_solve_p.bind(dl, d, du, neg(mul(columns(t, x), x)), **params)
 
     return partial
@@ -81,7 +81,7 @@ def _transpose(ct: Any, dl: Any, d: Any, du: Any, b: Any, **params: Any) -> list
     if not is_linear(b):
         return [None] * 4
     last = typeof(d).ndim - 1
-    out = tridiagonal_solve_p.bind(_shifted(du, 1, last), d, _shifted(dl, -1, last), ct, **params)
+    out = tridiagonal_solve_p.bind(_shift(du, 1, last), d, _shift(dl, -1, last), ct, **params)
     return [None, None, None, out]
 
 

@@ -104,11 +104,11 @@ def _gamma_type(keys: ShapedArray, alpha: ShapedArray, *, log_space: bool, impl:
 
 def _program(keys: Shape, alpha: ShapedArray, log_space: bool, impl: Any) -> Jaxpr:
     """A loop over all elements; each key is split for the elements it is for."""
-    return _staged(ShapedArray(keys, impl), alpha, log_space, config.trace_key())
+    return _stage(ShapedArray(keys, impl), alpha, log_space, config.trace_key())
 
 
 @memoize()
-def _staged(keys: ShapedArray, alpha: ShapedArray, log_space: bool, flags: Any) -> Jaxpr:
+def _stage(keys: ShapedArray, alpha: ShapedArray, log_space: bool, flags: Any) -> Jaxpr:
     size, each = alpha.size, size_of(alpha.shape[keys.ndim :])
 
     def fun(keys: Any, alpha: Any) -> list[Any]:

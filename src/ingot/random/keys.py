@@ -45,7 +45,7 @@ def _chosen(name: str, impl: Any, dtype: Any) -> Any:
     return resolve_impl(impl if dtype is None else dtype)
 
 
-def _seeded(name: str, seed: Any, impl: Any) -> Any:
+def _seed_key(name: str, seed: Any, impl: Any) -> Any:
     if isinstance(seed, ArrayBase) and dtypes.is_key_dtype(typeof(seed).dtype):
         raise TypeError(f"{name}: expected an integer seed, got a PRNG key {typeof(seed)}")
     if isinstance(seed, int) and not isinstance(seed, bool):
@@ -69,7 +69,7 @@ def key(seed: Any, *, impl: Any = None, dtype: Any = None) -> Any:
     >>> random.key_data(random.key(7))
     Array([0, 7], dtype=uint32)
     """
-    return _seeded("key", seed, _chosen("key", impl, dtype))
+    return _seed_key("key", seed, _chosen("key", impl, dtype))
 
 
 def PRNGKey(seed: Any, *, impl: Any = None) -> Any:  # noqa: N802 (JAX's name)
@@ -78,10 +78,10 @@ def PRNGKey(seed: Any, *, impl: Any = None) -> Any:  # noqa: N802 (JAX's name)
     >>> random.PRNGKey(7)
     Array([0, 7], dtype=uint32)
     """
-    return _returned(_seeded("PRNGKey", seed, resolve_impl(impl)), True)
+    return _like_argument(_seed_key("PRNGKey", seed, resolve_impl(impl)), True)
 
 
-def _returned(key: Any, raw: bool) -> Any:
+def _like_argument(key: Any, raw: bool) -> Any:
     """Raw words for raw words."""
     return ops.random_unwrap(key) if raw and not config.enable_custom_prng else key
 
@@ -95,7 +95,7 @@ def split(key: Any, num: int | Sequence[int] = 2) -> Any:
     (3,)
     """
     typed, raw = typed_key("split", key)
-    return _returned(ops.random_split(typed, shape_of("split", num)), raw)
+    return _like_argument(ops.random_split(typed, shape_of("split", num)), raw)
 
 
 def fold_in(key: Any, data: Any) -> Any:
@@ -112,7 +112,7 @@ def fold_in(key: Any, data: Any) -> Any:
     aval = typeof(to_array(data))
     if aval.shape or dtypes.kind(aval.dtype) not in "iub":
         raise TypeError(f"fold_in: expected one integer, got {aval}; map over several with vmap")
-    return _returned(ops.random_fold_in(typed, convert_element_type(data, dtypes.uint32)), raw)
+    return _like_argument(ops.random_fold_in(typed, convert_element_type(data, dtypes.uint32)), raw)
 
 
 def key_data(keys: Any) -> Any:
@@ -149,4 +149,4 @@ def clone(key: Any) -> Any:
     Array([0, 3], dtype=uint32)
     """
     typed, raw = typed_key("clone", key, many=True)
-    return _returned(ops.random_clone(typed), raw)
+    return _like_argument(ops.random_clone(typed), raw)

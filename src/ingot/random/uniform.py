@@ -167,7 +167,7 @@ def _integral(x: Any) -> Any:
     return x if dtypes.kind(x.dtype) in "iu" else x.astype(int)
 
 
-def _clipped(x: Any, dtype: Any) -> Any:
+def _clip(x: Any, dtype: Any) -> Any:
     """Integers moved into the range of another integer dtype, and converted to it."""
     here, there = dtypes.iinfo(x.dtype), dtypes.iinfo(dtype)
     low, high = max(here.min, there.min), min(here.max, there.max)
@@ -177,8 +177,8 @@ def _clipped(x: Any, dtype: Any) -> Any:
 def _integers(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any) -> Any:
     width = int(dtypes.iinfo(dtype).bits)
     top = jnp.asarray(np.asarray(dtypes.iinfo(dtype).max, dtype))
-    beyond = maxval > _clipped(top, maxval.dtype)
-    minval, maxval = _clipped(minval, dtype), _clipped(maxval, dtype)
+    beyond = maxval > _clip(top, maxval.dtype)
+    minval, maxval = _clip(minval, dtype), _clip(maxval, dtype)
     high, low = (random_bits(k, width, shape) for k in pair(key))
     span = convert_element_type(maxval - minval, UINTS[width])
     span = jnp.where(maxval <= minval, jnp.ones_like(span), span)
@@ -241,7 +241,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *,
     if not x.ndim:
         return convert_element_type(_order(key, _count("permutation", x)), dtypes.default_int())
     if independent and x.ndim > 1:
-        return _shuffled(key, x, axis)
+        return _sort_by_random_keys(key, x, axis)
     return jnp.take(x, _order(key, x.shape[axis]), axis)
 
 
@@ -253,7 +253,7 @@ def _count(name: str, x: Any) -> int:
     return int(x)
 
 
-def _shuffled(key: Any, x: Any, axis: int) -> Any:
+def _sort_by_random_keys(key: Any, x: Any, axis: int) -> Any:
     """Sort by random 32-bit keys, in as many rounds as make ties in all of them unlikely."""
     for subkey in _keys_of_rounds(key, x.size):
         _, x = sort_key_val(random_bits(subkey, 32, x.shape), x, axis)

@@ -35,7 +35,7 @@ def _input(name: str, x: Any, type: int, norm: str | None) -> Any:
     return x
 
 
-def _resized(name: str, x: Any, n: int | None) -> Any:
+def _resize(name: str, x: Any, n: int | None) -> Any:
     """Cut off or filled with zeros to length n along the last axis."""
     length = x.shape[-1] if n is None else operator.index(n)
     if length < 1:
@@ -133,7 +133,7 @@ def _transform(kind: str, type: int, norm: str | None, inverse: bool) -> Callabl
 
 
 def _along(name: str, one: Callable[[Any], Any], x: Any, n: int | None, axis: int) -> Any:
-    moved = _resized(name, moveaxis(x, axis, -1), n)
+    moved = _resize(name, moveaxis(x, axis, -1), n)
     return moveaxis(one(moved).astype(x.dtype), -1, axis)
 
 

@@ -48,7 +48,7 @@ def _direction(s: _State) -> Any:
     return -r
 
 
-def _advanced(s: _State, move: Any, f: Any, g: Any) -> _State:
+def _advance(s: _State, move: Any, f: Any, g: Any) -> _State:
     """The state after a step to where the function has this value and gradient; its pair of
     changes becomes the last one of the history."""
     change = g - s.g
@@ -99,7 +99,7 @@ def minimize_lbfgs(fun: Callable[[Any], Any], x0: Any, maxiter: int | None = Non
                             (1, k >= limit), (5, ~found),
                             (0, jnp.linalg.norm(g, norm_ord) < gtol)):
             status = jnp.where(holds, code, status).astype("int32")
-        return _advanced(s, step * p, f, g)._replace(status=status, k=k, nfev=nfev)
+        return _advance(s, step * p, f, g)._replace(status=status, k=k, nfev=nfev)
 
     s = while_loop(lambda s: (s.status == -1) & (s.k < limit), body, start)
     status = jnp.where(s.status == -1, 1, s.status)

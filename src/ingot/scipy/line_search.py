@@ -46,7 +46,7 @@ class _Search(NamedTuple):
     g_best: Any
 
 
-def _interpolated(s: _Search) -> Any:
+def _interpolate(s: _Search) -> Any:
     """The minimum of the cubic through both ends of the bracket, or its middle."""
     width = s.a_hi - s.a_lo
     d1 = s.d_lo + s.d_hi - 3 * (s.f_lo - s.f_hi) / where(width == 0, 1, -width)
@@ -72,7 +72,7 @@ def line_search(fun: Callable[[Any], Any], x: Any, p: Any, f0: Any, g0: Any, bef
     trial = where((trial > 0) & (trial < 1), trial, like(f0, 1))
 
     def body(s: _Search) -> _Search:
-        a = where(s.zooming, _interpolated(s), s.step)
+        a = where(s.zooming, _interpolate(s), s.step)
         f, g = fun(x + a * p)
         d = dot(g, p)
         too_high = (f > f0 + c1 * a * d0) | ((f >= s.f_lo) & (s.zooming | (s.i > 0))) | (f != f)

@@ -48,13 +48,13 @@ _MODES: dict[str, Callable[[Any, int], Any]] = {
     "grid-mirror": _reflect}
 
 
-def _wrapped(x: Any, size: int) -> Any:
+def _wrap(x: Any, size: int) -> Any:
     """A coordinate moved into [0, size - 1], whose ends are the same point."""
     inside = (x >= 0) & (x <= size - 1)
     return jnp.where(inside, x, x % (size - 1)) if size > 1 else x * 0
 
 
-def _rounded(x: Any) -> Any:
+def _round(x: Any) -> Any:
     """To the nearest integer, halves away from zero."""
     return x if kind_of(x) in "iu" else jnp.sign(x) * jnp.floor(jnp.abs(x) + 0.5)
 
@@ -135,7 +135,7 @@ def _coefficients(x: Any, places: list[Any], order: int, mode: str, outside: Any
         x = jnp.pad(x, _PAD, **given)
         places = [c + _PAD for c in places]
     if mode == "wrap":
-        places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
+        places = [_wrap(c, n) for c, n in zip(places, x.shape, strict=True)]
     if mode == "nearest":
         places = [jnp.clip(c, 0, n - 1) for c, n in zip(places, x.shape, strict=True)]
     spline = {"constant": "mirror", "wrap": "mirror", "nearest": "reflect"}.get(mode, mode)
@@ -153,7 +153,7 @@ def _neighbors(x: Any, order: int) -> list[tuple[Any, Any]]:
     return [(low.astype("int32"), 1 - weight), (low.astype("int32") + 1, weight)]
 
 
-def _weighted(value: Any, weights: list[Any]) -> Any:
+def _weigh(value: Any, weights: list[Any]) -> Any:
     """A sample times its weights, where one that is not finite counts for nothing at weight 0."""
     weight = functools.reduce(operator.mul, weights, 1)
     if kind_of(value) not in "fc" or isinstance(weight, int):
@@ -161,7 +161,7 @@ def _weighted(value: Any, weights: list[Any]) -> Any:
     return jnp.where((weight == 0) & ~jnp.isfinite(value), 0, value) * weight
 
 
-def _interpolated(x: Any, places: Sequence[Any], order: int, index_mode: str, outside: Any) -> Any:
+def _interpolate(x: Any, places: Sequence[Any], order: int, index_mode: str, outside: Any) -> Any:
     """The weighted sums of the samples next to places; those beyond the ends are `outside`, or for
     None as the mode of indices has it."""
     total = []
@@ -171,7 +171,7 @@ def _interpolated(x: Any, places: Sequence[Any], order: int, index_mode: str, ou
         if outside is not None:
             inside = [(0 <= i) & (i < n) for i, n in zip(indices, x.shape, strict=True)]
             value = jnp.where(functools.reduce(operator.and_, inside, True), value, outside)
-        total.append(_weighted(value, [w for _, w in combined]))
+        total.append(_weigh(value, [w for _, w in combined]))
     return functools.reduce(operator.add, total)
 
 
@@ -204,15 +204,15 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     if order > 1:
         x, places, index_mode = _coefficients(x, places, order, mode, outside)
     elif mode == "wrap" and not config.match_jax:
-        places = [_wrapped(c, n) for c, n in zip(places, x.shape, strict=True)]
+        places = [_wrap(c, n) for c, n in zip(places, x.shape, strict=True)]
     elif order == 0:  # the place is moved inside before it is rounded
         inside = _mirrored if mode == "mirror" else _MODES[mode]
         places = [inside(c, n) for c, n in zip(places, x.shape, strict=True)]
-    result = _interpolated(x, places, order, index_mode,
-                           outside if mode == "grid-constant" else None)
+    result = _interpolate(x, places, order, index_mode,
+                          outside if mode == "grid-constant" else None)
     if mode == "constant":
         result = jnp.where(functools.reduce(operator.or_, beyond, False), outside, result)
-    return (_rounded(result) if integral else result).astype(dtype)
+    return (_round(result) if integral else result).astype(dtype)
 
 
 __all__ = ["map_coordinates", "spline_filter", "spline_filter1d"]

@@ -99,7 +99,7 @@ hankel1e = _hankel("hankel1e", "hankel1(v, z) exp(-i z).", 1, True)
 hankel2e = _hankel("hankel2e", "hankel2(v, z) exp(i z).", -1, True)
 
 
-def _repeated(name: str, fun: Callable[..., Any], sign: int) -> Callable[..., Any]:
+def _repeat_recurrence(name: str, fun: Callable[..., Any], sign: int) -> Callable[..., Any]:
     """Derivatives of order n in x, by the recurrence between orders."""
     def derivative(v: Any, x: Any, n: int = 1) -> Any:
         if n < 0 or n != int(n):
@@ -110,9 +110,9 @@ def _repeated(name: str, fun: Callable[..., Any], sign: int) -> Callable[..., An
     return named(derivative, name, f"The n-th derivative of {fun.__name__}(v, x) in x.")
 
 
-jvp, yvp = _repeated("jvp", jv, -1), _repeated("yvp", yv, -1)
-ivp, _kvp = _repeated("ivp", iv, 1), _repeated("kvp", kv, 1)
-h1vp, h2vp = _repeated("h1vp", hankel1, -1), _repeated("h2vp", hankel2, -1)
+jvp, yvp = _repeat_recurrence("jvp", jv, -1), _repeat_recurrence("yvp", yv, -1)
+ivp, _kvp = _repeat_recurrence("ivp", iv, 1), _repeat_recurrence("kvp", kv, 1)
+h1vp, h2vp = _repeat_recurrence("h1vp", hankel1, -1), _repeat_recurrence("h2vp", hankel2, -1)
 
 
 def kvp(v: Any, x: Any, n: int = 1) -> Any:

@@ -35,7 +35,7 @@ def betaln(a: Any, b: Any) -> Any:
     Array(0., dtype=float64, weak_type=True)
     """
     a, b = _real("betaln", a, b)
-    a, b, pole = _reflected(a, b)[:3]
+    a, b, pole = _reflect(a, b)[:3]
     zero, inf = like(a, 0), like(a, math.inf)
     vanishes = lax.bitwise_and(lax.eq(lax.max(a, b), inf), lax.gt(lax.min(a, b), zero))
     special = lax.bitwise_or(pole, vanishes)
@@ -43,7 +43,7 @@ def betaln(a: Any, b: Any) -> Any:
     return lax.select(pole, inf, lax.select(vanishes, lax.neg(inf), value))
 
 
-def _reflected(a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
+def _reflect(a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
     """B(-n, m) = (-1)^m B(n + 1 - m, m) for whole m in [1, n], in whichever order: both arguments,
     whether there is a pole instead, and the sign."""
     zero, one, two = like(a, 0), like(a, 1), like(a, 2)
@@ -110,7 +110,7 @@ def beta(a: Any, b: Any) -> Any:
     Array(0.5, dtype=float64, weak_type=True)
     """
     a, b = _real("beta", a, b)
-    turned_a, turned_b, pole, turn = _reflected(a, b)
+    turned_a, turned_b, pole, turn = _reflect(a, b)
     sign = lax.mul(lax.mul(gammasgn(turned_a), gammasgn(turned_b)),
                    gammasgn(lax.add(turned_a, turned_b)))
     known = lax.bitwise_and(lax.eq(sign, sign), lax.bitwise_not(pole))

@@ -53,7 +53,7 @@ betainccinv = define("betainccinv", "The x at which betaincc(a, b, x) is y: beta
 
 
 # ---- functions of these ----
-def _derived(name: str, arity: int, doc: str) -> Callable[..., Any]:
+def _derive(name: str, arity: int, doc: str) -> Callable[..., Any]:
     """A decorator: a function of reals of one type, with a name and a sentence."""
     def decorate(fun: Callable[..., Any]) -> Callable[..., Any]:
         def function(*args: Any) -> Any:
@@ -66,25 +66,25 @@ def _derived(name: str, arity: int, doc: str) -> Callable[..., Any]:
     return decorate
 
 
-chdtr = _derived("chdtr", 2, "Chi-square distribution function: chdtr(df, x).")(
+chdtr = _derive("chdtr", 2, "Chi-square distribution function: chdtr(df, x).")(
     lambda v, x: gammainc(v / 2, jnp.where(x < 0, 0, x) / 2))
-chdtrc = _derived("chdtrc", 2, "Chi-square survival function: chdtrc(df, x).")(
+chdtrc = _derive("chdtrc", 2, "Chi-square survival function: chdtrc(df, x).")(
     lambda v, x: gammaincc(v / 2, jnp.where(x < 0, 0, x) / 2))
-chdtri = _derived("chdtri", 2, "Inverse of chdtrc in x: chdtri(df, p).")(
+chdtri = _derive("chdtri", 2, "Inverse of chdtrc in x: chdtri(df, p).")(
     lambda v, p: 2 * gammainccinv(v / 2, p))
-pdtr = _derived("pdtr", 2, "Poisson's distribution function: pdtr(k, mean).")(
+pdtr = _derive("pdtr", 2, "Poisson's distribution function: pdtr(k, mean).")(
     lambda k, m: _if((k >= 0) & (m >= 0), gammaincc(jnp.floor(k) + 1, m)))
-pdtrc = _derived("pdtrc", 2, "Poisson's survival function: pdtrc(k, mean).")(
+pdtrc = _derive("pdtrc", 2, "Poisson's survival function: pdtrc(k, mean).")(
     lambda k, m: _if((k >= 0) & (m >= 0), gammainc(jnp.floor(k) + 1, m)))
-pdtri = _derived("pdtri", 2, "Inverse of pdtr in the mean: pdtri(k, y).")(
+pdtri = _derive("pdtri", 2, "Inverse of pdtr in the mean: pdtri(k, y).")(
     lambda k, y: _if(k >= 0, gammainccinv(jnp.floor(k) + 1, y)))
-gdtr = _derived("gdtr", 3, "Gamma distribution function: gdtr(rate, shape, x).")(
+gdtr = _derive("gdtr", 3, "Gamma distribution function: gdtr(rate, shape, x).")(
     lambda a, b, x: _if(x >= 0, gammainc(b, a * x)))
-gdtrc = _derived("gdtrc", 3, "Gamma survival function: gdtrc(rate, shape, x).")(
+gdtrc = _derive("gdtrc", 3, "Gamma survival function: gdtrc(rate, shape, x).")(
     lambda a, b, x: _if(x >= 0, gammaincc(b, a * x)))
-gdtrix = _derived("gdtrix", 3, "Inverse of gdtr in x: gdtrix(rate, shape, p).")(
+gdtrix = _derive("gdtrix", 3, "Inverse of gdtr in x: gdtrix(rate, shape, p).")(
     lambda a, b, p: gammaincinv(b, p) / a)
-gdtria = _derived("gdtria", 3, "Inverse of gdtr in the rate: gdtria(p, shape, x).")(
+gdtria = _derive("gdtria", 3, "Inverse of gdtr in the rate: gdtria(p, shape, x).")(
     lambda p, b, x: gammaincinv(b, p) / x)
 
 
@@ -105,17 +105,17 @@ def _binomial(start: float, end: float, fun: Callable[..., Any]) -> Callable[...
     return function
 
 
-bdtr = _derived("bdtr", 3, "Binomial distribution function: bdtr(k, n, p).")(
+bdtr = _derive("bdtr", 3, "Binomial distribution function: bdtr(k, n, p).")(
     _binomial(math.nan, 1, lambda k, rest, p: betaincc(k + 1, rest, p)))
-bdtrc = _derived("bdtrc", 3, "Binomial survival function: bdtrc(k, n, p).")(
+bdtrc = _derive("bdtrc", 3, "Binomial survival function: bdtrc(k, n, p).")(
     _binomial(1, 0, lambda k, rest, p: betainc(k + 1, rest, p)))
-bdtri = _derived("bdtri", 3, "Inverse of bdtr in p: bdtri(k, n, y).")(
+bdtri = _derive("bdtri", 3, "Inverse of bdtr in p: bdtri(k, n, y).")(
     _binomial(math.nan, math.nan, lambda k, rest, y: betainccinv(k + 1, rest, y)))
-nbdtr = _derived("nbdtr", 3, "Negative binomial distribution function: nbdtr(k, n, p).")(
+nbdtr = _derive("nbdtr", 3, "Negative binomial distribution function: nbdtr(k, n, p).")(
     lambda k, n, p: _if((k >= 0) & (n > 0), betainc(n, jnp.floor(k) + 1, p)))
-nbdtrc = _derived("nbdtrc", 3, "Negative binomial survival function: nbdtrc(k, n, p).")(
+nbdtrc = _derive("nbdtrc", 3, "Negative binomial survival function: nbdtrc(k, n, p).")(
     lambda k, n, p: _if((k >= 0) & (n > 0), betaincc(n, jnp.floor(k) + 1, p)))
-nbdtri = _derived("nbdtri", 3, "Inverse of nbdtr in p: nbdtri(k, n, y).")(
+nbdtri = _derive("nbdtri", 3, "Inverse of nbdtr in p: nbdtri(k, n, y).")(
     lambda k, n, y: betaincinv(n, jnp.floor(k) + 1, y))
 
 
@@ -127,11 +127,11 @@ def _f_tail(n: Any, d: Any, x: Any, upper: bool) -> Any:
     return _if((n > 0) & (d > 0) & (x >= 0), value)
 
 
-fdtr = _derived("fdtr", 3, "F distribution function: fdtr(dfn, dfd, x).")(
+fdtr = _derive("fdtr", 3, "F distribution function: fdtr(dfn, dfd, x).")(
     lambda n, d, x: _f_tail(n, d, x, False))
-fdtrc = _derived("fdtrc", 3, "F survival function: fdtrc(dfn, dfd, x).")(
+fdtrc = _derive("fdtrc", 3, "F survival function: fdtrc(dfn, dfd, x).")(
     lambda n, d, x: _f_tail(n, d, x, True))
-fdtri = _derived("fdtri", 3, "Inverse of fdtr in x: fdtri(dfn, dfd, p).")(
+fdtri = _derive("fdtri", 3, "Inverse of fdtr in x: fdtri(dfn, dfd, p).")(
     lambda n, d, p: d * betaincinv(n / 2, d / 2, p) / (n * betainccinv(d / 2, n / 2, p)))
 
 

@@ -92,7 +92,7 @@ class JVPInterpreter(Interpreter):
              params: dict[str, Any]) -> tuple[Any, Any]:
         """Results and their tangents, in lists if the primitive has several results."""
         if primitive.linearize is not None and self.linear:
-            return self._linearized(primitive, primals, tangents, params)
+            return self._linearize(primitive, primals, tangents, params)
         rule = primitive.rule("jvp")
         if rule is ZERO or rule is LINEAR or isinstance(rule, (list, tuple)):
             with interpreting(self.parent):
@@ -111,8 +111,8 @@ class JVPInterpreter(Interpreter):
         """Whether tangents go into a linear program, so that primals must not depend on them."""
         return isinstance(self.tangents, StagingInterpreter) and self.tangents.only_traced
 
-    def _linearized(self, primitive: Primitive, primals: list[Any], tangents: list[Any],
-                    params: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    def _linearize(self, primitive: Primitive, primals: list[Any], tangents: list[Any],
+                   params: dict[str, Any]) -> tuple[list[Any], list[Any]]:
         nonzero = [t is not None for t in tangents]
         with interpreting(self.parent):
             outs, has, apply = primitive.linearize(nonzero, *primals, **params)  # type: ignore[misc]

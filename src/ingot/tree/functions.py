@@ -40,7 +40,7 @@ def _match(operation: str, treedef: PyTreeDef, rest: tuple[Any, ...]) -> list[li
     return [flatten_up_to(treedef, tree, rule, f"rest[{i}]") for i, tree in enumerate(rest)]
 
 
-def _mapped(operation: str, f: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
+def _map_rows(operation: str, f: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
     """What f makes of each row; a TypeError of the call itself names the operation."""
     try:
         return list(map(f, *columns))
@@ -63,7 +63,7 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | Non
     {'a': 11, 'b': (22,)}
     """
     leaves, treedef = tree_flatten(tree, is_leaf)
-    return tree_unflatten(treedef, _mapped(
+    return tree_unflatten(treedef, _map_rows(
         "tree_map", f, leaves, *_match("tree_map", treedef, rest)))
 
 
@@ -82,7 +82,7 @@ def tree_map_with_path(
     pairs, treedef = tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)
     paths, leaves = [path for path, _ in pairs], [leaf for _, leaf in pairs]
     others = _match("tree_map_with_path", treedef, rest)
-    return tree_unflatten(treedef, _mapped("tree_map_with_path", f, paths, leaves, *others))
+    return tree_unflatten(treedef, _map_rows("tree_map_with_path", f, paths, leaves, *others))
 
 
 def tree_leaves_with_path(

@@ -139,7 +139,7 @@ class PyTreeDef(_Fields):
 
         Children come before their parents; f_leaf None leaves the leaves as they are.
         """
-        items = iter(_counted(self, leaves, "walk"))
+        items = iter(_count(self, leaves, "walk"))
 
         def visit(treedef: PyTreeDef) -> Any:
             if treedef._kind is None:
@@ -353,7 +353,7 @@ def treedef_is_strict_leaf(treedef: PyTreeDef) -> bool:
 
 
 # ---- unflatten ----------------------------------------------------------------------------------
-def _counted(treedef: PyTreeDef, leaves: Iterable[Any], operation: str) -> list[Any] | tuple:
+def _count(treedef: PyTreeDef, leaves: Iterable[Any], operation: str) -> list[Any] | tuple:
     items = leaves if type(leaves) in (list, tuple) else list(leaves)
     if len(items) != treedef.num_leaves:  # type: ignore[arg-type]
         raise ValueError(
@@ -385,7 +385,7 @@ def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
     """
     if type(treedef) is not PyTreeDef:
         raise TypeError(f"tree_unflatten: expected a PyTreeDef first, got {type(treedef)}")
-    return _unflatten(treedef, iter(_counted(treedef, leaves, "tree_unflatten")))
+    return _unflatten(treedef, iter(_count(treedef, leaves, "tree_unflatten")))
 
 
 # ---- flatten up to a structure ------------------------------------------------------------------

@@ -79,7 +79,7 @@ def libraries() -> list[BlasThreads]:
 
 
 @functools.cache
-def _prepared() -> BlasThreads:
+def _prepare() -> BlasThreads:
     """SciPy's library, with as many threads as the environment variable says."""
     if os.environ.get("INGOT_NUM_THREADS"):
         of_programs().threads = int(os.environ["INGOT_NUM_THREADS"])
@@ -90,8 +90,8 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-symbols.provide(GET, lambda: _address(_prepared().get))
-symbols.provide(SET, lambda: _address(_prepared().set))
+symbols.provide(GET, lambda: _address(_prepare().get))
+symbols.provide(SET, lambda: _address(_prepare().set))
 
 
 def is_routine(node: ir.ExternCall) -> bool:

@@ -141,7 +141,7 @@ class Compilation:
         found = self._modules.get(tier)
         if found is None:
             start = time.perf_counter()
-            found = self._modules[tier] = self._lowered(tier)
+            found = self._modules[tier] = self._lower(tier)
             self.lowering_seconds += time.perf_counter() - start
         return found
 
@@ -161,7 +161,7 @@ class Compilation:
         straight, releases = run_loop_passes(function, threads.supported(), run)
         return LoweredProgram(simplified, function, lowerings[-1], straight, releases)
 
-    def _lowered(self, tier: engine.Tier) -> Module:
+    def _lower(self, tier: engine.Tier) -> Module:
         kernels = self.kernels(tier)
         function, lowering = kernels.function, kernels.lowering
         work = cost.work(function.body)
@@ -195,7 +195,7 @@ class Compilation:
         """The code to begin with: optimized if that is there or pays at once."""
         for tier in (engine.FULL, engine.FAST):
             if tier is engine.FULL or config.optimize != "full":
-                found = self._cached(tier)
+                found = self._load_cached(tier)
                 if found is not None:
                     return found
         start_llvm()
@@ -212,7 +212,7 @@ class Compilation:
         linked = engine.link(code, module.info.symbols, tier, cached=False)
         self.llvm_seconds += time.perf_counter() - start
         if config.cache:
-            entry = self._encoded(module, code)
+            entry = self._encode(module, code)
             if entry is not None:
                 cache.store(self._name(tier), entry)
         return linked, module.info
@@ -234,7 +234,7 @@ class Compilation:
             repr(self.donated), repr(lines), repr(config.trace_key()), source_digest(), __version__,
             np.__version__, engine.llvm_identity(), engine.processor_identity())
 
-    def _encoded(self, module: Module, code: bytes) -> bytes | None:
+    def _encode(self, module: Module, code: bytes) -> bytes | None:
         """An entry: the length of a head, the head, embedded constants, the object file.
 
         None if something in it could not be found again in another process.
@@ -262,7 +262,7 @@ class Compilation:
         text = marshal.dumps(head, MARSHAL)
         return b"".join([len(text).to_bytes(8, "little"), text, *blobs, code])
 
-    def _cached(self, tier: engine.Tier) -> tuple[engine.Code, ExecutableInfo] | None:
+    def _load_cached(self, tier: engine.Tier) -> tuple[engine.Code, ExecutableInfo] | None:
         entry = cache.load(self._name(tier)) if config.cache else None
         if entry is None:
             return None

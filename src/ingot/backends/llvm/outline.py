@@ -19,7 +19,7 @@ PARALLEL_FOR = "ingot:parallel_for"
 """The symbol of the C function that calls a body on parts of its iterations; see `threads.py`."""
 
 
-def _captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
+def _find_captured(node: ir.For) -> tuple[list[Any], list[ir.Memory], bool]:
     """What the body of a parallel loop takes from outside: scalars and addresses, and temporaries,
     which are found in the arena; and whether it calls Python."""
     used: dict[Any, None] = {}
@@ -47,7 +47,7 @@ def _parameter(x: Any) -> str:
 
 def emit_parallel_for(emitter: Any, node: ir.For) -> None:
     """Write the body as a function, and the call that divides the iterations among threads."""
-    captured, temporaries, host_calls = _captured(node)
+    captured, temporaries, host_calls = _find_captured(node)
     names = [(x, x.name) for x in (*captured, *temporaries)]
     # A frame: type, what is stored, and its name inside.
     slots = [("ptr noalias", "%arena", "%shared")]

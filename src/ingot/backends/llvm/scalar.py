@@ -377,11 +377,11 @@ class ScalarEmitter:
         if is_float(source):
             if is_float(target):
                 if old == new:
-                    return self._narrowed(x, target)
+                    return self._narrow(x, target)
                 if target == HALF:
                     x = self._to_odd(x)
                 op = "fptrunc" if new == "float" else "fpext"
-                return self._narrowed(self.new(f"{op} {old} {x} to {new}"), target)
+                return self._narrow(self.new(f"{op} {old} {x} to {new}"), target)
             name = "fptosi" if is_signed(target) else "fptoui"
             suffix = f"sat.{new}.{'f64' if old == 'double' else 'f32'}"
             return self.intrinsic(name, suffix, new, [old], [x])
@@ -390,7 +390,7 @@ class ScalarEmitter:
             return self.new(f"select i1 {x}, {new} 1.0, {new} 0.0")
         if is_float(target):
             op = "sitofp" if is_signed(source) else "uitofp"
-            return self._narrowed(self.new(f"{op} {old} {x} to {new}"), target)
+            return self._narrow(self.new(f"{op} {old} {x} to {new}"), target)
         if source.kind == "b":
             return self.new(f"zext i1 {x} to {new}")
         if source.itemsize == target.itemsize:
@@ -408,7 +408,7 @@ class ScalarEmitter:
         carried = self.new(f"or i64 {bits}, {self.new(f'add i64 {low}, {LOW_BITS}')}")
         return self.new(f"bitcast i64 {self.new(f'and i64 {carried}, {~LOW_BITS}')} to double")
 
-    def _narrowed(self, x: str, target: np.dtype) -> str:
+    def _narrow(self, x: str, target: np.dtype) -> str:
         return self.narrow(x, target) if is_narrow(target) else x
 
 

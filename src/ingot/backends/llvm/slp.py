@@ -40,9 +40,9 @@ def pack_math_calls(nodes: Sequence[Any]) -> Sequence[Any]:
         if type(node) is ir.Value or type(node) is ir.Store:
             straight.append(node)
         else:
-            out += [*_ordered(straight), node]
+            out += [*_order_by_level(straight), node]
             straight = []
-    return [*out, *_ordered(straight)]
+    return [*out, *_order_by_level(straight)]
 
 
 def _is_call(node: ir.Value) -> bool:
@@ -54,7 +54,7 @@ def _function(node: ir.Value) -> Any:
     return node.op, node.dtype
 
 
-def _ordered(nodes: Sequence[Any]) -> Iterator[Any]:
+def _order_by_level(nodes: Sequence[Any]) -> Iterator[Any]:
     """Straight-line code by its level: how many calls must come before."""
     level: dict[int, int] = {}
     at: dict[int, list[Any]] = {}

@@ -35,7 +35,7 @@ def object_code(text: str, opt_level: int, codegen_opt_level: int) -> bytes:
     Waiting can be interrupted by a signal, unlike LLVM itself.
     """
     with _lock:
-        process = _started()
+        process = _start()
         data = text.encode()
         try:
             _write(process.stdin,
@@ -70,7 +70,7 @@ def _read(pipe: Any, count: int) -> bytes:
     return b"".join(parts)
 
 
-def _started() -> Any:
+def _start() -> Any:
     import subprocess  # costs start-up time
 
     global _process

@@ -56,7 +56,7 @@ class XLAExecutable:
         """Run on arrays; with `consume` the memory of donated ones is taken for results."""
         buffers = [x._data for x in arrays]
         if self.options.donated:
-            buffers = self._unshared(buffers) if consume else self._kept(buffers)
+            buffers = self._copy_shared(buffers) if consume else self._kept(buffers)
         return self._execute(buffers)
 
     def _execute(self, buffers: list[Any]) -> Sequence[Any]:
@@ -92,7 +92,7 @@ class XLAExecutable:
                 buffers[k] = self._memory.move(buffers[k], self._memory.number(buffers[k]) or 0)
         return buffers
 
-    def _unshared(self, buffers: list[Any]) -> list[Any]:
+    def _copy_shared(self, buffers: list[Any]) -> list[Any]:
         """The arguments, with copies of donated ones that are passed more than once."""
         for k in self.options.donated:
             if sum(x is buffers[k] for x in buffers) > 1 and type(buffers[k]) is self._type:

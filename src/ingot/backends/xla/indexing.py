@@ -29,7 +29,7 @@ def _bool(x: Any) -> str:
     return "true" if x else "false"
 
 
-def _signed(b: Builder, indices: Value) -> Value:
+def _to_signed(b: Builder, indices: Value) -> Value:
     """Indices as int32 or int64; those beyond int64 become its largest number."""
     if indices.dtype == np.uint64:
         top = b.full_like(indices, np.iinfo(np.int64).max)
@@ -54,7 +54,7 @@ def _valid(b: Builder, indices: Value, limits: Value) -> Value:
 def _gather(b: Builder, x: Value, indices: Value, out: Any,
             dimension_numbers: GatherDimensionNumbers, slice_sizes: Any, mode: Any,
             indices_are_sorted: bool = False, fill_value: Any = None, **_: Any) -> Value:
-    d, indices = dimension_numbers, _signed(b, indices)
+    d, indices = dimension_numbers, _to_signed(b, indices)
     found = b.op(
         "stablehlo.gather", [x, indices], out.shape, x.dtype,
         "dimension_numbers = #stablehlo.gather<"
@@ -79,7 +79,7 @@ def _scatter(combine: Pair | None) -> Any:
     def apply(b: Builder, x: Value, indices: Value, updates: Value, out: Any,
               dimension_numbers: ScatterDimensionNumbers, mode: Any,
               indices_are_sorted: bool = False, unique_indices: bool = False, **_: Any) -> Value:
-        d, indices = dimension_numbers, _signed(b, indices)
+        d, indices = dimension_numbers, _to_signed(b, indices)
         if mode is CLIP and len(d.scatter_dims_to_operand_dims):
             limits = _limits(b, _high(d, x, updates), gather_dims(d), indices)
             indices = b.same("clamp", b.full_like(indices, 0), indices, limits)

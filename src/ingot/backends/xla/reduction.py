@@ -56,7 +56,7 @@ COMBINATIONS: dict[str, tuple[Pair, Callable[[np.dtype], Any]]] = {
 """How two elements are combined, and what changes nothing."""
 
 
-def _accumulated(dtype: np.dtype) -> np.dtype:
+def _accumulator_dtype(dtype: np.dtype) -> np.dtype:
     """The dtype in which sums and products of a dtype are taken."""
     narrow = dtypes.kind(dtype) == "f" and dtype.itemsize < 4
     return dtypes.float32 if narrow else dtype
@@ -68,7 +68,7 @@ def _reduction(name: str) -> Any:
     def apply(b: Builder, x: Value, out: Any, axes: Any, **_: Any) -> Value:
         if not axes:
             return x
-        wide = b.convert(x, _accumulated(x.dtype))
+        wide = b.convert(x, _accumulator_dtype(x.dtype))
         init = b.full((), neutral(wide.dtype), wide.dtype)
         (found,) = b.reduce([wide], [init], axes, lambda b, p, q: [combine(b, p, q)])
         return b.convert(found, x.dtype)

@@ -66,8 +66,8 @@ def _scalar(x: np.ndarray) -> str:
     return f"0x{bits:0{digits}X}"
 
 
-def _nested(x: np.ndarray) -> str:
-    return _scalar(x) if x.ndim == 0 else f"[{', '.join(map(_nested, x))}]"
+def _nest(x: np.ndarray) -> str:
+    return _scalar(x) if x.ndim == 0 else f"[{', '.join(map(_nest, x))}]"
 
 
 def dense(x: np.ndarray) -> str:
@@ -81,7 +81,7 @@ def dense(x: np.ndarray) -> str:
     if (raw == raw[0]).all():
         return f"dense<{_scalar(flat[0].reshape(()))}>"
     if dtypes.itemsize_bits(x.dtype) < 8 or x.dtype == np.bool_:
-        return f"dense<{_nested(x)}>"
+        return f"dense<{_nest(x)}>"
     return f'dense<"0x{raw.tobytes().hex().upper()}">'
 
 

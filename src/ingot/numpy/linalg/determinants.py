@@ -61,7 +61,7 @@ def _regular_det(a: Any) -> Any:
     Reflections make the leading columns independent where the rank allows it. Where it does not,
     the derivatives up to order `SPARED` are zero.
     """
-    a = _reflected(a)
+    a = _reflect(a)
     *lead, n, _ = a.aval.shape
     k = n - SPARED
     lu, _, permutation = factors.lu(lax.stop_gradient(a[..., :k]))
@@ -80,7 +80,7 @@ def _regular_det(a: Any) -> Any:
     return where(lax.reshape(lost, lead), 0, out)
 
 
-def _reflected(a: Any) -> Any:
+def _reflect(a: Any) -> Any:
     """The matrices times `SPARED` reflections in directions that no program will have chosen."""
     n = a.aval.shape[-1]
     for k in range(SPARED):

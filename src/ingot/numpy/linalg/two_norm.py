@@ -44,19 +44,19 @@ def _norm(x: Any, axes: Shape) -> Any:
     if dtype == dtypes.float16:
         out = lax.sqrt(reduce_sum(_squares(x), axes))
     elif size_of([x.shape[a] for a in axes]) <= FEW:
-        out = _scaled(x, axes)
+        out = _scale(x, axes)
     else:
         total = reduce_sum(_squares(x), axes)
         limits = dtypes.finfo(total.dtype)
         tiny, huge = float(limits.tiny) / float(limits.eps), float(limits.max)
         extreme = ~((total >= tiny) & (total <= huge))
         extreme = lax.reduce_or(extreme, tuple(range(extreme.ndim)))
-        out = cond(extreme, lambda x, total: _scaled(x, axes), lambda x, total: lax.sqrt(total),
+        out = cond(extreme, lambda x, total: _scale(x, axes), lambda x, total: lax.sqrt(total),
                    x, total)
     return lax.convert_element_type(out, dtype)
 
 
-def _scaled(x: Any, axes: Shape) -> Any:
+def _scale(x: Any, axes: Shape) -> Any:
     """The norm of numbers times a power of two, by which the largest is neither large nor small."""
     complex_ = dtypes.kind(x.dtype) == "c"
     parts = (lax.real(x), lax.imag(x)) if complex_ else (x,)

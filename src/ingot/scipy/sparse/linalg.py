@@ -29,8 +29,10 @@ def _operator(name: str, A: Any) -> Function:
     return lambda x: A @ x
 
 
-def _solved(name: str, method: Callable[..., Any], A: Any, b: Any, x0: Any, tol: float,
-            atol: float, maxiter: int | None, M: Any, symmetric: bool) -> tuple[Any, Any]:
+def _solve_differentiably(name: str, method: Callable[..., Any], A: Any, b: Any, x0: Any,
+                          tol: float,
+                          atol: float, maxiter: int | None, M: Any, symmetric: bool) -> tuple[Any,
+                                                                                              Any]:
     """x with A(x) = b, whose derivatives are solutions by the same method."""
     b = tree_map(jnp.asarray, b)
     x0 = tree_map(jnp.zeros_like, b) if x0 is None else tree_map(jnp.asarray, x0)
@@ -113,7 +115,7 @@ def cg(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0,
     >>> cg(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
     """
-    return _solved("cg", _cg, A, b, x0, tol, atol, maxiter, M, True)
+    return _solve_differentiably("cg", _cg, A, b, x0, tol, atol, maxiter, M, True)
 
 
 # ---- bicgstab ----
@@ -165,7 +167,7 @@ def bicgstab(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float =
     >>> bicgstab(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
     """
-    return _solved("bicgstab", _bicgstab, A, b, x0, tol, atol, maxiter, M, False)
+    return _solve_differentiably("bicgstab", _bicgstab, A, b, x0, tol, atol, maxiter, M, False)
 
 
 # ---- gmres ----
@@ -240,6 +242,6 @@ def gmres(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.
 
         return lax.while_loop(going, body, (x, *residual(x), 0))[0]
 
-    return _solved("gmres", method, A, b, x0, tol, atol, maxiter, M, False)
+    return _solve_differentiably("gmres", method, A, b, x0, tol, atol, maxiter, M, False)
 
 _hide_frames_of(__name__)

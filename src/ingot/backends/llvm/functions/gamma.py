@@ -58,7 +58,7 @@ def _narrow(x: Value, like: Value) -> Value:
 
 
 # ---- the recurrence ------------------------------------------------------------------------------
-def _reduced(x: Value) -> tuple[Value, Value, Value, Value]:
+def _reduce(x: Value) -> tuple[Value, Value, Value, Value]:
     """(y - 1, y - 2, p, n) for x < 8: y in [1, 3) differs from x by an integer, p is the product of
     the factors from y to x - 1, and n / p the sum of their reciprocals; below 1 y is x + 1."""
     below = x < 1.0
@@ -86,7 +86,7 @@ def lgamma(x: Value) -> Value:
 
 def _lgamma_of_double(x: Value) -> Value:
     large, below = x >= float(SHIFT), x < 1.0
-    from_one, from_two, product, _ = _reduced(x)
+    from_one, from_two, product, _ = _reduce(x)
     near = from_one * (from_two * _polynomial(from_two, table.LGAMMA[0]))
     log = _log(where(large | below, x, product))
     out = where(large, _stirling(x, log, 1.0 / x), near + where(below, -log, log))
@@ -133,7 +133,7 @@ def digamma(x: Value) -> Value:
 def _digamma(x: Value) -> Value:
     """For x > 0."""
     large, below = x >= float(SHIFT), x < 1.0
-    from_one, from_two, product, numerator = _reduced(x)
+    from_one, from_two, product, numerator = _reduce(x)
     first, second, third = table.PSI_ROOT[0]
     from_root = ((from_one - (first - 1.0)) - second) - third
     fraction = where(large, 1.0, where(below, -1.0, numerator)) / where(large | below, x, product)

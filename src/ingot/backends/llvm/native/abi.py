@@ -101,7 +101,7 @@ _word = ctypes.c_uint64.from_address
 _int = ctypes.c_int.from_address
 
 
-def _pointed(address: int) -> int:
+def _read_pointer(address: int) -> int:
     """The pointer at an address; ValueError if it cannot be one."""
     pointer = _word(address).value
     if pointer % 8 or not 1 << 12 < pointer < 1 << 56:
@@ -227,7 +227,7 @@ ARRAY_WEAKREFS: int = Array.__weakrefoffset__  # type: ignore[attr-defined]
 def array_slots() -> tuple[int, int]:
     """Where an Array has its buffer and its type, which are declared in `__slots__`; ValueError if
     what is found lies outside of it."""
-    members = [_pointed(id(Array.__dict__[name]) + MEMBER_OF_DESCRIPTOR)
+    members = [_read_pointer(id(Array.__dict__[name]) + MEMBER_OF_DESCRIPTOR)
                for name in ("_data", "aval")]
     data, aval = (_Member.from_address(member).offset for member in members)
     if not all(TYPE < place < Array.__basicsize__ for place in (data, aval)):
@@ -300,7 +300,7 @@ def _objects() -> bool:
         and _word(id(items) + SIZE).value == 2
         and _word(id(items) + TUPLE_ITEMS + 8).value == id(inner)
         and _word(id(inner) + SIZE).value == 1
-        and _word(_pointed(id(inner) + LIST_ITEMS)).value == id(inner[0]))
+        and _word(_read_pointer(id(inner) + LIST_ITEMS)).value == id(inner[0]))
 
 
 def _arrays() -> bool:
@@ -310,7 +310,7 @@ def _arrays() -> bool:
         _word(at + TYPE).value == id(np.ndarray)
         and _word(at + NDARRAY_DATA).value == array.__array_interface__["data"][0]
         and _int(at + NDARRAY_NDIM).value == 2
-        and _word(_pointed(at + NDARRAY_DIMS) + 8).value == 3
+        and _word(_read_pointer(at + NDARRAY_DIMS) + 8).value == 3
         and _word(at + NDARRAY_BASE).value == 0
         and _word(id(part) + NDARRAY_BASE).value == at
         and _word(at + NDARRAY_DTYPE).value == id(array.dtype)
@@ -331,7 +331,7 @@ def _types() -> bool:
     """What PyType_GetSlot gives stands where we write."""
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_int)(
         ("PyType_GetSlot", ctypes.pythonapi))
-    numbers = _pointed(id(int) + TYPE_NUMBER)
+    numbers = _read_pointer(id(int) + TYPE_NUMBER)
     return (
         ctypes.c_ulong.from_address(id(Array) + TYPE_FLAGS).value == Array.__flags__
         and all(_word(id(Array) + place).value == get(Array, slot) for place, slot in (
@@ -384,8 +384,8 @@ def _numpy() -> bool:
 def _ufuncs() -> bool:
     """A loop, and its data: the function that it calls, unless it has become one of vectors."""
     step = np.heaviside
-    if not (_is_ufunc(step) and _pointed(id(step) + UFUNC_LOOPS)
-            and (not _word(id(step) + UFUNC_DATA).value or _pointed(id(step) + UFUNC_DATA))):
+    if not (_is_ufunc(step) and _read_pointer(id(step) + UFUNC_LOOPS)
+            and (not _word(id(step) + UFUNC_DATA).value or _read_pointer(id(step) + UFUNC_DATA))):
         return False
     function, data = _loop(step, "dd->d")
     if not (_in_numpy(function) and (not data or _file_of(data))):

@@ -50,7 +50,7 @@ class Runtime:
             self._begun = True
             # From the cache it takes two milliseconds here; a thread would first have to wait
             # several times until this one lets go of the interpreter.
-            self.load(_cached)
+            self.load(_load_cached)
             if not self.fast_path:
                 threading.Thread(target=self.load).start()
         return self.fast_path != 0
@@ -61,7 +61,7 @@ class Runtime:
             if self.fast_path or PORTABLE is not None:
                 return
             try:
-                code = (find or _compiled)()
+                code = (find or _compile)()
             except WorkerError:
                 return  # the process ends, or somebody stopped the worker
             if code is None:
@@ -95,7 +95,7 @@ def _name() -> str:
                         engine.llvm_identity(), engine.processor_identity())
 
 
-def _cached() -> engine.Code | None:
+def _load_cached() -> engine.Code | None:
     """The entry's machine code, if the cache has it."""
     code = cache.load(_name()) if config.cache else None
     if code is None:
@@ -103,9 +103,9 @@ def _cached() -> engine.Code | None:
     return engine.link(code, library.symbols(), engine.FULL, cached=True)
 
 
-def _compiled() -> engine.Code:
+def _compile() -> engine.Code:
     """The entry's machine code from the cache, or compiled."""
-    linked = _cached()
+    linked = _load_cached()
     if linked is not None:
         return linked
     code = engine.object_code(library.text(), engine.FULL, background=True)
