@@ -15,19 +15,15 @@ import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.llvm import compilation, engine
 from ingot.compiler import (
-    lane_compaction,
     loop_fusion,
-    nontemporal_stores,
     outlining,
-    parallel,
-    strip_mining,
 )
 from ingot.kernel.schedule import SCHEDULE
 
 LOWERED = [(loop_fusion, "MIN_COMMON_BYTES", 1), (SCHEDULE, "parallel_reduction_work", 500),
            (SCHEDULE, "reduction_block", 32),
-           (parallel, "PARALLEL_WORK", 20_001), (lane_compaction, "MIN_STEP_INSTRUCTIONS", 1),
-           (strip_mining, "MIN_BODY_INSTRUCTIONS", 20), (nontemporal_stores, "LEAST", 100_000),
+           (SCHEDULE, "parallel_work", 20_001), (SCHEDULE, "min_compacted_work", 1),
+           (SCHEDULE, "min_strip_mined_work", 20), (SCHEDULE, "nontemporal_bytes", 100_000),
            (outlining, "MIN_INSTRUCTIONS", 1), (outlining, "MIN_EQUATIONS", 2),
            (outlining, "MIN_WORK_ONCE", 0), (outlining, "MIN_WORK_IN_LOOPS", 0)]
 

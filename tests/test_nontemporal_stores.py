@@ -5,14 +5,14 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot.compiler import nontemporal_stores
+from ingot.kernel.schedule import SCHEDULE
 
 pytestmark = pytest.mark.llvm("stores of machine code")
 
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch):
-    monkeypatch.setattr(nontemporal_stores, "LEAST", 8)
+    monkeypatch.setattr(SCHEDULE, "nontemporal_bytes", 8)
     with ingot.config.override("cache", False):
         ingot.clear_caches()
         yield
@@ -49,7 +49,7 @@ def test_results(name, n, optimize, monkeypatch):
         -1, 256 if n % 2 else 130)[: n // 512 * 2]
     with ingot.config.override("optimize", optimize):
         got = ingot.jit(fun)(x)
-        monkeypatch.setattr(nontemporal_stores, "LEAST", 1 << 60)
+        monkeypatch.setattr(SCHEDULE, "nontemporal_bytes", 1 << 60)
         ingot.clear_caches()
         plain = ingot.jit(fun)(x)
     for mine, expected in zip(ingot.tree.leaves(got), ingot.tree.leaves(plain), strict=True):

@@ -8,9 +8,9 @@ import ingot.numpy as jnp
 from ingot import lax, random
 from ingot.backends.llvm import engine, executable
 from ingot.compiler import strip_mining
-from ingot.compiler.strip_mining import MIN_TRIP_COUNT
 from ingot.core.backend import compile_jaxpr
 from ingot.kernel import ir
+from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.stage import stage
 
 pytestmark = pytest.mark.llvm("loops of machine code")
@@ -34,14 +34,14 @@ def kernel(fun, *args):
     return list(loops(program.function.body))
 
 
-@pytest.mark.parametrize("n", [MIN_TRIP_COUNT - 1, MIN_TRIP_COUNT, MIN_TRIP_COUNT + 1, 5000,
+@pytest.mark.parametrize("n", [*(SCHEDULE.min_strip_mined + k for k in (-1, 0, 1)), 5000,
                                100_003])
 def test_blocks_cover_all_elements_once_or_twice(n, monkeypatch):
     x = np.random.default_rng(n).normal(size=n)
     found = [loop for loop in kernel(heavy, x) if loop.start != 0]
-    assert len(found) == (n >= MIN_TRIP_COUNT)
+    assert len(found) == (n >= SCHEDULE.min_strip_mined)
     for loop in found:
-        assert loop.trip_count % strip_mining.MULTIPLE == 0 and loop.trip_count <= n
+        assert loop.trip_count % SCHEDULE.strip_unit == 0 and loop.trip_count <= n
     y = ingot.jit(heavy)(x)
     monkeypatch.setattr(strip_mining, "is_divisible", lambda node: False)
     ingot.clear_caches()
@@ -121,7 +121,7 @@ def test_known_parameters_of_binomial_numbers_change_nothing(n, p):
 def test_less_passes_where_nearly_all_work_is_in_lanes_or_blocks():
     def level(fun):
         program = compile_jaxpr(ingot.jit(fun).trace(random.key(0)).jaxpr)
-        return program.compilation.module(engine.FULL).passes
+        return program.compilation.module(engine.FULL).opt_level
 
     def chain(key):
         factors = random.normal(key, (3000, 3, 3))

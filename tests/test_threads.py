@@ -15,9 +15,9 @@ import ingot.numpy as np_
 from ingot import lax
 from ingot.backends.llvm import blas, engine, threads
 from ingot.backends.llvm.compilation import Compilation
-from ingot.compiler import parallel
 from ingot.errors import HostCallError
 from ingot.experimental import io_callback
+from ingot.kernel.schedule import SCHEDULE
 
 pytestmark = [
     pytest.mark.llvm("threads of machine code"),
@@ -85,7 +85,7 @@ def test_loops_are_marked_where_iterations_are_independent():
 def test_programs_with_divided_loops_let_other_threads_run(fun, x, monkeypatch):
     compiled = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
     assert not compiled.module(engine.FAST).info.releases_gil
-    monkeypatch.setattr(parallel, "PARALLEL_WORK", 0)  # whatever the work of a divided loop is
+    monkeypatch.setattr(SCHEDULE, "parallel_work", 0)  # whatever the work of a divided loop is
     divided = Compilation(ingot.make_jaxpr(fun)(x).jaxpr)
     assert divided.kernels(engine.FAST).releases and divided.module(engine.FAST).info.releases_gil
 

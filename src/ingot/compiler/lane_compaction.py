@@ -17,19 +17,8 @@ import numpy as np
 from ingot.kernel import ir
 from ingot.kernel.cost import work
 from ingot.kernel.rules import BOOL, INT, Buffer, Builder, Index
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import definitions, replace, uses, walk
-
-LANES = 16
-"""Entries that step together in straight-line code: a vector or two."""
-
-BLOCK = 512
-"""Entries whose values stay in the nearest cache."""
-
-MIN_TRIP_COUNT = 128
-"""Entries from which on it pays."""
-
-MIN_STEP_INSTRUCTIONS = 60
-"""Instructions of a step from which on it pays."""
 
 ENTRY_DTYPE = np.dtype(np.int32)
 
@@ -100,7 +89,7 @@ class _LoopForm:
 def _form_of(node: ir.For) -> _LoopForm | None:
     """How to rewrite a loop; None if it has another form, or is not worth it."""
     if not node.independent or node.phis or node.pointers or not isinstance(node.trip_count, int) \
-            or node.trip_count < MIN_TRIP_COUNT:
+            or node.trip_count < SCHEDULE.min_compacted:
         return None
     loops = [n for n in node.body.nodes if type(n) is ir.While]
     rest = [n for n in node.body.nodes if type(n) is not ir.While]
@@ -110,7 +99,7 @@ def _form_of(node: ir.For) -> _LoopForm | None:
     for loop in loops:
         if loop.pointers or any(type(n) is not ir.Value
                                 for n in (*loop.cond.nodes, *loop.body.nodes)) \
-                or work(loop.cond) + work(loop.body) < MIN_STEP_INSTRUCTIONS:
+                or work(loop.cond) + work(loop.body) < SCHEDULE.min_compacted_work:
             return None
         seen = {id(n) for n in loop.cond.nodes}
         if any(id(a) in seen for n in loop.body.nodes for a in n.args) or any(
@@ -144,11 +133,11 @@ class _Lanes(Builder):
         super().__init__()
         self.function, self.node, self.form = function, node, form
         self.stop = int(node.trip_count)  # type: ignore[arg-type]
-        self.size = -(-self.stop // max(-(-self.stop // BLOCK), 2))
+        self.size = -(-self.stop // max(-(-self.stop // SCHEDULE.lane_block), 2))
         self.blocks = -(-self.stop // self.size)
         self.kept: dict[int, Buffer] = {}  # values of each entry that later parts read
         self.names: dict[int, Any] = {}  # what is the same for all entries
-        self.active_list = self.allocate((self.size + LANES,), ENTRY_DTYPE)
+        self.active_list = self.allocate((self.size + SCHEDULE.lanes,), ENTRY_DTYPE)
         self.active = self.allocate((self.size,), BOOL)
         self.first: Index = 0
 
@@ -285,19 +274,19 @@ class _Lanes(Builder):
         """Fill up the last lanes with the last entry: they compute the same as it does."""
         last = self.active_list.at(self, (self.op("max", self.op("sub", count, self.index(1)),
                                            self.index(0)),))
-        loop = self.lanes(LANES)
+        loop = self.lanes(SCHEDULE.lanes)
         with self.inside(loop.body):
             self.store(self.active_list, (self.op("add", count, loop.index),), last)
 
     def iteration(self, loop: ir.While, left: Any, after: dict[int, Any]) -> Any:
         """Step the listed entries once; how many stay in the list."""
         own = [p for p in loop.phis if id(p) not in self.form.common and p.next is not p.scalar]
-        new = [self.allocate((LANES,), p.scalar.dtype) for p in own]
-        active = self.allocate((LANES,), BOOL)
+        new = [self.allocate((SCHEDULE.lanes,), p.scalar.dtype) for p in own]
+        active = self.allocate((SCHEDULE.lanes,), BOOL)
 
         def group(g: Index, carry: list[Any]) -> list[Any]:
-            first = self.index_mul(g, LANES)
-            steps = self.lanes(LANES)
+            first = self.index_mul(g, SCHEDULE.lanes)
+            steps = self.lanes(SCHEDULE.lanes)
             with self.inside(steps.body):
                 self.step(loop, own, new, active, self.index_add(first, steps.index), after,
                           steps.index)
@@ -312,9 +301,9 @@ class _Lanes(Builder):
                 more = self.op("and", active.at(self, (k,)), self.op("lt", place, left))
                 return [self.op("add", carry[0], self.op("convert", more, dtype=INT))]
 
-            return self.accumulate(LANES, carry, commit)
+            return self.accumulate(SCHEDULE.lanes, carry, commit)
 
-        groups = self.index_div(self.index_add(left, LANES - 1), LANES)
+        groups = self.index_div(self.index_add(left, SCHEDULE.lanes - 1), SCHEDULE.lanes)
         (count,) = self.accumulate(groups, [self.index(0)], group)
         self.pad(count)
         return count

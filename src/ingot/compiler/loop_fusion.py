@@ -12,10 +12,10 @@ from typing import Any
 
 from ingot.compiler.load_forwarding import forward_loads
 from ingot.compiler.loop_split import matching_extents, split_like
-from ingot.compiler.parallel import PARALLEL_WORK
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import Access, AffineExprs, access_range, accesses
 from ingot.kernel.cost import work
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.summation import COMPENSATED
 from ingot.kernel.visit import (
     Effects,
@@ -105,7 +105,7 @@ class _Loop:
             return line.work * MIN_WORK_RATIO <= nest.work and bool(a.phis) == bool(b.phis)
         if bool(a.phis) != bool(b.phis):
             return nested or (self.straight and (not isinstance(a.trip_count, int) or (
-                self.work + other.work) * a.trip_count < PARALLEL_WORK))
+                self.work + other.work) * a.trip_count < SCHEDULE.parallel_work))
         if a.independent != b.independent or (self.straight and a.vector != b.vector):
             return False
         return not self.straight or min(self.work, other.work) < COMPUTE_BOUND_INSTRUCTIONS

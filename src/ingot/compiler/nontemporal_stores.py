@@ -13,27 +13,20 @@ from ingot.compiler.strip_mining import is_divisible, strip_mine
 from ingot.kernel import ir
 from ingot.kernel.access_analysis import AffineExpr, AffineExprs, accesses
 from ingot.kernel.rules import Builder
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import is_plain
-
-LEAST = 96 << 20
-"""Bytes that a loop touches from which on they are more than caches keep."""
-
-BLOCK = 1 << 10
-"""Bytes of a part where any will do: while it is copied, nothing is read from memory."""
-
-SHORTEST, LONGEST = 1 << 9, 1 << 14
-"""Bytes of parts that are given, by the rows of an array: several stay in the nearest cache."""
 
 
 def store_past_caches(function: ir.Function) -> None:
     """Rewrite the loops of a function that fill large results (changed in place)."""
-    large = {m for m in function.results if m.kind == "result" and m.nbytes * 8 >= LEAST}
+    large = {m for m in function.results
+             if m.kind == "result" and m.nbytes * 8 >= SCHEDULE.nontemporal_bytes}
     if not large:
         return
     for node in function.body.nodes:
         if type(node) is ir.For and is_plain(ir.Block([node])):
             touched = {a.memory for a in accesses(ir.Block([node]))}
-            if touched & large and sum(m.nbytes for m in touched) >= LEAST:
+            if touched & large and sum(m.nbytes for m in touched) >= SCHEDULE.nontemporal_bytes:
                 _Streaming(function, touched & large).rewrite(function.body, [node])
 
 
@@ -60,7 +53,7 @@ class _Streaming(Builder):
             return
         widest = max(n.value.dtype.itemsize for n in node.body.nodes if type(n) is ir.Store)
         if is_divisible(node):
-            outer = strip_mine(node, BLOCK // widest)
+            outer = strip_mine(node, SCHEDULE.nontemporal_part_bytes // widest)
             block.nodes[block.nodes.index(node)] = outer
             block = outer.body
         forms = AffineExprs()
@@ -90,7 +83,8 @@ class _Streaming(Builder):
         """Store to a temporary; the nodes that copy it afterwards."""
         size, dtype = int(node.trip_count), store.value.dtype  # type: ignore[arg-type]
         nbytes = size * dtype.itemsize
-        if not SHORTEST <= nbytes <= LONGEST:
+        if not (SCHEDULE.min_nontemporal_row_bytes <= nbytes
+                <= SCHEDULE.max_nontemporal_row_bytes):
             return []
         target, part = store.memory, self.function.at_end(nbytes, dtype)
         with self.inside(ir.Block()) as before:

@@ -11,10 +11,8 @@ from __future__ import annotations
 from ingot.kernel import ir
 from ingot.kernel.cost import work
 from ingot.kernel.roles import Node
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import contains, outermost, referred
-
-PARALLEL_WORK = 200_000
-"""Instructions of a loop from which on threads may be worth waking: some 50 microseconds."""
 
 
 def parallelize_loops(function: ir.Function) -> bool:
@@ -39,5 +37,5 @@ def _is_parallel(node: Node) -> bool:
     """Whether threads may share a loop, and it may have work enough for that."""
     return (type(node) is ir.For and node.independent and not node.phis and not node.pointers
             and node.start == 0
-            and (contains(node.body, ir.While) or work(ir.Block([node])) >= PARALLEL_WORK)
+            and (contains(node.body, ir.While) or work(ir.Block([node])) >= SCHEDULE.parallel_work)
             and (node.reentrant_callbacks or not contains(node.body, ir.PythonCall)))

@@ -12,20 +12,8 @@ from typing import Any
 from ingot.kernel import ir
 from ingot.kernel.cost import work
 from ingot.kernel.rules import INT, Builder
+from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.visit import reads, replace, roots, writes
-
-STRIP = 1024
-"""Iterations of a strip, at most; few enough to be short of work, many enough to start a loop for.
-"""
-
-MULTIPLE = 64
-"""What the length of a strip is a multiple of: a few of the longest vectors."""
-
-MIN_TRIP_COUNT = 2048
-"""Iterations from which on little is computed twice."""
-
-MIN_BODY_INSTRUCTIONS = 60
-"""Instructions of a body from which on a second copy of it costs."""
 
 NARROW = frozenset(["sin", "cos", "tan", "lgamma", "external"])
 """Operations that have no form for vectors of so many 64-bit numbers."""
@@ -37,7 +25,7 @@ def strip_mine_loops(function: ir.Function) -> list[ir.For]:
 
     def instead(node: Any) -> ir.For | None:
         if type(node) is not ir.For or not is_divisible(node) \
-                or work(node.body) < MIN_BODY_INSTRUCTIONS:
+                or work(node.body) < SCHEDULE.min_strip_mined_work:
             return None
         made.append(strip_mine(node))
         return made[-1]
@@ -49,7 +37,7 @@ def strip_mine_loops(function: ir.Function) -> list[ir.For]:
 def is_divisible(node: ir.For) -> bool:
     """Whether a loop is long and straight, and reads nothing that it writes."""
     if not node.vector or node.phis or node.pointers or node.start != 0 \
-            or not isinstance(node.trip_count, int) or node.trip_count < MIN_TRIP_COUNT:
+            or not isinstance(node.trip_count, int) or node.trip_count < SCHEDULE.min_strip_mined:
         return False
     read: set[ir.Memory] = set()
     written: set[ir.Memory] = set()
@@ -71,8 +59,8 @@ def _draws(node: ir.For) -> bool:
 def strip_mine(node: ir.For, length: int | None = None) -> ir.For:
     """The loop over strips that takes the place of a loop, which runs over one of them."""
     stop: Any = node.trip_count
-    size = -(-stop // -(-stop // (length or STRIP)))
-    size = -(-size // MULTIPLE) * MULTIPLE
+    size = -(-stop // -(-stop // (length or SCHEDULE.strip)))
+    size = -(-size // SCHEDULE.strip_unit) * SCHEDULE.strip_unit
     build = Builder()
     out = ir.For(ir.Value("index", (), INT), -(-stop // size), [], ir.Block(), independent=True)
     node.parallel_accesses |= _draws(node)

@@ -93,7 +93,48 @@ class Schedule:
     radix_partition: int = 1 << 16
     """Elements of a row that radix sort first cuts into parts by the highest digit."""
 
+    nontemporal_bytes: int = 96 << 20
+    """Bytes that a loop touches from which its results are stored past the caches."""
+
+    nontemporal_part_bytes: int = 1 << 10
+    """Bytes of a part of such a result where any will do; while it is copied, nothing is read."""
+
+    min_nontemporal_row_bytes: int = 1 << 9
+    """Bytes of parts that are rows of an array, at least."""
+
+    max_nontemporal_row_bytes: int = 1 << 14
+    """Bytes of such parts, at most: several stay in the first cache."""
+
+    # ---- vectors ----
+    strip: int = 1024
+    """Iterations of a strip of a long loop: few enough to be short of work, many enough to start a
+    loop for."""
+
+    strip_unit: int = 64
+    """Iterations that the length of a strip is a multiple of: a few of the longest vectors."""
+
+    min_strip_mined: int = 2048
+    """Iterations of a loop from which strips compute little twice."""
+
+    min_strip_mined_work: int = 60
+    """Instructions of a body from which a second copy of it costs more than strips."""
+
+    lanes: int = 16
+    """Batch elements of a while loop that step together in straight-line code."""
+
+    lane_block: int = 512
+    """Batch elements whose values stay in the first cache while they step."""
+
+    min_compacted: int = 128
+    """Batch elements from which it pays to find the active ones."""
+
+    min_compacted_work: int = 60
+    """Instructions of a step from which it pays."""
+
     # ---- threads ----
+    parallel_work: int = 200_000
+    """Instructions of a loop from which threads may be worth waking: some 50 microseconds."""
+
     parallel_reduction_work: int = 1 << 20
     """Instructions of a reduction to one element from which it is done in parts."""
 
