@@ -287,7 +287,7 @@ def test_code_of_the_pool_outlives_the_interpreter():
         class Watch:
             def __init__(self, name): self.name = name
             def __del__(self, write=os.write): write(1, self.name)
-        threads._code().keep.watch = Watch(b"code freed ")
+        threads._code().owner.watch = Watch(b"code freed ")
         threads.pool()._memory.watch = Watch(b"state freed ")
         ingot.module_global = Watch(b"modules freed ")
     """
