@@ -239,10 +239,11 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 
     x: arrays -> the same; shardings: a sharding, a PartitionSpec for the mesh that is set, or a
     pytree of them that is a prefix of x. Raises ValueError for shardings that do not divide arrays
-    into equal parts, RuntimeError for a spec where no mesh is set.
+    into equal parts or that name Explicit axes, RuntimeError for a spec where no mesh is set.
 
-    >>> mesh = ingot.sharding.make_mesh((2,), "x")
-    >>> place = ingot.sharding.NamedSharding(mesh, ingot.sharding.PartitionSpec("x"))
+    >>> from ingot.sharding import AxisType, NamedSharding, PartitionSpec, make_mesh
+    >>> mesh = make_mesh((2,), "x", axis_types=AxisType.Auto)
+    >>> place = NamedSharding(mesh, PartitionSpec("x"))
     >>> lax.with_sharding_constraint(np.arange(4), place).sharding == place
     True
     """
