@@ -161,6 +161,32 @@ def test_additions_at_repeated_places(dtype, mode):
                   dtype, x.size)
 
 
+PATTERNS = {
+    "in turns": lambda n: (np.arange(n) % 64, 64), "sorted": lambda n: (np.arange(n) * 9 // n, 9),
+    "all at one of many": lambda n: (np.zeros(n, int), 10 * n),
+    "some often": lambda n: (np.arange(n) % 5 * (np.arange(n) % 999), 4000),
+    "blocks in turns": lambda n: (np.arange(n) // 13 % 13, 13),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_eager_additions_at_places_in_any_pattern(pattern, dtype):
+    for n in (41, 1000, 20_000):
+        place, size = PATTERNS[pattern](n)
+        for x in inputs(n, dtype, ["constant", "one large", "random"]):
+            want, scale = (np.zeros(size, wide(v).dtype) for v in (x, np.abs(x)))
+            np.add.at(want, place, wide(x))
+            np.add.at(scale, place, np.abs(wide(x)))
+            check(jnp.zeros(size, dtype).at[place].add(x), want, scale, dtype, n)
+            check(jnp.zeros(size, dtype).at[place].subtract(x), -want, scale, dtype, n)
+
+
+def test_negative_zeros_stay_where_but_such_are_added():
+    got = jnp.full(3, -0.0).at[np.arange(200) % 2].add(jnp.full(200, -0.0).at[1].set(0))
+    np.testing.assert_array_equal(np.signbit(got), [True, False, True])
+
+
 # ---- whatever else adds up numbers ---------------------------------------------------------------
 def ones(x):
     return jnp.ones(x.shape, x.dtype)

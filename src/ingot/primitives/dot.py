@@ -193,13 +193,14 @@ def _dot_dtypes(x: Any, y: Any, preferred: Any) -> tuple[Any, Any]:
 def _dot_eval(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DimensionNumbers,
               precision: Any, preferred_element_type: Any) -> np.ndarray:
     out, dtype = _dot_dtypes(x.dtype, y.dtype, preferred_element_type)
+    if not x.dtype == y.dtype == dtype:
+        x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
     if x.ndim == y.ndim == 1 and dimension_numbers[0][0]:
-        return inner(x.astype(dtype, copy=False), y.astype(dtype, copy=False)).astype(
-            out, copy=False)
-    left, right, shape = _dot_forms(x.shape, y.shape, dimension_numbers)
-    x, y = (_formed(a.astype(dtype, copy=False), *form) for a, form in ((x, left), (y, right)))
-    out_ = product(x, y)
-    return (out_ if out_.shape == shape else out_.reshape(shape)).astype(out, copy=False)
+        total = inner(x, y)
+    else:
+        left, right, shape = _dot_forms(x.shape, y.shape, dimension_numbers)
+        total = product(_formed(x, *left), _formed(y, *right)).reshape(shape)
+    return total if out is dtype else total.astype(out, copy=False)
 
 
 def _dot_transpose(ct: Any, x: Any, y: Any, *, dimension_numbers: DimensionNumbers, precision: Any,

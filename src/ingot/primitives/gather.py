@@ -45,7 +45,7 @@ from ingot.primitives.gather_scatter import (
 )
 from ingot.primitives.movement import batch_size, move_axis, move_to_front, zeros
 from ingot.primitives.slicing import integers
-from ingot.primitives.sums import WIDE, repeats
+from ingot.primitives.sums import WIDE, added_at
 from ingot.util import size_of
 
 
@@ -84,11 +84,9 @@ def _gather_eval(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Gathe
     w = windows(dimension_numbers, x.shape, indices.shape, slice_sizes)
     view, index, order = w.locate(x, indices)
     found = view[index]
-    if mode is FILL:
-        valid = w.valid(indices)
-        if not valid.all():
-            found = np.array(found)  # a single index gives a view of the operand
-            found[~valid] = fill_element(x.dtype, fill_value)
+    if mode is FILL and not w.all_valid(indices):
+        found = np.array(found)  # a single index gives a view of the operand
+        found[~w.valid(indices)] = fill_element(x.dtype, fill_value)
     return found.transpose(order)
 
 
@@ -171,11 +169,6 @@ def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionN
         mode=parsed, fill_value=fill_value if parsed is FILL else None)
 
 
-LONGER = {np.dtype(np.float64): np.dtype(np.longdouble),
-          np.dtype(np.complex128): np.dtype(np.clongdouble)}
-"""The dtypes of which NumPy adds up many at one place in longer ones, if there are such."""
-
-
 # ---- what all scatters share ---------------------------------------------------------------------
 def scatter_windows(x: Any, indices: Any, updates: Any, d: ScatterDimensionNumbers) -> Windows:
     """The slices that a scatter writes; their sizes are those of the updates."""
@@ -209,32 +202,40 @@ def scatter_type(name: str, kinds: Any) -> Callable[..., ShapedArray]:
     return rule
 
 
-def scatter_eval(combine: Callable[..., None], sums: bool = False) -> Callable[..., np.ndarray]:
-    """`combine(view, index, updates)` writes updates into a copy of the operand, of a wider dtype
-    where they are `sums`."""
+def scatter_eval(combine: Callable[..., None], sign: int = 0) -> Callable[..., np.ndarray]:
+    """`combine(view, index, updates)` writes updates into a copy of the operand; `sign` is 1 or -1
+    where it adds or subtracts them."""
 
     def evaluate(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *,
                  dimension_numbers: ScatterDimensionNumbers, mode: Any, **_: Any) -> np.ndarray:
         w = scatter_windows(x, indices, updates, dimension_numbers)
-        many = sums and size_of(indices.shape[:-1]) > LEAF
-        out = np.array(x, WIDE.get(x.dtype) if many else None, order="C")
+        many = sign != 0 and is_inexact(x.dtype) and size_of(indices.shape[:-1]) > LEAF
+        out = np.ascontiguousarray(x) if many else np.array(x, order="C")
         if out.size == 0:
-            return out.astype(x.dtype, copy=False)
+            return out
         view, index, order = w.locate(out, indices)
         updates = updates.transpose(np.argsort(order)) if order else updates
-        if mode is not CLIP:
+        if mode is not CLIP and not w.all_valid(indices):
             valid = w.valid(indices)
-            if not valid.all():
-                sliced = updates.shape[valid.ndim:index[0].ndim]
-                index = tuple(np.broadcast_to(i, (*valid.shape, *sliced))[valid] for i in index)
-                updates = updates[valid]
-        if many and x.dtype in LONGER and repeats(index, view.shape) > LEAF:
-            out = out.astype(LONGER[x.dtype])
-            view = w.locate(out, indices)[0]
-        combine(view, index, updates.astype(out.dtype, copy=False))
-        return out.astype(x.dtype, copy=False)
+            sliced = updates.shape[valid.ndim:index[0].ndim]
+            index = tuple(np.broadcast_to(i, (*valid.shape, *sliced))[valid] for i in index)
+            updates = updates[valid]
+        if many:
+            return added_at(out, _places(w, view, index, indices),
+                            updates.ravel() if sign > 0 else -updates.ravel())
+        combine(view, index, updates)
+        return out
 
     return evaluate
+
+
+def _places(w: Windows, view: np.ndarray, index: tuple[np.ndarray, ...], indices: np.ndarray
+            ) -> np.ndarray:
+    """Where in the flat operand the elements are that an index of its view stands for."""
+    if view.shape == w.operand and view.ndim == 1:
+        return index[0].ravel()
+    numbers = np.arange(size_of(w.operand)).reshape(w.operand)
+    return w.locate(numbers, indices)[0][index].ravel()
 
 
 def scatter_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
@@ -388,7 +389,7 @@ def _add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 
 
 scatter_add_p = Primitive(
-    "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, True),
+    "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, 1),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
     kernel=scatter_kernel(operation("add"), neutral=-0.0, sums="add"), in_place=True)
 

@@ -165,7 +165,7 @@ class Windows:
         """First place of each slice along the axes where it varies."""
         if indices.dtype == np.uint64:
             indices = np.minimum(indices, np.uint64(np.iinfo(np.int64).max))
-        indices = indices.astype(np.int64)
+        indices = indices.astype(np.int64, copy=False)
         found = {a: indices[..., j] for j, a in enumerate(self.dims.start_index_map)}
         outer = self.indices[:-1]
         for a, b in zip(self.dims.operand_batching_dims, self.dims.start_indices_batching_dims,
@@ -173,6 +173,10 @@ class Windows:
             along = np.arange(outer[b]).reshape([-1 if i == b else 1 for i in range(len(outer))])
             found[a] = np.broadcast_to(along, outer)
         return found
+
+    def all_valid(self, indices: np.ndarray) -> bool:
+        """Whether all slices lie inside the operand."""
+        return all(_within(start, self.high[a]) for a, start in self.starts(indices).items())
 
     def valid(self, indices: np.ndarray) -> np.ndarray:
         """Which slices lie inside the operand."""
@@ -194,7 +198,8 @@ class Windows:
         sliced = [a for a in varying if a in inside]
         index = []
         for a in varying:
-            start = np.clip(starts.get(a, np.zeros(self.indices[:-1], int)), 0, self.high[a])
+            start = starts.get(a, np.zeros(self.indices[:-1], int))
+            start = start if _within(start, self.high[a]) else np.clip(start, 0, self.high[a])
             start = start.reshape(self.indices[:-1] + (1,) * len(sliced))
             if a in sliced:
                 shape = [-1 if b == a else 1 for b in sliced]
@@ -231,6 +236,11 @@ class Windows:
         for a, i in zip(self.inside, inner, strict=True):
             place[a] = build.index_add(place[a], i)
         return place, ok
+
+
+def _within(start: np.ndarray, high: int) -> bool:
+    """Whether no number is negative or above a limit."""
+    return start.size == 0 or bool(start.min() >= 0 and start.max() <= high)
 
 
 @memoize()

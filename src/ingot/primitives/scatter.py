@@ -132,7 +132,7 @@ def _sub_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -
 
 scatter_sub_p = Primitive(
     "scatter-sub", type=scatter_type("scatter_sub", NUMBER), jvp=_linear_jvp(lambda: scatter_sub_p),
-    eval=scatter_eval(np.subtract.at, sums=True), transpose=_sub_transpose,
+    eval=scatter_eval(np.subtract.at, -1), transpose=_sub_transpose,
     batch=scatter_batch(lambda: scatter_sub_p),
     kernel=scatter_kernel(operation("sub"), neutral=0.0, sums="sub"), in_place=True)
 

@@ -32,11 +32,15 @@ PIECE = 1 << 15
 MANY = 1 << 13
 """Elements from which on one element of all blocks is added at a time."""
 
+SPARSE = 16
+"""How many times as many places as updates there are where sorting these is the fastest way to
+count how often places are named."""
+
 TERMS = 4096
 """Terms of a product of matrices that BLAS adds up, some hundred in order."""
 
-DOT_TERMS = 1024
-"""The same for two vectors, which BLAS adds up in 16 parts at least."""
+DOT_TERMS = {"f": 1024, "c": 512}
+"""The same for two vectors, real or complex, which BLAS adds up in 16 or 8 parts at least."""
 
 LANES = 960
 """Bytes of a row that BLAS multiplies with a vector: it reads 32 bytes at a time, or 16 where fewer
@@ -178,38 +182,91 @@ def _running_blocks(x: np.ndarray) -> None:
 
 
 # ---- sums at places ------------------------------------------------------------------------------
-def repeats(index: tuple[np.ndarray, ...], shape: Sequence[int]) -> int:
-    """How often the same place of an array is named at most, by indices of its first axes."""
-    if len(index) == 1:
-        places = index[0].ravel()
+def added_at(x: np.ndarray, places: np.ndarray, updates: np.ndarray) -> np.ndarray:
+    """A contiguous array with numbers added to it at places of its flat form, in its dtype."""
+    crowded = _crowded(places, x.size)
+    out = np.array(x, WIDE.get(x.dtype) if crowded else None, order="C")
+    flat, updates = out.reshape(-1), updates.astype(out.dtype, copy=False)
+    if crowded and out.dtype == x.dtype:
+        _add_many_at(flat, places, updates)
     else:
-        places = np.ravel_multi_index(
-            np.broadcast_arrays(*index), tuple(shape[: len(index)])).ravel()
-    if places.size == 0:
-        return 0
-    if math.prod(shape) <= 2 * places.size:
-        return int(np.bincount(places).max())
-    places = np.sort(places)
-    ends = np.flatnonzero(places[1:] != places[:-1])
-    return int(np.diff(ends, prepend=-1, append=len(places) - 1).max())
+        np.add.at(flat, places, updates)
+    return out.astype(x.dtype, copy=False)
+
+
+def _crowded(places: np.ndarray, size: int) -> bool:
+    """Whether one of so many places is named more than `MOST` times."""
+    n = len(places)
+    if n <= MOST or n > MOST * size:
+        return n > MOST
+    if n < size // SPARSE:
+        places = np.sort(places)
+        return bool((places[MOST:] == places[:-MOST]).any())
+    return bool(np.bincount(places).max() > MOST)
+
+
+def _add_many_at(out: np.ndarray, places: np.ndarray, updates: np.ndarray) -> None:
+    """Add numbers to elements of a vector, in place, some of which get many."""
+    counts = np.bincount(places, minlength=len(out))
+    often = counts > MOST
+    if often.all():
+        out += _totals(places, updates, counts)
+        return
+    there = often[places]
+    np.add.at(out, places[~there], updates[~there])
+    renamed = np.cumsum(often) - 1
+    out[often] += _totals(renamed[places[there]], updates[there], counts[often])
+
+
+def _totals(places: np.ndarray, updates: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The sum of the updates at each place, given how many each gets.
+
+    They are dealt out to parts in turn, a prime number of them: so each part gets its share, unless
+    the places follow a pattern of that very length. Where one gets too many, or there were more
+    parts than updates, these are sorted by their places.
+    """
+    n, size = len(places), len(counts)
+    parts = _prime(-3 * int(counts.max()) // -MOST)
+    if parts * size <= n:
+        slots, part = places * parts, np.arange(parts)
+        slots[: n - n % parts].reshape(-1, parts)[...] += part
+        slots[n - n % parts :] += part[: n % parts]
+        if np.bincount(slots).max() <= MOST:
+            total = np.full(size * parts, -0.0, updates.dtype)
+            np.add.at(total, slots, updates)
+            return np.add.reduce(total.reshape(size, parts), 1, initial=-0.0)
+    order = np.argsort(places.astype(np.min_scalar_type(size)), kind="stable")
+    firsts = np.searchsorted(places[order], np.arange(size))
+    return np.add.reduceat(updates[order], firsts)
+
+
+@memoize()
+def _prime(n: int) -> int:
+    """The least prime number that is not below n."""
+    while any(n % k == 0 for k in range(2, math.isqrt(n) + 1)):
+        n += 1
+    return n
 
 
 # ---- products of matrices ------------------------------------------------------------------------
 def inner(x: np.ndarray, y: np.ndarray) -> Any:
     """The sum of products of the elements of two vectors, in their dtype."""
-    n = len(x)
-    if x.dtype.kind not in "fc" or n <= BLOCK:
+    if x.dtype.kind not in "fc" or len(x) <= BLOCK:
         return np.dot(x, y)
-    if x.dtype.kind == "c":
-        return np.add.reduce(x * y)
     if not (x.flags.c_contiguous and y.flags.c_contiguous):
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    if n <= DOT_TERMS + DOT_TERMS // 8:
+    n, most = len(x), DOT_TERMS[x.dtype.kind]
+    if n <= most + most // 8:
         return np.dot(x, y)
-    parts = n // DOT_TERMS
-    whole = parts * DOT_TERMS
-    total = np.add.reduce(np.vecdot(x[:whole].reshape(parts, -1), y[:whole].reshape(parts, -1)))
+    size = part_size(n, most // 2, most)
+    whole = n - n % size
+    total = np.add.reduce(_dots(x[:whole], y[:whole], size), None)
     return total + np.dot(x[whole:], y[whole:]) if whole < n else total
+
+
+def _dots(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+    """BLAS's dot of parts of vectors: [..., k] and [..., k] to [..., k / size, 1, 1]."""
+    return np.matmul(x.reshape(*x.shape[:-1], -1, 1, size), y.reshape(*y.shape[:-1], -1, size, 1))
 
 
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -221,9 +278,6 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
     if k <= BLOCK or x.dtype.kind not in "fc":
         return np.matmul(x, y)
-    if x.dtype.kind == "c" and min(m, n) == 1:
-        terms = x * y.swapaxes(-1, -2)  # [..., m or n, k]
-        return summed(np.ascontiguousarray(terms), (terms.ndim - 1,)).reshape(*x.shape[:-1], n)
     x, y = (a if a.flags.c_contiguous or _suits_blas(a) else np.ascontiguousarray(a)
             for a in (x, y))
     if m == 1:
@@ -234,28 +288,28 @@ def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _vector_matrix(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A matrix [..., m, k] multiplied with a vector [..., k, 1]."""
     m, k = x.shape[-2:]
-    if x.strides[-1] != x.itemsize:
-        return np.matmul(x, y) if k <= IN_ORDER else _pieces(
-            x, y, part_size(k, IN_ORDER // 2, IN_ORDER))
-    size = LANES * (2 if m % 4 < 2 <= m else 1) // x.itemsize
-    if k <= size or (m == 1 and k <= DOT_TERMS):
+    if k <= IN_ORDER:
         return np.matmul(x, y)
-    if k < DOT_TERMS:
-        parts = -(-k // size)
-        cuts = [k * j // parts for j in range(parts + 1)]
-        total = np.matmul(x[..., : cuts[1]], y[..., : cuts[1], :])
-        for first, last in itertools.pairwise(cuts[1:]):
-            total += np.matmul(x[..., first:last], y[..., first:last, :])
-        return total
-    parts = k // DOT_TERMS  # of each row
-    whole = parts * DOT_TERMS
-    vector = y[..., 0]
-    total = np.add.reduce(np.vecdot(
-        x[..., :whole].reshape(*x.shape[:-1], parts, DOT_TERMS),
-        vector[..., None, :whole].reshape(*y.shape[:-2], 1, parts, DOT_TERMS)), -1)
-    if whole < k:
-        total += np.vecdot(x[..., whole:], vector[..., None, whole:])
-    return total[..., None]
+    if x.strides[-1] != x.itemsize:
+        return _pieces(x, y, part_size(k, IN_ORDER // 2, IN_ORDER))
+    most = DOT_TERMS[x.dtype.kind]
+    size = LANES * (2 if m % 4 < 2 <= m else 1) // x.itemsize
+    if x.dtype.kind == "f" and k < max(size + 1, most // 2) and m > 1:
+        return _in_cuts(x, y, -(-k // size))
+    size = k if k <= most else part_size(k, most // 2, most)
+    whole = k - k % size
+    vector = y.swapaxes(-1, -2)
+    total = np.add.reduce(_dots(x[..., :whole], vector[..., :whole], size), -3)[..., 0]
+    return total + np.matmul(x[..., whole:], y[..., whole:, :]) if whole < k else total
+
+
+def _in_cuts(x: np.ndarray, y: np.ndarray, parts: int) -> np.ndarray:
+    """The product as a sum of few products of nearly as many terms."""
+    cuts = [x.shape[-1] * j // parts for j in range(parts + 1)]
+    total = np.matmul(x[..., : cuts[1]], y[..., : cuts[1], :])
+    for first, last in itertools.pairwise(cuts[1:]):
+        total += np.matmul(x[..., first:last], y[..., first:last, :])
+    return total
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
