@@ -358,6 +358,14 @@ def test_infinities_and_nan_among_blocks(mode):
             np.testing.assert_array_equal(columns, x.reshape(-1, 2).sum(0))
 
 
+def test_running_sums_of_many_elements_pass_infinities_and_negative_zeros():
+    x = jnp.zeros((100_000, 2)).at[40_000, 0].set(np.inf).at[:, 1].set(-0.0)
+    got = np.asarray(jnp.cumsum(x, 0))
+    np.testing.assert_array_equal(got[:, 0], np.where(np.arange(100_000) < 40_000, 0, np.inf))
+    assert np.signbit(got[:, 1]).all()
+    assert jnp.cumsum(jnp.zeros((0, 70)), 1).shape == (0, 70)
+
+
 def test_derivatives_and_loops_and_maps():
     x = np.full(100_000, 0.1, np.float32)
     want, scale = total(x, 0)

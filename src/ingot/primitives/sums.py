@@ -29,8 +29,8 @@ SHORT = 1024
 PIECE = 1 << 15
 """Elements of a running sum that are computed at a time, in the nearest caches."""
 
-MANY = 1 << 13
-"""Elements from which on one element of all blocks is added at a time."""
+RADIX = 16
+"""Elements of a block of a running sum, and blocks whose sums make a block of the next level."""
 
 SPARSE = 16
 """How many times as many places as updates there are where sorting these is the fastest way to
@@ -116,69 +116,60 @@ def _is_closest(x: np.ndarray, axis: int) -> bool:
 # ---- running sums --------------------------------------------------------------------------------
 def running(x: np.ndarray, axis: int) -> np.ndarray:
     """The running sum along an axis, in the dtype of `x`."""
-    n, work = x.shape[axis], WIDE.get(x.dtype, x.dtype)
-    if work.kind not in "fc" or (n <= MOST and not is_narrow(x.dtype)):
-        if is_narrow(x.dtype):
-            return np.add.accumulate(x.astype(np.float32), axis).astype(x.dtype)
+    n = x.shape[axis]
+    if x.dtype.kind not in "fcV" or (n <= MOST and not is_narrow(x.dtype)):
         return np.add.accumulate(x, axis, x.dtype)
-    if work != x.dtype and x.size <= PIECE:
-        return np.add.accumulate(x.astype(work), axis).astype(x.dtype)
-    if work == x.dtype and x.size == n <= SHORT:
-        return _running_short(x.reshape(n)).reshape(x.shape)
-    source, lead = np.moveaxis(x, axis, -1), x.shape[:axis] + x.shape[axis + 1 :]
-    size = min(max(PIECE * n // max(x.size, 1) // BLOCK, 1), -(-n // BLOCK)) * BLOCK
-    piece, out = np.empty((*lead, size), work), np.empty(x.shape, x.dtype)
-    target, last = np.moveaxis(out, axis, -1), np.full(lead, -0.0, work)
+    if x.size <= SHORT and x.dtype in WIDE:
+        return np.add.accumulate(x.astype(WIDE[x.dtype]), axis).astype(x.dtype)
+    if x.size <= SHORT and x.flags.c_contiguous:
+        out = x.copy()
+        _run(_last(out, axis))
+        return out
+    out = np.empty(x.shape, x.dtype)
+    source, target = _last(x, axis), _last(out, axis)
+    size = max(PIECE * n // max(x.size, 1), SHORT)
+    total = lost = np.full(source.shape[:-1], -0.0, WIDE.get(x.dtype, x.dtype))
+    memory = np.empty_like(source[..., :size], total.dtype)  # in the layout of the array
     for first in range(0, n, size):
-        here, count = slice(first, first + size), min(size, n - first)
-        piece[..., :count] = source[..., here]
-        if work == x.dtype:
-            piece[..., count:] = 0
-            _running_blocks(piece)
-            piece += last[..., None]
-            sums = piece
-        else:
-            piece[..., 0] += last
-            sums = np.add.accumulate(piece[..., :count], -1)
-        target[..., here] = sums[..., :count]
-        last = np.array(sums[..., -1])
+        piece = memory[..., : n - first]
+        piece[...] = source[..., first : first + size]
+        _run(piece)
+        last = piece[..., -1].copy()
+        if first:
+            piece += (total + lost)[..., None]
+        target[..., first : first + size] = piece
+        new = total + last
+        lost = np.where(np.isfinite(new), lost + (last - (new - total)), 0)
+        total = new
     return out
 
 
-def _running_short(x: np.ndarray) -> np.ndarray:
-    """The running sum of a vector: of blocks, to which the running sum of their sums is added."""
-    n, size = len(x), part_size(len(x), BLOCK - 8, MOST)
+def _last(x: np.ndarray, axis: int) -> np.ndarray:
+    """The array with this axis last."""
+    return x if axis == x.ndim - 1 else np.moveaxis(x, axis, -1)
+
+
+def _run(x: np.ndarray) -> None:
+    """The running sum along the last axis, in place: short blocks begin with the running sum of the
+    sums of those before them. NumPy's own waits for each sum to come back from memory."""
+    n = x.shape[-1]
+    if n <= MOST:
+        np.add.accumulate(x, -1, out=x)
+        return
+    size = part_size(n, BLOCK - 8, MOST) if x.size <= SHORT else RADIX
     whole = n - n % size
-    out = np.empty(n, x.dtype)
-    blocks = (out if whole == n else out[:whole]).reshape(-1, size)
-    np.add.accumulate((x if whole == n else x[:whole]).reshape(-1, size), 1, out=blocks)
-    blocks[1:] += np.add.accumulate(blocks[:-1, -1])[:, None]
-    if whole < n:
-        np.add.accumulate(x[whole:], out=out[whole:])
-        out[whole:] += out[whole - 1]
-    return out
-
-
-def _running_blocks(x: np.ndarray) -> None:
-    """The running sum along the last axis of contiguous memory, in place: blocks begin with the
-    running sum of the sums of those before them."""
-    count = x.shape[-1] // BLOCK
-    blocks = x.reshape(*x.shape[:-1], count, BLOCK)
-    if blocks.size < MANY:
+    blocks = x[..., :whole].reshape(*x.shape[:-1], whole // size, size)
+    if x.size <= SHORT:
         np.add.accumulate(blocks, -1, out=blocks)
     else:
-        for k in range(1, BLOCK):  # NumPy accumulates slowly
+        for k in range(1, size):
             blocks[..., k] += blocks[..., k - 1]
-    if count == 1:
-        return
-    starts = np.zeros((*x.shape[:-1], count if count <= BLOCK else -(-count // BLOCK) * BLOCK),
-                      x.dtype)
-    starts[..., : count - 1] = blocks[..., : count - 1, -1]
-    if count <= BLOCK:
-        np.add.accumulate(starts, -1, out=starts)
-    else:
-        _running_blocks(starts)
-    blocks[..., 1:, :] += starts[..., : count - 1, None]
+    starts = blocks[..., -1].copy()
+    _run(starts)
+    blocks[..., 1:, :] += starts[..., :-1, None]
+    if whole < n:
+        x[..., whole] += x[..., whole - 1]
+        np.add.accumulate(x[..., whole:], -1, out=x[..., whole:])
 
 
 # ---- sums at places ------------------------------------------------------------------------------
