@@ -321,13 +321,7 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
             raise ValueError("var: ddof and correction mean the same; give one of them")
         ddof = correction  # type: ignore[assignment]
     a = as_array("var", a)
-    asked = user_dtype("var", dtype)
-    if asked is not None and kind_of(a) == "c" and dtypes.kind(asked) != "c":
-        raise ValueError(f"var: dtype must be complex for a complex array, got {asked.name} for"
-                         f" {a.aval}; convert the result, which is real")
-    work = dtypes.to_inexact_dtype(a.aval.dtype if asked is None or kind_of(a) == "c" else
-                                   dtypes.promote_types(a.aval.dtype, asked))
-    result = asked or dtypes.real_of(work)
+    work, result = _var_dtypes(a, user_dtype("var", dtype))
     a = convert(a, wide(work))
     axes = axes_of("var", axis, a.aval.ndim)
     if where is not None:
@@ -340,18 +334,31 @@ def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: in
     count = _count("var", a, axes, where, total.aval.dtype)
     if mean is None and kind_of(total) == "f":
         total = lax.sub(total, _rounded_mean(centered, total, axes, where, count))
+    value = convert(_over_freedom(total, count, ddof), result)
+    return keep_dims(value, a.aval.shape, axes) if keepdims else value
+
+
+def _var_dtypes(a: Any, asked: Any) -> tuple[Any, Any]:
+    """The dtype to compute a variance in, and that of the result, given the dtype asked for."""
+    if asked is not None and kind_of(a) == "c" and dtypes.kind(asked) != "c":
+        raise ValueError(f"var: dtype must be complex for a complex array, got {asked.name} for"
+                         f" {a.aval}; convert the result, which is real")
+    work = dtypes.to_inexact_dtype(a.aval.dtype if asked is None or kind_of(a) == "c" else
+                                   dtypes.promote_types(a.aval.dtype, asked))
+    return work, asked or dtypes.real_of(work)
+
+
+def _over_freedom(total: Any, count: Any, ddof: Any) -> Any:
+    """A sum of squares over the degrees of freedom; nan if these are not positive."""
     if isinstance(count, float):
         divisor = count - float(ddof) if isinstance(ddof, (int, float)) else lax.sub(
             like(total, count), like(total, ddof))
     else:
         divisor = lax.sub(count, like(count, ddof))
     if isinstance(divisor, float):
-        value = lax.div(total, like(total, divisor)) if divisor > 0 else like(total, math.nan)
-    else:
-        value = lax.select(lax.gt(divisor, like(divisor, 0)), lax.div(total, divisor),
-                           like(total, math.nan))
-    value = convert(value, result)
-    return keep_dims(value, a.aval.shape, axes) if keepdims else value
+        return lax.div(total, like(total, divisor)) if divisor > 0 else like(total, math.nan)
+    return lax.select(lax.gt(divisor, like(divisor, 0)), lax.div(total, divisor),
+                      like(total, math.nan))
 
 
 def _rounded_mean(centered: Any, total: Any, axes: tuple[int, ...], where: Any, count: Any) -> Any:

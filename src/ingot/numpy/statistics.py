@@ -325,24 +325,29 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     center, total = average(x, 1, weights, returned=True)
     total = total[0] if weights is not None or total.aval.ndim else total
     total = lax.reshape(total, ())
-    if weights is None:
-        divisor = like(total, x.aval.shape[1] - ddof)
-    elif ddof == 0 or aweights is None:
-        divisor = lax.sub(total, like(total, ddof))
-    else:
-        spread = sum_(multiply(weights, convert(as_array("cov", aweights), weights.aval.dtype)))
-        divisor = lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype),
-                                                 like(total, ddof)), total))
+    divisor = _degrees_of_freedom(total, x.aval.shape[1], ddof, weights, aweights)
     x = lax.sub(x, lax.broadcast_in_dim(center, x.aval.shape, (0,)))
     rest = average(x, 1, weights)  # the rounding error of the means
     x = lax.sub(x, lax.broadcast_in_dim(lax.stop_gradient(rest), x.aval.shape, (0,)))
     other = x if weights is None else multiply(x, weights)
     product = dot(x, lax.transpose(other, (1, 0)) if kind_of(x) != "c" else
                   lax.conj(lax.transpose(other, (1, 0))))
-    divisor = lax.max(lax.real(divisor) if kind_of(divisor) == "c" else divisor,
-                      convert(0, dtypes.real_of(divisor.aval.dtype)))
     out = lax.div(product, broadcast(convert(divisor, product.aval.dtype), product.aval.shape))
     return convert(lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1]), result)
+
+
+def _degrees_of_freedom(total: Any, n: int, ddof: int, weights: Any, aweights: Any) -> Any:
+    """The divisor of a covariance, at least 0, given the sum of the weights (n without any)."""
+    if weights is None:
+        divisor = like(total, n - ddof)
+    elif ddof == 0 or aweights is None:
+        divisor = lax.sub(total, like(total, ddof))
+    else:
+        spread = sum_(multiply(weights, convert(as_array("cov", aweights), weights.aval.dtype)))
+        divisor = lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype),
+                                                 like(total, ddof)), total))
+    return lax.max(lax.real(divisor) if kind_of(divisor) == "c" else divisor,
+                   convert(0, dtypes.real_of(divisor.aval.dtype)))
 
 
 def _variables(name: str, x: Any, rowvar: bool) -> Any:

@@ -281,27 +281,23 @@ class _Cumulative:
         """A part of all rows that stays in the first cache."""
         build, rule, n = self.build, self.rule, self.x.shape[self.axis]
         states = [build.allocate(part, x.dtype) for x in rule.start()]
-
-        def each(body: Callable[[Sequence[Index]], None]) -> None:
-            build.nest(part, body, vector=True)
-
-        def put(memories: Sequence[Buffer], values: Sequence[Any], index: Sequence[Index]) -> None:
-            for memory, value in zip(memories, values, strict=True):
-                build.store(memory, index, value)
-
-        def get(index: Sequence[Index]) -> list[Any]:
-            return [memory.at(build, index) for memory in states]
-
-        each(lambda index: put(states, rule.start(), index))
-        if not rule.sums:
-            def step(i: Index, index: Sequence[Index]) -> None:
-                new = rule.step(get(index), self.load(line(index), i))
-                put(states, new, index)
-                self.store(line(index), i, rule.value(new))
-
-            with build.loop(n) as i:
-                each(lambda index: step(i, index))
+        build.nest(part, lambda index: self._put(states, rule.start(), index), vector=True)
+        if rule.sums:
+            self.tile_of_sums(part, line, states)
             return
+
+        def step(i: Index, index: Sequence[Index]) -> None:
+            new = rule.step(self._get(states, index), self.load(line(index), i))
+            self._put(states, new, index)
+            self.store(line(index), i, rule.value(new))
+
+        with build.loop(n) as i:
+            build.nest(part, lambda index: step(i, index), vector=True)
+
+    def tile_of_sums(self, part: Sequence[int], line: Callable[[Sequence[Index]], list[Index]],
+                     states: Sequence[Buffer]) -> None:
+        """The same of sums: blocks of rows, to which the sum of those before them is added."""
+        build, rule, n = self.build, self.rule, self.x.shape[self.axis]
         base, total = (build.allocate(part, rule.dtype) for _ in range(2))
 
         def several(first: Index, count: int, index: Sequence[Index]) -> None:
@@ -312,21 +308,35 @@ class _Cumulative:
                 self.store(line(index), i, build.op("add", before, here))
             build.store(total, index, here)
 
+        def begin(index: Sequence[Index]) -> None:
+            self._put([base, total], [rule.value(self._get(states, index)), rule.start()[0]], index)
+
+        def end(index: Sequence[Index]) -> None:
+            self._put(states, rule.step(self._get(states, index), total.at(build, index)), index)
+
         def block(first: Index, count: int) -> None:
-            each(lambda index: put([base, total], [rule.value(get(index)), rule.start()[0]], index))
+            build.nest(part, begin, vector=True)
             with build.loop(count // ROWS) as g:
-                each(lambda index: several(build.index_add(first, build.index_mul(g, ROWS)), ROWS,
-                                           index))
+                build.nest(part, lambda index: several(
+                    build.index_add(first, build.index_mul(g, ROWS)), ROWS, index), vector=True)
             if count % ROWS:
-                each(lambda index: several(
-                    build.index_add(first, count - count % ROWS), count % ROWS, index))
-            each(lambda index: put(states, rule.step(get(index), total.at(build, index)), index))
+                build.nest(part, lambda index: several(
+                    build.index_add(first, count - count % ROWS), count % ROWS, index), vector=True)
+            build.nest(part, end, vector=True)
 
         if n >= LEAF:
             with build.loop(n // LEAF) as b:
                 block(build.index_mul(b, LEAF), LEAF)
         if n % LEAF:
             block(n - n % LEAF, n % LEAF)
+
+    def _put(self, memories: Sequence[Buffer], values: Sequence[Any], index: Sequence[Index]
+             ) -> None:
+        for memory, value in zip(memories, values, strict=True):
+            self.build.store(memory, index, value)
+
+    def _get(self, memories: Sequence[Buffer], index: Sequence[Index]) -> list[Any]:
+        return [memory.at(self.build, index) for memory in memories]
 
 
 def _unrolled(x: ArrayValue, axis: int, reverse: bool, rule: _Rule) -> ArrayValue:

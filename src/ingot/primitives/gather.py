@@ -361,7 +361,7 @@ def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, upda
     build.nest(updates.shape, write, cost=updates.cost + 8 + 4 * w.indices[-1])
     def value(build: Lowering, index: Sequence[Index]) -> Any:
         found = [sums_.at(build, p) for p in pair(index)]
-        return rounded(build, found) if compensated else build.converted(*found, x.dtype)
+        return rounded(build, found) if compensated else build.converted(found[0], x.dtype)
 
     return LazyArray(x.shape, x.dtype, value, [sums_], 6 if compensated else 1)
 
