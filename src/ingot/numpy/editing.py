@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
@@ -151,6 +152,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 # ---- bits ----
 
 
+@trace_cached
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
     """Eight truth values as one byte, along an axis or of the flat array.
 
@@ -172,6 +174,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
     return moveaxis(packed, -1, axis)
 
 
+@trace_cached
 def unpackbits(a: Any, axis: int | None = None, count: int | None = None,
                bitorder: str = "big") -> Any:
     """The eight bits of each byte, along an axis or of the flat array; the first `count` of them.

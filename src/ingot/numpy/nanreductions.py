@@ -62,6 +62,7 @@ def _extremum(name: str, reduce: Callable[..., Any], identity: Callable[[Any], A
     return choose(empty, like(found, math.nan), found)
 
 
+@trace_cached
 def nanmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
            where: Any = None) -> Any:
     """Largest element over axes that is not nan; nan if there is none.
@@ -72,6 +73,7 @@ def nanmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, 
     return _extremum("nanmax", full.max, lowest, a, axis, out, keepdims, initial, where)
 
 
+@trace_cached
 def nanmin(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
            where: Any = None) -> Any:
     """Smallest element over axes that is not nan; nan if there is none.

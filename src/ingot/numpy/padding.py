@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.api.eager import trace_cached
 from ingot.core.interpreter import Tracer
 from ingot.core.static import known
 from ingot.numpy import primitives as lax
@@ -79,6 +80,7 @@ def _extend(array: Any, axis: int, before: int, after: int, mode: str, options: 
     return _statistic(array, axis, before, after, mode, pair)
 
 
+@trace_cached
 def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
         **kwargs: Any) -> Any:
     """An array with borders added before and after along each axis.

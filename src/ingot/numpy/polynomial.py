@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import trace_cached
 from ingot.control.scan import scan
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide, multiply
@@ -143,6 +144,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     return p
 
 
+@trace_cached
 def poly(seq_of_zeros: Any) -> Any:
     """Coefficients of the polynomial with given zeros, or the characteristic one of a matrix.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.families import kind_of
@@ -175,6 +176,7 @@ def _interpolate(x: Any, places: Sequence[Any], order: int, index_mode: str, out
     return functools.reduce(operator.add, total)
 
 
+@trace_cached
 def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: str = "constant",
                     cval: Any = 0.0) -> Any:
     """Values of an array at coordinates: the nearest sample, or splines of an order in each axis.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.eager import trace_cached
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import broadcast_to, concrete_int, zeros
@@ -55,6 +56,7 @@ def _vectors(name: str, *arrays: Any) -> list[Any]:
     return [broadcast_to(x, (*lead, x.aval.shape[-1])) for x in xs]
 
 
+@trace_cached
 def toeplitz(c: Any, r: Any = None) -> Any:
     """Constant diagonals: first column c, first row r (without its first element), else conj(c).
 
