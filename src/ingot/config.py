@@ -245,6 +245,22 @@ def context(name: str) -> Callable[[Any], Any]:
         (value,) = named.values() or (new_value,)
         return config.override(name, value)
 
-    manager.__name__ = name
-    manager.__doc__ = config.flag(name).sentence
+    manager.__name__ = manager.__qualname__ = name
+    manager.__doc__ = _explained(config.flag(name))
     return manager
+
+
+def _explained(flag: Flag) -> str:
+    """The docstring of the context manager for one flag, with an example that changes it."""
+    other = flag.choices[-1] if flag.choices else not flag.default
+    values = f"one of {', '.join(map(repr, flag.choices))}" if flag.choices else "a boolean"
+    return f"""{flag.sentence}
+
+new_value: {values}; (named) any one keyword may stand for it.
+-> a context manager: the flag {flag.name} has this value within it, in this thread.
+Raises ValueError for other values.
+
+>>> with ingot.{flag.name}({other!r}):
+...     ingot.config.{flag.name}
+{other!r}
+"""

@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import math
 import os
+import re
 import sys
 import threading
 import warnings
@@ -52,7 +53,8 @@ def renamed(function: Any, name: str, module: str | None = None) -> Any:
     out.__kwdefaults__, out.__name__, out.__qualname__ = function.__kwdefaults__, name, name
     out.__module__ = module or function.__module__
     if function.__doc__ is not None:  # the example calls it by its new name
-        out.__doc__ = function.__doc__.replace(f" {function.__name__}(", f" {name}(")
+        before = r"\b" if function.__module__ == out.__module__ else r"(?<![\w.])"
+        out.__doc__ = re.sub(rf"{before}{function.__name__}\(", f"{name}(", function.__doc__)
     del out.__wrapped__
     return out
 
@@ -136,7 +138,12 @@ def register_cache(cache: Any) -> None:
 
 
 def clear_caches() -> None:
-    """Empty every registered cache."""
+    """Empty every cache of traced and compiled programs; the next calls trace and compile again.
+
+    The cache on disk stays.
+
+    >>> ingot.clear_caches()
+    """
     for cache in list(_caches):
         (getattr(cache, "cache_clear", None) or cache.clear)()
 

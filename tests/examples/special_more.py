@@ -7,10 +7,13 @@ from examples import Bad, Example, between, complex_normal, elementwise, mp, nor
 from examples.special import X, _each
 from ingot.scipy import (  # noqa: F401  (their functions are in the table once they are imported)
     log_tails as tails,
+    special_airy,
     special_bessel,
     special_distributions,
     special_elementary,
     special_elliptic,
+    special_errors,
+    special_inverses,
     special_polynomials,
     special_primitives as more,
 )

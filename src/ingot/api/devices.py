@@ -42,11 +42,11 @@ def _backend(name: str, backend: Any) -> Backend:
 
 
 def devices(backend: Any = None) -> list[Device]:
-    """Return the devices of a back end (a name or platform), by default of the one chosen.
+    """Return the devices of a back end.
 
-    For the CPU these are names of the one CPU, as many as the flag `num_cpu_devices` says; by
-    default as many as cores, rounded down to a power of two, and at least four. Raises RuntimeError
-    for unknown back ends.
+    backend: a name or platform, by default that chosen -> a list of devices. For the CPU these are
+    names of the one CPU, as many as the flag `num_cpu_devices` says; by default as many as cores,
+    rounded down to a power of two, and at least four. Raises RuntimeError for unknown back ends.
 
     >>> ingot.devices()[:2]
     [CpuDevice(id=0), CpuDevice(id=1)]
@@ -56,7 +56,10 @@ def devices(backend: Any = None) -> list[Device]:
 
 def local_devices(process_index: int | None = None, backend: Any = None, host_id: Any = None
                   ) -> list[Device]:
-    """The devices of this process.
+    """Return the devices of this process, which are all.
+
+    process_index, host_id: 0 or None. backend: a name or platform, by default that chosen -> a list
+    of devices. Raises RuntimeError for an unknown one.
 
     >>> ingot.local_devices()[0]
     CpuDevice(id=0)
@@ -67,7 +70,10 @@ def local_devices(process_index: int | None = None, backend: Any = None, host_id
 
 
 def device_count(backend: Any = None) -> int:
-    """How many devices there are.
+    """Count the devices of a back end.
+
+    backend: a name or platform, by default that chosen -> an integer. Raises RuntimeError for an
+    unknown one.
 
     >>> ingot.device_count() == len(ingot.devices())
     True
@@ -76,16 +82,21 @@ def device_count(backend: Any = None) -> int:
 
 
 def local_device_count(backend: Any = None) -> int:
-    """How many devices this process has: all of them.
+    """Count the devices of this process, which are all.
 
-    >>> ingot.local_device_count() >= 4
+    backend: a name or platform, by default that chosen -> an integer. Raises RuntimeError for an
+    unknown one.
+
+    >>> ingot.local_device_count() == ingot.device_count()
     True
     """
     return device_count(backend)
 
 
 def process_index(backend: Any = None) -> int:
-    """The number of this process among all: 0.
+    """Return the number of this process among all: 0.
+
+    backend: without effect -> an integer.
 
     >>> ingot.process_index()
     0
@@ -94,7 +105,9 @@ def process_index(backend: Any = None) -> int:
 
 
 def process_count(backend: Any = None) -> int:
-    """How many processes there are: 1.
+    """Count the processes that programs run on: 1.
+
+    backend: without effect -> an integer.
 
     >>> ingot.process_count()
     1
@@ -103,7 +116,9 @@ def process_count(backend: Any = None) -> int:
 
 
 def process_indices(backend: Any = None) -> list[int]:
-    """The numbers of all processes.
+    """Return the numbers of all processes.
+
+    backend: without effect -> a list of integers.
 
     >>> ingot.process_indices()
     [0]
@@ -118,6 +133,8 @@ host_ids = renamed(process_indices, "host_ids")
 def default_backend() -> str:
     """Return the platform on which programs run.
 
+    -> 'cpu', unless another back end is chosen.
+
     >>> ingot.default_backend()
     'cpu'
     """
@@ -129,9 +146,10 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     """Return the same pytree with its leaves as arrays on the device.
 
     x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, or a pytree of them
-    that is a prefix of x. On the CPU no bytes move, as all devices have the same memory; operations
-    follow the arrays. Raises TypeError for leaves that are not arrays, ValueError for a device tree
-    of another structure, and for a sharding that does not divide an array into equal parts.
+    that is a prefix of x. src: where x is from. donate, may_alias: whether memory may be taken
+    over, or shared; like src without effect. On the CPU no bytes move, as all devices have the same
+    memory; operations follow the arrays. Raises TypeError for leaves that are not arrays,
+    ValueError for a device tree of another structure, and a sharding that does not divide an array.
 
     >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
     {CpuDevice(id=1)}
@@ -165,9 +183,10 @@ def _put(x: Any, place: Any) -> Any:
 
 
 def device_get(x: Any) -> Any:
-    """The same pytree with NumPy arrays in place of arrays; they are read-only views.
+    """Return the same pytree with NumPy arrays in place of arrays.
 
-    Other leaves stay as they are: Python's numbers, PRNG keys, traced values.
+    x: a pytree -> a pytree of ndarrays, which are read-only views where memory is the host's. Other
+    leaves stay as they are: Python's numbers, PRNG keys, traced values.
 
     >>> ingot.device_get(ingot.device_put(1.5))
     array(1.5)
@@ -184,7 +203,7 @@ def _to_numpy(x: Any) -> Any:
 def block_until_ready(x: Any) -> Any:
     """Wait until the arrays of a pytree are computed, and return it.
 
-    On the CPU computations are complete when they return.
+    x: a pytree -> the same. On the CPU, computations are complete when they return.
 
     >>> ingot.block_until_ready(1.5)
     1.5
@@ -210,7 +229,9 @@ def effects_barrier() -> None:
 
 
 def copy_to_host_async(x: Any) -> Any:
-    """The pytree itself; arrays are in the host's memory.
+    """Start copying the arrays of a pytree to the host's memory.
+
+    x: a pytree -> the same. On the CPU they are there already.
 
     >>> ingot.copy_to_host_async(1.5)
     1.5
@@ -219,11 +240,13 @@ def copy_to_host_async(x: Any) -> Any:
 
 
 def live_arrays(platform: str | None = None) -> list[Array]:
-    """Return all arrays in memory, those of one platform if it is given.
+    """Return all arrays in memory.
 
-    Searches the whole heap, which takes its time.
+    platform: only those on this one -> a list of arrays. It searches the whole heap, which takes
+    its time.
 
-    >>> isinstance(ingot.live_arrays(), list)
+    >>> x = jnp.zeros(3)
+    >>> any(y is x for y in ingot.live_arrays())
     True
     """
     found = arrays_in_memory()

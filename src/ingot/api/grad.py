@@ -201,12 +201,14 @@ def _value_and_grad(transform: str, fun: Callable[..., Any], argnums: Any, has_a
 def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
                    has_aux: bool = False, holomorphic: bool = False, allow_int: bool = False,
                    reduce_axes: Sequence[Any] = ()) -> Callable[..., Any]:
-    """A function that returns the value of `fun` and its gradient.
+    """Make a function that returns the value of `fun` and its gradient, in reverse.
 
-    fun: arrays or pytrees -> a floating scalar, or (scalar, auxiliary data) with has_aux.
-    argnums: which positional arguments to differentiate; a sequence gives a tuple of gradients.
-    Raises TypeError for integer or complex arguments (see allow_int, holomorphic) and results
-    that are no scalars.
+    fun: arrays or pytrees -> a floating scalar, or (scalar, auxiliary data) with has_aux. argnums:
+    which positional arguments to differentiate; a sequence gives a tuple of gradients. holomorphic:
+    whether arguments and result are complex. allow_int: whether integer arguments are allowed, with
+    gradients of dtype float0. reduce_axes: without effect. -> a function of the same arguments that
+    returns (value, gradient), the gradient in the types of the arguments. It raises TypeError for
+    integer or complex arguments unless they are allowed, and for results that are no scalars.
 
     >>> ingot.value_and_grad(lambda x: x * x)(3.0)
     (Array(9., dtype=float64, weak_type=True), Array(6., dtype=float64, weak_type=True))
@@ -225,9 +227,11 @@ def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
 def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
          holomorphic: bool = False, allow_int: bool = False, reduce_axes: Sequence[Any] = ()
          ) -> Callable[..., Any]:
-    """A function that returns the gradient of `fun`, and the auxiliary data with has_aux.
+    """Make a function that returns the gradient of `fun`, in reverse.
 
-    The arguments are those of `value_and_grad`.
+    fun, argnums, has_aux, holomorphic, allow_int, reduce_axes, errors: those of `value_and_grad` ->
+    a function of the same arguments that returns the gradient, with has_aux (gradient, auxiliary
+    data).
 
     >>> ingot.grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))
@@ -249,9 +253,10 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
         has_aux: bool = False) -> tuple[Any, ...]:
     """Value and directional derivative of a function at `primals` along `tangents`.
 
-    primals, tangents: tuples with an entry for each argument; tangents have the primals' types
-    (float0 for integers); Python numbers stay numbers. Returns (result, tangent), and auxiliary
-    data with has_aux. Raises TypeError or ValueError if they do not fit.
+    fun: arrays or pytrees -> the same, or (result, auxiliary data) with has_aux. primals, tangents:
+    tuples with an entry for each argument; tangents have the primals' types (float0 for integers);
+    Python numbers stay numbers. -> (result, tangent), and auxiliary data with has_aux. Raises
+    TypeError or ValueError if they do not fit.
 
     >>> ingot.jvp(lambda x: x * x, (3.0,), (1.0,))
     (Array(9., dtype=float64, weak_type=True), Array(6., dtype=float64, weak_type=True))
@@ -298,8 +303,10 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False,
         reduce_axes: Sequence[Any] = ()) -> tuple[Any, ...]:
     """Value of a function, and the function from cotangents of its result to those of arguments.
 
-    Returns (result, pullback), and auxiliary data with has_aux. The pullback takes a cotangent of
-    the result's structure and types, and returns a tuple; it is a pytree.
+    fun: arrays or pytrees -> the same, or (result, auxiliary data) with has_aux. primals: its
+    arguments. reduce_axes: without effect. -> (result, pullback), and auxiliary data with has_aux.
+    The pullback takes a cotangent of the result's structure and types, and returns a tuple; it is a
+    pytree. Raises TypeError or ValueError if the cotangent does not fit.
 
     >>> ingot.vjp(lambda x: x * x, 3.0)[1](1.0)
     (Array(6., dtype=float64, weak_type=True),)
@@ -316,8 +323,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False,
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Value of a function, and its derivative there as a linear function of tangents.
 
-    Returns (result, pushforward), and auxiliary data with has_aux. What does not depend on the
-    tangents is computed once.
+    fun: arrays or pytrees -> the same, or (result, auxiliary data) with has_aux. primals: its
+    arguments. -> (result, pushforward), and auxiliary data with has_aux; pushforward(*tangents) ->
+    a tangent of the result. What does not depend on the tangents is computed once.
 
     >>> ingot.linearize(lambda x: x * x, 3.0)[1](1.0)
     Array(6., dtype=float64, weak_type=True)
@@ -332,11 +340,12 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
 
 def fwd_and_bwd(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool = False,
                 jitted: bool = True) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The two halves of reverse differentiation as functions.
+    """Split reverse differentiation into two functions.
 
-    forward(*args) -> (result, residuals), and auxiliary data with has_aux;
-    backward(residuals, cotangent) -> cotangents of the arguments that argnums names. With jitted,
-    both are compiled.
+    fun: arrays or pytrees -> the same, or (result, auxiliary data) with has_aux. argnums: which
+    positional arguments to differentiate. jitted: whether both functions are compiled. -> (forward,
+    backward): forward(*args) -> (result, residuals), and auxiliary data with has_aux;
+    backward(residuals, cotangent) -> cotangents of the arguments that argnums names.
 
     >>> forward, backward = ingot.fwd_and_bwd(lambda x: x * x, 0, jitted=False)
     >>> backward(forward(3.0)[1], 1.0)
@@ -362,10 +371,11 @@ def fwd_and_bwd(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: 
 @api_boundary
 def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequence[Any] = ()
                      ) -> Callable[[Any], tuple[Any, ...]]:
-    """The transpose of a function that is linear, from the types of its arguments alone.
+    """Transpose a function that is linear, from the types of its arguments alone.
 
-    primals: arrays or ShapeDtypeStructs. Returns a function from a cotangent of the result to a
-    tuple of cotangents of the arguments. Raises TypeError for dtypes without derivatives.
+    fun: arrays or pytrees -> the same, linear. primals: arrays or ShapeDtypeStructs, one an
+    argument. reduce_axes: without effect. -> a function from a cotangent of the result to a tuple
+    of cotangents of the arguments. Raises TypeError for dtypes without derivatives.
 
     >>> ingot.linear_transpose(lambda x: 2.0 * x, 1.0)(3.0)
     (Array(6., dtype=float64, weak_type=True),)

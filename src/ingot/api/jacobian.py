@@ -53,11 +53,12 @@ def _blocks(x: Any, avals: Sequence[ShapedArray], dim: int) -> list[Any]:
 
 def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
            holomorphic: bool = False) -> Callable[..., Any]:
-    """A function that returns the Jacobian of `fun`, by forward differentiation.
+    """Make a function that returns the Jacobian of `fun`, by forward differentiation.
 
-    The arguments are those of `grad`, but `fun` may return any arrays. The result has the
-    structure of fun's result, with that of the arguments inside; shapes are shape_out + shape_in.
-    Best for few inputs and many outputs. Raises TypeError as `grad` does.
+    fun, argnums, has_aux, holomorphic: those of `value_and_grad`, but `fun` may return any arrays.
+    -> a function of the same arguments whose result has the structure of fun's result, with that of
+    the arguments inside; shapes are shape_out + shape_in. Best for few inputs and many outputs. It
+    raises TypeError as `grad` does.
 
     >>> ingot.jacfwd(lambda x: x * x)(np.array([1.0, 2.0]))
     Array([[2., 0.],
@@ -100,9 +101,10 @@ def _assemble(rows: Sequence[Sequence[Any]], chosen: DifferentiableArgs) -> Any:
 
 def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
            holomorphic: bool = False, allow_int: bool = False) -> Callable[..., Any]:
-    """A function that returns the Jacobian of `fun`, by reverse differentiation.
+    """Make a function that returns the Jacobian of `fun`, by reverse differentiation.
 
-    As `jacfwd`; best for many inputs and few outputs.
+    fun, argnums, has_aux, holomorphic, allow_int: those of `value_and_grad`, but `fun` may return
+    any arrays -> a function as that of `jacfwd`. Best for many inputs and few outputs.
 
     >>> ingot.jacrev(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))
@@ -141,9 +143,10 @@ jacobian = renamed(jacrev, "jacobian")
 
 def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
             holomorphic: bool = False) -> Callable[..., Any]:
-    """A function that returns the second derivatives of `fun`: forward over reverse.
+    """Make a function that returns the second derivatives of `fun`: forward over reverse.
 
-    As `jacfwd` of `jacrev`: shapes are shape_out + shape_in + shape_in.
+    fun, argnums, has_aux, holomorphic: those of `value_and_grad`, but `fun` may return any arrays
+    -> a function as `jacfwd` of `jacrev`: shapes are shape_out + shape_in + shape_in.
 
     >>> ingot.hessian(lambda x: x * x * x)(2.0)
     Array(12., dtype=float64, weak_type=True)

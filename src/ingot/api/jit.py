@@ -359,13 +359,16 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
         abstracted_axes: Any = None, compiler_options: dict[str, Any] | None = None) -> Any:
     """Compile a function; each new type of arguments is traced and compiled once.
 
-    fun: arrays or pytrees of them -> the same. Static arguments are ordinary hashable Python
-    values, a program for each. Donated arrays cannot be used again if a result has their type: its
-    memory is recycled; else there is a warning. backend: a name or platform in place of the chosen
-    one. in_shardings, out_shardings: where arguments and results lie, as prefixes of their trees;
-    otherwise programs run where their arguments lie. Without `fun`, a decorator. Raises TypeError
-    for non-array arguments and results, ValueError for unhashable static arguments and shardings
-    that do not fit, RuntimeError for an unknown back end.
+    fun: arrays or pytrees of them -> the same; without it, a decorator. static_argnums,
+    static_argnames: arguments that are ordinary hashable Python values, a program for each.
+    donate_argnums, donate_argnames: arrays that cannot be used again if a result has their type, as
+    its memory is recycled; else there is a warning. inline: whether callers are compiled with it as
+    one function. backend, device: where it runs. in_shardings, out_shardings: where arguments and
+    results lie, as prefixes of their trees; otherwise programs run where their arguments lie.
+    compiler_options: flags of the compiler by name. keep_unused, abstracted_axes change nothing. ->
+    a function of the same values. It raises TypeError for non-array arguments and results,
+    ValueError for unhashable static arguments and shardings that do not fit, RuntimeError for an
+    unknown back end.
 
     >>> ingot.jit(lambda x: 2 * x)(3.0)
     Array(6., dtype=float64, weak_type=True)

@@ -36,15 +36,17 @@ def _stage(transform: str, fun: Callable[..., Any], statics: ArgumentSelector, a
 def make_jaxpr(fun: Callable[..., Any], static_argnums: int | Sequence[int] = (),
                axis_env: Sequence[tuple[Any, int]] | None = None, return_shape: bool = False,
                abstracted_axes: Any = None) -> Callable[..., Any]:
-    """A function that returns the program of `fun` for arguments of given types.
+    """Make a function that returns the program of `fun` for arguments of given types.
 
-    The arguments may be arrays, numbers or ShapeDtypeStructs. axis_env: (name, size) of mapped
-    axes to assume. With return_shape, also the result's ShapeDtypeStructs. Raises what
-    tracing `fun` raises.
+    fun: arrays or pytrees -> the same. static_argnums: arguments that are ordinary Python values.
+    axis_env: (name, size) of mapped axes to assume. return_shape: whether also the result's
+    ShapeDtypeStructs are returned. abstracted_axes: without effect. -> a function of arrays,
+    numbers or ShapeDtypeStructs that returns a program. It raises what tracing `fun` raises.
 
-    >>> ingot.make_jaxpr(lambda x: x)(1.0)
+    >>> ingot.make_jaxpr(lambda x: x + 1)(1.0)
     { lambda ; a:f64[]. let
-    in (a,) }
+      b:f64[] = add a 1.0:f64[]
+    in (b,) }
     """
     check_callable("make_jaxpr", fun)
     statics = ArgumentSelector("make_jaxpr", fun, static_argnums, None)
@@ -83,8 +85,10 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 @contextmanager
 def named_scope(name: str) -> Iterator[None]:
-    """Name a part of a program. Equations know their line of the user's code, so that the name
-    is only checked: TypeError unless it is a string.
+    """Name a part of a program.
+
+    name: a string -> a context manager. Equations know their line of the user's code, so that the
+    name is only checked: TypeError unless it is a string.
 
     >>> with ingot.named_scope("layer"): pass
     """
@@ -112,9 +116,17 @@ class CompileTime(Interpreter):
 
 @contextmanager
 def ensure_compile_time_eval() -> Iterator[None]:
-    """Evaluate operations on concrete values eagerly in this context, even under jit.
+    """Evaluate operations on concrete values eagerly in a context, even under jit.
 
-    >>> with ingot.ensure_compile_time_eval(): pass
+    -> a context manager. Operations on traced values are recorded as ever.
+
+    >>> @ingot.jit
+    ... def doubled(x):
+    ...     with ingot.ensure_compile_time_eval():
+    ...         two = int(jnp.sqrt(4.0))  # a number while tracing
+    ...     return two * x
+    >>> doubled(3.0)
+    Array(6., dtype=float64, weak_type=True)
     """
     before = current()
     with interpreting(EVAL if before is EVAL else CompileTime(before)):
@@ -122,7 +134,9 @@ def ensure_compile_time_eval() -> Iterator[None]:
 
 
 def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
-    """The function, whose name in programs is `name`.
+    """Name a function in programs and messages.
+
+    fun: any function. name: by default its own -> a function of the same values.
 
     >>> ingot.named_call(lambda x: x, name="layer").__name__
     'layer'

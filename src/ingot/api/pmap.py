@@ -59,12 +59,13 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
          global_arg_shapes: Any = None) -> Any:
     """Compile a function mapped over an axis of its arguments, as if each slice had a device.
 
-    The arguments are those of `vmap` and `jit`; static_broadcasted_argnums are static. Collectives
-    refer to axis_name. One CPU stands for any number of devices, so that the axis may have any
-    length; slices without collectives and ordered callbacks run on threads. Raises ValueError if
-    axes are missing or sizes disagree.
+    fun, in_axes, out_axes, axis_name, axis_size: those of `vmap`, axis 0 of all arguments by
+    default. static_broadcasted_argnums, backend, donate_argnums: static_argnums, backend,
+    donate_argnums of `jit`. devices, global_arg_shapes: without effect. -> a function of the same
+    arguments. One CPU stands for any number of devices, so that the axis may have any length;
+    slices without collectives and ordered callbacks run on threads. It raises ValueError if axes
+    are missing or sizes disagree.
 
-    >>> import numpy as np
     >>> ingot.pmap(lambda x: 2 * x)(np.arange(3.0))
     Array([0., 2., 4.], dtype=float64)
     """

@@ -151,12 +151,13 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
          sum_match: bool = False) -> Callable[..., Any]:
     """Map a function over an axis of its arguments, without a loop.
 
-    in_axes, out_axes: int, None (not mapped), or pytrees of these that are prefixes of the
-    positional arguments and the result; keyword arguments are mapped over axis 0. axis_name:
-    what collectives call the axis; spmd_axis_name: the axes of a mesh that divide it. Raises
-    ValueError if axes are missing or sizes disagree.
+    fun: arrays or pytrees -> the same. in_axes, out_axes: int, None (not mapped), or pytrees of
+    these that are prefixes of the positional arguments and the result; keyword arguments are mapped
+    over axis 0. axis_name: what collectives call the axis. axis_size: its length, where no argument
+    has it. spmd_axis_name: the axes of a mesh that divide it. sum_match: without effect. -> a
+    function of the same arguments with one axis more. It raises ValueError if axes are missing or
+    sizes disagree.
 
-    >>> import numpy as np
     >>> ingot.vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0), 2.0)
     Array([0., 2., 4.], dtype=float64)
     """

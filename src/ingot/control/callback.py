@@ -190,11 +190,12 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
     """Call a Python function without side effects, also from compiled code.
 
     callback: gets read-only NumPy arrays, returns what has the structure, shapes and dtypes of
-    `result_shape_dtypes`; it may be called any number of times, or not at all. vmap_method says how
-    vmap calls it: 'sequential' once for each entry, 'expand_dims' and 'broadcast_all' once with a
-    leading axis in all arguments (of length 1 in those not mapped, or repeated); by default not.
+    `result_shape_dtypes`; it may be called any number of times, or not at all. args, kwargs:
+    pytrees of arrays. sharding: without effect. vmap_method: how vmap calls it: 'sequential' once
+    for each entry, 'expand_dims' and 'broadcast_all' once with a leading axis in all arguments (of
+    length 1 in those not mapped, or repeated); by default not. -> arrays of these types. Raises
+    TypeError when the results have others.
 
-    >>> import ingot
     >>> ingot.jit(lambda x: ingot.pure_callback(np.sin, x, x))(0.0)
     Array(0., dtype=float64)
     """

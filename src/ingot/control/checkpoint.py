@@ -102,7 +102,12 @@ def save_from_both_policies(policy_1: Policy, policy_2: Policy) -> Policy:
 
 
 class checkpoint_policies:  # noqa: N801 - a namespace
-    """The policies that `checkpoint` takes."""
+    """The policies that `checkpoint` takes: which intermediate values are saved.
+
+    >>> policy = ingot.checkpoint_policies.dots_saveable
+    >>> ingot.grad(ingot.checkpoint(lambda x: x * x, policy=policy))(3.0)
+    Array(6., dtype=float64, weak_type=True)
+    """
 
     everything_saveable = staticmethod(everything_saveable)
     nothing_saveable = staticmethod(nothing_saveable)
@@ -189,13 +194,14 @@ checkpoint_p = Primitive(
 def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = True,
                policy: Policy | None = None, static_argnums: int | Iterable[int] = (),
                static_argnames: str | Iterable[str] = ()) -> Any:
-    """A function whose intermediate values are computed again when derivatives need them.
+    """Make a function whose intermediate values are computed again when derivatives need them.
 
-    policy(primitive, *avals, **params) -> bool says which values to save all the same; see
-    `checkpoint_policies`. static_argnums, static_argnames: arguments passed to `fun` as they are.
-    Saves memory at the price of a second forward computation; values are unchanged.
+    fun: from pytrees of arrays to the same; without it, a decorator. policy: policy(primitive,
+    *avals, **params) -> bool says which values to save all the same; see `checkpoint_policies`.
+    static_argnums, static_argnames: arguments passed to `fun` as they are. prevent_cse: recorded in
+    the program, without effect on its values. -> a function of the same values, which saves memory
+    at the price of a second forward computation.
 
-    >>> import ingot
     >>> ingot.grad(ingot.checkpoint(lambda x: x * x))(3.0)
     Array(6., dtype=float64, weak_type=True)
     """

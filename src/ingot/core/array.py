@@ -58,9 +58,15 @@ class ArrayBase:
 
 
 class Array(ArrayBase, metaclass=_ArrayMeta):
-    """An immutable array: its type, and a buffer of its back end; on the CPU, that is an ndarray.
+    """An immutable array: a dtype, a shape, and memory of the back end that holds its elements.
 
-    Outside of back ends, elements are read through `fetch`.
+    Arrays are made by `ingot.numpy` and by programs; they have NumPy's attributes, methods and
+    operators, and `x.at[index].set(value)` for a changed copy. data, aval: a buffer of the back end
+    and its type.
+
+    >>> x = ingot.numpy.arange(3.0)
+    >>> x.at[0].set(7.0)
+    Array([7., 1., 2.], dtype=float64)
     """
 
     __slots__ = ("_data", "aval")

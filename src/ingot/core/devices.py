@@ -36,6 +36,9 @@ class Device:
     The CPU has several, numbered from 0, so that programs can divide their work by devices; they
     share the same memory and threads. `num_cpu_devices` says how many. The first of its
     `memory_kinds` is the default; it `is_local` unless it belongs to another process.
+
+    >>> ingot.devices()[0].platform
+    'cpu'
     """
 
     def __init__(self, number: int = 0, platform: str = "cpu", kind: str = "cpu",

@@ -224,7 +224,13 @@ def to_array(x: Any) -> Any:
 
 
 def typeof(x: Any) -> ShapedArray:
-    """The abstract value of an array, a tracer or a number."""
+    """Return the type of an array, a tracer or a number.
+
+    x: one of these -> a ShapedArray, which prints as f32[3,4]. Raises TypeError for anything else.
+
+    >>> ingot.typeof(np.ones((2, 3), "float32"))
+    ShapedArray(float32[2,3])
+    """
     aval = getattr(x, "aval", None)
     if type(aval) is ShapedArray:
         return aval

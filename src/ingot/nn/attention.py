@@ -26,10 +26,20 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
                           query_seq_lengths: Any = None, key_value_seq_lengths: Any = None,
                           local_window_size: int | tuple[int, int] | None = None,
                           implementation: str | None = None, return_residual: bool = False) -> Any:
-    """softmax(q k^T scale + bias) v for each head, masked.
+    """Scaled dot-product attention with any number of heads (Vaswani et al., 2017).
 
-    query [(b,) t, n, h]; key, value [(b,) s, k, h], where k divides n; bias, mask broadcast to
-    [b, n, t, s] -> [(b,) t, n, h]; with `return_residual` also the logsumexp [(b,) t, n].
+    query: [(b,) t, n, h]. key, value: [(b,) s, k, h], where k divides n. bias: added to the logits;
+    mask: where False, they count as -inf; both broadcast to [b, n, t, s]. scale: of the logits, 1 /
+    sqrt(h) by default. is_causal: whether places see only those before them. query_seq_lengths,
+    key_value_seq_lengths: [b] integers, the places in use. local_window_size: how many places
+    before and after are seen. implementation: without effect but for its check; None, 'xla' or
+    'cudnn'. -> [(b,) t, n, h], with return_residual also the logsumexp of the logits, [(b,) t, n].
+    Raises ValueError for shapes that do not fit.
+
+    >>> q = np.eye(2)[:, None]
+    >>> nn.dot_product_attention(q, q, q, is_causal=True)[:, 0].round(3)
+    Array([[1.  , 0.  ],
+           [0.33, 0.67]], dtype=float64)
     """
     if implementation not in (None, "xla"):
         raise ValueError(f"dot_product_attention: no implementation {implementation!r} here")

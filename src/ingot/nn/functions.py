@@ -40,7 +40,10 @@ from ingot.numpy.rounding import maximum, minimum
 
 
 def identity(x: Any) -> Any:
-    """The argument itself.
+    """Return the argument as an array.
+
+    x: an array or number -> an array of the same shape and dtype. Raises TypeError for anything
+    else.
 
     >>> nn.identity(2.0)
     Array(2., dtype=float64, weak_type=True)
@@ -49,61 +52,85 @@ def identity(x: Any) -> Any:
 
 
 def relu(x: Any) -> Any:
-    """max(x, 0), with derivative 0 at 0.
+    """Rectified linear unit, elementwise: max(x, 0), whose derivative at 0 is 0.
+
+    x: [...] of any real dtype -> [...] of the same dtype. Raises TypeError for complex dtypes.
 
     >>> nn.relu(np.array([-1.0, 2.0]))
     Array([0., 2.], dtype=float64)
     """
-    x = as_array("relu", x)
+    return _relu(_ordered("relu", as_array("relu", x)))
+
+
+def _ordered(name: str, x: Any) -> Any:
+    """The array; TypeError if it is complex, as these have no order."""
+    if kind_of(x) == "c":
+        raise TypeError(f"{name}: the argument must be real, got {x.aval}")
+    return x
+
+
+def _relu(x: Any) -> Any:
     zero = like(x, 0)
     return lax.select(lax.gt(x, zero), x, lax.stop_gradient(lax.max(x, zero)))
 
 
 def relu6(x: Any) -> Any:
-    """min(max(x, 0), 6), with derivative 0 at both ends.
+    """Rectified linear unit that is limited to 6, elementwise: min(max(x, 0), 6).
 
-    >>> nn.relu6(8.0)
-    Array(6., dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] of the same dtype; the derivative at 0 and 6 is 0. Raises
+    TypeError for complex dtypes.
+
+    >>> nn.relu6(np.array([-1.0, 2.0, 8.0]))
+    Array([0., 2., 6.], dtype=float64)
     """
-    x = relu(x)
+    x = _relu(_ordered("relu6", as_array("relu6", x)))
     six = like(x, 6)
     return lax.select(lax.ge(x, six), six, x)
 
 
 def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
-    """x where x >= 0, else negative_slope * x.
+    """Leaky rectified linear unit, elementwise: x where x >= 0, else negative_slope x.
 
-    >>> nn.leaky_relu(-1.0, 0.5)
-    Array(-0.5, dtype=float64, weak_type=True)
+    x: [...] of any real dtype. negative_slope: a number or array that broadcasts with x -> [...]
+    floating. Raises TypeError for complex dtypes.
+
+    >>> nn.leaky_relu(np.array([-1.0, 2.0]), 0.5)
+    Array([-0.5,  2. ], dtype=float64)
     """
     x = inexact("leaky_relu", x)
     return choose(lax.ge(x, like(x, 0)), x, multiply(negative_slope, x))
 
 
 def hard_tanh(x: Any) -> Any:
-    """x limited to [-1, 1].
+    """Piecewise linear hyperbolic tangent, elementwise: x limited to [-1, 1].
 
-    >>> nn.hard_tanh(3.0)
-    Array(1., dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] of the same dtype. Raises TypeError for complex dtypes.
+
+    >>> nn.hard_tanh(np.array([-3.0, 0.5, 3.0]))
+    Array([-1. ,  0.5,  1. ], dtype=float64)
     """
     x = as_array("hard_tanh", x)
     return choose(lax.gt(x, like(x, 1)), 1, choose(lax.lt(x, like(x, -1)), -1, x))
 
 
 def hard_sigmoid(x: Any) -> Any:
-    """relu6(x + 3) / 6.
+    """Piecewise linear sigmoid, elementwise: relu6(x + 3) / 6.
 
-    >>> nn.hard_sigmoid(0.0)
-    Array(0.5, dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] floating, in [0, 1]. Raises TypeError for complex dtypes.
+
+    >>> nn.hard_sigmoid(np.array([-3.0, 0.0, 3.0]))
+    Array([0. , 0.5, 1. ], dtype=float64)
     """
     return relu6(as_array("hard_sigmoid", x) + 3.0) / 6.0
 
 
 def hard_silu(x: Any) -> Any:
-    """x * hard_sigmoid(x).
+    """Piecewise quadratic form of `silu`, elementwise: x hard_sigmoid(x).
 
-    >>> nn.hard_silu(3.0)
-    Array(3., dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] floating. Raises TypeError for complex dtypes.
+
+    >>> nn.hard_silu(np.array([-1.5, 1.5, 3.0]))
+    Array([-0.375,  1.125,  3.   ], dtype=float64)
     """
     return _tails(inexact("hard_silu", x), 1000, lambda x: x * hard_sigmoid(x))
 
@@ -123,38 +150,46 @@ def _tails(x: Any, bound: float, fun: Any) -> Any:
 
 
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)).
+    """Logistic function, elementwise: 1 / (1 + exp(-x)), without overflow.
 
-    >>> nn.sigmoid(0.0)
-    Array(0.5, dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.sigmoid(np.array([-1000.0, 0.0]))
+    Array([0. , 0.5], dtype=float64)
     """
     return lax.logistic(inexact("sigmoid", x))
 
 
 def log_sigmoid(x: Any) -> Any:
-    """log(sigmoid(x)), without overflow.
+    """Logarithm of the logistic function, elementwise: -log(1 + exp(-x)), without overflow.
 
-    >>> nn.log_sigmoid(0.0)
-    Array(-0.69314718, dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.log_sigmoid(np.array([-1000.0, 0.0]))
+    Array([-1.00000000e+03, -6.93147181e-01], dtype=float64)
     """
     return -softplus(-inexact("log_sigmoid", x))
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), without overflow.
+    """Softplus, elementwise: log(1 + exp(x)), without overflow.
 
-    >>> nn.softplus(0.0)
-    Array(0.69314718, dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.softplus(np.array([0.0, 1000.0]))
+    Array([6.93147181e-01, 1.00000000e+03], dtype=float64)
     """
     x = inexact("softplus", x)
     return logaddexp(x, like(x, 0))
 
 
 def silu(x: Any) -> Any:
-    """x * sigmoid(x).
+    """Sigmoid linear unit (swish), elementwise: x sigmoid(x).
 
-    >>> nn.silu(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.silu(np.array([-1.0, 1.0]))
+    Array([-0.26894142,  0.73105858], dtype=float64)
     """
     return _tails(inexact("silu", x), 1000, lambda x: lax.mul(x, lax.logistic(x)))
 
@@ -163,28 +198,34 @@ swish = silu
 
 
 def tanh(x: Any, /) -> Any:
-    """Hyperbolic tangent.
+    """Hyperbolic tangent, elementwise.
 
-    >>> nn.tanh(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex, in [-1, 1] for reals.
+
+    >>> nn.tanh(np.array([0.0, 1000.0]))
+    Array([0., 1.], dtype=float64)
     """
     return lax.tanh(inexact("tanh", x))
 
 
 def mish(x: Any) -> Any:
-    """x * tanh(softplus(x)).
+    """Mish, elementwise: x tanh(softplus(x)) (Misra, 2019).
 
-    >>> nn.mish(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.mish(np.array([-1.0, 1.0]))
+    Array([-0.30340146,  0.86509839], dtype=float64)
     """
     return _tails(inexact("mish", x), 1000, lambda x: lax.mul(x, lax.tanh(softplus(x))))
 
 
 def soft_sign(x: Any) -> Any:
-    """x / (1 + |x|).
+    """Soft sign, elementwise: x / (1 + |x|).
 
-    >>> nn.soft_sign(1.0)
-    Array(0.5, dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> nn.soft_sign(np.array([-3.0, 1.0]))
+    Array([-0.75,  0.5 ], dtype=float64)
     """
     return _soft_sign(inexact("soft_sign", x))
 
@@ -200,10 +241,12 @@ _soft_sign.defjvps(lambda t, out, x: lax.mul(t, lax.square(
 
 
 def sparse_plus(x: Any) -> Any:
-    """0 below -1, x above 1, and (x + 1)^2 / 4 between.
+    """Softplus that reaches its ends, elementwise: 0 below -1, x above 1, (x + 1)^2 / 4 between.
 
-    >>> nn.sparse_plus(0.0)
-    Array(0.25, dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] floating.
+
+    >>> nn.sparse_plus(np.array([-2.0, 0.0, 2.0]))
+    Array([0.  , 0.25, 2.  ], dtype=float64)
     """
     x = inexact("sparse_plus", x)
     middle = choose(lax.ge(lax.abs(x), like(x, 1)), 0.0, x)  # nan stays nan
@@ -211,19 +254,24 @@ def sparse_plus(x: Any) -> Any:
 
 
 def sparse_sigmoid(x: Any) -> Any:
-    """(x + 1) / 2 limited to [0, 1].
+    """Sigmoid that reaches its ends, elementwise: (x + 1) / 2 limited to [0, 1].
 
-    >>> nn.sparse_sigmoid(0.0)
-    Array(0.5, dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] floating; the derivative of `sparse_plus`.
+
+    >>> nn.sparse_sigmoid(np.array([-2.0, 0.0, 2.0]))
+    Array([0. , 0.5, 1. ], dtype=float64)
     """
     return 0.5 * clip(inexact("sparse_sigmoid", x) + 1.0, 0.0, 2.0)
 
 
 def squareplus(x: Any, b: Any = 4) -> Any:
-    """(x + sqrt(x^2 + b)) / 2.
+    """Algebraic form of softplus, elementwise: (x + sqrt(x^2 + b)) / 2 (Barron, 2021).
 
-    >>> nn.squareplus(0.0)
-    Array(1., dtype=float64, weak_type=True)
+    x: [...] of any real dtype. b: smoothness, a number or array that broadcasts with x; 0 gives
+    relu -> [...] floating.
+
+    >>> nn.squareplus(np.array([0.0, 1000.0]))
+    Array([1.000000e+00, 1.000001e+03], dtype=float64)
     """
     x, b = promote("squareplus", x, b, kind="inexact")
     # max(x, 0) + b / (2 (|x| + sqrt(x^2 + b))), where nothing cancels; squares could overflow.
@@ -236,40 +284,51 @@ def squareplus(x: Any, b: Any = 4) -> Any:
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
-    """x where x > 0, else alpha (exp(x) - 1).
+    """Exponential linear unit, elementwise: x where x > 0, else alpha (exp(x) - 1).
 
-    >>> nn.elu(-1.0)
-    Array(-0.63212056, dtype=float64, weak_type=True)
+    x: [...] of any real dtype. alpha: a number or array that broadcasts with x -> [...] floating.
+    Raises TypeError for complex dtypes.
+
+    >>> nn.elu(np.array([-1.0, 2.0]))
+    Array([-0.63212056,  2.        ], dtype=float64)
     """
-    x = inexact("elu", x)
+    x = _ordered("elu", inexact("elu", x))
     below = lax.select(lax.gt(x, like(x, 0)), like(x, 0), x)
     return choose(lax.gt(x, like(x, 0)), x, multiply(alpha, lax.expm1(below)))
 
 
 def selu(x: Any) -> Any:
-    """Scaled elu whose iterates keep mean 0 and variance 1.
+    """Scaled `elu` whose iterates tend to mean 0 and variance 1 (Klambauer et al., 2017).
 
-    >>> nn.selu(1.0)
-    Array(1.05070099, dtype=float64, weak_type=True)
+    x: [...] of any real dtype -> [...] floating. Raises TypeError for complex dtypes.
+
+    >>> nn.selu(np.array([-1.0, 1.0]))
+    Array([-1.11133074,  1.05070099], dtype=float64)
     """
     return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
 
 
 def celu(x: Any, alpha: Any = 1.0) -> Any:
-    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)).
+    """Continuously differentiable exponential linear unit, elementwise (Barron, 2017).
 
-    >>> nn.celu(1.0)
-    Array(1., dtype=float64, weak_type=True)
+    x: [...]; alpha: a number or array that broadcasts with x -> max(x, 0) + min(0, alpha (exp(x /
+    alpha) - 1)), [...] floating.
+
+    >>> nn.celu(np.array([-1.0, 2.0]))
+    Array([-0.63212056,  2.        ], dtype=float64)
     """
     x = inexact("celu", x)
     return maximum(x, 0.0) + multiply(alpha, lax.expm1(minimum(x, 0.0) / alpha))
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
-    """x times the normal distribution function of x, or its approximation by tanh.
+    """Gaussian error linear unit, elementwise: x times the normal distribution function of x.
 
-    >>> nn.gelu(0.0)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...]; approximate: if true, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, which differs
+    by up to 5e-4 -> [...] floating.
+
+    >>> nn.gelu(np.array([-1.0, 1.0]), approximate=False)
+    Array([-0.15865525,  0.84134475], dtype=float64)
     """
     return _tails(inexact("gelu", x), 32, _gelu_by_tanh if approximate else _gelu)
 
@@ -285,7 +344,10 @@ def _gelu_by_tanh(x: Any) -> Any:
 
 
 def glu(x: Any, axis: int = -1) -> Any:
-    """The first half of an axis times the sigmoid of the second.
+    """Gated linear unit: the first half of an axis times the sigmoid of the second.
+
+    x: [..., 2 n, ...] with the even length at `axis` -> [..., n, ...] floating. Raises ValueError
+    if the length is odd.
 
     >>> nn.glu(np.array([2.0, 0.0]))
     Array([1.], dtype=float64)
@@ -300,10 +362,12 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 def log1mexp(x: Any) -> Any:
-    """log(1 - exp(-x)) for x > 0, accurate for small and for large x.
+    """Logarithm of 1 - exp(-x), elementwise, accurate for small and for large x (Mächler, 2012).
 
-    >>> nn.log1mexp(1.0)
-    Array(-0.45867515, dtype=float64, weak_type=True)
+    x: [...] of any real dtype, from 0 on; nan below -> [...] floating, -inf at 0.
+
+    >>> nn.log1mexp(np.array([1e-20, 1.0]))
+    Array([-46.05170186,  -0.45867515], dtype=float64)
     """
     x = inexact("log1mexp", x)
     small = lax.lt(x, like(x, math.log(2)))
@@ -329,12 +393,15 @@ def _largest(a: Any, axes: Axis, where: Any) -> tuple[Any, Any, Any]:
 
 def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
               return_sign: bool = False, where: Any = None) -> Any:
-    """log of the sum of b exp(a) over axes, without overflow; with `return_sign` of its size.
+    """Logarithm of the sum of b exp(a) along axes, without overflow.
 
-    Where all of a is -inf (or b is 0) nothing is added: the result is -inf, the derivative in a 0.
+    a: [...] of any numeric dtype. b: weights that broadcast with a, 1 by default. axis: an integer,
+    a tuple, or None for all axes. keepdims: whether they stay with length 1. where: a mask that
+    broadcasts with a. return_sign: also return the sign of the sum; without it, a negative sum
+    gives nan. -> the other axes, floating or complex; -inf for an empty sum, with derivative 0.
 
-    >>> nn.logsumexp(np.array([0.0, 0.0]))
-    Array(0.69314718, dtype=float64)
+    >>> nn.logsumexp(np.array([1000.0, 1000.0]))
+    Array(1000.69314718, dtype=float64)
     """
     if b is not None:
         a, b = promote("logsumexp", a, b, kind="inexact")
@@ -369,10 +436,14 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
 
 
 def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:
-    """log of the mean of exp(x) over axes.
+    """Logarithm of the mean of exp(x) along axes, without overflow.
 
-    >>> nn.logmeanexp(np.array([0.0, 0.0]))
-    Array(0., dtype=float64)
+    x: [...] of any numeric dtype. axis: an integer, a tuple, or None for all axes. where: a mask
+    that broadcasts with x, which leaves elements out. keepdims: whether the axes stay with length 1
+    -> the other axes, floating or complex.
+
+    >>> nn.logmeanexp(np.array([1000.0, 1000.0]))
+    Array(1000., dtype=float64)
     """
     x = inexact("logmeanexp", x)
     total = logsumexp(x, axis, keepdims=keepdims, where=where)
@@ -384,7 +455,11 @@ def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = Fa
 
 
 def log_softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
-    """x minus logsumexp(x) along axes; -inf where the mask does not hold; initial has no effect.
+    """Logarithm of `softmax`: x minus logsumexp(x) along axes.
+
+    x: [...] of any numeric dtype. axis: an integer, a tuple, or None for all axes. where: a mask
+    that broadcasts with x; the result is -inf where it does not hold. initial: without effect, as
+    JAX has it -> [...] floating. Raises ValueError if the axis is out of bounds.
 
     >>> nn.log_softmax(np.array([0.0, 0.0]))
     Array([-0.69314718, -0.69314718], dtype=float64)
@@ -428,10 +503,14 @@ def _softmax_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> Any:
 
 
 def softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> Any:
-    """exp(x) divided by its sum along axes; 0 where the mask does not hold; initial has no effect.
+    """Exponentials divided by their sum along axes: positive numbers that sum to 1.
 
-    >>> nn.softmax(np.array([0.0, 0.0]))
-    Array([0.5, 0.5], dtype=float64)
+    x: [...] of any numeric dtype. axis: an integer, a tuple, or None for all axes. where: a mask
+    that broadcasts with x; the result is 0 where it does not hold. initial: without effect, as JAX
+    has it -> [...] floating. Raises ValueError if the axis is out of bounds.
+
+    >>> nn.softmax(np.array([0.0, np.log(3.0)]))
+    Array([0.25, 0.75], dtype=float64)
     """
     x = inexact("softmax", x)
     result = x.aval.dtype
@@ -448,12 +527,15 @@ def softmax(x: Any, axis: Axis = -1, where: Any = None, initial: Any = None) -> 
 
 def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
                 epsilon: Any = 1e-5, where: Any = None, *, algorithm: str = "fast") -> Any:
-    """x shifted and scaled to mean 0 and variance 1 along axes.
+    """Shift and scale an array to mean 0 and variance 1 along axes.
 
+    x: [...]; axis: an integer, a tuple, or None for all. mean, variance: those to use in place of
+    those of x. epsilon: added to the variance. where: a mask of the elements that count for both.
     algorithm: 'fast' takes E[x^2] - mean^2 for the variance where a mean is given, which loses the
-    digits that both have in common; else, and if 'stable', it is the mean squared deviation.
+    digits that both have in common; else, and if 'stable', it is the mean squared deviation. ->
+    [...] floating. Raises ValueError for another algorithm.
 
-    >>> nn.standardize(np.array([-1.0, 1.0]), epsilon=0.0)
+    >>> nn.standardize(np.array([1.0, 3.0]), epsilon=0.0)
     Array([-1.,  1.], dtype=float64)
     """
     x = inexact("standardize", x)
@@ -473,10 +555,16 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> Any:
-    """For each integer a vector of zeros with a one there; all zeros out of range.
+    """Make a vector of zeros with a one in it for each integer.
 
-    >>> nn.one_hot(np.array([1]), 2)
-    Array([[0., 1.]], dtype=float64)
+    x: [...] integers; those outside of [0, num_classes) give zeros alone. num_classes: the length
+    of the vectors. dtype: by default the default float. axis: where the vectors go in the result,
+    or the name of a mapped axis -> [..., num_classes]. Raises ValueError if the axis is out of
+    bounds or num_classes is negative.
+
+    >>> nn.one_hot(np.array([1, 5]), 3)
+    Array([[0., 1., 0.],
+           [0., 0., 0.]], dtype=float64)
     """
     x = asarray(x)
     try:
@@ -485,6 +573,8 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> A
         raise ConcretizationTypeError(
             f"one_hot: num_classes must be known while tracing, got {num_classes!r} at {here()}"
         ) from error
+    if classes < 0:
+        raise ValueError(f"one_hot: num_classes must not be negative, got {classes}")
     x = holding(x, classes) if kind_of(x) in "iu" else x
     rank = x.aval.ndim
     (place,) = axes_of("one_hot", axis, rank + 1)

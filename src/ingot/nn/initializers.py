@@ -24,7 +24,12 @@ Axes = int | Sequence[int]
 
 
 class Initializer(Protocol):
-    """A function of a key, a shape and a dtype that makes an array."""
+    """The type of initializers: functions of a key, a shape and a dtype that make an array.
+
+    >>> init = nn.initializers.normal()
+    >>> init(random.key(0), (2, 3), "float32").shape
+    (2, 3)
+    """
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
         """An array of this shape and dtype, drawn with the key."""
@@ -37,7 +42,10 @@ def _dtype(dtype: Any, default: Any = None) -> Any:
 
 
 def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Zeros, whatever the key.
+    """Zeros of a shape, an initializer itself.
+
+    key: not used. shape: a tuple of integers. dtype: by default the default float. out_sharding:
+    without effect -> [*shape].
 
     >>> nn.initializers.zeros(None, (2,))
     Array([0., 0.], dtype=float64)
@@ -46,7 +54,10 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
 
 
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Ones, whatever the key.
+    """Ones of a shape, an initializer itself.
+
+    key: not used. shape: a tuple of integers. dtype: by default the default float. out_sharding:
+    without effect -> [*shape].
 
     >>> nn.initializers.ones(None, (2,))
     Array([1., 1.], dtype=float64)
@@ -57,8 +68,11 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> A
 def constant(value: Any, dtype: Any = None) -> Initializer:
     """An initializer of one value.
 
-    >>> nn.initializers.constant(2.0)(None, (1,))
-    Array([2.], dtype=float64)
+    value: a number, or an array that broadcasts to the shape asked for. dtype: by default the
+    default float; the initializer's own argument goes first -> an `Initializer`.
+
+    >>> nn.initializers.constant(2.0)(None, (2,))
+    Array([2., 2.], dtype=float64)
     """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
@@ -68,7 +82,14 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
 
 
 def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
-    """Uniform in [0, scale)."""
+    """An initializer of uniform numbers in [0, scale).
+
+    scale: a number. dtype: by default the default float; the initializer's own argument goes first
+    -> an `Initializer`.
+
+    >>> nn.initializers.uniform(2.0)(random.key(0), (2,), "float32")
+    Array([1.895334 , 1.9571598], dtype=float32)
+    """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
@@ -78,7 +99,14 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
 
 
 def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
-    """Normal with mean 0 and a standard deviation."""
+    """An initializer of normal numbers with mean 0.
+
+    stddev: their standard deviation. dtype: floating or complex, by default the default float; the
+    initializer's own argument goes first -> an `Initializer`.
+
+    >>> nn.initializers.normal(0.1)(random.key(0), (2,), "float32")
+    Array([0.16226421, 0.20252648], dtype=float32)
+    """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
@@ -89,7 +117,14 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
 
 def truncated_normal(stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0,
                      upper: Any = 2.0) -> Initializer:
-    """Normal truncated to [lower, upper] standard deviations."""
+    """An initializer of normal numbers with mean 0 that lie between two bounds.
+
+    stddev: the standard deviation before truncation. dtype: by default the default float. lower,
+    upper: the bounds, in standard deviations -> an `Initializer`.
+
+    >>> nn.initializers.truncated_normal(1.0, lower=0.0)(random.key(0), (2,), "float32")
+    Array([1.6673133, 1.8387917], dtype=float32)
+    """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
@@ -118,9 +153,18 @@ def _fans(shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes
 
 def variance_scaling(scale: Any, mode: str, distribution: str, in_axis: Axes = -2,
                      out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None) -> Initializer:
-    """Variance scale / n, n the fan of `mode`: 'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'.
+    """An initializer of random numbers whose variance is `scale` / n, n a number of connections.
 
-    distribution: 'truncated_normal', 'normal' or 'uniform'; complex dtypes have it in the plane.
+    mode: n is the number of inputs ('fan_in') or outputs ('fan_out'), or their arithmetic or
+    geometric mean ('fan_avg', 'fan_geo_avg'). distribution: 'truncated_normal', 'normal' or
+    'uniform', for complex dtypes in the plane. in_axis, out_axis: axes of inputs and outputs;
+    batch_axis: axes of independent arrays; others are a receptive field. dtype: by default the
+    default float. -> an `Initializer`. Raises ValueError for other modes and distributions, and
+    shapes without these axes.
+
+    >>> init = nn.initializers.variance_scaling(3.0, "fan_in", "uniform")
+    >>> float(abs(init(random.key(0), (4, 100))).max()) < 1.5
+    True
     """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
@@ -132,24 +176,30 @@ def variance_scaling(scale: Any, mode: str, distribution: str, in_axis: Axes = -
             raise ValueError(
                 f"variance_scaling: mode must be one of {', '.join(fans)}, got {mode!r}")
         variance = full((), scale / max(1.0, fans[mode]), dtype)
-        if distribution == "normal":
-            return random.normal(key, shape, dtype) * lax.sqrt(variance)
-        is_complex = dtypes.kind(dtype) == "c"
-        if distribution == "uniform":
-            if is_complex:
-                return _complex_disk(key, shape, dtype) * lax.sqrt(variance)
-            return random.uniform(key, shape, dtype, -1) * lax.sqrt(3 * variance)
-        if distribution == "truncated_normal":
-            if is_complex:
-                # Standard deviation of the complex normal with modulus below 2.
-                stddev = lax.sqrt(variance) / 0.95311164380491208
-                return _complex_truncated(key, 2.0, shape, dtype) * stddev
-            # Standard deviation of the normal truncated to [-2, 2].
-            stddev = lax.sqrt(variance) / 0.87962566103423978
-            return random.truncated_normal(key, -2.0, 2.0, shape, dtype) * stddev
-        raise ValueError(f"variance_scaling: no distribution {distribution!r}")
+        return _drawn(distribution, key, shape, dtype, variance)
 
     return init
+
+
+def _drawn(distribution: str, key: Any, shape: Any, dtype: Any, variance: Any) -> Any:
+    """Random numbers of mean 0 and this variance, for complex dtypes in the plane."""
+    is_complex = dtypes.kind(dtype) == "c"
+    if distribution == "normal":
+        return random.normal(key, shape, dtype) * lax.sqrt(variance)
+    if distribution == "uniform":
+        if is_complex:
+            return _complex_disk(key, shape, dtype) * lax.sqrt(variance)
+        return random.uniform(key, shape, dtype, -1) * lax.sqrt(3 * variance)
+    if distribution == "truncated_normal":
+        if is_complex:
+            # Standard deviation of the complex normal with modulus below 2.
+            stddev = lax.sqrt(variance) / 0.95311164380491208
+            return _complex_truncated(key, 2.0, shape, dtype) * stddev
+        # Standard deviation of the normal truncated to [-2, 2].
+        stddev = lax.sqrt(variance) / 0.87962566103423978
+        return random.truncated_normal(key, -2.0, 2.0, shape, dtype) * stddev
+    raise ValueError("variance_scaling: distribution must be one of truncated_normal, normal,"
+                     f" uniform, got {distribution!r}")
 
 
 def _polar(radius: Any, angle: Any, dtype: Any) -> Any:
@@ -173,34 +223,54 @@ def _complex_truncated(key: Any, upper: float, shape: Any, dtype: Any) -> Any:
                   2 * math.pi * random.uniform(angle_key, shape, part), dtype)
 
 
-def _scale(name: str, scale: float, mode: str, distribution: str, doc: str
-           ) -> Callable[..., Initializer]:
+SCALED = """An initializer of {} numbers with variance {:g} / n, n the {}.
+
+Source: {}. in_axis, out_axis, batch_axis, dtype -> result: those of `variance_scaling`.
+
+>>> init = nn.initializers.{}()
+>>> init(random.key(0), (100, 300), "float32").var().round(3)
+Array({:g}, dtype=float32)
+"""
+
+
+def _scaled(name: str, scale: float, mode: str, distribution: str, source: str
+            ) -> Callable[..., Initializer]:
     def make(in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (),
              dtype: Any = None) -> Initializer:
         return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
 
+    number, fan = {"fan_in": ("number of inputs", 100),
+                   "fan_avg": ("mean of the numbers of inputs and outputs", 200)}[mode]
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = doc
+    make.__doc__ = SCALED.format(distribution.replace("_", " "), scale, number, source, name,
+                                 scale / fan)
     return make
 
 
-glorot_uniform = _scale("glorot_uniform", 1.0, "fan_avg", "uniform",
-                        "Uniform with variance 1 / mean fan (Glorot and Bengio, 2010).")
-glorot_normal = _scale("glorot_normal", 1.0, "fan_avg", "truncated_normal",
-                       "Truncated normal with variance 1 / mean fan (Glorot and Bengio, 2010).")
-lecun_uniform = _scale("lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan-in.")
-lecun_normal = _scale("lecun_normal", 1.0, "fan_in", "truncated_normal",
-                      "Truncated normal, variance 1 / fan-in.")
-he_uniform = _scale("he_uniform", 2.0, "fan_in", "uniform",
-                    "Uniform with variance 2 / fan-in (He et al., 2015).")
-he_normal = _scale("he_normal", 2.0, "fan_in", "truncated_normal",
-                   "Truncated normal with variance 2 / fan-in (He et al., 2015).")
+glorot_uniform = _scaled(
+    "glorot_uniform", 1, "fan_avg", "uniform", "Glorot and Bengio, 2010")
+glorot_normal = _scaled(
+    "glorot_normal", 1, "fan_avg", "truncated_normal", "Glorot and Bengio, 2010")
+lecun_uniform = _scaled("lecun_uniform", 1, "fan_in", "uniform", "LeCun et al., 1998")
+lecun_normal = _scaled("lecun_normal", 1, "fan_in", "truncated_normal", "LeCun et al., 1998")
+he_uniform = _scaled("he_uniform", 2, "fan_in", "uniform", "He et al., 2015")
+he_normal = _scaled("he_normal", 2, "fan_in", "truncated_normal", "He et al., 2015")
 xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
 kaiming_uniform, kaiming_normal = he_uniform, he_normal
 
 
 def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """Matrices, of all axes but one, with orthonormal rows or columns times `scale`."""
+    """An initializer of matrices with orthonormal rows or columns, whichever are fewer.
+
+    scale: a factor. column_axis: the axis of columns; all others together are the rows. dtype: by
+    default the default float -> an `Initializer`. It raises ValueError for shapes of less than two
+    axes.
+
+    >>> q = nn.initializers.orthogonal()(random.key(0), (3, 2))
+    >>> (q.T @ q).round(6)
+    Array([[ 1., -0.],
+           [-0.,  1.]], dtype=float64)
+    """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         shape, dtype = canonical_shape("orthogonal", shape), _dtype(dtype)
@@ -223,7 +293,16 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
 
 
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """Convolution kernels that are orthogonal in the middle and zero elsewhere."""
+    """An initializer of convolution kernels: an orthogonal matrix in the middle, else zeros.
+
+    scale: a factor. column_axis: the axis of outputs. dtype: by default the default float -> an
+    `Initializer` for shapes [*window, inputs, outputs] (Xiao et al., 2018). It raises ValueError
+    for more inputs than outputs, and for less than 3 or more than 5 axes.
+
+    >>> kernel = nn.initializers.delta_orthogonal()(random.key(0), (3, 2, 2))
+    >>> bool((kernel[0] == 0).all() & (kernel[2] == 0).all())
+    True
+    """
 
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         shape, dtype = canonical_shape("delta_orthogonal", shape), _dtype(dtype)

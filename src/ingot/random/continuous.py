@@ -58,10 +58,11 @@ def standard_normal(key: Any, shape: Shape, dtype: Any) -> Any:
 
 @drawn_in_single
 def normal(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """Standard normal numbers, of density exp(-x**2 / 2) / sqrt(2 pi).
+    """Standard normal numbers, of density exp(-x^2 / 2) / sqrt(2 pi).
 
-    -> float [shape], or complex with E |x|**2 = 1. Raises ValueError for other dtypes.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. shape: a tuple of integers. dtype: floating, the default
+    float if None, or complex, with E |x|^2 = 1 -> [*shape]. Raises ValueError for other dtypes.
+
     >>> random.normal(random.key(0), (2,), "float32")
     Array([1.622642 , 2.0252647], dtype=float32)
     """
@@ -74,10 +75,11 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
                      out_sharding: Any = None) -> Any:
     """Standard normal numbers conditioned to lie in (lower, upper).
 
-    lower, upper: bounds [...] -> float [shape], by default the bounds' shape; nan where lower >
-    upper. Right in both tails up to where floats in the interval end; under the flag match_jax
-    JAX's numbers, which are the bounds from some 5 (float32) or 8 (float64) on.
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. lower, upper: bounds [...], which broadcast.
+    shape: by default theirs -> floating [*shape]; nan where lower > upper. Right in both tails up
+    to where floats in the interval end; under the flag match_jax JAX's numbers, which are the
+    bounds from some 5 (float32) or 8 (float64) on. Raises ValueError for other dtypes and shapes.
+
     >>> random.truncated_normal(random.key(0), 1.0, 2.0, dtype="float32")
     Array(1.8828187, dtype=float32)
     """
@@ -155,9 +157,12 @@ def _normal_tail(a: Any, b: Any, share: Any, shape: Shape) -> Any:
 @drawn_in_single
 def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
-    """exp(sigma z) for standard normal z.
+    """Log-normal numbers exp(sigma z) for standard normal z.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. sigma: [...] real. shape: by default that of
+    sigma, which must broadcast to it -> floating [*shape]. Raises ValueError for other dtypes and
+    shapes.
+
     >>> random.lognormal(random.key(0), 1.0, dtype="float32")
     Array(5.066458, dtype=float32)
     """
@@ -170,9 +175,11 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, 
 
 @drawn_in_single
 def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """Norms of standard normal vectors in three dimensions.
+    """Maxwell numbers, the norms of standard normal vectors in three dimensions.
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform` -> floating [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.maxwell(random.key(0), dtype="float32")
     Array(2.6310966, dtype=float32)
     """
@@ -183,10 +190,11 @@ def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
 
 @drawn_in_single
 def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """loc + scale * sign * m for Maxwell numbers m and random signs.
+    """Numbers loc + scale s m for Maxwell numbers m and random signs s.
 
-    loc, scale: [...] -> float [shape, *their common shape] (just that shape if `shape` is empty).
-    >>> from ingot import random
+    key, dtype: those of `uniform`. loc, scale: numbers that broadcast. shape: a tuple of integers
+    -> floating [*shape, *their common shape]. Raises ValueError for other dtypes.
+
     >>> random.double_sided_maxwell(random.key(0), 0.0, 1.0, dtype="float32").shape
     ()
     """
@@ -202,10 +210,13 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype:
 @drawn_in_single
 def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
          ) -> Any:
-    """Wald (inverse Gaussian) numbers of scale 1, of density
-    sqrt(1 / (2 pi x**3)) exp(-(x - mean)**2 / (2 mean**2 x)).
+    """Wald (inverse Gaussian) numbers of scale 1.
 
-    >>> from ingot import random
+    Their density is sqrt(1 / (2 pi x^3)) exp(-(x - mean)^2 / (2 mean^2 x)). key, dtype,
+    out_sharding: those of `uniform`. mean: [...] real, above 0; nan else. shape: by default that of
+    mean, which must broadcast to it -> floating [*shape]. Raises ValueError for other dtypes and
+    shapes.
+
     >>> random.wald(random.key(0), 1.0, dtype="float32")
     Array(0.38059747, dtype=float32)
     """
@@ -223,7 +234,9 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_shard
 def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Exponential numbers of mean 1, of density exp(-x).
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform` -> floating [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.exponential(random.key(0), dtype="float32")
     Array(2.950128, dtype=float32)
     """
@@ -234,9 +247,12 @@ def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: A
 @drawn_in_single
 def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
            ) -> Any:
-    """Pareto numbers, of density b / x**(b + 1) for x >= 1.
+    """Pareto numbers, of density b / x^(b + 1) for x >= 1.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. b: [...] real, above 0. shape: by default that of
+    b, which must broadcast to it -> floating [*shape]. Raises ValueError for other dtypes and
+    shapes.
+
     >>> random.pareto(random.key(0), 2.0, dtype="float32")
     Array(4.3713155, dtype=float32)
     """
@@ -248,7 +264,9 @@ def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_shardi
 def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Laplace numbers, of density exp(-|x|) / 2.
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform` -> floating [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.laplace(random.key(0), dtype="float32")
     Array(-2.2569816, dtype=float32)
     """
@@ -260,9 +278,11 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
 
 @drawn_in_single
 def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """Logistic numbers, of density exp(-x) / (1 + exp(-x))**2.
+    """Logistic numbers, of density exp(-x) / (1 + exp(-x))^2.
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform` -> floating [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.logistic(random.key(0), dtype="float32")
     Array(2.896376, dtype=float32)
     """
@@ -273,9 +293,11 @@ def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any 
 
 @drawn_in_single
 def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """Cauchy numbers, of density 1 / (pi (1 + x**2)).
+    """Cauchy numbers, of density 1 / (pi (1 + x^2)).
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform` -> floating [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.cauchy(random.key(0), dtype="float32")
     Array(6.0274944, dtype=float32)
     """
@@ -287,9 +309,12 @@ def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = 
 @drawn_in_single
 def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
              out_sharding: Any = None) -> Any:
-    """Rayleigh numbers, of density x / scale**2 exp(-x**2 / (2 scale**2)).
+    """Rayleigh numbers, of density x / scale^2 exp(-x^2 / (2 scale^2)).
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. scale: [...] real. shape: by default that of
+    scale, which must broadcast to it -> floating [*shape]. Raises ValueError for other dtypes and
+    shapes.
+
     >>> random.rayleigh(random.key(0), 1.0, dtype="float32")
     Array(0.32787833, dtype=float32)
     """
@@ -300,10 +325,11 @@ def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
 @drawn_in_single
 def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype: Any = None
                 ) -> Any:
-    """Weibull numbers, of density c / s (x / s)**(c - 1) exp(-(x / s)**c).
+    """Weibull numbers, of density c / s (x / s)^(c - 1) exp(-(x / s)^c).
 
-    scale s, concentration c: [...] -> float, of `shape` broadcast with both.
-    >>> from ingot import random
+    key, dtype: those of `uniform`. scale s, concentration c: [...] real, above 0. shape: a tuple of
+    integers -> floating, of `shape` broadcast with both. Raises ValueError for other dtypes.
+
     >>> random.weibull_min(random.key(0), 1.0, 2.0, dtype="float32")
     Array(1.7175937, dtype=float32)
     """
@@ -317,7 +343,10 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dt
                out_sharding: Any = None) -> Any:
     """Numbers in [left, right] whose density rises linearly to `mode` and then falls.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. left, mode, right: real, in this order, which
+    broadcast. shape: by default their common shape, which must broadcast to it -> floating
+    [*shape]. Raises ValueError for other dtypes and shapes.
+
     >>> random.triangular(random.key(0), 0.0, 1.0, 2.0, dtype="float32")
     Array(1.6764787, dtype=float32)
     """
@@ -335,9 +364,11 @@ def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype:
                         method: str = "cholesky", *, out_sharding: Any = None) -> Any:
     """Normal vectors with a mean and a covariance matrix.
 
-    mean: [..., n], cov: [..., n, n]; method: the factorization, 'cholesky', 'eigh' or 'svd'
-    -> float [shape, n]. NaN for a covariance without Cholesky factor. Raises ValueError.
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. mean: [..., n]. cov: [..., n, n]. shape: of the
+    vectors, by default their common leading axes. method: the factorization, 'cholesky', 'eigh' or
+    'svd' -> floating [*shape, n]; nan for a covariance without Cholesky factor. Raises ValueError
+    for other methods and shapes that do not fit.
+
     >>> random.multivariate_normal(random.key(0), np.zeros(2), np.eye(2)).shape
     (2,)
     """
@@ -369,10 +400,13 @@ def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | No
                out_sharding: Any = None) -> Any:
     """Uniformly random orthogonal (for complex dtypes unitary) matrices.
 
-    -> [shape, n, m], by default m = n, with orthonormal columns (rows if n < m).
-    >>> from ingot import random
-    >>> random.orthogonal(random.key(0), 2).shape
-    (2, 2)
+    key, out_sharding: those of `uniform`. n, m: numbers of rows and columns, Python integers, m = n
+    by default. shape: a tuple of integers. dtype: floating or complex -> [*shape, n, m], with
+    orthonormal columns (rows if n < m). Raises ValueError for other dtypes.
+
+    >>> q = random.orthogonal(random.key(0), 2)
+    >>> bool(abs(q.T @ q - np.eye(2)).max() < 1e-15)
+    True
     """
     key, shape = one_key("orthogonal", key), shape_of("orthogonal", shape)
     dtype = dtype_of_kind("orthogonal", dtype, "fc", float)

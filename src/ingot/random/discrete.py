@@ -40,9 +40,11 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replac
                 mode: Any = None, *, out_sharding: Any = None) -> Any:
     """Random categories with probabilities proportional to exp(logits) along an axis.
 
-    logits: number [...] -> integer [shape], by default the axis removed; further axes of `shape`
-    come first. Without `replace` no category repeats along those. Raises ValueError.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. logits: real [...]. axis: that of the categories. shape:
+    of the result, by default that of logits without the axis; further axes come first. replace: if
+    false, no category repeats along those. mode: that of `gumbel`. -> integers [*shape]. Raises
+    ValueError for shapes that do not fit, and too few categories.
+
     >>> random.categorical(random.key(0), np.log([0.5, 0.5]), shape=(3,)).shape
     (3,)
     """
@@ -70,9 +72,12 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replac
 # ---- geometric -----------------------------------------------------------------------------------
 def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
               ) -> Any:
-    """How many trials of probability p it takes to succeed once: 1, 2, ...
+    """Numbers of trials of probability p until the first success: 1, 2, ...
 
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. p: [...] real, in (0, 1]. shape: by default that of p,
+    which must broadcast to it. dtype: an integer dtype -> [*shape]. Raises ValueError for other
+    dtypes and shapes.
+
     >>> random.geometric(random.key(0), 0.5, (3,)).shape
     (3,)
     """
@@ -89,12 +94,13 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sha
 # ---- poisson -------------------------------------------------------------------------------------
 def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
             ) -> Any:
-    """Poisson numbers of rate lam, from float32 random numbers; -1 where lam is NaN.
+    """Poisson numbers of rate lam.
 
-    lam: number [...] -> integer [shape], at most the largest of its dtype. The distribution is
-    right for all rates; under the flag match_jax, which computes as JAX does, up to 1e6. Raises
-    ValueError for keys other than threefry2x32.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. lam: [...] real; -1 where it is nan. shape: by default
+    that of lam. dtype: an integer dtype -> [*shape], at most the largest of its dtype, from float32
+    random numbers. The distribution is right for all rates; under the flag match_jax, which
+    computes as JAX does, up to 1e6. Raises ValueError for keys other than threefry2x32.
+
     >>> random.poisson(random.key(0), 3.0, (4,)).shape
     (4,)
     """
@@ -187,8 +193,10 @@ def _log_poisson(k: Any, rate: Any) -> Any:
 def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Numbers of successes in n trials of probability p, as floats.
 
-    n, p: numbers [...] -> float [shape]. NaN for NaN or negative n and p; inf for infinite n.
-    >>> from ingot import random
+    key, dtype: those of `uniform`. n, p: [...] real, which broadcast; nan for nan and negative
+    ones, inf for infinite n. shape: by default their common shape -> floating [*shape]. Raises
+    ValueError for other dtypes and shapes.
+
     >>> random.binomial(random.key(0), 10, 0.5, (4,)).shape
     (4,)
     """
@@ -313,8 +321,10 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = Non
                 unroll: int | bool = 1) -> Any:
     """How often each of several outcomes occurs in n trials.
 
-    n: number [...], p: probabilities [..., k] -> float [shape], by default the shape of p.
-    >>> from ingot import random
+    key: that of `uniform`. n: [...] real. p: probabilities [..., k]. shape: by default that of p.
+    dtype: floating or integer. unroll: how many outcomes a step of the loop is for, for speed alone
+    -> [*shape]. Raises ValueError for shapes that do not fit.
+
     >>> random.multinomial(random.key(0), 10, np.array([0.2, 0.8])).sum()
     Array(10., dtype=float64)
     """

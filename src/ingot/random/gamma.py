@@ -160,11 +160,13 @@ def _gamma(name: str, key: Any, a: Any, shape: Any, dtype: Any, log_space: bool)
 @drawn_in_single
 def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
           ) -> Any:
-    """Gamma numbers of shape parameter a, of density x**(a - 1) exp(-x) / Gamma(a).
+    """Gamma numbers of shape parameter a, of density x^(a - 1) exp(-x) / Gamma(a).
 
-    a: number [...] -> float [shape], by default the shape of a. Differentiable with respect to a,
-    by the implicit derivative at a fixed quantile. For small a, use `loggamma`.
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. a: [...] real, above 0. shape: by default that of
+    a, which must broadcast to it -> floating [*shape], by rejection (Marsaglia and Tsang, 2000).
+    Differentiable with respect to a, by the implicit derivative at a fixed quantile. For small a,
+    use `loggamma`. Raises ValueError for other dtypes and shapes.
+
     >>> random.gamma(random.key(0), 2.0, dtype="float32").shape
     ()
     """
@@ -174,11 +176,13 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shardin
 @drawn_in_single
 def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
              ) -> Any:
-    """Logarithms of gamma numbers: exact where gamma numbers underflow. See `gamma`.
+    """Logarithms of gamma numbers, exact where gamma numbers underflow.
 
-    >>> from ingot import random
-    >>> random.loggamma(random.key(0), 1e-3, dtype="float32").shape
-    ()
+    key, a, shape, dtype, out_sharding: those of `gamma` -> floating [*shape]; -inf where a is 0.
+    Raises ValueError for other dtypes and shapes.
+
+    >>> bool(random.loggamma(random.key(0), 1e-5) < -745)  # log of the smallest float
+    True
     """
     return _gamma("loggamma", key, a, shape, dtype, True)
 
@@ -187,9 +191,12 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shar
 @drawn_in_single
 def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
-    """Beta numbers, of density proportional to x**(a - 1) (1 - x)**(b - 1).
+    """Beta numbers, of density proportional to x^(a - 1) (1 - x)^(b - 1) on [0, 1].
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. a, b: real, above 0, which broadcast. shape: by
+    default their common shape, which must broadcast to it -> floating [*shape]. Raises ValueError
+    for other dtypes and shapes.
+
     >>> random.beta(random.key(0), 2.0, 3.0, (4,)).shape
     (4,)
     """
@@ -204,12 +211,14 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
 @drawn_in_single
 def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
-    """Vectors of positive numbers that sum to 1, of density proportional to prod x**(alpha - 1).
+    """Vectors of positive numbers that sum to 1, of density proportional to prod x^(alpha - 1).
 
-    alpha: [..., n] -> float [shape, n]. Raises ValueError for scalars.
-    >>> from ingot import random
-    >>> random.dirichlet(random.key(0), np.ones(3)).shape
-    (3,)
+    key, dtype, out_sharding: those of `uniform`. alpha: [..., n] real, above 0. shape: of the
+    vectors, by default that of alpha without its last axis -> floating [*shape, n]. Raises
+    ValueError for scalars, other dtypes and shapes.
+
+    >>> random.dirichlet(random.key(0), np.ones(3)).sum().round(6)
+    Array(1., dtype=float64)
     """
     key, dtype = one_key("dirichlet", key), float_dtype("dirichlet", dtype)
     if np.ndim(alpha) < 1:
@@ -223,9 +232,12 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
 @drawn_in_single
 def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
               ) -> Any:
-    """Chi-square numbers of df degrees of freedom.
+    """Chi-square numbers, sums of squares of df standard normal ones.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. df: degrees of freedom, real, above 0. shape: by
+    default that of df, which must broadcast to it -> floating [*shape]. Raises ValueError for other
+    dtypes and shapes.
+
     >>> random.chisquare(random.key(0), 3.0, (4,)).shape
     (4,)
     """
@@ -238,7 +250,10 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
       out_sharding: Any = None) -> Any:
     """F numbers: quotients of chi-square numbers, each divided by its degrees of freedom.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. dfnum, dfden: degrees of freedom of numerator and
+    denominator, real, above 0. shape: by default their common shape -> floating [*shape]. Raises
+    ValueError for other dtypes and shapes.
+
     >>> random.f(random.key(0), 3.0, 4.0, (4,)).shape
     (4,)
     """
@@ -250,9 +265,12 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
 
 @drawn_in_single
 def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """Student-t numbers of df degrees of freedom.
+    """Student-t numbers: normal numbers divided by root mean squares of df other ones.
 
-    >>> from ingot import random
+    key, dtype, out_sharding: those of `uniform`. df: degrees of freedom, real, above 0; nan else.
+    shape: by default that of df, which must broadcast to it -> floating [*shape]. Raises ValueError
+    for other dtypes and shapes.
+
     >>> random.t(random.key(0), 3.0, (4,)).shape
     (4,)
     """
@@ -266,9 +284,11 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: 
 @drawn_in_single
 def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
                        out_sharding: Any = None) -> Any:
-    """Generalized normal numbers, of density proportional to exp(-|x|**p).
+    """Generalized normal numbers, of density proportional to exp(-|x|^p).
 
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform`. p: real, above 0, which broadcasts to the
+    shape -> floating [*shape]. Raises ValueError for other dtypes and shapes.
+
     >>> random.generalized_normal(random.key(0), 3.0, (4,)).shape
     (4,)
     """
@@ -282,11 +302,13 @@ def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
 @drawn_in_single
 def ball(key: Any, d: int, p: Any = 2, shape: Any = (), dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
-    """Uniformly random points of the unit ball of the p-norm in d dimensions: float [shape, d].
+    """Uniformly random points of the unit ball of the p-norm in d dimensions.
 
-    >>> from ingot import random
-    >>> random.ball(random.key(0), 3, shape=(4,)).shape
-    (4, 3)
+    key, dtype, out_sharding: those of `uniform`. d: a Python integer. p: real, above 0. shape: a
+    tuple of integers -> floating [*shape, d]. Raises ValueError for other dtypes.
+
+    >>> bool((np.linalg.norm(random.ball(random.key(0), 3, shape=(4,)), axis=-1) <= 1).all())
+    True
     """
     key, shape, dtype = one_key("ball", key), shape_of("ball", shape), float_dtype("ball", dtype)
     first, second = pair(key)

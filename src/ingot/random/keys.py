@@ -31,7 +31,10 @@ def resolve_impl(impl: Any) -> Any:
 
 
 def key_dtype(impl_spec: Any = None) -> Any:
-    """The dtype of keys of a generator, by default that of `random.key`.
+    """Return the dtype of keys of a generator.
+
+    impl_spec: its name, by default that of `random.key` -> a key dtype. Raises ValueError if there
+    is none of this name.
 
     >>> random.key_dtype("rbg")
     key<rbg>
@@ -73,7 +76,11 @@ def key(seed: Any, *, impl: Any = None, dtype: Any = None) -> Any:
 
 
 def PRNGKey(seed: Any, *, impl: Any = None) -> Any:  # noqa: N802 (JAX's name)
-    """A PRNG key as raw words, u32[2]; new code should use `key`.
+    """Make a PRNG key of raw words from a seed; new code should use `key`.
+
+    seed: an integer scalar. impl: the generator, by default that of the flag default_prng_impl ->
+    uint32 [words], which are 2 for threefry2x32, or a typed key under the flag enable_custom_prng.
+    Raises TypeError for seeds that are no integers, ValueError for unknown generators.
 
     >>> random.PRNGKey(7)
     Array([0, 7], dtype=uint32)
@@ -125,7 +132,11 @@ def key_data(keys: Any) -> Any:
 
 
 def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -> Any:
-    """Keys made of words: u32 [..., words] -> keys [...]. Raises TypeError for other words.
+    """Make keys of their words, the inverse of `key_data`.
+
+    key_bits_array: uint32 [..., words]. impl: the generator, by default that of `random.key`.
+    dtype: a key dtype in its place -> keys [...]. Raises TypeError for other words, ValueError for
+    unknown generators.
 
     >>> random.wrap_key_data(np.array([0, 7], "uint32")).shape
     ()
@@ -134,7 +145,9 @@ def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -
 
 
 def key_impl(keys: Any) -> str:
-    """The name of the generator that keys belong to.
+    """Return the name of the generator that keys belong to.
+
+    keys: keys, typed or as raw words -> a string. Raises TypeError for other arrays.
 
     >>> random.key_impl(random.key(0))
     'threefry2x32'
@@ -143,7 +156,9 @@ def key_impl(keys: Any) -> str:
 
 
 def clone(key: Any) -> Any:
-    """The same key, marked as fresh where the reuse of keys is checked.
+    """Return the same key, marked as fresh where the reuse of keys is checked.
+
+    key: keys of any shape -> the same keys. Raises TypeError for other arrays.
 
     >>> random.key_data(random.clone(random.key(3)))
     Array([0, 3], dtype=uint32)

@@ -62,8 +62,10 @@ def bits_at(key: Any, place: Any, width: int) -> Any:
 def bits(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Uniformly random bits as unsigned integers.
 
-    -> uint8, uint16, uint32 or uint64 [shape], the default uint64 (uint32 without 64-bit types).
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. shape: a tuple of integers. dtype: uint8, uint16, uint32
+    or uint64, by default uint64 (uint32 without 64-bit types) -> [*shape]. Raises ValueError for
+    other dtypes.
+
     >>> random.bits(random.key(0), (2,), "uint8")
     Array([167, 146], dtype=uint8)
     """
@@ -112,9 +114,11 @@ def uniform(key: Any, shape: Any = (), dtype: Any = None, minval: Any = 0.0, max
             out_sharding: Any = None) -> Any:
     """Uniform floats in [minval, maxval).
 
-    minval, maxval: numbers that broadcast to the shape -> float [shape]. Raises ValueError for
-    other dtypes and bounds that do not broadcast.
-    >>> from ingot import random
+    key: a PRNG key, typed or raw words. shape: a tuple of integers. dtype: floating, the default
+    float if None. minval, maxval: numbers that broadcast to the shape. out_sharding: without
+    effect, as there is one memory. -> floating [*shape]. Raises TypeError for what is no key,
+    ValueError for several keys, other dtypes, negative shapes, and bounds that do not broadcast.
+
     >>> random.uniform(random.key(0), (2,), "float32")
     Array([0.947667 , 0.9785799], dtype=float32)
     """
@@ -142,11 +146,12 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None, *
             out_sharding: Any = None) -> Any:
     """Uniform integers in [minval, maxval); minval where that is empty.
 
-    minval, maxval: integers that broadcast to the shape -> integer [shape]. Twice the bits of the
-    dtype are drawn: no value is more than 1 + 2**-32 times as likely as another (32 bits and less;
-    2**-64 for 64). Under the flag match_jax, JAX's values, which are so for spans up to 2**16
-    (2**32 for 64 bits) and for powers of two; others are up to twice as likely as the rest.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. shape: a tuple of integers. minval, maxval: integers that
+    broadcast to it. dtype: an integer dtype -> [*shape]. Twice its bits are drawn: no value is more
+    than 1 + 2^-32 times as likely as another (32 bits and less; 2^-64 for 64). Under the flag
+    match_jax, JAX's values, which are so for spans up to 2^16 (2^32 for 64 bits) and for powers of
+    two; others are up to twice as likely as the rest. Raises TypeError for other dtypes.
+
     >>> random.randint(random.key(0), (3,), 0, 10)
     Array([5, 1, 5], dtype=int64)
     """
@@ -229,9 +234,10 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *,
                 out_sharding: Any = None) -> Any:
     """A random order of 0 .. x - 1, or of the entries of an array along an axis.
 
-    x: integer or array; with `independent` each line along the axis is shuffled by itself
-    -> array of the same type. Raises TypeError for other scalars.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. x: an integer or an array. axis: that whose entries move.
+    independent: whether each line along it is shuffled by itself -> an array of the type of x, for
+    an integer n [n]. Raises TypeError for other scalars.
+
     >>> random.permutation(random.key(0), 4)
     Array([0, 1, 3, 2], dtype=int64)
     """
@@ -287,10 +293,12 @@ def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = Non
            mode: Any = None) -> Any:
     """Random entries of an array along an axis, or of 0 .. a - 1.
 
-    a: integer or array; p: probabilities [n], uniform by default; without `replace` no entry is
-    drawn twice -> [shape] for an integer, else the axis replaced by `shape`. Raises ValueError for
-    more draws than entries, and for p of another length.
-    >>> from ingot import random
+    key: that of `uniform`. a: an integer or an array. shape: a tuple of integers. replace: whether
+    an entry may be drawn again. p: probabilities [n], uniform by default. axis: that of the
+    entries. mode: that of `gumbel`, for p without replacement. -> [*shape] for an integer, else `a`
+    with the axis replaced by `shape`. Raises ValueError for more draws than entries, and for p of
+    another length.
+
     >>> random.choice(random.key(0), 5, (3,), replace=False)
     Array([0, 1, 4], dtype=int64)
     """
@@ -337,9 +345,10 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
               out_sharding: Any = None) -> Any:
     """True with probability p.
 
-    p: float [...]; mode: 'high' draws twice as many bits, for very small p -> bool [shape], by
-    default the shape of p. Raises TypeError for integers, ValueError for other modes.
-    >>> from ingot import random
+    key, out_sharding: those of `uniform`. p: floating [...]. shape: by default that of p, which
+    must broadcast to it. mode: 'low', or 'high' for twice the bits, for very small p -> bool
+    [*shape]. Raises TypeError for integers, ValueError for other modes.
+
     >>> random.bernoulli(random.key(0), 0.5, (3,))
     Array([ True,  True, False], dtype=bool)
     """
@@ -356,9 +365,11 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
 
 
 def rademacher(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
-    """1 or -1 with equal probability, as integers unless another dtype is given.
+    """1 or -1 with equal probability.
 
-    >>> from ingot import random
+    key, shape, out_sharding: those of `uniform`. dtype: integers by default, or any other numeric
+    dtype -> [*shape].
+
     >>> random.rademacher(random.key(0), (3,))
     Array([ 1,  1, -1], dtype=int64)
     """
@@ -374,9 +385,10 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: Any = None, *,
            out_sharding: Any = None) -> Any:
     """Standard Gumbel numbers, of density exp(-x - exp(-x)).
 
-    mode: 'low' (default), or 'high' and 'highest' for twice the bits, where large values matter
-    -> float [shape].
-    >>> from ingot import random
+    key, shape, dtype, out_sharding: those of `uniform`. mode: 'low' (default), or 'high' and
+    'highest' for twice the bits, where large values matter -> floating [*shape]. Raises ValueError
+    for other modes and dtypes.
+
     >>> random.gumbel(random.key(0), (2,), "float32")
     Array([2.9233725, 3.8326175], dtype=float32)
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,8 @@ from ingot.numpy import (
     sinc,
 )
 from ingot.numpy.creation import concrete_int
-from ingot.numpy.families import kind_of, like, named
-from ingot.numpy.promotion import as_array, convert, inexact, promote
+from ingot.numpy.families import kind_of, like
+from ingot.numpy.promotion import convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_
 from ingot.scipy import special_primitives as more
 from ingot.scipy.special_beta import (
@@ -41,7 +40,19 @@ from ingot.scipy.special_beta import (
     gammasgn,
     poch,
 )
-from ingot.scipy.special_table import real as _real
+from ingot.scipy.special_errors import (
+    dawsn as dawsn,
+    erf as erf,
+    erfc as erfc,
+    erfcx as erfcx,
+    erfinv as erfinv,
+    log_ndtr as log_ndtr,
+    ndtr as ndtr,
+    ndtri as ndtri,
+    owens_t as owens_t,
+    wofz as wofz,
+)
+from ingot.scipy.special_table import of_reals, real as _real
 from ingot.scipy.spherical import sph_harm_y
 from ingot.util import lazily_from, renamed
 
@@ -53,39 +64,53 @@ __all__ = ["bernoulli", "beta", "betainc", "betaln", "cbrt", "comb", "dawsn", "d
            "owens_t", "poch", "polygamma", "psi", "rel_entr", "round", "sici", "sinc", "softmax",
            "softplus", "spence", "sph_harm_y", "wofz", "xlog1py", "xlogy", "zeta"]
 
-# ---- makers ----
-
-
-def _function(name: str, op: Callable[..., Any], doc: str, arity: int = 1) -> Callable[..., Any]:
-    def unary(x: Any) -> Any:
-        return op(*_real(name, x))
-
-    def binary(x: Any, y: Any) -> Any:
-        return op(*_real(name, x, y))
-
-    def ternary(a: Any, b: Any, x: Any) -> Any:
-        return op(*_real(name, a, b, x))
-
-    return named((unary, binary, ternary)[arity - 1], name, doc)
-
-
-expit = renamed(_sigmoid, "expit", __name__)
-
 # ---- gamma and its relatives ----
 
-gammaln = _function("gammaln", lax.lgamma, "Logarithm of the absolute value of the gamma function.")
-digamma = _function("digamma", lax.digamma, "Derivative of gammaln.")
-gamma = _function("gamma", more.gamma_p.bind, "The gamma function.")
-gammainc = _function("gammainc", lax.igamma, "Regularized lower incomplete gamma function.", 2)
-gammaincc = _function("gammaincc", lax.igammac, "Regularized upper incomplete gamma function.", 2)
-betainc = _function("betainc", lax.betainc, "Regularized incomplete beta function.", 3)
+gammaln = of_reals("gammaln", "x", """
+    Logarithm of the absolute value of the gamma function, log |gamma(x)|.
+    x: real numbers; inf at the poles 0, -1, -2, ...
+    >>> special.gammaln(np.array([0.0, 5.0]))
+    Array([       inf, 3.17805383], dtype=float64)
+    """, lax.lgamma)
+digamma = of_reals("digamma", "x", """
+    Digamma function, the derivative of log(gamma(x)), DLMF 5.2.2.
+    x: real numbers; nan at the negative whole numbers, -inf at 0.
+    >>> special.digamma(1.0)
+    Array(-0.57721566, dtype=float64, weak_type=True)
+    """, lax.digamma)
+gamma = of_reals("gamma", "x", """
+    Gamma function, the integral of t^(x - 1) exp(-t) over t > 0, DLMF 5.2.1.
+    x: real numbers; nan at the negative whole numbers, inf or -inf at 0 and -0.
+    >>> special.gamma(np.array([0.5, 5.0]))
+    Array([ 1.77245385, 24.        ], dtype=float64)
+    """, more.gamma_p.bind)
+gammainc = of_reals("gammainc", "a x", """
+    Regularized lower incomplete gamma function P(a, x), DLMF 8.2.4.
+    a: parameter, above 0. x: from 0 on; nan below.
+    >>> special.gammainc(1.0, np.log(2))
+    Array(0.5, dtype=float64)
+    """, lax.igamma)
+gammaincc = of_reals("gammaincc", "a x", """
+    Regularized upper incomplete gamma function Q(a, x) = 1 - P(a, x), DLMF 8.2.4.
+    a: parameter, above 0. x: from 0 on; nan below. Small values keep their digits.
+    >>> special.gammaincc(1.0, 100.0)
+    Array(3.72007598e-44, dtype=float64, weak_type=True)
+    """, lax.igammac)
+betainc = of_reals("betainc", "a b x", """
+    Regularized incomplete beta function I_x(a, b), DLMF 8.17.2.
+    a, b: parameters, above 0. x: in [0, 1]; nan beyond.
+    >>> special.betainc(2.0, 2.0, 0.5)
+    Array(0.5, dtype=float64, weak_type=True)
+    """, lax.betainc)
 
 
 def loggamma(x: Any) -> Any:
-    """Principal branch of the logarithm of gamma; nan for negative reals.
+    """Principal branch of the logarithm of the gamma function, DLMF 5.4.
 
-    >>> special.loggamma(1.0)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] real or complex; nan at negative reals, inf at 0 -> [...] floating or complex.
+
+    >>> special.loggamma(np.array([-0.5, 5.0]))
+    Array([       nan, 3.17805383], dtype=float64)
     """
     x = inexact("loggamma", x)
     if kind_of(x) == "c":
@@ -94,10 +119,13 @@ def loggamma(x: Any) -> Any:
 
 
 def factorial(n: Any, exact: bool = False) -> Any:
-    """n! as gamma(n + 1); 0 for negative n.
+    """Factorial of real numbers, n! = gamma(n + 1).
 
-    >>> special.factorial(3.0)
-    Array(6., dtype=float64, weak_type=True)
+    n: [...] real; 0 below 0. exact: must be False -> [...] floating, inf from 171 on in float64.
+    Raises NotImplementedError for exact=True (use math.factorial), TypeError for complex numbers.
+
+    >>> special.factorial(np.array([3.0, -1.0]))
+    Array([6., 0.], dtype=float64)
     """
     if exact:
         raise NotImplementedError("factorial: exact=True is not supported; use math.factorial")
@@ -108,10 +136,13 @@ def factorial(n: Any, exact: bool = False) -> Any:
 
 
 def multigammaln(a: Any, d: Any) -> Any:
-    """Logarithm of the multivariate gamma function of dimension d.
+    """Logarithm of the multivariate gamma function of dimension d, DLMF 35.3.
 
-    >>> special.multigammaln(1.0, 1)
-    Array(0., dtype=float64, weak_type=True)
+    a: [...] real, above (d - 1) / 2 for the integral to exist. d: a Python integer -> [...]
+    floating. Raises TypeError for complex numbers.
+
+    >>> special.multigammaln(np.array([1.5, 3.0]), 2)
+    Array([0.45158271, 1.55019499], dtype=float64)
     """
     d = concrete_int("multigammaln", d, "d")
     (a,) = _real("multigammaln", a)
@@ -124,19 +155,26 @@ def multigammaln(a: Any, d: Any) -> Any:
 
 
 def polygamma(n: Any, x: Any) -> Any:
-    """n-th derivative of digamma.
+    """Derivative of order n of the digamma function, DLMF 5.15.
 
-    >>> special.polygamma(0, 1.0)
-    Array(-0.57721566, dtype=float64, weak_type=True)
+    n: order, a whole number from 0 on. x: real numbers -> the broadcast shape, floating; nan for
+    other n. Raises TypeError for complex numbers.
+
+    >>> special.polygamma(1, 1.0) / np.pi**2
+    Array(0.16666667, dtype=float64, weak_type=True)
     """
     return lax.polygamma(*_real("polygamma", n, x))
 
 
 def zeta(x: Any, q: Any = None) -> Any:
-    """Hurwitz' zeta function; Riemann's for q = 1, which must be given. For x < 1 its continuation.
+    """Hurwitz' zeta function, the sum of (q + k)^(-x) over k >= 0, DLMF 25.11.1.
 
-    >>> special.zeta(2.0, 1.0)
-    Array(1.64493407, dtype=float64, weak_type=True)
+    x: real numbers; inf at 1, the analytic continuation below. q: real, 1 for Riemann's function ->
+    the broadcast shape, floating. Raises NotImplementedError without q, TypeError for complex
+    numbers.
+
+    >>> special.zeta(2.0, 1.0) / np.pi**2
+    Array(0.16666667, dtype=float64, weak_type=True)
     """
     if q is None:
         raise NotImplementedError("zeta: give q, as in zeta(x, 1) for Riemann's zeta function")
@@ -144,10 +182,14 @@ def zeta(x: Any, q: Any = None) -> Any:
 
 
 def bernoulli(n: int) -> Any:
-    """Bernoulli numbers B_0 to B_n, with B_1 = -1/2.
+    """Return the Bernoulli numbers B_0 to B_n, with B_1 = -1/2, DLMF 24.2.
 
-    >>> special.bernoulli(2)
-    Array([ 1.        , -0.5       ,  0.16666667], dtype=float64)
+    n: a Python integer from 0 on -> [n + 1] of the default float. Raises ValueError if it is
+    negative.
+
+    >>> special.bernoulli(4)
+    Array([ 1.        , -0.5       ,  0.16666667,  0.        , -0.03333333],
+          dtype=float64)
     """
     import scipy.special
 
@@ -157,91 +199,17 @@ def bernoulli(n: int) -> Any:
     return from_numpy(scipy.special.bernoulli(max(n, 2))[:n + 1].astype(dtypes.default_float()))
 
 
-# ---- error functions and the normal distribution ----
-erf = _function("erf", lax.erf, "The error function.")
-erfc = _function("erfc", lax.erfc, "1 - erf(x), accurate where that is small.")
-erfinv = _function("erfinv", lax.erf_inv, "Inverse of the error function.")
-dawsn = _function("dawsn", more.dawsn_p.bind, "Dawson's integral.")
-ndtri = _function("ndtri", more.ndtri_p.bind, "Quantile of the normal distribution.")
-owens_t = _function("owens_t", more.owens_t_p.bind, "Owen's T function of h and a.", 2)
-
-
-def erfcx(x: Any) -> Any:
-    """exp(x^2) erfc(x), without overflow; real or complex.
-
-    >>> special.erfcx(np.zeros(1))
-    Array([1.], dtype=float64)
-    """
-    x = as_array("erfcx", x)
-    if kind_of(x) != "c":
-        return more.erfcx_p.bind(*_real("erfcx", x))
-    return more.wofz_p.bind(lax.complex(lax.neg(lax.imag(x)), lax.real(x)))
-
-
-def ndtr(x: Any) -> Any:
-    """Distribution function of the normal distribution.
-
-    >>> special.ndtr(0.0)
-    Array(0.5, dtype=float64, weak_type=True)
-    """
-    (x,) = _real("ndtr", x)
-    if dtypes.itemsize_bits(x.aval.dtype) < 32:
-        return convert(ndtr(convert(x, dtypes.float32)), x.aval.dtype, x.aval.weak_type)
-    t = lax.mul(x, like(x, -math.sqrt(0.5)))
-    # A relative error of t is one of the result that is 2 t^2 times as large.
-    usual = lax.bitwise_and(lax.gt(t, like(t, 0.5)), lax.lt(t, like(t, 100)))
-    near = lax.select(usual, t, like(t, 0))
-    growth = lax.add(near, lax.sqrt(lax.add(lax.mul(near, near), like(t, 2))))
-    error = lax.mul(_product_error(lax.select(usual, x, like(x, 0)), -math.sqrt(0.5),
-                                   4.833646656726457e-17), growth)
-    tail = lax.mul(like(x, 0.5), lax.erfc(t))
-    return lax.sub(tail, lax.mul(tail, lax.stop_gradient(error)))
-
-
-def _product_error(x: Any, c: float, rest: float) -> Any:
-    """What rounding takes off x (c + rest), by halves of both factors, whose products are exact."""
-    dtype = x.aval.dtype
-    factor = 2.0 ** (dtypes.finfo(dtype).nmant // 2 + 1) + 1
-    rounded = dtype.type(c)
-    wide = rounded * dtype.type(factor)
-    c_high = wide - (wide - rounded)
-    scaled = lax.mul(x, like(x, factor))
-    high = lax.sub(scaled, lax.sub(scaled, x))
-    low = lax.sub(x, high)
-    error = lax.sub(lax.mul(high, like(x, float(c_high))), lax.mul(x, like(x, float(rounded))))
-    for a, b in ((high, rounded - c_high), (low, c_high), (low, rounded - c_high),
-                 (x, c - float(rounded) + rest)):
-        error = lax.add(error, lax.mul(a, like(x, float(b))))
-    return error
-
-
-def log_ndtr(x: Any, series_order: int = 3) -> Any:
-    """Logarithm of `ndtr`, accurate far below 0; `series_order` is of no consequence.
-
-    >>> special.log_ndtr(0.0)
-    Array(-0.69314718, dtype=float64, weak_type=True)
-    """
-    return more.log_ndtr_p.bind(*_real("log_ndtr", x))
-
-
-def wofz(z: Any) -> Any:
-    """Faddeeva's function exp(-z^2) erfc(-iz), complex.
-
-    >>> special.wofz(0.0)
-    Array(1.+0.j, dtype=complex128)
-    """
-    z = as_array("wofz", z)
-    return more.wofz_p.bind(convert(z, dtypes.to_complex(z.aval.dtype)))
-
-
 # ---- logistic, logarithms ----
 
 
 def logit(x: Any) -> Any:
-    """log(x / (1 - x)).
+    """Inverse of the logistic function, elementwise: log(x / (1 - x)).
 
-    >>> special.logit(0.5)
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype; -inf at 0, inf at 1, nan for reals beyond -> [...] floating or
+    complex.
+
+    >>> special.logit(np.array([0.25, 1.0]))
+    Array([-1.09861229,         inf], dtype=float64)
     """
     x = inexact("logit", x)
     return lax.sub(lax.log(x), lax.log1p(lax.neg(x)))
@@ -258,26 +226,33 @@ _xlogx.defjvps(lambda t, out, x: lax.mul(t, lax.add(lax.log(x), like(x, 1))))
 def xlogy(x: Any, y: Any) -> Any:
     """x log(y), and 0 where x is 0.
 
-    >>> special.xlogy(0.0, 0.0)
-    Array(0., dtype=float64, weak_type=True)
+    x, y: numbers of any dtype that broadcast -> the broadcast shape, floating or complex.
+
+    >>> special.xlogy(np.array([0.0, 2.0]), np.array([0.0, np.e]))
+    Array([0., 2.], dtype=float64)
     """
     return more.xlogy_p.bind(*promote("xlogy", x, y, kind="inexact"))
 
 
 def xlog1py(x: Any, y: Any) -> Any:
-    """x log(1 + y), and 0 where x is 0.
+    """x log(1 + y), and 0 where x is 0, accurate for small y.
 
-    >>> special.xlog1py(0.0, -1.0)
-    Array(0., dtype=float64, weak_type=True)
+    x, y: numbers of any dtype that broadcast -> the broadcast shape, floating or complex.
+
+    >>> special.xlog1py(np.array([0.0, 2.0]), np.array([-1.0, 1e-20]))
+    Array([0.e+00, 2.e-20], dtype=float64)
     """
     return more.xlog1py_p.bind(*promote("xlog1py", x, y, kind="inexact"))
 
 
 def entr(x: Any) -> Any:
-    """-x log(x); 0 at 0 and -inf below.
+    """Entropy of a probability, elementwise: -x log(x).
 
-    >>> special.entr(0.5)
-    Array(0.34657359, dtype=float64, weak_type=True)
+    x: [...] real; 0 at 0, -inf below -> [...] floating, in nats. Raises TypeError for complex
+    numbers.
+
+    >>> special.entr(np.array([0.25, 0.5]))
+    Array([0.34657359, 0.34657359], dtype=float64)
     """
     (x,) = _real("entr", x)
     return lax.select(lax.lt(x, like(x, 0)), like(x, -math.inf), lax.neg(_xlogx(x)))
@@ -306,10 +281,13 @@ _rel_entr.defjvps(lambda t, out, a, b: lax.mul(t, lax.add(_log_ratio(a, b), like
 
 
 def rel_entr(p: Any, q: Any) -> Any:
-    """p log(p / q); 0 where p = 0 <= q, and inf elsewhere.
+    """Elementwise term of relative entropy: p log(p / q).
 
-    >>> special.rel_entr(1.0, 1.0)
-    Array(0., dtype=float64, weak_type=True)
+    p, q: real numbers that broadcast; 0 where p = 0 <= q, inf where else one is not positive -> the
+    broadcast shape, floating. Raises TypeError for complex numbers.
+
+    >>> special.rel_entr(np.array([0.0, 1.0]), 0.5)
+    Array([0.        , 0.69314718], dtype=float64)
     """
     p, q = _real("rel_entr", p, q)
     zero = like(p, 0)
@@ -325,10 +303,13 @@ def rel_entr(p: Any, q: Any) -> Any:
 
 
 def kl_div(p: Any, q: Any) -> Any:
-    """p log(p / q) - p + q.
+    """Elementwise term of the Kullback-Leibler divergence: p log(p / q) - p + q.
 
-    >>> special.kl_div(1.0, 1.0)
-    Array(0., dtype=float64, weak_type=True)
+    p, q: real numbers that broadcast, from 0 on; inf below -> the broadcast shape, floating, never
+    negative; q where p is 0. Raises TypeError for complex numbers.
+
+    >>> special.kl_div(np.array([0.0, 1.0]), 0.5)
+    Array([0.5       , 0.19314718], dtype=float64)
     """
     p, q = _real("kl_div", p, q)
     first = rel_entr(p, q)
@@ -337,60 +318,96 @@ def kl_div(p: Any, q: Any) -> Any:
 
 
 def softmax(x: Any, /, *, axis: Any = None) -> Any:
-    """exp(x) divided by its sum over axes, by default all.
+    """Exponentials divided by their sum along axes, by default all.
 
-    >>> special.softmax(np.zeros(2))
-    Array([0.5, 0.5], dtype=float64)
+    x: [...] of any numeric dtype. axis: an integer, a tuple, or None for all axes -> [...]
+    floating. Raises ValueError if it is out of bounds.
+
+    >>> special.softmax(np.log(np.array([1.0, 3.0])))
+    Array([0.25, 0.75], dtype=float64)
     """
     return _softmax(x, axis)
 
 
 def log_softmax(x: Any, /, *, axis: Any = None) -> Any:
-    """Logarithm of `softmax`.
+    """Logarithm of `softmax`: x minus logsumexp(x) along axes.
 
-    >>> special.log_softmax(np.zeros(1))
-    Array([0.], dtype=float64)
+    x: [...] of any numeric dtype. axis: an integer, a tuple, or None for all axes -> [...]
+    floating. Raises ValueError if it is out of bounds.
+
+    >>> special.log_softmax(np.zeros(2))
+    Array([-0.69314718, -0.69314718], dtype=float64)
     """
     return _log_softmax(x, axis)
 
 
 # ---- exponential integrals and others ----
 
-expi = _function("expi", more.expi_p.bind, "Exponential integral Ei.")
-exp1 = _function("exp1", more.exp1_p.bind, "Exponential integral E1.")
-expn = _function("expn", more.expn_p.bind, "Generalized exponential integral E_n(x).", 2)
-spence = _function(
-    "spence", more.spence_p.bind, "Spence's function, the integral of log t / (1 - t).")
-hyp1f1 = _function(
-    "hyp1f1", more.hyp1f1_p.bind, "Kummer's hypergeometric function 1F1(a; b; x).", 3)
+expi = of_reals("expi", "x", """
+    Exponential integral Ei(x), the principal value of that of exp(t) / t up to x, DLMF 6.2.5.
+    x: real numbers; -inf at 0.
+    >>> special.expi(1.0)
+    Array(1.89511782, dtype=float64, weak_type=True)
+    """, more.expi_p.bind)
+exp1 = of_reals("exp1", "x", """
+    Exponential integral E_1(x), that of exp(-t) / t from x to infinity, DLMF 6.2.1.
+    x: real numbers; inf at 0, nan below.
+    >>> special.exp1(1.0)
+    Array(0.21938393, dtype=float64, weak_type=True)
+    """, more.exp1_p.bind)
+expn = of_reals("expn", "n x", """
+    Generalized exponential integral E_n(x), of exp(-x t) / t^n over t > 1, DLMF 8.19.3.
+    n: order, a whole number from 0 on. x: from 0 on; nan below.
+    >>> special.expn(2, 0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """, more.expn_p.bind, ["x"])
+spence = of_reals("spence", "x", """
+    Spence's function, the integral of log(t) / (1 - t) from 1 to x.
+    x: from 0 on; nan below. It is the dilogarithm of 1 - x, DLMF 25.12.1.
+    >>> special.spence(0.0)
+    Array(1.64493407, dtype=float64, weak_type=True)
+    """, more.spence_p.bind)
+hyp1f1 = of_reals("hyp1f1", "a b x", """
+    Kummer's confluent hypergeometric function 1F1(a; b; x), DLMF 13.2.2.
+    a: real parameter. b: one that is not 0 or a negative whole number. x: real numbers.
+    >>> special.hyp1f1(1.0, 1.0, 1.0)
+    Array(2.71828183, dtype=float64, weak_type=True)
+    """, more.hyp1f1_p.bind)
 
 
 def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
-    """Gauss' hypergeometric function 2F1(a, b; c; x).
+    """Gauss' hypergeometric function 2F1(a, b; c; x), DLMF 15.2.1.
 
-    Derivatives in a, b and c by series, for x <= 0.998 (nan beyond) with relative error 1e-12.
+    a, b, c: real parameters, c not 0 or a negative whole number. x: real, up to 1 -> the broadcast
+    shape, floating. Derivatives in a, b and c are series for x <= 0.998 (nan beyond) with relative
+    error 1e-12. Raises TypeError for complex numbers.
 
-    >>> special.hyp2f1(1.0, 1.0, 1.0, 0.5)
-    Array(2., dtype=float64, weak_type=True)
+    >>> special.hyp2f1(1.0, 1.0, 2.0, 0.5) / np.log(4)
+    Array(1., dtype=float64)
     """
     return more.hyp2f1_p.bind(*_real("hyp2f1", a, b, c, x))
 
 
 def sici(x: Any) -> tuple[Any, Any]:
-    """Sine and cosine integrals.
+    """Sine and cosine integrals Si(x) and Ci(x), DLMF 6.2(ii).
 
-    >>> special.sici(0.0)[0]
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] real -> a tuple (Si, Ci) of arrays [...] floating; Ci is -inf at 0, and Ci(-x) below.
+    Raises TypeError for complex numbers.
+
+    >>> special.sici(np.inf)
+    (Array(1.57079633, dtype=float64, weak_type=True), Array(0., dtype=float64, weak_type=True))
     """
     (x,) = _real("sici", x)
     return more.si_p.bind(x), more.ci_p.bind(x)
 
 
 def fresnel(x: Any) -> tuple[Any, Any]:
-    """Fresnel's integrals S and C.
+    """Fresnel integrals S(x) and C(x), of sin(pi t^2 / 2) and cos(pi t^2 / 2) from 0 to x.
 
-    >>> special.fresnel(0.0)[1]
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] real -> a tuple (S, C) of arrays [...] floating. Raises TypeError for complex numbers.
+
+    >>> [float(v) for v in special.fresnel(np.inf)]
+    [0.5, 0.5]
     """
     (x,) = _real("fresnel", x)
     return more.fresnel_s_p.bind(x), more.fresnel_c_p.bind(x)
@@ -398,18 +415,51 @@ def fresnel(x: Any) -> tuple[Any, Any]:
 
 # ---- Bessel functions ----
 
-i0 = _function("i0", lax.bessel_i0, "Modified Bessel function of order 0.")
-i0e = _function("i0e", lax.bessel_i0e, "exp(-|x|) i0(x).")
-i1 = _function("i1", lax.bessel_i1, "Modified Bessel function of order 1.")
-i1e = _function("i1e", lax.bessel_i1e, "exp(-|x|) i1(x).")
+i0 = of_reals("i0", "x", """
+    Modified Bessel function of the first kind of order 0, I_0(x), DLMF 10.25.2.
+    x: real numbers.
+    >>> special.i0(np.array([0.0, 1.0]))
+    Array([1.        , 1.26606588], dtype=float64)
+    """, lax.bessel_i0)
+i0e = of_reals("i0e", "x", """
+    Modified Bessel function of the first kind of order 0, scaled: I_0(x) exp(-|x|).
+    x: real numbers. It does not overflow.
+    >>> special.i0e(1000.0)
+    Array(0.01261724, dtype=float64, weak_type=True)
+    """, lax.bessel_i0e)
+i1 = of_reals("i1", "x", """
+    Modified Bessel function of the first kind of order 1, I_1(x), DLMF 10.25.2.
+    x: real numbers.
+    >>> special.i1(np.array([0.0, 1.0]))
+    Array([0.       , 0.5651591], dtype=float64)
+    """, lax.bessel_i1)
+i1e = of_reals("i1e", "x", """
+    Modified Bessel function of the first kind of order 1, scaled: I_1(x) exp(-|x|).
+    x: real numbers. It does not overflow.
+    >>> special.i1e(1000.0)
+    Array(0.01261093, dtype=float64, weak_type=True)
+    """, lax.bessel_i1e)
 
 
 # ---- the families that JAX does not have ----
-def log_expit(x: Any) -> Any:
-    """Logarithm of `expit`.
+def expit(x: Any) -> Any:
+    """Logistic function, elementwise: 1 / (1 + exp(-x)), the inverse of `logit`.
 
-    >>> special.log_expit(0.0)
-    Array(-0.69314718, dtype=float64, weak_type=True)
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> special.expit(np.array([-1000.0, 0.0]))
+    Array([0. , 0.5], dtype=float64)
+    """
+    return _sigmoid(x)
+
+
+def log_expit(x: Any) -> Any:
+    """Logarithm of the logistic function, elementwise: -log(1 + exp(-x)), without overflow.
+
+    x: [...] of any numeric dtype -> [...] floating or complex.
+
+    >>> special.log_expit(np.array([-1000.0, 0.0]))
+    Array([-1.00000000e+03, -6.93147181e-01], dtype=float64)
     """
     return _log_sigmoid(x)
 
@@ -418,6 +468,7 @@ psi = renamed(digamma, "psi", __name__)
 round = _rint
 __getattr__, __dir__ = lazily_from(__name__, (
     "ingot.scipy.special_elementary", "ingot.scipy.special_bessel",
+    "ingot.scipy.special_airy", "ingot.scipy.special_inverses",
     "ingot.scipy.special_elliptic", "ingot.scipy.special_polynomials",
     "ingot.scipy.special_distributions", "ingot.scipy.special_wave"))
 _hide_frames_of(__name__)

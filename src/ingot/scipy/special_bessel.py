@@ -1,55 +1,94 @@
-"""Bessel functions and relatives: of real order, scaled, spherical, Airy's, Kelvin's, Struve's."""
+"""Bessel functions of real order, scaled, and spherical, and confluent hypergeometric functions."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import ingot.numpy as jnp
 from ingot.numpy.creation import concrete_int
-from ingot.numpy.families import named
-from ingot.primitives.complex import complex as complex_of
-from ingot.scipy.special_elementary import rgamma
-from ingot.scipy.special_table import define, real
+from ingot.scipy.special_table import BY_SCIPY, REAL, define, described, real
 
 # ---- of integer and real order ----
 # Derivatives by the recurrences between orders (DLMF 10.6 and 10.29), which have no pole at 0.
-jv = define("jv", "Bessel function of the first kind of order v: jv(v, x).", None,
-            lambda out, v, x: (jv(v - 1, x) - jv(v + 1, x)) / 2, complex=True, orders=1)
+jv = define("jv", "v x", """
+    Bessel function of the first kind J_v(x), DLMF 10.2.2.
+    v: real order. x: real or complex; nan at x < 0 unless v is a whole number.
+    >>> special.jv(0.5, np.pi / 2)
+    Array(0.63661977, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (jv(v - 1, x) - jv(v + 1, x)) / 2, complex=True, orders=1)
 jn = jv
-jve = define("jve", "jv(v, x) exp(-|imag(x)|): jve(v, x).", None,
-             lambda out, v, x: (jve(v - 1, x) - jve(v + 1, x)) / 2)
-yv = define("yv", "Bessel function of the second kind of order v: yv(v, x).", None,
-            lambda out, v, x: (yv(v - 1, x) - yv(v + 1, x)) / 2, complex=True, orders=1)
-yve = define("yve", "yv(v, x) exp(-|imag(x)|): yve(v, x).", None,
-             lambda out, v, x: (yve(v - 1, x) - yve(v + 1, x)) / 2)
-iv = define("iv", "Modified Bessel function of the first kind of order v: iv(v, x).", None,
-            lambda out, v, x: (iv(v - 1, x) + iv(v + 1, x)) / 2, complex=True, orders=1)
-ive = define("ive", "iv(v, x) exp(-|x|): ive(v, x).", None,
-             lambda out, v, x: (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)
-kv = define("kv", "Modified Bessel function of the second kind of order v: kv(v, x).", None,
-            lambda out, v, x: -(kv(v - 1, x) + kv(v + 1, x)) / 2, complex=True, orders=1)
-kve = define("kve", "kv(v, x) exp(x): kve(v, x).", None,
-             lambda out, v, x: out - (kve(v - 1, x) + kve(v + 1, x)) / 2, complex=True, orders=1)
+jve = define("jve", "v x", """
+    Bessel function of the first kind, scaled: J_v(x) exp(-|imag(x)|), for real x that is J_v(x).
+    v: real order. x: real numbers; nan below 0 unless v is a whole number.
+    >>> special.jve(1, 2.0)
+    Array(0.57672481, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (jve(v - 1, x) - jve(v + 1, x)) / 2)
+yv = define("yv", "v x", """
+    Bessel function of the second kind Y_v(x), DLMF 10.2.3.
+    v: real order. x: real or complex; -inf at 0, nan at real x < 0.
+    >>> special.yv(0.5, np.pi)
+    Array(0.45015816, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (yv(v - 1, x) - yv(v + 1, x)) / 2, complex=True, orders=1)
+yve = define("yve", "v x", """
+    Bessel function of the second kind, scaled: Y_v(x) exp(-|imag(x)|), for real x that is Y_v(x).
+    v: real order. x: real numbers; nan below 0.
+    >>> special.yve(1, 2.0)
+    Array(-0.10703243, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (yve(v - 1, x) - yve(v + 1, x)) / 2)
+iv = define("iv", "v x", """
+    Modified Bessel function of the first kind I_v(x), DLMF 10.25.2.
+    v: real order. x: real or complex; nan at x < 0 unless v is a whole number.
+    >>> special.iv(0, 1.0)
+    Array(1.26606588, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (iv(v - 1, x) + iv(v + 1, x)) / 2, complex=True, orders=1)
+ive = define("ive", "v x", """
+    Modified Bessel function of the first kind, scaled: I_v(x) exp(-|x|), which does not overflow.
+    v: real order. x: real numbers; nan below 0 unless v is a whole number.
+    >>> special.ive(0, 1000.0)
+    Array(0.01261724, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)
+kv = define("kv", "v x", """
+    Modified Bessel function of the second kind K_v(x), DLMF 10.25.3.
+    v: real order. x: real or complex; inf at 0, nan at real x < 0.
+    >>> special.kv(0.5, 1.0)
+    Array(0.4610685, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: -(kv(v - 1, x) + kv(v + 1, x)) / 2, complex=True, orders=1)
+kve = define("kve", "v x", """
+    Modified Bessel function of the second kind, scaled: K_v(x) exp(x), which does not underflow.
+    v: real order. x: real or complex; inf at 0, nan at real x < 0.
+    >>> special.kve(0.5, 1000.0)
+    Array(0.03963327, dtype=float64, weak_type=True)
+    """, None, lambda out, v, x: out - (kve(v - 1, x) + kve(v + 1, x)) / 2, complex=True, orders=1)
 
 
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
-    """Bessel functions of the first kind of orders 0 to v: [v + 1, ...]; n_iter has no effect.
+    """Bessel functions of the first kind of orders 0 to v, stacked.
 
-    >>> special.bessel_jn(0.0, v=1)
-    Array([1., 0.], dtype=float64)
+    z: [...] of any real dtype. v: the highest order, a Python integer. n_iter: without effect, as
+    no recurrence is iterated -> [v + 1, ...] floating. Raises TypeError for complex numbers,
+    ValueError for negative v.
+
+    >>> special.bessel_jn(np.pi, v=2)
+    Array([-0.30424218,  0.28461534,  0.48543393], dtype=float64)
     """
     v = concrete_int("bessel_jn", v, "v")
+    if v < 0:
+        raise ValueError(f"bessel_jn: v must not be negative, got {v}")
     (z,) = real("bessel_jn", z)
     z = z.astype(z.dtype)  # no longer weak
     return jnp.stack([jv(jnp.full_like(z, k), z) for k in range(v + 1)])
 
 
 def kn(n: Any, x: Any) -> Any:
-    """Modified Bessel function of the second kind of integer order n, cut to an integer.
+    """Modified Bessel function of the second kind of integer order, K_n(x), DLMF 10.25.3.
+
+    n: order, cut to an integer. x: real or complex; inf at 0, nan at real x < 0 -> the broadcast
+    shape, floating or complex.
 
     >>> special.kn(2, 2.0)
     Array(0.25375975, dtype=float64, weak_type=True)
@@ -58,7 +97,10 @@ def kn(n: Any, x: Any) -> Any:
 
 
 def yn(n: Any, x: Any) -> Any:
-    """Bessel function of the second kind of integer order n, cut to an integer.
+    """Bessel function of the second kind of integer order, Y_n(x), DLMF 10.2.3.
+
+    n: order, cut to an integer. x: real or complex; -inf at 0, nan at real x < 0 -> the broadcast
+    shape, floating or complex.
 
     >>> special.yn(2, 2.0)
     Array(-0.6174081, dtype=float64, weak_type=True)
@@ -66,66 +108,184 @@ def yn(n: Any, x: Any) -> Any:
     return yv(jnp.trunc(n), x)
 
 
-j0 = define("j0", "Bessel function of the first kind of order 0.", lambda out, x: -j1(x))
-j1 = define("j1", "Bessel function of the first kind of order 1.",
-            lambda out, x: (j0(x) - jv(2, x)) / 2)
-y0 = define("y0", "Bessel function of the second kind of order 0.", lambda out, x: -y1(x))
-y1 = define("y1", "Bessel function of the second kind of order 1.",
-            lambda out, x: y0(x) - out / x)
-k0 = define("k0", "Modified Bessel function of the second kind of order 0.", lambda out, x: -k1(x))
-k1 = define("k1", "Modified Bessel function of the second kind of order 1.",
-            lambda out, x: -k0(x) - out / x)
-k0e = define("k0e", "k0(x) exp(x).", lambda out, x: out - k1e(x))
-k1e = define("k1e", "k1(x) exp(x).", lambda out, x: out - k0e(x) - out / x)
+j0 = define("j0", "x", """
+    Bessel function of the first kind of order 0, J_0(x), DLMF 10.2.2.
+    x: real numbers.
+    >>> special.j0(np.array([0.0, 2.404825557695773])).round(12)
+    Array([ 1., -0.], dtype=float64)
+    """, lambda out, x: -j1(x))
+j1 = define("j1", "x", """
+    Bessel function of the first kind of order 1, J_1(x), DLMF 10.2.2.
+    x: real numbers.
+    >>> special.j1(np.array([0.0, 1.0]))
+    Array([0.        , 0.44005059], dtype=float64)
+    """,
+    lambda out, x: (j0(x) - jv(2, x)) / 2)
+y0 = define("y0", "x", """
+    Bessel function of the second kind of order 0, Y_0(x), DLMF 10.2.3.
+    x: real numbers; -inf at 0, nan below.
+    >>> special.y0(np.array([0.0, 1.0]))
+    Array([      -inf, 0.08825696], dtype=float64)
+    """, lambda out, x: -y1(x))
+y1 = define("y1", "x", """
+    Bessel function of the second kind of order 1, Y_1(x), DLMF 10.2.3.
+    x: real numbers; -inf at 0, nan below.
+    >>> special.y1(np.array([0.0, 1.0]))
+    Array([       -inf, -0.78121282], dtype=float64)
+    """,
+    lambda out, x: y0(x) - out / x)
+k0 = define("k0", "x", """
+    Modified Bessel function of the second kind of order 0, K_0(x), DLMF 10.25.3.
+    x: real numbers; inf at 0, nan below.
+    >>> special.k0(np.array([0.0, 1.0]))
+    Array([       inf, 0.42102444], dtype=float64)
+    """, lambda out, x: -k1(x))
+k1 = define("k1", "x", """
+    Modified Bessel function of the second kind of order 1, K_1(x), DLMF 10.25.3.
+    x: real numbers; inf at 0, nan below.
+    >>> special.k1(np.array([0.0, 1.0]))
+    Array([       inf, 0.60190723], dtype=float64)
+    """,
+    lambda out, x: -k0(x) - out / x)
+k0e = define("k0e", "x", """
+    Modified Bessel function of the second kind of order 0, scaled: K_0(x) exp(x).
+    x: real numbers; inf at 0, nan below. It does not underflow.
+    >>> special.k0e(1000.0)
+    Array(0.03962832, dtype=float64, weak_type=True)
+    """, lambda out, x: out - k1e(x))
+k1e = define("k1e", "x", """
+    Modified Bessel function of the second kind of order 1, scaled: K_1(x) exp(x).
+    x: real numbers; inf at 0, nan below. It does not underflow.
+    >>> special.k1e(1000.0)
+    Array(0.03964813, dtype=float64, weak_type=True)
+    """, lambda out, x: out - k0e(x) - out / x)
 
 
-def _hankel(name: str, doc: str, sign: int, scaled: bool) -> Callable[..., Any]:
+def _hankel(name: str, parameters: str, doc: str, sign: int, scaled: bool) -> Callable[..., Any]:
     def derivative(out: Any, v: Any, x: Any) -> Any:
         slope = (fun(v - 1, x) - fun(v + 1, x)) / 2
         return slope - sign * 1j * out if scaled else slope
 
-    fun = define(name, doc, None, derivative, native=False, complex=True, orders=1)
+    fun = define(name, parameters, doc, None, derivative, native=False, complex=True, orders=1)
 
     def hankel(v: Any, z: Any) -> Any:
         return fun(v, jnp.asarray(z) + 0j)
 
-    return named(hankel, name, doc)
+    return described(hankel, name, parameters, doc, complex=True, derivatives=["z"],
+                     result="{}, in the promoted complex dtype" + BY_SCIPY)
 
 
-hankel1 = _hankel("hankel1", "Hankel function of the first kind, complex: hankel1(v, z).", 1, False)
-hankel2 = _hankel("hankel2", "Hankel function of the second kind, complex: hankel2(v, z).", -1,
-                  False)
-hankel1e = _hankel("hankel1e", "hankel1(v, z) exp(-i z).", 1, True)
-hankel2e = _hankel("hankel2e", "hankel2(v, z) exp(i z).", -1, True)
+hankel1 = _hankel("hankel1", "v z", """
+    Hankel function of the first kind, J_v(z) + i Y_v(z), DLMF 10.4.3.
+    v: real order. z: real or complex.
+    >>> special.hankel1(0, 1.0)
+    Array(0.76519769+0.08825696j, dtype=complex128, weak_type=True)
+    """, 1, False)
+hankel2 = _hankel("hankel2", "v z", """
+    Hankel function of the second kind, J_v(z) - i Y_v(z), DLMF 10.4.3.
+    v: real order. z: real or complex.
+    >>> special.hankel2(0, 1.0)
+    Array(0.76519769-0.08825696j, dtype=complex128, weak_type=True)
+    """, -1, False)
+hankel1e = _hankel("hankel1e", "v z", """
+    Hankel function of the first kind, scaled: hankel1(v, z) exp(-i z), which does not underflow.
+    v: real order. z: real or complex.
+    >>> special.hankel1e(0, 1000j)
+    Array(0.-0.02522817j, dtype=complex128, weak_type=True)
+    """, 1, True)
+hankel2e = _hankel("hankel2e", "v z", """
+    Hankel function of the second kind, scaled: hankel2(v, z) exp(i z), which does not underflow.
+    v: real order. z: real or complex.
+    >>> special.hankel2e(0, -1000j)
+    Array(-0.+0.02522817j, dtype=complex128, weak_type=True)
+    """, -1, True)
 
 
-def _repeat_recurrence(name: str, fun: Callable[..., Any], sign: int) -> Callable[..., Any]:
-    """Derivatives of order n in x, by the recurrence between orders."""
-    def derivative(v: Any, x: Any, n: int = 1) -> Any:
-        if n < 0 or n != int(n):
-            raise ValueError(f"{name}: n must be a non-negative integer, got {n}")
-        terms = [sign**k * math.comb(n, k) * fun(v - n + 2 * k, x) for k in range(n + 1)]
-        return sum(terms[1:], terms[0]) / 2**n
-
-    return named(derivative, name, f"The n-th derivative of {fun.__name__}(v, x) in x.")
+def _repeated(name: str, fun: Callable[..., Any], v: Any, x: Any, n: int, sign: int) -> Any:
+    """The n-th derivative in x, by the recurrence between orders (DLMF 10.6.7 and 10.29.5)."""
+    n = concrete_int(name, n, "n")
+    if n < 0:
+        raise ValueError(f"{name}: n must not be negative, got {n}")
+    terms = [sign**k * math.comb(n, k) * fun(v - n + 2 * k, x) for k in range(n + 1)]
+    return sum(terms[1:], terms[0]) / 2**n
 
 
-jvp, yvp = _repeat_recurrence("jvp", jv, -1), _repeat_recurrence("yvp", yv, -1)
-ivp, _kvp = _repeat_recurrence("ivp", iv, 1), _repeat_recurrence("kvp", kv, 1)
-h1vp, h2vp = _repeat_recurrence("h1vp", hankel1, -1), _repeat_recurrence("h2vp", hankel2, -1)
+def jvp(v: Any, x: Any, n: int = 1) -> Any:
+    """Differentiate the Bessel function of the first kind `jv` n times in its argument.
+
+    v: real order. x: real or complex. n: how often, a Python integer; 0 gives jv itself.
+    -> what jv(v, x) gives. Raises ValueError if n is negative, TypeError if it is not an integer.
+
+    >>> special.jvp(0, 2.0) == -special.jv(1, 2.0)
+    Array(True, dtype=bool)
+    """
+    return _repeated("jvp", jv, v, x, n, -1)
+
+
+def yvp(v: Any, x: Any, n: int = 1) -> Any:
+    """Differentiate the Bessel function of the second kind `yv` n times in its argument.
+
+    v: real order. x: real or complex. n: how often, a Python integer; 0 gives yv itself.
+    -> what yv(v, x) gives. Raises ValueError if n is negative, TypeError if it is not an integer.
+
+    >>> special.yvp(0, 2.0)
+    Array(0.10703243, dtype=float64, weak_type=True)
+    """
+    return _repeated("yvp", yv, v, x, n, -1)
+
+
+def ivp(v: Any, x: Any, n: int = 1) -> Any:
+    """Differentiate the modified Bessel function of the first kind `iv` n times in its argument.
+
+    v: real order. x: real or complex. n: how often, a Python integer; 0 gives iv itself.
+    -> what iv(v, x) gives. Raises ValueError if n is negative, TypeError if it is not an integer.
+
+    >>> special.ivp(0, 2.0)
+    Array(1.59063685, dtype=float64, weak_type=True)
+    """
+    return _repeated("ivp", iv, v, x, n, 1)
 
 
 def kvp(v: Any, x: Any, n: int = 1) -> Any:
-    """The n-th derivative of kv(v, x) in x.
+    """Differentiate the modified Bessel function of the second kind `kv` n times in its argument.
+
+    v: real order. x: real or complex. n: how often, a Python integer; 0 gives kv itself.
+    -> what kv(v, x) gives. Raises ValueError if n is negative, TypeError if it is not an integer.
 
     >>> special.kvp(0, 2.0)
     Array(-0.13986588, dtype=float64, weak_type=True)
     """
-    return (-1) ** n * _kvp(v, x, n)
+    out = _repeated("kvp", kv, v, x, n, 1)
+    return -out if n % 2 else out
+
+
+def h1vp(v: Any, z: Any, n: int = 1) -> Any:
+    """Differentiate the Hankel function of the first kind `hankel1` n times in its argument.
+
+    v: real order. z: real or complex. n: how often, a Python integer; 0 gives hankel1 itself.
+    -> what hankel1(v, z) gives. Raises ValueError if n is negative, TypeError if not an integer.
+
+    >>> special.h1vp(0, 2.0)
+    Array(-0.57672481+0.10703243j, dtype=complex128, weak_type=True)
+    """
+    return _repeated("h1vp", hankel1, v, z, n, -1)
+
+
+def h2vp(v: Any, z: Any, n: int = 1) -> Any:
+    """Differentiate the Hankel function of the second kind `hankel2` n times in its argument.
+
+    v: real order. z: real or complex. n: how often, a Python integer; 0 gives hankel2 itself.
+    -> what hankel2(v, z) gives. Raises ValueError if n is negative, TypeError if not an integer.
+
+    >>> special.h2vp(0, 2.0)
+    Array(-0.57672481-0.10703243j, dtype=complex128, weak_type=True)
+    """
+    return _repeated("h2vp", hankel2, v, z, n, -1)
 
 
 # ---- spherical ----
-def _spherical(name: str, doc: str, lower: int, upper: int) -> Callable[..., Any]:
+def _spherical(name: str, parameters: str, doc: str, lower: int, upper: int
+               ) -> Callable[..., Any]:
     """Its derivative is (lower n f(n - 1) + upper (n + 1) f(n + 1)) / (2 n + 1), DLMF 10.51."""
     def slope(n: Any, z: Any) -> Any:
         below = jnp.where(n > 0, n * fun(jnp.where(n > 0, n - 1, n), z), 0)
@@ -136,141 +296,78 @@ def _spherical(name: str, doc: str, lower: int, upper: int) -> Callable[..., Any
 
         return getattr(scipy.special, name)(n.astype(np.int64), z)
 
-    fun = define(name, doc, None, lambda out, n, z: slope(n, z), evaluate=evaluate)
+    fun = define(name, parameters, doc, None, lambda out, n, z: slope(n, z), evaluate=evaluate)
 
     def spherical(n: Any, z: Any, derivative: bool = False) -> Any:
         return slope(*real(name, n, z)) if derivative else fun(n, z)
 
-    return named(spherical, name, doc)
+    spherical.__signature__ = inspect.signature(spherical)  # type: ignore[attr-defined]
+    return described(spherical, name, parameters, doc, derivatives=["z"], result=REAL + BY_SCIPY)
 
 
 spherical_jn = _spherical(
-    "spherical_jn", "Spherical Bessel function of the first kind of order n >= 0, or its slope.",
+    "spherical_jn", "n z", """
+    Spherical Bessel function of the first kind j_n(z), DLMF 10.47.3.
+    n: order, a whole number from 0 on. z: real numbers. derivative: if true, j_n'(z) instead.
+    >>> special.spherical_jn(0, np.pi / 2)
+    Array(0.63661977, dtype=float64, weak_type=True)
+    """,
     1, -1)
 spherical_yn = _spherical(
-    "spherical_yn", "Spherical Bessel function of the second kind of order n >= 0, or its slope.",
+    "spherical_yn", "n z", """
+    Spherical Bessel function of the second kind y_n(z), DLMF 10.47.4.
+    n: order, a whole number from 0 on. z: real numbers. derivative: if true, y_n'(z) instead.
+    >>> special.spherical_yn(0, np.pi)
+    Array(0.31830989, dtype=float64, weak_type=True)
+    """,
     1, -1)
 spherical_in = _spherical(
-    "spherical_in", "Modified spherical Bessel function of the first kind, or its slope.", 1, 1)
+    "spherical_in", "n z", """
+    Modified spherical Bessel function of the first kind i_n(z), DLMF 10.47.7.
+    n: order, a whole number from 0 on. z: real numbers. derivative: if true, i_n'(z) instead.
+    >>> special.spherical_in(0, 1.0)
+    Array(1.17520119, dtype=float64, weak_type=True)
+    """, 1, 1)
 spherical_kn = _spherical(
-    "spherical_kn", "Modified spherical Bessel function of the second kind, or its slope.", -1, -1)
+    "spherical_kn", "n z", """
+    Modified spherical Bessel function of the second kind k_n(z), DLMF 10.47.9.
+    n: order, a whole number from 0 on. z: real numbers. derivative: if true, k_n'(z) instead.
+    >>> special.spherical_kn(0, 1.0)
+    Array(0.57786367, dtype=float64, weak_type=True)
+    """, -1, -1)
 
-
-# ---- several results ----
-def _parts(name: str, *partials: Sequence[Any], suffixes: str) -> list[Callable[..., Any]]:
-    """The results of a function of SciPy as functions of the table, named `<name>_<suffix>`."""
-    def part(i: int) -> Callable[..., Any]:
-        def evaluate(*xs: np.ndarray) -> np.ndarray:
-            import scipy.special
-
-            return getattr(scipy.special, name)(*xs)[i]
-
-        return evaluate
-
-    return [define(f"{name}_{s}", f"Result {i} of {name}.", *partial, evaluate=part(i))
-            for i, (s, partial) in enumerate(zip(suffixes.split(), partials, strict=True))]
-
-
-def _every(parts: list[Callable[..., Any]], name: str, doc: str) -> Callable[..., Any]:
-    def function(*args: Any) -> tuple[Any, ...]:
-        return tuple(part(*args) for part in parts)
-
-    return named(function, name, doc)
-
-
-def _root(x: Any) -> Any:
-    return jnp.sqrt(jnp.where(x > 0, x, 0))
-
-
-_airy = _parts("airy", [lambda out, x: _airy[1](x)], [lambda out, x: x * _airy[0](x)],
-               [lambda out, x: _airy[3](x)], [lambda out, x: x * _airy[2](x)],
-               suffixes="ai aip bi bip")
-airy = _every(_airy, "airy", "Airy's functions and their derivatives: (Ai, Ai', Bi, Bi').")
-_airye = _parts(
-    "airye", [lambda out, x: _airye[1](x) + jnp.sqrt(x) * out],
-    [lambda out, x: x * _airye[0](x) + jnp.sqrt(x) * out],
-    [lambda out, x: _airye[3](x) - _root(x) * out],
-    [lambda out, x: x * _airye[2](x) - _root(x) * out], suffixes="ai aip bi bip")
-airye = _every(_airye, "airye", "Airy's functions and their derivatives, scaled: those of Ai by"
-               " exp(2 x sqrt(x) / 3), of Bi by the inverse of its size; reals.")
-itairy = _every(_parts(
-    "itairy", [lambda out, x: _airy[0](x)], [lambda out, x: _airy[2](x)],
-    [lambda out, x: _airy[0](-x)], [lambda out, x: _airy[2](-x)], suffixes="a b c d"), "itairy",
-    "Integrals from 0 to x of Ai(t), Bi(t), Ai(-t), Bi(-t).")
-itj0y0 = _every(_parts("itj0y0", [lambda out, x: j0(x)], [lambda out, x: y0(x)], suffixes="j y"),
-                "itj0y0", "Integrals from 0 to x of j0 and y0.")
-iti0k0 = _every(_parts("iti0k0", [lambda out, x: iv(0, x)], [lambda out, x: k0(x)],
-                       suffixes="i k"), "iti0k0", "Integrals from 0 to x of i0 and k0.")
-it2j0y0 = _every(_parts("it2j0y0", [lambda out, x: (1 - j0(x)) / x], [lambda out, x: -y0(x) / x],
-                        suffixes="j y"), "it2j0y0",
-                 "Integrals of (1 - j0(t)) / t from 0 to x, and of y0(t) / t from x on.")
-it2i0k0 = _every(_parts("it2i0k0", [lambda out, x: (iv(0, x) - 1) / x],
-                        [lambda out, x: -k0(x) / x], suffixes="i k"), "it2i0k0",
-                 "Integrals of (i0(t) - 1) / t from 0 to x, and of k0(t) / t from x on.")
-
-
-def _parabolic(name: str, doc: str, second: Callable[..., Any]) -> Callable[..., Any]:
-    """A solution of y'' = second(a, x) y, and its derivative."""
-    parts = _parts(name, [None, lambda out, a, x: parts[1](a, x)],
-                   [None, lambda out, a, x: second(a, x) * parts[0](a, x)], suffixes="y yp")
-    return _every(parts, name, doc)
-
-
-pbdv = _parabolic("pbdv", "Parabolic cylinder function D_v(x) and its derivative: pbdv(v, x).",
-                  lambda v, x: x * x / 4 - v - 0.5)
-pbvv = _parabolic("pbvv", "Parabolic cylinder function V_v(x) and its derivative: pbvv(v, x).",
-                  lambda v, x: x * x / 4 - v - 0.5)
-pbwa = _parabolic("pbwa", "Parabolic cylinder function W(a, x) and its derivative: pbwa(a, x).",
-                  lambda a, x: a - x * x / 4)
-
-# ---- Kelvin's ----
-ber = define("ber", "Kelvin's function ber.", lambda out, x: berp(x))
-bei = define("bei", "Kelvin's function bei.", lambda out, x: beip(x))
-ker = define("ker", "Kelvin's function ker.", lambda out, x: kerp(x))
-kei = define("kei", "Kelvin's function kei.", lambda out, x: keip(x))
-berp = define("berp", "Derivative of ber.", lambda out, x: -bei(x) - out / x)
-beip = define("beip", "Derivative of bei.", lambda out, x: ber(x) - out / x)
-kerp = define("kerp", "Derivative of ker.", lambda out, x: -kei(x) - out / x)
-keip = define("keip", "Derivative of kei.", lambda out, x: ker(x) - out / x)
-
-
-def kelvin(x: Any) -> tuple[Any, Any, Any, Any]:
-    """Kelvin's functions as complex numbers: (ber + i bei, ker + i kei) and their derivatives.
-
-    >>> special.kelvin(1.0)[0].round(3)
-    Array(0.984+0.25j, dtype=complex128, weak_type=True)
-    """
-    return (complex_of(ber(x), bei(x)), complex_of(ker(x), kei(x)),
-            complex_of(berp(x), beip(x)), complex_of(kerp(x), keip(x)))
-
-
-# ---- Struve's ----
-def _struve_term(v: Any, x: Any) -> Any:
-    """(x / 2)^v / (sqrt(pi) gamma(v + 3/2)), which makes the recurrences inhomogeneous."""
-    return (x / 2) ** v * rgamma(v + 1.5) / math.sqrt(math.pi)
-
-
-struve = define("struve", "Struve's function of order v: struve(v, x).", None, lambda out, v, x: (
-    struve(v - 1, x) - struve(v + 1, x) + _struve_term(v, x)) / 2)
-modstruve = define(
-    "modstruve", "Modified Struve function of order v: modstruve(v, x).", None, lambda out, v, x: (
-        modstruve(v - 1, x) + modstruve(v + 1, x) + _struve_term(v, x)) / 2)
-itstruve0 = define("itstruve0", "Integral of Struve's function of order 0 from 0 to x.",
-                   lambda out, x: struve(0, x))
-itmodstruve0 = define("itmodstruve0", "Integral of the modified Struve function of order 0.",
-                      lambda out, x: modstruve(0, x))
-it2struve0 = define("it2struve0", "Integral of struve(0, t) / t from x on.",
-                    lambda out, x: -struve(0, x) / x)
 
 # ---- hypergeometric relatives ----
-hyp0f1 = define("hyp0f1", "Confluent hypergeometric limit function 0F1(; v; x): hyp0f1(v, x).",
-                None, lambda out, v, x: hyp0f1(v + 1, x) / v)
-hyperu = define("hyperu", "Tricomi's confluent hypergeometric function U(a, b, x).", None, None,
-                lambda out, a, b, x: -a * hyperu(a + 1, b + 1, x))
-besselpoly = define("besselpoly", "Integral of x^lmb jv(nu, 2 a x) from 0 to 1:"
-                    " besselpoly(a, lmb, nu).", None, None, None)
-wright_bessel = define("wright_bessel", "Wright's generalized Bessel function of a, b, x >= 0.",
-                       None, None, lambda out, a, b, x: wright_bessel(a, a + b, x))
+hyp0f1 = define("hyp0f1", "v x", """
+    Confluent hypergeometric limit function 0F1(; v; x), the sum of x^k / ((v)_k k!), DLMF 16.2.
+    v: real parameter, not 0 or a negative whole number. x: real numbers.
+    >>> special.hyp0f1(0.5, 0.25)
+    Array(1.54308063, dtype=float64, weak_type=True)
+    """,
+    None, lambda out, v, x: hyp0f1(v + 1, x) / v)
+hyperu = define("hyperu", "a b x", """
+    Tricomi's confluent hypergeometric function U(a, b, x), DLMF 13.2.6.
+    a, b: real parameters. x: real numbers; nan below 0.
+    >>> special.hyperu(1.0, 2.0, 4.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """, None, None, lambda out, a, b, x: -a * hyperu(a + 1, b + 1, x))
+besselpoly = define("besselpoly", "a lmb nu", """
+    Integral of x^lmb J_nu(2 a x) over x from 0 to 1.
+    a, lmb, nu: real numbers.
+    >>> special.besselpoly(0.5, 1.0, 0.0)
+    Array(0.44005059, dtype=float64, weak_type=True)
+    """, None, None, None)
+wright_bessel = define("wright_bessel", "a b x", """
+    Wright's generalized Bessel function, the sum of x^k / (k! gamma(a k + b)), DLMF 10.46.1.
+    a, b, x: real numbers from 0 on; nan below.
+    >>> special.wright_bessel(0.0, 1.0, 1.0)
+    Array(2.71828183, dtype=float64, weak_type=True)
+    """,
+    None, None, lambda out, a, b, x: wright_bessel(a, a + b, x))
 log_wright_bessel = define(
-    "log_wright_bessel", "Logarithm of wright_bessel(a, b, x).", None, None,
-    lambda out, a, b, x: jnp.exp(log_wright_bessel(a, a + b, x) - out))
+    "log_wright_bessel", "a b x", """
+    Logarithm of wright_bessel(a, b, x), also where that overflows.
+    a, b, x: real numbers from 0 on; nan below.
+    >>> special.log_wright_bessel(0.0, 1.0, 1000.0)
+    Array(1000., dtype=float64, weak_type=True)
+    """, None, None, lambda out, a, b, x: jnp.exp(log_wright_bessel(a, a + b, x) - out))

@@ -12,10 +12,13 @@ from ingot.scipy.special_table import real as _real
 
 
 def gammasgn(x: Any) -> Any:
-    """Sign of the gamma function; nan at negative integers, and the sign of zero at zero.
+    """Sign of the gamma function, 1 or -1.
 
-    >>> special.gammasgn(-0.5)
-    Array(-1., dtype=float64, weak_type=True)
+    x: [...] real -> [...] floating; nan at the poles -1, -2, ... and the sign of the zero at 0.
+    Raises TypeError for complex numbers.
+
+    >>> special.gammasgn(np.array([-0.5, 0.5]))
+    Array([-1.,  1.], dtype=float64)
     """
     (x,) = _real("gammasgn", x)
     low = lax.floor(x)
@@ -29,10 +32,13 @@ def gammasgn(x: Any) -> Any:
 
 
 def betaln(a: Any, b: Any) -> Any:
-    """Logarithm of the beta function.
+    """Logarithm of the absolute value of the beta function, without overflow.
 
-    >>> special.betaln(1.0, 1.0)
-    Array(0., dtype=float64, weak_type=True)
+    a, b: real numbers that broadcast -> the broadcast shape, floating. Raises TypeError for complex
+    numbers.
+
+    >>> special.betaln(1e5, 1.0) + np.log(1e5)
+    Array(0., dtype=float64)
     """
     a, b = _real("betaln", a, b)
     a, b, pole = _reflect(a, b)[:3]
@@ -104,10 +110,13 @@ def _stirling(x: Any) -> Any:
 
 
 def beta(a: Any, b: Any) -> Any:
-    """The beta function.
+    """Beta function, gamma(a) gamma(b) / gamma(a + b), DLMF 5.12.1.
 
-    >>> special.beta(1.0, 2.0)
-    Array(0.5, dtype=float64, weak_type=True)
+    a, b: real numbers that broadcast -> the broadcast shape, floating; nan or inf at the poles of
+    gamma. Raises TypeError for complex numbers.
+
+    >>> special.beta(2.0, 3.0) * 12
+    Array(1., dtype=float64, weak_type=True)
     """
     a, b = _real("beta", a, b)
     turned_a, turned_b, pole, turn = _reflect(a, b)
@@ -119,10 +128,13 @@ def beta(a: Any, b: Any) -> Any:
 
 
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
-    """Number of ways to choose k of N things, with repetition if asked; 0 where there is none.
+    """Number of ways to choose k of N things, with repetition if asked.
 
-    >>> special.comb(4.0, 2.0).round(6)
-    Array(6., dtype=float64, weak_type=True)
+    N, k: real numbers that broadcast; 0 where k > N or one is negative. repetition: whether a thing
+    may be chosen again -> the broadcast shape, floating. Raises TypeError for complex numbers.
+
+    >>> special.comb(4.0, 2.0, repetition=True).round(6)
+    Array(10., dtype=float64, weak_type=True)
     """
     N, k = _real("comb", N, k)
     one, zero = like(N, 1), like(N, 0)
@@ -137,7 +149,10 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
 
 
 def poch(z: Any, m: Any) -> Any:
-    """Rising factorial gamma(z + m) / gamma(z).
+    """Pochhammer's symbol, the rising factorial gamma(z + m) / gamma(z), DLMF 5.2(iii).
+
+    z, m: real numbers that broadcast -> the broadcast shape, floating. Raises TypeError for complex
+    numbers.
 
     >>> special.poch(1.0, 3.0).round(6)
     Array(6., dtype=float64, weak_type=True)

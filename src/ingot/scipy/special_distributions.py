@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import ingot.numpy as jnp
-from ingot.numpy.families import named
 from ingot.scipy.special import betainc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
 from ingot.scipy.special_bessel import hyp0f1
-from ingot.scipy.special_table import define, real, slope
+from ingot.scipy.special_table import define, of_reals, slope
 
 ROOT_2PI = math.sqrt(2 * math.pi)
 
@@ -28,63 +27,125 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     return jnp.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 
-gammaincinv = define("gammaincinv", "The x at which gammainc(a, x) is y: gammaincinv(a, y).",
-                     lambda x, a, y: -slope(gammainc, 0, a, x) / _gamma_density(a, x),
-                     lambda x, a, y: 1 / _gamma_density(a, x))
-gammainccinv = define("gammainccinv", "The x at which gammaincc(a, x) is y: gammainccinv(a, y).",
-                      lambda x, a, y: -slope(gammainc, 0, a, x) / _gamma_density(a, x),
-                      lambda x, a, y: -1 / _gamma_density(a, x))
-betaincc = define("betaincc", "1 - betainc(a, b, x), accurate where that is small.",
-                  lambda out, a, b, x: -slope(betainc, 0, a, b, x),
-                  lambda out, a, b, x: -slope(betainc, 1, a, b, x),
-                  lambda out, a, b, x: -_beta_density(a, b, x))
+gammaincinv = define("gammaincinv", "a y", """
+    Inverse of the lower incomplete gamma function: the x at which gammainc(a, x) is y.
+    a: parameter above 0. y: in [0, 1]; nan beyond.
+    >>> special.gammaincinv(1.0, 0.5)
+    Array(0.69314718, dtype=float64, weak_type=True)
+    """,
+    lambda x, a, y: -slope(gammainc, 0, a, x) / _gamma_density(a, x),
+    lambda x, a, y: 1 / _gamma_density(a, x))
+gammainccinv = define("gammainccinv", "a y", """
+    Inverse of the upper incomplete gamma function: the x at which gammaincc(a, x) is y.
+    a: parameter above 0. y: in [0, 1], also very small; nan beyond.
+    >>> special.gammainccinv(1.0, 1e-300)
+    Array(690.7755279, dtype=float64, weak_type=True)
+    """,
+    lambda x, a, y: -slope(gammainc, 0, a, x) / _gamma_density(a, x),
+    lambda x, a, y: -1 / _gamma_density(a, x))
+betaincc = define("betaincc", "a b x", """
+    Complement of the incomplete beta function: 1 - betainc(a, b, x), accurate where that is small.
+    a, b: parameters above 0. x: in [0, 1]; nan beyond.
+    >>> special.betaincc(1.0, 20.0, 0.9)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """,
+    lambda out, a, b, x: -slope(betainc, 0, a, b, x),
+    lambda out, a, b, x: -slope(betainc, 1, a, b, x),
+    lambda out, a, b, x: -_beta_density(a, b, x))
 
 
 def _beta_inverse(argument: int) -> Callable[..., Any]:
     return lambda x, a, b, y: -slope(betainc, argument, a, b, x) / _beta_density(a, b, x)
 
 
-betaincinv = define("betaincinv", "The x at which betainc(a, b, x) is y: betaincinv(a, b, y).",
-                    _beta_inverse(0), _beta_inverse(1),
-                    lambda x, a, b, y: 1 / _beta_density(a, b, x))
-betainccinv = define("betainccinv", "The x at which betaincc(a, b, x) is y: betainccinv(a, b, y).",
-                     _beta_inverse(0), _beta_inverse(1),
-                     lambda x, a, b, y: -1 / _beta_density(a, b, x))
+betaincinv = define("betaincinv", "a b y", """
+    Inverse of the incomplete beta function: the x at which betainc(a, b, x) is y.
+    a, b: parameters above 0. y: in [0, 1]; nan beyond.
+    >>> special.betaincinv(2.0, 2.0, 0.5)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
+    _beta_inverse(0), _beta_inverse(1),
+    lambda x, a, b, y: 1 / _beta_density(a, b, x))
+betainccinv = define("betainccinv", "a b y", """
+    Inverse of the complementary incomplete beta function: the x at which betaincc(a, b, x) is y.
+    a, b: parameters above 0. y: in [0, 1], also very small; nan beyond.
+    >>> special.betainccinv(1.0, 2.0, 0.25)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
+    _beta_inverse(0), _beta_inverse(1),
+    lambda x, a, b, y: -1 / _beta_density(a, b, x))
 
 
 # ---- functions of these ----
-def _derive(name: str, arity: int, doc: str) -> Callable[..., Any]:
-    """A decorator: a function of reals of one type, with a name and a sentence."""
-    def decorate(fun: Callable[..., Any]) -> Callable[..., Any]:
-        def function(*args: Any) -> Any:
-            if len(args) != arity:
-                raise TypeError(f"{name}: takes {arity} arguments, got {len(args)}")
-            return fun(*real(name, *args))
-
-        return named(function, name, doc)
-
-    return decorate
-
-
-chdtr = _derive("chdtr", 2, "Chi-square distribution function: chdtr(df, x).")(
+chdtr = of_reals("chdtr", "v x", """
+    Chi-square distribution: the probability of at most x.
+    v: degrees of freedom, above 0. x: real numbers; 0 below 0.
+    >>> special.chdtr(2.0, 2 * np.log(2))
+    Array(0.5, dtype=float64)
+    """,
     lambda v, x: gammainc(v / 2, jnp.where(x < 0, 0, x) / 2))
-chdtrc = _derive("chdtrc", 2, "Chi-square survival function: chdtrc(df, x).")(
+chdtrc = of_reals("chdtrc", "v x", """
+    Chi-square distribution: the probability of more than x, accurate where that is small.
+    v: degrees of freedom, above 0. x: real numbers; 1 below 0.
+    >>> special.chdtrc(2.0, 1000.0)
+    Array(7.12457641e-218, dtype=float64, weak_type=True)
+    """,
     lambda v, x: gammaincc(v / 2, jnp.where(x < 0, 0, x) / 2))
-chdtri = _derive("chdtri", 2, "Inverse of chdtrc in x: chdtri(df, p).")(
+chdtri = of_reals("chdtri", "v p", """
+    Chi-square distribution: the x that is exceeded with probability p, the inverse of chdtrc.
+    v: degrees of freedom, above 0. p: in [0, 1]; nan beyond.
+    >>> special.chdtri(1.0, 0.05)
+    Array(3.84145882, dtype=float64, weak_type=True)
+    """,
     lambda v, p: 2 * gammainccinv(v / 2, p))
-pdtr = _derive("pdtr", 2, "Poisson's distribution function: pdtr(k, mean).")(
+pdtr = of_reals("pdtr", "k m", """
+    Poisson's distribution: the probability of at most k events.
+    k: rounded down; nan below 0. m: mean, from 0 on.
+    >>> special.pdtr(1, 1.0)
+    Array(0.73575888, dtype=float64, weak_type=True)
+    """,
     lambda k, m: _if((k >= 0) & (m >= 0), gammaincc(jnp.floor(k) + 1, m)))
-pdtrc = _derive("pdtrc", 2, "Poisson's survival function: pdtrc(k, mean).")(
+pdtrc = of_reals("pdtrc", "k m", """
+    Poisson's distribution: the probability of more than k events.
+    k: rounded down; nan below 0. m: mean, from 0 on.
+    >>> special.pdtrc(1, 1.0)
+    Array(0.26424112, dtype=float64, weak_type=True)
+    """,
     lambda k, m: _if((k >= 0) & (m >= 0), gammainc(jnp.floor(k) + 1, m)))
-pdtri = _derive("pdtri", 2, "Inverse of pdtr in the mean: pdtri(k, y).")(
+pdtri = of_reals("pdtri", "k y", """
+    Poisson's distribution: the mean for which at most k events have probability y.
+    k: rounded down; nan below 0. y: in [0, 1].
+    >>> special.pdtri(1, special.pdtr(1, 3.0))
+    Array(3., dtype=float64, weak_type=True)
+    """,
     lambda k, y: _if(k >= 0, gammainccinv(jnp.floor(k) + 1, y)))
-gdtr = _derive("gdtr", 3, "Gamma distribution function: gdtr(rate, shape, x).")(
+gdtr = of_reals("gdtr", "a b x", """
+    Gamma distribution: the probability of at most x.
+    a: rate, the inverse of the scale. b: shape, above 0. x: real numbers; nan below 0.
+    >>> special.gdtr(2.0, 1.0, 0.5)
+    Array(0.63212056, dtype=float64, weak_type=True)
+    """,
     lambda a, b, x: _if(x >= 0, gammainc(b, a * x)))
-gdtrc = _derive("gdtrc", 3, "Gamma survival function: gdtrc(rate, shape, x).")(
+gdtrc = of_reals("gdtrc", "a b x", """
+    Gamma distribution: the probability of more than x, accurate where that is small.
+    a: rate, the inverse of the scale. b: shape, above 0. x: real numbers; nan below 0.
+    >>> special.gdtrc(2.0, 1.0, 0.5)
+    Array(0.36787944, dtype=float64, weak_type=True)
+    """,
     lambda a, b, x: _if(x >= 0, gammaincc(b, a * x)))
-gdtrix = _derive("gdtrix", 3, "Inverse of gdtr in x: gdtrix(rate, shape, p).")(
+gdtrix = of_reals("gdtrix", "a b p", """
+    Gamma distribution: the x not exceeded with probability p, the inverse of gdtr in x.
+    a: rate, the inverse of the scale. b: shape, above 0. p: in [0, 1]; nan beyond.
+    >>> special.gdtrix(2.0, 1.0, 0.5)
+    Array(0.34657359, dtype=float64, weak_type=True)
+    """,
     lambda a, b, p: gammaincinv(b, p) / a)
-gdtria = _derive("gdtria", 3, "Inverse of gdtr in the rate: gdtria(p, shape, x).")(
+gdtria = of_reals("gdtria", "p b x", """
+    Gamma distribution: the rate with which at most x has probability p, the inverse of gdtr in a.
+    p: in [0, 1]; nan beyond. b: shape, above 0. x: above 0.
+    >>> special.gdtria(0.5, 1.0, np.log(2))
+    Array(1., dtype=float64)
+    """,
     lambda p, b, x: gammaincinv(b, p) / x)
 
 
@@ -105,17 +166,47 @@ def _binomial(start: float, end: float, fun: Callable[..., Any]) -> Callable[...
     return function
 
 
-bdtr = _derive("bdtr", 3, "Binomial distribution function: bdtr(k, n, p).")(
+bdtr = of_reals("bdtr", "k n p", """
+    Binomial distribution: the probability of at most k successes.
+    k: rounded down, at most n; nan below 0. n: number of trials. p: probability of a success.
+    >>> special.bdtr(1, 2, 0.5)
+    Array(0.75, dtype=float64, weak_type=True)
+    """,
     _binomial(math.nan, 1, lambda k, rest, p: betaincc(k + 1, rest, p)))
-bdtrc = _derive("bdtrc", 3, "Binomial survival function: bdtrc(k, n, p).")(
+bdtrc = of_reals("bdtrc", "k n p", """
+    Binomial distribution: the probability of more than k successes.
+    k: rounded down, at most n; 1 below 0. n: number of trials. p: probability of a success.
+    >>> special.bdtrc(1, 2, 0.5)
+    Array(0.25, dtype=float64, weak_type=True)
+    """,
     _binomial(1, 0, lambda k, rest, p: betainc(k + 1, rest, p)))
-bdtri = _derive("bdtri", 3, "Inverse of bdtr in p: bdtri(k, n, y).")(
+bdtri = of_reals("bdtri", "k n y", """
+    Binomial distribution: the probability of a success with which bdtr(k, n, p) is y.
+    k: rounded down, in [0, n). n: number of trials. y: in [0, 1].
+    >>> special.bdtri(1, 2, 0.75)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
     _binomial(math.nan, math.nan, lambda k, rest, y: betainccinv(k + 1, rest, y)))
-nbdtr = _derive("nbdtr", 3, "Negative binomial distribution function: nbdtr(k, n, p).")(
+nbdtr = of_reals("nbdtr", "k n p", """
+    Negative binomial distribution: the probability of at most k failures before the n-th success.
+    k: rounded down; nan below 0. n: number of successes, above 0. p: probability of a success.
+    >>> special.nbdtr(1, 1, 0.5)
+    Array(0.75, dtype=float64, weak_type=True)
+    """,
     lambda k, n, p: _if((k >= 0) & (n > 0), betainc(n, jnp.floor(k) + 1, p)))
-nbdtrc = _derive("nbdtrc", 3, "Negative binomial survival function: nbdtrc(k, n, p).")(
+nbdtrc = of_reals("nbdtrc", "k n p", """
+    Negative binomial distribution: the probability of more than k failures before the n-th success.
+    k: rounded down; nan below 0. n: number of successes, above 0. p: probability of a success.
+    >>> special.nbdtrc(1, 1, 0.5)
+    Array(0.25, dtype=float64, weak_type=True)
+    """,
     lambda k, n, p: _if((k >= 0) & (n > 0), betaincc(n, jnp.floor(k) + 1, p)))
-nbdtri = _derive("nbdtri", 3, "Inverse of nbdtr in p: nbdtri(k, n, y).")(
+nbdtri = of_reals("nbdtri", "k n y", """
+    Negative binomial distribution: the probability of a success with which nbdtr(k, n, p) is y.
+    k: rounded down. n: number of successes, above 0. y: in [0, 1].
+    >>> special.nbdtri(1, 1, 0.75)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
     lambda k, n, y: betaincinv(n, jnp.floor(k) + 1, y))
 
 
@@ -127,11 +218,26 @@ def _f_tail(n: Any, d: Any, x: Any, upper: bool) -> Any:
     return _if((n > 0) & (d > 0) & (x >= 0), value)
 
 
-fdtr = _derive("fdtr", 3, "F distribution function: fdtr(dfn, dfd, x).")(
+fdtr = of_reals("fdtr", "dfn dfd x", """
+    F distribution: the probability of at most x.
+    dfn, dfd: degrees of freedom of numerator and denominator, above 0. x: nan below 0.
+    >>> special.fdtr(3.0, 3.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
     lambda n, d, x: _f_tail(n, d, x, False))
-fdtrc = _derive("fdtrc", 3, "F survival function: fdtrc(dfn, dfd, x).")(
+fdtrc = of_reals("fdtrc", "dfn dfd x", """
+    F distribution: the probability of more than x, accurate where that is small.
+    dfn, dfd: degrees of freedom of numerator and denominator, above 0. x: nan below 0.
+    >>> special.fdtrc(3.0, 3.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
     lambda n, d, x: _f_tail(n, d, x, True))
-fdtri = _derive("fdtri", 3, "Inverse of fdtr in x: fdtri(dfn, dfd, p).")(
+fdtri = of_reals("fdtri", "dfn dfd p", """
+    F distribution: the x not exceeded with probability p, the inverse of fdtr in x.
+    dfn, dfd: degrees of freedom of numerator and denominator, above 0. p: in [0, 1].
+    >>> special.fdtri(3.0, 3.0, 0.5)
+    Array(1., dtype=float64, weak_type=True)
+    """,
     lambda n, d, p: d * betaincinv(n / 2, d / 2, p) / (n * betainccinv(d / 2, n / 2, p)))
 
 
@@ -152,11 +258,20 @@ def _stdtr_df(out: Any, df: Any, t: Any) -> Any:
     return jnp.where(usual, -jnp.sign(t) * value, 0)
 
 
-stdtr = define("stdtr", "Distribution function of Student's t: stdtr(df, t).", _stdtr_df,
-               lambda out, df, t: _t_density(df, t))
-stdtrit = define("stdtrit", "Quantile of Student's t: stdtrit(df, p).",
-                 lambda t, df, p: -_stdtr_df(p, df, t) / _t_density(df, t),
-                 lambda t, df, p: 1 / _t_density(df, t))
+stdtr = define("stdtr", "df t", """
+    Student's distribution: the probability of at most t.
+    df: degrees of freedom, above 0; the normal distribution at inf. t: real numbers.
+    >>> special.stdtr(1.0, 1.0)
+    Array(0.75, dtype=float64, weak_type=True)
+    """, _stdtr_df, lambda out, df, t: _t_density(df, t))
+stdtrit = define("stdtrit", "df p", """
+    Student's distribution: the t not exceeded with probability p, the inverse of stdtr in t.
+    df: degrees of freedom, above 0. p: in [0, 1]; nan beyond.
+    >>> special.stdtrit(1.0, 0.75)
+    Array(1., dtype=float64, weak_type=True)
+    """,
+    lambda t, df, p: -_stdtr_df(p, df, t) / _t_density(df, t),
+    lambda t, df, p: 1 / _t_density(df, t))
 
 
 # ---- Kolmogorov's, Tukey's, and others ----
@@ -171,12 +286,31 @@ def _kolmogorov_slope(y: Any) -> Any:
     return jnp.where(high, 8 * large * tail, jnp.where(y <= 0.03, 0, -ROOT_2PI / square * head))
 
 
-kolmogorov = define("kolmogorov", "Survival function of Kolmogorov's distribution.",
-                    lambda out, y: _kolmogorov_slope(y))
-kolmogi = define("kolmogi", "Inverse of kolmogorov.", lambda out, p: 1 / _kolmogorov_slope(out))
-smirnov = define("smirnov", "Survival function of the one-sided Kolmogorov-Smirnov statistic of n"
-                 " points: smirnov(n, d).", None, None)
-smirnovi = define("smirnovi", "Inverse of smirnov in d: smirnovi(n, p).", None, None)
+kolmogorov = define("kolmogorov", "y", """
+    Kolmogorov's limit distribution: the probability of a largest deviation above y / sqrt(n).
+    y: real numbers; 1 at and below 0. n: how many samples, many. DLMF 20.10 for the theta series.
+    >>> special.kolmogorov(1.0)
+    Array(0.26999967, dtype=float64, weak_type=True)
+    """,
+    lambda out, y: _kolmogorov_slope(y))
+kolmogi = define("kolmogi", "p", """
+    Inverse of Kolmogorov's survival function: the y at which kolmogorov(y) is p.
+    p: in [0, 1]; nan beyond.
+    >>> special.kolmogi(0.05)
+    Array(1.35809864, dtype=float64, weak_type=True)
+    """, lambda out, p: 1 / _kolmogorov_slope(out))
+smirnov = define("smirnov", "n d", """
+    Smirnov's one-sided statistic of n points: the probability of a deviation of at least d.
+    n: number of points, a whole number above 0. d: in [0, 1].
+    >>> special.smirnov(1, 0.25)
+    Array(0.75, dtype=float64, weak_type=True)
+    """, None, None)
+smirnovi = define("smirnovi", "n p", """
+    Inverse of Smirnov's survival function: the d at which smirnov(n, d) is p.
+    n: number of points, a whole number above 0. p: in [0, 1].
+    >>> special.smirnovi(1, 0.75)
+    Array(0.25, dtype=float64, weak_type=True)
+    """, None, None)
 
 
 def _tukey_derivative(out: Any, x: Any, lmbda: Any) -> Any:
@@ -186,8 +320,13 @@ def _tukey_derivative(out: Any, x: Any, lmbda: Any) -> Any:
     return jnp.where(inside, 1 / (p ** (lmbda - 1) + (1 - p) ** (lmbda - 1)), 0)
 
 
-tklmbda = define("tklmbda", "Tukey's lambda distribution function: tklmbda(x, lmbda).",
-                 _tukey_derivative, None)
+tklmbda = define("tklmbda", "x lmbda", """
+    Tukey's lambda distribution: the probability of at most x, whose inverse has a closed form.
+    x: real numbers. lmbda: shape; 0 is the logistic distribution.
+    >>> special.tklmbda(0.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
+    _tukey_derivative, None)
 
 
 def _chndtr_x(out: Any, x: Any, df: Any, nc: Any) -> Any:
@@ -195,39 +334,17 @@ def _chndtr_x(out: Any, x: Any, df: Any, nc: Any) -> Any:
     return _gamma_density(df / 2, x / 2) / 2 * jnp.exp(-nc / 2) * hyp0f1(df / 2, nc * x / 4)
 
 
-chndtr = define("chndtr", "Noncentral chi-square distribution function: chndtr(x, df, nc).",
-                _chndtr_x, None, lambda out, x, df, nc: (chndtr(x, df + 2, nc) - out) / 2)
-chndtrix = define("chndtrix", "Inverse of chndtr in x: chndtrix(p, df, nc).",
-                  lambda out, p, df, nc: 1 / _chndtr_x(p, out, df, nc), None, None)
-
-
-def _plain(name: str, arity: int) -> Callable[..., Any]:
-    return define(name, f"scipy.special.{name}, elementwise, without derivatives.",
-                  *[None] * arity)
-
-
-# Inverses in parameters, and noncentral distributions.
-bdtrik = _plain("bdtrik", 3)
-bdtrin = _plain("bdtrin", 3)
-btdtria = _plain("btdtria", 3)
-btdtrib = _plain("btdtrib", 3)
-chdtriv = _plain("chdtriv", 2)
-chndtridf = _plain("chndtridf", 3)
-chndtrinc = _plain("chndtrinc", 3)
-fdtridfd = _plain("fdtridfd", 3)
-gdtrib = _plain("gdtrib", 3)
-nbdtrik = _plain("nbdtrik", 3)
-nbdtrin = _plain("nbdtrin", 3)
-ncfdtr = _plain("ncfdtr", 4)
-ncfdtri = _plain("ncfdtri", 4)
-ncfdtridfd = _plain("ncfdtridfd", 4)
-ncfdtridfn = _plain("ncfdtridfn", 4)
-ncfdtrinc = _plain("ncfdtrinc", 4)
-nctdtr = _plain("nctdtr", 3)
-nctdtridf = _plain("nctdtridf", 3)
-nctdtrinc = _plain("nctdtrinc", 3)
-nctdtrit = _plain("nctdtrit", 3)
-nrdtrimn = _plain("nrdtrimn", 3)
-nrdtrisd = _plain("nrdtrisd", 3)
-pdtrik = _plain("pdtrik", 2)
-stdtridf = _plain("stdtridf", 2)
+chndtr = define("chndtr", "x df nc", """
+    Noncentral chi-square distribution: the probability of at most x.
+    x: from 0 on. df: degrees of freedom, above 0. nc: noncentrality, from 0 on.
+    >>> special.chndtr(2 * np.log(2), 2.0, 0.0)
+    Array(0.5, dtype=float64)
+    """,
+    _chndtr_x, None, lambda out, x, df, nc: (chndtr(x, df + 2, nc) - out) / 2)
+chndtrix = define("chndtrix", "p df nc", """
+    Noncentral chi-square distribution: the x not exceeded with probability p.
+    p: in [0, 1). df: degrees of freedom, above 0. nc: noncentrality, from 0 on.
+    >>> special.chndtrix(special.chndtr(3.0, 2.0, 1.0), 2.0, 1.0)
+    Array(3., dtype=float64, weak_type=True)
+    """,
+    lambda out, p, df, nc: 1 / _chndtr_x(p, out, df, nc), None, None)

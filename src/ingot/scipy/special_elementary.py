@@ -18,7 +18,12 @@ DEGREE = math.pi / 180
 
 
 # ---- elementary ----
-exp10 = define("exp10", "10 to the power of x.", lambda out, x: math.log(10) * out)
+exp10 = define("exp10", "x", """
+    10 to the power of x.
+    x: real numbers; inf where the power is too large for the dtype.
+    >>> special.exp10(-2.0)
+    Array(0.01, dtype=float64, weak_type=True)
+    """, lambda out, x: math.log(10) * out)
 
 
 def _exprel_derivative(out: Any, x: Any) -> Any:
@@ -33,24 +38,67 @@ def _exprel_derivative(out: Any, x: Any) -> Any:
     return jnp.where(near, series, jnp.where(below, low, high))
 
 
-exprel = define("exprel", "(exp(x) - 1) / x, and 1 at 0.", _exprel_derivative)
-cosm1 = define("cosm1", "cos(x) - 1, accurate near 0.", lambda out, x: -jnp.sin(x))
-powm1 = define("powm1", "x^y - 1, accurate where that is small.",
-               lambda out, x, y: y * x ** (y - 1), lambda out, x, y: (out + 1) * jnp.log(x))
-sindg = define("sindg", "Sine of x degrees.", lambda out, x: DEGREE * cosdg(x))
-cosdg = define("cosdg", "Cosine of x degrees.", lambda out, x: -DEGREE * sindg(x))
-tandg = define("tandg", "Tangent of x degrees.", lambda out, x: DEGREE * (1 + out * out))
-cotdg = define("cotdg", "Cotangent of x degrees.", lambda out, x: -DEGREE * (1 + out * out))
-radian = define("radian", "Radians of degrees, minutes and seconds: radian(d, m, s).",
-                lambda out, d, m, s: 0 * d + DEGREE, lambda out, d, m, s: 0 * d + DEGREE / 60,
-                lambda out, d, m, s: 0 * d + DEGREE / 3600)
+exprel = define("exprel", "x", """
+    (exp(x) - 1) / x, the relative error of exp(x) as 1 + x, and 1 at 0.
+    x: real numbers; no digits are lost near 0.
+    >>> special.exprel(np.array([0.0, 1.0]))
+    Array([1.        , 1.71828183], dtype=float64)
+    """, _exprel_derivative)
+cosm1 = define("cosm1", "x", """
+    cos(x) - 1, accurate near 0, where cos(x) is 1 to all digits.
+    x: angles in radians.
+    >>> special.cosm1(1e-8)
+    Array(-5.e-17, dtype=float64, weak_type=True)
+    """, lambda out, x: -jnp.sin(x))
+powm1 = define("powm1", "x y", """
+    x^y - 1, accurate where the power is near 1.
+    x, y: base and exponent; nan for a negative base with an exponent that is not a whole number.
+    >>> special.powm1(2.0, 1e-12)
+    Array(6.93147181e-13, dtype=float64, weak_type=True)
+    """,
+    lambda out, x, y: y * x ** (y - 1), lambda out, x, y: (out + 1) * jnp.log(x))
+sindg = define("sindg", "x", """
+    Sine of an angle in degrees, exact at multiples of 90 degrees.
+    x: angles in degrees.
+    >>> special.sindg(np.array([30.0, 180.0]))
+    Array([ 0.5, -0. ], dtype=float64)
+    """, lambda out, x: DEGREE * cosdg(x))
+cosdg = define("cosdg", "x", """
+    Cosine of an angle in degrees, exact at multiples of 90 degrees.
+    x: angles in degrees.
+    >>> special.cosdg(np.array([60.0, 180.0]))
+    Array([ 0.5, -1. ], dtype=float64)
+    """, lambda out, x: -DEGREE * sindg(x))
+tandg = define("tandg", "x", """
+    Tangent of an angle in degrees.
+    x: angles in degrees; inf at the poles, 90 degrees plus multiples of 180.
+    >>> special.tandg(45.0)
+    Array(1., dtype=float64, weak_type=True)
+    """, lambda out, x: DEGREE * (1 + out * out))
+cotdg = define("cotdg", "x", """
+    Cotangent of an angle in degrees.
+    x: angles in degrees; inf at the poles, the multiples of 180.
+    >>> special.cotdg(45.0)
+    Array(1., dtype=float64, weak_type=True)
+    """, lambda out, x: -DEGREE * (1 + out * out))
+radian = define("radian", "d m s", """
+    Convert an angle from degrees, minutes and seconds to radians.
+    d, m, s: degrees, minutes of arc, seconds of arc; their sum is the angle.
+    >>> special.radian(180.0, 0.0, 0.0)
+    Array(3.14159265, dtype=float64, weak_type=True)
+    """,
+    lambda out, d, m, s: 0 * d + DEGREE, lambda out, d, m, s: 0 * d + DEGREE / 60,
+    lambda out, d, m, s: 0 * d + DEGREE / 3600)
 
 
 def huber(delta: Any, r: Any) -> Any:
-    """Huber's loss: r^2 / 2 for |r| <= delta, then delta (|r| - delta / 2); inf for delta < 0.
+    """Huber's loss: r^2 / 2 where |r| <= delta, then the line delta (|r| - delta / 2).
 
-    >>> special.huber(1.0, 3.0)
-    Array(2.5, dtype=float64, weak_type=True)
+    delta: where the line begins; inf below 0. r: residuals -> the broadcast shape, floating. Raises
+    TypeError for complex numbers.
+
+    >>> special.huber(1.0, np.array([0.5, 3.0]))
+    Array([0.125, 2.5  ], dtype=float64)
     """
     delta, r = real("huber", delta, r)
     size = abs(r)
@@ -59,7 +107,10 @@ def huber(delta: Any, r: Any) -> Any:
 
 
 def pseudo_huber(delta: Any, r: Any) -> Any:
-    """delta^2 (sqrt(1 + (r / delta)^2) - 1), without cancellation; inf for delta < 0.
+    """Smooth form of Huber's loss: delta^2 (sqrt(1 + (r / delta)^2) - 1), without cancellation.
+
+    delta: where the parabola turns to a line; inf below 0. r: residuals -> the broadcast shape,
+    floating. Raises TypeError for complex numbers.
 
     >>> special.pseudo_huber(4.0, 3.0)
     Array(4., dtype=float64, weak_type=True)
@@ -107,25 +158,34 @@ _boxcox1p.defjvps(lambda t, out, x, lmbda: t * (1 + x) ** (lmbda - 1),
 
 
 def boxcox(x: Any, lmbda: Any) -> Any:
-    """(x^lambda - 1) / lambda, log(x) for lambda = 0.
+    """Box-Cox transform: (x^lmbda - 1) / lmbda, and its limit log(x) where lmbda is 0.
 
-    >>> special.boxcox(3.0, 1.0)
-    Array(2., dtype=float64, weak_type=True)
+    x: numbers from 0 on; nan below. lmbda: real exponent -> the broadcast shape, floating. Raises
+    TypeError for complex numbers.
+
+    >>> special.boxcox(3.0, np.array([1.0, 0.0]))
+    Array([2.        , 1.09861229], dtype=float64)
     """
     return _boxcox(*real("boxcox", x, lmbda))
 
 
 def boxcox1p(x: Any, lmbda: Any) -> Any:
-    """boxcox(1 + x, lambda), accurate near 0.
+    """Box-Cox transform of 1 + x, accurate near x = 0.
 
-    >>> special.boxcox1p(2.0, 1.0)
-    Array(2., dtype=float64, weak_type=True)
+    x: numbers from -1 on; nan below. lmbda: real exponent -> the broadcast shape, floating. Raises
+    TypeError for complex numbers.
+
+    >>> special.boxcox1p(1e-20, 2.0)
+    Array(1.e-20, dtype=float64, weak_type=True)
     """
     return _boxcox1p(*real("boxcox1p", x, lmbda))
 
 
 def inv_boxcox(y: Any, lmbda: Any) -> Any:
-    """The x of which y is the Box-Cox transform: (lambda y + 1)^(1 / lambda), exp(y) for 0.
+    """Inverse of the Box-Cox transform: (lmbda y + 1)^(1 / lmbda), and exp(y) where lmbda is 0.
+
+    y: real numbers; nan where lmbda y < -1. lmbda: real exponent -> the broadcast shape, floating.
+    Raises TypeError for complex numbers.
 
     >>> special.inv_boxcox(2.0, 1.0).round(6)
     Array(3., dtype=float64, weak_type=True)
@@ -134,10 +194,13 @@ def inv_boxcox(y: Any, lmbda: Any) -> Any:
 
 
 def inv_boxcox1p(y: Any, lmbda: Any) -> Any:
-    """inv_boxcox(y, lambda) - 1, accurate near 0.
+    """Inverse of the Box-Cox transform less 1, accurate near y = 0: the inverse of `boxcox1p`.
 
-    >>> special.inv_boxcox1p(2.0, 1.0).round(6)
-    Array(2., dtype=float64, weak_type=True)
+    y: real numbers; nan where lmbda y < -1. lmbda: real exponent -> the broadcast shape, floating.
+    Raises TypeError for complex numbers.
+
+    >>> special.inv_boxcox1p(1e-20, 2.0)
+    Array(1.e-20, dtype=float64, weak_type=True)
     """
     return jnp.expm1(_inverse_box("inv_boxcox1p", y, lmbda))
 
@@ -149,8 +212,13 @@ def _inverse_box(name: str, y: Any, lmbda: Any) -> Any:
     return jnp.where(zero, y, jnp.log1p(safe * jnp.where(zero, 0, y)) / safe)
 
 
-wrightomega = define("wrightomega", "Wright's omega function, the solution of w + log(w) = z.",
-                     lambda out, z: out / (1 + out), complex=True)
+wrightomega = define("wrightomega", "z", """
+    Wright's omega function, the solution w of w + log(w) = z.
+    z: real or complex; W(exp(z)) of Lambert's function on the principal sheet.
+    >>> special.wrightomega(1.0)
+    Array(1., dtype=float64, weak_type=True)
+    """,
+    lambda out, z: out / (1 + out), complex=True)
 
 
 def _lambertw_eval(z: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -160,16 +228,19 @@ def _lambertw_eval(z: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 
 _lambertw = define(
-    "lambertw", "Lambert's W.", lambda out, z, k: jnp.where(
+    "lambertw", "z k", "Lambert's W.", lambda out, z, k: jnp.where(
         (z == 0) & (k == 0), 1, jnp.exp(-out) / (1 + out)),
     None, evaluate=_lambertw_eval, complex=True)
 
 
 def lambertw(z: Any, k: Any = 0, tol: float = 1e-8) -> Any:
-    """Branch k of Lambert's function, the solution w of w exp(w) = z, complex; `tol` has no effect.
+    """Branch k of Lambert's W function, a solution w of w exp(w) = z, DLMF 4.13.
 
-    >>> special.lambertw(0.0)
-    Array(0.+0.j, dtype=complex128, weak_type=True)
+    z: real or complex. k: integer branch, 0 the principal one. tol: without effect, as SciPy's
+    Halley iteration goes to the last digits -> the broadcast shape, complex.
+
+    >>> special.lambertw(np.e)
+    Array(1.+0.j, dtype=complex128, weak_type=True)
     """
     return _lambertw(jnp.asarray(z) + 0j, k)
 
@@ -183,7 +254,12 @@ def _rgamma_derivative(out: Any, x: Any) -> Any:
     return jnp.where(pole, (1 - 2 * (n % 2)) / rgamma(n + 1), usual)
 
 
-rgamma = define("rgamma", "1 / gamma(x), 0 at the poles of gamma.", _rgamma_derivative)
+rgamma = define("rgamma", "x", """
+    Reciprocal of the gamma function, 1 / gamma(x), an entire function.
+    x: real numbers; 0 at the poles of gamma, which are 0, -1, -2, ...
+    >>> special.rgamma(np.array([-1.0, 3.0]))
+    Array([0. , 0.5], dtype=float64)
+    """, _rgamma_derivative)
 
 
 def _binom_derivative(out: Any, n: Any, k: Any, of_n: bool) -> Any:
@@ -200,13 +276,22 @@ def _binom_derivative(out: Any, n: Any, k: Any, of_n: bool) -> Any:
     return jnp.where(inner, plain, outer)
 
 
-binom = define("binom", "Binomial coefficient of real n and k: binom(n, k).",
-               lambda out, n, k: _binom_derivative(out, n, k, True),
-               lambda out, n, k: _binom_derivative(out, n, k, False))
+binom = define("binom", "n k", """
+    Binomial coefficient of real numbers, gamma(n + 1) / (gamma(k + 1) gamma(n - k + 1)).
+    n, k: real numbers; nan where n is a negative whole number.
+    >>> special.binom(5.0, 2.0)
+    Array(10., dtype=float64, weak_type=True)
+    """,
+    lambda out, n, k: _binom_derivative(out, n, k, True),
+    lambda out, n, k: _binom_derivative(out, n, k, False))
 
 
 def perm(N: Any, k: Any, exact: bool = False) -> Any:
-    """Number of ways to arrange k of N things, N! / (N - k)!; 0 for k > N or negative arguments.
+    """Number of ways to arrange k of N things, N! / (N - k)!.
+
+    N, k: real numbers that broadcast; 0 where k > N or one is negative. exact: must be False -> the
+    broadcast shape, floating. Raises NotImplementedError for exact=True (use math.perm), TypeError
+    for complex numbers.
 
     >>> special.perm(4.0, 2.0).round(6)
     Array(12., dtype=float64, weak_type=True)
@@ -222,21 +307,39 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
 def zetac(x: Any) -> Any:
     """Riemann's zeta function less 1, accurate where that is small.
 
-    >>> special.zetac(2.0)
-    Array(0.64493407, dtype=float64, weak_type=True)
+    x: [...] real; inf at 1 -> [...] floating. Raises TypeError for complex numbers.
+
+    >>> special.zetac(np.array([2.0, 60.0]))
+    Array([6.44934067e-01, 8.67361738e-19], dtype=float64)
     """
     return _zetac(x)
 
 
-_zetac = define("zetac", "", lambda out, x: zeta_derivative_p.bind(x, jnp.ones_like(x), order=1))
+_zetac = define("zetac", "x", "", lambda out, x: zeta_derivative_p.bind(
+    x, jnp.ones_like(x), order=1))
 
 # ---- error functions ----
-erfi = define("erfi", "Imaginary error function, -i erf(i x).",
-              lambda out, x: 2 / ROOT_PI * jnp.exp(x * x), complex=True)
-erfcinv = define("erfcinv", "Inverse of erfc.",
-                 lambda out, x: -ROOT_PI / 2 * jnp.exp(out * out))
-ndtri_exp = define("ndtri_exp", "Quantile of the normal distribution at exp(y), y <= 0.",
-                   lambda out, y: jnp.exp(y + 0.5 * out * out) * math.sqrt(2 * math.pi))
+erfi = define("erfi", "x", """
+    Imaginary error function, -i erf(i x) = 2 / sqrt(pi) times the integral of exp(t^2) from 0 to x.
+    x: real or complex.
+    >>> special.erfi(1.0)
+    Array(1.65042576, dtype=float64, weak_type=True)
+    """,
+    lambda out, x: 2 / ROOT_PI * jnp.exp(x * x), complex=True)
+erfcinv = define("erfcinv", "y", """
+    Inverse of the complementary error function: the x at which erfc(x) is y.
+    y: numbers in [0, 2]; inf at 0, -inf at 2, nan beyond. Small y keep their digits.
+    >>> special.erfcinv(np.array([1.0, 1e-100]))
+    Array([-0.       , 15.0655747], dtype=float64)
+    """,
+    lambda out, x: -ROOT_PI / 2 * jnp.exp(out * out))
+ndtri_exp = define("ndtri_exp", "y", """
+    Quantile of the standard normal distribution at exp(y), also where exp(y) underflows.
+    y: logarithms of probabilities, at most 0; the inverse of log_ndtr. nan above 0.
+    >>> special.ndtri_exp(-1000.0)
+    Array(-44.61574773, dtype=float64, weak_type=True)
+    """,
+    lambda out, y: jnp.exp(y + 0.5 * out * out) * math.sqrt(2 * math.pi))
 
 
 def _voigt(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any, Any]:
@@ -252,8 +355,13 @@ def _voigt_sigma(out: Any, x: Any, sigma: Any, gamma: Any) -> Any:
 
 
 voigt_profile = define(
-    "voigt_profile", "Density of the sum of a normal (sigma) and a Cauchy (gamma) variable at x:"
-    " voigt_profile(x, sigma, gamma).",
+    "voigt_profile", "x sigma gamma", """
+    Voigt's profile: the density of the sum of a normal and a Cauchy variable, both around 0.
+    x: where. sigma: standard deviation of the normal one. gamma: half width of Cauchy's at half
+    height.
+    >>> special.voigt_profile(0.0, 1.0, 0.0)
+    Array(0.39894228, dtype=float64, weak_type=True)
+    """,
     lambda out, x, s, g: jnp.real(_voigt(x, s, g)[2]) / (2 * ROOT_PI * s * s), _voigt_sigma,
     lambda out, x, s, g: -jnp.imag(_voigt(x, s, g)[2]) / (2 * ROOT_PI * s * s))
 
@@ -273,14 +381,17 @@ def _shichi_eval(i: int) -> Any:
     return evaluate
 
 
-_shi = define("shi", "", lambda out, x: _over_x(jnp.sinh, x), evaluate=_shichi_eval(0))
-_chi = define("chi", "", lambda out, x: jnp.cosh(x) / x, evaluate=_shichi_eval(1))
+_shi = define("shi", "x", "", lambda out, x: _over_x(jnp.sinh, x), evaluate=_shichi_eval(0))
+_chi = define("chi", "x", "", lambda out, x: jnp.cosh(x) / x, evaluate=_shichi_eval(1))
 
 
 def shichi(x: Any) -> tuple[Any, Any]:
-    """Hyperbolic sine and cosine integrals.
+    """Hyperbolic sine and cosine integrals Shi(x) and Chi(x), DLMF 6.2(ii).
 
-    >>> special.shichi(0.0)[0]
-    Array(0., dtype=float64, weak_type=True)
+    x: [...] real -> a tuple (Shi, Chi) of arrays [...] floating; Chi is -inf at 0. Raises TypeError
+    for complex numbers.
+
+    >>> special.shichi(0.0)
+    (Array(0., dtype=float64, weak_type=True), Array(-inf, dtype=float64, weak_type=True))
     """
     return _shi(x), _chi(x)

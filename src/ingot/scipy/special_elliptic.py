@@ -9,17 +9,27 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
-from ingot.scipy.special_table import define
+from ingot.scipy.special_table import define, real
 
 # ---- Carlson's symmetric integrals (DLMF 19.18) ----
 # The derivative of the first kind in each argument is one of the second kind.
-elliprf = define("elliprf", "Carlson's integral of the first kind R_F(x, y, z).",
-                 lambda out, x, y, z: -elliprd(y, z, x) / 6,
-                 lambda out, x, y, z: -elliprd(x, z, y) / 6,
-                 lambda out, x, y, z: -elliprd(x, y, z) / 6, complex=True)
-elliprc = define("elliprc", "Carlson's degenerate integral R_C(x, y) = R_F(x, y, y).",
-                 lambda out, x, y: -elliprd(y, y, x) / 6,
-                 lambda out, x, y: -elliprd(x, y, y) / 3, complex=True)
+elliprf = define("elliprf", "x y z", """
+    Carlson's symmetric elliptic integral of the first kind R_F(x, y, z), DLMF 19.16.1.
+    x, y, z: real from 0 on or complex, at most one of them 0. R_F(0, 1 - m, 1) is ellipk(m).
+    >>> special.elliprf(1.0, 1.0, 4.0)
+    Array(0.760346, dtype=float64, weak_type=True)
+    """,
+    lambda out, x, y, z: -elliprd(y, z, x) / 6,
+    lambda out, x, y, z: -elliprd(x, z, y) / 6,
+    lambda out, x, y, z: -elliprd(x, y, z) / 6, complex=True)
+elliprc = define("elliprc", "x y", """
+    Carlson's degenerate elliptic integral R_C(x, y) = R_F(x, y, y), DLMF 19.2.17.
+    x: real from 0 on or complex. y: real or complex, not 0; the principal value for y < 0.
+    >>> special.elliprc(0.0, 1.0)
+    Array(1.57079633, dtype=float64, weak_type=True)
+    """,
+    lambda out, x, y: -elliprd(y, y, x) / 6,
+    lambda out, x, y: -elliprd(x, y, y) / 3, complex=True)
 
 
 def _rd_derivative(out: Any, x: Any, y: Any, z: Any) -> Any:
@@ -33,21 +43,52 @@ def _rd_derivative_z(out: Any, x: Any, y: Any, z: Any) -> Any:
     return -(1.5 * out + rest) / z
 
 
-elliprd = define("elliprd", "Carlson's integral of the second kind R_D(x, y, z).",
-                 _rd_derivative, lambda out, x, y, z: _rd_derivative(out, y, x, z),
-                 _rd_derivative_z, complex=True)
-elliprg = define("elliprg", "Carlson's integral of the second kind R_G(x, y, z), symmetric.",
-                 None, None, None, complex=True)
-elliprj = define("elliprj", "Carlson's integral of the third kind R_J(x, y, z, p).",
-                 None, None, None, None, complex=True)
+elliprd = define("elliprd", "x y z", """
+    Carlson's elliptic integral of the second kind R_D(x, y, z) = R_J(x, y, z, z), DLMF 19.16.5.
+    x, y: real from 0 on or complex, at most one of them 0. z: not 0.
+    >>> special.elliprd(4.0, 4.0, 4.0)
+    Array(0.125, dtype=float64, weak_type=True)
+    """,
+    _rd_derivative, lambda out, x, y, z: _rd_derivative(out, y, x, z),
+    _rd_derivative_z, complex=True)
+elliprg = define("elliprg", "x y z", """
+    Carlson's completely symmetric elliptic integral of the second kind R_G(x, y, z), DLMF 19.16.3.
+    x, y, z: real from 0 on or complex. R_G(0, 1 - m, 1) is ellipe(m) / 2.
+    >>> special.elliprg(4.0, 4.0, 4.0)
+    Array(2., dtype=float64, weak_type=True)
+    """,
+    None, None, None, complex=True)
+elliprj = define("elliprj", "x y z p", """
+    Carlson's elliptic integral of the third kind R_J(x, y, z, p), DLMF 19.16.2.
+    x, y, z: real from 0 on or complex, at most one of them 0. p: not 0; the principal value for p <
+    0.
+    >>> special.elliprj(4.0, 4.0, 4.0, 4.0)
+    Array(0.125, dtype=float64, weak_type=True)
+    """,
+    None, None, None, None, complex=True)
 
 # ---- Legendre's integrals ----
-ellipk = define("ellipk", "Complete elliptic integral of the first kind, of the parameter m.",
-                lambda out, m: elliprd(0, 1, 1 - m) / 6)
-ellipkm1 = define("ellipkm1", "ellipk(1 - p), accurate near p = 0.",
-                  lambda out, p: -elliprd(0, 1, p) / 6)
-ellipe = define("ellipe", "Complete elliptic integral of the second kind, of the parameter m.",
-                lambda out, m: -elliprd(0, 1 - m, 1) / 6)
+ellipk = define("ellipk", "m", """
+    Complete elliptic integral of the first kind K(m), DLMF 19.2.8.
+    m: the parameter, the square of the modulus; inf at 1, nan above. ellipkm1 keeps digits near 1.
+    >>> special.ellipk(0.0) / np.pi
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
+    lambda out, m: elliprd(0, 1, 1 - m) / 6)
+ellipkm1 = define("ellipkm1", "p", """
+    Complete elliptic integral of the first kind near m = 1: ellipk(1 - p).
+    p: 1 - m, without the rounding of that difference; inf at 0, nan below.
+    >>> special.ellipkm1(1e-30)
+    Array(35.92507076, dtype=float64, weak_type=True)
+    """,
+    lambda out, p: -elliprd(0, 1, p) / 6)
+ellipe = define("ellipe", "m", """
+    Complete elliptic integral of the second kind E(m), DLMF 19.2.8.
+    m: the parameter, the square of the modulus; nan above 1.
+    >>> special.ellipe(np.array([0.0, 1.0]))
+    Array([1.57079633, 1.        ], dtype=float64)
+    """,
+    lambda out, m: -elliprd(0, 1 - m, 1) / 6)
 
 
 def _nearest(phi: Any, m: Any) -> tuple[Any, Any, Any, Any]:
@@ -68,10 +109,20 @@ def _einc_m(out: Any, phi: Any, m: Any) -> Any:
     return -(cube * elliprd(cos2, delta, 1) + 2 * turns * elliprd(0, 1 - m, 1)) / 6
 
 
-ellipkinc = define("ellipkinc", "Incomplete elliptic integral of the first kind F(phi, m).",
-                   lambda out, phi, m: 1 / jnp.sqrt(1 - m * jnp.sin(phi) ** 2), _kinc_m)
-ellipeinc = define("ellipeinc", "Incomplete elliptic integral of the second kind E(phi, m).",
-                   lambda out, phi, m: jnp.sqrt(1 - m * jnp.sin(phi) ** 2), _einc_m)
+ellipkinc = define("ellipkinc", "phi m", """
+    Incomplete elliptic integral of the first kind F(phi, m), DLMF 19.2.4.
+    phi: amplitude in radians. m: the parameter, the square of the modulus; nan above 1.
+    >>> special.ellipkinc(1.0, 0.0)
+    Array(1., dtype=float64, weak_type=True)
+    """,
+    lambda out, phi, m: 1 / jnp.sqrt(1 - m * jnp.sin(phi) ** 2), _kinc_m)
+ellipeinc = define("ellipeinc", "phi m", """
+    Incomplete elliptic integral of the second kind E(phi, m), DLMF 19.2.5.
+    phi: amplitude in radians. m: the parameter, the square of the modulus; nan above 1.
+    >>> special.ellipeinc(np.pi / 6, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """,
+    lambda out, phi, m: jnp.sqrt(1 - m * jnp.sin(phi) ** 2), _einc_m)
 
 
 # ---- Jacobi's functions ----
@@ -81,7 +132,7 @@ def _jacobi(name: str, i: int, u: Callable[..., Any], m: Callable[..., Any]) -> 
 
         return scipy.special.ellipj(*xs)[i]
 
-    return define(f"ellipj_{name}", f"Jacobi's {name}(u, m).", lambda out, *xs: u(*xs),
+    return define(f"ellipj_{name}", "u m", f"Jacobi's {name}(u, m).", lambda out, *xs: u(*xs),
                   lambda out, *xs: m(*xs), evaluate=evaluate)
 
 
@@ -105,11 +156,15 @@ _ph = _jacobi("ph", 3, lambda u, m: _dn(u, m), _amplitude_m)
 
 
 def ellipj(u: Any, m: Any) -> tuple[Any, Any, Any, Any]:
-    """Jacobi's elliptic functions of u and the parameter m: (sn, cn, dn, amplitude).
+    """Jacobi's elliptic functions: sn(u | m), cn(u | m), dn(u | m) and the amplitude, DLMF 22.2.
 
-    >>> special.ellipj(0.0, 0.5)[1]
-    Array(1., dtype=float64, weak_type=True)
+    u: real numbers. m: the parameter, the square of the modulus, in [0, 1]; nan beyond -> a tuple
+    of 4 arrays, each of the broadcast shape, floating. Raises TypeError for complex numbers.
+
+    >>> [round(float(x), 6) for x in special.ellipj(1.0, 0.0)]
+    [0.841471, 0.540302, 1.0, 1.0]
     """
+    u, m = real("ellipj", u, m)
     return _sn(u, m), _cn(u, m), _dn(u, m), _ph(u, m)
 
 
@@ -118,5 +173,10 @@ def _agm_derivative(out: Any, a: Any, b: Any) -> Any:
     return 2 / (3 * math.pi) * out * out * abs(a) * elliprd(0, b * b, a * a)
 
 
-agm = define("agm", "Arithmetic-geometric mean of a and b, of one sign.",
-             _agm_derivative, lambda out, a, b: _agm_derivative(out, b, a))
+agm = define("agm", "a b", """
+    Arithmetic-geometric mean of two numbers, DLMF 19.8(i).
+    a, b: real numbers of one sign; nan for two signs. pi / (2 agm(1, sqrt(1 - m))) is ellipk(m).
+    >>> special.agm(24.0, 6.0)
+    Array(13.45817148, dtype=float64, weak_type=True)
+    """,
+    _agm_derivative, lambda out, a, b: _agm_derivative(out, b, a))

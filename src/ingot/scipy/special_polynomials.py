@@ -15,8 +15,9 @@ import ingot.numpy as jnp
 from ingot.scipy.special_table import define
 
 
-def _polynomial(name: str, parameters: str, derivative: Callable[..., Any]) -> Callable[..., Any]:
-    """`derivative(n, *parameters, x)`; there is none in degrees and parameters."""
+def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., Any]
+                ) -> Callable[..., Any]:
+    """`derivative(*parameters)`, that in x, the last; there is none in degrees and others."""
     whole = name in ("eval_hermite", "eval_hermitenorm")
 
     def evaluate(n: np.ndarray, *rest: np.ndarray) -> np.ndarray:
@@ -26,9 +27,9 @@ def _polynomial(name: str, parameters: str, derivative: Callable[..., Any]) -> C
             n = n.astype(np.int64)
         return getattr(scipy.special, name)(n, *rest)
 
-    names = ["n", *parameters.split(), "x"]
-    return define(name, f"Value of a polynomial of degree n: {name}({', '.join(names)}).",
-                  *[None] * (len(names) - 1), lambda out, *xs: derivative(*xs), evaluate=evaluate)
+    others = len(parameters.split()) - 1
+    return define(name, parameters, doc, *[None] * others, lambda out, *xs: derivative(*xs),
+                  evaluate=evaluate)
 
 
 def _below(n: Any, polynomial: Callable[..., Any], *rest: Any) -> Any:
@@ -37,31 +38,110 @@ def _below(n: Any, polynomial: Callable[..., Any], *rest: Any) -> Any:
     return jnp.where(none, 0, polynomial(jnp.where(none, 0, n - 1), *rest))
 
 
-eval_jacobi = _polynomial("eval_jacobi", "alpha beta", lambda n, a, b, x: (
+eval_jacobi = _polynomial("eval_jacobi", "n alpha beta x", """
+    Jacobi polynomial P_n^(alpha, beta)(x), DLMF 18.3.
+    n: degree. alpha, beta: real parameters, above -1 for orthogonality on [-1, 1]. x: real numbers.
+    >>> special.eval_jacobi(2, 0.0, 0.0, 0.5)
+    Array(-0.125, dtype=float64, weak_type=True)
+    """, lambda n, a, b, x: (
     (n + a + b + 1) / 2 * _below(n, eval_jacobi, a + 1, b + 1, x)))
-eval_sh_jacobi = _polynomial("eval_sh_jacobi", "p q", lambda n, p, q, x: (
+eval_sh_jacobi = _polynomial("eval_sh_jacobi", "n p q x", """
+    Shifted Jacobi polynomial G_n(p, q, x), orthogonal on [0, 1], with leading coefficient 1.
+    n: degree. p, q: real parameters, q > 0 and p > q - 1 for orthogonality. x: real numbers.
+    >>> special.eval_sh_jacobi(1, 1.0, 1.0, 0.75)
+    Array(0.25, dtype=float64, weak_type=True)
+    """, lambda n, p, q, x: (
     n * _below(n, eval_sh_jacobi, p + 2, q + 1, x)))
-eval_gegenbauer = _polynomial("eval_gegenbauer", "alpha", lambda n, a, x: (
+eval_gegenbauer = _polynomial("eval_gegenbauer", "n alpha x", """
+    Gegenbauer (ultraspherical) polynomial C_n^(alpha)(x), DLMF 18.3.
+    n: degree. alpha: real parameter, above -1/2 for orthogonality on [-1, 1]. x: real numbers.
+    >>> special.eval_gegenbauer(2, 1.0, 0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """, lambda n, a, x: (
     2 * a * _below(n, eval_gegenbauer, a + 1, x)))
-eval_legendre = _polynomial("eval_legendre", "", lambda n, x: (
+eval_legendre = _polynomial("eval_legendre", "n x", """
+    Legendre polynomial P_n(x), orthogonal on [-1, 1], DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_legendre(2, np.array([0.0, 1.0]))
+    Array([-0.5,  1. ], dtype=float64)
+    """, lambda n, x: (
     (n + 1) / 2 * _below(n, eval_jacobi, 1, 1, x)))
-eval_sh_legendre = _polynomial("eval_sh_legendre", "", lambda n, x: (
+eval_sh_legendre = _polynomial("eval_sh_legendre", "n x", """
+    Shifted Legendre polynomial P_n(2 x - 1), orthogonal on [0, 1], DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_sh_legendre(2, np.array([0.5, 1.0]))
+    Array([-0.5,  1. ], dtype=float64)
+    """, lambda n, x: (
     (n + 1) * _below(n, eval_jacobi, 1, 1, 2 * x - 1)))
-eval_chebyt = _polynomial("eval_chebyt", "", lambda n, x: n * _below(n, eval_chebyu, x))
-eval_chebyu = _polynomial("eval_chebyu", "", lambda n, x: 2 * _below(n, eval_gegenbauer, 2, x))
-eval_chebyc = _polynomial("eval_chebyc", "", lambda n, x: n * _below(n, eval_chebys, x))
-eval_chebys = _polynomial("eval_chebys", "", lambda n, x: _below(n, eval_gegenbauer, 2, x / 2))
-eval_sh_chebyt = _polynomial("eval_sh_chebyt", "", lambda n, x: (
+eval_chebyt = _polynomial("eval_chebyt", "n x", """
+    Chebyshev polynomial of the first kind T_n(x), with T_n(cos(a)) = cos(n a), DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_chebyt(2, np.array([0.5, 1.0]))
+    Array([-0.5,  1. ], dtype=float64)
+    """, lambda n, x: n * _below(n, eval_chebyu, x))
+eval_chebyu = _polynomial("eval_chebyu", "n x", """
+    Chebyshev polynomial of the second kind U_n(x), where U_n(cos(a)) = sin((n + 1) a) / sin(a).
+    n: degree. x: real numbers.
+    >>> special.eval_chebyu(2, np.array([0.5, 1.0]))
+    Array([0., 3.], dtype=float64)
+    """, lambda n, x: 2 * _below(n, eval_gegenbauer, 2, x))
+eval_chebyc = _polynomial("eval_chebyc", "n x", """
+    Chebyshev polynomial of the first kind on [-2, 2], C_n(x) = 2 T_n(x / 2), DLMF 18.1.3.
+    n: degree. x: real numbers.
+    >>> special.eval_chebyc(2, np.array([1.0, 2.0]))
+    Array([-1.,  2.], dtype=float64)
+    """, lambda n, x: n * _below(n, eval_chebys, x))
+eval_chebys = _polynomial("eval_chebys", "n x", """
+    Chebyshev polynomial of the second kind on [-2, 2], S_n(x) = U_n(x / 2), DLMF 18.1.3.
+    n: degree. x: real numbers.
+    >>> special.eval_chebys(2, np.array([1.0, 2.0]))
+    Array([0., 3.], dtype=float64)
+    """, lambda n, x: _below(n, eval_gegenbauer, 2, x / 2))
+eval_sh_chebyt = _polynomial("eval_sh_chebyt", "n x", """
+    Shifted Chebyshev polynomial of the first kind T_n(2 x - 1), orthogonal on [0, 1], DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_sh_chebyt(2, np.array([0.5, 1.0]))
+    Array([-1.,  1.], dtype=float64)
+    """, lambda n, x: (
     2 * n * _below(n, eval_sh_chebyu, x)))
-eval_sh_chebyu = _polynomial("eval_sh_chebyu", "", lambda n, x: (
+eval_sh_chebyu = _polynomial("eval_sh_chebyu", "n x", """
+    Shifted Chebyshev polynomial of the second kind U_n(2 x - 1), orthogonal on [0, 1], DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_sh_chebyu(2, np.array([0.5, 1.0]))
+    Array([-1.,  3.], dtype=float64)
+    """, lambda n, x: (
     4 * _below(n, eval_gegenbauer, 2, 2 * x - 1)))
-eval_genlaguerre = _polynomial("eval_genlaguerre", "alpha", lambda n, a, x: (
+eval_genlaguerre = _polynomial("eval_genlaguerre", "n alpha x", """
+    Generalized Laguerre polynomial L_n^(alpha)(x), DLMF 18.3.
+    n: degree. alpha: real parameter, above -1 for orthogonality on [0, inf). x: real numbers.
+    >>> special.eval_genlaguerre(1, 2.0, 0.5)
+    Array(2.5, dtype=float64, weak_type=True)
+    """, lambda n, a, x: (
     -_below(n, eval_genlaguerre, a + 1, x)))
-eval_laguerre = _polynomial("eval_laguerre", "", lambda n, x: -_below(n, eval_genlaguerre, 1, x))
-eval_hermite = _polynomial("eval_hermite", "", lambda n, x: 2 * n * _below(n, eval_hermite, x))
-eval_hermitenorm = _polynomial("eval_hermitenorm", "", lambda n, x: (
+eval_laguerre = _polynomial("eval_laguerre", "n x", """
+    Laguerre polynomial L_n(x), orthogonal on [0, inf) with the weight exp(-x), DLMF 18.3.
+    n: degree. x: real numbers.
+    >>> special.eval_laguerre(2, np.array([0.0, 2.0]))
+    Array([ 1., -1.], dtype=float64)
+    """, lambda n, x: -_below(n, eval_genlaguerre, 1, x))
+eval_hermite = _polynomial("eval_hermite", "n x", """
+    Hermite polynomial of physicists H_n(x), orthogonal with the weight exp(-x^2), DLMF 18.3.
+    n: degree, a whole number. x: real numbers.
+    >>> special.eval_hermite(2, np.array([0.0, 1.0]))
+    Array([-2.,  2.], dtype=float64)
+    """, lambda n, x: 2 * n * _below(n, eval_hermite, x))
+eval_hermitenorm = _polynomial("eval_hermitenorm", "n x", """
+    Hermite polynomial of probabilists He_n(x), orthogonal with the weight exp(-x^2 / 2), DLMF 18.3.
+    n: degree, a whole number. x: real numbers.
+    >>> special.eval_hermitenorm(2, np.array([0.0, 1.0]))
+    Array([-1.,  0.], dtype=float64)
+    """, lambda n, x: (
     n * _below(n, eval_hermitenorm, x)))
 
-lpmv = define("lpmv", "Associated Legendre function of integer order m and real degree v, |x| <= 1:"
-              " lpmv(m, v, x).", None, None, lambda out, m, v, x: (
-                  v * x * out - (v + m) * lpmv(m, v - 1, x)) / (x * x - 1))
+lpmv = define("lpmv", "m v x", """
+    Associated Legendre function P_v^m(x) with the sign (-1)^m, DLMF 14.3.6.
+    m: order, a whole number. v: real degree. x: in [-1, 1]; nan beyond.
+    >>> special.lpmv(1, 2.0, 0.5)
+    Array(-1.29903811, dtype=float64, weak_type=True)
+    """, None, None, lambda out, m, v, x: (
+    v * x * out - (v + m) * lpmv(m, v - 1, x)) / (x * x - 1))

@@ -1,12 +1,14 @@
 """Functions of scipy.special as one primitive: a table of names with their derivatives.
 
-A function is a line in the table: what SciPy calls it, and its derivative in each argument. Native
-code calls SciPy's C function where there is one over doubles, and the host otherwise.
+A function is an entry in the table: what SciPy calls it, and its derivative in each argument.
+Native code calls SciPy's C function where there is one over doubles, and the host otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +43,11 @@ class Function:
 
 
 TABLE: dict[str, Function] = {}
+
+# What most functions return, in docstrings; {} stands for the shape.
+REAL = "{}, in the promoted floating dtype"
+INEXACT_RESULT = "{}, in the promoted floating or complex dtype"
+BY_SCIPY = ", computed in float64 by SciPy"
 
 
 def _eval(*xs: np.ndarray, name: str) -> np.ndarray:
@@ -82,22 +89,75 @@ def real(name: str, *args: Any) -> list[Any]:
     return out
 
 
-def define(name: str, doc: str, *partials: Callable[..., Any] | None, native: bool = True,
-           evaluate: Callable[..., Any] | None = None, complex: bool = False,
+def define(name: str, parameters: str, doc: str, *partials: Callable[..., Any] | None,
+           native: bool = True, evaluate: Callable[..., Any] | None = None, complex: bool = False,
            orders: int = 0) -> Callable[..., Any]:
-    """A public function of as many arguments as `partials`, now in the table."""
+    """A public function, now in the table; its derivatives are `partials`, one a parameter."""
     TABLE[name] = Function(name, partials, evaluate, native and evaluate is None, complex,
                            orders)
-    arity = len(partials)
+    names = parameters.split()
 
     def function(*args: Any) -> Any:
-        if len(args) != arity:
-            raise TypeError(f"{name}: takes {arity} arguments, got {len(args)}")
+        check_count(name, names, args)
         same = promote(name, *args, kind="inexact") if complex else real(name, *args)
         return scipy_function_p.bind(*same, name=name)
 
+    return described(function, name, parameters, doc, complex=complex,
+                     result=(INEXACT_RESULT if complex else REAL) + BY_SCIPY,
+                     derivatives=[n for n, p in zip(names, partials, strict=True) if p])
+
+
+def of_reals(name: str, parameters: str, doc: str, op: Callable[..., Any],
+             derivatives: Sequence[str] | None = None) -> Callable[..., Any]:
+    """A public function that is `op` of reals of one type and shape; calls may name arguments."""
+    names = parameters.split()
+
+    def function(*args: Any, **named: Any) -> Any:
+        if named:
+            args += tuple(named.pop(n) for n in names[len(args):] if n in named)
+        check_count(name, names, (*args, *named))
+        if named:
+            raise TypeError(f"{name}: has no argument {', '.join(named)}, but {', '.join(names)}")
+        return op(*real(name, *args))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    function.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+        inspect.Parameter(n, kind) for n in names])
+    return described(function, name, parameters, doc, derivatives=derivatives)
+
+
+def check_count(name: str, names: Sequence[str], args: Sequence[Any]) -> None:
+    """Raise TypeError unless there is an argument for each of the parameters that are named."""
+    if len(args) != len(names):
+        raise TypeError(f"{name}: takes the arguments ({', '.join(names)}), got {len(args)}")
+
+
+def described(function: Callable[..., Any], name: str, parameters: str, doc: str, *,
+              derivatives: Sequence[str] | None = None, complex: bool = False,
+              result: str = REAL) -> Callable[..., Any]:
+    """The function with its name, its parameters and a docstring.
+
+    doc: a line that says what it is, lines about the arguments, an example. What it returns is said
+    between them: `result`. derivatives: the parameters in which there are some, by default all.
+    """
+    names = parameters.split()
+    text, _, example = inspect.cleandoc(doc).partition("\n>>>")
+    sentence, _, arguments = text.partition("\n")
+    shape = "the broadcast shape" if len(names) > 1 else f"the shape of {names[0]}"
+    known = names if derivatives is None else derivatives
+    notes = f"-> {result.format(shape)}. "
+    if len(known) == len(names):
+        notes += "It has derivatives in all arguments." if len(names) > 1 else "It has derivatives."
+    else:
+        notes += f"Derivatives are known in {' and '.join(known) or 'no argument'}; others raise"
+        notes += " UndefinedRuleError."
+    notes += "" if complex else " Raises TypeError for complex numbers."
+    if "__signature__" not in vars(function):
+        function.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+            inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names])
     function.__module__ = "ingot.scipy.special"  # where pickles find it
-    return named(function, name, doc)
+    return named(function, name, "\n".join(
+        [sentence, "", arguments, textwrap.fill(notes, 96), "", f">>>{example}", ""]))
 
 
 def slope(fun: Callable[..., Any], argument: int, *args: Any) -> Any:

@@ -434,10 +434,11 @@ symbols.provide(POOL, lambda: pool().address)
 
 # ---- the user's side -----------------------------------------------------------------------------
 def get_num_threads() -> int:
-    """How many threads the loops of compiled programs are divided among.
+    """Return how many threads the loops of compiled programs are divided among.
 
-    At first as many as the process may run at once (its affinity and its control group's quota),
-    or what the environment variable INGOT_NUM_THREADS says. In the portable mode always one.
+    -> an integer: at first as many as the process may run at once (its affinity and its control
+    group's quota), or what the environment variable INGOT_NUM_THREADS says. In the portable mode
+    always 1.
 
     >>> ingot.get_num_threads() >= 1
     True
@@ -464,7 +465,9 @@ def set_num_threads(number: int) -> None:
 
 @contextmanager
 def num_threads(number: int) -> Iterator[None]:
-    """Divide loops among this many threads while the context lasts, in the whole process.
+    """Divide loops among so many threads while a context lasts, in the whole process.
+
+    number: at least 1 -> a context manager. Raises ValueError if it is less.
 
     >>> with ingot.num_threads(1):
     ...     ingot.get_num_threads()

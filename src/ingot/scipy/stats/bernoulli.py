@@ -14,7 +14,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
 
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Bernoulli's distribution: the logarithm of the probability of k.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.bernoulli.logpmf(1, 0.25)
+    Array(-1.38629436, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("bernoulli.logpmf", k, p, loc)
     x = k - loc
     value = xlogy(x, p) + xlog1py(1 - x, -p)
@@ -22,19 +29,41 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Bernoulli's distribution: the probability of k, p for k = 1 and 1 - p for k = 0.
+
+    k: real numbers; the probability is 0 between whole ones. p: probability of 1. loc: k stands for
+    k - loc. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.bernoulli.pmf(1, 0.25)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, p, loc))
 
 
 def cdf(k: Any, p: Any) -> Any:
-    """Distribution function."""
+    """Bernoulli's distribution: the probability of at most k.
+
+    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.bernoulli.cdf(1, 0.25)
+    Array(1., dtype=float64, weak_type=True)
+    """
     k, p = real("bernoulli.cdf", k, p)
     value = where(k < 0, 0, where(k < 1, 1 - p, 1))
     return where((p >= 0) & (p <= 1) & (k == k), value, NAN)
 
 
 def ppf(q: Any, p: Any) -> Any:
-    """Quantile function."""
+    """Bernoulli's distribution: the k not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. p: those of `pmf` -> the broadcast shape, in the promoted
+    floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.bernoulli.ppf(0.5, 0.25)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, p = real("bernoulli.ppf", q, p)
     value = where(q <= 1 - p, 0 * q, 0 * q + 1)
     value = where(q == 0, -1.0, value)
@@ -42,24 +71,52 @@ def ppf(q: Any, p: Any) -> Any:
 
 
 def logcdf(k: Any, p: Any) -> Any:
-    """Logarithm of the distribution function."""
+    """Bernoulli's distribution: the logarithm of the probability of at most k.
+
+    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.bernoulli.logcdf(0, 0.25)
+    Array(-0.28768207, dtype=float64, weak_type=True)
+    """
     return log(cdf(k, p))
 
 
 def sf(k: Any, p: Any) -> Any:
-    """Survival function, 1 - cdf."""
+    """Bernoulli's distribution: the probability of more than k, accurate where it is small.
+
+    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.bernoulli.sf(0, 0.25)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     k, p = real("bernoulli.sf", k, p)
     value = where(k < 0, 1, where(k < 1, p, 0))
     return where((p >= 0) & (p <= 1) & (k == k), value, NAN)
 
 
 def logsf(k: Any, p: Any) -> Any:
-    """Logarithm of the survival function."""
+    """Bernoulli's distribution: the logarithm of the probability of more than k.
+
+    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.bernoulli.logsf(0, 0.25)
+    Array(-1.38629436, dtype=float64, weak_type=True)
+    """
     return log(sf(k, p))
 
 
 def isf(q: Any, p: Any) -> Any:
-    """Inverse survival function."""
+    """Bernoulli's distribution: the k exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. p: those of `pmf` -> the broadcast
+    shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.bernoulli.isf(0.5, 0.25)
+    Array(0., dtype=float64, weak_type=True)
+    """
     return ppf(1 - q, p)
 
 

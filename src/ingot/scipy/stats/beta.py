@@ -18,7 +18,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Beta distribution: the logarithm of the density.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype;
+    finite where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.beta.logpdf(0.25, 2.0, 3.0)
+    Array(0.52324814, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.logpdf", x, a, b, loc, scale)
     y = (x - loc) / scale
     outer = (y < 0) | (y > 1)
@@ -33,7 +40,15 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density; for small a and b by powers, since derivatives of logarithms cancel."""
+    """Beta distribution: the probability density, x^(a - 1) (1 - x)^(b - 1) / B(a, b) on [0, 1].
+
+    x: real numbers. a, b: shapes, above 0. loc, scale: x stands for (x - loc) / scale, and the
+    density is divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.beta.pdf(0.25, 2.0, 3.0)
+    Array(1.6875, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.pdf", x, a, b, loc, scale)
     y = (x - loc) / scale
     few = (a > 0) & (a <= 8) & (b > 0) & (b <= 8) & (y >= 0) & (y <= 1)
@@ -48,7 +63,14 @@ def _inside(y: Any) -> Any:
 
 
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Beta distribution: the probability of at most x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.beta.cdf(0.25, 2.0, 3.0)
+    Array(0.26171875, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.cdf", x, a, b, loc, scale)
     return betainc(a, b, _inside((x - loc) / scale))
 
@@ -59,33 +81,68 @@ def _log_mass(a: Any, b: Any, y: Any, upper: bool) -> Any:
 
 
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Beta distribution: the logarithm of the probability of at most x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype;
+    finite where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.beta.logcdf(1e-200, 2.0, 3.0)
+    Array(-919.24227773, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.logcdf", x, a, b, loc, scale)
     y = (x - loc) / scale
     return where((y >= 0) & (y <= 1), _log_mass(a, b, y, False), where(y < 1, -INF, 0))
 
 
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Beta distribution: the probability of more than x, accurate where it is small.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.beta.sf(0.999, 2.0, 3.0)
+    Array(3.997e-09, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.sf", x, a, b, loc, scale)
     return betainc(b, a, 1 - _inside((x - loc) / scale))
 
 
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Beta distribution: the logarithm of the probability of more than x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype;
+    finite where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.beta.logsf(0.999, 2.0, 3.0)
+    Array(-19.33772176, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("beta.logsf", x, a, b, loc, scale)
     y = (x - loc) / scale
     return where((y >= 0) & (y <= 1), _log_mass(a, b, y, True), where(y < 1, 0, -INF))
 
 
 def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Beta distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. a, b, loc, scale: those of `pdf` -> the broadcast shape, in
+    the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.beta.ppf(0.5, 2.0, 3.0)
+    Array(0.38572757, dtype=float64, weak_type=True)
+    """
     q, a, b, loc, scale = real("beta.ppf", q, a, b, loc, scale)
     return betaincinv(a, b, q) * scale + loc
 
 
 def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Beta distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. a, b, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.beta.isf(0.5, 2.0, 3.0)
+    Array(0.38572757, dtype=float64, weak_type=True)
+    """
     q, a, b, loc, scale = real("beta.isf", q, a, b, loc, scale)
     return betainccinv(a, b, q) * scale + loc
 

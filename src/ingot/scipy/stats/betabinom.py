@@ -17,7 +17,14 @@ __all__ = ["cdf", "logpmf", "pmf", "sf"]
 
 
 def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Beta-binomial distribution: the logarithm of the probability of k.
+
+    k, n, a, b, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.betabinom.logpmf(2, 3, 1.0, 1.0)
+    Array(-1.38629436, dtype=float64, weak_type=True)
+    """
     k, n, a, b, loc = real("betabinom.logpmf", k, n, a, b, loc)
     x = floor(k - loc)
     inside = (x >= 0) & (x <= n)
@@ -32,7 +39,16 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
 
 
 def pmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Beta-binomial distribution: the probability of k.
+
+    The probability is binom(n, k) B(k + a, n - k + b) / B(a, b) for k = 0 ... n. k: real numbers;
+    the probability is 0 between whole ones. n: number of trials. a, b: shapes of the beta
+    distribution of the probability, above 0. loc: k stands for k - loc. -> the broadcast shape, in
+    the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.betabinom.pmf(2, 3, 1.0, 1.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, n, a, b, loc))
 
 
@@ -43,20 +59,34 @@ def _sums(name: str) -> Callable[..., Any]:
 
         return getattr(scipy.stats.betabinom, name)(*args)
 
-    return define(f"betabinom.{name}", "", None, None, None, None, evaluate=evaluate)
+    return define(f"betabinom.{name}", "x n a b", "", None, None, None, None, evaluate=evaluate)
 
 
 _cdf, _sf = _sums("cdf"), _sums("sf")
 
 
 def cdf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
-    """Distribution function, as SciPy sums it; without derivatives."""
+    """Beta-binomial distribution: the probability of at most k.
+
+    k, n, a, b, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers. Computed by SciPy, without derivatives: UndefinedRuleError.
+
+    >>> stats.betabinom.cdf(2, 3, 1.0, 1.0)
+    Array(0.75, dtype=float64, weak_type=True)
+    """
     k, n, a, b, loc = real("betabinom.cdf", k, n, a, b, loc)
     return _cdf(k - loc, n, a, b)
 
 
 def sf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
-    """Survival function, 1 - cdf, as SciPy sums it; without derivatives."""
+    """Beta-binomial distribution: the probability of more than k, accurate where it is small.
+
+    k, n, a, b, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers. Computed by SciPy, without derivatives: UndefinedRuleError.
+
+    >>> stats.betabinom.sf(2, 3, 1.0, 1.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     k, n, a, b, loc = real("betabinom.sf", k, n, a, b, loc)
     return _sf(k - loc, n, a, b)
 

@@ -17,7 +17,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Binomial distribution: the logarithm of the probability of k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the probability underflows. Raises TypeError for complex numbers.
+
+    >>> stats.binom.logpmf(2, 3, 0.5)
+    Array(-0.98082925, dtype=float64, weak_type=True)
+    """
     k, n, p, loc = real("binom.logpmf", k, n, p, loc)
     x = k - loc
     outside = (x < 0) | (x > n)
@@ -26,7 +33,16 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Binomial distribution: the probability of k.
+
+    The probability is binom(n, k) p^k (1 - p)^(n - k) for k = 0 ... n. k: real numbers; the
+    probability is 0 between whole ones. n: number of trials. p: probability of a success. loc: k
+    stands for k - loc. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for
+    complex numbers.
+
+    >>> stats.binom.pmf(2, 3, 0.5)
+    Array(0.375, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, n, p, loc))
 
 
@@ -40,31 +56,66 @@ def _mass(name: str, k: Any, n: Any, p: Any, loc: Any, fun: Any, low: float, hig
 
 
 def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Distribution function."""
+    """Binomial distribution: the probability of at most k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.binom.cdf(2, 3, 0.5)
+    Array(0.875, dtype=float64, weak_type=True)
+    """
     return _mass("binom.cdf", k, n, p, loc,
                  lambda k, n, p: betaincc(k + 1, n - k, p), 0, 1)
 
 
 def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the distribution function."""
+    """Binomial distribution: the logarithm of the probability of at most k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.binom.logcdf(0, 3, 0.5)
+    Array(-2.07944154, dtype=float64, weak_type=True)
+    """
     return _mass("binom.logcdf", k, n, p, loc,
                  lambda k, n, p: log_betainc_p.bind(k + 1, n - k, p, upper=True), -INF, 0)
 
 
 def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Survival function, 1 - cdf."""
+    """Binomial distribution: the probability of more than k, accurate where it is small.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.binom.sf(2, 3, 0.5)
+    Array(0.125, dtype=float64, weak_type=True)
+    """
     return _mass("binom.sf", k, n, p, loc,
                  lambda k, n, p: betainc(k + 1, n - k, p), 1, 0)
 
 
 def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the survival function."""
+    """Binomial distribution: the logarithm of the probability of more than k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.binom.logsf(2, 3, 0.5)
+    Array(-2.07944154, dtype=float64, weak_type=True)
+    """
     return _mass("binom.logsf", k, n, p, loc,
                  lambda k, n, p: log_betainc_p.bind(k + 1, n - k, p, upper=False), 0, -INF)
 
 
 def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Quantile function."""
+    """Binomial distribution: the k not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. n, p, loc: those of `pmf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.binom.ppf(0.5, 3, 0.5)
+    Array(1., dtype=float64, weak_type=True)
+    """
     q, n, p, loc = real("binom.ppf", q, n, p, loc)
     q = probability(q) + 0 * cdf(0 * q, n, p)
     value = first_integer(lambda k: cdf(k, n, p) >= q, q)
@@ -72,7 +123,14 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Inverse survival function."""
+    """Binomial distribution: the k exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. n, p, loc: those of `pmf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.binom.isf(1e-20, 3, 0.5)
+    Array(3., dtype=float64, weak_type=True)
+    """
     q, n, p, loc = real("binom.isf", q, n, p, loc)
     q = probability(q) + 0 * cdf(0 * q, n, p)
     value = first_integer(lambda k: sf(k, n, p) <= q, q)

@@ -15,24 +15,53 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Cauchy's distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.cauchy.logpdf(1e30)
+    Array(-139.29983547, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("cauchy.logpdf", x, loc, scale)
     return -log(math.pi * scale) - log1p_square((x - loc) / scale)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Cauchy's distribution: the probability density, 1 / (pi (1 + x^2)).
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.cauchy.pdf(0.0)
+    Array(0.31830989, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, loc, scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Cauchy's distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.cauchy.cdf(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("cauchy.cdf", x, loc, scale)
     return arctan2(scale, loc - x) / math.pi
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Cauchy's distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.cauchy.logcdf(-1e30)
+    Array(-70.22228268, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("cauchy.logcdf", x, loc, scale)
     return _log_below((x - loc) / scale)
 
@@ -59,12 +88,26 @@ _log_below.defjvps(lambda t, out, z: t * _slope_below(z))
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Cauchy's distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.cauchy.sf(1e30)
+    Array(3.18309886e-31, dtype=float64, weak_type=True)
+    """
     return cdf(-x, -loc, scale)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Cauchy's distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.cauchy.logsf(1e30)
+    Array(-70.22228268, dtype=float64, weak_type=True)
+    """
     return logcdf(-x, -loc, scale)
 
 
@@ -79,13 +122,27 @@ def _quantile(q: Any) -> Any:
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Cauchy's distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.cauchy.ppf(0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("cauchy.ppf", q, loc, scale)
     return loc + scale * _quantile(q)
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Cauchy's distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.cauchy.isf(1e-20)
+    Array(3.18309886e+19, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("cauchy.isf", q, loc, scale)
     return loc - scale * _quantile(q)
 

@@ -18,7 +18,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Chi-square distribution: the logarithm of the density.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.chi2.logpdf(1000.0, 2.0)
+    Array(-500.69314718, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.logpdf", x, df, loc, scale)
     inside = x >= loc
     y = where(inside, (x - loc) / scale, 1)
@@ -27,7 +34,16 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Chi-square distribution: the probability density.
+
+    The density is x^(df/2 - 1) exp(-x/2) / (2^(df/2) Gamma(df/2)) for x >= 0. x: real numbers. df:
+    degrees of freedom, above 0. loc, scale: x stands for (x - loc) / scale, and the density is
+    divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for
+    complex numbers.
+
+    >>> stats.chi2.pdf(1.0, 2.0)
+    Array(0.30326533, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.pdf", x, df, loc, scale)
     inside = x >= loc
     y = where(inside, (x - loc) / scale, 1)
@@ -35,14 +51,28 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Chi-square distribution: the probability of at most x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.chi2.cdf(1.0, 2.0)
+    Array(0.39346934, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.cdf", x, df, loc, scale)
     y = (x - loc) / scale / 2
     return gammainc(df / 2, where(y >= 0, y, 0))
 
 
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Chi-square distribution: the logarithm of the probability of at most x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.chi2.logcdf(1e-300, 2.0)
+    Array(-691.46867508, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.logcdf", x, df, loc, scale)
     y = (x - loc) / scale / 2
     inside = y >= 0
@@ -50,14 +80,28 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Chi-square distribution: the probability of more than x, accurate where it is small.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.chi2.sf(100.0, 2.0)
+    Array(1.92874985e-22, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.sf", x, df, loc, scale)
     y = (x - loc) / scale / 2
     return gammaincc(df / 2, where(y >= 0, y, 0))
 
 
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Chi-square distribution: the logarithm of the probability of more than x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.chi2.logsf(1000.0, 2.0)
+    Array(-500., dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("chi2.logsf", x, df, loc, scale)
     y = (x - loc) / scale / 2
     inside = y >= 0
@@ -65,13 +109,27 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Chi-square distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. df, loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.chi2.ppf(0.5, 2.0)
+    Array(1.38629436, dtype=float64, weak_type=True)
+    """
     q, df, loc, scale = real("chi2.ppf", q, df, loc, scale)
     return 2 * gammaincinv(df / 2, q) * scale + loc
 
 
 def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Chi-square distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. df, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.chi2.isf(1e-20, 2.0)
+    Array(92.10340372, dtype=float64, weak_type=True)
+    """
     q, df, loc, scale = real("chi2.isf", q, df, loc, scale)
     return 2 * gammainccinv(df / 2, q) * scale + loc
 

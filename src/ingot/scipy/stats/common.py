@@ -10,7 +10,9 @@ from ingot.control.while_loop import while_loop
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
+from ingot.numpy.families import kind_of
 from ingot.numpy.logic import where
+from ingot.numpy.promotion import promote_dtypes
 from ingot.numpy.reductions import all as all_
 from ingot.numpy.rounding import floor
 from ingot.scipy.special_table import real as real
@@ -22,6 +24,14 @@ LOG_2PI = math.log(2 * math.pi)
 def exp(x: Any) -> Any:
     """Exponential of an array."""
     return lax.exp(x)
+
+
+def real_dtypes(name: str, *args: Any) -> list[Any]:
+    """Arguments as floats of one dtype, each in its shape; TypeError for complex numbers."""
+    out = promote_dtypes(name, *args, kind="inexact")
+    if kind_of(out[0]) == "c":
+        raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
+    return out
 
 
 def log1p_square(z: Any) -> Any:

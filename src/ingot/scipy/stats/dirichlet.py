@@ -10,18 +10,25 @@ from ingot.numpy.elementary import log
 from ingot.numpy.families import like
 from ingot.numpy.logic import where
 from ingot.numpy.manipulation import concatenate
-from ingot.numpy.promotion import broadcast, promote_dtypes, promote_shapes
+from ingot.numpy.promotion import broadcast, promote_shapes
 from ingot.numpy.reductions import all as all_, sum as sum_
 from ingot.scipy.special import gammaln, xlogy
-from ingot.scipy.stats.common import INF, exp
+from ingot.scipy.stats.common import INF, exp, real_dtypes
 from ingot.scipy.stats.densities import log_multinomial
 
 __all__ = ["logpdf", "pdf"]
 
 
 def logpdf(x: Any, alpha: Any) -> Any:
-    """Logarithm of the probability density at x [k, ...] or [k - 1, ...] for alpha [k]."""
-    x, alpha = promote_dtypes("dirichlet.logpdf", x, alpha, kind="inexact")
+    """Dirichlet's distribution: the logarithm of the density.
+
+    x, alpha: those of `pdf` -> [...] floating; -inf outside of the simplex. Raises ValueError for
+    other shapes, TypeError for complex numbers.
+
+    >>> stats.dirichlet.logpdf(np.array([0.2, 0.3, 0.5]), np.ones(3))
+    Array(0.69314718, dtype=float64)
+    """
+    x, alpha = real_dtypes("dirichlet.logpdf", x, alpha)
     if alpha.aval.ndim != 1:
         raise ValueError(f"dirichlet.logpdf: alpha must be a vector, got {alpha.aval}")
     k = alpha.aval.shape[0]
@@ -45,7 +52,15 @@ def logpdf(x: Any, alpha: Any) -> Any:
 
 
 def pdf(x: Any, alpha: Any) -> Any:
-    """Probability density."""
+    """Dirichlet's distribution: the density prod x^(alpha - 1) / B(alpha) on the simplex.
+
+    x: [k, ...], or [k - 1, ...] without the last component, which completes the sum of 1. alpha:
+    [k], above 0 -> [...] floating; 0 outside of the simplex. Raises ValueError for other shapes,
+    TypeError for complex numbers.
+
+    >>> stats.dirichlet.pdf(np.array([0.2, 0.3, 0.5]), np.ones(3))
+    Array(2., dtype=float64)
+    """
     return exp(logpdf(x, alpha))
 
 _hide_frames_of(__name__)

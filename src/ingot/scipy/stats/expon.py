@@ -14,48 +14,105 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Exponential distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.expon.logpdf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("expon.logpdf", x, loc, scale)
     return where(x < loc, -INF, -(x - loc) / scale - log(scale))
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Exponential distribution: the probability density, exp(-x) for x >= 0.
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.expon.pdf(1.0)
+    Array(0.36787944, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, loc, scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Exponential distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.expon.cdf(1.0)
+    Array(0.63212056, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("expon.cdf", x, loc, scale)
     return where(x < loc, 0, -expm1(-(x - loc) / scale))
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Exponential distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.expon.logcdf(1e-300)
+    Array(-690.7755279, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("expon.logcdf", x, loc, scale)
     inside = x >= loc
     return where(inside, log1mexp(where(inside, x - loc, 1) / scale), -INF)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Exponential distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.expon.logsf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("expon.logsf", x, loc, scale)
     return where(x < loc, 0, -(x - loc) / scale)
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Exponential distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.expon.sf(100.0)
+    Array(3.72007598e-44, dtype=float64, weak_type=True)
+    """
     return exp(logsf(x, loc, scale))
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Exponential distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.expon.ppf(0.5)
+    Array(0.69314718, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("expon.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, loc - scale * log1p(-q))
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Exponential distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.expon.isf(1e-20)
+    Array(46.05170186, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("expon.isf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, loc - scale * log(q))
 

@@ -36,9 +36,14 @@ def _policy(name: str, nan_policy: str, allowed: tuple[str, ...]) -> None:
 
 def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate",
          keepdims: bool = False) -> ModeResult:
-    """Most frequent value along an axis, the smallest of several, and its count.
+    """Find the most frequent value along an axis, the smallest of several, and its count.
 
-    >>> stats.functions.mode(np.array([1, 2, 2]))
+    a: [..., n, ...] of any real dtype. axis: an integer, or None for the whole array. nan_policy:
+    must be 'propagate'; a nan equals no other. keepdims: whether the axis stays with length 1 ->
+    ModeResult(mode [...], count [...]). Raises ValueError for an empty axis, NotImplementedError
+    for another nan_policy.
+
+    >>> stats.mode(np.array([1, 2, 2]))
     ModeResult(mode=Array(2, dtype=int64), count=Array(2, dtype=int64))
     """
     _policy("mode", nan_policy, ("propagate",))
@@ -72,9 +77,15 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate",
 
 def rankdata(a: Any, method: str = "average", *, axis: int | None = None,
              nan_policy: str = "propagate") -> Any:
-    """Ranks from 1; ties get their 'average', 'min', 'max', 'dense' or 'ordinal' rank.
+    """Rank the elements of an array from 1.
 
-    >>> stats.functions.rankdata(np.array([3.0, 1.0, 3.0]))
+    a: [...] of any real dtype. method: the rank of ties, their 'average', 'min', 'max', 'dense'
+    (without gaps) or 'ordinal' (in order of place). axis: that along which they are ranked, or None
+    for the whole array, flattened. nan_policy: must be 'propagate'; nan has the last ranks -> the
+    shape of a, in the default float. Raises ValueError for other methods, NotImplementedError for
+    another nan_policy.
+
+    >>> stats.rankdata(np.array([3.0, 1.0, 3.0]))
     Array([2.5, 1. , 2.5], dtype=float64)
     """
     _policy("rankdata", nan_policy, ("propagate",))
@@ -110,9 +121,13 @@ def _ranks(x: Any) -> Any:
 
 def sem(a: Any, axis: int | None = 0, ddof: int = 1, nan_policy: str = "propagate", *,
         keepdims: bool = False) -> Any:
-    """Standard error of the mean along an axis.
+    """Standard error of the mean along an axis: the standard deviation divided by sqrt(n).
 
-    >>> stats.functions.sem(np.array([1.0, 3.0]))
+    a: [..., n, ...]. axis: an integer, or None for the whole array. ddof: what is taken off n in
+    the variance. nan_policy: 'propagate', or 'omit' to leave nan out. keepdims: whether the axis
+    stays with length 1 -> [...] floating. Raises NotImplementedError for nan_policy 'raise'.
+
+    >>> stats.sem(np.array([1.0, 3.0]))
     Array(1., dtype=float64)
     """
     _policy("sem", nan_policy, ("propagate", "omit"))

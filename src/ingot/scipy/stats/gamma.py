@@ -17,7 +17,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Gamma distribution: the logarithm of the density.
+
+    x, a, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gamma.logpdf(1000.0, 2.0)
+    Array(-993.09224472, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.logpdf", x, a, loc, scale)
     inside = x >= loc
     y = where(inside, (x - loc) / scale, 1)
@@ -36,7 +43,15 @@ def log_density(y: Any, a: Any) -> Any:
 
 
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Gamma distribution: the probability density, x^(a - 1) exp(-x) / Gamma(a) for x >= 0.
+
+    x: real numbers. a: shape, above 0. loc, scale: x stands for (x - loc) / scale, and the density
+    is divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.gamma.pdf(1.0, 2.0)
+    Array(0.36787944, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.pdf", x, a, loc, scale)
     inside = x >= loc
     return where(inside, density(where(inside, (x - loc) / scale, 1), a) / scale, 0)
@@ -51,14 +66,28 @@ def density(y: Any, a: Any) -> Any:
 
 
 def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Gamma distribution: the probability of at most x.
+
+    x, a, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.gamma.cdf(1.0, 2.0)
+    Array(0.26424112, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.cdf", x, a, loc, scale)
     y = (x - loc) / scale
     return gammainc(a, where(y >= 0, y, 0))
 
 
 def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Gamma distribution: the logarithm of the probability of at most x.
+
+    x, a, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gamma.logcdf(1e-200, 2.0)
+    Array(-921.72718438, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.logcdf", x, a, loc, scale)
     y = (x - loc) / scale
     inside = y >= 0
@@ -66,14 +95,28 @@ def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Gamma distribution: the probability of more than x, accurate where it is small.
+
+    x, a, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.gamma.sf(100.0, 2.0)
+    Array(3.75727674e-42, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.sf", x, a, loc, scale)
     y = (x - loc) / scale
     return gammaincc(a, where(y >= 0, y, 0))
 
 
 def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Gamma distribution: the logarithm of the probability of more than x.
+
+    x, a, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gamma.logsf(1000.0, 2.0)
+    Array(-993.09124522, dtype=float64, weak_type=True)
+    """
     x, a, loc, scale = real("gamma.logsf", x, a, loc, scale)
     y = (x - loc) / scale
     inside = y >= 0
@@ -81,13 +124,27 @@ def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Gamma distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. a, loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.gamma.ppf(0.5, 2.0)
+    Array(1.67834699, dtype=float64, weak_type=True)
+    """
     q, a, loc, scale = real("gamma.ppf", q, a, loc, scale)
     return gammaincinv(a, q) * scale + loc
 
 
 def isf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Gamma distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. a, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.gamma.isf(1e-20, 2.0)
+    Array(49.98319799, dtype=float64, weak_type=True)
+    """
     q, a, loc, scale = real("gamma.isf", q, a, loc, scale)
     return gammainccinv(a, q) * scale + loc
 

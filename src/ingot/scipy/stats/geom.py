@@ -15,14 +15,29 @@ __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
 
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Geometric distribution: the logarithm of the probability of k.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    the probability underflows. Raises TypeError for complex numbers.
+
+    >>> stats.geom.logpmf(5000, 0.5)
+    Array(-3465.7359028, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("geom.logpmf", k, p, loc)
     x = k - loc
     return where(x <= 0, -INF, xlog1py(where(x <= 0, 1, x) - 1, -p) + log(p))
 
 
 def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Geometric distribution: the probability of k, (1 - p)^(k - 1) p for k = 1, 2, ....
+
+    k: real numbers; the probability is 0 between whole ones. p: probability of a success. loc: k
+    stands for k - loc. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for
+    complex numbers.
+
+    >>> stats.geom.pmf(2, 0.5)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, p, loc))
 
 
@@ -33,31 +48,66 @@ def _log_tail(k: Any, p: Any, loc: Any) -> Any:
 
 
 def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Distribution function."""
+    """Geometric distribution: the probability of at most k.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.geom.cdf(2, 0.5)
+    Array(0.75, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("geom.cdf", k, p, loc)
     return -expm1(_log_tail(k, p, loc))
 
 
 def logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the distribution function."""
+    """Geometric distribution: the logarithm of the probability of at most k.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.geom.logcdf(1, 0.5)
+    Array(-0.69314718, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("geom.logcdf", k, p, loc)
     return log(-expm1(_log_tail(k, p, loc)))
 
 
 def sf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Survival function, 1 - cdf."""
+    """Geometric distribution: the probability of more than k, accurate where it is small.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.geom.sf(100, 0.5)
+    Array(7.88860905e-31, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("geom.sf", k, p, loc)
     return exp(_log_tail(k, p, loc))
 
 
 def logsf(k: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the survival function."""
+    """Geometric distribution: the logarithm of the probability of more than k.
+
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.geom.logsf(5000, 0.5)
+    Array(-3465.7359028, dtype=float64, weak_type=True)
+    """
     k, p, loc = real("geom.logsf", k, p, loc)
     return _log_tail(k, p, loc)
 
 
 def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
-    """Quantile function."""
+    """Geometric distribution: the k not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. p, loc: those of `pmf` -> the broadcast shape, in the promoted
+    floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.geom.ppf(0.5, 0.5)
+    Array(1., dtype=float64, weak_type=True)
+    """
     q, p, loc = real("geom.ppf", q, p, loc)
     q = probability(where((p > 0) & (p <= 1), q, NAN))
     value = first_integer(lambda k: cdf(k, p) >= q, q)
@@ -65,7 +115,14 @@ def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def isf(q: Any, p: Any, loc: Any = 0) -> Any:
-    """Inverse survival function."""
+    """Geometric distribution: the k exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. p, loc: those of `pmf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.geom.isf(1e-20, 0.5)
+    Array(67., dtype=float64, weak_type=True)
+    """
     q, p, loc = real("geom.isf", q, p, loc)
     q = probability(where((p > 0) & (p <= 1), q, NAN))
     value = first_integer(lambda k: sf(k, p) <= q, q)

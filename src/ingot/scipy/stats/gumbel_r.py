@@ -26,55 +26,112 @@ def log_upper(z: Any) -> Any:
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Gumbel's distribution of largest values: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gumbel_r.logpdf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r.logpdf", x, loc, scale)
     z = (x - loc) / scale
     return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Gumbel's distribution of largest values: the probability density, exp(-x - exp(-x)).
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.gumbel_r.pdf(0.0)
+    Array(0.36787944, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r.pdf", x, loc, scale)
     z = (x - loc) / scale
     return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Gumbel's distribution of largest values: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gumbel_r.logcdf(0.0)
+    Array(-1., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return -exp(-z)
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Gumbel's distribution of largest values: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.gumbel_r.cdf(0.0)
+    Array(0.36787944, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r", x, loc, scale)
     return exp(-small_exp((x - loc) / scale))
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Gumbel's distribution of largest values: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.gumbel_r.logsf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return log_upper(z)
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Gumbel's distribution of largest values: the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.gumbel_r.sf(100.0)
+    Array(3.72007598e-44, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return -expm1(-small_exp(z))
 
 
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Gumbel's distribution of largest values: the x not exceeded with probability q.
+
+    p, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.gumbel_r.ppf(0.5)
+    Array(0.36651292, dtype=float64, weak_type=True)
+    """
     p, loc, scale = real("gumbel_r.ppf", p, loc, scale)
     value = loc - scale * log(-log(p))
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Gumbel's distribution of largest values: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.gumbel_r.isf(1e-20)
+    Array(46.05170186, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("gumbel_r.isf", q, loc, scale)
     value = loc - scale * log(-log1p(-q))
     return where((q < 0) | (q > 1) | (scale <= 0), NAN, value)

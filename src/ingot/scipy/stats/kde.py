@@ -26,10 +26,15 @@ from ingot.tree import register_pytree_node_class
 
 @register_pytree_node_class
 class gaussian_kde:  # noqa: N801 (SciPy's name)
-    """Density estimate from points `dataset` [d, n], with weights.
+    """Kernel density estimate from points, with Gaussian kernels.
 
-    bw_method: None or 'scott', 'silverman', a number, or a function of the estimate: the factor
-    by which the covariance's square root is scaled.
+    dataset: [d, n] points, or [n] numbers. bw_method: None or 'scott', 'silverman', a number, or a
+    function of the estimate: the factor by which the covariance's square root is scaled. weights:
+    [n], equal by default. Raises ValueError for other weights and methods, and for a single point.
+
+    >>> estimate = stats.gaussian_kde(np.array([-1.0, 0.0, 1.0]))
+    >>> estimate(0.0)
+    Array([0.31815622], dtype=float64)
     """
 
     neff: Any

@@ -14,18 +14,40 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Laplace's distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.laplace.logpdf(1000.0)
+    Array(-1000.69314718, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("laplace.logpdf", x, loc, scale)
     return -abs(x - loc) / scale - log(2 * scale)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Laplace's distribution: the probability density, exp(-|x|) / 2.
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.laplace.pdf(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, loc, scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Laplace's distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.laplace.cdf(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("laplace.cdf", x, loc, scale)
     z = (x - loc) / scale
     tail = 0.5 * exp(where(z <= 0, z, -z))
@@ -40,7 +62,14 @@ def _quantile(q: Any) -> Any:
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Laplace's distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.laplace.logcdf(-1000.0)
+    Array(-1000.69314718, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("laplace.logcdf", x, loc, scale)
     z = (x - loc) / scale
     low = z <= 0
@@ -48,23 +77,51 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Laplace's distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.laplace.sf(100.0)
+    Array(1.86003799e-44, dtype=float64, weak_type=True)
+    """
     return cdf(-x, -loc, scale)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Laplace's distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.laplace.logsf(1000.0)
+    Array(-1000.69314718, dtype=float64, weak_type=True)
+    """
     return logcdf(-x, -loc, scale)
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Laplace's distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.laplace.ppf(0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("laplace.ppf", q, loc, scale)
     return _quantile(q) * scale + loc
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Laplace's distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.laplace.isf(1e-20)
+    Array(45.35855468, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("laplace.isf", q, loc, scale)
     return -_quantile(q) * scale + loc
 

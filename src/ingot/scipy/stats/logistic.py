@@ -13,49 +13,106 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Logistic distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.logistic.logpdf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("logistic.logpdf", x, loc, scale)
     half = (x - loc) / (2 * scale)
     return -2 * logaddexp(half, -half) - log(scale)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Logistic distribution: the probability density, exp(-x) / (1 + exp(-x))^2.
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.logistic.pdf(0.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, loc, scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Logistic distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.logistic.cdf(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("logistic.cdf", x, loc, scale)
     return expit((x - loc) / scale)
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Logistic distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.logistic.sf(100.0)
+    Array(3.72007598e-44, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("logistic.sf", x, loc, scale)
     return expit((loc - x) / scale)
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Logistic distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.logistic.ppf(0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("logistic.ppf", q, loc, scale)
     return logit(q) * scale + loc
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Logistic distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.logistic.isf(1e-20)
+    Array(46.05170186, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("logistic.isf", q, loc, scale)
     return -logit(q) * scale + loc
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Logistic distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.logistic.logcdf(-1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("logistic.logcdf", x, loc, scale)
     return log_expit((x - loc) / scale)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Logistic distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.logistic.logsf(1000.0)
+    Array(-1000., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("logistic.logsf", x, loc, scale)
     return log_expit((loc - x) / scale)
 

@@ -16,16 +16,23 @@ from ingot.numpy.promotion import (
     promote_shapes,
 )
 from ingot.numpy.reductions import sum as sum_
-from ingot.scipy.stats.common import INF, exp
+from ingot.scipy.stats.common import INF, exp, real_dtypes
 from ingot.scipy.stats.densities import log_multinomial
 
 __all__ = ["logpmf", "pmf"]
 
 
 def logpmf(x: Any, n: Any, p: Any) -> Any:
-    """Logarithm of the probability of counts x [..., k] in n draws with probabilities p."""
+    """Multinomial distribution: the logarithm of the probability of counts in n draws.
+
+    x, n, p: those of `pmf` -> [...] floating; -inf unless the sum of x is n. Raises TypeError for
+    complex numbers.
+
+    >>> stats.multinomial.logpmf(np.array([1, 1]), 2, np.array([0.5, 0.5]))
+    Array(-0.69314718, dtype=float64)
+    """
     counts = as_array("multinomial.logpmf", x)
-    x, p = promote_dtypes("multinomial.logpmf", counts, p, kind="inexact")
+    x, p = real_dtypes("multinomial.logpmf", counts, p)
     n = as_array("multinomial.logpmf", n)
     total = convert(n, x.aval.dtype)
     x, p = promote_shapes("multinomial.logpmf", x, p)
@@ -36,7 +43,14 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
 
 
 def pmf(x: Any, n: Any, p: Any) -> Any:
-    """Probability of counts."""
+    """Multinomial distribution: the probability of counts in n draws.
+
+    x: [..., k] counts; the probability is 0 unless their sum is n. n: [...] number of draws. p:
+    [..., k] probabilities of a draw -> [...] floating. Raises TypeError for complex numbers.
+
+    >>> stats.multinomial.pmf(np.array([1, 1]), 2, np.array([0.5, 0.5]))
+    Array(0.5, dtype=float64)
+    """
     return exp(logpmf(x, n, p))
 
 _hide_frames_of(__name__)

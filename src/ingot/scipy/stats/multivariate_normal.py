@@ -19,7 +19,15 @@ __all__ = ["logpdf", "pdf"]
 
 
 def logpdf(x: Any, mean: Any, cov: Any, allow_singular: None = None) -> Any:
-    """Logarithm of the probability density at x [..., k]; cov is a scalar or [..., k, k]."""
+    """Multivariate normal distribution: the logarithm of the density.
+
+    x, mean, cov: those of `pdf`. allow_singular: must be None -> [...] floating; nan unless cov is
+    positive definite. Raises ValueError for other shapes, NotImplementedError for another
+    allow_singular.
+
+    >>> stats.multivariate_normal.logpdf(np.zeros(2), np.zeros(2), np.eye(2))
+    Array(-1.83787707, dtype=float64)
+    """
     if allow_singular is not None:
         raise NotImplementedError("multivariate_normal.logpdf: allow_singular is not supported")
     x, mean, cov = promote_dtypes("multivariate_normal.logpdf", x, mean, cov, kind="inexact")
@@ -47,7 +55,15 @@ def logpdf(x: Any, mean: Any, cov: Any, allow_singular: None = None) -> Any:
 
 
 def pdf(x: Any, mean: Any, cov: Any) -> Any:
-    """Probability density."""
+    """Multivariate normal distribution: the probability density at points.
+
+    x: [..., k] points. mean: [..., k]. cov: [..., k, k] covariance. Where both are scalars, k is 1
+    and x [...] -> [...] floating; nan unless cov is positive definite. Raises ValueError for other
+    shapes.
+
+    >>> 2 * np.pi * stats.multivariate_normal.pdf(np.zeros(2), np.zeros(2), np.eye(2))
+    Array(1., dtype=float64)
+    """
     return exp(logpdf(x, mean, cov))
 
 _hide_frames_of(__name__)

@@ -18,7 +18,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Negative binomial distribution: the logarithm of the probability of k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the probability underflows. Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.logpmf(5000, 2.0, 0.5)
+    Array(-3458.60480399, dtype=float64, weak_type=True)
+    """
     k, n, p, loc = real("nbinom.logpmf", k, n, p, loc)
     x = k - loc
     outside = x < 0
@@ -28,7 +35,16 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Negative binomial distribution: the probability of k.
+
+    The probability is binom(k + n - 1, k) p^n (1 - p)^k for k = 0, 1, .... k: real numbers; the
+    probability is 0 between whole ones. n: number of successes, above 0. p: probability of a
+    success. loc: k stands for k - loc. -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.pmf(2, 2.0, 0.5)
+    Array(0.1875, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, n, p, loc))
 
 
@@ -42,31 +58,66 @@ def _mass(name: str, k: Any, n: Any, p: Any, loc: Any, fun: Any, low: float, hig
 
 
 def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Distribution function."""
+    """Negative binomial distribution: the probability of at most k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.nbinom.cdf(2, 2.0, 0.5)
+    Array(0.6875, dtype=float64, weak_type=True)
+    """
     return _mass("nbinom.cdf", k, n, p, loc,
                  lambda k, n, p: betainc(n, k + 1, p), 0, 1)
 
 
 def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the distribution function."""
+    """Negative binomial distribution: the logarithm of the probability of at most k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.logcdf(0, 2.0, 0.5)
+    Array(-1.38629436, dtype=float64, weak_type=True)
+    """
     return _mass("nbinom.logcdf", k, n, p, loc,
                  lambda k, n, p: log_betainc_p.bind(n, k + 1, p, upper=False), -INF, 0)
 
 
 def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Survival function, 1 - cdf."""
+    """Negative binomial distribution: the probability of more than k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.nbinom.sf(100, 2.0, 0.5)
+    Array(2.03131683e-29, dtype=float64, weak_type=True)
+    """
     return _mass("nbinom.sf", k, n, p, loc,
                  lambda k, n, p: betaincc(n, k + 1, p), 1, 0)
 
 
 def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Logarithm of the survival function."""
+    """Negative binomial distribution: the logarithm of the probability of more than k.
+
+    k, n, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.logsf(5000, 2.0, 0.5)
+    Array(-3458.60440415, dtype=float64, weak_type=True)
+    """
     return _mass("nbinom.logsf", k, n, p, loc,
                  lambda k, n, p: log_betainc_p.bind(n, k + 1, p, upper=True), 0, -INF)
 
 
 def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Quantile function."""
+    """Negative binomial distribution: the k not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. n, p, loc: those of `pmf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.ppf(0.5, 2.0, 0.5)
+    Array(1., dtype=float64, weak_type=True)
+    """
     q, n, p, loc = real("nbinom.ppf", q, n, p, loc)
     q = probability(q) + 0 * cdf(0 * q, n, p)
     value = first_integer(lambda k: cdf(k, n, p) >= q, q)
@@ -74,7 +125,14 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
 
 
 def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    """Inverse survival function."""
+    """Negative binomial distribution: the k exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. n, p, loc: those of `pmf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.nbinom.isf(1e-20, 2.0, 0.5)
+    Array(71., dtype=float64, weak_type=True)
+    """
     q, n, p, loc = real("nbinom.isf", q, n, p, loc)
     q = probability(q) + 0 * cdf(0 * q, n, p)
     value = first_integer(lambda k: sf(k, n, p) <= q, q)

@@ -15,13 +15,28 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Normal distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.norm.logpdf(50.0)
+    Array(-1250.91893853, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.logpdf", x, loc, scale)
     return -0.5 * (LOG_2PI + ((x - loc) / scale) ** 2) - log(scale)
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Normal distribution: the probability density, exp(-x^2 / 2) / sqrt(2 pi).
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.norm.pdf(0.0)
+    Array(0.39894228, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.pdf", x, loc, scale)
     y = (x - loc) / scale
     # Beyond 64 it is 0, and so are all derivatives, not products of 0 and infinity.
@@ -29,37 +44,79 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Normal distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.norm.cdf(0.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.cdf", x, loc, scale)
     return ndtr((x - loc) / scale)
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Normal distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.norm.logcdf(-50.0)
+    Array(-1254.83136114, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.logcdf", x, loc, scale)
     return log_ndtr((x - loc) / scale)
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Normal distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.norm.sf(10.0)
+    Array(7.61985302e-24, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.sf", x, loc, scale)
     return ndtr((loc - x) / scale)
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Normal distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.norm.logsf(50.0)
+    Array(-1254.83136114, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("norm.logsf", x, loc, scale)
     return log_ndtr((loc - x) / scale)
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Normal distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.norm.ppf(0.5)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("norm.ppf", q, loc, scale)
     return ndtri(q) * scale + loc
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Normal distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.norm.isf(1e-20)
+    Array(9.26234009, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("norm.isf", q, loc, scale)
     return -ndtri(q) * scale + loc
 

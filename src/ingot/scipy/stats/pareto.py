@@ -14,7 +14,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Pareto's distribution: the logarithm of the density.
+
+    x, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.pareto.logpdf(1e200, 2.0)
+    Array(-1380.85790862, dtype=float64, weak_type=True)
+    """
     x, b, loc, scale = real("pareto.logpdf", x, b, loc, scale)
     y = (x - loc) / scale
     inside = y >= 1
@@ -22,41 +29,91 @@ def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Pareto's distribution: the probability density, b / x^(b + 1) for x >= 1.
+
+    x: real numbers. b: shape, above 0. loc, scale: x stands for (x - loc) / scale, and the density
+    is divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.pareto.pdf(2.0, 2.0)
+    Array(0.25, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, b, loc, scale))
 
 
 def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Pareto's distribution: the logarithm of the probability of more than x.
+
+    x, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.pareto.logsf(1e200, 2.0)
+    Array(-921.0340372, dtype=float64, weak_type=True)
+    """
     x, b, loc, scale = real("pareto.logsf", x, b, loc, scale)
     y = (x - loc) / scale
     return -b * log(where(y >= 1, y, 1))
 
 
 def sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Pareto's distribution: the probability of more than x, accurate where it is small.
+
+    x, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.pareto.sf(1e10, 2.0)
+    Array(1.e-20, dtype=float64, weak_type=True)
+    """
     return exp(logsf(x, b, loc, scale))
 
 
 def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Pareto's distribution: the probability of at most x.
+
+    x, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.pareto.cdf(2.0, 2.0)
+    Array(0.75, dtype=float64, weak_type=True)
+    """
     return -expm1(logsf(x, b, loc, scale))
 
 
 def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Pareto's distribution: the logarithm of the probability of at most x.
+
+    x, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.pareto.logcdf(1.0000001, 2.0)
+    Array(-15.42494862, dtype=float64, weak_type=True)
+    """
     return log1mexp(-logsf(x, b, loc, scale))
 
 
 def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Pareto's distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. b, loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.pareto.ppf(0.5, 2.0)
+    Array(1.41421356, dtype=float64, weak_type=True)
+    """
     q, b, loc, scale = real("pareto.ppf", q, b, loc, scale)
     value = loc + scale * exp(-log1p(-q) / b)
     return where((q < 0) | (q > 1), NAN, value)
 
 
 def isf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Pareto's distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. b, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.pareto.isf(1e-20, 2.0)
+    Array(1.e+10, dtype=float64, weak_type=True)
+    """
     q, b, loc, scale = real("pareto.isf", q, b, loc, scale)
     return where((q < 0) | (q > 1), NAN, loc + scale * exp(-log(q) / b))
 

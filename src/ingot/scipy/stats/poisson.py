@@ -21,7 +21,14 @@ __all__ = ["cdf", "entropy", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "
 
 
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Logarithm of the probability of each value."""
+    """Poisson's distribution: the logarithm of the probability of k.
+
+    k, mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    the probability underflows. Raises TypeError for complex numbers.
+
+    >>> stats.poisson.logpmf(1000, 2.0)
+    Array(-5220.98099793, dtype=float64, weak_type=True)
+    """
     k, mu, loc = real("poisson.logpmf", k, mu, loc)
     x = k - loc
     outside = (x < 0) | (floor(x) != x)
@@ -29,19 +36,42 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
 
 
 def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Probability of each value."""
+    """Poisson's distribution: the probability of k, exp(-mu) mu^k / k! for k = 0, 1, ....
+
+    k: real numbers; the probability is 0 between whole ones. mu: mean, from 0 on. loc: k stands for
+    k - loc. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.poisson.pmf(2, 2.0)
+    Array(0.27067057, dtype=float64, weak_type=True)
+    """
     return exp(logpmf(k, mu, loc))
 
 
 def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Distribution function."""
+    """Poisson's distribution: the probability of at most k.
+
+    k, mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.poisson.cdf(2, 2.0)
+    Array(0.67667642, dtype=float64, weak_type=True)
+    """
     k, mu, loc = real("poisson.cdf", k, mu, loc)
     x = k - loc
     return where(x < 0, 0, gammaincc(floor(where(x < 0, 0, x)) + 1, mu))
 
 
 def entropy(mu: Any, loc: Any = 0) -> Any:
-    """Entropy in nats: by summation for mu < 100, by its asymptotic series above."""
+    """Poisson's distribution: the entropy in nats.
+
+    mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype, by summation for
+    mu < 100 and by its asymptotic series above; 0 for mu = 0, nan below. Raises TypeError for
+    complex numbers.
+
+    >>> stats.poisson.entropy(np.array([1.0, 1e6]))
+    Array([1.30484224, 8.32669373], dtype=float64)
+    """
     mu, _ = real("poisson.entropy", mu, loc)
     k = np.arange(200.0)
     wide = lax.broadcast_in_dim(mu, (*mu.aval.shape, 200), range(mu.aval.ndim))
@@ -61,32 +91,67 @@ def _above(k: Any, mu: Any, loc: Any, fun: Any, before: float) -> Any:
 
 
 def logcdf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Logarithm of the distribution function."""
+    """Poisson's distribution: the logarithm of the probability of at most k.
+
+    k, mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.poisson.logcdf(0, 2.0)
+    Array(-2., dtype=float64, weak_type=True)
+    """
     k, mu, loc = real("poisson.logcdf", k, mu, loc)
     return _above(k, mu, loc, log_gammaincc_p.bind, -INF)
 
 
 def sf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Survival function, 1 - cdf."""
+    """Poisson's distribution: the probability of more than k, accurate where it is small.
+
+    k, mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.poisson.sf(100, 2.0)
+    Array(3.71290687e-131, dtype=float64, weak_type=True)
+    """
     k, mu, loc = real("poisson.sf", k, mu, loc)
     return _above(k, mu, loc, gammainc, 1)
 
 
 def logsf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """Logarithm of the survival function."""
+    """Poisson's distribution: the logarithm of the probability of more than k.
+
+    k, mu, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype; finite where
+    sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.poisson.logsf(1000, 2.0)
+    Array(-5227.19460753, dtype=float64, weak_type=True)
+    """
     k, mu, loc = real("poisson.logsf", k, mu, loc)
     return _above(k, mu, loc, log_gammainc_p.bind, 0)
 
 
 def ppf(q: Any, mu: Any, loc: Any = 0) -> Any:
-    """Quantile function."""
+    """Poisson's distribution: the k not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. mu, loc: those of `pmf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.poisson.ppf(0.5, 2.0)
+    Array(2., dtype=float64, weak_type=True)
+    """
     q, mu, loc = real("poisson.ppf", q, mu, loc)
     q = probability(q) + 0 * cdf(0 * q, mu)
     return where(q == 1, INF, first_integer(lambda k: cdf(k, mu) >= q, q)) + loc
 
 
 def isf(q: Any, mu: Any, loc: Any = 0) -> Any:
-    """Inverse survival function."""
+    """Poisson's distribution: the k exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. mu, loc: those of `pmf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.poisson.isf(1e-20, 2.0)
+    Array(26., dtype=float64, weak_type=True)
+    """
     q, mu, loc = real("poisson.isf", q, mu, loc)
     q = probability(q) + 0 * cdf(0 * q, mu)
     return where(q == 0, INF, first_integer(lambda k: sf(k, mu) <= q, q)) + loc

@@ -20,7 +20,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Student's t distribution: the logarithm of the density.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.t.logpdf(1e30, 1.0)
+    Array(-139.29983547, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("t.logpdf", x, df, loc, scale)
     y, df = (x - loc) / scale, where(df > 1e30, 1e30, df)  # for an infinite df, the normal's
     half = df / 2
@@ -35,7 +42,16 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Student's t distribution: the probability density.
+
+    The density is (1 + x^2 / df)^(-(df + 1) / 2) / (sqrt(df) B(1/2, df/2)). x: real numbers. df:
+    degrees of freedom, above 0. loc, scale: x stands for (x - loc) / scale, and the density is
+    divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for
+    complex numbers.
+
+    >>> stats.t.pdf(0.0, 1.0)
+    Array(0.31830989, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, df, loc, scale))
 
 
@@ -51,37 +67,79 @@ def _log_tail(z: Any, df: Any) -> Any:
 
 
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Student's t distribution: the probability of at most x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.t.cdf(0.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("t.cdf", x, df, loc, scale)
     return stdtr(df, (x - loc) / scale)
 
 
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Student's t distribution: the logarithm of the probability of at most x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where cdf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.t.logcdf(-1e30, 1.0)
+    Array(-70.22228268, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("t.logcdf", x, df, loc, scale)
     return _log_tail((x - loc) / scale, df)
 
 
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Student's t distribution: the probability of more than x, accurate where it is small.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.t.sf(1e30, 1.0)
+    Array(3.18309886e-31, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("t.sf", x, df, loc, scale)
     return stdtr(df, (loc - x) / scale)
 
 
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Student's t distribution: the logarithm of the probability of more than x.
+
+    x, df, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite
+    where sf underflows. Raises TypeError for complex numbers.
+
+    >>> stats.t.logsf(1e30, 1.0)
+    Array(-70.22228268, dtype=float64, weak_type=True)
+    """
     x, df, loc, scale = real("t.logsf", x, df, loc, scale)
     return _log_tail((loc - x) / scale, df)
 
 
 def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Student's t distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. df, loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.t.ppf(0.5, 1.0)
+    Array(0., dtype=float64, weak_type=True)
+    """
     q, df, loc, scale = real("t.ppf", q, df, loc, scale)
     return where(q == 0, -INF, stdtrit(df, q)) * scale + loc
 
 
 def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Student's t distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. df, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.t.isf(1e-20, 1.0)
+    Array(3.18309886e+19, dtype=float64, weak_type=True)
+    """
     q, df, loc, scale = real("t.isf", q, df, loc, scale)
     return where(q == 0, INF, -stdtrit(df, q)) * scale + loc
 

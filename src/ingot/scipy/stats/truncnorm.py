@@ -46,7 +46,14 @@ _log_mass.defjvps(lambda t, out, a, b: -t * exp(norm.logpdf(a) - out),
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Truncated normal distribution: the logarithm of the density.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.logpdf(0.0, -1.0, 1.0)
+    Array(-0.53722339, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.logpdf", x, a, b, loc, scale)
     y = (x - loc) / scale
     value = norm.logpdf(y) - _log_mass(a, b) - log(scale)
@@ -55,7 +62,16 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Truncated normal distribution: the probability density.
+
+    The density is that of the normal one on [a, b], divided by its share there. x: real numbers. a,
+    b: bounds, in standard deviations. loc, scale: x stands for (x - loc) / scale, and the density
+    is divided by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.truncnorm.pdf(0.0, -1.0, 1.0)
+    Array(0.58436857, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.pdf", x, a, b, loc, scale)
     far = ((x - loc) / scale) ** 2 == INF
     inner = exp(logpdf(where(far, loc, x), a, b, loc, scale))
@@ -98,25 +114,53 @@ _cdf.defjvps(lambda t, out, y, a, b: t * _inside(y, a, b, pdf(y, a, b)),
 
 
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Truncated normal distribution: the logarithm of the probability of at most x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.logcdf(-0.999, -1.0, 1.0)
+    Array(-7.94447879, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.logcdf", x, a, b, loc, scale)
     return where(a >= b, NAN, _logcdf((x - loc) / scale, a, b))
 
 
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Truncated normal distribution: the probability of at most x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.cdf(0.0, -1.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.cdf", x, a, b, loc, scale)
     return where(a >= b, NAN, _cdf((x - loc) / scale, a, b))
 
 
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
+    """Truncated normal distribution: the logarithm of the probability of more than x.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.logsf(0.999, -1.0, 1.0)
+    Array(-7.94447879, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.logsf", x, a, b, loc, scale)
     return logcdf(-x, -b, -a, -loc, scale)
 
 
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Truncated normal distribution: the probability of more than x, accurate where it is small.
+
+    x, a, b, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.sf(0.999, -1.0, 1.0)
+    Array(0.00035461, dtype=float64, weak_type=True)
+    """
     x, a, b, loc, scale = real("truncnorm.sf", x, a, b, loc, scale)
     return cdf(-x, -b, -a, -loc, scale)
 
@@ -132,14 +176,28 @@ def _quantile(log_q: Any, log_p: Any, a: Any, b: Any) -> Any:
 
 
 def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Truncated normal distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. a, b, loc, scale: those of `pdf` -> the broadcast shape, in
+    the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.ppf(0.25, -1.0, 1.0)
+    Array(-0.44177055, dtype=float64, weak_type=True)
+    """
     q, a, b, loc, scale = real("truncnorm.ppf", q, a, b, loc, scale)
     q = probability(q)
     return _quantile(log(q), log1p(-q), a, b) * scale + loc
 
 
 def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Truncated normal distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. a, b, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.truncnorm.isf(0.25, -1.0, 1.0)
+    Array(0.44177055, dtype=float64, weak_type=True)
+    """
     q, a, b, loc, scale = real("truncnorm.isf", q, a, b, loc, scale)
     q = probability(q)
     return _quantile(log1p(-q), log(q), a, b) * scale + loc

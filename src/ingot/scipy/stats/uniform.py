@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import log
+from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.stats.common import INF, NAN, exp, real
 
@@ -13,48 +13,105 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the probability density."""
+    """Uniform distribution: the logarithm of the density.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.uniform.logpdf(0.5)
+    Array(-0., dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("uniform.logpdf", x, loc, scale)
     return where((x < loc) | (x > loc + scale), -INF, -log(scale))
 
 
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Probability density."""
+    """Uniform distribution: the probability density, 1 for 0 <= x <= 1.
+
+    x: real numbers. loc, scale: x stands for (x - loc) / scale, and the density is divided by
+    scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.uniform.pdf(0.5)
+    Array(1., dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, loc, scale))
 
 
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Distribution function."""
+    """Uniform distribution: the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.uniform.cdf(0.5)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("uniform.cdf", x, loc, scale)
     y = (x - loc) / scale
     return where(y < 0, 0, where(y > 1, 1, y))
 
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Quantile function."""
+    """Uniform distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.uniform.ppf(0.5)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("uniform.ppf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, q * scale + loc)
 
 
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the distribution function."""
+    """Uniform distribution: the logarithm of the probability of at most x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.uniform.logcdf(1e-300)
+    Array(-690.7755279, dtype=float64, weak_type=True)
+    """
     return log(cdf(x, loc, scale))
 
 
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Survival function, 1 - cdf."""
+    """Uniform distribution: the probability of more than x, accurate where it is small.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.uniform.sf(0.999)
+    Array(0.001, dtype=float64, weak_type=True)
+    """
     x, loc, scale = real("uniform.sf", x, loc, scale)
     y = (x - loc) / scale
     return 1 - where(y < 0, 0, where(y > 1, 1, y))
 
 
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Logarithm of the survival function."""
-    return log(sf(x, loc, scale))
+    """Uniform distribution: the logarithm of the probability of more than x.
+
+    x, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.uniform.logsf(0.999)
+    Array(-6.90775528, dtype=float64, weak_type=True)
+    """
+    return log1p(-cdf(x, loc, scale))
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
-    """Inverse survival function."""
+    """Uniform distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. loc, scale: those of `pdf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.uniform.isf(0.5)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     q, loc, scale = real("uniform.isf", q, loc, scale)
     return where((q < 0) | (q > 1), NAN, (1 - q) * scale + loc)
 

@@ -18,7 +18,14 @@ __all__ = ["cdf", "logpdf", "pdf", "sf"]
 
 
 def logpdf(x: Any, kappa: Any) -> Any:
-    """Logarithm of the probability density."""
+    """Von Mises' distribution on the circle: the logarithm of the density.
+
+    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite where
+    the density underflows. Raises TypeError for complex numbers.
+
+    >>> stats.vonmises.logpdf(0.0, 1.0)
+    Array(-1.07379142, dtype=float64, weak_type=True)
+    """
     x, kappa = real("vonmises.logpdf", x, kappa)
     # exp(-kappa) I0(kappa) for large kappa; I0 itself for small ones, as it is smooth at 0.
     small = kappa < 1
@@ -28,7 +35,15 @@ def logpdf(x: Any, kappa: Any) -> Any:
 
 
 def pdf(x: Any, kappa: Any) -> Any:
-    """Probability density."""
+    """Von Mises' distribution on the circle: the probability density.
+
+    The density is exp(kappa cos(x)) / (2 pi I_0(kappa)). x: real numbers. kappa: concentration,
+    from 0 on. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
+
+    >>> stats.vonmises.pdf(0.0, 1.0)
+    Array(0.34171049, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, kappa))
 
 TERMS = 64
@@ -64,7 +79,14 @@ def _concentrated(x: Any, kappa: Any) -> Any:
 
 
 def cdf(x: Any, kappa: Any) -> Any:
-    """Distribution function: 1/2 at 0, and one more for each turn of 2 pi."""
+    """Von Mises' distribution on the circle: the probability of at most x.
+
+    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers. It is 1/2 at 0, and grows by 1 with each turn of 2 pi.
+
+    >>> stats.vonmises.cdf(0.0, 1.0)
+    Array(0.5, dtype=float64, weak_type=True)
+    """
     x, kappa = real("vonmises.cdf", x, kappa)
     turns = rint(x / (2 * math.pi))
     y = x - 2 * math.pi * turns
@@ -77,7 +99,14 @@ def cdf(x: Any, kappa: Any) -> Any:
 
 
 def sf(x: Any, kappa: Any) -> Any:
-    """Survival function, 1 - cdf."""
+    """Von Mises' distribution on the circle: the probability of more than x.
+
+    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.vonmises.sf(3.0, 1.0)
+    Array(0.00656994, dtype=float64, weak_type=True)
+    """
     x, kappa = real("vonmises.sf", x, kappa)
     return cdf(-x, kappa)
 

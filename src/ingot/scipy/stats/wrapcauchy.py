@@ -14,7 +14,14 @@ __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
 def logpdf(x: Any, c: Any) -> Any:
-    """Logarithm of the probability density."""
+    """Wrapped Cauchy distribution: the logarithm of the density.
+
+    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.wrapcauchy.logpdf(0.0, 0.5)
+    Array(-0.73926478, dtype=float64, weak_type=True)
+    """
     x, c = real("wrapcauchy.logpdf", x, c)
     value = log(1 - c * c) - math.log(2 * math.pi) - log(1 + c * c - 2 * c * cos(x))
     value = where((x >= 0) & (x <= 2 * math.pi), value, -INF)
@@ -22,7 +29,15 @@ def logpdf(x: Any, c: Any) -> Any:
 
 
 def pdf(x: Any, c: Any) -> Any:
-    """Probability density."""
+    """Wrapped Cauchy distribution: the probability density.
+
+    The density is (1 - c^2) / (2 pi (1 + c^2 - 2 c cos(x))) on [0, 2 pi]. x: real numbers. c:
+    concentration, in (0, 1). -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
+
+    >>> stats.wrapcauchy.pdf(0.0, 0.5)
+    Array(0.47746483, dtype=float64, weak_type=True)
+    """
     return exp(logpdf(x, c))
 
 
@@ -46,29 +61,64 @@ def _quantile(q: Any, c: Any) -> Any:
 
 
 def cdf(x: Any, c: Any) -> Any:
-    """Distribution function."""
+    """Wrapped Cauchy distribution: the probability of at most x.
+
+    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.wrapcauchy.cdf(1.0, 0.5)
+    Array(0.32561123, dtype=float64, weak_type=True)
+    """
     x, c = real("wrapcauchy.cdf", x, c)
     return _halves(x, c, False)
 
 
 def logcdf(x: Any, c: Any) -> Any:
-    """Logarithm of the distribution function."""
+    """Wrapped Cauchy distribution: the logarithm of the probability of at most x.
+
+    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.wrapcauchy.logcdf(0.1, 0.5)
+    Array(-3.0484562, dtype=float64, weak_type=True)
+    """
     return log(cdf(x, c))
 
 
 def sf(x: Any, c: Any) -> Any:
-    """Survival function, 1 - cdf."""
+    """Wrapped Cauchy distribution: the probability of more than x, accurate where it is small.
+
+    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.wrapcauchy.sf(6.0, 0.5)
+    Array(0.1286304, dtype=float64, weak_type=True)
+    """
     x, c = real("wrapcauchy.sf", x, c)
     return _halves(x, c, True)
 
 
 def logsf(x: Any, c: Any) -> Any:
-    """Logarithm of the survival function."""
+    """Wrapped Cauchy distribution: the logarithm of the probability of more than x.
+
+    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
+    for complex numbers.
+
+    >>> stats.wrapcauchy.logsf(6.0, 0.5)
+    Array(-2.05081212, dtype=float64, weak_type=True)
+    """
     return log(sf(x, c))
 
 
 def ppf(q: Any, c: Any) -> Any:
-    """Quantile function."""
+    """Wrapped Cauchy distribution: the x not exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. c: those of `pdf` -> the broadcast shape, in the promoted
+    floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.wrapcauchy.ppf(0.5, 0.5)
+    Array(3.14159265, dtype=float64, weak_type=True)
+    """
     q, c = real("wrapcauchy.ppf", q, c)
     q = probability(where((c > 0) & (c < 1), q, NAN))
     low = q < 0.5
@@ -77,7 +127,14 @@ def ppf(q: Any, c: Any) -> Any:
 
 
 def isf(q: Any, c: Any) -> Any:
-    """Inverse survival function."""
+    """Wrapped Cauchy distribution: the x exceeded with probability q.
+
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. c: those of `pdf` -> the broadcast
+    shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+
+    >>> stats.wrapcauchy.isf(0.5, 0.5)
+    Array(3.14159265, dtype=float64, weak_type=True)
+    """
     q, c = real("wrapcauchy.isf", q, c)
     q = probability(where((c > 0) & (c < 1), q, NAN))
     low = q < 0.5
