@@ -53,7 +53,8 @@ def renamed(function: Any, name: str, module: str | None = None) -> Any:
     out.__kwdefaults__, out.__name__, out.__qualname__ = function.__kwdefaults__, name, name
     out.__module__ = module or function.__module__
     if function.__doc__ is not None:  # the example calls it by its new name
-        before = r"\b" if function.__module__ == out.__module__ else r"(?<![\w.])"
+        inside = function.__module__.startswith(out.__module__)
+        before = r"\b" if inside else r"(?<![\w.])"
         out.__doc__ = re.sub(rf"{before}{function.__name__}\(", f"{name}(", function.__doc__)
     del out.__wrapped__
     return out

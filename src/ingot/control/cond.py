@@ -280,10 +280,12 @@ def _forwarded_operands(branches: Branches) -> list[int | None]:
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
          operand: Any = _MISSING) -> Any:
-    """`true_fun(*operands)` if `pred` else `false_fun(*operands)`; only one of them runs.
+    """Apply one of two functions, chosen at run time; only that one runs.
 
-    pred: boolean or number []; the functions must return the same structure and types, else
-    TypeError. Under vmap over `pred`, both run and the result is selected.
+    pred: boolean or number []. true_fun, false_fun: of `operands`, with results of the same
+    structure and types, else TypeError. operands: pytrees of arrays; operand: a single one, by
+    keyword -> `true_fun(*operands)` if pred, else `false_fun(*operands)`. Under vmap over pred,
+    both run and the result is selected.
 
     >>> lax.cond(True, lambda x: x + 1, lambda x: x - 1, 5)
     Array(6, dtype=int64, weak_type=True)
@@ -318,9 +320,11 @@ def _cond_per_branch(pred: Any, true_operand: Any, true_fun: Any, false_operand:
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
            operand: Any = _MISSING) -> Any:
-    """`branches[index](*operands)`, with `index` clamped to the valid range; only that one runs.
+    """Apply one of several functions, chosen at run time; only that one runs.
 
-    index: integer []; all functions must return the same structure and types, else TypeError.
+    index: integer [], clamped to the valid range. branches: functions of `operands`, with results
+    of the same structure and types, else TypeError. operands: pytrees of arrays; operand: a single
+    one, by keyword -> `branches[index](*operands)`. Raises ValueError without branches.
 
     >>> lax.switch(1, [lambda x: x, lambda x: 2 * x, lambda x: 3 * x], 5)
     Array(10, dtype=int64, weak_type=True)

@@ -225,17 +225,17 @@ def _transposed(fun: Callable[..., Any], tree: PyTreeDef, avals: Sequence[Shaped
 # ---- custom_root --------------------------------------------------------------------------------
 def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., Any],
                 tangent_solve: Callable[..., Any], has_aux: bool = False) -> Any:
-    """The x with `f(x) = 0`, found by `solve(f, guess)`; differentiable in what f closes over.
+    """Find the x with f(x) = 0 by a function of one's own; differentiable in what f closes over.
 
-    f: pytree -> pytree of the same structure; tangent_solve(g, y): solves g(x) = y for a linear g,
-    e.g. with custom_linear_solve; has_aux: `solve` returns (x, aux). -> x, or (x, aux).
-    Derivatives do not go through `solve`, nor to the guess.
+    f: pytree -> pytree of the same structure. initial_guess: where to start. solve: solve(f,
+    initial_guess) -> x, or (x, aux) with has_aux. tangent_solve: tangent_solve(g, y) solves g(x) =
+    y for a linear g, e.g. with custom_linear_solve -> x, or (x, aux). Derivatives go by the
+    implicit function theorem, not through `solve`, nor to the guess.
 
     >>> def root(a):
     ...     newton = lambda f, x: lax.fori_loop(0, 9, lambda _, x: x - f(x) / (2 * x), x)
     ...     return lax.custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0))
-    >>> from ingot import grad, lax
-    >>> grad(root)(4.0)
+    >>> ingot.grad(root)(4.0)
     Array(0.25, dtype=float64, weak_type=True)
     """
     for name, g in (("f", f), ("solve", solve), ("tangent_solve", tangent_solve)):

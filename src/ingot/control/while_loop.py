@@ -316,11 +316,12 @@ def _check_condition(cond_fun: Any, tree: Any, avals: Sequence[ShapedArray]) -> 
 # ---- fori_loop ----------------------------------------------------------------------------------
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any, *,
               unroll: int | bool | None = None) -> Any:
-    """`x = body_fun(i, x)` for i from `lower` to `upper - 1`, starting with `init_val`.
+    """Repeat a function for each integer of a range.
 
     lower, upper: scalars of one dtype, rounded to integers where both are known: the loop is a scan
     then, which has derivatives in reverse mode and may be unrolled; else it is a while_loop.
-    -> the last x. Raises TypeError if the body changes the structure or types of x.
+    body_fun: (i, x) -> x of the same structure and types, else TypeError. init_val: the first x.
+    unroll: how many steps are written out, True for all. -> the x after the step for `upper - 1`.
 
     >>> lax.fori_loop(0, 4, lambda i, x: x + i, 10)
     Array(16, dtype=int64, weak_type=True)

@@ -15,7 +15,9 @@ from ingot.util import wraps
 
 
 def dtype(x: Any) -> Any:
-    """The dtype that a value has as an array.
+    """Return the dtype of an array or a number.
+
+    x: one of these, or a dtype -> a NumPy dtype.
 
     >>> lax.dtype(1.5)
     dtype('float64')
@@ -24,7 +26,9 @@ def dtype(x: Any) -> Any:
 
 
 def shape_as_value(shape: Any) -> Array:
-    """A shape as an integer array [rank].
+    """Return a shape as an integer array.
+
+    shape: a tuple of integers -> [rank] of the default integer.
 
     >>> lax.shape_as_value((2, 3))
     Array([2, 3], dtype=int64)
@@ -34,9 +38,11 @@ def shape_as_value(shape: Any) -> Array:
 
 def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
                        **per_platform: Callable[..., Any]) -> Any:
-    """The result of the function given for this platform, `cpu`, or else of `default`.
+    """Apply the function that is given for the platform.
 
-    args: passed on. Raises ValueError if there is neither.
+    args: passed on. default: the function for other platforms. per_platform: functions by platform,
+    as cpu=... -> what the function for this platform, `cpu`, or else `default` returns. Raises
+    ValueError if there is neither.
 
     >>> lax.platform_dependent(3, cpu=lambda x: x + 1)
     4
@@ -49,7 +55,10 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
 
 
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
-    """A function by a name that back ends may know; here it is what its decomposition says.
+    """Name a function so that back ends may know it; here it is what its decomposition says.
+
+    decomposition: arrays or pytrees -> the same. name: a string. version: of what the name means,
+    without effect -> a function of the same values.
 
     >>> lax.composite(lambda x: x + 1, name="my.increment")(3)
     4

@@ -24,8 +24,15 @@ from ingot.primitives.shape import iota
 
 @dataclass(frozen=True)
 class RaggedDotDimensionNumbers:
-    """Which axes are contracted, which are batches, which axis of lhs is divided into groups, and
-    which axis of rhs counts them."""
+    """Which axes of a grouped contraction are which.
+
+    dot_dimension_numbers: contracted and batch axes, as for `dot_general`. lhs_ragged_dimensions:
+    the axis of lhs that is divided into groups. rhs_group_dimensions: the axis of rhs that counts
+    them.
+
+    >>> lax.RaggedDotDimensionNumbers((((1,), (1,)), ((), ())), [0], [0]).lhs_ragged_dimensions
+    [0]
+    """
 
     dot_dimension_numbers: tuple[tuple[Sequence[int], Sequence[int]],
                                  tuple[Sequence[int], Sequence[int]]]
@@ -65,12 +72,21 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
                        ragged_dot_dimension_numbers: RaggedDotDimensionNumbers,
                        precision: Any = None, preferred_element_type: Any = None,
                        group_offset: Any = None, *, out_sharding: Any = None) -> Any:
-    """`dot_general` whose lhs is divided into groups along one axis.
+    """Contract as `dot_general` does, with lhs divided into groups along one axis.
 
-    group_sizes: integers [groups]. A free axis of lhs: each group is multiplied by its own part of
-    rhs, rows that belong to none give zeros; a contracted axis: a product for each group, stacked
-    in front; a batch axis: as `dot_general`. Raises TypeError for other axes, NotImplementedError
-    for sizes that vary along batches, and for group_offset.
+    lhs, rhs, precision, preferred_element_type, out_sharding: those of `dot_general`. group_sizes:
+    integers [groups]. ragged_dot_dimension_numbers: which axes correspond; that of the groups may
+    be a free axis of lhs: each group is multiplied by its own part of rhs, rows that belong to none
+    give zeros; a contracted axis: a product for each group, stacked in front; or a batch axis: as
+    `dot_general`. group_offset: must be None -> as `dot_general`. Raises TypeError for other axes,
+    NotImplementedError for sizes that vary along batches, and for a group_offset.
+
+    >>> d = lax.RaggedDotDimensionNumbers((((1,), (1,)), ((), ())), [0], [0])
+    >>> lax.ragged_dot_general(
+    ...     np.ones((3, 1)), np.array([[[2.0]], [[5.0]]]), np.array([1, 2]), d)
+    Array([[2.],
+           [5.],
+           [5.]], dtype=float64)
     """
     if group_offset is not None:
         raise NotImplementedError("ragged_dot_general: group_offset is not implemented")
@@ -104,10 +120,12 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
 def ragged_dot(lhs: Any, rhs: Any, group_sizes: Any, precision: Any = None,
                preferred_element_type: Any = None, group_offset: Any = None, *,
                out_sharding: Any = None) -> Any:
-    """Products of consecutive groups of rows, each with a matrix of its own.
+    """Multiply consecutive groups of rows, each with a matrix of its own.
 
-    lhs: [m, k]; rhs: [groups, k, n]; group_sizes: integers [groups] -> [m, n]; rows after the last
-    group give zeros. Raises TypeError for shapes that do not fit.
+    lhs: [m, k]. rhs: [groups, k, n]. group_sizes: integers [groups]. preferred_element_type: the
+    dtype of the result. precision, out_sharding: without effect. group_offset: must be None -> [m,
+    n]; rows after the last group give zeros. Raises TypeError for shapes that do not fit,
+    NotImplementedError for a group_offset.
 
     >>> lax.ragged_dot(np.ones((3, 1)), np.array([[[2.0]], [[5.0]]]), np.array([1, 2]))
     Array([[2.],

@@ -187,11 +187,11 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
 def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """Sum over a mapped axis; the same for all of its entries.
 
-    x: pytree of arrays -> the same types; Python numbers are multiplied by the axis size at once,
-    so that `psum(1, name)` is that size; axis_index_groups: sum within groups of positions, given
-    as lists. Raises NameError if no such axis is mapped, ValueError for other groups.
+    x: pytree of arrays; Python numbers are multiplied by the axis size at once, so that `psum(1,
+    name)` is that size. axis_name: the mapped axis, or a tuple of several. axis_index_groups: lists
+    of positions, each summed by itself -> the same types. Raises NameError if no such axis is
+    mapped, ValueError for other groups.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.psum(x, "i"), axis_name="i")(np.arange(3.0))
     Array([3., 3., 3.], dtype=float64)
     """
@@ -206,11 +206,11 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 
 
 def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
-    """Mean over a mapped axis; see `psum`.
+    """Mean over a mapped axis; the same for all of its entries.
 
-    x: pytree of arrays -> the same, integers as floats. Raises NameError if no such axis is mapped.
+    x: pytree of arrays. axis_name, axis_index_groups, errors: those of `psum` -> the same types,
+    integers as floats.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: x - lax.pmean(x, "i"), axis_name="i")(np.arange(3.0))
     Array([-1.,  0.,  1.], dtype=float64)
     """
@@ -249,11 +249,11 @@ def _count(x: Any, axis_name: Any) -> int:
 
 
 def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
-    """Largest value over a mapped axis; see `psum`.
+    """Largest value over a mapped axis; the same for all of its entries.
 
-    x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
+    x: pytree of real arrays. axis_name, axis_index_groups, errors: those of `psum` -> the same
+    types.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.pmax(x, "i"), axis_name="i")(np.arange(3.0))
     Array([2., 2., 2.], dtype=float64)
     """
@@ -261,11 +261,11 @@ def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 
 
 def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
-    """Smallest value over a mapped axis; see `psum`.
+    """Smallest value over a mapped axis; the same for all of its entries.
 
-    x: pytree of real arrays -> the same types. Raises NameError if no such axis is mapped.
+    x: pytree of real arrays. axis_name, axis_index_groups, errors: those of `psum` -> the same
+    types.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.pmin(x, "i"), axis_name="i")(np.arange(3.0))
     Array([0., 0., 0.], dtype=float64)
     """
@@ -316,11 +316,11 @@ axis_index_p = collective(
 
 
 def axis_index(axis_name: Any) -> Any:
-    """Position along a mapped axis: i32[]; in row-major order for several axes.
+    """Return the position along a mapped axis.
 
-    Raises NameError if no such axis is mapped.
+    axis_name: its name, or a tuple of names, along which positions are counted in row-major order
+    -> i32[]. Raises NameError if no such axis is mapped.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.axis_index("i"), axis_name="i")(np.arange(3.0))
     Array([0, 1, 2], dtype=int32)
     """
@@ -332,9 +332,11 @@ def axis_index(axis_name: Any) -> Any:
 
 
 def axis_size(axis_name: Any) -> int:
-    """Length of a mapped axis, a product for several. Raises NameError if none is mapped.
+    """Return the length of a mapped axis.
 
-    >>> import ingot
+    axis_name: its name, or a tuple of names for the product of their lengths -> a Python integer.
+    Raises NameError if no such axis is mapped.
+
     >>> ingot.vmap(lambda x: x / lax.axis_size("i"), axis_name="i")(np.array([0.0, 3.0, 6.0]))
     Array([0., 1., 2.], dtype=float64)
     """

@@ -116,10 +116,12 @@ def _of_group(name: str, x: Any, names: tuple[Any, ...], groups: Any) -> tuple[A
 
 def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: int = 0,
                tiled: bool = False, to: str = "varying") -> Any:
-    """The values of all entries of a mapped axis, stacked along a new `axis`.
+    """Gather the values of all entries of a mapped axis, stacked along a new axis.
 
-    x: pytree of arrays [...] -> [size, ...] for axis 0; `tiled` joins them along the existing
-    axis instead. Raises NameError if no such axis is mapped.
+    x: pytree of arrays [...]. axis_name: the mapped axis. axis_index_groups: lists of positions,
+    each gathered by itself. axis: where the new axis goes. tiled: whether values are joined along
+    the existing axis instead. to: without effect -> [size, ...] for axis 0. Raises NameError if no
+    such axis is mapped.
 
     >>> x = np.arange(4.0).reshape(2, 2)
     >>> ingot.vmap(lambda x: lax.all_gather(x, "i").sum(), axis_name="i")(x)
@@ -189,12 +191,12 @@ reduce_scatter_p = collective(
 
 def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
                  axis_index_groups: Any = None, tiled: bool = False) -> Any:
-    """As `psum`, but each entry of the mapped axis gets its part along `scatter_dimension`.
+    """Sum over a mapped axis, of which each entry gets its part along an axis of the array.
 
-    x: pytree of arrays [size, ...] -> [...]; `tiled`: [k * size, ...] -> [k, ...]. Raises
-    ValueError for other lengths, NameError if no such axis is mapped.
+    x: pytree of arrays [size, ...]. axis_name, axis_index_groups: those of `psum`.
+    scatter_dimension: the axis that is divided. tiled: whether it stays, [k * size, ...] -> [k,
+    ...] -> [...]. Raises ValueError for other lengths, NameError if no such axis is mapped.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.psum_scatter(x, "i"), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([2., 4.], dtype=float64)
     """
@@ -252,8 +254,10 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int, *,
     """Exchange a mapped axis with an axis of the array.
 
     x: pytree of arrays whose `split_axis` has the size of the mapped axis (with `tiled`, a multiple
-    of it): entry i gets the i-th part of all others, stacked (joined) along `concat_axis`. Raises
-    ValueError for other lengths, NameError if no such axis is mapped.
+    of it). axis_name: the mapped axis. split_axis, concat_axis: axes of x. axis_index_groups: lists
+    of positions that exchange among themselves -> for entry i the i-th part of all others, stacked
+    (with `tiled`, joined) along `concat_axis`. Raises ValueError for other lengths, NameError if no
+    such axis is mapped.
 
     >>> x = np.arange(4.0).reshape(2, 2)
     >>> ingot.vmap(lambda x: lax.all_to_all(x, "i", 0, 0), axis_name="i")(x)
@@ -292,9 +296,11 @@ def _exchange(x: Any, names: tuple[Any, ...], split_axis: int, concat_axis: int,
 
 
 def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: Any = None) -> Any:
-    """Exchange a mapped axis with `axis` of the array, of the same size; see `all_to_all`.
+    """Exchange a mapped axis with an axis of the array, of the same size.
 
-    >>> import ingot
+    x: pytree of arrays. axis_name, axis_index_groups, errors: those of `all_to_all`. axis: of x ->
+    arrays of the same shape.
+
     >>> ingot.vmap(lambda x: lax.pswapaxes(x, "i", 0), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([[0., 2.],
            [1., 3.]], dtype=float64)
@@ -333,10 +339,10 @@ ppermute_p = collective(
 def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
     """Send values between entries of a mapped axis; who receives nothing gets zeros.
 
-    x: pytree of arrays -> the same types; perm: pairs (source, target), each at most once. Raises
-    ValueError for repeated or invalid entries, NameError if no such axis is mapped.
+    x: pytree of arrays. axis_name: the mapped axis. perm: pairs (source, target), each at most once
+    -> the same types. Raises ValueError for repeated or invalid entries, NameError if no such axis
+    is mapped.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(np.arange(3.0))
     Array([0., 0., 1.], dtype=float64)
     """
@@ -352,11 +358,12 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
 
 
 def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
-    """Reorder the entries of a mapped axis: entry i gets the value of entry `perm[i]`.
+    """Reorder the entries of a mapped axis.
 
-    x: pytree of arrays -> the same types. Raises ValueError unless `perm` is a permutation.
+    x: pytree of arrays. axis_name: the mapped axis. perm: a permutation of its positions -> the
+    same types; entry i gets the value of entry `perm[i]`. Raises ValueError for other lists,
+    NameError if no such axis is mapped.
 
-    >>> import ingot
     >>> ingot.vmap(lambda x: lax.pshuffle(x, "i", [2, 0, 1]), axis_name="i")(np.arange(3.0))
     Array([2., 0., 1.], dtype=float64)
     """
@@ -391,7 +398,8 @@ pbroadcast_p = collective(
 def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
     """The value of one entry of a mapped axis, for all of them.
 
-    x: pytree of arrays -> the same types. Raises ValueError if there is no entry `source`.
+    x: pytree of arrays; axis_name: the mapped axis; source: a position along it -> the same types.
+    Raises ValueError if there is no entry `source`.
 
     >>> import ingot
     >>> ingot.vmap(lambda x: lax.pbroadcast(x, "i", 2), axis_name="i")(np.arange(3.0))
@@ -406,7 +414,9 @@ def pbroadcast(x: Any, axis_name: Any, source: int) -> Any:
 
 
 def pcast(x: Any, axis_name: Any = None, *, to: str = "varying") -> Any:
-    """The same values, with a type that says that they vary over mapped axes; see `pvary`.
+    """Return the same values, with a type that says that they vary over mapped axes; see `pvary`.
+
+    x: pytree of arrays. axis_name: the axes. to: must be "varying" -> x.
 
     Raises ValueError unless `to` is "varying", and for values that vary over these axes already.
 

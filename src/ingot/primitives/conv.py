@@ -25,8 +25,14 @@ Padding = Sequence[tuple[int, int]]
 
 
 class ConvDimensionNumbers(NamedTuple):
-    """Which axes are which: lhs (batch, feature, spatial...), rhs (out feature, in feature,
-    spatial...), out (batch, feature, spatial...)."""
+    """Which axes of a convolution are which.
+
+    lhs_spec, out_spec: places of (batch, feature, spatial...). rhs_spec: places of (out feature, in
+    feature, spatial...).
+
+    >>> lax.conv_dimension_numbers((1, 2, 5), (4, 2, 3), None)
+    ConvDimensionNumbers(lhs_spec=(0, 1, 2), rhs_spec=(0, 1, 2), out_spec=(0, 1, 2))
+    """
 
     lhs_spec: Ints
     rhs_spec: Ints
@@ -36,7 +42,11 @@ class ConvDimensionNumbers(NamedTuple):
 # ---- shapes --------------------------------------------------------------------------------------
 def padtype_to_pads(in_shape: Ints, window_shape: Ints, window_strides: Ints,
                     padding: Any) -> list[tuple[int, int]]:
-    """Numbers of elements to add before and after each axis for 'SAME', 'SAME_LOWER' or 'VALID'.
+    """Find how many elements a kind of padding adds before and after each axis.
+
+    in_shape: lengths of the array. window_shape, window_strides: lengths of windows, and steps
+    between them. padding: 'SAME', 'SAME_LOWER' or 'VALID' -> a list of pairs. Raises ValueError for
+    other kinds.
 
     >>> lax.padtype_to_pads((5,), (3,), (2,), "SAME")
     [(1, 1)]
@@ -324,9 +334,12 @@ conv_general_dilated_p = Primitive(
 
 def conv_dimension_numbers(lhs_shape: Ints, rhs_shape: Ints, dimension_numbers: Any
                            ) -> ConvDimensionNumbers:
-    """Axes given as None, strings such as ("NHWC", "HWIO", "NHWC") or numbers, as numbers.
+    """Write the axes of a convolution as numbers.
 
-    None means batch and feature first, and output features first in rhs. Raises TypeError.
+    lhs_shape, rhs_shape: shapes of the operands. dimension_numbers: None for batch and feature
+    first, and output features first in rhs; strings such as ("NHWC", "HWIO", "NHWC"); or numbers ->
+    a ConvDimensionNumbers. Raises TypeError for others.
+
     >>> lax.conv_dimension_numbers((1, 5, 2), (3, 2, 4), ("NWC", "WIO", "NWC")).rhs_spec
     (2, 1, 0)
     """
@@ -362,9 +375,13 @@ def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                          preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
     """Correlate windows of `lhs` with the kernel `rhs`.
 
-    lhs: number [batch, feature, spatial...], rhs: [out feature, in feature, spatial...], or as
-    `dimension_numbers` says; padding: 'SAME', 'SAME_LOWER', 'VALID' or pairs (may be negative)
-    -> [batch, out feature, spatial...]. Raises TypeError, ValueError for what does not fit.
+    lhs: number [batch, feature, spatial...]. rhs: [out feature, in feature, spatial...], or as
+    `dimension_numbers` says. window_strides: steps between windows. padding: 'SAME', 'SAME_LOWER',
+    'VALID' or pairs (may be negative). lhs_dilation, rhs_dilation: spread of elements.
+    feature_group_count, batch_group_count: groups convolved apart. preferred_element_type: the
+    dtype of the result. precision, out_sharding: without effect. -> [batch, out feature,
+    spatial...]. Raises TypeError, ValueError for what does not fit.
+
     >>> lax.conv_general_dilated(np.arange(4.).reshape(1, 1, 4), np.ones((1, 1, 2)), (1,), "VALID")
     Array([[[1., 3., 5.]]], dtype=float64)
     """

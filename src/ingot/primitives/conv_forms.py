@@ -24,7 +24,10 @@ Ints = Sequence[int]
 
 def conv(lhs: Any, rhs: Any, window_strides: Ints, padding: Any, precision: Any = None,
          preferred_element_type: Any = None) -> Any:
-    """Convolution with batch and features first: `conv_general_dilated` without dilation.
+    """Convolve with batch and features first, without dilation.
+
+    lhs, rhs, window_strides, padding, precision, preferred_element_type -> result and errors: those
+    of `conv_general_dilated`.
 
     >>> lax.conv(np.ones((1, 1, 3)), np.ones((1, 1, 2)), (1,), "VALID")
     Array([[[2., 2.]]], dtype=float64)
@@ -36,7 +39,10 @@ def conv(lhs: Any, rhs: Any, window_strides: Ints, padding: Any, precision: Any 
 def conv_with_general_padding(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                               lhs_dilation: Ints | None, rhs_dilation: Ints | None,
                               precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """Convolution with batch and features first, dilated: see `conv_general_dilated`.
+    """Convolve with batch and features first, dilated.
+
+    lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision, preferred_element_type
+    -> result and errors: those of `conv_general_dilated`.
 
     >>> x, w = np.ones((1, 1, 3)), np.ones((1, 1, 2))
     >>> lax.conv_with_general_padding(x, w, (1,), [(0, 1)], None, None)
@@ -68,11 +74,14 @@ def conv_transpose(lhs: Any, rhs: Any, strides: Ints, padding: Any,
                    rhs_dilation: Ints | None = None, dimension_numbers: Any = None,
                    transpose_kernel: bool = False, precision: Any = None,
                    preferred_element_type: Any = None, use_consistent_padding: bool = False) -> Any:
-    """Convolution with fractional strides, features last by default.
+    """Convolve with fractional strides, features last by default.
 
-    With `transpose_kernel` it is the gradient of a convolution with this kernel. Padding strings,
-    and with `use_consistent_padding` numbers as well, are those of that convolution. Raises
-    ValueError where no default of `dimension_numbers` exists.
+    lhs, rhs, rhs_dilation, dimension_numbers, precision, preferred_element_type: those of
+    `conv_general_dilated`. strides: the inverse steps. padding: strings, and with
+    `use_consistent_padding` numbers as well, are those of the convolution that it transposes.
+    transpose_kernel: whether it is the gradient of a convolution with this kernel -> [batch,
+    spatial..., out feature]. Raises ValueError where no default of dimension_numbers exists.
+
     >>> lax.conv_transpose(np.ones((1, 2, 1)), np.ones((2, 1, 1)), (2,), "VALID").shape
     (1, 4, 1)
     """
@@ -104,9 +113,12 @@ def conv_general_dilated_patches(lhs: Any, filter_shape: Ints, window_strides: I
                                  lhs_dilation: Ints | None = None, rhs_dilation: Ints | None = None,
                                  dimension_numbers: Any = None, precision: Any = None,
                                  preferred_element_type: Any = None) -> Any:
-    """The window around each place, laid out along the feature axis (input feature slowest).
+    """Lay out the window around each place along the feature axis, input feature slowest.
 
-    lhs: [batch, c, spatial...] -> [batch, c * prod(filter_shape), spatial...].
+    lhs: [batch, c, spatial...]. filter_shape: lengths of a window. window_strides, padding,
+    lhs_dilation, rhs_dilation, dimension_numbers, precision, preferred_element_type, errors: those
+    of `conv_general_dilated` -> [batch, c * prod(filter_shape), spatial...].
+
     >>> lax.conv_general_dilated_patches(np.arange(3.).reshape(1, 1, 3), (2,), (1,), "VALID")
     Array([[[0., 1.],
             [1., 2.]]], dtype=float64)
@@ -128,10 +140,13 @@ def conv_general_dilated_local(lhs: Any, rhs: Any, window_strides: Ints, padding
                                filter_shape: Ints, lhs_dilation: Ints | None = None,
                                rhs_dilation: Ints | None = None, dimension_numbers: Any = None,
                                precision: Any = None) -> Any:
-    """Convolution whose kernel differs from place to place.
+    """Convolve with a kernel that differs from place to place.
 
-    lhs: [batch, c, spatial...], rhs: [out, c * prod(filter_shape), spatial of the result...]
-    -> [batch, out, spatial...].
+    lhs: [batch, c, spatial...]. rhs: [out, c * prod(filter_shape), spatial of the result...].
+    filter_shape: lengths of a window. window_strides, padding, lhs_dilation, rhs_dilation,
+    dimension_numbers, precision, errors: those of `conv_general_dilated` -> [batch, out,
+    spatial...].
+
     >>> x, w = np.ones((1, 1, 3)), np.ones((1, 2, 2))
     >>> lax.conv_general_dilated_local(x, w, (1,), "VALID", (2,))
     Array([[[2., 2.]]], dtype=float64)

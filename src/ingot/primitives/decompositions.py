@@ -189,10 +189,12 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
         subset_by_index: Any = None, algorithm: Any = None) -> Any:
     """Singular value decomposition x = u @ diag(s) @ vh, s in descending order.
 
-    x: [..., m, n] -> (u [..., m, m], s [..., k], vh [..., n, n]) with k = min(m, n), or k columns
-    of u and rows of vh unless `full_matrices`; only s unless `compute_uv`. NaN where it fails.
-    Derivatives of vectors of equal singular values are nan; of those beyond k they leave out the
-    turn among these. Raises TypeError.
+    x: [..., m, n]; subset_by_index: must be None; algorithm: without effect -> (u [..., m, m], s
+    [..., k], vh [..., n, n]) with k = min(m, n), or k columns of u and rows of vh unless
+    `full_matrices`; only s unless `compute_uv`. NaN where it fails. Derivatives of vectors of equal
+    singular values are nan; of those beyond k they leave out the turn among these. Raises
+    TypeError.
+
     >>> lax.linalg.svd(np.array([[3., 0.], [0., 4.]]), compute_uv=False)
     Array([4., 3.], dtype=float64)
     """
@@ -259,8 +261,11 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
     """Eigenvectors and eigenvalues of Hermitian matrices, in ascending order.
 
     x: [..., n, n], of which one triangle is read; with `symmetrize_input` the mean of x and its
-    adjoint is taken first -> (vectors as columns [..., n, n], values [..., n]). NaN where it fails.
-    Derivatives of vectors of equal values are nan. Raises TypeError, ValueError.
+    adjoint is taken first; lower: which triangle; sort_eigenvalues: without effect, as they are
+    sorted; subset_by_index: must be None; implementation: without effect -> (vectors as columns
+    [..., n, n], values [..., n]). NaN where it fails. Derivatives of vectors of equal values are
+    nan. Raises TypeError, ValueError.
+
     >>> lax.linalg.eigh(np.array([[2., 0.], [0., 1.]]))[1]
     Array([1., 2.], dtype=float64)
     """
@@ -358,9 +363,11 @@ def eig(x: Any, *, compute_left_eigenvectors: bool = True, compute_right_eigenve
         ) -> list[Any]:
     """Eigenvalues and eigenvectors of square matrices, complex and in no particular order.
 
-    x: [..., n, n] -> [values [..., n], left and right vectors as columns [..., n, n], as asked].
-    NaN where it fails. Derivatives of vectors only with `enable_eigvec_derivs`. Raises TypeError,
-    ValueError.
+    x: [..., n, n]; compute_left_eigenvectors, compute_right_eigenvectors: what is asked;
+    implementation, use_magma: without effect -> [values [..., n], left and right vectors as columns
+    [..., n, n], as asked]. NaN where it fails. Derivatives of vectors only with
+    `enable_eigvec_derivs`. Raises TypeError, ValueError.
+
     >>> lax.linalg.eig(np.array([[0., 1.], [-1., 0.]]), compute_left_eigenvectors=False)[0]
     Array([0.+1.j, 0.-1.j], dtype=complex128)
     """
@@ -402,8 +409,10 @@ def schur(x: Any, *, compute_schur_vectors: bool = True, sort_eig_vals: bool = F
           select_callable: Any = None) -> list[Any]:
     """Schur form x = z t z^H; t is upper triangular, with 2 x 2 blocks for real x.
 
-    x: [..., n, n] -> [t, z] of the same type, or [t]. NaN where it fails. Raises TypeError,
+    x: [..., n, n]; compute_schur_vectors: whether z is wanted; sort_eig_vals, select_callable: must
+    be False and None -> [t, z] of the same type, or [t]. NaN where it fails. Raises TypeError,
     ValueError.
+
     >>> lax.linalg.schur(np.array([[1., 2.], [0., 3.]]))[0]
     Array([[1., 2.],
            [0., 3.]], dtype=float64)
@@ -466,7 +475,9 @@ tridiagonal_p = Primitive("tridiagonal", type=_tridiagonal_type, eval=_tridiagon
 def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:
     """Tridiagonal form of Hermitian matrices as LAPACK's sytrd and hetrd give it.
 
-    a: [..., n, n] -> [reflectors and form, diagonal [..., n], off-diagonal [..., n - 1], taus].
+    a: [..., n, n]; lower: which triangle is read -> [reflectors and form, diagonal [..., n],
+    off-diagonal [..., n - 1], taus].
+
     >>> lax.linalg.tridiagonal(np.array([[1., 2.], [2., 3.]]))[1]
     Array([1., 3.], dtype=float64)
     """

@@ -437,9 +437,11 @@ def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = Non
                 preferred_element_type: Any = None, *, out_sharding: Any = None) -> Any:
     """Sum products over contracted axes, once for each index of the batch axes.
 
-    dimension_numbers: ((lhs contracting, rhs contracting), (lhs batch, rhs batch)) -> array
-    [batch, lhs free, rhs free] of `preferred_element_type` or the operands' dtype. Floats below
-    32 bits are summed in float32. Raises TypeError when axes or dtypes do not fit.
+    dimension_numbers: ((lhs contracting, rhs contracting), (lhs batch, rhs batch)); precision,
+    out_sharding: without effect -> array [batch, lhs free, rhs free] of `preferred_element_type` or
+    the operands' dtype. Floats below 32 bits are summed in float32. Raises TypeError when axes or
+    dtypes do not fit.
+
     >>> lax.dot_general(np.ones((2, 3)), np.ones((2, 3)), (((1,), (1,)), ((0,), (0,))))
     Array([3., 3.], dtype=float64)
     """
@@ -456,7 +458,9 @@ def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = N
         preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
     """Product of matrices or vectors; with `dimension_numbers`, the same as `dot_general`.
 
-    lhs: [(m,) k], rhs: [k (, n)] -> [(m,) (n)]. Raises ValueError for other ranks or sizes.
+    lhs: [(m,) k], rhs: [k (, n)]; precision, out_sharding: without effect; preferred_element_type:
+    the dtype of the result -> [(m,) (n)]. Raises ValueError for other ranks or sizes.
+
     >>> lax.dot(np.array([1., 2.]), np.array([3., 4.]))
     Array(11., dtype=float64)
     """
@@ -472,8 +476,9 @@ def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = N
 def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """Products of stacks of matrices.
 
-    lhs: [..., m, k], rhs: [..., k, n] with equal leading axes -> [..., m, n]. Raises ValueError
-    for other ranks.
+    lhs: [..., m, k], rhs: [..., k, n] with equal leading axes; precision: without effect, all
+    digits of the dtype count -> [..., m, n]. Raises ValueError for other ranks.
+
     >>> lax.batch_matmul(np.ones((2, 1, 3)), np.ones((2, 3, 1))).shape
     (2, 1, 1)
     """

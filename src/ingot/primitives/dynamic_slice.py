@@ -174,7 +174,8 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int], 
     """A slice of static sizes at a place known at run time, moved so that it lies in the array.
 
     operand: any dtype [...]; start_indices: integer scalars, or an array of them, one per axis,
-    where negative ones count from the end; slice_sizes: static -> same dtype [*slice_sizes].
+    where negative ones count from the end; slice_sizes: static; allow_negative_indices: whether
+    negative places count from the end, a boolean or one per axis -> same dtype [*slice_sizes].
     Raises TypeError for dtypes and sizes, ValueError for the number of indices.
 
     >>> lax.dynamic_slice(np.arange(5), (3,), (2,))
@@ -260,8 +261,9 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *,
     """An array with a slice replaced, at a place known at run time and moved inside.
 
     operand, update: any dtype, the same rank; start_indices: integer scalars, or an array of them,
-    one per axis, where negative ones count from the end -> type of the operand. Raises TypeError
-    for dtypes and sizes, ValueError for the number of indices.
+    one per axis, where negative ones count from the end; allow_negative_indices: whether they do
+    so, a boolean or one per axis -> type of the operand. Raises TypeError for dtypes and sizes,
+    ValueError for the number of indices.
 
     >>> lax.dynamic_update_slice(np.zeros(3), np.ones(1), (1,))
     Array([0., 1., 0.], dtype=float64)
@@ -285,7 +287,8 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
                          allow_negative_indices: bool = True) -> Any:
     """`slice_size` elements along one axis from a place known at run time, moved inside.
 
-    operand: any dtype [...]; start_index: integer scalar -> same dtype. Raises TypeError.
+    operand: any dtype [...]; start_index: integer scalar; allow_negative_indices: whether negative
+    places count from the end -> same dtype. Raises TypeError.
 
     >>> lax.dynamic_slice_in_dim(np.arange(5), 1, 2)
     Array([1, 2], dtype=int64)
@@ -300,8 +303,9 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
                          allow_negative_indices: bool = True) -> Any:
     """The part of an array at one place, known at run time, along an axis.
 
-    operand: any dtype [...]; index: integer scalar -> same dtype, `axis` of length 1 or removed.
-    Raises TypeError.
+    operand: any dtype [...]; index: integer scalar; keepdims: whether the axis stays with length 1;
+    allow_negative_indices: whether negative places count from the end -> same dtype, `axis` of
+    length 1 or removed. Raises TypeError.
 
     >>> lax.dynamic_index_in_dim(np.arange(5), 3, keepdims=False)
     Array(3, dtype=int64)
@@ -317,8 +321,8 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
                                 allow_negative_indices: bool = True) -> Any:
     """An array with a slice along one axis replaced, at a place known at run time and moved inside.
 
-    operand, update: any dtype, the same rank; start_index: integer scalar -> type of the operand.
-    Raises TypeError.
+    operand, update: any dtype, the same rank; start_index: integer scalar; allow_negative_indices:
+    whether negative places count from the end -> type of the operand. Raises TypeError.
 
     >>> lax.dynamic_update_slice_in_dim(np.zeros(3), np.ones(2), 1, 0)
     Array([0., 1., 1.], dtype=float64)
@@ -333,7 +337,8 @@ def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int
     """An array with its part at one place along an axis replaced.
 
     operand, update: any dtype; the update has the operand's rank, or lacks `axis`; index: integer
-    scalar -> type of the operand. Raises TypeError.
+    scalar; allow_negative_indices: whether negative places count from the end -> type of the
+    operand. Raises TypeError.
 
     >>> lax.dynamic_update_index_in_dim(np.zeros(3), 1.0, 1, 0)
     Array([0., 1., 0.], dtype=float64)

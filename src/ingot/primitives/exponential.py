@@ -90,7 +90,8 @@ expm1_p = unary("expm1", INEXACT, eval=widened(_expm1_eval), kernel=_expm1_kerne
 def exp(x: Any, *, accuracy: Any = None) -> Any:
     """The exponential of each element.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.exp(0.0)
     Array(1., dtype=float64, weak_type=True)
@@ -101,7 +102,8 @@ def exp(x: Any, *, accuracy: Any = None) -> Any:
 def exp2(x: Any, *, accuracy: Any = None) -> Any:
     """Two to the power of each element.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.exp2(3.0)
     Array(8., dtype=float64, weak_type=True)
@@ -112,7 +114,8 @@ def exp2(x: Any, *, accuracy: Any = None) -> Any:
 def expm1(x: Any, *, accuracy: Any = None) -> Any:
     """`exp(x) - 1` of each element, accurate near zero.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.expm1(1e-20)
     Array(1.e-20, dtype=float64, weak_type=True)
@@ -138,7 +141,8 @@ log1p_p = unary("log1p", INEXACT, eval=widened(_log1p_eval), kernel="log1p",
 def log(x: Any, *, accuracy: Any = None) -> Any:
     """The natural logarithm of each element; nan below zero, the principal value if complex.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.log(1.0)
     Array(0., dtype=float64, weak_type=True)
@@ -149,7 +153,8 @@ def log(x: Any, *, accuracy: Any = None) -> Any:
 def log1p(x: Any, *, accuracy: Any = None) -> Any:
     """`log(1 + x)` of each element, accurate near zero.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.log1p(1e-20)
     Array(1.e-20, dtype=float64, weak_type=True)
@@ -181,7 +186,8 @@ logistic_p = unary("logistic", INEXACT, eval=widened(_logistic_eval), jvp=[_logi
 def logistic(x: Any, *, accuracy: Any = None) -> Any:
     """`1 / (1 + exp(-x))` of each element.
 
-    x: inexact [...] -> same type. Error 3 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    3 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.logistic(0.0)
     Array(0.5, dtype=float64, weak_type=True)

@@ -183,9 +183,11 @@ fft_p = Primitive("fft", type=_fft_type, eval=_fft_eval, jvp=LINEAR, transpose=_
 def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
     """Discrete Fourier transform over the last `len(fft_lengths)` axes.
 
-    x: number [..., *fft_lengths]; for IRFFT the last axis has length n // 2 + 1. Real input is
-    made complex where only that is transformed. Inverses divide by the number of points. Raises
-    ValueError for lengths that do not fit and for complex input of RFFT.
+    x: number [..., *fft_lengths]; for IRFFT the last axis has length n // 2 + 1. fft_type: an
+    FftType or its name; real input is made complex where only that is transformed. fft_lengths:
+    numbers of points -> complex [...], floating for IRFFT; inverses divide by the number of points.
+    Raises ValueError for lengths that do not fit and for complex input of RFFT.
+
     >>> lax.fft(np.array([1., 0., 0., 0.]), "rfft", (4,))
     Array([1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
     """

@@ -152,8 +152,9 @@ def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionN
 
     operand: any dtype; start_indices: integers [..., k]; slice_sizes: lengths of a slice, one for
     each axis; mode: None or 'clip' to move slices inside, 'fill' to fill those that leave the
-    operand with `fill_value` (nan; the least signed or largest unsigned integer; True) -> dtype
-    of the operand. Raises TypeError when axes or sizes do not fit.
+    operand with `fill_value` (nan; the least signed or largest unsigned integer; True);
+    dimension_numbers: which axes correspond; unique_indices, indices_are_sorted: promises, for
+    speed alone -> dtype of the operand. Raises TypeError when axes or sizes do not fit.
 
     >>> d = lax.GatherDimensionNumbers((), (0,), (0,))
     >>> lax.gather(np.arange(3.0), np.array([[2], [0]]), d, (1,))
@@ -410,11 +411,12 @@ scatter_add_p = Primitive(
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,
                 dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with updates added to slices of it; those with the same index add up.
+    """Add updates to slices of an array; those with the same index add up.
 
-    operand: number; scatter_indices: integers [..., k]; updates: the same dtype; mode: None, 'fill'
-    or 'drop' to leave out slices that leave the operand, 'clip' to move them inside -> type of the
-    operand. Raises TypeError when axes or sizes do not fit.
+    operand: number [...]. scatter_indices: integers [..., k]. updates: the same dtype.
+    dimension_numbers: which axes correspond. indices_are_sorted, unique_indices: promises, for
+    speed alone. mode: None, 'fill' or 'drop' to leave out slices that leave the operand, 'clip' to
+    move them inside -> type of the operand. Raises TypeError when axes or sizes do not fit.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_add(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)

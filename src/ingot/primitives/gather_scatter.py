@@ -53,10 +53,14 @@ _MODES = {"clip": CLIP, "fill": FILL, "drop": FILL, None: FILL, "promise_in_boun
 class GatherDimensionNumbers(NamedTuple):
     """Which axes of operand, indices and result of a gather correspond.
 
-    offset_dims: axes of the result that lie within a slice; collapsed_slice_dims: axes of the
-    operand of slice size 1 that the result lacks; start_index_map: the operand's axis of each
-    component of an index; operand_batching_dims, start_indices_batching_dims: axes of both that go
+    offset_dims: axes of the result that lie within a slice. collapsed_slice_dims: axes of the
+    operand of slice size 1 that the result lacks. start_index_map: the operand's axis of each
+    component of an index. operand_batching_dims, start_indices_batching_dims: axes of both that go
     together.
+
+    >>> rows = lax.GatherDimensionNumbers((1,), (0,), (0,))
+    >>> lax.gather(np.eye(3), np.array([[2]]), rows, (1, 3))
+    Array([[0., 0., 1.]], dtype=float64)
     """
 
     offset_dims: Shape
@@ -69,10 +73,15 @@ class GatherDimensionNumbers(NamedTuple):
 class ScatterDimensionNumbers(NamedTuple):
     """Which axes of operand, indices and updates of a scatter correspond.
 
-    update_window_dims: axes of the updates that lie within a slice; inserted_window_dims: axes of
-    the operand that the updates lack; scatter_dims_to_operand_dims: the operand's axis of each
-    component of an index; operand_batching_dims, scatter_indices_batching_dims: axes that go
+    update_window_dims: axes of the updates that lie within a slice. inserted_window_dims: axes of
+    the operand that the updates lack. scatter_dims_to_operand_dims: the operand's axis of each
+    component of an index. operand_batching_dims, scatter_indices_batching_dims: axes that go
     together.
+
+    >>> rows = lax.ScatterDimensionNumbers((1,), (0,), (0,))
+    >>> lax.scatter_add(np.zeros((2, 2)), np.array([[1]]), np.ones((1, 2)), rows)
+    Array([[0., 0.],
+           [1., 1.]], dtype=float64)
     """
 
     update_window_dims: Sequence[int]

@@ -269,9 +269,11 @@ def triangular_solve(a: Any, b: Any, *, left_side: bool = False, lower: bool = F
                      unit_diagonal: bool = False) -> Any:
     """Solve op(a) x = b, or x op(a) = b unless `left_side`, for triangular a.
 
-    a: [..., n, n], of which one triangle is read; b: [..., n, m] ([..., m, n] unless left_side),
-    or vectors [..., n]; op conjugates and transposes as told -> x of the type of b; inf and NaN
-    where a is singular. Raises TypeError, ValueError for types that do not match.
+    a: [..., n, n], of which one triangle is read; b: [..., n, m] ([..., m, n] unless left_side), or
+    vectors [..., n]; op conjugates and transposes as told; lower: which triangle; unit_diagonal:
+    whether its diagonal counts as ones; transpose_a, conjugate_a: what op does -> x of the type of
+    b; inf and NaN where a is singular. Raises TypeError, ValueError for types that do not match.
+
     >>> lax.linalg.triangular_solve(np.array([[2., 0.], [1., 4.]]), np.array([2., 9.]),
     ...                             left_side=True, lower=True)
     Array([1., 2.], dtype=float64)

@@ -99,8 +99,13 @@ broadcast_in_dim_p = Primitive(
 def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) -> Any:
     """Repeat an array along new axes or axes of length 1.
 
-    operand: any dtype [...]; shape: the result's; broadcast_dimensions: for each axis of the
-    operand, its place in the result -> array of that shape. Raises TypeError.
+    operand: any dtype [...]. shape: the result's. broadcast_dimensions: for each axis of the
+    operand, its place in the result. out_sharding: without effect -> [*shape] of the same dtype.
+    Raises TypeError when they do not fit.
+
+    >>> lax.broadcast_in_dim(np.array([1, 2]), (2, 3), (0,))
+    Array([[1, 1, 1],
+           [2, 2, 2]], dtype=int64)
     """
     shape = tuple(map(operator.index, items(shape)))
     dims = tuple(map(operator.index, items(broadcast_dimensions)))
@@ -154,7 +159,11 @@ transpose_p = Primitive(
 def transpose(operand: Any, permutation: Shape) -> Any:
     """Reorder axes: axis i of the result is axis `permutation[i]` of the operand.
 
-    operand: any dtype [...] -> same dtype. Raises TypeError unless each axis is named once.
+    operand: any dtype [...]. permutation: integers, each axis once -> the same dtype. Raises
+    TypeError unless each axis is named once.
+
+    >>> lax.transpose(np.ones((2, 3)), (1, 0)).shape
+    (3, 2)
     """
     permutation = tuple(map(operator.index, items(permutation)))
     if permutation == tuple(range(len(permutation))) and typeof(operand).ndim == len(permutation):
@@ -225,10 +234,15 @@ reshape_p = Primitive(
 
 
 def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> Any:
-    """The same elements in row-major order in another shape.
+    """Arrange the same elements, in row-major order, in another shape.
 
-    operand: any dtype [...] -> same dtype, shape `new_sizes`; with `dimensions` the axes are
-    reordered first. Raises TypeError when the number of elements differs.
+    operand: any dtype [...]. new_sizes: the shape. dimensions: an order in which axes are put
+    first. out_sharding: without effect -> [*new_sizes] of the same dtype. Raises TypeError when the
+    number of elements differs.
+
+    >>> lax.reshape(np.arange(4), (2, 2))
+    Array([[0, 1],
+           [2, 3]], dtype=int64)
     """
     if dimensions is not None:
         operand = transpose(operand, dimensions)
@@ -277,7 +291,11 @@ reduce_sum_p = Primitive(
 def reduce_sum(operand: Any, axes: Shape) -> Any:
     """Sum over axes, in the operand's own dtype.
 
-    operand: number [...] -> the axes removed. Raises TypeError for booleans.
+    operand: number [...]. axes: integers. out_sharding: without effect -> the axes removed. Raises
+    TypeError for booleans.
+
+    >>> lax.reduce_sum(np.ones((2, 3)), (1,))
+    Array([3., 3.], dtype=float64)
     """
     axes = check_axes("reduce_sum", axes, typeof(operand).ndim)
     return reduce_sum_p.bind(operand, axes=axes) if axes else operand
@@ -332,7 +350,15 @@ def full(shape: Shape, value: Any, dtype: Any = None) -> Any:
 
 
 def full_like(x: Any, value: Any) -> Any:
-    """An array of the type of `x` (an array, a tracer or an aval) filled with a Python scalar."""
+    """Make an array of one value with the shape and dtype of another, where these are not given.
+
+    x: array, number, or anything with a shape and a dtype. fill_value: a scalar. dtype, shape:
+    those of the result. sharding: without effect -> an array. Raises TypeError unless the value is
+    a scalar.
+
+    >>> lax.full_like(np.zeros(2), 1)
+    Array([1., 1.], dtype=float64)
+    """
     aval = x if isinstance(x, ShapedArray) else typeof(x)
     return broadcast_in_dim(scalar(value, aval.dtype, aval.weak_type), aval.shape, ())
 

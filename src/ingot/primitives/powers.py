@@ -227,8 +227,8 @@ cbrt_p = unary("cbrt", FLOAT, eval=widened(np.cbrt), kernel="cbrt",
 def sqrt(x: Any, *, accuracy: Any = None) -> Any:
     """Elementwise square root; nan for negative numbers, the principal value of complex ones.
 
-    x: inexact [...] -> same type. Correctly rounded for real numbers. Raises TypeError for
-    integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type.
+    Correctly rounded for real numbers. Raises TypeError for integers.
 
     >>> lax.sqrt(2.25)
     Array(1.5, dtype=float64, weak_type=True)
@@ -239,7 +239,8 @@ def sqrt(x: Any, *, accuracy: Any = None) -> Any:
 def rsqrt(x: Any, *, accuracy: Any = None) -> Any:
     """Elementwise `1 / sqrt(x)`.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.rsqrt(4.0)
     Array(0.5, dtype=float64, weak_type=True)
@@ -250,7 +251,8 @@ def rsqrt(x: Any, *, accuracy: Any = None) -> Any:
 def cbrt(x: Any, *, accuracy: Any = None) -> Any:
     """Elementwise cube root, negative for negative numbers.
 
-    x: floating [...] -> same type. Error 1 ulp. Raises TypeError for integers and complex numbers.
+    x: floating [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp. Raises TypeError for integers and complex numbers.
 
     >>> lax.cbrt(-8.0)
     Array(-2., dtype=float64, weak_type=True)

@@ -128,8 +128,10 @@ def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma:
        ) -> tuple[Any, ...]:
     """QR factorization x = q r, or x[:, p] = q r with `pivoting`.
 
-    x: [..., m, n] -> (q [..., m, m], r [..., m, n]), or k = min(m, n) columns of q and rows of r
-    unless `full_matrices`; with `pivoting` also p i32[..., n]. Raises TypeError.
+    x: [..., m, n]; use_magma: without effect -> (q [..., m, m], r [..., m, n]), or k = min(m, n)
+    columns of q and rows of r unless `full_matrices`; with `pivoting` also p i32[..., n]. Raises
+    TypeError.
+
     >>> lax.linalg.qr(np.array([[3.], [4.]]), full_matrices=False)[1]
     Array([[-5.]], dtype=float64)
     """
@@ -256,9 +258,12 @@ ormqr_p = Primitive(
 
 
 def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = False) -> Any:
-    """Multiply by the orthogonal matrix that Householder reflectors make: q c, or c q.
+    """Multiply by the orthogonal matrix q that Householder reflectors make.
 
-    a, taus: as for `householder_product`; c: [..., m, n]; `transpose` takes the adjoint of q.
+    a, taus: as for `householder_product`. c: [..., m, n]. left: whether q stands on the left.
+    transpose: whether its adjoint is taken -> q c, or c q, of the type of c. Raises TypeError for
+    types that do not match.
+
     >>> lax.linalg.ormqr(np.array([[-5.], [0.5]]), np.array([1.6]), np.array([[3.], [4.]]),
     ...                  transpose=True)
     Array([[-5.],

@@ -320,10 +320,12 @@ rng_bit_generator_p = Primitive(
 def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,
                       algorithm: Any = RandomAlgorithm.RNG_DEFAULT, *, out_sharding: Any = None
                       ) -> list[Any]:
-    """The next state and random bits of a counter-based generator, Philox-4x32 by default.
+    """Draw random bits from a counter-based generator, Philox-4x32 by default.
 
-    key: u32[4] or u64[2], key words then counter words -> [state of the same type, unsigned
-    integers of `shape`]. Raises TypeError for other keys and dtypes.
+    key: u32[4] or u64[2], key words then counter words. shape: integers. dtype: unsigned integers.
+    algorithm: a RandomAlgorithm. out_sharding: without effect -> [state after, of the type of key;
+    bits of dtype [*shape]]. Raises TypeError for other keys and dtypes.
+
     >>> lax.rng_bit_generator(np.array([0, 7, 0, 7], "uint32"), (1,))[1]
     Array([3109483441], dtype=uint32)
     """

@@ -71,8 +71,8 @@ round_p = unary("round", FLOAT, eval=_round_eval, jvp=ZERO,
 def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
     """The nearest integer to each element, as a float; its derivative is zero.
 
-    x: floating [...] -> same type. Halves go away from zero, or to even numbers. Raises TypeError
-    for other dtypes, ValueError for an unknown method.
+    x: floating [...]; rounding_method: a RoundingMethod -> same type. Halves go away from zero, or
+    to even numbers. Raises TypeError for other dtypes, ValueError for an unknown method.
 
     >>> lax.round(2.5), lax.round(2.5, lax.RoundingMethod.TO_NEAREST_EVEN)
     (Array(3., dtype=float64, weak_type=True), Array(2., dtype=float64, weak_type=True))

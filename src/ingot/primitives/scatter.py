@@ -92,9 +92,10 @@ scatter_p = Primitive(
 def scatter(operand: Any, scatter_indices: Any, updates: Any,
             dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
             unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with slices of it replaced by updates; of those with the same index, the last wins.
+    """Replace slices of an array by updates; of those with the same index, the last wins.
 
-    Arguments and errors are those of `scatter_add`; any dtype.
+    operand, scatter_indices, updates (of any dtype), dimension_numbers, indices_are_sorted,
+    unique_indices, mode, errors: those of `scatter_add` -> type of the operand.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter(np.zeros(2), np.array([[1]]), np.ones(1), d)
@@ -111,7 +112,8 @@ def scatter_apply(operand: Any, scatter_indices: Any, func: Callable[[Any], Any]
     """An array with an elementwise function applied to slices of it, once even if an index recurs.
 
     operand: any dtype; func: arrays -> arrays of the same type; update_shape: shape of all slices
-    together; the other arguments and errors are those of `scatter_add`.
+    together; the other arguments and errors are those of `scatter_add`. scatter_indices,
+    dimension_numbers, indices_are_sorted, unique_indices, mode: likewise those of `scatter_add`.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_apply(np.ones(2), np.array([[1]]), lax.neg, d, update_shape=(1,))
@@ -140,9 +142,10 @@ scatter_sub_p = Primitive(
 def scatter_sub(operand: Any, scatter_indices: Any, updates: Any,
                 dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with updates subtracted from slices of it.
+    """Subtract updates from slices of an array; those with the same index add up.
 
-    Arguments and errors are those of `scatter_add`.
+    operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode,
+    errors: those of `scatter_add` -> type of the operand.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_sub(np.zeros(2), np.array([[1], [1]]), np.ones(2), d)
@@ -222,10 +225,11 @@ scatter_mul_p = Primitive(
 def scatter_mul(operand: Any, scatter_indices: Any, updates: Any,
                 dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with slices of it multiplied by updates.
+    """Multiply slices of an array by updates; those with the same index multiply up.
 
-    Arguments and errors are those of `scatter_add`. Derivatives with respect to the updates sort
-    them by their places, unless `unique_indices` is set.
+    operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode,
+    errors: those of `scatter_add` -> type of the operand. Derivatives with respect to the updates
+    sort them by their places, unless `unique_indices` is set.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_mul(np.ones(2), np.array([[1], [1]]), np.array([2.0, 3.0]), d)
@@ -292,10 +296,11 @@ scatter_max_p = Primitive(
 def scatter_min(operand: Any, scatter_indices: Any, updates: Any,
                 dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with slices of it replaced by the smaller of them and the updates.
+    """Replace slices of an array by the smaller of them and the updates.
 
-    Arguments and errors are those of `scatter_add`; booleans too. All elements that attain the
-    minimum get equal shares of the derivative.
+    operand, scatter_indices, updates (booleans too), dimension_numbers, indices_are_sorted,
+    unique_indices, mode, errors: those of `scatter_add` -> type of the operand. All elements that
+    attain the minimum get equal shares of the derivative.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_min(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)
@@ -308,10 +313,11 @@ def scatter_min(operand: Any, scatter_indices: Any, updates: Any,
 def scatter_max(operand: Any, scatter_indices: Any, updates: Any,
                 dimension_numbers: ScatterDimensionNumbers, *, indices_are_sorted: bool = False,
                 unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with slices of it replaced by the larger of them and the updates.
+    """Replace slices of an array by the larger of them and the updates.
 
-    Arguments and errors are those of `scatter_add`; booleans too. All elements that attain the
-    maximum get equal shares of the derivative.
+    operand, scatter_indices, updates (booleans too), dimension_numbers, indices_are_sorted,
+    unique_indices, mode, errors: those of `scatter_add` -> type of the operand. All elements that
+    attain the maximum get equal shares of the derivative.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_max(np.ones(2), np.array([[1], [1]]), np.array([0.5, 3.0]), d)

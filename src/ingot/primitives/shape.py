@@ -64,7 +64,7 @@ squeeze_p = Primitive(
 def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     """An array without some of its axes of length 1; negative ones count from the end.
 
-    array: any dtype [...] -> same dtype. Raises ValueError for other lengths.
+    array: any dtype [...]; dimensions: the axes -> same dtype. Raises ValueError for other lengths.
 
     >>> lax.squeeze(np.ones((1, 2)), (0,))
     Array([1., 1.], dtype=float64)
@@ -127,9 +127,9 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
-    """The shape to which arrays of these shapes broadcast as in NumPy.
+    """Find the shape to which arrays broadcast as in NumPy.
 
-    Raises ValueError if there is none.
+    shapes: tuples of integers -> a tuple. Raises ValueError if there is none.
 
     >>> lax.broadcast_shapes((2, 1), (3,))
     (2, 3)
@@ -198,7 +198,8 @@ rev_p = Primitive(
 def rev(operand: Any, dimensions: Sequence[int]) -> Any:
     """An array with the order of elements reversed along some axes.
 
-    operand: any dtype [...] -> same type. Raises TypeError unless the axes are distinct.
+    operand: any dtype [...]; dimensions: the axes -> same type. Raises TypeError unless the axes
+    are distinct.
 
     >>> lax.rev(np.arange(3), (0,))
     Array([2, 1, 0], dtype=int64)
@@ -292,9 +293,10 @@ def iota(dtype: Any, size: int) -> Any:
 
 def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int, *,
                      out_sharding: Any = None) -> Any:
-    """An array whose elements are their own index along one axis.
+    """Make an array whose elements are their own index along one axis.
 
-    dtype: a number's -> dtype [*shape]. Raises TypeError, ValueError for the axis.
+    dtype: a number's. shape: integers. dimension: the axis. out_sharding: without effect -> dtype
+    [*shape]. Raises TypeError for other dtypes, ValueError for an axis out of range.
 
     >>> lax.broadcasted_iota(int, (2, 2), 1)
     Array([[0, 1],
@@ -331,8 +333,8 @@ def _shape(shape: Any) -> Shape:
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, sharding: Any = None) -> Any:
     """An array of one value.
 
-    shape: integers, or one; fill_value: a scalar; dtype: None for that of the value -> dtype
-    [*shape]. Raises TypeError unless the value is a scalar.
+    shape: integers, or one; fill_value: a scalar; dtype: None for that of the value; sharding:
+    without effect -> dtype [*shape]. Raises TypeError unless the value is a scalar.
 
     >>> lax.full((2,), 1.5)
     Array([1.5, 1.5], dtype=float64, weak_type=True)
@@ -369,7 +371,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
 def empty(shape: Any, dtype: Any, *, out_sharding: Any = None) -> Any:
     """An array whose values must not matter; they are zero.
 
-    shape: integers, or one -> dtype [*shape].
+    shape: integers, or one; out_sharding: without effect -> dtype [*shape].
 
     >>> lax.empty((2,), "float32")
     Array([0., 0.], dtype=float32)

@@ -146,7 +146,9 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
                  axis: int = 0) -> Any:
     """A slice along one axis; negative places count from its end, None stands for the ends.
 
-    operand: any dtype [...] -> same dtype, `axis` shortened. Raises TypeError outside the array.
+    operand: any dtype [...]; start_index, limit_index, stride: as in
+    operand[start_index:limit_index:stride] -> same dtype, `axis` shortened. Raises TypeError
+    outside the array.
 
     >>> lax.slice_in_dim(np.arange(5), -2, None)
     Array([3, 4], dtype=int64)
@@ -166,7 +168,8 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
 def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Any:
     """The part of an array at one place along an axis; a negative index counts from the end.
 
-    operand: any dtype [...] -> same dtype, `axis` of length 1 or removed. Raises IndexError.
+    operand: any dtype [...]; keepdims: whether the axis stays, with length 1 -> same dtype, `axis`
+    of length 1 or removed. Raises IndexError.
 
     >>> lax.index_in_dim(np.arange(5), -1, keepdims=False)
     Array(4, dtype=int64)

@@ -190,8 +190,9 @@ sort_p = Primitive(
 def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
     """Sort along an axis, ascending, NaN last; several arrays go together, by the first `num_keys`.
 
-    operand: an array or a sequence of arrays of one shape -> the same, sorted.
-    Raises TypeError when shapes differ.
+    operand: an array or a sequence of arrays of one shape; dimension: the axis; is_stable: whether
+    equal keys keep their order, as they always do -> the same, sorted. Raises TypeError when shapes
+    differ.
 
     >>> lax.sort((np.array([2, 1]), np.array([0.5, 1.5])))
     (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
@@ -211,7 +212,8 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
                  ) -> tuple[Any, Any]:
     """Sort keys along an axis and put values of the same shape in the keys' order.
 
-    keys, values: any dtype [...] -> the same types. Raises TypeError when shapes differ.
+    keys, values: any dtype [...]; dimension, is_stable: those of `sort` -> the same types. Raises
+    TypeError when shapes differ.
 
     >>> lax.sort_key_val(np.array([2, 1]), np.array([0.5, 1.5]))
     (Array([1, 2], dtype=int64), Array([1.5, 0.5], dtype=float64))
@@ -313,9 +315,11 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
 def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
                  reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
                  ) -> tuple[Any, Any]:
-    """The k largest elements along an axis and their indices; exact here, whatever the recall.
+    """Find the k largest elements along an axis and their indices; exact, whatever the recall.
 
-    operand: real [...] -> like `top_k`.
+    operand: real [..., n, ...]. k: a Python integer. reduction_dimension: the axis. recall_target,
+    reduction_input_size_override, aggregate_to_topk: without effect -> (values, i32 indices), of
+    length k along the axis, descending. Raises ValueError when the axis is shorter than k.
 
     >>> lax.approx_max_k(np.array([1.0, 3.0, 2.0]), 1)
     (Array([3.], dtype=float64), Array([1], dtype=int32))
@@ -326,10 +330,10 @@ def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
 def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
                  reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
                  ) -> tuple[Any, Any]:
-    """The k smallest elements along an axis and their indices; exact here, whatever the recall.
+    """Find the k smallest elements along an axis and their indices; exact, whatever the recall.
 
-    operand: real [...] -> like `top_k`, ascending. Raises ValueError when the axis
-    is shorter than k.
+    operand, k, reduction_dimension, recall_target, reduction_input_size_override,
+    aggregate_to_topk, errors: those of `approx_max_k` -> (values, i32 indices), ascending.
 
     >>> lax.approx_min_k(np.array([1.0, 3.0, 2.0]), 1)
     (Array([1.], dtype=float64), Array([0], dtype=int32))

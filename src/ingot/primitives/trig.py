@@ -33,7 +33,8 @@ tan_p = unary("tan", INEXACT, eval=widened(np.tan), kernel="tan",
 def sin(x: Any, *, accuracy: Any = None) -> Any:
     """The sine of each element, in radians.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.sin(0.0)
     Array(0., dtype=float64, weak_type=True)
@@ -44,7 +45,8 @@ def sin(x: Any, *, accuracy: Any = None) -> Any:
 def cos(x: Any, *, accuracy: Any = None) -> Any:
     """The cosine of each element, in radians.
 
-    x: inexact [...] -> same type. Error 1 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.cos(0.0)
     Array(1., dtype=float64, weak_type=True)
@@ -55,7 +57,8 @@ def cos(x: Any, *, accuracy: Any = None) -> Any:
 def tan(x: Any, *, accuracy: Any = None) -> Any:
     """The tangent of each element, in radians.
 
-    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    2 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.tan(0.0)
     Array(0., dtype=float64, weak_type=True)
@@ -221,7 +224,8 @@ def cosh(x: Any) -> Any:
 def tanh(x: Any, *, accuracy: Any = None) -> Any:
     """The hyperbolic tangent of each element.
 
-    x: inexact [...] -> same type. Error 2 ulp for real numbers. Raises TypeError for integers.
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    2 ulp for real numbers. Raises TypeError for integers.
 
     >>> lax.tanh(0.0)
     Array(0., dtype=float64, weak_type=True)

@@ -333,11 +333,12 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
                   window_dilation: Sequence[int] | None = None) -> Any:
     """Combine the elements of each window with an elementwise associative function.
 
-    operand: array [...], or a pytree of arrays of one shape; init_value: the same with scalars,
-    where combination starts and what padding consists of; padding: 'VALID', 'SAME', 'SAME_LOWER' or
-    pairs; base_dilation, window_dilation: spread of array and windows -> one element a window.
-    Anything but sums, maxima and minima applies the function once for each element of a window.
-    Raises TypeError when types or lengths differ.
+    operand: array [...], or a pytree of arrays of one shape. init_value: the same with scalars,
+    where combination starts and what padding consists of. computation: two such pytrees of arrays
+    -> one; anything but sums, maxima and minima applies it once for each element of a window.
+    window_dimensions, window_strides: lengths of windows, and steps between them. padding: 'VALID',
+    'SAME', 'SAME_LOWER' or pairs. base_dilation, window_dilation: spread of array and windows. ->
+    one element a window. Raises TypeError when types or lengths differ.
 
     >>> lax.reduce_window(np.arange(4.0), 0.0, lax.add, (2,))
     Array([1., 3., 5.], dtype=float64)
@@ -395,7 +396,10 @@ def reduce_window_shape_tuple(operand_shape: Sequence[int], window_dimensions: S
                               window_strides: Sequence[int], padding: Sequence[tuple[int, int]],
                               base_dilation: Sequence[int] | None = None,
                               window_dilation: Sequence[int] | None = None) -> Shape:
-    """How many windows there are along each axis; the arguments are those of `reduce_window`.
+    """Count the windows along each axis.
+
+    operand_shape: lengths of the array. window_dimensions, window_strides, padding (as pairs),
+    base_dilation, window_dilation: those of `reduce_window` -> a tuple.
 
     >>> lax.reduce_window_shape_tuple((5,), (3,), (2,), [(1, 1)])
     (3,)

@@ -72,12 +72,13 @@ def _ignoring_path(is_leaf: IsLeaf) -> Callable[[KeyPath, Any], bool | None]:
 
 
 def tree_flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], PyTreeDef]:
-    """The leaves of a tree, in order, and its structure.
+    """Take a tree apart into its leaves, in order, and its structure.
 
-    is_leaf(subtree) -> bool stops the descent. Dicts are visited in the order of their sorted
-    keys; None is a node without leaves. Raises ValueError for keys that cannot be sorted.
+    tree: a pytree. is_leaf: is_leaf(subtree) -> bool stops the descent where it is true -> (a list
+    of leaves, a PyTreeDef). Dicts are visited in the order of their sorted keys; None is a node
+    without leaves. Raises ValueError for keys that cannot be sorted.
 
-    >>> tree_flatten({"b": 1, "a": (2, None)})
+    >>> ingot.tree.tree_flatten({"b": 1, "a": (2, None)})
     ([2, 1], PyTreeDef({'a': (*, None), 'b': *}))
     """
     leaves: list[Any] = []
@@ -87,18 +88,23 @@ def tree_flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], P
 
 
 def tree_leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
-    """The leaves of a tree, in order; see `tree_flatten`.
+    """List the leaves of a tree, in order.
 
-    >>> tree_leaves([1, (2, None), {"a": 3}])
+    tree: a pytree. is_leaf: a function that stops the descent at subtrees for which it is true -> a
+    list. None has no leaves, keys of dictionaries are sorted.
+
+    >>> ingot.tree.tree_leaves([1, (2, None), {"a": 3}])
     [1, 2, 3]
     """
     return tree_flatten(tree, is_leaf)[0]
 
 
 def tree_structure(tree: Any, is_leaf: IsLeaf | None = None) -> PyTreeDef:
-    """The structure of a tree; see `tree_flatten`.
+    """Return the structure of a tree, without its leaves.
 
-    >>> tree_structure([1, (2, None)])
+    tree, is_leaf: those of `tree_leaves` -> a PyTreeDef.
+
+    >>> ingot.tree.tree_structure([1, (2, None)])
     PyTreeDef([*, (*, None)])
     """
     return tree_flatten(tree, is_leaf)[1]
@@ -107,11 +113,12 @@ def tree_structure(tree: Any, is_leaf: IsLeaf | None = None) -> PyTreeDef:
 def tree_flatten_with_path(
     tree: Any, is_leaf: Callable[..., bool | None] | None = None, is_leaf_takes_path: bool = False
 ) -> tuple[list[tuple[KeyPath, Any]], PyTreeDef]:
-    """The (key path, leaf) pairs of a tree, in order, and its structure.
+    """Take a tree apart into its leaves with their key paths, and its structure.
 
-    is_leaf(subtree), or is_leaf(path, subtree) if is_leaf_takes_path, stops the descent.
+    tree: a pytree. is_leaf: is_leaf(subtree), or is_leaf(path, subtree) if is_leaf_takes_path,
+    stops the descent where it is true -> ([(key path, leaf), ...], structure), the leaves in order.
 
-    >>> tree_flatten_with_path({"a": [5]})[0]
+    >>> ingot.tree.tree_flatten_with_path({"a": [5]})[0]
     [((DictKey(key='a'), SequenceKey(idx=0)), 5)]
     """
     stop = is_leaf if is_leaf is None or is_leaf_takes_path else _ignoring_path(is_leaf)

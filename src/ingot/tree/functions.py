@@ -54,12 +54,14 @@ def _map_rows(operation: str, f: Callable[..., Any], *columns: Sequence[Any]) ->
 
 
 def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = None) -> Any:
-    """The tree of f(leaf, *subtrees of `rest` in the same place), of the structure of `tree`.
+    """Apply a function to the leaves of trees that are in the same place.
 
-    The structure of `tree` must be a prefix of that of each tree in `rest`; ValueError names the
-    first place where it is not. is_leaf(subtree) -> bool stops the descent into `tree`.
+    f: f(leaf, *subtrees of `rest` in the same place). tree: a pytree, whose structure must be a
+    prefix of that of each tree in `rest`; ValueError names the first place where it is not.
+    is_leaf: is_leaf(subtree) -> bool stops the descent into `tree` -> a tree of the structure of
+    `tree`.
 
-    >>> tree_map(lambda x, y: x + y, {"a": 1, "b": (2,)}, {"a": 10, "b": (20,)})
+    >>> ingot.tree.tree_map(lambda x, y: x + y, {"a": 1, "b": (2,)}, {"a": 10, "b": (20,)})
     {'a': 11, 'b': (22,)}
     """
     leaves, treedef = tree_flatten(tree, is_leaf)
@@ -74,9 +76,13 @@ def tree_map_with_path(
     is_leaf: Callable[..., bool | None] | None = None,
     is_leaf_takes_path: bool = False,
 ) -> Any:
-    """As `tree_map`, with the key path of the leaf as the first argument of f.
+    """Apply a function to the leaves of trees and their key paths.
 
-    >>> tree_map_with_path(lambda path, x: f"{path[0]} is {x}", [5, 6])
+    f: f(key path, leaf of tree, *leaves of rest). tree: a pytree. rest: trees of which it is a
+    prefix. is_leaf, is_leaf_takes_path: those of `tree_flatten_with_path` -> a tree of the
+    structure of `tree`. Raises ValueError if it is no prefix of the rest.
+
+    >>> ingot.tree.tree_map_with_path(lambda path, x: f"{path[0]} is {x}", [5, 6])
     ['[0] is 5', '[1] is 6']
     """
     pairs, treedef = tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)
@@ -88,9 +94,11 @@ def tree_map_with_path(
 def tree_leaves_with_path(
     tree: Any, is_leaf: Callable[..., bool | None] | None = None, is_leaf_takes_path: bool = False
 ) -> list[tuple[KeyPath, Any]]:
-    """The (key path, leaf) pairs of a tree, in order; see `tree_flatten_with_path`.
+    """List the leaves of a tree, in order, each with its key path.
 
-    >>> tree_leaves_with_path([5])
+    tree, is_leaf, is_leaf_takes_path: those of `tree_flatten_with_path` -> [(key path, leaf), ...].
+
+    >>> ingot.tree.tree_leaves_with_path([5])
     [((SequenceKey(idx=0),), 5)]
     """
     return tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
@@ -106,11 +114,13 @@ def tree_reduce(
     initializer: Any = _MISSING,
     is_leaf: IsLeaf | None = None,
 ) -> Any:
-    """function(... function(function(initializer, leaf 0), leaf 1) ..., last leaf).
+    """Combine the leaves of a tree from left to right.
 
-    Raises TypeError for a tree without leaves if there is no initializer.
+    function: of two arguments. tree: a pytree. initializer: where to start, by default the first
+    leaf. is_leaf: that of `tree_leaves` -> function(... function(function(initializer, leaf 0),
+    leaf 1) ..., last leaf). Raises TypeError for a tree without leaves if there is no initializer.
 
-    >>> tree_reduce(lambda x, y: x + y, (1, [2, 3]))
+    >>> ingot.tree.tree_reduce(lambda x, y: x + y, (1, [2, 3]))
     6
     """
     leaves = tree_leaves(tree, is_leaf)
@@ -128,12 +138,13 @@ def tree_reduce_associative(
     identity: Any = _MISSING,
     is_leaf: IsLeaf | None = None,
 ) -> Any:
-    """The leaves combined by an associative operation, in order, in a balanced binary tree.
+    """Combine the leaves of a tree by an associative operation, in a balanced binary tree.
 
-    The depth is the logarithm of the number of leaves. `identity` is the result for no leaves;
-    without it that raises TypeError.
+    operation: of two arguments, applied in the order of leaves; the depth is the logarithm of their
+    number. tree: a pytree. identity: the result for no leaves. is_leaf: that of `tree_leaves` ->
+    the combination. Raises TypeError for no leaves without an identity.
 
-    >>> tree_reduce_associative(lambda x, y: f"({x}{y})", ["a", "b", "c", "d"])
+    >>> ingot.tree.tree_reduce_associative(lambda x, y: f"({x}{y})", ["a", "b", "c", "d"])
     '((ab)(cd))'
     """
 
@@ -150,18 +161,23 @@ def tree_reduce_associative(
 
 
 def tree_all(tree: Any, *, is_leaf: IsLeaf | None = None) -> bool:
-    """Whether all leaves of a tree are true.
+    """Tell whether all leaves of a tree are true.
 
-    >>> tree_all({"a": True, "b": (1, None)})
+    tree: a pytree of booleans. is_leaf: a function that stops the descent at subtrees for which it
+    is true -> a bool, True for no leaves.
+
+    >>> ingot.tree.tree_all({"a": True, "b": (1, None)})
     True
     """
     return all(tree_leaves(tree, is_leaf))
 
 
 def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf | None = None) -> bool:
-    """Whether each element is a leaf by itself; None is one only if is_leaf says so.
+    """Tell whether each element is a leaf by itself.
 
-    >>> all_leaves([1, 2]), all_leaves([1, (2,)])
+    iterable: any values. is_leaf: a function that says what else is a leaf, as None -> a bool.
+
+    >>> ingot.tree.all_leaves([1, 2]), ingot.tree.all_leaves([1, (2,)])
     (True, False)
     """
     if is_leaf is None:
@@ -172,12 +188,14 @@ def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf | None = None) -> bool:
 # ---- transpose ----------------------------------------------------------------------------------
 def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None,
                    pytree_to_transpose: Any) -> Any:
-    """A tree of structure inner over outer from one of structure outer over inner.
+    """Turn a tree of trees inside out.
 
-    inner_treedef None: the structure of the first subtree. Only the numbers of leaves have to
-    agree, so that a list may stand for a tuple; TypeError if they do not.
+    outer_treedef: the structure that is outside. inner_treedef: that which is inside, or None for
+    that of the first subtree. pytree_to_transpose: a tree of structure outer over inner -> one of
+    structure inner over outer. Only the numbers of leaves have to agree, so that a list may stand
+    for a tuple; TypeError if they do not.
 
-    >>> tree_transpose(tree_structure((0, 0)), None, ({"a": 1}, {"a": 2}))
+    >>> ingot.tree.tree_transpose(ingot.tree.structure((0, 0)), None, ({"a": 1}, {"a": 2}))
     {'a': (1, 2)}
     """
     if inner_treedef is None:
@@ -201,11 +219,12 @@ def tree_transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None,
 
 # ---- broadcast ----------------------------------------------------------------------------------
 def broadcast_prefix(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
-    """The leaves of a prefix, each repeated for every leaf of the full tree below it.
+    """List the leaves of a prefix, each repeated for every leaf of the full tree below it.
 
-    is_leaf applies to the prefix. Raises ValueError naming the place if it is no prefix.
+    prefix_tree, full_tree, is_leaf, errors: those of `tree_broadcast` -> a list with an entry for
+    each leaf of full_tree.
 
-    >>> broadcast_prefix((1, 2), ([0, 0], 0))
+    >>> ingot.tree.broadcast_prefix((1, 2), ([0, 0], 0))
     [1, 1, 2]
     """
     return _broadcast("broadcast_prefix", prefix_tree, full_tree, is_leaf)
@@ -220,11 +239,13 @@ def _broadcast(operation: str, prefix: Any, full_tree: Any, is_leaf: IsLeaf | No
 
 
 def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None) -> Any:
-    """A tree of the structure of full_tree whose leaves are those of the prefix above them.
+    """Repeat the leaves of a prefix so that they fill the structure of a full tree.
 
-    is_leaf applies to the prefix. Raises ValueError naming the place if it is no prefix.
+    prefix_tree: the prefix. full_tree: the tree. is_leaf: for the prefix, as in `tree_flatten` -> a
+    tree of the structure of full_tree whose leaves are those of the prefix above them. Raises
+    ValueError naming the place if it is no prefix.
 
-    >>> tree_broadcast((1, 2), ([0, 0], 0))
+    >>> ingot.tree.tree_broadcast((1, 2), ([0, 0], 0))
     ([1, 1], 2)
     """
     leaves = _broadcast("tree_broadcast", prefix_tree, full_tree, is_leaf)
@@ -234,10 +255,14 @@ def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = No
 def broadcast_flattened_prefix(
     prefix_leaves: Iterable[Any], prefix_treedef: PyTreeDef, full_treedef: PyTreeDef
 ) -> list[Any]:
-    """As `broadcast_prefix`, from leaves and structures.
+    """List the leaves of a prefix as `broadcast_prefix` does, from leaves and structures.
 
-    >>> full = tree_structure(([0, 0], 0))
-    >>> broadcast_flattened_prefix([1, 2], tree_structure((0, 0)), full)
+    prefix_leaves: the leaves of the prefix. prefix_treedef: its structure. full_treedef: that of
+    the full tree -> a list with an entry for each leaf of the full tree. Raises ValueError if it is
+    no prefix.
+
+    >>> full = ingot.tree.structure(([0, 0], 0))
+    >>> ingot.tree.broadcast_flattened_prefix([1, 2], ingot.tree.structure((0, 0)), full)
     [1, 1, 2]
     """
     prefix = tree_unflatten(prefix_treedef, map(_Opaque, prefix_leaves))
@@ -257,14 +282,15 @@ class _Opaque:
 def prefix_errors(
     prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf | None = None
 ) -> list[Callable[[str], ValueError]]:
-    """Why one tree is not a prefix of another: a maker of errors per place, none if it is.
+    """Find why one tree is not a prefix of another.
 
-    Each takes the name by which to call the prefix in the text.
+    prefix_tree, full_tree, is_leaf: those of `tree_broadcast` -> a list with a maker of errors for
+    each place, empty if it is a prefix. A maker takes the name by which to call the prefix in the
+    text, and returns a ValueError.
 
-    >>> [make_error] = prefix_errors((1, [2]), (1, [2, 3]))
-    >>> print(make_error("in_axes"))
-    pytrees must match: at in_axes[1] expected a list of length 1, got a list of length 2 \
-(the lengths differ)
+    >>> [make_error] = ingot.tree.prefix_errors((1, [2]), (1, [2, 3]))
+    >>> type(make_error("in_axes"))
+    <class 'ValueError'>
     """
     left, right = TreeView(prefix_tree, is_leaf), TreeView(full_tree)
     return [functools.partial(_prefix_error, d) for d in differences(left, right, exact=False)]
@@ -277,9 +303,12 @@ def _prefix_error(difference: Difference, name: str) -> ValueError:
 def equality_errors(
     tree1: Any, tree2: Any, is_leaf: IsLeaf | None = None
 ) -> Iterator[tuple[KeyPath, str, str, str]]:
-    """The places where the structures of two trees differ: (path, the first, the second, why).
+    """Find the places where the structures of two trees differ.
 
-    >>> [(_, first, second, why)] = equality_errors((1, 2), [1, 2])
+    tree1, tree2: pytrees. is_leaf: as in `tree_flatten` -> an iterator over (key path, the first,
+    the second, why), all but the path in words.
+
+    >>> [(_, first, second, why)] = ingot.tree.equality_errors((1, 2), [1, 2])
     >>> first, second, why
     ('a tuple of length 2', 'a list of length 2', 'the types differ')
     """
@@ -289,9 +318,13 @@ def equality_errors(
 def equality_errors_pytreedef(
     tree1: PyTreeDef, tree2: PyTreeDef
 ) -> Iterator[tuple[KeyPath, str, str, str]]:
-    """The places where two structures differ: (path, the first, the second, why).
+    """Find the places where two structures differ.
 
-    >>> len(list(equality_errors_pytreedef(tree_structure((1, 2)), tree_structure(1))))
+    tree1, tree2: structures -> an iterator over (key path, the first, the second, why), all but the
+    path in words.
+
+    >>> one, two = ingot.tree.structure(1), ingot.tree.structure((1, 2))
+    >>> len(list(ingot.tree.equality_errors_pytreedef(one, two)))
     1
     """
     return differences(StructureView(tree1), StructureView(tree2), exact=True)
@@ -301,7 +334,8 @@ def equality_errors_pytreedef(
 class PyTreeRegistry:
     """The registry of node types, as an object; `default_registry` is the only one.
 
-    >>> default_registry.flatten_one_level([1, 2]), default_registry.flatten_one_level(1)
+    >>> registry = ingot.tree_util.default_registry
+    >>> registry.flatten_one_level([1, 2]), registry.flatten_one_level(1)
     (([1, 2], None), None)
     """
 

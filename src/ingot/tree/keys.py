@@ -19,9 +19,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SequenceKey:
-    """The step `tree[idx]` into a list or tuple.
+    """The step `tree[idx]` into a list or tuple, in a key path.
 
-    >>> str(SequenceKey(2))
+    >>> str(ingot.tree.SequenceKey(2))
     '[2]'
     """
 
@@ -33,9 +33,9 @@ class SequenceKey:
 
 @dataclass(frozen=True, slots=True)
 class DictKey:
-    """The step `tree[key]` into a dict.
+    """The step `tree[key]` into a dict, in a key path.
 
-    >>> str(DictKey("a"))
+    >>> str(ingot.tree.DictKey("a"))
     "['a']"
     """
 
@@ -47,9 +47,9 @@ class DictKey:
 
 @dataclass(frozen=True, slots=True)
 class GetAttrKey:
-    """The step `tree.name` into a namedtuple or dataclass.
+    """The step `tree.name` into a namedtuple or dataclass, in a key path.
 
-    >>> str(GetAttrKey("x"))
+    >>> str(ingot.tree.GetAttrKey("x"))
     '.x'
     """
 
@@ -63,7 +63,7 @@ class GetAttrKey:
 class FlattenedIndexKey:
     """The step to the child number `key` of a node whose type was registered without keys.
 
-    >>> str(FlattenedIndexKey(0))
+    >>> str(ingot.tree.FlattenedIndexKey(0))
     '[<flat index 0>]'
     """
 
@@ -86,13 +86,13 @@ def _bare(entry: KeyEntry) -> str:
 
 
 def keystr(keys: Iterable[KeyEntry], *, simple: bool = False, separator: str = "") -> str:
-    """Text of a key path.
+    """Write a key path as text.
 
-    keys: the entries, outermost first. simple: write `a` and not `['a']` or `.a`.
-    separator: put between entries.
+    keys: the entries, outermost first. simple: whether `a` is written and not `['a']` or `.a`.
+    separator: put between entries -> a string.
 
-    >>> path = (DictKey("w"), SequenceKey(0))
-    >>> keystr(path), keystr(path, simple=True, separator="/")
+    >>> ((path, _),) = ingot.tree.leaves_with_path({"w": [1.0]})
+    >>> ingot.tree.keystr(path), ingot.tree.keystr(path, simple=True, separator="/")
     ("['w'][0]", 'w/0')
     """
     return separator.join(map(_bare if simple else str, keys))

@@ -25,14 +25,18 @@ def register_dataclass(
 ) -> T:
     """Make a dataclass a pytree node: data fields are children, meta fields are static data.
 
-    Without data_fields and meta_fields, which go together, the fields marked `static()` are meta
-    and the others data. drop_fields are left out; the constructor gives them their defaults.
-    Usable as a decorator. Raises ValueError if the fields are not those of the constructor,
-    TypeError if they have to be given and are not.
+    nodetype: the dataclass; usable as a decorator. data_fields, meta_fields: names, which go
+    together; without them, the fields marked `static()` are meta and the others data. drop_fields:
+    names that are left out; the constructor gives them their defaults -> the class. Raises
+    ValueError if the fields are not those of the constructor, TypeError if they have to be given
+    and are not.
 
-    >>> @register_dataclass
+    >>> import dataclasses
+    >>> @ingot.tree.register_dataclass
     ... @dataclasses.dataclass
-    ... class Point: x: float; name: str = static(default="p")
+    ... class Point: x: float; name: str = ingot.tree.static(default="p")
+    >>> ingot.tree.map(lambda x: 2 * x, Point(1.0))
+    Point(x=2.0, name='p')
     """
     if not isinstance(nodetype, type):
         raise TypeError(f"register_dataclass: expected a class, got {nodetype!r}")
@@ -59,11 +63,11 @@ def register_dataclass(
 
 
 def static(**options: Any) -> Any:
-    """A dataclass field that `register_dataclass` takes as static data.
+    """Make a dataclass field that `register_dataclass` takes as static data.
 
-    options: those of `dataclasses.field`.
+    options: those of Python's `dataclasses.field` -> a field.
 
-    >>> static(default=1).metadata["static"]
+    >>> ingot.tree.static(default=1).metadata["static"]
     True
     """
     metadata = {"static": True, **(options.pop("metadata", None) or {})}
@@ -107,7 +111,13 @@ def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 def register_static(cls: T) -> T:
     """Make the instances of a class nodes without leaves: each is its own static data.
 
-    They must be hashable and comparable by ==. Usable as a decorator.
+    cls: a class whose instances are hashable and comparable by ==; usable as a decorator -> the
+    class. Raises ValueError if it is registered already.
+
+    >>> @ingot.tree.register_static
+    ... class Name(str): pass
+    >>> ingot.tree.leaves((Name("weights"), 1.0))
+    [1.0]
     """
     register_pytree_node(cls, lambda node: ((), node), lambda node, _: node)
     return cls
@@ -119,7 +129,7 @@ class Partial(functools.partial):
 
     A Partial of a Partial keeps the inner one, with its arguments, as its static function.
 
-    >>> add_two = Partial(lambda x, y: x + y, 2)
+    >>> add_two = ingot.tree_util.Partial(lambda x, y: x + y, 2)
     >>> add_two(3)
     5
     """

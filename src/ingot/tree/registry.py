@@ -214,16 +214,20 @@ def register_pytree_node(
     unflatten_func: Callable[[Any, Any], Any],
     flatten_with_keys_func: Callable[[Any], tuple[Iterable[tuple[Any, Any]], Any]] | None = None,
 ) -> None:
-    """Make the instances of a class nodes of pytrees. Subclasses are not included.
+    """Make the instances of a class nodes of pytrees; subclasses are not included.
 
-    flatten_func(node) -> (children, data), where `data` is hashable and compared by ==;
-    unflatten_func(data, children) -> node, with `children` a tuple of any objects;
-    flatten_with_keys_func(node) -> (((key, child), ...), data) gives the keys of paths.
-    Raises ValueError if the class is registered already.
+    nodetype: the class. flatten_func: flatten_func(node) -> (children, data), where `data` is
+    hashable and compared by ==. unflatten_func: unflatten_func(data, children) -> node, with
+    `children` a tuple of any objects. flatten_with_keys_func: flatten_with_keys_func(node) ->
+    (((key, child), ...), data), for the keys of paths. Raises ValueError if the class is registered
+    already.
 
     >>> class Pair:
     ...     def __init__(self, a, b): self.a, self.b = a, b
-    >>> register_pytree_node(Pair, lambda p: ((p.a, p.b), None), lambda _, xs: Pair(*xs))
+    >>> ingot.tree.register_pytree_node(
+    ...     Pair, lambda p: ((p.a, p.b), None), lambda _, xs: Pair(*xs))
+    >>> ingot.tree.leaves(Pair(1, 2))
+    [1, 2]
     """
     keyed = flatten_with_keys_func and _checked_keyed(nodetype, flatten_with_keys_func)
     flatten = _checked_flatten(nodetype, flatten_func)
@@ -238,9 +242,18 @@ def register_pytree_with_keys(
 ) -> None:
     """Make the instances of a class nodes of pytrees whose children have keys.
 
-    flatten_with_keys(node) -> (((key, child), ...), data); unflatten_func(data, children) -> node;
-    flatten_func(node) -> (children, data) is a faster way to the same children, if there is one.
-    Raises ValueError if the class is registered already.
+    nodetype: the class. flatten_with_keys: flatten_with_keys(node) -> (((key, child), ...), data).
+    unflatten_func: unflatten_func(data, children) -> node. flatten_func: flatten_func(node) ->
+    (children, data), a faster way to the same children, if there is one. Raises ValueError if the
+    class is registered already.
+
+    >>> class Box:
+    ...     def __init__(self, item): self.item = item
+    >>> ingot.tree.register_pytree_with_keys(
+    ...     Box, lambda b: (((ingot.tree.GetAttrKey("item"), b.item),), None),
+    ...     lambda _, xs: Box(*xs))
+    >>> ingot.tree.keystr(ingot.tree.leaves_with_path(Box(1))[0][0])
+    '.item'
     """
     if flatten_func is not None:
         register_pytree_node(nodetype, flatten_func, unflatten_func, flatten_with_keys)
@@ -250,20 +263,41 @@ def register_pytree_with_keys(
 
 
 def register_pytree_node_class(cls: T) -> T:
-    """Class decorator: a pytree node by the methods `tree_flatten` and `tree_unflatten`.
+    """Make the instances of a class nodes of pytrees by its own methods.
 
-    `tree_flatten(self) -> (children, data)`; `tree_unflatten(cls, data, children)` is a
-    classmethod. Raises AttributeError if the class lacks one of them.
+    cls: a class with a method tree_flatten(self) -> (children, data) and a classmethod
+    tree_unflatten(cls, data, children); usable as a decorator -> the class. Raises AttributeError
+    if it lacks one of them, ValueError if it is registered already.
+
+    >>> @ingot.tree.register_pytree_node_class
+    ... class Wrapped:
+    ...     def __init__(self, x): self.x = x
+    ...     def tree_flatten(self): return (self.x,), None
+    ...     @classmethod
+    ...     def tree_unflatten(cls, data, children): return cls(*children)
+    >>> ingot.tree.leaves(Wrapped(1))
+    [1]
     """
     register_pytree_node(cls, cls.tree_flatten, cls.tree_unflatten)
     return cls
 
 
 def register_pytree_with_keys_class(cls: T) -> T:
-    """Class decorator: a keyed node by `tree_flatten_with_keys` and `tree_unflatten`.
+    """Make the instances of a class keyed nodes of pytrees by its own methods.
 
-    `tree_flatten_with_keys(self) -> (((key, child), ...), data)`; the method `tree_flatten` is
-    used too where there is one. Raises AttributeError if the class lacks a required method.
+    cls: a class with a method tree_flatten_with_keys(self) -> (((key, child), ...), data) and a
+    classmethod tree_unflatten(cls, data, children); its method tree_flatten is used too where there
+    is one. Usable as a decorator -> the class. Raises AttributeError if it lacks a required method,
+    ValueError if it is registered already.
+
+    >>> @ingot.tree.register_pytree_with_keys_class
+    ... class Keyed:
+    ...     def __init__(self, x): self.x = x
+    ...     def tree_flatten_with_keys(self): return (("x", self.x),), None
+    ...     @classmethod
+    ...     def tree_unflatten(cls, data, children): return cls(*children)
+    >>> ingot.tree.leaves_with_path(Keyed(1))
+    [(('x',), 1)]
     """
     flatten = getattr(cls, "tree_flatten", None)
     register_pytree_with_keys(cls, cls.tree_flatten_with_keys, cls.tree_unflatten, flatten)
@@ -272,9 +306,11 @@ def register_pytree_with_keys_class(cls: T) -> T:
 
 # ---- one level ----------------------------------------------------------------------------------
 def is_tree_node(cls: Any) -> bool:
-    """Whether instances of a class are nodes of pytrees.
+    """Tell whether instances of a class are nodes of pytrees.
 
-    >>> is_tree_node(dict), is_tree_node(int)
+    cls: a class -> a bool.
+
+    >>> ingot.tree.is_tree_node(dict), ingot.tree.is_tree_node(int)
     (True, False)
     """
     return isinstance(cls, type) and node_type(cls) is not None
@@ -292,11 +328,11 @@ def _public_data(kind: NodeType, data: Any) -> Any:
 
 
 def flatten_one_level(tree: Any) -> tuple[Children, Any]:
-    """The children and the data of the root of a tree: (children, data).
+    """Take a node apart into its children and its data.
 
-    Raises ValueError if the tree is a leaf.
+    tree: a pytree that is no leaf -> (children, data). Raises ValueError if it is a leaf.
 
-    >>> flatten_one_level({"b": 1, "a": (2, 3)})
+    >>> ingot.tree.flatten_one_level({"b": 1, "a": (2, 3)})
     (((2, 3), 1), ('a', 'b'))
     """
     kind = _require_node(tree, "flatten_one_level")
@@ -305,11 +341,12 @@ def flatten_one_level(tree: Any) -> tuple[Children, Any]:
 
 
 def flatten_one_level_with_keys(tree: Any) -> tuple[Children, Any]:
-    """The keyed children and the data of the root of a tree: (((key, child), ...), data).
+    """Take a node apart into its children with their keys, and its data.
 
-    Raises ValueError if the tree is a leaf.
+    tree: a pytree that is no leaf -> (((key, child), ...), data). Raises ValueError if it is a
+    leaf.
 
-    >>> flatten_one_level_with_keys([5])
+    >>> ingot.tree.flatten_one_level_with_keys([5])
     (((SequenceKey(idx=0), 5),), None)
     """
     kind = _require_node(tree, "flatten_one_level_with_keys")

@@ -41,11 +41,10 @@ class _Fields:
 class PyTreeDef(_Fields):
     """The structure of a pytree: types, keys and static data of its nodes, and a `*` per leaf.
 
-    Immutable, hashable, compared by value; equal structures are usually the same object.
-    Made by `tree_structure` and `tree_flatten`, never directly.
+    Immutable, hashable, compared by value; equal structures are usually the same object. Made by
+    `tree_structure` and `tree_flatten`, never directly.
 
-    >>> from ingot.tree import tree_structure
-    >>> tree_structure({"a": 1, "b": (2, None)})
+    >>> ingot.tree.structure({"a": 1, "b": (2, None)})
     PyTreeDef({'a': *, 'b': (*, None)})
     """
 
@@ -309,10 +308,11 @@ def _rebuild(cls: type, data: Any, children: tuple[PyTreeDef, ...]) -> PyTreeDef
 
 
 def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
-    """The structure of a tuple whose elements have the given structures.
+    """Make the structure of a tuple from those of its elements.
 
-    >>> from ingot.tree import tree_structure
-    >>> treedef_tuple([tree_structure(0), tree_structure([0])])
+    treedefs: structures -> a structure.
+
+    >>> ingot.tree.treedef_tuple([ingot.tree.structure(0), ingot.tree.structure([0])])
     PyTreeDef((*, [*]))
     """
     children = tuple(treedefs)
@@ -323,31 +323,34 @@ def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
 
 
 def treedef_children(treedef: PyTreeDef) -> list[PyTreeDef]:
-    """The structures of the children of the root.
+    """List the structures of the children of the root.
 
-    >>> from ingot.tree import tree_structure
-    >>> treedef_children(tree_structure((0, [0])))
+    treedef: a structure -> a list of structures, empty for a leaf.
+
+    >>> ingot.tree.treedef_children(ingot.tree.structure((0, [0])))
     [PyTreeDef(*), PyTreeDef([*])]
     """
     return treedef.children()
 
 
 def treedef_is_leaf(treedef: PyTreeDef) -> bool:
-    """Whether a structure is a single node: a leaf, or a node without children.
+    """Tell whether a structure is a single node: a leaf, or a node without children.
 
-    >>> from ingot.tree import tree_structure
-    >>> treedef_is_leaf(tree_structure(0)), treedef_is_leaf(tree_structure(None))
-    (True, True)
+    treedef: a structure -> a bool.
+
+    >>> [ingot.tree.treedef_is_leaf(ingot.tree.structure(x)) for x in (0, None, (0,))]
+    [True, True, False]
     """
     return treedef.num_nodes == 1
 
 
 def treedef_is_strict_leaf(treedef: PyTreeDef) -> bool:
-    """Whether a structure is one leaf; None and empty containers are not.
+    """Tell whether a structure is one leaf; None and empty containers are not.
 
-    >>> from ingot.tree import tree_structure
-    >>> treedef_is_strict_leaf(tree_structure(0)), treedef_is_strict_leaf(tree_structure(None))
-    (True, False)
+    treedef: a structure -> a bool.
+
+    >>> [ingot.tree.treedef_is_strict_leaf(ingot.tree.structure(x)) for x in (0, None)]
+    [True, False]
     """
     return treedef is LEAF
 
@@ -375,12 +378,13 @@ def _unflatten(treedef: PyTreeDef, items: Iterator[Any]) -> Any:
 
 
 def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
-    """The tree of a structure with the given leaves; the inverse of `tree_flatten`.
+    """Make the tree of a structure with the given leaves; the inverse of `tree_flatten`.
 
-    Raises ValueError if the number of leaves is not `treedef.num_leaves`.
+    treedef: a structure. leaves: its leaves, in order, of any type -> a pytree. Raises ValueError
+    if their number is not `treedef.num_leaves`.
 
-    >>> from ingot.tree import tree_structure
-    >>> tree_unflatten(tree_structure({"a": 0, "b": (0,)}), [1, 2])
+    >>> treedef = ingot.tree.structure({"a": 0, "b": (0,)})
+    >>> ingot.tree.tree_unflatten(treedef, [1, 2])
     {'a': 1, 'b': (2,)}
     """
     if type(treedef) is not PyTreeDef:
