@@ -100,8 +100,8 @@ def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) ->
     """Repeat an array along new axes or axes of length 1.
 
     operand: any dtype [...]. shape: the result's. broadcast_dimensions: for each axis of the
-    operand, its place in the result. out_sharding: without effect -> [*shape] of the same dtype.
-    Raises TypeError when they do not fit.
+    operand, its place in the result -> [*shape] of the same dtype. Raises TypeError when they do
+    not fit.
 
     >>> lax.broadcast_in_dim(np.array([1, 2]), (2, 3), (0,))
     Array([[1, 1, 1],
@@ -236,9 +236,8 @@ reshape_p = Primitive(
 def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> Any:
     """Arrange the same elements, in row-major order, in another shape.
 
-    operand: any dtype [...]. new_sizes: the shape. dimensions: an order in which axes are put
-    first. out_sharding: without effect -> [*new_sizes] of the same dtype. Raises TypeError when the
-    number of elements differs.
+    operand: any dtype [...]. new_sizes: the shape. dimensions: an order in which axes are put first
+    -> [*new_sizes] of the same dtype. Raises TypeError when the number of elements differs.
 
     >>> lax.reshape(np.arange(4), (2, 2))
     Array([[0, 1],
@@ -291,8 +290,7 @@ reduce_sum_p = Primitive(
 def reduce_sum(operand: Any, axes: Shape) -> Any:
     """Sum over axes, in the operand's own dtype.
 
-    operand: number [...]. axes: integers. out_sharding: without effect -> the axes removed. Raises
-    TypeError for booleans.
+    operand: number [...]. axes: integers -> the axes removed. Raises TypeError for booleans.
 
     >>> lax.reduce_sum(np.ones((2, 3)), (1,))
     Array([3., 3.], dtype=float64)
@@ -350,15 +348,7 @@ def full(shape: Shape, value: Any, dtype: Any = None) -> Any:
 
 
 def full_like(x: Any, value: Any) -> Any:
-    """Make an array of one value with the shape and dtype of another, where these are not given.
-
-    x: array, number, or anything with a shape and a dtype. fill_value: a scalar. dtype, shape:
-    those of the result. sharding: without effect -> an array. Raises TypeError unless the value is
-    a scalar.
-
-    >>> lax.full_like(np.zeros(2), 1)
-    Array([1., 1.], dtype=float64)
-    """
+    """An array of the type of `x` (an array, a tracer or an aval) filled with a Python scalar."""
     aval = x if isinstance(x, ShapedArray) else typeof(x)
     return broadcast_in_dim(scalar(value, aval.dtype, aval.weak_type), aval.shape, ())
 

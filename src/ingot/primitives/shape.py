@@ -350,10 +350,11 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, sharding: Any = None
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
               sharding: Any = None) -> Any:
-    """An array of one value with the shape and dtype of another, where these are not given.
+    """Make an array of one value with the shape and dtype of another, where these are not given.
 
-    x: array, number, or anything with a shape and a dtype; fill_value: a scalar -> array.
-    Raises TypeError unless the value is a scalar.
+    x: array, number, or anything with a shape and a dtype. fill_value: a scalar. dtype, shape:
+    those of the result. sharding: without effect -> an array. Raises TypeError unless the value is
+    a scalar.
 
     >>> lax.full_like(np.zeros(2), 1)
     Array([1., 1.], dtype=float64)
