@@ -23,7 +23,11 @@ DISTRIBUTIONS = """bernoulli beta betabinom binom cauchy chi2 dirichlet expon ga
 # Public modules all of whose names are described by the rule below.
 DESCRIBED = [
     "ingot", "ingot.tree", "ingot.tree_util", "ingot.lax", "ingot.lax.linalg", "ingot.nn",
-    "ingot.nn.initializers", "ingot.random", "ingot.scipy.special", "ingot.scipy.stats",
+    "ingot.nn.initializers", "ingot.random", "ingot.image", "ingot.scipy.cluster.vq",
+    "ingot.scipy.fft", "ingot.scipy.integrate", "ingot.scipy.interpolate", "ingot.scipy.linalg",
+    "ingot.scipy.ndimage", "ingot.scipy.optimize", "ingot.scipy.signal",
+    "ingot.scipy.sparse.linalg", "ingot.scipy.spatial.transform", "ingot.scipy.special",
+    "ingot.scipy.stats",
     *(f"ingot.scipy.stats.{name}" for name in DISTRIBUTIONS)]
 # Names that are Python's types for annotations.
 ALIASES = {"ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "KeyEntry", "KeyPath",

@@ -85,14 +85,15 @@ def _weights(size: int, out: int, scale: Any, translation: Any, kernel: Callable
 def scale_and_translate(image: Any, shape: Sequence[int], spatial_dims: Sequence[int], scale: Any,
                         translation: Any, method: str | ResizeMethod, antialias: bool = True,
                         precision: Any = None) -> Any:
-    """An image of another shape, whose axes are scaled, then translated.
+    """Scale, then translate the axes of an image, into one of another shape.
 
-    image: real or complex [...]; shape: of the result; spatial_dims: the axes that change; scale,
-    translation: a number for each of them, in units of the result, may be traced; antialias: widen
-    the kernel where the image shrinks. -> floats `shape`, 0 where there was no image. Raises
-    ValueError for the method 'nearest', or shapes that do not fit.
+    image: real or complex [...]. shape: of the result. spatial_dims: the axes that change. scale,
+    translation: a number for each of them, in units of the result, may be traced. method: that of
+    `resize`, but 'nearest'. antialias: whether the kernel is wider where the image shrinks.
+    precision: without effect -> [*shape] floating or complex, 0 where there was no image. Raises
+    ValueError for other methods, or shapes that do not fit.
 
-    >>> scale_and_translate(np.ones((2, 2)), (2, 2), (0,), [1.0], [1.0], "linear")
+    >>> ingot.image.scale_and_translate(np.ones((2, 2)), (2, 2), (0,), [1.0], [1.0], "linear")
     Array([[0., 0.],
            [1., 1.]], dtype=float64)
     """
@@ -122,13 +123,14 @@ def _contract(image: Any, shape: Sequence[int], dims: Sequence[int], scale: Any,
 
 def resize(image: Any, shape: Sequence[int], method: str | ResizeMethod, antialias: bool = True,
            precision: Any = None) -> Any:
-    """An image with other lengths of its axes.
+    """Change the lengths of the axes of an image.
 
-    image: [...]; shape: of the result; method: 'nearest', 'linear', 'cubic', 'lanczos3',
-    'lanczos5'; antialias: widen the kernel where the image shrinks. -> floats `shape` ('nearest'
-    keeps the dtype). Raises ValueError for another method, or shapes of another rank.
+    image: [...]. shape: of the result. method: a ResizeMethod or 'nearest', 'linear', 'cubic',
+    'lanczos3', 'lanczos5'. antialias: whether the kernel is wider where the image shrinks.
+    precision: without effect -> [*shape] floating ('nearest' keeps the dtype). Raises ValueError
+    for another method, or shapes of another rank.
 
-    >>> resize(np.array([0.0, 1.0]), (4,), "linear")
+    >>> ingot.image.resize(np.array([0.0, 1.0]), (4,), "linear")
     Array([0.  , 0.25, 0.75, 1.  ], dtype=float64)
     """
     shape, image = canonical_shape("resize", shape), jnp.asarray(image)

@@ -106,9 +106,10 @@ def logm(A: Any) -> Any:
 
 
 def fractional_matrix_power(A: Any, t: Any) -> Any:
-    """A to the power of t: of A's type for a whole number t, else exp(t log(A)), complex.
+    """Raise a matrix to a real power.
 
-    A: inexact [..., n, n]; t: a real scalar.
+    A: [..., n, n]. t: a real scalar -> [..., n, n], of A's floating or complex type for a whole
+    number t, else exp(t log(A)), complex. Raises ValueError unless A is square.
 
     >>> linalg.fractional_matrix_power(np.array([[4.0]]), 0.5).real
     Array([[2.]], dtype=float64)
@@ -163,34 +164,42 @@ def _hyperbolic(name: str, A: Any) -> tuple[Any, Any]:
 
 
 def cosm(A: Any) -> Any:
-    """Cosine of matrices: inexact [..., n, n] -> its type.
+    """Cosine of matrices, (exp(i A) + exp(-i A)) / 2.
 
-    >>> linalg.cosm(np.zeros((1, 1)))
-    Array([[1.]], dtype=float64)
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
+
+    >>> linalg.cosm(np.array([[np.pi]]))
+    Array([[-1.]], dtype=float64)
     """
     return _trigonometric("cosm", A)[0]
 
 
 def sinm(A: Any) -> Any:
-    """Sine of matrices: inexact [..., n, n] -> its type.
+    """Sine of matrices, (exp(i A) - exp(-i A)) / (2 i).
 
-    >>> linalg.sinm(np.zeros((1, 1)))
-    Array([[0.]], dtype=float64)
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
+
+    >>> linalg.sinm(np.array([[np.pi / 2]]))
+    Array([[1.]], dtype=float64)
     """
     return _trigonometric("sinm", A)[1]
 
 
 def tanm(A: Any) -> Any:
-    """Tangent of matrices: inexact [..., n, n] -> its type.
+    """Tangent of matrices, the solution of cosm(A) X = sinm(A).
 
-    >>> linalg.tanm(np.zeros((1, 1)))
-    Array([[0.]], dtype=float64)
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
+
+    >>> linalg.tanm(np.array([[np.pi / 4]]))
+    Array([[1.]], dtype=float64)
     """
     return solve(*_trigonometric("tanm", A))
 
 
 def coshm(A: Any) -> Any:
-    """Hyperbolic cosine of matrices: inexact [..., n, n] -> its type.
+    """Hyperbolic cosine of matrices, (exp(A) + exp(-A)) / 2.
+
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
 
     >>> linalg.coshm(np.zeros((1, 1)))
     Array([[1.]], dtype=float64)
@@ -199,7 +208,9 @@ def coshm(A: Any) -> Any:
 
 
 def sinhm(A: Any) -> Any:
-    """Hyperbolic sine of matrices: inexact [..., n, n] -> its type.
+    """Hyperbolic sine of matrices, (exp(A) - exp(-A)) / 2.
+
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
 
     >>> linalg.sinhm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
@@ -208,7 +219,9 @@ def sinhm(A: Any) -> Any:
 
 
 def tanhm(A: Any) -> Any:
-    """Hyperbolic tangent of matrices: inexact [..., n, n] -> its type.
+    """Hyperbolic tangent of matrices, the solution of coshm(A) X = sinhm(A).
+
+    A: [..., n, n] -> [..., n, n] floating or complex. Raises ValueError unless A is square.
 
     >>> linalg.tanhm(np.zeros((1, 1)))
     Array([[0.]], dtype=float64)
@@ -218,7 +231,10 @@ def tanhm(A: Any) -> Any:
 
 # ---- Lyapunov's equations ----
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
-    """Solve a X + X a^H = q; nan where eigenvalues of a and -a^H coincide.
+    """Solve a X + X a^H = q.
+
+    a, q: [n, n] -> X [n, n]; nan where eigenvalues of a and -a^H coincide. Raises ValueError for
+    shapes that do not fit.
 
     >>> linalg.solve_continuous_lyapunov(np.eye(1), np.eye(1))
     Array([[0.5]], dtype=float64)
@@ -232,8 +248,9 @@ solve_lyapunov = solve_continuous_lyapunov
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     """Solve X = a X a^H + q.
 
-    method: 'direct', a linear system of n^2 unknowns, the default for n < 10; or 'bilinear', which
-    fails if -1 is an eigenvalue of a. Raises ValueError for other methods.
+    a, q: [n, n]. method: 'direct', a linear system of n^2 unknowns, the default for n < 10; or
+    'bilinear', which fails if -1 is an eigenvalue of a -> X [n, n]. Raises ValueError for other
+    methods and shapes.
 
     >>> linalg.solve_discrete_lyapunov(np.eye(1) / 2, np.eye(1)).round(6)
     Array([[1.333333]], dtype=float64)

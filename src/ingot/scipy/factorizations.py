@@ -32,10 +32,15 @@ from ingot.primitives.matrices import columns, divide_by_gap, from_triangle, mat
 
 def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False,
              check_finite: bool = True) -> Any:
-    """Cholesky factor U with U^H U = a, or L with L L^H = a if `lower`.
+    """Cholesky factor of Hermitian positive definite matrices: U with U^H U = a.
 
-    >>> linalg.cholesky(np.array([[4.0]]))
-    Array([[2.]], dtype=float64)
+    a: [..., n, n], of which one triangle is read. lower: whether the result is L with L L^H = a
+    instead. overwrite_a, check_finite: without effect -> [..., n, n] floating or complex; nan where
+    a is not positive definite. Raises ValueError unless a is square.
+
+    >>> linalg.cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
+    Array([[2., 1.],
+           [0., 2.]], dtype=float64)
     """
     a = matrices("cholesky", a)
     factor = factors.cholesky(a if lower else adjoint(a), symmetrize_input=False)
@@ -44,7 +49,10 @@ def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False,
 
 def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False,
                check_finite: bool = True) -> tuple[Any, bool]:
-    """Cholesky factor and the flag `lower`, for `cho_solve`.
+    """Factor a Hermitian positive definite matrix for `cho_solve`.
+
+    a, lower, overwrite_a, check_finite, errors: those of `cholesky` -> (factor [..., n, n], lower),
+    with zeros in the other triangle.
 
     >>> linalg.cho_factor(np.array([[4.0]]))
     (Array([[2.]], dtype=float64), False)
@@ -52,15 +60,27 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False,
     return cholesky(a, lower), lower
 
 
+def _check_rows(name: str, a: Any, b: Any) -> None:
+    """Raise ValueError unless the right sides, as columns, have as many rows as the matrix."""
+    n = a.aval.shape[-1]
+    if b.aval.shape[-2] != n and b.aval.shape != a.aval.shape[:-1]:
+        raise ValueError(f"{name}: b must have {n} rows, got {a.aval} and {b.aval}")
+
+
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
               check_finite: bool = True) -> Any:
     """Solve a x = b with the result of `cho_factor(a)`.
+
+    c_and_lower: that result. b: [..., n] or [..., n, k]. overwrite_b, check_finite: without effect
+    -> x of the shape of b, floating or complex. Raises TypeError or ValueError for shapes that do
+    not fit.
 
     >>> linalg.cho_solve(linalg.cho_factor(np.array([[4.0]])), np.array([8.0]))
     Array([2.], dtype=float64)
     """
     c, lower = c_and_lower
     c, b = as_array("cho_solve", c), as_array("cho_solve", b)
+    _check_rows("cho_solve", c, b if b.aval.ndim > 1 else lax.reshape(b, (b.aval.size, 1)))
     if b.aval.ndim > 1 and b.aval.shape != c.aval.shape[:-1]:  # matrices beside stacks of them
         lead = broadcast_shapes(c.aval.shape[:-2], b.aval.shape[:-2])
         c, b = (broadcast_to(x, (*lead, *x.aval.shape[-2:])) for x in (c, b))
@@ -74,10 +94,15 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
 def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False,
                      unit_diagonal: bool = False, overwrite_b: bool = False, debug: Any = None,
                      check_finite: bool = True) -> Any:
-    """Solve op(a) x = b for triangular a; trans 0 'N', 1 'T', 2 'C'.
+    """Solve linear systems of triangular matrices by substitution.
 
-    >>> linalg.solve_triangular(np.array([[2.0]]), np.array([4.0]))
-    Array([2.], dtype=float64)
+    a: [..., n, n], of which one triangle is read, by `lower`. b: [n] or [..., n, k]. trans: 0 or
+    'N' for a x = b, 1 or 'T' for the transpose of a, 2 or 'C' for its adjoint. unit_diagonal:
+    whether its diagonal counts as ones. overwrite_b, debug, check_finite: without effect -> x of
+    the shape of b, floating or complex. Raises ValueError for other trans and shapes.
+
+    >>> linalg.solve_triangular(np.array([[2.0, 1.0], [0.0, 1.0]]), np.array([4.0, 2.0]))
+    Array([1., 2.], dtype=float64)
     """
     a, b = promote_dtypes("solve_triangular", a, b, kind="inexact")
     a = matrices("solve_triangular", a)
@@ -100,10 +125,15 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False,
 def solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False,
           overwrite_b: bool = False, debug: bool = False, check_finite: bool = True,
           assume_a: str = "gen") -> Any:
-    """Solve a x = b; assume_a: 'gen', 'sym', 'her', or 'pos' for positive definite a.
+    """Solve linear systems a x = b.
 
-    >>> linalg.solve(np.array([[2.0]]), np.array([4.0]))
-    Array([2.], dtype=float64)
+    a: [..., n, n]. b: [n] or [..., n, k]. assume_a: what a is: 'gen', 'sym', 'her', or 'pos' for
+    positive definite, of which one triangle is read, by `lower`. overwrite_a, overwrite_b, debug,
+    check_finite: without effect -> x of the shape of b, floating or complex; inf or nan where a is
+    singular. Raises ValueError for other assumptions and shapes.
+
+    >>> linalg.solve(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([4.0, 3.0]))
+    Array([2., 1.], dtype=float64)
     """
     if assume_a not in ("gen", "sym", "her", "pos"):
         raise ValueError(f"solve: assume_a must be 'gen', 'sym', 'her' or 'pos', got {assume_a!r}")
@@ -114,19 +144,26 @@ def solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False,
 
 
 def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
-    """Inverse of a matrix.
+    """Invert square matrices, by LU factorization.
 
-    >>> linalg.inv(np.array([[2.0]]))
-    Array([[0.5]], dtype=float64)
+    a: [..., n, n]. overwrite_a, check_finite: without effect -> [..., n, n] floating or complex;
+    inf or nan where a is singular. Raises ValueError unless a is square.
+
+    >>> linalg.inv(np.array([[2.0, 0.0], [0.0, 4.0]]))
+    Array([[0.5 , 0.  ],
+           [0.  , 0.25]], dtype=float64)
     """
     return _inv(a)
 
 
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
-    """Determinant of a matrix.
+    """Determinant of square matrices, by LU factorization.
 
-    >>> linalg.det(np.array([[2.0]]))
-    Array(2., dtype=float64)
+    a: [..., n, n]. overwrite_a, check_finite: without effect -> [...] floating or complex. Raises
+    ValueError unless a is square.
+
+    >>> linalg.det(np.array([[1.0, 2.0], [3.0, 4.0]])).round(6)
+    Array(-2., dtype=float64)
     """
     return _det(a)
 
@@ -135,10 +172,13 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
 
 
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, Any]:
-    """LU factors in one matrix, and the row that each row was exchanged with.
+    """LU factorization with row exchanges, for `lu_solve`.
 
-    >>> linalg.lu_factor(np.array([[2.0]]))[1]
-    Array([0], dtype=int32)
+    a: [..., m, n]. overwrite_a, check_finite: without effect -> (both factors in one matrix [...,
+    m, n], the row that each row was exchanged with i32[..., min(m, n)]).
+
+    >>> linalg.lu_factor(np.array([[1.0, 2.0], [2.0, 5.0]]))[1]
+    Array([1, 1], dtype=int32)
     """
     packed, pivots, _ = factors.lu(matrices("lu_factor", a, square=False))
     return packed, pivots
@@ -146,7 +186,11 @@ def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> t
 
 def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: bool = False,
              check_finite: bool = True) -> Any:
-    """Solve a x = b with the result of `lu_factor(a)`; trans 0 plain, 1 transposed, 2 adjoint.
+    """Solve a x = b with the result of `lu_factor(a)`.
+
+    lu_and_piv: that result. b: [n] or [..., n, k]. trans: 0 for a itself, 1 for its transpose, 2
+    for its adjoint. overwrite_b, check_finite: without effect -> x of the shape of b, floating or
+    complex. Raises ValueError for shapes that do not fit.
 
     >>> linalg.lu_solve(linalg.lu_factor(np.array([[2.0]])), np.array([4.0]))
     Array([2.], dtype=float64)
@@ -159,16 +203,22 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: b
                                                    packed.aval.shape[-2])
     vector = b.aval.ndim == 1
     column = lax.reshape(b, (b.aval.size, 1)) if vector else b
+    _check_rows("lu_solve", packed, column)
     x = lu_solve_permuted(packed, permutation, column, trans)
     return lax.reshape(x, b.aval.shape) if vector else x
 
 
 def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False,
        check_finite: bool = True) -> Any:
-    """P, L, U with a = P L U; with `permute_l` P L and U.
+    """LU factorization with row exchanges, a = P L U.
 
-    >>> linalg.lu(np.array([[2.0]]))[2]
-    Array([[2.]], dtype=float64)
+    a: [..., m, n]. permute_l: whether P L is returned in place of P and L. overwrite_a,
+    check_finite: without effect -> (P [..., m, m], L [..., m, k], U [..., k, n]) with k = min(m,
+    n), or (P L, U), floating or complex.
+
+    >>> linalg.lu(np.array([[1.0, 2.0], [2.0, 4.0]]))[2]
+    Array([[2., 4.],
+           [0., 0.]], dtype=float64)
     """
     a = matrices("lu", a, square=False)
     packed, _, permutation = factors.lu(a)
@@ -189,7 +239,12 @@ def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False,
 
 def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
        pivoting: bool = False, check_finite: bool = True) -> Any:
-    """QR factorization; mode 'full', 'economic' or 'r'; with `pivoting` also the permutation.
+    """QR factorization, a = Q R, or a[:, p] = Q R with pivoting.
+
+    a: [..., m, n]. mode: 'full', 'economic' for k = min(m, n) columns of Q and rows of R, or 'r'
+    for R alone. pivoting: whether columns are exchanged so that the diagonal of R falls.
+    overwrite_a, lwork, check_finite: without effect -> (Q, R), (R,) for 'r', then p i32[..., n]
+    with pivoting. Raises ValueError for other modes.
 
     >>> linalg.qr(np.array([[3.0], [4.0]]), mode="r")[0]
     Array([[-5.],
@@ -205,11 +260,12 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
 def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False,
                 conjugate: bool = False, overwrite_a: bool = False, overwrite_c: bool = False
                 ) -> Any:
-    """Products with the orthogonal factor Q of QR, and the triangular factor R.
+    """Multiply by the orthogonal factor Q of a QR factorization, which is not formed.
 
-    a: [..., m, n]; c: c Q is [..., k, m] times Q for mode 'right', Q c for 'left', where with k =
-    min(m, n) Q is [..., m, k]; a vector stands for one row or column; conjugate: of Q. -> (product,
-    R), and with `pivoting` the permutation.
+    a: [..., m, n]. c: with k = min(m, n), [..., l, m] for c Q (mode 'right'), [..., k, l] for Q c
+    ('left'); a vector stands for one row or column. pivoting: that of `qr`. conjugate: whether Q is
+    conjugated. overwrite_a, overwrite_c: without effect -> (product, R), and with pivoting the
+    permutation. Raises ValueError for other modes and shapes.
 
     >>> linalg.qr_multiply(np.array([[3.0], [4.0]]), np.array([[3.0, 4.0]]))[0]
     Array([[-5.]], dtype=float64)
@@ -234,10 +290,14 @@ def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False,
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
         check_finite: bool = True, lapack_driver: str = "gesdd") -> Any:
-    """Singular value decomposition U, s, Vh.
+    """Singular value decomposition a = U diag(s) Vh, s in descending order.
 
-    >>> linalg.svd(np.array([[2.0]]), compute_uv=False)
-    Array([2.], dtype=float64)
+    a: [..., m, n]. full_matrices: whether U is [..., m, m] and Vh [..., n, n], else min(m, n)
+    columns and rows. compute_uv: whether they are returned. overwrite_a, check_finite,
+    lapack_driver: without effect -> (U, s, Vh), or s, floating or complex.
+
+    >>> linalg.svd(np.array([[3.0, 0.0], [0.0, 4.0]]), compute_uv=False)
+    Array([4., 3.], dtype=float64)
     """
     out = _svd(a, full_matrices, compute_uv)
     return tuple(out) if compute_uv else out
@@ -245,10 +305,14 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a
 
 def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | None = None,
           max_iterations: int | None = None) -> tuple[Any, Any]:
-    """Unitary and positive semidefinite factor: a = u p ('right') or a = p u ('left').
+    """Polar decomposition into a unitary and a positive semidefinite factor.
 
-    >>> linalg.polar(np.array([[2.0]]))
-    (Array([[1.]], dtype=float64), Array([[2.]], dtype=float64))
+    a: [..., m, n]. side: 'right' for a = u p, 'left' for a = p u. method, eps, max_iterations:
+    without effect, as it is made of the singular value decomposition -> (u [..., m, n], p),
+    floating or complex. Raises ValueError for other sides.
+
+    >>> linalg.polar(np.array([[-2.0]]))
+    (Array([[-1.]], dtype=float64), Array([[2.]], dtype=float64))
     """
     if side not in ("right", "left"):
         raise ValueError(f"polar: side must be 'right' or 'left', got {side!r}")
@@ -304,9 +368,13 @@ def _lyapunov_jvp(primals: Any, tangents: Any) -> Any:
 def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
          overwrite_a: bool = False, overwrite_b: bool = False, turbo: bool = True,
          eigvals: None = None, type: int = 1, check_finite: bool = True) -> Any:  # noqa: A002
-    """Ascending eigenvalues w and eigenvectors v of Hermitian matrices, of which one triangle is
-    read: a v = v w, or with positive definite b (type 1) a v = b v w, (2) a b v = v w, (3)
-    b a v = v w. Vectors have v^H b v = 1, for type 3 v^H b^-1 v = 1.
+    """Eigenvalues and eigenvectors of Hermitian matrices, by LAPACK.
+
+    a: [n, n], of which one triangle is read. b: positive definite [n, n]: a v = b v w for type 1, a
+    b v = v w for 2, b a v = v w for 3; else a v = v w. lower: which triangle. eigvals_only: whether
+    vectors are left out. eigvals: must be None, else NotImplementedError. overwrite_a, overwrite_b,
+    turbo, check_finite: without effect. -> (w [n] ascending, v [n, n] as columns, with v^H b v = 1,
+    for type 3 v^H b^-1 v = 1), or w. Raises ValueError for other types and shapes.
 
     >>> linalg.eigh(np.array([[2.0]]), np.array([[4.0]]), eigvals_only=True)
     Array([0.5], dtype=float64)
@@ -339,9 +407,12 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
 
 def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str = "a",
                      select_range: Any = None, tol: float | None = None, key: Any = None) -> Any:
-    """Eigenvalues (and eigenvectors) of a symmetric tridiagonal matrix: all, or 'i' some of them.
+    """Eigenvalues and eigenvectors of a symmetric tridiagonal matrix.
 
-    d: diagonal [n], e: off-diagonal [n - 1].
+    d: diagonal [n]. e: off-diagonal [n - 1]. eigvals_only: whether vectors are left out. select:
+    'a' for all, 'i' for those at the places select_range = (first, last). tol, key: without effect.
+    -> (w [n] ascending, v [n, n] as columns), or w, floating. Raises ValueError for shapes that do
+    not fit, NotImplementedError for another select.
 
     >>> linalg.eigh_tridiagonal(np.array([1.0, 2.0]), np.array([0.0]), eigvals_only=True)
     Array([1., 2.], dtype=float64)
@@ -364,10 +435,15 @@ def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str 
 
 
 def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
-    """Schur form T and unitary Z with a = Z T Z^H; output 'real' or 'complex'.
+    """Schur form of a matrix, a = Z T Z^H with unitary Z.
 
-    >>> linalg.schur(np.array([[2.0]]))[0]
-    Array([[2.]], dtype=float64)
+    a: [..., n, n]. output: 'real', in which real a have 2 x 2 blocks for pairs of complex
+    eigenvalues, or 'complex', by which T is upper triangular -> (T, Z). Raises ValueError for other
+    outputs.
+
+    >>> linalg.schur(np.array([[1.0, 2.0], [0.0, 3.0]]))[0]
+    Array([[1., 2.],
+           [0., 3.]], dtype=float64)
     """
     if output not in ("real", "complex"):
         raise ValueError(f"schur: output must be 'real' or 'complex', got {output!r}")
@@ -379,10 +455,14 @@ def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
 
 
 def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
-    """A real Schur form made complex: upper triangular.
+    """Make a real Schur form complex, and so upper triangular.
 
-    >>> linalg.rsf2csf(np.eye(1), np.eye(1))[0]
-    Array([[1.+0.j]], dtype=complex128)
+    T, Z: [n, n], of a = Z T Z^H. check_finite: without effect -> (T, Z) complex. Raises ValueError
+    unless both are square.
+
+    >>> T, Z = linalg.rsf2csf(np.array([[0.0, 1.0], [-1.0, 0.0]]), np.eye(2))
+    >>> bool(abs(T[1, 0]) < 1e-15)
+    True
     """
     T, Z = promote_dtypes("rsf2csf", T, Z, kind="inexact")
     T, Z = matrices("rsf2csf", T), matrices("rsf2csf", Z)
@@ -393,10 +473,15 @@ def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
 
 def hessenberg(a: Any, *, calc_q: bool = False, overwrite_a: bool = False,
                check_finite: bool = True) -> Any:
-    """Hessenberg form; with `calc_q` also the unitary Q with a = Q H Q^H.
+    """Reduce matrices to Hessenberg form, zero below the first subdiagonal.
 
-    >>> linalg.hessenberg(np.array([[2.0]]))
-    Array([[2.]], dtype=float64)
+    a: [..., n, n]. calc_q: whether the unitary Q with a = Q H Q^H is returned too. overwrite_a,
+    check_finite: without effect -> H [..., n, n], or (H, Q), floating or complex. Raises ValueError
+    unless a is square.
+
+    >>> linalg.hessenberg(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    Array([[1., 2.],
+           [3., 4.]], dtype=float64)
     """
     a = matrices("hessenberg", a)
     n = a.aval.shape[-1]

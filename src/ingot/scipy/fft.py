@@ -167,7 +167,9 @@ def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
 
 def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None
          ) -> Any:
-    """The inverse of `dct`.
+    """Inverse of the discrete cosine transform `dct`.
+
+    x, type, n, axis, norm, errors: those of `dct` -> [..., n, ...] floating.
 
     >>> fft.idct(np.array([4.0, 0.0]))
     Array([1., 1.], dtype=float64)
@@ -192,7 +194,9 @@ def dst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
 
 def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None
          ) -> Any:
-    """The inverse of `dst`.
+    """Inverse of the discrete sine transform `dst`.
+
+    x, type, n, axis, norm, errors: those of `dst` -> [..., n, ...] floating.
 
     >>> fft.idst(fft.dst(np.array([1.0, 2.0]))).round(6)
     Array([1., 2.], dtype=float64)
@@ -203,7 +207,10 @@ def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
 
 def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
-    """`dct` over several axes, by default all.
+    """Discrete cosine transform over several axes.
+
+    x: [...] real. type, norm, errors: those of `dct`. s: lengths to which axes are cut or padded.
+    axes: by default all, or the last len(s) -> [...] floating.
 
     >>> fft.dctn(np.array([[1.0, 1.0]]))
     Array([[8., 0.]], dtype=float64)
@@ -214,7 +221,9 @@ def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
 
 def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
           axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
-    """`idct` over several axes, by default all.
+    """Inverse of the discrete cosine transform over several axes `dctn`.
+
+    x, type, s, axes, norm, errors: those of `dctn` -> [...] floating.
 
     >>> fft.idctn(np.array([[8.0, 0.0]]))
     Array([[1., 1.]], dtype=float64)
@@ -225,7 +234,10 @@ def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
 
 def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
-    """`dst` over several axes, by default all.
+    """Discrete sine transform over several axes.
+
+    x: [...] real. type, norm, errors: those of `dst`. s: lengths to which axes are cut or padded.
+    axes: by default all, or the last len(s) -> [...] floating.
 
     >>> fft.dstn(np.array([[1.0]]))
     Array([[4.]], dtype=float64)
@@ -236,7 +248,9 @@ def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
 
 def idstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
           axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
-    """`idst` over several axes, by default all.
+    """Inverse of the discrete sine transform over several axes `dstn`.
+
+    x, type, s, axes, norm, errors: those of `dstn` -> [...] floating.
 
     >>> fft.idstn(np.array([[4.0]]))
     Array([[1.]], dtype=float64)

@@ -15,7 +15,16 @@ from ingot.numpy.promotion import convert
 
 
 class OptimizeResults(NamedTuple):
-    """What `minimize` found; status 0 converged, 1 maxiter reached, 3 line search failed."""
+    """What `minimize` found.
+
+    x: the minimizer. success: whether it converged. status: 0 converged, 1 maxiter reached, 3 line
+    search failed. fun, jac: value and gradient there. hess_inv: the inverse of the Hessian,
+    estimated, or None. nfev, njev, nit: numbers of evaluations and iterations.
+
+    >>> found = optimize.minimize(lambda x: ((x - 1) ** 2).sum(), np.zeros(2), method="BFGS")
+    >>> found.success, found.status
+    (Array(True, dtype=bool), Array(0, dtype=int64, weak_type=True))
+    """
 
     x: Any
     success: Any

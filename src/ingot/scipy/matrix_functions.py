@@ -43,14 +43,16 @@ _PADE = {3: (120, 60, 12, 1), 5: (30240, 15120, 3360, 420, 30, 1),
 
 
 def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int | None = None) -> Any:
-    """Exponential of square matrices, by scaling and squaring; nan if more squarings are needed.
+    """Exponential of square matrices, by scaling and squaring.
 
-    How many are needed depends on norms of powers (Al-Mohy and Higham, 2009): few for matrices
-    that are large, but nearly nilpotent. A: inexact [..., n, n]; max_squarings: 64
-    by default -> the same type.
+    A: [..., n, n]. upper_triangular: without effect. max_squarings: 64 by default; nan where more
+    are needed, which depends on norms of powers: few for matrices that are large, but nearly
+    nilpotent -> [..., n, n] floating or complex (Al-Mohy and Higham, 2009). Raises ValueError
+    unless A is square.
 
-    >>> linalg.expm(np.zeros((1, 1)))
-    Array([[1.]], dtype=float64)
+    >>> linalg.expm(np.array([[0.0, 1.0], [0.0, 0.0]]))
+    Array([[1., 1.],
+           [0., 1.]], dtype=float64)
     """
     A = matrices("expm", A)
     double = dtypes.real_of(A.aval.dtype) == dtypes.float64
@@ -117,7 +119,11 @@ def _pade(A: Any, order: int) -> tuple[Any, Any]:
 
 
 def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: bool = True) -> Any:
-    """Derivative of expm at A in direction E, with expm(A) before it if `compute_expm`.
+    """Derivative of `expm` at a matrix in a direction.
+
+    A, E: [n, n], where and in which direction. method: without effect. compute_expm: whether
+    expm(A) is returned before it -> (expm(A), [n, n]), or [n, n]. Raises ValueError for other
+    shapes.
 
     >>> linalg.expm_frechet(np.zeros((1, 1)), np.ones((1, 1)))[1]
     Array([[1.]], dtype=float64)
@@ -157,7 +163,11 @@ def triangular_sqrt(T: Any) -> Any:
 
 
 def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
-    """A function of a matrix, given elementwise, by Parlett's recurrence on the Schur form.
+    """Apply a function of numbers to a matrix, by Parlett's recurrence on the Schur form.
+
+    A: [n, n]. func: complex arrays -> the same, elementwise. disp: if false, an estimate of the
+    relative error is returned too -> [n, n] complex, inaccurate where eigenvalues nearly coincide.
+    Raises ValueError unless A is square.
 
     >>> linalg.funm(np.array([[4.0]]), lambda x: x**0.5)
     Array([[2.+0.j]], dtype=complex128)
@@ -188,7 +198,11 @@ def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
 
 
 def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float = 1e-8) -> Any:
-    """Solve A X + X B = C; nan where A and -B have a common eigenvalue up to tol.
+    """Solve A X + X B = C.
+
+    A: [m, m]. B: [n, n]. C: [m, n]. method: 'schur', or 'eigen' for matrices that are
+    diagonalizable. tol: up to which sums of eigenvalues count as 0 -> X [m, n]; nan where A and -B
+    have a common eigenvalue up to tol. Raises ValueError for other methods and shapes.
 
     >>> linalg.solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
     Array([[0.5]], dtype=float64)

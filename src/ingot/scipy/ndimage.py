@@ -90,10 +90,11 @@ def _check_mode(name: str, mode: str) -> None:
 
 def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = None,
                     mode: str = "mirror") -> Any:
-    """Coefficients of the B-splines of an order that pass through the samples along an axis.
+    """Find the coefficients of the B-splines that pass through the samples along an axis.
 
-    input: [...], taken to float; order: 2 to 5; mode: as in `map_coordinates`. `output` is not
-    supported. A product with a matrix of the axis' length squared. Raises ValueError for an order.
+    input: [..., n, ...]. order: 2 to 5. axis: an integer. output: must be None. mode: that of
+    `map_coordinates` -> [..., n, ...] floating or complex, by a product with a matrix [n, n].
+    Raises ValueError for another order, NotImplementedError for other modes.
 
     >>> ndimage.spline_filter1d(np.ones(4)).round(6)
     Array([1., 1., 1., 1.], dtype=float64)
@@ -116,7 +117,9 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = No
 
 
 def spline_filter(input: Any, order: int = 3, output: Any = None, mode: str = "mirror") -> Any:
-    """`spline_filter1d` along every axis.
+    """Find the coefficients of the B-splines that pass through samples, along every axis.
+
+    input, order, output, mode, errors: those of `spline_filter1d` -> [...] floating or complex.
 
     >>> ndimage.spline_filter(np.ones((2, 3))).round(6)[0]
     Array([1., 1., 1.], dtype=float64)

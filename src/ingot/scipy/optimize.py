@@ -77,12 +77,17 @@ _OPTIONS = {"bfgs": {"maxiter", "norm_ord", "gtol", "line_search_maxiter"},
 
 def minimize(fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), *, method: str,
              tol: float | None = None, options: Mapping[str, Any] | None = None) -> OptimizeResults:
-    """Minimize a scalar function of a vector, which L-BFGS takes complex as well.
+    """Minimize a scalar function of a vector, by derivatives; it works under jit and vmap.
 
-    method: 'BFGS', with options maxiter, norm (order), gtol, line_search_maxiter; or
+    fun: fun(x, *args) -> a real scalar. x0: [n] floating, for L-BFGS complex as well. args: passed
+    on. method: 'BFGS', with options maxiter, norm (order), gtol, line_search_maxiter; or
     'l-bfgs-experimental-do-not-rely-on-this', with maxiter, norm, gtol, ftol, maxcor, maxfun,
-    maxgrad, maxls. Works under jit and vmap. Raises ValueError for another method, TypeError for
-    other options.
+    maxgrad, maxls. tol: in place of gtol. options: these, by name. -> an OptimizeResults. Raises
+    ValueError for another method, TypeError for other options.
+
+    >>> found = optimize.minimize(lambda x: ((x - 1) ** 2).sum(), np.zeros(2), method="BFGS")
+    >>> found.x.round(6)
+    Array([1., 1.], dtype=float64)
     """
     if not isinstance(args, tuple):
         raise TypeError(f"minimize: args must be a tuple, got {type(args).__name__}")

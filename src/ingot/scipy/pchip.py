@@ -84,7 +84,11 @@ class PchipInterpolator:
 
 
 def pchip_interpolate(xi: Any, yi: Any, x: Any, axis: int = 0) -> Any:
-    """Values at x of the monotone cubic interpolant of samples yi at xi.
+    """Interpolate samples by a monotone cubic polynomial between each two, at points.
+
+    xi: [n] ascending. yi: [..., n, ...]. x: points, of any shape. axis: that of the samples ->
+    values [..., *x.shape, ...] floating. Raises ValueError for less than two samples, and lengths
+    that do not fit.
 
     >>> interpolate.pchip_interpolate(np.array([0.0, 1.0]), np.array([0.0, 2.0]), 0.5)
     Array(1., dtype=float64)

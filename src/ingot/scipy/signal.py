@@ -59,11 +59,12 @@ def _direct(name: str, x: Any, y: Any, mode: str, precision: Any) -> Any:
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
-    """Convolution by Fourier transforms: for long arguments.
+    """Convolve by Fourier transforms, which is faster for long arguments.
 
-    in1, in2: [...] of one number of axes; mode: 'full', 'same' (the size of in1) or 'valid' (where
-    both overlap entirely); axes: to convolve along, all of them by default; the others broadcast.
-    Raises ValueError for shapes that do not fit.
+    in1, in2: [...] of one number of axes. mode: 'full', 'same' (the size of in1) or 'valid' (where
+    both overlap entirely). axes: to convolve along, all of them by default; the others broadcast ->
+    an array of the promoted floating or complex dtype. Raises ValueError for shapes that do not fit
+    and other modes.
 
     >>> signal.fftconvolve(np.ones(2), np.ones(2)).round(6)
     Array([1., 2., 1.], dtype=float64)
@@ -134,11 +135,12 @@ def _integral(*xs: Any) -> bool:
 
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
              ) -> Any:
-    """Convolution along all axes.
+    """Convolve along all axes.
 
-    in1, in2: [...] of one number of axes; mode: as for `fftconvolve`; method: 'direct' (sums of
+    in1, in2: [...] of one number of axes. mode: that of `fftconvolve`. method: 'direct' (sums of
     products), 'fft' or 'auto', the faster one by their sizes, but 'direct' for integers and 16
-    bits. Raises ValueError for shapes that do not fit.
+    bits. precision: without effect -> an array of the promoted floating or complex dtype. Raises
+    ValueError for shapes that do not fit, other modes and methods.
 
     >>> signal.convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     Array([1., 3., 2.], dtype=float64)
@@ -153,7 +155,10 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", preci
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto", precision: Any = None
               ) -> Any:
-    """Correlation along all axes: convolution with the reversed conjugate of in2.
+    """Correlate along all axes: convolve with the reversed conjugate of in2.
+
+    in1, in2, mode, method, precision, errors: those of `convolve` -> an array of the promoted
+    floating or complex dtype.
 
     >>> signal.correlate(np.array([1.0, 2.0]), np.array([0.0, 1.0]))
     Array([1., 2., 0.], dtype=float64)
@@ -174,7 +179,12 @@ def _planes(name: str, in1: Any, in2: Any, mode: str, boundary: str, fillvalue: 
 
 def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
                precision: Any = None) -> Any:
-    """Convolution of matrices; see `convolve`.
+    """Convolve matrices.
+
+    in1, in2: [m, n] and [k, l]. mode: that of `fftconvolve`. boundary: must be 'fill'. fillvalue:
+    must be 0. precision: without effect -> a matrix of the promoted floating or complex dtype, [m +
+    k - 1, n + l - 1] for 'full'. Raises NotImplementedError for other boundaries and values,
+    ValueError for shapes that do not fit.
 
     >>> signal.convolve2d(np.ones((1, 2)), np.ones((1, 2)))
     Array([[1., 2., 1.]], dtype=float64)
@@ -185,7 +195,10 @@ def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", f
 
 def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
                 precision: Any = None) -> Any:
-    """Correlation of matrices; see `correlate`.
+    """Correlate matrices: convolve with the reversed conjugate of in2.
+
+    in1, in2, mode, boundary, fillvalue, precision, errors: those of `convolve2d` -> a matrix of the
+    promoted floating or complex dtype.
 
     >>> signal.correlate2d(np.ones((1, 2)), np.array([[1.0, 2.0]]))
     Array([[2., 3., 1.]], dtype=float64)
@@ -202,10 +215,11 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
 
 def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0,
             overwrite_data: Any = None) -> Any:
-    """What is left without the mean ('constant') or the line of least squares ('linear').
+    """Take off the mean or a line of least squares along an axis.
 
-    data: [...]; bp: for lines, the indices at which new ones begin. -> the same shape. Raises
-    ValueError for another type, or break points out of range.
+    data: [..., n, ...]. axis: an integer. type: 'constant' for the mean, 'linear' for lines. bp:
+    for lines, the indices at which new ones begin. overwrite_data: without effect -> the same
+    shape, floating or complex. Raises ValueError for another type, or break points out of range.
 
     >>> signal.detrend(np.array([1.0, 3.0, 8.0])).round(6)
     Array([ 0.5, -1. ,  0.5], dtype=float64)

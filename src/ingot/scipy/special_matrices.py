@@ -26,11 +26,14 @@ from ingot.numpy.rounding import conjugate
 
 
 def block_diag(*arrs: Any) -> Any:
-    """A matrix with the given ones along its diagonal and zeros elsewhere.
+    """Put matrices along a diagonal, with zeros elsewhere.
 
-    >>> linalg.block_diag(np.ones((1, 1)), np.ones((1, 1)))
-    Array([[1., 0.],
-           [0., 1.]], dtype=float64)
+    arrs: matrices [m, n], of which vectors and scalars count as rows -> [sum of m, sum of n] of
+    their promoted dtype. Raises ValueError for more axes.
+
+    >>> linalg.block_diag(np.ones((1, 1)), np.ones((1, 2)))
+    Array([[1., 0., 0.],
+           [0., 1., 1.]], dtype=float64)
     """
     given = arrs or (np.zeros((1, 0)),)
     made = promote_dtypes("block_diag", *given)
@@ -76,11 +79,14 @@ def toeplitz(c: Any, r: Any = None) -> Any:
 
 
 def hankel(c: Any, r: Any = None) -> Any:
-    """Constant antidiagonals: first column c, last row r (without its first element), else zeros.
+    """Make a matrix with constant antidiagonals.
 
-    >>> linalg.hankel(np.array([1, 2]))
-    Array([[1, 2],
-           [2, 0]], dtype=int64)
+    c: [..., m], the first column. r: [..., n], the last row, of which the first element is not
+    used; zeros by default -> [..., m, n] of the promoted dtype.
+
+    >>> linalg.hankel(np.array([1, 2]), np.array([0, 3, 4]))
+    Array([[1, 2, 3],
+           [2, 3, 4]], dtype=int64)
     """
     c = as_array("hankel", c)
     c, r = _vectors("hankel", c, like(c, 0) if r is None else r)
@@ -90,11 +96,14 @@ def hankel(c: Any, r: Any = None) -> Any:
 
 
 def circulant(c: Any) -> Any:
-    """Each column is the first one, c, turned by one place more.
+    """Make the circulant matrix of a vector: each column is the one before, turned by one place.
 
-    >>> linalg.circulant(np.array([1, 2]))
-    Array([[1, 2],
-           [2, 1]], dtype=int64)
+    c: [..., n], the first column -> [..., n, n] of the same dtype.
+
+    >>> linalg.circulant(np.array([1, 2, 3]))
+    Array([[1, 3, 2],
+           [2, 1, 3],
+           [3, 2, 1]], dtype=int64)
     """
     c = as_array("circulant", c)
     n = c.aval.shape[-1]
@@ -103,10 +112,14 @@ def circulant(c: Any) -> Any:
 
 
 def companion(a: Any) -> Any:
-    """The matrix whose characteristic polynomial has the coefficients a.
+    """Make the companion matrix of a polynomial, whose eigenvalues are its roots.
 
-    >>> linalg.companion(np.array([1.0, -2.0]))
-    Array([[2.]], dtype=float64)
+    a: [..., n + 1] coefficients, highest power first, n > 0 -> [..., n, n] floating or complex.
+    Raises ValueError for fewer than two.
+
+    >>> linalg.companion(np.array([1.0, -3.0, 2.0]))
+    Array([[ 3., -2.],
+           [ 1.,  0.]], dtype=float64)
     """
     a = inexact("companion", a)
     n = a.aval.shape[-1]
@@ -118,11 +131,15 @@ def companion(a: Any) -> Any:
 
 
 def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
-    """The matrix that convolves vectors of length n with a.
+    """Make the matrix that convolves vectors of length n with a vector.
 
-    >>> linalg.convolution_matrix(np.array([1, 2]), 1)
-    Array([[1],
-           [2]], dtype=int64)
+    a: [m], m > 0. n: a Python integer above 0. mode: 'full', 'same' or 'valid', as in
+    `numpy.convolve` -> [m + n - 1, n] for 'full'. Raises ValueError for other shapes and modes.
+
+    >>> linalg.convolution_matrix(np.array([1, 2]), 2)
+    Array([[1, 0],
+           [2, 1],
+           [0, 2]], dtype=int64)
     """
     (a,), n = _vectors("convolution_matrix", a), concrete_int("convolution_matrix", n, "n")
     m = a.aval.shape[-1]
@@ -144,10 +161,15 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
 
 
 def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
-    """The matrix of the discrete Fourier transform; scale None, 'sqrtn' or 'n'.
+    """Make the matrix of the discrete Fourier transform.
 
-    >>> linalg.dft(1)
-    Array([[1.+0.j]], dtype=complex128)
+    n: a Python integer. scale: None, 'sqrtn' to divide by sqrt(n), which makes it unitary, or 'n'
+    to divide by n. dtype: a complex one, by default the default complex -> [n, n]. Raises
+    ValueError for other scales.
+
+    >>> linalg.dft(2).real
+    Array([[ 1.,  1.],
+           [ 1., -1.]], dtype=float64)
     """
     n = concrete_int("dft", n, "n")
     factors = {None: 1.0, "sqrtn": n ** -0.5 if n else 1.0, "n": 1 / n if n else 1.0}
@@ -162,11 +184,14 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
 
 
 def fiedler(a: Any) -> Any:
-    """Absolute differences of all pairs of elements.
+    """Make Fiedler's matrix: absolute differences of all pairs of elements.
 
-    >>> linalg.fiedler(np.array([1, 3]))
-    Array([[0, 2],
-           [2, 0]], dtype=int64)
+    a: [..., n] -> [..., n, n].
+
+    >>> linalg.fiedler(np.array([1, 3, 4]))
+    Array([[0, 2, 3],
+           [2, 0, 1],
+           [3, 1, 0]], dtype=int64)
     """
     a = as_array("fiedler", a)
     rows = lax.expand_dims(a, (a.aval.ndim,))
@@ -175,10 +200,14 @@ def fiedler(a: Any) -> Any:
 
 
 def fiedler_companion(a: Any) -> Any:
-    """Fiedler's pentadiagonal companion matrix of a polynomial.
+    """Make Fiedler's pentadiagonal companion matrix of a polynomial.
 
-    >>> linalg.fiedler_companion(np.array([1.0, -2.0]))
-    Array([[2.]], dtype=float64)
+    a: [n + 1] coefficients, highest power first -> [n, n], floating or complex, whose eigenvalues
+    are the roots.
+
+    >>> linalg.fiedler_companion(np.array([1.0, -3.0, 2.0]))
+    Array([[ 3., -2.],
+           [ 1.,  0.]], dtype=float64)
     """
     a = inexact("fiedler_companion", a)
     if a.aval.ndim == 0 or a.aval.shape[-1] == 0:
@@ -200,7 +229,9 @@ def fiedler_companion(a: Any) -> Any:
 
 
 def hadamard(n: int, dtype: Any = int) -> Any:
-    """Sylvester's matrix of orthogonal rows of ±1; n is a power of 2.
+    """Make Sylvester's matrix of orthogonal rows of 1 and -1.
+
+    n: a power of 2. dtype: by default the default integer -> [n, n]. Raises ValueError for other n.
 
     >>> linalg.hadamard(2)
     Array([[ 1,  1],
@@ -215,10 +246,14 @@ def hadamard(n: int, dtype: Any = int) -> Any:
 
 
 def helmert(n: int, full: bool = False) -> Any:
-    """Orthonormal rows that sum to zero; `full` puts the constant row first.
+    """Make Helmert's matrix, whose rows are orthonormal and sum to zero.
 
-    >>> linalg.helmert(1, full=True)
-    Array([[1.]], dtype=float64)
+    n: a Python integer above 0, else ValueError. full: whether the constant row is put first -> [n
+    - 1, n], or [n, n], of the default float.
+
+    >>> linalg.helmert(2, full=True)
+    Array([[ 0.70710678,  0.70710678],
+           [ 0.70710678, -0.70710678]], dtype=float64)
     """
     n = concrete_int("helmert", n, "n")
     if n < 1:
@@ -231,20 +266,26 @@ def helmert(n: int, full: bool = False) -> Any:
 
 
 def hilbert(n: int) -> Any:
-    """1 / (i + j + 1).
+    """Make the Hilbert matrix, with elements 1 / (i + j + 1), which is badly conditioned.
 
-    >>> linalg.hilbert(1)
-    Array([[1.]], dtype=float64)
+    n: a Python integer -> [n, n] of the default float.
+
+    >>> linalg.hilbert(2)
+    Array([[1.        , 0.5       ],
+           [0.5       , 0.33333333]], dtype=float64)
     """
     k = np.arange(concrete_int("hilbert", n, "n"))
     return from_numpy((1 / (k[:, None] + k + 1)).astype(dtypes.default_float()))
 
 
 def invhilbert(n: int) -> Any:
-    """Inverse of the Hilbert matrix, from its integer elements.
+    """Make the inverse of the Hilbert matrix, from its integer elements.
 
-    >>> linalg.invhilbert(1)
-    Array([[1.]], dtype=float64)
+    n: a Python integer -> [n, n] of the default float.
+
+    >>> linalg.invhilbert(2)
+    Array([[ 4., -6.],
+           [-6., 12.]], dtype=float64)
     """
     import scipy.linalg
 
@@ -254,7 +295,10 @@ def invhilbert(n: int) -> Any:
 
 
 def leslie(f: Any, s: Any) -> Any:
-    """Population matrix: first row f, survival s below the diagonal.
+    """Make the matrix that takes a population, by classes of age, one step further.
+
+    f: [n] births, the first row. s: [n - 1] survival, below the diagonal -> [n, n] of the promoted
+    dtype. Raises ValueError for lengths that do not fit.
 
     >>> linalg.leslie(np.array([1.0, 2.0]), np.array([0.5]))
     Array([[1. , 2. ],
@@ -272,17 +316,23 @@ def leslie(f: Any, s: Any) -> Any:
 
 
 def pascal(n: int, kind: str | None = None) -> Any:
-    """Binomial coefficients: 'symmetric' (default), 'lower' or 'upper'.
+    """Make the Pascal matrix, of binomial coefficients.
 
-    >>> linalg.pascal(2)
-    Array([[1., 1.],
-           [1., 2.]], dtype=float64)
+    n: a Python integer. kind: 'symmetric' (default), 'lower' or 'upper' -> [n, n] of the default
+    float. Raises ValueError for other kinds.
+
+    >>> linalg.pascal(3)
+    Array([[1., 1., 1.],
+           [1., 2., 3.],
+           [1., 3., 6.]], dtype=float64)
     """
     return _pascal("pascal", n, kind, "pascal")
 
 
 def invpascal(n: int, kind: str | None = None) -> Any:
-    """Inverse of the Pascal matrix.
+    """Make the inverse of the Pascal matrix.
+
+    n: a Python integer. kind: that of `pascal` -> [n, n] of the default float.
 
     >>> linalg.invpascal(2)
     Array([[ 2., -1.],

@@ -130,12 +130,15 @@ def csd(x: Any, y: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None
         noverlap: int | None = None, nfft: int | None = None, detrend: Any = "constant",
         return_onesided: bool = True, scaling: str = "density", axis: int = -1,
         average: str = "mean") -> tuple[Any, Any]:
-    """Cross spectral density by Welch's method.
+    """Estimate the cross spectral density of two signals by Welch's method.
 
-    x, y: [..., time]; fs: samples per unit of time; window: a name or tuple that SciPy knows, or
-    its values; nperseg, noverlap, nfft: lengths of segments (by default all), overlaps, transforms;
-    average: 'mean' or 'median' over segments. -> (frequencies, [..., frequency]). Raises ValueError
-    for lengths that do not fit.
+    x, y: [..., time], along `axis`. fs: samples per unit of time. window: a name or tuple that
+    SciPy knows, or its values. nperseg, noverlap, nfft: lengths of segments (by default all),
+    overlaps (by default half), transforms. detrend: what is taken off segments, a type of
+    `detrend`, a function, or False. return_onesided: for real signals, whether negative frequencies
+    are left out. scaling: 'density' or 'spectrum'. average: 'mean' or 'median' over segments. ->
+    (frequencies, [..., frequency]), in units of x y per unit of frequency for 'density'. Raises
+    ValueError for lengths that do not fit.
 
     >>> signal.csd(np.ones(8), np.ones(8), nperseg=4)[0]
     Array([0.  , 0.25, 0.5 ], dtype=float64)
@@ -158,7 +161,10 @@ def welch(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = Non
           noverlap: int | None = None, nfft: int | None = None, detrend: Any = "constant",
           return_onesided: bool = True, scaling: str = "density", axis: int = -1,
           average: str = "mean") -> tuple[Any, Any]:
-    """Power spectral density by Welch's method; the arguments are those of `csd`.
+    """Estimate the power spectral density of a signal by Welch's method.
+
+    x, fs, window, nperseg, noverlap, nfft, detrend, return_onesided, scaling, axis, average,
+    errors: those of `csd` -> (frequencies, [..., frequency]) floating.
 
     >>> signal.welch(np.ones(8), nperseg=4, detrend=False)[1].round(3)
     Array([2.667, 1.333, 0.   ], dtype=float64)
@@ -175,9 +181,10 @@ def stft(x: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = 256,
          axis: int = -1) -> tuple[Any, Any, Any]:
     """Short-time Fourier transform.
 
-    x: [..., time]; boundary: how it goes on at both ends, None not at all; padded: with zeros to
-    whole segments; the other arguments are those of `csd`. -> (frequencies, times of segments,
-    complex [..., frequency, segment]).
+    x, fs, window, nperseg, noverlap, nfft, detrend, return_onesided, axis, errors: those of `csd`.
+    boundary: how it goes on at both ends: 'zeros', 'even', 'odd', 'constant', or None for not at
+    all. padded: whether zeros fill the last segment -> (frequencies, times of segments, complex
+    [..., frequency, segment]).
 
     >>> signal.stft(np.ones(8), nperseg=4)[2].shape
     (3, 5)
@@ -205,9 +212,11 @@ def _overlap_add(segments: Any, weights: np.ndarray, step: int) -> Any:
 def istft(Zxx: Any, fs: Any = 1.0, window: Any = "hann", nperseg: int | None = None,
           noverlap: int | None = None, nfft: int | None = None, input_onesided: bool = True,
           boundary: bool = True, time_axis: int = -1, freq_axis: int = -2) -> tuple[Any, Any]:
-    """Inverse of `stft`, by overlapping and adding.
+    """Inverse short-time Fourier transform, by overlapping and adding.
 
-    Zxx: complex [..., frequency, segment]. -> (times, [..., time]), real where input_onesided.
+    Zxx: complex [..., frequency, segment]. fs, window, nperseg, noverlap, nfft: those of `stft`.
+    input_onesided: whether negative frequencies were left out. boundary: whether both ends were
+    extended. time_axis, freq_axis: axes of Zxx -> (times, [..., time]), real where input_onesided.
     Raises ValueError for lengths that do not fit.
 
     >>> signal.istft(signal.stft(np.ones(8), nperseg=4)[2], nperseg=4)[1].round(6)

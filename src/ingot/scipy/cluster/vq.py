@@ -12,11 +12,13 @@ __all__ = ["vq"]
 
 
 def vq(obs: Any, code_book: Any, check_finite: bool = True) -> tuple[Any, Any]:
-    """The nearest code of each observation, and the distance to it.
+    """Find the nearest code of each observation, and the distance to it.
 
-    obs: real [n, features], or [n] for one feature; code_book: real [codes, features] or [codes].
-    -> (integers [n], floats [n]). Raises ValueError if the shapes do not fit.
+    obs: real [n, features], or [n] for one feature. code_book: real [codes, features] or [codes].
+    check_finite: without effect -> (integers [n], floats [n]). Raises ValueError if the shapes do
+    not fit.
 
+    >>> from ingot.scipy.cluster.vq import vq
     >>> vq(np.array([[0.9], [3.2]]), np.array([[1.0], [3.0]]))[0]
     Array([0, 1], dtype=int64)
     """

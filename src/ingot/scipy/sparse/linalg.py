@@ -112,6 +112,7 @@ def cg(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.0,
     Raises ValueError for shapes that do not fit. Derivatives with respect to b and what A closes
     over are solutions as well.
 
+    >>> from ingot.scipy.sparse.linalg import cg
     >>> cg(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
     """
@@ -164,6 +165,7 @@ def bicgstab(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float =
 
     A, x0, M, tol, atol, maxiter: as for `cg`. -> (x, info), as for `cg`.
 
+    >>> from ingot.scipy.sparse.linalg import bicgstab
     >>> bicgstab(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
     """
@@ -216,6 +218,7 @@ def gmres(A: Any, b: Any, x0: Any = None, *, tol: float = 1e-5, atol: float = 0.
     happens at most maxiter times; solve_method: 'batched' or 'incremental', which is the same
     here. -> (x, info), as for `cg`. Raises ValueError for another method.
 
+    >>> from ingot.scipy.sparse.linalg import gmres
     >>> gmres(lambda x: 2.0 * x, np.array([2.0, 4.0]))[0]
     Array([1., 2.], dtype=float64)
     """

@@ -128,8 +128,9 @@ def _to_euler(quat: Any, axes: Sequence[int], intrinsic: bool) -> Any:
 class Rotation:
     """One rotation in three dimensions, or an array of them: a pytree of unit quaternions.
 
-    quat: float [..., 4] as (x, y, z, w).
+    quat: float [..., 4] as (x, y, z, w). Made by `from_euler` and the like.
 
+    >>> from ingot.scipy.spatial.transform import Rotation
     >>> Rotation.from_euler("z", 90, degrees=True).apply(jnp.array([1.0, 0.0, 0.0])).round(6)
     Array([0., 1., 0.], dtype=float64)
     """
@@ -272,6 +273,9 @@ class Rotation:
 class Slerp:
     """Rotations between rotations at times: each interval is passed at constant speed.
 
+    Made by `init(times, rotations)`, and called with times.
+
+    >>> from ingot.scipy.spatial.transform import Rotation, Slerp
     >>> turns = Rotation.from_euler("z", jnp.array([0.0, 90.0]), degrees=True)
     >>> Slerp.init(jnp.array([0.0, 1.0]), turns)(0.5).as_euler("xyz", degrees=True)
     Array([ 0.,  0., 45.], dtype=float64)
