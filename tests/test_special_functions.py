@@ -175,7 +175,7 @@ def test_bessel_functions_of_complex_arguments(name):
 def test_every_function_of_the_table_is_tried_and_bad_arguments_are_named():
     public = {name for name in TABLE if hasattr(special, name)}
     assert public <= CASES.keys()
-    with pytest.raises(TypeError, match="kolmogorov: takes 1 arguments, got 2"):
+    with pytest.raises(TypeError, match=r"kolmogorov: takes 1 argument \(y\), got 2"):
         special.kolmogorov(1.0, 2.0)
     with pytest.raises(TypeError, match="must be real"):
         special.ellipk(1j)

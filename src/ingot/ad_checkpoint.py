@@ -21,9 +21,11 @@ from ingot.transforms.linearize import linearize_jaxpr
 
 
 def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tuple[Any, str]]:
-    """What the derivative of a function at these arguments keeps: types, and where they are from.
+    """List what the derivative of a function at these arguments keeps.
 
-    >>> import ingot.numpy as jnp
+    f: a function. args, kwargs: its arguments -> [(type, where it is from), ...].
+
+    >>> from ingot.ad_checkpoint import saved_residuals
     >>> [aval for aval, origin in saved_residuals(jnp.sin, 1.0)]
     [ShapedArray(float64[], weak_type=True)]
     """
@@ -46,7 +48,14 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tu
 
 
 def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Print what the derivative of a function at these arguments keeps, a line each."""
+    """Print what the derivative of a function at these arguments keeps, a line each.
+
+    f: a function. args, kwargs: its arguments.
+
+    >>> from ingot.ad_checkpoint import print_saved_residuals
+    >>> print_saved_residuals(jnp.sin, np.ones(2))  # doctest: +ELLIPSIS
+    f64[2] output of cos from ...
+    """
     for aval, origin in saved_residuals(f, *args, **kwargs):
         sys.stdout.write(f"{aval.str_short()} {origin}\n")
 

@@ -23,10 +23,11 @@ STAGES = ("jaxpr", "simplified", "kernels", "llvm", "optimized", "assembly")
 
 def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: TextIO | None = None,
            **jit_options: Any) -> Callable[..., None]:
-    """A function that prints what `jit(fun)` becomes for its arguments, stage by stage.
+    """Make a function that prints what `jit(fun)` becomes for its arguments, stage by stage.
 
-    show: names of stages, of `STAGES`; file: where to, by default standard output; further
-    options go to `jit`. Nothing is run. Raises ValueError for other names.
+    fun: a function. show: names of stages, of `STAGES`. file: where to, by default standard output.
+    jit_options: options of `jit` -> a function of the same arguments that returns None. Nothing is
+    run. Raises ValueError for other names.
 
     >>> debug.stages(lambda x: x, show="jaxpr")(1.0)
     ======== jaxpr
@@ -53,10 +54,10 @@ def stages(fun: Callable[..., Any], show: str | Sequence[str] = STAGES, file: Te
 def passes(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Print what each pass of the compiler does to `jit(fun)` for these arguments.
 
-    A line has the name of a pass (`compiler/pipeline.py` says what it is for), how often it ran,
-    for how many milliseconds, and what it changed: numbers of equations, then of nodes, loops and
-    temporaries of kernels, and bytes of temporary memory. Nothing is run. The flag `passes`
-    switches passes off.
+    fun: a function. args, kwargs: its arguments. A line has the name of a pass
+    (`compiler/pipeline.py` says what it is for), how often it ran, for how many milliseconds, and
+    what it changed: numbers of equations, then of nodes, loops and temporaries of kernels, and
+    bytes of temporary memory. Nothing is run. The flag `passes` switches passes off.
 
     >>> debug.passes(lambda x: x + 1, 1.0)  # doctest: +ELLIPSIS
     pass  runs  ms  what it changed
@@ -67,7 +68,17 @@ def passes(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 
 
 class ProgramReport(NamedTuple):
-    """What runs for one compiled program; see `programs`."""
+    """What runs for one compiled program; `programs` returns them.
+
+    name: of the function. tier: 'fast' (compiled at once) or 'full' (optimized). from_disk: whether
+    it was found in the cache. upgrading: whether optimized code is on its way. host_calls:
+    operations that run in Python. work: instructions of one call, estimated.
+
+    >>> f = ingot.jit(lambda x: x + 1)
+    >>> y = f(1.0)
+    >>> all(report.work >= 0 for report in debug.programs())
+    True
+    """
 
     name: str
     tier: str
@@ -78,14 +89,12 @@ class ProgramReport(NamedTuple):
 
 
 def programs() -> list[ProgramReport]:
-    """What runs for each compiled program that is in use, by name.
+    """List what runs for each compiled program that is in use, by name.
 
-    tier: "fast" (compiled at once) or "full" (optimized); from_disk: found in the cache;
-    upgrading: optimized code is on its way; host_calls: operations that run in Python;
-    work: instructions of one call, estimated.
+    -> a list of ProgramReports.
 
-    >>> f = debug.jit(lambda x: x + 1)
-    >>> _ = f(1.0)
+    >>> f = ingot.jit(lambda x: x + 1)
+    >>> y = f(1.0)
     >>> {report.tier for report in debug.programs()} <= {"fast", "full"}
     True
     """
@@ -97,8 +106,11 @@ def programs() -> list[ProgramReport]:
 def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any) -> None:
     """Open a Python console when the program gets here, with the caller's variables.
 
-    Arrays among them (traced ones too) have the values of that moment, as NumPy arrays. The
-    console reads standard input until its end.
+    num_frames: how many callers are shown, by default all. ordered: whether it keeps the order of
+    callbacks. Arrays among the variables (traced ones too) have the values of that moment, as NumPy
+    arrays. The console reads standard input until its end.
+
+    >>> debug.breakpoint()  # doctest: +SKIP
     """
     frame = user_frame()
     variables = dict(frame.f_locals) if frame is not None else {}
@@ -113,12 +125,26 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
 
 
 def inspect_array_sharding(value: Any, *, callback: Callable[[Any], None]) -> None:
-    """Call a function with how an array is divided: each is whole, on the first device."""
+    """Call a function with how an array is divided over devices.
+
+    value: an array, traced ones too. callback: gets a sharding.
+
+    >>> debug.inspect_array_sharding(np.ones(2), callback=lambda s: print(type(s).__name__))
+    SingleDeviceSharding
+    """
     callback(SingleDeviceSharding(CPU))
 
 
 def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:
-    """Draw where the parts of an array are: one box, since arrays stay whole."""
+    """Draw where the parts of an array are: one box, since arrays stay whole.
+
+    shape: of the array. sharding: how it is divided.
+
+    >>> debug.visualize_sharding((3,), None)
+    ┌────────────────────────┐
+    │         CPU 0          │
+    └────────────────────────┘
+    """
     width = 12 if len(shape) > 1 else 24
     label = f"CPU {CPU.id}".center(width)
     rows = ["", label, ""] if len(shape) > 1 else [label]
@@ -129,6 +155,8 @@ def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:
 
 def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
     """Draw where the parts of an array are.
+
+    arr: an array. kwargs: those of `visualize_sharding`, without effect.
 
     >>> debug.visualize_array_sharding(1.0)
     ┌────────────────────────┐

@@ -12,9 +12,11 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 
 def is_supported_dtype(dtype: Any) -> bool:
-    """Whether arrays of a dtype can be exchanged: NumPy's own numbers and booleans.
+    """Tell whether arrays of a dtype can be exchanged: NumPy's own numbers and booleans.
 
-    >>> is_supported_dtype("float32"), is_supported_dtype(dtypes.bfloat16)
+    dtype: whatever stands for one -> a bool.
+
+    >>> ingot.dlpack.is_supported_dtype("float32"), ingot.dlpack.is_supported_dtype("bfloat16")
     (True, False)
     """
     found = dtypes.canonicalize_dtype(dtype)
@@ -22,13 +24,14 @@ def is_supported_dtype(dtype: Any) -> bool:
 
 
 def from_dlpack(external_array: Any, device: Any = None, copy: bool | None = None) -> Any:
-    """An array with the elements of another library's array in the host's memory.
+    """Make an array with the elements of another library's array in the host's memory.
 
-    external_array: has `__dlpack__`. The elements are copied, as arrays are immutable here; those
-    of ingot's own arrays only if `copy` is true. device: one of ingot's, or None.
-    Raises TypeError for objects without `__dlpack__`, ValueError for copy=False of other libraries.
+    external_array: has `__dlpack__`. device: one of ingot's, or None. copy: the elements are
+    copied, as arrays are immutable here; those of ingot's own arrays only if it is true -> an array
+    of the same shape and dtype. Raises TypeError for objects without `__dlpack__`, ValueError for
+    copy=False of other libraries.
 
-    >>> from_dlpack(np.arange(2.0))
+    >>> ingot.dlpack.from_dlpack(np.arange(2.0))
     Array([0., 1.], dtype=float64)
     """
     if not hasattr(external_array, "__dlpack__"):

@@ -21,11 +21,10 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None,
     element of `data`; elements with an id below 0 or not below `num_segments` are left out.
     num_segments: the number of segments, max(segment_ids) + 1 by default, which must then be known.
     indices_are_sorted, unique_indices: promises about `segment_ids`. bucket_size: accepted as JAX
-    does; sums keep their digits without it. mode: as for `x.at[...].add`, "drop" by default.
-    -> [num_segments, ...] of the dtype of `data`. Raises ValueError if `num_segments` is negative.
+    does; sums keep their digits without it. mode: as for `x.at[...].add`, "drop" by default. ->
+    [num_segments, ...] of the dtype of `data`. Raises ValueError if `num_segments` is negative.
 
-    >>> import ingot.numpy as jnp
-    >>> segment_sum(jnp.array([1.0, 2.0, 4.0]), jnp.array([0, 2, 0]))
+    >>> ingot.ops.segment_sum(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 0]))
     Array([5., 0., 2.], dtype=float64)
     """
     return _segments("segment_sum", "add", 0, data, segment_ids, num_segments,
@@ -39,8 +38,7 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
 
     Arguments, result and errors are those of `segment_sum`.
 
-    >>> import ingot.numpy as jnp
-    >>> segment_prod(jnp.array([3.0, 2.0, 4.0]), jnp.array([0, 2, 0]))
+    >>> ingot.ops.segment_prod(np.array([3.0, 2.0, 4.0]), np.array([0, 2, 0]))
     Array([12.,  1.,  2.], dtype=float64)
     """
     return _segments("segment_prod", "multiply", 1, data, segment_ids, num_segments,
@@ -50,12 +48,11 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
                 bucket_size: int | None = None, mode: Any = None) -> Any:
-    """Return the largest element of each segment, of one without elements the dtype's lowest value.
+    """Return the largest element of each segment; one without elements has the lowest value.
 
     Arguments, result and errors are those of `segment_sum`.
 
-    >>> import ingot.numpy as jnp
-    >>> segment_max(jnp.array([3.0, 2.0, 4.0]), jnp.array([0, 2, 0]))
+    >>> ingot.ops.segment_max(np.array([3.0, 2.0, 4.0]), np.array([0, 2, 0]))
     Array([  4., -inf,   2.], dtype=float64)
     """
     dtype = jnp.asarray(data).dtype
@@ -66,12 +63,11 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
                 bucket_size: int | None = None, mode: Any = None) -> Any:
-    """Return the least element of each segment, of one without elements the dtype's highest value.
+    """Return the least element of each segment; one without elements has the highest value.
 
     Arguments, result and errors are those of `segment_sum`.
 
-    >>> import ingot.numpy as jnp
-    >>> segment_min(jnp.array([3.0, 2.0, 4.0]), jnp.array([0, 2, 0]))
+    >>> ingot.ops.segment_min(np.array([3.0, 2.0, 4.0]), np.array([0, 2, 0]))
     Array([ 3., inf,  2.], dtype=float64)
     """
     dtype = jnp.asarray(data).dtype

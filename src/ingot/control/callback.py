@@ -231,9 +231,12 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
                 sharding: Any = None, ordered: bool = False, **kwargs: Any) -> Any:
     """Call a Python function with side effects, also from compiled code; exactly once.
 
-    As `pure_callback`; with `ordered`, calls keep the order of the program.
+    callback: gets NumPy arrays, returns what has the structure, shapes and dtypes of
+    `result_shape_dtypes`. args, kwargs: pytrees of arrays. sharding: without effect. ordered:
+    whether calls keep the order of the program -> arrays of these types. Raises TypeError when the
+    results have others.
 
-    >>> io_callback(print, None, 3)
+    >>> ingot.experimental.io_callback(print, None, 3)
     3
     """
     check_callable("io_callback", "callback", callback)

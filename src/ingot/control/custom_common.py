@@ -31,7 +31,14 @@ from ingot.tree import PyTreeDef, tree_flatten, tree_map, tree_unflatten
 
 
 class SymbolicZero:
-    """A tangent or cotangent that is zero, as rules with `symbolic_zeros=True` see it."""
+    """A tangent or cotangent that is zero, as rules with `symbolic_zeros=True` see it.
+
+    aval: its type.
+
+    >>> from ingot.custom_derivatives import SymbolicZero
+    >>> SymbolicZero(ingot.typeof(1.0)).aval
+    ShapedArray(float64[], weak_type=True)
+    """
 
     def __init__(self, aval: ShapedArray):
         self.aval = aval
@@ -49,9 +56,13 @@ class SymbolicZero:
 
 
 def zero_from_primal(x: Any, symbolic_zeros: bool = False) -> Any:
-    """A zero tangent for a value, or for each leaf of a pytree of values.
+    """Make a zero tangent for a value, or for each leaf of a pytree of values.
 
-    symbolic_zeros: give `SymbolicZero`s where rules take them; otherwise arrays of zeros.
+    x: a pytree of arrays. symbolic_zeros: whether leaves are `SymbolicZero`s, as rules take them,
+    or arrays of zeros -> a pytree of the same structure, float0 for integers.
+
+    >>> ingot.custom_derivatives.zero_from_primal(np.ones(2))
+    Array([0., 0.], dtype=float64)
     """
     make = SymbolicZero.from_primal_value if symbolic_zeros else _zeros_for
     return tree_map(make, x)

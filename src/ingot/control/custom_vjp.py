@@ -175,8 +175,14 @@ custom_vjp_call_p = Primitive(
 
 # ---- custom_vjp ---------------------------------------------------------------------------------
 class CustomVJPPrimal:
-    """An argument as a forward rule with `symbolic_zeros=True` sees it: its value, and whether its
-    cotangent is asked for."""
+    """An argument as a forward rule with `symbolic_zeros=True` sees it.
+
+    value: the argument. perturbed: whether its cotangent is asked for.
+
+    >>> from ingot.custom_derivatives import CustomVJPPrimal
+    >>> CustomVJPPrimal(1.0, True).perturbed
+    True
+    """
 
     def __init__(self, value: Any, perturbed: bool):
         self.value, self.perturbed = value, perturbed
@@ -186,7 +192,14 @@ class CustomVJPPrimal:
 
 
 def custom_vjp_primal_tree_values(tree: Any) -> Any:
-    """The values in a tree of CustomVJPPrimal."""
+    """Return the values in a tree of CustomVJPPrimals.
+
+    tree: a pytree -> one of the same structure.
+
+    >>> from ingot.custom_derivatives import CustomVJPPrimal, custom_vjp_primal_tree_values
+    >>> custom_vjp_primal_tree_values((CustomVJPPrimal(1.0, True), CustomVJPPrimal(2.0, False)))
+    (1.0, 2.0)
+    """
     leaves, treedef = tree_flatten(tree)
     return tree_unflatten(
         treedef, [x.value if isinstance(x, CustomVJPPrimal) else x for x in leaves])

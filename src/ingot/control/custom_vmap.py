@@ -219,9 +219,11 @@ class custom_vmap:  # noqa: N801 - a decorator
 
 
 def sequential_vmap(f: Callable[..., Any]) -> custom_vmap:
-    """A function that vmap runs for one entry after another, with `lax.map`.
+    """Make a function that vmap runs for one entry after another, with `lax.map`.
 
-    >>> sequential_vmap(lambda x: x + 1)(1)
+    f: arrays or pytrees -> the same -> a function of the same values.
+
+    >>> ingot.custom_batching.sequential_vmap(lambda x: x + 1)(1)
     Array(2, dtype=int64, weak_type=True)
     """
     mapped = custom_vmap(f)

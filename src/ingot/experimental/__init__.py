@@ -11,12 +11,27 @@ enable_x64 = context("enable_x64")
 
 
 def disable_x64() -> Any:
-    """A context in which 64-bit types are off."""
+    """Make a context in which 64-bit types are off.
+
+    -> a context manager.
+
+    >>> from ingot.experimental import disable_x64
+    >>> with disable_x64():
+    ...     jnp.ones(2).dtype
+    dtype('float32')
+    """
     return enable_x64(False)
 
 
 def primal_tangent_dtype(primal_dtype: Any, tangent_dtype: Any = None) -> Any:
-    """The dtype of tangents of values of a dtype."""
+    """Return the dtype of tangents of values of a dtype.
+
+    primal_dtype: whatever stands for a dtype. tangent_dtype: must be None, or this dtype -> a
+    dtype, float0 for integers and booleans.
+
+    >>> ingot.experimental.primal_tangent_dtype("float32")
+    dtype('float32')
+    """
     return tangent_dtype or ShapedArray((), primal_dtype).to_tangent_aval().dtype
 
 

@@ -40,7 +40,12 @@ CHECK = Effect("Check")
 
 
 class CheckError(Exception):
-    """A kind of error that checks find; `message` has the text for values of its payload."""
+    """A kind of error that checks find; `message` has the text for values of its payload.
+
+    >>> from ingot.experimental.checkify import CheckError, nan_checks
+    >>> all(issubclass(kind, CheckError) for kind in nan_checks)
+    True
+    """
 
 
 class FailedCheckError(CheckError):

@@ -42,7 +42,13 @@ all_checks = automatic_checks | user_checks
 class Error:
     """What a checked function found: nothing, or the first check that failed.
 
-    Under vmap it has one entry for each call. A pytree, so that it can leave compiled functions.
+    Under vmap it has one entry for each call. A pytree, so that it can leave compiled functions:
+    code, payload and checks are its parts.
+
+    >>> from ingot.experimental import checkify
+    >>> error, y = checkify.checkify(lambda x: 1 / x, errors=checkify.float_checks)(2.0)
+    >>> error.get() is None
+    True
     """
 
     def __init__(self, code: Any, payload: tuple[Any, ...], checks: tuple[Check, ...]):
@@ -93,10 +99,11 @@ def _numbers(x: Any) -> Any:
 def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs: Any) -> None:
     """Assert `pred`; under `checkify` a failure becomes an Error value.
 
-    pred: boolean scalar; msg: a format for the arrays in fmt_args and fmt_kwargs. Without
-    `checkify` around it a failure raises JaxRuntimeError when the program runs, unless `debug`:
-    then it is ignored. Raises TypeError for a pred that is no boolean scalar.
+    pred: boolean scalar. msg: a format for the arrays in fmt_args and fmt_kwargs. debug: whether it
+    is ignored without `checkify` around it; else a failure raises JaxRuntimeError when the program
+    runs. Raises TypeError for a pred that is no boolean scalar.
 
+    >>> from ingot.experimental.checkify import check
     >>> check(1 < 2, "{} is not less than 2", 1)
     """
     aval = typeof(pred)
@@ -116,8 +123,11 @@ def check(pred: Any, msg: str, *fmt_args: Any, debug: bool = False, **fmt_kwargs
 
 
 def debug_check(pred: Any, msg: str, *fmt_args: Any, **fmt_kwargs: Any) -> None:
-    """A `check` that is ignored without `checkify` around it.
+    """Assert `pred` only where there is `checkify` around it.
 
+    pred, msg, fmt_args, fmt_kwargs: those of `check`.
+
+    >>> from ingot.experimental.checkify import debug_check
     >>> debug_check(1 > 2, "is ignored")
     """
     check(pred, msg, *fmt_args, debug=True, **fmt_kwargs)
@@ -126,6 +136,9 @@ def debug_check(pred: Any, msg: str, *fmt_args: Any, **fmt_kwargs: Any) -> None:
 def check_error(error: Error) -> None:
     """Raise JaxRuntimeError if a check failed; inside `checkify`, state that again.
 
+    error: an Error.
+
+    >>> from ingot.experimental.checkify import check, check_error, checkify
     >>> error, _ = checkify(lambda x: check(x > 0, "not positive"))(1.0)
     >>> check_error(error)
     """
@@ -142,12 +155,14 @@ def check_error(error: Error) -> None:
 
 def checkify(f: Callable[..., Any], errors: frozenset[ErrorCategory] = user_checks
              ) -> Callable[..., tuple[Error, Any]]:
-    """A function that returns (error, result), where `f` would raise from compiled code.
+    """Make a function that returns (error, result), where `f` would raise from compiled code.
 
-    errors: which checks: `user_checks` (calls of `check`), `nan_checks`, `div_checks`,
-    `index_checks`, or unions of them. It may be compiled, mapped and differentiated. Automatic
-    checks see calls of functions with derivative rules of their own from outside.
+    f: a function of arrays. errors: which checks: `user_checks` (calls of `check`), `nan_checks`,
+    `div_checks`, `index_checks`, or unions of them -> a function of the same arguments, which may
+    be compiled, mapped and differentiated. Automatic checks see calls of functions with derivative
+    rules of their own from outside.
 
+    >>> from ingot.experimental.checkify import checkify, float_checks
     >>> error, y = checkify(lambda x: 1 / x, errors=float_checks)(0.0)
     >>> error.get()
     'division by zero'

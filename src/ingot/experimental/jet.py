@@ -18,11 +18,12 @@ def jet(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Any],
         factorial_scaled: bool = True, **_: Any) -> tuple[Any, Any]:
     """The value of a function along a curve, and the derivatives of that.
 
-    primals: the arguments at the start, pytrees; series: for each argument the list of its first
-    derivatives along the curve (its Taylor coefficients, unless `factorial_scaled`), all equally
-    many. -> (result, in its structure the lists of its derivatives). Raises ValueError if numbers
-    of terms differ.
+    fun: arrays or pytrees -> the same. primals: the arguments at the start, pytrees. series: for
+    each argument the list of its first derivatives along the curve, all equally many.
+    factorial_scaled: if false, these are Taylor coefficients -> (result, in its structure the lists
+    of its derivatives). Raises ValueError if numbers of terms differ.
 
+    >>> from ingot.experimental.jet import jet
     >>> y, terms = jet(jnp.sin, (0.0,), ([1.0, 0.0, 0.0],))
     >>> y, [float(term) for term in terms]
     (Array(0., dtype=float64), [1.0, 0.0, -1.0])

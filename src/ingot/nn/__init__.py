@@ -1,8 +1,7 @@
 """Functions of neural networks, from activation to initial values: the table of contents."""
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.nn.attention import dot_product_attention
-from ingot.nn.functions import (
+from ingot.nn.activations import (
     celu,
     elu,
     gelu,
@@ -15,25 +14,28 @@ from ingot.nn.functions import (
     leaky_relu,
     log1mexp,
     log_sigmoid,
-    log_softmax,
-    logmeanexp,
-    logsumexp,
     mish,
-    one_hot,
     relu,
     relu6,
     selu,
     sigmoid,
     silu,
     soft_sign,
-    softmax,
     softplus,
     sparse_plus,
     sparse_sigmoid,
     squareplus,
-    standardize,
     swish,
     tanh,
+)
+from ingot.nn.attention import dot_product_attention
+from ingot.nn.functions import (
+    log_softmax,
+    logmeanexp,
+    logsumexp,
+    one_hot,
+    softmax,
+    standardize,
 )
 from ingot.util import lazily
 

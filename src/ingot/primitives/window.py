@@ -333,13 +333,11 @@ def reduce_window(operand: Any, init_value: Any, computation: Callable[..., Any]
                   window_dilation: Sequence[int] | None = None) -> Any:
     """Combine the elements of each window with an elementwise associative function.
 
-    operand: array [...], or a pytree of arrays of one shape. init_value: the same with scalars,
-    where combination starts and what padding consists of. computation: two such pytrees of arrays
-    -> one; anything but sums, maxima and minima applies it once for each element of a window.
-    window_dimensions, window_strides: lengths of windows, and steps between them. padding: 'VALID',
-    'SAME', 'SAME_LOWER' or pairs. base_dilation, window_dilation: spread of array and windows. ->
-    one element a window. Raises TypeError when types or lengths differ.
-
+    operand: array [...], or a pytree of them. init_value: the same with scalars, the start and the
+    padding. computation: two such pytrees -> one, for all but sums, maxima and minima applied once
+    for each element of a window. window_dimensions, window_strides: lengths and steps. padding:
+    'VALID', 'SAME', 'SAME_LOWER' or pairs. base_dilation, window_dilation: spread of both. -> one
+    element a window. Raises TypeError when types or lengths differ.
     >>> lax.reduce_window(np.arange(4.0), 0.0, lax.add, (2,))
     Array([1., 3., 5.], dtype=float64)
     """
@@ -398,9 +396,7 @@ def reduce_window_shape_tuple(operand_shape: Sequence[int], window_dimensions: S
                               window_dilation: Sequence[int] | None = None) -> Shape:
     """Count the windows along each axis.
 
-    operand_shape: lengths of the array. window_dimensions, window_strides, padding (as pairs),
-    base_dilation, window_dilation: those of `reduce_window` -> a tuple.
-
+    operand_shape: a shape. padding: pairs. Others are those of `reduce_window` -> a tuple.
     >>> lax.reduce_window_shape_tuple((5,), (3,), (2,), [(1, 1)])
     (3,)
     """

@@ -11,13 +11,15 @@ from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.nn.functions import (
+from ingot.nn.activations import (
     log_sigmoid as _log_sigmoid,
-    log_softmax as _log_softmax,
-    logsumexp,
     sigmoid as _sigmoid,
+    softplus as softplus,
+)
+from ingot.nn.functions import (
+    log_softmax as _log_softmax,
+    logsumexp as logsumexp,
     softmax as _softmax,
-    softplus,
 )
 from ingot.numpy import (
     cbrt,

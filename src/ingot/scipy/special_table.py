@@ -129,7 +129,9 @@ def of_reals(name: str, parameters: str, doc: str, op: Callable[..., Any],
 def check_count(name: str, names: Sequence[str], args: Sequence[Any]) -> None:
     """Raise TypeError unless there is an argument for each of the parameters that are named."""
     if len(args) != len(names):
-        raise TypeError(f"{name}: takes the arguments ({', '.join(names)}), got {len(args)}")
+        plural = "s" * (len(names) != 1)
+        raise TypeError(f"{name}: takes {len(names)} argument{plural} ({', '.join(names)}),"
+                        f" got {len(args)}")
 
 
 def described(function: Callable[..., Any], name: str, parameters: str, doc: str, *,
