@@ -23,7 +23,14 @@ from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
 @dataclass(frozen=True)
 class ArgInfo:
-    """The type of an argument of a program, and whether its memory may be reused."""
+    """The type of an argument of a program, and whether its memory may be reused.
+
+    donated: whether it may; shape, dtype: its type.
+
+    >>> lowered = ingot.jit(lambda x: x).lower(np.ones(2, "float32"))
+    >>> lowered.args_info[0][0].shape
+    (2,)
+    """
 
     _aval: ShapedArray
     donated: bool = False
@@ -41,7 +48,11 @@ class ArgInfo:
 
 @runtime_checkable
 class Wrapped(Protocol):
-    """What `jit` returns: a callable with `trace` and `lower`."""
+    """What `jit` returns: a callable with `trace` and `lower`.
+
+    >>> isinstance(ingot.jit(lambda x: x), ingot.stages.Wrapped)
+    True
+    """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function."""
@@ -106,7 +117,12 @@ class Stage:
 
 
 class Traced(Stage):
-    """A function traced for certain types; `.jaxpr` is its program."""
+    """A function traced for certain types; `jit(f).trace(*args)` returns it.
+
+    >>> ingot.jit(lambda x: x).trace(1.0).jaxpr
+    { lambda ; a:f64[]. let
+    in (a,) }
+    """
 
     @property
     def jaxpr(self) -> Jaxpr:
@@ -119,7 +135,11 @@ class Traced(Stage):
 
 
 class Lowered(Stage):
-    """A program ready to be compiled."""
+    """A program ready to be compiled; `jit(f).lower(*args)` returns it.
+
+    >>> type(ingot.jit(lambda x: 2 * x).lower(1.0)).__name__
+    'Lowered'
+    """
 
     def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
         """The program as text; with `debug_info`, each equation with the user's line."""
@@ -147,7 +167,12 @@ class Lowered(Stage):
 
 
 class Compiled(Stage):
-    """A compiled program: a function of arguments of exactly the types it was compiled for."""
+    """A compiled program: a function of arguments of exactly the types it was compiled for.
+
+    >>> compiled = ingot.jit(lambda x: 2 * x).lower(1.0).compile()
+    >>> compiled(3.0)
+    Array(6., dtype=float64, weak_type=True)
+    """
 
     def __init__(self, *parts: Any):
         super().__init__(*parts)

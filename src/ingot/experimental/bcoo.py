@@ -20,14 +20,24 @@ from ingot.tree import register_pytree_node
 
 
 class JAXSparse:
-    """What sparse arrays of every form are instances of."""
+    """What sparse arrays of every form are instances of.
+
+    >>> from ingot.experimental import sparse
+    >>> isinstance(sparse.eye(2), sparse.JAXSparse)
+    True
+    """
 
 
 class BCOO(JAXSparse):
     """An array given by the values and coordinates of some elements; all others are zero.
 
-    args: data [nse], indices integer [nse, rank]; shape: of the array. Coordinates may repeat:
-    their values add up. Coordinates outside the shape are ignored.
+    args: data [nse], indices integer [nse, rank]. shape: of the array. indices_sorted,
+    unique_indices: what is known of the coordinates. These may repeat: their values add up.
+    Coordinates outside the shape are ignored.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.BCOO((np.array([3.0]), np.array([[1]])), shape=(2,)).todense()
+    Array([0., 3.], dtype=float64)
     """
 
     n_batch = n_dense = 0
@@ -241,18 +251,25 @@ def _rebuilt(aux: Any, children: Any) -> BCOO:
 
 
 def bcoo_fromdense(mat: Any, *, nse: int | None = None, index_dtype: Any = np.int32) -> BCOO:
-    """A dense array in coordinate form.
+    """Make a dense array one in coordinate form.
 
-    >>> bcoo_fromdense(np.eye(2))
+    mat: a dense array. nse: how many elements are specified, by default all that are not zero;
+    inside jit it must be given. index_dtype: of coordinates -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_fromdense(np.eye(2))
     BCOO(float64[2, 2], nse=2)
     """
     return BCOO.fromdense(mat, nse=nse, index_dtype=index_dtype)
 
 
 def bcoo_todense(mat: BCOO) -> Any:
-    """An array in coordinate form as a dense one.
+    """Make an array in coordinate form dense.
 
-    >>> bcoo_todense(bcoo_fromdense(np.eye(2)))
+    mat: a BCOO -> a dense array.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_todense(sparse.eye(2))
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
@@ -265,9 +282,12 @@ def _row(shape: Sequence[int]) -> Any:
 
 # ---- movement ----
 def bcoo_transpose(mat: BCOO, *, permutation: Sequence[int]) -> BCOO:
-    """Axes in another order.
+    """Reorder axes.
 
-    >>> bcoo_transpose(bcoo_fromdense(np.ones((1, 2))), permutation=(1, 0))
+    mat: a BCOO. permutation: each axis once -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_transpose(sparse.bcoo_fromdense(np.ones((1, 2))), permutation=(1, 0))
     BCOO(float64[2, 1], nse=2)
     """
     order = [operator.index(a) for a in permutation]
@@ -276,9 +296,13 @@ def bcoo_transpose(mat: BCOO, *, permutation: Sequence[int]) -> BCOO:
 
 
 def bcoo_reshape(mat: BCOO, *, new_sizes: Sequence[int]) -> BCOO:
-    """The elements in row-major order in another shape, one of whose lengths may be -1.
+    """Arrange the elements, in row-major order, in another shape.
 
-    >>> bcoo_reshape(bcoo_fromdense(np.ones((1, 2))), new_sizes=(2, -1))
+    mat: a BCOO. new_sizes: the shape, one of whose lengths may be -1 -> a BCOO. Raises ValueError
+    if the number of elements differs.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_reshape(sparse.bcoo_fromdense(np.ones((1, 2))), new_sizes=(2, -1))
     BCOO(float64[2, 1], nse=2)
     """
     shape = np.broadcast_to(0, mat.shape).reshape(tuple(new_sizes)).shape
@@ -301,10 +325,15 @@ def _move(mat: BCOO, places: Sequence[Any], shape: Sequence[int], keep: Any = Tr
 
 def bcoo_slice(mat: BCOO, *, start_indices: Sequence[int], limit_indices: Sequence[int],
                strides: Sequence[int] | None = None) -> BCOO:
-    """A slice of each axis: from start to limit, with positive strides.
+    """Cut a slice of each axis.
 
-    >>> bcoo_slice(bcoo_fromdense(np.ones(3)), start_indices=[1], limit_indices=[3])
-    BCOO(float64[2], nse=3)
+    mat: a BCOO. start_indices, limit_indices, strides: for each axis, the strides positive -> a
+    BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> mat = sparse.bcoo_fromdense(np.arange(3.0))
+    >>> sparse.bcoo_slice(mat, start_indices=[1], limit_indices=[3]).todense()
+    Array([1., 2.], dtype=float64)
     """
     steps = [1] * mat.ndim if strides is None else strides
     shape = [-(-(b - a) // s) for a, b, s in zip(start_indices, limit_indices, steps, strict=True)]
@@ -317,9 +346,12 @@ def bcoo_slice(mat: BCOO, *, start_indices: Sequence[int], limit_indices: Sequen
 
 
 def bcoo_rev(mat: BCOO, dimensions: Sequence[int]) -> BCOO:
-    """Some axes in reverse.
+    """Reverse the order of elements along some axes.
 
-    >>> bcoo_rev(bcoo_fromdense(np.array([0.0, 1.0])), [0]).indices
+    mat: a BCOO. dimensions: the axes -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_rev(sparse.bcoo_fromdense(np.array([0.0, 1.0])), [0]).indices
     Array([[0]], dtype=int32)
     """
     places = [mat.shape[i] - 1 - x if i in dimensions else x for i, x in enumerate(mat.indices.T)]
@@ -327,9 +359,12 @@ def bcoo_rev(mat: BCOO, dimensions: Sequence[int]) -> BCOO:
 
 
 def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
-    """Without some axes of length 1.
+    """Leave out some axes of length 1.
 
-    >>> bcoo_squeeze(bcoo_fromdense(np.ones((1, 2))), dimensions=[0])
+    arr: a BCOO. dimensions: the axes -> a BCOO. Raises ValueError for other lengths.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_squeeze(sparse.bcoo_fromdense(np.ones((1, 2))), dimensions=[0])
     BCOO(float64[2], nse=2)
     """
     gone = {operator.index(d) % arr.ndim for d in dimensions}
@@ -341,9 +376,14 @@ def bcoo_squeeze(arr: BCOO, *, dimensions: Sequence[int]) -> BCOO:
 
 def bcoo_broadcast_in_dim(mat: BCOO, *, shape: Sequence[int], broadcast_dimensions: Sequence[int]
                           ) -> BCOO:
-    """The array repeated along new axes, and along those of length 1.
+    """Repeat an array along new axes, and along those of length 1.
 
-    >>> bcoo_broadcast_in_dim(bcoo_fromdense(np.ones(2)), shape=(1, 2), broadcast_dimensions=[1])
+    mat: a BCOO. shape: of the result. broadcast_dimensions: for each axis of mat, its place there
+    -> a BCOO. Raises ValueError when they do not fit.
+
+    >>> from ingot.experimental import sparse
+    >>> mat = sparse.bcoo_fromdense(np.ones(2))
+    >>> sparse.bcoo_broadcast_in_dim(mat, shape=(1, 2), broadcast_dimensions=[1])
     BCOO(float64[1, 2], nse=2)
     """
     given = dict(zip(broadcast_dimensions, range(mat.ndim), strict=True))
@@ -363,9 +403,12 @@ def bcoo_broadcast_in_dim(mat: BCOO, *, shape: Sequence[int], broadcast_dimensio
 
 
 def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
-    """Arrays one after the other along an axis.
+    """Join arrays one after the other along an axis.
 
-    >>> bcoo_concatenate([bcoo_fromdense(np.ones(1))] * 2, dimension=0)
+    operands: BCOOs of the same other lengths. dimension: the axis -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_concatenate([sparse.bcoo_fromdense(np.ones(1))] * 2, dimension=0)
     BCOO(float64[2], nse=2)
     """
     first = operands[0]
@@ -434,38 +477,54 @@ def _item(mat: BCOO, index: tuple[Any, ...]) -> BCOO:
 
 # ---- sums ----
 def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
-    """The sum over axes, as a BCOO whose coordinates may repeat.
+    """Sum over axes.
 
-    >>> bcoo_reduce_sum(bcoo_fromdense(np.ones((2, 2))), axes=[0]).todense()
-    Array([2., 2.], dtype=float64)
+    mat: a BCOO. axes: integers -> a BCOO whose coordinates may repeat.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_reduce_sum(sparse.eye(2), axes=[0]).todense()
+    Array([1., 1.], dtype=float64)
     """
     kept = [i for i in range(mat.ndim) if i not in axes]
     return _move(mat, [mat.indices[:, i] for i in kept], [mat.shape[i] for i in kept])
 
 
 def bcoo_sum_duplicates(mat: BCOO, nse: int | None = None) -> BCOO:
-    """Each coordinate once, in order; inside jit, nse must be given.
+    """Add up the values of coordinates that repeat.
 
-    >>> bcoo_sum_duplicates(bcoo_fromdense(np.eye(2)))
-    BCOO(float64[2, 2], nse=2)
+    mat: a BCOO. nse: how many are left, which must be given inside jit -> a BCOO with each
+    coordinate once, in order.
+
+    >>> from ingot.experimental import sparse
+    >>> twice = sparse.BCOO((np.ones(2), np.zeros((2, 1), int)), shape=(3,))
+    >>> sparse.bcoo_sum_duplicates(twice).data
+    Array([2.], dtype=float64)
     """
     return mat.sum_duplicates(nse)
 
 
 def bcoo_sort_indices(mat: BCOO) -> BCOO:
-    """The same elements in the order of their coordinates.
+    """Put the elements in the order of their coordinates.
 
-    >>> bcoo_sort_indices(bcoo_fromdense(np.eye(2)))
-    BCOO(float64[2, 2], nse=2)
+    mat: a BCOO -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_sort_indices(sparse.bcoo_rev(sparse.eye(2), [0])).indices
+    Array([[0, 1],
+           [1, 0]], dtype=int32)
     """
     return mat.sort_indices()
 
 
 # ---- products ----
 def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) -> BCOO:
-    """The elements of a dense array at the coordinates of a BCOO, each coordinate counted once.
+    """Take the elements of a dense array at the coordinates of a BCOO, each coordinate counted once.
 
-    >>> bcoo_extract(bcoo_fromdense(np.eye(2)), np.full((2, 2), 3.0)).data
+    sparr: a BCOO. arr: a dense array of its shape. assume_unique: whether coordinates are known not
+    to repeat -> a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_extract(sparse.eye(2), np.full((2, 2), 3.0)).data
     Array([3., 3.], dtype=float64)
     """
     values = jnp.asarray(arr).at[tuple(sparr.indices.T)].get(mode="fill", fill_value=0)
@@ -477,9 +536,12 @@ def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) ->
 
 
 def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
-    """The values of the elementwise product with a dense array that broadcasts to the shape.
+    """Multiply elementwise by a dense array; only the values are returned.
 
-    >>> bcoo_multiply_dense(bcoo_fromdense(np.eye(2)), np.array([3.0, 4.0]))
+    sp_mat: a BCOO. v: a dense array that broadcasts to its shape -> [nse].
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_multiply_dense(sparse.eye(2), np.array([3.0, 4.0]))
     Array([3., 4.], dtype=float64)
     """
     v = jnp.asarray(v)
@@ -492,10 +554,13 @@ def bcoo_multiply_dense(sp_mat: BCOO, v: Any) -> Any:
 
 
 def bcoo_multiply_sparse(lhs: BCOO, rhs: BCOO) -> BCOO:
-    """The elementwise product of two BCOO of one shape, with the coordinates of the first.
+    """Multiply two sparse arrays elementwise.
 
-    >>> bcoo_multiply_sparse(bcoo_fromdense(np.eye(2) * 3), bcoo_fromdense(np.eye(2) * 2)).data
-    Array([6., 6.], dtype=float64)
+    lhs, rhs: BCOOs of one shape -> a BCOO with the coordinates of the first.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_multiply_sparse(sparse.eye(2), sparse.bcoo_fromdense(np.eye(2) * 2)).data
+    Array([2., 2.], dtype=float64)
     """
     if lhs.shape != rhs.shape:
         raise ValueError(f"BCOO: shapes must match, got {lhs.shape} and {rhs.shape}")
@@ -545,12 +610,15 @@ def _product(a: BCOO, b: BCOO) -> BCOO:
 
 def bcoo_dot_general(lhs: Any, rhs: Any, *, dimension_numbers: Any, precision: None = None,
                      preferred_element_type: None = None) -> Any:
-    """`lax.dot_general` of BCOO and dense arrays: dense if one is dense, else a BCOO.
+    """Contract BCOO and dense arrays as `lax.dot_general` does.
 
-    Raises NotImplementedError for batch dimensions of two BCOO.
+    lhs, rhs: BCOOs or dense arrays. dimension_numbers: ((lhs contracting, rhs contracting), (lhs
+    batch, rhs batch)). precision, preferred_element_type: must be None -> a dense array if one is
+    dense, else a BCOO. Raises NotImplementedError for batch dimensions of two BCOO.
 
-    >>> bcoo_dot_general(bcoo_fromdense(np.eye(2)), np.ones(2),
-    ...                  dimension_numbers=(((1,), (0,)), ((), ())))
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcoo_dot_general(sparse.eye(2), np.ones(2),
+    ...                         dimension_numbers=(((1,), (0,)), ((), ())))
     Array([1., 1.], dtype=float64)
     """
     (left, right), batch = dimension_numbers

@@ -18,7 +18,13 @@ class BCSR(JAXSparse):
     """A matrix given by the values and columns of some elements, row after row.
 
     args: data [nse], indices integer [nse], the columns, indptr integer [rows + 1], where rows
-    start; shape: (rows, columns).
+    start. shape: (rows, columns). indices_sorted, unique_indices: what is known of the columns.
+
+    >>> from ingot.experimental import sparse
+    >>> rows = (np.array([3.0]), np.array([1]), np.array([0, 0, 1]))
+    >>> sparse.BCSR(rows, shape=(2, 2)).todense()
+    Array([[0., 0.],
+           [0., 3.]], dtype=float64)
     """
 
     n_batch = n_dense = 0
@@ -167,18 +173,25 @@ register_pytree_node(
 
 
 def bcsr_fromdense(mat: Any, *, nse: int | None = None, index_dtype: Any = np.int32) -> BCSR:
-    """A dense matrix in compressed rows.
+    """Make a dense matrix one in compressed rows.
 
-    >>> bcsr_fromdense(np.eye(2))
+    mat: a dense matrix. nse: how many elements are specified, by default all that are not zero.
+    index_dtype: of columns and rows -> a BCSR.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcsr_fromdense(np.eye(2))
     BCSR(float64[2, 2], nse=2)
     """
     return BCSR.fromdense(mat, nse=nse, index_dtype=index_dtype)
 
 
 def bcsr_todense(mat: BCSR) -> Any:
-    """A matrix in compressed rows as a dense one.
+    """Make a matrix in compressed rows dense.
 
-    >>> bcsr_todense(bcsr_fromdense(np.eye(1)))
+    mat: a BCSR -> a dense matrix.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.bcsr_todense(sparse.bcsr_fromdense(np.eye(1)))
     Array([[1.]], dtype=float64)
     """
     return mat.todense()

@@ -59,9 +59,14 @@ def _in_format(mat: BCOO, sparse_format: str) -> BCOO | BCSR:
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, index_dtype: Any = "int32",
         sparse_format: str = "bcoo") -> BCOO | BCSR:
-    """Ones on diagonal k of a sparse [N, M], by default square.
+    """Make a sparse matrix with ones on a diagonal.
 
-    >>> eye(2)
+    N, M: numbers of rows and columns, by default as many. k: which diagonal, 0 the main one. dtype:
+    of values, by default the default float. index_dtype: of coordinates. sparse_format: 'bcoo' or
+    'bcsr' -> a BCOO or BCSR [N, M]. Raises ValueError for another format.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.eye(2)
     BCOO(float64[2, 2], nse=2)
     """
     M = N if M is None else M
@@ -74,9 +79,13 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, index_dtype
 
 def empty(shape: Sequence[int], dtype: Any = None, index_dtype: Any = "int32",
           sparse_format: str = "bcoo") -> BCOO | BCSR:
-    """A sparse array of zeros, with no elements specified.
+    """Make a sparse array of zeros, with no elements specified.
 
-    >>> empty((2, 3))
+    shape: integers. dtype: of values, by default the default float. index_dtype: of coordinates.
+    sparse_format: 'bcoo' or 'bcsr' -> a BCOO or BCSR. Raises ValueError for another format.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.empty((2, 3))
     BCOO(float64[2, 3], nse=0)
     """
     data = jnp.zeros(0, dtypes.default_float() if dtype is None else dtype)
@@ -88,9 +97,14 @@ def empty(shape: Sequence[int], dtype: Any = None, index_dtype: Any = "int32",
 def random_bcoo(key: Any, shape: Sequence[int], *, dtype: Any = np.float64,
                 indices_dtype: Any = np.int32, nse: float = 0.2,
                 generator: Callable[..., Any] = _random.uniform, **kwds: Any) -> BCOO:
-    """A BCOO of random values at distinct random places; nse: how many, or below 1 which share.
+    """Make a BCOO of random values at distinct random places.
 
-    >>> random_bcoo(_random.key(0), (4, 5))
+    key: a PRNG key. shape: integers. dtype: of values. indices_dtype: of coordinates. nse: how many
+    elements, or below 1 which share. generator: generator(key, (nse,), dtype, **kwds) -> values. ->
+    a BCOO.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.random_bcoo(random.key(0), (4, 5))
     BCOO(float64[4, 5], nse=4)
     """
     size = math.prod(shape)

@@ -29,9 +29,12 @@ def _dense(x: Any) -> Any:
 
 
 def todense(arr: Any) -> Any:
-    """A dense array, whichever form it has.
+    """Make an array dense, whichever form it has.
 
-    >>> todense(bcoo.bcoo_fromdense(np.eye(1)))
+    arr: a BCOO, BCSR or dense array -> a dense array.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.todense(sparse.eye(1))
     Array([[1.]], dtype=float64)
     """
     return arr.todense() if _is_sparse(arr) else _dense(arr) if hasattr(arr, "aval") else arr
@@ -137,12 +140,15 @@ def _densify(values: Sequence[Any]) -> list[Any]:
 
 
 def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., Any]:
-    """A function of dense arrays as one of sparse arrays, which stay sparse where they can.
+    """Make a function of dense arrays one of sparse arrays, which stay sparse where they can.
 
-    Arithmetic, sums, products, slices, movement and functions that are 0 at 0 have rules; others
-    raise NotImplementedError. Functions that use the operators of BCOO are run as well.
+    f: a function of dense arrays. use_tracer: without effect -> a function of BCOOs, BCSRs and
+    dense arrays. Arithmetic, sums, products, slices, movement and functions that are 0 at 0 have
+    rules; others raise NotImplementedError. Functions that use the operators of BCOO are run as
+    well.
 
-    >>> sparsify(jnp.sin)(bcoo.bcoo_fromdense(np.eye(2)))
+    >>> from ingot.experimental import sparse
+    >>> sparse.sparsify(jnp.sin)(sparse.eye(2))
     BCOO(float64[2, 2], nse=2)
     """
     def sparse(*args: Any, **kwargs: Any) -> Any:
@@ -200,9 +206,13 @@ def _of_values(transform: Callable[..., Any], fun: Callable[..., Any], argnums: 
 
 def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
                    has_aux: bool = False, **kwargs: Any) -> Callable[..., Any]:
-    """`value_and_grad` with sparse arguments: their gradients have the same coordinates.
+    """Make a function that returns the value of one of sparse arrays, and its gradient.
 
-    >>> value_and_grad(lambda m: m.sum())(bcoo.bcoo_fromdense(np.eye(2)))[1]
+    fun, argnums, has_aux, kwargs: those of `ingot.value_and_grad` -> a function of the same
+    arguments; gradients of sparse ones have the same coordinates.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.value_and_grad(lambda m: m.sum())(sparse.eye(2))[1]
     BCOO(float64[2, 2], nse=2)
     """
     def differentiated(*args: Any, **named: Any) -> Any:
@@ -215,9 +225,13 @@ def value_and_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0,
 
 def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
          **kwargs: Any) -> Callable[..., Any]:
-    """`grad` with sparse arguments: their gradients have the same coordinates.
+    """Make a function that returns the gradient of one of sparse arrays.
 
-    >>> grad(lambda m: (m @ np.ones(2)).sum())(bcoo.bcoo_fromdense(np.eye(2))).data
+    fun, argnums, has_aux, kwargs: those of `ingot.grad` -> a function of the same arguments;
+    gradients of sparse ones have the same coordinates.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.grad(lambda m: (m @ np.ones(2)).sum())(sparse.eye(2)).data
     Array([1., 1.], dtype=float64)
     """
     whole = value_and_grad(fun, argnums, has_aux, **kwargs)
