@@ -27,11 +27,16 @@ DESCRIBED = [
     "ingot.scipy.fft", "ingot.scipy.integrate", "ingot.scipy.interpolate", "ingot.scipy.linalg",
     "ingot.scipy.ndimage", "ingot.scipy.optimize", "ingot.scipy.signal",
     "ingot.scipy.sparse.linalg", "ingot.scipy.spatial.transform", "ingot.scipy.special",
-    "ingot.scipy.stats",
+    "ingot.scipy.stats", "ingot.ad_checkpoint", "ingot.custom_batching",
+    "ingot.custom_derivatives", "ingot.debug", "ingot.dlpack", "ingot.experimental",
+    "ingot.experimental.checkify", "ingot.experimental.jet", "ingot.experimental.ode",
+    "ingot.experimental.sparse", "ingot.extend.core", "ingot.extend.linear_util",
+    "ingot.extend.source_info_util", "ingot.flatten_util", "ingot.ops", "ingot.stages",
     *(f"ingot.scipy.stats.{name}" for name in DISTRIBUTIONS)]
 # Names that are Python's types for annotations.
-ALIASES = {"ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "KeyEntry", "KeyPath",
-           "PrecisionLike"}
+ALIASES = {"Atom", "ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "Effects",
+           "ErrorCategory", "KeyEntry", "KeyPath", "ParamDict", "PrecisionLike", "TraceTag",
+           "Value"}
 
 
 def space_of(module):

@@ -26,6 +26,7 @@ def ravel_pytree(pytree: Any) -> tuple[Any, Callable[[Any], Any]]:
     are none. The function gives each leaf its shape and dtype back; it raises ValueError for
     vectors of another length and TypeError for another dtype, where that would be lost.
 
+    >>> from ingot.flatten_util import ravel_pytree
     >>> ravel_pytree({"a": np.ones(1), "b": [2.0, 3.0]})[0]
     Array([1., 2., 3.], dtype=float64)
     """

@@ -18,7 +18,12 @@ from ingot.core.source_info import describe
 
 @dataclass(frozen=True)
 class NameStack:
-    """Names of the scopes around an equation; ours keep none."""
+    """Names of the scopes around an equation; ours keep none.
+
+    >>> from ingot.extend import source_info_util
+    >>> source_info_util.new_name_stack("layer").stack
+    ('layer',)
+    """
 
     stack: tuple[Any, ...] = ()
 
@@ -31,7 +36,12 @@ class NameStack:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """Where an equation comes from: the user's line, as text, and its (empty) name stack."""
+    """Where an equation comes from: the user's line, as text, and its (empty) name stack.
+
+    >>> from ingot.extend import source_info_util
+    >>> source_info_util.new_source_info().line
+    'unknown location'
+    """
 
     traceback: Any = None
     name_stack: NameStack = NameStack()
@@ -43,7 +53,12 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class DebugInfo:
-    """What a traced function and its arguments are called."""
+    """What a traced function and its arguments are called.
+
+    >>> from ingot.extend import core
+    >>> core.DebugInfo("jit", "f").func_src_info
+    'f'
+    """
 
     traced_for: str = ""
     func_src_info: str = ""
@@ -61,7 +76,12 @@ class DebugInfo:
 
 
 class OpaqueTraceState:
-    """Which interpreter is in force; equal to another if it is the same one."""
+    """Which interpreter is in force; equal to another if it is the same one.
+
+    >>> from ingot.extend import core
+    >>> core.get_opaque_trace_state() == core.get_opaque_trace_state()
+    True
+    """
 
     def __init__(self, interpreter: Interpreter):
         self._interpreter = interpreter
@@ -75,12 +95,26 @@ class OpaqueTraceState:
 
 
 def get_opaque_trace_state(convention: str = "flax") -> OpaqueTraceState:
-    """A token of the interpreter in force, to be compared with a later one."""
+    """Return a token of the interpreter in force, to be compared with a later one.
+
+    convention: without effect -> an OpaqueTraceState.
+
+    >>> from ingot.extend import core
+    >>> core.get_opaque_trace_state() == core.get_opaque_trace_state()
+    True
+    """
     return OpaqueTraceState(current())
 
 
 def find_top_trace(xs: Any) -> Interpreter:
-    """The interpreter that an operation on these values would run in."""
+    """Return the interpreter that an operation on these values would run in.
+
+    xs: values -> an interpreter.
+
+    >>> from ingot.extend import core
+    >>> core.find_top_trace([1.0]) is core.find_top_trace([2.0])
+    True
+    """
     found = [x._interpreter for x in xs if isinstance(x, Tracer)]
     return max(found, key=_depth) if found else current()
 

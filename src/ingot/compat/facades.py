@@ -37,13 +37,23 @@ class Facade(type):
 
 
 class AbstractValue(metaclass=Facade, stands_for=ShapedArray):
-    """What is known of a value before it is computed; ours are all `ShapedArray`s."""
+    """What is known of a value before it is computed; ours are all `ShapedArray`s.
+
+    >>> from ingot.extend import core
+    >>> isinstance(ingot.typeof(1.0), core.AbstractValue)
+    True
+    """
 
     __slots__ = ()
 
 
 class ClosedJaxpr(metaclass=Facade, stands_for=OurJaxpr):
-    """Attaches constants to a program."""
+    """Attaches constants to a program.
+
+    >>> from ingot.extend import core
+    >>> isinstance(ingot.make_jaxpr(lambda x: x)(1.0), core.ClosedJaxpr)
+    True
+    """
 
     def __new__(cls, jaxpr: OurJaxpr, consts: Sequence[Any] = ()) -> Any:
         if len(consts) == len(jaxpr.constvars):
@@ -55,7 +65,12 @@ class ClosedJaxpr(metaclass=Facade, stands_for=OurJaxpr):
 
 
 class Jaxpr(metaclass=Facade, stands_for=OurJaxpr):
-    """Makes a program from its parts."""
+    """Makes a program from its parts.
+
+    >>> from ingot.extend import core
+    >>> isinstance(ingot.make_jaxpr(lambda x: x)(1.0).jaxpr, core.Jaxpr)
+    True
+    """
 
     def __new__(cls, constvars: Sequence[Var], invars: Sequence[Var], outvars: Sequence[Any],
                 eqns: Sequence[Eqn], effects: Any = None, debug_info: Any = None,
@@ -69,7 +84,16 @@ class Jaxpr(metaclass=Facade, stands_for=OurJaxpr):
 def new_jaxpr_eqn(invars: Sequence[Any], outvars: Sequence[Var], primitive: Any,
                   params: dict[str, Any], effects: Any = frozenset(),
                   source_info: Source | None = None, ctx: Any = None) -> Eqn:
-    """An equation from its parts."""
+    """Make an equation from its parts.
+
+    invars, outvars: variables and literals. primitive, params: the operation. effects: its side
+    effects. source_info: where it is from. ctx: without effect -> an equation.
+
+    >>> from ingot.extend import core
+    >>> x = core.gensym()(ingot.typeof(1.0))
+    >>> core.new_jaxpr_eqn([x], [x], lax.sin_p, {}).primitive.name
+    'sin'
+    """
     return Eqn(primitive, invars, outvars, params, frozenset(effects))
 
 

@@ -24,7 +24,14 @@ class StoreException(Exception):
 
 
 class Store:
-    """A place for one auxiliary result."""
+    """A place for one auxiliary result.
+
+    >>> from ingot.extend import linear_util
+    >>> store = linear_util.Store()
+    >>> store.store(3)
+    >>> store.val
+    3
+    """
 
     _EMPTY = object()
 
@@ -47,7 +54,14 @@ class Store:
 
 
 class WrappedFun:
-    """A function to be called by `call_wrapped`, with what is known of its names."""
+    """A function to be called by `call_wrapped`, with what is known of its names.
+
+    f: the function. params: parameters of its call. debug_info: names.
+
+    >>> from ingot.extend import linear_util
+    >>> linear_util.wrap_init(lambda x: x + 1).call_wrapped(2)
+    3
+    """
 
     def __init__(self, f: Callable[..., Any], params: dict[str, Any] | None = None,
                  debug_info: Any = None):
@@ -76,7 +90,14 @@ class WrappedFun:
 
 def wrap_init(f: Callable[..., Any], params: dict[str, Any] | None = None, *,
               debug_info: Any = None) -> WrappedFun:
-    """A function ready to be transformed."""
+    """Make a function ready to be transformed.
+
+    f: the function. params: parameters of its call. debug_info: names -> a WrappedFun.
+
+    >>> from ingot.extend import linear_util
+    >>> linear_util.wrap_init(lambda x: x + 1).call_wrapped(2)
+    3
+    """
     return WrappedFun(f, params, debug_info)
 
 
@@ -87,7 +108,18 @@ def _run(generator: Any, inner: WrappedFun) -> Any:
 
 
 def transformation(gen: Callable[..., Any]) -> Callable[..., WrappedFun]:
-    """Decorate a generator that yields (args, kwargs), gets the results and yields new ones."""
+    """Decorate a generator that yields (args, kwargs), gets the results and yields new ones.
+
+    gen: the generator function -> a function from a WrappedFun to another.
+
+    >>> from ingot.extend import linear_util
+    >>> @linear_util.transformation
+    ... def negated(*args):
+    ...     result = yield args, {}
+    ...     yield -result
+    >>> negated(linear_util.wrap_init(abs)).call_wrapped(-2)
+    -2
+    """
 
     @functools.wraps(gen)
     def apply(fun: WrappedFun, *static: Any) -> WrappedFun:
@@ -98,7 +130,19 @@ def transformation(gen: Callable[..., Any]) -> Callable[..., WrappedFun]:
 
 
 def transformation_with_aux(gen: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for one that yields (results, aux) at last; also returns a thunk of aux."""
+    """Decorate a generator that yields (args, kwargs), gets the results, yields (new ones, aux).
+
+    gen: the generator function -> a function from a WrappedFun to (another, a thunk of aux).
+
+    >>> from ingot.extend import linear_util
+    >>> @linear_util.transformation_with_aux
+    ... def counted(*args):
+    ...     result = yield args, {}
+    ...     yield result, len(args)
+    >>> fun, count = counted(linear_util.wrap_init(abs))
+    >>> fun.call_wrapped(-2), count()
+    (2, 1)
+    """
 
     @functools.wraps(gen)
     def apply(fun: WrappedFun, *static: Any) -> tuple[WrappedFun, Callable[[], Any]]:
@@ -115,7 +159,17 @@ def transformation_with_aux(gen: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def transformation2(f: Callable[..., Any]) -> Callable[..., WrappedFun]:
-    """Decorate a function that gets the inner function first."""
+    """Decorate a function that gets the inner function first.
+
+    f: f(inner, *args) -> results -> a function from a WrappedFun to another.
+
+    >>> from ingot.extend import linear_util
+    >>> @linear_util.transformation2
+    ... def negated(inner, *args):
+    ...     return -inner(*args)
+    >>> negated(linear_util.wrap_init(abs)).call_wrapped(-2)
+    -2
+    """
 
     @functools.wraps(f)
     def apply(fun: WrappedFun, *static: Any) -> WrappedFun:
@@ -126,7 +180,20 @@ def transformation2(f: Callable[..., Any]) -> Callable[..., WrappedFun]:
 
 
 def transformation_with_aux2(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for one that gets a `Store` second."""
+    """Decorate a function that gets the inner function first, and a `Store` of aux second.
+
+    f: f(inner, store, *args) -> results -> a function from a WrappedFun to (another, a thunk of
+    aux).
+
+    >>> from ingot.extend import linear_util
+    >>> @linear_util.transformation_with_aux2
+    ... def counted(inner, store, *args):
+    ...     store.store(len(args))
+    ...     return inner(*args)
+    >>> fun, count = counted(linear_util.wrap_init(abs))
+    >>> fun.call_wrapped(-2), count()
+    (2, 1)
+    """
 
     @functools.wraps(f)
     def apply(fun: WrappedFun, *static: Any) -> tuple[WrappedFun, Callable[[], Any]]:
@@ -139,7 +206,17 @@ def transformation_with_aux2(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def merge_linear_aux(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[bool, Any]:
-    """Whichever of two auxiliary results is there, and whether it is the first."""
+    """Return whichever of two auxiliary results is there.
+
+    first, second: thunks, as transformations with aux return them -> (whether it is the first, the
+    result). Raises StoreException if neither is there, or both.
+
+    >>> from ingot.extend import linear_util
+    >>> one, two = linear_util.Store(), linear_util.Store()
+    >>> two.store(3)
+    >>> linear_util.merge_linear_aux(lambda: one.val, lambda: two.val)
+    (False, 3)
+    """
     try:
         return True, first()
     except StoreException:
@@ -147,7 +224,14 @@ def merge_linear_aux(first: Callable[[], Any], second: Callable[[], Any]) -> tup
 
 
 def cache(call: Callable[..., Any], **_: Any) -> Callable[..., Any]:
-    """The function itself: what is expensive to repeat is remembered elsewhere."""
+    """Return the function itself: what is expensive to repeat is remembered elsewhere.
+
+    call: a function -> the same.
+
+    >>> from ingot.extend import linear_util
+    >>> linear_util.cache(abs)(-1)
+    1
+    """
     return call
 
 

@@ -17,10 +17,17 @@ Rule = Callable[..., Any]
 
 
 class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
-    """An operation defined the JAX way: `p = Primitive("name")`, then `p.def_impl(...)`,
-    `p.def_abstract_eval(...)` and entries in the tables of `ad`, `batching` and `mlir`.
+    """An operation defined the JAX way, by its rules one after the other.
 
-    Each of them fills a slot of the primitive; see `ingot.core.primitive`.
+    `p = Primitive("name")`, then `p.def_impl(...)`, `p.def_abstract_eval(...)` and entries in the
+    tables of `ad`, `batching` and `mlir`. Each of them fills a slot of the primitive; see
+    `ingot.core.primitive`.
+
+    >>> from ingot.extend import core
+    >>> twice_p = core.Primitive("twice")
+    >>> rule = twice_p.def_impl(lambda x: 2 * x)
+    >>> twice_p.bind(3.0)
+    6.0
     """
 
     call_primitive = map_primitive = False
@@ -100,7 +107,12 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
 
 
 class CallPrimitive(Primitive):
-    """A primitive that calls a function; none of ours is one, so that nothing is an instance."""
+    """A primitive that calls a function; none of ours is one, so that nothing is an instance.
+
+    >>> from ingot.extend import core
+    >>> isinstance(lax.sin_p, core.CallPrimitive)
+    False
+    """
 
     call_primitive = multiple_results = True
 

@@ -332,12 +332,27 @@ def broadcast(x: Any, size: int, dim: int, mesh_axis: Any = None) -> Any:
 
 # ---- types of slices -----------------------------------------------------------------------------
 def mapped_aval(size: int, axis: int | None, aval: ShapedArray) -> ShapedArray:
-    """The type of one element along an axis."""
+    """Return the type of one element along an axis.
+
+    size: the axis' length. axis: the axis, or None for the type itself. aval: a type -> a type.
+
+    >>> from ingot.extend import core
+    >>> core.mapped_aval(3, 0, core.ShapedArray((3, 4), "float32")).str_short()
+    'f32[4]'
+    """
     return aval if axis is None else our_mapped_aval(aval, axis)
 
 
 def unmapped_aval(size: int, axis: int | None, aval: ShapedArray, *_: Any) -> ShapedArray:
-    """The type with an axis of this size added."""
+    """Return a type with an axis added.
+
+    size: the axis' length. axis: where it goes, or None for the type itself. aval: a type -> a
+    type.
+
+    >>> from ingot.extend import core
+    >>> core.unmapped_aval(3, 0, core.ShapedArray((4,), "float32")).str_short()
+    'f32[3,4]'
+    """
     if axis is None:
         return aval
     return aval.update(shape=(*aval.shape[:axis], size, *aval.shape[axis:]))

@@ -13,9 +13,21 @@ from ingot.core.primitive import Primitive
 
 
 class Trace(Interpreter, metaclass=Facade, stands_for=Interpreter):
-    """An interpreter whose `process_primitive(primitive, tracers, params)` gives operations their
-    meaning; `process_custom_jvp_call` and `process_custom_vjp_call`, where they are defined, do so
-    for functions with derivatives of their own. Operations in these methods are evaluated.
+    """An interpreter that a package writes: its methods give operations their meaning.
+
+    `process_primitive(primitive, tracers, params)` does so; `process_custom_jvp_call` and
+    `process_custom_vjp_call`, where they are defined, for functions with derivatives of their own.
+    Operations in these methods are evaluated.
+
+    >>> from ingot.extend import core
+    >>> class Spy(core.Trace):
+    ...     def process_primitive(self, primitive, tracers, params):
+    ...         print(primitive.name)
+    ...         return primitive.bind(*tracers, **params)
+    >>> with core.set_current_trace(Spy()):
+    ...     float(lax.sin(0.0))
+    sin
+    0.0
     """
 
     parent_trace: Any = None

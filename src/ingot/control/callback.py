@@ -274,10 +274,11 @@ def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, order
     """Call a Python function for its side effect, also from compiled and differentiated code.
 
     callback: gets NumPy arrays for the arrays among its arguments, other things as they are; its
-    result is ignored. With `ordered`, calls keep the order of the program. Under vmap it is called
-    for each entry. Without `callback`, returns a decorator.
+    result is ignored; without it, a decorator. args, kwargs: its arguments. ordered: whether calls
+    keep the order of the program. partitioned: without effect -> None. Under vmap it is called for
+    each entry.
 
-    >>> debug_callback(print, 3)
+    >>> debug.callback(print, 3)
     3
     """
     if callback is None:
@@ -320,10 +321,11 @@ def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool =
                 skip_format_check: bool = False, **kwargs: Any) -> None:
     """Print values when the program runs: `fmt.format(*args, **kwargs)`.
 
-    With `ordered`, lines keep the order of the program. Raises ValueError for arguments that the
-    format does not use, e.g. when it is an f-string.
+    fmt: a format. args, kwargs: arrays and other values. ordered: whether lines keep the order of
+    the program. partitioned: without effect. skip_format_check: whether arguments that the format
+    does not use, e.g. when it is an f-string, are let pass; else ValueError.
 
-    >>> debug_print("x = {x}", x=3)
+    >>> debug.print("x = {x}", x=3)
     x = 3
     """
     if not isinstance(fmt, str):

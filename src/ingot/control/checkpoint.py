@@ -47,6 +47,7 @@ def checkpoint_name(x: Any, name: str) -> Any:
 
     x: pytree of arrays -> the same.
 
+    >>> from ingot.ad_checkpoint import checkpoint_name
     >>> checkpoint_name(1.0, "x")
     Array(1., dtype=float64, weak_type=True)
     """

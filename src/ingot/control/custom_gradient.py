@@ -169,6 +169,7 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     fun_transpose(residual_args, cotangent) -> cotangent of linear_args. Raises TypeError if the
     structures or types of the two functions do not fit each other.
 
+    >>> from ingot.custom_derivatives import linear_call
     >>> linear_call(lambda r, x: x / r, lambda r, ct: ct / r, 2.0, 3.0)
     Array(1.5, dtype=float64, weak_type=True)
     """

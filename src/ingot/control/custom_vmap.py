@@ -182,6 +182,7 @@ class custom_vmap:  # noqa: N801 - a decorator
     After `f.def_vmap(rule)`: rule(axis_size, in_batched, *args) -> (result, out_batched), where
     batched arguments and results have the mapped axis first and the flags have their structure.
 
+    >>> from ingot.custom_batching import custom_vmap
     >>> @custom_vmap
     ... def double(x):
     ...     return 2 * x

@@ -20,7 +20,12 @@ _MANY = 1 << 16
 
 
 class ShapedArray:
-    """The type of an array: `f32[3,4]`. Immutable; equal types are usually the same object."""
+    """The type of an array: `f32[3,4]`. Immutable; equal types are usually the same object.
+
+    >>> from ingot.extend import core
+    >>> core.ShapedArray((3, 4), "float32").str_short()
+    'f32[3,4]'
+    """
 
     __slots__ = ("_hash", "_sharding", "dtype", "shape", "storage", "vma", "weak_type")
 

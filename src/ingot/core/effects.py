@@ -11,6 +11,10 @@ class Effect:
 
     Ordered effects keep the program's order among themselves, in loops as well. One without a name
     is called as its class.
+
+    >>> from ingot.extend import core
+    >>> core.Effect("log", ordered=True).name
+    'log'
     """
 
     name: str = ""

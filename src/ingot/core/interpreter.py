@@ -34,7 +34,12 @@ class Interpreter:
 
 
 class Tracer(ArrayBase):
-    """A traced value: an aval, plus whatever the interpreter's subclass stores."""
+    """A traced value: an aval, plus whatever the interpreter's subclass stores.
+
+    >>> from ingot.extend import core
+    >>> ingot.jit(lambda x: isinstance(x, core.Tracer))(1.0)
+    Array(True, dtype=bool)
+    """
 
     __slots__ = ("_interpreter", "_source", "aval")
 
@@ -164,7 +169,15 @@ def current() -> Interpreter:
 
 
 class interpreting:  # noqa: N801 (a class, as this is entered for each operation)
-    """A context that makes an interpreter the current one."""
+    """Make an interpreter the current one in a context.
+
+    interpreter: that which operations go to -> a context manager.
+
+    >>> from ingot.extend import core
+    >>> with core.take_current_trace() as interpreter, core.set_current_trace(interpreter):
+    ...     float(lax.add(1.0, 2.0))
+    3.0
+    """
 
     __slots__ = ("_before", "_interpreter")
 
@@ -183,7 +196,14 @@ class interpreting:  # noqa: N801 (a class, as this is entered for each operatio
 
 
 def trace_state_clean() -> bool:
-    """Whether no transformation is under way."""
+    """Tell whether no transformation is under way.
+
+    -> a bool.
+
+    >>> from ingot.extend import core
+    >>> core.trace_state_clean()
+    True
+    """
     return _state.thread.interpreter is EVAL
 
 

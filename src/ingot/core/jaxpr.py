@@ -15,7 +15,11 @@ _counter = itertools.count()
 
 
 class Var:
-    """A variable of a program. Identity is the name; the printer makes up letters."""
+    """A variable of a program. Identity is the name; the printer makes up letters.
+
+    >>> ingot.make_jaxpr(lambda x: x)(1.0).invars[0].aval.str_short()
+    'f64[]'
+    """
 
     __slots__ = ("aval", "count")
 
@@ -28,13 +32,23 @@ class Var:
 
 
 class DropVar(Var):
-    """The target of a result that nobody reads; printed as `_`."""
+    """The target of a result that nobody reads; printed as `_`.
+
+    >>> from ingot.extend import core
+    >>> issubclass(core.DropVar, core.Var)
+    True
+    """
 
     __slots__ = ()
 
 
 class Literal:
-    """A scalar constant written inline. `val` is an Array of rank 0."""
+    """A scalar constant written inline. `val` is an Array of rank 0.
+
+    >>> from ingot.extend import core
+    >>> isinstance(ingot.make_jaxpr(lambda x: x + 1)(1.0).eqns[0].invars[1], core.Literal)
+    True
+    """
 
     __slots__ = ("aval", "val")
 
@@ -50,7 +64,11 @@ Atom = Var | Literal
 
 
 class Eqn:
-    """`outvars = primitive[params] invars`."""
+    """An equation of a program: `outvars = primitive[params] invars`.
+
+    >>> ingot.make_jaxpr(lambda x: lax.sin(x))(1.0).eqns[0].primitive.name
+    'sin'
+    """
 
     __slots__ = ("effects", "invars", "outvars", "params", "primitive", "source")
 
@@ -154,7 +172,16 @@ def lasting_effects(effects: EffectSet) -> EffectSet:
 
 
 def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
-    """Run a program in the current interpreter, equation by equation."""
+    """Run a program in the current interpreter, equation by equation.
+
+    jaxpr: a program. consts: values of its constants. args: one for each of its variables -> a list
+    of results.
+
+    >>> from ingot.extend import core
+    >>> program = ingot.make_jaxpr(lambda x: x + 1)(1.0)
+    >>> core.eval_jaxpr(program.jaxpr, program.consts, 2.0)
+    [Array(3., dtype=float64, weak_type=True)]
+    """
     env: dict[Var, Any] = {}
     if len(args) != len(jaxpr.invars):
         raise TypeError(
@@ -202,12 +229,27 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 
 
 def jaxpr_as_fun(jaxpr: Jaxpr) -> Any:
-    """The program as a function of flat arguments."""
+    """Make a program a function of flat arguments.
+
+    jaxpr: a program with its constants -> a function that returns a list of results.
+
+    >>> from ingot.extend import core
+    >>> core.jaxpr_as_fun(ingot.make_jaxpr(lambda x: x + 1)(1.0))(2.0)
+    [Array(3., dtype=float64, weak_type=True)]
+    """
     return jaxpr.__call__
 
 
 def subjaxprs(eqn: Eqn) -> list[Jaxpr]:
-    """Programs among an equation's parameters."""
+    """List the programs among the parameters of an equation.
+
+    eqn: an equation -> a list of programs.
+
+    >>> from ingot.extend import core
+    >>> program = ingot.make_jaxpr(ingot.jit(lambda x: x + 1))(1.0)
+    >>> len(core.subjaxprs(program.eqns[0]))
+    1
+    """
     found: list[Jaxpr] = []
     for value in eqn.params.values():
         if isinstance(value, Jaxpr):

@@ -11,8 +11,16 @@ from ingot.errors import InternalError
 
 
 def check_jaxpr(jaxpr: Jaxpr, made_by: str = "") -> Jaxpr:
-    """Raise InternalError unless variables are bound before use, once, and types agree, in the
-    jaxpr and in those of its equations."""
+    """Check a program, and those in its equations.
+
+    jaxpr: a program. made_by: what is blamed in the message -> the program. Raises InternalError
+    unless variables are bound before use, once, and types agree.
+
+    >>> from ingot.extend import core
+    >>> program = ingot.make_jaxpr(lambda x: x)(1.0)
+    >>> core.check_jaxpr(program) is program
+    True
+    """
     try:
         _check(jaxpr)
     except InternalError as e:

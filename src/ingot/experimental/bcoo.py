@@ -518,7 +518,7 @@ def bcoo_sort_indices(mat: BCOO) -> BCOO:
 
 # ---- products ----
 def bcoo_extract(sparr: BCOO, arr: Any, *, assume_unique: bool | None = None) -> BCOO:
-    """Take the elements of a dense array at the coordinates of a BCOO, each coordinate counted once.
+    """Take the elements of a dense array at the coordinates of a BCOO, each one counted once.
 
     sparr: a BCOO. arr: a dense array of its shape. assume_unique: whether coordinates are known not
     to repeat -> a BCOO.

@@ -222,6 +222,7 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.
     reached. Reverse mode solves the adjoint equation. Raises TypeError for times that are not
     floats, or arguments that are no arrays.
 
+    >>> from ingot.experimental.ode import odeint
     >>> odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])).round(6)
     Array([1.      , 0.367879], dtype=float64)
     """

@@ -56,7 +56,14 @@ ParamDict = dict[str, Any]
 
 
 def valid_jaxtype(x: Any) -> bool:
-    """Whether a value is an array or a number, so that operations take it."""
+    """Tell whether a value is an array or a number, so that operations take it.
+
+    x: any value -> a bool.
+
+    >>> from ingot.extend import core
+    >>> core.valid_jaxtype(1.0), core.valid_jaxtype("text")
+    (True, False)
+    """
     try:
         to_array(x)
     except TypeError:
@@ -65,7 +72,15 @@ def valid_jaxtype(x: Any) -> bool:
 
 
 def concrete_or_error(force: Any, val: Any, context: str = "") -> Any:
-    """A value that is known now, through `force`; ConcretizationTypeError for other tracers."""
+    """Return a value that is known now.
+
+    force: what is applied to it, as int, or None. val: any value. context: what it is needed for ->
+    force(val). Raises ConcretizationTypeError for tracers whose value is not known.
+
+    >>> from ingot.extend import core
+    >>> core.concrete_or_error(int, np.array(3))
+    3
+    """
     if isinstance(val, Tracer):
         known = val.concrete()
         if known is None:
@@ -76,7 +91,15 @@ def concrete_or_error(force: Any, val: Any, context: str = "") -> Any:
 
 @contextmanager
 def take_current_trace() -> Iterator[Interpreter]:
-    """The interpreter in force; within, operations are evaluated."""
+    """Take the interpreter in force away in a context, in which operations are evaluated.
+
+    -> a context manager that gives this interpreter.
+
+    >>> from ingot.extend import core
+    >>> with core.take_current_trace():
+    ...     float(lax.add(1.0, 2.0))
+    3.0
+    """
     interpreter = current()
     with set_current_trace(EVAL):
         yield interpreter
@@ -84,23 +107,54 @@ def take_current_trace() -> Iterator[Interpreter]:
 
 @contextmanager
 def eval_context() -> Iterator[None]:
-    """Evaluate what is computed meanwhile; traced values are refused."""
+    """Evaluate what is computed in a context; traced values are refused.
+
+    -> a context manager.
+
+    >>> from ingot.extend import core
+    >>> with core.eval_context():
+    ...     float(lax.add(1.0, 2.0))
+    3.0
+    """
     with set_current_trace(EVAL):
         yield
 
 
 def primal_dtype_to_tangent_dtype(dtype: Any) -> Any:
-    """The dtype of tangents of values of a dtype."""
+    """Return the dtype of tangents of values of a dtype.
+
+    dtype: whatever stands for one -> a dtype, float0 for integers and booleans.
+
+    >>> from ingot.extend import core
+    >>> core.primal_dtype_to_tangent_dtype(np.dtype("float32"))
+    dtype('float32')
+    """
     return ShapedArray((), dtype).to_tangent_aval().dtype
 
 
 def jaxprs_in_params(params: dict[str, Any]) -> list[Any]:
-    """Programs among an equation's parameters."""
+    """List the programs among an equation's parameters.
+
+    params: a dict -> a list of programs.
+
+    >>> from ingot.extend import core
+    >>> program = ingot.make_jaxpr(ingot.jit(lambda x: x + 1))(1.0)
+    >>> len(core.jaxprs_in_params(program.eqns[0].params))
+    1
+    """
     return subjaxprs(JaxprEqn(None, [], [], params))
 
 
 def gensym(suffix: str = "") -> Any:
-    """A maker of new variables."""
+    """Make a maker of new variables.
+
+    suffix: without effect, as names are made by the printer -> a function from a type to a
+    variable.
+
+    >>> from ingot.extend import core
+    >>> core.gensym()(ingot.typeof(1.0)).aval.str_short()
+    'f64[]'
+    """
     return Var
 
 
@@ -114,22 +168,50 @@ def _within(kind: type) -> bool:
 
 
 def unsafe_am_i_under_a_jit_DO_NOT_USE() -> bool:
-    """Whether a program is being recorded."""
+    """Tell whether a program is being recorded.
+
+    -> a bool.
+
+    >>> from ingot.extend import core
+    >>> ingot.jit(lambda: core.unsafe_am_i_under_a_jit_DO_NOT_USE())()
+    Array(True, dtype=bool)
+    """
     return _within(StagingInterpreter)
 
 
 def unsafe_am_i_under_a_vmap_DO_NOT_USE() -> bool:
-    """Whether a function is being mapped."""
+    """Tell whether a function is being mapped.
+
+    -> a bool.
+
+    >>> from ingot.extend import core
+    >>> core.unsafe_am_i_under_a_vmap_DO_NOT_USE()
+    False
+    """
     return _within(BatchInterpreter)
 
 
 def unsafe_get_axis_names_DO_NOT_USE() -> list[Any]:
-    """Names of the axes in scope."""
+    """List the names of the axes in scope.
+
+    -> a list.
+
+    >>> from ingot.extend import core
+    >>> core.unsafe_get_axis_names_DO_NOT_USE()
+    []
+    """
     return list(axis_sizes())
 
 
 def nonempty_axis_env_DO_NOT_USE() -> bool:
-    """Whether any named axis is in scope."""
+    """Tell whether any named axis is in scope.
+
+    -> a bool.
+
+    >>> from ingot.extend import core
+    >>> core.nonempty_axis_env_DO_NOT_USE()
+    False
+    """
     return bool(axis_sizes())
 
 
