@@ -61,10 +61,9 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
 
     fun, in_axes, out_axes, axis_name, axis_size: those of `vmap`, axis 0 of all arguments by
     default. static_broadcasted_argnums, backend, donate_argnums: static_argnums, backend,
-    donate_argnums of `jit`. devices, global_arg_shapes: without effect. -> a function of the same
-    arguments. One CPU stands for any number of devices, so that the axis may have any length;
-    slices without collectives and ordered callbacks run on threads. It raises ValueError if axes
-    are missing or sizes disagree.
+    donate_argnums of `jit`. devices: checked alone. global_arg_shapes: without effect. -> a
+    function of the same arguments. The axis may have any length; slices without collectives and
+    ordered callbacks run on threads. It raises ValueError if axes are missing or sizes disagree.
 
     >>> ingot.pmap(lambda x: 2 * x)(np.arange(3.0))
     Array([0., 2., 4.], dtype=float64)

@@ -32,9 +32,9 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
     mask: where False, they count as -inf; both broadcast to [b, n, t, s]. scale: of the logits, 1 /
     sqrt(h) by default. is_causal: whether places see only those before them. query_seq_lengths,
     key_value_seq_lengths: [b] integers, the places in use. local_window_size: how many places
-    before and after are seen. implementation: without effect but for its check; None, 'xla' or
-    'cudnn'. -> [(b,) t, n, h], with return_residual also the logsumexp of the logits, [(b,) t, n].
-    Raises ValueError for shapes that do not fit.
+    before and after are seen. implementation: None or 'xla'. -> [(b,) t, n, h], with
+    return_residual also the logsumexp of the logits, [(b,) t, n]. Raises ValueError for shapes that
+    do not fit and other implementations.
 
     >>> q = np.eye(2)[:, None]
     >>> nn.dot_product_attention(q, q, q, is_causal=True)[:, 0].round(3)
@@ -43,24 +43,14 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
     """
     if implementation not in (None, "xla"):
         raise ValueError(f"dot_product_attention: no implementation {implementation!r} here")
-    q, k, v = promote_dtypes("dot_product_attention", query, key, value, kind="inexact")
-    single = q.aval.ndim == 3
-    q, k, v = (lax.expand_dims(x, (0,)) if x.aval.ndim == 3 else x for x in (q, k, v))
-    if any(x.aval.ndim != 4 for x in (q, k, v)) or k.aval.shape != v.aval.shape:
-        raise ValueError("dot_product_attention: [(b,) t, n, h] arrays are needed, got"
-                         f" {q.aval}, {k.aval}, {v.aval}")
-    batch, t, heads, width = q.aval.shape
-    s, groups = k.aval.shape[1:3]
-    if heads % groups:
-        raise ValueError(f"dot_product_attention: {groups} key heads do not divide {heads}")
+    q, k, v, single = _by_heads(query, key, value)
+    batch, heads, t, width = q.aval.shape
     scale = 1 / math.sqrt(width) if scale is None else scale
-    q = moveaxis(q, 2, 1)
-    k, v = (_shared_heads(moveaxis(x, 2, 1), heads // groups) for x in (k, v))
     logits = lax.dot_general(q, k, (((3,), (3,)), ((0, 1), (0, 1)))) * scale
     if bias is not None:
         logits = logits + as_array("dot_product_attention", bias)
     allowed = _attention_mask(mask, is_causal, query_seq_lengths, key_value_seq_lengths,
-                              local_window_size, (batch, heads, t, s))
+                              local_window_size, (batch, heads, t, k.aval.shape[2]))
     if allowed is not None:
         logits = choose(allowed, logits, 0.7 * float(dtypes.finfo(logits.aval.dtype).min))
     weights = softmax(logits, -1)
@@ -70,6 +60,21 @@ def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, ma
     outs = (out, moveaxis(logsumexp(logits, -1), 1, 2)) if return_residual else (out,)
     outs = tuple(lax.squeeze(x, (0,)) for x in outs) if single else outs
     return outs if return_residual else outs[0]
+
+
+def _by_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, bool]:
+    """Operands as [b, n, t, h] of one dtype, and whether they had no batch axis."""
+    q, k, v = promote_dtypes("dot_product_attention", query, key, value, kind="inexact")
+    single = q.aval.ndim == 3
+    q, k, v = (lax.expand_dims(x, (0,)) if x.aval.ndim == 3 else x for x in (q, k, v))
+    if any(x.aval.ndim != 4 for x in (q, k, v)) or k.aval.shape != v.aval.shape:
+        raise ValueError("dot_product_attention: [(b,) t, n, h] arrays are needed, got"
+                         f" {q.aval}, {k.aval}, {v.aval}")
+    heads, groups = q.aval.shape[2], k.aval.shape[2]
+    if heads % groups:
+        raise ValueError(f"dot_product_attention: {groups} key heads do not divide {heads}")
+    k, v = (_shared_heads(moveaxis(x, 2, 1), heads // groups) for x in (k, v))
+    return moveaxis(q, 2, 1), k, v, single
 
 
 def _shared_heads(x: Any, times: int) -> Any:

@@ -70,10 +70,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     axes = axes_of("logsumexp", axis, a.aval.ndim)
     top, nothing, where = _largest(a, axes, where)
     shift = convert(top, a.aval.dtype)
-    shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
-    if where is not None:  # so that the others have no derivatives, whatever they are
-        shifted = choose(broadcast_to(where, shifted.aval.shape), shifted, 0)
-    terms = lax.exp(shifted)
+    terms = _shifted_exp(a, shift, where)
     terms = terms if b is None else lax.mul(*promote_shapes("logsumexp", b, terms))
     total = sum_(terms, axes, keepdims=True, where=where)
     sign = lax.sign(total)
@@ -86,9 +83,15 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     if not keepdims:
         sign, out = (lax.squeeze(x, axes) for x in (sign, out))
     sign, out = narrowed(sign, result), narrowed(out, result)
-    if not return_sign:
-        return out
-    return out, sign
+    return (out, sign) if return_sign else out
+
+
+def _shifted_exp(a: Any, shift: Any, where: Any) -> Any:
+    """exp(a - shift); where the mask does not hold 1, without derivatives, whatever a is."""
+    shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
+    if where is not None:
+        shifted = choose(broadcast_to(where, shifted.aval.shape), shifted, 0)
+    return lax.exp(shifted)
 
 
 def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:

@@ -368,6 +368,15 @@ def conv_dimension_numbers(lhs_shape: Ints, rhs_shape: Ints, dimension_numbers: 
                                   for s, p in zip(specs, pairs, strict=True)))
 
 
+def _pairs(padding: Any) -> tuple[tuple[int, int], ...]:
+    """Numbers of elements to add before and after each axis, as integers."""
+    try:
+        return tuple((operator.index(low), operator.index(high)) for low, high in padding)
+    except (TypeError, ValueError) as error:
+        raise ValueError("conv_general_dilated: padding must be a string or pairs (low, high) of"
+                         f" integers, got {padding!r}") from error
+
+
 def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                          lhs_dilation: Ints | None = None, rhs_dilation: Ints | None = None,
                          dimension_numbers: Any = None, feature_group_count: int = 1,
@@ -397,11 +406,7 @@ def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                              f" of numbers, got {padding!r}; or use conv_transpose")
         window = [dilated(w.shape[i], d) for i, d in zip(dims.rhs_spec[2:], taps, strict=True)]
         padding = padtype_to_pads([x.shape[i] for i in dims.lhs_spec[2:]], window, strides, padding)
-    try:
-        pads = tuple((operator.index(low), operator.index(high)) for low, high in padding)
-    except (TypeError, ValueError) as error:
-        raise ValueError("conv_general_dilated: padding must be a string or pairs (low, high) of"
-                         f" integers, got {padding!r}") from error
+    pads = _pairs(padding)
     preferred = None if preferred_element_type is None else dtypes.as_user_dtype(
         preferred_element_type, "conv_general_dilated")
     return conv_general_dilated_p.bind(
