@@ -288,7 +288,7 @@ def _kolmogorov_slope(y: Any) -> Any:
 
 kolmogorov = define("kolmogorov", "y", """
     Kolmogorov's limit distribution: the probability of a largest deviation above y / sqrt(n).
-    y: real numbers; 1 at and below 0. n: how many samples, many. DLMF 20.10 for the theta series.
+    y: real numbers; 1 at and below 0. The number n of samples is large.
     >>> special.kolmogorov(1.0)
     Array(0.26999967, dtype=float64, weak_type=True)
     """,
