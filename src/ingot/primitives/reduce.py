@@ -305,10 +305,10 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
            ) -> Any:
     """Reduce by an associative elementwise function of two arrays, starting from given values.
 
-    operands: an array, or a pytree of arrays of one shape; init_values: the same with scalars of
-    their dtypes; computation: two such pytrees; dimensions: the axes -> one -> operands with the
-    axes removed. Elements stay in order but may be grouped in any way. Raises TypeError when types
-    differ.
+    operands: an array, or a pytree of arrays of one shape. init_values: the same with scalars of
+    their dtypes. computation: a function of two such pytrees that returns one. dimensions: the axes
+    -> operands with the axes removed. Elements stay in order but may be grouped in any way. Raises
+    TypeError when types differ.
 
     >>> lax.reduce(np.array([1.0, 3.0, 2.0]), 0.0, lambda a, b: lax.max(a, b), (0,))
     Array(3., dtype=float64)

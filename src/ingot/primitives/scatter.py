@@ -109,11 +109,11 @@ def scatter_apply(operand: Any, scatter_indices: Any, func: Callable[[Any], Any]
                   dimension_numbers: ScatterDimensionNumbers, *, update_shape: Sequence[int] = (),
                   indices_are_sorted: bool = False, unique_indices: bool = False,
                   mode: str | GatherScatterMode | None = None) -> Any:
-    """An array with an elementwise function applied to slices of it, once even if an index recurs.
+    """Apply an elementwise function to slices of an array, once even if an index recurs.
 
-    operand: any dtype; func: arrays -> arrays of the same type; update_shape: shape of all slices
-    together; the other arguments and errors are those of `scatter_add`. scatter_indices,
-    dimension_numbers, indices_are_sorted, unique_indices, mode: likewise those of `scatter_add`.
+    operand: any dtype. func: a function of an array that returns one of the same type.
+    update_shape: the shape of all slices together. scatter_indices, dimension_numbers,
+    indices_are_sorted, unique_indices, mode, errors: those of `scatter_add` -> type of the operand.
 
     >>> d = lax.ScatterDimensionNumbers((), (0,), (0,))
     >>> lax.scatter_apply(np.ones(2), np.array([[1]]), lax.neg, d, update_shape=(1,))
