@@ -289,7 +289,7 @@ def pvary(x: Any, axis_name: Any) -> Any:
 
     x: pytree of arrays; axis_name: one name or several. Inside `shard_map`, which checks of what
     varies where, both branches of a `cond` must vary over the same axes, and a loop's carry over
-    those of its last value. The derivative sums over the axes.
+    those of its last value. The derivative sums over the axes. -> x.
 
     >>> lax.pvary(1.5, ())
     1.5

@@ -417,8 +417,7 @@ def pcast(x: Any, axis_name: Any = None, *, to: str = "varying") -> Any:
     """Return the same values, with a type that says that they vary over mapped axes; see `pvary`.
 
     x: pytree of arrays. axis_name: the axes. to: must be "varying" -> x.
-
-    Raises ValueError unless `to` is "varying", and for values that vary over these axes already.
+    Raises ValueError for another `to`, and for values that vary over these axes already.
 
     >>> lax.pcast(1.0, ())
     1.0
