@@ -95,7 +95,7 @@ threefry_partitionable = _context("threefry_partitionable")
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
-    "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "stages"))
+    "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "sharding", "stages"))
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name, ("block_until_ready",))
