@@ -6,7 +6,7 @@ others is drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,11 +16,14 @@ import ingot
 import ingot.numpy as jnp
 from fuzz.blocks import PRELUDE, Function, Statement
 from ingot.config import config
+from ingot.core.jaxpr import subjaxprs
 
 SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 66, 100, 127, 129, 255, 257, 500, 513,
          1023, 1025, 2047, 2050, 4095, 4097]
 LARGE_SIZES = [8191, 16_385, 20_000, 65_537, 131_073]
 MOST_ELEMENTS = 300_000
+MOST_WITHIN = 20_000_000
+"""Elements that an array may have on the way to a result: the updates of a scatter, say."""
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 INTEGERS = ["int64", "int32", "int16", "int8", "uint8", "uint32", "uint64", "uint16"]
 NAMESPACE: dict[str, Any] = {}
@@ -110,13 +113,14 @@ class Generator:
 
     # ---- statements ----
     def run(self, functions: list[Function], expression: str) -> Any:
-        """The value of an expression, computed eagerly; Retry if it is large."""
+        """The value of an expression, computed eagerly; Retry if it is large, or made of much."""
         space = {**NAMESPACE, **self.scope.values}
         for function in functions:
             exec(function.text(), space)
-        traced = ingot.eval_shape(lambda values: eval(expression, {**space, **values}),
-                                  self.scope.values)
-        if any(np.prod(x.shape) > self.most for x in ingot.tree_util.tree_leaves(traced)):
+        program = ingot.make_jaxpr(lambda values: eval(expression, {**space, **values}))(
+            self.scope.values).jaxpr
+        if any(aval.size > self.most for aval in program.out_avals) or any(
+                aval.size > MOST_WITHIN for aval in every_result(program)):
             raise Retry
         with config.override("backend", "reference"):
             return eval(expression, space)
@@ -134,7 +138,9 @@ class Generator:
             [targets[0] + ("," if isinstance(out, (tuple, list)) else "")],
             expression, [(tuple(x.shape), x.dtype.name) for x in outs], functions))
         for target, x in zip(targets, outs, strict=True):
-            self.scope.values[target] = self.scope.own[target] = jnp.asarray(x)
+            # A NumPy array stays one, so that no statement asks it for what only ours has.
+            sample = x if isinstance(x, np.ndarray) else jnp.asarray(x)
+            self.scope.values[target] = self.scope.own[target] = sample
         return targets
 
     def step(self) -> None:
@@ -146,7 +152,7 @@ class Generator:
                 return
             except Retry:
                 continue
-            except (TypeError, ValueError, OverflowError, IndexError):
+            except (AttributeError, TypeError, ValueError, OverflowError, IndexError):
                 continue  # a combination that users may not write either
 
     def steps(self, most: int) -> None:
@@ -165,6 +171,14 @@ class Generator:
         finally:
             self.scope = outer
             self.depth -= 1
+
+
+def every_result(program: Any) -> Iterator[Any]:
+    """The types of what each equation of a program computes, those of inner programs too."""
+    for eqn in program.eqns:
+        yield from eqn.out_avals
+        for inner in subjaxprs(eqn):
+            yield from every_result(inner)
 
 
 def is_float(x: Any) -> bool:

@@ -97,12 +97,13 @@ class Reference:
 
 
 def differing(got: np.ndarray, want: np.ndarray) -> np.ndarray:
-    """Which elements differ by more than a few units of the largest."""
+    """Which elements differ by more than a few units of the largest, and a subnormal step."""
     if want.dtype.kind in "iub":
         return np.asarray(got != want)
     x, y = got.astype("complex128"), want.astype("complex128")
-    least = UNITS * float(jnp.finfo(want.dtype).eps) * np.max(
-        np.abs(y), initial=1e-30, where=np.isfinite(y))
+    info = jnp.finfo(want.dtype)
+    largest = np.max(np.abs(y), initial=1e-30, where=np.isfinite(y))
+    least = UNITS * float(info.eps) * largest + float(info.smallest_subnormal)
     with np.errstate(invalid="ignore"):
         return ~((np.abs(x - y) <= least) | (np.isnan(x) & np.isnan(y)) | (x == y))
 
