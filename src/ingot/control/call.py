@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ingot.control.program_primitive import ProgramPrimitive, close_jaxpr
 from ingot.control.tracing import axes_of_programs
 from ingot.core.avals import ShapedArray, short
 from ingot.core.axis_env import Axis
 from ingot.core.backend import run
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Primitive, is_linear
+from ingot.core.primitive import is_linear
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
@@ -83,9 +84,9 @@ def _jit_kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, **params: Any) -
     return build.inline(jaxpr, args)
 
 
-jit_p = Primitive(
-    "jit", multiple_results=True, higher_order=True, type=_jit_type,
-    eval=_jit_eval, jvp=_jit_jvp, transpose=_jit_transpose, batch=_jit_batch, kernel=_jit_kernel,
+jit_p = ProgramPrimitive(
+    "jit", close=close_jaxpr, type=_jit_type, eval=_jit_eval, jvp=_jit_jvp,
+    transpose=_jit_transpose, batch=_jit_batch, kernel=_jit_kernel,
     linearize=_jit_linearize, axes_of=axes_of_programs)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot.control.custom_common import nondiff_positions, split_arguments
 from ingot.control.custom_jvp import inlined
+from ingot.control.program_primitive import ProgramPrimitive, close_jaxpr
 from ingot.control.tracing import (
     axes_of_programs,
     check_callable,
@@ -182,8 +183,8 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: Jaxpr
     return checkpoint_p.bind(*args, jaxpr=program, **params), out_dims
 
 
-checkpoint_p = Primitive(
-    "remat2", multiple_results=True, higher_order=True,
+checkpoint_p = ProgramPrimitive(
+    "remat2", close=close_jaxpr,
     type=lambda *avals, jaxpr, **params: jaxpr.out_avals,
     eval=lambda *args, jaxpr, **params: evaluate(jaxpr, *args),
     jvp=_jvp, linearize=_linearize, transpose=_transpose, batch=_batch,

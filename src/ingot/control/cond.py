@@ -13,6 +13,7 @@ from ingot.calls import called
 from ingot.config import config
 from ingot.control import control_flow_kernels
 from ingot.control.batched_cond import Branches, select_branches, union
+from ingot.control.program_primitive import Equation, ProgramPrimitive, closes_over_traced
 from ingot.control.tracing import (
     TracedFunction,
     axes_of_programs,
@@ -32,7 +33,7 @@ from ingot.core.axis_env import Axis
 from ingot.core.backend import run
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, Literal, Var
-from ingot.core.primitive import Primitive, is_linear
+from ingot.core.primitive import is_linear
 from ingot.primitives.compare import ne
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import move_axis, scalar, zeros
@@ -40,7 +41,7 @@ from ingot.primitives.select import clamp
 from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
-from ingot.transforms.stage import stage
+from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import tree_unflatten
 from ingot.util import merge_lists, partition_list, split_list
@@ -201,8 +202,15 @@ def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branche
     return select_branches(axis, move_axis(index, index_dim, 0), placed, flags, branches)
 
 
-cond_p = Primitive(
-    "cond", multiple_results=True, higher_order=True, type=_cond_type, eval=_cond_eval,
+def _cond_close(args: Sequence[Any], params: dict[str, Any]) -> Equation:
+    if not closes_over_traced(params["branches"]):
+        return args, params
+    branches, traced = _shared([hoist_traced_constants(b) for b in params["branches"]])
+    return [args[0], *traced, *args[1:]], {**params, "branches": branches}
+
+
+cond_p = ProgramPrimitive(
+    "cond", close=_cond_close, type=_cond_type, eval=_cond_eval,
     jvp=_cond_jvp, linearize=_cond_linearize, transpose=_cond_transpose, batch=_cond_batch,
     kernel=control_flow_kernels.cond_kernel, axes_of=axes_of_programs)
 
@@ -218,27 +226,31 @@ def _trace_branches(what: str, funs: Sequence[Any], operands: tuple[Any, ...]
     avals = [typeof(x) for x in leaves]
     traced = [trace(what, f, in_tree, avals, "the operands") for f in funs]
     _check_outputs(what, funs, traced)
-    consts: dict[int, Any] = {id(c): c for t in traced for c in t.consts}
-    types = [typeof(c) for c in consts.values()]
-    branches = tuple(_with_shared_constants(t, list(consts), types) for t in traced)
-    return branches, [*consts.values(), *leaves], traced[0].out_tree
+    branches, consts = _shared([(t.jaxpr, t.consts) for t in traced])
+    return branches, [*consts, *leaves], traced[0].out_tree
 
 
-def _with_shared_constants(traced: TracedFunction, names: list[int],
-                           avals: Sequence[ShapedArray]) -> Jaxpr:
-    """The branch with the constants of all branches as its leading arguments."""
-    n = len(traced.consts)
-    places = tuple(names.index(id(c)) for c in traced.consts)
-    if places == tuple(range(len(names))):
-        return traced.jaxpr
+def _shared(branches: Sequence[tuple[Jaxpr, list[Any]]]) -> tuple[Branches, list[Any]]:
+    """Branches whose leading arguments are their own constants, over the constants of all."""
+    consts: dict[int, Any] = {id(c): c for _, own in branches for c in own}
+    avals = tuple(typeof(c) for c in consts.values())
+    names = list(consts)
+    return tuple(_with_constants(jaxpr, tuple(names.index(id(c)) for c in own), avals)
+                 for jaxpr, own in branches), list(consts.values())
+
+
+def _with_constants(jaxpr: Jaxpr, places: tuple[int, ...], avals: tuple[ShapedArray, ...]) -> Jaxpr:
+    """A branch with constants of these types as leading arguments; its own are at `places`."""
+    if places == tuple(range(len(avals))):
+        return jaxpr
 
     def make() -> Jaxpr:
         shared = [Var(a) for a in avals]
-        for place, var in zip(places, traced.jaxpr.invars, strict=False):
+        for place, var in zip(places, jaxpr.invars, strict=False):
             shared[place] = var
-        return permuted(traced.jaxpr, [*shared, *traced.jaxpr.invars[n:]], traced.jaxpr.outvars)
+        return permuted(jaxpr, [*shared, *jaxpr.invars[len(places) :]], jaxpr.outvars)
 
-    return traced.jaxpr.memo(("shared_constants", places, tuple(avals)), make)
+    return jaxpr.memo(("shared_constants", places, avals), make)
 
 
 def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFunction]) -> None:

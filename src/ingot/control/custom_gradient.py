@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingot.control.custom_vjp import custom_vjp
+from ingot.control.program_primitive import Equation, ProgramPrimitive
 from ingot.control.tracing import (
     axes_of_programs,
     check_callable,
@@ -22,11 +23,12 @@ from ingot.core.avals import is_inexact
 from ingot.core.axis_env import Axis
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr, Var, eval_jaxpr
-from ingot.core.primitive import Primitive, is_linear
+from ingot.core.primitive import is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
+from ingot.transforms.stage import hoist_traced_constants
 from ingot.tree import tree_flatten, tree_unflatten, treedef_tuple
 from ingot.util import wraps
 
@@ -146,8 +148,19 @@ def _linear_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, calle
     return outs, [0] * len(outs)
 
 
-linear_call_p = Primitive(
-    "linear_call", multiple_results=True, higher_order=True,
+def _linear_close(args: Sequence[Any], params: dict[str, Any]) -> Equation:
+    callee, of_callee = hoist_traced_constants(params["callee"])
+    back, of_back = hoist_traced_constants(params["transpose"])
+    if not of_callee and not of_back:
+        return args, params
+    return [*of_callee, *of_back, *args], {
+        "callee": _with_unread(callee, len(of_callee), of_back),
+        "transpose": _with_unread(back, 0, of_callee),
+        "num_res": len(of_callee) + len(of_back) + params["num_res"]}
+
+
+linear_call_p = ProgramPrimitive(
+    "linear_call", close=_linear_close,
     type=lambda *avals, callee, **params: callee.out_avals,
     eval=lambda *args, callee, **params: evaluate(callee, *args), jvp=_linear_jvp,
     transpose=_linear_transpose, batch=_linear_batch,

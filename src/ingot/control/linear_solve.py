@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ingot.control.custom_jvp import custom_jvp
+from ingot.control.program_primitive import Equation, ProgramPrimitive, closes_over_traced
 from ingot.control.tracing import (
     TracedFunction,
     axes_of_programs,
@@ -22,13 +23,14 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Primitive, is_linear
+from ingot.core.primitive import is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.arithmetic import neg
 from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
 from ingot.transforms.linearize import linearize
+from ingot.transforms.stage import hoist_traced_constants
 from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import PyTreeDef, tree_flatten, tree_structure, tree_unflatten, treedef_tuple
 from ingot.util import split_list
@@ -135,8 +137,19 @@ def _kernel(build: Any, *args: Any, out: Any, const_lengths: Parts, jaxprs: Part
     return build.inline(jaxprs.solve, [*consts.solve, *b])
 
 
-linear_solve_p = Primitive(
-    "custom_linear_solve", multiple_results=True, higher_order=True, type=_type, eval=_eval,
+def _close(args: Sequence[Any], params: dict[str, Any]) -> Equation:
+    programs = params["jaxprs"]
+    if not closes_over_traced(p for p in programs if p is not None):
+        return args, params
+    consts, b = _split(args, params["const_lengths"])
+    closed = [(None, []) if p is None else hoist_traced_constants(p) for p in programs]
+    given = [[*traced, *own] for (_, traced), own in zip(closed, consts, strict=True)]
+    return [*(c for group in given for c in group), *b], {
+        "const_lengths": Parts(*map(len, given)), "jaxprs": Parts(*(p for p, _ in closed))}
+
+
+linear_solve_p = ProgramPrimitive(
+    "custom_linear_solve", close=_close, type=_type, eval=_eval,
     jvp=_jvp, transpose=_transpose, batch=_batch, kernel=_kernel, axes_of=axes_of_programs)
 
 

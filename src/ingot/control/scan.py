@@ -11,6 +11,7 @@ from ingot.calls import called
 from ingot.config import config
 from ingot.control import control_flow_kernels
 from ingot.control.loop_residuals import ClassifiedResiduals
+from ingot.control.program_primitive import Equation, ProgramPrimitive
 from ingot.control.scan_bodies import (
     carry_fixpoint,
     groups,
@@ -40,10 +41,11 @@ from ingot.core.axis_env import Axis
 from ingot.core.backend import get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Primitive, is_linear
+from ingot.core.primitive import is_linear
 from ingot.primitives.movement import zeros
 from ingot.primitives.slicing import index_in_dim, stack
 from ingot.transforms.batch import batch_jaxpr, matchaxis
+from ingot.transforms.stage import hoist_traced_constants
 from ingot.tree import tree_unflatten, treedef_tuple
 from ingot.util import merge_lists, partition_list, split_list
 
@@ -226,8 +228,17 @@ def _scan_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: 
     return outs, shifted
 
 
-scan_p = Primitive(
-    "scan", multiple_results=True, higher_order=True, type=_scan_type, eval=_scan_eval,
+def _scan_close(args: Sequence[Any], params: dict[str, Any]) -> Equation:
+    jaxpr, traced = hoist_traced_constants(params["jaxpr"])
+    if not traced:
+        return args, params
+    return [*traced, *args], {**params, "jaxpr": jaxpr,
+                              "num_consts": len(traced) + params["num_consts"],
+                              "linear": (*[False] * len(traced), *params["linear"])}
+
+
+scan_p = ProgramPrimitive(
+    "scan", close=_scan_close, type=_scan_type, eval=_scan_eval,
     jvp=_scan_jvp, linearize=_scan_linearize, transpose=_scan_transpose, batch=_scan_batch,
     kernel=control_flow_kernels.scan_kernel, axes_of=axes_of_programs)
 

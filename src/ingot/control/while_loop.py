@@ -9,6 +9,7 @@ from ingot import dtypes
 from ingot.calls import called
 from ingot.config import config
 from ingot.control import control_flow_kernels
+from ingot.control.program_primitive import Equation, ProgramPrimitive
 from ingot.control.scan import bind_scan, scan_p, unroll_count
 from ingot.control.scan_bodies import carry_fixpoint
 from ingot.control.tracing import (
@@ -34,7 +35,6 @@ from ingot.core.backend import get_backend
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.primitive import Primitive
 from ingot.core.source_info import describe, user_source
 from ingot.errors import ReverseModeError, UndefinedRuleError
 from ingot.primitives.arithmetic import add
@@ -45,7 +45,7 @@ from ingot.primitives.reduce import reduce_or
 from ingot.primitives.select import select_n
 from ingot.transforms.batch import batch_jaxpr, mapped_aval, matchaxis
 from ingot.transforms.jvp import jvp_jaxpr
-from ingot.transforms.stage import known_array, stage
+from ingot.transforms.stage import hoist_traced_constants, known_array, stage
 from ingot.tree import tree_structure, tree_unflatten, treedef_tuple
 from ingot.util import merge_lists, partition_list, split_list
 
@@ -241,8 +241,20 @@ def _select_active(cond: Jaxpr, body: Jaxpr, cond_nconsts: int, body_nconsts: in
             stage(guarded, avals, body.debug_name))
 
 
-while_p = Primitive(
-    "while", multiple_results=True, higher_order=True, type=_while_type, eval=_while_eval,
+def _while_close(args: Sequence[Any], params: dict[str, Any]) -> Equation:
+    cond, of_cond = hoist_traced_constants(params["cond_jaxpr"])
+    body, of_body = hoist_traced_constants(params["body_jaxpr"])
+    if not of_cond and not of_body:
+        return args, params
+    copy_source(params["body_jaxpr"], body)
+    n = params["cond_nconsts"]
+    return [*of_cond, *args[:n], *of_body, *args[n:]], {
+        "cond_jaxpr": cond, "cond_nconsts": len(of_cond) + n,
+        "body_jaxpr": body, "body_nconsts": len(of_body) + params["body_nconsts"]}
+
+
+while_p = ProgramPrimitive(
+    "while", close=_while_close, type=_while_type, eval=_while_eval,
     jvp=_while_jvp, linearize=_while_linearize, transpose=_while_transpose, batch=_while_batch,
     kernel=control_flow_kernels.while_kernel, axes_of=axes_of_programs)
 
