@@ -27,8 +27,13 @@ X = jnp.arange(3.0)
     (lambda x: x[x > 0], errors.NonConcreteBooleanIndexError, ["jnp.where", "size=n"]),
     (lambda x: jnp.arange(x[0]), errors.ConcretizationTypeError, ["static"]),
     (lambda x: jnp.zeros(x[0].astype(int)), errors.ConcretizationTypeError, ["static"]),
-    (lambda x: jnp.unique(x), errors.ConcretizationTypeError, ["size"]),
-    (lambda x: jnp.nonzero(x), errors.ConcretizationTypeError, ["size"]),
+    (lambda x: jnp.unique(x), errors.ConcretizationTypeError, ["give size=n"]),
+    (lambda x: jnp.nonzero(x), errors.ConcretizationTypeError, ["give size=n"]),
+    (lambda x: jnp.where(x > 1), errors.ConcretizationTypeError, ["give size=n"]),
+    (lambda x: jnp.repeat(X, x.astype(int)), errors.ConcretizationTypeError,
+     ["total_repeat_length=n"]),
+    (lambda x: jnp.bincount(x.astype(int)), errors.ConcretizationTypeError, ["length=n"]),
+    (lambda x: jnp.roots(x), errors.ConcretizationTypeError, ["strip_zeros=False"]),
     (lambda x: pickle.dumps(x), TypeError, ["pickled"]),
 ])
 def test_tracers_say_what_to_do(fun, error, words):

@@ -218,15 +218,17 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any
 # ---- from a shape and a value ----
 
 
-def concrete(name: str, x: Any, what: str) -> Any:
+_STATIC = "pass a Python number or mark the argument static (static_argnums)"
+
+
+def concrete(name: str, x: Any, what: str, remedy: str = _STATIC) -> Any:
     """A Python or NumPy value for something that must be known while tracing."""
     if isinstance(x, Tracer):
         known = x.concrete()
         if known is None:
             raise ConcretizationTypeError(
                 f"{name}: {what} must be known while tracing, got {x.aval} at {here()};\nthe"
-                " result's shape depends on it: pass a Python number or mark the argument static"
-                " (static_argnums)")
+                f" result's shape depends on it: {remedy}")
         x = known
     return fetch(x) if type(x) is Array else x
 

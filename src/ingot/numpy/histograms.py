@@ -45,7 +45,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     if minlength < 0:
         raise ValueError(f"bincount: minlength must not be negative, got {minlength}")
     if length is None:
-        data = concrete("bincount", x, "the array (without `length`)")
+        data = concrete("bincount", x, "the array (without `length`)",
+                        "give length=n, the number of counts")
         length = max(minlength, int(data.max()) + 1 if data.size else 0, 0)
     else:
         length = concrete_int("bincount", length, "length")

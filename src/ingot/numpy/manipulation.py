@@ -456,7 +456,8 @@ def _split(name: str, ary: Any, where: Any, axis: int, exact: bool) -> list[Any]
     else:
         parts = concrete_int(name, where, "the number of sections")
         if parts <= 0 or exact and n % parts:
-            raise ValueError(f"{name}: axis {axis} of {ary.aval} has no {parts} equal sections")
+            raise ValueError(f"{name}: axis {axis} of {ary.aval} has no {parts} equal sections;"
+                             " array_split cuts into unequal ones")
         short, longer = divmod(n, parts)
         bounds = [i * short + min(i, longer) for i in range(parts + 1)]
     return [lax.slice_in_dim(ary, a, max(a, b), axis=axis)

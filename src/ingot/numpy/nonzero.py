@@ -29,7 +29,8 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
         raise ValueError("nonzero: an array of rank 1 at least is needed, got a scalar;"
                         " use jnp.atleast_1d(x) first")
     if size is None:
-        data = concrete("nonzero", a, "the array (without a static `size`)")
+        data = concrete("nonzero", a, "the array (without a static `size`)",
+                        "give size=n, the length to which the result is filled up or cut")
         return tuple(from_numpy(i.astype(dtypes.default_int())) for i in np.nonzero(data))
     size = concrete_int("nonzero", size, "size")
     int_ = dtypes.default_int()

@@ -177,7 +177,8 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Any:
         raise ValueError(f"roots: a vector is needed, got {p.aval}")
     trailing = 0
     if strip_zeros:
-        data = concrete("roots", p, "the polynomial (with strip_zeros=True)")
+        data = concrete("roots", p, "the polynomial (with strip_zeros=True)",
+                        "give strip_zeros=False if no coefficient at the ends is 0")
         found = np.flatnonzero(data)
         if not found.size:
             return asarray(np.zeros(0, dtypes.to_complex(p.aval.dtype)))

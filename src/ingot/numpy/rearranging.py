@@ -84,7 +84,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
     n = a.aval.shape[axis]
     traced = isinstance(repeats, Tracer) and repeats.concrete() is None
     if total_repeat_length is None or not traced:
-        counts = np.asarray(concrete("repeat", repeats, "repeats (without total_repeat_length)"))
+        counts = np.asarray(concrete(
+            "repeat", repeats, "repeats (without total_repeat_length)",
+            "give their sum as total_repeat_length=n"))
         if counts.size == 1 and total_repeat_length is None:
             return _repeat_all(a, int(counts.reshape(())), axis)
         index = _repeated_indices(n, counts, total_repeat_length)

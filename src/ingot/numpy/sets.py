@@ -98,7 +98,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
         return _unique_known(data, return_index, return_inverse, return_counts, equal_nan)
     rows, rest = _rows(ar, axis, equal_nan)
     if size is None:
-        concrete("unique", ar, "the array (without a static `size`)")
+        concrete("unique", ar, "the array (without a static `size`)",
+                 "give size=n, the length to which the result is filled up or cut")
     order, first = _groups(rows, equal_nan)
     n = rows.aval.shape[0]
     number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
