@@ -303,3 +303,12 @@ def test_what_is_out_of_reach_is_refused(kind, value):
 def test_data():
     assert applied(257, 0, BASE + 2**40) == BASE + 2**40
     assert applied(261, 0, BASE - 2) == 2**32 - 2
+
+
+@ordinary
+def test_probes_touch_no_memory_that_is_free():
+    """Python's debugging allocator overwrites it."""
+    program = ("from ingot.backends.llvm.native import abi; print(abi.PORTABLE);"
+               " import ingot; print(ingot.jit(lambda x: x + 1)(1.0))")
+    done = python(program, PYTHONMALLOC="debug", PYTHONWARNINGS="error")
+    assert done.stdout.split() == ["None", "2.0"], done.stderr

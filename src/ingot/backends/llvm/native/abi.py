@@ -377,7 +377,8 @@ def _numpy() -> bool:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(dtype))  # the function takes it
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_int, ctypes.c_void_p, ctypes.py_object,
                              ctypes.c_int)(empty)
-    array = make(1, ctypes.addressof(ctypes.c_ssize_t(3)), dtype, 0)
+    shape = ctypes.c_ssize_t(3)  # is in memory until the call is over
+    array = make(1, ctypes.addressof(shape), dtype, 0)
     return type(array) is np.ndarray and array.shape == (3,) and array.dtype is dtype
 
 
