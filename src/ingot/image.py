@@ -11,7 +11,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.creation import canonical_shape
+from ingot.numpy.concrete import canonical_shape
 from ingot.numpy.promotion import inexact
 
 

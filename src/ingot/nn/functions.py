@@ -13,6 +13,7 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, broadcast_to
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import clip, where as choose
+from ingot.numpy.means import mean as mean_, narrowed, var as var_, wide, widened
 from ingot.numpy.promotion import (
     as_array,
     convert,
@@ -21,17 +22,7 @@ from ingot.numpy.promotion import (
     promote,
     promote_shapes,
 )
-from ingot.numpy.reductions import (
-    Axis,
-    axes_of,
-    max as max_,
-    mean as mean_,
-    narrowed,
-    sum as sum_,
-    var as var_,
-    wide,
-    widened,
-)
+from ingot.numpy.reductions import Axis, axes_of, max as max_, sum as sum_
 
 # ---- sums of exponentials ----
 

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 from ingot import dtypes, random
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import canonical_shape, full, ones as ones_, zeros as zeros_
+from ingot.numpy.concrete import canonical_shape
+from ingot.numpy.creation import full, ones as ones_, zeros as zeros_
 from ingot.numpy.linalg import qr
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import user_dtype
-from ingot.numpy.rearranging import diagonal
+from ingot.numpy.triangles import diagonal
 
 __all__ = ["Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
            "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal",

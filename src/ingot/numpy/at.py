@@ -20,7 +20,14 @@ from ingot.util import warn
 
 
 class IndexUpdateHelper:
-    """`x.at`: index it to say which elements an update is about."""
+    """What `x.at` is: indexed, it says which elements an update is about.
+
+    array: [...] -> an object to index: `x.at[i]` is an `IndexUpdateRef`. Raises TypeError if it is
+    called or assigned to.
+
+    >>> jnp.array([1, 2, 3]).at[0].set(9)
+    Array([9, 2, 3], dtype=int64)
+    """
 
     __slots__ = ("array",)
 
@@ -45,10 +52,17 @@ class IndexUpdateHelper:
 
 
 class IndexUpdateRef:
-    """`x.at[index]`: its methods return new arrays, updated at the index.
+    """What `x.at[index]` is: its methods return new arrays, updated at the index.
 
-    mode: out of bounds, 'drop' (default for updates: they are lost), 'clip', 'fill' or
-    'promise_in_bounds'. Static integers out of bounds raise IndexError unless a mode is given.
+    index: as in x[index]; mode: out of bounds "drop" (updates are lost; default), "clip", "fill" or
+    "promise_in_bounds"; indices_are_sorted, unique_indices: promises; wrap_negative_indices:
+    whether negative ones count from the end; out_sharding: without effect -> [...] of the type of
+    x. Raises IndexError for static integers out of bounds without a mode, ValueError for other
+    modes and values that do not broadcast.
+
+    >>> x = jnp.zeros(3)
+    >>> x.at[jnp.array([0, 0, 7])].add(1.0)
+    Array([2., 0., 0.], dtype=float64)
     """
 
     __slots__ = ("array", "index")
@@ -73,7 +87,14 @@ class IndexUpdateRef:
     def get(self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, fill_value: Any = None, out_sharding: Any = None,
             wrap_negative_indices: bool = True) -> Any:
-        """The elements; out of bounds with mode='fill': `fill_value` (nan, the extreme integer)."""
+        """Return the elements at the index.
+
+        fill_value: for elements out of bounds with mode="fill", by default nan or the extreme
+        integer; other arguments: as for the class -> x[index].
+
+        >>> jnp.array([1.0, 2.0]).at[jnp.array([1, 5])].get(mode="fill", fill_value=0.0)
+        Array([2., 0.], dtype=float64)
+        """
         check_mode(mode)
         return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
                        unique_indices, wrap_negative_indices)
@@ -81,14 +102,27 @@ class IndexUpdateRef:
     @api_boundary
     def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
-        """The array with the elements replaced."""
+        """Return the array with the elements replaced by values.
+
+        values: broadcast with x[index], converted to the dtype of x; other arguments and errors: as
+        for the class -> the shape and dtype of x. Of several values for one element any may win.
+
+        >>> jnp.array([1, 2, 3]).at[1:].set(0)
+        Array([1, 0, 0], dtype=int64)
+        """
         return self._update("set", lax.scatter, values, indices_are_sorted, unique_indices, mode,
                             wrap_negative_indices)
 
     @api_boundary
     def add(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
-        """The array with values added; each of several values for one element counts."""
+        """Return the array with values added; each of several for one element counts.
+
+        values, other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([1, 2]).at[jnp.array([0, 0])].add(jnp.array([10, 20]))
+        Array([31,  2], dtype=int64)
+        """
         return self._update("add", lax.scatter_add, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
@@ -96,7 +130,13 @@ class IndexUpdateRef:
     def subtract(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
-        """The array with values subtracted."""
+        """Return the array with values subtracted from the elements.
+
+        values, other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([1, 2]).at[jnp.array([0, 0])].subtract(10)
+        Array([-19,   2], dtype=int64)
+        """
         return self._update("subtract", lax.scatter_sub, values, indices_are_sorted,
                             unique_indices, mode, wrap_negative_indices)
 
@@ -104,7 +144,13 @@ class IndexUpdateRef:
     def multiply(self, values: Any, *, indices_are_sorted: bool = False,
                  unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                  wrap_negative_indices: bool = True) -> Any:
-        """The array with elements multiplied by values."""
+        """Return the array with the elements multiplied by values.
+
+        values, other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([1, 2]).at[jnp.array([0, 0])].multiply(10)
+        Array([100,   2], dtype=int64)
+        """
         return self._update("multiply", lax.scatter_mul, values, indices_are_sorted,
                             unique_indices, mode, wrap_negative_indices)
 
@@ -113,14 +159,26 @@ class IndexUpdateRef:
     @api_boundary
     def min(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
-        """The array with elements replaced by the smaller of both."""
+        """Return the array with the elements replaced by values where these are smaller.
+
+        values, other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([1, 9]).at[:].min(5)
+        Array([1, 5], dtype=int64)
+        """
         return self._update("min", lax.scatter_min, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
     @api_boundary
     def max(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
             mode: Any = None, out_sharding: Any = None, wrap_negative_indices: bool = True) -> Any:
-        """The array with elements replaced by the larger of both."""
+        """Return the array with the elements replaced by values where these are larger.
+
+        values, other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([1, 9]).at[:].max(5)
+        Array([5, 9], dtype=int64)
+        """
         return self._update("max", lax.scatter_max, values, indices_are_sorted, unique_indices,
                             mode, wrap_negative_indices)
 
@@ -128,7 +186,13 @@ class IndexUpdateRef:
     def divide(self, values: Any, *, indices_are_sorted: bool = False,
                unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
                wrap_negative_indices: bool = True) -> Any:
-        """The array with elements divided by values."""
+        """Return the array with the elements divided by values.
+
+        values, other arguments and errors: as for `set` -> the shape of x, integers become floats.
+
+        >>> jnp.array([1.0, 2.0]).at[1].divide(4)
+        Array([1. , 0.5], dtype=float64)
+        """
         divisor = self._ones().at[self.index].multiply(
             values, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
             mode=mode, wrap_negative_indices=wrap_negative_indices)
@@ -138,7 +202,13 @@ class IndexUpdateRef:
     def power(self, values: Any, *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
-        """The array with elements raised to powers."""
+        """Return the array with the elements raised to powers.
+
+        values: the exponents; other arguments and errors: as for `set` -> the shape and dtype of x.
+
+        >>> jnp.array([2, 3]).at[1].power(2)
+        Array([2, 9], dtype=int64)
+        """
         exponent = self._ones().at[self.index].multiply(
             values, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
             mode=mode, wrap_negative_indices=wrap_negative_indices)
@@ -148,8 +218,14 @@ class IndexUpdateRef:
     def apply(self, func: Callable[[Any], Any], *, indices_are_sorted: bool = False,
               unique_indices: bool = False, mode: Any = None, out_sharding: Any = None,
               wrap_negative_indices: bool = True) -> Any:
-        """The array with `func`, an elementwise function, applied to the elements, as many times
-        as each is named."""
+        """Return the array with a function applied to the elements, as many times as each is named.
+
+        func: an elementwise function; other arguments and errors: as for the class -> the shape and
+        dtype of x.
+
+        >>> jnp.array([1.0, 4.0]).at[1].apply(jnp.sqrt)
+        Array([1., 2.], dtype=float64)
+        """
         if not unique_indices and _recurs(self.index):
             named = lax.full(self.array.aval.shape, 0, dtypes.int32).at[self.index].add(
                 1, mode=mode, wrap_negative_indices=wrap_negative_indices)

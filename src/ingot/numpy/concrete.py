@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from ingot.core.array import Array, to_host
+from ingot.core.array import Array, fetch, to_host
+from ingot.core.interpreter import Tracer
 from ingot.core.source_info import describe, here
+from ingot.core.static import items
 from ingot.errors import (
     ConcretizationTypeError,
+    ShapeError,
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
@@ -68,3 +72,42 @@ def at_hand(x: Any) -> ndarray | None:
     """The buffer of an array that is not traced and in the memory of the CPU, else None."""
     data = x._data if type(x) is Array else None
     return data if type(data) is ndarray else None
+
+
+# ---- arguments that shapes depend on ----
+
+
+_STATIC = "pass a Python number or mark the argument static (static_argnums)"
+
+
+def concrete(name: str, x: Any, what: str, remedy: str = _STATIC) -> Any:
+    """A Python or NumPy value for something that must be known while tracing."""
+    if isinstance(x, Tracer):
+        known = x.concrete()
+        if known is None:
+            raise ConcretizationTypeError(
+                f"{name}: {what} must be known while tracing, got {x.aval} at {here()};\nthe"
+                f" result's shape depends on it: {remedy}")
+        x = known
+    return fetch(x) if type(x) is Array else x
+
+
+def concrete_int(name: str, x: Any, what: str) -> int:
+    """A Python int; errors name the function and what the number is for."""
+    try:
+        return operator.index(x)
+    except TypeError:
+        if isinstance(x, Tracer) and x.concrete() is None:
+            raise ConcretizationTypeError(
+                f"{name}: {what} must be known while tracing, got {x.aval} at {here()};\nshapes are"
+                " static: use x.shape, a Python int, or mark the argument static (static_argnums)"
+            ) from None
+        raise TypeError(f"{name}: {what} must be an integer, got {x!r:.60}") from None
+
+
+def canonical_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of non-negative Python ints."""
+    out = tuple(n if type(n) is int else concrete_int(name, n, "shape") for n in items(shape))
+    if any(n < 0 for n in out):
+        raise ShapeError(f"{name}: lengths must not be negative, got shape {out}")
+    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,18 +11,16 @@ from ingot import dtypes
 from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import Tracer, to_array, typeof
-from ingot.core.source_info import here
-from ingot.core.static import items
+from ingot.core.interpreter import to_array, typeof
 from ingot.dlpack import from_dlpack as _from_dlpack
-from ingot.errors import ConcretizationTypeError, ShapeError
 from ingot.numpy import primitives as lax
+from ingot.numpy.concrete import canonical_shape, concrete_int
 from ingot.numpy.promotion import (
     aval_of,
     broadcast,
-    broadcast_shapes,
     constant,
     convert,
+    promote_shapes,
     user_dtype,
 )
 
@@ -42,10 +39,7 @@ def _leaves(x: Any) -> list[Any]:
 def _from_sequence(x: Any, dtype: Any) -> Any:
     leaves = _leaves(x)
     if all(type(leaf) in _NUMBERS for leaf in leaves):
-        made = np.array(x) if leaves else np.array(x, dtype=dtypes.default_float())
-        if made.dtype.kind in "Oiu" or dtype is not None:
-            made = np.array(x, dtype=dtype or dtypes.default_int())
-        return from_numpy(made)
+        return from_numpy(_of_numbers(x, dtype if leaves else dtype or dtypes.default_float()))
     if any(leaf is None for leaf in leaves):
         raise ValueError("array: None is not a number")
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
@@ -53,15 +47,27 @@ def _from_sequence(x: Any, dtype: Any) -> Any:
         found = [leaf if isinstance(leaf, (ArrayBase, *_NUMBERS)) else np.asarray(leaf)
                  for leaf in leaves]
         dtype = dtypes.result_type(*found)
-    return _stack(x, dtype)
+    return _stacked(x, dtype)
 
 
-def _stack(x: Any, dtype: Any) -> Any:
+def _of_numbers(x: Any, dtype: Any) -> np.ndarray:
+    """Nested sequences of Python's numbers as NumPy's array, integers in the default dtype."""
+    try:
+        made = np.array(x, dtype)
+    except ValueError:
+        raise ValueError("array: all elements of a sequence must have one shape, got"
+                         f" {x!r:.60}") from None
+    if dtype is None and made.dtype.kind in "Oiu":
+        return np.array(x, dtype=dtypes.default_int())
+    return made
+
+
+def _stacked(x: Any, dtype: Any) -> Any:
     if not isinstance(x, (list, tuple)):
         return convert(_construct(x, None), dtype)
     if not x:
         return from_numpy(np.zeros((0,), dtype))
-    rows = [_stack(element, dtype) for element in x]
+    rows = [_stacked(element, dtype) for element in x]
     shape = rows[0].aval.shape
     if any(row.aval.shape != shape for row in rows):
         raise ValueError(f"array: all elements of a sequence must have one shape, got"
@@ -102,14 +108,17 @@ def _construct(x: Any, dtype: Any) -> Any:
 
 def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None = "K",
           ndmin: int = 0, *, device: Any = None, out_sharding: Any = None) -> Any:
-    """An array from numbers, nested sequences, NumPy arrays or buffers.
+    """Make an array of numbers, nested sequences, NumPy arrays or buffers.
 
-    object: anything array-like -> array of `dtype`, or of the dtype its elements promote to,
-    with at least `ndmin` axes. Raises TypeError for what is no number, ValueError for None and
-    ragged sequences.
+    object: anything array-like; dtype: by default the one its elements promote to; copy: whether an
+    array of that dtype is copied; order: "K" or "C", without effect; ndmin: least number of axes,
+    new ones come first; device, out_sharding: without effect -> [...] of `dtype`. Raises TypeError
+    for what is no number, ValueError for None and ragged sequences, OverflowError for integers that
+    do not fit, NotImplementedError for other orders.
 
-    >>> jnp.array([1, 2.5])
-    Array([1. , 2.5], dtype=float64)
+    >>> jnp.array([[1, 2.5], [3, 4]], "float32")
+    Array([[1. , 2.5],
+           [3. , 4. ]], dtype=float32)
     """
     if order not in (None, "K", "C"):
         raise NotImplementedError(f"array: arrays are stored in order 'C', got order={order!r}")
@@ -123,12 +132,13 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
 
 def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None,
             device: Any = None, out_sharding: Any = None) -> Any:
-    """An array from anything array-like, without a copy if it is an array of that dtype.
+    """Make an array of anything array-like, without a copy of arrays of that dtype.
 
-    a: as for `array` -> array.
+    a, dtype, order: as for `array`, with the same errors; copy: True copies always; device,
+    out_sharding: without effect -> [...] of `dtype`, of a Python number with a weak type.
 
-    >>> jnp.asarray(1.0)
-    Array(1., dtype=float64, weak_type=True)
+    >>> jnp.asarray(1.0), jnp.asarray([1, 2])
+    (Array(1., dtype=float64, weak_type=True), Array([1, 2], dtype=int64))
     """
     if type(a) is Array and dtype is None and not copy:
         return a
@@ -138,21 +148,27 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
 
 
 def copy(a: Any, order: str | None = None) -> Any:
-    """A copy of an array.
+    """Copy an array.
 
-    >>> jnp.copy(jnp.asarray(2.0))
-    Array(2., dtype=float64, weak_type=True)
+    a: [...] of any dtype; order: "K" or "C", without effect -> [...] of the same dtype. Raises
+    TypeError for lists.
+
+    >>> jnp.copy(np.array([1, 2]))
+    Array([1, 2], dtype=int64)
     """
     aval_of("copy", a)
     return array(a, copy=True, order=order)
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Any:
-    """An array converted to a dtype; complex to real drops the imaginary part,
-    with a ComplexWarning.
+    """Convert an array to a dtype.
 
-    >>> jnp.astype(jnp.asarray([1.7]), "int32")
-    Array([1], dtype=int32)
+    x: [...] of any dtype; dtype: None is the default float; copy, device: without effect -> [...]
+    of `dtype`. Floats become integers by truncation; of complex numbers the imaginary part is
+    dropped, with a ComplexWarning. Raises TypeError for lists.
+
+    >>> jnp.astype(np.array([1.7, -1.7]), "int32")
+    Array([ 1, -1], dtype=int32)
     """
     aval = aval_of("astype", x)
     x = to_array(x)
@@ -165,7 +181,10 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """An array with the elements of another library's array, as `ingot.dlpack.from_dlpack`.
+    """Make an array of another library's array, as `ingot.dlpack.from_dlpack`.
+
+    x: anything with `__dlpack__`; device: None or the CPU; copy: False forbids a copy -> [...] of
+    the same dtype.
 
     >>> jnp.from_dlpack(np.zeros(2))
     Array([0., 0.], dtype=float64)
@@ -174,40 +193,66 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Any:
-    """A one-dimensional array of the bytes of a buffer.
+    r"""Read the bytes of a buffer as numbers.
 
-    >>> jnp.frombuffer(bytes(8))
-    Array([0.], dtype=float64)
+    buffer: bytes, or anything with the buffer protocol; count: how many numbers, -1 for all;
+    offset: bytes to skip -> [count] of `dtype`. Raises ValueError if the bytes are no whole number
+    of elements, or too few.
+
+    >>> jnp.frombuffer(b"\x01\x00\x02\x00", "int16")
+    Array([1, 2], dtype=int16)
     """
     held = np.asarray(buffer) if isinstance(buffer, Array) else buffer
     return from_numpy(np.frombuffer(held, user_dtype("frombuffer", dtype), count, offset))
 
 
 def fromfile(*args: Any, **kwargs: Any) -> Any:
-    """Refused: reading a file is an effect; use `asarray(np.fromfile(...))`."""
+    """Refuse to read a file, which is a side effect: raises NotImplementedError.
+
+    Write `jnp.asarray(np.fromfile(...))` -> [n], outside of traced code.
+
+    >>> jnp.fromfile("data.bin")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: fromfile: use jnp.asarray(np.fromfile(...)) outside of traced code
+    """
     raise NotImplementedError("fromfile: use jnp.asarray(np.fromfile(...)) outside of traced code")
 
 
 def fromiter(*args: Any, **kwargs: Any) -> Any:
-    """Refused: consuming an iterator is an effect; use `asarray(np.fromiter(...))`."""
+    """Refuse to consume an iterator, which is a side effect: raises NotImplementedError.
+
+    Write `jnp.asarray(np.fromiter(...))` -> [n], outside of traced code.
+
+    >>> jnp.fromiter(iter([1]), int)
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: fromiter: use jnp.asarray(np.fromiter(...)) outside of traced code
+    """
     raise NotImplementedError("fromiter: use jnp.asarray(np.fromiter(...)) outside of traced code")
 
 
 def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Any:
-    """A one-dimensional array of the numbers in a text.
+    """Read the numbers in a text.
 
-    >>> jnp.fromstring("1 2", sep=" ")
-    Array([1., 2.], dtype=float64)
+    string: numbers separated by `sep`; count: how many, -1 for all -> [count] of `dtype`. Raises
+    ValueError for what is no number.
+
+    >>> jnp.fromstring("1, 2.5", sep=",")
+    Array([1. , 2.5], dtype=float64)
     """
     return from_numpy(np.fromstring(string, dtype, count, sep=sep))
 
 
 def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
-    """The array whose elements are a function of their indices, one array per axis.
+    """Call a function with the indices of a grid, one array for each axis.
 
-    >>> jnp.fromfunction(lambda i, j: i + j, (2, 2))
-    Array([[0., 1.],
-           [1., 2.]], dtype=float64)
+    function: called with len(shape) arrays of `shape` and `dtype`, and `kwargs` -> whatever it
+    returns.
+
+    >>> jnp.fromfunction(lambda i, j: 10 * i + j, (2, 3), dtype=int)
+    Array([[ 0,  1,  2],
+           [10, 11, 12]], dtype=int64)
     """
     shape = canonical_shape("fromfunction", shape)
     dtype = user_dtype("fromfunction", dtype)
@@ -216,42 +261,6 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any
 
 
 # ---- from a shape and a value ----
-
-
-_STATIC = "pass a Python number or mark the argument static (static_argnums)"
-
-
-def concrete(name: str, x: Any, what: str, remedy: str = _STATIC) -> Any:
-    """A Python or NumPy value for something that must be known while tracing."""
-    if isinstance(x, Tracer):
-        known = x.concrete()
-        if known is None:
-            raise ConcretizationTypeError(
-                f"{name}: {what} must be known while tracing, got {x.aval} at {here()};\nthe"
-                f" result's shape depends on it: {remedy}")
-        x = known
-    return fetch(x) if type(x) is Array else x
-
-
-def concrete_int(name: str, x: Any, what: str) -> int:
-    """A Python int; errors name the function and what the number is for."""
-    try:
-        return operator.index(x)
-    except TypeError:
-        if isinstance(x, Tracer) and x.concrete() is None:
-            raise ConcretizationTypeError(
-                f"{name}: {what} must be known while tracing, got {x.aval} at {here()};\nshapes are"
-                " static: use x.shape, a Python int, or mark the argument static (static_argnums)"
-            ) from None
-        raise TypeError(f"{name}: {what} must be an integer, got {x!r:.60}") from None
-
-
-def canonical_shape(name: str, shape: Any) -> tuple[int, ...]:
-    """A shape as a tuple of non-negative Python ints."""
-    out = tuple(n if type(n) is int else concrete_int(name, n, "shape") for n in items(shape))
-    if any(n < 0 for n in out):
-        raise ShapeError(f"{name}: lengths must not be negative, got shape {out}")
-    return out
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
@@ -264,17 +273,25 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
-    """An array of zeros.
+    """Make an array of zeros.
 
-    >>> jnp.zeros(2)
-    Array([0., 0.], dtype=float64)
+    shape: a length or a tuple of lengths; dtype: the default float if None; device, out_sharding:
+    without effect -> [*shape] of `dtype`. Raises ValueError for negative lengths, TypeError for
+    others than integers, ConcretizationTypeError for traced ones.
+
+    >>> jnp.zeros((2, 3), "int32")
+    Array([[0, 0, 0],
+           [0, 0, 0]], dtype=int32)
     """
     dtype = user_dtype("zeros", dtype) or dtypes.default_float()
     return filled(canonical_shape("zeros", shape), 0, dtype)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
-    """An array of ones.
+    """Make an array of ones.
+
+    shape, dtype: as for `zeros`, with the same errors; device, out_sharding: without effect ->
+    [*shape] of `dtype`.
 
     >>> jnp.ones(2, "int32")
     Array([1, 1], dtype=int32)
@@ -284,20 +301,28 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
-    """An array of zeros: arrays are immutable, so uninitialized ones are of no use.
+    """Make an array of zeros: arrays are immutable, so uninitialized ones would be of no use.
 
-    >>> jnp.empty(1)
-    Array([0.], dtype=float64)
+    shape, dtype: as for `zeros`, with the same errors; device, out_sharding: without effect ->
+    [*shape] of `dtype`.
+
+    >>> jnp.empty(2)
+    Array([0., 0.], dtype=float64)
     """
     return zeros(shape, dtype)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None,
          out_sharding: Any = None) -> Any:
-    """An array of one value, or of values that broadcast to the shape.
+    """Make an array of one value, or of values that broadcast to the shape.
 
-    >>> jnp.full(2, 3.0, "float32")
-    Array([3., 3.], dtype=float32)
+    shape: as for `zeros`, with the same errors; fill_value: a number or an array; dtype: that of
+    `fill_value` if None; device, out_sharding: without effect -> [*shape] of `dtype`. Raises
+    ValueError if the values do not broadcast.
+
+    >>> jnp.full((2, 2), np.array([3.0, 4.0]), "float32")
+    Array([[3., 4.],
+           [3., 4.]], dtype=float32)
     """
     aval = aval_of("full", fill_value)
     dtype = user_dtype("full", dtype)
@@ -321,9 +346,13 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
               device: Any = None, out_sharding: Any = None) -> Any:
-    """An array of one value, with the shape and dtype of another unless they are given.
+    """Make an array of one value with the shape and dtype of another.
 
-    >>> jnp.full_like(jnp.asarray([1, 2]), 7)
+    a: anything with shape and dtype, or a number; fill_value: a number, or values that broadcast;
+    dtype, shape: in place of those of `a`; device, out_sharding: without effect -> [*shape] of
+    `dtype`. Raises ValueError if the values do not broadcast.
+
+    >>> jnp.full_like(np.array([1, 2]), 7)
     Array([7, 7], dtype=int64)
     """
     aval = aval_of("full_like", fill_value, 1)
@@ -334,10 +363,13 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
                out_sharding: Any = None) -> Any:
-    """Zeros with the shape and dtype of another array unless they are given.
+    """Make an array of zeros with the shape and dtype of another.
 
-    >>> jnp.zeros_like(jnp.asarray([1, 2]))
-    Array([0, 0], dtype=int64)
+    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device,
+    out_sharding: without effect -> [*shape] of `dtype`. Raises TypeError for PRNG keys.
+
+    >>> jnp.zeros_like(np.array([1, 2]), shape=3)
+    Array([0, 0, 0], dtype=int64)
     """
     shape, dtype, weak = _like("zeros_like", a, dtype, shape)
     if dtypes.is_key_dtype(dtype):
@@ -347,30 +379,37 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
               out_sharding: Any = None) -> Any:
-    """Ones with the shape and dtype of another array unless they are given.
+    """Make an array of ones with the shape and dtype of another.
 
-    >>> jnp.ones_like(jnp.asarray([1, 2]))
-    Array([1, 1], dtype=int64)
+    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device,
+    out_sharding: without effect -> [*shape] of `dtype`.
+
+    >>> jnp.ones_like(np.array([1, 2]), "float32")
+    Array([1., 1.], dtype=float32)
     """
     shape, dtype, weak = _like("ones_like", a, dtype, shape)
     return filled(shape, 1, dtype) if dtype == dtypes.float0 else constant(1, dtype, weak, shape)
 
 
 def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
-    """Zeros with the shape and dtype of another array unless they are given.
+    """Make an array of zeros with the shape and dtype of another, as `zeros_like`.
 
-    >>> jnp.empty_like(jnp.asarray([1.0]))
-    Array([0.], dtype=float64)
+    prototype: anything with shape and dtype, or a number; dtype, shape: in place of its own;
+    device: without effect -> [*shape] of `dtype`.
+
+    >>> jnp.empty_like(np.array([1.5, 2.5]))
+    Array([0., 0.], dtype=float64)
     """
     return zeros_like(prototype, dtype, shape)
 
 
 def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
-    """An array repeated to a shape by NumPy's rules.
+    """Repeat an array to a shape: axes are aligned from the last, those of length 1 are repeated.
 
-    array: any dtype [...] -> same dtype, that shape. Raises ValueError if it does not fit.
+    array: [...] of any dtype; shape: a length or a tuple; out_sharding: without effect -> [*shape]
+    of the same dtype. Raises ValueError if it does not fit.
 
-    >>> jnp.broadcast_to(jnp.asarray([1, 2]), (2, 2))
+    >>> jnp.broadcast_to(np.array([1, 2]), (2, 2))
     Array([[1, 2],
            [1, 2]], dtype=int64)
     """
@@ -386,24 +425,30 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
 
 
 def broadcast_arrays(*args: Any) -> list[Any]:
-    """Arrays broadcast to their common shape.
+    """Repeat arrays to their common shape.
 
-    >>> [x.shape for x in jnp.broadcast_arrays(jnp.asarray([1, 2]), 3)]
-    [(2,), (2,)]
+    args: arrays of any dtypes -> a list of arrays of one shape, each of its own dtype. Raises
+    ValueError if the shapes do not broadcast.
+
+    >>> jnp.broadcast_arrays(np.array([1, 2]), 3)
+    [Array([1, 2], dtype=int64), Array([3, 3], dtype=int64, weak_type=True)]
     """
-    shape = broadcast_shapes(*(aval_of("broadcast_arrays", x, i).shape for i, x in enumerate(args)))
-    return [broadcast_to(x, shape) for x in args]
+    return promote_shapes("broadcast_arrays", *args)
 
 
 # ---- grids ----
 
 
 def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = None) -> Any:
-    """A matrix with ones on diagonal `k` and zeros elsewhere.
+    """Make a matrix with ones on a diagonal and zeros elsewhere.
 
-    >>> jnp.eye(2)
-    Array([[1., 0.],
-           [0., 1.]], dtype=float64)
+    N, M: rows and columns, M = N if None; k: the diagonal, 0 the main one, positive ones above,
+    which may be traced; dtype: the default float if None; device: without effect -> [N, M] of
+    `dtype`. Raises TypeError for others than integers, ValueError for negative lengths.
+
+    >>> jnp.eye(2, 3, k=1, dtype=int)
+    Array([[0, 1, 0],
+           [0, 0, 1]], dtype=int64)
     """
     rows = concrete_int("eye", N, "N")
     shape = canonical_shape("eye", (rows, rows if M is None else M))
@@ -416,19 +461,27 @@ def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = N
 
 
 def identity(n: Any, dtype: Any = None) -> Any:
-    """The square identity matrix.
+    """Make the square identity matrix.
 
-    >>> jnp.identity(1)
-    Array([[1.]], dtype=float64)
+    n: rows and columns; dtype: the default float if None -> [n, n] of `dtype`. Raises as `eye`.
+
+    >>> jnp.identity(2)
+    Array([[1., 0.],
+           [0., 1.]], dtype=float64)
     """
     return eye(n, dtype=dtype)
 
 
 def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
-    """The indices of all elements of a grid, one array per axis.
+    """Make the indices of all elements of a grid.
 
-    >>> jnp.indices((2, 1)).shape
-    (2, 2, 1)
+    dimensions: lengths of the axes; dtype: the default integer if None; sparse: whether each axis
+    has its indices alone -> [len(dimensions), *dimensions] of `dtype`, or if sparse a tuple of
+    arrays that broadcast to `dimensions`. Raises ValueError for negative lengths.
+
+    >>> jnp.indices((2, 3))[1]
+    Array([[0, 1, 2],
+           [0, 1, 2]], dtype=int64)
     """
     shape = canonical_shape("indices", dimensions)
     dtype = user_dtype("indices", dtype) or dtypes.default_int()

@@ -12,11 +12,13 @@ from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import asarray, concrete, concrete_int
+from ingot.numpy.concrete import concrete, concrete_int
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, truth
 from ingot.numpy.indexing import getitem
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import clip, where
-from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.manipulation import moveaxis, ravel
 from ingot.numpy.nanreductions import cumsum
 from ingot.numpy.promotion import (
     as_array,
@@ -48,12 +50,15 @@ def _places(name: str, obj: Any, n: int, clipped: bool = False) -> np.ndarray:
 
 def delete(arr: Any, obj: Any, axis: int | None = None, *,
            assume_unique_indices: bool = False) -> Any:
-    """The array without some elements, or slices along an axis.
+    """Return an array without some elements, or slices along an axis.
 
-    obj: an integer, slice, mask or integers; traced integers need `assume_unique_indices`.
+    arr: [..., n, ...] of any dtype; obj: an integer, a slice, a mask [n], or integers, traced ones
+    only with `assume_unique_indices`; axis: None flattens -> [..., n - number of places, ...] of
+    the same dtype. Raises IndexError for places out of bounds, ValueError for a mask of another
+    length.
 
-    >>> jnp.delete(np.array([1, 2, 3]), 1)
-    Array([1, 3], dtype=int64)
+    >>> jnp.delete(np.array([[1, 2, 3]]), np.array([0, 2]), axis=1)
+    Array([[2]], dtype=int64)
     """
     arr = as_array("delete", arr)
     if axis is None:
@@ -75,11 +80,15 @@ def delete(arr: Any, obj: Any, axis: int | None = None, *,
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """The array with values inserted before some places along an axis. Raises IndexError for known
-    places out of bounds, which traced ones, and all under JAX's name, are limited to.
+    """Insert values before places along an axis.
 
-    >>> jnp.insert(np.array([1, 3]), 1, 2)
-    Array([1, 2, 3], dtype=int64)
+    arr: [..., n, ...] of any dtype; obj: an integer, a slice, a mask [n] or integers; values:
+    broadcast, in the dtype of `arr`; axis: None flattens -> [..., n + number of values, ...] of the
+    same dtype. Raises IndexError for known places out of bounds, which traced ones, and all under
+    the name `jax.numpy`, are limited to; ValueError for a mask of another length.
+
+    >>> jnp.insert(np.array([1, 3]), 1, np.array([7, 8]))
+    Array([1, 7, 8, 3], dtype=int64)
     """
     arr = as_array("insert", arr)
     values = convert(as_array("insert", values), arr.aval.dtype)
@@ -129,11 +138,17 @@ def _traced_places(places: Any, n: int) -> Any:
 
 
 def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:
-    """A concrete array without zeros at the front ('f') and the back ('b').
+    """Remove zeros at the ends of an array, which must not be traced.
 
-    >>> jnp.trim_zeros(np.array([0, 1, 0]))
-    Array([1], dtype=int64)
+    filt: [...] of any dtype; trim: the ends, "f" the front, "b" the back, "fb" both; axis: one axis
+    or several, None all -> [...] of the same dtype. Raises ConcretizationTypeError for traced
+    arrays, ValueError for another `trim`.
+
+    >>> jnp.trim_zeros(np.array([0, 0, 1, 0, 2, 0]))
+    Array([1, 0, 2], dtype=int64)
     """
+    if not set(trim) <= {"f", "b"}:
+        raise ValueError(f"trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
     filt = as_array("trim_zeros", filt)
     data = concrete("trim_zeros", filt, "the array")
     axes = axes_of("trim_zeros", axis, filt.aval.ndim)
@@ -154,10 +169,14 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 
 @trace_cached
 def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
-    """Eight truth values as one byte, along an axis or of the flat array.
+    """Pack truth values into bytes along an axis; zeros fill the last byte.
 
-    >>> jnp.packbits(np.array([1, 0, 1]))
-    Array([160], dtype=uint8)
+    a: [..., n, ...] integers or booleans, nonzero ones are 1; axis: None flattens; bitorder: "big"
+    puts the first value into the highest bit, "little" into the lowest -> [..., ceil(n / 8), ...]
+    uint8. Raises TypeError for other dtypes, ValueError for another `bitorder`.
+
+    >>> jnp.packbits(np.array([1, 0, 0, 0, 0, 0, 1, 1]))
+    Array([131], dtype=uint8)
     """
     a = as_array("packbits", a)
     if kind_of(a) not in "biu":
@@ -177,10 +196,14 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
 @trace_cached
 def unpackbits(a: Any, axis: int | None = None, count: int | None = None,
                bitorder: str = "big") -> Any:
-    """The eight bits of each byte, along an axis or of the flat array; the first `count` of them.
+    """Unpack bytes into their bits along an axis.
 
-    >>> jnp.unpackbits(np.array([160], "uint8"), count=3)
-    Array([1, 0, 1], dtype=uint8)
+    a: [..., n, ...] uint8; axis: None flattens; count: how many bits, a negative number leaves so
+    many out; bitorder: "big" begins with the highest bit, "little" with the lowest -> [..., 8 n,
+    ...] uint8, 0 or 1. Raises TypeError for other dtypes, ValueError for another `bitorder`.
+
+    >>> jnp.unpackbits(np.array([131], "uint8"))
+    Array([1, 0, 0, 0, 0, 0, 1, 1], dtype=uint8)
     """
     a = as_array("unpackbits", a)
     if a.aval.dtype != dtypes.uint8:

@@ -14,6 +14,7 @@ from ingot.core.array import from_numpy
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import aval_of, convert, inexact, user_dtype
@@ -119,86 +120,158 @@ def _single(name: str, kind: str, a: Any, n: int | None, axis: int, norm: str | 
 
 
 def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Fourier transform along an axis, cut or padded with zeros to length n.
+    """Compute the discrete Fourier transform along an axis, sum_j a[j] exp(-2 pi i j k / n).
 
-    >>> jnp.fft.fft(np.ones(2))
-    Array([2.+0.j, 0.+0.j], dtype=complex128)
+    a: [..., m, ...] of any dtype, cut or padded with zeros to length n, by default m; axis: the
+    axis; norm: the transform is divided by 1 (None, "backward"), sqrt(n) ("ortho") or n
+    ("forward"), the inverse one by the rest of n -> [..., n, ...] complex64 or complex128. Raises
+    ValueError for n < 1, other norms, several axes and one out of bounds.
+
+    >>> jnp.fft.fft(np.array([1, 2, 3, 4]))
+    Array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex128)
     """
     return _single("fft", "FFT", a, n, axis, norm)
 
 
 def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Inverse Fourier transform along an axis.
+    """Compute the inverse discrete Fourier transform along an axis.
 
-    >>> jnp.fft.ifft(np.ones(2))
-    Array([1.+0.j, 0.+0.j], dtype=complex128)
+    a, n, axis, norm: as for `fft`, with the same errors -> [..., n, ...] complex64 or complex128.
+
+    >>> jnp.fft.ifft(np.array([4, 0, 0, 0]))
+    Array([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
     """
     return _single("ifft", "IFFT", a, n, axis, norm)
 
 
 def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Non-negative half of the Fourier transform of real numbers.
+    """Compute the Fourier transform of real numbers along an axis, without its redundant half.
 
-    >>> jnp.fft.rfft(np.ones(2))
-    Array([2.+0.j, 0.+0.j], dtype=complex128)
+    a: [..., m, ...] real; n, axis, norm: as for `fft`, with the same errors -> [..., n // 2 + 1,
+    ...] complex64 or complex128. Raises ValueError for complex numbers.
+
+    >>> jnp.fft.rfft(np.array([1, 2, 3, 4]))
+    Array([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex128)
     """
     return _single("rfft", "RFFT", a, n, axis, norm)
 
 
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Inverse of `rfft`; n is the length of the result, by default even.
+    """Compute the inverse of `rfft` along an axis.
 
-    >>> jnp.fft.irfft(np.ones(2))
-    Array([1., 0.], dtype=float64)
+    a: [..., m, ...]; n: length of the result, by default 2 (m - 1); axis, norm: as for `fft`, with
+    the same errors -> [..., n, ...] float32 or float64.
+
+    >>> jnp.fft.irfft(jnp.fft.rfft(np.array([1, 2, 3])), 3)
+    Array([1., 2., 3.], dtype=float64)
     """
     return _single("irfft", "IRFFT", a, n, axis, norm)
 
 
 def fftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
          ) -> Any:
-    """Fourier transform over several axes.
+    """Compute the discrete Fourier transform over several axes.
 
-    >>> jnp.fft.fftn(np.ones((1, 2)))
-    Array([[2.+0.j, 0.+0.j]], dtype=complex128)
+    a: [...] of any dtype; s: lengths of these axes, by default as they are; axes: by default all,
+    or the last len(s); norm: as for `fft` -> [...] complex64 or complex128. Raises ValueError for
+    lengths below 1 and other norms, axes out of bounds or not as many as lengths.
+
+    >>> jnp.fft.fftn(np.array([[1, 2], [3, 4]]))
+    Array([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], dtype=complex128)
     """
     return _transform("fftn", "FFT", a, s, axes, norm)
 
 
 def ifftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
           ) -> Any:
-    """Inverse Fourier transform over several axes."""
+    """Compute the inverse discrete Fourier transform over several axes.
+
+    a, s, axes, norm: as for `fftn`, with the same errors -> [...] complex64 or complex128.
+
+    >>> jnp.fft.ifftn(np.array([[10, -2], [-4, 0]]))
+    Array([[1.+0.j, 2.+0.j],
+           [3.+0.j, 4.+0.j]], dtype=complex128)
+    """
     return _transform("ifftn", "IFFT", a, s, axes, norm)
 
 
 def rfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
           ) -> Any:
-    """Fourier transform of real numbers over several axes, the last one halved."""
+    """Compute the Fourier transform of real numbers over several axes, the last of them halved.
+
+    a: [...] real; s, axes, norm: as for `fftn`, with the same errors -> [..., n // 2 + 1] complex64
+    or complex128. Raises ValueError for complex numbers.
+
+    >>> jnp.fft.rfftn(np.array([[1, 2], [3, 4]]))
+    Array([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], dtype=complex128)
+    """
     return _transform("rfftn", "RFFT", a, s, axes, norm)
 
 
 def irfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None,
            norm: str | None = None) -> Any:
-    """Inverse of `rfftn`."""
+    """Compute the inverse of `rfftn`.
+
+    a: [...]; s: lengths of the result, the last by default 2 (m - 1); axes, norm: as for `fftn`,
+    with the same errors -> [*s] float32 or float64.
+
+    >>> jnp.fft.irfftn(np.array([[10, -2], [-4, 0]]))
+    Array([[1., 2.],
+           [3., 4.]], dtype=float64)
+    """
     return _transform("irfftn", "IRFFT", a, s, axes, norm)
 
 
 def fft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
-    """Fourier transform over two axes."""
+    """Compute the discrete Fourier transform over two axes.
+
+    a, s, norm: as for `fftn`, with the same errors; axes: by default the last two -> [...]
+    complex64 or complex128. Raises ValueError for another number of axes.
+
+    >>> jnp.fft.fft2(np.array([[1, 2], [3, 4]]))
+    Array([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], dtype=complex128)
+    """
     return _transform("fft2", "FFT", a, s, _two("fft2", axes), norm)
 
 
 def ifft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse Fourier transform over two axes."""
+    """Compute the inverse discrete Fourier transform over two axes.
+
+    a, s, axes, norm: as for `fft2`, with the same errors -> [...] complex64 or complex128.
+
+    >>> jnp.fft.ifft2(np.array([[10, -2], [-4, 0]]))
+    Array([[1.+0.j, 2.+0.j],
+           [3.+0.j, 4.+0.j]], dtype=complex128)
+    """
     return _transform("ifft2", "IFFT", a, s, _two("ifft2", axes), norm)
 
 
 def rfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
-    """Fourier transform of real numbers over two axes, the last one halved."""
+    """Compute the Fourier transform of real numbers over two axes, the last of them halved.
+
+    a: [...] real; s, axes, norm: as for `fft2`, with the same errors -> [..., n // 2 + 1] complex64
+    or complex128. Raises ValueError for complex numbers.
+
+    >>> jnp.fft.rfft2(np.array([[1, 2], [3, 4]]))
+    Array([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], dtype=complex128)
+    """
     return _transform("rfft2", "RFFT", a, s, _two("rfft2", axes), norm)
 
 
 def irfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of `rfft2`."""
+    """Compute the inverse of `rfft2`.
+
+    a: [...]; s: lengths of the result, the last by default 2 (m - 1); axes, norm: as for `fft2`,
+    with the same errors -> [..., *s] float32 or float64.
+
+    >>> jnp.fft.irfft2(np.array([[10, -2], [-4, 0]]))
+    Array([[1., 2.],
+           [3., 4.]], dtype=float64)
+    """
     return _transform("irfft2", "IRFFT", a, s, _two("irfft2", axes), norm)
 
 
@@ -214,19 +287,25 @@ def _opposite_norm(norm: str | None) -> str | None:
 
 
 def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Fourier transform of numbers with Hermitian symmetry, which is real.
+    """Compute the Fourier transform of numbers with Hermitian symmetry, which is real.
 
-    >>> jnp.fft.hfft(np.ones(2))
-    Array([2., 0.], dtype=float64)
+    a: [..., m, ...], the half with non-negative indices; n: length of the result, by default 2 (m -
+    1); axis, norm: as for `fft`, with the same errors -> [..., n, ...] float32 or float64.
+
+    >>> jnp.fft.hfft(np.array([1, 1j]), 3)
+    Array([ 1.        ,  2.73205081, -0.73205081], dtype=float64)
     """
     return _single("hfft", "IRFFT", conjugate(a), n, axis, _opposite_norm(norm))
 
 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Inverse of `hfft`.
+    """Compute the inverse of `hfft`.
 
-    >>> jnp.fft.ihfft(np.ones(2))
-    Array([1.-0.j, 0.-0.j], dtype=complex128)
+    a: [..., m, ...] real; n, axis, norm: as for `fft`, with the same errors -> [..., n // 2 + 1,
+    ...] complex64 or complex128.
+
+    >>> jnp.fft.ihfft(np.array([3, 0, 0]))
+    Array([1.-0.j, 1.-0.j], dtype=complex128)
     """
     return conjugate(_single("ihfft", "RFFT", a, n, axis, _opposite_norm(norm)))
 
@@ -241,23 +320,31 @@ def _frequencies(name: str, k: np.ndarray, n: int, d: Any, dtype: Any) -> Any:
 
 
 def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
-    """Frequencies of `fft` in cycles per unit of the sample spacing d.
+    """Return the frequencies of the elements of `fft`, in cycles per unit of d.
 
-    >>> jnp.fft.fftfreq(2)
-    Array([ 0. , -0.5], dtype=float64)
+    n: the transform's length; d: distance of the samples; dtype: the default float if None; device:
+    without effect -> [n] of `dtype`, negative ones behind. Raises ValueError for n = 0, TypeError
+    for others than integers.
+
+    >>> jnp.fft.fftfreq(4, d=0.5)
+    Array([ 0. ,  0.5, -1. , -0.5], dtype=float64)
     """
-    n = operator.index(n)
+    n = concrete_int("fftfreq", n, "n")
     k = np.arange(n)
     return _frequencies("fftfreq", np.where(k < (n + 1) // 2, k, k - n), n, d, dtype)
 
 
 def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
-    """Frequencies of `rfft` in cycles per unit of the sample spacing d.
+    """Return the frequencies of the elements of `rfft`, in cycles per unit of d.
 
-    >>> jnp.fft.rfftfreq(2)
-    Array([0. , 0.5], dtype=float64)
+    n: the length of what is transformed; d: distance of the samples; dtype: the default float if
+    None; device: without effect -> [n // 2 + 1] of `dtype`. Raises ValueError for n = 0, TypeError
+    for others than integers.
+
+    >>> jnp.fft.rfftfreq(4, d=0.5)
+    Array([0. , 0.5, 1. ], dtype=float64)
     """
-    n = operator.index(n)
+    n = concrete_int("rfftfreq", n, "n")
     return _frequencies("rfftfreq", np.arange(n // 2 + 1), n, d, dtype)
 
 
@@ -269,19 +356,25 @@ def _shift(x: Any, axes: Any, sign: int) -> Any:
 
 
 def fftshift(x: Any, axes: Any = None) -> Any:
-    """Zero frequency moved to the middle.
+    """Move frequency 0 to the middle of axes.
 
-    >>> jnp.fft.fftshift(jnp.fft.fftfreq(2))
-    Array([-0.5,  0. ], dtype=float64)
+    x: [...] of any dtype; axes: an axis or several, by default all -> the same shape and dtype.
+    Raises ValueError for axes out of bounds.
+
+    >>> jnp.fft.fftshift(jnp.fft.fftfreq(4))
+    Array([-0.5 , -0.25,  0.  ,  0.25], dtype=float64)
     """
     return _shift(x, axes, 1)
 
 
 def ifftshift(x: Any, axes: Any = None) -> Any:
-    """Undo `fftshift`.
+    """Move frequency 0 from the middle of axes to their beginning: the inverse of `fftshift`.
 
-    >>> jnp.fft.ifftshift(np.array([-1, 0]))
-    Array([ 0, -1], dtype=int64)
+    x: [...] of any dtype; axes: an axis or several, by default all -> the same shape and dtype.
+    Raises ValueError for axes out of bounds.
+
+    >>> jnp.fft.ifftshift(np.array([-2, -1, 0, 1]))
+    Array([ 0,  1, -2, -1], dtype=int64)
     """
     return _shift(x, axes, -1)
 

@@ -37,12 +37,15 @@ def _parse(signature: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]
 
 def vectorize(pyfunc: Callable[..., Any], *, excluded: Collection[int | str] = frozenset(),
               signature: str | None = None) -> Callable[..., Any]:
-    """A function of scalars, or of arrays with the axes in `signature`, applied over the others.
+    """Make a function of scalars, or of arrays with certain axes, broadcast over other axes.
 
-    excluded: positions and names of arguments passed on as they are. The other axes broadcast.
+    pyfunc: the function, which is traced under `vmap`; excluded: positions and names of arguments
+    passed on as they are; signature: core axes of arguments and results, as in "(n,m),(m)->(n)", by
+    default none -> a function of arrays. Raises ValueError for what is no signature and axes that
+    do not fit, TypeError for other numbers of arguments or results.
 
-    >>> jnp.vectorize(lambda x, y: x + y)(np.array([1, 2]), 1)
-    Array([2, 3], dtype=int64)
+    >>> jnp.vectorize(jnp.dot, signature="(n),(n)->()")(np.ones((3, 2)), np.array([1, 2]))
+    Array([3., 3., 3.], dtype=float64)
     """
     if any(not isinstance(e, (str, int)) for e in excluded):
         raise TypeError(f"vectorize: excluded must hold positions and names, got {excluded!r}")
@@ -118,10 +121,15 @@ def _check_result(call: Callable[..., Any], cores: Any, sizes: dict[str, int]) -
 
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any,
                      **kwargs: Any) -> Any:
-    """A function of vectors applied along an axis; the axes of its result take its place.
+    """Apply a function of vectors along an axis; the axes of its result take its place.
 
-    >>> jnp.apply_along_axis(lambda v: v.sum(), 0, np.ones((2, 3)))
-    Array([2., 2., 2.], dtype=float64)
+    func1d: called with a vector [n], `args` and `kwargs`, and traced under `vmap`; axis: the axis;
+    arr: [..., n, ...] -> [..., *shape of the result, ...]. Raises ValueError for an axis out of
+    bounds.
+
+    >>> jnp.apply_along_axis(lambda v: v[::-1], 1, np.array([[1, 2], [3, 4]]))
+    Array([[2, 1],
+           [4, 3]], dtype=int64)
     """
     arr = as_array("apply_along_axis", arr)
     (axis,) = axes_of("apply_along_axis", axis, arr.aval.ndim)
@@ -137,10 +145,13 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 
 
 def apply_over_axes(func: Callable[..., Any], a: Any, axes: int | Sequence[int]) -> Any:
-    """A reduction applied over several axes in turn, their lengths kept as 1.
+    """Apply a reduction over several axes, one after the other.
 
-    >>> jnp.apply_over_axes(lambda x, i: x.sum(i), np.ones((2, 3)), (0, 1))
-    Array([[6.]], dtype=float64)
+    func: called with (array, axis), keeps or drops the axis; a: [...]; axes: an axis or several ->
+    as many axes as `a`, those reduced with length 1. Raises ValueError for results of other ranks.
+
+    >>> jnp.apply_over_axes(jnp.sum, np.array([[1, 2], [3, 4]]), (0, 1))
+    Array([[10]], dtype=int64)
     """
     a = as_array("apply_over_axes", a)
     for axis in (axes,) if isinstance(axes, (int, np.integer)) else axes:
@@ -156,12 +167,15 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: int | Sequence[int])
 
 
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
-    """For each element the function (or number) of the first condition that holds.
+    """Choose the function of the first condition that holds for each element.
 
-    One function more than conditions is the default, which is otherwise 0.
+    x: [...]; condlist: booleans [...], each; funclist: functions of x, `args` and `kw`, or numbers;
+    one more than conditions is for the rest, which is otherwise 0; all are computed -> [...] of the
+    dtype of x. Raises ValueError for another number of functions.
 
-    >>> jnp.piecewise(np.array([-1.0, 2.0]), [np.array([True, False])], [0, lambda x: x * x])
-    Array([0., 4.], dtype=float64)
+    >>> x = np.array([-2.0, 3.0])
+    >>> jnp.piecewise(x, [x < 0], [0, lambda x: x * x])
+    Array([0., 9.], dtype=float64)
     """
     x = as_array("piecewise", x)
     if not isinstance(condlist, (list, tuple)):

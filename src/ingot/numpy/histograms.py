@@ -13,8 +13,8 @@ from ingot.core.array import from_numpy
 from ingot.core.interpreter import typeof
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
-from ingot.numpy.concrete import at_hand
-from ingot.numpy.creation import asarray, concrete, concrete_int, ones
+from ingot.numpy.concrete import at_hand, concrete, concrete_int
+from ingot.numpy.creation import asarray, ones
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.logic import where
@@ -28,12 +28,15 @@ from ingot.numpy.sorting import searchsorted
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | None = None,
              out_sharding: Any = None) -> Any:
-    """How often each non-negative integer occurs, or the sum of its weights.
+    """Count how often each integer occurs, or sum its weights.
 
-    length: static length of the result (larger integers are dropped); needed when traced.
+    x: [m] integers or booleans, negative ones count as 0; weights: [m]; minlength: least length of
+    the result; length: its length, needed in traced code; larger integers are dropped;
+    out_sharding: without effect -> [max(x) + 1] of the default integer, or the dtype of `weights`.
+    Raises TypeError for other dtypes, ValueError for other shapes and a negative minlength.
 
-    >>> jnp.bincount(np.array([0, 2, 2]))
-    Array([1, 0, 2], dtype=int64)
+    >>> jnp.bincount(np.array([0, 2, 2]), weights=np.array([0.5, 1.0, 2.0]))
+    Array([0.5, 0. , 3. ], dtype=float64)
     """
     x = as_array("bincount", x)
     if kind_of(x) not in "iub":
@@ -54,7 +57,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
         "bincount", weights)
     data = at_hand(x)
     if weights is None and data is not None:
-        return from_numpy(_count_integers(data, length))
+        return from_numpy(_counted(data, length))
     if counted.aval.shape != x.aval.shape:
         raise ValueError(f"bincount: weights {counted.aval} do not fit {x.aval}")
     zero = broadcast(convert(0, counted.aval.dtype), (length,))
@@ -62,7 +65,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     return zero.at[place].add(counted, mode="drop")
 
 
-def _count_integers(x: np.ndarray, length: int) -> np.ndarray:
+def _counted(x: np.ndarray, length: int) -> np.ndarray:
     """How often each integer below `length` occurs; negative ones count as 0."""
     if x.dtype == np.uint64:
         x = np.minimum(x, np.uint64(length)).astype(np.int64)
@@ -70,7 +73,7 @@ def _count_integers(x: np.ndarray, length: int) -> np.ndarray:
     return counts[:length].astype(dtypes.default_int())
 
 
-def _estimate_bins(rule: str, a: Any, range: Any, weights: Any) -> int:
+def _estimated(rule: str, a: Any, range: Any, weights: Any) -> int:
     """How many bins a rule of NumPy's asks for; the data must be known, as lengths depend on it."""
     if weights is not None:
         raise TypeError(f"histogram_bin_edges: bins={rule!r} does not support weights; give a"
@@ -84,18 +87,21 @@ def _estimate_bins(rule: str, a: Any, range: Any, weights: Any) -> int:
 
 
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
-    """Edges of the bins of a histogram: given ones, or a number of equal ones over a range.
+    """Return the edges of the bins of a histogram.
 
-    bins may be the name of one of NumPy's rules ('auto', 'fd', 'doane', 'scott', 'stone', 'rice',
-    'sturges', 'sqrt'), for data that is not traced.
+    a: numbers; bins: how many, of one width, or the edges, or the name of one of NumPy's rules
+    ("auto", "fd", "doane", "scott", "stone", "rice", "sturges", "sqrt"; not for traced numbers);
+    range: first and last edge, by default those of the numbers -> [bins + 1] floats. Raises
+    ValueError for edges or a range that fall, and one not finite, if they are known, TypeError for
+    weights with a rule.
 
-    >>> jnp.histogram_bin_edges(np.array([0, 1]), 2)
-    Array([0. , 0.5, 1. ], dtype=float64)
+    >>> jnp.histogram_bin_edges(np.array([0, 1, 4]), 4)
+    Array([0., 1., 2., 3., 4.], dtype=float64)
     """
     if isinstance(bins, str):
-        bins = _estimate_bins(bins, a, range, weights)
+        bins = _estimated(bins, a, range, weights)
     if np.ndim(bins) if not hasattr(bins, "ndim") else bins.ndim:
-        return _check_increasing(inexact("histogram_bin_edges", bins))
+        return _increasing(inexact("histogram_bin_edges", bins))
     a = ravel(a)
     dtype = dtypes.to_inexact_dtype(a.aval.dtype)
     if range is not None:
@@ -112,7 +118,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     return linspace(low, high, concrete_int("histogram_bin_edges", bins, "bins") + 1, dtype=dtype)
 
 
-def _check_increasing(edges: Any) -> Any:
+def _increasing(edges: Any) -> Any:
     """Edges as they are; ValueError if they are known, and fall."""
     known = at_hand(edges)
     if known is not None and known.ndim == 1 and np.any(known[1:] < known[:-1]):
@@ -136,12 +142,15 @@ def _check_range(low: Any, high: Any, given: bool) -> None:
 
 def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
               density: bool | None = None) -> tuple[Any, Any]:
-    """Counts (or sums of weights) in bins, and their edges; the last bin is closed.
+    """Count numbers in bins; the last bin contains its upper edge.
 
-    density: divide by the total and the widths.
+    a: numbers, flattened; bins, range: as for `histogram_bin_edges`, with the same errors; weights:
+    like `a`, summed instead of 1; density: whether counts are divided by their total and the widths
+    -> counts [bins] floats, or of the dtype of `weights`, and edges [bins + 1]. Raises ValueError
+    for weights that do not fit.
 
-    >>> jnp.histogram(np.array([0.0, 0.2, 1.0]), 2)[0]
-    Array([2., 1.], dtype=float64)
+    >>> jnp.histogram(np.array([0.0, 0.2, 1.0]), 2)
+    (Array([2., 1.], dtype=float64), Array([0. , 0.5, 1. ], dtype=float64))
     """
     a = as_array("histogram", a)
     weights = None if weights is None else as_array("histogram", weights)
@@ -180,11 +189,16 @@ def _counts(place: Any, counted: Any, n: int) -> Any:
 
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any = None,
                 density: bool | None = None) -> tuple[Any, Any, Any]:
-    """Counts of pairs in rectangles, and the edges of both axes.
+    """Count pairs in the rectangles of two axes of bins.
 
-    >>> jnp.histogram2d(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 2)[0]
+    x, y: [m]; bins: as for `histogram`, for both or a pair; range: None or a pair of pairs;
+    weights: [m]; density: whether counts are divided by their total and the areas -> counts [nx,
+    ny] of the default integer, or floats, and edges [nx + 1], [ny + 1]. Raises ValueError for other
+    shapes, and as `histogram`.
+
+    >>> jnp.histogram2d(np.array([0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0]), 2)[0]
     Array([[1, 0],
-           [0, 1]], dtype=int64)
+           [1, 1]], dtype=int64)
     """
     x, y = as_array("histogram2d", x), as_array("histogram2d", y)
     if x.aval.shape != y.aval.shape or x.aval.ndim != 1:
@@ -198,31 +212,31 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any 
     return counts, edges[0], edges[1]
 
 
-def _bins_per_axis(bins: Any, rank: int) -> list[Any]:
-    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
-    per_axis = list(bins) if several else [bins] * rank
-    if len(per_axis) != rank:
-        raise ValueError(
-            f"histogramdd: bins for each of {rank} axes are needed, got {len(per_axis)}")
-    return per_axis
-
-
 def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
                 weights: Any = None, density: bool | None = None) -> tuple[Any, list[Any]]:
-    """Counts of points, given as rows, in boxes, and the edges of all axes.
+    """Count points in the boxes of several axes of bins.
 
-    >>> jnp.histogramdd(np.array([[0.0], [1.0]]), 2)[0]
-    Array([1, 1], dtype=int64)
+    sample: [m, d], points in rows; bins: as for `histogram`, for all axes or a list; range: None or
+    a list of pairs; weights: [m]; density: whether counts are divided by their total and the
+    volumes -> counts [n_1, ..., n_d] of the default integer, or floats, and the list of edges.
+    Raises ValueError for other shapes and numbers of bins or ranges, and as `histogram`.
+
+    >>> jnp.histogramdd(np.array([[0.0, 0.0], [1.0, 0.5]]), [2, 1])[0]
+    Array([[1],
+           [1]], dtype=int64)
     """
     sample = as_array("histogramdd", sample)
     if sample.aval.ndim != 2:
         raise ValueError(f"histogramdd: points must be the rows of a matrix, got {sample.aval}")
     points, rank = sample.aval.shape
-    if range is not None and len(range) != rank:
-        raise ValueError(
-            f"histogramdd: a range for each of {rank} axes is needed, got {len(range)}")
+    several = isinstance(bins, (list, tuple)) or getattr(bins, "ndim", 0) > 0
+    per_axis = list(bins) if several else [bins] * rank
+    for what, given in (("bins", per_axis), ("a range", range)):
+        if given is not None and len(given) != rank:
+            raise ValueError(
+                f"histogramdd: {what} for each of {rank} axes must be given, got {len(given)}")
     edges, flat, inside = [], None, None
-    for i, b in enumerate(_bins_per_axis(bins, rank)):
+    for i, b in enumerate(per_axis):
         column = getitem(sample, (slice(None), i))
         limits = None if range is None else range[i]
         edge = histogram_bin_edges(column, b, limits, weights)
@@ -237,11 +251,14 @@ def histogramdd(sample: Any, bins: Any = 10, range: Sequence[Any] | None = None,
     counted = ones((points,), dtypes.default_int()) if weights is None else \
         convert(as_array("histogramdd", weights), dtypes.to_inexact_dtype(typeof(weights).dtype))
     counts = lax.reshape(_counts(where(inside, flat, total), counted, total), shape)
-    if density:
-        counts = divide(counts, sum_(counts))
-        for i, e in enumerate(edges):
-            widths = lax.broadcast_in_dim(convert(diff(e), counts.aval.dtype), shape, (i,))
-            counts = divide(counts, widths)
-    return counts, edges
+    return _density(counts, edges) if density else counts, edges
+
+
+def _density(counts: Any, edges: Sequence[Any]) -> Any:
+    counts = divide(counts, sum_(counts))
+    for i, e in enumerate(edges):
+        widths = convert(diff(e), counts.aval.dtype)
+        counts = divide(counts, lax.broadcast_in_dim(widths, counts.aval.shape, (i,)))
+    return counts
 
 

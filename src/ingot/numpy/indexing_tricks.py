@@ -13,10 +13,11 @@ from ingot.core.interpreter import Tracer
 from ingot.core.static import known
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder
-from ingot.numpy.creation import asarray, canonical_shape
+from ingot.numpy.concrete import canonical_shape
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, like
+from ingot.numpy.joining import concatenate, stack
 from ingot.numpy.logic import clip, where
-from ingot.numpy.manipulation import concatenate, stack
 from ingot.numpy.promotion import (
     as_array,
     convert,
@@ -43,7 +44,17 @@ def _range(key: slice) -> Any:
 
 
 class _Grid:
-    """What mgrid and ogrid have in common."""
+    """Indexed by slices, the coordinates of a grid: `mgrid` in full, `ogrid` as they broadcast.
+
+    A step of n times 1j means n points, both ends included -> `mgrid`: [number of slices, ...];
+    `ogrid`: a list of arrays; for one slice alone a vector.
+
+    >>> jnp.mgrid[0:2, 0:1:3j]
+    Array([[[0. , 0. , 0. ],
+            [1. , 1. , 1. ]],
+           [[0. , 0.5, 1. ],
+            [0. , 0.5, 1. ]]], dtype=float64)
+    """
 
     def __init__(self, name: str, sparse: bool):
         self.name, self.sparse = name, sparse
@@ -66,7 +77,15 @@ ogrid = _Grid("ogrid", True)
 
 
 class _Concatenator:
-    """What r_ and c_ have in common: items joined along an axis."""
+    """Indexed by arrays and slices, joins them: `r_` along the first axis, `c_` as columns.
+
+    A text comes first to choose otherwise: "r", "c", or "axis,ndmin,place" -> an array of the dtype
+    they promote to. Raises ValueError for other texts.
+
+    >>> jnp.r_[0:3, 7], jnp.c_[np.array([1, 2]), np.array([3, 4])]
+    (Array([0, 1, 2, 7], dtype=int64), Array([[1, 3],
+           [2, 4]], dtype=int64))
+    """
 
     def __init__(self, name: str, axis: int, ndmin: int, column: int):
         self.name, self.axis, self.ndmin, self.column = name, axis, ndmin, column
@@ -120,10 +139,14 @@ c_ = _Concatenator("c_", -1, 2, 0)
 
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
-    """Indices of each axis for indices into the flat array; out of bounds ones are clipped.
+    """Turn indices into the flattened array into indices of each axis.
 
-    >>> jnp.unravel_index(3, (2, 2))
-    (Array(1, dtype=int64, weak_type=True), Array(1, dtype=int64, weak_type=True))
+    indices: [...] integers, negative ones count from the end, those out of bounds are clipped;
+    shape: that of the array -> a tuple of arrays [...] of the same dtype, one for each axis. Raises
+    TypeError for other indices.
+
+    >>> jnp.unravel_index(np.array([1, 5]), (2, 3))
+    (Array([0, 1], dtype=int64), Array([1, 2], dtype=int64))
     """
     indices = as_array("unravel_index", indices)
     if kind_of(indices) not in "iu":
@@ -144,12 +167,15 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
 
 def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str = "raise",
                       order: str = "C", *, dtype: Any = None) -> Any:
-    """Indices into the flat array for indices of each axis.
+    """Turn indices of each axis into indices into the flattened array.
 
-    mode: 'raise' (only outside of traced code), 'wrap', 'clip', or 'ignore': no check.
+    multi_index: arrays of integers, one for each axis; dims: the array's shape; mode: out of bounds
+    "raise" (where they are known), "wrap", "clip" or "ignore"; order: "C" row by row, "F" column by
+    column; dtype: by default theirs -> [...] of `dtype`. Raises ValueError for indices out of
+    bounds, another number of them and other modes, TypeError for others than integers.
 
-    >>> jnp.ravel_multi_index((1, 1), (2, 2))
-    Array(3, dtype=int64, weak_type=True)
+    >>> jnp.ravel_multi_index((np.array([0, 1]), np.array([1, 2])), (2, 3))
+    Array([1, 5], dtype=int64)
     """
     dims = canonical_shape("ravel_multi_index", dims)
     arrays = [as_array("ravel_multi_index", i) for i in multi_index]
@@ -161,25 +187,24 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     arrays = [holding(i, math.prod(dims)) if want is None else convert(i, want) for i in arrays]
     if order not in ("C", "F"):
         raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
-    if mode == "raise":
-        # In traced code too, arrays whose values are known can be checked.
-        outside = [((i < 0) | (i >= n)).any()
-                   for i, n in zip(map(known, arrays), dims, strict=True)]
-        if any(bool(o) for o in outside):
-            raise ValueError("ravel_multi_index: an index is out of bounds")
-    elif mode == "ignore":
-        pass
-    elif mode == "clip":
-        arrays = [clip(i, 0, n - 1) for i, n in zip(arrays, dims, strict=True)]
-    elif mode == "wrap":
-        arrays = [remainder(i, n) for i, n in zip(arrays, dims, strict=True)]
-    else:
-        raise ValueError("ravel_multi_index: mode must be 'raise', 'wrap', 'clip' or 'ignore', got"
-                         f" {mode!r}")
-    pairs = list(zip(arrays, dims, strict=True))
+    pairs = list(zip(_in_bounds(arrays, dims, mode), dims, strict=True))
     flat: Any = None
     for i, n in pairs if order == "C" else pairs[::-1]:
         flat = i if flat is None else flat * n + i
     return flat if flat is not None else convert(0, dtypes.default_int())
 
 
+def _in_bounds(arrays: list[Any], dims: Sequence[int], mode: str) -> list[Any]:
+    pairs = list(zip(arrays, dims, strict=True))
+    if mode == "raise":
+        # In traced code too, arrays whose values are known can be checked.
+        if any(bool(((i < 0) | (i >= n)).any()) for i, n in ((known(i), n) for i, n in pairs)):
+            raise ValueError("ravel_multi_index: an index is out of bounds")
+    elif mode == "clip":
+        return [clip(i, 0, n - 1) for i, n in pairs]
+    elif mode == "wrap":
+        return [remainder(i, n) for i, n in pairs]
+    elif mode != "ignore":
+        raise ValueError("ravel_multi_index: mode must be 'raise', 'wrap', 'clip' or 'ignore', got"
+                         f" {mode!r}")
+    return arrays

@@ -1,4 +1,4 @@
-"""Array manipulation: shapes, axes, joining, splitting, tiling, rearranging."""
+"""Shapes and axes of arrays: their numbers, new shapes, added, removed and reordered axes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.eager import trace_cached
-from ingot.core.array import ArrayBase
-from ingot.core.interpreter import to_array
 from ingot.core.static import items
 from ingot.errors import ShapeError
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import concrete, concrete_int
-from ingot.numpy.indexing import getitem
-from ingot.numpy.promotion import (
-    as_array,
-    aval_of,
-    check_arraylike,
-    convert,
-    promote_dtypes,
-    unsupported,
-    user_dtype,
-)
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.promotion import as_array, aval_of
 from ingot.numpy.reductions import axes_of
 from ingot.util import size_of
 
@@ -33,10 +21,13 @@ from ingot.util import size_of
 
 
 def shape(a: Any) -> tuple[int, ...]:
-    """The shape of an array.
+    """Return the shape of an array.
 
-    >>> jnp.shape(1.0)
-    ()
+    a: an array, a number, a nested sequence, or None -> a tuple of ints. Raises TypeError for
+    others.
+
+    >>> jnp.shape([[1, 2, 3]])
+    (1, 3)
     """
     if a is None:
         return ()
@@ -46,10 +37,12 @@ def shape(a: Any) -> tuple[int, ...]:
 
 
 def ndim(a: Any) -> int:
-    """The number of axes of an array.
+    """Return the number of axes of an array.
 
-    >>> jnp.ndim(1.0)
-    0
+    a: an array, a number, a nested sequence, or None -> an int. Raises TypeError for others.
+
+    >>> jnp.ndim(np.ones((2, 3)))
+    2
     """
     if a is None:
         return 0
@@ -59,10 +52,13 @@ def ndim(a: Any) -> int:
 
 
 def size(a: Any, axis: int | Sequence[int] | None = None) -> int:
-    """The number of elements of an array, or along axes.
+    """Return the number of elements of an array, or the product of the lengths of some axes.
 
-    >>> jnp.size(1.0)
-    1
+    a: an array, a number or a nested sequence; axis: None (all), an axis or several -> an int.
+    Raises ValueError for axes that `a` does not have.
+
+    >>> jnp.size(np.ones((2, 3))), jnp.size(np.ones((2, 3)), 1)
+    (6, 3)
     """
     lengths = shape(a)
     return size_of(lengths) if axis is None else size_of(
@@ -71,14 +67,16 @@ def size(a: Any, axis: int | Sequence[int] | None = None) -> int:
 
 def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
             out_sharding: Any = None) -> Any:
-    """The same elements in another shape; one length may be -1.
+    """Give the elements another shape, in the same order.
 
-    order: 'C' counts the last axis fastest, 'F' the first. NumPy's arrays stay NumPy's, also
-    where a function is traced. Raises TypeError for other sizes.
+    a: [...] of any dtype; shape: lengths, one of which may be -1; order: "C" counts the last axis
+    fastest, "F" the first; copy, out_sharding: without effect -> [*shape] of the same dtype; a
+    NumPy array stays one, also where a function is traced. Raises TypeError if the size differs,
+    ValueError for a second -1 and other orders.
 
-    >>> jnp.reshape(np.arange(4), (2, -1))
-    array([[0, 1],
-           [2, 3]])
+    >>> jnp.reshape(jnp.arange(4), (2, -1), order="F")
+    Array([[0, 2],
+           [1, 3]], dtype=int64)
     """
     given, a = a, as_array("reshape", a)
     new = _filled_in(a.aval, shape)
@@ -106,10 +104,13 @@ def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
 
 
 def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
-    """The elements in one axis.
+    """Put the elements in one axis.
 
-    >>> jnp.ravel(np.ones((1, 2)))
-    Array([1., 1.], dtype=float64)
+    a: [...] of any dtype; order: "C" row by row, "F" column by column; out_sharding: without effect
+    -> [size] of the same dtype. Raises ValueError for other orders, NotImplementedError for "K".
+
+    >>> jnp.ravel(np.array([[1, 2], [3, 4]]), "F")
+    Array([1, 3, 2, 4], dtype=int64)
     """
     if order == "K":
         raise NotImplementedError("ravel: order 'K' has no meaning here; use 'C'")
@@ -118,10 +119,13 @@ def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
 
 
 def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
-    """New axes of length 1 at the given places of the result.
+    """Insert axes of length 1.
 
-    >>> jnp.expand_dims(1.0, 0)
-    Array([1.], dtype=float64, weak_type=True)
+    a: [...] of any dtype; axis: where they are in the result, an int or several -> the same
+    elements and dtype. Raises ValueError for places out of bounds and for one twice.
+
+    >>> jnp.expand_dims(np.ones((2, 3)), (0, -1)).shape
+    (1, 2, 3, 1)
     """
     a = as_array("expand_dims", a)
     axes = items(axis)
@@ -129,10 +133,13 @@ def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
 
 
 def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """The array without axes of length 1. Raises ValueError for other lengths.
+    """Remove axes of length 1.
 
-    >>> jnp.squeeze(np.ones((1, 2)))
-    Array([1., 1.], dtype=float64)
+    a: [...] of any dtype; axis: which ones, by default all -> the same elements and dtype. Raises
+    ValueError for axes of other lengths or out of bounds.
+
+    >>> jnp.squeeze(np.ones((1, 2, 1)), 0).shape
+    (2, 1)
     """
     a = as_array("squeeze", a)
     if axis is None:
@@ -145,28 +152,36 @@ def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 def atleast_1d(*arys: Any) -> Any:
-    """Arrays with at least one axis.
+    """Make scalars vectors of one element.
 
-    >>> jnp.atleast_1d(1.0)
-    Array([1.], dtype=float64, weak_type=True)
+    arys: arrays of any dtypes -> the array, or a list if there are several, each with one axis at
+    least.
+
+    >>> jnp.atleast_1d(1.0, np.ones(2))
+    [Array([1.], dtype=float64, weak_type=True), Array([1., 1.], dtype=float64)]
     """
     return _at_least("atleast_1d", arys, 1, lambda a: (1,))
 
 
 def atleast_2d(*arys: Any) -> Any:
-    """Arrays with at least two axes; new ones come first.
+    """Make scalars and vectors matrices of one row.
 
-    >>> jnp.atleast_2d(1.0)
-    Array([[1.]], dtype=float64, weak_type=True)
+    arys: arrays of any dtypes -> the array, or a list if there are several, each with two axes at
+    least.
+
+    >>> jnp.atleast_2d(np.array([1, 2]))
+    Array([[1, 2]], dtype=int64)
     """
     return _at_least("atleast_2d", arys, 2, lambda s: (1,) * (2 - len(s)) + s)
 
 
 def atleast_3d(*arys: Any) -> Any:
-    """Arrays with at least three axes; a vector becomes (1, n, 1).
+    """Give arrays three axes at least: [n] becomes [1, n, 1], and [m, n] becomes [m, n, 1].
 
-    >>> jnp.atleast_3d(1.0).shape
-    (1, 1, 1)
+    arys: arrays of any dtypes -> the array, or a list if there are several, with the same elements.
+
+    >>> [x.shape for x in jnp.atleast_3d(1.0, np.ones(2), np.ones((2, 3)))]
+    [(1, 1, 1), (1, 2, 1), (2, 3, 1)]
     """
     forms = {0: lambda s: (1, 1, 1), 1: lambda s: (1, *s, 1), 2: lambda s: (*s, 1)}
     return _at_least("atleast_3d", arys, 3, lambda s: forms[len(s)](s))
@@ -182,10 +197,13 @@ def _at_least(name: str, arrays: Sequence[Any], rank: int, form: Any) -> Any:
 
 
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
-    """Axes reordered, by default reversed.
+    """Reorder the axes.
 
-    >>> jnp.transpose(np.ones((2, 3))).shape
-    (3, 2)
+    a: [...] of any dtype; axes: for each axis of the result the one of `a`, by default reversed ->
+    the same dtype. Raises ValueError unless each axis is named once.
+
+    >>> jnp.transpose(np.ones((2, 3, 4)), (1, 2, 0)).shape
+    (3, 4, 2)
     """
     a = as_array("transpose", a)
     n = a.aval.ndim
@@ -198,19 +216,25 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 def permute_dims(a: Any, /, axes: Sequence[int]) -> Any:
-    """Axes reordered.
+    """Reorder the axes, as `transpose`.
 
-    >>> jnp.permute_dims(np.ones((2, 3)), (1, 0)).shape
-    (3, 2)
+    a: [...] of any dtype; axes: for each axis of the result the one of `a` -> the same dtype.
+    Raises ValueError unless each axis is named once.
+
+    >>> jnp.permute_dims(np.ones((2, 3, 4)), (1, 2, 0)).shape
+    (3, 4, 2)
     """
     return transpose(a, axes)
 
 
 def matrix_transpose(x: Any, /) -> Any:
-    """The last two axes exchanged.
+    """Exchange the last two axes.
 
-    >>> jnp.matrix_transpose(np.ones((2, 3))).shape
-    (3, 2)
+    x: [..., m, n] of any dtype -> [..., n, m] of the same dtype. Raises ValueError for fewer axes.
+
+    >>> jnp.matrix_transpose(np.array([[1, 2], [3, 4]]))
+    Array([[1, 3],
+           [2, 4]], dtype=int64)
     """
     x = as_array("matrix_transpose", x)
     if x.aval.ndim < 2:
@@ -219,10 +243,13 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged.
+    """Exchange two axes.
 
-    >>> jnp.swapaxes(np.ones((2, 3)), 0, 1).shape
-    (3, 2)
+    a: [...] of any dtype; axis1, axis2: the axes, also counted from the end -> the same dtype.
+    Raises ValueError for axes out of bounds.
+
+    >>> jnp.swapaxes(np.ones((2, 3, 4)), 0, -1).shape
+    (4, 3, 2)
     """
     a = as_array("swapaxes", a)
     order = list(range(a.aval.ndim))
@@ -232,7 +259,10 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    """Axes moved to other places; the rest keep their order.
+    """Move axes to other places; the rest keep their order.
+
+    a: [...] of any dtype; source, destination: an axis or several, as many -> the same dtype.
+    Raises ValueError for axes out of bounds, named twice, or not as many.
 
     >>> jnp.moveaxis(np.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
@@ -249,7 +279,10 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    """An axis moved before the axis at `start`.
+    """Move one axis before another one; `moveaxis` is easier to read.
+
+    a: [...] of any dtype; axis: the axis; start: the axis it comes before, up to a.ndim -> the same
+    dtype. Raises ValueError if one is out of bounds.
 
     >>> jnp.rollaxis(np.ones((2, 3, 4)), 2).shape
     (4, 2, 3)
@@ -260,233 +293,3 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
         raise ValueError(f"rollaxis: start {start} is out of range for {a.aval}")
     start = start + a.aval.ndim if start < 0 else start
     return moveaxis(a, i, start - (i < start))
-
-
-# ---- joining ----
-
-
-def _sequence(name: str, arrays: Any) -> list[Any]:
-    if isinstance(arrays, (ArrayBase, np.ndarray)):
-        arrays = [getitem(to_array(arrays), i) for i in range(len(arrays))]  # type: ignore[arg-type]
-    if not isinstance(arrays, (list, tuple)):
-        arrays = list(arrays)
-    if not len(arrays):
-        raise ValueError(f"{name}: at least one array is needed")
-    check_arraylike(name, *arrays)
-    return list(arrays)
-
-
-@trace_cached
-def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Any:
-    """Arrays joined along an axis, or flattened and joined if the axis is None.
-
-    >>> jnp.concatenate([np.ones(1), np.zeros(1)])
-    Array([1., 0.], dtype=float64)
-    """
-    made = _sequence("concatenate", arrays)
-    want = user_dtype("concatenate", dtype)
-    made = promote_dtypes("concatenate", *made) if want is None else [
-        convert(a, want) for a in made]
-    if axis is None:
-        return concatenate([ravel(a) for a in made], 0)
-    first = made[0].aval
-    if first.ndim == 0:
-        raise ValueError("concatenate: scalars have no axes to join; use stack")
-    (axis,) = axes_of("concatenate", operator.index(axis), first.ndim)
-    for a in made:
-        if a.aval.ndim != first.ndim or any(i != axis and n != m for i, (n, m) in enumerate(
-                zip(a.aval.shape, first.shape, strict=True))):
-            raise TypeError(f"concatenate: shapes must agree except along axis {axis}, got"
-                            f" {', '.join(str(b.aval) for b in made[:8])}; reshape them to one rank"
-                            " (stack joins along a new axis)")
-    return made[0] if len(made) == 1 else lax.concatenate(made, axis)
-
-
-def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
-    """Arrays joined along an axis.
-
-    >>> jnp.concat([np.ones(1), np.zeros(1)])
-    Array([1., 0.], dtype=float64)
-    """
-    return concatenate(arrays, axis)
-
-
-@trace_cached
-def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Any:
-    """Arrays of one shape joined along a new axis.
-
-    >>> jnp.stack([np.ones(1), np.zeros(1)])
-    Array([[1.],
-           [0.]], dtype=float64)
-    """
-    unsupported("stack", out=out)
-    made = [as_array("stack", a) for a in _sequence("stack", arrays)]
-    first = made[0].aval
-    if any(a.aval.shape != first.shape for a in made):
-        raise ValueError("stack: all arrays must have one shape, got"
-                         f" {', '.join(str(a.aval) for a in made[:8])}")
-    (axis,) = axes_of("stack", operator.index(axis), first.ndim + 1)
-    return concatenate([lax.expand_dims(a, (axis,)) for a in made], axis, dtype)
-
-
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    """The slices of an array along an axis.
-
-    >>> jnp.unstack(np.array([1, 2]))
-    (Array(1, dtype=int64), Array(2, dtype=int64))
-    """
-    x = as_array("unstack", x)
-    if x.aval.ndim == 0:
-        raise ValueError("unstack: a scalar has no axis")
-    x = moveaxis(x, axis, 0)
-    return tuple(getitem(x, i) for i in range(x.aval.shape[0]))
-
-
-def vstack(tup: Any, dtype: Any = None) -> Any:
-    """Arrays as rows, joined along the first axis.
-
-    >>> jnp.vstack([np.ones(1), np.zeros(1)]).shape
-    (2, 1)
-    """
-    return concatenate([atleast_2d(a) for a in _sequence("vstack", tup)], 0, dtype)
-
-
-def hstack(tup: Any, dtype: Any = None) -> Any:
-    """Arrays joined along the second axis, vectors along the first.
-
-    >>> jnp.hstack([np.ones(1), np.zeros(1)]).shape
-    (2,)
-    """
-    made = [atleast_1d(a) for a in _sequence("hstack", tup)]
-    return concatenate(made, 0 if made[0].aval.ndim == 1 else 1, dtype)
-
-
-def dstack(tup: Any, dtype: Any = None) -> Any:
-    """Arrays joined along the third axis.
-
-    >>> jnp.dstack([np.ones(1), np.zeros(1)]).shape
-    (1, 1, 2)
-    """
-    return concatenate([atleast_3d(a) for a in _sequence("dstack", tup)], 2, dtype)
-
-
-def column_stack(tup: Any) -> Any:
-    """Vectors as columns, joined with matrices along the second axis.
-
-    >>> jnp.column_stack([np.ones(2), np.zeros(2)]).shape
-    (2, 2)
-    """
-    made = [as_array("column_stack", a) for a in _sequence("column_stack", tup)]
-    return concatenate([transpose(atleast_2d(a)) if a.aval.ndim < 2 else a for a in made], 1)
-
-
-def block(arrays: Any) -> Any:
-    """An array from nested lists of blocks: the innermost are joined along the last axis.
-
-    >>> jnp.block([[np.ones((1, 1)), np.zeros((1, 1))]])
-    Array([[1., 0.]], dtype=float64)
-    """
-    depth = _depth(arrays)
-    rank = max(depth, *(ndim(leaf) for leaf in _blocks(arrays)))
-
-    def join(x: Any, level: int) -> Any:
-        if not isinstance(x, list):
-            x = as_array("block", x)
-            return lax.reshape(x, (1,) * (rank - x.aval.ndim) + x.aval.shape)
-        return concatenate([join(e, level + 1) for e in x], level - depth)
-
-    return join(arrays, 0)
-
-
-def _blocks(x: Any) -> list[Any]:
-    return [leaf for e in x for leaf in _blocks(e)] if isinstance(x, list) else [x]
-
-
-def _depth(x: Any) -> int:
-    if isinstance(x, tuple):
-        raise TypeError("block: blocks are nested in lists, got a tuple")
-    if not isinstance(x, list):
-        return 0
-    depths = {_depth(e) for e in x}
-    if len(depths) != 1:
-        raise ValueError("block: lists must be non-empty and nested to one depth")
-    return 1 + depths.pop()
-
-
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    """Values joined to the end of an array.
-
-    >>> jnp.append(np.array([1]), 2)
-    Array([1, 2], dtype=int64)
-    """
-    if axis is None:
-        return concatenate([ravel(arr), ravel(values)], 0)
-    return concatenate([arr, values], axis)
-
-
-# ---- splitting ----
-
-
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """An array cut into sections, whose lengths may differ by one.
-
-    >>> jnp.array_split(np.arange(3), 2)
-    [Array([0, 1], dtype=int64), Array([2], dtype=int64)]
-    """
-    return _split("array_split", ary, indices_or_sections, axis, exact=False)
-
-
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """An array cut into equal sections, or at indices.
-
-    >>> jnp.split(np.arange(2), 2)
-    [Array([0], dtype=int64), Array([1], dtype=int64)]
-    """
-    return _split("split", ary, indices_or_sections, axis, exact=True)
-
-
-def _split(name: str, ary: Any, where: Any, axis: int, exact: bool) -> list[Any]:
-    ary = as_array(name, ary)
-    (axis,) = axes_of(name, axis, ary.aval.ndim)
-    n = ary.aval.shape[axis]
-    if isinstance(where, (list, tuple)) or getattr(where, "ndim", 0) > 0:
-        cuts = [operator.index(concrete(name, i, "a place")) for i in items(where)]
-        cuts = [slice(None, i).indices(n)[1] for i in cuts]
-        bounds = [0, *cuts, n]
-    else:
-        parts = concrete_int(name, where, "the number of sections")
-        if parts <= 0 or exact and n % parts:
-            raise ValueError(f"{name}: axis {axis} of {ary.aval} has no {parts} equal sections;"
-                             " array_split cuts into unequal ones")
-        short, longer = divmod(n, parts)
-        bounds = [i * short + min(i, longer) for i in range(parts + 1)]
-    return [lax.slice_in_dim(ary, a, max(a, b), axis=axis)
-            for a, b in zip(bounds, bounds[1:], strict=False)]
-
-
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """An array cut along the first axis.
-
-    >>> len(jnp.vsplit(np.ones((2, 1)), 2))
-    2
-    """
-    return split(ary, indices_or_sections, 0)
-
-
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """An array cut along the second axis, a vector along its only one.
-
-    >>> len(jnp.hsplit(np.ones((1, 2)), 2))
-    2
-    """
-    return split(ary, indices_or_sections, 0 if ndim(ary) == 1 else 1)
-
-
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """An array cut along the third axis.
-
-    >>> len(jnp.dsplit(np.ones((1, 1, 2)), 2))
-    2
-    """
-    return split(ary, indices_or_sections, 2)
-

@@ -6,50 +6,33 @@ import builtins
 import operator
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from ingot import dtypes
-from ingot.api.devices import CPU, Device, block_until_ready, device_put
 from ingot.core.array import (
-    DELETED_BUFFER,
-    OWNERS,
     Array,
     ArrayBase,
-    delete,
     fetch,
-    make_contiguous,
-    to_host,
 )
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
-from ingot.core.placement import is_committed, sharding_of
-from ingot.core.sharding import ON_CPU
-from ingot.core.shards import local_shards, shards
 from ingot.core.source_info import here
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import TracerArrayConversionError
 from ingot.numpy import (
     arithmetic,
-    creation,
+    array_methods,
     indexing,
     integers,
     logic,
-    manipulation,
-    nanreductions,
-    nonzero,
     products,
-    rearranging,
     reductions,
     rounding,
-    sorting,
 )
-from ingot.numpy.at import IndexUpdateHelper
 from ingot.numpy.concrete import concrete_array, scalar_of
 from ingot.numpy.standard import VERSIONS as STANDARDS
-from ingot.numpy.views import byteswap, view
 from ingot.primitives.random_keys import words_of
 
 # ---- operators ----
@@ -150,21 +133,6 @@ def _index(self: Any) -> int:
     return operator.index(fetch(concrete_array(self, "index")).item())
 
 
-def _array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-    data = concrete_array(self, "array")._data
-    if type(data) is not ndarray:
-        data = to_host(data)
-    if dtypes.is_key_dtype(self.aval.dtype):
-        raise TypeError(f"{self.aval}: PRNG keys have no NumPy form; use random.key_data")
-    if dtype is not None and np.dtype(dtype) != data.dtype:
-        return data.astype(dtype)
-    if copy:
-        return data.copy()
-    data = data.view()
-    data.flags.writeable = False
-    return data
-
-
 def _format(self: Any, spec: str) -> str:
     if isinstance(self, Tracer) and self.concrete() is None:
         if not spec:
@@ -216,123 +184,6 @@ def _tracer_reduce(self: Tracer) -> Any:
     raise TypeError(f"{self!r}: a traced value cannot be pickled")
 
 
-# ---- methods ----
-
-
-def _reshape(self: Any, *args: Any, order: str = "C", out_sharding: Any = None) -> Any:
-    shape = args[0] if len(args) == 1 else args
-    return manipulation.reshape(self, shape, order)
-
-
-def _transpose(self: Any, *args: Any) -> Any:
-    axes = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
-    return manipulation.transpose(self, axes or None)
-
-
-def _tobytes(self: Any, order: Literal["K", "A", "C", "F"] | None = "C") -> bytes:
-    return _array(self).tobytes(order)
-
-
-def _item(self: Any, *args: int) -> Any:
-    data = fetch(concrete_array(self, "item"))
-    if not args and data.size != 1:
-        raise ValueError(
-            f"item: only arrays of one element become a Python scalar, got {self.aval}")
-    return data.item(*args)
-
-
-def _argsort(self: Any, axis: int | None = -1, **kwargs: Any) -> Any:
-    return sorting.argsort(self, axis, **kwargs)
-
-
-def _sort(self: Any, axis: int | None = -1, **kwargs: Any) -> Any:
-    return sorting.sort(self, axis, **kwargs)
-
-
-def _astype(self: Any, dtype: Any = None, copy: bool = False, device: Any = None) -> Any:
-    return creation.astype(self, dtype)
-
-
-def _clip(self: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
-    return logic.clip(self, min, max)
-
-
-def _squeeze(self: Any, axis: Any = None) -> Any:
-    return manipulation.squeeze(self, axis)
-
-
-def _flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
-    return manipulation.ravel(self, order)
-
-
-def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
-    if not (isinstance(device, Device) or hasattr(device, "device_set")):
-        raise ValueError(f"to_device: expected one of ingot.devices(), got {device!r}")
-    return device_put(self, device)
-
-
-def _same(self: Any) -> Any:
-    return self
-
-
-def _owner(self: Any) -> Any:
-    """The back end that owns an array's memory; None for traced values, and for ndarrays."""
-    return OWNERS.get(type(self._data)) if type(self) is Array else None
-
-
-def _sharding(self: Any) -> Any:
-    """Where the parts of the array are; of traced values, how their types say they are divided."""
-    return sharding_of(self) if type(self) is Array else self.aval.sharding
-
-
-def _device(self: Any) -> Any:
-    """The device of the elements, or their sharding if there are several."""
-    sharding = ON_CPU if isinstance(self, Tracer) else sharding_of(self)
-    return sharding._device_assignment[0] if sharding.num_devices == 1 else sharding
-
-
-def _block_until_ready(self: Any) -> Any:
-    if type(self) is Array and type(self._data) is not np.ndarray:
-        block_until_ready(self)
-    return self
-
-
-def _is_ready(self: Any) -> bool:
-    owner = _owner(self)
-    return owner is None or owner.ready(self._data)
-
-
-def _of_array(function: Any, traced: Any) -> Any:
-    """The function of an array, or what it is for traced values, of which nothing is known."""
-    return lambda self: function(self) if type(self) is Array else traced
-
-
-def _addressable_data(self: Any, index: int) -> Any:
-    """The part on one of the devices of this process, as an array there."""
-    return local_shards(self)[index].data
-
-
-def _nothing(self: Any) -> None:
-    return None
-
-
-def _delete(self: Any) -> None:
-    """Free the memory now, unless other arrays share it; the array cannot be used any more."""
-    if type(self) is Array:
-        delete(self)
-
-
-def _is_deleted(self: Any) -> bool:
-    return type(self) is Array and self._data is DELETED_BUFFER
-
-
-def _buffer_pointer(self: Any) -> int:
-    """The address of the elements, row by row; it is good for as long as the array."""
-    x = concrete_array(self, "array")
-    data = fetch(x)
-    return (data if data.flags.c_contiguous else make_contiguous(x)).ctypes.data
-
-
 def _dlpack(self: Any, *, stream: Any = None, max_version: tuple[int, int] | None = None,
             dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
     """A capsule for another library; a copy, unless copy=False asks for the memory itself.
@@ -361,49 +212,12 @@ def _array_namespace(self: Any, /, *, api_version: str | None = None) -> Any:
 
 _DLPACK_DEVICE = (1, 0)  # the CPU
 
-_METHODS: dict[str, Any] = {
-    "all": reductions.all, "any": reductions.any, "argmax": reductions.argmax,
-    "argmin": reductions.argmin, "argpartition": sorting.argpartition, "argsort": _argsort,
-    "astype": _astype, "choose": sorting.choose, "clip": _clip,
-    "compress": lambda self, condition, axis=None, **kwargs: sorting.compress(
-        condition, self, axis, **kwargs),
-    "conj": rounding.conj, "conjugate": rounding.conjugate,
-    "copy": lambda self: creation.array(self), "cumprod": nanreductions.cumprod,
-    "cumsum": nanreductions.cumsum, "diagonal": rearranging.diagonal, "dot": products.dot,
-    "flatten": _flatten, "item": _item, "max": reductions.max, "mean": reductions.mean,
-    "min": reductions.min, "nonzero": nonzero.nonzero, "prod": reductions.prod,
-    "ptp": reductions.ptp, "ravel": manipulation.ravel, "repeat": rearranging.repeat,
-    "reshape": _reshape, "round": rounding.round, "searchsorted": sorting.searchsorted,
-    "sort": _sort, "squeeze": _squeeze, "std": reductions.std, "sum": reductions.sum,
-    "swapaxes": manipulation.swapaxes, "take": sorting.take,
-    "tobytes": _tobytes,
-    "tolist": lambda self: fetch(concrete_array(self, "array")).tolist(),
-    "trace": rearranging.trace, "transpose": _transpose, "var": reductions.var, "view": view,
-    "byteswap": byteswap,
-    "clone": _same, "block_until_ready": _block_until_ready, "copy_to_host_async": _nothing,
-    "to_device": _to_device, "delete": _delete, "is_deleted": _is_deleted,
-    "is_ready": _is_ready, "devices": _of_array(lambda x: sharding_of(x).device_set, {CPU}),
-    "on_device_size_in_bytes": lambda self: self.aval.nbytes,
-    "addressable_data": _addressable_data, "unsafe_buffer_pointer": _buffer_pointer,
-}
-
-_PROPERTIES: dict[str, Any] = {
-    "T": lambda self: manipulation.transpose(self), "mT": manipulation.matrix_transpose,
-    "real": rounding.real, "imag": rounding.imag, "at": IndexUpdateHelper,
-    "flat": lambda self: manipulation.ravel(self), "nbytes": lambda self: self.aval.nbytes,
-    "itemsize": lambda self: self.aval.storage.itemsize, "device": _device,
-    "sharding": _sharding, "committed": _of_array(is_committed, False),
-    "_committed": _of_array(is_committed, False),
-    "is_fully_addressable": _of_array(lambda x: sharding_of(x).is_fully_addressable, True),
-    "is_fully_replicated": _of_array(lambda x: sharding_of(x).is_fully_replicated, True),
-    "addressable_shards": local_shards, "global_shards": shards,
-}
-
 _PROTOCOLS: dict[str, Any] = {
     "__hash__": None,  # not a function that raises: programs ask isinstance(x, Hashable)
     "__len__": _len, "__iter__": _iter, "__reversed__": _reverse_operands,
     "__getitem__": indexing.getitem, "__setitem__": _setitem, "__contains__": _contains,
-    "__bool__": _bool, "__index__": _index, "__array__": _array, "__format__": _format,
+    "__bool__": _bool, "__index__": _index, "__array__": array_methods.to_numpy,
+    "__format__": _format,
     "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),
     "__complex__": lambda self: scalar_of(self, complex), "__copy__": _copy,
     "__deepcopy__": _deepcopy, "__dlpack__": _dlpack,
@@ -422,9 +236,9 @@ def _entry(function: Any) -> Any:
 def install(namespace: Any) -> None:
     """Give arrays and tracers everything above; `namespace` answers `__array_namespace__`."""
     _namespace[0] = namespace
-    for name, function in (_operators() | _PROTOCOLS | _METHODS).items():
+    for name, function in (_operators() | _PROTOCOLS | array_methods.METHODS).items():
         setattr(ArrayBase, name, _entry(function))
-    for name, function in _PROPERTIES.items():
+    for name, function in array_methods.PROPERTIES.items():
         # The example in its docstring names a function of another module: the sentence suffices.
         doc = (function.__doc__ or "").partition("\n")[0]
         setattr(ArrayBase, name, property(_entry(function), doc=doc))

@@ -9,7 +9,7 @@ from typing import Any
 from ingot import dtypes
 from ingot.api.eager import trace_cached
 from ingot.config import config
-from ingot.numpy import primitives as lax, reductions as full
+from ingot.numpy import means, primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import isnan, where as choose
 from ingot.numpy.promotion import (
@@ -30,20 +30,26 @@ def _without_nan(name: str, a: Any, value: Any) -> Any:
 
 def nansum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
            initial: Any = None, where: Any = None) -> Any:
-    """Sum over axes of the elements that are not nan.
+    """Sum the elements over axes that are not nan.
 
-    >>> jnp.nansum(float("nan"))
-    Array(0., dtype=float64)
+    a, axis, dtype, out, keepdims, initial, where: as for `sum`, with the same errors -> [other
+    axes] of `dtype`; 0 where all are nan.
+
+    >>> jnp.nansum(np.array([[1.0, np.nan], [3.0, 4.0]]), axis=0)
+    Array([4., 4.], dtype=float64)
     """
     return full.sum(_without_nan("nansum", a, 0), axis, dtype, out, keepdims, initial, where)
 
 
 def nanprod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
             initial: Any = None, where: Any = None) -> Any:
-    """Product over axes of the elements that are not nan.
+    """Multiply the elements over axes that are not nan.
 
-    >>> jnp.nanprod(float("nan"))
-    Array(1., dtype=float64)
+    a, axis, dtype, out, keepdims, initial, where: as for `sum`, with the same errors -> [other
+    axes] of `dtype`; 1 where all are nan.
+
+    >>> jnp.nanprod(np.array([[2.0, np.nan], [3.0, 4.0]]), axis=0)
+    Array([6., 4.], dtype=float64)
     """
     return full.prod(_without_nan("nanprod", a, 1), axis, dtype, out, keepdims, initial, where)
 
@@ -65,10 +71,13 @@ def _extremum(name: str, reduce: Callable[..., Any], identity: Callable[[Any], A
 @trace_cached
 def nanmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
            where: Any = None) -> Any:
-    """Largest element over axes that is not nan; nan if there is none.
+    """Return the largest element over axes that is not nan.
 
-    >>> jnp.nanmax(2.0)
-    Array(2., dtype=float64)
+    a, axis, out, keepdims, initial, where: as for `max`, with the same errors -> [other axes] of
+    the same dtype; nan where all are nan and no `initial` is given.
+
+    >>> jnp.nanmax(np.array([[1.0, np.nan], [3.0, np.nan]]), axis=0)
+    Array([ 3., nan], dtype=float64)
     """
     return _extremum("nanmax", full.max, lowest, a, axis, out, keepdims, initial, where)
 
@@ -76,10 +85,13 @@ def nanmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, 
 @trace_cached
 def nanmin(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
            where: Any = None) -> Any:
-    """Smallest element over axes that is not nan; nan if there is none.
+    """Return the smallest element over axes that is not nan.
 
-    >>> jnp.nanmin(2.0)
-    Array(2., dtype=float64)
+    a, axis, out, keepdims, initial, where: as for `min`, with the same errors -> [other axes] of
+    the same dtype; nan where all are nan and no `initial` is given.
+
+    >>> jnp.nanmin(np.array([[1.0, np.nan], [3.0, np.nan]]), axis=0)
+    Array([ 1., nan], dtype=float64)
     """
     return _extremum("nanmin", full.min, highest, a, axis, out, keepdims, initial, where)
 
@@ -95,20 +107,26 @@ def _arg(name: str, find: Callable[..., Any], identity: Callable[[Any], Any], a:
 
 def nanargmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None
               ) -> Any:
-    """Index of the first largest element that is not nan; -1 if there is none.
+    """Return the index of the first largest element that is not nan.
 
-    >>> jnp.nanargmax(2.0)
-    Array(0, dtype=int64)
+    a, axis, out, keepdims: as for `argmax`, with the same errors -> [other axes] of the default
+    integer; -1 where all are nan.
+
+    >>> jnp.nanargmax(np.array([[np.nan, 5.0], [np.nan, np.nan]]), axis=1)
+    Array([ 1, -1], dtype=int64)
     """
     return _arg("nanargmax", full.argmax, lowest, a, axis, out, keepdims)
 
 
 def nanargmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None
               ) -> Any:
-    """Index of the first smallest element that is not nan; -1 if there is none.
+    """Return the index of the first smallest element that is not nan.
 
-    >>> jnp.nanargmin(2.0)
-    Array(0, dtype=int64)
+    a, axis, out, keepdims: as for `argmin`, with the same errors -> [other axes] of the default
+    integer; -1 where all are nan.
+
+    >>> jnp.nanargmin(np.array([[np.nan, 5.0], [np.nan, np.nan]]), axis=1)
+    Array([ 1, -1], dtype=int64)
     """
     return _arg("nanargmin", full.argmin, highest, a, axis, out, keepdims)
 
@@ -123,38 +141,47 @@ def _valid(name: str, a: Any, where: Any) -> Any:
 
 def nanmean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
             where: Any = None) -> Any:
-    """Mean over axes of the elements that are not nan; nan if there is none.
+    """Compute the mean over axes of the elements that are not nan.
 
-    >>> jnp.nanmean(2.0)
-    Array(2., dtype=float64)
+    a, axis, dtype, out, keepdims, where: as for `mean`, with the same errors -> [other axes] of
+    `dtype`; nan where all are nan.
+
+    >>> jnp.nanmean(np.array([[1.0, np.nan], [3.0, 4.0]]), axis=0)
+    Array([2., 4.], dtype=float64)
     """
     a = as_array("nanmean", a)
     if kind_of(a) not in "fc":
-        return full.mean(a, axis, dtype, out, keepdims, where=where)
-    return full.mean(a, axis, dtype, out, keepdims, where=_valid("nanmean", a, where))
+        return means.mean(a, axis, dtype, out, keepdims, where=where)
+    return means.mean(a, axis, dtype, out, keepdims, where=_valid("nanmean", a, where))
 
 
 def nanvar(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
            keepdims: bool = False, where: Any = None, mean: Any = None) -> Any:
-    """Variance over axes of the elements that are not nan, with divisor n - ddof.
+    """Compute the variance over axes of the elements that are not nan.
 
-    >>> jnp.nanvar(2.0)
-    Array(0., dtype=float64)
+    a, axis, dtype, out, ddof, keepdims, where, mean: as for `var`, with the same errors -> [other
+    axes], real; n counts the elements that are not nan.
+
+    >>> jnp.nanvar(np.array([1.0, np.nan, 3.0]))
+    Array(1., dtype=float64)
     """
     a = as_array("nanvar", a)
     valid = _valid("nanvar", a, where)
     safe = choose(valid, a, like(a, 0)) if where is None else a
     if mean is None:
-        return full.var(safe, axis, dtype, out, ddof, keepdims, where=valid)
-    return full.var(safe, axis, dtype, out, ddof, keepdims, where=valid, mean=mean)
+        return means.var(safe, axis, dtype, out, ddof, keepdims, where=valid)
+    return means.var(safe, axis, dtype, out, ddof, keepdims, where=valid, mean=mean)
 
 
 def nanstd(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
            keepdims: bool = False, where: Any = None, mean: Any = None) -> Any:
-    """Standard deviation over axes of the elements that are not nan, with divisor n - ddof.
+    """Compute the standard deviation over axes of the elements that are not nan.
 
-    >>> jnp.nanstd(2.0)
-    Array(0., dtype=float64)
+    a, axis, dtype, out, ddof, keepdims, where, mean: as for `var`, with the same errors -> [other
+    axes], real; n counts the elements that are not nan.
+
+    >>> jnp.nanstd(np.array([1.0, np.nan, 3.0]))
+    Array(1., dtype=float64)
     """
     return lax.sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
 
@@ -183,13 +210,15 @@ def _accumulate(op: Callable[..., Any], a: Any, dtype: Any, axis: int) -> Any:
 
 @trace_cached
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
-    """Running sums along an axis, or of the flat array.
+    """Compute running sums along an axis.
 
-    dtype: by default that of `sum`: integers get the default width at least (under the flag
-    match_jax, as in JAX, only booleans are widened).
+    a: [...] of any dtype; axis: None flattens `a`; dtype: by default that of `sum`, at least the
+    default integer (under the name `jax.numpy` only booleans are widened); out: must be None -> the
+    shape of `a`, or [size], of `dtype`. Raises ValueError for an axis out of bounds.
 
-    >>> jnp.cumsum(2.0)
-    Array([2.], dtype=float64)
+    >>> jnp.cumsum(np.array([[1, 2], [3, 4]]), axis=1)
+    Array([[1, 3],
+           [3, 7]], dtype=int64)
     """
     unsupported("cumsum", out=out)
     return _cumulative("cumsum", lax.cumsum, a, axis, dtype)
@@ -197,29 +226,38 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
 
 @trace_cached
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
-    """Running products along an axis, or of the flat array; `dtype` as for `cumsum`.
+    """Compute running products along an axis.
 
-    >>> jnp.cumprod(2.0)
-    Array([2.], dtype=float64)
+    a, axis, dtype, out: as for `cumsum`, with the same errors -> the shape of `a`, or [size], of
+    `dtype`.
+
+    >>> jnp.cumprod(np.array([[1, 2], [3, 4]]))
+    Array([ 1,  2,  6, 24], dtype=int64)
     """
     unsupported("cumprod", out=out)
     return _cumulative("cumprod", lax.cumprod, a, axis, dtype)
 
 
 def nancumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
-    """Running sums with nan counted as 0.
+    """Compute running sums in which nan count as 0.
 
-    >>> jnp.nancumsum(float("nan"))
-    Array([0.], dtype=float64)
+    a, axis, dtype, out: as for `cumsum`, with the same errors -> the shape of `a`, or [size], of
+    `dtype`.
+
+    >>> jnp.nancumsum(np.array([1.0, np.nan, 3.0]))
+    Array([1., 1., 4.], dtype=float64)
     """
     return cumsum(_without_nan("nancumsum", a, 0), axis, dtype, out)
 
 
 def nancumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
-    """Running products with nan counted as 1.
+    """Compute running products in which nan count as 1.
 
-    >>> jnp.nancumprod(float("nan"))
-    Array([1.], dtype=float64)
+    a, axis, dtype, out: as for `cumsum`, with the same errors -> the shape of `a`, or [size], of
+    `dtype`.
+
+    >>> jnp.nancumprod(np.array([2.0, np.nan, 3.0]))
+    Array([2., 2., 6.], dtype=float64)
     """
     return cumprod(_without_nan("nancumprod", a, 1), axis, dtype, out)
 
@@ -245,21 +283,29 @@ def _with_initial(name: str, op: Callable[..., Any], initial: int, x: Any, axis:
 
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None,
                    include_initial: bool = False) -> Any:
-    """Running sums along an axis, beginning with 0 if `include_initial`.
+    """Compute running sums along an axis (array API standard).
+
+    x: [..., n, ...] of any dtype; axis: needed unless x is a vector; dtype: by default that of
+    `sum`; include_initial: whether a 0 comes first -> [..., n, ...] or [..., n + 1, ...] of
+    `dtype`. Raises ValueError for scalars, a missing axis and one out of bounds.
 
     >>> import ingot.numpy as jnp
-    >>> jnp.cumulative_sum(jnp.asarray([2.0]), include_initial=True)
-    Array([0., 2.], dtype=float64)
+    >>> jnp.cumulative_sum(jnp.array([1.0, 2.0]), include_initial=True)
+    Array([0., 1., 3.], dtype=float64)
     """
     return _with_initial("cumulative_sum", lax.cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None,
                     include_initial: bool = False) -> Any:
-    """Running products along an axis, beginning with 1 if `include_initial`.
+    """Compute running products along an axis.
 
-    >>> jnp.cumulative_prod(jnp.cumsum(2.0), include_initial=True)
-    Array([1., 2.], dtype=float64)
+    x: [..., n, ...] of any dtype; axis: needed unless x is a vector; dtype: by default that of
+    `prod`; include_initial: whether a 1 comes first -> [..., n, ...] or [..., n + 1, ...] of
+    `dtype`. Raises ValueError for scalars, a missing axis and one out of bounds.
+
+    >>> jnp.cumulative_prod(np.array([2.0, 3.0]), include_initial=True)
+    Array([1., 2., 6.], dtype=float64)
     """
     return _with_initial("cumulative_prod", lax.cumprod, 1, x, axis, dtype, include_initial)
 

@@ -10,19 +10,21 @@ from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import to_array
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import concrete, concrete_int
+from ingot.numpy.concrete import concrete, concrete_int
 from ingot.numpy.families import like, truth
 from ingot.numpy.promotion import as_array, broadcast, convert
 
 
 def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple[Any, ...]:
-    """Indices of the nonzero elements in row-major order, one array per axis.
+    """Return the indices of nonzero elements, row by row.
 
-    With a static `size` there are that many: surplus ones are dropped, missing ones are
-    `fill_value` (by default 0). Without it the array must be concrete.
+    a: [...] of any dtype; size: how many indices, needed in traced code: surplus ones are dropped,
+    missing ones `fill_value` (a number, or one for each axis), by default 0 -> a tuple of arrays
+    [size] of the default integer, one for each axis. Raises ValueError for scalars and another
+    number of fill values, ConcretizationTypeError in traced code without `size`.
 
-    >>> jnp.nonzero(np.array([0, 5, 7]))
-    (Array([1, 2], dtype=int64),)
+    >>> jnp.nonzero(np.array([[0, 5], [7, 0]]))
+    (Array([0, 1], dtype=int64), Array([1, 0], dtype=int64))
     """
     a = as_array("nonzero", a)
     if a.aval.ndim == 0:
@@ -67,20 +69,26 @@ def _flat_indices(mask: Any, size: int) -> tuple[Any, Any]:
 
 
 def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """Indices of the nonzero elements of the flat array.
+    """Return the indices of nonzero elements in the flattened array.
 
-    >>> jnp.flatnonzero(np.array([0, 5]))
-    Array([1], dtype=int64)
+    a, size, fill_value: as for `nonzero`, with the same errors -> [size] of the default integer.
+
+    >>> jnp.flatnonzero(np.array([[0, 5], [7, 0]]))
+    Array([1, 2], dtype=int64)
     """
     a = as_array("flatnonzero", a)
     return nonzero(lax.reshape(a, (a.aval.size,)), size=size, fill_value=fill_value)[0]
 
 
 def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """Indices of the nonzero elements, one row each.
+    """Return the indices of nonzero elements, one row for each.
 
-    >>> jnp.argwhere(np.array([0, 5]))
-    Array([[1]], dtype=int64)
+    a, size, fill_value: as for `nonzero`, with the same errors, scalars allowed -> [size, a.ndim]
+    of the default integer.
+
+    >>> jnp.argwhere(np.array([[0, 5], [7, 0]]))
+    Array([[0, 1],
+           [1, 0]], dtype=int64)
     """
     a = as_array("argwhere", a)
     rank = a.aval.ndim

@@ -11,14 +11,15 @@ from ingot.api.eager import trace_cached
 from ingot.core.interpreter import Tracer
 from ingot.core.static import known
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import concrete_int
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.families import kind_of
 from ingot.numpy.functional import apply_along_axis
 from ingot.numpy.indexing import getitem
-from ingot.numpy.manipulation import concatenate
+from ingot.numpy.joining import concatenate
+from ingot.numpy.means import mean
 from ingot.numpy.promotion import as_array, broadcast, convert
 from ingot.numpy.ranges import linspace
-from ingot.numpy.reductions import max as max_, mean, min as min_
+from ingot.numpy.reductions import max as max_, min as min_
 from ingot.numpy.rounding import round as round_
 from ingot.numpy.statistics import median
 
@@ -48,52 +49,23 @@ def _pairs(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
     return [(r[0], r[-1]) for r in rows]
 
 
-def _widths(pad_width: Any, rank: int) -> list[Any]:
-    """The widths before and after each axis."""
-    if isinstance(pad_width, dict):
-        widths: list[Any] = [(0, 0)] * rank
-        for axis, width in pad_width.items():
-            widths[axis] = _pairs("pad_width", width, 1)[0]
-    else:
-        widths = _pairs("pad_width", pad_width, rank)
-    widths = [tuple(concrete_int("pad", n, "pad_width") for n in pair) for pair in widths]
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad: widths must not be negative, got {widths}")
-    return widths
-
-
-def _extend(array: Any, axis: int, before: int, after: int, mode: str, options: dict[str, Any]
-            ) -> Any:
-    """An array with borders along one axis that depend on its elements."""
-    rank = array.aval.ndim
-    if array.aval.shape[axis] == 0:
-        raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
-                         f" mode {mode!r}")
-    if mode in ("edge", "reflect", "symmetric", "wrap"):
-        return _repeat_elements(array, axis, before, after, mode,
-                                options.get("reflect_type", "even"))
-    if mode == "linear_ramp":
-        ends = _pairs("end_values", options.get("end_values", 0), rank)[axis]
-        return _ramp(array, axis, before, after, ends)
-    lengths = options.get("stat_length")
-    pair = (None, None) if lengths is None else _pairs("stat_length", lengths, rank)[axis]
-    return _statistic(array, axis, before, after, mode, pair)
-
-
 @trace_cached
 def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
         **kwargs: Any) -> Any:
-    """An array with borders added before and after along each axis.
+    """Add borders before and after the elements along each axis.
 
-    mode: 'constant' (constant_values=), 'edge', 'reflect', 'symmetric', 'wrap', 'linear_ramp'
-    (end_values=), 'maximum', 'minimum', 'mean', 'median' (stat_length=), or a function.
+    array: [...] of any dtype; pad_width: a number, a pair, or a pair for each axis, also a dict;
+    mode: "constant" (constant_values=), "empty" (zeros), "edge", "reflect", "symmetric"
+    (reflect_type=), "wrap", "linear_ramp" (end_values=), "maximum", "minimum", "mean", "median"
+    (stat_length=), or a function of each padded vector, its pair of widths, the axis and kwargs ->
+    [...] of the same dtype, longer. Raises ValueError for widths, arguments and empty axes that do
+    not fit, NotImplementedError for other modes.
 
-    >>> jnp.pad(np.array([1, 2]), 1)
-    Array([0, 1, 2, 0], dtype=int64)
+    >>> jnp.pad(np.array([1, 2, 3]), (2, 1), "reflect")
+    Array([3, 2, 1, 2, 3, 2], dtype=int64)
     """
     array = as_array("pad", array)
-    rank = array.aval.ndim
-    widths = _widths(pad_width, rank)
+    widths = _widths(pad_width, rank := array.aval.ndim)
     if callable(mode):
         return _by_function(array, widths, mode, kwargs)
     if mode not in _OPTIONS:
@@ -104,9 +76,34 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
     if mode in ("constant", "empty"):
         return _constant(array, widths, kwargs.get("constant_values", 0))
     for axis, (before, after) in enumerate(widths):
-        if before or after:
-            array = _extend(array, axis, before, after, mode, kwargs)
+        if not (before or after):
+            continue
+        if not array.aval.shape[axis]:
+            raise ValueError(f"pad: the empty axis {axis} of {array.aval} cannot be extended in"
+                             f" mode {mode!r}")
+        if mode in ("edge", "reflect", "symmetric", "wrap"):
+            array = _indexed(array, axis, before, after, mode, kwargs.get("reflect_type", "even"))
+        elif mode == "linear_ramp":
+            ends = _pairs("end_values", kwargs.get("end_values", 0), rank)[axis]
+            array = _ramp(array, axis, before, after, ends)
+        else:
+            pair = _pairs("stat_length", kwargs.get("stat_length"), rank)[axis]
+            array = _statistic(array, axis, before, after, mode, pair)
     return array
+
+
+def _widths(pad_width: Any, rank: int) -> list[Any]:
+    """How many elements come before and after, for each axis."""
+    if isinstance(pad_width, dict):
+        widths: list[Any] = [(0, 0)] * rank
+        for axis, width in pad_width.items():
+            widths[axis] = _pairs("pad_width", width, 1)[0]
+    else:
+        widths = _pairs("pad_width", pad_width, rank)
+    widths = [tuple(concrete_int("pad", n, "pad_width") for n in pair) for pair in widths]
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"pad: widths must not be negative, got {widths}")
+    return widths
 
 
 def _constant(array: Any, widths: Sequence[Any], values: Any) -> Any:
@@ -124,8 +121,7 @@ def _constant(array: Any, widths: Sequence[Any], values: Any) -> Any:
     return array
 
 
-def _repeat_elements(array: Any, axis: int, before: int, after: int, mode: str,
-                     reflect_type: str) -> Any:
+def _indexed(array: Any, axis: int, before: int, after: int, mode: str, reflect_type: str) -> Any:
     """Modes that repeat elements: one gather; odd reflection mirrors at the border's value."""
     n = array.aval.shape[axis]
     i = np.arange(-before, n + after)

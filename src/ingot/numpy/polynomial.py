@@ -12,28 +12,43 @@ from ingot.api.eager import trace_cached
 from ingot.control.scan import scan
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide, multiply
-from ingot.numpy.creation import asarray, broadcast_to, concrete, concrete_int
+from ingot.numpy.concrete import concrete, concrete_int
+from ingot.numpy.creation import asarray, broadcast_to
 from ingot.numpy.editing import trim_zeros
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
+from ingot.numpy.joining import concatenate
 from ingot.numpy.linalg import eigvals, inv, lstsq
 from ingot.numpy.logic import where
-from ingot.numpy.manipulation import atleast_1d, concatenate
+from ingot.numpy.manipulation import atleast_1d
 from ingot.numpy.products import dot
 from ingot.numpy.promotion import as_array, broadcast_shapes, convert, inexact, promote_dtypes
-from ingot.numpy.rearranging import diag, roll
+from ingot.numpy.rearranging import roll
 from ingot.numpy.reductions import argmax, sum as sum_
 from ingot.numpy.signal import convolve
 from ingot.numpy.sorting import argsort
+from ingot.numpy.triangles import diag
+
+
+def _check_coefficients(name: str, *polynomials: Any) -> None:
+    for p in polynomials:
+        if not p.aval.ndim:
+            raise ValueError(f"{name}: a vector of coefficients is needed, got {p.aval}; use"
+                             " jnp.atleast_1d")
 
 
 def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
-    """Value of a polynomial at x by Horner's rule; x may be a polynomial too.
+    """Evaluate a polynomial by Horner's rule.
 
-    >>> jnp.polyval(np.array([1.0, 2.0]), 3.0)
-    Array(5., dtype=float64)
+    p: [n] coefficients, that of the highest power first; x: [...] numbers, or another polynomial's
+    values; unroll: up to twice as many coefficients, no loop is compiled -> [...] of the dtype they
+    promote to. Raises ValueError if p is a scalar.
+
+    >>> jnp.polyval(np.array([1, 0, -2]), np.array([1, 3]))
+    Array([-1,  7], dtype=int64)
     """
     p, x = promote_dtypes("polyval", p, x)
+    _check_coefficients("polyval", p)
     p, x = convert(p, p.aval.dtype), convert(x, x.aval.dtype)
     shape = broadcast_shapes(x.aval.shape, p.aval.shape[1:])
     x = lax.broadcast_in_dim(x, shape, range(len(shape) - x.aval.ndim, len(shape)))
@@ -47,20 +62,26 @@ def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:
 
 
 def polyadd(a1: Any, a2: Any) -> Any:
-    """Sum of two polynomials.
+    """Add two polynomials.
 
-    >>> jnp.polyadd(np.array([1, 2]), np.array([3]))
-    Array([1, 5], dtype=int64)
+    a1, a2: [n], [m] coefficients, that of the highest power first -> [max(n, m)] of the dtype they
+    promote to. Raises ValueError for scalars.
+
+    >>> jnp.polyadd(np.array([1, 2, 3]), np.array([5]))
+    Array([1, 2, 8], dtype=int64)
     """
     a, b = _same_length("polyadd", a1, a2)
     return a + b
 
 
 def polysub(a1: Any, a2: Any) -> Any:
-    """Difference of two polynomials.
+    """Subtract two polynomials.
 
-    >>> jnp.polysub(np.array([1, 2]), np.array([3]))
-    Array([ 1, -1], dtype=int64)
+    a1, a2: [n], [m] coefficients, that of the highest power first -> [max(n, m)] of the dtype they
+    promote to. Raises ValueError for scalars.
+
+    >>> jnp.polysub(np.array([1, 2, 3]), np.array([5]))
+    Array([ 1,  2, -2], dtype=int64)
     """
     a, b = _same_length("polysub", a1, a2)
     return a - b
@@ -68,6 +89,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 def _same_length(name: str, a1: Any, a2: Any) -> tuple[Any, Any]:
     a, b = promote_dtypes(name, a1, a2)
+    _check_coefficients(name, a, b)
     n = max(a.aval.shape[0], b.aval.shape[0])
     zero = convert(0, a.aval.dtype, a.aval.weak_type)
     pad = [(0, 0, 0)]
@@ -76,12 +98,18 @@ def _same_length(name: str, a1: Any, a2: Any) -> tuple[Any, Any]:
 
 
 def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
-    """Product of two polynomials.
+    """Multiply two polynomials.
 
-    >>> jnp.polymul(np.array([1, 2]), np.array([1, 0]))
-    Array([1., 2., 0.], dtype=float64)
+    a1, a2: [n], [m] coefficients, that of the highest power first; trim_leading_zeros: whether
+    leading zeros are dropped before, which traced code cannot -> [n + m - 1] of the float or
+    complex dtype they promote to. Raises ValueError for other ranks.
+
+    >>> jnp.polymul(np.array([1, 2]), np.array([1, -2]))
+    Array([ 1.,  0., -4.], dtype=float64)
     """
     a, b = promote_dtypes("polymul", a1, a2, kind="inexact")
+    if a.aval.ndim != 1 or b.aval.ndim != 1:
+        raise ValueError(f"polymul: vectors of coefficients are needed, got {a.aval}, {b.aval}")
     if trim_leading_zeros and (a.aval.size > 1 or b.aval.size > 1):
         a, b = trim_zeros(a, "f"), trim_zeros(b, "f")
     a = a if a.aval.size else asarray(np.zeros(1, a.aval.dtype))
@@ -90,12 +118,17 @@ def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
 
 
 def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, Any]:
-    """Quotient and remainder of two polynomials.
+    """Divide two polynomials.
 
-    >>> jnp.polydiv(np.array([1.0, 3.0, 2.0]), np.array([1.0, 1.0]))
-    (Array([1., 2.], dtype=float64), Array([0., 0., 0.], dtype=float64))
+    u, v: [n], [m] coefficients, that of the highest power first; trim_leading_zeros: whether the
+    remainder is shortened, which traced code cannot -> quotient [max(n - m + 1, 1)] and remainder
+    [n] of the float or complex dtype they promote to. Raises ValueError for scalars.
+
+    >>> jnp.polydiv(np.array([1, 3, 5]), np.array([1, 1]))
+    (Array([1., 2.], dtype=float64), Array([0., 0., 3.], dtype=float64))
     """
     u, v = promote_dtypes("polydiv", u, v, kind="inexact")
+    _check_coefficients("polydiv", u, v)
     m, n = u.aval.shape[0] - 1, v.aval.shape[0] - 1
     quotient = asarray(np.zeros(max(m - n + 1, 1), u.aval.dtype))
     for k in range(m - n + 1):
@@ -106,12 +139,16 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, A
 
 
 def polyder(p: Any, m: int = 1) -> Any:
-    """m-th derivative of a polynomial.
+    """Differentiate a polynomial m times.
 
-    >>> jnp.polyder(np.array([3, 2, 1]))
-    Array([6., 2.], dtype=float64)
+    p: [n] coefficients, that of the highest power first; m: a static number -> [max(n - m, 0)]
+    floats or complex. Raises ValueError for scalars and a negative m.
+
+    >>> jnp.polyder(np.array([1, 2, 3]))
+    Array([2., 2.], dtype=float64)
     """
     p = inexact("polyder", p)
+    _check_coefficients("polyder", p)
     m = concrete_int("polyder", m, "m")
     if m < 0:
         raise ValueError(f"polyder: m must not be negative, got {m}")
@@ -124,13 +161,18 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    """m-th integral of a polynomial with integration constants k.
+    """Integrate a polynomial m times.
 
-    >>> jnp.polyint(np.array([2.0]))
-    Array([2., 0.], dtype=float64)
+    p: [n] coefficients, that of the highest power first; m: a static number; k: [m] constants of
+    integration, or one for all, by default 0 -> [n + m] floats or complex. Raises ValueError for
+    scalars, a negative m and another number of constants.
+
+    >>> jnp.polyint(np.array([6, 2]), k=5)
+    Array([3., 2., 5.], dtype=float64)
     """
     m = concrete_int("polyint", m, "m")
     p, k = promote_dtypes("polyint", p, 0 if k is None else k, kind="inexact")
+    _check_coefficients("polyint", p)
     if m < 0:
         raise ValueError(f"polyint: m must not be negative, got {m}")
     k = atleast_1d(k)
@@ -146,9 +188,12 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 
 @trace_cached
 def poly(seq_of_zeros: Any) -> Any:
-    """Coefficients of the polynomial with given zeros, or the characteristic one of a matrix.
+    """Return the coefficients of the polynomial with given zeros.
 
-    >>> jnp.poly(np.array([1.0, 2.0]))
+    seq_of_zeros: [n], or a matrix [n, n], whose eigenvalues are taken -> [n + 1], that of the
+    highest power, 1, first; floats or complex. Raises ValueError for other shapes.
+
+    >>> jnp.poly(np.array([1, 2]))
     Array([ 1., -3.,  2.], dtype=float64)
     """
     zeros = inexact("poly", seq_of_zeros)
@@ -164,13 +209,15 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 def roots(p: Any, *, strip_zeros: bool = True) -> Any:
-    """Complex zeros of a polynomial, the eigenvalues of its companion matrix.
+    """Find the complex zeros of a polynomial, the eigenvalues of its companion matrix.
 
-    strip_zeros: leave out leading and trailing zeros, which needs a concrete polynomial; without,
-    nan at the end stand for what leading zeros leave out.
+    p: [n] coefficients, that of the highest power first; strip_zeros: whether leading and trailing
+    zeros are dropped before; where False, nan at the end stand for what leading zeros leave out ->
+    [number of zeros], or [n - 1], complex, in no order. Raises ValueError for other ranks,
+    ConcretizationTypeError for traced p unless strip_zeros=False.
 
-    >>> jnp.roots(np.array([1.0, -2.0]))
-    Array([2.+0.j], dtype=complex128)
+    >>> jnp.roots(np.array([1.0, -2.0, 0.0]))
+    Array([2.+0.j, 0.+0.j], dtype=complex128)
     """
     p = atleast_1d(inexact("roots", p))
     if p.aval.ndim != 1:
@@ -200,7 +247,10 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Any:
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Powers of the elements of a vector as columns.
+    """Return powers of a vector as columns: a Vandermonde matrix.
+
+    x: [m]; N: how many powers, by default m; increasing: whether the power 0 comes first -> [m, N]
+    of the same dtype. Raises ValueError for other ranks and a negative N.
 
     >>> jnp.vander(np.array([2, 3]), 3)
     Array([[4, 2, 1],
@@ -219,22 +269,21 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False,
             w: Any = None, cov: bool | str = False) -> Any:
-    """Least-squares polynomial of a degree through points, with weights w.
+    """Fit a polynomial to points by least squares.
 
-    full: also residuals, rank, singular values, rcond; cov: also the covariance of coefficients.
+    x: [m]; y: [m], or [m, k] for k polynomials; deg: a static degree; rcond: as for `linalg.lstsq`,
+    by default m eps; w: [m] weights of y; full: also residuals, rank, singular values and rcond;
+    cov: also the covariance of the coefficients, unscaled if "unscaled" -> [deg + 1] or [deg + 1,
+    k], that of the highest power first. Raises ValueError for a negative degree, TypeError for
+    points and weights that do not fit.
 
-    >>> jnp.polyfit(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1).round(6)
-    Array([2., 1.], dtype=float64)
+    >>> jnp.polyfit(np.array([0, 1, 2]), np.array([1, 3, 7]), 2).round(6)
+    Array([1., 1., 1.], dtype=float64)
     """
-    x, y = promote_dtypes("polyfit", x, y, kind="inexact")
-    deg = concrete_int("polyfit", deg, "deg")
-    if deg < 0:
+    x, y = _points(x, y)
+    order = concrete_int("polyfit", deg, "deg") + 1
+    if order < 1:
         raise ValueError(f"polyfit: the degree must not be negative, got {deg}")
-    if x.aval.ndim != 1 or not x.aval.size:
-        raise TypeError(f"polyfit: x must be a non-empty vector, got {x.aval}")
-    if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
-        raise TypeError(f"polyfit: y must be a vector or matrix of as many rows, got {y.aval}")
-    order = deg + 1
     if rcond is None:
         rcond = x.aval.size * float(dtypes.finfo(x.aval.dtype).eps)
     left, right = vander(x, order), y
@@ -257,6 +306,15 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     if y.aval.ndim == 1:
         return c, base * factor
     return c, lax.reshape(base, (order, order, 1)) * factor
+
+
+def _points(x: Any, y: Any) -> list[Any]:
+    x, y = promote_dtypes("polyfit", x, y, kind="inexact")
+    if x.aval.ndim != 1 or not x.aval.size:
+        raise TypeError(f"polyfit: x must be a non-empty vector, got {x.aval}")
+    if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
+        raise TypeError(f"polyfit: y must be a vector or matrix of as many rows, got {y.aval}")
+    return [x, y]
 
 
 def outer_scale(scale: Any) -> Any:

@@ -17,10 +17,11 @@ from ingot.numpy.arithmetic import multiply, subtract
 from ingot.numpy.creation import broadcast_to
 from ingot.numpy.families import kind_of
 from ingot.numpy.indexing import getitem
-from ingot.numpy.manipulation import moveaxis, ravel, stack
+from ingot.numpy.joining import stack
+from ingot.numpy.manipulation import moveaxis, ravel
 from ingot.numpy.promotion import (
     as_array,
-    broadcast_shapes,
+    common_shape,
     convert,
     promote_dtypes,
     unsupported,
@@ -46,10 +47,15 @@ def _operands(name: str, a: Any, b: Any, preferred: Any) -> tuple[Any, Any, Any]
 @trace_cached
 def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None,
         out_sharding: Any = None) -> Any:
-    """Sum of products over the last axis of `a` and the last but one (or only) axis of `b`.
+    """Multiply and sum over the last axis of `a` and the last but one (or only) axis of `b`.
 
-    >>> jnp.dot(np.array([1, 2]), np.array([3, 4]))
-    Array(11, dtype=int64)
+    a, b: [..., n] and [..., n, m] or [n]; a number multiplies; precision: checked, else without
+    effect; preferred_element_type: dtype of sums and result; out_sharding: without effect -> the
+    other axes of `a`, then those of `b`, of the dtype they promote to. Raises TypeError if the
+    lengths differ.
+
+    >>> jnp.dot(np.array([[1, 2], [3, 4]]), np.array([5, 6]))
+    Array([17, 39], dtype=int64)
     """
     a, b, preferred = _operands("dot", a, b, preferred_element_type)
     if not a.aval.ndim or not b.aval.ndim:
@@ -58,6 +64,12 @@ def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = 
     axis = max(b.aval.ndim - 2, 0)
     _check_lengths("dot", a, a.aval.ndim - 1, b, axis)
     return _contract("dot", a, b, ((a.aval.ndim - 1,), (axis,)), ((), ()), precision, preferred)
+
+
+def _check_ranks(name: str, a: Any, n: int, b: Any, m: int) -> None:
+    if a.aval.ndim < n or b.aval.ndim < m:
+        raise ValueError(f"{name}: ranks of at least {n} and {m} are needed, got {a.aval} and"
+                         f" {b.aval}")
 
 
 def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
@@ -70,10 +82,16 @@ def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
 
 @trace_cached
 def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """Matrix product over the last two axes, the others broadcast; vectors count as matrices.
+    """Multiply matrices, in the last two axes; the others broadcast.
 
-    >>> jnp.matmul(np.eye(2), np.ones(2))
-    Array([1., 1.], dtype=float64)
+    a, b: [..., l, n] and [..., n, m]; a vector is a row on the left and a column on the right;
+    precision: checked, else without effect; preferred_element_type: dtype of sums and result ->
+    [..., l, m] of the dtype they promote to. By BLAS. Raises TypeError if the lengths n differ,
+    ValueError for scalars and axes that do not broadcast.
+
+    >>> jnp.matmul(np.array([[1, 2], [3, 4]]), np.array([[0, 1], [1, 0]]))
+    Array([[2, 1],
+           [4, 3]], dtype=int64)
     """
     a, b, preferred = _operands("matmul", a, b, preferred_element_type)
     if not a.aval.ndim or not b.aval.ndim:
@@ -87,7 +105,7 @@ def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any
     if not lead_a:  # the result has b's leading axes first, then the free axes of a and b
         out = _contract("matmul", a, b, ((i,), (j,)), ((), ()), precision, preferred)
         return moveaxis(out, 0, -2) if a.aval.ndim == 2 else out
-    lead = broadcast_shapes(lead_a, lead_b)
+    lead = common_shape("matmul", (a, b), (lead_a, lead_b))
     a = broadcast_to(a, lead + a.aval.shape[len(lead_a):])
     b = broadcast_to(b, lead + b.aval.shape[len(lead_b):])
     axes = tuple(range(len(lead)))
@@ -96,33 +114,44 @@ def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any
 
 
 def matvec(x1: Any, x2: Any, /) -> Any:
-    """Products of matrices and vectors, leading axes broadcast.
+    """Multiply matrices and vectors; leading axes broadcast.
 
-    >>> jnp.matvec(np.eye(2), np.ones(2))
-    Array([1., 1.], dtype=float64)
+    x1: [..., m, n]; x2: [..., n] -> [..., m] of the dtype they promote to. Raises ValueError for
+    fewer axes and those that do not broadcast, TypeError if the lengths n differ.
+
+    >>> jnp.matvec(np.array([[1, 2], [3, 4]]), np.array([5, 6]))
+    Array([17, 39], dtype=int64)
     """
-    x2 = as_array("matvec", x2)
+    x1, x2 = as_array("matvec", x1), as_array("matvec", x2)
+    _check_ranks("matvec", x1, 2, x2, 1)
     out = matmul(x1, lax.reshape(x2, (*x2.aval.shape, 1)))
     return lax.squeeze(out, (out.aval.ndim - 1,))
 
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
-    """Products of conjugated vectors and matrices, leading axes broadcast.
+    """Multiply conjugated vectors and matrices; leading axes broadcast.
 
-    >>> jnp.vecmat(np.ones(2), np.eye(2))
-    Array([1., 1.], dtype=float64)
+    x1: [..., n]; x2: [..., n, m] -> [..., m] of the dtype they promote to. Raises ValueError for
+    fewer axes and those that do not broadcast, TypeError if the lengths n differ.
+
+    >>> jnp.vecmat(np.array([5, 6]), np.array([[1, 2], [3, 4]]))
+    Array([23, 34], dtype=int64)
     """
-    x1 = conjugate(as_array("vecmat", x1))
+    x1, x2 = conjugate(as_array("vecmat", x1)), as_array("vecmat", x2)
+    _check_ranks("vecmat", x1, 1, x2, 2)
     out = matmul(lax.reshape(x1, (*x1.aval.shape[:-1], 1, x1.aval.shape[-1])), x2)
     return lax.squeeze(out, (out.aval.ndim - 2,))
 
 
 @trace_cached
 def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """Sum of conj(a) * b over all elements.
+    """Sum conj(a) * b over all elements.
 
-    >>> jnp.vdot(np.array([1, 2]), np.array([3, 4]))
-    Array(11, dtype=int64)
+    a, b: of one size; precision, preferred_element_type: as for `dot` -> a number [] of the dtype
+    they promote to. Raises TypeError if the sizes differ.
+
+    >>> jnp.vdot(np.array([1j, 2]), np.array([1j, 3]))
+    Array(7.+0.j, dtype=complex128)
     """
     a, b = as_array("vdot", a), as_array("vdot", b)
     return dot(ravel(conjugate(a)), ravel(b), precision=precision,
@@ -131,15 +160,20 @@ def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any =
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
            preferred_element_type: Any = None) -> Any:
-    """Sum of conj(x1) * x2 over an axis, the others broadcast.
+    """Sum conj(x1) * x2 over an axis; the others broadcast.
 
-    >>> jnp.vecdot(np.array([1, 2]), np.array([3, 4]))
-    Array(11, dtype=int64)
+    x1, x2: [..., n]; axis: the axis of length n, counted in each; precision,
+    preferred_element_type: as for `dot` -> [...] of the dtype they promote to. Raises TypeError if
+    the lengths n differ, ValueError for scalars and axes that do not broadcast.
+
+    >>> jnp.vecdot(np.array([[1, 2], [3, 4]]), np.array([5, 6]))
+    Array([17, 39], dtype=int64)
     """
     a, b, preferred = _operands("vecdot", x1, x2, preferred_element_type)
+    _check_ranks("vecdot", a, 1, b, 1)
     a, b = moveaxis(conjugate(a), axis, -1), moveaxis(b, axis, -1)
     _check_lengths("vecdot", a, a.aval.ndim - 1, b, b.aval.ndim - 1)
-    lead = broadcast_shapes(a.aval.shape[:-1], b.aval.shape[:-1])
+    lead = common_shape("vecdot", (a, b), (a.aval.shape[:-1], b.aval.shape[:-1]))
     n = a.aval.shape[-1]
     axes = tuple(range(len(lead)))
     last = (len(lead),)
@@ -149,10 +183,14 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
 
 @trace_cached
 def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """Sum of products over the last axes.
+    """Multiply and sum over the last axes of both.
 
-    >>> jnp.inner(np.array([1, 2]), np.array([3, 4]))
-    Array(11, dtype=int64)
+    a, b: [..., n]; a number multiplies; precision, preferred_element_type: as for `dot` -> the
+    other axes of `a`, then those of `b`, of the dtype they promote to. Raises TypeError if the
+    lengths n differ.
+
+    >>> jnp.inner(np.array([[1, 2], [3, 4]]), np.array([5, 6]))
+    Array([17, 39], dtype=int64)
     """
     a, b, preferred = _operands("inner", a, b, preferred_element_type)
     if not a.aval.ndim or not b.aval.ndim:
@@ -164,11 +202,13 @@ def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any 
 
 @trace_cached
 def outer(a: Any, b: Any, out: None = None) -> Any:
-    """Products of all pairs of elements.
+    """Multiply all pairs of elements.
 
-    >>> jnp.outer(np.array([1, 2]), np.array([3]))
-    Array([[3],
-           [6]], dtype=int64)
+    a, b: flattened to [m] and [n]; out: must be None -> [m, n] of the dtype they promote to.
+
+    >>> jnp.outer(np.array([1, 2]), np.array([3, 4]))
+    Array([[3, 4],
+           [6, 8]], dtype=int64)
     """
     unsupported("outer", out=out)
     a, b = ravel(a), ravel(b)
@@ -177,10 +217,15 @@ def outer(a: Any, b: Any, out: None = None) -> Any:
 
 def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
               preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
-    """Sum of products over several axes: the last and first `axes`, or a pair of lists.
+    """Multiply and sum over several axes.
 
-    >>> jnp.tensordot(np.ones((2, 3)), np.ones((2, 3)))
-    Array(6., dtype=float64)
+    a, b: arrays; axes: how many, the last of `a` and the first of `b`, or a pair of axes of each;
+    precision, preferred_element_type: as for `dot`; out_sharding: without effect -> the other axes
+    of `a`, then those of `b`, of the dtype they promote to. Raises TypeError if numbers or lengths
+    of axes differ.
+
+    >>> jnp.tensordot(np.ones((2, 3)), np.ones((3, 4, 2)), ([0, 1], [2, 0]))
+    Array([6., 6., 6., 6.], dtype=float64)
     """
     a, b, preferred = _operands("tensordot", a, b, preferred_element_type)
     n, m = a.aval.ndim, b.aval.ndim
@@ -202,10 +247,14 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
 
 
 def kron(a: Any, b: Any) -> Any:
-    """Kronecker product: each element of `a` times the whole of `b`.
+    """Multiply each element of `a` by the whole of `b`: the Kronecker product.
 
-    >>> jnp.kron(np.array([1, 2]), np.array([1, 1]))
-    Array([1, 1, 2, 2], dtype=int64)
+    a: [m, n]; b: [p, q]; of any equal rank, the smaller one with axes of length 1 in front -> [m p,
+    n q] of the dtype they promote to.
+
+    >>> jnp.kron(np.eye(2, dtype=int), np.array([[1, 2]]))
+    Array([[1, 2, 0, 0],
+           [0, 0, 1, 2]], dtype=int64)
     """
     a, b = promote_dtypes("kron", a, b)
     rank = max(a.aval.ndim, b.aval.ndim)
@@ -217,7 +266,12 @@ def kron(a: Any, b: Any) -> Any:
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1,
           axis: int | None = None) -> Any:
-    """Vector product along axes of length 3; with length 2 the third component counts as 0.
+    """Compute the vector product over axes of length 3, or 2, where the third component is 0.
+
+    a, b: vectors in the axes axisa, axisb, other axes broadcast; axisc: where the axis is in the
+    result; axis: in place of all three -> the vectors, or where both have length 2 the third
+    component, of the dtype they promote to. Raises ValueError for other lengths and axes that do
+    not broadcast.
 
     >>> jnp.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
     Array([0, 0, 1], dtype=int64)
@@ -245,10 +299,14 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1,
 
 
 def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> Any:
-    """The order of contractions that `einsum` follows, and its cost as a text object.
+    """Return the order of contractions that `einsum` follows, by opt_einsum.
 
-    >>> jnp.einsum_path("ij,jk", np.ones((2, 2)), np.ones((2, 2)))[0]
-    [(0, 1)]
+    subscripts, operands, optimize: as for `einsum` -> the list of pairs (or more) of operands to
+    contract, and an object that prints the cost. Raises ValueError for subscripts that do not fit.
+
+    >>> shapes = (2, 9), (9, 9), (9, 1)
+    >>> jnp.einsum_path("ij,jk,kl->il", *map(np.ones, shapes))[0]
+    [(1, 2), (0, 1)]
     """
     import opt_einsum
 
@@ -257,29 +315,20 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> A
     return opt_einsum.contract_path(subscripts, *operands, optimize=optimize)
 
 
-def _contraction_order(terms: Sequence[Any], output: str, optimize: Any) -> list[Any]:
-    """The positions of the terms to contract with each other, step by step."""
-    if len(terms) < 3:
-        return [(0, 1)] * (len(terms) - 1)
-    import opt_einsum
-
-    shapes = [a.aval.shape for a, _ in terms]
-    equation = ",".join("".join(t) for _, t in terms) + "->" + output
-    path = opt_einsum.contract_path(equation, *shapes, shapes=True,
-                                    optimize="optimal" if optimize is True else
-                                    optimize or [tuple(range(len(terms)))])[0]
-    return [(0, 1)] * (len(terms) - 1) if not optimize else path
-
-
 def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "auto",
            precision: Any = None, preferred_element_type: Any = None,
            _dot_general: Any = None, out_sharding: Any = None) -> Any:
-    """Sums of products in Einstein's notation, e.g. 'ij,jk->ik'.
+    """Multiply arrays and sum, in Einstein's notation.
 
-    optimize: how the order of contractions is found ('auto', 'optimal', 'greedy', a path).
+    subscripts: a letter for each axis, as in "ij,jk->ik", with "..." for others; without an arrow
+    those that occur once are kept, in order; or operands and lists of axes in turn; optimize: how
+    the order of contractions is found: "auto", "optimal", "greedy", a path, or False; precision,
+    preferred_element_type: as for `dot`; out: must be None; out_sharding: without effect -> the
+    axes after the arrow, of the dtype the operands promote to. Raises ValueError if letters, axes
+    and lengths do not fit.
 
-    >>> jnp.einsum("ij,j", np.eye(2), np.ones(2))
-    Array([1., 1.], dtype=float64)
+    >>> jnp.einsum("ij,kj->ik", np.array([[1, 2]]), np.array([[3, 4], [5, 6]]))
+    Array([[11, 17]], dtype=int64)
     """
     unsupported("einsum", out=out)
     preferred = user_dtype("einsum", preferred_element_type)
@@ -289,9 +338,9 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     if not weak:
         arrays = [convert(a, a.aval.dtype) for a in arrays]
     dtype = arrays[0].aval.dtype
-    terms = [_trace_term(a, t, _needed_axes(output, inputs, i), dtype)
+    terms = [_trace_term(a, t, _needed(output, inputs, i), dtype)
              for i, (a, t) in enumerate(zip(arrays, inputs, strict=True))]
-    for pair in _contraction_order(terms, output, optimize):
+    for pair in _order(terms, output, optimize):
         group = [terms.pop(i) for i in sorted(pair, reverse=True)][::-1]
         while len(group) > 1:
             first, second, *rest = group
@@ -299,9 +348,21 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
             group = [_pair(first, second, keep, precision, preferred), *rest]
         terms += group
     (array, term), = terms
-    array, term = _sum_out(array, term, set(output))
+    array, term = _summed(array, term, set(output))
     array = lax.transpose(array, [term.index(c) for c in output])
     return array if preferred is None else convert(array, preferred)
+
+
+def _order(terms: Sequence[tuple[Any, list[str]]], output: str, optimize: Any) -> Any:
+    """The operands to contract in each step, by their places among those that are left."""
+    if len(terms) < 3 or not optimize:
+        return [(0, 1)] * (len(terms) - 1)
+    import opt_einsum
+
+    shapes = [a.aval.shape for a, _ in terms]
+    equation = ",".join("".join(t) for _, t in terms) + "->" + output
+    return opt_einsum.contract_path(equation, *shapes, shapes=True,
+                                    optimize="optimal" if optimize is True else optimize)[0]
 
 
 def _parse(subscripts: Any, operands: Sequence[Any]) -> tuple[list[str], str, list[Any]]:
@@ -363,7 +424,7 @@ def _check_terms(names: Sequence[str], output: str, arrays: Sequence[Any]) -> No
                          " in an operand")
 
 
-def _needed_axes(output: str, inputs: Sequence[str], i: int) -> set[str]:
+def _needed(output: str, inputs: Sequence[str], i: int) -> set[str]:
     return set(output).union(*(t for j, t in enumerate(inputs) if j != i), "")
 
 
@@ -379,10 +440,10 @@ def _trace_term(a: Any, term: str, needed: set[str], dtype: Any) -> tuple[Any, l
             a = moveaxis(a, (i, j), (0, 1))
             a = getitem(a, (at, at))
             letters = [letter, *(c for k, c in enumerate(letters) if k not in (i, j))]
-    return _sum_out(a, letters, needed)
+    return _summed(a, letters, needed)
 
 
-def _sum_out(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
+def _summed(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
     gone = tuple(i for i, c in enumerate(letters) if c not in needed)
     if not gone:
         return a, letters
@@ -395,8 +456,8 @@ def _sum_out(a: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[st
 def _pair(first: Any, second: Any, keep: set[str], precision: Any, preferred: Any) -> Any:
     """The product of two terms, summed over the indices that are not kept."""
     (a, s), (b, t) = first, second
-    a, s = _sum_out(a, s, keep | set(t))
-    b, t = _sum_out(b, t, keep | set(s))
+    a, s = _summed(a, s, keep | set(t))
+    b, t = _summed(b, t, keep | set(s))
     a, s = _drop_ones(a, s, b, t)
     b, t = _drop_ones(b, t, a, s)
     both = [c for c in s if c in t]

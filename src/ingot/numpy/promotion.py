@@ -139,7 +139,10 @@ def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The shape that arrays of these shapes broadcast to; ValueError if there is none.
+    """Return the shape that arrays of these shapes broadcast to.
+
+    shapes: lengths, or tuples of them -> a tuple of ints. Raises ValueError if an axis has several
+    lengths other than 1.
 
     >>> jnp.broadcast_shapes((3, 1), (4,))
     (3, 4)
@@ -247,11 +250,17 @@ def promote_dtypes(name: str, *args: Any, kind: str = "same") -> list[Any]:
 def promote_shapes(name: str, *args: Any) -> list[Any]:
     """Array-likes as arrays of one shape, of whatever dtypes."""
     arrays = [as_array(name, x) for x in args]
+    shape = common_shape(name, arrays, [x.aval.shape for x in arrays])
+    return [broadcast(x, shape) for x in arrays]
+
+
+def common_shape(name: str, arrays: Sequence[Any], shapes: Sequence[Sequence[int]]
+                 ) -> tuple[int, ...]:
+    """The shape that parts of the arrays' shapes broadcast to; ShapeError shows whole types."""
     try:
-        shape = broadcast_shapes(*(x.aval.shape for x in arrays))
+        return broadcast_shapes(*shapes)
     except ValueError:
         raise _mismatch(name, [x.aval for x in arrays]) from None
-    return [broadcast(x, shape) for x in arrays]
 
 
 def _mismatch(name: str, avals: Sequence[ShapedArray]) -> ShapeError:
@@ -274,9 +283,9 @@ def user_dtype(name: str, dtype: Any) -> Any:
 
 
 def unsupported(name: str, **arguments: Any) -> None:
-    """Raise for arguments that NumPy has and immutable arrays cannot serve."""
+    """Raise for arguments that NumPy has and that are not served: `out` cannot be."""
     for key, value in arguments.items():
         if value is not None:
-            raise NotImplementedError(
-                f"{name}: the argument {key!r} is not supported, as arrays are immutable;"
-                " assign the result instead")
+            remedy = ("as arrays are immutable; assign the result instead" if key == "out" else
+                      "leave it out")
+            raise NotImplementedError(f"{name}: the argument {key!r} is not supported, {remedy}")

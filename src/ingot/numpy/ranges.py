@@ -11,7 +11,8 @@ from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import power
-from ingot.numpy.creation import broadcast_to, concrete, concrete_int, filled
+from ingot.numpy.concrete import concrete, concrete_int
+from ingot.numpy.creation import broadcast_to, filled
 from ingot.numpy.families import like
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import (
@@ -29,13 +30,15 @@ from ingot.numpy.promotion import (
 
 def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = None, *,
            device: Any = None, out_sharding: Any = None) -> Any:
-    """Evenly spaced numbers from `start` (included) to `stop` (excluded).
+    """Make evenly spaced numbers from `start` (included) to `stop` (excluded).
 
-    start, stop, step: concrete numbers -> [ceil((stop - start) / step)]. Raises
-    ConcretizationTypeError for traced numbers, as the shape depends on them.
+    start, stop, step: numbers that are not traced, 0, needed, and 1; dtype: by default the one they
+    promote to; device, out_sharding: without effect -> [ceil((stop - start) / step)] of `dtype`.
+    Raises ConcretizationTypeError for traced numbers, on which the shape depends, ZeroDivisionError
+    for step 0, TypeError without `stop` and for arrays.
 
-    >>> jnp.arange(3)
-    Array([0, 1, 2], dtype=int64)
+    >>> jnp.arange(2, 10, 3)
+    Array([2, 5, 8], dtype=int64)
     """
     if stop is None:
         start, stop = None, start
@@ -66,60 +69,41 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     return from_numpy(np.arange(*values).astype(dtype))
 
 
-def _evenly_spaced(lo: Any, hi: Any, count: int, exact: bool) -> Any:
-    """The starts [count, ...] of `count` equal parts of an interval; with `exact` those of whole
-    numbers are."""
-    work, shape = lo.aval.dtype, (count, *lo.aval.shape)
-    place = lax.broadcast_in_dim(lax.iota(work, count), shape, (0,))
-    parts = filled(shape, count, work)
-    low, high = (broadcast_to(v, shape) for v in (lo, hi))
-    if exact:
-        return lax.add(low, lax.div(lax.mul(place, lax.sub(high, low)), parts))
-    share = lax.div(place, parts)
-    rest = lax.sub(filled(shape, 1, work), share)
-    return lax.add(lax.mul(low, rest), lax.mul(high, share))
-
-
-def _with_axis_at(x: Any, axis: int) -> Any:
-    """The array with its first axis moved."""
-    axis = axis + x.aval.ndim if axis < 0 else axis
-    if not axis:
-        return x
-    order = list(range(1, x.aval.ndim))
-    order.insert(axis, 0)
-    return lax.transpose(x, order)
-
-
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
              dtype: Any = None, axis: int = 0, *, device: Any = None) -> Any:
-    """`num` evenly spaced numbers from `start` to `stop`, which is included if `endpoint`.
+    """Make `num` evenly spaced numbers from `start` to `stop`.
 
-    start, stop: numbers or arrays that broadcast -> [num, ...] with the new axis at `axis`;
-    with `retstep` also the step. Both ends are exact.
+    start, stop: numbers or arrays that broadcast; endpoint: whether `stop` is included; retstep:
+    whether the step is returned too; dtype: by default the float one they promote to; axis: where
+    the numbers are in the result; device: without effect -> [num, ...] of `dtype`, both ends exact.
+    Raises ValueError for a negative `num`, TypeError for one that is no integer.
 
-    >>> jnp.linspace(0, 1, 3)
-    Array([0. , 0.5, 1. ], dtype=float64)
+    >>> jnp.linspace(0, 1, 5)
+    Array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float64)
     """
     num = concrete_int("linspace", num, "num")
     if num < 0:
         raise ValueError(f"linspace: num must not be negative, got {num}")
-    asked = user_dtype("linspace", dtype)
     lo, hi = (strong(x) for x in promote_dtypes("linspace", start, stop, kind="inexact"))
     shape = broadcast_shapes(lo.aval.shape, hi.aval.shape)
     work = lo.aval.dtype
     lo, hi = broadcast_to(lo, shape), broadcast_to(hi, shape)
     pieces = num - 1 if endpoint else num
+    result_dtype = user_dtype("linspace", dtype) or work
     if num > 1:
-        out = _evenly_spaced(lo, hi, pieces, asked is not None and dtypes.kind(asked) in "iu")
+        out = _steps(lo, hi, pieces, dtypes.kind(result_dtype) in "iu")
         if endpoint:
             out = lax.concatenate([out, lax.reshape(hi, (1, *shape))], 0)
     else:
         out = lax.reshape(lo, (1, *shape)) if num == 1 else filled((0, *shape), 0, work)
-    result_dtype = asked or work
     if dtypes.kind(result_dtype) in "iu":
         out = lax.floor(out)
     out = convert(out, result_dtype)
-    out = _with_axis_at(out, axis)
+    axis = axis + len(shape) + 1 if axis < 0 else axis
+    if axis:
+        order = list(range(1, len(shape) + 1))
+        order.insert(axis, 0)
+        out = lax.transpose(out, order)
     if not retstep:
         return out
     step = (lax.div(lax.sub(hi, lo), filled(shape, pieces, work)) if pieces > 0
@@ -127,15 +111,32 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     return out, step
 
 
+def _steps(lo: Any, hi: Any, pieces: int, exact: bool) -> Any:
+    """The beginnings of so many equal parts of the way from `lo` to `hi`; if exact, where they are
+    whole numbers."""
+    shape, dtype = (pieces, *lo.aval.shape), lo.aval.dtype
+    place = lax.broadcast_in_dim(lax.iota(dtype, pieces), shape, (0,))
+    parts = filled(shape, pieces, dtype)
+    low, high = (broadcast_to(v, shape) for v in (lo, hi))
+    if exact:
+        return lax.add(low, lax.div(lax.mul(place, lax.sub(high, low)), parts))
+    share = lax.div(place, parts)
+    rest = lax.sub(filled(shape, 1, dtype), share)
+    return lax.add(lax.mul(low, rest), lax.mul(high, share))
+
+
 # ---- geometric progressions ----
 
 
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0,
              dtype: Any = None, axis: int = 0) -> Any:
-    """Powers of `base` with evenly spaced exponents.
+    """Make powers of a base with evenly spaced exponents.
 
-    >>> jnp.logspace(0, 2, 3)
-    Array([  1.,  10., 100.], dtype=float64)
+    start, stop, num, endpoint, axis: the exponents, as for `linspace`, with the same errors; base:
+    a number; dtype: by default that of the exponents -> [num, ...] of `dtype`.
+
+    >>> jnp.logspace(0, 3, 4, base=2)
+    Array([1., 2., 4., 8.], dtype=float64)
     """
     want = user_dtype("logspace", dtype)
     exponents = linspace(start, stop, num, endpoint, dtype=None, axis=axis)
@@ -145,10 +146,14 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None,
               axis: int = 0) -> Any:
-    """Numbers in geometric progression, both ends exact.
+    """Make numbers in geometric progression from `start` to `stop`.
 
-    >>> jnp.geomspace(1.0, 100.0, 3)
-    Array([  1.,  10., 100.], dtype=float64)
+    start, stop: numbers or arrays that broadcast, of one sign; num, endpoint, dtype, axis: as for
+    `linspace`, with the same errors -> [num, ...] of `dtype`, both ends exact; nan if the signs
+    differ.
+
+    >>> jnp.geomspace(1, 1000, 4)
+    Array([   1.,   10.,  100., 1000.], dtype=float64)
     """
     want = user_dtype("geomspace", dtype)
     num = concrete_int("geomspace", num, "num")
@@ -165,15 +170,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     share = lax.broadcast_in_dim(share, wide, (0,))
     ratio = lax.div(high, low)
     out = lax.mul(low, lax.pow(ratio, share))
-    if dtypes.kind(lo.aval.dtype) == "f":  # the ratio of very large and very small numbers
-        size = lax.abs(ratio)
-        usual = lax.bitwise_and(lax.gt(size, like(size, 0)), lax.lt(size, like(size, math.inf)))
-        same = lax.gt(lax.mul(lax.sign(low), lax.sign(high)), like(low, 0))
-        far = lax.bitwise_and(same, lax.bitwise_not(usual))
-        logs = (lax.log(lax.select(far, lax.abs(x), like(x, 1))) for x in (low, high))
-        first, last = (lax.mul(x, w) for x, w in zip(
-            logs, (lax.sub(like(share, 1), share), share), strict=True))
-        out = lax.select(far, lax.mul(lax.sign(low), lax.exp(lax.add(first, last))), out)
+    if dtypes.kind(lo.aval.dtype) == "f":
+        out = _far_apart(low, high, share, ratio, out)
     if num > 0:
         out = out.at[0].set(lo)
         if endpoint and num > 1:
@@ -183,3 +181,15 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
         out = lax.select(lax.le(abs(out - whole), 1e-6 * abs(whole)), whole, out)
     out = moveaxis(out, 0, axis)
     return out if want is None else convert(out, want)
+
+
+def _far_apart(low: Any, high: Any, share: Any, ratio: Any, out: Any) -> Any:
+    """The progression by logarithms where the ratio of the ends over- or underflows, else `out`."""
+    size = lax.abs(ratio)
+    usual = lax.bitwise_and(lax.gt(size, like(size, 0)), lax.lt(size, like(size, math.inf)))
+    same = lax.gt(lax.mul(lax.sign(low), lax.sign(high)), like(low, 0))
+    far = lax.bitwise_and(same, lax.bitwise_not(usual))
+    logs = (lax.log(lax.select(far, lax.abs(x), like(x, 1))) for x in (low, high))
+    first, last = (lax.mul(x, w) for x, w in zip(
+        logs, (lax.sub(like(share, 1), share), share), strict=True))
+    return lax.select(far, lax.mul(lax.sign(low), lax.exp(lax.add(first, last))), out)

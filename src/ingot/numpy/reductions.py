@@ -1,4 +1,4 @@
-"""Sums, products, extrema and means along axes, and their forms that skip nan."""
+"""Sums, products, extrema and truth values over axes, and where extrema are."""
 
 from __future__ import annotations
 
@@ -18,13 +18,10 @@ from ingot.numpy.promotion import (
     as_array,
     broadcast,
     convert,
-    inexact,
-    promote,
     promote_shapes,
     unsupported,
     user_dtype,
 )
-from ingot.util import size_of
 
 Axis = None | int | Sequence[int]
 
@@ -85,7 +82,7 @@ def chosen(name: str, where: Any) -> Any:
     return mask
 
 
-def _masked(name: str, a: Any, mask: Any, identity: Any) -> Any:
+def masked(name: str, a: Any, mask: Any, identity: Any) -> Any:
     """`a` with the identity of the reduction where the mask is False."""
     if mask is None:
         return a
@@ -114,16 +111,22 @@ def _reduce(name: str, op: Callable[..., Any], a: Any, axis: Axis, keepdims: boo
 @trace_cached
 def sum(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
         initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
-    """Sum over axes; small integers are summed in the default integer dtype.
+    """Sum elements over axes.
+
+    a: [...] of any dtype; axis: None (all), an axis or several; dtype: by default that of `a`, of
+    integers and booleans at least the default integer (unless promote_integers=False); out: must be
+    None; keepdims: whether reduced axes stay, with length 1; initial: a number to start from;
+    where: booleans, which elements count -> [other axes] of `dtype`; 0 if there are none. Raises
+    ValueError for axes out of bounds, and for `initial` or `where` of a wrong kind.
 
     >>> import ingot.numpy as jnp
-    >>> jnp.sum(jnp.asarray(2.0))
-    Array(2., dtype=float64)
+    >>> jnp.sum(jnp.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Array([4., 6.], dtype=float64)
     """
     if out is not None:
         unsupported("sum", out=out)
     a = _summand("sum", a, dtype, promote_integers)
-    a = _masked("sum", a, where, 0)
+    a = masked("sum", a, where, 0)
     if kind_of(a) == "b":
         return _reduce("sum", lax.reduce_or, a, axis, keepdims, initial, lax.bitwise_or)
     return _reduce("sum", lax.reduce_sum, a, axis, keepdims, initial, lax.add)
@@ -141,15 +144,18 @@ def _summand(name: str, a: Any, dtype: Any, promote_integers: bool) -> Any:
 @trace_cached
 def prod(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
          initial: Any = None, where: Any = None, promote_integers: bool = True) -> Any:
-    """Product over axes; small integers are multiplied in the default integer dtype.
+    """Multiply elements over axes.
 
-    >>> jnp.prod(3)
-    Array(3, dtype=int64)
+    a, axis, dtype, out, keepdims, initial, where, promote_integers: as for `sum`, with the same
+    errors -> [other axes] of `dtype`; 1 if there are no elements.
+
+    >>> jnp.prod(np.array([[1, 2], [3, 4]]), axis=1)
+    Array([ 2, 12], dtype=int64)
     """
     if out is not None:
         unsupported("prod", out=out)
     a = _summand("prod", a, dtype, promote_integers)
-    a = _masked("prod", a, where, 1)
+    a = masked("prod", a, where, 1)
     if kind_of(a) == "b":
         return _reduce("prod", lax.reduce_and, a, axis, keepdims, initial, lax.bitwise_and)
     return _reduce("prod", lax.reduce_prod, a, axis, keepdims, initial, lax.mul)
@@ -171,7 +177,7 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
     if initial is None and builtins.any(a.aval.shape[i] == 0 for i in axes):
         raise ValueError(f"{name}: zero-size array has no {name}: {a.aval} over axes {axes};"
                          " give `initial`")
-    a = a if where is None else _masked(name, a, where, identity(a.aval.dtype))
+    a = a if where is None else masked(name, a, where, identity(a.aval.dtype))
     out = _reduce(name, op, a, axes, keepdims, initial, combine)
     if kind_of(a) != "c":
         return out
@@ -182,10 +188,15 @@ def _extremum(name: str, op: Callable[..., Any], combine: Callable[..., Any],
 @trace_cached
 def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
-    """Largest element over axes; nan if there is one. Raises ValueError for empty axes.
+    """Return the largest element over axes, nan if there is one.
 
-    >>> jnp.max(3)
-    Array(3, dtype=int64)
+    a: [...] of any dtype, complex numbers ordered by real, then imaginary part; axis, out,
+    keepdims, where: as for `sum`; initial: a number to start from -> [other axes] of the same
+    dtype. Raises ValueError for no elements and for `where` without `initial`, and for axes out of
+    bounds.
+
+    >>> jnp.max(np.array([[1, 5], [3, 4]]), axis=0)
+    Array([3, 5], dtype=int64)
     """
     return _extremum("max", lax.reduce_max, lax.max, lowest, a, axis, out, keepdims, initial, where)
 
@@ -193,10 +204,15 @@ def max(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
 @trace_cached
 def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None,
         where: Any = None) -> Any:
-    """Smallest element over axes; nan if there is one. Raises ValueError for empty axes.
+    """Return the smallest element over axes, nan if there is one.
 
-    >>> jnp.min(3)
-    Array(3, dtype=int64)
+    a: [...] of any dtype, complex numbers ordered by real, then imaginary part; axis, out,
+    keepdims, where: as for `sum`; initial: a number to start from -> [other axes] of the same
+    dtype. Raises ValueError for no elements and for `where` without `initial`, and for axes out of
+    bounds.
+
+    >>> jnp.min(np.array([[1, 5], [3, 4]]), axis=0)
+    Array([1, 4], dtype=int64)
     """
     return _extremum(
         "min", lax.reduce_min, lax.min, highest, a, axis, out, keepdims, initial, where)
@@ -206,10 +222,13 @@ amax, amin = alias(max, "amax"), alias(min, "amin")
 
 
 def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:
-    """Largest minus smallest element over axes.
+    """Return the largest minus the smallest element over axes.
 
-    >>> jnp.ptp(3.0)
-    Array(0., dtype=float64)
+    a, axis, keepdims: as for `max`, with the same errors; out: must be None -> [other axes] of the
+    same dtype.
+
+    >>> jnp.ptp(np.array([[1, 5], [3, 4]]), axis=1)
+    Array([4, 1], dtype=int64)
     """
     unsupported("ptp", out=out)
     return lax.sub(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
@@ -221,211 +240,47 @@ def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> 
 @trace_cached
 def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,
         where: Any = None) -> Any:
-    """Whether all elements over axes are nonzero.
+    """Return whether all elements over axes are nonzero.
 
-    >>> jnp.all(1)
-    Array(True, dtype=bool)
+    a: [...] of any dtype; axis, out, keepdims, where: as for `sum`, with the same errors ->
+    booleans [other axes]; True if there are no elements.
+
+    >>> jnp.all(np.array([[1, 0], [3, 4]]), axis=1)
+    Array([False,  True], dtype=bool)
     """
     if out is not None:
         unsupported("all", out=out)
-    a = _masked("all", truth("all", a), where, True)
+    a = masked("all", truth("all", a), where, True)
     return _reduce("all", lax.reduce_and, a, axis, keepdims, None, lax.bitwise_and)
 
 
 @trace_cached
 def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *,  # noqa: A001
         where: Any = None) -> Any:
-    """Whether an element over axes is nonzero.
+    """Return whether some element over axes is nonzero.
 
-    >>> jnp.any(0)
-    Array(False, dtype=bool)
+    a: [...] of any dtype; axis, out, keepdims, where: as for `sum`, with the same errors ->
+    booleans [other axes]; False if there are no elements.
+
+    >>> jnp.any(np.array([[1, 0], [0, 0]]), axis=1)
+    Array([ True, False], dtype=bool)
     """
     if out is not None:
         unsupported("any", out=out)
-    a = _masked("any", truth("any", a), where, False)
+    a = masked("any", truth("any", a), where, False)
     return _reduce("any", lax.reduce_or, a, axis, keepdims, None, lax.bitwise_or)
 
 
 def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Number of nonzero elements over axes.
+    """Count the nonzero elements over axes.
 
-    >>> jnp.count_nonzero(2)
-    Array(1, dtype=int64)
+    a: [...] of any dtype; axis, keepdims: as for `sum`, with the same errors -> [other axes] of the
+    default integer; nan is not zero.
+
+    >>> jnp.count_nonzero(np.array([[1, 0], [3, 4]]), axis=1)
+    Array([1, 2], dtype=int64)
     """
     return sum(truth("count_nonzero", a), axis, keepdims=keepdims)
-
-
-# ---- means ----
-
-
-def wide(dtype: Any) -> Any:
-    """The dtype in which means, and quotients of sums, of this dtype are computed."""
-    return dtypes.float32 if dtypes.kind(dtype) == "f" and dtype.itemsize < 4 else dtype
-
-
-def widened(x: Any) -> Any:
-    """An array in that dtype."""
-    return x if wide(x.aval.dtype) == x.aval.dtype else convert(x, wide(x.aval.dtype))
-
-
-def narrowed(x: Any, dtype: Any) -> Any:
-    """A result back in the dtype of arguments that were widened."""
-    return x if wide(dtype) == dtype else convert(x, dtype)
-
-
-def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> Any:
-    """Number of elements that a reduction sees: a Python number, or an array with a mask."""
-    if where is None:
-        return float(size_of([a.aval.shape[i] for i in axes]))
-    mask, _ = promote_shapes(name, chosen(name, where), a)
-    return lax.reduce_sum(convert(mask, dtype), axes)
-
-
-@trace_cached
-def mean(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-         *, where: Any = None) -> Any:
-    """Mean over axes; integers become floats.
-
-    >>> jnp.mean(3)
-    Array(3., dtype=float64)
-    """
-    if out is not None:
-        unsupported("mean", out=out)
-    a = as_array("mean", a)
-    result = user_dtype("mean", dtype) or dtypes.to_inexact_dtype(a.aval.dtype)
-    work = wide(dtypes.to_inexact_dtype(result))
-    a = convert(a, work)
-    axes = axes_of("mean", axis, a.aval.ndim)
-    if where is not None:
-        where, a = promote_shapes("mean", chosen("mean", where), a)
-    total = lax.reduce_sum(_masked("mean", a, where, 0), axes)
-    count = _count("mean", a, axes, where, work)
-    count = like(total, count) if isinstance(count, float) else count
-    out_ = convert(lax.div(total, count), result)
-    return keep_dims(out_, a.aval.shape, axes) if keepdims else out_
-
-
-@trace_cached
-def var(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-        keepdims: bool = False, *, where: Any = None, mean: Any = None,
-        correction: int | float | None = None) -> Any:
-    """Variance over axes with divisor n - ddof; nan if that is not positive.
-
-    >>> jnp.var(3)
-    Array(0., dtype=float64)
-    """
-    if out is not None:
-        unsupported("var", out=out)
-    if correction is not None:
-        if ddof:
-            raise ValueError("var: ddof and correction mean the same; give one of them")
-        ddof = correction  # type: ignore[assignment]
-    a = as_array("var", a)
-    work, result = _var_dtypes(a, user_dtype("var", dtype))
-    a = convert(a, wide(work))
-    axes = axes_of("var", axis, a.aval.ndim)
-    if where is not None:
-        where, a = promote_shapes("var", chosen("var", where), a)
-    center = convert(mean, a.aval.dtype) if mean is not None else _mean(a, axes, where)
-    centered = lax.sub(*promote_shapes("var", a, center))
-    squares = (lax.add(lax.square(lax.real(centered)), lax.square(lax.imag(centered)))
-               if kind_of(a) == "c" else lax.square(centered))
-    total = lax.reduce_sum(_masked("var", squares, where, 0), axes)
-    count = _count("var", a, axes, where, total.aval.dtype)
-    if mean is None and kind_of(total) == "f":
-        total = lax.sub(total, _rounded_mean(centered, total, axes, where, count))
-    value = convert(_over_freedom(total, count, ddof), result)
-    return keep_dims(value, a.aval.shape, axes) if keepdims else value
-
-
-def _var_dtypes(a: Any, asked: Any) -> tuple[Any, Any]:
-    """The dtype to compute a variance in, and that of the result, given the dtype asked for."""
-    if asked is not None and kind_of(a) == "c" and dtypes.kind(asked) != "c":
-        raise ValueError(f"var: dtype must be complex for a complex array, got {asked.name} for"
-                         f" {a.aval}; convert the result, which is real")
-    work = dtypes.to_inexact_dtype(a.aval.dtype if asked is None or kind_of(a) == "c" else
-                                   dtypes.promote_types(a.aval.dtype, asked))
-    return work, asked or dtypes.real_of(work)
-
-
-def _over_freedom(total: Any, count: Any, ddof: Any) -> Any:
-    """A sum of squares over the degrees of freedom; nan if these are not positive."""
-    if isinstance(count, float):
-        divisor = count - float(ddof) if isinstance(ddof, (int, float)) else lax.sub(
-            like(total, count), like(total, ddof))
-    else:
-        divisor = lax.sub(count, like(count, ddof))
-    if isinstance(divisor, float):
-        return lax.div(total, like(total, divisor)) if divisor > 0 else like(total, math.nan)
-    return lax.select(lax.gt(divisor, like(divisor, 0)), lax.div(total, divisor),
-                      like(total, math.nan))
-
-
-def _rounded_mean(centered: Any, total: Any, axes: tuple[int, ...], where: Any, count: Any) -> Any:
-    """What the rounding error of the mean adds to a sum of squares: |sum of differences|^2 / n.
-
-    Two-pass algorithm with correction: Chan, Golub and LeVeque, "Algorithms for computing the
-    sample variance", The American Statistician 37 (1983). Its derivatives are 0.
-    """
-    rest = lax.abs(lax.reduce_sum(_masked("var", centered, where, 0), axes))
-    count = like(total, count) if isinstance(count, float) else count
-    extra = lax.mul(rest, lax.div(rest, count))
-    largest = like(total, dtypes.finfo(total.aval.dtype).max)  # an infinite sum stays infinite
-    return lax.stop_gradient(lax.min(lax.min(extra, total), largest))
-
-
-_mean_function = mean
-
-
-def _mean(a: Any, axes: tuple[int, ...], where: Any) -> Any:
-    return _mean_function(a, axes, keepdims=True, where=where)
-
-
-@trace_cached
-def std(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof: int = 0,
-        keepdims: bool = False, *, where: Any = None, mean: Any = None,
-        correction: int | float | None = None) -> Any:
-    """Standard deviation over axes with divisor n - ddof.
-
-    >>> jnp.std(3)
-    Array(0., dtype=float64)
-    """
-    unsupported("std", out=out)
-    if dtype is not None and user_dtype("std", dtype) not in dtypes.INEXACT:
-        raise ValueError(f"std: dtype must be floating or complex, got {dtype}")
-    return lax.sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
-                        correction=correction))
-
-
-def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False,
-            keepdims: bool = False) -> Any:
-    """Weighted mean over axes; with `returned` also the sum of weights.
-
-    >>> jnp.average(3.0)
-    Array(3., dtype=float64)
-    """
-    if weights is None:
-        out = mean(a, axis, keepdims=keepdims)
-        a = as_array("average", a)
-        size = size_of([a.aval.shape[i] for i in axes_of("average", axis, a.aval.ndim)])
-        return (out, like(out, size)) if returned else out
-    a, weights = inexact("average", a), inexact("average", weights)
-    shape = a.aval.shape
-    axes = axes_of("average", axis, len(shape))
-    if weights.aval.shape != shape:
-        if axis is None:
-            raise ValueError("average: an axis is needed when weights and array differ in shape:"
-                             f" {weights.aval}, {a.aval}")
-        if weights.aval.shape != tuple(shape[i] for i in axes):
-            raise ValueError(f"average: weights {weights.aval} do not fit axes {axes} of {a.aval}")
-        order = sorted(range(len(axes)), key=lambda i: axes[i])
-        weights = lax.broadcast_in_dim(lax.transpose(weights, order), shape, sorted(axes))
-    a, weights = promote("average", a, weights)
-    result = a.aval.dtype
-    a, weights = widened(a), widened(weights)
-    total = sum(weights, axes, keepdims=keepdims)
-    out = narrowed(lax.div(sum(lax.mul(a, weights), axes, keepdims=keepdims), total), result)
-    return (out, narrowed(total, result)) if returned else out
 
 
 # ---- arg extrema ----
@@ -454,20 +309,28 @@ def _arg(name: str, op: Callable[..., Any], a: Any, axis: int | None, out: None,
 
 @trace_cached
 def argmax(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
-    """Index of the first largest element along an axis, or in the flat array; the first nan wins.
+    """Return the index of the first largest element, or of the first nan.
 
-    >>> jnp.argmax(3)
-    Array(0, dtype=int64)
+    a: [...] of any real dtype; axis: an axis, or None for the flattened array; out: must be None;
+    keepdims: whether the axis stays, with length 1 -> [other axes] of the default integer. Raises
+    ValueError for no elements and an axis out of bounds.
+
+    >>> jnp.argmax(np.array([[1, 5], [7, 4]]), axis=1)
+    Array([1, 0], dtype=int64)
     """
     return _arg("argmax", lax.argmax, a, axis, out, keepdims)
 
 
 @trace_cached
 def argmin(a: Any, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Any:
-    """Index of the first smallest element along an axis, or in the flat array; the first nan wins.
+    """Return the index of the first smallest element, or of the first nan.
 
-    >>> jnp.argmin(3)
-    Array(0, dtype=int64)
+    a: [...] of any real dtype; axis: an axis, or None for the flattened array; out: must be None;
+    keepdims: whether the axis stays, with length 1 -> [other axes] of the default integer. Raises
+    ValueError for no elements and an axis out of bounds.
+
+    >>> jnp.argmin(np.array([[1, 5], [7, 4]]), axis=1)
+    Array([0, 1], dtype=int64)
     """
     return _arg("argmin", lax.argmin, a, axis, out, keepdims)
 

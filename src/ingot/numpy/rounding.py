@@ -8,7 +8,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import concrete_int
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.elementary import degrees
 from ingot.numpy.families import (
     alias,

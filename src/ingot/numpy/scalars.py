@@ -40,8 +40,33 @@ class ScalarMeta(type):
 
 def _scalar_type(name: str, scalar: Any) -> Any:
     made = ScalarMeta(name, (), {"dtype": np.dtype(scalar), "__module__": "ingot.numpy"})
-    made.__doc__ = f"Scalar type {name}: a dtype, and a function that makes arrays of it."
+    made.__doc__ = f"""{_described(made.dtype)}: a dtype, and a function that makes arrays of it.
+
+    x: anything array-like -> [...] of this dtype. Raises TypeError, ValueError and OverflowError as
+    `jnp.asarray(x, dtype)`.
+
+    >>> jnp.{name}(1)
+    Array({_ONE.get(made.dtype.char, 1)}, dtype={name})
+    """
     return made
+
+
+# How 1 is shown in dtypes of NumPy's own that are no integers.
+_ONE = {"?": "True", "F": "1.+0.j", "D": "1.+0.j", "e": "1.", "f": "1.", "d": "1."}
+
+
+def _described(dtype: np.dtype) -> str:
+    kind = dtypes.kind(dtype)
+    if kind == "b":
+        return "Truth values"
+    if kind == "c":
+        return f"Complex numbers of two {dtypes.real_of(dtype).name}"
+    if kind in "iu":
+        limits = dtypes.iinfo(dtype)
+        return f"Integers of {limits.bits} bits, from {limits.min} to {limits.max}"
+    limits = dtypes.finfo(dtype)
+    return (f"Floats of {limits.bits} bits, {limits.nexp} of exponent and {limits.nmant} of"
+            " mantissa")
 
 
 bool_ = _scalar_type("bool", np.bool_)
@@ -75,19 +100,25 @@ int_, uint, float_, complex_ = int64, uint64, float64, complex128
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
-    """Whether a dtype can be cast to another under NumPy's rule `casting`.
+    """Return whether a dtype can be cast to another under NumPy's rules.
 
-    >>> jnp.can_cast("int32", "float64")
-    True
+    from_, to: dtypes; casting: "no", "equiv", "safe", "same_kind" or "unsafe" -> a bool. Raises
+    TypeError for a Python number, ValueError for other rules.
+
+    >>> jnp.can_cast("int32", "float64"), jnp.can_cast("float64", "int32")
+    (True, False)
     """
     return np.can_cast(from_, to, casting=casting)  # type: ignore[arg-type]
 
 
 def result_type(*args: Any) -> Any:
-    """The dtype that an operation on these arrays, numbers and dtypes has.
+    """Return the dtype that an operation on these arrays, numbers and dtypes has.
 
-    >>> jnp.result_type("int32", 1.0)
-    dtype('float64')
+    args: one at least; Python numbers are weak -> a dtype. Raises ValueError for none,
+    TypePromotionError where promotion is strict.
+
+    >>> jnp.result_type("float32", 1.0), jnp.result_type("int8", "uint8")
+    (dtype('float32'), dtype('int16'))
     """
     if not args:
         raise ValueError("result_type: at least one array or dtype is required")
@@ -95,36 +126,46 @@ def result_type(*args: Any) -> Any:
 
 
 def promote_types(a: Any, b: Any) -> Any:
-    """The dtype that two dtypes promote to.
+    """Return the dtype that two dtypes promote to, on JAX's lattice.
 
-    >>> jnp.promote_types("int32", "float32")
+    a, b: dtypes -> a dtype. Raises TypePromotionError where promotion is strict.
+
+    >>> jnp.promote_types("int64", "float32")
     dtype('float32')
     """
     return dtypes.promote_types(a, b)
 
 
 def issubdtype(arg1: Any, arg2: Any) -> bool:
-    """Whether a dtype is another or of its kind.
+    """Return whether a dtype is another, or of its kind.
 
-    >>> jnp.issubdtype("bfloat16", np.floating)
+    arg1: a dtype; arg2: a dtype or an abstract type, as `jnp.floating` -> a bool.
+
+    >>> jnp.issubdtype("bfloat16", jnp.floating)
     True
     """
     return dtypes.issubdtype(arg1, arg2)
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a dtype equals, or belongs to the named kind, or any of a tuple of these.
+    """Return whether a dtype equals another or belongs to a kind (array API standard).
 
-    >>> jnp.isdtype("int8", "integral")
+    dtype: a dtype; kind: a dtype, "bool", "signed integer", "unsigned integer", "integral", "real
+    floating", "complex floating", "numeric", or a tuple of these -> a bool. Raises ValueError for
+    other kinds.
+
+    >>> jnp.isdtype("int8", ("integral", "bool"))
     True
     """
     return dtypes.isdtype(dtype, kind)
 
 
 def iscomplexobj(x: Any) -> bool:
-    """Whether the dtype of `x` is complex; lists and None count as NumPy counts them.
+    """Return whether the dtype is complex.
 
-    >>> jnp.iscomplexobj(1j)
+    x: an array, number or sequence; None has none -> a bool, whatever the imaginary parts.
+
+    >>> jnp.iscomplexobj(1 + 0j)
     True
     """
     if x is None:
@@ -135,19 +176,23 @@ def iscomplexobj(x: Any) -> bool:
 
 
 def isrealobj(x: Any) -> bool:
-    """Whether the dtype of `x` is not complex.
+    """Return whether the dtype is not complex.
 
-    >>> jnp.isrealobj(1.0)
-    True
+    x: an array, number or sequence -> a bool, whatever the imaginary parts.
+
+    >>> jnp.isrealobj(1 + 0j)
+    False
     """
     return not iscomplexobj(x)
 
 
 def isscalar(element: Any) -> bool:
-    """Whether this is a number or an array of rank 0.
+    """Return whether this is a number or an array of rank 0.
 
-    >>> jnp.isscalar(3.0)
-    True
+    element: anything -> a bool.
+
+    >>> jnp.isscalar(3.0), jnp.isscalar(jnp.array(3.0)), jnp.isscalar([3.0])
+    (True, True, False)
     """
     if isinstance(element, ArrayBase) or hasattr(element, "__jax_array__"):
         return typeof(element).ndim == 0
@@ -171,10 +216,11 @@ class _Limits:
 
 
 def finfo(dtype: Any) -> Any:
-    """Limits of a floating dtype, as `np.finfo`: eps, max, min, smallest_normal, bits, dtype...
+    """Return the limits of a floating dtype: eps, max, min, smallest_normal, bits, dtype and more.
 
-    dtype: floating or complex dtype, or an array of it. The limits are Python's floats, as the
-    array API standard wants them; under JAX's name they are scalars of the dtype.
+    dtype: a floating or complex dtype, or an array of it -> an object as `np.finfo` gives, whose
+    limits are Python's floats, as in the array API standard; under the name `jax.numpy` they are
+    scalars of the dtype. Raises ValueError for other dtypes.
 
     >>> jnp.finfo("float32").eps
     1.1920928955078125e-07
@@ -184,7 +230,10 @@ def finfo(dtype: Any) -> Any:
 
 
 def iinfo(int_type: Any) -> Any:
-    """Limits of an integer dtype, as `np.iinfo`.
+    """Return the limits of an integer dtype: min, max, bits and dtype.
+
+    int_type: an integer dtype, or an array of it -> an object as `np.iinfo` gives. Raises
+    ValueError for other dtypes.
 
     >>> jnp.iinfo("int8").max
     127

@@ -10,12 +10,13 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import fetch, from_numpy
 from ingot.numpy import primitives as lax
-from ingot.numpy.concrete import at_hand
-from ingot.numpy.creation import asarray, concrete, concrete_int
+from ingot.numpy.concrete import at_hand, concrete, concrete_int
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import where
-from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.manipulation import moveaxis, ravel
 from ingot.numpy.nonzero import nonzero
 from ingot.numpy.promotion import as_array, broadcast, convert, promote_dtypes
 from ingot.numpy.reductions import any as any_, axes_of, sum as sum_
@@ -47,78 +48,81 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Any
 
 
-def _rows(x: Any, axis: int | None, equal_nan: bool) -> tuple[Any, tuple[int, ...]]:
-    """The slices along an axis as rows of a matrix, and their shape; for None the elements. With
-    `equal_nan` all complex numbers with a NaN part are the same one."""
-    if equal_nan and kind_of(x) == "c":
-        x = where(lax.ne(x, x), math.nan, x)
-    if axis is None:
-        return lax.reshape(x, (x.aval.size, 1)), ()
-    (axis,) = axes_of("unique", axis, x.aval.ndim)
-    front = moveaxis(x, axis, 0)
-    count, *rest = front.aval.shape
-    return lax.reshape(front, (count, int(np.prod(rest)))), tuple(rest)
-
-
-def _first_of_groups(rows: Any, order: Any, first: Any, number: Any, count: int, static: bool,
-                     fill_value: Any) -> tuple[Any, Any]:
-    """The first row of each of `count` groups of equal rows, and its place; where there are fewer
-    groups and the count is static, `fill_value`, or the first group's."""
-    n = rows.aval.shape[0]
-    starts = nonzero(first, size=count, fill_value=n)[0]
-    total = convert(lax.add(number[-1], like(number[-1], 1)), dtypes.default_int()) if n else \
-        convert(0, dtypes.default_int())
-    exists = lax.lt(lax.iota(dtypes.default_int(), count), broadcast(total, (count,)))
-    places = getitem(order, where(exists, starts, 0)) if n else starts
-    values = getitem(rows, places) if n else broadcast(convert(0, rows.aval.dtype),
-                                                       (count, rows.aval.shape[1]))
-    if static and count:
-        fill = values[0] if fill_value is None else convert(asarray(fill_value), values.aval.dtype)
-        values = where(lax.broadcast_in_dim(exists, values.aval.shape, (0,)), values, fill)
-        places = where(exists, places, places[0]) if n else places
-    return values, places
-
-
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
            return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
            size: int | None = None, fill_value: Any = None, sorted: bool = True) -> Any:
-    """Distinct elements (or slices along an axis) in ascending order.
+    """Return the distinct elements, or slices along an axis, in ascending order.
 
-    With a static `size` there are that many: surplus ones are dropped, missing ones are
-    `fill_value`, by default the smallest. Without it the array must be concrete.
-    return_index, return_inverse, return_counts: also first places, indices that rebuild the array,
-    and frequencies.
+    ar: [...] of any dtype; return_index, return_inverse, return_counts: also first places, indices
+    that rebuild `ar`, and frequencies; axis: None flattens; sorted: without effect; equal_nan:
+    whether nan are one element; size: how many, needed in traced code: surplus ones are dropped,
+    missing ones `fill_value`, by default the smallest -> [size] of the same dtype, and arrays of
+    the default integer. Raises ConcretizationTypeError in traced code without `size`.
 
-    >>> jnp.unique(np.array([3, 1, 3]))
-    Array([1, 3], dtype=int64)
+    >>> jnp.unique(np.array([3, 1, 3]), return_counts=True)
+    (Array([1, 3], dtype=int64), Array([1, 2], dtype=int64))
     """
     ar = as_array("unique", ar)
     data = at_hand(ar)
     if size is None and axis is None and data is not None and plain(data.dtype):
         return _unique_known(data, return_index, return_inverse, return_counts, equal_nan)
-    rows, rest = _rows(ar, axis, equal_nan)
     if size is None:
         concrete("unique", ar, "the array (without a static `size`)",
                  "give size=n, the length to which the result is filled up or cut")
+    rows, rest = _rows(ar, axis)
+    rows = _one_nan(rows) if equal_nan else rows
     order, first = _groups(rows, equal_nan)
     n = rows.aval.shape[0]
     number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
                      broadcast(convert(1, dtypes.default_int()), (n,)))
-    found = int(fetch(number)[-1]) + 1 if size is None and n else 0
-    count = found if size is None else concrete_int("unique", size, "size")
-    values, places = _first_of_groups(rows, order, first, number, count, size is not None,
-                                      fill_value)
-    out: list[Any] = [lax.reshape(values, (count,)) if axis is None else moveaxis(
-        lax.reshape(values, (count, *rest)), 0, axis)]
+    count = concrete_int("unique", size, "size") if size is not None else (
+        int(fetch(number)[-1]) + 1 if n else 0)
+    values, places = _firsts(rows, order, first, number, count, size is not None, fill_value)
+    values = lax.reshape(values, (count, *rest))
+    out: list[Any] = [values if axis is None else moveaxis(values, 0, axis)]
+    zero = convert(0, dtypes.default_int())
     if return_index:
         out.append(places)
-    zero = convert(0, dtypes.default_int())
     if return_inverse:
         inverse = broadcast(zero, (n,)).at[order].set(number)
         out.append(lax.reshape(inverse, ar.aval.shape) if axis is None else inverse)
     if return_counts:
         out.append(broadcast(zero, (count,)).at[number].add(1, mode="drop"))
     return out[0] if len(out) == 1 else tuple(out)
+
+
+def _one_nan(x: Any) -> Any:
+    """Complex numbers of which one or the other part is nan as the same nan."""
+    return where(lax.ne(x, x), math.nan, x) if kind_of(x) == "c" else x
+
+
+def _firsts(rows: Any, order: Any, first: Any, number: Any, count: int, filled: bool,
+            fill_value: Any) -> tuple[Any, Any]:
+    """The first row of each group and its place, for so many groups."""
+    n, int_ = rows.aval.shape[0], dtypes.default_int()
+    places = nonzero(first, size=count, fill_value=n)[0]
+    total = convert(lax.add(number[-1], like(number[-1], 1)) if n else 0, int_)
+    real_ = lax.lt(lax.iota(int_, count), broadcast(total, (count,)))
+    if n:
+        places = getitem(order, where(real_, places, 0))
+        values = getitem(rows, places)
+    else:
+        values = broadcast(convert(0, rows.aval.dtype), (count, rows.aval.shape[1]))
+    if filled and count:
+        fill = values[0] if fill_value is None else convert(asarray(fill_value), values.aval.dtype)
+        values = where(lax.broadcast_in_dim(real_, values.aval.shape, (0,)), values, fill)
+        places = where(real_, places, places[0]) if n else places
+    return values, places
+
+
+def _rows(ar: Any, axis: int | None) -> tuple[Any, tuple[int, ...]]:
+    """What is to be distinct, flattened, as rows of a matrix, and its shape."""
+    if axis is None:
+        return lax.reshape(ar, (ar.aval.size, 1)), ()
+    (axis,) = axes_of("unique", axis, ar.aval.ndim)
+    front = moveaxis(ar, axis, 0)
+    n, *rest = front.aval.shape
+    return lax.reshape(front, (n, math.prod(rest))), tuple(rest)
 
 
 def plain(dtype: np.dtype) -> bool:
@@ -160,27 +164,56 @@ def _groups(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
 
 
 def unique_all(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAllResult:
-    """Distinct elements, first places, inverse and counts; nan differ from each other."""
+    """Return the distinct elements, first places, inverse and frequencies.
+
+    x, size, fill_value: as for `unique`, with the same errors; nan differ from each other -> a
+    named tuple: values [size], indices [size], inverse_indices like x, counts [size].
+
+    >>> jnp.unique_all(np.array([3, 1, 3])).inverse_indices
+    Array([1, 0, 1], dtype=int64)
+    """
     return UniqueAllResult(*unique(x, True, True, True, equal_nan=False, size=size,
                                    fill_value=fill_value))
 
 
 def unique_counts(x: Any, /, *, size: int | None = None,
                   fill_value: Any = None) -> UniqueCountsResult:
-    """Distinct elements and their counts; nan differ from each other."""
+    """Return the distinct elements and their frequencies.
+
+    x, size, fill_value: as for `unique`, with the same errors; nan differ from each other -> a
+    named tuple: values [size], counts [size].
+
+    >>> jnp.unique_counts(np.array([3, 1, 3])).counts
+    Array([1, 2], dtype=int64)
+    """
     return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False, size=size,
                                       fill_value=fill_value))
 
 
 def unique_inverse(x: Any, /, *, size: int | None = None,
                    fill_value: Any = None) -> UniqueInverseResult:
-    """Distinct elements and the indices that rebuild the array; nan differ from each other."""
+    """Return the distinct elements and the indices that rebuild the array.
+
+    x, size, fill_value: as for `unique`, with the same errors; nan differ from each other -> a
+    named tuple: values [size], inverse_indices like x.
+
+    >>> values, inverse = jnp.unique_inverse(np.array([3, 1, 3]))
+    >>> values[inverse]
+    Array([3, 1, 3], dtype=int64)
+    """
     return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False, size=size,
                                        fill_value=fill_value))
 
 
 def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """Distinct elements; nan differ from each other."""
+    """Return the distinct elements in ascending order.
+
+    x, size, fill_value: as for `unique`, with the same errors; nan differ from each other -> [size]
+    of the same dtype.
+
+    >>> jnp.unique_values(np.array([3, 1, 3]), size=3, fill_value=0)
+    Array([1, 3, 0], dtype=int64)
+    """
     return unique(x, equal_nan=False, size=size, fill_value=fill_value)
 
 
@@ -189,10 +222,14 @@ def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None)
 
 def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
          method: str = "auto") -> Any:
-    """Whether each element is among others.
+    """Return whether elements are among others.
 
-    >>> jnp.isin(np.array([1, 2]), np.array([2]))
-    Array([False,  True], dtype=bool)
+    element: [...]; test_elements: the others, flattened; assume_unique: without effect; invert:
+    whether they are not; method: "auto", "compare_all", "binary_search" or "sort", with the same
+    results -> booleans [...]; nan is in no set. Raises ValueError for other methods.
+
+    >>> jnp.isin(np.array([1, 2, 3]), np.array([3, 1]))
+    Array([ True, False,  True], dtype=bool)
     """
     if method not in ("auto", "compare_all", "binary_search", "sort"):
         raise ValueError(f"isin: no method {method!r}")
@@ -222,9 +259,12 @@ def _both(name: str, ar1: Any, ar2: Any) -> tuple[Any, Any]:
 
 
 def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """Distinct elements of two arrays together.
+    """Return the distinct elements of two arrays together, in ascending order.
 
-    >>> jnp.union1d(np.array([1, 2]), np.array([2, 3]))
+    ar1, ar2: flattened; size, fill_value: as for `unique`, with the same errors -> [size] of the
+    dtype they promote to.
+
+    >>> jnp.union1d(np.array([1, 3]), np.array([2, 3]))
     Array([1, 2, 3], dtype=int64)
     """
     return unique(concatenate(_both("union1d", ar1, ar2)), size=size, fill_value=fill_value)
@@ -245,10 +285,13 @@ def _kept(values: Any, mask: Any, size: int | None, fill_value: Any) -> Any:
 
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
               fill_value: Any = None) -> Any:
-    """Distinct elements of the first array that are not in the second.
+    """Return the distinct elements of the first array that are not in the second.
 
-    >>> jnp.setdiff1d(np.array([1, 2]), np.array([2, 3]))
-    Array([1], dtype=int64)
+    ar1, ar2: flattened; assume_unique: ar1 has no element twice, and keeps its order; size: as for
+    `unique`, with the same errors; fill_value: 0 by default -> [size] of the dtype of ar1.
+
+    >>> jnp.setdiff1d(np.array([3, 1, 2]), np.array([2]))
+    Array([1, 3], dtype=int64)
     """
     a, b = ravel(as_array("setdiff1d", ar1)), as_array("setdiff1d", ar2)
     if size is not None:
@@ -263,10 +306,13 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | No
 
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
              fill_value: Any = None) -> Any:
-    """Distinct elements that are in exactly one of two arrays.
+    """Return the distinct elements that are in exactly one of two arrays, in ascending order.
 
-    >>> jnp.setxor1d(np.array([1, 2]), np.array([2, 3]))
-    Array([1, 3], dtype=int64)
+    ar1, ar2: flattened; assume_unique: neither has an element twice; size, fill_value: as for
+    `unique`, with the same errors -> [size] of the dtype they promote to.
+
+    >>> jnp.setxor1d(np.array([1, 3]), np.array([2, 3]))
+    Array([1, 2], dtype=int64)
     """
     a, b = _both("setxor1d", ar1, ar2)
     everything = sort(concatenate([a, b]))
@@ -292,10 +338,14 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
 
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False, *,
                 size: int | None = None, fill_value: Any = None) -> Any:
-    """Distinct elements that are in both arrays; with `return_indices` also their first places.
+    """Return the distinct elements that are in both of two arrays, in ascending order.
 
-    >>> jnp.intersect1d(np.array([1, 2]), np.array([2, 3]))
-    Array([2], dtype=int64)
+    ar1, ar2: flattened; assume_unique: without effect; return_indices: also first places in each;
+    size, fill_value: as for `unique`, with the same errors -> [size] of the dtype they promote to,
+    and arrays of the default integer.
+
+    >>> jnp.intersect1d(np.array([3, 1, 3]), np.array([2, 3]), return_indices=True)
+    (Array([3], dtype=int64), Array([0], dtype=int64), Array([1], dtype=int64))
     """
     a, b = _both("intersect1d", ar1, ar2)
     n, int_ = a.aval.size, dtypes.default_int()

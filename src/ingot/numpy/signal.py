@@ -14,11 +14,13 @@ from ingot.api.eager import trace_cached
 from ingot.api.jit import jit
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import remainder, subtract
-from ingot.numpy.creation import asarray, concrete_int
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.indexing import getitem
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import clip, isfinite, where
-from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.manipulation import moveaxis, ravel
 from ingot.numpy.nanreductions import cumsum
 from ingot.numpy.promotion import (
     as_array,
@@ -37,10 +39,14 @@ from ingot.numpy.sorting import searchsorted
 
 
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """n-th differences of neighbors along an axis.
+    """Compute n-th differences of neighbors along an axis.
 
-    >>> jnp.diff(np.array([1, 4, 9]))
-    Array([3, 5], dtype=int64)
+    a: [..., m, ...] of any dtype, of booleans the exclusive or; n: how often; axis: the axis;
+    prepend, append: numbers or arrays put before and after -> [..., m - n, ...] of the same dtype.
+    Raises ValueError for scalars, a negative n and an axis out of bounds.
+
+    >>> jnp.diff(np.array([1, 4, 9, 16]), n=2)
+    Array([2, 2], dtype=int64)
     """
     a, n = as_array("diff", a), concrete_int("diff", n, "n")
     if n < 0:
@@ -72,10 +78,13 @@ def _end(a: Any, x: Any, axis: int) -> Any:
 
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """Differences of neighbors of the flat array, with something before and after.
+    """Compute differences of neighbors of the flattened array.
 
-    >>> jnp.ediff1d(np.array([1, 4]))
-    Array([3], dtype=int64)
+    ary: n elements; to_begin, to_end: numbers or arrays put before and after the differences -> [n
+    - 1 + ...] of the dtype of `ary`.
+
+    >>> jnp.ediff1d(np.array([1, 4, 9]), to_begin=0)
+    Array([0, 3, 5], dtype=int64)
     """
     out = diff(ravel(ary))
     if to_begin is not None:
@@ -87,13 +96,16 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None,
              edge_order: int | None = None) -> Any:
-    """Central differences inside and one-sided ones at the ends, along each axis.
+    """Estimate derivatives of samples along axes: central differences, one-sided ones at the ends.
 
-    varargs: spacing of all axes, or one per axis: numbers or coordinates.
-    edge_order: order of the error at the ends, 1 or 2.
+    f: [...] of any dtype; varargs: spacing of all axes, or one for each: numbers or coordinates
+    [n]; axis: which axes, by default all; edge_order: order of the error at the ends, 1 or 2 -> an
+    array like `f`, in floats, or a list of one for each axis. Raises ValueError for fewer than
+    edge_order + 1 samples and coordinates that do not fit, TypeError for another number of
+    spacings.
 
-    >>> jnp.gradient(np.array([1.0, 4.0, 9.0]))
-    Array([3., 4., 5.], dtype=float64)
+    >>> jnp.gradient(np.array([1.0, 4.0, 9.0, 16.0]), 2.0)
+    Array([1.5, 2. , 3. , 3.5], dtype=float64)
     """
     order = 1 if edge_order is None else concrete_int("gradient", edge_order, "edge_order")
     if order not in (1, 2):
@@ -162,12 +174,13 @@ def _gradient(f: Any, axis: int, h: Any, order: int) -> Any:
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """Integral along an axis by the trapezoidal rule.
+    """Integrate samples along an axis by the trapezoidal rule.
 
-    x: coordinates, else the samples are `dx` apart.
+    y: [..., n, ...]; x: coordinates [n] or like `y`; dx: distance of the samples if x is None;
+    axis: the axis -> [other axes] of the float or complex dtype they promote to.
 
-    >>> jnp.trapezoid(np.array([0.0, 2.0]))
-    Array(1., dtype=float64)
+    >>> jnp.trapezoid(np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 3.0]))
+    Array(5.5, dtype=float64)
     """
     if x is None:
         y, step = promote_dtypes("trapezoid", inexact("trapezoid", y), dx, kind="inexact")
@@ -194,20 +207,28 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
              preferred_element_type: Any = None) -> Any:
-    """Convolution of two vectors; mode 'full', 'same' or 'valid'.
+    """Convolve two vectors.
 
-    >>> jnp.convolve(np.array([1, 2]), np.array([1, 1]))
-    Array([1., 3., 2.], dtype=float64)
+    a, v: [n], [m]; mode: "full" [n + m - 1], "same" [max(n, m)], or "valid" [max(n, m) - min(n, m)
+    + 1], without borders; precision: checked, else without effect; preferred_element_type: dtype of
+    the result -> a vector of the float or complex dtype they promote to. By sums of products.
+    Raises ValueError for other ranks and modes, and empty vectors.
+
+    >>> jnp.convolve(np.array([1, 2, 3]), np.array([1, 1]))
+    Array([1., 3., 5., 3.], dtype=float64)
     """
     return _convolve("convolve", a, v, mode, precision, preferred_element_type)
 
 
 def correlate(a: Any, v: Any, mode: str = "valid", *, precision: Any = None,
               preferred_element_type: Any = None) -> Any:
-    """Cross-correlation of two vectors; mode 'full', 'same' or 'valid'.
+    """Correlate two vectors: sums of a[i + k] conj(v[i]).
 
-    >>> jnp.correlate(np.array([1, 2]), np.array([1, 1]))
-    Array([3.], dtype=float64)
+    a, v: [n], [m]; mode, precision, preferred_element_type: as for `convolve`, with the same
+    errors; "valid" by default -> a vector of the float or complex dtype they promote to.
+
+    >>> jnp.correlate(np.array([1, 2, 3]), np.array([0, 1]))
+    Array([2., 3.], dtype=float64)
     """
     return _convolve("correlate", a, v, mode, precision, preferred_element_type)
 
@@ -267,12 +288,15 @@ _compiled_sums = jit(_sums, static_argnums=(2, 3))
 @trace_cached
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
            ) -> Any:
-    """Piecewise linear interpolation of the points (xp, fp), xp ascending.
+    """Interpolate between points (xp, fp) by straight lines.
 
-    left, right: values beyond the ends, by default the end values, or 'extrapolate'.
+    x: [...] real; xp, fp: [n], xp ascending, or in any order with `period`; left, right: values
+    beyond the ends, by default those at the ends, or "extrapolate" -> [...] of the float or complex
+    dtype they promote to. Raises ValueError for xp and fp of other ranks or different lengths, for
+    complex coordinates and other texts.
 
-    >>> jnp.interp(1.5, np.array([1.0, 2.0]), np.array([10.0, 20.0]))
-    Array(15., dtype=float64)
+    >>> jnp.interp(np.array([0.0, 1.5]), np.array([1.0, 2.0]), np.array([10.0, 20.0]))
+    Array([10., 15.], dtype=float64)
     """
     xp_, fp_ = as_array("interp", xp), as_array("interp", fp)
     if xp_.aval.ndim != 1 or xp_.aval.shape != fp_.aval.shape:
@@ -340,13 +364,19 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.pi) -> Any:
-    """Phases with jumps of more than half a period replaced by their complement.
+    """Remove jumps of more than half a period from phases, by adding whole periods.
 
-    >>> jnp.unwrap(np.array([0.0, 6.0]))
-    Array([ 0.        , -0.28318531], dtype=float64)
+    p: [..., n, ...] real; discont: the least jump to remove, at least half a period; axis: the
+    axis; period: 2 pi by default -> an array like `p`, of integers the default float unless
+    `period` is an integer too. Raises ValueError for scalars.
+
+    >>> jnp.unwrap(np.array([0, 3, 2, 1]), period=4)
+    Array([ 0, -1, -2, -3], dtype=int64)
     """
     p = as_array("unwrap", p)
     p = inexact("unwrap", p) if kind_of(p) not in "iu" or isinstance(period, float) else p
+    if not p.aval.ndim:
+        raise ValueError(f"unwrap: rank 1 at least is needed, got {p.aval}")
     steps = diff(p, axis=axis)
     whole = kind_of(p) != "f"
     high = period // 2 if whole else period / 2

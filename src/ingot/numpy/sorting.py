@@ -12,9 +12,11 @@ from ingot.api.eager import trace_cached
 from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.interpreter import to_array
+from ingot.core.static import items
 from ingot.numpy import primitives as lax
 from ingot.numpy.at import fitting
-from ingot.numpy.creation import asarray, concrete_int
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.creation import asarray
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.indexing import as_index, getitem
 from ingot.numpy.logic import where
@@ -37,10 +39,15 @@ from ingot.numpy.reductions import axes_of, sum as sum_
 @trace_cached
 def sort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
          stable: bool = True, descending: bool = False) -> Any:
-    """Elements in ascending order along an axis; nan come last.
+    """Sort elements along an axis, nan at the end.
 
-    >>> jnp.sort(np.array([2, 1]))
-    Array([1, 2], dtype=int64)
+    a: [..., n, ...] of any dtype, complex numbers by real, then imaginary part; axis: None
+    flattens; kind, order: must be None; stable: whether equal elements keep their order;
+    descending: from the largest, nan first -> the same shape and dtype, or [size]. Raises
+    ValueError for an axis out of bounds.
+
+    >>> jnp.sort(np.array([3.0, np.nan, 1.0]))
+    Array([ 1.,  3., nan], dtype=float64)
     """
     unsupported("sort", kind=kind, order=order)
     a, axis = _axis("sort", a, axis)
@@ -62,10 +69,14 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
 @trace_cached
 def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = None,
             stable: bool = True, descending: bool = False, dtype: Any = None) -> Any:
-    """Indices that sort along an axis; nan come last, equal elements keep their order.
+    """Return the indices that sort along an axis, as `sort`.
 
-    >>> jnp.argsort(np.array([2, 1]))
-    Array([1, 0], dtype=int64)
+    a, axis, kind, order, stable, descending: as for `sort`; equal elements keep their order also if
+    descending; dtype: the default integer if None -> the shape of `a`, or [size], of `dtype`.
+    Raises ValueError for an axis out of bounds.
+
+    >>> jnp.argsort(np.array([3, 1, 2]))
+    Array([1, 2, 0], dtype=int64)
     """
     unsupported("argsort", kind=kind, order=order)
     a, axis = _axis("argsort", a, axis)
@@ -79,10 +90,13 @@ def argsort(a: Any, axis: int | None = -1, *, kind: None = None, order: None = N
 
 
 def lexsort(keys: Any, axis: int = -1) -> Any:
-    """Indices that sort by several keys, of which the last is the first to decide.
+    """Return the indices that sort by several keys, of which the last decides first.
 
-    >>> jnp.lexsort((np.array([1, 0]), np.array([2, 2])))
-    Array([1, 0], dtype=int64)
+    keys: a sequence of arrays of one shape; axis: the axis to sort along -> [...] of the default
+    integer. Raises TypeError for no keys, ValueError for different shapes.
+
+    >>> jnp.lexsort((np.array([2, 1, 0]), np.array([5, 3, 5])))
+    Array([1, 2, 0], dtype=int64)
     """
     arrays = [as_array("lexsort", getitem(to_array(keys), i) if hasattr(keys, "ndim") else key)
               for i, key in enumerate(keys)]
@@ -99,45 +113,68 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
 
 
 def sort_complex(a: Any) -> Any:
-    """Elements as complex numbers in lexicographic order along the last axis.
+    """Sort elements as complex numbers, by real, then imaginary part, along the last axis.
 
-    >>> jnp.sort_complex(np.array([2, 1]))
-    Array([1.+0.j, 2.+0.j], dtype=complex128)
+    a: [...] of any dtype -> [...] complex. Raises ValueError for scalars.
+
+    >>> jnp.sort_complex(np.array([2, 1j, 1]))
+    Array([0.+1.j, 1.+0.j, 2.+0.j], dtype=complex128)
     """
     a = as_array("sort_complex", a)
     return sort(convert(a, dtypes.to_complex(a.aval.dtype)))
 
 
 def partition(a: Any, kth: int, axis: int = -1) -> Any:
-    """Smaller elements before the k-th of the sorted order, larger ones behind.
+    """Put smaller elements before the k-th of the sorted order and larger ones behind it.
 
-    >>> jnp.partition(np.array([2, 1]), 0)
-    Array([1, 2], dtype=int64)
+    a: [..., n, ...] of any dtype; kth: a place, or several, also counted from the end; axis: None
+    flattens -> the same shape and dtype, or [size]; the order on each side is unspecified. Raises
+    ValueError for a place or an axis out of bounds.
+
+    >>> jnp.partition(np.array([4, 1, 3, 2]), 1)[1]
+    Array(2, dtype=int64)
     """
     a, axis = _axis("partition", a, axis)
-    ranks = axes_of("partition", kth, a.aval.shape[axis])
+    ranks = _ranks("partition", kth, a, axis)
     if kind_of(a) == "c":
         return sort(a, axis)
     return lax.take_along(a, lax.argpartition(a, ranks, axis), axis)
 
 
-def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
-    """Indices of `partition`.
+def _ranks(name: str, kth: Any, a: Any, axis: int) -> tuple[int, ...]:
+    """Places in the sorted order, counted from its beginning."""
+    n = a.aval.shape[axis]
+    given = [concrete_int(name, k, "kth") for k in items(kth)]
+    if any(not -n <= k < n for k in given):
+        raise ValueError(f"{name}: kth must be in [{-n}, {n}), as that is the length of axis {axis}"
+                         f" of {a.aval}, got {kth}")
+    return tuple(sorted({k % n for k in given}))
 
-    >>> jnp.argpartition(np.array([2, 1]), 0)
-    Array([1, 0], dtype=int32)
+
+def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
+    """Return the indices of `partition`.
+
+    a, kth, axis: as for `partition`, with the same errors -> the shape of `a`, or [size], of int32.
+
+    >>> x = jnp.array([4, 1, 3, 2])
+    >>> x[jnp.argpartition(x, 1)[1]]
+    Array(2, dtype=int64)
     """
     a, axis = _axis("argpartition", a, axis)
-    ranks = axes_of("argpartition", kth, a.aval.shape[axis])
+    ranks = _ranks("argpartition", kth, a, axis)
     out = argsort(a, axis) if kind_of(a) == "c" else lax.argpartition(a, ranks, axis)
     return convert(out, dtypes.int32)
 
 
 def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
-    """The k largest elements along an axis in descending order, and their indices.
+    """Return the k largest elements along an axis in descending order, and their indices.
 
-    >>> jnp.top_k(np.array([1, 3, 2]), 1)[0]
-    Array([3], dtype=int64)
+    a: [..., n, ...] of any real dtype; k: an int; axis: the axis -> [..., k, ...] of the same
+    dtype, and of int32; of equal elements the first comes first, nan are the largest. Raises
+    ValueError unless 0 <= k <= n.
+
+    >>> jnp.top_k(np.array([1, 3, 2]), 2)
+    (Array([3, 2], dtype=int64), Array([1, 2], dtype=int32))
     """
     a, axis = _axis("top_k", a, axis)
     return tuple(moveaxis(x, -1, axis) for x in lax.top_k(moveaxis(a, axis, -1), k))
@@ -148,12 +185,15 @@ def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
                  method: str = "scan") -> Any:
-    """Where elements of `v` go into the sorted vector `a`: 'left' or 'right' of equal ones.
+    """Find where elements go into a sorted vector.
 
-    Under JAX's name the places are int32, also with 64 bits.
+    a: [n], ascending; v: [...]; side: "left" of equal elements or "right"; sorter: indices that
+    sort `a`; method: accepted, the results are the same -> [...] of the default integer (int32
+    under the name `jax.numpy`), in [0, n]. Raises ValueError for other ranks of `a` and other
+    values of `side` and `method`.
 
-    >>> jnp.searchsorted(np.array([1, 3]), 2)
-    Array(1, dtype=int64)
+    >>> jnp.searchsorted(np.array([1, 3, 5]), np.array([0, 3, 6]))
+    Array([0, 1, 3], dtype=int64)
     """
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
@@ -170,13 +210,15 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
 
 
 def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Any:
-    """The bins that elements fall into, between the monotonic edges `bins`.
+    """Find the bins that elements fall into, between the monotonic edges `bins`.
 
-    Rising edges: i with bins[i-1] <= x < bins[i], with `right` bins[i-1] < x <= bins[i]; falling
-    ones: bins[i-1] > x >= bins[i], with `right` bins[i-1] >= x > bins[i]. -> int32 of x's shape.
+    x: [...]; bins: [n], rising: i with bins[i-1] <= x < bins[i], with `right` bins[i-1] < x <=
+    bins[i]; or falling: bins[i-1] > x >= bins[i], with `right` bins[i-1] >= x > bins[i]; method:
+    accepted, without effect -> [...] of the default integer (int32 under the name `jax.numpy`), in
+    [0, n]. Raises ValueError for other ranks of `bins`.
 
-    >>> jnp.digitize(2.5, np.array([1, 2, 3]))
-    Array(2, dtype=int64)
+    >>> jnp.digitize(np.array([0.5, 2.0, 9.0]), np.array([1, 2, 3]))
+    Array([0, 2, 3], dtype=int64)
     """
     x, bins = as_array("digitize", x), as_array("digitize", bins)
     if bins.aval.ndim != 1:
@@ -198,12 +240,16 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
 def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str | None = None,
          unique_indices: bool = False, indices_are_sorted: bool = False,
          fill_value: Any = None) -> Any:
-    """Elements, or slices along an axis, at indices.
+    """Take elements, or slices along an axis, at indices.
 
-    mode: 'fill' (default: nan or the extreme integer out of bounds), 'clip' or 'wrap'.
+    a: [..., n, ...] of any dtype; indices: [*ids] integers; axis: None flattens; mode: out of
+    bounds "fill" (default: `fill_value`, else nan or the extreme integer), "clip" or "wrap";
+    unique_indices, indices_are_sorted: promises; out: must be None -> [..., *ids, ...] of the same
+    dtype. Raises TypeError for other indices, IndexError for an empty axis, NotImplementedError for
+    mode "raise".
 
-    >>> jnp.take(np.array([5, 6]), 1)
-    Array(6, dtype=int64)
+    >>> jnp.take(np.array([5.0, 6.0]), np.array([1, 0, 7]))
+    Array([ 6.,  5., nan], dtype=float64)
     """
     unsupported("take", out=out)
     a, axis = _axis("take", a, axis)
@@ -233,10 +279,17 @@ def _floor_mod(i: Any, n: int) -> Any:
 
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = None,
                     fill_value: Any = None, *, wrap_negative_indices: bool | None = None) -> Any:
-    """Elements along an axis at an index of their own for each element of the other axes.
+    """Take elements along an axis, at indices for each place in the other axes.
 
-    >>> jnp.take_along_axis(np.array([[5, 6]]), np.array([[1]]), 1)
-    Array([[6]], dtype=int64)
+    arr: [..., n, ...] of any dtype; indices: [..., m, ...] integers, other axes broadcast; axis:
+    None flattens both; mode, fill_value: as for `take`, or "one_hot"; wrap_negative_indices:
+    whether they count from the end -> [..., m, ...] of the same dtype. Raises TypeError for other
+    indices, ValueError if the ranks differ.
+
+    >>> x = np.array([[3, 1, 2], [4, 6, 5]])
+    >>> jnp.take_along_axis(x, jnp.argsort(x), axis=1)
+    Array([[1, 2, 3],
+           [4, 5, 6]], dtype=int64)
     """
     arr, axis_ = _axis("take_along_axis", arr, axis)
     indices = as_array("take_along_axis", indices)
@@ -280,10 +333,15 @@ def _grid(name: str, shape: tuple[int, ...], indices: Any, axis: int, wrap: bool
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = True, *,
                    mode: str | None = None) -> Any:
-    """A copy with elements along an axis replaced; `inplace` must be False.
+    """Return a copy of an array with elements along an axis replaced.
 
-    >>> jnp.put_along_axis(np.zeros((1, 2)), np.array([[1]]), 5.0, 1, inplace=False)
-    Array([[0., 5.]], dtype=float64)
+    arr: [..., n, ...]; indices: [..., m, ...] integers; values: broadcast with them; axis: None
+    flattens; inplace: must be False; mode: as for `x.at[...]` -> the shape and dtype of `arr`.
+    Raises ValueError for the default `inplace`.
+
+    >>> jnp.put_along_axis(np.zeros((2, 2)), np.array([[1], [0]]), 5.0, 1, inplace=False)
+    Array([[0., 5.],
+           [5., 0.]], dtype=float64)
     """
     if inplace:
         raise ValueError("put_along_axis: arrays are immutable; pass inplace=False and use the"
@@ -298,10 +356,15 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
 
 
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Any:
-    """A copy with elements of the flat array replaced; `inplace` must be False.
+    """Return a copy of an array with elements, counted in the flattened array, replaced.
 
-    >>> jnp.put(np.zeros(2), 1, 5.0, inplace=False)
-    Array([0., 5.], dtype=float64)
+    a: [...]; ind: integers; v: values, repeated in order; mode: out of bounds None (left out),
+    "clip" or "wrap"; inplace: must be False -> the shape and dtype of `a`. Raises ValueError for
+    the default `inplace` and for other modes.
+
+    >>> jnp.put(np.zeros((2, 2)), np.array([0, 3]), 5.0, inplace=False)
+    Array([[5., 0.],
+           [0., 5.]], dtype=float64)
     """
     if inplace:
         raise ValueError("put: arrays are immutable; pass inplace=False and use the result")
@@ -322,10 +385,14 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
 
 
 def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
-    """A copy with elements where the mask holds replaced in order; `inplace` must be False.
+    """Return a copy of an array with the elements where a mask holds replaced, in order.
 
-    >>> jnp.place(np.zeros(2), np.array([False, True]), np.array([5.0]), inplace=False)
-    Array([0., 5.], dtype=float64)
+    arr: [...]; mask: as many booleans; vals: values, repeated as needed; inplace: must be False ->
+    the shape and dtype of `arr`. Raises ValueError for the default `inplace`, for a mask of another
+    size and for no values.
+
+    >>> jnp.place(np.zeros(3), np.array([True, False, True]), np.array([5, 6]), inplace=False)
+    Array([5., 0., 6.], dtype=float64)
     """
     if inplace:
         raise ValueError("place: arrays are immutable; pass inplace=False and use the result")
@@ -342,9 +409,12 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
 
 
 def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
-    """For each element i of `a` the element of the i-th choice.
+    """Choose for each index i the element of the i-th array.
 
-    mode: 'raise' (only outside of traced code), 'wrap' or 'clip'.
+    a: [...] integers; choices: arrays, broadcast with `a`; out: must be None; mode: out of bounds
+    "raise" (not in traced code), "wrap" or "clip" -> [...] of the dtype the choices promote to.
+    Raises ValueError for indices out of bounds or not integers, and other modes, TypeError for mode
+    "raise" of traced indices.
 
     >>> jnp.choose(np.array([1, 0]), [np.array([1, 2]), np.array([3, 4])])
     Array([3, 2], dtype=int64)
@@ -379,10 +449,15 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
 
 def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | None = None,
              fill_value: Any = 0, out: None = None) -> Any:
-    """Slices along an axis where the condition holds; with `size` so many, filled up.
+    """Return the slices along an axis where a condition holds.
 
-    >>> jnp.compress(np.array([False, True]), np.array([5, 6]))
-    Array([6], dtype=int64)
+    condition: booleans [m], m <= n; a: [..., n, ...] of any dtype; axis: None flattens; size: how
+    many slices, needed in traced code: surplus ones are dropped, missing ones `fill_value`; out:
+    must be None -> [..., size, ...] of the same dtype. Raises ValueError for other ranks of the
+    condition, and if it holds beyond n, ConcretizationTypeError for a traced one without `size`.
+
+    >>> jnp.compress(np.array([False, True]), np.array([[1, 2], [3, 4]]), axis=0)
+    Array([[3, 4]], dtype=int64)
     """
     unsupported("compress", out=out)
     condition = truth("compress", condition)
@@ -400,10 +475,14 @@ def compress(condition: Any, a: Any, axis: int | None = None, *, size: int | Non
 
 
 def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Any:
-    """Elements of the flat array where the condition holds.
+    """Return the elements of the flattened array where a condition holds.
 
-    >>> jnp.extract(np.array([False, True]), np.array([5, 6]))
-    Array([6], dtype=int64)
+    condition: booleans, flattened too; arr: [...] of any dtype; size, fill_value: as for
+    `compress`, with the same errors -> [size] of the same dtype.
+
+    >>> x = np.array([1, 5, 2, 8])
+    >>> jnp.extract(x > 3, x)
+    Array([5, 8], dtype=int64)
     """
     return compress(ravel(condition), ravel(arr), size=size, fill_value=fill_value)
 

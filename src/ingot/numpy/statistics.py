@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +14,12 @@ from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
-from ingot.numpy.concrete import at_hand
+from ingot.numpy.concrete import at_hand, concrete_int
 from ingot.numpy.families import kind_of, like
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import clip, where
-from ingot.numpy.manipulation import concatenate, moveaxis
+from ingot.numpy.manipulation import moveaxis
+from ingot.numpy.means import average, wide
 from ingot.numpy.products import dot
 from ingot.numpy.promotion import (
     as_array,
@@ -29,18 +30,10 @@ from ingot.numpy.promotion import (
     unsupported,
     user_dtype,
 )
-from ingot.numpy.rearranging import diagonal
-from ingot.numpy.reductions import (
-    Axis,
-    all as all_,
-    any as any_,
-    average,
-    axes_of,
-    sum as sum_,
-    wide,
-)
+from ingot.numpy.reductions import Axis, all as all_, any as any_, axes_of, sum as sum_
 from ingot.numpy.rounding import real
 from ingot.numpy.sorting import sort, take_along_axis
+from ingot.numpy.triangles import diagonal
 
 # ---- quantiles ----
 
@@ -221,12 +214,16 @@ def _weigh(name: str, rows: Any, q: Any, weights: Any, shape: Any, axes: Any, ke
 
 def quantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
              method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
-    """Quantiles q in [0, 1] over axes; other q are moved there; nan where an element is nan.
+    """Compute quantiles over axes, nan where an element is nan.
 
-    method: 'linear', 'lower', 'higher', 'midpoint', 'nearest' or another of NumPy's.
+    a: [...] real; q: [*q] in [0, 1], others are moved there; axis: None (all), an axis or several;
+    method: "linear" or another one of NumPy's names (Hyndman and Fan, 1996); keepdims: whether
+    reduced axes stay, with length 1; weights: like `a` or its axes, for method "inverted_cdf"
+    alone; out, overwrite_input: not supported -> [*q, other axes] floats. Raises ValueError for
+    complex numbers, other methods, and weights that do not fit.
 
-    >>> jnp.quantile(np.array([1.0, 3.0]), 0.5)
-    Array(2., dtype=float64)
+    >>> jnp.quantile(np.array([1.0, 3.0, 4.0]), np.array([0.25, 0.5]))
+    Array([2., 3.], dtype=float64)
     """
     unsupported("quantile", out=out, overwrite_input=overwrite_input or None)
     return _quantile("quantile", a, q, axis, method, keepdims, False, weights)
@@ -234,10 +231,13 @@ def quantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_inpu
 
 def nanquantile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
                 method: str = "linear", keepdims: bool = False, *, weights: Any = None) -> Any:
-    """Quantiles of the elements that are not nan.
+    """Compute quantiles over axes of the elements that are not nan.
 
-    >>> jnp.nanquantile(np.array([1.0, float("nan")]), 0.5)
-    Array(1., dtype=float64)
+    a, q, axis, out, overwrite_input, method, keepdims, weights: as for `quantile`, with the same
+    errors -> [*q, other axes] floats; nan where all are nan.
+
+    >>> jnp.nanquantile(np.array([1.0, np.nan, 4.0]), 0.5)
+    Array(2.5, dtype=float64)
     """
     unsupported("nanquantile", out=out, overwrite_input=overwrite_input or None)
     return _quantile("nanquantile", a, q, axis, method, keepdims, True, weights)
@@ -254,9 +254,12 @@ def _percent(name: str, q: Any) -> Any:
 def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
                method: str = "linear", keepdims: bool = False, *, weights: Any = None,
                out_sharding: Any = None) -> Any:
-    """Quantiles with q in percent.
+    """Compute quantiles over axes, with q in percent.
 
-    >>> jnp.percentile(np.array([1.0, 3.0]), 50)
+    a, axis, out, overwrite_input, method, keepdims, weights: as for `quantile`, with the same
+    errors; q: [*q] in [0, 100]; out_sharding: without effect -> [*q, other axes] floats.
+
+    >>> jnp.percentile(np.array([1.0, 3.0, 4.0]), 25)
     Array(2., dtype=float64)
     """
     return quantile(a, _percent("percentile", q), axis, out, overwrite_input, method, keepdims,
@@ -266,10 +269,13 @@ def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_in
 def nanpercentile(a: Any, q: Any, axis: Axis = None, out: None = None,
                   overwrite_input: bool = False, method: str = "linear", keepdims: bool = False, *,
                   weights: Any = None) -> Any:
-    """Quantiles in percent of the elements that are not nan.
+    """Compute quantiles over axes of the elements that are not nan, with q in percent.
 
-    >>> jnp.nanpercentile(np.array([1.0, float("nan")]), 50)
-    Array(1., dtype=float64)
+    a, axis, out, overwrite_input, method, keepdims, weights: as for `quantile`, with the same
+    errors; q: [*q] in [0, 100] -> [*q, other axes] floats; nan where all are nan.
+
+    >>> jnp.nanpercentile(np.array([1.0, np.nan, 4.0]), 50)
+    Array(2.5, dtype=float64)
     """
     return nanquantile(a, _percent("nanpercentile", q), axis, out, overwrite_input, method,
                        keepdims, weights=weights)
@@ -278,20 +284,26 @@ def nanpercentile(a: Any, q: Any, axis: Axis = None, out: None = None,
 @trace_cached
 def median(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
            keepdims: bool = False) -> Any:
-    """Median over axes.
+    """Compute the median over axes, of an even number of elements the mean of the middle two.
 
-    >>> jnp.median(np.array([1.0, 5.0, 2.0]))
-    Array(2., dtype=float64)
+    a: [...] real; axis, out, overwrite_input, keepdims: as for `quantile`, with the same errors ->
+    [other axes] floats; nan where an element is nan, and for no elements.
+
+    >>> jnp.median(np.array([[1, 5, 2], [8, 7, 9]]), axis=1)
+    Array([2., 8.], dtype=float64)
     """
     return quantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
 
 
 def nanmedian(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
               keepdims: bool = False) -> Any:
-    """Median over axes of the elements that are not nan.
+    """Compute the median over axes of the elements that are not nan.
 
-    >>> jnp.nanmedian(np.array([1.0, float("nan")]))
-    Array(1., dtype=float64)
+    a: [...] real; axis, out, overwrite_input, keepdims: as for `quantile`, with the same errors ->
+    [other axes] floats; nan where all are nan.
+
+    >>> jnp.nanmedian(np.array([1.0, np.nan, 4.0, 2.0]))
+    Array(2., dtype=float64)
     """
     return nanquantile(a, 0.5, axis, out, overwrite_input, "midpoint", keepdims)
 
@@ -301,53 +313,53 @@ def nanmedian(a: Any, axis: Axis = None, out: None = None, overwrite_input: bool
 
 def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
         fweights: Any = None, aweights: Any = None, dtype: Any = None) -> Any:
-    """Covariance matrix of variables in rows (or columns), with divisor n - 1 unless `bias`.
+    """Estimate the covariance matrix of variables.
 
-    >>> jnp.cov(np.array([1.0, 3.0]))
-    Array(2., dtype=float64)
+    m, y: variables in rows, or in columns if rowvar is False, or one as a vector; ddof: the divisor
+    is n - ddof, by default 1, or 0 if `bias`; fweights: integers, how often each observation
+    occurs; aweights: how much each counts; dtype: that of the result -> [k, k], or [] for one
+    variable, floats or complex. Raises ValueError for higher ranks, weights that do not fit and a
+    `dtype` of integers, TypeError if ddof is no integer.
+
+    >>> jnp.cov(np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 3.0]]))
+    Array([[1. , 0.5],
+           [0.5, 1. ]], dtype=float64)
     """
     rows = [_variables("cov", x, rowvar) for x in (m, y) if x is not None]
-    rows = promote_dtypes("cov", *rows)
-    x = concatenate(rows, 0)
+    x = concatenate(promote_dtypes("cov", *rows), 0)
     want = user_dtype("cov", dtype)
     if want is not None and dtypes.kind(want) not in "fc":
         raise ValueError(f"cov: dtype must be of floats or complex numbers, got {want.name}")
     result = want if want is not None else x.aval.dtype
     x = convert(x, wide(result))
-    if x.aval.size == 0:
-        n = x.aval.shape[0]
-        return broadcast(convert(math.nan, result), () if n == 1 else (n, n))
-    if ddof is None:
-        ddof = 0 if bias else 1
-    elif operator.index(ddof) != ddof:
-        raise ValueError(f"cov: ddof must be an integer, got {ddof!r}")
+    if not x.aval.size:
+        return broadcast(convert(math.nan, result), () if len(x) == 1 else (len(x), len(x)))
+    ddof = int(not bias) if ddof is None else concrete_int("cov", ddof, "ddof")
     weights = _weights("cov", x, fweights, aweights)
     center, total = average(x, 1, weights, returned=True)
     total = total[0] if weights is not None or total.aval.ndim else total
     total = lax.reshape(total, ())
-    divisor = _degrees_of_freedom(total, x.aval.shape[1], ddof, weights, aweights)
+    divisor = like(total, x.aval.shape[1] - ddof) if weights is None else _weighted_divisor(
+        total, weights, aweights, ddof)
     x = lax.sub(x, lax.broadcast_in_dim(center, x.aval.shape, (0,)))
-    rest = average(x, 1, weights)  # the rounding error of the means
+    rest = average(x, 1, weights)  # the means' rounding error
     x = lax.sub(x, lax.broadcast_in_dim(lax.stop_gradient(rest), x.aval.shape, (0,)))
     other = x if weights is None else multiply(x, weights)
     product = dot(x, lax.transpose(other, (1, 0)) if kind_of(x) != "c" else
                   lax.conj(lax.transpose(other, (1, 0))))
+    divisor = lax.max(lax.real(divisor) if kind_of(divisor) == "c" else divisor,
+                      convert(0, dtypes.real_of(divisor.aval.dtype)))
     out = lax.div(product, broadcast(convert(divisor, product.aval.dtype), product.aval.shape))
     return convert(lax.squeeze(out, [i for i in (0, 1) if out.aval.shape[i] == 1]), result)
 
 
-def _degrees_of_freedom(total: Any, n: int, ddof: int, weights: Any, aweights: Any) -> Any:
-    """The divisor of a covariance, at least 0, given the sum of the weights (n without any)."""
-    if weights is None:
-        divisor = like(total, n - ddof)
-    elif ddof == 0 or aweights is None:
-        divisor = lax.sub(total, like(total, ddof))
-    else:
-        spread = sum_(multiply(weights, convert(as_array("cov", aweights), weights.aval.dtype)))
-        divisor = lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype),
-                                                 like(total, ddof)), total))
-    return lax.max(lax.real(divisor) if kind_of(divisor) == "c" else divisor,
-                   convert(0, dtypes.real_of(divisor.aval.dtype)))
+def _weighted_divisor(total: Any, weights: Any, aweights: Any, ddof: int) -> Any:
+    """The divisor of a covariance whose weights have this total."""
+    if ddof == 0 or aweights is None:
+        return lax.sub(total, like(total, ddof))
+    spread = sum_(multiply(weights, convert(as_array("cov", aweights), weights.aval.dtype)))
+    return lax.sub(total, lax.div(lax.mul(convert(spread, total.aval.dtype), like(total, ddof)),
+                                  total))
 
 
 def _variables(name: str, x: Any, rowvar: bool) -> Any:
@@ -374,10 +386,14 @@ def _weights(name: str, x: Any, fweights: Any, aweights: Any) -> Any:
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> Any:
-    """Correlation matrix of variables in rows (or columns).
+    """Compute the matrix of correlation coefficients of variables.
 
-    >>> jnp.corrcoef(np.array([1.0, 3.0]))
-    Array(1., dtype=float64)
+    x, y, rowvar, dtype: as for `cov`, with the same errors -> [k, k], or [] for one variable, in
+    [-1, 1]; nan where a variance is 0.
+
+    >>> jnp.corrcoef(np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    Array([[ 1., -1.],
+           [-1.,  1.]], dtype=float64)
     """
     c = cov(x, y, rowvar, dtype=dtype)
     if c.aval.ndim < 2:

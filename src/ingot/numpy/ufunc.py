@@ -17,9 +17,13 @@ def _by_name(name: str) -> Any:
 
 
 class ufunc:  # noqa: N801 (NumPy's name)
-    """An elementwise function of `nin` arguments and `nout` results.
+    """An elementwise function of `nin` arguments and `nout` results, with methods as in `np.ufunc`.
 
-    Its methods follow `np.ufunc`; `at` and friends return new arrays.
+    func: the function; identity: what `reduce` starts from -> called with arrays that broadcast, an
+    array. Its methods return new arrays. Raises NotImplementedError for `out` and `where`.
+
+    >>> jnp.add.nin, jnp.add.identity, jnp.add(1, 2)
+    (2, 0, Array(3, dtype=int64, weak_type=True))
     """
 
     __name__: str
@@ -43,7 +47,10 @@ class ufunc:  # noqa: N801 (NumPy's name)
 
     @api_boundary
     def __call__(self, *args: Any, out: None = None, where: None = None) -> Any:
-        """The function of the broadcast arguments; TypeError for `out` and `where`."""
+        """Apply the function to arrays that broadcast -> an array, or several.
+
+        Raises NotImplementedError for `out` and `where`.
+        """
         if out is not None or where is not None:
             unsupported(self.__name__, out=out, where=where)
         return self._call(*args)
@@ -75,25 +82,57 @@ class ufunc:  # noqa: N801 (NumPy's name)
     @api_boundary
     def reduce(self, a: Any, axis: int | None = 0, dtype: Any = None, out: None = None,
                keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
-        """Combine the elements along an axis from the first to the last."""
+        """Combine the elements along axes, from the first to the last.
+
+        a: [...]; axis: an axis, several for some functions, None for all; dtype: that to compute
+        in; out: must be None; keepdims: whether reduced axes stay, with length 1; initial: where to
+        start; where: booleans, which elements count -> [other axes]. Raises ValueError unless the
+        function has two arguments and one result, for no elements without an identity, and for
+        `where` without one.
+
+        >>> jnp.multiply.reduce(np.array([[1, 2], [3, 4]]), axis=1)
+        Array([ 2, 12], dtype=int64)
+        """
         unsupported(f"{self.__name__}.reduce", out=out)
         return self._method("reduce")(a, axis=axis, dtype=dtype, keepdims=keepdims,
                                       initial=initial, where=where)
 
     @api_boundary
     def accumulate(self, a: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
-        """All partial results of combining the elements along an axis."""
+        """Return all partial results of combining the elements along an axis.
+
+        a: [..., n, ...]; axis: the axis; dtype: that to compute in; out: must be None -> [..., n,
+        ...]. Raises ValueError unless the function has two arguments and one result.
+
+        >>> jnp.maximum.accumulate(np.array([1, 3, 2, 5]))
+        Array([1, 3, 3, 5], dtype=int64)
+        """
         unsupported(f"{self.__name__}.accumulate", out=out)
         return self._method("accumulate")(a, axis=axis, dtype=dtype)
 
     @api_boundary
     def outer(self, A: Any, B: Any, /) -> Any:
-        """The function of all pairs of elements: shape A.shape + B.shape."""
+        """Apply the function to all pairs of elements.
+
+        A, B: arrays -> [*A.shape, *B.shape]. Raises ValueError unless the function has two
+        arguments and one result.
+
+        >>> jnp.subtract.outer(np.array([1, 2]), np.array([10, 20]))
+        Array([[ -9, -19],
+               [ -8, -18]], dtype=int64)
+        """
         return self._method("outer")(A, B)
 
     @api_boundary
     def at(self, a: Any, indices: Any, b: Any = None, /, *, inplace: bool = True) -> Any:
-        """A copy of `a` with the function applied at some elements; `inplace` must be False."""
+        """Return a copy of `a` with the function applied at elements, as often as each is named.
+
+        a: [...]; indices: as for `a[indices]`; b: second argument, broadcast; inplace: must be
+        False -> the shape and dtype of `a`. Raises NotImplementedError for the default `inplace`.
+
+        >>> jnp.add.at(np.array([1, 2]), np.array([0, 0]), 10, inplace=False)
+        Array([21,  2], dtype=int64)
+        """
         if inplace:
             raise NotImplementedError(f"{self.__name__}.at: arrays are immutable; pass"
                                       " inplace=False and use the result")
@@ -104,7 +143,15 @@ class ufunc:  # noqa: N801 (NumPy's name)
     @api_boundary
     def reduceat(self, a: Any, indices: Any, axis: int = 0, dtype: Any = None,
                  out: None = None) -> Any:
-        """Reductions over the slices between consecutive indices."""
+        """Reduce the slices between consecutive indices along an axis.
+
+        a: [..., n, ...]; indices: [m]: part i goes from indices[i] to indices[i + 1], or is one
+        element where that is not larger; dtype: that to compute in; out: must be None -> [..., m,
+        ...]. Raises ValueError unless the function has two arguments and one result.
+
+        >>> jnp.add.reduceat(np.arange(5), np.array([0, 3]))
+        Array([3, 7], dtype=int64)
+        """
         unsupported(f"{self.__name__}.reduceat", out=out)
         return self._method("reduceat")(a, indices, axis=axis, dtype=dtype)
 

@@ -18,6 +18,7 @@ from ingot.numpy import (
     elementary,
     integers,
     logic,
+    means,
     nanreductions,
     primitives as lax,
     reductions,
@@ -140,7 +141,7 @@ def _reduceat(self: ufunc, a: Any, indices: Any, *, axis: int, dtype: Any) -> An
         return moveaxis(lax.complex(*(_reduceat(self, part(a), starts, axis=0, dtype=None)
                                       for part in (lax.real, lax.imag))), 0, axis)
     sums = self == add and dtypes.kind(a.aval.dtype) == "f"
-    result, a = a.aval.dtype, reductions.widened(a) if sums else a
+    result, a = a.aval.dtype, means.widened(a) if sums else a
     combine = _two_sum if sums else lambda c, x: (self(*c, x),)
     return convert(moveaxis(vmap(one)(starts, stops), 0, axis), result)
 
@@ -227,10 +228,15 @@ bitwise_xor = _object(integers.bitwise_xor, 0)
 
 
 def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> ufunc:
-    """A `ufunc` from a function of scalars.
+    """Make a `ufunc` of a function of scalars, which is traced under `vmap`.
 
-    >>> jnp.frompyfunc(lambda x, y: x + y, 2, 1)(1, 2)
-    Array(3, dtype=int64, weak_type=True)
+    func: the function; nin, nout: how many arguments and results it has; identity: what `reduce`
+    starts from -> a `ufunc`. Raises TypeError if `func` is no function.
+
+    >>> add3 = jnp.frompyfunc(lambda x, y: x + y + 3, 2, 1)
+    >>> add3.outer(np.array([1, 2]), np.array([10, 20]))
+    Array([[14, 24],
+           [15, 25]], dtype=int64)
     """
     if not callable(func):
         raise TypeError(f"frompyfunc: a function is needed, got {func!r}")

@@ -11,7 +11,7 @@ from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import concrete_int
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.promotion import convert, inexact
 
 
@@ -24,47 +24,62 @@ def _window(name: str, M: int, values: Any) -> Any:
 
 
 def bartlett(M: int) -> Any:
-    """Triangle of M points that begins and ends with 0.
+    """Return Bartlett's window, a triangle that begins and ends with 0.
 
-    >>> jnp.bartlett(3)
-    Array([0., 1., 0.], dtype=float64)
+    M: number of points -> [M] of the default float; [0] for M <= 0. Raises TypeError if M is no
+    integer.
+
+    >>> jnp.bartlett(5)
+    Array([0. , 0.5, 1. , 0.5, 0. ], dtype=float64)
     """
     return _window("bartlett", M, lambda n, m: 1 - np.abs(2 * n + 1 - m) / (m - 1))
 
 
 def blackman(M: int) -> Any:
-    """Blackman's window of M points.
+    """Return Blackman's window, 0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1)).
 
-    >>> jnp.blackman(1)
-    Array([1.], dtype=float64)
+    M: number of points -> [M] of the default float; [0] for M <= 0. Raises TypeError if M is no
+    integer.
+
+    >>> jnp.blackman(5).round(3)
+    Array([-0.  ,  0.34,  1.  ,  0.34, -0.  ], dtype=float64)
     """
     return _window("blackman", M, lambda n, m: 0.42 - 0.5 * np.cos(2 * math.pi * n / (m - 1))
                    + 0.08 * np.cos(4 * math.pi * n / (m - 1)))
 
 
 def hamming(M: int) -> Any:
-    """Hamming's window of M points.
+    """Return Hamming's window, 0.54 - 0.46 cos(2 pi n / (M - 1)).
 
-    >>> jnp.hamming(1)
-    Array([1.], dtype=float64)
+    M: number of points -> [M] of the default float; [0] for M <= 0. Raises TypeError if M is no
+    integer.
+
+    >>> jnp.hamming(5)
+    Array([0.08, 0.54, 1.  , 0.54, 0.08], dtype=float64)
     """
     return _window("hamming", M, lambda n, m: 0.54 - 0.46 * np.cos(2 * math.pi * n / (m - 1)))
 
 
 def hanning(M: int) -> Any:
-    """Hann's window of M points.
+    """Return Hann's window, 0.5 - 0.5 cos(2 pi n / (M - 1)).
 
-    >>> jnp.hanning(3)
-    Array([0., 1., 0.], dtype=float64)
+    M: number of points -> [M] of the default float; [0] for M <= 0. Raises TypeError if M is no
+    integer.
+
+    >>> jnp.hanning(5)
+    Array([0. , 0.5, 1. , 0.5, 0. ], dtype=float64)
     """
     return _window("hanning", M, lambda n, m: 0.5 * (1 - np.cos(2 * math.pi * n / (m - 1))))
 
 
 def kaiser(M: int, beta: Any) -> Any:
-    """Kaiser's window of M points; beta may be traced.
+    """Return Kaiser's window, I0(beta sqrt(1 - (2 n / (M - 1) - 1)^2)) / I0(beta).
 
-    >>> jnp.kaiser(1, 14.0)
-    Array([1.], dtype=float64)
+    M: number of points; beta: its shape, a number, which may be traced -> [M] of the default float;
+    [0] for M <= 0. Raises TypeError if M is no integer.
+
+    >>> jnp.kaiser(3, 2.0).round(3)
+    Array([0.439, 1.   , 0.439], dtype=float64)
     """
     M = concrete_int("kaiser", M, "M")
     dtype = dtypes.default_float()
@@ -77,10 +92,13 @@ def kaiser(M: int, beta: Any) -> Any:
 
 
 def i0(x: Any) -> Any:
-    """Modified Bessel function of order 0.
+    """Compute the modified Bessel function of order 0, elementwise.
 
-    >>> jnp.i0(0.0)
-    Array(1., dtype=float64, weak_type=True)
+    x: [...] real -> [...] of the same dtype, of integers the default float. By `lax.bessel_i0e`
+    times exp(|x|). Raises ValueError for complex numbers.
+
+    >>> jnp.i0(np.array([0, 1, 2]))
+    Array([1.        , 1.26606588, 2.2795853 ], dtype=float64)
     """
     x = inexact("i0", x)
     if dtypes.kind(x.aval.dtype) != "f":

@@ -9,7 +9,8 @@ import numpy as np
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import broadcast_to, concrete_int, eye
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.creation import broadcast_to, eye
 from ingot.numpy.families import kind_of
 from ingot.numpy.indexing import getitem
 from ingot.numpy.linalg import (
@@ -23,7 +24,7 @@ from ingot.numpy.linalg.factorizations import adjoint, matrices
 from ingot.numpy.linalg.solving import lu_solve_permuted
 from ingot.numpy.logic import where
 from ingot.numpy.promotion import as_array, broadcast_shapes, convert, promote_dtypes
-from ingot.numpy.rearranging import tril, triu
+from ingot.numpy.triangles import tril, triu
 from ingot.primitives import decompositions, linalg as factors, qr as orthogonal
 from ingot.primitives.matrices import columns, divide_by_gap, from_triangle, matmul, rows
 

@@ -12,7 +12,8 @@ from ingot import dtypes
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import fft as transforms
 from ingot.numpy.creation import asarray
-from ingot.numpy.manipulation import concatenate, moveaxis, stack
+from ingot.numpy.joining import concatenate, stack
+from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.padding import pad
 from ingot.numpy.promotion import inexact
 from ingot.numpy.rearranging import flip

@@ -24,8 +24,8 @@ from ingot.numpy.linalg.factorizations import adjoint, matrices
 from ingot.numpy.logic import where
 from ingot.numpy.products import matmul
 from ingot.numpy.promotion import convert, promote_dtypes
-from ingot.numpy.rearranging import triu
 from ingot.numpy.reductions import all as all_, any as any_
+from ingot.numpy.triangles import triu
 from ingot.primitives import linalg as factors
 from ingot.scipy.factorizations import schur, solve_triangular
 

@@ -30,7 +30,7 @@ from ingot.numpy import (
     rint as _rint,
     sinc,
 )
-from ingot.numpy.creation import concrete_int
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.promotion import convert, inexact, promote
 from ingot.numpy.reductions import sum as sum_

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
-from ingot.numpy.creation import concrete_int
+from ingot.numpy.concrete import concrete_int
 from ingot.scipy.special_table import BY_SCIPY, REAL, define, described, real
 
 # ---- of integer and real order ----

@@ -10,10 +10,11 @@ from ingot import dtypes
 from ingot.api.eager import trace_cached
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import broadcast_to, concrete_int, zeros
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.creation import broadcast_to, zeros
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
-from ingot.numpy.manipulation import concatenate
+from ingot.numpy.joining import concatenate
 from ingot.numpy.promotion import (
     as_array,
     broadcast_shapes,

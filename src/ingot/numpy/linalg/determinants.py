@@ -20,8 +20,8 @@ from ingot.numpy.linalg.factorizations import SlogdetResult, matrices
 from ingot.numpy.logic import where
 from ingot.numpy.products import matmul as matmul
 from ingot.numpy.promotion import convert
-from ingot.numpy.rearranging import diagonal as _diagonal
 from ingot.numpy.reductions import any as any_, prod, sum as sum_
+from ingot.numpy.triangles import diagonal as _diagonal
 from ingot.primitives import linalg as factors, matrices as ops
 
 SPARED = 3
@@ -29,13 +29,14 @@ SPARED = 3
 
 
 def det(a: Any) -> Any:
-    """Determinant of matrices: [..., n, n] -> [...].
+    """Compute the determinant of matrices.
 
-    The gradient is the matrix of cofactors, for singular matrices too; so for derivatives of the
-    second and third order. Raises ShapeError unless the matrices are square.
+    a: [..., n, n] -> [...] of the same dtype, of integers the default float. In closed form up to n
+    = 3, else by LU factors. The gradient is the matrix of cofactors, for singular matrices too; so
+    for derivatives of the second and third order. Raises ShapeError unless the matrices are square.
 
-    >>> jnp.linalg.det(np.diag([2.0, 3.0]))
-    Array(6., dtype=float64)
+    >>> jnp.linalg.det(np.array([[1, 2], [3, 4]]))
+    Array(-2., dtype=float64)
     """
     a = matrices("det", a)
     n = a.aval.shape[-1]
@@ -137,10 +138,14 @@ def _parity(pivots: Any, dtype: Any) -> Any:
 
 
 def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
-    """Sign and logarithm of the absolute value of determinants.
+    """Compute the sign of determinants and the logarithm of their absolute values.
 
-    >>> jnp.linalg.slogdet(np.eye(2)).logabsdet
-    Array(0., dtype=float64)
+    a: [..., n, n]; method: "lu" or "qr", with the same result -> a named tuple: sign [...], of
+    modulus 1 or 0, and logabsdet [...] real, -inf for singular matrices. By LU factors. Raises
+    ShapeError unless the matrices are square, ValueError for other methods.
+
+    >>> jnp.linalg.slogdet(np.diag([2.0, -3.0]))
+    SlogdetResult(sign=Array(-1., dtype=float64), logabsdet=Array(1.79175947, dtype=float64))
     """
     if method not in (None, "lu", "qr"):
         raise ValueError(f"slogdet: method must be None, 'lu' or 'qr', got {method!r}")

@@ -23,35 +23,55 @@ from ingot.primitives import decompositions, linalg as factors, qr as orthogonal
 
 
 class EigResult(NamedTuple):
-    """Eigenvalues and eigenvectors of a matrix."""
+    """The eigenvalues [..., n] and eigenvectors [..., n, n] that `eig` returns -> a named tuple.
+
+    >>> jnp.linalg.EigResult._fields
+    ('eigenvalues', 'eigenvectors')
+    """
 
     eigenvalues: Any
     eigenvectors: Any
 
 
 class EighResult(NamedTuple):
-    """Eigenvalues and eigenvectors of a Hermitian matrix."""
+    """The eigenvalues [..., n] and eigenvectors [..., n, n] that `eigh` returns -> a named tuple.
+
+    >>> jnp.linalg.EighResult._fields
+    ('eigenvalues', 'eigenvectors')
+    """
 
     eigenvalues: Any
     eigenvectors: Any
 
 
 class QRResult(NamedTuple):
-    """Orthogonal and triangular factor."""
+    """The orthogonal factor Q and the triangular factor R that `qr` returns -> a named tuple.
+
+    >>> jnp.linalg.QRResult._fields
+    ('Q', 'R')
+    """
 
     Q: Any
     R: Any
 
 
 class SlogdetResult(NamedTuple):
-    """Sign and logarithm of the absolute value of a determinant."""
+    """The sign [...] and the logarithm logabsdet [...] that `slogdet` returns -> a named tuple.
+
+    >>> jnp.linalg.SlogdetResult._fields
+    ('sign', 'logabsdet')
+    """
 
     sign: Any
     logabsdet: Any
 
 
 class SVDResult(NamedTuple):
-    """Left vectors, singular values, right vectors."""
+    """The left vectors U, singular values S, right vectors Vh that `svd` returns -> a named tuple.
+
+    >>> jnp.linalg.SVDResult._fields
+    ('U', 'S', 'Vh')
+    """
 
     U: Any
     S: Any
@@ -76,7 +96,11 @@ def adjoint(x: Any) -> Any:
 # ---- factorizations ----
 
 def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> Any:
-    """Triangular L with L L^H = a (U with U^H U = a if `upper`); nan if a is not positive definite.
+    """Factor positive definite Hermitian matrices: L L^H = a, or U^H U = a.
+
+    a: [..., n, n]; upper: whether U is wanted; symmetrize_input: whether (a + a^H) / 2 is factored
+    -> [..., n, n], triangular, of the same dtype, of integers the default float; nan where a matrix
+    is not positive definite. By LAPACK. Raises ShapeError unless the matrices are square.
 
     >>> jnp.linalg.cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
     Array([[2., 0.],
@@ -90,7 +114,12 @@ def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> A
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:
-    """Orthogonal times upper triangular; mode 'reduced', 'complete', 'r', or 'raw' as in NumPy.
+    """Factor matrices into an orthogonal Q and an upper triangular R.
+
+    a: [..., m, n], k = min(m, n); mode: "reduced": Q [..., m, k] and R [..., k, n]; "complete": Q
+    [..., m, m] and R [..., m, n]; "r": R alone; "raw": reflections, transposed, and their factors
+    -> a named tuple, or R. By LAPACK. Raises ShapeError for vectors, ValueError for other
+    modes.
 
     >>> jnp.linalg.qr(np.array([[3.0], [4.0]])).R
     Array([[-5.]], dtype=float64)
@@ -108,9 +137,15 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False,
         subset_by_index: tuple[int, int] | None = None) -> Any:
-    """Singular value decomposition a = U diag(S) Vh, S descending.
+    """Factor matrices as U diag(S) Vh, with orthonormal vectors and S in descending order.
 
-    >>> jnp.linalg.svd(np.diag([3.0, 4.0]), compute_uv=False)
+    a: [..., m, n], k = min(m, n); full_matrices: U [..., m, m] and Vh [..., n, n], else [..., m, k]
+    and [..., k, n]; compute_uv: whether vectors are wanted; hermitian: `a` is, so that `eigh`
+    serves; subset_by_index: first and last + 1 of the singular values wanted -> a named tuple, or S
+    [..., k] alone, real. By LAPACK. Raises ShapeError for vectors, NotImplementedError for
+    `hermitian` with a subset.
+
+    >>> jnp.linalg.svd(np.array([[3.0, 0.0], [0.0, -4.0]])).S
     Array([4., 3.], dtype=float64)
     """
     a = matrices("svd", a, square=hermitian)
@@ -143,9 +178,11 @@ def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
 
 
 def svdvals(x: Any, /) -> Any:
-    """Singular values in descending order.
+    """Compute the singular values of matrices, in descending order.
 
-    >>> jnp.linalg.svdvals(np.diag([3.0, 4.0]))
+    x: [..., m, n] -> [..., min(m, n)] real. Raises ShapeError for vectors.
+
+    >>> jnp.linalg.svdvals(np.array([[3.0, 0.0], [0.0, -4.0]]))
     Array([4., 3.], dtype=float64)
     """
     return svd(x, compute_uv=False)
@@ -154,10 +191,15 @@ def svdvals(x: Any, /) -> Any:
 # ---- eigenvalues ----
 
 def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> EighResult:
-    """Ascending eigenvalues and orthonormal eigenvectors (columns) of Hermitian matrices.
+    """Compute eigenvalues, ascending, and orthonormal eigenvectors of Hermitian matrices.
 
-    >>> jnp.linalg.eigh(np.diag([2.0, 1.0])).eigenvalues
-    Array([1., 2.], dtype=float64)
+    a: [..., n, n]; UPLO: the triangle that is read, "L" or "U"; symmetrize_input: whether (a + a^H)
+    / 2 is taken -> a named tuple: eigenvalues [..., n] real, eigenvectors [..., n, n] in columns.
+    By LAPACK. Raises ShapeError unless the matrices are square, ValueError for
+    another UPLO.
+
+    >>> jnp.linalg.eigh(np.array([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
+    Array([1., 3.], dtype=float64)
     """
     if UPLO not in (None, "L", "U"):
         raise ValueError(f"eigh: UPLO must be None, 'L' or 'U', got {UPLO!r}")
@@ -167,21 +209,25 @@ def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> Eigh
 
 
 def eigvalsh(a: Any, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Any:
-    """Ascending eigenvalues of Hermitian matrices.
+    """Compute the eigenvalues of Hermitian matrices, in ascending order.
 
-    >>> jnp.linalg.eigvalsh(np.diag([2.0, 1.0]))
-    Array([1., 2.], dtype=float64)
+    a, UPLO, symmetrize_input: as for `eigh`, with the same errors -> [..., n] real.
+
+    >>> jnp.linalg.eigvalsh(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    Array([1., 3.], dtype=float64)
     """
     return eigh(a, UPLO, symmetrize_input).eigenvalues
 
 
 def eig(a: Any) -> EigResult:
-    """Complex eigenvalues, in no particular order, and eigenvectors (columns).
+    """Compute eigenvalues, in no particular order, and eigenvectors of matrices.
 
-    Derivatives of vectors keep their norm of 1 and their largest component real, as LAPACK does.
+    a: [..., n, n] -> a named tuple: eigenvalues [..., n] and eigenvectors [..., n, n] in columns,
+    of norm 1 and with a real largest component, which derivatives keep; complex. By LAPACK.
+    Raises ShapeError unless the matrices are square.
 
-    >>> jnp.linalg.eig(np.eye(1)).eigenvalues
-    Array([1.+0.j], dtype=complex128)
+    >>> jnp.linalg.eig(np.array([[2.0, 1.0], [0.0, 3.0]])).eigenvalues
+    Array([2.+0.j, 3.+0.j], dtype=complex128)
     """
     values, vectors = decompositions.eig(matrices("eig", a), compute_left_eigenvectors=False,
                                          enable_eigvec_derivs=True)
@@ -189,10 +235,13 @@ def eig(a: Any) -> EigResult:
 
 
 def eigvals(a: Any) -> Any:
-    """Complex eigenvalues, in no particular order.
+    """Compute the eigenvalues of matrices, in no particular order.
 
-    >>> jnp.linalg.eigvals(np.eye(1))
-    Array([1.+0.j], dtype=complex128)
+    a: [..., n, n] -> [..., n] complex. By LAPACK. Raises ShapeError unless the matrices are
+    square.
+
+    >>> jnp.linalg.eigvals(np.array([[0, 1], [-1, 0]]))
+    Array([0.+1.j, 0.-1.j], dtype=complex128)
     """
     return decompositions.eig(matrices("eigvals", a), compute_left_eigenvectors=False,
                               compute_right_eigenvectors=False)[0]

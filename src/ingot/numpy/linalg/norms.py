@@ -32,17 +32,23 @@ from ingot.numpy.promotion import (
     inexact,
     promote_dtypes,
 )
-from ingot.numpy.rearranging import diagonal as _diagonal, trace as _trace
 from ingot.numpy.reductions import axes_of, max as max_, min as min_, sum as sum_
+from ingot.numpy.triangles import diagonal as _diagonal, trace as _trace
 
 # ---- norms ----
 
 @trace_cached
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Norm of vectors or matrices: ord None (2-norm of all elements), a number, 'fro', 'nuc', inf.
+    """Compute norms of vectors or matrices.
 
-    >>> jnp.linalg.norm(np.array([3.0, 4.0]))
-    Array(5., dtype=float64)
+    x: [...]; axis: one axis for vectors, two for matrices, None for all; ord: None is the 2-norm of
+    all elements; of vectors inf, -inf, 0 or a power; of matrices "fro", "nuc", 1, -1, 2, -2, inf or
+    -inf; keepdims: whether reduced axes stay, with length 1 -> [other axes] real. The 2-norm
+    neither overflows nor underflows on the way. Raises ValueError for other `ord` and numbers of
+    axes.
+
+    >>> jnp.linalg.norm(np.array([[3.0, 4.0], [6.0, 8.0]]), axis=1)
+    Array([ 5., 10.], dtype=float64)
     """
     x = inexact("norm", x)
     x = convert(x, x.aval.dtype)
@@ -118,10 +124,13 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """Norm of the elements over axes, by default all.
+    """Compute norms of vectors, over one axis, several, or all.
 
-    >>> jnp.linalg.vector_norm(np.array([3.0, 4.0]))
-    Array(5., dtype=float64)
+    x: [...]; axis: an axis, several, or None for all; keepdims, ord: as for `norm` of vectors, with
+    the same errors -> [other axes] real.
+
+    >>> jnp.linalg.vector_norm(np.array([3.0, 4.0]), ord=1)
+    Array(7., dtype=float64)
     """
     x = inexact("vector_norm", x)
     axes = axes_of("vector_norm", axis, x.aval.ndim)
@@ -129,16 +138,22 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """Norm of the matrices in the last two axes.
+    """Compute norms of the matrices in the last two axes.
 
-    >>> jnp.linalg.matrix_norm(np.eye(2), ord=1)
-    Array(1., dtype=float64)
+    x: [..., m, n]; keepdims, ord: as for `norm` of matrices, with the same errors -> [...] real.
+
+    >>> jnp.linalg.matrix_norm(np.array([[1.0, 2.0], [3.0, 4.0]]), ord=1)
+    Array(6., dtype=float64)
     """
     return norm(x, ord, (-2, -1), keepdims)
 
 
 def cond(x: Any, p: Any = None) -> Any:
-    """Condition number: norm of a matrix times that of its inverse; by default the 2-norm.
+    """Compute condition numbers: the norm of a matrix times that of its inverse.
+
+    x: [..., m, n], square unless p is None, 2 or -2, by singular values; p: as `ord` of `norm`,
+    None for 2 -> [...] real, inf for singular matrices. Raises ShapeError for vectors and matrices
+    that are not square, ValueError for empty ones.
 
     >>> jnp.linalg.cond(np.diag([4.0, 2.0]))
     Array(2., dtype=float64)
@@ -159,7 +174,10 @@ def cond(x: Any, p: Any = None) -> Any:
 # ---- products and parts ----
 
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """Vector product of vectors of length 3.
+    """Compute the vector product of vectors of length 3.
+
+    x1, x2: [..., 3, ...], broadcast; axis: the axis of length 3 -> [..., 3, ...] of the dtype they
+    promote to. Raises ValueError for other lengths.
 
     >>> jnp.linalg.cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
     Array([0, 0, 1], dtype=int64)
@@ -171,11 +189,13 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 
 def outer(x1: Any, x2: Any, /) -> Any:
-    """Products of all pairs of elements of two vectors.
+    """Multiply all pairs of elements of two vectors.
 
-    >>> jnp.linalg.outer(np.array([1, 2]), np.array([3]))
-    Array([[3],
-           [6]], dtype=int64)
+    x1, x2: [m], [n] -> [m, n] of the dtype they promote to. Raises ValueError for other ranks.
+
+    >>> jnp.linalg.outer(np.array([1, 2]), np.array([3, 4]))
+    Array([[3, 4],
+           [6, 8]], dtype=int64)
     """
     a, b = as_array("outer", x1), as_array("outer", x2)
     if a.aval.ndim != 1 or b.aval.ndim != 1:
@@ -185,38 +205,51 @@ def outer(x1: Any, x2: Any, /) -> Any:
 
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, precision: Any = None,
               preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
-    """Sum of products over several axes.
+    """Multiply and sum over several axes, as `jnp.tensordot`.
 
-    >>> jnp.linalg.tensordot(np.ones(2), np.ones(2), axes=1)
-    Array(2., dtype=float64)
+    x1, x2, axes, precision, preferred_element_type: as there, with the same errors; out_sharding:
+    without effect -> the other axes of x1, then those of x2.
+
+    >>> jnp.linalg.tensordot(np.array([1, 2]), np.array([3, 4]), axes=1)
+    Array(11, dtype=int64)
     """
     return _tensordot(x1, x2, axes, precision=precision,
                       preferred_element_type=preferred_element_type)
 
 
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """Diagonals of the matrices in the last two axes.
+    """Return the diagonals of the matrices in the last two axes.
 
-    >>> jnp.linalg.diagonal(np.eye(2))
-    Array([1., 1.], dtype=float64)
+    x: [..., m, n] of any dtype; offset: which diagonal, positive ones lie above the main one ->
+    [..., length] of the same dtype. Raises ValueError for vectors.
+
+    >>> jnp.linalg.diagonal(np.array([[1, 2], [3, 4]]))
+    Array([1, 4], dtype=int64)
     """
     return _diagonal(x, offset, -2, -1)
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    """Sums of the diagonals of the matrices in the last two axes.
+    """Sum the diagonals of the matrices in the last two axes.
 
-    >>> jnp.linalg.trace(np.eye(2))
-    Array(2., dtype=float64)
+    x: [..., m, n]; offset: which diagonal, positive ones lie above the main one; dtype: by default
+    that of `jnp.sum` -> [...] of `dtype`. Raises ValueError for vectors.
+
+    >>> jnp.linalg.trace(np.array([[1, 2], [3, 4]]))
+    Array(5, dtype=int64)
     """
     return _trace(x, offset, -2, -1, dtype)
 
 
 def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
-    """Product of several matrices in the order of fewest multiplications.
+    """Multiply several matrices in the order of fewest multiplications.
 
-    >>> jnp.linalg.multi_dot([np.eye(2), np.eye(2), np.ones(2)])
-    Array([1., 1.], dtype=float64)
+    arrays: two matrices [n_i, n_i+1] at least, or vectors at the ends; precision: checked, else
+    without effect -> [n_0, n_k], [n] or [], of the dtype they promote to. By dynamic programming.
+    Raises ValueError for fewer arrays and other ranks, TypeError for lengths that differ.
+
+    >>> jnp.linalg.multi_dot([np.eye(2), np.array([[1, 2], [3, 4]]), np.array([5, 6])])
+    Array([17., 39.], dtype=float64)
     """
     made = promote_dtypes("multi_dot", *arrays)
     if len(made) < 2:
@@ -246,10 +279,13 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
 
 
 def tensorinv(a: Any, ind: int = 2) -> Any:
-    """Inverse of the linear map from the last axes to the first `ind` ones.
+    """Invert the linear map from the last axes of an array to the first `ind` ones.
 
-    >>> jnp.linalg.tensorinv(np.eye(2).reshape(2, 1, 2), ind=1).shape
-    (1, 2, 2)
+    a: [*s, *t] with as many elements in s as in t; ind: number of axes in s -> [*t, *s] floats or
+    complex. Raises ValueError if the numbers differ, and for ind < 1.
+
+    >>> jnp.linalg.tensorinv(2 * np.eye(4).reshape(4, 2, 2), ind=1).shape
+    (2, 2, 4)
     """
     a = inexact("tensorinv", a)
     ind = operator.index(ind)
@@ -265,8 +301,11 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
     """Solve tensordot(a, x, x.ndim) = b.
 
-    >>> jnp.linalg.tensorsolve(np.eye(2), np.ones(2))
-    Array([1., 1.], dtype=float64)
+    a: [*b.shape, *s], with as many elements in s as in b; axes: those of `a` to move to the end
+    before -> x [*s] floats or complex. Raises ValueError if the numbers differ.
+
+    >>> jnp.linalg.tensorsolve(np.array([[2, 1], [1, 3]]), np.array([5, 10]))
+    Array([1., 3.], dtype=float64)
     """
     a, b = promote_dtypes("tensorsolve", a, b, kind="inexact")
     if axes is not None:

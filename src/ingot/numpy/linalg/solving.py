@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from typing import Any
 
 from ingot import dtypes
@@ -13,6 +12,7 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.control.linear_solve import custom_linear_solve
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.creation import broadcast_to, eye
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
@@ -25,7 +25,7 @@ from ingot.numpy.products import (
 )
 from ingot.numpy.promotion import (
     as_array,
-    broadcast_shapes,
+    common_shape,
     convert,
     inexact,
     promote_dtypes,
@@ -64,10 +64,15 @@ def _solve_one(a: Any, b: Any) -> Any:
 
 
 def solve(a: Any, b: Any) -> Any:
-    """Solve a x = b; b is a vector if it has rank 1, else a stack of matrices.
+    """Solve systems of linear equations a x = b.
 
-    >>> jnp.linalg.solve(np.eye(2), np.ones(2))
-    Array([1., 1.], dtype=float64)
+    a: [..., n, n]; b: [n], or [..., n, k], leading axes broadcast -> x of the shape of b, or [...,
+    n, k], floats or complex; inf or nan where `a` is singular. By LU factors with partial pivoting,
+    which derivatives use again. Raises ShapeError unless the matrices are square, ValueError for b
+    of other shapes.
+
+    >>> jnp.linalg.solve(np.array([[2, 1], [1, 3]]), np.array([5, 10]))
+    Array([1., 3.], dtype=float64)
     """
     a, b = promote_dtypes("solve", a, b, kind="inexact")
     a = matrices("solve", a)
@@ -80,7 +85,7 @@ def solve(a: Any, b: Any) -> Any:
     n = a.aval.shape[-1]
     if b.aval.shape[-2] != n:
         raise ValueError(f"solve: b must have {n} rows, got {a.aval} and {b.aval}")
-    lead = broadcast_shapes(a.aval.shape[:-2], b.aval.shape[:-2])
+    lead = common_shape("solve", (a, b), (a.aval.shape[:-2], b.aval.shape[:-2]))
     if 0 in lead:
         x = broadcast_to(convert(0, a.aval.dtype), (*lead, *b.aval.shape[-2:]))
     else:
@@ -90,9 +95,12 @@ def solve(a: Any, b: Any) -> Any:
 
 
 def inv(a: Any) -> Any:
-    """Inverse of matrices; inf and nan where they are singular.
+    """Invert matrices.
 
-    >>> jnp.linalg.inv(np.diag([2.0, 4.0]))
+    a: [..., n, n] -> [..., n, n], floats or complex; inf and nan where they are singular. By
+    `solve`. Raises ShapeError unless the matrices are square.
+
+    >>> jnp.linalg.inv(np.array([[2, 0], [0, 4]]))
     Array([[0.5 , 0.  ],
            [0.  , 0.25]], dtype=float64)
     """
@@ -137,9 +145,14 @@ def _tall_pinv_tangent(a: Any, p: Any, t: Any) -> Any:
 
 
 def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Any:
-    """Moore-Penrose inverse; singular values up to rtol times the largest count as 0.
+    """Compute the Moore-Penrose inverse of matrices, by singular values.
 
-    >>> jnp.linalg.pinv(np.diag([2.0, 0.0]))
+    a: [..., m, n]; rtol or rcond: singular values up to rtol times the largest count as 0, by
+    default 10 max(m, n) eps; hermitian: `a` is -> [..., n, m] floats or complex. Derivatives hold
+    for constant rank (Golub and Pereyra, 1973). Raises ShapeError for vectors, ValueError for both
+    rtol and rcond.
+
+    >>> jnp.linalg.pinv(np.array([[2.0, 0.0], [0.0, 0.0]]))
     Array([[0.5, 0. ],
            [0. , 0. ]], dtype=float64)
     """
@@ -178,10 +191,15 @@ def _least_squares_jvp(rcond: float, primals: Any, tangents: Any) -> Any:
 
 
 def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = False) -> Any:
-    """Least-squares solution, sums of squared residuals, rank and singular values.
+    """Solve a x = b by least squares, with the least x, by singular values.
 
-    >>> jnp.linalg.lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[0]
-    Array([2.], dtype=float64)
+    a: [m, n]; b: [m] or [m, k]; rcond: singular values below rcond times the largest count as 0, by
+    default max(m, n) eps; numpy_resid: whether residuals are left out where NumPy does -> x [n] or
+    [n, k], sums of squared residuals [k], rank, singular values. Derivatives are nan where the rank
+    is not full. Raises ValueError for other shapes.
+
+    >>> jnp.linalg.lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[:2]
+    (Array([2.], dtype=float64), Array([2.], dtype=float64))
     """
     a, b = promote_dtypes("lstsq", a, b, kind="inexact")
     a, vector = matrices("lstsq", a, square=False), b.aval.ndim == 1
@@ -212,14 +230,18 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = Fal
 
 
 def matrix_power(a: Any, n: int) -> Any:
-    """Integer power of square matrices; negative ones of the inverse.
+    """Raise square matrices to an integer power.
 
-    >>> jnp.linalg.matrix_power(np.diag([2.0, 3.0]), 2)
-    Array([[4., 0.],
-           [0., 9.]], dtype=float64)
+    a: [..., n, n]; n: a static number, negative ones are powers of the inverse -> [..., n, n] of
+    the same dtype, floats for negative n. By repeated squaring. Raises TypeError unless the
+    matrices are square and n is an integer.
+
+    >>> jnp.linalg.matrix_power(np.array([[1, 1], [1, 0]]), 10)
+    Array([[89, 55],
+           [55, 34]], dtype=int64)
     """
     a = as_array("matrix_power", a)
-    n = operator.index(n)
+    n = concrete_int("matrix_power", n, "n")
     if a.aval.ndim < 2 or a.aval.shape[-1] != a.aval.shape[-2]:
         raise TypeError(f"matrix_power: square matrices are needed, got {a.aval}")
     if n < 0:
@@ -235,9 +257,12 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None) -> Any:
-    """Number of singular values above rtol times the largest.
+    """Compute the rank of matrices: how many singular values are above rtol times the largest.
 
-    >>> jnp.linalg.matrix_rank(np.diag([2.0, 0.0]))
+    M: [..., m, n], or a vector, whose rank is 1 unless it is 0; rtol or tol: by default max(m, n)
+    eps; hermitian: M is -> [...] of the default integer. Raises ValueError for both rtol and tol.
+
+    >>> jnp.linalg.matrix_rank(np.array([[1.0, 2.0], [2.0, 4.0]]))
     Array(1, dtype=int64)
     """
     M = inexact("matrix_rank", M)

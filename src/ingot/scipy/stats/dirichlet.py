@@ -8,8 +8,8 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.families import like
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import where
-from ingot.numpy.manipulation import concatenate
 from ingot.numpy.promotion import broadcast, promote_shapes
 from ingot.numpy.reductions import all as all_, sum as sum_
 from ingot.scipy.special import gammaln, xlogy

@@ -11,11 +11,13 @@ from ingot.api.vmap import vmap
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import sqrt
 from ingot.numpy.functional import apply_along_axis
+from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import where
-from ingot.numpy.manipulation import concatenate, moveaxis, ravel
+from ingot.numpy.manipulation import moveaxis, ravel
+from ingot.numpy.means import std
 from ingot.numpy.nanreductions import cumsum, nanstd
 from ingot.numpy.promotion import as_array, convert, inexact
-from ingot.numpy.reductions import argmax, axes_of, keep_dims, std, sum as sum_
+from ingot.numpy.reductions import argmax, axes_of, keep_dims, sum as sum_
 from ingot.numpy.sorting import argsort
 
 

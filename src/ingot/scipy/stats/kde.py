@@ -11,14 +11,15 @@ from ingot import random
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.functions import logsumexp
 from ingot.numpy import primitives as lax
-from ingot.numpy.creation import asarray, concrete_int, full
+from ingot.numpy.concrete import concrete_int
+from ingot.numpy.creation import asarray, full
 from ingot.numpy.elementary import log
 from ingot.numpy.manipulation import atleast_2d, squeeze
 from ingot.numpy.products import matmul
 from ingot.numpy.promotion import as_array, convert, inexact
-from ingot.numpy.rearranging import diagonal
 from ingot.numpy.reductions import sum as sum_
 from ingot.numpy.statistics import cov
+from ingot.numpy.triangles import diagonal
 from ingot.primitives.linalg import cholesky, triangular_solve
 from ingot.scipy.special import ndtr
 from ingot.tree import register_pytree_node_class

@@ -10,8 +10,8 @@ from ingot.numpy.creation import broadcast_to
 from ingot.numpy.elementary import log
 from ingot.numpy.linalg import cholesky
 from ingot.numpy.promotion import broadcast_shapes, promote_dtypes
-from ingot.numpy.rearranging import diagonal
 from ingot.numpy.reductions import sum as sum_
+from ingot.numpy.triangles import diagonal
 from ingot.primitives.linalg import triangular_solve
 from ingot.scipy.stats.common import LOG_2PI, exp
 
