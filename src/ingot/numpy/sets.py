@@ -73,8 +73,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     rows = _one_nan(rows) if equal_nan else rows
     order, first = _groups(rows, equal_nan)
     n = rows.aval.shape[0]
-    number = lax.sub(lax.cumsum(convert(first, dtypes.default_int()), 0),
-                     broadcast(convert(1, dtypes.default_int()), (n,)))
+    number = lax.cumsum(convert(first, dtypes.default_int()), 0) - 1
     count = concrete_int("unique", size, "size") if size is not None else (
         int(fetch(number)[-1]) + 1 if n else 0)
     values, places = _firsts(rows, order, first, number, count, size is not None, fill_value)
