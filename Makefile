@@ -10,7 +10,7 @@ JOBS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem
-.PHONY: bench guard docs map wheel clean matrix matrix-one portable reference
+.PHONY: bench guard docs map wheel clean matrix matrix-one portable reference xla accelerators
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,19 @@ matrix-one:
 
 portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the portable mode
 	INGOT_PORTABLE=1 $(BIN)/python -m pytest -n $(JOBS) -q -m 'not long'
+
+xla: $(call STAMP,test)  ## The laws on XLA's CPU client with 4 devices: every row, value and derivative
+	INGOT_XLA_LAWS=all INGOT_NUM_CPU_DEVICES=4 $(BIN)/python -m pytest -n $(JOBS) -q tests/test_xla.py \
+	  tests/test_xla_laws.py
+
+# Of plugins no more is used than their compilers; they are large, and not installed beside the rest.
+ACCELERATORS := build/accelerators
+JAXLIB = $(shell $(BIN)/python -c 'import jaxlib.version as v; print(v.__version__)')
+
+accelerators: $(call STAMP,test)  ## Compile every primitive for H100 and TPU v5e, without either
+	test -d $(ACCELERATORS) || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --target $(ACCELERATORS) jax-cuda13-pjrt==$(JAXLIB) jax-cuda13-plugin==$(JAXLIB) libtpu
+	TPU_SKIP_MDS_QUERY=1 PYTHONPATH=tests:$(ACCELERATORS) $(BIN)/python tests/accelerators.py
 
 reference: $(call STAMP,test)  ## All but the slow tests on the reference back end, which compiles nothing
 	INGOT_BACKEND=reference $(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not long' tests

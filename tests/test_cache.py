@@ -14,7 +14,8 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.llvm import cache, codegen, elf, engine, worker
+from ingot.backends import cache
+from ingot.backends.llvm import codegen, elf, engine, worker
 from ingot.compiler import fingerprint
 from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable
 from ingot.config import config

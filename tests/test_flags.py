@@ -10,11 +10,12 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import random, sharding
-from ingot.backends.llvm import cache
+from ingot.backends import cache
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.compat.flag_tables import REFUSED, WITHOUT_MEANING
 from ingot.compat.flags import ACCEPTED, MAPPED, PLATFORMS, Config, apply_environment, context
 from ingot.config import TABLE, config
+from ingot.core import backend
 from ingot.core.jaxpr import Jaxpr, Var
 from ingot.core.typecheck import checked
 from ingot.primitives.dot import canonicalize_precision
@@ -77,6 +78,7 @@ EFFECTS = {
     "check_tracer_leaks": (True, lambda: ingot.jit(lambda x: LEAKED.append(x) or x)(1.0)),
     "backend": ("reference" if config.backend == "llvm" else "llvm",
                 lambda: ingot.jit(lambda x: x + 1).lower(x3).compile().as_text()),
+    "platforms": ("nonsense,reference", lambda: backend.get_backend().name),
     "enable_checks": (False, lambda: checked(ILL_TYPED, "a test").debug_name),
     "cache": (False, cache.folder),
     "cache_dir": ("/nowhere", cache.folder),

@@ -11,7 +11,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.xla import client
+from ingot.backends.xla import client, plugins
 from ingot.backends.xla.rules import RULES
 from ingot.config import config
 from ingot.core import backend
@@ -70,6 +70,22 @@ def test_without_jaxlib_the_error_says_what_to_install(monkeypatch):
 
 
 @needs_jaxlib
+def test_platforms_name_it():
+    with config.override("platforms", "xla_cpu,cpu"):
+        assert ingot.devices()[0].client is backend.get_backend("xla")
+        assert ingot.jit(jnp.sin)(0.5).device == ingot.devices("xla")[0]
+
+
+@needs_jaxlib
+@pytest.mark.parametrize(("name", "extra"), [("gpu", "cuda13"), ("cuda", "cuda13"), ("tpu", "tpu")])
+def test_accelerators_that_are_not_there(name, extra):
+    if any(plugins.installed(platform) for platform in plugins.FINDERS):
+        pytest.skip("a plugin is installed")
+    with pytest.raises(RuntimeError, match=rf"Unknown backend.*pip install 'ingot\[{extra}\]'"):
+        ingot.devices(name)
+
+
+@needs_jaxlib
 def test_derivatives_and_flags():
     w, x = np.random.default_rng(0).normal(size=(3, 3)), np.arange(6.0).reshape(2, 3)
     with config.override("backend", "xla"):
@@ -121,6 +137,7 @@ def test_donated_memory():
 @needs_jaxlib
 def test_stages():
     lowered = on_xla(lambda x: jnp.sin(x) @ x).lower(np.ones(3))
+    assert "stablehlo.sine" in lowered.as_text() and "sin" in lowered.as_text("jaxpr")
     compiled = lowered.compile()
     assert "sine" in compiled.as_text() and compiled(np.zeros(3)) == 0
     executable = backend.compile_jaxpr(ingot.make_jaxpr(jnp.sin)(np.ones(3)), "xla")

@@ -48,7 +48,7 @@ class Flag:
                              f" variable {self.variable} before that")
 
 
-BACKENDS = ["llvm", "reference", "xla"]
+BACKENDS = ["llvm", "reference", "xla", "cuda", "tpu"]
 """Names that the flag `backend` may have; `core.backend.register_backend` adds to them."""
 
 TABLE = [
@@ -100,6 +100,9 @@ TABLE = [
          "Which back end runs compiled programs: 'llvm', 'reference', 'xla', or one that was"
          " registered.",
          True, BACKENDS),
+    Flag("platforms", str, None,
+         "Names of back ends or platforms in order of preference, as 'cuda,cpu': the first that"
+         " starts runs compiled programs, in place of `backend`.", True),
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
     Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),
@@ -226,10 +229,13 @@ class Config(threading.local):
 
 
 def _from_environment() -> dict[str, Any]:
-    return {
+    found = {
         f.name: f.parse(os.environ[f.variable]) if f.variable in os.environ else f.default
         for f in TABLE
     }
+    if found["platforms"] is None:  # JAX's variable for the same thing
+        found["platforms"] = os.environ.get("JAX_PLATFORMS") or None
+    return found
 
 
 _rows = {flag.name: flag for flag in TABLE}

@@ -11,7 +11,13 @@ from ingot.api.shapes import struct_of
 from ingot.control.call import jit_p
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
+from ingot.core.backend import (
+    DEFAULTS,
+    CompileOptions,
+    check_results,
+    compile_jaxpr,
+    get_backend,
+)
 from ingot.core.costs import count_flops
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
@@ -142,8 +148,11 @@ class Lowered(Stage):
     """
 
     def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
-        """The program as text; with `debug_info`, each equation with the user's line."""
-        return pretty(self._jaxpr, debug_info)
+        """The program as text: as the compiler takes it, else, or for the dialect 'jaxpr', as a
+        jaxpr; with `debug_info`, each equation of this with the user's line."""
+        text = None if dialect == "jaxpr" else get_backend(self._backend).lowered_text(
+            self._jaxpr, self._options)
+        return pretty(self._jaxpr, debug_info) if text is None else text
 
     def compiler_ir(self, dialect: str | None = None) -> Jaxpr:
         """The program itself."""

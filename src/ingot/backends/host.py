@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import OWNERS, to_host
+from ingot.config import config
+from ingot.core.array import OWNERS, Array, fetch, to_host
+from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device, cpu_devices
+from ingot.core.interpreter import EVAL, check_eval_result, interpreting, without_fp_warnings
+from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.placement import PlacedBuffer
 from ingot.core.sharding import ON_CPU, Sharding
@@ -72,6 +76,10 @@ class HostMemory:
         raise NotImplementedError("deserialize: executables on the CPU have no serialized form; the"
                                   " cache on disk keeps their machine code (config.cache_dir)")
 
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
+        """Return None: programs are compiled from jaxprs."""
+        return None
+
     def wait_for_effects(self) -> None:
         """Do nothing: host functions have returned when a program returns."""
 
@@ -91,3 +99,19 @@ def no_serialized_form() -> bytes:
     """Raise NotImplementedError for an executable on the CPU."""
     raise NotImplementedError("serialize: executables on the CPU have no serialized form; the cache"
                               " on disk keeps their machine code (config.cache_dir)")
+
+
+def evaluate_equation(eqn: Eqn, inputs: Sequence[np.ndarray], in_avals: Sequence[ShapedArray],
+                      out_avals: Sequence[ShapedArray]) -> list[np.ndarray]:
+    """Return what an equation gives that compiled code leaves to Python, by its `eval` slot."""
+    primitive = eqn.primitive
+    with interpreting(EVAL):
+        if primitive.higher_order or config.debug_nans or config.debug_infs:
+            arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
+            outs = primitive.bind(*arrays, **eqn.params)
+            return [np.asarray(fetch(o))
+                    for o in (outs if primitive.multiple_results else [outs])]
+        out = without_fp_warnings(primitive.rule("eval"), inputs, eqn.params)
+        outs = out if primitive.multiple_results else [out]
+        return [check_eval_result(o, a, primitive.name)
+                for o, a in zip(outs, out_avals, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 
 from ingot.config import BACKENDS, config
 from ingot.core.array import OWNERS, Array, fetch
+from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, interpreting
 from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
@@ -71,6 +72,12 @@ class Executable(Protocol):
         With `consume` the caller gives up the donated ones, and deletes them afterwards. After an
         error those that were written to are deleted.
         """
+        ...
+
+    def caller(self, out_avals: Sequence[ShapedArray], rebuild: Callable[[list[Array]], Any]
+               ) -> Callable[[Sequence[Array]], Any] | None:
+        """Return a shorter way from arrays to what `rebuild` makes of the results; None if there is
+        no such way."""
         ...
 
     def as_text(self, stage: str | None = None) -> str:
@@ -165,6 +172,10 @@ class Backend(Protocol):
         """Return an executable that `Executable.serialize` wrote; trusted data only."""
         ...
 
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
+        """Return a jaxpr in the form in which the compiler takes it; None if it takes jaxprs."""
+        ...
+
     def wait_for_effects(self) -> None:
         """Wait until host functions of programs under way have returned; raise what they raised."""
         ...
@@ -173,6 +184,7 @@ class Backend(Protocol):
 # ---- registry ------------------------------------------------------------------------------------
 _backends: dict[str, Backend] = {}
 _modules: dict[str, str] = {}  # of back ends that start when they are first asked for
+_ALIASES = {"gpu": "cuda", "xla_cpu": "xla"}
 
 
 def register_backend(backend: Backend) -> None:
@@ -206,11 +218,16 @@ def get_backend(name: str | None = None) -> Backend:
     """Return the back end of a name or a platform, by default the one that `config.backend` names.
 
     For a platform it is the chosen back end if that is of this platform, else the first one
-    registered. Raises RuntimeError if there is none.
+    registered. Without a name, the flag `platforms` decides if it is given. Raises RuntimeError if
+    there is none, or if it does not start.
     """
-    found = _backends.get(name or config.backend)
-    if found is None and (name or config.backend) in _modules:
-        return _started(name or config.backend)
+    if name is None and config.platforms:
+        return _first_that_starts(config.platforms)
+    wanted = name or config.backend
+    wanted = _ALIASES.get(wanted, wanted)
+    found = _backends.get(wanted)
+    if found is None and wanted in _modules:
+        return _started(wanted)
     if found is None:
         chosen = _backends.get(config.backend)
         of_platform = [b for b in (chosen, *_backends.values()) if b and b.platform == name]
@@ -226,10 +243,21 @@ def get_backend(name: str | None = None) -> Backend:
 def _started(name: str) -> Backend:
     try:
         backend = importlib.import_module(_modules[name]).start(name)
-    except ImportError as error:
-        raise RuntimeError(f"back end {name!r}: {error}") from None
+    except (ImportError, RuntimeError) as error:
+        raise RuntimeError(f"Unknown backend {name!r}: it does not start: {error}") from None
     register_backend(backend)
     return backend
+
+
+def _first_that_starts(platforms: str) -> Backend:
+    """The first back end of a list of names, separated by commas, that starts."""
+    why = []
+    for name in platforms.split(","):
+        try:
+            return get_backend(name.strip())
+        except RuntimeError as error:
+            why.append(str(error))
+    raise RuntimeError(f"none of the platforms {platforms!r} starts: {'; '.join(why)}")
 
 
 def owner_of(x: Array) -> Backend:

@@ -27,7 +27,7 @@ BLOCK = 1 << 15  # elements hashed at a time, so that they stay in cache
 
 
 # ---- Threefry-2x32, on arrays, Python integers, and scalars of a kernel --------------------------
-def _rounds(keys: Sequence[Any], x0: Any, x1: Any, add: Callable[[Any, Any], Any],
+def rounds(keys: Sequence[Any], x0: Any, x1: Any, add: Callable[[Any, Any], Any],
             mix: Callable[[Any, Any, int], tuple[Any, Any]]) -> tuple[Any, Any]:
     """20 rounds; mix(x0, x1, n) is x0 + x1 and that sum xor x1 rotated left by n bits."""
     x0, x1 = add(x0, keys[0]), add(x1, keys[1])
@@ -68,7 +68,7 @@ def _hash_arrays(k0: np.ndarray, k1: np.ndarray, x0: np.ndarray, x1: np.ndarray)
         x1 ^= x0
         return x0, x1
 
-    _rounds((k0, k1, k0 ^ k1 ^ np.uint32(PARITY)), x0, x1, operator.iadd, mix)
+    rounds((k0, k1, k0 ^ k1 ^ np.uint32(PARITY)), x0, x1, operator.iadd, mix)
 
 
 def _hash_integers(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
@@ -78,7 +78,7 @@ def _hash_integers(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
         x0 = (x0 + x1) & mask
         return x0, ((x1 << turn | x1 >> 32 - turn) & mask) ^ x0
 
-    return _rounds((k0, k1, k0 ^ k1 ^ PARITY), x0, x1, lambda a, b: (a + b) & mask, mix)
+    return rounds((k0, k1, k0 ^ k1 ^ PARITY), x0, x1, lambda a, b: (a + b) & mask, mix)
 
 
 def threefry_packed(build: Lowering, k0: Any, k1: Any, x0: Any, x1: Any) -> Any:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import cache, codegen, engine, symbols, threads
+from ingot.backends import cache
+from ingot.backends.llvm import codegen, engine, symbols, threads
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable, source_digest
 from ingot.compiler.lower import HostFunction, Lowering

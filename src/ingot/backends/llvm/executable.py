@@ -86,6 +86,9 @@ class LLVMExecutable:
         """The machine code that runs now."""
         return self.native.code
 
+    def caller(self, out_avals: Any, rebuild: Any) -> None:
+        """Return None: calls that are short go the native call path."""
+
     # ---- running -----------------------------------------------------------------------------
     def __call__(self, *buffers: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run on ndarrays, none of which is written to."""

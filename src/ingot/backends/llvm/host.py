@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.host import evaluate_equation
 from ingot.backends.llvm import checks
 from ingot.backends.llvm.host_calls import DONE, HOST_CALL
-from ingot.config import config
-from ingot.core.array import Array, fetch
-from ingot.core.interpreter import EVAL, check_eval_result, interpreting, without_fp_warnings
 from ingot.core.primitive import PythonFallback
 from ingot.errors import HostCallError, MemoryCheckError
 
@@ -61,8 +59,7 @@ def _host_call(context: int, number: int, table: int) -> int:
         if into is not None:
             into(views[n:], *inputs, **eqn.params)
             return DONE
-        with interpreting(EVAL):
-            outs = _evaluate(eqn, inputs, function.in_avals, function.out_avals)
+        outs = evaluate_equation(eqn, inputs, function.in_avals, function.out_avals)
         for view, out in zip(views[n:], outs, strict=True):
             view[...] = out
         return DONE
@@ -79,18 +76,6 @@ def _inputs(eqn: Any, views: Sequence[np.ndarray]) -> list[np.ndarray]:
     for view in views:
         view.flags.writeable = False
     return list(views)
-
-
-def _evaluate(eqn: Any, inputs: Sequence[np.ndarray], in_avals: Sequence[Any],
-              out_avals: Sequence[Any]) -> list[np.ndarray]:
-    primitive = eqn.primitive
-    if primitive.higher_order or config.debug_nans or config.debug_infs:
-        arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
-        outs = primitive.bind(*arrays, **eqn.params)
-        return [np.asarray(fetch(o)) for o in (outs if primitive.multiple_results else [outs])]
-    out = without_fp_warnings(primitive.rule("eval"), inputs, eqn.params)
-    outs = out if primitive.multiple_results else [out]
-    return [check_eval_result(o, a, primitive.name) for o, a in zip(outs, out_avals, strict=True)]
 
 
 def raise_error() -> None:

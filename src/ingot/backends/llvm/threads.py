@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ingot.backends.llvm import blas, cache, engine, symbols
+from ingot.backends import cache
+from ingot.backends.llvm import blas, engine, symbols
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.outline import PARALLEL_FOR
 from ingot.util import available_cpus, once

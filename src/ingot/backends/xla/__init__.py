@@ -3,4 +3,5 @@
 
 from ingot.core.backend import register_later
 
-register_later("xla", f"{__name__}.backend")
+for _name in ("xla", "cuda", "tpu"):
+    register_later(_name, f"{__name__}.backend")

@@ -1,8 +1,9 @@
-"""Memory of XLA's devices: arrays put there, fetched, copied from one device to another."""
+"""Memory of XLA's devices: arrays put there, fetched, moved and divided."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,17 @@ import numpy as np
 from ingot import dtypes
 from ingot.backends.xla.client import without_jax
 from ingot.backends.xla.rules import on_device
+from ingot.backends.xla.spmd import tiles
 from ingot.backends.xla.types import Shape, device_dtype
 from ingot.core.avals import ShapedArray
+from ingot.core.devices import Device
+from ingot.core.sharding import Sharding, SingleDeviceSharding
 
 
 class Stored:
     """What an array is on a device, in the attributes that jaxlib asks for.
 
-    `host` is the dtype as which the host reads the elements: another one for float0 alone.
+    `host` is the dtype as which the host reads the elements: another one for keys and float0.
     """
 
     __slots__ = ("dtype", "host", "shape", "weak_type")
@@ -25,7 +29,7 @@ class Stored:
     def __init__(self, shape: Shape, dtype: Any):
         self.shape, self.weak_type = shape, False
         self.dtype = device_dtype(dtype)
-        self.host = dtype if isinstance(dtype, np.dtype) else self.dtype
+        self.host = dtype if isinstance(dtype, np.dtype) else dtype.storage
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}{list(self.shape)}"
@@ -37,64 +41,100 @@ def stored(aval: ShapedArray) -> Stored:
 
 
 class Memory:
-    """Moves arrays to and from the devices of one client."""
+    """Moves arrays to, from and between the devices of one client.
 
-    def __init__(self, xc: Any, devices: Any):
-        self._xc, self.devices = xc, list(devices)
-        self.replicate = xc.HloSharding.replicate()
-        self.shardings = [self.sharding([d], self.replicate) for d in self.devices]
-        self._numbers = {d: k for k, d in enumerate(self.devices)}
-        self._on_host = self.devices[0].platform == "cpu"
+    A place is jaxlib's object for a sharding of arrays of some rank; equal places are one object.
+    """
 
-    def sharding(self, devices: Any, tiles: Any) -> Any:
-        """Return where the parts of an array are: tiles over devices."""
-        return self._xc.GSPMDSharding(self._xc.DeviceList(tuple(devices)), tiles)
+    def __init__(self, xc: Any, client: Any, devices: Sequence[Device]):
+        self.xc, self.devices, self._theirs = xc, list(devices), list(client.devices())
+        self._on_host = client.platform == "cpu"
+        self._places: dict[Any, Any] = {}
+        self._shardings: dict[int, Sharding] = {}
+        self.singles = [SingleDeviceSharding(d) for d in self.devices]
 
-    def handlers(self, avals: Any, shardings: Any) -> list[Any]:
+    # ---- places ----------------------------------------------------------------------------------
+    def theirs(self, sharding: Sharding) -> list[Any]:
+        """Return jaxlib's devices of a sharding, in its order."""
+        return [self._theirs[d.id] for d in sharding._device_assignment]
+
+    def place(self, sharding: Sharding, ndim: int) -> Any:
+        """Return the place that a sharding means for arrays with `ndim` axes."""
+        key = sharding if isinstance(sharding, SingleDeviceSharding) else (sharding, ndim)
+        found = self._places.get(key)
+        if found is None:
+            devices = self.xc.DeviceList(tuple(self.theirs(sharding)))
+            found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim))
+            self._places[key], self._shardings[id(found)] = found, sharding
+        return found
+
+    def sharding(self, buffer: Any) -> Sharding:
+        """Return which device holds which part of an array."""
+        return self._shardings[id(buffer._sharding)]
+
+    def handlers(self, avals: Any, places: Any) -> list[Any]:
         """Return what makes arrays of the results of a program."""
+        make = self.xc.array_result_handler
         try:
-            return [self._xc.array_result_handler(a, s, True, True)
-                    for a, s in zip(avals, shardings, strict=True)]
+            return [make(a, p, True, True) for a, p in zip(avals, places, strict=True)]
         except TypeError:  # from jaxlib 0.11.2 on without the last argument
-            return [self._xc.array_result_handler(a, s, True)
-                    for a, s in zip(avals, shardings, strict=True)]
+            return [make(a, p, True) for a, p in zip(avals, places, strict=True)]
 
-    def put(self, x: np.ndarray, number: int = 0) -> Any:
-        """Return an array on a device; it may share memory with `x`, which must not change."""
-        return self.put_parts(Stored(x.shape, x.dtype), self.shardings[number],
-                              [on_device(x, x.dtype)], [self.devices[number]])
+    # ---- to the devices --------------------------------------------------------------------------
+    def put(self, x: np.ndarray, sharding: Sharding) -> Any:
+        """Return an array of the host on devices; it may share memory with `x`, which must not
+        change."""
+        data = on_device(x, x.dtype)
+        parts = [data] if isinstance(sharding, SingleDeviceSharding) else [
+            data[index] for index in sharding.devices_indices_map(x.shape).values()]
+        return self.xc.batched_device_put(
+            Stored(x.shape, x.dtype), self.place(sharding, x.ndim), parts, self.theirs(sharding),
+            True, False, self.xc.HostBufferSemantics.ZERO_COPY, True)
 
-    def put_parts(self, aval: Stored, sharding: Any, parts: Any, devices: Any) -> Any:
-        """Return an array of parts, one for each device."""
-        return self._xc.batched_device_put(
-            aval, sharding, parts, devices, True, False, self._xc.HostBufferSemantics.ZERO_COPY,
-            True)
+    def moved(self, buffer: Any, sharding: Sharding) -> Any:
+        """Return an array where a sharding says: the same if it is there."""
+        if buffer._sharding is self.place(sharding, len(buffer.aval.shape)):
+            return buffer
+        if len(self.sharding(buffer)._device_assignment) == 1 == len(sharding._device_assignment):
+            return self.copy(buffer, sharding)
+        return self.put(self.fetch(buffer), sharding)
 
-    def number(self, buffer: Any) -> int | None:
-        """Return the number of the device that an array is on; None if it is on several."""
-        devices = buffer._sharding._internal_device_list
-        return self._numbers[devices[0]] if len(devices) == 1 else None
-
-    def move(self, buffer: Any, number: int) -> Any:
-        """Return a copy on a device of an array that is on one."""
-        xc = self._xc
-        (out,) = xc.batched_copy_array_to_devices_with_sharding(
-            [buffer], [xc.DeviceList((self.devices[number],))], [self.shardings[number]],
-            [xc.ArrayCopySemantics.ALWAYS_COPY])
+    def copy(self, buffer: Any, sharding: Sharding | None = None) -> Any:
+        """Return a copy, on the same devices or on others, one for one."""
+        to = sharding or self.sharding(buffer)
+        (out,) = self.xc.batched_copy_array_to_devices_with_sharding(
+            [buffer], [self.xc.DeviceList(tuple(self.theirs(to)))],
+            [self.place(to, len(buffer.aval.shape))], [self.xc.ArrayCopySemantics.ALWAYS_COPY])
         return out
 
+    # ---- to the host -----------------------------------------------------------------------------
     def fetch(self, buffer: Any) -> np.ndarray:
         """Return the elements of an array on the host, read-only."""
-        dtype = buffer.aval.host
-        if dtype.itemsize == 0:
-            return np.zeros(buffer.aval.shape, dtype)
-        whole = self._on_host and self.number(buffer) is not None
-        if whole and dtype.isbuiltin == 1:
+        host, dtype = buffer.aval.host, buffer.aval.dtype
+        if host.itemsize == 0:
+            return np.zeros(buffer.aval.shape, host)
+        found = self._elements(buffer, dtype)
+        return found if host == dtype else found.view(host)
+
+    def _elements(self, buffer: Any, dtype: np.dtype) -> np.ndarray:
+        alone = isinstance(self.sharding(buffer), SingleDeviceSharding)
+        if alone and self._on_host and dtype.isbuiltin == 1:
             return np.asarray(buffer)
-        if whole and dtypes.itemsize_bits(dtype) >= 8:  # smaller elements share bytes
+        if alone and self._on_host and dtypes.itemsize_bits(dtype) >= 8:  # less: they share bytes
             return _view(buffer, dtype)
         with without_jax:
-            return _whole(buffer)
+            if alone:
+                return buffer._single_device_array_to_np_array_did_copy()[0]
+            return self._assembled(buffer)
+
+    def _assembled(self, buffer: Any) -> np.ndarray:
+        """The elements of an array in parts, put together."""
+        out = np.empty(buffer.aval.shape, buffer.aval.dtype)
+        indices = self.sharding(buffer).devices_indices_map(buffer.aval.shape).values()
+        for index, part in zip(indices, buffer._arrays, strict=True):
+            out[index] = part._single_device_array_to_np_array_did_copy()[0]
+        out.flags.writeable = False
+        return out
 
 
 def _view(buffer: Any, dtype: np.dtype) -> np.ndarray:
@@ -110,15 +150,3 @@ def _view(buffer: Any, dtype: np.dtype) -> np.ndarray:
     view = np.ndarray(shape, dtype, memory)
     view.flags.writeable = False
     return view
-
-
-def _whole(buffer: Any) -> np.ndarray:
-    """The elements of an array that is not on one device of the host, put together."""
-    devices = buffer._sharding._internal_device_list
-    if len(devices) == 1:
-        return buffer._single_device_array_to_np_array_did_copy()[0]
-    out = np.empty(buffer.aval.shape, buffer.aval.dtype)
-    places = buffer._sharding.devices_indices_map(buffer.aval.shape)
-    for device, part in zip(devices, buffer._arrays, strict=True):
-        out[places[device]] = part._single_device_array_to_np_array_did_copy()[0]
-    return out

@@ -7,16 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.xla import contraction, elementwise, indexing, movement, reduction  # noqa: F401
+from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
+    callbacks,
+    contraction,
+    control,
+    elementwise,
+    factorizations,
+    indexing,
+    linalg,
+    movement,
+    ordering,
+    random,
+    reduction,
+    special,
+    windows,
+)
 from ingot.backends.xla.arrays import Memory
 from ingot.backends.xla.client import cpu_client, jaxlib
+from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
+from ingot.backends.xla.plugins import client
 from ingot.core.array import to_host
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
-from ingot.core.sharding import Sharding, SingleDeviceSharding
+from ingot.core.sharding import Sharding
 
 
 class XLABackend:
@@ -27,11 +43,15 @@ class XLABackend:
 
     def __init__(self, name: str, xc: Any, client: Any):
         self.name, self.platform = name, client.platform
-        self._xc, self._client = xc, client
         self.buffer_type: type = xc.ArrayImpl
-        self._memory = Memory(xc, client.devices())
-        self._devices = [Device(k, d.platform, d.device_kind, d.process_index, self)
-                         for k, d in enumerate(client.devices())]
+        self._xc, self._theirs = xc, list(client.devices())
+        here = client.process_index()
+        self._devices = [
+            Device(k, d.platform, d.device_kind, d.process_index, self,
+                   memory_kinds=_memory_kinds(d), is_local=d.process_index == here)
+            for k, d in enumerate(self._theirs)]
+        self._memory = Memory(xc, client, self._devices)
+        self._compiler = Compiler(xc, client)
 
     def devices(self) -> Sequence[Device]:
         """Return the devices of the client."""
@@ -39,28 +59,26 @@ class XLABackend:
 
     def memory_stats(self, device: Device) -> dict[str, int] | None:
         """Return bytes in use and available by name; None where XLA does not count them."""
-        return self._memory.devices[device.id].memory_stats()
+        return self._theirs[device.id].memory_stats()
 
     def prepare(self) -> None:
         """Do nothing: the client is started when it is first asked for."""
 
     # ---- memory ----------------------------------------------------------------------------------
     def put(self, data: Any, sharding: Sharding | None = None) -> Any:
-        """Return the elements on the sharding's first device."""
-        number = 0 if sharding is None else next(iter(sharding.device_set)).id
+        """Return the elements where the sharding says, by default on the first device."""
+        to = self._memory.singles[0] if sharding is None else sharding
         if type(data) is self.buffer_type:
-            place = self._memory.number(data)
-            if place is not None:
-                return data if place == number else self._memory.move(data, number)
-        return self._memory.put(to_host(data), number)
+            return self._memory.moved(data, to)
+        return self._memory.put(to_host(data), to)
 
     def fetch(self, buffer: Any) -> np.ndarray:
         """Return the elements; they share the device's memory if that is the host's."""
         return self._memory.fetch(buffer)
 
     def copy(self, buffer: Any) -> Any:
-        """Return a copy on the same device."""
-        return self._memory.move(buffer, self._memory.number(buffer) or 0)
+        """Return a copy on the same devices."""
+        return self._memory.copy(buffer)
 
     def delete(self, buffer: Any) -> None:
         """Free the memory as soon as no program reads it."""
@@ -75,13 +93,19 @@ class XLABackend:
         self._xc.batched_block_until_ready(list(buffers))
 
     def sharding_of(self, buffer: Any) -> Sharding:
-        """Return the device that holds the elements."""
-        return SingleDeviceSharding(self._devices[self._memory.number(buffer) or 0])
+        """Return which device holds which part of the elements."""
+        return self._memory.sharding(buffer)
 
     # ---- programs --------------------------------------------------------------------------------
     def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> XLAExecutable:
         """Compile a jaxpr whose constants are concrete."""
-        return XLAExecutable(self._client, self._xc, self._memory, jaxpr, options)
+        return XLAExecutable(self._compiler, self._memory, jaxpr, options)
+
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
+        """Return a jaxpr in StableHLO."""
+        shardings = options.in_shardings or (None,) * len(jaxpr.invars)
+        return self._compiler.module(
+            jaxpr, options, [s or self._memory.singles[0] for s in shardings]).text()
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError."""
@@ -91,10 +115,17 @@ class XLABackend:
         """Do nothing: no program calls the host."""
 
 
-def start(name: str) -> XLABackend:
-    """Start the client that a name stands for.
+def _memory_kinds(device: Any) -> tuple[str, ...]:
+    """The kinds of memory of jaxlib's device, the default one first."""
+    default = device.default_memory().kind
+    return (default, *(m.kind for m in device.addressable_memories() if m.kind != default))
 
-    Raises ImportError if jaxlib is not installed; the message says which command installs it.
+
+def start(name: str) -> XLABackend:
+    """Start the client that a name stands for: xla (on the CPU), cuda, tpu.
+
+    Raises ImportError if jaxlib or the plugin is not installed, with the command that installs it;
+    RuntimeError if there is no such device.
     """
     xc = jaxlib()
-    return XLABackend(name, xc, cpu_client(xc))
+    return XLABackend(name, xc, cpu_client(xc) if name == "xla" else client(name))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
+import platform
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ingot.core.devices import cpu_devices
 
-INSTALL = {"xla": "pip install 'ingot[xla]'"}
+INSTALL = {"xla": "pip install 'ingot[xla]'", "cuda": "pip install 'ingot[cuda13]'",
+           "tpu": "pip install 'ingot[tpu]'"}
 OLDEST, BEYOND = (0, 10), (0, 13)
 """The versions of jaxlib that are known to work: from the first on, below the second."""
 
@@ -26,11 +31,25 @@ def jaxlib() -> Any:
     if importlib.util.find_spec("jaxlib") is None:
         raise ImportError("the XLA back end needs jaxlib (not jax), which is not installed; install"
                           f" it with: {INSTALL['xla']}")
-    version = importlib.import_module("jaxlib.version").__version__
-    if not OLDEST <= tuple(map(int, version.split(".")[:2])) < BEYOND:
+    if not OLDEST <= tuple(map(int, version().split(".")[:2])) < BEYOND:
         raise ImportError("the XLA back end needs jaxlib from 0.10 on and below 0.13, got"
-                          f" {version}; install one with: {INSTALL['xla']}")
+                          f" {version()}; install one with: {INSTALL['xla']}")
     return importlib.import_module("jaxlib.xla_client")
+
+
+def version() -> str:
+    """Return the version of jaxlib."""
+    return importlib.import_module("jaxlib.version").__version__
+
+
+@functools.cache
+def processor() -> str:
+    """Return what this machine's processor is and can do, as far as the system tells."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        found = {x for x in lines if x.startswith(("model name", "flags", "Features"))}
+        return f"{platform.machine()} {sorted(found)}"
+    return f"{platform.machine()} {platform.processor()}"
 
 
 class _WithoutJax(threading.local):
@@ -63,3 +82,21 @@ without_jax = _WithoutJax()
 def cpu_client(xc: Any) -> Any:
     """Return a client for the CPU with as many devices as `devices` names."""
     return xc.make_cpu_client(num_devices=len(cpu_devices()))
+
+
+@functools.cache
+def _context() -> Any:
+    """MLIR's context with the dialects that programs are written in."""
+    mlir = importlib.import_module("jaxlib.mlir.ir")
+    context, dialects = mlir.Context(), mlir.DialectRegistry()
+    importlib.import_module("jaxlib.mlir._mlir_libs._jax_mlir_ext").register_dialects(dialects)
+    context.append_dialect_registry(dialects)
+    context.load_all_available_dialects()
+    for name in ("stablehlo", "chlo", "sdy"):
+        importlib.import_module(f"jaxlib.mlir.dialects.{name}").register_dialect(context)
+    return context
+
+
+def parsed(text: str) -> Any:
+    """Return a program as a module of MLIR, which calls of the host need."""
+    return importlib.import_module("jaxlib.mlir.ir").Module.parse(text, _context())

@@ -12,6 +12,7 @@ from ingot.backends.xla.rules import RULES, rule
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import device_dtype
 from ingot.dtypes import complex_of, real_of
+from ingot.errors import UndefinedRuleError
 
 # ---- operations of the same meaning: ours, and StableHLO's ---------------------------------------
 SAME = {
@@ -25,8 +26,8 @@ SAME = {
     "logistic": "logistic", "sin": "sine", "cos": "cosine", "tan": "tan", "tanh": "tanh",
     "sqrt": "sqrt", "rsqrt": "rsqrt", "cbrt": "cbrt", "floor": "floor", "ceil": "ceil",
     "sinh": "chlo.sinh", "cosh": "chlo.cosh", "asin": "chlo.asin", "acos": "chlo.acos",
-    "atan": "chlo.atan", "asinh": "chlo.asinh", "acosh": "chlo.acosh", "atanh": "chlo.atanh",
-    "erf": "chlo.erf", "erfc": "chlo.erfc", "erf_inv": "chlo.erf_inv", "lgamma": "chlo.lgamma",
+    "atan": "chlo.atan", "asinh": "chlo.asinh", "acosh": "chlo.acosh",
+    "erf": "chlo.erf", "erfc": "chlo.erfc", "erf_inv": "chlo.erf_inv",
     "digamma": "chlo.digamma", "bessel_i1e": "chlo.bessel_i1e", "nextafter": "chlo.next_after",
 }  # fmt: skip
 COMPARISONS = {"eq": "EQ", "ne": "NE", "lt": "LT", "le": "LE", "gt": "GT", "ge": "GE"}
@@ -35,15 +36,40 @@ Pair = Callable[[Builder, Value, Value], Value]
 
 
 def _same(name: str) -> Any:
-    return lambda b, *xs, out, **_: b.same(name, *xs)
+    def apply(b: Builder, *xs: Value, out: Any, **_: Any) -> Value:
+        if name.startswith("chlo.") and xs[0].dtype.itemsize == 1:  # which CHLO does not have
+            wide = b.same(name, *(b.convert(x, dtypes.float32) for x in xs))
+            return b.convert(wide, xs[0].dtype)
+        return b.same(name, *xs)
+
+    return apply
 
 
 def _compare(direction: str) -> Any:
-    return lambda b, x, y, out: b.compare(direction, x, y)
+    def apply(b: Builder, x: Value, y: Value, out: Any) -> Value:
+        if isinstance(b.avals[0].dtype, dtypes.KeyDType) and x.dtype.kind == "c":
+            (p0, p1), (q0, q1) = key_halves(b, x), key_halves(b, y)
+            both = b.compare(direction, p0, q0), b.compare(direction, p1, q1)
+            return b.same("and" if direction == "EQ" else "or", *both)
+        return b.compare(direction, x, y)
+
+    return apply
 
 
 RULES.update({ours: _same(theirs) for ours, theirs in SAME.items()})
 RULES.update({ours: _compare(theirs) for ours, theirs in COMPARISONS.items()})
+
+
+# ---- keys ----------------------------------------------------------------------------------------
+def key_halves(b: Builder, keys: Value) -> list[Value]:
+    """Append the halves of keys of 128 bits, which are stored as complex numbers."""
+    return [b.bitcast(part, keys.shape, dtypes.uint64) for part in (real(b, keys), imag(b, keys))]
+
+
+def key_of_halves(b: Builder, first: Value, second: Value) -> Value:
+    """Append keys of 128 bits made of their halves."""
+    parts = [b.bitcast(half, half.shape, dtypes.float64) for half in (first, second)]
+    return b.op("stablehlo.complex", parts, first.shape, dtypes.complex128)
 
 
 # ---- order ---------------------------------------------------------------------------------------
@@ -95,13 +121,6 @@ def _select_n(b: Builder, which: Value, *cases: Value, out: Any) -> Value:
     return chosen
 
 
-def total_order_key(b: Builder, x: Value) -> Value:
-    """Append integers in the order of floats: -0 is 0, and NaN, whatever its sign, comes last."""
-    zero = b.full_like(x, 0)
-    x = b.select(b.compare("EQ", x, zero), zero, x)
-    return b.select(is_nan(b, x), b.full_like(x, np.nan), x)
-
-
 # ---- arithmetic ----------------------------------------------------------------------------------
 @rule("abs")
 def _abs(b: Builder, x: Value, out: Any) -> Value:
@@ -128,7 +147,30 @@ def _exp2(b: Builder, x: Value, out: Any, **_: Any) -> Value:
 @rule("pow")
 def _pow(b: Builder, x: Value, y: Value, out: Any) -> Value:
     x, y = (b.broadcast(v, out.shape) for v in (x, y))
-    return b.same("power", x, b.convert(y, x.dtype))
+    if dtypes.kind(x.dtype) == "c" or dtypes.kind(y.dtype) not in "iu":
+        return b.same("power", x, b.convert(y, x.dtype))
+    # Powers of negative numbers need every bit of the exponent: its parity decides the sign.
+    one, zero = b.full_like(y, 1), b.full_like(y, 0)
+    odd = b.compare("NE", b.same("and", y, one), zero)
+    size = b.same("power", b.same("abs", x), b.convert(y, x.dtype))
+    return b.select(b.same("and", odd, sign_bit(b, x)), b.same("negate", size), size)
+
+
+def sign_bit(b: Builder, x: Value) -> Value:
+    """Append whether floats have the sign of -0 and negative numbers."""
+    bits = b.bitcast(x, x.shape, np.dtype(f"i{x.dtype.itemsize}"))
+    return b.compare("LT", bits, b.full_like(bits, 0))
+
+
+@rule("atanh")
+def _atanh(b: Builder, x: Value, out: Any) -> Value:
+    if dtypes.kind(x.dtype) == "c":
+        return b.same("chlo.atanh", x)
+    # With all digits near 0, and odd: half of log1p(2 |x| / (1 - |x|)), with the sign of x.
+    size, one = b.same("abs", x), b.full_like(x, 1)
+    ratio = b.same("divide", b.same("add", size, size), b.same("subtract", one, size))
+    half = b.same("multiply", b.same("log_plus_one", ratio), b.full_like(x, 0.5))
+    return b.select(sign_bit(b, x), b.same("negate", half), half)
 
 
 MAX_PRODUCT = 16
@@ -241,5 +283,8 @@ def _bitcast(b: Builder, x: Value, out: Any, **_: Any) -> Value:
 @rule("reduce_precision")
 def _reduce_precision(b: Builder, x: Value, out: Any, exponent_bits: int, mantissa_bits: int
                       ) -> Value:
+    if b.module.platform == "tpu" and x.dtype == np.float64:  # which XLA emulates by pairs of f32
+        raise UndefinedRuleError("reduce_precision: no rule for XLA on tpu for f64; convert the"
+                                 " array to f32 first")
     return b.same("reduce_precision", x, attributes=(
         f"exponent_bits = {exponent_bits} : i32, mantissa_bits = {mantissa_bits} : i32"))

@@ -56,8 +56,8 @@ COMBINATIONS: dict[str, tuple[Pair, Callable[[np.dtype], Any]]] = {
 """How two elements are combined, and what changes nothing."""
 
 
-def _accumulator_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype in which sums and products of a dtype are taken."""
+def accumulator_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the dtype in which sums and products of a dtype are taken."""
     narrow = dtypes.kind(dtype) == "f" and dtype.itemsize < 4
     return dtypes.float32 if narrow else dtype
 
@@ -68,7 +68,7 @@ def _reduction(name: str) -> Any:
     def apply(b: Builder, x: Value, out: Any, axes: Any, **_: Any) -> Value:
         if not axes:
             return x
-        wide = b.convert(x, _accumulator_dtype(x.dtype))
+        wide = b.convert(x, accumulator_dtype(x.dtype))
         init = b.full((), neutral(wide.dtype), wide.dtype)
         (found,) = b.reduce([wide], [init], axes, lambda b, p, q: [combine(b, p, q)])
         return b.convert(found, x.dtype)
@@ -79,29 +79,32 @@ def _reduction(name: str) -> Any:
 RULES.update({f"reduce_{name}": _reduction(name) for name in COMBINATIONS})
 
 
+def arg_of_extreme(direction: str, dtype: np.dtype) -> Any:
+    """Return what chooses one of two (element, place): the more extreme element, NaN above all,
+    and of equal ones the first."""
+    floating = dtypes.kind(dtype) == "f"
+
+    def better(b: Builder, p: Value, i: Value, q: Value, j: Value) -> list[Value]:
+        wins, tie = b.compare(direction, p, q), b.compare("EQ", p, q)
+        if floating:
+            p_nan, q_nan = is_nan(b, p), is_nan(b, q)
+            wins = b.same("or", wins, b.same("and", p_nan, b.same("not", q_nan)))
+            tie = b.same("or", tie, b.same("and", p_nan, q_nan))
+        keep = b.same("or", wins, b.same("and", tie, b.compare("LT", i, j)))
+        return [b.select(keep, p, q), b.select(keep, i, j)]
+
+    return better
+
+
 def _arg_extreme(direction: str) -> Any:
     def apply(b: Builder, x: Value, out: Any, axes: Any, index_dtype: Any) -> Value:
         (axis,) = axes
         places = b.iota(x.shape, device_dtype(index_dtype), axis)
-        floating = dtypes.kind(x.dtype) == "f"
-
-        def better(b: Builder, p: Value, i: Value, q: Value, j: Value) -> list[Value]:
-            """Of two elements the more extreme one, NaN above all; of equal ones the first."""
-            wins, tie = b.compare(direction, p, q), b.compare("EQ", p, q)
-            if floating:
-                p_nan, q_nan = is_nan(b, p), is_nan(b, q)
-                wins = b.same("or", wins, b.same("and", p_nan, b.same("not", q_nan)))
-                tie = b.same("or", tie, b.same("and", p_nan, q_nan))
-            first = b.compare("LT", i, j)
-            keep = b.same("or", wins, b.same("and", tie, first))
-            return [b.select(keep, p, q), b.select(keep, i, j)]
-
         start = lowest(x.dtype) if direction == "GT" else highest(x.dtype)
         # The place of what the reduction starts from is after all others.
         last = dtypes.iinfo(places.dtype).max
-        _, place = b.reduce([x, places], [b.full((), start, x.dtype), b.full(
-            (), last, places.dtype)], axes, better)
-        return place
+        inits = [b.full((), start, x.dtype), b.full((), last, places.dtype)]
+        return b.reduce([x, places], inits, axes, arg_of_extreme(direction, x.dtype))[1]
 
     return apply
 

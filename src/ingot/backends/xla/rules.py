@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.xla.stablehlo import Builder, Module, Value
+from ingot.backends.xla.host import evaluated_on_host
+from ingot.backends.xla.stablehlo import TOKEN, Builder, Module, Token, Value
 from ingot.backends.xla.types import device_dtype, tensor_of
 from ingot.core.array import fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
-from ingot.core.primitive import NoRule
+from ingot.core.primitive import REGISTRY, NoRule, PythonFallback
 from ingot.errors import UndefinedRuleError
 from ingot.transforms.stage import stage
 
 Rule = Callable[..., Any]
-RULES: dict[str, Rule | NoRule] = {}
-"""The rule of each primitive by name, or why there is none."""
+RULES: dict[str, Rule | PythonFallback | NoRule] = {}
+"""The rule of each primitive by name, or why the host evaluates it, or why there is none."""
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -54,11 +55,13 @@ def constant(b: Builder, x: Any) -> Value:
 
 
 def _rule_of(eqn: Eqn) -> Rule:
-    found = RULES.get(eqn.primitive.name)
-    if found is None or isinstance(found, NoRule):
-        why = "it is not written yet" if found is None else found.reason
-        raise UndefinedRuleError(f"{eqn.primitive.name}: no rule for XLA: {why}; use the back end"
-                                 " 'llvm' for this function: jit(..., backend='llvm')")
+    name = eqn.primitive.name
+    found = RULES.get(name, NoRule("nothing is known of it; enter one in `backends/xla`"))
+    if isinstance(found, NoRule):
+        raise UndefinedRuleError(f"{name}: no rule for XLA: {found.reason}; use the back end 'llvm'"
+                                 " for this function: jit(..., backend='llvm')")
+    if isinstance(found, PythonFallback):
+        return lambda b, *args, out, **params: evaluated_on_host(name, b, args, out, params)
     return found
 
 
@@ -75,6 +78,7 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
         out = [v.aval for v in eqn.outvars]
         apply = _rule_of(eqn)
         values = [read(x) for x in eqn.invars]
+        b.avals = [x.aval for x in eqn.invars]
         if eqn.primitive.multiple_results:
             env.update(zip(eqn.outvars, apply(b, *values, out=out, **eqn.params), strict=True))
         else:
@@ -82,51 +86,98 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
     return [read(x) for x in jaxpr.outvars]
 
 
+# ---- side effects in order -----------------------------------------------------------------------
+def is_ordered(jaxpr: Jaxpr) -> bool:
+    """Return whether a program has side effects that keep their order."""
+    return any(e.ordered for e in jaxpr.effects)
+
+
+
+# ---- calls ---------------------------------------------------------------------------------------
 def call_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value], name: str = "") -> list[Value]:
     """Append a call of a program, which becomes a function of the module."""
-    types = [tensor_of(a) for a in jaxpr.in_avals]
+    ordered = is_ordered(jaxpr)
+    types = [TOKEN] * ordered + [tensor_of(a) for a in jaxpr.in_avals]
 
-    def body(inner: Builder, *names: str) -> list[Value]:
-        return lower_jaxpr(inner, jaxpr, [value_of(n, a) for n, a in zip(
-            names, jaxpr.in_avals, strict=True)])
+    def body(inner: Builder, *names: str) -> list[Any]:
+        inner.token = Token(names[0]) if ordered else None
+        outs: list[Any] = lower_jaxpr(inner, jaxpr, [value_of(n, a) for n, a in zip(
+            names[ordered:], jaxpr.in_avals, strict=True)])
+        return [inner.token, *outs] if ordered else outs
 
+    # The key holds the program, so that no other one takes its place in memory.
     function = b.module.once((id(jaxpr), "function"), lambda: (b.module.function(
         name or jaxpr.debug_name, types, body), jaxpr))[0]
-    return [value_of(n, a) for n, a in zip(b.call(function, args), jaxpr.out_avals, strict=True)]
+    outs = b.call(function, [b.ordering_token(), *args] if ordered else args)
+    if ordered:
+        b.token = Token(outs[0])
+    return [value_of(n, a) for n, a in zip(outs[ordered:], jaxpr.out_avals, strict=True)]
 
 
 def program(fun: Callable[..., Any]) -> Rule:
     """Return the rule of a primitive that is a program of other primitives.
 
     fun(*arrays, **params) -> array or list of arrays. It is traced once for arguments of the same
-    types, and called as a function of the module.
+    types, and called as a function of the module. Keys come and go as integers of 64 bits.
     """
 
     def apply(b: Builder, *args: Value, out: Any, **params: Any) -> Any:
-        several = isinstance(out, list)
+        several, avals = isinstance(out, list), [ShapedArray(x.shape, x.dtype) for x in args]
 
         def traced() -> Jaxpr:
             def flat(*xs: Any) -> list[Any]:
                 found = fun(*xs, **params)
                 return list(found) if several else [found]
 
-            return stage(flat, [ShapedArray(x.shape, x.dtype) for x in args])
+            return stage(flat, avals)
 
-        key = (fun, tuple((x.shape, x.dtype) for x in args), repr(sorted(params.items())))
+        key = (fun, *avals, repr(sorted(params.items())))
         outs = call_jaxpr(b, b.module.once(key, traced), args, fun.__name__.strip("_<>"))
         return outs if several else outs[0]
 
     return apply
 
 
-def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str] = ()) -> Module:
-    """Return a program as a module whose function `main` takes its arguments."""
+class _Inlining:
+    """Stands for the builder of kernels in rules that do no more than to call a program."""
+
+    def __init__(self, b: Builder):
+        self._builder = b
+
+    def inline(self, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
+        """Append the program."""
+        return lower_jaxpr(self._builder, jaxpr, args)
+
+
+def as_kernel(name: str) -> Rule:
+    """Return the rule of a primitive whose `kernel` slot calls a program of others."""
+    return lambda b, *args, out, **params: REGISTRY[name].rule("kernel")(
+        _Inlining(b), *args, out=out, **params)
+
+
+def expanded_on_tpus(name: str, expand: Rule) -> None:
+    """Enter a rule for what the host computes where programs can call it, and XLA on TPUs."""
+
+    @rule(name)
+    def _(b: Builder, *args: Value, out: Any, **params: Any) -> Any:
+        if b.module.platform == "tpu":
+            return expand(b, *args, out=out, **params)
+        return evaluated_on_host(name, b, args, out, params)
+
+
+def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Sequence[str],
+            header: Sequence[str]) -> Module:
+    """Return a program as a module whose function `main` takes its arguments.
+
+    attributes, results: what is noted at arguments and results; header: lines before functions.
+    """
     module = Module(jaxpr.debug_name, platform)
+    module.header.extend(header)
 
     def body(b: Builder, *names: str) -> list[Value]:
         return lower_jaxpr(b, jaxpr, [value_of(n, a) for n, a in zip(
             names, jaxpr.in_avals, strict=True)])
 
     module.function("main", [tensor_of(a) for a in jaxpr.in_avals], body, public=True,
-                    attributes=attributes)
+                    attributes=attributes, results=results)
     return module

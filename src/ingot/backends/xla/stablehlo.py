@@ -48,6 +48,7 @@ class Module:
         self.functions: list[str] = []
         self.header: list[str] = []
         self.callbacks: list[Any] = []
+        self.raised: list[BaseException] = []  # by callbacks, while the program runs
         self._names: dict[Any, Any] = {}
         self._count = 0
 
@@ -63,23 +64,26 @@ class Module:
         return self._names[key]
 
     def function(self, name: str, inputs: Sequence[str], body: Callable[..., Sequence[Any]],
-                 *, public: bool = False, attributes: Sequence[str] = ()) -> tuple[str, list[str]]:
+                 *, public: bool = False, attributes: Sequence[str] = (),
+                 results: Sequence[str] = ()) -> tuple[str, list[str]]:
         """Write a function; return its name and the types of its results.
 
-        inputs: types. body(builder, *names) returns the results. attributes: of the arguments.
+        inputs: types. body(builder, *names) returns the results. attributes, results: what is
+        noted at arguments and results.
         """
         symbol = name if public else f"{_identifier(name)}_{self.fresh()}"
         names = [f"%arg{k}" for k in range(len(inputs))]
         builder = Builder(self)
         outs = body(builder, *names)
         types = [o.type for o in outs]
-        notes = attributes or [""] * len(inputs)
+        given, noted = attributes or [""] * len(inputs), results or [""] * len(outs)
         head = ", ".join(f"{n}: {t}{note and f' {note}'}"
-                         for n, t, note in zip(names, inputs, notes, strict=True))
+                         for n, t, note in zip(names, inputs, given, strict=True))
+        tail = ", ".join(f"{t}{note and f' {note}'}" for t, note in zip(types, noted, strict=True))
         kind = "public" if public else "private"
         returned = f" {', '.join(o.name for o in outs)} : {', '.join(types)}" if outs else ""
         self.functions.append("\n".join([
-            f"  func.func {kind} @{symbol}({head}) -> ({', '.join(types)}) {{", *builder.lines,
+            f"  func.func {kind} @{symbol}({head}) -> ({tail}) {{", *builder.lines,
             f"    func.return{returned}", "  }"]))
         return symbol, types
 
@@ -100,7 +104,8 @@ class Builder:
     def __init__(self, module: Module, depth: int = 2):
         self.module = module
         self.lines: list[str] = []
-        self.token: Token | None = None
+        self.token: Token | None = None  # of the last ordered side effect
+        self.avals: list[Any] = []  # types of the arguments of the equation that is lowered
         self._indent = "  " * depth
         self._depth = depth
 
@@ -151,6 +156,12 @@ class Builder:
         """Call a function of the module; return the names of the results."""
         symbol, types = function
         return self.raw("func.call", operands, types, f"callee = @{symbol}")
+
+    def ordering_token(self) -> Token:
+        """Return the token of the last ordered side effect, a new one if there was none."""
+        if self.token is None:
+            self.token = Token(self.raw("stablehlo.create_token", [], [TOKEN])[0])
+        return self.token
 
     # ---- what rules are made of ------------------------------------------------------------------
     def constant(self, x: np.ndarray) -> Value:

@@ -10,6 +10,7 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 
 Shape = tuple[int, ...]
+_LONG_KEY = dtypes.KEY_DTYPES["rbg"].storage
 
 _SMALL_FLOATS = ("float4_e2m1fn", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
                  "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
@@ -30,12 +31,14 @@ ELEMENTS: dict[Any, str] = {
 def device_dtype(dtype: Any) -> np.dtype:
     """Return the dtype of elements on a device.
 
-    A PRNG key of 64 bits is an unsigned integer there, a float0 a boolean. Raises TypeError for
-    dtypes that XLA does not have.
+    A PRNG key of 64 bits is an unsigned integer there, one of 128 bits a complex number that is
+    only moved, a float0 a boolean. Raises TypeError for dtypes that XLA does not have.
     """
     if dtype == dtypes.float0:
         return dtypes.bool_
     stored = dtype.storage if isinstance(dtype, dtypes.KeyDType) else dtype
+    if stored == _LONG_KEY:
+        return dtypes.complex128
     if stored not in ELEMENTS:
         raise TypeError(f"the XLA back end has no arrays of dtype {dtypes.short_name(dtype)};"
                         " convert them first, or use the back end 'llvm'")

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.llvm import cache, engine
+from ingot.backends import cache
+from ingot.backends.llvm import engine
 from ingot.backends.llvm.buffers import PooledArray
 from ingot.backends.llvm.host import raise_error
 from ingot.backends.llvm.native.abi import PORTABLE, empty_array

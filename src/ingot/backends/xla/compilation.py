@@ -1,0 +1,121 @@
+"""From jaxprs to XLA's executables: the text of the module, options, and the cache on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.backends import cache
+from ingot.backends.xla.client import parsed, processor, version
+from ingot.backends.xla.rules import lowered
+from ingot.backends.xla.spmd import mesh_of, mesh_text, named, sharding_text
+from ingot.backends.xla.stablehlo import Module
+from ingot.config import config
+from ingot.core.backend import DEFAULTS, CompileOptions
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.sharding import ON_CPU, Sharding
+from ingot.version import __version__
+
+DONATED = "jax.buffer_donor = true"
+
+
+class Compiler:
+    """Compiles for the devices of one client."""
+
+    def __init__(self, xc: Any, client: Any, devices: Sequence[Any] | None = None):
+        self._xc, self._client = xc, client
+        self._devices = list(client.devices() if devices is None else devices)
+        self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
+
+    def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding]
+               ) -> Module:
+        """Return a jaxpr in StableHLO, with arguments that lie as told."""
+        outs = options.out_shardings or (None,) * len(jaxpr.outvars)
+        mesh = mesh_of([*shardings, *outs])
+        notes = [[DONATED] * (k in options.donated) for k in range(len(jaxpr.invars))]
+        results = ["" for _ in jaxpr.outvars]
+        if mesh is not None:
+            for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
+                note.append(sharding_text(s, aval.ndim))
+            results = [sharding_text(s, a.ndim)
+                       for s, a in zip(outs, jaxpr.out_avals, strict=True)]
+        found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
+                        [_attributes([r]) for r in results],
+                        [] if mesh is None else [mesh_text(mesh)])
+        _refuse(found)
+        return found
+
+    def load(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
+             home: Sharding, module: Module) -> tuple[Any, list[Sharding]]:
+        """Compile, or read from the cache, a jaxpr for arguments that lie as told; return the
+        program on its devices, and how its results lie.
+
+        home: where it runs if it has no arguments. module: the jaxpr as it was first lowered, whose
+        functions of the host are used again.
+        """
+        outs = options.out_shardings or (None,) * len(jaxpr.outvars)
+        mesh = mesh_of([*shardings, *outs])
+        if mesh is None:
+            place = shardings[0] if shardings else home
+            device = self._devices[place._device_assignment[0].id]
+            loaded = self._loaded(module, [device], self._options(options, [device], False))
+            return loaded, [place] * len(jaxpr.outvars)
+        devices = [self._devices[d.id] for d in mesh.devices.flat]
+        divided = self.module(jaxpr, options, shardings)
+        divided.callbacks, divided.raised = module.callbacks, module.raised
+        loaded = self._loaded(divided, devices, self._options(options, devices, True))
+        found = map(self._xc.HloSharding.from_proto, loaded.get_output_shardings() or [])
+        return loaded, [named(mesh, h, a.ndim)
+                        for h, a in zip(found, jaxpr.out_avals, strict=True)]
+
+    def for_absent(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS) -> Any:
+        """Compile a jaxpr for devices that are not there; return what XLA says of the result."""
+        shardings = [s or ON_CPU for s in options.in_shardings or (None,) * len(jaxpr.invars)]
+        mesh = mesh_of([*shardings, *(options.out_shardings or ())])
+        devices = self._devices[:1] if mesh is None else [
+            self._devices[d.id] for d in mesh.devices.flat]
+        module = self.module(jaxpr, options, shardings)
+        return self._client.compile(
+            parsed(module.text()), self._xc.DeviceList(tuple(devices)),
+            self._options(options, devices, mesh is not None))
+
+    def _options(self, options: CompileOptions, devices: Sequence[Any], divided: bool) -> Any:
+        """XLA's options for one program over these devices."""
+        found = self._xc.CompileOptions()
+        built = found.executable_build_options
+        found.num_replicas = built.num_replicas = 1
+        found.num_partitions = built.num_partitions = len(devices)
+        built.use_spmd_partitioning = built.use_shardy_partitioner = divided
+        ids = np.array([[d.id for d in devices]], np.int32)
+        found.device_assignment = built.device_assignment = self._xc.DeviceAssignment.create(ids)
+        found.env_option_overrides = list(options.compiler_options)
+        return found
+
+    def _loaded(self, module: Module, devices: Sequence[Any], options: Any) -> Any:
+        text, client = module.text(), self._client
+        if module.callbacks:
+            return client.compile_and_load(parsed(text), self._xc.DeviceList(tuple(devices)),
+                                           options, host_callbacks=module.callbacks)
+        if not config.cache:
+            return client.compile_and_load(text, list(devices), options)
+        name = cache.digest("xla", self._versions, text, options.SerializeAsString().hex())
+        data = cache.load(name)
+        if data is not None:
+            return client.deserialize_executable(data, list(devices), options)
+        loaded = client.compile_and_load(text, list(devices), options)
+        cache.store(name, loaded.serialize())
+        return loaded
+
+
+def _refuse(module: Module) -> None:
+    """Raise TypeError for what would end the process inside XLA."""
+    if module.platform == "tpu" and "complex<f64>" in module.text():
+        raise TypeError(f"{module.name}: TPUs have no complex numbers of double precision (c128);"
+                        " convert them to c64 first")
+
+
+def _attributes(notes: Sequence[str]) -> str:
+    text = ", ".join(n for n in notes if n)
+    return text and f"{{{text}}}"

@@ -1,0 +1,179 @@
+"""Control flow in StableHLO: calls, loops, branches; ordered side effects pass a token along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot import dtypes
+from ingot.backends.xla.rules import (
+    RULES,
+    call_jaxpr,
+    is_ordered,
+    lower_jaxpr,
+    rule,
+    value_of,
+)
+from ingot.backends.xla.stablehlo import TOKEN, Builder, Token, Value
+from ingot.backends.xla.types import i64_array, tensor_of
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.primitive import NoRule
+from ingot.util import split_list
+
+COUNT = np.dtype(np.int32)
+LONG = np.dtype(np.int64)
+
+
+# ---- calls ---------------------------------------------------------------------------------------
+@rule("jit")
+def _jit(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, name: str, **_: Any) -> list[Value]:
+    return call_jaxpr(b, jaxpr, args, name)
+
+
+@rule("custom_jvp_call", "custom_vjp_call", "custom_vmap_call")
+def _custom_call(b: Builder, *args: Value, out: Any, call_jaxpr: Jaxpr, **_: Any) -> list[Value]:
+    return lower_jaxpr(b, call_jaxpr, args)
+
+
+@rule("remat2")
+def _checkpoint(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, prevent_cse: bool,
+                differentiated: bool, **_: Any) -> list[Value]:
+    if prevent_cse and differentiated and args:  # else what is recomputed would be kept after all
+        args = tuple(b.ops("stablehlo.optimization_barrier", args,
+                           [(x.shape, x.dtype) for x in args]))
+    return lower_jaxpr(b, jaxpr, args)
+
+
+RULES["linear_call"] = lambda b, *args, out, callee, **_: lower_jaxpr(b, callee, args)
+RULES["select_branches"] = lambda b, *args, out, jaxpr, **_: lower_jaxpr(b, jaxpr, args)
+
+
+@rule("custom_linear_solve")
+def _linear_solve(b: Builder, *args: Value, out: Any, const_lengths: Any, jaxprs: Any
+                  ) -> list[Value]:
+    *consts, right = split_list(args, list(const_lengths))
+    solve = dict(zip(const_lengths._fields, consts, strict=True))["solve"]
+    return lower_jaxpr(b, jaxprs.solve, [*solve, *right])
+
+
+# ---- loops ---------------------------------------------------------------------------------------
+Body = Callable[[Builder, Sequence[Value]], Sequence[Value]]
+
+
+def loop(b: Builder, init: Sequence[Value], condition: Body, body: Body, ordered: bool = False
+         ) -> list[Value]:
+    """Append a loop over values: body(builder, values) -> values while condition(...) -> [truth].
+    """
+    first: list[Any] = [b.ordering_token()] if ordered else []
+    types: list[Any] = [TOKEN] * ordered + [(v.shape, v.dtype) for v in init]
+
+    def inside(fun: Body, returns_token: bool) -> Callable[..., Sequence[Any]]:
+        def region(inner: Builder, *values: Any) -> Sequence[Any]:
+            inner.token = values[0] if ordered else None
+            outs = list(fun(inner, values[ordered:]))
+            return [inner.token, *outs] if ordered and returns_token else outs
+
+        return region
+
+    names = b.raw("stablehlo.while", [*first, *init], [x.type for x in [*first, *init]],
+                  regions=[b.region(types, inside(condition, False)),
+                           b.region(types, inside(body, True))])
+    if ordered:
+        b.token = Token(names[0])
+    return [Value(n, v.shape, v.dtype) for n, v in zip(names[ordered:], init, strict=True)]
+
+
+@rule("while")
+def _while(b: Builder, *args: Value, out: Any, cond_jaxpr: Jaxpr, cond_nconsts: int,
+           body_jaxpr: Jaxpr, body_nconsts: int, **_: Any) -> list[Value]:
+    tests, consts, init = split_list(args, [cond_nconsts, body_nconsts])
+
+    def holds(inner: Builder, carry: Sequence[Value]) -> list[Value]:
+        return lower_jaxpr(inner, cond_jaxpr, [*tests, *carry])
+
+    def turn(inner: Builder, carry: Sequence[Value]) -> list[Value]:
+        return lower_jaxpr(inner, body_jaxpr, [*consts, *carry])
+
+    if not is_ordered(cond_jaxpr):
+        return loop(b, init, holds, turn, is_ordered(body_jaxpr))
+
+    # A condition that prints gives no token back: its truth is computed in the body instead.
+    def both(inner: Builder, carry: Sequence[Value]) -> list[Value]:
+        after = turn(inner, carry[1:])
+        return [*holds(inner, after), *after]
+
+    return loop(b, [*holds(b, init), *init], lambda _, carry: carry[:1], both, True)[1:]
+
+
+@rule("scan")
+def _scan(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, length: int, reverse: bool,
+          num_consts: int, num_carry: int, **_: Any) -> list[Value]:
+    consts, init, xs = split_list(args, [num_consts, num_carry])
+    stacked = [b.full(a.shape, 0, v.dtype) for a, v in (
+        (a, value_of("", a)) for a in out[num_carry:])]
+    if length == 0:
+        return [*init, *stacked]
+    count = b.full((), 0, COUNT if length < 2**31 else LONG)
+
+    def more(inner: Builder, carry: Sequence[Value]) -> list[Value]:
+        return [inner.compare("LT", carry[0], inner.full_like(carry[0], length))]
+
+    def turn(inner: Builder, carry: Sequence[Value]) -> list[Value]:
+        (k, *state), made = carry[:1 + num_carry], carry[1 + num_carry:]
+        place = inner.same("subtract", inner.full_like(k, length - 1), k) if reverse else k
+        outs = lower_jaxpr(inner, jaxpr, [*consts, *state, *(entry(inner, x, place) for x in xs)])
+        rows = [with_entry(inner, y, row, place)
+                for y, row in zip(made, outs[num_carry:], strict=True)]
+        return [inner.same("add", k, inner.full_like(k, 1)), *outs[:num_carry], *rows]
+
+    return loop(b, [count, *init, *stacked], more, turn, is_ordered(jaxpr))[1:]
+
+
+def entry(b: Builder, x: Value, place: Value) -> Value:
+    """Append the entry of an array at a place along its first axis."""
+    zero, sizes = b.full_like(place, 0), (1, *x.shape[1:])
+    found = b.op("stablehlo.dynamic_slice", [x, place, *[zero] * (len(sizes) - 1)], sizes, x.dtype,
+                 f"slice_sizes = {i64_array(sizes)}")
+    return b.reshape(found, x.shape[1:])
+
+
+def with_entry(b: Builder, x: Value, new: Value, place: Value) -> Value:
+    """Append an array with another entry at a place along its first axis."""
+    zero, row = b.full_like(place, 0), b.reshape(new, (1, *new.shape))
+    return b.same("dynamic_update_slice", x, row, place, *[zero] * len(new.shape))
+
+
+# ---- branches ------------------------------------------------------------------------------------
+@rule("cond")
+def _cond(b: Builder, index: Value, *args: Value, out: Any, branches: Sequence[Jaxpr], **_: Any
+          ) -> list[Value]:
+    if len(branches) == 1:
+        return lower_jaxpr(b, branches[0], args)
+    which = b.convert(index, COUNT) if dtypes.kind(index.dtype) == "b" else index
+    which = b.convert(b.same("clamp", b.full_like(which, 0), which,
+                             b.full_like(which, len(branches) - 1)), COUNT)
+    ordered = any(is_ordered(j) for j in branches)
+    token = b.ordering_token() if ordered else None
+
+    def branch(jaxpr: Jaxpr) -> Callable[[Builder], list[Any]]:
+        def region(inner: Builder) -> list[Any]:
+            inner.token = token
+            outs: list[Any] = lower_jaxpr(inner, jaxpr, args)
+            return [inner.token, *outs] if ordered else outs
+
+        return region
+
+    names = b.raw("stablehlo.case", [which], [TOKEN] * ordered + [tensor_of(a) for a in out],
+                  regions=[b.region([], branch(j)) for j in branches])
+    if ordered:
+        b.token = Token(names[0])
+    return [value_of(n, a) for n, a in zip(names[ordered:], out, strict=True)]
+
+
+# ---- what programs that are compiled do not have -------------------------------------------------
+RULES["custom_lin"] = NoRule("a function that brings its derivative backwards has none forwards")
+RULES.update(dict.fromkeys(
+    ("all_gather", "all_to_all", "axis_index", "pbroadcast", "pmax", "pmin", "ppermute", "psum",
+     "reduce_scatter"), NoRule("the axis that it names is mapped before a program is compiled")))

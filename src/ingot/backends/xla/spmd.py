@@ -1,0 +1,101 @@
+"""Arrays that are divided over devices: shardings as XLA's tiles, and as attributes of Shardy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.core.mesh import Mesh
+from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
+
+
+# ---- tiles ---------------------------------------------------------------------------------------
+def tiles(xc: Any, sharding: Sharding, ndim: int) -> Any:
+    """Return which part each device holds, as XLA says it: a grid of parts, in which devices stand.
+    """
+    counts, where = sharding._grid(ndim)
+    copies = len(where) // max(int(np.prod(counts)), 1)
+    if copies == len(where):
+        return xc.HloSharding.replicate()
+    # Devices by the part they hold; those that hold the same one are neighbors.
+    order = np.argsort(np.ravel_multi_index(tuple(where.T), counts), kind="stable")
+    proto = xc.OpSharding()
+    proto.type = xc.OpSharding.Type.OTHER
+    proto.tile_assignment_dimensions = [*counts, copies] if copies > 1 else list(counts)
+    proto.tile_assignment_devices = order.tolist()
+    proto.replicate_on_last_tile_dim = copies > 1
+    return xc.HloSharding.from_proto(proto)
+
+
+def named(mesh: Mesh, hlo: Any, ndim: int) -> NamedSharding:
+    """Return a sharding over a mesh that divides arrays as XLA has chosen to.
+
+    Raises ValueError if none does.
+    """
+    if hlo.is_replicated():
+        return NamedSharding(mesh, PartitionSpec())
+    counts = tuple(hlo.tile_assignment_dimensions())[:ndim]
+    wanted = _places(hlo, ndim)
+    sizes = {n: k for n, k in mesh.shape.items() if k > 1}
+    choices = [[names for r in range(len(sizes) + 1) for names in itertools.permutations(sizes, r)
+                if int(np.prod([sizes[n] for n in names], dtype=int)) == count]
+               for count in counts]
+    for entries in itertools.product(*choices):
+        flat = [n for names in entries for n in names]
+        if len(set(flat)) == len(flat):
+            while entries and not entries[-1]:
+                entries = entries[:-1]
+            found = NamedSharding(mesh, PartitionSpec(*(names or None for names in entries)))
+            if (found._grid(ndim)[1] == wanted).all():
+                return found
+    raise ValueError(f"XLA divides an array as {hlo}, which axes of {mesh} do not describe")
+
+
+def _places(hlo: Any, ndim: int) -> np.ndarray:
+    """Which part of each axis the devices hold: [devices, ndim]."""
+    shape = tuple(hlo.tile_assignment_dimensions())
+    where = np.zeros((hlo.num_devices(), ndim), int)
+    devices = np.reshape(hlo.tile_assignment_devices(), shape)
+    for place, device in np.ndenumerate(devices):
+        where[device] = place[:ndim]
+    return where
+
+
+# ---- text ----------------------------------------------------------------------------------------
+def mesh_text(mesh: Mesh) -> str:
+    """Return the definition of a mesh in a module."""
+    axes = ", ".join(f'"{name}"={size}' for name, size in mesh.shape.items())
+    return f"  sdy.mesh @mesh = <[{axes}]>"
+
+
+def sharding_text(sharding: Sharding | None, ndim: int) -> str:
+    """Return how an argument or result is divided, as its attribute; nothing where XLA may choose.
+    """
+    if not isinstance(sharding, NamedSharding):
+        return ""
+    entries = ["?" if p is UNCONSTRAINED else ", ".join(f'"{n}"' for n in names_of(p))
+               for p in sharding.spec.padded(ndim).partitions]
+    return f"sdy.sharding = #sdy.sharding<@mesh, [{', '.join(f'{{{e}}}' for e in entries)}]>"
+
+
+def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
+    """Return the mesh that divides some of the arrays; None if all are on one device each."""
+    for sharding in shardings:
+        mesh = sharding.mesh if isinstance(sharding, NamedSharding) else None
+        if isinstance(mesh, Mesh) and mesh.size > 1:
+            return mesh
+    return None
+
+
+def on_mesh(mesh: Mesh, sharding: Sharding | None) -> NamedSharding:
+    """Return the sharding if it is over this mesh's devices, else that the array is replicated."""
+    if isinstance(sharding, NamedSharding) and (
+            sharding._device_assignment == tuple(mesh.devices.flat)):
+        return sharding
+    return NamedSharding(mesh, PartitionSpec())
+
+
