@@ -13,14 +13,15 @@ from ingot.errors import UndefinedRuleError
 from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg, sub
 from ingot.primitives.bits import bitwise_and, bitwise_or
-from ingot.primitives.compare import eq
+from ingot.primitives.compare import eq, gt
+from ingot.primitives.densities import large_beta_mass, log_gamma_mass
 from ingot.primitives.exponential import exp, log, log1p
 from ingot.primitives.families import FLOAT, nary, unary
 from ingot.primitives.movement import full_like
 from ingot.primitives.numerics import DOUBLE, same_shape
 from ingot.primitives.powers import pow, square
 from ingot.primitives.select import clamp, select
-from ingot.primitives.tails import bell, beta_tail, gamma_tail
+from ingot.primitives.tails import bell, beta_tail, gamma_tail, log_gamma_mass_of
 from ingot.primitives.zeta import zeta_derivative
 
 
@@ -279,8 +280,11 @@ def _gamma_density(a: Any, x: Any) -> Any:
     one = full_like(a, 1)
     corner = bitwise_and(eq(a, one), eq(x, full_like(x, 0)))
     end = eq(x, full_like(x, np.inf))
-    safe = select(bitwise_or(corner, end), full_like(x, 1), x)
-    out = exp(sub(mul(sub(a, one), log(safe)), add(x, lgamma(a))))
+    safe = select(bitwise_or(corner, end), one, x)
+    large = bitwise_and(gt(a, full_like(a, 8)), gt(safe, full_like(x, 0)))
+    few, many, near = select(large, one, a), select(large, a, one), select(large, safe, one)
+    plain = sub(mul(sub(few, one), log(safe)), add(x, lgamma(few)))
+    out = exp(select(large, sub(log_gamma_mass(many, near), log(near)), plain))
     return select(end, full_like(x, 0), out)
 
 
@@ -331,20 +335,8 @@ def igammac(a: Any, x: Any) -> Any:
 QUADRATURE = PythonFallback("quadrature over a tail")
 
 
-def _log_step(mu: np.ndarray) -> np.ndarray:
-    return np.log1p(mu) - mu
-
-
 def _igamma_grad_a_eval(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    import scipy.special
-
-    # x dP/dx without cancellation for large a: Stirling's formula takes the large terms together.
-    large = np.maximum(a, 10.0)
-    remainder = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - (1 / 1188 - 691 / 360360 / large**2)
-                 / large**2) / large**2) / large**2) / large**2) / large
-    stirling = a * _log_step((x - a) / a) - remainder + np.log(a / (2 * math.pi)) / 2
-    direct = a * np.log(x) - x - scipy.special.gammaln(a)
-    scale = np.exp(np.where(a > 10, stirling, direct))
+    scale = np.exp(log_gamma_mass_of(a, x))
     tail = gamma_tail(a, x, 1)
     return np.where((tail == 0) | (scale == 0), np.where(np.isnan(tail), tail, 0.0), scale * tail)
 
@@ -404,14 +396,18 @@ def random_gamma_grad(a: Any, x: Any) -> Any:
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
     """dI/dx: x^(a-1) (1-x)^(b-1) gamma(a + b) / (gamma(a) gamma(b))."""
     one = full_like(a, 1)
+    large, a, b, mass = large_beta_mass(a, b, x)
     constant = sub(lgamma(add(a, b)), add(lgamma(a), lgamma(b)))
-    return mul(exp(constant), mul(pow(x, sub(a, one)), pow(sub(one, x), sub(b, one))))
+    plain = mul(exp(constant), mul(pow(x, sub(a, one)), pow(sub(one, x), sub(b, one))))
+    return select(large, exp(sub(mass, add(log(x), log1p(neg(x))))), plain)
 
 
 def _beta_scale(a: Any, b: Any, x: Any) -> Any:
     """x (1 - x) dI/dx."""
+    large, a, b, mass = large_beta_mass(a, b, x)
     constant = sub(lgamma(add(a, b)), add(lgamma(a), lgamma(b)))
-    return exp(add(constant, add(mul(a, log(x)), mul(b, log1p(neg(x))))))
+    plain = add(constant, add(mul(a, log(x)), mul(b, log1p(neg(x)))))
+    return exp(select(large, mass, plain))
 
 
 def _beta_bell(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 from ingot.core.primitive import PythonFallback
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
+from ingot.primitives.densities import large_beta_mass, log_gamma_mass
 from ingot.primitives.families import FLOAT, nary
 from ingot.primitives.special import beta_tail_p, gamma_tail_p, in_double
+from ingot.primitives.tails import log_gamma_mass_of
+from ingot.scipy.special_beta import betaln
 from ingot.scipy.special_primitives import xlog1py_p, xlogy_p
 
 TINY, TERMS = 1e-280, 400
@@ -57,30 +61,51 @@ def _log_gammaincc(a: np.ndarray, x: np.ndarray) -> np.ndarray:
         return _log(s.gammaincc(a, x), s.gammainc(a, x), tail)
 
 
+def _beta_fraction(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x^a y^b / beta(a, b) / I_x(a, b) for x = 1 - y well below a / (a + b), by its continued
+    fraction (DiDonato and Morris, ACM TOMS 18, 1992), in which nothing cancels for large a."""
+    c = 1 + (a + b) * y - b
+
+    def partial(n: int) -> np.ndarray:
+        return n + n * (b - n) * x / (a + 2 * n - 1) + (a + n) / (a + 2 * n + 1) * (c + n * (1 + y))
+
+    f = partial(TERMS)
+    for n in reversed(range(1, TERMS + 1)):
+        ratio = (a + n - 1) / (a + 2 * n - 1)
+        share = (a + b + n - 1) / (a + 2 * n - 1)
+        f = partial(n - 1) + ratio * share * n * (b - n) * x * x / f
+    return f
+
+
 def _log_betainc(a: np.ndarray, b: np.ndarray, x: np.ndarray, *, upper: bool) -> np.ndarray:
     import scipy.special as s
 
-    if upper:
-        a, b, x, rest = b, a, 1 - x, x
-    else:
-        rest = 1 - x
+    sides = [s.betainc(a, b, x), s.betaincc(a, b, x)]
 
     def tail() -> np.ndarray:
-        term, total = np.ones(a.shape), np.ones(a.shape)
-        for n in range(TERMS):
-            term = term * x * (a + b + n) / (a + 1 + n)
-            total = total + term
-        return s.xlogy(a, x) + s.xlog1py(b, -x) - np.log(a) - s.betaln(a, b) + np.log(total)
+        powers = s.xlogy(a, x) + s.xlog1py(b, -x) - s.betaln(a, b)
+        first, second, z, rest = (b, a, 1 - x, x) if upper else (a, b, x, 1 - x)
+        value = powers - np.log(_beta_fraction(first, second, z, rest))
+        return np.where(powers == -np.inf, powers, value)
 
     with np.errstate(all="ignore"):
-        return _log(s.betainc(a, b, x), s.betainc(b, a, rest), tail)
+        return _log(*(sides[::-1] if upper else sides), tail)
 
 
 # ---- gamma ----
 def _gamma_share(out: Any, a: Any, x: Any, times_x: bool) -> Any:
     """The density at x, or x times it, over exp(out)."""
     power = a if times_x else lax.sub(a, like(a, 1))
-    return lax.exp(lax.sub(lax.sub(lax.sub(xlogy_p.bind(power, x), x), lax.lgamma(a)), out))
+    plain = lax.sub(lax.sub(xlogy_p.bind(power, x), x), lax.lgamma(a))
+    large = lax.bitwise_and(_inside(a, 8, math.inf), _inside(x, 0, math.inf))
+    b, z = lax.select(large, a, like(a, 9)), lax.select(large, x, like(x, 9))
+    mass = log_gamma_mass(b, z)
+    mass = mass if times_x else lax.sub(mass, lax.log(z))
+    return lax.exp(lax.sub(lax.select(large, mass, plain), out))
+
+
+def _inside(x: Any, low: float, high: float) -> Any:
+    return lax.bitwise_and(lax.gt(x, like(x, low)), lax.lt(x, like(x, high)))
 
 
 def _gamma_in_a(t: Any, out: Any, a: Any, x: Any) -> Any:
@@ -99,7 +124,9 @@ def _gamma_hazard(a: np.ndarray, x: np.ndarray, *, slope: bool) -> np.ndarray:
         far = x > 2 * a + 50
         b, y = np.where(far, a, 1), np.where(far & (x < np.inf), x, 1e9)
         z = np.where(far, 1, x)
-        near = np.exp(s.xlogy(a - 1, z) - z - s.gammaln(a) - _log_gammaincc(a, z))
+        plain = s.xlogy(a - 1, z) - z - s.gammaln(a)  # also at z = 0
+        density = np.where(a > 10, log_gamma_mass_of(a, z) - np.log(z), plain)
+        near = np.exp(density - _log_gammaincc(a, z))
         if not slope:
             return np.where(far, np.where(x < np.inf, _fraction(b, y, 0) / y, 1), near)
         rest = np.where(x < np.inf, (b - 1) / _fraction(b, y, 1) / y, 0)
@@ -136,10 +163,12 @@ log_gammaincc_p = nary("log_gammaincc", FLOAT, eval=in_double(_log_gammaincc), k
 # ---- beta ----
 def _beta_share(out: Any, a: Any, b: Any, x: Any, less: float) -> Any:
     """The density at x (`less` 1), or x (1 - x) times it (0), over exp(out)."""
+    large, a, b, mass = large_beta_mass(a, b, x)
     powers = [lax.sub(v, like(v, less)) for v in (a, b)]
     log = lax.add(xlogy_p.bind(powers[0], x), xlog1py_p.bind(powers[1], lax.neg(x)))
-    constant = lax.sub(lax.lgamma(lax.add(a, b)), lax.add(lax.lgamma(a), lax.lgamma(b)))
-    return lax.exp(lax.sub(lax.add(log, constant), out))
+    if less:
+        mass = lax.sub(mass, lax.add(lax.log(x), lax.log1p(lax.neg(x))))
+    return lax.exp(lax.sub(lax.select(large, mass, lax.sub(log, betaln(a, b))), out))
 
 
 def _beta_partial(orders: tuple[int, int] | None) -> Callable[..., Any]:

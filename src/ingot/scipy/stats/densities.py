@@ -1,9 +1,7 @@
 """Poisson and binomial probabilities without cancellation (Loader, 2000), of real arguments too.
 
-The logarithms of factorials and powers in these, each as large as x log(x), add up to little.
-Here Stirling's formula takes them together: what remains are the deviance, the remainder of
-the formula and the logarithm of a width, none of them much larger than the result. Densities of
-other distributions are made of these.
+They are made of deviances and remainders of Stirling's formula, as densities of other
+distributions are.
 """
 
 from __future__ import annotations
@@ -14,41 +12,12 @@ from typing import Any
 from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p
-from ingot.numpy.families import like
 from ingot.numpy.logic import where
 from ingot.numpy.reductions import sum as sum_
+from ingot.primitives.densities import deviance, remainder
 from ingot.primitives.special import digamma, lgamma
 from ingot.scipy.special import xlogy
 from ingot.scipy.stats.common import LOG_2PI
-
-_REMAINDER = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156,
-              -3617 / 122400)
-
-
-def remainder(x: Any) -> Any:
-    """log(x!) - ((x + 1/2) log(x) - x + log(2 pi) / 2), for x > 0."""
-    small = x < 8
-    few, many = where(small, x, 1), where(small, 8, x)
-    exact = lgamma(few + 1) - ((few + 0.5) * log(few) - few + 0.5 * LOG_2PI)
-    square, series = 1 / (many * many), like(x, _REMAINDER[-1])
-    for term in _REMAINDER[-2::-1]:
-        series = series * square + term
-    return where(small, exact, series / many)
-
-
-def deviance(x: Any, mean: Any) -> Any:
-    """x log(x / mean) + mean - x, for x, mean > 0: a series in (x - mean) / (x + mean) near 0."""
-    v = (x - mean) / (x + mean)
-    close = abs(v) < 0.1
-    v = where(close, v, 0)
-    square, series = v * v, like(v, 1 / 19)
-    for n in range(17, 1, -2):
-        series = series * square + 1 / n
-    near = (x - mean) * v + 2 * x * v * square * series
-    ratio = x / mean
-    usual = (ratio > 0) & (ratio < math.inf)
-    far = where(usual, log(where(usual, ratio, 1)), log(x) - log(mean))
-    return where(close, near, x * far + mean - x)
 
 
 def _slope(x: Any, mean: Any) -> Any:
