@@ -23,6 +23,9 @@ from ingot.numpy.reductions import axes_of
 from ingot.numpy.rounding import conjugate
 from ingot.util import size_of
 
+__all__ = ["fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn",
+           "ifftshift", "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn"]
+
 Shape = Sequence[int] | None
 
 
