@@ -91,30 +91,39 @@ def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
     if group_offset is not None:
         raise NotImplementedError("ragged_dot_general: group_offset is not implemented")
     d = ragged_dot_dimension_numbers
-    lhs, rhs, sizes = to_array(lhs), to_array(rhs), to_array(group_sizes)
+    lhs, rhs, sizes = to_array(lhs), to_array(rhs), _group_sizes(group_sizes)
+    options = {"precision": precision, "preferred_element_type": preferred_element_type}
+    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = d.dot_dimension_numbers
+    ragged, groups, free = _ragged_axis(d, lhs)
+    if ragged in lhs_batch:
+        return dot_general(lhs, rhs, d.dot_dimension_numbers, **options)
+    wide = _group(lhs, ragged, sizes)
+    shifted = [i + 1 for i in lhs_contract], [i + 1 for i in lhs_batch]
+    count = sizes.aval.shape[0]
+    if free:
+        _check_groups(rhs.aval.shape[groups[0]], count)
+        return dot_general(wide, rhs, (([0, *shifted[0]], [*groups, *rhs_contract]),
+                                       (shifted[1], rhs_batch)), **options)
+    many = broadcast_in_dim(rhs, (count, *rhs.aval.shape), range(1, rhs.aval.ndim + 1))
+    return dot_general(wide, many, ((shifted[0], [i + 1 for i in rhs_contract]),
+                                    ([0, *shifted[1]], [0, *(i + 1 for i in rhs_batch)])),
+                       **options)
+
+
+def _group_sizes(group_sizes: Any) -> Any:
+    """The sizes as an array; raise unless they are a vector of integers."""
+    sizes = to_array(group_sizes)
     if dtypes.kind(sizes.aval.dtype) not in "iu":
         raise TypeError(f"ragged_dot_general: group_sizes must be integers, got {sizes.aval}")
     if sizes.aval.ndim != 1:
         raise NotImplementedError("ragged_dot_general: group_sizes must be a vector, got"
                                   f" {sizes.aval}; use vmap for batches of them")
-    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = d.dot_dimension_numbers
-    ragged, groups, free = _ragged_axis(d, lhs)
-    options = {"precision": precision, "preferred_element_type": preferred_element_type}
-    if ragged in lhs_batch:
-        return dot_general(lhs, rhs, d.dot_dimension_numbers, **options)
-    wide = _group(lhs, ragged, sizes)
-    shifted = [i + 1 for i in lhs_contract], [i + 1 for i in lhs_batch]
-    if free:
-        if rhs.aval.shape[groups[0]] != sizes.aval.shape[0]:
-            raise TypeError(f"ragged_dot_general: rhs has {rhs.aval.shape[groups[0]]} groups, and"
-                            f" group_sizes {sizes.aval.shape[0]}")
-        return dot_general(wide, rhs, (([0, *shifted[0]], [*groups, *rhs_contract]),
-                                       (shifted[1], rhs_batch)), **options)
-    count = sizes.aval.shape[0]
-    many = broadcast_in_dim(rhs, (count, *rhs.aval.shape), range(1, rhs.aval.ndim + 1))
-    return dot_general(wide, many, ((shifted[0], [i + 1 for i in rhs_contract]),
-                                    ([0, *shifted[1]], [0, *(i + 1 for i in rhs_batch)])),
-                       **options)
+    return sizes
+
+
+def _check_groups(parts: int, count: int) -> None:
+    if parts != count:
+        raise TypeError(f"ragged_dot_general: rhs has {parts} groups, and group_sizes {count}")
 
 
 def ragged_dot(lhs: Any, rhs: Any, group_sizes: Any, precision: Any = None,

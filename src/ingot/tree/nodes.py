@@ -47,19 +47,20 @@ def register_dataclass(
                         f"got {data_fields=} and {meta_fields=}")
     data, meta = tuple(data_fields), tuple(meta_fields)
     _check_fields(nodetype, data, meta, tuple(drop_fields))
+    add_node_type(_dataclass_type(nodetype, data, meta))
+    return nodetype
+
+
+def _dataclass_type(nodetype: Any, data: tuple[str, ...], meta: tuple[str, ...]) -> NodeType:
+    """The node type of a dataclass with these fields."""
     get_data, get_meta = _getter(data), _getter(meta)
     keys = [GetAttrKey(name) for name in data]
-    add_node_type(
-        NodeType(
-            nodetype,
-            lambda node: (get_data(node), get_meta(node)),
-            lambda values, xs: nodetype(
-                **dict(zip(meta, values, strict=True)), **dict(zip(data, xs, strict=True))
-            ),
-            keys=lambda _, __: keys,
-        )
-    )
-    return nodetype
+    return NodeType(
+        nodetype,
+        lambda node: (get_data(node), get_meta(node)),
+        lambda values, xs: nodetype(
+            **dict(zip(meta, values, strict=True)), **dict(zip(data, xs, strict=True))),
+        keys=lambda _, __: keys)
 
 
 def static(**options: Any) -> Any:
