@@ -132,7 +132,7 @@ def inspect_array_sharding(value: Any, *, callback: Callable[[Any], None]) -> No
     >>> debug.inspect_array_sharding(np.ones(2), callback=lambda s: print(type(s).__name__))
     SingleDeviceSharding
     """
-    callback(SingleDeviceSharding(CPU))
+    callback(getattr(value, "sharding", SingleDeviceSharding(CPU)))
 
 
 def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:

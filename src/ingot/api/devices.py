@@ -161,6 +161,15 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     return tree_map(lambda leaf: _put(leaf, device), x)
 
 
+def put_as_asked(x: Any, device: Any, out_sharding: Any) -> Any:
+    """Return an array at a device or sharding, or divided by a sharding or spec, if one is given.
+    """
+    if device is None and out_sharding is None:
+        return x
+    place = device if out_sharding is None else named("out_sharding", out_sharding)
+    return _put(x, place)
+
+
 def _put(x: Any, place: Any) -> Any:
     """Return a leaf as an array at a device or sharding; traced values stay traced."""
     array = to_array(x)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.devices import put_as_asked
 from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
@@ -127,7 +128,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
         out = lax.reshape(out, (1,) * (ndmin - out.aval.ndim) + out.aval.shape)
     if copy and out is object and type(out) is Array:
         out = Array(out._data, out.aval)
-    return out
+    return put_as_asked(out, device, out_sharding)
 
 
 def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None,
@@ -141,10 +142,10 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     (Array(1., dtype=float64, weak_type=True), Array([1, 2], dtype=int64))
     """
     if type(a) is Array and dtype is None and not copy:
-        return a
+        return put_as_asked(a, device, out_sharding)
     if isinstance(a, np.ma.MaskedArray):
         return from_numpy(a)  # raises
-    return array(a, dtype, copy=bool(copy), order=order)
+    return array(a, dtype, copy=bool(copy), order=order, device=device, out_sharding=out_sharding)
 
 
 def copy(a: Any, order: str | None = None) -> Any:
@@ -284,7 +285,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
            [0, 0, 0]], dtype=int32)
     """
     dtype = user_dtype("zeros", dtype) or dtypes.default_float()
-    return filled(canonical_shape("zeros", shape), 0, dtype)
+    return put_as_asked(filled(canonical_shape("zeros", shape), 0, dtype), device, out_sharding)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
@@ -297,7 +298,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any
     Array([1, 1], dtype=int32)
     """
     dtype = user_dtype("ones", dtype) or dtypes.default_float()
-    return filled(canonical_shape("ones", shape), 1, dtype)
+    return put_as_asked(filled(canonical_shape("ones", shape), 1, dtype), device, out_sharding)
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
@@ -309,7 +310,7 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
     >>> jnp.empty(2)
     Array([0., 0.], dtype=float64)
     """
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, device=device, out_sharding=out_sharding)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None,
@@ -328,9 +329,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None,
     dtype = user_dtype("full", dtype)
     value = to_array(fill_value) if dtype is None else convert(fill_value, dtype)
     shape = canonical_shape("full", shape)
-    if aval.ndim == 0:
-        return lax.broadcast_in_dim(value, shape, ())
-    return broadcast_to(value, shape)
+    out = lax.broadcast_in_dim(value, shape, ()) if aval.ndim == 0 else broadcast_to(value, shape)
+    return put_as_asked(out, device, out_sharding)
 
 
 def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any, bool]:
@@ -358,7 +358,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
     aval = aval_of("full_like", fill_value, 1)
     shape, dtype, weak = _like("full_like", a, dtype, shape)
     value = astype(fill_value, dtype) if aval.ndim else convert(fill_value, dtype, weak)
-    return broadcast_to(value, shape)
+    return put_as_asked(broadcast_to(value, shape), device, out_sharding)
 
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
@@ -374,7 +374,8 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
     shape, dtype, weak = _like("zeros_like", a, dtype, shape)
     if dtypes.is_key_dtype(dtype):
         raise TypeError(f"zeros_like: {dtypes.short_name(dtype)} has no zero; use random.key")
-    return filled(shape, 0, dtype) if dtype == dtypes.float0 else constant(0, dtype, weak, shape)
+    out = filled(shape, 0, dtype) if dtype == dtypes.float0 else constant(0, dtype, weak, shape)
+    return put_as_asked(out, device, out_sharding)
 
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
@@ -388,7 +389,8 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
     Array([1., 1.], dtype=float32)
     """
     shape, dtype, weak = _like("ones_like", a, dtype, shape)
-    return filled(shape, 1, dtype) if dtype == dtypes.float0 else constant(1, dtype, weak, shape)
+    out = filled(shape, 1, dtype) if dtype == dtypes.float0 else constant(1, dtype, weak, shape)
+    return put_as_asked(out, device, out_sharding)
 
 
 def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:

@@ -127,7 +127,10 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
     >>> ingot.vmap(lambda x: lax.all_gather(x, "i").sum(), axis_name="i")(x)
     Array([6., 6.], dtype=float64)
     """
-    names = _single("all_gather", axis_name)
+    names = check_names("all_gather", axis_name)
+    if len(names) != 1 and axis_index_groups is None:
+        return tree_map(lambda leaf: _gather_over(names, to_array(leaf), axis, tiled), x)
+    _single("all_gather", axis_name)
 
     def one(leaf: Any) -> Any:
         leaf = pvary(to_array(leaf), names)
@@ -141,6 +144,16 @@ def all_gather(x: Any, axis_name: Any, *, axis_index_groups: Any = None, axis: i
                                  tiled=bool(tiled))
 
     return tree_map(one, x)
+
+
+def _gather_over(names: tuple[Any, ...], x: Any, axis: int, tiled: bool) -> Any:
+    """`all_gather` over several axes, the last of which varies fastest."""
+    if not tiled:
+        axis = canonicalize_axis(axis, x.ndim + 1, "all_gather: axis")
+        x = reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+    for name in reversed(names):
+        x = all_gather(x, name, axis=axis, tiled=True)
+    return x
 
 
 # ---- psum_scatter -------------------------------------------------------------------------------
@@ -200,7 +213,11 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
     >>> ingot.vmap(lambda x: lax.psum_scatter(x, "i"), axis_name="i")(np.arange(4.0).reshape(2, 2))
     Array([2., 4.], dtype=float64)
     """
-    names = _single("psum_scatter", axis_name)
+    names = check_names("psum_scatter", axis_name)
+    if len(names) != 1 and axis_index_groups is None:
+        return tree_map(lambda leaf: _scatter_over(names, to_array(leaf), scatter_dimension, tiled),
+                        x)
+    _single("psum_scatter", axis_name)
     if axis_index_groups is not None:
         return tree_map(lambda leaf: _scatter_groups(
             pvary(to_array(leaf), names), names, scatter_dimension, axis_index_groups, tiled), x)
@@ -209,6 +226,18 @@ def psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: int = 0,
         axis_size=size_in_scope(names),
         scatter_dimension=_axis("psum_scatter", leaf, scatter_dimension, "scatter_dimension"),
         tiled=bool(tiled)), x)
+
+
+def _scatter_over(names: tuple[Any, ...], x: Any, dimension: int, tiled: bool) -> Any:
+    """`psum_scatter` over several axes, the last of which varies fastest."""
+    d = _axis("psum_scatter", x, dimension, "scatter_dimension")
+    if not tiled and x.shape[d] != size_in_scope(names):
+        raise ValueError(
+            f"psum_scatter: axis {d} of {x.aval} must have the size {size_in_scope(names)} of the"
+            " mapped axes; use tiled=True for multiples")
+    for name in names:
+        x = psum_scatter(x, name, scatter_dimension=d, tiled=True)
+    return x if tiled else reshape(x, (*x.shape[:d], *x.shape[d + 1 :]))
 
 
 def _scatter_groups(x: Any, names: tuple[Any, ...], dimension: int, groups: Any,
