@@ -201,6 +201,8 @@ def _to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
     """
     if not (isinstance(device, Device) or hasattr(device, "device_set")):
         raise ValueError(f"to_device: expected one of ingot.devices(), got {device!r}")
+    if type(self) is Array and device in (sharding_of(self), _device(self)):
+        return self  # it is there
     return device_put(self, device)
 
 
