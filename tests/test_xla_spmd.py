@@ -9,7 +9,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot.core import backend
 from ingot.core.backend import CompileOptions
-from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
+from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P, shard_map
 
 pytestmark = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
@@ -85,3 +85,14 @@ def test_keys_and_donated_memory():
     x = ingot.device_put(X, NamedSharding(mesh(), P("x")))
     np.testing.assert_array_equal(f(x), X + 1)
     assert x.is_deleted()
+
+
+def test_constraints_and_manual_parts():
+    over = NamedSharding(mesh(), P("y"))
+    f = ingot.jit(lambda x: ingot.lax.with_sharding_constraint(x * 2, over), backend="xla")
+    x = ingot.device_put(X, NamedSharding(mesh(), P("x")))
+    assert f(x).sharding.is_equivalent_to(over, 2)
+    np.testing.assert_array_equal(f(x), 2 * X)
+    total = shard_map(lambda x: ingot.lax.psum(x, "x"), mesh=mesh(), in_specs=P("x"),
+                      out_specs=P())
+    np.testing.assert_allclose(ingot.jit(total, backend="xla")(x), X[:4] + X[4:])

@@ -26,7 +26,7 @@ from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_l
 from ingot.api.stages import Lowered, Traced
 from ingot.config import config, fast_path_guard
 from ingot.control.call import jit_p
-from ingot.core.array import Array, delete
+from ingot.core.array import OWNERS, Array, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import axis_sizes
 from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
@@ -136,7 +136,8 @@ class _CompiledCall:
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if debugging:
             check_results(self.jaxpr, arrays, results)
-        if self.places.own is not None or any_placed(arrays):
+        if (self.places.own is not None or any_placed(arrays)) and not any(
+                type(o) in OWNERS for o in outs):  # other back ends say where their results are
             results = self.places(arrays, results)
         if self.shardings.outs is not None:
             results = self.shardings.results(self.out_tree, results)

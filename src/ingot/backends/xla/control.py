@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.backends.xla.rules import (
     RULES,
+    as_kernel,
     call_jaxpr,
     is_ordered,
     lower_jaxpr,
@@ -47,6 +48,8 @@ def _checkpoint(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, prevent_cse: b
 
 
 RULES["linear_call"] = lambda b, *args, out, callee, **_: lower_jaxpr(b, callee, args)
+RULES["shard_map"] = as_kernel("shard_map")
+RULES["pvary"] = lambda b, x, out, **_: x
 RULES["select_branches"] = lambda b, *args, out, jaxpr, **_: lower_jaxpr(b, jaxpr, args)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.mesh import Mesh
+from ingot.backends.xla.rules import rule
+from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.core.mesh import BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
 
@@ -66,7 +68,7 @@ def _places(hlo: Any, ndim: int) -> np.ndarray:
 
 
 # ---- text ----------------------------------------------------------------------------------------
-def mesh_text(mesh: Mesh) -> str:
+def mesh_text(mesh: BaseMesh) -> str:
     """Return the definition of a mesh in a module."""
     axes = ", ".join(f'"{name}"={size}' for name, size in mesh.shape.items())
     return f"  sdy.mesh @mesh = <[{axes}]>"
@@ -99,3 +101,10 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+@rule("sharding_constraint")
+def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding) -> Value:
+    """The array divided as told, where the program is for that mesh."""
+    if isinstance(sharding, NamedSharding) and mesh_text(sharding.mesh) in b.module.header:
+        return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
+                    sharding_text(sharding, len(x.shape)).removeprefix("sdy."))
+    return x
