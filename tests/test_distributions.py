@@ -15,8 +15,8 @@ LAWS = {  # parameters, and whether there are loc and scale
     "norm": ((), 2), "laplace": ((), 2), "logistic": ((), 2), "uniform": ((), 2), "cauchy": ((), 2),
     "expon": ((), 2), "gumbel_l": ((), 2), "gumbel_r": ((), 2), "t": ((2.5,), 2),
     "beta": ((0.7, 2.5), 2), "gamma": ((1.7,), 2), "chi2": ((3.0,), 2), "pareto": ((2.5,), 2),
-    "truncnorm": ((-1.0, 2.0), 2), "gennorm": ((1.5,), 0), "wrapcauchy": ((0.3,), 0),
-    "bernoulli": ((0.3,), 0), "binom": ((7.0, 0.3), 1), "nbinom": ((3.0, 0.4), 1),
+    "truncnorm": ((-1.0, 2.0), 2), "gennorm": ((1.5,), 2), "wrapcauchy": ((0.3,), 2),
+    "bernoulli": ((0.3,), 1), "binom": ((7.0, 0.3), 1), "nbinom": ((3.0, 0.4), 1),
     "geom": ((0.3,), 1), "poisson": ((2.5,), 1)}
 NAMES = ["cdf", "logcdf", "sf", "logsf", "ppf", "isf"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ingot.numpy as jnp
-from ingot.scipy.special import betainc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
+from ingot.scipy.special import betainc, betaln, gammainc, gammaincc
 from ingot.scipy.special_bessel import hyp0f1
 from ingot.scipy.special_table import define, of_reals, slope
 
@@ -20,11 +20,11 @@ ROOT_2PI = math.sqrt(2 * math.pi)
 
 # ---- inverses of the incomplete gamma and beta functions ----
 def _gamma_density(a: Any, x: Any) -> Any:
-    return jnp.exp(xlogy(a - 1, x) - x - gammaln(a))
+    return slope(gammainc, 1, a, x)
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    return jnp.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    return slope(betainc, 2, a, b, x)
 
 
 gammaincinv = define("gammaincinv", "a y", """

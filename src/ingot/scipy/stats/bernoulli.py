@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
 from ingot.scipy.special import xlog1py, xlogy
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
+_defined = defined_where(lambda p: (p >= 0) & (p <= 1))
 
+
+@_defined
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the logarithm of the probability of k.
 
@@ -28,6 +30,7 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     return where((x == 0) | (x == 1), value, -INF)
 
 
+@_defined
 def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the probability of k, p for k = 1 and 1 - p for k = 0.
 
@@ -41,83 +44,92 @@ def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     return exp(logpmf(k, p, loc))
 
 
-def cdf(k: Any, p: Any) -> Any:
+@_defined
+def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the probability of at most k.
 
-    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.bernoulli.cdf(1, 0.25)
     Array(1., dtype=float64, weak_type=True)
     """
-    k, p = real("bernoulli.cdf", k, p)
-    value = where(k < 0, 0, where(k < 1, 1 - p, 1))
-    return where((p >= 0) & (p <= 1) & (k == k), value, NAN)
+    k, p, loc = real("bernoulli.cdf", k, p, loc)
+    x = k - loc
+    return where(x < 0, 0, where(x < 1, 1 - p, 1))
 
 
-def ppf(q: Any, p: Any) -> Any:
+def _quantile(q: Any, p: Any, upper: bool) -> Any:
+    return discrete_quantile(lambda k: cdf(k, p), lambda k: sf(k, p), q, upper)
+
+
+@_defined
+def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the k not exceeded with probability q.
 
-    q: numbers in [0, 1]; nan beyond. p: those of `pmf` -> the broadcast shape, in the promoted
+    q: numbers in [0, 1]; nan beyond. p, loc: those of `pmf` -> the broadcast shape, in the promoted
     floating dtype. Raises TypeError for complex numbers.
 
     >>> stats.bernoulli.ppf(0.5, 0.25)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, p = real("bernoulli.ppf", q, p)
-    value = where(q <= 1 - p, 0 * q, 0 * q + 1)
-    value = where(q == 0, -1.0, value)
-    return where((p >= 0) & (p <= 1) & (q >= 0) & (q <= 1), value, NAN)
+    q, p, loc = real("bernoulli.ppf", q, p, loc)
+    return _quantile(q, p, False) + loc
 
 
-def logcdf(k: Any, p: Any) -> Any:
+@_defined
+def logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the logarithm of the probability of at most k.
 
-    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.bernoulli.logcdf(0, 0.25)
     Array(-0.28768207, dtype=float64, weak_type=True)
     """
-    return log(cdf(k, p))
+    return log_of_parts(cdf(k, p, loc), sf(k, p, loc))
 
 
-def sf(k: Any, p: Any) -> Any:
+@_defined
+def sf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the probability of more than k, accurate where it is small.
 
-    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.bernoulli.sf(0, 0.25)
     Array(0.25, dtype=float64, weak_type=True)
     """
-    k, p = real("bernoulli.sf", k, p)
-    value = where(k < 0, 1, where(k < 1, p, 0))
-    return where((p >= 0) & (p <= 1) & (k == k), value, NAN)
+    k, p, loc = real("bernoulli.sf", k, p, loc)
+    x = k - loc
+    return where(x < 0, 1, where(x < 1, p, 0))
 
 
-def logsf(k: Any, p: Any) -> Any:
+@_defined
+def logsf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the logarithm of the probability of more than k.
 
-    k, p: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    k, p, loc: those of `pmf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.bernoulli.logsf(0, 0.25)
     Array(-1.38629436, dtype=float64, weak_type=True)
     """
-    return log(sf(k, p))
+    return log_of_parts(sf(k, p, loc), cdf(k, p, loc))
 
 
-def isf(q: Any, p: Any) -> Any:
+@_defined
+def isf(q: Any, p: Any, loc: Any = 0) -> Any:
     """Bernoulli's distribution: the k exceeded with probability q.
 
-    q: numbers in [0, 1]; nan beyond. Small q keep their digits. p: those of `pmf` -> the broadcast
-    shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. p, loc: those of `pmf` -> the
+    broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
 
     >>> stats.bernoulli.isf(0.5, 0.25)
     Array(0., dtype=float64, weak_type=True)
     """
-    return ppf(1 - q, p)
+    q, p, loc = real("bernoulli.isf", q, p, loc)
+    return _quantile(q, p, True) + loc
 
 
 _hide_frames_of(__name__)

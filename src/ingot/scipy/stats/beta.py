@@ -10,13 +10,16 @@ from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
-from ingot.scipy.special_distributions import betainccinv, betaincinv
-from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.special_distributions import betaincc, betainccinv, betaincinv
+from ingot.scipy.stats.common import INF, defined_where, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda a, b: (a > 0) & (b > 0))
 
+
+@_defined
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the logarithm of the density.
 
@@ -39,6 +42,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((a > 0) & (b > 0), where(outer, -INF, value), math.nan)
 
 
+@_defined
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the probability density, x^(a - 1) (1 - x)^(b - 1) / B(a, b) on [0, 1].
 
@@ -62,6 +66,7 @@ def _inside(y: Any) -> Any:
     return where(y < 0, 0, where(y > 1, 1, y))
 
 
+@_defined
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the probability of at most x.
 
@@ -80,6 +85,7 @@ def _log_mass(a: Any, b: Any, y: Any, upper: bool) -> Any:
     return log_betainc_p.bind(a, b, where((y >= 0) & (y <= 1), y, 0.5), upper=upper)
 
 
+@_defined
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the logarithm of the probability of at most x.
 
@@ -94,6 +100,7 @@ def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((y >= 0) & (y <= 1), _log_mass(a, b, y, False), where(y < 1, -INF, 0))
 
 
+@_defined
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the probability of more than x, accurate where it is small.
 
@@ -104,9 +111,10 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     Array(3.997e-09, dtype=float64, weak_type=True)
     """
     x, a, b, loc, scale = real("beta.sf", x, a, b, loc, scale)
-    return betainc(b, a, 1 - _inside((x - loc) / scale))
+    return betaincc(a, b, _inside((x - loc) / scale))
 
 
+@_defined
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the logarithm of the probability of more than x.
 
@@ -121,6 +129,7 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((y >= 0) & (y <= 1), _log_mass(a, b, y, True), where(y < 1, 0, -INF))
 
 
+@_defined
 def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the x not exceeded with probability q.
 
@@ -134,6 +143,7 @@ def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return betaincinv(a, b, q) * scale + loc
 
 
+@_defined
 def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Beta distribution: the x exceeded with probability q.
 

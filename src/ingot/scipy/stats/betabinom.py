@@ -10,12 +10,15 @@ from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special_table import define
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, defined_where, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "logpmf", "pmf", "sf"]
 
+_defined = defined_where(lambda n, a, b: (n >= 0) & (n % 1 == 0) & (a > 0) & (b > 0))
 
+
+@_defined
 def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Beta-binomial distribution: the logarithm of the probability of k.
 
@@ -26,18 +29,18 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     Array(-1.38629436, dtype=float64, weak_type=True)
     """
     k, n, a, b, loc = real("betabinom.logpmf", k, n, a, b, loc)
-    x = floor(k - loc)
-    inside = (x >= 0) & (x <= n)
+    x = k - loc
+    inside = (x >= 0) & (x <= n) & (floor(x) == x)
     y = where(inside, x, 0)
     # Binomial densities at one probability, whose powers cancel, in place of beta functions.
     c, d = y + a, n - y + b
     p, q = c / (n + a + b), d / (n + a + b)
     value = (log_binomial(y, n, p, q) + log_binomial(a, a + b, p, q)
              - log_binomial(c, c + d, p, q) + log(a) - log(c) + log(b / d) + log1p(n / (a + b)))
-    value = where(inside, value, -INF)
-    return where((n < 0) | (a <= 0) | (b <= 0), NAN, value)
+    return where(inside, value, -INF)
 
 
+@_defined
 def pmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Beta-binomial distribution: the probability of k.
 
@@ -65,6 +68,7 @@ def _sums(name: str) -> Callable[..., Any]:
 _cdf, _sf = _sums("cdf"), _sums("sf")
 
 
+@_defined
 def cdf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Beta-binomial distribution: the probability of at most k.
 
@@ -78,6 +82,7 @@ def cdf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     return _cdf(k - loc, n, a, b)
 
 
+@_defined
 def sf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """Beta-binomial distribution: the probability of more than k, accurate where it is small.
 

@@ -10,12 +10,15 @@ from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc
 from ingot.scipy.special_distributions import betaincc
-from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
+_defined = defined_where(lambda n, p: (n >= 0) & (n % 1 == 0) & (p >= 0) & (p <= 1))
 
+
+@_defined
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the logarithm of the probability of k.
 
@@ -27,11 +30,12 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """
     k, n, p, loc = real("binom.logpmf", k, n, p, loc)
     x = k - loc
-    outside = (x < 0) | (x > n)
+    outside = (x < 0) | (x > n) | (floor(x) != x)
     value = log_binomial(where(outside, 0, x), n, p, 1 - p)
     return where(outside, -INF, value)
 
 
+@_defined
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the probability of k.
 
@@ -55,6 +59,7 @@ def _mass(name: str, k: Any, n: Any, p: Any, loc: Any, fun: Any, low: float, hig
     return where(inside, value, where(x < 0, low, where(x == x, high, NAN)))
 
 
+@_defined
 def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the probability of at most k.
 
@@ -68,6 +73,7 @@ def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: betaincc(k + 1, n - k, p), 0, 1)
 
 
+@_defined
 def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the logarithm of the probability of at most k.
 
@@ -81,6 +87,7 @@ def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: log_betainc_p.bind(k + 1, n - k, p, upper=True), -INF, 0)
 
 
+@_defined
 def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the probability of more than k, accurate where it is small.
 
@@ -94,6 +101,7 @@ def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: betainc(k + 1, n - k, p), 1, 0)
 
 
+@_defined
 def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the logarithm of the probability of more than k.
 
@@ -107,6 +115,11 @@ def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: log_betainc_p.bind(k + 1, n - k, p, upper=False), 0, -INF)
 
 
+def _quantile(q: Any, n: Any, p: Any, upper: bool) -> Any:
+    return discrete_quantile(lambda k: cdf(k, n, p), lambda k: sf(k, n, p), q, upper)
+
+
+@_defined
 def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the k not exceeded with probability q.
 
@@ -117,11 +130,11 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     q, n, p, loc = real("binom.ppf", q, n, p, loc)
-    q = probability(q) + 0 * cdf(0 * q, n, p)
-    value = first_integer(lambda k: cdf(k, n, p) >= q, q)
+    value = _quantile(q, n, p, False)
     return where(q == 1, n, value) + loc
 
 
+@_defined
 def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Binomial distribution: the k exceeded with probability q.
 
@@ -132,8 +145,7 @@ def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     Array(3., dtype=float64, weak_type=True)
     """
     q, n, p, loc = real("binom.isf", q, n, p, loc)
-    q = probability(q) + 0 * cdf(0 * q, n, p)
-    value = first_integer(lambda k: sf(k, n, p) <= q, q)
+    value = _quantile(q, n, p, True)
     return where(q == 0, n, value) + loc
 
 

@@ -9,11 +9,12 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import arctan, arctan2, log, log1p, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import exp, log1p_square, probability, real
+from ingot.scipy.stats.common import defined_where, exp, log1p_square, probability, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the density.
 
@@ -27,6 +28,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -log(math.pi * scale) - log1p_square((x - loc) / scale)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability density, 1 / (pi (1 + x^2)).
 
@@ -40,6 +42,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability of at most x.
 
@@ -53,6 +56,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return arctan2(scale, loc - x) / math.pi
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the probability of at most x.
 
@@ -87,6 +91,7 @@ def _slope_below(z: Any) -> Any:
 _log_below.defjvps(lambda t, out, z: t * _slope_below(z))
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability of more than x, accurate where it is small.
 
@@ -99,6 +104,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return cdf(-x, -loc, scale)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the probability of more than x.
 
@@ -121,6 +127,7 @@ def _quantile(q: Any) -> Any:
     return where(low, -far, where(high, far, middle))
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the x not exceeded with probability q.
 
@@ -134,6 +141,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return loc + scale * _quantile(q)
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the x exceeded with probability q.
 

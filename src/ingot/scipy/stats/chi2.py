@@ -11,12 +11,15 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
-from ingot.scipy.stats.common import INF, real
+from ingot.scipy.stats.common import INF, defined_where, real
 from ingot.scipy.stats.gamma import density, log_density
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda df: df > 0)
 
+
+@_defined
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the logarithm of the density.
 
@@ -33,6 +36,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, value, -INF)
 
 
+@_defined
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the probability density.
 
@@ -50,6 +54,7 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, density(y / 2, df / 2) / (2 * scale), 0)
 
 
+@_defined
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the probability of at most x.
 
@@ -64,6 +69,7 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gammainc(df / 2, where(y >= 0, y, 0))
 
 
+@_defined
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the logarithm of the probability of at most x.
 
@@ -79,6 +85,7 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log_gammainc_p.bind(df / 2, where(inside, y, 1)), -INF)
 
 
+@_defined
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the probability of more than x, accurate where it is small.
 
@@ -93,6 +100,7 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gammaincc(df / 2, where(y >= 0, y, 0))
 
 
+@_defined
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the logarithm of the probability of more than x.
 
@@ -108,6 +116,7 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log_gammaincc_p.bind(df / 2, where(inside, y, 1)), 0)
 
 
+@_defined
 def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the x not exceeded with probability q.
 
@@ -121,6 +130,7 @@ def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return 2 * gammaincinv(df / 2, q) * scale + loc
 
 
+@_defined
 def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Chi-square distribution: the x exceeded with probability q.
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 from ingot.control.while_loop import while_loop
+from ingot.dtypes import finfo
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
-from ingot.numpy.families import kind_of
+from ingot.numpy.families import kind_of, like
 from ingot.numpy.logic import where
 from ingot.numpy.promotion import promote_dtypes
 from ingot.numpy.reductions import all as all_
 from ingot.numpy.rounding import floor
 from ingot.scipy.special_table import real as real
+from ingot.util import wraps
 
 INF, NAN = math.inf, math.nan
 LOG_2PI = math.log(2 * math.pi)
@@ -32,6 +35,34 @@ def real_dtypes(name: str, *args: Any) -> list[Any]:
     if kind_of(out[0]) == "c":
         raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
     return out
+
+
+def defined_where(valid: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator for functions (x, *shape parameters, loc, scale) of a distribution: nan, and so
+    are the derivatives, where an argument is nan, `valid(*shape parameters)` is false, or the scale
+    is not positive. Those functions need not care."""
+    def decorate(fun: Callable[..., Any]) -> Any:
+        signature = inspect.signature(fun)
+
+        @wraps(fun)
+        def defined(*args: Any, **kwargs: Any) -> Any:
+            out = fun(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            good = _good(valid, **bound.arguments)
+            return out if good is True else out * where(good, 1, like(out, NAN))
+
+        return defined
+
+    return decorate
+
+
+def _good(valid: Callable[..., Any] | None, *, loc: Any = 0, scale: Any = 1, **given: Any) -> Any:
+    """Whether a function is defined, element by element; True if it is for all."""
+    first, *shapes = given.values()
+    good = True if valid is None else valid(*shapes)
+    for x in (first, *shapes, loc):
+        good = good & (x == x)
+    return good & (scale > 0)
 
 
 def log1p_square(z: Any) -> Any:
@@ -77,3 +108,26 @@ def first_integer(holds: Callable[[Any], Any], q: Any) -> Any:
     _, high = while_loop(open_, halved, (low, high))
     high = where(holds(full_like(q, -1)), -1, where(holds(high), high, INF))
     return where(q == q, high, NAN)
+
+
+def discrete_quantile(cdf: Callable[[Any], Any], sf: Callable[[Any], Any], q: Any, upper: bool
+                      ) -> Any:
+    """The smallest whole number k with cdf(k) >= q, or sf(k) <= q for `upper`; nan outside [0, 1].
+
+    Of the two functions that is asked which is small there, with some units of rounding, so that
+    the quantile of a probability as it is computed is where that probability is from.
+    """
+    q = probability(q)
+    unit = float(finfo(q.dtype).eps)
+    own, rest = 4 * unit * q, 2 * unit
+    small = q < 0.5
+    if upper:
+        return first_integer(lambda k: where(
+            small, sf(k) <= q + own, cdf(k) >= 1 - q - rest), q)
+    return first_integer(lambda k: where(small, cdf(k) >= q - own, sf(k) <= 1 - q + rest), q)
+
+
+def log_of_parts(value: Any, rest: Any) -> Any:
+    """log(value) for value + rest = 1, from whichever is small."""
+    small = value < 0.5
+    return where(small, log(where(small, value, 1)), log1p(-where(small, 0, rest)))

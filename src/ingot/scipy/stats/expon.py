@@ -8,11 +8,12 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, exp, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the density.
 
@@ -26,6 +27,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(x < loc, -INF, -(x - loc) / scale - log(scale))
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability density, exp(-x) for x >= 0.
 
@@ -39,6 +41,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability of at most x.
 
@@ -52,6 +55,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(x < loc, 0, -expm1(-(x - loc) / scale))
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the probability of at most x.
 
@@ -66,6 +70,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log1mexp(where(inside, x - loc, 1) / scale), -INF)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the probability of more than x.
 
@@ -79,6 +84,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(x < loc, 0, -(x - loc) / scale)
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability of more than x, accurate where it is small.
 
@@ -91,6 +97,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logsf(x, loc, scale))
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the x not exceeded with probability q.
 
@@ -104,6 +111,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((q < 0) | (q > 1), NAN, loc - scale * log1p(-q))
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the x exceeded with probability q.
 

@@ -10,12 +10,15 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
-from ingot.scipy.stats.common import INF, exp, real
+from ingot.scipy.stats.common import INF, defined_where, exp, real
 from ingot.scipy.stats.densities import log_poisson
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda a: a > 0)
 
+
+@_defined
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the logarithm of the density.
 
@@ -42,6 +45,7 @@ def log_density(y: Any, a: Any) -> Any:
     return where(endless, -whole * (a / a), value)
 
 
+@_defined
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the probability density, x^(a - 1) exp(-x) / Gamma(a) for x >= 0.
 
@@ -65,6 +69,7 @@ def density(y: Any, a: Any) -> Any:
     return where(near, z ** (b - 1) * exp(-z - gammaln(b)), exp(log_density(where(near, 1, y), a)))
 
 
+@_defined
 def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the probability of at most x.
 
@@ -79,6 +84,7 @@ def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gammainc(a, where(y >= 0, y, 0))
 
 
+@_defined
 def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the logarithm of the probability of at most x.
 
@@ -94,6 +100,7 @@ def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log_gammainc_p.bind(a, where(inside, y, 1)), -INF)
 
 
+@_defined
 def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the probability of more than x, accurate where it is small.
 
@@ -108,6 +115,7 @@ def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gammaincc(a, where(y >= 0, y, 0))
 
 
+@_defined
 def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the logarithm of the probability of more than x.
 
@@ -123,6 +131,7 @@ def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log_gammaincc_p.bind(a, where(inside, y, 1)), 0)
 
 
+@_defined
 def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the x not exceeded with probability q.
 
@@ -136,6 +145,7 @@ def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gammaincinv(a, q) * scale + loc
 
 
+@_defined
 def isf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gamma distribution: the x exceeded with probability q.
 

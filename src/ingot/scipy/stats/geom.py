@@ -9,11 +9,21 @@ from ingot.numpy.elementary import expm1, log
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special import xlog1py
-from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
+from ingot.scipy.stats.common import (
+    INF,
+    defined_where,
+    discrete_quantile,
+    exp,
+    log_of_parts,
+    real,
+)
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
+_defined = defined_where(lambda p: (p > 0) & (p <= 1))
 
+
+@_defined
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the logarithm of the probability of k.
 
@@ -25,9 +35,11 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """
     k, p, loc = real("geom.logpmf", k, p, loc)
     x = k - loc
-    return where(x <= 0, -INF, xlog1py(where(x <= 0, 1, x) - 1, -p) + log(p))
+    outside = (x <= 0) | (floor(x) != x)
+    return where(outside, -INF, xlog1py(where(outside, 1, x) - 1, -p) + log(p))
 
 
+@_defined
 def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the probability of k, (1 - p)^(k - 1) p for k = 1, 2, ....
 
@@ -47,6 +59,7 @@ def _log_tail(k: Any, p: Any, loc: Any) -> Any:
     return xlog1py(where(x < 0, 0, x), -p)
 
 
+@_defined
 def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the probability of at most k.
 
@@ -60,6 +73,7 @@ def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
     return -expm1(_log_tail(k, p, loc))
 
 
+@_defined
 def logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the logarithm of the probability of at most k.
 
@@ -70,9 +84,11 @@ def logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
     Array(-0.69314718, dtype=float64, weak_type=True)
     """
     k, p, loc = real("geom.logcdf", k, p, loc)
-    return log(-expm1(_log_tail(k, p, loc)))
+    tail = _log_tail(k, p, loc)
+    return log_of_parts(-expm1(tail), exp(tail))
 
 
+@_defined
 def sf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the probability of more than k, accurate where it is small.
 
@@ -86,6 +102,7 @@ def sf(k: Any, p: Any, loc: Any = 0) -> Any:
     return exp(_log_tail(k, p, loc))
 
 
+@_defined
 def logsf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the logarithm of the probability of more than k.
 
@@ -99,6 +116,11 @@ def logsf(k: Any, p: Any, loc: Any = 0) -> Any:
     return _log_tail(k, p, loc)
 
 
+def _quantile(q: Any, p: Any, upper: bool) -> Any:
+    return discrete_quantile(lambda k: cdf(k, p), lambda k: sf(k, p), q, upper)
+
+
+@_defined
 def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the k not exceeded with probability q.
 
@@ -109,11 +131,11 @@ def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     q, p, loc = real("geom.ppf", q, p, loc)
-    q = probability(where((p > 0) & (p <= 1), q, NAN))
-    value = first_integer(lambda k: cdf(k, p) >= q, q)
+    value = _quantile(q, p, False)
     return where(q == 0, 0, where(q == 1, INF, value)) + loc
 
 
+@_defined
 def isf(q: Any, p: Any, loc: Any = 0) -> Any:
     """Geometric distribution: the k exceeded with probability q.
 
@@ -124,8 +146,7 @@ def isf(q: Any, p: Any, loc: Any = 0) -> Any:
     Array(67., dtype=float64, weak_type=True)
     """
     q, p, loc = real("geom.isf", q, p, loc)
-    q = probability(where((p > 0) & (p <= 1), q, NAN))
-    value = first_integer(lambda k: sf(k, p) <= q, q)
+    value = _quantile(q, p, True)
     return where(q == 1, 0, where(q == 0, INF, value)) + loc
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import NAN, exp, real
+from ingot.scipy.stats.common import NAN, defined_where, exp, real
 from ingot.scipy.stats.gumbel_r import log_upper, small_exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the density.
 
@@ -27,6 +28,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability density, exp(x - exp(x)).
 
@@ -42,6 +44,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the probability of more than x.
 
@@ -56,6 +59,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -exp(-z)
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability of more than x.
 
@@ -69,6 +73,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(-small_exp((loc - x) / scale))
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the probability of at most x.
 
@@ -83,6 +88,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_upper(z)
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability of at most x.
 
@@ -97,6 +103,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -expm1(-small_exp(z))
 
 
+@defined_where()
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the x not exceeded with probability q.
 
@@ -111,6 +118,7 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the x exceeded with probability q.
 

@@ -8,7 +8,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import NAN, exp, real
+from ingot.scipy.stats.common import NAN, defined_where, exp, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
@@ -25,6 +25,7 @@ def log_upper(z: Any) -> Any:
     return where(far, -z - exp(-where(far, z, 15)) / 2, near)
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the density.
 
@@ -39,6 +40,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability density, exp(-x - exp(-x)).
 
@@ -54,6 +56,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the probability of at most x.
 
@@ -68,6 +71,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -exp(-z)
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability of at most x.
 
@@ -81,6 +85,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(-small_exp((x - loc) / scale))
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the probability of more than x.
 
@@ -95,6 +100,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_upper(z)
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability of more than x.
 
@@ -109,6 +115,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -expm1(-small_exp(z))
 
 
+@defined_where()
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the x not exceeded with probability q.
 
@@ -123,6 +130,7 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the x exceeded with probability q.
 

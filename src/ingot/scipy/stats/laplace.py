@@ -8,11 +8,12 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import exp, probability, real
+from ingot.scipy.stats.common import defined_where, exp, probability, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the density.
 
@@ -26,6 +27,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -abs(x - loc) / scale - log(2 * scale)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability density, exp(-|x|) / 2.
 
@@ -39,6 +41,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability of at most x.
 
@@ -61,6 +64,7 @@ def _quantile(q: Any) -> Any:
     return where(low, log(2 * where(low, q, 0.25)), -log(2 * (1 - where(low, 0.5, q))))
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the probability of at most x.
 
@@ -76,6 +80,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(low, z - math.log(2), log1p(-0.5 * exp(-where(low, 0, z))))
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability of more than x, accurate where it is small.
 
@@ -88,6 +93,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return cdf(-x, -loc, scale)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the probability of more than x.
 
@@ -100,6 +106,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return logcdf(-x, -loc, scale)
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the x not exceeded with probability q.
 
@@ -113,6 +120,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return _quantile(q) * scale + loc
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the x exceeded with probability q.
 

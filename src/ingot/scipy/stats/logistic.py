@@ -7,11 +7,12 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, logaddexp
 from ingot.scipy.special import expit, log_expit, logit
-from ingot.scipy.stats.common import exp, real
+from ingot.scipy.stats.common import defined_where, exp, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the density.
 
@@ -26,6 +27,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -2 * logaddexp(half, -half) - log(scale)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability density, exp(-x) / (1 + exp(-x))^2.
 
@@ -39,6 +41,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability of at most x.
 
@@ -52,6 +55,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return expit((x - loc) / scale)
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability of more than x, accurate where it is small.
 
@@ -65,6 +69,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return expit((loc - x) / scale)
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the x not exceeded with probability q.
 
@@ -78,6 +83,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return logit(q) * scale + loc
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the x exceeded with probability q.
 
@@ -91,6 +97,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -logit(q) * scale + loc
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the probability of at most x.
 
@@ -104,6 +111,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_expit((x - loc) / scale)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the probability of more than x.
 

@@ -11,12 +11,15 @@ from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc
 from ingot.scipy.special_distributions import betaincc
-from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, exp, real
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
+_defined = defined_where(lambda n, p: (n > 0) & (p > 0) & (p <= 1))
 
+
+@_defined
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the logarithm of the probability of k.
 
@@ -28,12 +31,13 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """
     k, n, p, loc = real("nbinom.logpmf", k, n, p, loc)
     x = k - loc
-    outside = x < 0
+    outside = (x < 0) | (floor(x) != x)
     y = where(outside, 0, x)
     # The last toss is a success: n / (n + x) of all orders.
     return where(outside, -INF, log_binomial(y, n + y, 1 - p, p) - log1p(y / n))
 
 
+@_defined
 def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the probability of k.
 
@@ -57,6 +61,7 @@ def _mass(name: str, k: Any, n: Any, p: Any, loc: Any, fun: Any, low: float, hig
     return where(inside, value, where(x < 0, low, where(x == x, high, NAN)))
 
 
+@_defined
 def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the probability of at most k.
 
@@ -70,6 +75,7 @@ def cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: betainc(n, k + 1, p), 0, 1)
 
 
+@_defined
 def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the logarithm of the probability of at most k.
 
@@ -83,6 +89,7 @@ def logcdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: log_betainc_p.bind(n, k + 1, p, upper=False), -INF, 0)
 
 
+@_defined
 def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the probability of more than k.
 
@@ -96,6 +103,7 @@ def sf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: betaincc(n, k + 1, p), 1, 0)
 
 
+@_defined
 def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the logarithm of the probability of more than k.
 
@@ -109,6 +117,11 @@ def logsf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
                  lambda k, n, p: log_betainc_p.bind(n, k + 1, p, upper=True), 0, -INF)
 
 
+def _quantile(q: Any, n: Any, p: Any, upper: bool) -> Any:
+    return discrete_quantile(lambda k: cdf(k, n, p), lambda k: sf(k, n, p), q, upper)
+
+
+@_defined
 def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the k not exceeded with probability q.
 
@@ -119,11 +132,11 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     q, n, p, loc = real("nbinom.ppf", q, n, p, loc)
-    q = probability(q) + 0 * cdf(0 * q, n, p)
-    value = first_integer(lambda k: cdf(k, n, p) >= q, q)
+    value = _quantile(q, n, p, False)
     return where(q == 1, INF, value) + loc
 
 
+@_defined
 def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """Negative binomial distribution: the k exceeded with probability q.
 
@@ -134,8 +147,7 @@ def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     Array(71., dtype=float64, weak_type=True)
     """
     q, n, p, loc = real("nbinom.isf", q, n, p, loc)
-    q = probability(q) + 0 * cdf(0 * q, n, p)
-    value = first_integer(lambda k: sf(k, n, p) <= q, q)
+    value = _quantile(q, n, p, True)
     return where(q == 0, INF, value) + loc
 
 

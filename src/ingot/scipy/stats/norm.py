@@ -9,11 +9,12 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.families import like
 from ingot.scipy.special import log_ndtr, ndtr, ndtri
-from ingot.scipy.stats.common import LOG_2PI, exp, real
+from ingot.scipy.stats.common import LOG_2PI, defined_where, exp, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the density.
 
@@ -27,6 +28,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -0.5 * (LOG_2PI + ((x - loc) / scale) ** 2) - log(scale)
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability density, exp(-x^2 / 2) / sqrt(2 pi).
 
@@ -43,6 +45,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(-0.5 * (LOG_2PI + lax.clamp(like(y, -64), y, like(y, 64)) ** 2) - log(scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability of at most x.
 
@@ -56,6 +59,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return ndtr((x - loc) / scale)
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the probability of at most x.
 
@@ -69,6 +73,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_ndtr((x - loc) / scale)
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability of more than x, accurate where it is small.
 
@@ -82,6 +87,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return ndtr((loc - x) / scale)
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the probability of more than x.
 
@@ -95,6 +101,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_ndtr((loc - x) / scale)
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the x not exceeded with probability q.
 
@@ -108,6 +115,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return ndtri(q) * scale + loc
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the x exceeded with probability q.
 

@@ -8,11 +8,14 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, exp, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda b: b > 0)
 
+
+@_defined
 def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the logarithm of the density.
 
@@ -28,6 +31,7 @@ def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(inside, log(b) - log(scale) - (b + 1) * log(where(inside, y, 1)), -INF)
 
 
+@_defined
 def pdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the probability density, b / x^(b + 1) for x >= 1.
 
@@ -41,6 +45,7 @@ def pdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, b, loc, scale))
 
 
+@_defined
 def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the logarithm of the probability of more than x.
 
@@ -55,6 +60,7 @@ def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -b * log(where(y >= 1, y, 1))
 
 
+@_defined
 def sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the probability of more than x, accurate where it is small.
 
@@ -67,6 +73,7 @@ def sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logsf(x, b, loc, scale))
 
 
+@_defined
 def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the probability of at most x.
 
@@ -79,6 +86,7 @@ def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -expm1(logsf(x, b, loc, scale))
 
 
+@_defined
 def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the logarithm of the probability of at most x.
 
@@ -91,6 +99,7 @@ def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log1mexp(-logsf(x, b, loc, scale))
 
 
+@_defined
 def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the x not exceeded with probability q.
 
@@ -105,6 +114,7 @@ def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((q < 0) | (q > 1), NAN, value)
 
 
+@_defined
 def isf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Pareto's distribution: the x exceeded with probability q.
 

@@ -14,12 +14,15 @@ from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
-from ingot.scipy.stats.common import INF, NAN, exp, first_integer, probability, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, exp, real
 from ingot.scipy.stats.densities import log_poisson
 
 __all__ = ["cdf", "entropy", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
+_defined = defined_where(lambda mu: mu >= 0)
 
+
+@_defined
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the logarithm of the probability of k.
 
@@ -35,6 +38,7 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     return where(outside, -INF, log_poisson(where(outside, 0, x), mu))
 
 
+@_defined
 def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the probability of k, exp(-mu) mu^k / k! for k = 0, 1, ....
 
@@ -48,6 +52,7 @@ def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     return exp(logpmf(k, mu, loc))
 
 
+@_defined
 def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the probability of at most k.
 
@@ -84,12 +89,14 @@ def entropy(mu: Any, loc: Any = 0) -> Any:
     return where(mu == 0, 0, where(mu < 100, where(mu > 0, small, NAN), large))
 
 
-def _above(k: Any, mu: Any, loc: Any, fun: Any, before: float) -> Any:
-    """fun(k + 1, mu) at whole k from 0 on, `before` at those below."""
+def _above(k: Any, mu: Any, loc: Any, fun: Any, before: float, after: float) -> Any:
+    """fun(k + 1, mu) at whole k from 0 on, `before` at those below, `after` at infinity."""
     x = floor(k - loc)
-    return where(x < 0, before, fun(where(x < 0, 0, x) + 1, mu))
+    inside = (x >= 0) & (x < INF)
+    return where(inside, fun(where(inside, x, 0) + 1, mu), where(x < 0, before, after))
 
 
+@_defined
 def logcdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the logarithm of the probability of at most k.
 
@@ -100,9 +107,10 @@ def logcdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     Array(-2., dtype=float64, weak_type=True)
     """
     k, mu, loc = real("poisson.logcdf", k, mu, loc)
-    return _above(k, mu, loc, log_gammaincc_p.bind, -INF)
+    return _above(k, mu, loc, log_gammaincc_p.bind, -INF, 0)
 
 
+@_defined
 def sf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the probability of more than k, accurate where it is small.
 
@@ -113,9 +121,10 @@ def sf(k: Any, mu: Any, loc: Any = 0) -> Any:
     Array(3.71290687e-131, dtype=float64, weak_type=True)
     """
     k, mu, loc = real("poisson.sf", k, mu, loc)
-    return _above(k, mu, loc, gammainc, 1)
+    return _above(k, mu, loc, gammainc, 1, 0)
 
 
+@_defined
 def logsf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the logarithm of the probability of more than k.
 
@@ -126,9 +135,14 @@ def logsf(k: Any, mu: Any, loc: Any = 0) -> Any:
     Array(-5227.19460753, dtype=float64, weak_type=True)
     """
     k, mu, loc = real("poisson.logsf", k, mu, loc)
-    return _above(k, mu, loc, log_gammainc_p.bind, 0)
+    return _above(k, mu, loc, log_gammainc_p.bind, 0, -INF)
 
 
+def _quantile(q: Any, mu: Any, upper: bool) -> Any:
+    return discrete_quantile(lambda k: cdf(k, mu), lambda k: sf(k, mu), q, upper)
+
+
+@_defined
 def ppf(q: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the k not exceeded with probability q.
 
@@ -139,10 +153,10 @@ def ppf(q: Any, mu: Any, loc: Any = 0) -> Any:
     Array(2., dtype=float64, weak_type=True)
     """
     q, mu, loc = real("poisson.ppf", q, mu, loc)
-    q = probability(q) + 0 * cdf(0 * q, mu)
-    return where(q == 1, INF, first_integer(lambda k: cdf(k, mu) >= q, q)) + loc
+    return where(q == 1, INF, _quantile(q, mu, False)) + loc
 
 
+@_defined
 def isf(q: Any, mu: Any, loc: Any = 0) -> Any:
     """Poisson's distribution: the k exceeded with probability q.
 
@@ -153,8 +167,7 @@ def isf(q: Any, mu: Any, loc: Any = 0) -> Any:
     Array(26., dtype=float64, weak_type=True)
     """
     q, mu, loc = real("poisson.isf", q, mu, loc)
-    q = probability(q) + 0 * cdf(0 * q, mu)
-    return where(q == 0, INF, first_integer(lambda k: sf(k, mu) <= q, q)) + loc
+    return where(q == 0, INF, _quantile(q, mu, True)) + loc
 
 
 _hide_frames_of(__name__)

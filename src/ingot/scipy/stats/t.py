@@ -11,14 +11,17 @@ from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
-from ingot.scipy.special import gammaln
+from ingot.scipy.special import gammaln, log_ndtr
 from ingot.scipy.special_distributions import stdtr, stdtrit
-from ingot.scipy.stats.common import INF, LOG_2PI, exp, log1p_square, real
+from ingot.scipy.stats.common import INF, LOG_2PI, defined_where, exp, log1p_square, real
 from ingot.scipy.stats.densities import remainder
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda df: df > 0)
 
+
+@_defined
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the logarithm of the density.
 
@@ -41,6 +44,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return norm - (df + 1) / 2 * log1p_square(y / sqrt(df))
 
 
+@_defined
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the probability density.
 
@@ -57,15 +61,29 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def _log_tail(z: Any, df: Any) -> Any:
     """The logarithm of the probability below z, which may underflow itself."""
-    far = z < -1
-    y, df = where(far, z, -1), where(df > 1e30, 1e30, df)
-    tail = log_betainc_p.bind(df / 2, full_like(df, 0.5), df / (df + y * y), upper=False)
+    far, normal = z < -1, df > 1e30
+    tail = _log_far_tail(where(far, z, -1), where(normal, 1, df)) - math.log(2)
     near = stdtr(df, where(far, 0, z))
     high = near > 0.5
     value = where(high, log1p(-stdtr(df, -where(high, z, 0))), log(where(high, 0.5, near)))
-    return where(far, tail - math.log(2), value)
+    return where(far, where(normal, log_ndtr(z), tail), value)
 
 
+def _log_far_tail(z: Any, df: Any) -> Any:
+    """The logarithm of the probability beyond +z and -z: an incomplete beta function of whichever
+    is small of z^2 / df and its inverse, and a power from where the square overflows."""
+    u = abs(z) / sqrt(df)
+    beyond = u > 1e100
+    v = where(beyond, 1e100, u)
+    wide = v > 1
+    half, a = full_like(df, 0.5), df / 2
+    r, s = where(wide, 1 / v, 1), where(wide, 1, v)
+    outer = log_betainc_p.bind(where(wide, a, 1), half, r * r / (1 + r * r), upper=False)
+    inner = log_betainc_p.bind(half, where(wide, 1, a), s * s / (1 + s * s), upper=True)
+    return where(wide, outer, inner) - where(beyond, df * log(where(beyond, u, 1e100) / 1e100), 0)
+
+
+@_defined
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the probability of at most x.
 
@@ -79,6 +97,7 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return stdtr(df, (x - loc) / scale)
 
 
+@_defined
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the logarithm of the probability of at most x.
 
@@ -92,6 +111,7 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return _log_tail((x - loc) / scale, df)
 
 
+@_defined
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the probability of more than x, accurate where it is small.
 
@@ -105,6 +125,7 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return stdtr(df, (loc - x) / scale)
 
 
+@_defined
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the logarithm of the probability of more than x.
 
@@ -118,6 +139,7 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return _log_tail((loc - x) / scale, df)
 
 
+@_defined
 def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the x not exceeded with probability q.
 
@@ -131,6 +153,7 @@ def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(q == 0, -INF, stdtrit(df, q)) * scale + loc
 
 
+@_defined
 def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Student's t distribution: the x exceeded with probability q.
 

@@ -13,9 +13,11 @@ from ingot.numpy.logic import where
 from ingot.scipy.special import erf, log_ndtr, ndtr
 from ingot.scipy.special_elementary import ndtri_exp
 from ingot.scipy.stats import norm
-from ingot.scipy.stats.common import INF, NAN, exp, probability, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, exp, probability, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
+_defined = defined_where(lambda a, b: a < b)
 
 
 def _log_difference(p: Any, q: Any) -> Any:
@@ -45,6 +47,7 @@ _log_mass.defjvps(lambda t, out, a, b: -t * exp(norm.logpdf(a) - out),
                   lambda t, out, a, b: t * exp(norm.logpdf(b) - out))
 
 
+@_defined
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the logarithm of the density.
 
@@ -61,6 +64,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(a >= b, NAN, value)
 
 
+@_defined
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the probability density.
 
@@ -113,6 +117,7 @@ _cdf.defjvps(lambda t, out, y, a, b: t * _inside(y, a, b, pdf(y, a, b)),
              lambda t, out, y, a, b: -t * _inside(y, a, b, pdf(b, a, b) * out))
 
 
+@_defined
 def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the logarithm of the probability of at most x.
 
@@ -126,6 +131,7 @@ def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(a >= b, NAN, _logcdf((x - loc) / scale, a, b))
 
 
+@_defined
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the probability of at most x.
 
@@ -139,6 +145,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(a >= b, NAN, _cdf((x - loc) / scale, a, b))
 
 
+@_defined
 def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the logarithm of the probability of more than x.
 
@@ -152,6 +159,7 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return logcdf(-x, -b, -a, -loc, scale)
 
 
+@_defined
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the probability of more than x, accurate where it is small.
 
@@ -165,16 +173,23 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return cdf(-x, -b, -a, -loc, scale)
 
 
+def _below(log_q: Any, mass: Any, a: Any) -> Any:
+    """The logarithm of the normal probability below the quantile of the interval from a on."""
+    return logaddexp(log_ndtr(a), log_q + mass)
+
+
 def _quantile(log_q: Any, log_p: Any, a: Any, b: Any) -> Any:
     """Where the distribution function is q = 1 - p, in the tail nearer to the interval."""
-    mass, left = _log_mass(a, b), a < 0
-    below = logaddexp(log_ndtr(where(left, a, -1)), log_q + mass)
-    above = logaddexp(log_ndtr(where(left, -1, -b)), log_p + mass)
+    mass = _log_mass(a, b)
+    left = lax.stop_gradient(_below(log_q, mass, a) < _below(log_p, mass, -b))
+    below = _below(where(left, log_q, -1), mass, where(left, a, -1))
+    above = _below(where(left, -1, log_p), mass, where(left, -1, -b))
     value = where(left, ndtri_exp(where(left, below, -1)), -ndtri_exp(where(left, -1, above)))
     value = where(log_q == -INF, a, where(log_p == -INF, b, value))
     return where(a >= b, NAN, value)
 
 
+@_defined
 def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the x not exceeded with probability q.
 
@@ -189,6 +204,7 @@ def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return _quantile(log(q), log1p(-q), a, b) * scale + loc
 
 
+@_defined
 def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Truncated normal distribution: the x exceeded with probability q.
 

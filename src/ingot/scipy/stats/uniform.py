@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.numpy.elementary import log, log1p
+from ingot.numpy.elementary import log
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, exp, real
+from ingot.scipy.stats.common import INF, NAN, defined_where, exp, log_of_parts, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
+@defined_where()
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the density.
 
@@ -25,6 +26,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((x < loc) | (x > loc + scale), -INF, -log(scale))
 
 
+@defined_where()
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability density, 1 for 0 <= x <= 1.
 
@@ -38,6 +40,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
+@defined_where()
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability of at most x.
 
@@ -52,6 +55,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where(y < 0, 0, where(y > 1, 1, y))
 
 
+@defined_where()
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the x not exceeded with probability q.
 
@@ -65,6 +69,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return where((q < 0) | (q > 1), NAN, q * scale + loc)
 
 
+@defined_where()
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the probability of at most x.
 
@@ -74,9 +79,10 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.logcdf(1e-300)
     Array(-690.7755279, dtype=float64, weak_type=True)
     """
-    return log(cdf(x, loc, scale))
+    return log_of_parts(cdf(x, loc, scale), sf(x, loc, scale))
 
 
+@defined_where()
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability of more than x, accurate where it is small.
 
@@ -91,6 +97,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return 1 - where(y < 0, 0, where(y > 1, 1, y))
 
 
+@defined_where()
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the probability of more than x.
 
@@ -100,9 +107,10 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.logsf(0.999)
     Array(-6.90775528, dtype=float64, weak_type=True)
     """
-    return log1p(-cdf(x, loc, scale))
+    return log_of_parts(sf(x, loc, scale), cdf(x, loc, scale))
 
 
+@defined_where()
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the x exceeded with probability q.
 

@@ -12,39 +12,45 @@ from ingot.numpy.elementary import cos, log, sin
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import rint
 from ingot.scipy.special import i0, i0e, ndtr
-from ingot.scipy.stats.common import exp, real
+from ingot.scipy.stats.common import defined_where, exp, real
 
 __all__ = ["cdf", "logpdf", "pdf", "sf"]
 
+_defined = defined_where(lambda kappa: kappa >= 0)
 
-def logpdf(x: Any, kappa: Any) -> Any:
+
+@_defined
+def logpdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Von Mises' distribution on the circle: the logarithm of the density.
 
-    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype; finite where
-    the density underflows. Raises TypeError for complex numbers.
+    x, kappa, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype;
+    finite where the density underflows. Raises TypeError for complex numbers.
 
     >>> stats.vonmises.logpdf(0.0, 1.0)
     Array(-1.07379142, dtype=float64, weak_type=True)
     """
-    x, kappa = real("vonmises.logpdf", x, kappa)
+    x, kappa, loc, scale = real("vonmises.logpdf", x, kappa, loc, scale)
+    x = (x - loc) / scale
     # exp(-kappa) I0(kappa) for large kappa; I0 itself for small ones, as it is smooth at 0.
     small = kappa < 1
     low, high = where(small, kappa, 0), where(small, 1, kappa)
     flat = low * cos(x) - log(2 * math.pi * i0(low))
-    return where(small, flat, high * (cos(x) - 1) - log(2 * math.pi * i0e(high)))
+    peaked = high * (cos(x) - 1) - log(2 * math.pi * i0e(high))
+    return where(small, flat, peaked) - log(scale)
 
 
-def pdf(x: Any, kappa: Any) -> Any:
+@_defined
+def pdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Von Mises' distribution on the circle: the probability density.
 
     The density is exp(kappa cos(x)) / (2 pi I_0(kappa)). x: real numbers. kappa: concentration,
-    from 0 on. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
-    numbers.
+    from 0 on. loc, scale: x stands for (x - loc) / scale, and the density is divided by scale. ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
 
     >>> stats.vonmises.pdf(0.0, 1.0)
     Array(0.34171049, dtype=float64, weak_type=True)
     """
-    return exp(logpdf(x, kappa))
+    return exp(logpdf(x, kappa, loc, scale))
 
 TERMS = 64
 """Terms of the Fourier series: for kappa below 50 those beyond are less than 1e-17."""
@@ -78,37 +84,39 @@ def _concentrated(x: Any, kappa: Any) -> Any:
     return total / (sqrt(2 * math.pi * kappa) * i0e(kappa))
 
 
-def cdf(x: Any, kappa: Any) -> Any:
+@_defined
+def cdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Von Mises' distribution on the circle: the probability of at most x.
 
-    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
-    TypeError for complex numbers. It is 1/2 at 0, and grows by 1 with each turn of 2 pi.
+    x, kappa, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers. It is 1/2 at 0, and grows by 1 with each turn of 2 pi.
 
     >>> stats.vonmises.cdf(0.0, 1.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, kappa = real("vonmises.cdf", x, kappa)
+    x, kappa, loc, scale = real("vonmises.cdf", x, kappa, loc, scale)
+    x = (x - loc) / scale
     turns = rint(x / (2 * math.pi))
     y = x - 2 * math.pi * turns
     wide = kappa < 50
     flat = _series(y, where(wide, kappa, 1))
     upper = y > 0
     tail = _concentrated(where(upper, -y, y), where(wide, 50, kappa))
-    value = where(wide, flat, where(upper, 1 - tail, tail))
-    return where(kappa >= 0, value + turns, math.nan)
+    return where(wide, flat, where(upper, 1 - tail, tail)) + turns
 
 
-def sf(x: Any, kappa: Any) -> Any:
+@_defined
+def sf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Von Mises' distribution on the circle: the probability of more than x.
 
-    x, kappa: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
-    TypeError for complex numbers.
+    x, kappa, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype.
+    Raises TypeError for complex numbers.
 
     >>> stats.vonmises.sf(3.0, 1.0)
     Array(0.00656994, dtype=float64, weak_type=True)
     """
-    x, kappa = real("vonmises.sf", x, kappa)
-    return cdf(-x, kappa)
+    x, kappa, loc, scale = real("vonmises.sf", x, kappa, loc, scale)
+    return cdf(-x, kappa, -loc, scale)
 
 
 _hide_frames_of(__name__)

@@ -8,37 +8,42 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import arctan, cos, log, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, exp, probability, real
+from ingot.scipy.stats.common import INF, defined_where, exp, log_of_parts, probability, real
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
+_defined = defined_where(lambda c: (c > 0) & (c < 1))
 
-def logpdf(x: Any, c: Any) -> Any:
+
+@_defined
+def logpdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the logarithm of the density.
 
-    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    x, c, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.wrapcauchy.logpdf(0.0, 0.5)
     Array(-0.73926478, dtype=float64, weak_type=True)
     """
-    x, c = real("wrapcauchy.logpdf", x, c)
+    x, c, loc, scale = real("wrapcauchy.logpdf", x, c, loc, scale)
+    x = (x - loc) / scale
     value = log(1 - c * c) - math.log(2 * math.pi) - log(1 + c * c - 2 * c * cos(x))
-    value = where((x >= 0) & (x <= 2 * math.pi), value, -INF)
-    return where((c > 0) & (c < 1), value, NAN)
+    return where((x >= 0) & (x <= 2 * math.pi), value - log(scale), -INF)
 
 
-def pdf(x: Any, c: Any) -> Any:
+@_defined
+def pdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the probability density.
 
     The density is (1 - c^2) / (2 pi (1 + c^2 - 2 c cos(x))) on [0, 2 pi]. x: real numbers. c:
-    concentration, in (0, 1). -> the broadcast shape, in the promoted floating dtype. Raises
-    TypeError for complex numbers.
+    concentration, in (0, 1). loc, scale: x stands for (x - loc) / scale, and the density is divided
+    by scale. -> the broadcast shape, in the promoted floating dtype. Raises TypeError for complex
+    numbers.
 
     >>> stats.wrapcauchy.pdf(0.0, 0.5)
     Array(0.47746483, dtype=float64, weak_type=True)
     """
-    return exp(logpdf(x, c))
+    return exp(logpdf(x, c, loc, scale))
 
 
 def _below(x: Any, c: Any, start: Any) -> Any:
@@ -51,95 +56,100 @@ def _halves(x: Any, c: Any, upper: bool) -> Any:
     x, right = where(x < 0, 0, where(x > 2 * math.pi, 2 * math.pi, x)), x > math.pi
     left_part = _below(where(right, 0, x), c, 0)
     right_part = _below(where(right, x, 2 * math.pi), c, 2 * math.pi)
-    value = where(right, right_part, 1 - left_part) if upper else where(
+    return where(right, right_part, 1 - left_part) if upper else where(
         right, 1 - right_part, left_part)
-    return where((c > 0) & (c < 1), value, NAN)
 
 
 def _quantile(q: Any, c: Any) -> Any:
     return 2 * arctan(abs(tan(math.pi * q)) * (1 - c) / (1 + c))
 
 
-def cdf(x: Any, c: Any) -> Any:
+@_defined
+def cdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the probability of at most x.
 
-    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    x, c, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.wrapcauchy.cdf(1.0, 0.5)
     Array(0.32561123, dtype=float64, weak_type=True)
     """
-    x, c = real("wrapcauchy.cdf", x, c)
-    return _halves(x, c, False)
+    x, c, loc, scale = real("wrapcauchy.cdf", x, c, loc, scale)
+    return _halves((x - loc) / scale, c, False)
 
 
-def logcdf(x: Any, c: Any) -> Any:
+@_defined
+def logcdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the logarithm of the probability of at most x.
 
-    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    x, c, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.wrapcauchy.logcdf(0.1, 0.5)
     Array(-3.0484562, dtype=float64, weak_type=True)
     """
-    return log(cdf(x, c))
+    return log_of_parts(cdf(x, c, loc, scale), sf(x, c, loc, scale))
 
 
-def sf(x: Any, c: Any) -> Any:
+@_defined
+def sf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the probability of more than x, accurate where it is small.
 
-    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    x, c, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.wrapcauchy.sf(6.0, 0.5)
     Array(0.1286304, dtype=float64, weak_type=True)
     """
-    x, c = real("wrapcauchy.sf", x, c)
-    return _halves(x, c, True)
+    x, c, loc, scale = real("wrapcauchy.sf", x, c, loc, scale)
+    return _halves((x - loc) / scale, c, True)
 
 
-def logsf(x: Any, c: Any) -> Any:
+@_defined
+def logsf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the logarithm of the probability of more than x.
 
-    x, c: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises TypeError
-    for complex numbers.
+    x, c, loc, scale: those of `pdf` -> the broadcast shape, in the promoted floating dtype. Raises
+    TypeError for complex numbers.
 
     >>> stats.wrapcauchy.logsf(6.0, 0.5)
     Array(-2.05081212, dtype=float64, weak_type=True)
     """
-    return log(sf(x, c))
+    return log_of_parts(sf(x, c, loc, scale), cdf(x, c, loc, scale))
 
 
-def ppf(q: Any, c: Any) -> Any:
+@_defined
+def ppf(q: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the x not exceeded with probability q.
 
-    q: numbers in [0, 1]; nan beyond. c: those of `pdf` -> the broadcast shape, in the promoted
-    floating dtype. Raises TypeError for complex numbers.
+    q: numbers in [0, 1]; nan beyond. c, loc, scale: those of `pdf` -> the broadcast shape, in the
+    promoted floating dtype. Raises TypeError for complex numbers.
 
     >>> stats.wrapcauchy.ppf(0.5, 0.5)
     Array(3.14159265, dtype=float64, weak_type=True)
     """
-    q, c = real("wrapcauchy.ppf", q, c)
-    q = probability(where((c > 0) & (c < 1), q, NAN))
+    q, c, loc, scale = real("wrapcauchy.ppf", q, c, loc, scale)
+    q = probability(q)
     low = q < 0.5
     upper = 2 * math.pi - _quantile(where(low, 0, 1 - q), c)
-    return where(low, _quantile(where(low, q, 0), c), upper)
+    return where(low, _quantile(where(low, q, 0), c), upper) * scale + loc
 
 
-def isf(q: Any, c: Any) -> Any:
+@_defined
+def isf(q: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Wrapped Cauchy distribution: the x exceeded with probability q.
 
-    q: numbers in [0, 1]; nan beyond. Small q keep their digits. c: those of `pdf` -> the broadcast
-    shape, in the promoted floating dtype. Raises TypeError for complex numbers.
+    q: numbers in [0, 1]; nan beyond. Small q keep their digits. c, loc, scale: those of `pdf` ->
+    the broadcast shape, in the promoted floating dtype. Raises TypeError for complex numbers.
 
     >>> stats.wrapcauchy.isf(0.5, 0.5)
     Array(3.14159265, dtype=float64, weak_type=True)
     """
-    q, c = real("wrapcauchy.isf", q, c)
-    q = probability(where((c > 0) & (c < 1), q, NAN))
+    q, c, loc, scale = real("wrapcauchy.isf", q, c, loc, scale)
+    q = probability(q)
     low = q < 0.5
     upper = 2 * math.pi - _quantile(where(low, q, 0), c)
-    return where(low, upper, _quantile(where(low, 0, 1 - q), c))
+    return where(low, upper, _quantile(where(low, 0, 1 - q), c)) * scale + loc
 
 
 _hide_frames_of(__name__)

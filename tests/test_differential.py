@@ -1,0 +1,181 @@
+"""Functions of ingot.scipy beside those of SciPy and mpmath over grids, invalid arguments too."""
+
+import inspect
+import itertools
+
+import mpmath as mp
+import numpy as np
+import pytest
+import scipy.stats
+
+import ingot
+from ingot.scipy import special, stats
+
+inf, nan = np.inf, np.nan
+
+# ---- distributions ------------------------------------------------------------------------------
+X = [-inf, -30.0, -1.0, -0.5, 0.0, 1e-8, 0.5, 1.0, 2.0, 7.0, 40.0, 1e3, inf, nan]
+K = [-inf, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 9.0, 10.0, 11.0, 1e3, inf, nan]
+Q = [-0.5, 0.0, 1e-5, 0.1, 0.3, 0.45, 0.9, 1.0, 1.5, nan]
+POSITIVE, SHARES = [-1.0, 0.0, 0.5, 1.0, 7.5, 1e3, nan], [-0.1, 0.0, 0.1, 0.5, 0.9, 1.0, 1.1, nan]
+COUNTS = [-1.0, 0.0, 1.0, 2.5, 10.0, 1e3, nan]
+PLACES = [(0.0, 1.0), (1.5, 2.0), (0.0, 0.0), (0.0, -1.0), (nan, 1.0), (0.0, nan)]
+CONTINUOUS = {
+    "beta": [POSITIVE, POSITIVE], "cauchy": [], "chi2": [POSITIVE], "expon": [],
+    "gamma": [POSITIVE], "gennorm": [POSITIVE], "gumbel_l": [], "gumbel_r": [], "laplace": [],
+    "logistic": [], "norm": [], "pareto": [POSITIVE], "t": [POSITIVE], "uniform": [],
+    "truncnorm": [[-2.0, 0.0, 1.0, nan], [2.0, 0.0, -1.0, 8.5, nan]],
+    "vonmises": [[-1.0, 0.0, 0.5, 7.5, nan]], "wrapcauchy": [[-0.5, 0.0, 0.3, 0.9, 1.0, nan]]}
+DISCRETE = {"bernoulli": [SHARES], "binom": [COUNTS, SHARES], "geom": [SHARES],
+            "betabinom": [COUNTS, POSITIVE, POSITIVE], "nbinom": [POSITIVE, SHARES],
+            "poisson": [POSITIVE]}
+FUNCTIONS = [(law, name) for law in (*CONTINUOUS, *DISCRETE)
+             for name in getattr(stats, law).__all__ if name != "entropy"]
+MOST = 4000
+
+
+def arguments(law, name):
+    """A table of arguments, a row each."""
+    first = Q if name in ("ppf", "isf") else X if law in CONTINUOUS else K
+    grid = itertools.product(first, *{**CONTINUOUS, **DISCRETE}[law])
+    places = PLACES if law in CONTINUOUS else [(0.0,), (2.0,), (nan,)]
+    rows = [(*row, *place) for row, place in itertools.product(grid, places)]
+    return np.array(rows[:: len(rows) // MOST + 1]).T
+
+
+def uncertain(law, name, x, q):
+    """Where SciPy 1.17 is not what to compare with; q is the last shape parameter."""
+    if law == "vonmises" or name.endswith(("pdf", "pmf")):  # angles; logarithms of inf / inf
+        return np.isinf(x)
+    if name in ("ppf", "isf") and law in DISCRETE:  # sure events
+        return (q == 0) | (q == 1)
+    return np.zeros(x.shape, bool)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("law, name", FUNCTIONS)
+def test_distributions_on_a_grid(law, name):
+    """nan where SciPy says so: of invalid parameters no probability is known."""
+    args = arguments(law, name)
+    want = getattr(getattr(scipy.stats, law), name.removeprefix("log"))(*args)
+    want = np.log(want) if name.startswith("log") else np.asarray(want, float)
+    got = np.asarray(ingot.jit(getattr(getattr(stats, law), name))(*args))
+    underflow = np.isneginf(want) & (got < -650)
+    keep = ~underflow & ~uncertain(law, name, args[0], args[-2 if law in DISCRETE else -3])
+    np.testing.assert_array_equal(np.isnan(got[keep]), np.isnan(want[keep]))
+    np.testing.assert_allclose(got[keep], want[keep], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("law, name", FUNCTIONS)
+def test_nothing_is_known_of_invalid_parameters(law, name):
+    """The value is nan, derivatives are nan or absent."""
+    fun = getattr(getattr(stats, law), name)
+    if law == "betabinom" and name in ("cdf", "sf"):
+        return  # without derivatives
+    valid = {"a": 0.5, "b": 1.5, "n": 3.0, "p": 0.3, "c": 0.3, "loc": 0.0, "scale": 1.0}
+    invalid = {"n": -1.0, "p": 1.5, "c": 1.5, "scale": -1.0, "loc": nan,
+               **({"a": 2.0} if law == "truncnorm" else {})}
+    names = list(inspect.signature(fun).parameters)
+    good = [0.4 if name in ("ppf", "isf") else 1.0, *(valid.get(n, 1.0) for n in names[1:])]
+    assert not np.isnan(fun(*good))
+    for place, argument in enumerate(names):
+        for wrong in {invalid.get(argument, nan if place == 0 else -1.0), nan}:
+            args = [wrong if i == place else v for i, v in enumerate(good)]
+            value, slopes = ingot.value_and_grad(fun, tuple(range(len(args))))(*args)
+            assert np.isnan(value), (argument, wrong)
+            assert all(s == 0 or np.isnan(s) for s in slopes), (argument, wrong, slopes)
+
+
+# ---- large parameters ---------------------------------------------------------------------------
+def log_t_tail(y, df):
+    """log P(T < y) for y < 0: the density at y times an integral of quotients of densities."""
+    y, df = mp.mpf(y), mp.mpf(df)
+    power = lambda u: (df + 1) / 2 * mp.log1p(u * u / df)
+    if df < 1e5:
+        return mp.log(mp.betainc(df / 2, mp.mpf(1) / 2, 0, df / (df + y * y), True) / 2)
+    rest = mp.quad(lambda u: mp.exp(power(y) - power(u)), [y - 20, y - 5, y - 1, y - 0.1, y])
+    constant = mp.loggamma((df + 1) / 2) - mp.loggamma(df / 2) - mp.log(mp.pi * df) / 2
+    return mp.log(rest) + constant - power(y)
+
+
+@pytest.mark.parametrize("y, df", [
+    (-3, 10), (-40, 1e3), (-3, 1e6), (-40, 1e8), (-3, 1e10), (-40, 1e12), (-3, 1e15), (-3, 1e17),
+    (-40, 1e18), (-3, 1e25), (-1e10, 1e-5), (-1e3, 0.1), (-1e200, 2)])
+def test_tails_of_t_with_many_degrees_of_freedom(y, df):
+    with mp.workdps(50):
+        want = float(log_t_tail(y, df))
+        step = mp.mpf(y) * mp.mpf(10) ** -15
+        slope = float((log_t_tail(y + step, df) - log_t_tail(y - step, df)) / (2 * step))
+    for value in (stats.t.logcdf(float(y), df), stats.t.logsf(float(-y), df)):
+        np.testing.assert_allclose(value, want, rtol=1e-14)
+    np.testing.assert_allclose(ingot.grad(stats.t.logcdf)(float(y), df), slope, rtol=1e-12)
+
+
+@pytest.mark.parametrize("df", [np.inf, 1e300])
+def test_t_with_infinitely_many_degrees_of_freedom_is_normal(df):
+    y = np.array([-40.0, -3.0, -0.5, 0.0, 2.0])
+    for name in ("logcdf", "logsf", "cdf", "sf", "logpdf", "pdf"):
+        np.testing.assert_allclose(getattr(stats.t, name)(y, df), getattr(stats.norm, name)(y),
+                                   rtol=1e-14, err_msg=name)
+
+
+def log_beta_density(x, a, b):
+    return ((a - 1) * mp.log(x) + (b - 1) * mp.log1p(-x) + mp.loggamma(a + b) - mp.loggamma(a)
+            - mp.loggamma(b))
+
+
+@pytest.mark.parametrize("a, b, x", [
+    (1e4, 2e4, 1 / 3), (1e8, 1e8, 0.5), (1e10, 0.5, 1 - 1e-10), (0.5, 1e12, 3e-12), (2.0, 3.0, 0.2),
+    (1e15, 1e15, 0.5), (2.0, 1e9, 1e-9), (0.3, 0.4, 1e-9), (1e-5, 2.0, 1e-300), (30.0, 1e-3, 0.9)])
+def test_slopes_of_the_incomplete_beta_function(a, b, x):
+    with mp.workdps(60):
+        want = float(mp.exp(log_beta_density(mp.mpf(x), mp.mpf(a), mp.mpf(b))))
+    slope = lambda f: float(ingot.grad(f)(x, a, b))
+    close = lambda got: np.testing.assert_allclose(got, want, rtol=5e-14)
+    close(slope(lambda x, a, b: special.betainc(a, b, x)))
+    close(slope(stats.beta.cdf))
+    close(-slope(stats.beta.sf))
+    for log, plain in ((stats.beta.logcdf, stats.beta.cdf), (stats.beta.logsf, stats.beta.sf)):
+        np.testing.assert_allclose(abs(slope(log)) * float(plain(x, a, b)), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("a, x", [(0.5, 0.2), (3.0, 4.0), (1e4, 1e4), (1e8, 1e8 + 1e4),
+                                  (1e12, 1e12), (1e12, 1e12 - 3e6), (20.0, 1e-3), (9.0, 60.0)])
+def test_slopes_of_the_incomplete_gamma_function(a, x):
+    with mp.workdps(60):
+        want = float(mp.exp((a - 1) * mp.log(x) - x - mp.loggamma(a)))
+    slope = lambda f: float(ingot.grad(f)(x, a))
+    np.testing.assert_allclose(slope(lambda x, a: special.gammainc(a, x)), want, rtol=3e-14)
+    np.testing.assert_allclose(slope(lambda x, a: -special.gammaincc(a, x)), want, rtol=3e-14)
+    for sign, log, plain in ((1, stats.gamma.logcdf, stats.gamma.cdf),
+                             (-1, stats.gamma.logsf, stats.gamma.sf)):
+        np.testing.assert_allclose(sign * slope(log) * float(plain(x, a)), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("a, b", [(-inf, inf), (-2.0, inf), (-2.0, 8.5), (1.0, 9.0), (-9.0, -3.0)])
+@pytest.mark.parametrize("q", [1e-300, 1e-20, 0.1, 0.5, 0.9])
+def test_far_quantiles_of_truncated_normal_numbers(a, b, q):
+    """Where the logarithm of the tail is that of q."""
+    y = stats.truncnorm.isf(q, a, b)
+    if b - y < 1e-7:
+        return  # nothing is between the quantile and the end
+    np.testing.assert_allclose(stats.truncnorm.logsf(y, a, b), np.log(q), rtol=1e-8)
+    np.testing.assert_allclose(stats.truncnorm.ppf(q, -b, -a), -y, rtol=1e-15)
+    assert np.isfinite(ingot.grad(stats.truncnorm.isf)(q, a, b)) or q < 1e-200
+
+
+@pytest.mark.parametrize("log, plain, args", [
+    (stats.uniform.logsf, lambda x: mp.log(1 - x), (1e-8,)),
+    (stats.uniform.logcdf, mp.log, (1 - 1e-10,)),
+    (stats.geom.logcdf, lambda k, p: mp.log(1 - (1 - p) ** k), (100.0, 0.9)),
+    (stats.bernoulli.logcdf, lambda k, p: mp.log(1 - p), (0.0, 1e-10)),
+    (stats.bernoulli.logsf, lambda k, p: mp.log(p), (0.0, 1e-10)),
+    (stats.wrapcauchy.logsf, lambda x, c: mp.log(1 - mp.atan((1 + c) / (1 - c) * mp.tan(x / 2))
+                                                 / mp.pi), (1e-9, 0.3)),
+    (stats.gennorm.cdf, lambda x, b: mp.gammainc(1 / b, (-x) ** b, regularized=True) / 2,
+     (-7.0, 2.0)),
+    (stats.beta.sf, lambda x, a, b: 1 - mp.betainc(a, b, 0, x, True), (1e-300, 1e-5, 2.0))])
+def test_small_differences_from_one(log, plain, args):
+    with mp.workdps(350):
+        want = float(plain(*map(mp.mpf, args)))
+    np.testing.assert_allclose(log(*args), want, rtol=1e-13)
