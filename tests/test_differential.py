@@ -6,10 +6,14 @@ import itertools
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy.fft
+import scipy.linalg
+import scipy.signal
 import scipy.stats
 
 import ingot
-from ingot.scipy import special, stats
+import ingot.numpy as jnp
+from ingot.scipy import fft, linalg, signal, special, stats
 
 inf, nan = np.inf, np.nan
 
@@ -179,3 +183,118 @@ def test_small_differences_from_one(log, plain, args):
     with mp.workdps(350):
         want = float(plain(*map(mp.mpf, args)))
     np.testing.assert_allclose(log(*args), want, rtol=1e-13)
+
+
+# ---- linear algebra, transforms, signals --------------------------------------------------------
+RNG = np.random.default_rng(0)
+SQUARES = RNG.normal(size=(2, 3, 3)) + 3 * np.eye(3)
+TRANSFORMS = [f"{i}{kind}" for i in ("", "i") for kind in ("dct", "dst")]
+
+
+@pytest.mark.parametrize("trans", [0, 1, 2])
+@pytest.mark.parametrize("b", [np.arange(3.0), RNG.normal(size=(3, 2)), RNG.normal(size=(2, 3, 2))])
+@pytest.mark.parametrize("a", [SQUARES, SQUARES[0] + 1j * SQUARES[1]])
+def test_lu_solve_of_many_matrices(a, b, trans):
+    solve = lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans)
+    want = scipy.linalg.lu_solve(scipy.linalg.lu_factor(a), b, trans)
+    for run in (solve, ingot.jit(solve)):
+        np.testing.assert_allclose(run(a, b), want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", [
+    "gen", "general", "sym", "symmetric", "her", "hermitian", "pos", "positive definite",
+    "diagonal", "tridiagonal", "banded", "upper triangular", "lower triangular"])
+@pytest.mark.parametrize("b", [np.arange(3.0), RNG.normal(size=(3, 2))])
+def test_solve_with_what_is_known_of_the_matrix(kind, b):
+    a = np.array([[4.0, 1.0, 0.0], [1.0, 5.0, -1.0], [0.0, -1.0, 3.0]])
+    np.testing.assert_allclose(linalg.solve(a, b, assume_a=kind),
+                               scipy.linalg.solve(a, b, assume_a=kind), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sqrtm", "logm", "expm", "cosm", "hessenberg", "inv", "det"])
+def test_functions_of_matrices_without_elements(name):
+    empty = np.zeros((0, 0))
+    assert np.shape(getattr(linalg, name)(empty)) == (() if name == "det" else (0, 0))
+    for solve in (linalg.solve_lyapunov, linalg.solve_discrete_lyapunov):
+        assert solve(empty, empty).shape == (0, 0)
+    assert linalg.solve_sylvester(empty, np.eye(2), np.zeros((0, 2))).shape == (0, 2)
+
+
+@pytest.mark.parametrize("a", [np.zeros((2, 2)), np.diag([0.0, 0.0, 4.0]), np.diag([1.0, 0.0])])
+def test_square_roots_of_singular_matrices(a):
+    np.testing.assert_allclose(linalg.sqrtm(a), np.sqrt(a), atol=1e-15)
+
+
+@pytest.mark.parametrize("a", [np.array([[1.0, 0.3], [0.2, 2.0]]), 2 * np.eye(3),
+                               np.array([[0.0, 1.0], [-1.0, 0.0]])])
+@pytest.mark.parametrize("fun", [jnp.exp, jnp.cos])
+def test_derivatives_of_functions_of_matrices(fun, a):
+    """Those of the exponential and the cosine by other means."""
+    known = linalg.expm if fun is jnp.exp else linalg.cosm
+    weights = np.arange(1.0, 1 + a.size).reshape(a.shape)
+    total = lambda f: lambda a: jnp.sum(jnp.real(f(a)) * weights)
+    mine = total(lambda a: linalg.funm(a, fun))
+    np.testing.assert_allclose(ingot.grad(mine)(a), ingot.grad(total(known))(a), rtol=1e-9,
+                               atol=1e-12)
+    np.testing.assert_allclose(ingot.jvp(mine, (a,), (weights,))[1],
+                               ingot.jvp(total(known), (a,), (weights,))[1], rtol=1e-9,
+                               atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", [None, "ortho", "forward"])
+@pytest.mark.parametrize("type", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_cosine_transforms_of_complex_numbers_and_one_axis(name, type, norm):
+    x = RNG.normal(size=(3, 4)) + 1j * RNG.normal(size=(3, 4))
+    for y, options in ((x, {}), (x, {"axis": 0, "n": 5})):
+        np.testing.assert_allclose(getattr(fft, name)(y, type, norm=norm, **options),
+                                   getattr(scipy.fft, name)(y, type, norm=norm, **options),
+                                   rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(getattr(fft, name + "n")(x.real, type, axes=0),
+                               getattr(scipy.fft, name + "n")(x.real, type, axes=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [((5, 6), (3, 2)), ((5, 6), (2, 4)), ((4, 4), (3, 3))])
+@pytest.mark.parametrize("boundary, fill", [("fill", 0), ("fill", 1.5), ("wrap", 0), ("symm", 0)])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("name", ["convolve2d", "correlate2d"])
+def test_convolutions_of_matrices_beyond_their_ends(name, mode, boundary, fill, shapes):
+    x, y = (RNG.normal(size=shape) + 1j * RNG.normal(size=shape) for shape in shapes)
+    want = getattr(scipy.signal, name)(x, y, mode, boundary, fill)
+    fun = lambda x, y: getattr(signal, name)(x, y, mode, boundary, fill)
+    for run in (fun, ingot.jit(fun)):
+        np.testing.assert_allclose(run(x, y), want, rtol=1e-12)
+
+
+# ---- derivatives at special points --------------------------------------------------------------
+POINTS = [  # function, arguments, derivatives: nan where there is none
+    (special.poch, (0.0, 1.0), (1.0, 0.0)), (special.poch, (0.0, 3.0), (2.0, 0.0)),
+    (special.poch, (0.0, 0.5), (np.sqrt(np.pi), 0.0)), (special.poch, (-2.0, 3.0), (2.0, 0.0)),
+    (special.poch, (0.0, 0.0), (0.0, nan)), (special.poch, (-2.0, 1.0), (1.0, nan)),
+    (special.poch, (-2.0, 2.0), (-3.0, nan)), (special.poch, (0.0, -1.0), (-1.0, nan)),
+    (special.beta, (0.0, 1.0), (nan, nan)), (special.beta, (0.0, 0.0), (nan, nan)),
+    (special.beta, (-1.0, 2.0), (nan, nan)), (special.beta, (-1.0, 1.0), (-1.0, nan)),
+    (special.beta, (1.0, -2.0), (nan, -0.25)), (special.beta, (-0.5, 0.5), (-2 * np.pi,) * 2),
+    (special.betaln, (0.0, 1.0), (nan, nan)), (special.betaln, (-2.0, 1.0), (0.5, nan)),
+    (special.kl_div, (0.0, 2.0), (-inf, 1.0)), (special.rel_entr, (0.0, 2.0), (-inf, 0.0)),
+    (special.kl_div, (0.0, 0.0), (nan, nan)), (special.rel_entr, (1.0, 0.0), (nan, nan)),
+    (special.kl_div, (-1.0, 1.0), (nan, nan)), (special.kl_div, (1.0, 2.0), (-np.log(2), 0.5))]
+
+
+@pytest.mark.parametrize("fun, args, want", POINTS)
+def test_derivatives_at_special_points(fun, args, want):
+    places = tuple(range(len(args)))
+    for run in (ingot.grad(fun, places), ingot.jit(ingot.grad(fun, places))):
+        np.testing.assert_allclose(run(*args), want, rtol=1e-13)
+    beside = [np.array([x, 0.7]) for x in args]  # other elements have theirs all the same
+    slopes = ingot.grad(lambda *xs: fun(*xs).sum(), places)(*beside)
+    for k, slope in enumerate(slopes):
+        np.testing.assert_allclose(slope[1], ingot.grad(fun, k)(*[0.7] * len(args)), rtol=1e-13)
+
+
+def test_the_length_of_a_complex_number_has_no_second_derivative_at_zero():
+    length = lambda v: jnp.abs(v[0] + 1j * v[1])
+    np.testing.assert_array_equal(ingot.grad(length)(np.zeros(2)), np.zeros(2))
+    assert np.isnan(ingot.hessian(length)(np.zeros(2))).all()
+    np.testing.assert_allclose(ingot.hessian(length)(np.array([3.0, 4.0])),
+                               np.array([[16.0, -12.0], [-12.0, 9.0]]) / 125, rtol=1e-14)

@@ -195,13 +195,11 @@ def _sign_eval(x: np.ndarray) -> np.ndarray:
 def _sign_jvp(t: Any, out: Any, x: Any) -> Any:
     if not is_complex(x):
         return None
-    # The part of t along x changes the modulus only; at 0, where no derivative exists, it is 0.
-    at_zero = eq(x, full_like(x, 0))
-    modulus = add(abs(x), indicator(at_zero, abs(x)))
+    # The part of t along x changes the modulus only; at 0 no derivative exists, so it is nan.
+    modulus = abs(x)
     along = real(mul(t, conj(out)))
     across = sub(t, mul(out, _as_complex(along)))
-    return mul(across, _as_complex(div(sub(full_like(modulus, 1), indicator(at_zero, modulus)),
-                                       modulus)))
+    return mul(across, _as_complex(div(full_like(modulus, 1), modulus)))
 
 
 def _as_complex(x: Any) -> Any:

@@ -23,7 +23,8 @@ from ingot.numpy.families import kind_of
 from ingot.numpy.functional import vectorize
 from ingot.numpy.linalg import inv, matrix_power, solve
 from ingot.numpy.linalg.factorizations import adjoint, matrices
-from ingot.scipy.factorizations import schur, solve_triangular
+from ingot.scipy.eigenvalues import schur
+from ingot.scipy.factorizations import solve_triangular
 from ingot.scipy.matrix_functions import expm, solve_sylvester, triangular_sqrt
 
 
@@ -75,6 +76,8 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 @_analytic
 def _logm(A: Any) -> Any:
     """By inverse scaling and squaring, with Gauss-Legendre quadrature near 1 (Padé's fractions)."""
+    if not A.shape[-1]:
+        return A
     T, Z = schur(A, output="complex")
     one = jnp.eye(A.shape[-1], dtype=T.dtype)
 

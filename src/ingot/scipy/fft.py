@@ -12,6 +12,7 @@ from ingot import dtypes
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import fft as transforms
 from ingot.numpy.creation import asarray
+from ingot.numpy.families import kind_of
 from ingot.numpy.joining import concatenate, stack
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.padding import pad
@@ -28,9 +29,6 @@ def _input(name: str, x: Any, type: int, norm: str | None) -> Any:
     if norm not in NORMS:
         raise ValueError(f"{name}: norm must be one of {NORMS}, got {norm!r}")
     x = inexact(name, x)
-    if dtypes.issubdtype(x.dtype, np.complexfloating):
-        raise TypeError(f"{name}: the argument must be real, got {x.aval}; transform real and"
-                        " imaginary parts")
     if x.ndim == 0:
         raise ValueError(f"{name}: the argument must have an axis, got {x.aval}")
     return x
@@ -135,11 +133,20 @@ def _transform(kind: str, type: int, norm: str | None, inverse: bool) -> Callabl
 
 def _along(name: str, one: Callable[[Any], Any], x: Any, n: int | None, axis: int) -> Any:
     moved = _resize(name, moveaxis(x, axis, -1), n)
-    return moveaxis(one(moved).astype(x.dtype), -1, axis)
+    if kind_of(x) == "c":
+        out = one(real(moved)) + 1j * one(imag(moved))
+    else:
+        out = one(moved)
+    return moveaxis(out.astype(x.dtype), -1, axis)
 
 
-def _over(name: str, one: Callable[[Any], Any], x: Any, s: Sequence[int] | None,
-          axes: Sequence[int] | None) -> Any:
+def _listed(value: int | Sequence[int] | None) -> Any:
+    """A number as a list of one; what else there is unchanged."""
+    return value if value is None or np.ndim(value) else [value]
+
+
+def _over(name: str, one: Callable[[Any], Any], x: Any, s: Any, axes: Any) -> Any:
+    s, axes = _listed(s), _listed(axes)
     if axes is None:
         axes = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
     if s is not None and len(s) > x.ndim:
@@ -156,8 +163,9 @@ def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
         ) -> Any:
     """The discrete cosine transform along an axis, cut off or filled with zeros to length n.
 
-    x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
-    inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
+    x: [...] real, or complex, whose parts are transformed one by one -> its dtype. type: 1 to 4.
+    norm: None or 'backward' (unscaled), 'forward' (its inverse unscaled), 'ortho'. As in scipy.fft.
+    Raises ValueError for other types and norms.
 
     >>> fft.dct(np.array([1.0, 1.0]))
     Array([4., 0.], dtype=float64)
@@ -170,7 +178,7 @@ def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
          ) -> Any:
     """Inverse of the discrete cosine transform `dct`.
 
-    x, type, n, axis, norm, errors: those of `dct` -> [..., n, ...] floating.
+    x, type, n, axis, norm, errors: those of `dct` -> [..., n, ...] floating or complex.
 
     >>> fft.idct(np.array([4.0, 0.0]))
     Array([1., 1.], dtype=float64)
@@ -183,8 +191,9 @@ def dst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str |
         ) -> Any:
     """The discrete sine transform along an axis, cut off or filled with zeros to length n.
 
-    x: real [...] -> its dtype. type: 1 to 4; norm: None or 'backward' (unscaled), 'forward' (its
-    inverse unscaled), 'ortho'. As in scipy.fft. Raises ValueError for other types and norms.
+    x: [...] real, or complex, whose parts are transformed one by one -> its dtype. type: 1 to 4.
+    norm: None or 'backward' (unscaled), 'forward' (its inverse unscaled), 'ortho'. As in scipy.fft.
+    Raises ValueError for other types and norms.
 
     >>> fft.dst(np.array([1.0]))
     Array([2.], dtype=float64)
@@ -197,7 +206,7 @@ def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
          ) -> Any:
     """Inverse of the discrete sine transform `dst`.
 
-    x, type, n, axis, norm, errors: those of `dst` -> [..., n, ...] floating.
+    x, type, n, axis, norm, errors: those of `dst` -> [..., n, ...] floating or complex.
 
     >>> fft.idst(fft.dst(np.array([1.0, 2.0]))).round(6)
     Array([1., 2.], dtype=float64)
@@ -206,12 +215,13 @@ def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str 
     return _along("idst", _transform("s", type, norm, True), x, n, axis)
 
 
-def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
-         axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+def dctn(x: Any, type: int = 2, s: int | Sequence[int] | None = None,
+         axes: int | Sequence[int] | None = None, norm: str | None = None) -> Any:
     """Discrete cosine transform over several axes.
 
-    x: [...] real. type, norm, errors: those of `dct`. s: lengths to which axes are cut or padded.
-    axes: by default all, or the last len(s) -> [...] floating.
+    x: [...] real or complex. type, norm, errors: those of `dct`. s: lengths to which axes are cut
+    or padded. axes: by default all, or the last len(s). Each may be a number -> [...] floating or
+    complex.
 
     >>> fft.dctn(np.array([[1.0, 1.0]]))
     Array([[8., 0.]], dtype=float64)
@@ -220,11 +230,11 @@ def dctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
     return _over("dctn", _transform("c", type, norm, False), x, s, axes)
 
 
-def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
-          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+def idctn(x: Any, type: int = 2, s: int | Sequence[int] | None = None,
+          axes: int | Sequence[int] | None = None, norm: str | None = None) -> Any:
     """Inverse of the discrete cosine transform over several axes `dctn`.
 
-    x, type, s, axes, norm, errors: those of `dctn` -> [...] floating.
+    x, type, s, axes, norm, errors: those of `dctn` -> [...] floating or complex.
 
     >>> fft.idctn(np.array([[8.0, 0.0]]))
     Array([[1., 1.]], dtype=float64)
@@ -233,12 +243,13 @@ def idctn(x: Any, type: int = 2, s: Sequence[int] | None = None,
     return _over("idctn", _transform("c", type, norm, True), x, s, axes)
 
 
-def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
-         axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+def dstn(x: Any, type: int = 2, s: int | Sequence[int] | None = None,
+         axes: int | Sequence[int] | None = None, norm: str | None = None) -> Any:
     """Discrete sine transform over several axes.
 
-    x: [...] real. type, norm, errors: those of `dst`. s: lengths to which axes are cut or padded.
-    axes: by default all, or the last len(s) -> [...] floating.
+    x: [...] real or complex. type, norm, errors: those of `dst`. s: lengths to which axes are cut
+    or padded. axes: by default all, or the last len(s). Each may be a number -> [...] floating or
+    complex.
 
     >>> fft.dstn(np.array([[1.0]]))
     Array([[4.]], dtype=float64)
@@ -247,11 +258,11 @@ def dstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
     return _over("dstn", _transform("s", type, norm, False), x, s, axes)
 
 
-def idstn(x: Any, type: int = 2, s: Sequence[int] | None = None,
-          axes: Sequence[int] | None = None, norm: str | None = None) -> Any:
+def idstn(x: Any, type: int = 2, s: int | Sequence[int] | None = None,
+          axes: int | Sequence[int] | None = None, norm: str | None = None) -> Any:
     """Inverse of the discrete sine transform over several axes `dstn`.
 
-    x, type, s, axes, norm, errors: those of `dstn` -> [...] floating.
+    x, type, s, axes, norm, errors: those of `dstn` -> [...] floating or complex.
 
     >>> fft.idstn(np.array([[4.0]]))
     Array([[1.]], dtype=float64)

@@ -16,14 +16,12 @@ from ingot.scipy.analytic import (
     tanhm,
     tanm,
 )
+from ingot.scipy.eigenvalues import eigh, eigh_tridiagonal, hessenberg, rsf2csf, schur
 from ingot.scipy.factorizations import (
     cho_factor,
     cho_solve,
     cholesky,
     det,
-    eigh,
-    eigh_tridiagonal,
-    hessenberg,
     inv,
     lu,
     lu_factor,
@@ -31,8 +29,6 @@ from ingot.scipy.factorizations import (
     polar,
     qr,
     qr_multiply,
-    rsf2csf,
-    schur,
     solve,
     solve_triangular,
     svd,

@@ -19,7 +19,7 @@ from ingot.numpy.creation import broadcast_to, eye
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.functional import vectorize
 from ingot.numpy.indexing import getitem
-from ingot.numpy.linalg import norm, solve as _solve
+from ingot.numpy.linalg import eig, inv, norm, solve as _solve
 from ingot.numpy.linalg.factorizations import adjoint, matrices
 from ingot.numpy.logic import where
 from ingot.numpy.products import matmul
@@ -27,7 +27,9 @@ from ingot.numpy.promotion import convert, promote_dtypes
 from ingot.numpy.reductions import all as all_, any as any_
 from ingot.numpy.triangles import triu
 from ingot.primitives import linalg as factors
-from ingot.scipy.factorizations import schur, solve_triangular
+from ingot.scipy.eigenvalues import schur
+from ingot.scipy.factorizations import solve_triangular
+from ingot.scipy.special_table import slope
 
 # ---- functions of matrices ----
 
@@ -144,6 +146,8 @@ def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: boo
 def triangular_sqrt(T: Any) -> Any:
     """Square root of an upper triangular matrix, column by column (Björck and Hammarling, 1983)."""
     n = T.aval.shape[-1]
+    if not n:
+        return T
     diagonal = lax.sqrt(T[np.arange(n), np.arange(n)])
     index = lax.iota(dtypes.int32, n)
 
@@ -151,8 +155,10 @@ def triangular_sqrt(T: Any) -> Any:
         def element(u: Any, k: Any) -> tuple[Any, None]:
             i = j - 1 - k
             row = where(index > i, getitem(U, i), 0)
-            value = (getitem(T, (i, j)) - (row * u).sum()) / (getitem(diagonal, i) +
-                                                              getitem(diagonal, j))
+            right = getitem(T, (i, j)) - (row * u).sum()
+            left = getitem(diagonal, i) + getitem(diagonal, j)
+            nothing = (left == 0) & (right == 0)  # zero is a root of it
+            value = where(nothing, 0, right / where(nothing, 1, left))
             return where((index == i) & (i >= 0), value, u), None
 
         start = where(index == j, diagonal, 0)
@@ -162,16 +168,9 @@ def triangular_sqrt(T: Any) -> Any:
     return scan(column, like(T, 0), index)[0]
 
 
-def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
-    """Apply a function of numbers to a matrix, by Parlett's recurrence on the Schur form.
-
-    A: [n, n]. func: complex arrays -> the same, elementwise. disp: if false, an estimate of the
-    relative error is returned too -> [n, n] complex, inaccurate where eigenvalues nearly coincide.
-    Raises ValueError unless A is square.
-
-    >>> linalg.funm(np.array([[4.0]]), lambda x: x**0.5)
-    Array([[2.+0.j]], dtype=complex128)
-    """
+@functools.partial(custom_jvp, nondiff_argnums=(0,))
+def _parlett(func: Callable[[Any], Any], A: Any) -> tuple[Any, Any]:
+    """The function of a matrix by Parlett's recurrence, and an estimate of its error."""
     T, Z = schur(A, output="complex")
     n = T.aval.shape[-1]
     F = func(T[np.arange(n), np.arange(n)])
@@ -188,13 +187,44 @@ def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
             F = F.at[i, j].set(where(gap != 0, s / where(gap != 0, gap, 1), s))
             smallest = lax.min(smallest, lax.abs(gap))
     F = matmul(matmul(Z, F), adjoint(Z))
-    if disp:
-        return F
     eps = float(dtypes.finfo(dtypes.real_of(F.aval.dtype)).eps)
     smallest = where(smallest == 0, eps, smallest)
     error = lax.min(like(smallest, 1), lax.max(like(smallest, eps), (eps / smallest) * norm(
         triu(T, 1), 1)))
     return F, error
+
+
+@_parlett.defjvp
+def _parlett_rule(func: Callable[[Any], Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """In the basis of eigenvectors each element of the direction is multiplied by the divided
+    difference of two eigenvalues (Daleckii and Krein)."""
+    (A,), (E,) = primals, tangents
+    w, V = eig(A)
+    values, slopes = func(w), slope(func, 0, w)
+    gap = w[:, None] - w[None, :]
+    size = lax.abs(w)
+    close = lax.abs(gap) <= 1e-6 * (size[:, None] + size[None, :])
+    quotient = (values[:, None] - values[None, :]) / where(close, 1, gap)
+    ratios = where(close, (slopes[:, None] + slopes[None, :]) / 2, quotient)
+    inner = _solve(V, matmul(convert(E, V.aval.dtype), V))
+    change = matmul(matmul(V, ratios * inner), inv(V))
+    F, error = _parlett(func, A)
+    return (F, error), (change, like(error, 0))
+
+
+def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
+    """Apply a function of numbers to a matrix, by Parlett's recurrence on the Schur form.
+
+    A: [n, n]. func: complex arrays -> the same, elementwise. disp: if false, an estimate of the
+    relative error is returned too -> [n, n] complex, inaccurate where eigenvalues nearly coincide.
+    Its derivative needs eigenvectors, and is nan or infinite where there are too few. Raises
+    ValueError unless A is square.
+
+    >>> linalg.funm(np.array([[4.0]]), lambda x: x**0.5)
+    Array([[2.+0.j]], dtype=complex128)
+    """
+    F, error = _parlett(func, A)
+    return F if disp else (F, error)
 
 
 def solve_sylvester(A: Any, B: Any, C: Any, *, method: str = "schur", tol: float = 1e-8) -> Any:
@@ -242,6 +272,8 @@ _solution.defjvp(_solution_rule)
 
 def _sylvester(tol: float, A: Any, B: Any, C: Any) -> Any:
     m, n = C.aval.shape
+    if not m or not n:
+        return C
     R, U = schur(A, output="complex")
     S, V = schur(B, output="complex")
     F = matmul(matmul(adjoint(U), convert(C, R.aval.dtype)), V)

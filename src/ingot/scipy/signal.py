@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -166,31 +167,48 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto", prec
     return convolve(in1, jnp.flip(jnp.conj(jnp.asarray(in2))), mode, method, precision)
 
 
-def _planes(name: str, in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any
-            ) -> tuple[Any, Any]:
-    if boundary != "fill" or not isinstance(fillvalue, (int, float)) or fillvalue != 0:
-        raise NotImplementedError(f"{name}: only boundary='fill' with fillvalue=0 is implemented;"
-                                  " pad the argument first")
+_BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
+
+
+def _planes(name: str, in1: Any, in2: Any, mode: str) -> tuple[Any, Any]:
     x, y = _pair(name, in1, in2, mode)
     if x.ndim != 2:
         raise ValueError(f"{name}: the arguments must be matrices, got {x.aval} and {y.aval}")
     return x, y
 
 
+def _bordered(name: str, in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any,
+              precision: Any) -> Any:
+    """The convolution of matrices, the first of which goes on beyond its ends."""
+    if boundary not in _BOUNDARIES:
+        raise ValueError(f"{name}: boundary must be 'fill', 'wrap' or 'symm', got {boundary!r}")
+    x, y = _planes(name, in1, in2, mode)
+    exact = _integral(in1, in2)
+    plain = boundary == "fill" and isinstance(fillvalue, (int, float)) and fillvalue == 0
+    if plain or mode == "valid":
+        return _sums(name, x, y, mode, precision, exact)
+    border = [(k - 1, k - 1) for k in y.shape]
+    options = {"constant_values": fillvalue} if boundary == "fill" else {}
+    whole = _sums(name, jnp.pad(x, border, _BOUNDARIES[boundary], **options), y, "full", precision,
+                  exact)
+    start = [k - 1 + ((k - 1) // 2 if mode == "same" else 0) for k in y.shape]
+    size = [n if mode == "same" else n + k - 1 for n, k in zip(x.shape, y.shape, strict=True)]
+    return whole[tuple(slice(i, i + n) for i, n in zip(start, size, strict=True))]
+
+
 def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
                precision: Any = None) -> Any:
     """Convolve matrices.
 
-    in1, in2: [m, n] and [k, l]. mode: that of `fftconvolve`. boundary: must be 'fill'. fillvalue:
-    must be 0. precision: without effect -> a matrix of the promoted floating or complex dtype, [m +
-    k - 1, n + l - 1] for 'full'. Raises NotImplementedError for other boundaries and values,
-    ValueError for shapes that do not fit.
+    in1, in2: [m, n] and [k, l]. mode: that of `fftconvolve`. boundary: what is beyond the ends of
+    in1: 'fill', fillvalue; 'wrap', in1 again; 'symm', its mirror image. precision: without effect
+    -> a matrix of the promoted floating or complex dtype, [m + k - 1, n + l - 1] for 'full'. Raises
+    ValueError for other boundaries, and shapes that do not fit.
 
     >>> signal.convolve2d(np.ones((1, 2)), np.ones((1, 2)))
     Array([[1., 2., 1.]], dtype=float64)
     """
-    x, y = _planes("convolve2d", in1, in2, mode, boundary, fillvalue)
-    return _sums("convolve2d", x, y, mode, precision, _integral(in1, in2))
+    return _bordered("convolve2d", in1, in2, mode, boundary, fillvalue, precision)
 
 
 def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0,
@@ -203,11 +221,12 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
     >>> signal.correlate2d(np.ones((1, 2)), np.array([[1.0, 2.0]]))
     Array([[2., 3., 1.]], dtype=float64)
     """
-    x, y = _planes("correlate2d", in1, in2, mode, boundary, fillvalue)
+    x, y = _planes("correlate2d", in1, in2, mode)
+    sums = functools.partial(_bordered, "correlate2d", mode=mode, boundary=boundary,
+                             fillvalue=fillvalue, precision=precision)
     if mode == "same":  # the middle of correlations lies on the other side of even lengths
-        return jnp.flip(_sums("correlate2d", jnp.flip(x), jnp.conj(y), mode, precision,
-                              _integral(in1, in2)))
-    out = _sums("correlate2d", x, jnp.flip(jnp.conj(y)), mode, precision, _integral(in1, in2))
+        return jnp.flip(sums(jnp.flip(jnp.asarray(in1)), jnp.conj(jnp.asarray(in2))))
+    out = sums(in1, jnp.flip(jnp.conj(jnp.asarray(in2))))
     # As in SciPy: the correlation of the smaller with the larger is not conjugated.
     swapped = mode == "valid" and not _in_order("correlate2d", x, y, range(2))
     return jnp.conj(out) if swapped else out

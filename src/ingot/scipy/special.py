@@ -54,7 +54,7 @@ from ingot.scipy.special_errors import (
     owens_t as owens_t,
     wofz as wofz,
 )
-from ingot.scipy.special_table import of_reals, real as _real
+from ingot.scipy.special_table import no_slope, of_reals, real as _real, zero_of_slope
 from ingot.scipy.spherical import sph_harm_y
 from ingot.util import lazily_from, renamed
 
@@ -301,7 +301,11 @@ def rel_entr(p: Any, q: Any) -> Any:
     wrong = lax.bitwise_or(lax.ne(p, p), lax.ne(q, q))
     endless = lax.bitwise_and(lax.eq(p, like(p, math.inf)), lax.eq(q, like(p, math.inf)))
     wrong = lax.bitwise_or(wrong, endless)
-    return lax.select(wrong, like(p, math.nan), value)
+    value = lax.select(wrong, like(p, math.nan), value)
+    lost = lax.bitwise_not(lax.bitwise_or(both, lax.bitwise_and(none, lax.gt(q, zero))))
+    steep = lax.select(none, like(p, -math.inf), zero)  # the slope of p log(p) at 0
+    start = zero_of_slope(p, lax.select(lost, like(p, math.nan), steep))
+    return lax.add(value, lax.add(start, no_slope(q, lost)))
 
 
 def kl_div(p: Any, q: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
-from ingot.scipy.special_table import real as _real
+from ingot.scipy.special_table import no_slope, real as _real
 
 
 def gammasgn(x: Any) -> Any:
@@ -40,13 +40,25 @@ def betaln(a: Any, b: Any) -> Any:
     >>> special.betaln(1e5, 1.0) + np.log(1e5)
     Array(0., dtype=float64)
     """
-    a, b = _real("betaln", a, b)
-    a, b, pole = _reflect(a, b)[:3]
+    first, second = _real("betaln", a, b)
+    a, b, pole = _reflect(first, second)[:3]
     zero, inf = like(a, 0), like(a, math.inf)
     vanishes = lax.bitwise_and(lax.eq(lax.max(a, b), inf), lax.gt(lax.min(a, b), zero))
     special = lax.bitwise_or(pole, vanishes)
     value = _betaln(*(lax.select(special, like(x, 1), x) for x in (a, b)))
-    return lax.select(pole, inf, lax.select(vanishes, lax.neg(inf), value))
+    value = lax.select(pole, inf, lax.select(vanishes, lax.neg(inf), value))
+    _, limit_a, limit_b = _alone(first, second, pole)
+    return lax.add(value, lax.add(no_slope(first, lax.bitwise_or(pole, limit_b)),
+                                  no_slope(second, lax.bitwise_or(pole, limit_a))))
+
+
+def _alone(a: Any, b: Any, pole: Any) -> tuple[Any, Any, Any]:
+    """Where gamma(a + b) alone is infinite; and where a or b is a pole as well, that stands for the
+    limit along it with the other one held, so that there is no derivative in the other."""
+    total = lax.bitwise_and(_is_pole(lax.add(a, b)), lax.bitwise_not(pole))
+    limit_a, limit_b = (lax.bitwise_and(total, _is_pole(x)) for x in (a, b))
+    alone = lax.bitwise_and(total, lax.bitwise_not(lax.bitwise_or(limit_a, limit_b)))
+    return alone, limit_a, limit_b
 
 
 def _reflect(a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
@@ -119,12 +131,54 @@ def beta(a: Any, b: Any) -> Any:
     Array(1., dtype=float64, weak_type=True)
     """
     a, b = _real("beta", a, b)
+    pole = _reflect(a, b)[2]
+    crossing, limit_a, limit_b = _alone(a, b, pole)
+    one, half = like(a, 1), like(a, 0.5)
+    value = _beta(*(lax.select(crossing, one, x) for x in (a, b)))
+    value = lax.add(value, lax.add(no_slope(b, limit_a), no_slope(a, limit_b)))
+    # Where gamma(a + b) is infinite, the value is 0, and the derivative is not.
+    p, q = (lax.select(crossing, x, half) for x in (a, b))
+    total = lax.select(crossing, lax.add(p, q), like(a, 0))
+    product = lax.mul(lax.mul(_gamma(p), _gamma(q)), reciprocal_gamma(total))
+    return _crossed(crossing, product, value, a, b)
+
+
+def _crossed(crossing: Any, product: Any, value: Any, *args: Any) -> Any:
+    """The product, which is 0, where gamma is infinite below; where it overflows on the way, 0 of
+    which no derivative is known. Elsewhere the value."""
+    lost = lax.bitwise_and(crossing, lax.ne(product, product))
+    out = lax.select(crossing, lax.select(lost, like(value, 0), product), value)
+    for x in args:
+        out = lax.add(out, no_slope(x, lost))
+    return out
+
+
+def _beta(a: Any, b: Any) -> Any:
+    """The beta function by its logarithm."""
     turned_a, turned_b, pole, turn = _reflect(a, b)
     sign = lax.mul(lax.mul(gammasgn(turned_a), gammasgn(turned_b)),
                    gammasgn(lax.add(turned_a, turned_b)))
     known = lax.bitwise_and(lax.eq(sign, sign), lax.bitwise_not(pole))
     sign = lax.select(known, lax.mul(sign, turn), like(a, 1))
     return lax.mul(sign, lax.exp(betaln(a, b)))
+
+
+def _is_pole(x: Any) -> Any:
+    """Whether the gamma function is infinite at x."""
+    return lax.bitwise_and(lax.le(x, like(x, 0)), lax.eq(lax.floor(x), x))
+
+
+def _gamma(x: Any) -> Any:
+    return lax.mul(gammasgn(x), lax.exp(lax.lgamma(x)))
+
+
+def reciprocal_gamma(x: Any) -> Any:
+    """1 / gamma(x) for x < 1 by reflection, so that its zeros have the derivatives they have."""
+    near = lax.round(x)
+    odd = lax.ne(lax.rem(near, like(x, 2)), like(x, 0))
+    wave = lax.sin(lax.mul(lax.sub(x, near), like(x, math.pi)))
+    wave = lax.div(lax.select(odd, lax.neg(wave), wave), like(x, math.pi))
+    return lax.mul(wave, lax.exp(lax.lgamma(lax.sub(like(x, 1), x))))
 
 
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
@@ -158,6 +212,9 @@ def poch(z: Any, m: Any) -> Any:
     Array(6., dtype=float64, weak_type=True)
     """
     z, m = _real("poch", z, m)
+    start, steps = z, m
+    crossing = lax.bitwise_and(_is_pole(z), lax.bitwise_not(_is_pole(lax.add(z, m))))
+    z, m = (lax.select(crossing, like(x, 1), x) for x in (z, m))
     # (-n)_m = (-1)^m (n - m + 1)_m for whole m up to n.
     turn = lax.bitwise_and(lax.eq(lax.floor(z), z), lax.eq(lax.floor(m), m))
     turn = lax.bitwise_and(turn, lax.bitwise_and(
@@ -177,7 +234,14 @@ def poch(z: Any, m: Any) -> Any:
     out = lax.select(lax.bitwise_and(pole, lax.bitwise_not(other)), like(z, 0), out)
     out = lax.select(lax.bitwise_and(other, lax.bitwise_not(pole)), like(z, math.inf), out)
     out = lax.select(odd, lax.neg(out), out)
-    return lax.select(lax.eq(m, like(m, 0)), like(m, 1), out)
+    none = lax.eq(m, like(m, 0))
+    out = lax.select(none, like(m, 1), out)
+    # From a pole of gamma(z) to a place that is none the value is 0, yet not the derivative.
+    x, y = lax.select(crossing, start, like(z, 0)), lax.select(crossing, steps, like(z, 0.5))
+    product = lax.mul(_gamma(lax.add(x, y)), reciprocal_gamma(x))
+    out = _crossed(crossing, product, out, start, steps)
+    return lax.add(out, no_slope(steps, lax.bitwise_and(
+        _is_pole(start), lax.bitwise_not(crossing))))
 
 
 _hide_frames_of(__name__)

@@ -15,6 +15,7 @@ from ingot.numpy.creation import broadcast_to, zeros
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem
 from ingot.numpy.joining import concatenate
+from ingot.numpy.manipulation import atleast_1d
 from ingot.numpy.promotion import (
     as_array,
     broadcast_shapes,
@@ -106,7 +107,7 @@ def circulant(c: Any) -> Any:
            [2, 1, 3],
            [3, 2, 1]], dtype=int64)
     """
-    c = as_array("circulant", c)
+    c = atleast_1d(as_array("circulant", c))
     n = c.aval.shape[-1]
     index = (np.arange(n)[:, None] - np.arange(n)[None, :]) % max(n, 1)
     return getitem(c, (Ellipsis, index))

@@ -7,6 +7,7 @@ Native code calls SciPy's C function where there is one over doubles, and the ho
 from __future__ import annotations
 
 import inspect
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ingot.control.custom_jvp import custom_jvp
 from ingot.errors import UndefinedRuleError
 from ingot.kernel.rules import Lowering, Unsupported, elementwise
+from ingot.numpy import primitives as lax
 from ingot.numpy.families import kind_of, like, named
 from ingot.numpy.promotion import promote
 from ingot.primitives.families import INEXACT, nary
@@ -87,6 +90,22 @@ def real(name: str, *args: Any) -> list[Any]:
     if kind_of(out[0]) == "c":
         raise TypeError(f"{name}: the arguments must be real, got {out[0].aval}")
     return out
+
+
+@custom_jvp
+def zero_of_slope(x: Any, slope: Any) -> Any:
+    """0, with `slope` as its derivative in x: to be added where a formula knows the value alone."""
+    return like(x, 0)
+
+
+zero_of_slope.defjvps(
+    lambda t, out, x, slope: lax.select(lax.eq(slope, like(slope, 0)), like(t, 0),
+                                        lax.mul(t, slope)), None)
+
+
+def no_slope(x: Any, there: Any) -> Any:
+    """0, with the derivative nan in x where `there` holds, as there is none."""
+    return zero_of_slope(x, lax.select(there, like(x, math.nan), like(x, 0)))
 
 
 def define(name: str, parameters: str, doc: str, *partials: Callable[..., Any] | None,
