@@ -7,13 +7,14 @@ import mpmath as mp
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.interpolate
 import scipy.linalg
 import scipy.signal
 import scipy.stats
 
 import ingot
 import ingot.numpy as jnp
-from ingot.scipy import fft, linalg, signal, special, stats
+from ingot.scipy import fft, interpolate, linalg, signal, special, stats
 
 inf, nan = np.inf, np.nan
 
@@ -298,3 +299,40 @@ def test_the_length_of_a_complex_number_has_no_second_derivative_at_zero():
     assert np.isnan(ingot.hessian(length)(np.zeros(2))).all()
     np.testing.assert_allclose(ingot.hessian(length)(np.array([3.0, 4.0])),
                                np.array([[16.0, -12.0], [-12.0, 9.0]]) / 125, rtol=1e-14)
+
+
+# ---- interpolation, ranks -----------------------------------------------------------------------
+NODES = np.array([0.0, 1.0, 2.5, 4.0, 7.0, 9.0])
+PLACES_BETWEEN = np.array([-1.0, 0.0, 0.3, 2.5, 6.0, 9.0, 11.0, nan])
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("extrapolate", [None, True, False])
+@pytest.mark.parametrize("nu", range(5))
+def test_derivatives_of_pchip(nu, extrapolate, axis):
+    y = np.moveaxis(RNG.normal(size=(6, 2)), 0, axis)
+    mine, theirs = (lib.PchipInterpolator(NODES, y, axis) for lib in (
+        interpolate, scipy.interpolate))
+    want = theirs(PLACES_BETWEEN, nu, extrapolate)
+    for run in (lambda x: mine(x, nu, extrapolate), ingot.jit(lambda x: mine(x, nu, extrapolate))):
+        np.testing.assert_allclose(run(PLACES_BETWEEN), want, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest", "slinear", "cubic", "pchip"])
+@pytest.mark.parametrize("fill", [nan, 0.0, None])
+def test_nowhere_on_a_grid_is_nan(method, fill):
+    axes = (NODES[:4], NODES[:5])
+    values, points = RNG.normal(size=(4, 5)), np.array([[nan, 1.0], [0.5, nan], [0.5, 0.7]])
+    got = interpolate.RegularGridInterpolator(axes, values, method, fill_value=fill)(points)
+    np.testing.assert_array_equal(np.isnan(got), [True, True, False])
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+@pytest.mark.parametrize("policy", ["propagate", "omit"])
+@pytest.mark.parametrize("method", ["average", "min", "max", "dense", "ordinal"])
+def test_ranks_beside_nan(method, policy, axis):
+    x = np.array([[2.0, nan, 1.0, 2.0], [nan, 0.0, -inf, inf], [5.0, 5.0, 5.0, 4.0]])
+    want = scipy.stats.rankdata(x, method, axis=axis, nan_policy=policy)
+    rank = lambda x: stats.rankdata(x, method, axis=axis, nan_policy=policy)
+    for run in (rank, ingot.jit(rank)):
+        np.testing.assert_array_equal(run(x), want)

@@ -96,6 +96,9 @@ class RegularGridInterpolator:
                 (flat[:, i] >= p[0]) & (flat[:, i] <= p[-1]) for i, p in enumerate(self.grid)))
             inside = inside.reshape(-1, *[1] * (result.ndim - 1))
             result = jnp.where(inside, result, jnp.asarray(self.fill_value, result.dtype))
+        if kind_of(flat) == "f":
+            nowhere = jnp.isnan(flat).any(-1).reshape(-1, *[1] * (result.ndim - 1))
+            result = jnp.where(nowhere, jnp.asarray(jnp.nan, result.dtype), result)
         return result.reshape(x.shape[:-1] + self.values.shape[n:])
 
     def _check(self, method: str) -> None:

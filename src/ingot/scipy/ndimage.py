@@ -92,9 +92,10 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = No
                     mode: str = "mirror") -> Any:
     """Find the coefficients of the B-splines that pass through the samples along an axis.
 
-    input: [..., n, ...]. order: 2 to 5. axis: an integer. output: must be None. mode: that of
-    `map_coordinates` -> [..., n, ...] floating or complex, by a product with a matrix [n, n].
-    Raises ValueError for another order, NotImplementedError for other modes.
+    input: [..., n, ...]. order: 0 to 5; below 2 the samples are the coefficients. axis: an integer.
+    output: must be None. mode: that of `map_coordinates` -> [..., n, ...] floating or complex, by a
+    product with a matrix [n, n]. Raises ValueError for another order, NotImplementedError for other
+    modes.
 
     >>> ndimage.spline_filter1d(np.ones(4)).round(6)
     Array([1., 1., 1., 1.], dtype=float64)
@@ -103,13 +104,13 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = No
 
     if output not in (None, np.float64):
         raise NotImplementedError("spline_filter1d: there is no `output`; convert the result")
-    if order not in (2, 3, 4, 5):
-        raise ValueError(f"spline_filter1d: order must be from 2 to 5, got {order}")
+    if order not in range(6):
+        raise ValueError(f"spline_filter1d: order must be from 0 to 5, got {order}")
     _check_mode("spline_filter1d", mode)
     x = jnp.asarray(input)
     x = x if kind_of(x) in "fc" else x.astype(float)
     n = x.shape[axis]
-    if n < 2:
+    if n < 2 or order < 2:
         return x
     matrix = scipy.ndimage.spline_filter1d(np.eye(n), order, 0, mode=mode)
     moved = jnp.moveaxis(x, axis, -1) @ jnp.asarray(matrix.T, x.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -62,8 +64,12 @@ class PchipInterpolator:
         self.slopes = pchip_slopes(self.x, y)
 
     @api_boundary
-    def __call__(self, x: Any) -> Any:
-        """Values at x [...], which takes the place of the samples' axis."""
+    def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
+        """Values at x [...], which takes the place of the samples' axis, or the nu-th derivatives
+        there; extrapolate: as for the class, by default as it was given there. Raises ValueError
+        for a negative nu."""
+        if operator.index(nu) < 0:
+            raise ValueError(f"PchipInterpolator: nu must not be negative, got {nu}")
         x = jnp.asarray(x)
         flat = x.reshape(-1).astype(self.x.dtype)
         cell = jnp.clip(jnp.searchsorted(self.x, flat, side="right") - 1, 0, self.x.shape[0] - 2)
@@ -73,8 +79,11 @@ class PchipInterpolator:
         low, high = self.y[cell], self.y[cell + 1]
         rise = high - low
         start, end = h * self.slopes[cell], h * self.slopes[cell + 1]
-        value = low + t * (start + t * (3 * rise - 2 * start - end + t * (start + end - 2 * rise)))
-        if not self.extrapolate:
+        terms = [low, start, 3 * rise - 2 * start - end, start + end - 2 * rise]
+        for _ in range(nu):
+            terms = [k * c / h for k, c in enumerate(terms)][1:]
+        value = functools.reduce(lambda sum_, c: c + t * sum_, terms[::-1], 0 * low)
+        if not (self.extrapolate if extrapolate is None else extrapolate):
             outside = (flat < self.x[0]) | (flat > self.x[-1])
             value = jnp.where(outside.reshape(t.shape), jnp.nan, value)
         value = jnp.where(jnp.isnan(flat).reshape(t.shape), jnp.nan, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from ingot import dtypes
 from ingot.api.vmap import vmap
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import sqrt
+from ingot.numpy.families import kind_of
 from ingot.numpy.functional import apply_along_axis
 from ingot.numpy.joining import concatenate
 from ingot.numpy.logic import where
@@ -17,7 +19,7 @@ from ingot.numpy.manipulation import moveaxis, ravel
 from ingot.numpy.means import std
 from ingot.numpy.nanreductions import cumsum, nanstd
 from ingot.numpy.promotion import as_array, convert, inexact
-from ingot.numpy.reductions import argmax, axes_of, keep_dims, sum as sum_
+from ingot.numpy.reductions import any as any_, argmax, axes_of, keep_dims, sum as sum_
 from ingot.numpy.sorting import argsort
 
 
@@ -83,20 +85,29 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None,
 
     a: [...] of any real dtype. method: the rank of ties, their 'average', 'min', 'max', 'dense'
     (without gaps) or 'ordinal' (in order of place). axis: that along which they are ranked, or None
-    for the whole array, flattened. nan_policy: must be 'propagate'; nan has the last ranks -> the
-    shape of a, in the default float. Raises ValueError for other methods, NotImplementedError for
-    another nan_policy.
+    for the whole array, flattened. nan_policy: beside nan 'propagate' makes all ranks nan, 'omit'
+    those of nan alone -> the shape of a, in the default float. Raises ValueError for other methods,
+    NotImplementedError for another nan_policy.
 
     >>> stats.rankdata(np.array([3.0, 1.0, 3.0]))
     Array([2.5, 1. , 2.5], dtype=float64)
     """
-    _policy("rankdata", nan_policy, ("propagate",))
+    _policy("rankdata", nan_policy, ("propagate", "omit"))
     if method not in ("average", "min", "max", "dense", "ordinal"):
         raise ValueError(f"rankdata: no method {method!r}")
     a = as_array("rankdata", a)
     if axis is not None:
-        return apply_along_axis(lambda v: rankdata(v, method), axis, a)
+        return apply_along_axis(lambda v: rankdata(v, method, nan_policy=nan_policy), axis, a)
     a = ravel(a)
+    ranks, missing = _rank(a, method), lax.ne(a, a)
+    if kind_of(a) != "f":
+        return ranks
+    # What is missing comes last in order, so the others have the ranks they would have alone.
+    return where(any_(missing) if nan_policy == "propagate" else missing, math.nan, ranks)
+
+
+def _rank(a: Any, method: str) -> Any:
+    """Ranks of the elements of a vector."""
     n = a.aval.size
     int_ = dtypes.default_int()
     order = argsort(a)
