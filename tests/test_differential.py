@@ -336,3 +336,11 @@ def test_ranks_beside_nan(method, policy, axis):
     rank = lambda x: stats.rankdata(x, method, axis=axis, nan_policy=policy)
     for run in (rank, ingot.jit(rank)):
         np.testing.assert_array_equal(run(x), want)
+
+
+def test_bad_boundaries_and_orders_are_named():
+    x = np.ones((3, 3))
+    with pytest.raises(ValueError, match="boundary must be 'fill', 'wrap' or 'symm', got 'foo'"):
+        signal.convolve2d(x, x, boundary="foo")
+    with pytest.raises(ValueError, match="assume_a must be one of gen, general, .*got 'foo'"):
+        linalg.solve(x, x, assume_a="foo")

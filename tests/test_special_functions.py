@@ -173,7 +173,8 @@ def test_bessel_functions_of_complex_arguments(name):
 
 
 def test_every_function_of_the_table_is_tried_and_bad_arguments_are_named():
-    public = {name for name in list(TABLE) if hasattr(special, name)}
+    everything = {name: getattr(special, name) for name in dir(special)}  # loads all modules
+    public = {name for name in TABLE if name in everything}
     assert public <= CASES.keys()
     with pytest.raises(TypeError, match=r"kolmogorov: takes 1 argument \(y\), got 2"):
         special.kolmogorov(1.0, 2.0)
