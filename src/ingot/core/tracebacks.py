@@ -160,7 +160,8 @@ def hide_frames_of(module: str, but: Sequence[str] = ()) -> None:
     functions = {name: f for name, f in names.items()
                  if type(f) is FunctionType and f.__code__.co_filename.startswith(HERE)
                  and not name.startswith("_") and name not in but and f.__code__ is not _ENTRY}
-    own = {name: f for name, f in functions.items() if f.__globals__ is names}
+    own = {name: f for name, f in functions.items()  # some are made by decorators and tables
+           if f.__globals__ is names or f.__module__ == module}
     contents = functions if "__path__" in names or not own else own
     for name, f in contents.items():
         if f not in _hidden and (name == f.__name__ or name in own):
