@@ -29,7 +29,7 @@ def test_laws_object(fault: str) -> None:
     assert done.returncode == 1 or done.returncode < 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["late_buffers", "late_refusals"])  # `make bites` tries them all
 def test_random_programs_object(fault: str) -> None:
     done = run("programs", fault, 1_000_000)
