@@ -152,8 +152,12 @@ class Generator:
                 return
             except Retry:
                 continue
-            except (AttributeError, TypeError, ValueError, OverflowError, IndexError):
+            except (TypeError, ValueError, OverflowError, IndexError):
                 continue  # a combination that users may not write either
+            except AttributeError as error:
+                if not isinstance(error.obj, np.ndarray):
+                    raise
+                continue  # of a constant of NumPy's, what only ours have
 
     def steps(self, most: int) -> None:
         """A few statements."""
@@ -176,7 +180,7 @@ class Generator:
 def every_result(program: Any) -> Iterator[Any]:
     """The types of what each equation of a program computes, those of inner programs too."""
     for eqn in program.eqns:
-        yield from eqn.out_avals
+        yield from (v.aval for v in eqn.outvars)
         for inner in subjaxprs(eqn):
             yield from every_result(inner)
 
