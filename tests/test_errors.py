@@ -426,7 +426,7 @@ PROGRAMS = {
         ValueError, "'a'", "'b'", remedy="missing|prefix"),
     "unknown device": row(
         "ingot.devices('gpu')",
-        RuntimeError, "'gpu'", remedy="cpu"),
+        RuntimeError, "'gpu'", remedy=r"install it with: pip install 'ingot\[cuda|no.*devices"),
 }
 
 TABLE = SHAPES | CONCRETE | DERIVATIVES | MAPS | PROGRAMS

@@ -227,7 +227,7 @@ def get_backend(name: str | None = None) -> Backend:
     wanted = _ALIASES.get(wanted, wanted)
     found = _backends.get(wanted)
     if found is None and wanted in _modules:
-        return _started(wanted)
+        return _started(wanted, asked=name or wanted)
     if found is None:
         chosen = _backends.get(config.backend)
         of_platform = [b for b in (chosen, *_backends.values()) if b and b.platform == name]
@@ -240,11 +240,11 @@ def get_backend(name: str | None = None) -> Backend:
     return found
 
 
-def _started(name: str) -> Backend:
+def _started(name: str, asked: str) -> Backend:
     try:
         backend = importlib.import_module(_modules[name]).start(name)
     except (ImportError, RuntimeError) as error:
-        raise RuntimeError(f"Unknown backend {name!r}: it does not start: {error}") from None
+        raise RuntimeError(f"Unknown backend {asked!r}: it does not start: {error}") from None
     register_backend(backend)
     return backend
 
