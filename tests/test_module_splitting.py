@@ -58,7 +58,7 @@ def test_llvm_links_halves_too(cut, monkeypatch):
     def refuse(code, resolve):
         raise elf.Unsupported("for the test")
 
-    expected = np.asarray(ingot.jit(PROGRAMS["lanes"])(random.key(1)))
+    expected = np.asarray(ingot.jit(lambda key: PROGRAMS["lanes"](key))(random.key(1)))
     monkeypatch.setattr(elf, "Image", refuse)
     again = ingot.jit(lambda key: PROGRAMS["lanes"](key))(random.key(1))
     np.testing.assert_array_equal(again, expected)

@@ -80,7 +80,9 @@ def _beta_fraction(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -
 def _log_betainc(a: np.ndarray, b: np.ndarray, x: np.ndarray, *, upper: bool) -> np.ndarray:
     import scipy.special as s
 
-    sides = [s.betainc(a, b, x), s.betaincc(a, b, x)]
+    this, other = s.betainc(a, b, x), s.betaincc(a, b, x)
+    if upper:
+        this, other = other, this
 
     def tail() -> np.ndarray:
         powers = s.xlogy(a, x) + s.xlog1py(b, -x) - s.betaln(a, b)
@@ -89,7 +91,7 @@ def _log_betainc(a: np.ndarray, b: np.ndarray, x: np.ndarray, *, upper: bool) ->
         return np.where(powers == -np.inf, powers, value)
 
     with np.errstate(all="ignore"):
-        return _log(*(sides[::-1] if upper else sides), tail)
+        return _log(this, other, tail)
 
 
 # ---- gamma ----
