@@ -24,7 +24,6 @@ from ingot.kernel.rows import RowReduction as RowReduction, repeat as repeat
 from ingot.kernel.schedule import SCHEDULE
 from ingot.kernel.summation import (
     LEAF as LEAF,
-    fast_two_sum as fast_two_sum,
     is_inexact as is_inexact,
     line_sum as line_sum,
     nest_sum as nest_sum,

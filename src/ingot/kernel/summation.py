@@ -76,23 +76,10 @@ def two_sum(build: Lowering, pair: Pair, x: Any) -> list[Any]:
     return [new, build.op("add", errors, error, attr=COMPENSATED)]
 
 
-def fast_two_sum(build: Lowering, pair: Pair, x: Any) -> list[Any]:
-    """As `two_sum`, with half the operations; where a number is larger than the sum that it is
-    added to, its error may be off by a unit of roundoff of the number (Dekker, 1971)."""
-    if type(x) is Complex:
-        real, imag = (fast_two_sum(build, [getattr(p, part) for p in pair], getattr(x, part))
-                      for part in ("real", "imag"))
-        return [Complex(a, b, x.dtype) for a, b in zip(real, imag, strict=True)]
-    total, errors = pair
-    new = build.op("add", total, x)
-    return [new, build.op("add", errors, build.op("sub", x, build.op("sub", new, total)))]
-
-
 def rounded(build: Lowering, pair: Pair) -> Any:
     """The number that a sum and the sum of its errors stand for.
 
-    Beside infinity errors are nan, or infinite, and count for nothing; where there are none, -0
-    stays -0.
+    Beside infinity errors are nan and count for nothing; where there are none, -0 stays -0.
     """
     total, errors = pair
     if type(total) is Complex:
@@ -100,8 +87,7 @@ def rounded(build: Lowering, pair: Pair) -> Any:
                       for part in ("real", "imag"))
         return Complex(real, imag, total.dtype)
     some = build.op("gt", build.op("abs", errors), build.const(0, errors.dtype))
-    both = build.op("add", total, errors)
-    return build.select(build.op("and", some, build.op("eq", both, both)), both, total)
+    return build.select(some, build.op("add", total, errors), total)
 
 
 def over_blocks(build: Lowering, count: int, block: At, zero: Any,

@@ -19,11 +19,11 @@ from ingot.kernel.rules import (
     Lowering,
     RegisterArray,
     check_native_dtypes,
-    fast_two_sum,
     indices as all_indices,
     is_inexact,
     rounded,
     row_major,
+    two_sum,
 )
 from ingot.primitives.families import NUMBER, check_kind, check_same
 from ingot.primitives.gather_scatter import (
@@ -330,41 +330,38 @@ def summation_pays(x: Any, indices: Shape, updates: Any) -> bool:
 def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
            drops: bool, sums: str) -> ArrayValue:
     """Sums, or differences, that keep their digits: in float64, or with their rounding errors."""
-    rows = x.ndim > 0 and w.sizes[-1] > 1
-    wide = x.dtype if rows and x.dtype.itemsize > 2 else WIDE.get(x.dtype, x.dtype)
-    compensated = wide == x.dtype
-    # A sum and the sum of its errors are read together: they are neighbors, or in whole rows.
-    axis = x.ndim - rows
-    shape = (*x.shape[:axis], 2, *x.shape[axis:]) if compensated else x.shape
-    sums_ = build.allocate(shape, wide)
-
-    def pair(index: Sequence[Index]) -> list[Sequence[Index]]:
-        return [(*index[:axis], k, *index[axis:]) for k in range(2)] if compensated else [index]
-
-    nothing = build.const(complex(-0.0, -0.0) if x.dtype.kind == "c" else -0.0, wide)
-
-    def begin(index: Sequence[Index]) -> None:
-        first = build.converted(x.at(build, index), wide)
-        for place, value in zip(pair(index), (first, nothing), strict=False):
-            build.store(sums_, place, value)
+    wide = WIDE.get(x.dtype)
+    nothing = build.const(complex(-0.0, -0.0) if x.dtype.kind == "c" else -0.0, wide or x.dtype)
+    if wide is None:
+        target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
+            x, indices, updates)
+        errors = build.allocate(x.shape, x.dtype)
+        build.write(errors, LazyArray(x.shape, x.dtype, lambda b, i: b.const(0, x.dtype)))
+    else:
+        target = errors = build.allocate(x.shape, wide)
+        build.write(target, LazyArray(
+            x.shape, wide, lambda b, i: b.converted(x.at(b, i), wide), [x], 1))
 
     def write(index: Sequence[Index]) -> None:
         place, ok = w.place(build, indices, index)
-        update = build.converted(updates.at(build, index), wide)
+        update = build.converted(updates.at(build, index), target.dtype)
         update = build.op("neg", update) if sums == "sub" else update
         update = chosen(build, ok, update, nothing) if drops else update
-        old = [sums_.at(build, p) for p in pair(place)]
-        new = fast_two_sum(build, old, update) if compensated else [build.op("add", *old, update)]
-        for p, value in zip(pair(place), new, strict=True):
-            build.store(sums_, p, value)
+        old = target.at(build, place)
+        if wide is not None:
+            build.store(target, place, build.op("add", old, update))
+            return
+        for memory, value in zip((target, errors), two_sum(
+                build, [old, errors.at(build, place)], update), strict=True):
+            build.store(memory, place, value)
 
-    build.nest(x.shape, begin, vector=True)
     build.nest(updates.shape, write, cost=updates.cost + 8 + 4 * w.indices[-1])
-    def value(build: Lowering, index: Sequence[Index]) -> Any:
-        found = [sums_.at(build, p) for p in pair(index)]
-        return rounded(build, found) if compensated else build.converted(found[0], x.dtype)
-
-    return LazyArray(x.shape, x.dtype, value, [sums_], 6 if compensated else 1)
+    if wide is not None:
+        return LazyArray(x.shape, x.dtype, lambda b, i: b.converted(target.at(b, i), x.dtype),
+                         [target], 1)
+    build.nest(x.shape, lambda i: build.store(target, i, rounded(
+        build, [m.at(build, i) for m in (target, errors)])), vector=True)
+    return target
 
 
 def operation(name: str) -> Callable[..., Any]:
