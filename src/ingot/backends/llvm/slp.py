@@ -17,7 +17,7 @@ from ingot.backends.llvm.scalar import is_float, is_narrow, llvm_type
 from ingot.kernel import ir
 
 FEWEST = 2
-"""RegisterArray from which on a vector is worth while."""
+"""RegisterArray from which a vector is worthwhile."""
 
 
 @dataclass
