@@ -63,7 +63,7 @@ def test_the_environment_chooses_it():
 def test_without_jaxlib_the_error_says_what_to_install(monkeypatch):
     backends = {k: v for k, v in backend._backends.items() if k != "xla"}
     monkeypatch.setattr(backend, "_backends", backends)
-    monkeypatch.setattr(client.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(client, "is_installed", lambda: False)
     with pytest.raises(RuntimeError, match=r"needs jaxlib.*pip install 'ingot\[xla\]'"):
         on_xla(jnp.sin)(1.0)
     assert ingot.jit(jnp.sin)(0.0) == 0
@@ -152,3 +152,14 @@ def test_an_operation_without_a_rule_is_refused(monkeypatch):
     monkeypatch.delitem(RULES, "sin")
     with pytest.raises(UndefinedRuleError, match="sin: no rule for XLA.*backend='llvm'"):
         on_xla(lambda x: lax.sin(x))(1.0)
+
+
+@needs_jaxlib
+def test_under_the_hook_xla_is_the_installed_jaxlib_and_programs_get_the_served_one():
+    code = """
+        import ingot.as_jax, jax, jax.numpy as jnp
+        y = jax.jit(lambda x: x + 1, backend="xla")(jnp.arange(2))
+        import jaxlib.xla_client, jaxlib._jax
+        from ingot.compat.hook import Served
+        print(y[1], type(jaxlib.xla_client) is Served, type(jaxlib._jax) is Served)"""
+    assert in_new_process(code) == ["2", "True", "True"]

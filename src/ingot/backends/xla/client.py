@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import os
 import platform
 import sys
@@ -13,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ingot.backends.xla.installed import is_installed, module
 from ingot.core.devices import cpu_devices
 
 INSTALL = {"xla": "pip install 'ingot[xla]'", "cuda": "pip install 'ingot[cuda13]'",
@@ -28,18 +27,18 @@ def jaxlib() -> Any:
     message says which command installs one that is.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no lines about what CPU it finds
-    if importlib.util.find_spec("jaxlib") is None:
+    if not is_installed():
         raise ImportError("the XLA back end needs jaxlib (not jax), which is not installed; install"
                           f" it with: {INSTALL['xla']}")
     if not OLDEST <= tuple(map(int, version().split(".")[:2])) < BEYOND:
         raise ImportError("the XLA back end needs jaxlib from 0.10 on and below 0.13, got"
                           f" {version()}; install one with: {INSTALL['xla']}")
-    return importlib.import_module("jaxlib.xla_client")
+    return module("jaxlib.xla_client")
 
 
 def version() -> str:
     """Return the version of jaxlib."""
-    return importlib.import_module("jaxlib.version").__version__
+    return module("jaxlib.version").__version__
 
 
 @functools.cache
@@ -87,16 +86,16 @@ def cpu_client(xc: Any) -> Any:
 @functools.cache
 def _context() -> Any:
     """MLIR's context with the dialects that programs are written in."""
-    mlir = importlib.import_module("jaxlib.mlir.ir")
+    mlir = module("jaxlib.mlir.ir")
     context, dialects = mlir.Context(), mlir.DialectRegistry()
-    importlib.import_module("jaxlib.mlir._mlir_libs._jax_mlir_ext").register_dialects(dialects)
+    module("jaxlib.mlir._mlir_libs._jax_mlir_ext").register_dialects(dialects)
     context.append_dialect_registry(dialects)
     context.load_all_available_dialects()
     for name in ("stablehlo", "chlo", "sdy"):
-        importlib.import_module(f"jaxlib.mlir.dialects.{name}").register_dialect(context)
+        module(f"jaxlib.mlir.dialects.{name}").register_dialect(context)
     return context
 
 
 def parsed(text: str) -> Any:
     """Return a program as a module of MLIR, which calls of the host need."""
-    return importlib.import_module("jaxlib.mlir.ir").Module.parse(text, _context())
+    return module("jaxlib.mlir.ir").Module.parse(text, _context())

@@ -1,0 +1,102 @@
+"""Modules of the installed jaxlib, also where ingot's hook has put its own under that name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = "jaxlib"
+BY_NAME = "jaxlib.mlir"
+"""What C++ imports by name when it is called."""
+_lock = threading.RLock()
+_found: dict[str, ModuleType] = {}
+
+
+def root_spec() -> ModuleSpec | None:
+    """Return where jaxlib is installed; None if it is not."""
+    for folder in sys.path:
+        spec = PathFinder.find_spec(ROOT, [folder])
+        if spec is not None and spec.origin is not None and (
+                Path(spec.origin).with_name("xla_client.py").exists()):
+            return spec
+    return None
+
+
+def is_installed() -> bool:
+    """Return whether jaxlib is installed."""
+    return root_spec() is not None
+
+
+def module(name: str) -> ModuleType:
+    """Return a module of the installed jaxlib: `jaxlib.xla_client`.
+
+    Where other modules are in its place, as ingot's hook serves some, those stay there for
+    everybody else. Raises ImportError if there is none.
+    """
+    found = _found.get(name)
+    if found is None:
+        with _lock:
+            found = _found[name] = _imported(name)
+    return found
+
+
+def _imported(name: str) -> ModuleType:
+    spec = root_spec()
+    if spec is None:
+        raise ImportError(f"{ROOT} is not installed")
+    others = {n: m for n, m in sys.modules.items()
+              if _is_named(n) and m is not _found.get(n) and not _is_below(m, spec)}
+    if not others and _is_plain(spec):
+        return importlib.import_module(name)
+    finder: Any = _Finder(spec)
+    for n in others:
+        del sys.modules[n]
+    sys.modules.update(_found)
+    sys.meta_path.insert(0, finder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.meta_path.remove(finder)
+        _found.update({n: m for n, m in sys.modules.items() if _is_named(n)})
+        for n in _found:
+            if not n.startswith(BY_NAME):
+                del sys.modules[n]
+        sys.modules.update(others)
+
+
+def _is_named(name: str) -> bool:
+    return name.partition(".")[0] == ROOT
+
+
+def _is_below(module: ModuleType, spec: ModuleSpec) -> bool:
+    """Whether a module's file lies in the installed package."""
+    file, origin = getattr(module, "__file__", None), spec.origin
+    return bool(file and origin) and Path(file or "").is_relative_to(Path(origin or "").parent)
+
+
+def _is_plain(spec: ModuleSpec) -> bool:
+    """Whether an ordinary import finds the installed package."""
+    root = sys.modules.get(ROOT)
+    if root is not None:
+        return _is_below(root, spec)
+    found = importlib.util.find_spec(ROOT)
+    return found is not None and found.origin == spec.origin
+
+
+class _Finder:
+    """Finds jaxlib and what is in it where it is installed, before all other finders."""
+
+    def __init__(self, root: ModuleSpec):
+        self._root = root
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return the spec of a module of jaxlib; None for others."""
+        if name.partition(".")[0] != ROOT:
+            return None
+        return PathFinder.find_spec(name, path or [str(Path(str(self._root.origin)).parent.parent)])
