@@ -50,10 +50,9 @@ def _imported(name: str) -> ModuleType:
     spec = root_spec()
     if spec is None:
         raise ImportError(f"{ROOT} is not installed")
-    others = {n: m for n, m in sys.modules.items()
-              if _is_named(n) and m is not _found.get(n) and not _is_below(m, spec)}
-    if not others and _is_plain(spec):
+    if _is_plain(spec):
         return importlib.import_module(name)
+    others = {n: m for n, m in sys.modules.items() if _is_named(n) and m is not _found.get(n)}
     finder: Any = _Finder(spec)
     for n in others:
         del sys.modules[n]
@@ -74,17 +73,11 @@ def _is_named(name: str) -> bool:
     return name.partition(".")[0] == ROOT
 
 
-def _is_below(module: ModuleType, spec: ModuleSpec) -> bool:
-    """Whether a module's file lies in the installed package."""
-    file, origin = getattr(module, "__file__", None), spec.origin
-    return bool(file and origin) and Path(file or "").is_relative_to(Path(origin or "").parent)
-
-
 def _is_plain(spec: ModuleSpec) -> bool:
     """Whether an ordinary import finds the installed package."""
     root = sys.modules.get(ROOT)
     if root is not None:
-        return _is_below(root, spec)
+        return getattr(root, "__file__", None) == spec.origin
     found = importlib.util.find_spec(ROOT)
     return found is not None and found.origin == spec.origin
 
