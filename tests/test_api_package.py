@@ -37,6 +37,16 @@ def test_lazy_modules_are_found():
         ingot.nope  # noqa: B018
 
 
+@pytest.mark.parametrize("name", [
+    "NamedSharding", "P", "Shard", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
+    "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",
+    "reshard", "set_mesh", "shard_map", "use_abstract_mesh"])
+def test_names_of_meshes_are_at_the_top(name):
+    assert name in dir(ingot)
+    value = getattr(ingot, name)
+    assert value.__name__ in (name, "PartitionSpec") and value is getattr(ingot, name)
+
+
 def test_flags_under_jaxs_names():
     with config.override("jax_enable_x64", False):
         assert not ingot.config.jax_enable_x64 and not ingot.config.enable_x64

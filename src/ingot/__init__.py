@@ -95,7 +95,12 @@ threefry_partitionable = _context("threefry_partitionable")
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "dlpack", "experimental",
-    "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "sharding", "stages"))
+    "flatten_util", "image", "lax", "nn", "ops", "random", "scipy", "sharding", "stages"),
+    {"P": "sharding:PartitionSpec", "Shard": "core.shards",
+     **dict.fromkeys((
+         "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
+         "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",
+         "reshard", "set_mesh", "shard_map", "use_abstract_mesh"), "sharding")})
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name, ("block_until_ready",))

@@ -12,10 +12,10 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, MappingProxyType
 from typing import Any
 
 from ingot.errors import AxisError
@@ -181,15 +181,26 @@ size_of: Callable[[Sequence[int]], int] = math.prod
 """Number of elements of an array of this shape."""
 
 
-def lazily(package: str, names: Sequence[str]) -> tuple[Any, Any]:
-    """`__getattr__` and `__dir__` of a package whose modules are imported when asked for."""
-    return (functools.partial(_find_module, package, names),
-            functools.partial(_all_names, package, names))
+def lazily(package: str, modules: Sequence[str],
+           names: Mapping[str, str] = MappingProxyType({})) -> tuple[Any, Any]:
+    """`__getattr__` and `__dir__` of a package whose modules are imported when asked for.
+
+    names: further names of the package, and the module of the package that defines each, as
+    `module` or `module:name there`.
+    """
+    return (functools.partial(_find_lazily, package, modules, names),
+            functools.partial(_all_names, package, (*modules, *names)))
 
 
-def _find_module(package: str, names: Sequence[str], name: str) -> Any:
-    if name in names:
+def _find_lazily(package: str, modules: Sequence[str], names: Mapping[str, str],
+                 name: str) -> Any:
+    if name in modules:
         return importlib.import_module(f"{package}.{name}")
+    if name in names:
+        module, _, attribute = names[name].partition(":")
+        value = getattr(importlib.import_module(f"{package}.{module}"), attribute or name)
+        setattr(sys.modules[package], name, value)
+        return value
     raise MissingNameError(package, name)
 
 

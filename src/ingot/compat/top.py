@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from ingot.api.global_arrays import (
-    make_array_from_callback,
-    make_array_from_process_local_data,
-    make_array_from_single_device_arrays,
-)
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
 from ingot.compat import attributes as attributes, shown as shown  # hang JAX's on our types
@@ -14,18 +9,6 @@ from ingot.compat.environment import print_environment_info
 from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__
 from ingot.config import context
-from ingot.core.shards import Shard
-from ingot.sharding import (
-    NamedSharding,
-    PartitionSpec as P,
-    get_abstract_mesh,
-    get_mesh,
-    make_mesh,
-    reshard,
-    set_mesh,
-    shard_map,
-    use_abstract_mesh,
-)
 
 default_device = option("jax_default_device")
 transfer_guard = option("jax_transfer_guard")
@@ -44,9 +27,5 @@ class Ref:
     """Mutable arrays; there are none, so nothing is an instance."""
 
 
-__all__ = ["NamedSharding", "P", "Ref", "Shard", "__version__", "__version_info__", "config",
-           "default_device", "ensure_compile_time_eval", "get_abstract_mesh",
-           "get_mesh", "make_array_from_callback", "make_array_from_process_local_data",
-           "make_array_from_single_device_arrays", "make_mesh", "pmap",
-           "print_environment_info", "reshard", "set_mesh",
-           "shard_map", "use_abstract_mesh"]
+__all__ = ["Ref", "__version__", "__version_info__", "config", "default_device",
+           "ensure_compile_time_eval", "pmap", "print_environment_info"]
