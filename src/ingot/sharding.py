@@ -45,10 +45,10 @@ def make_mesh(axis_shapes: Sequence[int], axis_names: Any, axis_types: Any = Non
     """Return a mesh of the first devices.
 
     axis_shapes: sizes of the axes; axis_names: a name for each; axis_types: an AxisType for each,
-    by default Explicit; devices: by default all of this process. Raises ValueError if the sizes
-    multiply to more devices than there are.
+    by default Explicit; devices: by default all of this process -> a Mesh. Raises ValueError if
+    the sizes multiply to more devices than there are.
 
-    >>> make_mesh((1, 1), ("x", "y"))
+    >>> ingot.make_mesh((1, 1), ("x", "y"))
     Mesh(axis_sizes=(1, 1), axis_names=('x', 'y'), axis_types=(Explicit, Explicit))
     """
     found = list(all_devices() if devices is None else devices)
@@ -66,7 +66,9 @@ def make_mesh(axis_shapes: Sequence[int], axis_names: Any, axis_types: Any = Non
 def get_abstract_mesh() -> AbstractMesh:
     """Return the mesh that is set, without its devices; an empty one if there is none.
 
-    >>> get_abstract_mesh()
+    -> an AbstractMesh; inside `jit` and `shard_map`, with the types that its axes have there.
+
+    >>> ingot.get_abstract_mesh()
     AbstractMesh((), axis_types=())
     """
     return abstract_mesh()
@@ -75,9 +77,9 @@ def get_abstract_mesh() -> AbstractMesh:
 def get_mesh() -> Mesh:
     """Return the mesh that `set_mesh` has set; an empty one if there is none.
 
-    Raises ValueError inside `jit` and other transformations, which know no devices.
+    -> a Mesh. Raises ValueError inside `jit` and other transformations, which know no devices.
 
-    >>> get_mesh()
+    >>> ingot.get_mesh()
     Mesh(axis_sizes=(), axis_names=())
     """
     if not trace_state_clean():
@@ -92,8 +94,8 @@ class set_mesh:  # noqa: N801 - a function, and a context
     As a context, it sets the mesh before again at its end. Raises ValueError unless `mesh` is a
     Mesh or None, and inside `jit` and other transformations.
 
-    >>> with set_mesh(make_mesh((1,), "x")):
-    ...     get_abstract_mesh().shape_tuple
+    >>> with ingot.set_mesh(ingot.make_mesh((1,), "x")):
+    ...     ingot.get_abstract_mesh().shape_tuple
     (('x', 1),)
     """
 
@@ -119,10 +121,10 @@ use_mesh = set_mesh
 def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
     """Return a context in which specs refer to a mesh without devices, in this thread alone.
 
-    Raises ValueError unless it is an AbstractMesh.
+    mesh: an AbstractMesh -> a context manager. Raises ValueError for anything else.
 
-    >>> with use_abstract_mesh(AbstractMesh((2,), "x")):
-    ...     get_abstract_mesh().size
+    >>> with ingot.use_abstract_mesh(ingot.sharding.AbstractMesh((2,), "x")):
+    ...     ingot.get_abstract_mesh().size
     2
     """
     if not isinstance(mesh, AbstractMesh):
@@ -135,11 +137,11 @@ def reshard(x: Any, out_shardings: Any) -> Any:
     """Return the same pytree of arrays, divided in another way; their types say so.
 
     out_shardings: a NamedSharding, a PartitionSpec for the mesh that is set, or a pytree of them
-    that is a prefix of x. Raises ValueError for a spec where no mesh is set, and where an axis
-    cannot be divided into equal parts.
+    that is a prefix of x -> the pytree. Raises ValueError for a spec where no mesh is set, and
+    where an axis cannot be divided into equal parts.
 
-    >>> place = NamedSharding(make_mesh((2,), "x"), PartitionSpec("x"))
-    >>> reshard(np.arange(4), place).aval
+    >>> place = ingot.NamedSharding(ingot.make_mesh((2,), "x"), ingot.P("x"))
+    >>> ingot.reshard(np.arange(4), place).aval
     ShapedArray(int64[4@x])
     """
     leaves, tree = tree_flatten(x)
@@ -164,7 +166,9 @@ def _reshard(x: Any, place: Any) -> Any:
 def make_single_device_sharding(device: Device = CPU) -> SingleDeviceSharding:
     """Return the sharding that puts whole arrays on a device.
 
-    >>> make_single_device_sharding()
+    device: by default the first -> a SingleDeviceSharding.
+
+    >>> ingot.sharding.make_single_device_sharding()
     SingleDeviceSharding(device=CpuDevice(id=0), memory_kind=device)
     """
     return SingleDeviceSharding(device)

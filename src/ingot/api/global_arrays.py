@@ -24,8 +24,9 @@ def make_array_from_callback(shape: Any, sharding: Sharding,
                              ) -> Array:
     """Return the array whose parts a function gives.
 
-    shape: of the whole; data_callback: the index of a part, a tuple of slices -> array of its
-    shape, called once for each different part; dtype: by default that of the parts. Raises
+    shape: of the whole; sharding: how it is divided; data_callback: the index of a part, a tuple
+    of slices -> array of its shape, called once for each different part; dtype: by default that of
+    the parts -> the array. Raises
     ValueError for parts of other shapes, and where parts would not be equal.
 
     >>> place = ingot.sharding.make_single_device_sharding()
@@ -70,7 +71,9 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Sharding, arrays:
                                          dtype: Any = None) -> Array:
     """Return the array whose parts are arrays on the devices of a sharding, one for each device.
 
-    Raises TypeError unless these are arrays, ValueError if a device has none or several, and for
+    shape: of the whole; sharding: how it is divided; arrays: a sequence of one array for each
+    device of this process; dtype: needed where there are none -> the array. Raises TypeError unless
+    these are arrays, ValueError if a device has none or several, and for
     parts of other shapes or dtypes.
 
     >>> x = ingot.device_put(1.5, ingot.devices()[0])
@@ -103,8 +106,8 @@ def make_array_from_process_local_data(sharding: Any, local_data: Any, global_sh
     """Return the array of which each process has a part; with one process, that is all of it.
 
     sharding: one, or a tree of them; local_data: an array or a tree of them; global_shape: by
-    default that of the local data where one process has all. Raises ValueError for local data of
-    another shape.
+    default that of the local data where one process has all -> the array, or the tree of them.
+    Raises ValueError for local data of another shape.
 
     >>> place = ingot.sharding.make_single_device_sharding()
     >>> ingot.sharding.make_array_from_process_local_data(place, np.arange(3.0))

@@ -204,12 +204,12 @@ def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
     in_specs, out_specs: PartitionSpecs, or trees of them, that say which mesh axes divide which
     axes of arrays, by default as the arguments' types say; mesh: by default the one that is set;
     axis_names: the Manual axes, by default all, to which collectives in f may refer; check_vma:
-    types say what varies where. Raises ValueError where specs do not fit or sizes do not divide.
+    types say what varies where; check_rep, auto: older spellings of check_vma, and of all axes but
+    axis_names -> the mapped function. Raises ValueError where specs do not fit or sizes do not
+    divide.
 
-    >>> import numpy as np
-    >>> from ingot.sharding import PartitionSpec, make_mesh
-    >>> p, mesh = PartitionSpec("x"), make_mesh((2,), "x")
-    >>> shard_map(lambda x: x - x[0], mesh=mesh, in_specs=p, out_specs=p)(np.arange(4))
+    >>> p, mesh = ingot.P("x"), ingot.make_mesh((2,), "x")
+    >>> ingot.shard_map(lambda x: x - x[0], mesh=mesh, in_specs=p, out_specs=p)(np.arange(4))
     Array([0, 1, 0, 1], dtype=int64)
     """
     if f is None:

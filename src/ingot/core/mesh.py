@@ -35,7 +35,11 @@ class AxisType(enum.Enum):
 
 @dataclass(frozen=True)
 class AbstractDevice:
-    """What is known of the devices of an abstract mesh."""
+    """What is known of the devices of an abstract mesh: their kind, their cores, the platform.
+
+    >>> ingot.sharding.AbstractDevice("cpu", None, "cpu").platform
+    'cpu'
+    """
 
     device_kind: str
     num_cores: int | None
@@ -136,7 +140,7 @@ class AbstractMesh(BaseMesh):
     Explicit; abstract_device: what is known of the devices. Raises ValueError where the numbers of
     names, sizes and types differ, TypeError for types that are none.
 
-    >>> AbstractMesh((2, 4), ("x", "y"))
+    >>> ingot.sharding.AbstractMesh((2, 4), ("x", "y"))
     AbstractMesh('x': 2, 'y': 4, axis_types=(Explicit, Explicit))
     """
 
@@ -204,7 +208,7 @@ class Mesh(BaseMesh, ContextDecorator):
     devices: an array of devices; axis_names: a name for each of its axes; axis_types: an AxisType
     for each, by default Auto. Raises ValueError unless there is a name and a type for each axis.
 
-    >>> str(Mesh(ingot.devices()[:2], ("x",)))
+    >>> str(ingot.sharding.Mesh(ingot.devices()[:2], ("x",)))
     "Mesh('x': 2, axis_types=(Auto,))"
     """
 

@@ -19,7 +19,11 @@ Index = tuple[slice, ...]
 
 class Sharding:
     """Which device holds which part of an array. Subclasses say `_device_assignment` and `_grid`,
-    from which all else follows."""
+    from which all else follows.
+
+    >>> isinstance(ingot.numpy.ones(3).sharding, ingot.sharding.Sharding)
+    True
+    """
 
     memory_kind: str | None
 
@@ -124,7 +128,7 @@ def _memory_kind(kind: str | None, devices: Iterable[Device]) -> str | None:
 class SingleDeviceSharding(Sharding):
     """The whole array is on one device.
 
-    >>> SingleDeviceSharding(ingot.devices()[1])
+    >>> ingot.sharding.SingleDeviceSharding(ingot.devices()[1])
     SingleDeviceSharding(device=CpuDevice(id=1), memory_kind=device)
     """
 
@@ -177,6 +181,10 @@ class NamedSharding(Sharding):
     mesh: a Mesh, or an AbstractMesh where no devices are needed; spec: a PartitionSpec;
     memory_kind: by default that of the devices. Raises ValueError if the spec names axes that the
     mesh does not have, DuplicateSpecError if it names one twice.
+
+    >>> halves = ingot.NamedSharding(ingot.make_mesh((2,), "x"), ingot.P("x"))
+    >>> halves.shard_shape((6, 3))
+    (3, 3)
     """
 
     def __init__(self, mesh: Any, spec: PartitionSpec, memory_kind: str | None = None, *,
@@ -309,7 +317,8 @@ class PositionalSharding(Sharding):
     devices: an array of devices; its shape but for the last axis says how often each axis of the
     array is divided.
 
-    >>> PositionalSharding([[ingot.devices()[0]], [ingot.devices()[1]]]).shard_shape((4,))
+    >>> first, second = ingot.devices()[:2]
+    >>> ingot.sharding.PositionalSharding([[first], [second]]).shard_shape((4,))
     (2,)
     """
 

@@ -15,7 +15,11 @@ from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
 
 class Shard:
     """The part of an array on one device: `data`, a view; `index`, where it is in the whole;
-    `replica_id`, how many devices before this one hold the same part; `device`."""
+    `replica_id`, how many devices before this one hold the same part; `device`.
+
+    >>> ingot.numpy.arange(3).addressable_shards[0].index
+    (slice(None, None, None),)
+    """
 
     def __init__(self, device: Device, index: Index, replica_id: int, whole: Array):
         self.device, self.index, self.replica_id = device, index, replica_id

@@ -59,7 +59,7 @@ class PartitionSpec:
     mesh axes over which the cotangent is unreduced. Raises ValueError where the same mesh axis is
     in several of these.
 
-    >>> PartitionSpec("x", None)
+    >>> ingot.P("x", None)
     P('x', None)
     """
 
