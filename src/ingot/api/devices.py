@@ -14,6 +14,7 @@ from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
 from ingot.core.mesh import entered_mesh
 from ingot.core.placement import check_divisible, place as moved, type_at
+from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec
 from ingot.dtypes import KeyDType
@@ -56,17 +57,21 @@ def devices(backend: Any = None) -> list[Device]:
 
 def local_devices(process_index: int | None = None, backend: Any = None, host_id: Any = None
                   ) -> list[Device]:
-    """Return the devices of this process, which are all.
+    """Return the devices of one process.
 
-    process_index, host_id: 0 or None. backend: a name or platform, by default that chosen -> a list
-    of devices. Raises RuntimeError for an unknown one.
+    process_index, host_id: of which, by default this one. backend: a name or platform, by default
+    that chosen -> a list of devices. Raises RuntimeError for an unknown one, ValueError for a
+    process that is not there.
 
     >>> ingot.local_devices()[0]
     CpuDevice(id=0)
     """
-    if process_index not in (None, 0) or host_id not in (None, 0):
-        raise ValueError(f"local_devices: the only process is 0, got {process_index or host_id}")
-    return devices(backend)
+    wanted = host_id if process_index is None else process_index
+    if wanted is not None and wanted not in process_indices():
+        raise ValueError(f"local_devices: Unknown process_index {wanted}; there are"
+                         f" {PROCESSES.count} processes, numbered from 0")
+    return [d for d in devices(backend)
+            if (d.is_local if wanted is None else d.process_index == wanted)]
 
 
 def device_count(backend: Any = None) -> int:
@@ -82,7 +87,7 @@ def device_count(backend: Any = None) -> int:
 
 
 def local_device_count(backend: Any = None) -> int:
-    """Count the devices of this process, which are all.
+    """Count the devices of this process.
 
     backend: a name or platform, by default that chosen -> an integer. Raises RuntimeError for an
     unknown one.
@@ -90,29 +95,29 @@ def local_device_count(backend: Any = None) -> int:
     >>> ingot.local_device_count() == ingot.device_count()
     True
     """
-    return device_count(backend)
+    return len(local_devices(backend=backend))
 
 
 def process_index(backend: Any = None) -> int:
-    """Return the number of this process among all: 0.
+    """Return the number of this process among all; `distributed.initialize` says which it is.
 
-    backend: without effect -> an integer.
+    backend: without effect -> an integer, 0 if there is one process.
 
     >>> ingot.process_index()
     0
     """
-    return 0
+    return PROCESSES.index
 
 
 def process_count(backend: Any = None) -> int:
-    """Count the processes that programs run on: 1.
+    """Count the processes that programs run on.
 
-    backend: without effect -> an integer.
+    backend: without effect -> an integer, 1 without `distributed.initialize`.
 
     >>> ingot.process_count()
     1
     """
-    return 1
+    return PROCESSES.count
 
 
 def process_indices(backend: Any = None) -> list[int]:
@@ -123,7 +128,7 @@ def process_indices(backend: Any = None) -> list[int]:
     >>> ingot.process_indices()
     [0]
     """
-    return [0]
+    return list(range(PROCESSES.count))
 
 
 host_id, host_count = renamed(process_index, "host_id"), renamed(process_count, "host_count")

@@ -32,7 +32,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.custom_batching": "ingot.custom_batching",
     "jax.custom_derivatives": "ingot.custom_derivatives",
     "jax.debug": "ingot.debug",
-    "jax.distributed": _COMPAT + "observation",
+    "jax.distributed": "ingot.distributed",
     "jax.dlpack": "ingot.dlpack",
     "jax.dtypes": "ingot.dtypes",
     "jax.errors": "ingot.errors",

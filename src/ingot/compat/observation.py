@@ -1,4 +1,4 @@
-"""`jax.monitoring`, `jax.profiler` and `jax.distributed`: listeners stay, nothing is recorded."""
+"""`jax.monitoring` and `jax.profiler`: listeners stay, nothing is recorded."""
 
 from __future__ import annotations
 
@@ -81,19 +81,3 @@ def start_trace(log_dir: Any, *_: Any, **__: Any) -> None:
 
 def stop_trace() -> None:
     """No profile is written."""
-
-
-# ---- distributed ---------------------------------------------------------------------------------
-def initialize(*args: Any, num_processes: int | None = None, **_: Any) -> None:
-    """Join other processes; RuntimeError unless there is only this one."""
-    if num_processes not in (None, 1):
-        raise RuntimeError(f"distributed.initialize: there is one process, got {num_processes}")
-
-
-def is_initialized() -> bool:
-    """Whether processes were joined: no."""
-    return False
-
-
-def shutdown() -> None:
-    """Nothing was started."""

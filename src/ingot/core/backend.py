@@ -229,6 +229,8 @@ def get_backend(name: str | None = None) -> Backend:
     if found is None and wanted in _modules:
         return _started(wanted, asked=name or wanted)
     if found is None:
+        if config.backend in _modules:
+            get_backend(config.backend)
         chosen = _backends.get(config.backend)
         of_platform = [b for b in (chosen, *_backends.values()) if b and b.platform == name]
         if not of_platform:

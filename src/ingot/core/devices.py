@@ -94,17 +94,22 @@ _cpus = [CPU]
 _DEFAULT = max(4, 1 << (os.cpu_count() or 1).bit_length() - 1)
 
 
+def cpu_count_asked_for() -> int | None:
+    """Return how many devices `num_cpu_devices` or XLA_FLAGS ask for; None if they do not say."""
+    if config.num_cpu_devices >= 1:
+        return config.num_cpu_devices
+    found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
+                      os.environ.get("XLA_FLAGS", ""))
+    return None if found is None else max(int(found[1]), 1)
+
+
 def cpu_devices() -> list[Device]:
-    """Return the names of the CPU, as many as `num_cpu_devices` or XLA_FLAGS ask for.
+    """Return the names of the CPU, as many as are asked for.
 
     By default as many as cores, rounded down to a power of two, since that divides most sizes, and
     at least four, so that programs which run a Markov chain on each device need not ask.
     """
-    count = config.num_cpu_devices
-    if count < 1:
-        found = re.search(r"--xla_force_host_platform_device_count=(\d+)",
-                          os.environ.get("XLA_FLAGS", ""))
-        count = _DEFAULT if found is None else max(int(found[1]), 1)
+    count = cpu_count_asked_for() or _DEFAULT
     _cpu(count - 1)
     return _cpus[:count]
 

@@ -10,7 +10,8 @@ from ingot.config import config
 from ingot.core.source_info import here
 
 T = TypeVar("T")
-LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss": "ingot"}
+LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss": "ingot",
+           "processes": "ingot"}
 """The names of loggers, by what they are told; the import hook gives them those of JAX."""
 
 

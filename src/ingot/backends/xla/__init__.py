@@ -2,6 +2,8 @@
 """
 
 from ingot.core.backend import register_later
+from ingot.core.processes import PROCESSES
 
 for _name in ("xla", "cuda", "tpu"):
     register_later(_name, f"{__name__}.backend")
+PROCESSES.module = f"{__name__}.processes"

@@ -23,10 +23,11 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     windows,
 )
 from ingot.backends.xla.arrays import Memory
-from ingot.backends.xla.client import cpu_client, jaxlib
+from ingot.backends.xla.client import jaxlib
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
+from ingot.backends.xla.processes import await_all, cpu_client
 from ingot.core.array import to_host
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
@@ -44,12 +45,12 @@ class XLABackend:
     def __init__(self, name: str, xc: Any, client: Any):
         self.name, self.platform = name, client.platform
         self.buffer_type: type = xc.ArrayImpl
-        self._xc, self._theirs = xc, list(client.devices())
+        self._xc, self._theirs = xc, {d.id: d for d in client.devices()}
         here = client.process_index()
         self._devices = [
-            Device(k, d.platform, d.device_kind, d.process_index, self,
+            Device(d.id, d.platform, d.device_kind, d.process_index, self,
                    memory_kinds=_memory_kinds(d), is_local=d.process_index == here)
-            for k, d in enumerate(self._theirs)]
+            for d in sorted(self._theirs.values(), key=lambda d: (d.process_index, d.id))]
         self._memory = Memory(xc, client, self._devices)
         self._compiler = Compiler(xc, client)
 
@@ -128,4 +129,6 @@ def start(name: str) -> XLABackend:
     RuntimeError if there is no such device.
     """
     xc = jaxlib()
-    return XLABackend(name, xc, cpu_client(xc) if name == "xla" else client(name))
+    found = XLABackend(name, xc, cpu_client(xc) if name == "xla" else client(name))
+    await_all(name)
+    return found

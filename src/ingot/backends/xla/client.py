@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ingot.backends.xla.installed import is_installed, module
-from ingot.core.devices import cpu_devices
 
 INSTALL = {"xla": "pip install 'ingot[xla]'", "cuda": "pip install 'ingot[cuda13]'",
            "tpu": "pip install 'ingot[tpu]'"}
@@ -76,11 +75,6 @@ class _WithoutJax(threading.local):
 
 without_jax = _WithoutJax()
 """A context in which this thread cannot import jax."""
-
-
-def cpu_client(xc: Any) -> Any:
-    """Return a client for the CPU with as many devices as `devices` names."""
-    return xc.make_cpu_client(num_devices=len(cpu_devices()))
 
 
 @functools.cache

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ingot.backends.xla.client import INSTALL, jaxlib
+from ingot.backends.xla.processes import plugin_options
+from ingot.core.processes import PROCESSES
 
 CUDA_WHEELS = {"jax-cuda13-pjrt": "jax_cuda13_plugin", "jax-cuda12-pjrt": "jax_cuda12_plugin"}
 """The wheel that holds the plugin, and the package of its custom calls. Nothing of the wheels'
@@ -92,7 +94,7 @@ def client(platform: str) -> Any:
     loaded(platform)
     xc = jaxlib()
     options = xc.generate_pjrt_gpu_plugin_options() if platform == "cuda" else {}
-    return xc.make_c_api_client(platform, options, None)
+    return xc.make_c_api_client(platform, {**options, **plugin_options()}, PROCESSES.client)
 
 
 def absent_devices(platform: str) -> list[Any]:

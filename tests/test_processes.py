@@ -1,0 +1,107 @@
+"""Several processes on this machine: they join, compute together, part, and notice who ends."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib"),
+              pytest.mark.timeout(120)]
+PROGRAMS = Path(__file__).with_name("process_programs.py")
+
+
+def free_port():
+    """A port of this machine that nobody uses."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Group:
+    """Processes that run the same program; all are ended with the context."""
+
+    def __init__(self, name, count, indices=None, counts=None, devices=1, address=None):
+        self.address = address or f"127.0.0.1:{free_port()}"
+        indices = range(count) if indices is None else indices
+        env = {**os.environ, "INGOT_NUM_CPU_DEVICES": str(devices), "INGOT_NUM_THREADS": "1"}
+        self.processes = [
+            subprocess.Popen([sys.executable, "-m", "ingot", str(PROGRAMS), name, self.address,
+                              str(n), str(index)], env=env, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+            for index, n in zip(indices, counts or [count] * len(indices), strict=True)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for p in self.processes:
+            if p.poll() is None:
+                p.kill()
+            p.communicate()
+
+    def results(self, seconds=60):
+        """(exit status, what was printed) of each."""
+        end = time.monotonic() + seconds
+        found = [p.communicate(timeout=max(end - time.monotonic(), 0.1)) for p in self.processes]
+        return [(p.returncode, out + err)
+                for p, (out, err) in zip(self.processes, found, strict=True)]
+
+
+def succeed(name, count, **options):
+    with Group(name, count, **options) as group:
+        for status, text in group.results():
+            assert status == 0, text
+
+
+# ---- joining and parting -------------------------------------------------------------------------
+@pytest.mark.parametrize(("count", "devices"), [(1, 2), (2, 2), (4, 1)])
+def test_processes_and_devices_are_counted(count, devices):
+    succeed("counts", count, devices=devices)
+
+
+def test_a_second_initialize_is_an_error():
+    succeed("twice", 1)
+
+
+FAULTS = {
+    "counts differ": (dict(indices=[0, 1], counts=[2, 3]), [
+        "process 1 was told that there are 3 processes, process 0 that there are 2; give all"] * 2),
+    "two with one number": (dict(indices=[0, 1, 1], counts=[3, 3, 3]), [
+        "two processes say that they are process 1: pid .*; give each its own process_id"] * 3),
+    "one does not come": (dict(indices=[0, 1], counts=[3, 3]), [
+        "2 of 3 processes came within 3 s; missing: 2. Start all 3"] * 2),
+    "no coordinator": (dict(indices=[1], counts=[2]), [
+        "process 1 found no process 0 at .* within 3 s: .*; start a process with process_id=0"]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_does_not_fit_is_an_error_in_all(name):
+    options, messages = FAULTS[name]
+    with Group("quick", 0, **options) as group:
+        for (status, text), message in zip(group.results(30), messages, strict=True):
+            assert status == 1 and re.search("RuntimeError: .*" + message, text), text
+
+
+def test_a_port_in_use_is_an_error():
+    with ExitStack() as stack:
+        s = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        address = f"127.0.0.1:{s.getsockname()[1]}"
+        group = stack.enter_context(Group("quick", 0, [0], [2], address=address))
+        (status, text), = group.results(30)
+        assert status == 1
+        assert re.search(f"process 0 cannot listen at {address}: Address already in use; .*"
+                         "choose another one", text), text
+
+
+def test_initialize_comes_before_computations():
+    with Group("late", 0, [0], [1]) as group:
+        (status, text), = group.results(30)
+        assert status == 1 and "must be called before any JAX calls" in text, text
