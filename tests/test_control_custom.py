@@ -522,3 +522,17 @@ def test_functions_with_rules_return_their_argument_under_vmap_as_well():
     x = np_.ones(3)
     assert f(x) is x
     assert ingot.vmap(f)(x) is x
+
+
+def test_one_cotangent_stands_for_all_leaves_of_an_argument():
+    @ingot.custom_vjp
+    def product(pair):
+        return pair["a"] * pair["b"]
+
+    product.defvjp(lambda pair: (product(pair), None), lambda _, ct: (2 * ct,))
+    pair = {"a": 3.0, "b": 5.0}
+    for grad in (ingot.grad(product), ingot.jit(ingot.grad(product))):
+        assert grad(pair) == {"a": 2.0, "b": 2.0}
+    # Shapes are still compared, leaf by leaf.
+    with pytest.raises(TypeError, match=r"types of the arguments"):
+        ingot.grad(product)({"a": 3.0, "b": 5.0, "unused": np.ones(2)})

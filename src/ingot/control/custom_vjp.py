@@ -291,23 +291,16 @@ def _with_zeros(rule: str, ct: Any, tree: PyTreeDef, name: str) -> list[Any]:
         return [None] * tree.num_leaves
     leaves, found = tree_flatten(ct, is_leaf=lambda x: x is None or isinstance(x, SymbolicZero))
     example = tree_unflatten(tree, range(tree.num_leaves))
-    out: list[Any] = []
     try:
         below = found.flatten_up_to(example)
     except ValueError:
-        below = None
-    if below is not None:
-        for leaf, subtree in zip(leaves, below, strict=True):
-            n = len(tree_leaves(subtree))
-            if leaf is not None and (n != 1 or not isinstance(subtree, int)):
-                below = None
-                break
-            out += [leaf] * n
-    if below is None:
         _, whole = tree_flatten(ct, is_leaf=lambda x: isinstance(x, SymbolicZero))
         check_same_structure(f"{rule} cotangents of the structure of the arguments", tree, whole,
                              name)
-    return out
+        raise
+    # As in JAX, one cotangent may stand for all leaves of a subtree; their types are checked later.
+    return [leaf for leaf, subtree in zip(leaves, below, strict=True)
+            for _ in tree_leaves(subtree)]
 
 
 class custom_vjp:  # noqa: N801 - a decorator
