@@ -13,13 +13,13 @@ from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
 from ingot.core.mesh import entered_mesh
-from ingot.core.placement import check_divisible, place as moved, type_at
+from ingot.core.placement import check_divisible, on_mesh_in_force, place as moved, type_at
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec
 from ingot.dtypes import KeyDType
 from ingot.primitives import division as _operations  # noqa: F401
-from ingot.primitives.constraint import sharding_constraint_p
+from ingot.primitives.constraint import over_mesh, sharding_constraint_p
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
 
@@ -150,11 +150,12 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
                may_alias: bool | None = None) -> Any:
     """Return the same pytree with its leaves as arrays on the device.
 
-    x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, or a pytree of them
-    that is a prefix of x. src: where x is from. donate, may_alias: whether memory may be taken
-    over, or shared; like src without effect. On the CPU no bytes move, as all devices have the same
-    memory; operations follow the arrays. Raises TypeError for leaves that are not arrays,
-    ValueError for a device tree of another structure, and a sharding that does not divide an array.
+    x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, a PartitionSpec for
+    the mesh that is set, or a pytree of them that is a prefix of x. src: where x is from. donate,
+    may_alias: whether memory may be taken over, or shared; like src without effect. On the CPU no
+    bytes move, as all devices have the same memory; operations follow the arrays. Raises TypeError
+    for leaves that are not arrays, ValueError for a device tree of another structure, a spec
+    without a mesh, and a sharding that does not divide an array.
 
     >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
     {CpuDevice(id=1)}
@@ -170,9 +171,16 @@ def put_as_asked(x: Any, device: Any, out_sharding: Any) -> Any:
     """Return an array at a device or sharding, or divided by a sharding or spec, if one is given.
     """
     if device is None and out_sharding is None:
+        return _on_mesh(x)
+    return _put(x, device if out_sharding is None else out_sharding)
+
+
+def _on_mesh(x: Any) -> Any:
+    """Return a new array on the mesh that is set, outside of programs."""
+    where = on_mesh_in_force() if type(x) is Array and trace_state_clean() else None
+    if where is None or type(x._data) is not np.ndarray:
         return x
-    place = device if out_sharding is None else named("out_sharding", out_sharding)
-    return _put(x, place)
+    return moved(x, where)
 
 
 def _put(x: Any, place: Any) -> Any:
@@ -183,8 +191,13 @@ def _put(x: Any, place: Any) -> Any:
         sharding = sharding.sharding
     if sharding is None:
         return array
+    if isinstance(sharding, PartitionSpec):
+        sharding = over_mesh("device_put", sharding)
     if not isinstance(sharding, Sharding):
         raise ValueError(f"device_put: expected a device or a sharding, got {place!r:.80}")
+    if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
+        raise NotImplementedError("device_put: parts that are to be combined are results of"
+                                  f" operations, got {sharding}; use reshard")
     check_divisible("device_put", array.aval, sharding)
     if isinstance(array, Tracer):
         return sharding_constraint_p.bind(array, sharding=sharding)

@@ -119,7 +119,8 @@ def _learn(traces: _TraceCache, key: Any, function: Callable[..., Any], args: An
         avals: list[ShapedArray] = []
         _types((args, tuple(kwargs.values())), avals)
         traces[key] = CachedTrace(avals)
-    elif not (trace.untraceable or config.debug_nans or config.debug_infs):
+    elif not (trace.untraceable or config.debug_nans or config.debug_infs
+              or config.mesh is not None):  # results lie on it
         trace.untraceable = True
         try:
             jaxpr = stage(_flat(function, args, kwargs), trace.avals, "eager")

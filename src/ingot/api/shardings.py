@@ -18,6 +18,7 @@ from ingot.core.placement import (
     check_divisible,
     common_sharding,
     is_committed,
+    on_mesh_in_force,
     place,
     places_of_results,
     sharding_of,
@@ -122,7 +123,7 @@ class ResultPlaces:
         used = {v for e in jaxpr.eqns for v in e.invars if type(v) is not Literal}
         used |= {v for v in jaxpr.outvars if type(v) is not Literal}
         self._used = [v in used for v in jaxpr.invars]
-        self.own = jaxpr.memo("placed", lambda: _own_sharding(jaxpr))
+        self.own = jaxpr.memo("placed", lambda: _own_sharding(jaxpr)) or on_mesh_in_force()
 
     def __call__(self, arrays: Sequence[Array], outs: Sequence[Array]) -> list[Array]:
         """Return the results, which are in the host's memory, where they lie."""

@@ -84,7 +84,7 @@ class EvalInterpreter(Interpreter):
     def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         avals: list[ShapedArray] = []
-        placed = False
+        placed = config.mesh is not None or primitive.divides
         for x in args:
             if type(x) is not Array:
                 if isinstance(x, Tracer):
@@ -100,7 +100,7 @@ class EvalInterpreter(Interpreter):
             given = [x if type(x) is Array and x._data is data else Array(data, aval)
                      for x, data, aval in zip(args, arrays, avals, strict=True)]
             outs = list(primitive.rule("eval")(*given, **params))
-            return follow(primitive, args, params, outs) if placed else outs
+            return follow(primitive, list(map(to_array, args)), params, outs) if placed else outs
         out_avals = primitive.out_avals(avals, params)
         out = without_fp_warnings(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
@@ -108,11 +108,13 @@ class EvalInterpreter(Interpreter):
                     for o, a in zip(out, out_avals, strict=True)]
             if config.debug_nans or config.debug_infs:
                 debug_check(primitive.name, outs, arrays)
-            return follow(primitive, args, params, outs) if placed else outs
+            return follow(primitive, list(map(to_array, args)), params, outs) if placed else outs
         result = Array(check_eval_result(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
             debug_check(primitive.name, [result], arrays)
-        return follow(primitive, args, params, [result])[0] if placed else result
+        if placed:
+            return follow(primitive, list(map(to_array, args)), params, [result])[0]
+        return result
 
 
 def without_fp_warnings(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:

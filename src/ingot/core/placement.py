@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ingot.config import config
 from ingot.core.array import OWNERS, Array
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.division import Operands, Spec, divide, whole
-from ingot.core.mesh import Mesh
+from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec, names_of
 from ingot.errors import IndivisibleError
@@ -122,12 +123,21 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
         if aval._sharding is not None:
             outs.append(NamedSharding(mesh, aval._sharding.spec))
             continue
+        if mesh._any_axis_explicit:
+            spec = without_explicit(spec, mesh)
         entries = [e if n % math.prod(sizes[m] for m in names_of(e)) == 0 else None
                    for e, n in zip(spec, aval.shape, strict=True)]
-        while entries and entries[-1] is None:
+        while entries and entries[-1] is None and not mesh._any_axis_explicit:
             entries.pop()
         outs.append(NamedSharding(mesh, PartitionSpec(*entries)))
     return outs
+
+
+def without_explicit(spec: Spec, mesh: Any) -> Spec:
+    """Return how only the other axes of a mesh divide an array: what Explicit ones do, its type
+    says."""
+    explicit = mesh.explicit_axes
+    return tuple(tuple(n for n in names_of(e) if n not in explicit) or None for e in spec)
 
 
 def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
@@ -143,12 +153,37 @@ def place_over(mesh: Any, specs: Sequence[PartitionSpec], outs: Sequence[Any]) -
     return [place(x, NamedSharding(mesh, s)) for x, s in zip(outs, specs, strict=True)]
 
 
+def concrete(sharding: Sharding, common: Sharding | None) -> Sharding:
+    """Return a sharding over the devices that a mesh without them stands for: those on which
+    arguments meet, else those of the mesh that is set."""
+    if not isinstance(sharding, NamedSharding) or sharding._is_concrete:
+        return sharding
+    known = common.mesh if isinstance(common, NamedSharding) else concrete_mesh()
+    if known.axis_names != sharding.mesh.axis_names:
+        raise ValueError(f"{sharding} is over a mesh without devices, and none of these axes is"
+                         " set; use set_mesh")
+    return sharding.update(mesh=known.update(axis_types=sharding.mesh.axis_types))
+
+
+def on_mesh_in_force() -> Sharding | None:
+    """Return how whole arrays lie on the mesh that is set; None if there is none, or a program
+    sees another one in its place."""
+    if config.mesh is None or config.abstract_mesh is not None:
+        return None
+    return NamedSharding(config.mesh, PartitionSpec())
+
+
 def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequence[Array]
            ) -> list[Array]:
     """Return the results of an operation where its arguments lie."""
     common = common_sharding(xs, lambda k: argument("xyzabcde"[min(k, 7)], xs[k], primitive.name))
+    fixed = any(is_committed(x) for x in xs if type(x) is Array)
+    if primitive.divides:
+        return [place(outs[0], concrete(params["sharding"], common), fixed)]
     if common is None:
-        return list(outs)
+        common, fixed = on_mesh_in_force(), True
+        if common is None:
+            return list(outs)
     avals = [x.aval for x in xs]
     out_avals = [x.aval for x in outs]
 
@@ -157,5 +192,4 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
         return divide(primitive, Operands(primitive.name, params, avals, given, out_avals, sizes))
 
     places = places_of_results(common, xs, out_avals, specs)
-    fixed = any(is_committed(x) for x in xs if type(x) is Array)
     return [place(x, s, fixed) for x, s in zip(outs, places, strict=True)]

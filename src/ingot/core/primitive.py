@@ -113,6 +113,7 @@ class Primitive:
     """
 
     division: Any = None  # from how arguments are divided to how results are: core/division.py
+    divides = False  # whether its parameter `sharding` says how the result is divided
     varying: Any = None  # (vma, **params) -> the Manual axes over which results vary
     elementwise = False
     takes_numbers = False
@@ -193,7 +194,7 @@ class Primitive:
             vma = self.varying(vma, **params)
         found = [a.update(vma=vma) for a in outs]
         mesh = next((a._sharding.mesh for a in avals if a._sharding is not None), None)
-        if mesh is None:
+        if mesh is None or self.divides:
             return found
         specs = divide(self, Operands(self.name, params, avals, [
             a.sharding.spec.padded(a.ndim).partitions for a in avals], outs, mesh.shape, True))

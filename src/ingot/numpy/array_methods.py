@@ -68,14 +68,14 @@ def _reshape(self: Any, *args: Any, order: str = "C", out_sharding: Any = None) 
     """Give the elements another shape, in the same order.
 
     args: lengths, or a tuple of them, one may be -1; order: as for `jnp.reshape`, with the same
-    errors; out_sharding: without effect -> [*args] of the same dtype.
+    errors; out_sharding: how Explicit axes divide the result -> [*args] of the same dtype.
 
     >>> jnp.arange(6).reshape(2, -1)
     Array([[0, 1, 2],
            [3, 4, 5]], dtype=int64)
     """
     shape = args[0] if len(args) == 1 else args
-    return manipulation.reshape(self, shape, order)
+    return manipulation.reshape(self, shape, order, out_sharding=out_sharding)
 
 
 def _transpose(self: Any, *args: Any) -> Any:

@@ -15,6 +15,7 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import concrete_int
 from ingot.numpy.promotion import as_array, aval_of
 from ingot.numpy.reductions import axes_of
+from ingot.primitives.constraint import divided
 from ingot.util import size_of
 
 # ---- shapes ----
@@ -70,9 +71,9 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
     """Give the elements another shape, in the same order.
 
     a: [...] of any dtype; shape: lengths, one of which may be -1; order: "C" counts the last axis
-    fastest, "F" the first; copy, out_sharding: without effect -> [*shape] of the same dtype; a
-    NumPy array stays one, also where a function is traced. Raises TypeError if the size differs,
-    ValueError for a second -1 and other orders.
+    fastest, "F" the first; out_sharding: how Explicit axes divide the result; copy: without
+    effect -> [*shape] of the same dtype; a NumPy array stays one, also where a function is traced.
+    Raises TypeError if the size differs, ValueError for a second -1 and other orders.
 
     >>> jnp.reshape(jnp.arange(4), (2, -1), order="F")
     Array([[0, 2],
@@ -80,14 +81,19 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None,
     """
     given, a = a, as_array("reshape", a)
     new = _filled_in(a.aval, shape)
-    if isinstance(given, np.ndarray | np.generic) and math.prod(new) == given.size:
+    if (out_sharding is None and isinstance(given, np.ndarray | np.generic)
+            and math.prod(new) == given.size):
         return np.reshape(given, new, order=order)  # type: ignore[call-overload]
     if order == "C" or order == "A":
-        return lax.reshape(a, new)
+        return lax.reshape(a, new, out_sharding=out_sharding)
     if order != "F":
         raise ValueError(f"reshape: order must be 'C', 'F' or 'A', got {order!r}")
-    reversed_ = lax.transpose(a, range(a.aval.ndim)[::-1])
-    return lax.transpose(lax.reshape(reversed_, new[::-1]), range(len(new))[::-1])
+
+    def by_columns(x: Any) -> Any:
+        flipped = lax.transpose(x, range(a.aval.ndim)[::-1])
+        return lax.transpose(lax.reshape(flipped, new[::-1]), range(len(new))[::-1])
+
+    return divided("reshape", by_columns, out_sharding, a)
 
 
 def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
@@ -106,8 +112,9 @@ def _filled_in(aval: Any, shape: Any) -> tuple[int, ...]:
 def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
     """Put the elements in one axis.
 
-    a: [...] of any dtype; order: "C" row by row, "F" column by column; out_sharding: without effect
-    -> [size] of the same dtype. Raises ValueError for other orders, NotImplementedError for "K".
+    a: [...] of any dtype; order: "C" row by row, "F" column by column; out_sharding: how Explicit
+    axes divide the result -> [size] of the same dtype. Raises ValueError for other orders,
+    NotImplementedError for "K".
 
     >>> jnp.ravel(np.array([[1, 2], [3, 4]]), "F")
     Array([1, 3, 2, 4], dtype=int64)
@@ -115,7 +122,7 @@ def ravel(a: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
     if order == "K":
         raise NotImplementedError("ravel: order 'K' has no meaning here; use 'C'")
     a = as_array("ravel", a)
-    return reshape(a, (size(a),), order)
+    return reshape(a, (size(a),), order, out_sharding=out_sharding)
 
 
 def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:

@@ -25,6 +25,7 @@ from ingot.kernel.rules import (
     index_map,
     reduction,
 )
+from ingot.primitives.constraint import divided
 from ingot.primitives.sums import summed
 from ingot.util import moved, size_of
 
@@ -233,11 +234,13 @@ reshape_p = Primitive(
     batch=_reshape_batch, kernel=_reshape_kernel, recompute_cost=0)
 
 
-def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> Any:
+def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None, *,
+            out_sharding: Any = None) -> Any:
     """Arrange the same elements, in row-major order, in another shape.
 
-    operand: any dtype [...]. new_sizes: the shape. dimensions: an order in which axes are put first
-    -> [*new_sizes] of the same dtype. Raises TypeError when the number of elements differs.
+    operand: any dtype [...]. new_sizes: the shape. dimensions: an order in which axes are put
+    first. out_sharding: how Explicit axes divide the result -> [*new_sizes] of the same dtype.
+    Raises TypeError when the number of elements differs.
 
     >>> lax.reshape(np.arange(4), (2, 2))
     Array([[0, 1],
@@ -246,9 +249,10 @@ def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None) -> 
     if dimensions is not None:
         operand = transpose(operand, dimensions)
     new_sizes = tuple(map(operator.index, items(new_sizes)))
-    if typeof(operand).shape == new_sizes:
+    if typeof(operand).shape == new_sizes and out_sharding is None:
         return operand
-    return reshape_p.bind(operand, new_sizes=new_sizes)
+    return divided("reshape", lambda x: reshape_p.bind(x, new_sizes=new_sizes), out_sharding,
+                   operand)
 
 
 # ---- reduce_sum ----------------------------------------------------------------------------------
