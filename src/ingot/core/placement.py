@@ -158,7 +158,7 @@ def concrete(sharding: Sharding, common: Sharding | None) -> Sharding:
     arguments meet, else those of the mesh that is set."""
     if not isinstance(sharding, NamedSharding) or sharding._is_concrete:
         return sharding
-    known = common.mesh if isinstance(common, NamedSharding) else concrete_mesh()
+    known: Any = common.mesh if isinstance(common, NamedSharding) else concrete_mesh()
     if known.axis_names != sharding.mesh.axis_names:
         raise ValueError(f"{sharding} is over a mesh without devices, and none of these axes is"
                          " set; use set_mesh")
