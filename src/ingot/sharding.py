@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.devices import CPU, Device, devices as all_devices, resharded
+from ingot.api.axis_types import auto_axes, explicit_axes, reshard
+from ingot.api.devices import CPU, Device, devices as all_devices
 from ingot.api.global_arrays import (
     make_array_from_callback,
     make_array_from_process_local_data,
@@ -17,7 +18,7 @@ from ingot.api.global_arrays import (
 )
 from ingot.api.shard_map import shard_map
 from ingot.config import config
-from ingot.core.interpreter import Tracer, to_array, trace_state_clean
+from ingot.core.interpreter import trace_state_clean
 from ingot.core.mesh import (
     EMPTY_MESH,
     AbstractDevice,
@@ -27,7 +28,6 @@ from ingot.core.mesh import (
     abstract_mesh,
     concrete_mesh,
 )
-from ingot.core.placement import check_divisible
 from ingot.core.sharding import (
     NamedSharding,
     PositionalSharding,
@@ -37,7 +37,6 @@ from ingot.core.sharding import (
 from ingot.core.shards import Shard
 from ingot.core.specs import PartitionSpec, UnreducedKind
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
 
 
 def make_mesh(axis_shapes: Sequence[int], axis_names: Any, axis_types: Any = None, *,
@@ -133,36 +132,6 @@ def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
     return config.override("abstract_mesh", mesh)
 
 
-def reshard(x: Any, out_shardings: Any) -> Any:
-    """Return the same pytree of arrays, divided in another way; their types say so.
-
-    out_shardings: a NamedSharding, a PartitionSpec for the mesh that is set, or a pytree of them
-    that is a prefix of x -> the pytree. Raises ValueError for a spec where no mesh is set, and
-    where an axis cannot be divided into equal parts.
-
-    >>> place = ingot.NamedSharding(ingot.make_mesh((2,), "x"), ingot.P("x"))
-    >>> ingot.reshard(np.arange(4), place).aval
-    ShapedArray(int64[4@x])
-    """
-    leaves, tree = tree_flatten(x)
-    places = broadcast_prefix(out_shardings, x, is_leaf=lambda s: s is None)
-    return tree_unflatten(tree, [_reshard(to_array(leaf), place)
-                                 for leaf, place in zip(leaves, places, strict=True)])
-
-
-def _reshard(x: Any, place: Any) -> Any:
-    if isinstance(place, PartitionSpec):
-        mesh = abstract_mesh() if isinstance(x, Tracer) else concrete_mesh()
-        if mesh.empty:
-            raise ValueError("reshard: Using PartitionSpec when you are not under a mesh context is"
-                             f" not allowed, got {place!r}; use set_mesh, or pass a NamedSharding")
-        place = NamedSharding(mesh, place)
-    if not isinstance(place, NamedSharding):
-        raise ValueError(f"reshard: expected a NamedSharding or a PartitionSpec, got {place!r:.80}")
-    check_divisible("reshard", x.aval, place)
-    return resharded("reshard", x, place.update(spec=place.spec.padded(x.ndim)))
-
-
 def make_single_device_sharding(device: Device = CPU) -> SingleDeviceSharding:
     """Return the sharding that puts whole arrays on a device.
 
@@ -173,13 +142,6 @@ def make_single_device_sharding(device: Device = CPU) -> SingleDeviceSharding:
     """
     return SingleDeviceSharding(device)
 
-
-def auto_axes(fun: Any = None, /, **_: Any) -> Any:
-    """The function itself: no axis is explicit."""
-    return (lambda f: f) if fun is None else fun
-
-
-explicit_axes = auto_axes
 
 __all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Mesh", "NamedSharding", "PartitionSpec",
            "PositionalSharding", "Shard", "Sharding", "SingleDeviceSharding", "UnreducedKind",

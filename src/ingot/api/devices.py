@@ -18,7 +18,6 @@ from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec
 from ingot.dtypes import KeyDType
-from ingot.primitives import division as _operations  # noqa: F401
 from ingot.primitives.constraint import over_mesh, sharding_constraint_p
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed

@@ -134,6 +134,14 @@ class ShapedArray:
             return self
         return self.update(dtype=np.dtype(dtypes.float0), weak_type=False)
 
+    def to_ct_aval(self) -> ShapedArray:
+        """The type of cotangents: unreduced where tangents are reduced, and the other way round."""
+        aval = self.to_tangent_aval()
+        spec = None if aval._sharding is None else aval._sharding.spec
+        if spec is None or not (spec.unreduced or spec.reduced):
+            return aval
+        return aval.update(sharding=aval._sharding.update(spec=spec.to_ct_spec()))
+
     def str_short(self, short_dtypes: bool = True) -> str:
         name = dtypes.short_name(self.dtype) if short_dtypes else str(self.dtype)
         return f"{name}{self._dimensions()}"

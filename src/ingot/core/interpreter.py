@@ -84,7 +84,7 @@ class EvalInterpreter(Interpreter):
     def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         avals: list[ShapedArray] = []
-        placed = config.mesh is not None or primitive.divides
+        placed = config.mesh is not None or primitive.divides is not None
         for x in args:
             if type(x) is not Array:
                 if isinstance(x, Tracer):

@@ -179,7 +179,7 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
     common = common_sharding(xs, lambda k: argument("xyzabcde"[min(k, 7)], xs[k], primitive.name))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
-        return [place(outs[0], concrete(params["sharding"], common), fixed)]
+        return [place(outs[0], concrete(params[primitive.divides], common), fixed)]
     if common is None:
         common, fixed = on_mesh_in_force(), True
         if common is None:

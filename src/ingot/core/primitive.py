@@ -8,10 +8,9 @@ from typing import Any
 
 from ingot.config import config
 from ingot.core.avals import ShapedArray
-from ingot.core.division import Operands, divide
+from ingot.core.division import Operands, divide, mark, marked, marks_of
 from ingot.core.interpreter import current
 from ingot.core.sharding import NamedSharding
-from ingot.core.specs import PartitionSpec
 from ingot.errors import UndefinedRuleError
 
 
@@ -113,7 +112,8 @@ class Primitive:
     """
 
     division: Any = None  # from how arguments are divided to how results are: core/division.py
-    divides = False  # whether its parameter `sharding` says how the result is divided
+    marks: Any = None  # over which axes results are unreduced and reduced, given the arguments
+    divides: str | None = None  # the parameter that says how the result is divided
     varying: Any = None  # (vma, **params) -> the Manual axes over which results vary
     elementwise = False
     takes_numbers = False
@@ -196,9 +196,11 @@ class Primitive:
         mesh = next((a._sharding.mesh for a in avals if a._sharding is not None), None)
         if mesh is None or self.divides:
             return found
-        specs = divide(self, Operands(self.name, params, avals, [
-            a.sharding.spec.padded(a.ndim).partitions for a in avals], outs, mesh.shape, True))
-        return [a.update(sharding=NamedSharding(mesh, PartitionSpec(*s)))
+        given = Operands(self.name, params, avals, [
+            a.sharding.spec.padded(a.ndim).partitions for a in avals], outs, mesh.shape, True,
+            [marks_of(a) for a in avals])
+        specs, marks = divide(self, given), mark(self, given)
+        return [a.update(sharding=NamedSharding(mesh, marked(s, marks)))
                 for a, s in zip(found, specs, strict=True)]
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.division import Marks, Operands, additive, bilinear, carried
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR
 from ingot.kernel.rules import Lowering, Unsupported, elementwise
@@ -32,6 +33,7 @@ def indicator(condition: Any, like: Any) -> Any:
 # ---- neg -----------------------------------------------------------------------------------------
 neg_p = unary("neg", NUMBER, eval=widened(np.negative), jvp=LINEAR, kernel="neg",
               transpose=lambda ct, x: [neg(ct)], recompute_cost=1)
+neg_p.marks = carried
 
 
 def neg(x: Any) -> Any:
@@ -52,6 +54,7 @@ def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
 
 add_p = binary("add", NUMBER, eval=np.add, kernel="add", transpose=_add_transpose,
                jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t], recompute_cost=1)
+add_p.marks = additive
 
 
 def add(x: Any, y: Any) -> Any:
@@ -68,6 +71,7 @@ def add(x: Any, y: Any) -> Any:
 # add_any sums cotangents and tangents: the same operation under JAX's name for it.
 add_any_p = binary("add_any", ANY, eval=np.add, kernel="add", transpose=_add_transpose,
                    jvp=[lambda t, out, x, y: t, lambda t, out, x, y: t], recompute_cost=1)
+add_any_p.marks = additive
 
 
 # ---- sub -----------------------------------------------------------------------------------------
@@ -75,6 +79,7 @@ sub_p = binary("sub", NUMBER, eval=np.subtract, kernel="sub",
                jvp=[lambda t, out, x, y: t, lambda t, out, x, y: neg(t)],
                transpose=lambda ct, x, y: [ct if is_linear(x) else None,
                                            neg(ct) if is_linear(y) else None], recompute_cost=1)
+sub_p.marks = additive
 
 
 def sub(x: Any, y: Any) -> Any:
@@ -93,6 +98,7 @@ mul_p = binary("mul", NUMBER, eval=np.multiply, kernel="mul",
                jvp=[lambda t, out, x, y: mul(t, y), lambda t, out, x, y: mul(x, t)],
                transpose=lambda ct, x, y: [mul(ct, y) if is_linear(x) else None,
                                            mul(x, ct) if is_linear(y) else None], recompute_cost=1)
+mul_p.marks = bilinear
 
 
 def mul(x: Any, y: Any, *, out_dtype: Any = None) -> Any:
@@ -117,11 +123,23 @@ def _div_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(y == 0, np.array(-1).astype(x.dtype), quotient)
 
 
+def _div_marks(given: Operands) -> Marks:
+    x, y = given.marks
+    if y.unreduced:
+        raise ValueError(f"The denominator cannot be unreduced passed to `div`, got"
+                         f" {given.types()}; reshard it first")
+    if x.unreduced and x.unreduced != y.reduced:
+        raise ValueError("div: the denominator should be reduced along the same axes the numerator"
+                         f" is unreduced on, got {given.types()}; reshard it first")
+    return bilinear(given)
+
+
 div_p = binary("div", NUMBER, eval=widened(_div_eval), kernel="div",
                jvp=[lambda t, out, x, y: div(t, y),
                     lambda t, out, x, y: mul(t, neg(div(out, y)))],
                transpose=lambda ct, x, y: [div(ct, y) if is_linear(x) else None, None],
                recompute_cost=2)
+div_p.marks = _div_marks
 
 
 def div(x: Any, y: Any) -> Any:

@@ -9,11 +9,11 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.division import Operands, Spec
 from ingot.core.interpreter import typeof
-from ingot.core.mesh import AxisType, concrete_mesh
+from ingot.core.mesh import AxisType, abstract_mesh, concrete_mesh
 from ingot.core.placement import check_divisible, type_at
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind
 
 
 # ---- sharding_constraint -------------------------------------------------------------------------
@@ -45,7 +45,59 @@ sharding_constraint_p = Primitive(
     "sharding_constraint", type=_type, eval=lambda x, *, sharding: x, jvp=LINEAR,
     transpose=lambda ct, x, *, sharding: [sharding_constraint_p.bind(ct, sharding=sharding)],
     batch=_batch, kernel=lambda build, x, *, out, sharding: x)
-sharding_constraint_p.division, sharding_constraint_p.divides = _division, True
+sharding_constraint_p.division, sharding_constraint_p.divides = _division, "sharding"
+
+
+# ---- reshard -------------------------------------------------------------------------------------
+def _reshard_type(x: ShapedArray, *, dst_sharding: NamedSharding) -> ShapedArray:
+    dst_sharding.check_compatible_aval(x.shape)
+    return x.update(sharding=dst_sharding)
+
+
+def _reshard_transpose(ct: Any, x: Any, *, dst_sharding: NamedSharding) -> list[Any]:
+    return [reshard(ct, _sharding_of(x.aval.to_ct_aval(), dst_sharding))]
+
+
+def _sharding_of(aval: ShapedArray, other: NamedSharding) -> NamedSharding:
+    """Return the sharding of a type; if Explicit axes do not divide it, over the other's mesh."""
+    return other.update(spec=PartitionSpec()) if aval._sharding is None else aval._sharding
+
+
+def _reshard_batch(args: Sequence[Any], dims: Sequence[Any], *, dst_sharding: Any) -> Any:
+    (x,), (dim,) = args, dims
+    aval = typeof(x)
+    mapped = None if aval._sharding is None else aval._sharding.spec[dim]
+    spec = dst_sharding.spec.padded(aval.ndim - 1)
+    entries = (*spec[:dim], mapped, *spec[dim:])
+    batched = dst_sharding.update(spec=spec.update(partitions=entries))
+    return reshard_p.bind(x, dst_sharding=batched), dim
+
+
+def _reshard_division(given: Operands) -> list[Spec]:
+    return [given.params["dst_sharding"].spec.padded(given.outs[0].ndim).partitions]
+
+
+reshard_p = Primitive(
+    "reshard", type=_reshard_type, eval=lambda x, *, dst_sharding: x, jvp=LINEAR,
+    transpose=_reshard_transpose, batch=_reshard_batch,
+    kernel=lambda build, x, *, out, dst_sharding: x)
+reshard_p.division, reshard_p.divides = _reshard_division, "dst_sharding"
+
+
+def reshard(x: Any, sharding: NamedSharding) -> Any:
+    """Return an array divided in another way over Explicit axes of the mesh, or of the same mesh
+    with Auto axes in place of these."""
+    aval = typeof(x)
+    spec = sharding.spec.padded(aval.ndim)
+    kind = spec.unreduced_kind
+    own = PartitionSpec() if aval._sharding is None else aval._sharding.spec
+    if kind not in (None, UnreducedKind.sum) and spec.unreduced - own.unreduced:
+        raise ValueError(f"reshard: out_sharding {spec!r} cannot be more unreduced than the input,"
+                         f" {aval}, unless parts are summed")
+    if kind and own.unreduced and own.unreduced_kind is not kind:
+        raise ValueError("reshard: The unreduced_kind of input and output sharding passed to"
+                         f" `jax.reshard` should be the same, got {own!r} and {spec!r}")
+    return reshard_p.bind(x, dst_sharding=sharding.update(spec=spec))
 
 
 # ---- results divided as told ---------------------------------------------------------------------
@@ -54,9 +106,34 @@ def over_mesh(title: str, spec: PartitionSpec) -> NamedSharding:
     none."""
     mesh = concrete_mesh() if config.abstract_mesh is None else config.abstract_mesh
     if mesh.empty:
-        raise ValueError(f"{title}: a PartitionSpec is for the mesh that is set, and none is, got"
-                         f" {spec!r}; use set_mesh, or pass a NamedSharding")
+        raise ValueError(f"{title}: Using PartitionSpec when you are not under a mesh context is"
+                         f" not allowed, got {spec!r}; use set_mesh, or pass a NamedSharding")
     return NamedSharding(mesh, spec)
+
+
+def explicit_sharding(title: str, given: Any, check_mesh: bool = True) -> NamedSharding:
+    """Return what `out_sharding=` says as a sharding over Explicit axes.
+
+    Raises TypeError unless it is a NamedSharding or a PartitionSpec, ValueError for a spec without
+    a mesh, for another mesh than that in force, and if it names other axes.
+    """
+    sharding = over_mesh(title, given) if isinstance(given, PartitionSpec) else given
+    if not isinstance(sharding, NamedSharding):
+        raise TypeError(f"{title}: `out_sharding` must be a NamedSharding or a PartitionSpec, got"
+                        f" {given!r:.80} of type {type(given)}")
+    mesh, known = sharding.mesh.abstract_mesh, abstract_mesh()
+    if check_mesh and mesh != known and not known.empty and not (
+            mesh.are_all_axes_auto and known.are_all_axes_auto):
+        raise ValueError(f"{title}: Context mesh {known} should match the mesh of sharding {mesh};"
+                         " use set_mesh, or a PartitionSpec")
+    spec = sharding.spec
+    for name in (*spec.names(), *spec.unreduced, *spec.reduced):
+        if mesh._name_to_type[name] is not AxisType.Explicit:
+            raise ValueError(
+                f"PartitionSpec passed to {title} cannot contain axis names that are of type Auto"
+                f" or Manual, got {spec!r} with {name!r} of type {mesh._name_to_type[name]}; leave"
+                " it out, or use with_sharding_constraint")
+    return sharding
 
 
 def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any) -> Any:
@@ -67,26 +144,25 @@ def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any) 
     """
     if out_sharding is None:
         return fun(*args)
-    if isinstance(out_sharding, PartitionSpec):
-        out_sharding = over_mesh(title, out_sharding)
-    if not isinstance(out_sharding, NamedSharding):
-        raise TypeError(f"{title}: `out_sharding` must be a NamedSharding or a PartitionSpec, got"
-                        f" {out_sharding!r:.80} of type {type(out_sharding)}")
-    auto = dict.fromkeys(out_sharding.mesh.explicit_axes, AxisType.Auto)
-    mesh = out_sharding.mesh.abstract_mesh.update_axis_types(auto)
-    out = fun(*[_let_compiler_divide(x, mesh) for x in args])
-    aval = typeof(out)
-    check_divisible(title, aval, out_sharding)
-    spec = out_sharding.spec.padded(aval.ndim)
-    return sharding_constraint_p.bind(out, sharding=out_sharding.update(spec=spec))
+    sharding = explicit_sharding(title, out_sharding)
+    with config.override("abstract_mesh", automatic(sharding.mesh)):
+        out = fun(*[let_compiler_divide(x) for x in args])
+    check_divisible(title, typeof(out), sharding)
+    return reshard(out, sharding)
 
 
-def _let_compiler_divide(x: Any, mesh: Any) -> Any:
-    """Return an array whose type does not say how axes divide it."""
+def automatic(mesh: Any) -> Any:
+    """Return the mesh without devices, with Auto axes in place of Explicit ones."""
+    return mesh.abstract_mesh.update_axis_types(dict.fromkeys(mesh.explicit_axes, AxisType.Auto))
+
+
+def let_compiler_divide(x: Any) -> Any:
+    """Return an array whose type does not say how axes divide it, for they are Auto now."""
     aval = typeof(x)
     if aval._sharding is None:
         return x
-    return sharding_constraint_p.bind(x, sharding=NamedSharding(mesh, aval._sharding.spec))
+    spec = PartitionSpec(*aval._sharding.spec.partitions)
+    return reshard_p.bind(x, dst_sharding=NamedSharding(automatic(aval._sharding.mesh), spec))
 
 
-__all__ = ["sharding_constraint_p"]
+__all__ = ["reshard_p", "sharding_constraint_p"]

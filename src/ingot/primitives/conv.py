@@ -15,6 +15,7 @@ from ingot.core.primitive import Primitive, is_linear
 from ingot.primitives.conv_loops import conv_kernel, dilated
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.dot import accumulator, canonicalize_precision, typeof_or
+from ingot.primitives.dot_division import conv_division
 from ingot.primitives.movement import full, move_axis, reshape, transpose
 from ingot.primitives.shape import rev
 from ingot.primitives.sums import product
@@ -330,6 +331,7 @@ conv_general_dilated_p = Primitive(
     jvp=[lambda t, out, x, y, **params: conv_general_dilated_p.bind(t, y, **params),
          lambda t, out, x, y, **params: conv_general_dilated_p.bind(x, t, **params)],
     batch=_conv_batch, kernel=conv_kernel)
+conv_general_dilated_p.division = conv_division
 
 
 def conv_dimension_numbers(lhs_shape: Ints, rhs_shape: Ints, dimension_numbers: Any

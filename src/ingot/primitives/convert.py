@@ -9,8 +9,10 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import Operands, Spec, carried, nonlinear
 from ingot.core.interpreter import to_array
 from ingot.core.primitive import LINEAR, ZERO, NoRule, Primitive
+from ingot.core.specs import names_of
 from ingot.kernel.rules import (
     ArrayValue,
     Complex,
@@ -109,6 +111,7 @@ convert_element_type_p = Primitive(
     transpose=_convert_transpose,
     batch=lambda args, dims, **params: (convert_element_type_p.bind(*args, **params), dims[0]),
     kernel=elementwise(_convert_scalar, cost=1), recompute_cost=1)
+convert_element_type_p.marks = carried
 
 
 def convert_element_type(operand: Any, new_dtype: Any) -> Any:
@@ -213,10 +216,20 @@ def _bitcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, new_dtype: Any)
     return LazyArray(out.shape, want, at, [x], 1 if at is same else 4)
 
 
+def _bitcast_division(given: Operands) -> list[Spec]:
+    (x,), (spec,), (out,) = given.avals, given.specs, given.outs
+    if x.ndim == out.ndim:
+        return [spec]
+    if x.ndim > out.ndim and names_of(spec[-1]):
+        given.refuse("the last axis, whose elements are joined, must be whole")
+    return [spec[:-1] if x.ndim > out.ndim else (*spec, None)]
+
+
 bitcast_convert_type_p = Primitive(
     "bitcast_convert_type", type=_bitcast_type, eval=_bitcast_eval, jvp=ZERO,
     transpose=NoRule("the bits of a number carry no derivative"), batch=_bitcast_batch,
     kernel=_bitcast_kernel)
+bitcast_convert_type_p.division = _bitcast_division
 
 
 def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
@@ -308,6 +321,7 @@ reduce_precision_p = Primitive(
     transpose=lambda ct, x, **params: [reduce_precision_p.bind(ct, **params)],
     batch=lambda args, dims, **params: (reduce_precision_p.bind(*args, **params), dims[0]),
     kernel=_reduce_kernel)
+reduce_precision_p.marks = nonlinear
 
 
 def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray
+from ingot.core.division import whole_along
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
 from ingot.primitives.arithmetic import add, div, max, min, mul, sub
@@ -45,6 +46,7 @@ def _family(name: str, kinds: Any, *, eval: Any, jvp: Any, transpose: Any, combi
 
     primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose,
                           batch=batch, kernel=cumulative_kernel(combine))
+    primitive.division = whole_along("axis", "The axis along which it works must be whole")
     return primitive
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import along_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, NoRule, Primitive, PythonFallback
 from ingot.errors import UndefinedRuleError
@@ -183,6 +184,7 @@ def _basis_tangent(basis: Any, first: Any, turn: Any, moved: Any, s: Any) -> Any
 svd_p = Primitive("svd", type=_svd_type, eval=_svd_eval, jvp=_svd_jvp, transpose=NOT_LINEAR,
                   batch=batched(lambda: svd_p), kernel=PythonFallback("LAPACK"),
                   multiple_results=True)
+svd_p.division = along_leading_axes(2)
 
 
 def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
@@ -253,6 +255,7 @@ def _eigh_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
 eigh_p = Primitive("eigh", type=_eigh_type, eval=_eigh_eval, jvp=_eigh_jvp, transpose=NOT_LINEAR,
                    batch=batched(lambda: eigh_p), kernel=PythonFallback("LAPACK"),
                    multiple_results=True)
+eigh_p.division = along_leading_axes(2)
 
 
 def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
@@ -356,6 +359,7 @@ def _perturb(w: Any, v: Any, change: Any) -> tuple[Any, Any]:
 eig_p = Primitive("eig", type=_eig_type, eval=_eig_eval, jvp=_eig_jvp, transpose=NOT_LINEAR,
                   batch=batched(lambda: eig_p), kernel=PythonFallback("LAPACK"),
                   multiple_results=True)
+eig_p.division = along_leading_axes(2)
 
 
 def eig(x: Any, *, compute_left_eigenvectors: bool = True, compute_right_eigenvectors: bool = True,
@@ -403,6 +407,7 @@ schur_p = Primitive("schur", type=_schur_type, eval=_schur_eval, jvp=NO_DERIVATI
                     transpose=NOT_LINEAR, batch=batched(lambda: schur_p),
                     kernel=PythonFallback("LAPACK"),
                     multiple_results=True)
+schur_p.division = along_leading_axes(2)
 
 
 def schur(x: Any, *, compute_schur_vectors: bool = True, sort_eig_vals: bool = False,
@@ -438,6 +443,7 @@ hessenberg_p = Primitive("hessenberg", type=_hessenberg_type, eval=_hessenberg_e
                          jvp=NO_DERIVATIVE, transpose=NOT_LINEAR, batch=batched(
                              lambda: hessenberg_p), kernel=PythonFallback("LAPACK"),
                              multiple_results=True)
+hessenberg_p.division = along_leading_axes(2)
 
 
 def hessenberg(a: Any) -> list[Any]:
@@ -470,6 +476,7 @@ tridiagonal_p = Primitive("tridiagonal", type=_tridiagonal_type, eval=_tridiagon
                           jvp=NO_DERIVATIVE, transpose=NOT_LINEAR, batch=batched(
                               lambda: tridiagonal_p), kernel=PythonFallback("LAPACK"),
                               multiple_results=True)
+tridiagonal_p.division = along_leading_axes(2)
 
 
 def tridiagonal(a: Any, *, lower: bool = True) -> list[Any]:

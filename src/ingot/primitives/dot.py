@@ -28,6 +28,7 @@ from ingot.kernel.rules import (
 )
 from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.primitives.convert import convert_element_type_p
+from ingot.primitives.dot_division import dot_division, dot_marks
 from ingot.primitives.movement import transpose
 from ingot.primitives.sums import inner, product
 from ingot.util import memoize, size_of
@@ -427,6 +428,7 @@ def _dot_partial(position: int) -> Any:
 dot_general_p = Primitive(
     "dot_general", type=_dot_type, eval=_dot_eval, jvp=[_dot_partial(0), _dot_partial(1)],
     transpose=_dot_transpose, batch=_dot_batch, kernel=_dot_kernel)
+dot_general_p.division, dot_general_p.marks = dot_division, dot_marks
 
 
 def _axes(axes: Any) -> Axes:

@@ -11,8 +11,10 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
+from ingot.core.division import UNMARKED, Marks, Operands, Spec, only_reduced, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
+from ingot.errors import ShardingTypeError
 from ingot.kernel.rules import (
     ArrayValue,
     Index,
@@ -167,6 +169,7 @@ def _slice_kernel(build: Lowering, x: ArrayValue, *starts: ArrayValue, out: Any,
 dynamic_slice_p = Primitive(
     "dynamic_slice", type=_slice_type, eval=_slice_eval, jvp=_slice_jvp,
     transpose=_slice_transpose, batch=_slice_batch, kernel=_slice_kernel)
+dynamic_slice_p.division, dynamic_slice_p.marks = with_other_lengths("dynamic_slice"), only_reduced
 
 
 def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int], *,
@@ -251,9 +254,26 @@ def _update_kernel(build: Lowering, x: ArrayValue, update: ArrayValue, *starts: 
     return target
 
 
+def _update_division(given: Operands) -> list[Spec]:
+    x, update = given.specs[:2]
+    if x != update:
+        given.refuse("dynamic_update_slice operand sharding must be equal to update sharding, got"
+                     f" {x} and {update}")
+    return [x]
+
+
+def _update_marks(given: Operands) -> Marks:
+    if any(m != UNMARKED for m in given.marks[2:]) or given.marks[0] != given.marks[1]:
+        raise ShardingTypeError("dynamic_update_slice operand and update must be unreduced and"
+                                " reduced along the same axes, and indices not at all, got"
+                                f" {given.types()}; reshard one of them first")
+    return given.marks[0]
+
+
 dynamic_update_slice_p = Primitive(
     "dynamic_update_slice", type=_update_type, eval=_update_eval, jvp=_update_jvp,
     transpose=_update_transpose, batch=_update_batch, kernel=_update_kernel, in_place=True)
+dynamic_update_slice_p.division, dynamic_update_slice_p.marks = _update_division, _update_marks
 
 
 def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *,

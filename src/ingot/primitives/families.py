@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import nonlinear
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, is_linear
 from ingot.kernel.rules import elementwise
 from ingot.primitives.movement import align
@@ -89,6 +90,7 @@ def unary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpos
         name, type=elementwise_type(name, kinds, result), eval=eval, jvp=jvp,
         transpose=transpose, batch=batch, kernel=elementwise(kernel) if isinstance(kernel, str)
         else kernel, recompute_cost=recompute_cost)
+    primitive.marks = nonlinear
     return primitive
 
 
@@ -105,7 +107,7 @@ def nary(name: str, kinds: Kinds, *, eval: Any, jvp: Any, kernel: Any, transpose
         name, type=elementwise_type(name, kinds, result), eval=eval, jvp=jvp,
         transpose=transpose, batch=batch, kernel=elementwise(kernel) if isinstance(kernel, str)
         else kernel, recompute_cost=recompute_cost)
-    primitive.elementwise = True
+    primitive.elementwise, primitive.marks = True, nonlinear
     return primitive
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import Operands, Spec, along_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.kernel.rules import (
@@ -173,6 +174,10 @@ def _scale(x: Any, weights: np.ndarray) -> Any:
 
 def _fft_batch(args: Any, dims: Any, **params: Any) -> Any:
     return fft_p.bind(move_axis(args[0], dims[0], 0), **params), 0
+
+
+def _fft_division(given: Operands) -> list[Spec]:
+    return along_leading_axes(len(given.params["fft_lengths"]))(given)
 
 
 fft_p = Primitive("fft", type=_fft_type, eval=_fft_eval, jvp=LINEAR, transpose=_fft_transpose,

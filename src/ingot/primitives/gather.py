@@ -43,6 +43,12 @@ from ingot.primitives.gather_scatter import (
     scatter_dims,
     windows,
 )
+from ingot.primitives.indexing_division import (
+    gather_division,
+    gather_marks,
+    scatter_division,
+    scatter_marks,
+)
 from ingot.primitives.movement import batch_size, move_axis, move_to_front, zeros
 from ingot.primitives.slicing import integers
 from ingot.primitives.sums import WIDE, added_at
@@ -142,6 +148,7 @@ def _gather_kernel(build: Lowering, x: ArrayValue, indices: ArrayValue, *, out: 
 gather_p = Primitive(
     "gather", type=_gather_type, eval=_gather_eval, jvp=[_gather_tangent, None],
     transpose=_gather_transpose, batch=_gather_batch, kernel=_gather_kernel)
+gather_p.division, gather_p.marks = gather_division, gather_marks
 
 
 def gather(operand: Any, start_indices: Any, dimension_numbers: GatherDimensionNumbers,
@@ -403,6 +410,7 @@ scatter_add_p = Primitive(
     "scatter-add", type=scatter_type("scatter_add", NUMBER), eval=scatter_eval(np.add.at, 1),
     jvp=_add_jvp, transpose=_add_transpose, batch=scatter_batch(lambda: scatter_add_p),
     kernel=scatter_kernel(operation("add"), neutral=-0.0, sums="add"), in_place=True)
+scatter_add_p.division, scatter_add_p.marks = scatter_division, scatter_marks
 
 
 def scatter_add(operand: Any, scatter_indices: Any, updates: Any,

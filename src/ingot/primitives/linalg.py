@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import along_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import (
     INTEGER_ONLY,
@@ -138,6 +139,7 @@ def _cholesky_scalars(build: Lowering, x: ArrayValue, index: Sequence[Index]) ->
 cholesky_p = Primitive(
     "cholesky", type=_cholesky_type, eval=_cholesky_eval, jvp=_cholesky_jvp,
     transpose=NOT_LINEAR, batch=batched(lambda: cholesky_p), kernel=_cholesky_kernel)
+cholesky_p.division = along_leading_axes(2)
 
 
 def cholesky(x: Any, *, symmetrize_input: bool = True) -> Any:
@@ -262,6 +264,7 @@ triangular_solve_p = Primitive(
     jvp=[_solve_partial,
          lambda t, out, a, b, **params: triangular_solve_p.bind(a, t, **params)],
     batch=_solve_batch, kernel=_solve_kernel)
+triangular_solve_p.division = along_leading_axes(2, 2)
 
 
 def triangular_solve(a: Any, b: Any, *, left_side: bool = False, lower: bool = False,
@@ -419,6 +422,7 @@ def _exchange(build: Lowering, x: Buffer, one: Sequence[Index], other: Sequence[
 lu_p = Primitive(
     "lu", type=_lu_type, eval=_lu_eval, jvp=_lu_jvp, transpose=NOT_LINEAR,
     batch=batched(lambda: lu_p), kernel=_lu_kernel, multiple_results=True)
+lu_p.division = along_leading_axes(2)
 
 
 def lu(x: Any) -> list[Any]:
@@ -453,6 +457,7 @@ lu_pivots_to_permutation_p = Primitive(
     "lu_pivots_to_permutation", type=_permutation_type, eval=_permutation_eval, jvp=ZERO,
     transpose=INTEGER_ONLY, batch=batched(lambda: lu_pivots_to_permutation_p),
     kernel=PythonFallback("exchanges one after the other"))
+lu_pivots_to_permutation_p.division = along_leading_axes(1)
 
 
 def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:

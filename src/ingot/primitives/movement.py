@@ -11,8 +11,10 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
+from ingot.core.division import carried, dropping, reducing
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
+from ingot.core.specs import UnreducedKind
 from ingot.core.static import items
 from ingot.errors import ShapeError
 from ingot.kernel.rules import (
@@ -26,6 +28,7 @@ from ingot.kernel.rules import (
     reduction,
 )
 from ingot.primitives.constraint import divided
+from ingot.primitives.shape_division import broadcast_division, reshape_division, transpose_division
 from ingot.primitives.sums import summed
 from ingot.util import moved, size_of
 
@@ -95,6 +98,7 @@ broadcast_in_dim_p = Primitive(
     "broadcast_in_dim", type=_broadcast_type, eval=_broadcast_eval, jvp=LINEAR,
     transpose=_broadcast_transpose, batch=_broadcast_batch, kernel=_broadcast_kernel,
     recompute_cost=0)
+broadcast_in_dim_p.division, broadcast_in_dim_p.marks = broadcast_division, carried
 
 
 def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) -> Any:
@@ -155,6 +159,7 @@ transpose_p = Primitive(
     transpose=lambda ct, x, *, permutation: [
         transpose(ct, tuple(int(i) for i in np.argsort(permutation)))],
     batch=_transpose_batch, kernel=_transpose_kernel, recompute_cost=0)
+transpose_p.division, transpose_p.marks = transpose_division, carried
 
 
 def transpose(operand: Any, permutation: Shape) -> Any:
@@ -232,6 +237,7 @@ reshape_p = Primitive(
     "reshape", type=_reshape_type, eval=lambda x, *, new_sizes: x.reshape(new_sizes), jvp=LINEAR,
     transpose=lambda ct, x, *, new_sizes: [reshape(ct, x.shape)],
     batch=_reshape_batch, kernel=_reshape_kernel, recompute_cost=0)
+reshape_p.division, reshape_p.marks = reshape_division, carried
 
 
 def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None, *,
@@ -289,6 +295,7 @@ def _sum_transpose(ct: Any, x: Any, *, axes: Shape) -> Any:
 reduce_sum_p = Primitive(
     "reduce_sum", type=_sum_type, eval=lambda x, *, axes: summed(x, axes), jvp=LINEAR,
     transpose=_sum_transpose, batch=_sum_batch, kernel=reduction("add", lambda dtype: 0))
+reduce_sum_p.division, reduce_sum_p.marks = dropping("axes"), reducing(UnreducedKind.sum)
 
 
 def reduce_sum(operand: Any, axes: Shape) -> Any:

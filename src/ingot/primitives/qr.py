@@ -8,6 +8,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import along_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, NoRule, Primitive, PythonFallback
 from ingot.primitives.arithmetic import add, sub
@@ -122,6 +123,7 @@ def _complement_tangent(q: Any, d_thin: Any, n: int) -> Any:
 qr_p = Primitive("qr", type=_qr_type, eval=_qr_eval, jvp=_qr_jvp, transpose=NOT_LINEAR,
                  batch=batched(lambda: qr_p), kernel=PythonFallback("LAPACK"),
                  multiple_results=True)
+qr_p.division = along_leading_axes(2)
 
 
 def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma: Any = None
@@ -167,6 +169,7 @@ geqrf_p = Primitive("geqrf", type=_geqrf_type, eval=_geqrf_eval, jvp=BY_PARTS,
                     transpose=NOT_LINEAR, batch=batched(lambda: geqrf_p),
                     kernel=PythonFallback("LAPACK"),
                     multiple_results=True)
+geqrf_p.division = along_leading_axes(2)
 
 
 def geqrf(a: Any) -> tuple[Any, Any]:
@@ -212,6 +215,7 @@ householder_product_p = Primitive(
     "householder_product", type=_product_type, eval=_product_eval, jvp=BY_PARTS,
     transpose=NOT_LINEAR, kernel=PythonFallback("LAPACK"),
     batch=lambda args, dims: (householder_product_p.bind(*all_to_front(args, dims)), 0))
+householder_product_p.division = along_leading_axes(2, 1)
 
 
 def householder_product(a: Any, taus: Any) -> Any:
@@ -255,6 +259,7 @@ ormqr_p = Primitive(
     "ormqr", type=_ormqr_type, eval=_ormqr_eval, jvp=BY_PARTS, transpose=NOT_LINEAR,
     kernel=PythonFallback("LAPACK"),
     batch=lambda args, dims, **params: (ormqr_p.bind(*all_to_front(args, dims), **params), 0))
+ormqr_p.division = along_leading_axes(2, 1, 2)
 
 
 def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = False) -> Any:

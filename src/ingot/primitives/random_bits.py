@@ -11,6 +11,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import like_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, PythonFallback
 from ingot.kernel.rules import ArrayValue, Buffer, Index, LazyArray, Lowering
@@ -315,6 +316,7 @@ rng_bit_generator_p = Primitive(
     "rng_bit_generator", type=_generator_type, eval=_generator_eval, jvp=ZERO,
     transpose=NOT_LINEAR, batch=_generator_batch, multiple_results=True,
     kernel=PythonFallback("Philox needs 32 x 32 -> 64 bit products of whole blocks"))
+rng_bit_generator_p.division = like_leading_axes
 
 
 def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,

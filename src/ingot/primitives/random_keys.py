@@ -14,6 +14,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.config import config
 from ingot.core.avals import ShapedArray
+from ingot.core.division import like_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.rules import (
@@ -261,6 +262,7 @@ random_split_p = Primitive(
     eval=lambda keys, *, shape, impl: keys_of(_SPLIT[impl.impl](words_of(keys, impl), shape), impl),
     batch=lambda args, dims, **params: (random_split_p.bind(*args, **params), dims[0]),
     kernel=_split_kernel)
+random_split_p.division = like_leading_axes
 
 
 def random_split(keys: Any, shape: Sequence[int]) -> Any:
@@ -350,6 +352,7 @@ random_bits_p = Primitive(
         words_of(keys, impl), bit_width, shape),
     batch=lambda args, dims, **params: (random_bits_p.bind(*args, **params), dims[0]),
     kernel=_bits_kernel)
+random_bits_p.division = like_leading_axes
 
 
 def random_bits(keys: Any, bit_width: int, shape: Sequence[int]) -> Any:
@@ -380,6 +383,7 @@ def _wrap_batch(args: Any, dims: Any, *, impl: Any) -> Any:
 random_wrap_p = Primitive(
     "random_wrap", type=_wrap_type, eval=lambda words, *, impl: keys_of(words, impl), jvp=ZERO,
     transpose=NOT_LINEAR, batch=_wrap_batch, kernel=_wrap_kernel)
+random_wrap_p.division = like_leading_axes
 
 
 def random_wrap(words: Any, impl: Any) -> Any:
@@ -410,6 +414,7 @@ random_unwrap_p = Primitive(
     "random_unwrap", type=_unwrap_type, eval=lambda keys, *, impl: words_of(keys, impl), jvp=ZERO,
     transpose=NOT_LINEAR, kernel=_unwrap_kernel,
     batch=lambda args, dims, *, impl: (random_unwrap_p.bind(args[0], impl=impl), dims[0]))
+random_unwrap_p.division = like_leading_axes
 
 
 def random_unwrap(keys: Any) -> Any:

@@ -10,8 +10,10 @@ import numpy as np
 from ingot import dtypes
 from ingot.calls import called, function_place
 from ingot.core.avals import ShapedArray, short
+from ingot.core.division import dropping, reducing
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
+from ingot.core.specs import UnreducedKind
 from ingot.core.tracebacks import within
 from ingot.kernel.rules import arg_reduction, reduction
 from ingot.primitives.arithmetic import add, div as divide, max, min, mul
@@ -51,6 +53,7 @@ def _reducer(name: str, kinds: Any, *, eval: Callable[..., Any], jvp: Any, combi
 
     primitive = Primitive(name, type=type, eval=eval, jvp=jvp, transpose=NOT_LINEAR, batch=batch,
                           kernel=reduction(combine, init))
+    primitive.division = dropping("axes")
     return primitive
 
 
@@ -108,8 +111,10 @@ def _extreme_partial(t: Any, out: Any, x: Any, *, axes: Shape) -> Any:
 
 reduce_max_p = _reducer("reduce_max", ANY, eval=_extreme_eval(np.maximum, lowest), combine="max",
                         jvp=[_extreme_partial], init=lowest)
+reduce_max_p.marks = reducing(UnreducedKind.max)
 reduce_min_p = _reducer("reduce_min", ANY, eval=_extreme_eval(np.minimum, highest), combine="min",
                         jvp=[_extreme_partial], init=highest)
+reduce_min_p.marks = reducing(UnreducedKind.min)
 
 
 def reduce_max(operand: Any, axes: Shape) -> Any:
@@ -262,9 +267,11 @@ def _arg_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 argmax_p = Primitive(
     "argmax", type=_arg_type("argmax"), eval=_arg_eval(np.argmax), jvp=ZERO, transpose=NOT_LINEAR,
     batch=_arg_batch(lambda: argmax_p), kernel=arg_reduction("max"))
+argmax_p.division = dropping("axes")
 argmin_p = Primitive(
     "argmin", type=_arg_type("argmin"), eval=_arg_eval(np.argmin), jvp=ZERO, transpose=NOT_LINEAR,
     batch=_arg_batch(lambda: argmin_p), kernel=arg_reduction("min"))
+argmin_p.division = dropping("axes")
 
 
 def _arg(primitive: Primitive, operand: Any, axis: int, index_dtype: Any) -> Any:

@@ -27,6 +27,7 @@ from ingot.primitives.gather import (
     scatter_params,
     scatter_type,
 )
+from ingot.primitives.indexing_division import scatter_division, scatter_marks
 from ingot.primitives.movement import full, full_like, reshape, zeros
 from ingot.primitives.select import select
 from ingot.primitives.shape import iota
@@ -87,6 +88,7 @@ scatter_p = Primitive(
     jvp=_linear_jvp(lambda: scatter_p), transpose=_scatter_transpose,
     batch=scatter_batch(lambda: scatter_p), kernel=scatter_kernel(lambda build, old, new: new),
     in_place=True)
+scatter_p.division, scatter_p.marks = scatter_division, scatter_marks
 
 
 def scatter(operand: Any, scatter_indices: Any, updates: Any,
@@ -137,6 +139,7 @@ scatter_sub_p = Primitive(
     eval=scatter_eval(np.subtract.at, -1), transpose=_sub_transpose,
     batch=scatter_batch(lambda: scatter_sub_p),
     kernel=scatter_kernel(operation("sub"), neutral=0.0, sums="sub"), in_place=True)
+scatter_sub_p.division, scatter_sub_p.marks = scatter_division, scatter_marks
 
 
 def scatter_sub(operand: Any, scatter_indices: Any, updates: Any,
@@ -220,6 +223,7 @@ scatter_mul_p = Primitive(
          scatter_mul_p.bind(t, indices, updates, **params), None, _mul_tangent],
     transpose=_mul_transpose, batch=scatter_batch(lambda: scatter_mul_p),
     kernel=scatter_kernel(operation("mul")), in_place=True)
+scatter_mul_p.division = scatter_division
 
 
 def scatter_mul(operand: Any, scatter_indices: Any, updates: Any,
@@ -287,10 +291,12 @@ scatter_min_p = Primitive(
     jvp=_extremum_jvp(lambda: scatter_min_p), transpose=NOT_LINEAR,
     batch=scatter_batch(lambda: scatter_min_p), kernel=_extremum_kernel("min", "and"),
     in_place=True)
+scatter_min_p.division = scatter_division
 scatter_max_p = Primitive(
     "scatter-max", type=scatter_type("scatter_max", ANY), eval=_extremum_eval(max_p, np.maximum),
     jvp=_extremum_jvp(lambda: scatter_max_p), transpose=NOT_LINEAR,
     batch=scatter_batch(lambda: scatter_max_p), kernel=_extremum_kernel("max", "or"), in_place=True)
+scatter_max_p.division = scatter_division
 
 
 def scatter_min(operand: Any, scatter_indices: Any, updates: Any,

@@ -9,8 +9,11 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
+from ingot.core.division import UNMARKED, Marks, Operands, Spec, merged, nonlinear
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, Primitive, is_linear
+from ingot.core.specs import names_of
+from ingot.errors import ShardingTypeError
 from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import max_p, min_p
 from ingot.primitives.bits import bitwise_and
@@ -93,10 +96,29 @@ def _select_scalar(build: Lowering, which: Any, *cases: Any, out_dtype: np.dtype
     return out
 
 
+def _select_division(given: Operands) -> list[Spec]:
+    ndim = given.outs[0].ndim
+    cases = [s for s in given.specs[1:] if len(s) == ndim]
+    if given.strict and any(len({e for e in entries if names_of(e)}) > 1
+                            for entries in zip(*cases, strict=True)):
+        given.refuse("select cases must have the same shardings, got"
+                     f" {', '.join(map(str, cases))}")
+    return [merged(given, [s for s in given.specs if len(s) == ndim])]
+
+
+def _select_marks(given: Operands) -> Marks:
+    said = {m for m in given.marks[1:] if m != UNMARKED}
+    if len(said) != 1:
+        raise ShardingTypeError(f"select cases must have the same shardings, got {given.types()};"
+                                " reshard one of them first")
+    return said.pop()
+
+
 select_n_p = Primitive(
     "select_n", type=_select_type, eval=_select_eval, jvp=_select_jvp,
     transpose=_select_transpose, batch=_select_batch, kernel=elementwise(_select_scalar, cost=1),
     recompute_cost=1)
+select_n_p.division, select_n_p.marks = _select_division, _select_marks
 
 
 def select_n(which: Any, *cases: Any) -> Any:
@@ -165,9 +187,20 @@ def _clamp_scalar(build: Lowering, low: Any, x: Any, high: Any, *, out_dtype: np
     return build.op(lower, build.op(upper, x, low), high)
 
 
+def _clamp_division(given: Operands) -> list[Spec]:
+    return [given.specs[1]]
+
+
+def _clamp_marks(given: Operands) -> Marks:
+    if any(m.unreduced for m in given.marks):
+        return nonlinear(given)
+    return Marks(reduced=given.marks[1].reduced)
+
+
 clamp_p = Primitive(
     "clamp", type=_clamp_type, eval=_clamp_eval, jvp=_CLAMP_JVP, transpose=NOT_LINEAR,
     batch=_clamp_batch, kernel=elementwise(_clamp_scalar, cost=2))
+clamp_p.division, clamp_p.marks = _clamp_division, _clamp_marks
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, is_inexact
+from ingot.core.division import carried, dropping, like_each, like_first
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, NoRule, Primitive
 from ingot.core.static import items
@@ -27,6 +28,7 @@ from ingot.kernel.rules import (
 )
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, check_axes, reduce_sum, reshape, reshape_p
+from ingot.primitives.shape_division import tile_division
 from ingot.primitives.slicing import (
     concatenate as concatenate,
     integers,
@@ -59,6 +61,7 @@ squeeze_p = Primitive(
     batch=_squeeze_batch,
     kernel=lambda build, x, *, out, dimensions: reshape_p.rule("kernel")(
         build, x, out=out, new_sizes=out.shape), recompute_cost=0)
+squeeze_p.division, squeeze_p.marks = dropping("dimensions"), carried
 
 
 def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
@@ -193,6 +196,7 @@ rev_p = Primitive(
     "rev", type=_rev_type, eval=lambda x, *, dimensions: np.flip(x, dimensions), jvp=LINEAR,
     transpose=lambda ct, x, *, dimensions: [rev(ct, dimensions)], batch=_rev_batch,
     kernel=index_map(_rev_index))
+rev_p.division = like_first
 
 
 def rev(operand: Any, dimensions: Sequence[int]) -> Any:
@@ -231,6 +235,7 @@ tile_p = Primitive(
     kernel=index_map(lambda build, index, x, *, reps: [
         i if r == 1 else build.index_rem(i, n) for i, n,
         r in zip(index, x.shape, reps, strict=True)]))
+tile_p.division = tile_division
 
 
 def tile(operand: Any, reps: Sequence[int]) -> Any:
@@ -385,6 +390,7 @@ copy_p = Primitive(
     "copy", type=lambda x: x, eval=lambda x: x.copy(), jvp=LINEAR,
     transpose=lambda ct, x: [ct], batch=lambda args, dims: (copy_p.bind(*args), dims[0]),
     kernel=lambda build, x, *, out: x)
+copy_p.division, copy_p.marks = like_first, carried
 
 
 def copy(x: Any) -> Any:
@@ -403,6 +409,7 @@ stop_gradient_p = Primitive(
     transpose=lambda ct, x: [None],  # mapped branches that are not taken read linear operands so
     batch=lambda args, dims: (stop_gradient_p.bind(*args), dims[0]),
     kernel=lambda build, x, *, out: x)
+stop_gradient_p.division, stop_gradient_p.marks = like_first, carried
 
 
 def stop_gradient(x: Any) -> Any:
@@ -430,6 +437,7 @@ optimization_barrier_p = Primitive(
     eval=lambda *xs: list(xs), jvp=_barrier_jvp, transpose=lambda cts, *xs: list(cts),
     batch=lambda args, dims: (optimization_barrier_p.bind(*args), dims),
     kernel=lambda build, *xs, out: [build.materialize(x) for x in xs])
+optimization_barrier_p.division = like_each
 
 
 def optimization_barrier(operand: Any, /) -> Any:

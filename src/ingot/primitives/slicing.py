@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray, short
+from ingot.core.division import all_alike, carried, equally, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
 from ingot.core.static import items
@@ -125,6 +126,7 @@ def _slice_kernel(build: Lowering, x: ArrayValue, *, out: Any, start_indices: Sh
 slice_p = Primitive(
     "slice", type=_slice_type, eval=_slice_eval, jvp=LINEAR, transpose=_slice_transpose,
     batch=_slice_batch, kernel=_slice_kernel, recompute_cost=0)
+slice_p.division, slice_p.marks = with_other_lengths("slicing"), carried
 
 
 def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int],
@@ -215,6 +217,7 @@ split_p = Primitive(
     "split", multiple_results=True, type=_split_type, eval=_split_eval, jvp=LINEAR,
     transpose=lambda cts, x, *, sizes, axis: [concatenate(cts, axis)], batch=_split_batch,
     kernel=_split_kernel)
+split_p.division, split_p.marks = with_other_lengths("split"), carried
 
 
 def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
@@ -284,6 +287,7 @@ concatenate_p = Primitive(
     "concatenate", type=_concatenate_type,
     eval=lambda *xs, dimension: np.concatenate(xs, dimension), jvp=LINEAR,
     transpose=_concatenate_transpose, batch=_concatenate_batch, kernel=_concatenate_kernel)
+concatenate_p.division, concatenate_p.marks = equally, all_alike
 
 
 def concatenate(operands: Any, dimension: int) -> Any:
@@ -444,6 +448,7 @@ def _pad_kernel(build: Lowering, x: ArrayValue, value: ArrayValue, *, out: Any,
 
 pad_p = Primitive("pad", type=_pad_type, eval=_pad_eval, jvp=LINEAR, transpose=_pad_transpose,
                   batch=_pad_batch, kernel=_pad_kernel)
+pad_p.division, pad_p.marks = with_other_lengths("padding"), carried
 
 
 def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:

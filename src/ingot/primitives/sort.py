@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray, is_inexact, short
+from ingot.core.division import whole_along
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.rules import (
@@ -185,6 +186,7 @@ _sort_kernel.into = _sort_into  # type: ignore[attr-defined]  # what it leaves t
 sort_p = Primitive(
     "sort", multiple_results=True, type=_sort_type, eval=_sort_eval, jvp=_sort_jvp,
     transpose=NOT_LINEAR, batch=_sort_batch, kernel=_sort_kernel)
+sort_p.division = whole_along("dimension", "Arguments to sort must be unsharded along it")
 
 
 def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
@@ -296,6 +298,7 @@ def _top_k_kernel(build: Lowering, x: ArrayValue, *, out: Any, k: int, axis: int
 top_k_p = Primitive(
     "top_k", multiple_results=True, type=_top_k_type, eval=_top_k_eval, jvp=_top_k_jvp,
     transpose=NOT_LINEAR, batch=_top_k_batch, kernel=_top_k_kernel)
+top_k_p.division = whole_along("axis", "The input should be unsharded along the axis")
 
 
 def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:

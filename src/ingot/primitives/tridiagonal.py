@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray
+from ingot.core.division import along_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, PythonFallback, is_linear
 from ingot.primitives.arithmetic import mul, neg
@@ -94,6 +95,7 @@ tridiagonal_solve_p = Primitive(
     jvp=[_diagonal_partial(1), _diagonal_partial(0), _diagonal_partial(-1),
          lambda t, out, dl, d, du, b, **params: tridiagonal_solve_p.bind(dl, d, du, t, **params)],
     kernel=PythonFallback("LAPACK"))
+tridiagonal_solve_p.division = along_leading_axes(1, 1, 1, 2)
 
 
 def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False) -> Any:

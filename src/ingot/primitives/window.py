@@ -12,6 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
+from ingot.core.division import with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
 from ingot.core.tracebacks import within
@@ -69,6 +70,7 @@ def _family(name: str, kinds: Any, ufunc: np.ufunc, init: Callable[[np.dtype], A
 
     primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose, batch=batch,
                           kernel=_window_kernel(init, combine))
+    primitive.division = with_other_lengths("reduce_window")
     return primitive
 
 

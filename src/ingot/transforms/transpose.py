@@ -13,7 +13,7 @@ from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source_info import source_context
 from ingot.core.typecheck import checked
 from ingot.primitives.collective import psum_p
-from ingot.primitives.constraint import sharding_constraint_p
+from ingot.primitives.constraint import let_compiler_divide, reshard
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
@@ -74,9 +74,25 @@ def _as_varied(ct: Any, aval: ShapedArray) -> Any:
     extra = given.vma - aval.vma
     if extra:
         ct = psum_p.bind(ct, axes=tuple(sorted(extra, key=str)), axis_index_groups=None)
-    if given._sharding != aval._sharding:
-        ct = sharding_constraint_p.bind(ct, sharding=aval.sharding)
+    wanted = aval.to_ct_aval()
+    if given._sharding != wanted._sharding:
+        ct = reshard(ct, (given if wanted._sharding is None else wanted).sharding.update(
+            spec=wanted.sharding.spec))
     return ct
+
+
+def _ambiguous(primitive: Any, avals: Sequence[ShapedArray]) -> bool:
+    """Whether a transpose rule may meet operations whose results can be divided in several ways
+    over Explicit axes: that of an elementwise one does not."""
+    return not primitive.higher_order and primitive.division is not None and any(
+        [a._sharding is not None for a in avals])
+
+
+def _undivided(x: Any) -> Any:
+    """Return an argument of a transpose rule whose type says nothing of Explicit axes."""
+    if type(x) is UndefinedPrimal:
+        return UndefinedPrimal(x.aval.update(sharding=None))
+    return x if x is None else let_compiler_divide(x)
 
 
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
@@ -84,15 +100,18 @@ def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Va
     cts = [ct_env.pop(v, None) for v in eqn.outvars]
     if not primitive.transposes_zeros and not any([ct is not None for ct in cts]):
         return
-    args = env.read_all(eqn.invars)
+    args = given = env.read_all(eqn.invars)
+    if primitive.multiple_results and not primitive.higher_order:
+        cts = [zeros(v.aval.to_ct_aval()) if ct is None else ct
+               for ct, v in zip(cts, eqn.outvars, strict=True)]
+    if primitive.divides is None and _ambiguous(
+            primitive, [a.aval for a in (*eqn.invars, *eqn.outvars)]):
+        args, cts = list(map(_undivided, args)), list(map(_undivided, cts))
     if primitive.multiple_results:
-        if not primitive.higher_order:
-            cts = [zeros(v.aval) if ct is None else ct
-                   for ct, v in zip(cts, eqn.outvars, strict=True)]
         found = primitive.rule("transpose")(cts, *args, **eqn.params)
     else:
         found = primitive.rule("transpose")(cts[0], *args, **eqn.params)
-    for atom, arg, ct in zip(eqn.invars, args, found, strict=True):
+    for atom, arg, ct in zip(eqn.invars, given, found, strict=True):
         if type(arg) is UndefinedPrimal:
             _add(ct_env, linear, atom, ct)
 

@@ -101,6 +101,12 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+@rule("reshard")
+def _resharded(b: Builder, x: Value, out: Any, dst_sharding: Sharding) -> Value:
+    """The array divided as told."""
+    return _constrained(b, x, out, dst_sharding)
+
+
 @rule("sharding_constraint")
 def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding) -> Value:
     """The array divided as told, where the program is for that mesh."""
