@@ -4,7 +4,7 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
 from ingot.primitives import shape as s, slicing as c
-from ingot.primitives.constraint import sharding_constraint_p
+from ingot.primitives.constraint import reshard_p, sharding_constraint_p
 from ingot.sharding import AxisType, NamedSharding, PartitionSpec, make_mesh
 
 A, B = normal(3, 4), normal(2, 3, 4)
@@ -62,6 +62,10 @@ def divided(x):
     return sharding_constraint_p.bind(x, sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
 
 
+def redivided(x):
+    return reshard_p.bind(x, dst_sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
+
+
 def barrier(*xs):
     return s.optimization_barrier(xs)
 
@@ -97,6 +101,8 @@ EXAMPLES = [
     _row(barrier, (A, integers(0, 5, 3), B), {}, lambda *xs: list(xs), jax=False,
          name="optimization_barrier", accepts=ANY),
     *(_row(divided, x, {}, lambda x: x, jax=False, name="sharding_constraint", accepts=ANY)
+      for x in (A, normal(0, 4))),
+    *(_row(redivided, x, {}, lambda x: x, jax=False, name="reshard", accepts=ANY)
       for x in (A, normal(0, 4))),
     _cut(A, (0, 1), (2, 4), accepts=ANY), _cut(A, (0, 0), (3, 4), (2, 3)),
     _cut(B, (1, 0, 2), (2, 3, 3)), _cut(A, (2, 1), (2, 3)),
