@@ -20,8 +20,8 @@ def reshard(x: Any, out_shardings: Any) -> Any:
     """Return the same pytree of arrays, divided in another way over Explicit axes, as types say.
 
     out_shardings: a NamedSharding, a PartitionSpec for the mesh that is set, or a pytree of them
-    that is a prefix of x -> the pytree. Raises ValueError for None, for a spec where no mesh is set, for axes
-    that are not Explicit, and where an axis cannot be divided into equal parts.
+    that is a prefix of x -> the pytree. Raises ValueError for None, for a spec where no mesh is
+    set, for axes that are not Explicit, and where an axis cannot be divided into equal parts.
 
     >>> place = ingot.NamedSharding(ingot.make_mesh((2,), "x"), ingot.P("x"))
     >>> ingot.reshard(np.arange(4), place).aval
