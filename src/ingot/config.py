@@ -115,6 +115,8 @@ TABLE = [
          True),
     Flag("abstract_mesh", object, None, "Mesh without devices that programs see in its place;"
          " `use_abstract_mesh` sets it.", True),
+    Flag("export_calling_convention_version", int, 10,
+         "Version of the calling convention of exported programs: 9 or 10."),
     Flag("portable", bool, False,
          "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
          fixed=True),

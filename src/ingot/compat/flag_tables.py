@@ -63,7 +63,6 @@ WITHOUT_MEANING: dict[str, dict[str, Any]] = {
     },
     "parts of JAX that ingot has not": {
         "jax2tf_associative_scan_reductions": False, "jax2tf_default_native_serialization": True,
-        "jax_export_calling_convention_version": 10,
         "jax_export_deserialize_expired_versions": False,
         "jax_export_ignore_forward_compatibility": False, "jax_mosaic_allow_hlo": False,
         "jax_mosaic_unzip_debug_locations": True, "jax_mutable_array_checks": True,

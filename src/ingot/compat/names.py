@@ -58,6 +58,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.extend.linear_util": "ingot.extend.linear_util",
     "jax.extend.random": ("ingot.random",),
     "jax.extend.source_info_util": "ingot.extend.source_info_util",
+    "jax.export": "ingot.export",
     "jax.flatten_util": "ingot.flatten_util",
     "jax.image": "ingot.image",
     "jax.interpreters": _COMPAT + "tables",
@@ -115,7 +116,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.callback": "ingot.control.callback",
     "jax._src.checkify": "ingot.experimental.checkify",
     "jax._src.compiler": _COMPAT + "privates",
-    "jax._src.config": (_COMPAT + "flags", "ingot"),
+    "jax._src.config": (_COMPAT + "flags", _COMPAT + "states", "ingot"),
     "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axis_env",
                       "ingot.errors"),
     "jax._src.custom_batching": "ingot.custom_batching",
@@ -126,6 +127,8 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.earray": _COMPAT + "privates",
     "jax._src.effects": _COMPAT + "hijax",
     "jax._src.errors": "ingot.errors",
+    "jax._src.export": "ingot.export",
+    "jax._src.export._export": "ingot.export",
     "jax._src.flatten_util": "ingot.flatten_util",
     "jax._src.interpreters": _COMPAT + "tables",
     "jax._src.interpreters.ad": _AD,
@@ -180,7 +183,6 @@ MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
 
 
 _MLIR = "there is no MLIR here; register_lowering takes what lower_fun returns"
-_EXPORT = "programs are not exported; pickle the function, or keep jit's cache on disk"
 _REFS = "arrays are immutable; carry them through loops, where they are updated in place"
 
 NAMES: dict[str, str | Missing] = {
@@ -218,7 +220,6 @@ NAMES: dict[str, str | Missing] = {
     "jax.empty_ref": Missing(_REFS),
     "jax.free_ref": Missing(_REFS),
     "jax.ref": Missing(_REFS),
-    "jax.export": Missing(_EXPORT),
     "jax.ds": Missing("it indexes references; use lax.dynamic_slice"),
     "jax.smap": Missing("an experiment of JAX; use shard_map"),
     "jax.memory": Missing("all memory is that of the host"),

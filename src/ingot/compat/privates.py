@@ -96,6 +96,12 @@ class ExtendedDType:
 
 DType = np.dtype
 extended = dtypes.extended
+_jax_types = [np.dtype(d) for d in (
+    bool, "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", dtypes.uint2,
+    dtypes.uint4, dtypes.int2, dtypes.int4, dtypes.float4_e2m1fn, dtypes.float8_e3m4,
+    dtypes.float8_e4m3, dtypes.float8_e8m0fnu, dtypes.float8_e4m3b11fnuz, dtypes.float8_e4m3fn,
+    dtypes.float8_e4m3fnuz, dtypes.float8_e5m2, dtypes.float8_e5m2fnuz, dtypes.bfloat16, "float16",
+    "float32", "float64", "complex64", "complex128")]
 
 
 def to_complex_dtype(dtype: Any) -> np.dtype[Any]:

@@ -27,6 +27,7 @@ from ingot.backends.xla.client import jaxlib
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
+from ingot.backends.xla.portable import Portable
 from ingot.backends.xla.processes import await_all, cpu_client
 from ingot.core.array import to_host
 from ingot.core.backend import CompileOptions, Executable
@@ -53,6 +54,7 @@ class XLABackend:
             for d in sorted(self._theirs.values(), key=lambda d: (d.process_index, d.id))]
         self._memory = Memory(xc, client, self._devices)
         self._compiler = Compiler(xc, client)
+        self.portable = Portable(xc, self._compiler, self._memory)
 
     def devices(self) -> Sequence[Device]:
         """Return the devices of the client."""

@@ -77,19 +77,37 @@ without_jax = _WithoutJax()
 """A context in which this thread cannot import jax."""
 
 
-@functools.cache
-def _context() -> Any:
+class Context:
     """MLIR's context with the dialects that programs are written in."""
-    mlir = module("jaxlib.mlir.ir")
-    context, dialects = mlir.Context(), mlir.DialectRegistry()
-    module("jaxlib.mlir._mlir_libs._jax_mlir_ext").register_dialects(dialects)
-    context.append_dialect_registry(dialects)
-    context.load_all_available_dialects()
-    for name in ("stablehlo", "chlo", "sdy"):
-        module(f"jaxlib.mlir.dialects.{name}").register_dialect(context)
-    return context
+
+    def __init__(self) -> None:
+        self.ir: Any = module("jaxlib.mlir.ir")
+        self.mlir, dialects = self.ir.Context(), self.ir.DialectRegistry()
+        module("jaxlib.mlir._mlir_libs._jax_mlir_ext").register_dialects(dialects)
+        self.mlir.append_dialect_registry(dialects)
+        self.mlir.load_all_available_dialects()
+        for name in ("stablehlo", "chlo", "sdy"):
+            module(f"jaxlib.mlir.dialects.{name}").register_dialect(self.mlir)
+        for name in ("builtin", "func"):  # which C++ would import when it first meets them
+            module(f"jaxlib.mlir.dialects.{name}")
 
 
-def parsed(text: str) -> Any:
+@functools.cache
+def context() -> Context:
+    """Return the context in which all modules of MLIR are made."""
+    return Context()
+
+
+def parsed(text: str | bytes) -> Any:
     """Return a program as a module of MLIR, which calls of the host need."""
-    return module("jaxlib.mlir.ir").Module.parse(text, _context())
+    here = context()
+    return here.ir.Module.parse(text, here.mlir)
+
+
+def deserialized(data: bytes) -> Any:
+    """Return a portable artifact as a module of MLIR.
+
+    Raises RuntimeError if it is none, or is newer than this jaxlib reads.
+    """
+    with context().mlir:
+        return module("jaxlib._jax").mlir.deserialize_portable_artifact(bytes(data))

@@ -81,6 +81,11 @@ class Compiler:
             parsed(module.text()), self._xc.DeviceList(tuple(devices)),
             self._options(options, devices, mesh is not None))
 
+    def load_artifact(self, data: bytes, devices: Sequence[Any]) -> Any:
+        """Compile a portable artifact for some devices, over which it is divided."""
+        return self._client.compile_and_load(
+            data, list(devices), self._options(DEFAULTS, devices, len(devices) > 1))
+
     def _options(self, options: CompileOptions, devices: Sequence[Any], divided: bool) -> Any:
         """XLA's options for one program over these devices."""
         found = self._xc.CompileOptions()

@@ -49,6 +49,7 @@ def _checkpoint(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, prevent_cse: b
 
 RULES["linear_call"] = lambda b, *args, out, callee, **_: lower_jaxpr(b, callee, args)
 RULES["shard_map"] = as_kernel("shard_map")
+RULES["call_exported"] = as_kernel("call_exported")
 RULES["pvary"] = lambda b, x, out, **_: x
 RULES["select_branches"] = lambda b, *args, out, jaxpr, **_: lower_jaxpr(b, jaxpr, args)
 

@@ -89,7 +89,12 @@ class _Finder:
         self._root = root
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return the spec of a module of jaxlib; None for others."""
-        if name.partition(".")[0] != ROOT:
+        """Return the spec of a module of jaxlib; None for others. Raises ModuleNotFoundError if
+        jaxlib has no such module."""
+        if not _is_named(name):
             return None
-        return PathFinder.find_spec(name, path or [str(Path(str(self._root.origin)).parent.parent)])
+        where = path or [str(Path(str(self._root.origin)).parent.parent)]
+        found = PathFinder.find_spec(name, where)
+        if found is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return found

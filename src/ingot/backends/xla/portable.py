@@ -1,0 +1,120 @@
+"""Programs that outlive the process: jaxprs to portable artifacts of StableHLO, and back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ingot.backends.xla import reading_operations  # noqa: F401 (it fills the table of operations)
+from ingot.backends.xla.arrays import Memory, stored
+from ingot.backends.xla.client import deserialized, parsed
+from ingot.backends.xla.compilation import Compiler
+from ingot.backends.xla.installed import module
+from ingot.backends.xla.reading import Reader
+from ingot.backends.xla.rules import lowered
+from ingot.core.avals import ShapedArray
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.mesh import Mesh
+from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.specs import PartitionSpec
+
+
+class Portable:
+    """Writes, reads and runs the modules of exported programs."""
+
+    def __init__(self, xc: Any, compiler: Compiler, memory: Memory):
+        self._xc, self._compiler, self._memory = xc, compiler, memory
+        self._loaded: dict[bytes, tuple[Any, Sharding]] = {}
+
+    def serialize(self, text: str) -> bytes:
+        """Return a module in the form that a jaxlib of four weeks ago reads, too."""
+        hlo = module("jaxlib.mlir.dialects.stablehlo")
+        version = hlo.get_version_from_compatibility_requirement(
+            hlo.StablehloCompatibilityRequirement.WEEK_4)
+        return module("jaxlib._jax").mlir.serialize_portable_artifact(parsed(text), version, True)
+
+    def text(self, data: bytes) -> str:
+        """Return a module as text."""
+        return str(deserialized(data))
+
+    def custom_calls(self, data: bytes) -> dict[str, str]:
+        """Return the targets of custom calls, each with a call of it."""
+        found: dict[str, str] = {}
+
+        def visit(op: Any) -> None:
+            if op.name == "stablehlo.custom_call":
+                found.setdefault(str(op.attributes["call_target_name"]).strip('"'), str(op))
+            for region in op.regions:
+                for block in region:
+                    for inner in block.operations:
+                        visit(inner.operation)
+
+        visit(deserialized(data).operation)
+        return found
+
+    def module(self, data: bytes) -> Any:
+        """Return a module as MLIR's object."""
+        return deserialized(data)
+
+    def lower(self, jaxpr: Jaxpr, platforms: Sequence[str]) -> bytes:
+        """Return a jaxpr as a module for these platforms.
+
+        Raises NotImplementedError if it calls Python.
+        """
+        module = lowered(jaxpr, platforms[0], [""] * len(jaxpr.invars), [""] * len(jaxpr.outvars),
+                         [])
+        if module.callbacks:
+            names = ", ".join(sorted({f.eqn.primitive.name for f in module.callbacks}))
+            raise NotImplementedError(
+                f"export: {jaxpr.debug_name} calls Python for {names}, and serialization of host"
+                " callbacks is not there; leave it out of the exported function")
+        return self.serialize(module.text())
+
+    def jaxpr(self, data: bytes, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
+              refined: bool, index: int | None) -> Jaxpr:
+        """Return the function `main` as a jaxpr for arguments of these types.
+
+        refined: whether lengths are to be inferred from the types. index: the number of the
+        platform, if the module takes one. Raises NotImplementedError if it has operations that have
+        no counterpart.
+        """
+        return Reader(deserialized(data)).program("main")
+
+    # ---- programs that are not read but run ------------------------------------------------------
+    def run(self, data: bytes, arrays: Sequence[np.ndarray], outs: Sequence[ShapedArray],
+            devices: int) -> list[np.ndarray]:
+        """Return the results of `main`, run by XLA on the first devices of this back end."""
+        if data not in self._loaded:
+            self._loaded[data] = self._load(data, devices)
+        loaded, place = self._loaded[data]
+        buffers = [self._memory.put(x, place) for x in arrays]
+        places = [self._memory.place(place, a.ndim) for a in outs]
+        found = loaded.execute_sharded(buffers, False).consume_with_handlers(
+            self._memory.handlers(list(map(stored, outs)), places))
+        return [np.array(self._memory.fetch(x)) for x in found]
+
+    def _load(self, data: bytes, devices: int) -> tuple[Any, Sharding]:
+        if any(target.startswith("lapack_") for target in self.custom_calls(data)):
+            register_lapack(self._xc)
+        here = self._memory.devices[:devices]
+        if len(here) < devices:
+            raise ValueError(f"an exported program is for {devices} devices, of which the back end"
+                             f" xla has {len(here)}; the flag num_cpu_devices says how many")
+        place = self._memory.singles[0] if devices == 1 else NamedSharding(
+            Mesh(np.array(here), ("devices",)), PartitionSpec())
+        return self._compiler.load_artifact(data, self._memory.theirs(place)), place
+
+
+@functools.cache
+def register_lapack(xc: Any) -> None:
+    """Let XLA find LAPACK's functions, which jaxlib wraps."""
+    lapack = module("jaxlib.lapack")
+    for name, capsule, version in lapack.registrations()["cpu"]:
+        xc.register_custom_call_target(name, capsule, platform="cpu", api_version=version)
+    lapack._lapack.initialize()
+
+
+__all__ = ["Portable", "register_lapack"]

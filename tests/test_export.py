@@ -1,0 +1,400 @@
+"""Exported programs: both ways with real JAX, derivatives, structures, and what is refused."""
+
+import collections
+import re
+import subprocess
+import sys
+import textwrap
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import ingot
+import ingot.numpy as jnp
+from ingot import export, lax
+from ingot.export import flatbuffer
+from ingot.export.schema import SCHEMA
+
+pytestmark = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+needs_jax = pytest.mark.skipif(find_spec("jax") is None or find_spec("flatbuffers") is None,
+                               reason="needs JAX and flatbuffers")
+X = np.linspace(-1.5, 2.0, 12).reshape(4, 3)
+V = np.linspace(0.1, 1.4, 4)
+EYE = np.eye(3)
+
+
+def turns(x):
+    return lax.scan(lambda c, row: (c + row, jnp.sin(c)), x[0], x)
+
+
+def window(x):
+    return lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 1), "SAME")
+
+
+# Programs, and their arguments: what each kind of operation becomes and is read from.
+PROGRAMS = {
+    "elementwise": (lambda x: jnp.tanh(x) * jnp.sqrt(jnp.abs(x)) + x**3 - jnp.exp2(x), X),
+    "special functions": (lambda x: lax.erf(x) + lax.lgamma(x) + lax.asinh(x), X),
+    "comparisons": (lambda x: jnp.where((x > 0) & ~(x == 1), x, jnp.maximum(x, -1)), X),
+    "conversions": (lambda x: (x.astype("int8"), x > 0, x.astype("bfloat16"),
+                               lax.bitcast_convert_type(x, "int64")), X),
+    "complex numbers": (lambda x: jnp.exp(1j * x).conj().imag, X),
+    "reductions": (lambda x: (x.sum(0), x.max(1), x.prod(), jnp.argmin(x, 1), x.std(),
+                              (x > 0).any(0)), X),
+    "sorting": (lambda x: (jnp.sort(x, 0), jnp.argsort(x, 1), lax.top_k(x, 2), jnp.median(x)), X),
+    "movement": (lambda x: (x.T[::-1], jnp.pad(x, 1), jnp.concatenate([x, x], 1)[1:, ::2],
+                            jnp.tile(x, 2), jnp.roll(x, 1)), X),
+    "indexing": (lambda x: (x[jnp.array([2, 0]), 1], x.at[1].add(2), x.at[jnp.array([0, 9])].set(0),
+                            lax.dynamic_slice(x, (1, 1), (2, 2)), x.at[0].max(1)), X),
+    "contractions": (lambda x: (x @ x.T, jnp.einsum("ij,kj->jik", x, x)), X),
+    "windows": (lambda x: (window(x), jnp.cumsum(x, 0), lax.conv_general_dilated(
+        x[None, None], jnp.ones((1, 1, 2, 2)), (1, 1), "SAME")), X),
+    "loops": (turns, X),
+    "conditions": (lambda x: (lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), lax.while_loop(
+        lambda c: c.sum() < 50, lambda c: 2 * c, jnp.abs(x))), X),
+    "linear algebra": (lambda x: (jnp.linalg.cholesky(x @ x.T + jnp.eye(4)),
+                                  jnp.fft.rfft(x).real), X),
+    "random numbers": (lambda x: x + ingot.random.normal(ingot.random.key(3), x.shape), X),
+    "derivatives": (ingot.grad(lambda x: jnp.sum(jnp.sin(x @ x.T)) + turns(x)[1].sum()), X),
+}
+
+
+def flat(tree):
+    return [np.asarray(x).astype(complex if np.iscomplexobj(x) else float)
+            for x in ingot.tree.leaves(tree)]
+
+
+def assert_close(found, wanted, rtol=1e-12):
+    for x, y in zip(flat(found), flat(wanted), strict=True):
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol)
+
+
+def exported(fun, *args, vjp_order=0, platforms=None, disabled_checks=(), **kwargs):
+    """A function exported, written and read."""
+    found = export.export(ingot.jit(fun), platforms=platforms, disabled_checks=disabled_checks)(
+        *args, **kwargs)
+    return export.deserialize(found.serialize(vjp_order=vjp_order))
+
+
+def in_jax(code, *paths):
+    """What a program of real JAX prints, in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, paths)],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_was_read_computes_the_same(name, backend):
+    fun, x = PROGRAMS[name]
+    call = exported(fun, x).call
+    assert_close(ingot.jit(lambda x: call(x), backend=backend)(x), ingot.jit(fun)(x), 1e-6)
+
+
+@needs_jax
+def test_jax_calls_what_ingot_exports(tmp_path):
+    for k, (fun, x) in enumerate(PROGRAMS.values()):
+        data = export.export(ingot.jit(fun))(x).serialize()
+        np.savez(tmp_path / f"{k}.npz", x, np.frombuffer(data, np.uint8),
+                 *flat(ingot.jit(fun)(x)))
+    in_jax("""
+        import pathlib, sys, numpy as np, jax
+        from jax import export
+        jax.config.update("jax_enable_x64", True)
+        for path in sorted(pathlib.Path(sys.argv[1]).glob("*.npz")):
+            x, data, *wanted = np.load(path).values()
+            outs = jax.tree.leaves(export.deserialize(bytearray(data.tobytes())).call(x))
+            for out, want in zip(outs, wanted, strict=True):
+                np.testing.assert_allclose(np.asarray(out).astype(want.dtype), want, 1e-6, 1e-6)
+        """, tmp_path)
+
+
+THEIRS = """
+    import pathlib, sys, numpy as np, jax, jax.numpy as jnp
+    from jax import export, lax
+    jax.config.update("jax_enable_x64", True)
+    X, V = np.linspace(-1.5, 2.0, 12).reshape(4, 3), np.linspace(0.1, 1.4, 4)
+    PROGRAMS = [
+        lambda x: (jnp.tanh(x @ x.T), jax.nn.softmax(x), jnp.sort(x, 0)[::-1], jnp.argmax(x, 1)),
+        lambda x: (jax.scipy.special.erf(x), jnp.median(x)),
+        lambda x: x + jax.random.normal(jax.random.key(0), x.shape),
+        lambda x: lax.scan(lambda c, row: (c + row, jnp.where(c > 0, c, 0)), x[0], x),
+        lambda x: (lax.top_k(x, 2), x.at[jnp.array([1, 2]), 0].add(2), jnp.cumsum(x, 1), x[1:]),
+        lambda x: (jnp.linalg.svd(x)[1], jnp.linalg.solve(x.T @ x, x[0])),
+        jax.grad(lambda x: jnp.sum(jnp.sin(x) @ x.T)),
+    ]
+    for k, fun in enumerate(PROGRAMS):
+        found = export.export(jax.jit(fun))(X)
+        np.savez(pathlib.Path(sys.argv[1]) / f"{k}.npz", np.frombuffer(found.serialize(), np.uint8),
+                 *[np.asarray(x) for x in jax.tree.leaves(jax.jit(fun)(X))])
+    both = export.export(jax.jit(lambda x, *, y: {"a": x * y["b"]}))(V, y={"b": V})
+    (pathlib.Path(sys.argv[1]) / "vjp").write_bytes(both.serialize(vjp_order=2))
+    print(len(PROGRAMS))
+"""
+
+
+@needs_jax
+def test_ingot_calls_what_jax_exports(tmp_path):
+    count = int(in_jax(THEIRS, tmp_path))
+    for k in range(count):
+        data, *wanted = np.load(tmp_path / f"{k}.npz").values()
+        found = export.deserialize(data.tobytes())
+        for backend in ("llvm", "xla"):
+            outs = ingot.jit(lambda x, call=found.call: call(x), backend=backend)(X)
+            assert_close(outs, wanted, 1e-6)
+    both = export.deserialize((tmp_path / "vjp").read_bytes())
+    assert both.in_tree == ingot.tree.structure(((V,), {"y": {"b": V}}))
+
+    def total(x):
+        return both.call(x, y={"b": x})["a"].sum()
+
+    assert_close(ingot.grad(total)(V), 2 * V)
+    assert_close(ingot.grad(lambda x: ingot.grad(total)(x).sum())(V), np.full(4, 2.0))
+
+
+# ---- derivatives ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_as_many_derivatives_as_were_written(order):
+    call = exported(lambda x: jnp.sin(x) * x, V, vjp_order=order).call
+
+    def derivative(fun, n):
+        return fun if n == 0 else ingot.grad(lambda x: derivative(fun, n - 1)(x).sum())
+
+    for n in range(order + 1):
+        wanted = derivative(lambda x: jnp.sin(x) * x, n)(V)
+        assert_close(derivative(call, n)(V), wanted)
+    with pytest.raises(ValueError, match="No VJP is available"):
+        derivative(call, order + 1)(V)
+
+
+def test_the_derivative_is_an_exported_program_of_arguments_and_cotangents():
+    found = export.export(ingot.jit(lambda i, x: (i + 1, i * x)))(np.arange(3), np.ones(3))
+    derivative = found.vjp()
+    assert [str(a) for a in derivative.in_avals] == ["i64[3]", "f64[3]", "float0[3]", "f64[3]"]
+    assert [str(a) for a in derivative.out_avals] == ["float0[3]", "f64[3]"]
+    assert found.vjp() is derivative
+    call = export.deserialize(found.serialize(vjp_order=1)).call
+    assert_close(ingot.grad(lambda x: call(np.arange(3), x)[1].sum())(np.ones(3)), np.arange(3))
+
+
+def test_calls_compose_with_vmap_jit_and_other_exports():
+    call = exported(lambda x: jnp.sin(x) @ x, V).call
+    rows = np.stack([V, 2 * V, V - 1])
+    assert_close(ingot.vmap(call)(rows), np.array([np.sin(r) @ r for r in rows]))
+    twice = exported(lambda x: call(x) + call(2 * x), V).call
+    assert_close(twice(V), np.sin(V) @ V + np.sin(2 * V) @ (2 * V))
+    with pytest.raises(ingot.errors.UndefinedRuleError, match=r"jvp|forward"):
+        ingot.jvp(call, (V,), (V,))
+
+
+# ---- types and structures ------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", [
+    "bool", "int8", "uint16", "int32", "uint64", "float16", "bfloat16", "float32", "complex64",
+    "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"])
+def test_dtypes(dtype):
+    x = jnp.asarray(np.array([0, 1, 2])).astype(dtype)
+    found = exported(lambda x: x[::-1], x)
+    assert found.in_avals == found.out_avals == (ingot.typeof(x).strip_weak_type(),)
+    assert_close(found.call(x), x[::-1])
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_keys(impl):
+    key = ingot.random.key(7, impl=impl)
+    found = exported(lambda k: ingot.random.clone(k), key)
+    assert found.in_avals[0].dtype == key.dtype
+    assert (ingot.random.key_data(found.call(key)) == ingot.random.key_data(key)).all()
+
+
+def test_arguments_that_are_not_used_are_left_out():
+    found = exported(lambda x, y, z: z, V, X, EYE)
+    assert found.module_kept_var_idx == (2,)
+    assert_close(found.call(V, X, EYE), EYE)
+
+
+Point = collections.namedtuple("Point", "x y")
+export.register_namedtuple_serialization(Point, serialized_name="test_export.Point")
+
+
+@ingot.tree_util.register_pytree_node_class
+class Named:
+    def __init__(self, value, name):
+        self.value, self.name = value, name
+
+    def tree_flatten(self):
+        return (self.value,), self.name
+
+    @classmethod
+    def tree_unflatten(cls, name, children):
+        return cls(*children, name)
+
+
+export.register_pytree_node_serialization(
+    Named, serialized_name="test_export.Named", serialize_auxdata=str.encode,
+    deserialize_auxdata=bytes.decode)
+
+
+@pytest.mark.parametrize("tree", [
+    (), [], {}, None, (V, [V, None, {"b": V, "a": (V,)}]), Point(V, {"k": V}),
+    collections.OrderedDict(z=V, a=V), Named(V, "name"), {"n": Named(Point(V, V), "")}],
+    ids=lambda t: type(t).__name__)
+def test_structures(tree):
+    found = exported(lambda t, *, k: (t, k), tree, k=tree)
+    assert found.in_tree == ingot.tree.structure(((tree,), {"k": tree}))
+    assert ingot.tree.structure(found.call(tree, k=tree)) == ingot.tree.structure((tree, tree))
+
+
+class Foreign(collections.namedtuple("Foreign", "x")):
+    pass
+
+
+REFUSED_REGISTRATIONS = [
+    (lambda: export.register_namedtuple_serialization(Point, serialized_name="other"),
+     "Duplicate.*type"),
+    (lambda: export.register_namedtuple_serialization(Foreign, serialized_name="test_export.Point"),
+     "Duplicate.*serialized_name"),
+    (lambda: export.register_namedtuple_serialization(str, serialized_name="str"),
+     "register_pytree_node_serialization"),
+    (lambda: export.register_pytree_node_serialization(
+        Foreign, serialized_name="f", serialize_auxdata=str, deserialize_auxdata=str),
+     "register_pytree_node"),
+]
+
+
+@pytest.mark.parametrize(("register", "message"), REFUSED_REGISTRATIONS)
+def test_registrations_that_are_refused(register, message):
+    with pytest.raises(ValueError, match=message):
+        register()
+
+
+@pytest.mark.parametrize(("tree", "error", "message"), [
+    ({(0, 1): V}, TypeError, r"string keys.*\(0, 1\)"),
+    (Foreign(V), ValueError, "unregistered type.*Foreign")])
+def test_structures_that_cannot_be_written(tree, error, message):
+    found = export.export(ingot.jit(lambda t: t))(tree)
+    with pytest.raises(error, match=message):
+        found.serialize()
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+CALLS = [
+    ((V, V), {}, r"same pytree structure(.|\n)*args(.|\n)*tuple of length 2"),
+    ((np.ones(5),), {"b": V}, r"Shape mismatch for args\[0\].shape\[0\]"),
+    ((V,), {"b": np.ones(3)}, r"Shape mismatch for kwargs\['b'\].shape\[0\]"),
+    ((X,), {"b": V}, r"Rank mismatch for args\[0\]"),
+    ((V.astype("float32"),), {"b": V}, r"Dtype mismatch for args\[0\].*f64.*f32"),
+]
+
+
+@pytest.mark.parametrize(("args", "kwargs", "message"), CALLS)
+def test_calls_that_do_not_fit(args, kwargs, message):
+    found = exported(lambda a, *, b: a + b, V, b=V)
+    with pytest.raises(ValueError, match=message):
+        found.call(*args, **kwargs)
+
+
+def test_platforms():
+    assert export.default_export_platform() == "cpu"
+    found = exported(jnp.sin, V, platforms=["tpu"])
+    assert found.platforms == ("tpu",)
+    with pytest.raises(ValueError, match=r"exported for platforms.*tpu.*used on 'cpu'"):
+        found.call(V)
+    free = exported(jnp.sin, V, platforms=["tpu"],
+                    disabled_checks=[export.DisabledSafetyCheck.platform()])
+    assert free.disabled_safety_checks == (export.DisabledSafetyCheck.platform(),)
+    assert_close(free.call(V), np.sin(V))
+
+
+def callback(x):
+    return ingot.pure_callback(np.sin, x, x)
+
+
+@pytest.mark.parametrize(("make", "error", "message"), [
+    (lambda: export.export(lambda x: x), ValueError, "must be the result of `jit`"),
+    (lambda: export.export(ingot.jit(callback))(V), NotImplementedError,
+     "callback calls Python for pure_callback"),
+    (lambda: export.call("text"), ValueError, "must be an export.Exported"),
+    (lambda: export.deserialize("text"), TypeError, "expected bytes, got str"),
+    (lambda: export.export(ingot.jit(jnp.sin))(V).vjp().serialize and exported(
+        jnp.sin, V).serialize(vjp_order=1), ValueError, "fewer orders"),
+])
+def test_what_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize("version", [8, 11])
+def test_versions_of_the_calling_convention(version):
+    with (ingot.config.override("export_calling_convention_version", version),
+          pytest.raises(ValueError, match=rf"version {version} is outside the range.*\[9..10\]")):
+        export.export(ingot.jit(jnp.sin))(V)
+    with ingot.config.override("export_calling_convention_version", 9):
+        assert exported(jnp.sin, V).calling_convention_version == 9
+
+
+# ---- bytes ---------------------------------------------------------------------------------------
+def artifact():
+    found = export.export(ingot.jit(lambda t, *, k: (t["a"] * k, [k])))({"a": V}, k=V)
+    return bytes(found.serialize(vjp_order=1))
+
+
+def test_bytes_that_end_early_are_refused():
+    data = artifact()
+    for end in [*range(0, 600, 7), *range(600, len(data) - 1, 211)]:
+        with pytest.raises(ValueError, match=f"these {end} bytes are no exported program"):
+            export.deserialize(data[:end])
+
+
+def test_bytes_that_were_changed_give_an_error_or_a_program():
+    data, rng = artifact(), np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(data), 1500):
+        changed = bytearray(data)
+        changed[place] ^= int(rng.integers(1, 256))
+        try:
+            assert isinstance(export.deserialize(changed), export.Exported)
+        except ValueError as error:
+            refused += 1
+            assert re.search("are no exported program", str(error))
+    assert 50 < refused < 1450
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 64, b"\x04\0\0\0" * 40, bytes(range(256)),
+                                  b"ML\xefR" + b"0" * 100, b"PK\x03\x04" + b"a" * 400])
+def test_foreign_bytes_are_refused(data):
+    with pytest.raises(ValueError, match="no exported program"):
+        export.deserialize(data)
+
+
+@needs_jax
+def test_flatbuffers_reads_our_tables():
+    from jax._src.export.serialization_generated import Exported
+
+    table = Exported.GetRootAsExported(artifact())
+    assert table.FunctionName() == b"_lambda_" or table.FunctionName() == b"<lambda>"
+    assert table.InAvalsLength() == 2 and table.CallingConventionVersion() == 10
+    assert table.Vjp().InAvalsLength() == 4
+    assert table.InTree().ChildrenLength() == 2
+
+
+TABLES = [
+    {"kind": 3, "children": [{"kind": 0}, {"kind": 4, "children_names": ["\u00e4", ""]}]},
+    {"kind": -1, "custom_name": "n" * 300, "custom_auxdata": bytes(range(128))},
+    {},
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_are_read_as_they_were_written(table):
+    def same(found, given):
+        for name, value in found.items():
+            wanted = given.get(name)
+            if isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
+                for x, y in zip(value, wanted, strict=True):
+                    same(x, y)
+            else:
+                assert value == wanted or (wanted == [] and not value)
+
+    same(flatbuffer.read(SCHEMA, "PyTreeDef", flatbuffer.write(SCHEMA, "PyTreeDef", table)), table)
