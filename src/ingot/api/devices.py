@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
-from ingot.core.array import DELETED_BUFFER, OWNERS, Array, fetch, live_arrays as arrays_in_memory
+from ingot.core.array import OWNERS, Array, fetch, is_deleted, live_arrays as arrays_in_memory
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
@@ -278,8 +278,7 @@ def live_arrays(platform: str | None = None) -> list[Array]:
     found = arrays_in_memory()
     if platform is not None:
         wanted = _backend("live_arrays", platform).platform
-        found = [x for x in found if x._data is not DELETED_BUFFER
-                 and owner_of(x).platform == wanted]
+        found = [x for x in found if not is_deleted(x) and owner_of(x).platform == wanted]
     return found
 
 

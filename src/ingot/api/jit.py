@@ -273,7 +273,7 @@ class PjitFunction(_Base):
             if type(x) is not Array:
                 leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
                 break
-        leaves = self._shardings.arguments(tree, leaves)
+        given, leaves = leaves, self._shardings.arguments(tree, leaves)
         signature = (tree, static, *[x.aval for x in leaves])
         call = self._lookup(table, signature, static)
         if call is None:
@@ -287,7 +287,10 @@ class PjitFunction(_Base):
             self._record_signature(call, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
-        return call(leaves)
+        outs = call(leaves)
+        for k in call.donated:
+            delete(given[k])  # `leaves` has it where it was told to be
+        return outs
 
     def _record_signature(self, call: _CompiledCall, args: tuple[Any, ...], kwargs: dict[str, Any]
                           ) -> None:

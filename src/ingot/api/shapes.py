@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ingot import dtypes
+from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
+from ingot.core.placement import is_committed, sharding_of
 
 
 class ShapeDtypeStruct:
@@ -32,9 +34,13 @@ class ShapeDtypeStruct:
 
     @classmethod
     def like(cls, x: Any) -> ShapeDtypeStruct:
-        """Shape, dtype and weak type of a value."""
+        """Shape, dtype and weak type of a value, and where it lies if it has to stay there."""
         aval = abstractify(x)
-        return cls(aval.shape, aval.dtype, weak_type=aval.weak_type)
+        if type(x) is Array:
+            sharding = sharding_of(x) if is_committed(x) else None
+        else:
+            sharding = aval._sharding
+        return cls(aval.shape, aval.dtype, weak_type=aval.weak_type, sharding=sharding)
 
     @property
     def ndim(self) -> int:

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ingot.compat.hlo import hlo_text
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.control.custom_vjp import custom_vjp_call_p
+from ingot.core.array import Array, fetch, is_deleted
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.primitive import Primitive
+from ingot.core.shards import local_shards
 from ingot.core.source_info import describe
 
 
@@ -163,6 +167,25 @@ _set(Jaxpr, debug_info=property(lambda self: DebugInfo("jit", self.debug_name)),
      call_wrapped=Jaxpr.__call__, as_hlo_text=hlo_text)
 for _call in (custom_jvp_call_p, custom_vjp_call_p):
     _with_functions(_call)
+
+# ---- arrays --------------------------------------------------------------------------------------
+def _parts(x: Array) -> list[Array] | None:
+    return None if is_deleted(x) else [s.data for s in local_shards(x)]
+
+
+def _refuse_deleted(x: Array) -> None:
+    """Raise RuntimeError if an array was deleted."""
+    fetch(x).shape  # noqa: B018 - the attribute of a deleted buffer raises
+
+
+def _one_replica(x: Array) -> Array:
+    """The whole array as its first device holds it."""
+    return local_shards(x)[0].data
+
+
+_set(Array, _value=property(np.asarray), _npy_value=property(
+    lambda self: None if is_deleted(self) else np.asarray(self)), _arrays=property(_parts),
+     _check_if_deleted=_refuse_deleted, _fully_replicated_shard=_one_replica)
 
 __all__ = ["DebugInfo", "NameStack", "OpaqueTraceState", "SourceInfo", "find_top_trace",
            "get_opaque_trace_state"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ingot.api.jit import PjitFunction
+from ingot.compat.facades import ArrayImpl
 from ingot.compat.version import __version__, __version_info__
-from ingot.core.array import Array as ArrayImpl
 from ingot.errors import JaxRuntimeError as XlaRuntimeError
 from ingot.tree import PyTreeDef, PyTreeRegistry, default_registry
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ingot.api.global_arrays import check_parts_fit, make_array_from_single_device_arrays
+from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr as OurJaxpr, Var
+from ingot.core.placement import place, sharding_of
+from ingot.core.sharding import Sharding
 from ingot.core.source_info import Source
 
 
@@ -81,6 +85,24 @@ class Jaxpr(metaclass=Facade, stands_for=OurJaxpr):
         return OurJaxpr([], invars, outvars, eqns)
 
 
+class ArrayImpl(metaclass=Facade, stands_for=Array):
+    """Makes an array from its parts on the devices of a sharding; all arrays count as its.
+
+    >>> isinstance(jnp.ones(3), ArrayImpl)
+    True
+    """
+
+    def __new__(cls, aval: ShapedArray, sharding: Sharding, arrays: Sequence[Array],
+                committed: bool = True, _skip_checks: bool = False) -> Any:
+        check_parts_fit(sharding, [d for x in arrays for d in sharding_of(x)._device_assignment])
+        for x in arrays:
+            if x.dtype != aval.dtype:
+                raise ValueError("Input buffers to `Array` must have matching dtypes. Got"
+                                 f" {x.dtype}, expected {aval.dtype} for buffer {x!r:.80}")
+        whole = make_array_from_single_device_arrays(aval.shape, sharding, list(arrays))
+        return place(whole, sharding, committed)
+
+
 def new_jaxpr_eqn(invars: Sequence[Any], outvars: Sequence[Var], primitive: Any,
                   params: dict[str, Any], effects: Any = frozenset(),
                   source_info: Source | None = None, ctx: Any = None) -> Eqn:
@@ -97,4 +119,4 @@ def new_jaxpr_eqn(invars: Sequence[Any], outvars: Sequence[Var], primitive: Any,
     return Eqn(primitive, invars, outvars, params, frozenset(effects))
 
 
-__all__ = ["AbstractValue", "ClosedJaxpr", "Facade", "Jaxpr", "new_jaxpr_eqn"]
+__all__ = ["AbstractValue", "ArrayImpl", "ClosedJaxpr", "Facade", "Jaxpr", "new_jaxpr_eqn"]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ingot import dtypes
+from ingot.compat.facades import ArrayImpl
 from ingot.compat.literals import TypedNdArray
 from ingot.compat.tables import zeros_like_aval
 from ingot.core.array import Array, from_numpy
@@ -115,9 +116,6 @@ def supports_inf(dtype: Any) -> bool:
 
 
 # ---- arrays --------------------------------------------------------------------------------------
-ArrayImpl = Array
-
-
 def _reconstruct_array(fun: Any, args: Any, arr_state: Any, aval_state: dict[str, Any]) -> Array:
     """An array from what JAX has pickled."""
     data = fun(*args)
@@ -171,4 +169,4 @@ class EArray:
     """Arrays of dtypes that packages define; there are none, so that nothing is an instance."""
 
 
-__all__ = ["SupportsDType", "TypedNdArray", "zeros_like_aval"]
+__all__ = ["ArrayImpl", "SupportsDType", "TypedNdArray", "zeros_like_aval"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
-from ingot.compat import attributes as attributes, shown as shown  # hang JAX's on our types
+from ingot.compat import (  # hang JAX's attributes on our types
+    attributes as attributes,
+    op_shardings as op_shardings,
+    shown as shown,
+)
 from ingot.compat.environment import print_environment_info
 from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__

@@ -114,14 +114,18 @@ def from_numpy(x: Any) -> Array:
 class Deleted:
     """Stands for the buffer of an array that was given away; every use is an error."""
 
-    __slots__ = ()
+    __slots__ = ("_type",)
+
+    def __init__(self, aval: ShapedArray | None = None):
+        self._type = "" if aval is None else (
+            f" with shape={aval.dtype}[{','.join(map(str, aval.shape))}]")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and not name.startswith("__array"):
             raise AttributeError(name)  # Python asks what kind of object this is
         raise RuntimeError(
-            "Array has been deleted: its memory was given away (by donate_argnums or delete());"
-            " use the result in its place, or pass a copy")
+            f"Array has been deleted{self._type}. Its memory was given away (by donate_argnums or"
+            " delete()); use the result in its place, or pass a copy")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         return self.buffer
@@ -131,14 +135,22 @@ class Deleted:
 
 
 DELETED_BUFFER: Any = Deleted()
+"""What native calls put in the place of the buffers that they take over."""
+
+
+def is_deleted(x: Array) -> bool:
+    """Return whether the buffer of an array was given away."""
+    return type(x._data) is Deleted
 
 
 def delete(x: Array) -> None:
     """Give up the buffer of an array; its type stays known."""
+    if is_deleted(x):
+        return
     owner = OWNERS.get(type(x._data))
     if owner is not None:
         owner.delete(x._data)
-    x._data = DELETED_BUFFER
+    x._data = Deleted(x.aval)  # type: ignore[assignment]
 
 
 def live_arrays() -> list[Array]:

@@ -13,6 +13,7 @@ from ingot.core.devices import CPU, Device
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
 from ingot.errors import DuplicateSpecError, IndivisibleError
+from ingot.util import register_cache
 
 Index = tuple[slice, ...]
 
@@ -81,13 +82,7 @@ class Sharding:
 
     def devices_indices_map(self, global_shape: Sequence[int]) -> dict[Device, Index]:
         """Return the index of the part that each device holds."""
-        shape = tuple(global_shape)
-        part = self.shard_shape(shape)
-        counts, where = self._grid(len(shape))
-        return {device: tuple(
-            slice(None) if c == 1 else slice(i * n, (i + 1) * n)
-            for i, n, c in zip(place.tolist(), part, counts, strict=True))
-            for device, place in zip(self._device_assignment, where, strict=True)}
+        return dict(devices_indices(self, tuple(global_shape)))
 
     def addressable_devices_indices_map(self, global_shape: Sequence[int]) -> dict[Device, Index]:
         """Return the index of the part that each device of this process holds."""
@@ -116,7 +111,22 @@ class Sharding:
         return PositionalSharding(self._device_assignment, memory_kind=self.memory_kind)
 
 
-def _memory_kind(kind: str | None, devices: Iterable[Device]) -> str | None:
+@functools.lru_cache(maxsize=4096)
+def devices_indices(sharding: Sharding, shape: tuple[int, ...]) -> dict[Device, Index]:
+    """Return the index of the part of an array of this shape that each device holds; callers share
+    the result."""
+    part = sharding.shard_shape(shape)
+    counts, where = sharding._grid(len(shape))
+    return {device: tuple(
+        slice(None) if c == 1 else slice(i * n, (i + 1) * n)
+        for i, n, c in zip(place.tolist(), part, counts, strict=True))
+        for device, place in zip(sharding._device_assignment, where, strict=True)}
+
+
+register_cache(devices_indices)
+
+
+def memory_kind_on(kind: str | None, devices: Iterable[Device]) -> str | None:
     """Return the kind of memory, by default that of the devices; ValueError if it is unknown."""
     device = next(iter(devices), None)
     if device is None:
@@ -134,7 +144,7 @@ class SingleDeviceSharding(Sharding):
 
     def __init__(self, device: Device = CPU, *, memory_kind: str | None = None):
         self.device = device
-        self.memory_kind = _memory_kind(memory_kind, (device,))
+        self.memory_kind = memory_kind_on(memory_kind, (device,))
 
     @property
     def _device_assignment(self) -> tuple[Device, ...]:
@@ -194,7 +204,7 @@ class NamedSharding(Sharding):
                             f" {mesh!r:.80} and {spec!r:.80}")
         self.mesh, self.spec, self._logical_device_ids = mesh, spec, _logical_device_ids
         self._memory_kind = memory_kind
-        self.memory_kind = _memory_kind(
+        self.memory_kind = memory_kind_on(
             memory_kind, mesh.devices.flat if isinstance(mesh, Mesh) and not mesh.empty else ())
         _check_spec(mesh, spec)
         self._hash = hash((mesh, spec, self.memory_kind))
@@ -324,7 +334,7 @@ class PositionalSharding(Sharding):
 
     def __init__(self, devices: Any, *, memory_kind: str | None = None):
         self.devices = np.array(devices, dtype=object)
-        self.memory_kind = _memory_kind(memory_kind, self.devices.flat)
+        self.memory_kind = memory_kind_on(memory_kind, self.devices.flat)
 
     @property
     def _device_assignment(self) -> tuple[Device, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
-from ingot.core.placement import PlacedBuffer, sharding_of
+from ingot.core.placement import PlacedBuffer, is_committed, sharding_of
 from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
 
 
@@ -33,7 +33,8 @@ class Shard:
         sharding = SingleDeviceSharding(self.device)
         owner = OWNERS.get(type(self._whole._data))
         if owner is None or type(self._whole._data) is PlacedBuffer:
-            return Array(PlacedBuffer(part, sharding), aval)  # type: ignore[arg-type]
+            committed = is_committed(self._whole)
+            return Array(PlacedBuffer(part, sharding, committed), aval)  # type: ignore[arg-type]
         return Array(owner.put(part, sharding), aval)
 
     def __repr__(self) -> str:

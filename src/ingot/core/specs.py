@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,10 @@ def names_of(entry: Any) -> tuple[Any, ...]:
 def _entry(entry: Any) -> Any:
     """Return the entry in its one form: a name, a tuple of several, None for none."""
     if isinstance(entry, (tuple, list)):
+        for name in entry:
+            if isinstance(name, (tuple, list)):
+                raise ValueError("A tuple inside PartitionSpec cannot contain a nested tuple, got"
+                                 f" {entry!r}; name each mesh axis in one tuple")
         return entry[0] if len(entry) == 1 else tuple(entry) or None
     return entry
 
@@ -54,6 +59,7 @@ def _mesh_axes(what: str, names: Any) -> frozenset[Any]:
 
 class PartitionSpec:
     """For each axis of an array, the mesh axes over which it is divided: a name, several, None.
+    Equal specs are one object.
 
     unreduced: mesh axes over which parts are still to be combined, by `unreduced_kind`; reduced:
     mesh axes over which the cotangent is unreduced. Raises ValueError where the same mesh axis is
@@ -65,20 +71,37 @@ class PartitionSpec:
 
     UNCONSTRAINED = UNCONSTRAINED
 
-    __slots__ = ("_hash", "partitions", "reduced", "unreduced", "unreduced_kind")
+    __slots__ = ("__weakref__", "_hash", "partitions", "reduced", "unreduced", "unreduced_kind")
 
-    def __init__(self, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset(),
-                 unreduced_kind: UnreducedKind | None = None):
-        self.partitions = tuple([_entry(p) for p in partitions])
-        self.unreduced = _mesh_axes("unreduced", unreduced)
-        self.reduced = _mesh_axes("reduced", reduced)
+    partitions: tuple[Any, ...]
+    unreduced: frozenset[Any]
+    reduced: frozenset[Any]
+    unreduced_kind: UnreducedKind | None
+    _hash: int
+    _known: weakref.WeakValueDictionary[Any, PartitionSpec] = weakref.WeakValueDictionary()
+
+    def __new__(cls, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset(),
+                unreduced_kind: UnreducedKind | None = None) -> PartitionSpec:
+        unreduced, reduced = _mesh_axes("unreduced", unreduced), _mesh_axes("reduced", reduced)
         if unreduced_kind is not None and not isinstance(unreduced_kind, UnreducedKind):
             raise TypeError("Expected unreduced_kind to be of type `UnreducedKind` but got"
                             f" {type(unreduced_kind)}")
-        self.unreduced_kind = (unreduced_kind or UnreducedKind.sum) if self.unreduced else None
-        self._hash = hash((self.partitions, self.unreduced, self.reduced, self.unreduced_kind))
+        kind = (unreduced_kind or UnreducedKind.sum) if unreduced else None
+        key = tuple([_entry(p) for p in partitions]), unreduced, reduced, kind
+        found = cls._known.get(key)
+        return found if found is not None else cls._make(key)
+
+    @classmethod
+    def _make(cls, key: Any) -> PartitionSpec:
+        self = object.__new__(cls)
+        self.partitions, self.unreduced, self.reduced, self.unreduced_kind = key
+        self._hash = hash(key)
         if self.unreduced or self.reduced:
             self._check_overlaps()
+        return cls._known.setdefault(key, self)
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Subclassing `jax.P` is prohibited: equal specs are one object")
 
     def _check_overlaps(self) -> None:
         used = frozenset(self.names())
@@ -144,17 +167,19 @@ class PartitionSpec:
                                reduced=self.reduced | other.reduced)
         if not isinstance(other, tuple):
             return NotImplemented
-        return self._join(self.partitions + other, other)
+        return self._join("__add__", self.partitions + other, other)
 
     def __radd__(self, other: Any) -> PartitionSpec:
         if not isinstance(other, tuple):
             return NotImplemented
-        return self._join(other + self.partitions, other)
+        return self._join("__radd__", other + self.partitions, other)
 
-    def _join(self, partitions: tuple[Any, ...], other: tuple[Any, ...]) -> PartitionSpec:
-        if self.unreduced or self.reduced:
-            raise TypeError(f"other {other} cannot be of instance `tuple` when self {self!r} has"
-                            " unreduced or reduced axes in `__add__` of PartitionSpec")
+    def _join(self, method: str, partitions: tuple[Any, ...], other: tuple[Any, ...]
+              ) -> PartitionSpec:
+        for name in ("unreduced", "reduced"):
+            if getattr(self, name):
+                raise TypeError(f"other {other} cannot be of instance `tuple` when self {self!r}"
+                                f" has {name} in `{method}` of PartitionSpec")
         return PartitionSpec(*partitions)
 
     def __eq__(self, other: object) -> bool:

@@ -10,11 +10,11 @@ from numpy import ndarray
 from ingot import dtypes
 from ingot.api.devices import CPU, Device, block_until_ready, device_put
 from ingot.core.array import (
-    DELETED_BUFFER,
     OWNERS,
     Array,
     delete,
     fetch,
+    is_deleted,
     make_contiguous,
     to_host,
 )
@@ -294,7 +294,7 @@ def _is_deleted(self: Any) -> bool:
     >>> jnp.array([1]).is_deleted()
     False
     """
-    return type(self) is Array and self._data is DELETED_BUFFER
+    return type(self) is Array and is_deleted(self)
 
 
 def _buffer_pointer(self: Any) -> int:
