@@ -16,9 +16,10 @@ from ingot.api.global_arrays import (
     make_array_from_process_local_data,
     make_array_from_single_device_arrays,
 )
-from ingot.api.shard_map import shard_map
+from ingot.api.shard_map import INFER as Infer, shard_map, smap
 from ingot.config import config
 from ingot.core.interpreter import trace_state_clean
+from ingot.core.manual import ManualAxisType
 from ingot.core.mesh import (
     EMPTY_MESH,
     AbstractDevice,
@@ -143,11 +144,12 @@ def make_single_device_sharding(device: Device = CPU) -> SingleDeviceSharding:
     return SingleDeviceSharding(device)
 
 
-__all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Mesh", "NamedSharding", "PartitionSpec",
+__all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Infer", "ManualAxisType", "Mesh",
+           "NamedSharding", "PartitionSpec",
            "PositionalSharding", "Shard", "Sharding", "SingleDeviceSharding", "UnreducedKind",
            "auto_axes", "explicit_axes", "get_abstract_mesh", "get_mesh",
            "make_array_from_callback", "make_array_from_process_local_data",
            "make_array_from_single_device_arrays", "make_mesh", "make_single_device_sharding",
-           "reshard", "set_mesh", "shard_map", "use_abstract_mesh", "use_mesh"]
+           "reshard", "set_mesh", "shard_map", "smap", "use_abstract_mesh", "use_mesh"]
 
 _hide_frames_of(__name__)

@@ -11,7 +11,12 @@ from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import UndefinedPrimal
 from ingot.experimental.checkify import check
-from ingot.primitives import collective as c, collective_permute as e
+from ingot.primitives import (
+    casts,
+    collective as c,
+    collective_gather as g,
+    collective_permute as e,
+)
 from ingot.primitives.arithmetic import add, mul
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import broadcast_in_dim
@@ -85,6 +90,26 @@ def typed(op, *more):
 def everywhere(reduce):
     """The same reduction for all entries."""
     return lambda x: np.stack([reduce(x, axis=0)] * N)
+
+
+def named(name, op):
+    op.__name__ = name
+    return op
+
+
+def summed(p):
+    return named(p.name, lambda x, name: p.bind(x, axes=(name,)))
+
+
+def gathered(p):
+    return named(p.name, lambda x, name: p.bind(
+        x, axis_name=(name,), all_gather_dimension=0, axis_size=N, axis_index_groups=None,
+        tiled=False))
+
+
+def scattered(x, name):
+    return g.unreduced_reduce_scatter_p.bind(
+        x, axis_name=(name,), scatter_dimension=0, axis_size=N, axis_index_groups=None, tiled=False)
 
 
 def position(x, name):
@@ -181,10 +206,10 @@ EXAMPLES = [
     Example(over(lambda v, name: jit(lambda u: position(u, name))(v)), (X,), jax=False,
             ref=lambda x: x * (x + np.arange(N)[:, None]), runs=("axis_index",), name="position",
             maps=()),
-    *_all_ways(e.all_gather, X, lambda x: np.stack([x] * N), ("all_gather",)),
-    *_all_ways(e.all_gather, X, lambda x: np.stack([x.reshape(-1)] * N), ("all_gather",),
+    *_all_ways(g.all_gather, X, lambda x: np.stack([x] * N), ("all_gather",)),
+    *_all_ways(g.all_gather, X, lambda x: np.stack([x.reshape(-1)] * N), ("all_gather",),
                params=dict(tiled=True)),
-    *_all_ways(e.psum_scatter, normal(N, N, 2), lambda x: x.sum(0), ("reduce_scatter",)),
+    *_all_ways(g.psum_scatter, normal(N, N, 2), lambda x: x.sum(0), ("reduce_scatter",)),
     *_all_ways(e.all_to_all, normal(N, N, 2), lambda x: x.swapaxes(0, 1), ("all_to_all",),
                params=dict(split_axis=0, concat_axis=0)),
     *_all_ways(e.ppermute, X, permuted, ("ppermute",), params=dict(perm=[(0, 1), (2, 0)])),
@@ -196,22 +221,30 @@ EXAMPLES = [
             name="io_callback", jax=False),
     Example(called, (X,), ref=np.cosh, diff=(), name="pure_callback", jax=False),
     Example(passed, (X,), ref=lambda x: x, diff=(), name="pure_callback", jax=False,
-            accepts="biufc"),
+            accepts="iufc"),
     Example(io_passed, (X,), ref=lambda x: x, diff=(), name="io_callback", jax=False,
-            accepts="biufc"),
+            accepts="iufc"),
     Example(io_called, (X,), ref=np.cosh, diff=(), name="io_callback", jax=False),
     Example(debugged, (X,), ref=lambda x: x * x, name="debug_callback", jax=False),
     Example(checked, (X,), ref=lambda x: x * x, name="check", jax=False),
-    Example(lambda x: c.pvary_p.bind(x, axes=()), (X,), ref=lambda x: x, name="pvary", ulps=0,
-            accepts="biufc", jax=False),
+    *(Example(lambda x, p=p: p.bind(x, axes=()), (X,), ref=lambda x: x, name=p.name, ulps=0,
+              accepts="biufc", jax=False)
+      for p in (casts.pvary_p, casts.preduced_p, casts.reduced_vary_cast_p,
+                casts.vary_unreduced_cast_p)),
+    *(_row(summed(p), X, everywhere(np.sum), (p.name,), accepts="iufc")
+      for p in (c.psum_invariant_p, c.unreduced_psum_p)),
+    *(_row(gathered(p), X, lambda x: np.stack([x] * N), (p.name,), accepts="biufc")
+      for p in (g.all_gather_invariant_p, g.all_gather_reduced_p)),
+    _row(scattered, normal(N, N, 2), lambda x: x.sum(0), ("unreduced_reduce_scatter",),
+         accepts="iufc"),
 ]
 
 BAD = [
-    Bad(c.psum, (X, "i"), error="unbound axis name: 'i'", kind=NameError),
-    Bad(c.axis_index, ("i",), error="unbound axis name: 'i'", kind=NameError),
+    Bad(c.psum, (X, "i"), error="unbound axis name: i", kind=NameError),
+    Bad(c.axis_index, ("i",), error="unbound axis name: i", kind=NameError),
     Bad(over(e.ppermute, perm=[(0, 1), (0, 2)]), (X,), error="ppermute: ", name="ppermute"),
     Bad(over(e.pbroadcast, source=3), (X,), error="pbroadcast: source", name="pbroadcast"),
-    Bad(over(e.psum_scatter), (X,), error="(psum|reduce)_scatter: ", name="psum_scatter"),
+    Bad(over(g.psum_scatter), (X,), error="(psum|reduce)_scatter: ", name="psum_scatter"),
     Bad(over(e.all_to_all, split_axis=0, concat_axis=0), (X,), error="all_to_all: ",
         name="all_to_all"),
     Bad(lambda x: check(x, "text"), (normal(2),), error="check: pred must be a boolean scalar"),

@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.api.arguments import argument_names, check_callable, function_name
+from ingot.api.arguments import check_callable, function_name, to_arrays
+from ingot.api.shard_map_checks import (
+    INFER,
+    ArgumentChecks,
+    ResultChecks,
+    are_explicit,
+    check_specs,
+    checked_mesh,
+    flat_specs,
+    is_none,
+    manual_axes,
+    manual_spec,
+    title_of,
+)
 from ingot.config import config
 from ingot.control.shard_map import parts_program, shard_map_p
-from ingot.core.avals import ShapedArray
+from ingot.core.array import Array
 from ingot.core.axis_env import axis_sizes
-from ingot.core.interpreter import Tracer, to_array
-from ingot.core.mesh import AbstractMesh, BaseMesh, Mesh, abstract_mesh, concrete_mesh
+from ingot.core.interpreter import trace_state_clean, typeof
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, concrete_mesh
+from ingot.core.placement import sharding_of
 from ingot.core.sharding import NamedSharding
-from ingot.core.specs import PartitionSpec, names_of
+from ingot.core.specs import PartitionSpec
 from ingot.transforms.stage import hoist_traced_constants
-from ingot.tree import PyTreeDef, broadcast_prefix, tree_flatten, tree_leaves, tree_unflatten
+from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import wraps
-
-
-class Infer:
-    """Stands for `in_specs` where arguments' types say how they are divided; there is one."""
-
-    def __repr__(self) -> str:
-        return "Infer"
-
-
-INFER = Infer()
-
-
-def _is_spec(x: Any) -> bool:
-    return x is None or isinstance(x, PartitionSpec)
-
-
-def _check_specs(title: str, what: str, specs: Any, manual: frozenset[Any]) -> None:
-    """Raise TypeError for leaves that are no specs, ValueError for axes that are not Manual."""
-    for spec in tree_leaves(specs, is_leaf=_is_spec):
-        if not _is_spec(spec):
-            raise TypeError(f"{title}: {what} argument must be a pytree of `PartitionSpec`"
-                            f" instances, got {spec!r:.60} of type {type(spec).__name__}")
-        for name in () if spec is None else (*spec.names(), *spec.unreduced, *spec.reduced):
-            if name not in manual:
-                raise ValueError(f"{title}: {what} argument must refer to an axis marked as manual"
-                                 f" ({set(manual)}), but {spec!r} refers to {name!r}")
-
-
-def _prefix(title: str, what: str, specs: Any, values: Any) -> list[Any]:
-    try:
-        return broadcast_prefix(specs, values, is_leaf=_is_spec)
-    except ValueError as error:
-        raise ValueError(f"pytree structure error: {title}: {what} must be a prefix of the"
-                         f" structure of what it is for: {error}") from None
 
 
 class _Call:
@@ -62,163 +42,208 @@ class _Call:
                  axis_names: Any, check_vma: bool):
         self.fun, self.given_mesh, self.check_vma = fun, mesh, check_vma
         self.in_specs, self.out_specs, self.axis_names = in_specs, out_specs, axis_names
-        self.title = f"shard_map of {function_name(fun)}"
+        self.title = title_of(fun)
         self._known: dict[Any, Any] = {}
-        if mesh is not None:
-            self._check(mesh)
 
     # ---- the mesh --------------------------------------------------------------------------------
-    def _mesh(self) -> BaseMesh:
-        if self.given_mesh is not None:
-            return self.given_mesh
-        context = abstract_mesh()
-        if context.empty:
-            raise ValueError(f"{self.title}: The context mesh cannot be empty; which mesh it is for"
-                             " must be said, by mesh= or by set_mesh")
-        mesh = concrete_mesh()
-        return mesh if mesh.abstract_mesh == context else context
-
-    def _manual(self, mesh: BaseMesh) -> frozenset[Any]:
-        names = frozenset(self.axis_names or mesh.axis_names)
-        if not names <= set(mesh.axis_names):
-            raise ValueError(f"{self.title}: shard_map requires axis_names={set(names)} to be a"
-                             f" subset of mesh.axis_names={set(mesh.axis_names)}")
-        taken = [n for n in names if n in mesh.manual_axes]
-        return names.difference(taken) if not self.axis_names else names
-
     def _check(self, mesh: BaseMesh) -> frozenset[Any]:
-        if not isinstance(mesh, (Mesh, AbstractMesh)):
-            raise TypeError(f"{self.title}: shard_map requires a `Mesh` or an `AbstractMesh`"
-                            f" instance for its mesh, got {mesh!r:.80}")
-        manual = self._manual(mesh)
-        if self.in_specs is not INFER:
-            _check_specs(self.title, "in_specs", self.in_specs, manual)
-        _check_specs(self.title, "out_specs", self.out_specs, manual)
+        manual = manual_axes(self.title, mesh, self.axis_names)
+        if self.in_specs is INFER:
+            if not are_explicit(mesh, manual):
+                raise TypeError(
+                    f"{self.title}: shard_map in_specs argument must be a pytree of `PartitionSpec`"
+                    " instances, but in_specs was not specified when the axes"
+                    f" {set(manual)} are of types {mesh.axis_types}; only Explicit axes are part of"
+                    " the arguments' types")
+        elif self.in_specs is not None:
+            check_specs(self.title, "in_specs", self.in_specs, manual)
+        check_specs(self.title, "out_specs", self.out_specs, manual)
         return manual
 
-    # ---- specs of arguments and results ----------------------------------------------------------
-    def _specs(self, mesh: BaseMesh, args: Any, leaves: Sequence[Any]) -> list[PartitionSpec]:
-        if self.in_specs is INFER:
-            return [self._inferred(mesh, x) for x in leaves]
-        given = self.in_specs
-        if isinstance(given, list):
-            given = tuple(given)
-        specs = [s or PartitionSpec() for s in _prefix(self.title, "in_specs", given, args)]
-        for k, (x, spec) in enumerate(zip(leaves, specs, strict=True)):
-            self._check_argument(mesh, args, k, x.aval, spec)
-        return specs
-
-    def _inferred(self, mesh: BaseMesh, x: Any) -> PartitionSpec:
-        sharding = x.aval.sharding if isinstance(x, Tracer) else x.sharding
-        if isinstance(sharding, NamedSharding) and sharding.mesh.axis_names == mesh.axis_names:
-            return sharding.spec
-        return PartitionSpec()
-
-    def _check_argument(self, mesh: BaseMesh, args: Any, k: int, aval: ShapedArray,
-                        spec: PartitionSpec) -> None:
-        def name() -> str:
-            return argument_names(self.fun, args, {})[k]
-
-        if len(spec) > aval.ndim:
-            raise ValueError(f"{self.title}: got an in_specs entry which is too long to be"
-                             f" compatible with the input: {spec!r} is for {len(spec)} axes, but"
-                             f" an array has {aval.ndim}: {name()} of type {aval}")
-        NamedSharding(mesh, spec)  # raises if an axis of the mesh divides two axes
-        for axis, (n, entry) in enumerate(zip(aval.shape, spec.padded(aval.ndim), strict=True)):
-            count = math.prod(mesh.shape[m] for m in names_of(entry))
-            if n % count:
-                raise ValueError(
-                    f"{self.title}: argument arrays have axis sizes that are not evenly divisible"
-                    f" by the corresponding mesh axis sizes: axis {axis} of {name()}, of type"
-                    f" {aval}, of length {n} cannot be divided into {count} equal parts over"
-                    f" {names_of(entry)}; pad the array")
-        said = aval.sharding.spec if aval._sharding is not None else None
-        if said is not None and said.partitions != spec.padded(aval.ndim).partitions:
-            raise ValueError(f"{self.title}: in_specs passed to shard_map: {spec!r} does not match"
-                             f" the specs of the input: {said!r} for {name()} of type {aval}; leave"
-                             " in_specs out, or reshard the argument first")
-
-    def _results(self, mesh: BaseMesh, manual: frozenset[Any], out_tree: PyTreeDef,
-                 avals: Sequence[ShapedArray]) -> list[PartitionSpec]:
-        values = tree_unflatten(out_tree, avals)
-        specs = [s or PartitionSpec()
-                 for s in _prefix(self.title, "out_specs", self.out_specs, values)]
-        for aval, spec in zip(avals, specs, strict=True):
-            if len(spec) > aval.ndim:
-                raise ValueError(f"{self.title}: got an out_specs entry which is too long to be"
-                                 f" compatible with the output: {spec!r} is for {len(spec)} axes,"
-                                 f" but a result has {aval.ndim}: it is of type {aval}")
-            extra = (aval.vma & manual) - frozenset(spec.names())
-            if self.check_vma and extra:
-                raise ValueError(
-                    f"{self.title}: got out_specs which require replication which can't be"
-                    f" statically inferred given the mesh {mesh}: {spec!r} implies that a result is"
-                    f" equal along {set(extra)}, but it may vary: it is of type {aval}; name these"
-                    " axes in out_specs, psum over them, or set check_vma=False")
-            NamedSharding(mesh, spec)
-        return specs
+    def _devices(self, mesh: BaseMesh, leaves: Sequence[Any]) -> BaseMesh:
+        """Return the mesh with devices: outside of programs, those where the arguments lie."""
+        if not isinstance(mesh, AbstractMesh) or not trace_state_clean():
+            return mesh
+        known: BaseMesh = mesh
+        if concrete_mesh().abstract_mesh == mesh:
+            known = concrete_mesh()
+        for x in leaves:
+            sharding = sharding_of(x) if type(x) is Array else None
+            if not isinstance(sharding, NamedSharding) or sharding.mesh.empty:
+                continue
+            if sharding.mesh.shape_tuple != mesh.shape_tuple:
+                raise ValueError(f"{self.title}: Mesh shape of the input"
+                                 f" {sharding.mesh.shape_tuple} does not match the mesh shape"
+                                 f" passed to shard_map {mesh.shape_tuple}, for an argument of"
+                                 f" type {x.aval}")
+            known = sharding.mesh
+        if isinstance(known, AbstractMesh):
+            raise ValueError(f"{self.title}: Please pass `jax.Array`s with a `NamedSharding` as"
+                             " input to `shard_map` when passing `AbstractMesh` to the mesh"
+                             f" argument, got {mesh}; device_put says where they lie")
+        return known
 
     # ---- calls -----------------------------------------------------------------------------------
     def __call__(self, *args: Any) -> Any:
-        mesh = self._mesh()
+        mesh = checked_mesh(self.title, self.given_mesh)
         manual = self._check(mesh)
         leaves, tree = tree_flatten(args)
-        leaves = [to_array(x) for x in leaves]
-        specs = self._specs(mesh, args, leaves)
-        params = {"mesh": mesh, "manual_axes": manual, "check_vma": self.check_vma}
-        key = (tree, tuple(specs), *[x.aval for x in leaves], mesh, manual, config.trace_key(),
-               tuple(axis_sizes().items()))
+        if self.in_specs is INFER:
+            leaves = to_arrays("shard_map", self.fun, args, {}, leaves)
+            specs = [manual_spec(self.title, typeof(x).sharding.spec, manual) for x in leaves]
+        else:
+            given = tuple(self.in_specs) if isinstance(self.in_specs, list) else self.in_specs
+            specs = flat_specs(self.title, "in_specs", given, args, is_none)
+            leaves = to_arrays("shard_map", self.fun, args, {}, leaves,
+                               [s is not None for s in specs])
+        check = ArgumentChecks(self.title, self.fun, mesh, manual, args, self.in_specs)
+        for k, (x, spec) in enumerate(zip(leaves, specs, strict=True)):
+            if spec is not None:
+                check(k, x.aval, spec)
+        mesh = self._devices(mesh, leaves)
+        params = {"mesh": mesh, "newly_manual_axes": manual, "check_vma": self.check_vma}
+        jaxpr, consts, out_specs, out_tree = self._program(tree, leaves, specs, params)
+        arrays = [x for x, s in zip(leaves, specs, strict=True) if s is not None]
+        outs = shard_map_p.bind(
+            *consts, *arrays, jaxpr=jaxpr, **params, out_specs=out_specs,
+            in_specs=(*[PartitionSpec()] * len(consts), *(s for s in specs if s is not None)))
+        return tree_unflatten(out_tree, outs)
+
+    def _program(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[Any],
+                 params: dict[str, Any]) -> Any:
+        """Return the program of parts, its closed-over tracers, specs and structure of results; it
+        is kept where these are none, and all arguments are arrays."""
+        if None in specs:
+            return self._trace(tree, leaves, specs, params)
+        key = (tree, tuple(specs), *[x.aval for x in leaves], *params.values(),
+               config.trace_key(), tuple(axis_sizes().items()))
         known = self._known.get(key)
         if known is None:
             known = self._trace(tree, leaves, specs, params)
             if not known[1]:
                 self._known[key] = known
-        jaxpr, consts, out_specs, out_tree = known
-        outs = shard_map_p.bind(
-            *consts, *leaves, jaxpr=jaxpr, **params, out_specs=out_specs,
-            in_specs=(*[PartitionSpec()] * len(consts), *specs))
-        return tree_unflatten(out_tree, outs)
+        return known
 
-    def _trace(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[PartitionSpec],
+    def _trace(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[Any],
                params: dict[str, Any]) -> Any:
         out_trees: list[PyTreeDef] = []
+        dynamic = [s is not None for s in specs]
+        results = ResultChecks(self.title, params["mesh"], params["newly_manual_axes"],
+                               self.check_vma, self.out_specs)
 
         def flat(*parts: Any) -> list[Any]:
-            outs, out_tree = tree_flatten(self.fun(*tree_unflatten(tree, parts)))
+            rest = iter(parts)
+            values = [next(rest) if d else x for d, x in zip(dynamic, leaves, strict=True)]
+            outs, out_tree = tree_flatten(self.fun(*tree_unflatten(tree, values)))
             out_trees.append(out_tree)
-            return [to_array(o) for o in outs]
+            return to_arrays("shard_map", self.fun, (), {}, outs)
 
         jaxpr, out_specs = parts_program(
-            flat, [x.aval for x in leaves], function_name(self.fun), in_specs=specs,
-            out_specs_of=lambda avals: self._results(params["mesh"], params["manual_axes"],
-                                                     out_trees[-1], avals), **params)
+            flat, [x.aval for x, d in zip(leaves, dynamic, strict=True) if d],
+            function_name(self.fun), in_specs=[s for s in specs if s is not None],
+            out_specs_of=lambda avals: results(out_trees[-1], avals), **params)
+        self._check_closed_over(jaxpr, params["newly_manual_axes"])
         jaxpr, consts = hoist_traced_constants(jaxpr)
         return jaxpr, consts, out_specs, out_trees[-1]
 
+    def _check_closed_over(self, jaxpr: Jaxpr, manual: frozenset[Any]) -> None:
+        """Raise NotImplementedError for constants whose types name axes that are Manual now."""
+        for x in jaxpr.consts:
+            spec = typeof(x).sharding.spec
+            if manual.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
+                raise NotImplementedError(
+                    f"{self.title}: Closing over inputs to shard_map where the input is sharded on"
+                    f" `Explicit` axes is not implemented, got a value of type {typeof(x)}; pass it"
+                    " as an argument")
 
-def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any = None,
+
+def shard_map(f: Callable[..., Any] | None = None, /, *, out_specs: Any,
               in_specs: Any = INFER, mesh: Any = None, axis_names: Any = frozenset(),
-              check_vma: bool = True, check_rep: bool = True, auto: Any = frozenset()) -> Any:
+              check_vma: bool = True) -> Any:
     """Map a function over the devices of a mesh; each gets its part of the arguments.
 
     in_specs, out_specs: PartitionSpecs, or trees of them, that say which mesh axes divide which
-    axes of arrays, by default as the arguments' types say; mesh: by default the one that is set;
-    axis_names: the Manual axes, by default all, to which collectives in f may refer; check_vma:
-    types say what varies where; check_rep, auto: older spellings of check_vma, and of all axes but
-    axis_names -> the mapped function. Raises ValueError where specs do not fit or sizes do not
-    divide.
+    axes of arrays, by default as the arguments' types say (None: not an array, but static); mesh:
+    by default the one that is set; axis_names: the Manual axes, by default all, to which
+    collectives in f may refer; check_vma: types say what varies where -> the mapped function.
+    Raises ValueError where specs do not fit or sizes do not divide.
 
     >>> p, mesh = ingot.P("x"), ingot.make_mesh((2,), "x")
-    >>> ingot.shard_map(lambda x: x - x[0], mesh=mesh, in_specs=p, out_specs=p)(np.arange(4))
-    Array([0, 1, 0, 1], dtype=int64)
+    >>> x = ingot.device_put(np.arange(4), ingot.NamedSharding(mesh, p))
+    >>> ingot.shard_map(lambda x: x - x[0], mesh=mesh, out_specs=p)(x).tolist()
+    [0, 1, 0, 1]
     """
     if f is None:
         return functools.partial(shard_map, out_specs=out_specs, in_specs=in_specs, mesh=mesh,
-                                 axis_names=axis_names, check_vma=check_vma,
-                                 check_rep=check_rep, auto=auto)
+                                 axis_names=axis_names, check_vma=check_vma)
     check_callable("shard_map", f)
-    if auto and isinstance(mesh, BaseMesh):
-        axis_names = frozenset(mesh.axis_names) - frozenset(auto)
-    call = _Call(f, mesh, in_specs, out_specs, frozenset(axis_names), check_vma and check_rep)
+    call = _Call(f, mesh, in_specs, out_specs, axis_names, check_vma)
     return wraps(f)(lambda *args: call(*args))
 
+
+def shard_map_auto(f: Callable[..., Any] | None = None, mesh: Any = None, in_specs: Any = INFER,
+                   out_specs: Any = None, check_rep: bool = True, auto: Any = frozenset()) -> Any:
+    """`shard_map` in its older form, in which the axes that stay Auto are named.
+
+    f, mesh, in_specs, out_specs, check_rep: those of `shard_map`, check_rep being check_vma; auto:
+    the axes of the mesh that are not Manual -> the mapped function, with the same errors.
+
+    >>> from ingot.sharding import PartitionSpec, make_mesh
+    >>> p, mesh = PartitionSpec(), make_mesh((1,), "x")
+    >>> shard_map_auto(lambda x: 2 * x, mesh, p, p)(3)
+    Array(6, dtype=int64)
+    """
+    if f is None:
+        return functools.partial(shard_map_auto, mesh=mesh, in_specs=in_specs, out_specs=out_specs,
+                                 check_rep=check_rep, auto=auto)
+    names = frozenset(mesh.axis_names) - frozenset(auto) if auto else frozenset()
+    return shard_map(f, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=names,
+                     check_vma=check_rep)
+
+
+# ---- smap ----------------------------------------------------------------------------------------
+def smap(f: Callable[..., Any] | None = None, /, *, in_axes: Any = INFER, out_axes: Any,
+         axis_name: Any) -> Any:
+    """Map a function over one axis of the mesh that is set.
+
+    f: of parts. in_axes, out_axes: which axis of each argument or result the mesh axis divides,
+    None for those that all devices have; trees of these; in_axes by default as the arguments' types
+    say. axis_name: the axis of the mesh -> the mapped function. Raises TypeError for other axes,
+    ValueError as `shard_map` does.
+
+    >>> from ingot.sharding import make_mesh, set_mesh
+    >>> with set_mesh(make_mesh((1,), "x", ingot.sharding.AxisType.Auto)):
+    ...     smap(lambda x: x + 1, in_axes=0, out_axes=0, axis_name="x")(np.arange(2)).tolist()
+    [1, 2]
+    """
+    if f is None:
+        return functools.partial(smap, in_axes=in_axes, out_axes=out_axes, axis_name=axis_name)
+    if isinstance(axis_name, (list, tuple)):
+        raise TypeError(f"smap: axis_name must be one name of an axis of the mesh, got {axis_name};"
+                        " nest the calls")
+    if not (in_axes is INFER or in_axes is None or isinstance(in_axes, (int, tuple))):
+        raise TypeError("smap: in_axes must be an int, None, or a tuple with an entry for each"
+                        f" positional argument, got {in_axes!r}")
+    for name, axes in (("in_axes", in_axes), ("out_axes", out_axes)):
+        if axes is not INFER and not all(isinstance(a, int) for a in tree_leaves(axes)):
+            raise TypeError(f"smap: {name} must be an int, None, or a tree of these, got {axes!r}")
+    in_specs = INFER if in_axes is INFER else _axis_specs(in_axes, axis_name)
+    call = _Call(f, None, in_specs, _axis_specs(out_axes, axis_name), {axis_name}, True)
+
+    def mapped(*args: Any) -> Any:
+        mesh = checked_mesh(call.title, None)
+        if in_axes is INFER and mesh._name_to_type.get(axis_name) is not AxisType.Explicit:
+            raise TypeError(f"smap: in_axes was not specified when axis_name={axis_name!r} was of"
+                            f" type {mesh._name_to_type.get(axis_name)}; give in_axes")
+        return call(*args)
+
+    return wraps(f)(mapped)
+
+
+def _axis_specs(axes: Any, name: Any) -> Any:
+    return tree_map(
+        lambda a: PartitionSpec() if a is None else PartitionSpec(*[None] * a, name), axes,
+        is_leaf=is_none)
+
+
+__all__ = ["INFER", "shard_map", "shard_map_auto", "smap"]

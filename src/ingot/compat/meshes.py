@@ -9,7 +9,8 @@ import numpy as np
 
 from ingot.api.devices import Format, devices as all_devices
 from ingot.api.jit import jit as pjit
-from ingot.sharding import Mesh, PartitionSpec, shard_map
+from ingot.api.shard_map import shard_map_auto as shard_map
+from ingot.sharding import Mesh, PartitionSpec
 from ingot.tree import tree_map
 
 Layout = Format

@@ -224,7 +224,6 @@ NAMES: dict[str, str | Missing] = {
     "jax.free_ref": Missing(_REFS),
     "jax.ref": Missing(_REFS),
     "jax.ds": Missing("it indexes references; use lax.dynamic_slice"),
-    "jax.smap": Missing("an experiment of JAX; use shard_map"),
     "jax.memory": Missing("all memory is that of the host"),
     "jax.no_tracing": Missing("use checking_leaks and make_jaxpr to see what is traced"),
     "jax.no_execution": Missing("use eval_shape to trace without running"),

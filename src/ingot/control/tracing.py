@@ -145,7 +145,7 @@ def type_differences(left: Sequence[ShapedArray], right: Sequence[ShapedArray],
     return "\n".join(
         f"  {name}{path}: {said_left} {a}, {said_right} {b}"
         for a, b, path in zip(left, right, paths, strict=True)
-        if not (a.same_type(b) and a.vma == b.vma))
+        if not (a.same_type(b) and a.mat == b.mat))
 
 
 def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray],

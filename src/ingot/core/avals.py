@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.manual import EVERYWHERE_EQUAL, ManualAxisType
 from ingot.core.mesh import abstract_mesh
 from ingot.core.sharding import NamedSharding, abstract
-from ingot.core.specs import PartitionSpec, names_of
+from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.util import size_of
 
-NOWHERE: frozenset[Any] = frozenset()
 _known: dict[Any, ShapedArray] = {}
 _MANY = 1 << 16
 
@@ -27,32 +27,33 @@ class ShapedArray:
     'f32[3,4]'
     """
 
-    __slots__ = ("_hash", "_sharding", "dtype", "shape", "storage", "vma", "weak_type")
+    __slots__ = ("_hash", "_sharding", "dtype", "mat", "shape", "storage", "weak_type")
 
     shape: tuple[int, ...]
     dtype: Any
     weak_type: bool
     storage: np.dtype
     """The NumPy dtype that holds the elements (differs from `dtype` for PRNG keys only)."""
-    vma: frozenset[Any]
-    """The Manual axes of the mesh over which values vary, as far as `shard_map` checks it."""
+    mat: ManualAxisType
+    """Along which Manual axes of the mesh parts differ, as far as `shard_map` checks it."""
 
     def __new__(cls, shape: Any, dtype: Any, weak_type: bool = False, *, sharding: Any = None,
-                vma: Any = NOWHERE, memory_space: Any = None) -> ShapedArray:
+                manual_axis_type: Any = None, memory_space: Any = None) -> ShapedArray:
         # memory_space is accepted for JAX's sake and ignored.
         if type(shape) is not tuple:
             shape = tuple(shape)
-        if sharding is None and not vma:
+        if sharding is None and not manual_axis_type:
             key: tuple[Any, ...] = (shape, dtype, weak_type)
         else:
-            key = (shape, dtype, weak_type, _in_type(sharding, shape), frozenset(vma or ()))
+            key = (shape, dtype, weak_type, _in_type(sharding, shape),
+                   manual_axis_type or EVERYWHERE_EQUAL)
         return _known.get(key) or cls._new(*key)
 
     @classmethod
     def _new(cls, shape: Any, dtype: Any, weak_type: bool, sharding: Any = None,
-             vma: frozenset[Any] = NOWHERE) -> ShapedArray:
-        key = (shape, dtype, weak_type) if sharding is None and not vma else (
-            shape, dtype, weak_type, sharding, vma)
+             mat: ManualAxisType = EVERYWHERE_EQUAL) -> ShapedArray:
+        key = (shape, dtype, weak_type) if sharding is None and not mat else (
+            shape, dtype, weak_type, sharding, mat)
         if not isinstance(dtype, (np.dtype, dtypes.KeyDType)):
             dtype = np.dtype(dtype)
         # A type seen first with NumPy's integers in its shape serves all later arrays.
@@ -60,8 +61,8 @@ class ShapedArray:
         self = object.__new__(cls)
         self.shape, self.dtype, self.weak_type = shape, dtype, bool(weak_type)
         self.storage = dtype if isinstance(dtype, np.dtype) else dtype.storage
-        self._sharding, self.vma = sharding, vma
-        self._hash = hash((shape, dtype, weak_type, sharding, vma))
+        self._sharding, self.mat = sharding, mat
+        self._hash = hash((shape, dtype, weak_type, sharding, mat))
         if len(_known) >= _MANY:  # types compare by value: those made before stay valid
             _known.clear()
         self = _known.setdefault((shape, dtype, self.weak_type, *key[3:]), self)
@@ -88,7 +89,7 @@ class ShapedArray:
             and self.dtype == other.dtype
             and self.weak_type == other.weak_type
             and self._sharding == other._sharding
-            and self.vma == other.vma
+            and self.mat == other.mat
         )
 
     def __hash__(self) -> int:
@@ -102,7 +103,7 @@ class ShapedArray:
             changes.get("dtype", self.dtype),
             changes.get("weak_type", self.weak_type),
             sharding=changes.get("sharding", self._sharding if shape == self.shape else None),
-            vma=changes.get("vma", self.vma),
+            manual_axis_type=changes.get("manual_axis_type", self.mat),
         )
 
     @property
@@ -113,9 +114,16 @@ class ShapedArray:
         return NamedSharding(abstract_mesh(), PartitionSpec(*[None] * self.ndim))
 
     @property
+    def vma(self) -> frozenset[Any]:
+        """The Manual axes of the mesh over which values vary."""
+        return self.mat.varying
+
+    manual_axis_type = property(lambda self: self.mat)
+
+    @property
     def is_placed(self) -> bool:
         """Whether the type says more than shape, dtype and weak type."""
-        return self._sharding is not None or bool(self.vma)
+        return self._sharding is not None or bool(self.mat)
 
     def unplaced(self) -> ShapedArray:
         """The type without sharding and Manual axes."""
@@ -135,12 +143,14 @@ class ShapedArray:
         return self.update(dtype=np.dtype(dtypes.float0), weak_type=False)
 
     def to_ct_aval(self) -> ShapedArray:
-        """The type of cotangents: unreduced where tangents are reduced, and the other way round."""
+        """The type of cotangents: what is reduced in one is unreduced in the other."""
         aval = self.to_tangent_aval()
         spec = None if aval._sharding is None else aval._sharding.spec
-        if spec is None or not (spec.unreduced or spec.reduced):
+        if not (aval.mat.unreduced or aval.mat.reduced) and (
+                spec is None or not (spec.unreduced or spec.reduced)):
             return aval
-        return aval.update(sharding=aval._sharding.update(spec=spec.to_ct_spec()))
+        sharding = None if spec is None else aval._sharding.update(spec=spec.to_ct_spec())
+        return aval.update(sharding=sharding, manual_axis_type=aval.mat.to_ct_mat())
 
     def str_short(self, short_dtypes: bool = True) -> str:
         name = dtypes.short_name(self.dtype) if short_dtypes else str(self.dtype)
@@ -152,9 +162,11 @@ class ShapedArray:
             return f"[{','.join(map(str, self.shape))}]"
         spec = self.sharding.spec
         text = ",".join(map(_divide, self.shape, spec))
-        marks = [f"U:{_set(spec.unreduced)}"] if spec.unreduced else []
-        marks += [f"R:{_set(spec.reduced)}"] if spec.reduced else []
-        marks += [f"V:{_set(self.vma)}"] if self.vma else []
+        unreduced, reduced = self.mat.unreduced | spec.unreduced, self.mat.reduced | spec.reduced
+        marks = [f"V:{_set(self.vma)}"] if self.vma else []
+        marks += [f"U{_kind(self.mat.unreduced_kind or spec.unreduced_kind)}:{_set(unreduced)}"
+                  ] if unreduced else []
+        marks += [f"R:{_set(reduced)}"] if reduced else []
         return f"[{text}]{{{', '.join(marks)}}}" if marks else f"[{text}]"
 
     def __str__(self) -> str:
@@ -165,11 +177,11 @@ class ShapedArray:
         return f"ShapedArray({self.dtype.name}{self._dimensions()}{weak})"
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self.shape, self.dtype, self.weak_type, self._sharding, self.vma)
+        return _rebuild, (self.shape, self.dtype, self.weak_type, self._sharding, self.mat)
 
 
-def _rebuild(shape: Any, dtype: Any, weak_type: bool, sharding: Any, vma: Any) -> ShapedArray:
-    return ShapedArray(shape, dtype, weak_type, sharding=sharding, vma=vma)
+def _rebuild(shape: Any, dtype: Any, weak_type: bool, sharding: Any, mat: Any) -> ShapedArray:
+    return ShapedArray(shape, dtype, weak_type, sharding=sharding, manual_axis_type=mat)
 
 
 def _in_type(sharding: Any, shape: tuple[int, ...]) -> NamedSharding | None:
@@ -192,8 +204,14 @@ def _divide(length: int, entry: Any) -> str:
     return f"{length}@{names[0]}" if len(names) == 1 else f"{length}@({','.join(names)})"
 
 
+def _kind(kind: UnreducedKind | None) -> str:
+    return "" if kind in (None, UnreducedKind.sum) else f"_{kind.name}"
+
+
 def _set(names: frozenset[Any]) -> str:
-    text = ",".join(sorted(map(str, names)))
+    known = list(abstract_mesh().axis_names)
+    places = {n: known.index(n) if n in known else len(known) for n in names}
+    text = ",".join(map(str, sorted(names, key=lambda n: (places[n], str(n)))))
     return f"({text})" if len(names) > 1 else text
 
 

@@ -52,16 +52,16 @@ def checked_axes() -> frozenset[Any]:
     return _scope.checked
 
 
-def axis_size(name: Any) -> int:
+def axis_size(name: Any, asked_by: str = "it") -> int:
     """Size of an axis by name, a product for several; NameError if one is not in scope."""
     if isinstance(name, (tuple, list)):
         product = 1
         for n in name:
-            product *= axis_size(n)
+            product *= axis_size(n, asked_by)
         return product
     if name not in _scope.sizes:
         raise NameError(
-            f"unbound axis name: {name!r}; axes in scope: {list(_scope.sizes) or 'none'}."
-            " Collectives work inside vmap(..., axis_name=...), pmap or shard_map"
-        )
+            f"Found an unbound axis name: {name}. To fix this, please call {asked_by} under"
+            " `jax.shard_map`, pmap or vmap(..., axis_name=...); axes in scope:"
+            f" {list(_scope.sizes) or 'none'}")
     return _scope.sizes[name]

@@ -10,6 +10,8 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.division import Operands, divide, mark, marked, marks_of
 from ingot.core.interpreter import current
+from ingot.core.manual import EVERYWHERE_EQUAL
+from ingot.core.manual_rules import manual_type
 from ingot.core.sharding import NamedSharding
 from ingot.errors import UndefinedRuleError
 
@@ -114,7 +116,7 @@ class Primitive:
     division: Any = None  # from how arguments are divided to how results are: core/division.py
     marks: Any = None  # over which axes results are unreduced and reduced, given the arguments
     divides: str | None = None  # the parameter that says how the result is divided
-    varying: Any = None  # (vma, **params) -> the Manual axes over which results vary
+    manual: Any = None  # (mat, **params) -> what types of results say of the Manual axes
     elementwise = False
     takes_numbers = False
     transposes_zeros = False
@@ -177,7 +179,7 @@ class Primitive:
             plain = [a.unplaced() for a in avals]
             out = self.rule("type")(*plain, **params)
             found = list(out) if self.multiple_results else [out]
-            if self.varying is not None or any([a.is_placed for a in avals]):
+            if self.manual is not None or any([a.is_placed for a in avals]):
                 found = self._placed(avals, found, params)
             if key is not None:
                 if len(self._types) >= MAX_TYPES:
@@ -187,12 +189,13 @@ class Primitive:
 
     def _placed(self, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
                 params: dict[str, Any]) -> list[ShapedArray]:
-        """Types of the results with the axes over which they vary, those of all arguments unless
-        the operation says otherwise, and with the Explicit axes that divide them."""
-        vma = frozenset[Any]().union(*(a.vma for a in avals))
-        if self.varying is not None:
-            vma = self.varying(vma, **params)
-        found = [a.update(vma=vma) for a in outs]
+        """Types of the results with what they say of Manual axes, what those of the arguments do
+        unless the operation says otherwise, and with the Explicit axes that divide them."""
+        if self.manual is None:
+            mat = manual_type(self, avals, outs, params)
+        else:
+            mat = self.manual(avals[0].mat if avals else EVERYWHERE_EQUAL, **params)
+        found = [a.update(manual_axis_type=mat) for a in outs]
         mesh = next((a._sharding.mesh for a in avals if a._sharding is not None), None)
         if mesh is None or self.divides:
             return found

@@ -47,6 +47,7 @@ from ingot.lax.ragged import (
 from ingot.primitives.arithmetic import *
 from ingot.primitives.bessel import *
 from ingot.primitives.bits import *
+from ingot.primitives.casts import *
 from ingot.primitives.collective import *
 from ingot.primitives.compare import *
 from ingot.primitives.complex import *
@@ -57,6 +58,7 @@ from ingot.primitives.convert import *
 from ingot.primitives.cumulative import *
 from ingot.primitives.slicing import *
 from ingot.primitives.dot import *
+from ingot.primitives.collective_gather import *
 from ingot.primitives.collective_permute import *
 from ingot.primitives.exponential import *
 from ingot.primitives.fft import *

@@ -12,8 +12,19 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis, axis_size as size_in_scope, checked_axes
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import to_array, typeof
-from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive, PythonFallback
+from ingot.core.manual import ManualAxisType
+from ingot.core.primitive import NOT_LINEAR, Primitive, PythonFallback
 from ingot.primitives.arithmetic import add, div, mul
+from ingot.primitives.casts import (
+    as_names,
+    check_names,
+    in_mesh_order,
+    preduced_p,
+    reduced_vary_cast_p,
+    state,
+    varied,
+    vary_unreduced_cast_p,
+)
 from ingot.primitives.compare import eq
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.dynamic_slice import dynamic_index_in_dim
@@ -27,19 +38,6 @@ from ingot.util import canonicalize_axis
 
 NO_KERNEL = PythonFallback(
     "a collective is gone once its axis is mapped, and has no meaning without one")
-
-
-def as_names(axis_name: Any) -> tuple[Any, ...]:
-    """One axis name or several as a tuple."""
-    return tuple(axis_name) if isinstance(axis_name, (tuple, list)) else (axis_name,)
-
-
-def check_names(name: str, axis_name: Any) -> tuple[Any, ...]:
-    """The axis names in a tuple; NameError unless all are mapped."""
-    names = as_names(axis_name)
-    for n in names:
-        size_in_scope(n)
-    return names
 
 
 def _no_eval(*args: Any, axis: Any = (), **params: Any) -> Any:
@@ -69,23 +67,32 @@ def _named_axes(*, axes: tuple[Any, ...], **params: Any) -> tuple[Any, ...]:
     return axes
 
 
+def reduced_over(mat: ManualAxisType, *, axes: tuple[Any, ...], **params: Any) -> ManualAxisType:
+    """What types say of a reduction over axes: it is equal along them. ValueError where its
+    argument is one of the reduced."""
+    if mat.reduced.intersection(axes):
+        raise ValueError("a reduction cannot accept args which are reduced, over"
+                         f" {set(mat.reduced.intersection(axes))}: it is equal along them already")
+    return mat.update(varying=mat.varying.difference(axes),
+                      unreduced=mat.unreduced.difference(axes))
+
+
 def _reducer(name: str, local: Callable[[Any, Sequence[int]], Any],
              same: Callable[[Any, int], Any], jvp: Any, transpose: Any) -> Primitive:
     """A reduction over named axes. same(x, n): the result for n equal values."""
-    def batch(axis: Axis, args: Any, dims: Any, *, axes: tuple[Any, ...], axis_index_groups: Any
-              ) -> Any:
+    def batch(axis: Axis, args: Any, dims: Any, *, axes: tuple[Any, ...], **params: Any) -> Any:
         (x,), (dim,) = args, dims
         rest = tuple(n for n in axes if n != axis.name)
         if len(rest) < len(axes):
             x = same(x, axis.size) if dim is None else local(x, (dim,))
             dim = None
         if rest:
-            x = primitive.bind(x, axes=rest, axis_index_groups=axis_index_groups)
+            x = primitive.bind(x, axes=rest, **params)
         return x, dim
 
     primitive = collective(name, type=lambda x, **params: x, jvp=jvp, transpose=transpose,
                             batch=batch, axes=_named_axes)
-    primitive.varying = lambda vma, *, axes, **params: vma.difference(axes)
+    primitive.manual = reduced_over
     return primitive
 
 
@@ -95,16 +102,56 @@ def _psum_transpose(ct: Any, x: Any, *, axes: tuple[Any, ...], **params: Any) ->
     return [psum_p.bind(ct, axes=rest, **params) if rest else ct]
 
 
-psum_p = _reducer(
-    "psum", reduce_sum, lambda x, n: mul(x, full_like(x, n)), linear_partial(lambda: psum_p),
-    _psum_transpose)
+def _multiple(x: Any, n: int) -> Any:
+    return mul(x, full_like(x, n))
+
+
+psum_p = _reducer("psum", reduce_sum, _multiple, linear_partial(lambda: psum_p), _psum_transpose)
+psum_invariant_p = _reducer(
+    "psum_invariant", reduce_sum, _multiple, linear_partial(lambda: psum_invariant_p),
+    lambda ct, x, *, axes: [ct])
+unreduced_psum_p = _reducer(
+    "unreduced_psum", reduce_sum, _multiple, linear_partial(lambda: unreduced_psum_p),
+    lambda ct, x, *, axes: [ct])
+
+
+def sum_over(x: Any, names: Any) -> Any:
+    """The sum over named axes, by the primitive that fits what the type says of them."""
+    names = in_mesh_order(names)
+    if not names:
+        return x
+    if checked_axes().isdisjoint(names):
+        return psum_p.bind(x, axes=names, axis_index_groups=None)
+    unreduced = tuple(n for n in names if n in typeof(x).mat.unreduced)
+    if unreduced:
+        x = unreduced_psum_p.bind(x, axes=unreduced)
+        names = tuple(n for n in names if n not in unreduced)
+    return psum_invariant_p.bind(varied(x, names), axes=names) if names else x
+
+
+def as_cotangent(ct: Any, mat: ManualAxisType) -> Any:
+    """A cotangent of a value whose type says `mat` of the Manual axes: summed over those along
+    which the value is equal, reduced where the value is unreduced, and the other way round."""
+    given, wanted = typeof(ct).mat, mat.to_ct_mat()
+    if given == wanted:
+        return ct
+    kept = given.varying & wanted.unreduced
+    if kept:
+        ct = vary_unreduced_cast_p.bind(ct, axes=in_mesh_order(kept))
+    ct = sum_over(ct, (given.varying - wanted.varying - kept)
+                  | (given.unreduced - wanted.unreduced))
+    mat = typeof(ct).mat
+    for primitive, axes in ((reduced_vary_cast_p, mat.reduced & wanted.varying),
+                            (preduced_p, wanted.reduced - mat.vur)):
+        if axes:
+            ct = primitive.bind(ct, axes=in_mesh_order(axes))
+    return ct
 
 
 def _extreme_partial(t: Any, out: Any, x: Any, *, axes: Any, axis_index_groups: Any) -> Any:
     """The tangent of the extreme value, the mean of them at a tie."""
     where = convert_element_type(eq(x, out), t.dtype)
-    params = {"axes": axes, "axis_index_groups": axis_index_groups}
-    return div(psum_p.bind(mul(t, where), **params), psum_p.bind(where, **params))
+    return div(sum_over(mul(t, where), axes), sum_over(where, axes))
 
 
 pmax_p = _reducer("pmax", reduce_max, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
@@ -177,11 +224,22 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
             leaf = local(leaf, [canonicalize_axis(a, leaf.ndim) for a in positional])
         if groups is not None:
             return _reduce_groups(leaf, named, groups, primitive)
-        return primitive.bind(pvary(leaf, named), axes=named,
-                              axis_index_groups=None) if named else leaf
+        return _bound(name, primitive, leaf, named) if named else leaf
 
     leaves, tree = tree_flatten(x)
     return tree_unflatten(tree, [one(leaf) for leaf in leaves])
+
+
+def _bound(name: str, primitive: Primitive, x: Any, names: tuple[Any, ...]) -> Any:
+    """The reduction of a leaf over named axes; what the type says of them must be the same."""
+    if not checked_axes().isdisjoint(names):
+        given = state(name, x, names)
+        if given == "reduced":
+            raise ValueError(f"{name} cannot accept args which are reduced, got {typeof(x)} and"
+                             f" axes={names}; lax.pcast it to 'varying' first")
+        if primitive is psum_p:
+            return sum_over(x, names)
+    return primitive.bind(varied(x, names), axes=names, axis_index_groups=None)
 
 
 def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
@@ -272,37 +330,6 @@ def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     return _over_leaves("pmin", x, axis_name, axis_index_groups, pmin_p, reduce_min)
 
 
-# ---- pvary ---------------------------------------------------------------------------------------
-def _pvary_batch(args: Any, dims: Any, *, axes: tuple[Any, ...]) -> Any:
-    return pvary_p.bind(*args, axes=axes), dims[0]
-
-
-pvary_p = Primitive(
-    "pvary", type=lambda x, *, axes: x, eval=lambda x, *, axes: x,
-    jvp=LINEAR, transpose=lambda ct, x, *, axes: [ct], batch=_pvary_batch,
-    kernel=lambda build, x, *, out, axes: x)
-pvary_p.varying = lambda vma, *, axes: vma.union(axes)
-
-
-def pvary(x: Any, axis_name: Any) -> Any:
-    """The same values, with a type that says that they vary over mapped axes.
-
-    x: pytree of arrays; axis_name: one name or several. Inside `shard_map`, which checks of what
-    varies where, both branches of a `cond` must vary over the same axes, and a loop's carry over
-    those of its last value. The derivative sums over the axes. -> x.
-
-    >>> lax.pvary(1.5, ())
-    1.5
-    """
-    names = tuple(n for n in as_names(axis_name) if n in checked_axes())
-
-    def one(leaf: Any) -> Any:
-        missing = tuple(n for n in names if n not in typeof(leaf).vma)
-        return pvary_p.bind(leaf, axes=missing) if missing else leaf
-
-    return tree_map(one, x)
-
-
 # ---- axis_index, axis_size ----------------------------------------------------------------------
 def one_name(*, axis_name: Any, **params: Any) -> tuple[Any, ...]:
     """The axes of a collective with a parameter axis_name."""
@@ -326,7 +353,7 @@ def axis_index(axis_name: Any) -> Any:
     """
     index: Any = None
     for n in check_names("axis_index", axis_name):
-        here = pvary(axis_index_p.bind(axis_name=n), n)
+        here = varied(axis_index_p.bind(axis_name=n), (n,))
         index = here if index is None else add(mul(index, scalar(size_in_scope(n), np.int32)), here)
     return index
 
@@ -344,4 +371,4 @@ def axis_size(axis_name: Any) -> int:
 
 
 __all__ = ["axis_index", "axis_index_p", "axis_size", "pmax", "pmax_p", "pmean", "pmin", "pmin_p",
-           "psum", "psum_p", "pvary", "pvary_p"]
+           "psum", "psum_invariant_p", "psum_p", "unreduced_psum_p"]

@@ -12,7 +12,7 @@ from ingot.core.primitive import UndefinedPrimal
 from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source_info import source_context
 from ingot.core.typecheck import checked
-from ingot.primitives.collective import psum_p
+from ingot.primitives.collective import as_cotangent
 from ingot.primitives.constraint import let_compiler_divide, reshard
 from ingot.primitives.movement import zeros
 from ingot.transforms.jvp import add_tangents
@@ -71,9 +71,7 @@ def _as_varied(ct: Any, aval: ShapedArray) -> Any:
     given = typeof(ct)
     if not (given.is_placed or aval.is_placed):
         return ct
-    extra = given.vma - aval.vma
-    if extra:
-        ct = psum_p.bind(ct, axes=tuple(sorted(extra, key=str)), axis_index_groups=None)
+    ct = as_cotangent(ct, aval.mat)
     wanted = aval.to_ct_aval()
     if given._sharding != wanted._sharding:
         ct = reshard(ct, (given if wanted._sharding is None else wanted).sharding.update(
@@ -143,6 +141,6 @@ def _transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], ct_nonzero: Sequence[
                 for ct, v in picked if force or ct is not None]
 
     avals = [v.aval for v, lin in zip(jaxpr.invars, linear, strict=True) if not lin]
-    avals += [v.aval for v, nz in zip(jaxpr.outvars, ct_nonzero, strict=True) if nz]
+    avals += [v.aval.to_ct_aval() for v, nz in zip(jaxpr.outvars, ct_nonzero, strict=True) if nz]
     out = stage(fun, avals, f"transpose_{jaxpr.debug_name}")
     return checked(out, "transpose_jaxpr"), list(has)
