@@ -345,7 +345,7 @@ MAPS = {
         ValueError, r"f64\[\]", "0 axes", remedy="None"),
     "unknown axis name": row(
         "lax.psum(1.0, 'i')",
-        NameError, "unbound axis name: 'i'", remedy="axis_name"),
+        NameError, "unbound axis name: i", remedy="axis_name"),
     "if on a mapped value": row(
         "vmap(lambda x: x if x > 0 else -x)(jnp.ones(3))",
         errors.TracerBoolConversionError, r"bool\[\]", remedy="where"),

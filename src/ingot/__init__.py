@@ -101,7 +101,7 @@ __getattr__, __dir__ = _lazily(__name__, (
      **dict.fromkeys((
          "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
          "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",
-         "reshard", "set_mesh", "shard_map", "use_abstract_mesh"), "sharding")})
+         "reshard", "set_mesh", "shard_map", "smap", "use_abstract_mesh"), "sharding")})
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name, ("block_until_ready",))
