@@ -114,7 +114,7 @@ def _exchange(x: Any, names: tuple[Any, ...], split_axis: int, concat_axis: int,
     if groups is not None:
         values, place = of_group("all_to_all", x, names, groups)
         return move_axis(dynamic_index_in_dim(values, place, split_axis + 1, False), 0, concat_axis)
-    if len(names) > 1:
+    if len(names) != 1:
         return move_axis(_exchange_over(x, names, split_axis), split_axis, concat_axis)
     return all_to_all_p.bind(varied(x, names), split_axis=split_axis, concat_axis=concat_axis,
                              axis_name=names[0], axis_index_groups=None, tiled=False)
