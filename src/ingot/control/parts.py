@@ -1,5 +1,7 @@
-"""Programs of the parts of arrays: their scope, their types, and the programs of whole arrays that
-stand for them, in which parts lie along leading axes."""
+"""Programs of the parts of arrays, and those of whole arrays that stand for them.
+
+In the latter, parts lie along leading axes, and collectives are operations along these.
+"""
 
 from __future__ import annotations
 
