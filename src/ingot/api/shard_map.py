@@ -188,8 +188,7 @@ def shard_map_auto(f: Callable[..., Any] | None = None, mesh: Any = None, in_spe
     f, mesh, in_specs, out_specs, check_rep: those of `shard_map`, check_rep being check_vma; auto:
     the axes of the mesh that are not Manual -> the mapped function, with the same errors.
 
-    >>> from ingot.sharding import PartitionSpec, make_mesh
-    >>> p, mesh = PartitionSpec(), make_mesh((1,), "x")
+    >>> p, mesh = ingot.P(), ingot.make_mesh((1,), "x")
     >>> shard_map_auto(lambda x: 2 * x, mesh, p, p)(3)
     Array(6, dtype=int64)
     """
@@ -211,9 +210,9 @@ def smap(f: Callable[..., Any] | None = None, /, *, in_axes: Any = INFER, out_ax
     say. axis_name: the axis of the mesh -> the mapped function. Raises TypeError for other axes,
     ValueError as `shard_map` does.
 
-    >>> from ingot.sharding import make_mesh, set_mesh
-    >>> with set_mesh(make_mesh((1,), "x", ingot.sharding.AxisType.Auto)):
-    ...     smap(lambda x: x + 1, in_axes=0, out_axes=0, axis_name="x")(np.arange(2)).tolist()
+    >>> mesh = ingot.make_mesh((1,), "x", ingot.sharding.AxisType.Auto)
+    >>> with ingot.set_mesh(mesh):
+    ...     ingot.smap(lambda x: x + 1, in_axes=0, out_axes=0, axis_name="x")(np.arange(2)).tolist()
     [1, 2]
     """
     if f is None:
