@@ -9,6 +9,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.backends.operations import Operations
 from ingot.config import BACKENDS, config
 from ingot.core import backend
 from ingot.core.array import OWNERS, Array, fetch
@@ -62,11 +63,12 @@ class Toy:
 
     def __init__(self):
         self.all, self.runs, self.deleted = [Device(k, "toy", "toy", 0, self) for k in (0, 1)], 0, 0
+        self.evaluate = Operations("toy")
 
     def devices(self):
         return self.all
 
-    def put(self, data, sharding=None):
+    def put(self, data, sharding=None, committed=True):
         device = self.all[0] if sharding is None else next(iter(sharding.device_set))
         return Elements(self.fetch(data) if type(data) is Elements else data, device)
 
@@ -87,6 +89,9 @@ class Toy:
 
     def sharding_of(self, buffer):
         return SingleDeviceSharding(buffer.device)
+
+    def is_committed(self, buffer):
+        return True
 
     def compile(self, jaxpr, options):
         return ToyExecutable(self, jaxpr, options)

@@ -79,6 +79,7 @@ EFFECTS = {
     "backend": ("reference" if config.backend == "llvm" else "llvm",
                 lambda: ingot.jit(lambda x: x + 1).lower(x3).compile().as_text()),
     "platforms": ("nonsense,reference", lambda: backend.get_backend().name),
+    "default_device": (ingot.devices("cpu")[1], lambda: jnp.ones(3).device),
     "enable_checks": (False, lambda: checked(ILL_TYPED, "a test").debug_name),
     "cache": (False, cache.folder),
     "cache_dir": ("/nowhere", cache.folder),
@@ -183,12 +184,25 @@ def test_level_of_the_log_and_default_device():
     assert logging.getLogger("jax").level == logging.ERROR
     flags.update("jax_logging_level", "NOTSET")
     assert logging.getLogger("jax").level == logging.NOTSET
-    with context("jax_default_device")(ingot.devices()[1]):
-        pass
-    for name, value in {"jax_logging_level": "LOUD", "jax_default_device": "gpu",
-                        "jax_platforms": "cuda", "jax_compilation_cache_max_size": "much"}.items():
+    for name, value in {"jax_logging_level": "LOUD", "jax_default_device": 1.5,
+                        "jax_compilation_cache_max_size": "much"}.items():
         with pytest.raises(ValueError):
             flags.update(name, value)
+    with pytest.raises(RuntimeError, match="Unknown backend 'abacus'.*'cpu', 'gpu'"):
+        flags.update("jax_platforms", "abacus,cpu")
+
+
+def test_arrays_are_made_on_the_default_device():
+    first, second = ingot.devices()[:2]
+    with context("jax_default_device")(second):
+        made = [jnp.array([1.0]), jnp.ones(3), jnp.arange(3), x3 + 1, ingot.device_put(1.5),
+                ingot.jit(lambda x: x + 1)(x3), ingot.jit(lambda: jnp.ones(2))()]
+        assert {x.device for x in made} == {second} and not any(x.committed for x in made)
+        assert ingot.device_put(1.5, first).device == first
+        assert (ingot.device_put(1.5, first) + 1).device == first
+    assert jnp.ones(3).device == first
+    with context("jax_default_device")("cpu"):
+        assert jnp.ones(3).device == first
 
 
 def test_contexts_under_the_hook():

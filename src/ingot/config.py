@@ -103,6 +103,9 @@ TABLE = [
     Flag("platforms", str, None,
          "Names of back ends or platforms in order of preference, as 'cuda,cpu': the first that"
          " starts runs compiled programs, in place of `backend`.", True),
+    Flag("default_device", object, None,
+         "Device, or name of a platform, on which arrays are and programs run that nothing else"
+         " places; by default the first of the chosen back end.", True),
     Flag("cache", bool, True, "Keep machine code on disk for later processes."),
     Flag("cache_dir", str, None, "Folder of that cache; by default `ingot` in the user's."),
     Flag("cache_bytes", int, 2**30, "Size of that cache above which old entries are removed."),
@@ -129,6 +132,18 @@ leaves it (a transformation, a flag set for one thread) appends an entry and pop
 that one look at this list tells whether the short cuts of native code apply; it reads the list in
 place, and no lock is needed, as appending and popping are atomic."""
 
+IN_NUMPY = ("llvm", "reference")
+"""Back ends whose operations outside of programs are NumPy's, on the first name of the CPU."""
+
+
+def _elsewhere(values: dict[str, Any]) -> bool:
+    """Whether arrays about which nothing is said may lie elsewhere than in NumPy's memory, on the
+    first name of the CPU: one look at it tells each operation."""
+    first = (values["platforms"] or "cpu").partition(",")[0]
+    named = values["backend"] if first == "cpu" else first
+    return values["default_device"] is not None or named not in IN_NUMPY
+
+
 _lock = threading.Lock()
 _keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 _defaults: dict[str, Any] = {}
@@ -139,12 +154,15 @@ _threads: list[tuple[weakref.ref[threading.Thread], dict[str, Any]]] = []
 class Config(threading.local):
     """Values of all flags, as plain attributes; `update` is for all threads, `override` for this.
 
-    Every thread has its own copy, because flags are read on the path of every operation.
+    Every thread has its own copy, because flags are read on the path of every operation; so has
+    it what follows from them: `elsewhere`.
     """
+
+    elsewhere: bool
 
     def __init__(self) -> None:
         with _lock:
-            self.__dict__.update(_defaults)
+            self.__dict__.update(_defaults, elsewhere=_elsewhere(_defaults))
             self._overridden: dict[str, int] = {}
             self._key: tuple[Any, ...] | None = None
             _threads.append((weakref.ref(threading.current_thread()), self.__dict__))
@@ -177,14 +195,19 @@ class Config(threading.local):
         flag = self.flag(name)
         name, value = flag.name, flag.parse(value)
         flag.check_settable(_defaults[name], value)
+        _chosen.add(name)
+        self.set_default(name, value)
+
+    def set_default(self, name: str, value: Any) -> None:
+        """Set a flag for all threads as something that the user has not chosen."""
         with _lock:
-            _chosen.add(name)
             _defaults[name] = value
             fast_path_guard[0] = None
             _threads[:] = [(t, values) for t, values in _threads if t() is not None]
             for _, values in _threads:
                 if not values["_overridden"].get(name):
                     values[name] = value
+                    values["elsewhere"] = _elsewhere(values)
                     values["_key"] = None
 
     @contextmanager
@@ -197,12 +220,14 @@ class Config(threading.local):
         fast_path_guard.append(None)
         before = values[name]
         values[name], self._key = value, None
+        values["elsewhere"] = _elsewhere(values)
         depth[name] = depth.get(name, 0) + 1
         try:
             yield
         finally:
             depth[name] -= 1
             values[name] = before if depth[name] else _defaults[name]
+            values["elsewhere"] = _elsewhere(values)
             self._key = None
             fast_path_guard.pop()
 
@@ -212,7 +237,8 @@ class Config(threading.local):
 
     def adopt(self, values: dict[str, Any]) -> None:
         """Let this thread, which works for another one, see that one's flags from now on."""
-        self.__dict__.update(values, _overridden=dict.fromkeys(values, 1), _key=None)
+        self.__dict__.update(values, elsewhere=_elsewhere(values), _key=None,
+                             _overridden=dict.fromkeys(values, 1))
 
     def chosen(self, name: str) -> bool:
         """Whether a flag was set for all threads, by `update` or its environment variable."""

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
-from ingot.core.array import OWNERS, Array, fetch, is_deleted, live_arrays as arrays_in_memory
+from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in_memory
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
 from ingot.core.mesh import entered_mesh
-from ingot.core.placement import check_divisible, on_mesh_in_force, place as moved, type_at
+from ingot.core.placement import check_divisible, on_mesh_in_force, place as moved, settled
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec
@@ -178,7 +178,7 @@ def _on_mesh(x: Any) -> Any:
     """Return a new array on the mesh that is set, outside of programs."""
     where = on_mesh_in_force() if type(x) is Array and trace_state_clean() else None
     if where is None or type(x._data) is not np.ndarray:
-        return x
+        return settled(x)
     return moved(x, where)
 
 
@@ -189,7 +189,7 @@ def _put(x: Any, place: Any) -> Any:
     if isinstance(sharding, Format):
         sharding = sharding.sharding
     if sharding is None:
-        return array
+        return settled(array)
     if isinstance(sharding, PartitionSpec):
         sharding = over_mesh("device_put", sharding)
     if not isinstance(sharding, Sharding):
@@ -200,12 +200,7 @@ def _put(x: Any, place: Any) -> Any:
     check_divisible("device_put", array.aval, sharding)
     if isinstance(array, Tracer):
         return sharding_constraint_p.bind(array, sharding=sharding)
-    client = sharding._device_assignment[0].client
-    if isinstance(client, Device):  # a name of the host
-        return moved(Array(fetch(array), array.aval), sharding)
-    owner = OWNERS.get(type(array._data))
-    return Array(client.put(array._data if owner is client else fetch(array), sharding),
-                 type_at(array.aval, sharding))
+    return moved(array, sharding)
 
 
 def device_get(x: Any) -> Any:
@@ -318,7 +313,7 @@ def resharded(title: str, x: Any, sharding: Sharding) -> Any:
     if isinstance(x, Tracer) or not trace_state_clean():
         return sharding_constraint_p.bind(x, sharding=sharding)
     check_divisible(title, x.aval, sharding)
-    return moved(Array(fetch(x), x.aval), sharding)
+    return moved(x, sharding)
 
 
 def named(title: str, place: Any) -> Sharding:

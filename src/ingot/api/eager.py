@@ -61,7 +61,8 @@ def trace_cached(function: Callable[..., Any]) -> Any:
     register_cache(traces)
 
     def eager(*args: Any, **kwargs: Any) -> Any:
-        if len(fast_path_guard) > 1:  # a transformation is under way, or a flag is overridden
+        # A transformation is under way, a flag is overridden, or NumPy is not to compute.
+        if len(fast_path_guard) > 1 or config.elsewhere:
             return function(*args, **kwargs)
         arrays: list[Any] = []
         key: list[Any] = [config.trace_key()]

@@ -29,7 +29,14 @@ from ingot.control.call import jit_p
 from ingot.core.array import OWNERS, Array, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import axis_sizes
-from ingot.core.backend import DEFAULTS, CompileOptions, check_results, compile_jaxpr
+from ingot.core.backend import (
+    DEFAULTS,
+    ELSEWHERE,
+    CompileOptions,
+    Executable,
+    check_results,
+    compile_jaxpr,
+)
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
@@ -107,21 +114,24 @@ MAX_SIGNATURES = 8
 class _CompiledCall:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("direct", "donated", "executable", "jaxpr", "out_avals", "out_tree", "places",
-                 "shardings", "signatures_left", "single")
+    __slots__ = ("backend", "direct", "donated", "executable", "fixed", "jaxpr", "options",
+                 "out_avals", "out_tree", "places", "shardings", "signatures_left", "single")
 
     def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
-                 shardings: CallShardings, names: Sequence[str]):
+                 shardings: CallShardings, names: Sequence[str], arrays: Sequence[Array]):
         self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names)
         self.donated = _usable(options.donated, traced.jaxpr)
         _warn_of_unused(options.donated, self.donated, traced.jaxpr)
         self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
-        self.executable = compile_jaxpr(traced.jaxpr, backend,
-                                        replace(options, donated=self.donated))
+        self.fixed = backend is not None
+        self.options = replace(options, donated=self.donated, committed=self.fixed)
+        self.backend = backend or self.places.backend(arrays).name
+        self.executable = compile_jaxpr(traced.jaxpr, self.backend, self.options)
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)
         plain = not shardings.given and self.places.own is None
-        natively = self.executable.native_calls is not None and plain
+        natively = (self.executable.native_calls is not None and plain
+                    and (self.fixed or not config.elsewhere))
         self.signatures_left = MAX_SIGNATURES if natively else 0
         debugging = config.debug_nans or config.debug_infs
         self.direct = None if debugging or not plain else self.executable.caller(
@@ -130,20 +140,32 @@ class _CompiledCall:
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         if self.direct is not None:
-            return self.direct(arrays)
+            found = self.direct(arrays)
+            if found is not ELSEWHERE:
+                return found
         debugging = config.debug_nans or config.debug_infs
-        outs = self.executable.run(arrays, consume=bool(self.donated) and not debugging)
+        placed = self.places.own is not None or config.elsewhere or any_placed(arrays)
+        executable = self._executable(arrays) if placed else self.executable
+        outs = executable.run(arrays, consume=bool(self.donated) and not debugging)
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if debugging:
             check_results(self.jaxpr, arrays, results)
-        if (self.places.own is not None or any_placed(arrays)) and not any(
-                type(o) in OWNERS for o in outs):  # other back ends say where their results are
+        if placed and not any(type(o) in OWNERS for o in outs):  # others say where results are
             results = self.places(arrays, results)
         if self.shardings.outs is not None:
             results = self.shardings.results(self.out_tree, results)
         for k in self.donated:
             delete(arrays[k])
         return results[0] if self.single else tree_unflatten(self.out_tree, results)
+
+    def _executable(self, arrays: Sequence[Array]) -> Executable:
+        """The program for the back end on whose devices the arguments have to be."""
+        if self.fixed:
+            return self.executable
+        backend = self.places.backend(arrays).name
+        if backend == self.backend:
+            return self.executable
+        return compile_jaxpr(self.jaxpr, backend, self.options)
 
 
 _aval = attrgetter("aval")
@@ -231,7 +253,9 @@ class PjitFunction(_Base):
             if self._recent is not None and not kwargs:
                 call = self._recent.caller_of(args)
                 if call is not None:
-                    return call(args)
+                    found = call(args)
+                    if found is not ELSEWHERE:
+                        return found
             if config.disable_jit:
                 return self._fun(*args, **kwargs)
             if current() is EVAL:
@@ -282,7 +306,7 @@ class PjitFunction(_Base):
             donated = tuple(self._donated_leaves(len(args), static, tree))
             call = table[signature] = _CompiledCall(
                 traced, replace(self._options, donated=donated), self._backend, self._shardings,
-                argument_names(self._fun, dynamic, named))
+                argument_names(self._fun, dynamic, named), leaves)
         elif call.signatures_left:
             self._record_signature(call, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):

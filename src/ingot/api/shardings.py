@@ -6,24 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ingot.api.arguments import function_name
 from ingot.api.devices import named
-from ingot.core.array import Array, fetch
+from ingot.config import config
+from ingot.core.array import Array
+from ingot.core.backend import Backend, backend_at, chosen_backend
+from ingot.core.devices import Device
 from ingot.core.interpreter import Tracer
-from ingot.core.jaxpr import Jaxpr, Literal, subjaxprs
+from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import Mesh
 from ingot.core.placement import (
-    PlacedBuffer,
     argument,
     check_divisible,
+    client_of,
     common_sharding,
     is_committed,
     on_mesh_in_force,
     place,
     places_of_results,
+    settled,
     sharding_of,
 )
 from ingot.core.program_division import divide_program
+from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
 from ingot.primitives.constraint import sharding_constraint_p
@@ -94,7 +101,7 @@ class CallShardings:
                 "Received incompatible devices for jitted computation, or: Sharding passed to jit"
                 f" does not match the sharding on the respective arg. Got sharding {sharding} for"
                 f" {title}, which lies as {sharding_of(x)}; move it with device_put first")
-        return x if is_committed(x) else place(Array(fetch(x), x.aval), sharding)
+        return x if is_committed(x) else place(x, sharding)
 
     # ---- results ---------------------------------------------------------------------------------
     def results(self, out_tree: PyTreeDef, outs: Sequence[Any]) -> list[Any]:
@@ -110,7 +117,7 @@ class CallShardings:
         check_divisible("One of pjit outputs", x.aval, sharding)
         if isinstance(x, Tracer):
             return sharding_constraint_p.bind(x, sharding=sharding)
-        return place(Array(fetch(x), x.aval), sharding)
+        return place(x, sharding)
 
 
 # ---- results that follow arguments ---------------------------------------------------------------
@@ -120,17 +127,14 @@ class ResultPlaces:
     def __init__(self, jaxpr: Jaxpr, names: Sequence[str]):
         self.jaxpr, self.names = jaxpr, names
         self._known: dict[Any, list[Sharding]] = {}
-        used = {v for e in jaxpr.eqns for v in e.invars if type(v) is not Literal}
-        used |= {v for v in jaxpr.outvars if type(v) is not Literal}
-        self._used = [v in used for v in jaxpr.invars]
+        self._used = used_arguments(jaxpr)
         self.own = jaxpr.memo("placed", lambda: _own_sharding(jaxpr)) or on_mesh_in_force()
 
     def __call__(self, arrays: Sequence[Array], outs: Sequence[Array]) -> list[Array]:
         """Return the results, which are in the host's memory, where they lie."""
-        xs = [x if used else None for x, used in zip(arrays, self._used, strict=True)]
-        common = common_sharding(xs, lambda k: self._name(k, arrays[k])) or self.own
-        if common is None:
-            return list(outs)
+        common = self._common(arrays) or self.own
+        if common is None or not isinstance(client_of(common), Device):
+            return list(map(settled, outs))
         key = (common, *[sharding_of(x) for x in arrays])
         places = self._known.get(key)
         if places is None:
@@ -139,6 +143,21 @@ class ResultPlaces:
                 lambda specs: divide_program(self.jaxpr, specs, common.mesh.shape))  # type: ignore[attr-defined]
         fixed = self.own is not None or any(map(is_committed, arrays))
         return [place(x, s, fixed) for x, s in zip(outs, places, strict=True)]
+
+    def _common(self, arrays: Sequence[Array]) -> Sharding | None:
+        """Where the arguments meet that the program uses; ValueError if they do not."""
+        xs = [x if used else None for x, used in zip(arrays, self._used, strict=True)]
+        return common_sharding(xs, lambda k: self._name(k, arrays[k]))
+
+    def backend(self, arrays: Sequence[Array]) -> Backend:
+        """Return the back end that runs the program: that of the devices where its arguments have
+        to be, or of its own mesh, else the chosen one."""
+        if not (config.elsewhere or any_placed(arrays) or self.own is not None):
+            return chosen_backend()
+        found = self._common(arrays)
+        if found is None or not any(map(is_committed, arrays)):
+            found = self.own
+        return chosen_backend() if found is None else backend_at(found)
 
     def _name(self, k: int, x: Array) -> str:
         name = self.names[k] if k < len(self.names) else str(k)
@@ -165,6 +184,6 @@ def _own_sharding(jaxpr: Jaxpr) -> Sharding | None:
 def any_placed(arrays: Sequence[Array]) -> bool:
     """Return whether some of the arrays lie elsewhere than where arrays do by default."""
     for x in arrays:
-        if type(x._data) is PlacedBuffer:
+        if type(x._data) is not np.ndarray:
             return True
     return False

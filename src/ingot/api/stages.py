@@ -22,6 +22,7 @@ from ingot.core.costs import count_flops
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
+from ingot.core.placement import settled
 from ingot.core.printing import pretty
 from ingot.core.tracebacks import api_boundary
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
@@ -222,7 +223,7 @@ class Compiled(Stage):
         operands = [*self._consts, *arrays]
         if trace_state_clean():
             outs = self._executable.run(operands)
-            outs = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+            outs = [settled(Array(o, a)) for o, a in zip(outs, self.out_avals, strict=True)]
             if checking():
                 check_results(self._jaxpr, operands, outs)
         else:

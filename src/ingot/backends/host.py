@@ -39,12 +39,13 @@ class HostMemory:
     def prepare(self) -> None:
         """Do nothing: there is nothing to initialize."""
 
-    def put(self, data: Any, sharding: Sharding | None = None) -> np.ndarray | PlacedBuffer:
+    def put(self, data: Any, sharding: Sharding | None = None, committed: bool = True
+            ) -> np.ndarray | PlacedBuffer:
         """Return the elements as a contiguous ndarray, the argument if it is one; with a sharding,
         as a buffer that lies there."""
         data = to_host(data)
         data = data if data.flags.c_contiguous else np.array(data, order="C")
-        return data if sharding is None else PlacedBuffer(data, sharding)
+        return data if sharding is None else PlacedBuffer(data, sharding, committed)
 
     def fetch(self, buffer: np.ndarray | PlacedBuffer) -> np.ndarray:
         """Return the elements, in the memory of the buffer."""
@@ -70,6 +71,14 @@ class HostMemory:
     def sharding_of(self, buffer: np.ndarray | PlacedBuffer) -> Sharding:
         """Return where the buffer lies: if nothing is said, on the first device."""
         return buffer.sharding if type(buffer) is PlacedBuffer else ON_CPU
+
+    def is_committed(self, buffer: np.ndarray | PlacedBuffer) -> bool:
+        """Return whether operations have to follow the buffer."""
+        return type(buffer) is PlacedBuffer and buffer.committed
+
+    def evaluate(self, primitive: Any, arrays: Sequence[Array], params: dict[str, Any]) -> Any:
+        """Return the result of one operation, by its `eval` slot."""
+        return EVAL.process(primitive, arrays, params)
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError: programs are kept by the cache on disk alone."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingot.api.devices import Device
 from ingot.compat.flag_tables import REFUSED, SAME, WITHOUT_MEANING
-from ingot.config import TABLE, Flag, config as ours
+from ingot.config import BACKENDS, TABLE, Flag, config as ours
 
 # Defaults that differ from ours.
 DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False, "match_jax": True}
@@ -16,9 +16,11 @@ DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False, 
 ACCEPTED: dict[str, Any] = {name: value for kind in WITHOUT_MEANING.values()
                             for name, value in kind.items()}
 
-# Where programs run: on the CPU.
+# Where programs run.
 PLATFORMS: dict[str, Any] = {"jax_platforms": None, "jax_platform_name": "", "jax_xla_backend": ""}
-_CPU = ("", "cpu", None)
+
+
+KNOWN = ("cpu", "gpu", "cuda", "tpu")
 
 
 def _set_cache_size(value: Any) -> None:
@@ -36,9 +38,20 @@ def _set_level(value: Any) -> None:
 
 
 def _check_device(value: Any) -> None:
-    if not (value in _CPU or isinstance(value, Device)):
-        raise ValueError("jax.config: jax_default_device must be one of jax.devices(), names of"
-                         f" the only CPU, got {value!r}")
+    if not (value is None or isinstance(value, Device) or value in (*KNOWN, *BACKENDS)):
+        raise ValueError("jax.config: jax_default_device must be one of jax.devices(), or the name"
+                         f" of a platform, got {value!r}")
+
+
+def _set_platforms(name: str, value: Any) -> None:
+    """Let the first of these platforms that starts be the chosen one; RuntimeError if it is none
+    that ingot knows."""
+    for platform in str(value or "").split(","):
+        if platform and platform not in (*KNOWN, *BACKENDS):
+            raise RuntimeError(f"jax.config: {name}: Unknown backend {platform!r}: ingot has"
+                               f" {', '.join(map(repr, KNOWN))}, and its own names"
+                               f" {', '.join(map(repr, BACKENDS))}")
+    ours.update("platforms", value or None)
 
 
 # JAX's flags with an effect of another name: their default, and what sets them.
@@ -47,7 +60,6 @@ MAPPED: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "jax_compilation_cache_max_size": (-1, _set_cache_size),
     "jax_enable_compilation_cache": (True, lambda value: ours.update("cache", value)),
     "jax_logging_level": ("NOTSET", _set_level),
-    "jax_default_device": (None, _check_device),
 }
 
 
@@ -87,15 +99,16 @@ class Config:
             if val != only and val not in SAME.get(name, ()):
                 raise ValueError(f"jax.config: {name} is always {only!r} under ingot, got {val!r};"
                                  f" {remedy}")
-        elif name in PLATFORMS and val not in _CPU and "cpu" not in str(val).split(","):
-            raise ValueError(f"jax.config: {name} must be 'cpu', the only platform of ingot, got"
-                             f" {val!r}")
+        elif name in PLATFORMS:
+            _set_platforms(name, val)
         elif name in MAPPED:
             default, set_ours = MAPPED[name]
             val = _parse(name, val, default)
             set_ours(val)
         elif name in ACCEPTED:
             val = _parse(name, val, ACCEPTED[name])
+        elif name == "jax_default_device":
+            _check_device(val)
         if name in self._kept:
             self._kept[name] = val
         elif name.startswith("jax_"):
@@ -142,6 +155,11 @@ def context(name: str) -> Callable[..., Any]:
 
     @contextmanager
     def manager(new_val: Any = True) -> Iterator[None]:
+        if name not in config._kept:  # one of our flags, which is set for this thread alone
+            _check_device(new_val)
+            with ours.override(name, new_val):
+                yield
+            return
         before = config.read(name)
         config.update(name, new_val)
         try:

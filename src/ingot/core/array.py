@@ -87,6 +87,11 @@ OWNERS: dict[type, Any] = {}
 """The back end of each type of buffer but ndarrays, written by `core.backend.register_backend`."""
 
 
+CHOOSERS: list[Any] = []
+"""The function from the name of a back end or platform, None for the chosen one, to the back end:
+the last one; `core.backend` writes it."""
+
+
 def fetch(x: Array) -> np.ndarray:
     """Return the elements of an array as an ndarray, which is its buffer if it is on the CPU."""
     data = x._data

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingot.config import BACKENDS, config
-from ingot.core.array import OWNERS, Array, fetch
+from ingot.core.array import CHOOSERS, OWNERS, Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, interpreting
@@ -19,9 +19,16 @@ from ingot.core.jaxpr import Eqn, Jaxpr, eval_jaxpr
 from ingot.core.logs import compiling
 from ingot.core.nan_check import checking, found_in
 from ingot.core.native_calls import NativeCalls, register_native_calls
-from ingot.core.sharding import Sharding
+from ingot.core.placement import (
+    argument,
+    client_of,
+    common_sharding,
+    default_device,
+    is_committed,
+)
+from ingot.core.sharding import Sharding, SingleDeviceSharding
 from ingot.core.source_info import describe, user_source
-from ingot.util import gc_disabled
+from ingot.util import gc_disabled, warn
 
 Buffer = Any
 """What holds the elements of an array: an object of the back end, or an ndarray."""
@@ -36,17 +43,23 @@ class CompileOptions:
 
     donated: numbers of the arguments whose memory results may take. devices: on which to run, by
     default the first. in_shardings, out_shardings: one per argument and result, None where the back
-    end may choose. compiler_options: names and values that the back end defines.
+    end may choose. committed: whether results have to stay where they are though no argument has
+    to. compiler_options: names and values that the back end defines.
     """
 
     donated: tuple[int, ...] = ()
     devices: tuple[Device, ...] = ()
     in_shardings: tuple[Sharding | None, ...] | None = None
     out_shardings: tuple[Sharding | None, ...] | None = None
+    committed: bool = False
     compiler_options: tuple[tuple[str, Any], ...] = ()
 
 
 DEFAULTS = CompileOptions()
+
+
+ELSEWHERE = object()
+"""What `Executable.caller` returns for arrays that it cannot take."""
 
 
 class Executable(Protocol):
@@ -77,7 +90,8 @@ class Executable(Protocol):
     def caller(self, out_avals: Sequence[ShapedArray], rebuild: Callable[[list[Array]], Any]
                ) -> Callable[[Sequence[Array]], Any] | None:
         """Return a shorter way from arrays to what `rebuild` makes of the results; None if there is
-        no such way."""
+        no such way. It returns ELSEWHERE, and runs nothing, for arrays that lie elsewhere than
+        those it was last run on by `run`."""
         ...
 
     def as_text(self, stage: str | None = None) -> str:
@@ -135,8 +149,10 @@ class Backend(Protocol):
         ...
 
     # ---- memory ----
-    def put(self, data: np.ndarray | Buffer, sharding: Sharding | None = None) -> Buffer:
-        """Return a buffer with these elements, on the first device if there is no sharding."""
+    def put(self, data: np.ndarray | Buffer, sharding: Sharding | None = None,
+            committed: bool = True) -> Buffer:
+        """Return a buffer with these elements, on the first device if there is no sharding;
+        `committed`: operations have to follow it there."""
         ...
 
     def fetch(self, buffer: Buffer) -> np.ndarray:
@@ -163,7 +179,16 @@ class Backend(Protocol):
         """Return where the parts of a buffer are."""
         ...
 
+    def is_committed(self, buffer: Buffer) -> bool:
+        """Return whether operations have to follow a buffer to where it is."""
+        ...
+
     # ---- programs ----
+    def evaluate(self, primitive: Any, arrays: Sequence[Array], params: dict[str, Any]) -> Any:
+        """Run one operation outside of programs where the arrays lie, or by default do; return its
+        result, or the list of them. Called only where buffers are other than NumPy's."""
+        ...
+
     def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> Executable:
         """Compile a jaxpr whose constants are concrete."""
         ...
@@ -219,10 +244,13 @@ def get_backend(name: str | None = None) -> Backend:
 
     For a platform it is the chosen back end if that is of this platform, else the first one
     registered. Without a name, the flag `platforms` decides if it is given. Raises RuntimeError if
-    there is none, or if it does not start.
+    there is none, or if it does not start; but for an accelerator that nobody asked for, without
+    which programs run on the CPU.
     """
     if name is None and config.platforms:
         return _first_that_starts(config.platforms)
+    if name is None and config.backend in _modules and config.backend not in _backends:
+        _start_unless_found_missing()
     wanted = name or config.backend
     wanted = _ALIASES.get(wanted, wanted)
     found = _backends.get(wanted)
@@ -242,6 +270,24 @@ def get_backend(name: str | None = None) -> Backend:
     return found
 
 
+def _start_unless_found_missing() -> None:
+    """Start the chosen back end; if nobody has chosen it and it does not start, choose LLVM."""
+    name = config.backend
+    try:
+        _started(name, asked=name)
+    except RuntimeError as error:
+        if config.chosen("backend"):
+            raise
+        config.set_default("backend", "llvm")
+        warn(f"{error}. Programs run on the CPU", RuntimeWarning)
+
+
+def prefer(name: str) -> None:
+    """Make a back end the chosen one if the user has chosen none."""
+    if not config.chosen("backend"):
+        config.set_default("backend", name)
+
+
 def _started(name: str, asked: str) -> Backend:
     try:
         backend = importlib.import_module(_modules[name]).start(name)
@@ -251,12 +297,18 @@ def _started(name: str, asked: str) -> Backend:
     return backend
 
 
+_first: dict[tuple[str, str], Backend] = {}  # of those of a list, that started
+
+
 def _first_that_starts(platforms: str) -> Backend:
     """The first back end of a list of names, separated by commas, that starts."""
-    why = []
+    why, key = [], (platforms, config.backend)
+    if key in _first and _first[key] is _backends.get(_first[key].name):
+        return _first[key]
     for name in platforms.split(","):
         try:
-            return get_backend(name.strip())
+            found = _first[key] = get_backend(name.strip())
+            return found
         except RuntimeError as error:
             why.append(str(error))
     raise RuntimeError(f"none of the platforms {platforms!r} starts: {'; '.join(why)}")
@@ -266,6 +318,39 @@ def owner_of(x: Array) -> Backend:
     """Return the back end that owns the memory of an array; for ndarrays any on the CPU does."""
     owner = OWNERS.get(type(x._data))
     return owner if owner is not None else get_backend("cpu")
+
+
+CHOOSERS.append(get_backend)
+
+
+def backend_at(sharding: Sharding) -> Backend:
+    """Return the back end that runs programs on the devices of a sharding."""
+    client = client_of(sharding)
+    if not isinstance(client, Device):
+        return client
+    if config.backend in _backends and _backends[config.backend].buffer_type is np.ndarray:
+        return _backends[config.backend]
+    return next(b for b in _backends.values() if b.buffer_type is np.ndarray)
+
+
+def backend_for(arrays: Sequence[Array], title: str) -> Backend:
+    """Return the back end on whose devices arrays have to be, else the chosen one.
+
+    Raises ValueError, with `title`, if they have to be on different devices.
+    """
+    if not config.elsewhere and all([type(x._data) is np.ndarray for x in arrays]):
+        return get_backend()
+    found = common_sharding(arrays, lambda k: argument(str(k), arrays[k], title))
+    if found is not None and any(map(is_committed, arrays)):
+        return backend_at(found)
+    return chosen_backend()
+
+
+def chosen_backend() -> Backend:
+    """Return the back end of what nothing places: that of the default device."""
+    if config.default_device is None:
+        return get_backend()
+    return backend_at(SingleDeviceSharding(default_device()))
 
 
 # ---- programs ------------------------------------------------------------------------------------
@@ -288,6 +373,8 @@ def compile_jaxpr(jaxpr: Jaxpr, backend: str | None = None, options: CompileOpti
 
 def run(jaxpr: Jaxpr, arrays: Sequence[Array], backend: str | None = None) -> list[Array]:
     """Compile a jaxpr (once) and run it; `debug_nans` and `debug_infs` check the results."""
+    if backend is None:
+        backend = backend_for(arrays, jaxpr.debug_name).name
     outs = compile_jaxpr(jaxpr, backend).run(arrays)
     results = [Array(o, v.aval) for o, v in zip(outs, jaxpr.outvars, strict=True)]
     if checking():
@@ -314,8 +401,16 @@ def check_results(jaxpr: Jaxpr, args: Sequence[Array], results: Sequence[Array])
 @contextmanager
 def evaluating() -> Iterator[None]:
     """A context in which operations are evaluated eagerly, and programs by the reference."""
+    with computing_on_host(REFERENCE), interpreting(EVAL):
+        yield
+
+
+@contextmanager
+def computing_on_host(backend: str = "llvm") -> Iterator[None]:
+    """A context in which what nothing places is computed in the host's memory."""
+    wanted = {"backend": backend, "platforms": None, "default_device": None}
     with ExitStack() as stack:
-        if config.backend != REFERENCE:
-            stack.enter_context(config.override("backend", REFERENCE))
-        stack.enter_context(interpreting(EVAL))
+        for name, value in wanted.items():
+            if getattr(config, name) != value:
+                stack.enter_context(config.override(name, value))
         yield

@@ -15,7 +15,7 @@ from ingot.config import config, fast_path_guard
 from ingot.core.array import Array, ArrayBase, from_numpy, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.nan_check import debug_check
-from ingot.core.placement import follow
+from ingot.core.placement import PlacedBuffer, evaluator, follow
 from ingot.core.source_info import Source, describe, here, user_source
 from ingot.errors import UnexpectedTracerError
 
@@ -79,12 +79,14 @@ def leaked_tracer_error(tracer: Tracer) -> UnexpectedTracerError:
 
 
 class EvalInterpreter(Interpreter):
-    """Eager evaluation: the `eval` slot on NumPy arrays. Nothing is compiled."""
+    """Eager evaluation: the `eval` slot on NumPy arrays, where nothing is compiled; operations on
+    arrays elsewhere are run by the back end that holds them."""
 
     def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         avals: list[ShapedArray] = []
-        placed = config.mesh is not None or primitive.divides is not None
+        elsewhere = config.elsewhere or config.mesh is not None
+        placed = elsewhere or primitive.divides is not None
         for x in args:
             if type(x) is not Array:
                 if isinstance(x, Tracer):
@@ -92,9 +94,14 @@ class EvalInterpreter(Interpreter):
                 x = to_array(x)
             data = x._data
             if type(data) is not ndarray:
-                data, placed = to_host(data), True
+                placed = True
+                elsewhere = elsewhere or type(data) is not PlacedBuffer
             arrays.append(data)
             avals.append(x.aval)
+        if elsewhere and (owner := evaluator(primitive.name, args)) is not None:
+            return owner.evaluate(primitive, list(map(to_array, args)), params)
+        if placed:
+            arrays = list(map(to_host, arrays))
         if primitive.higher_order:
             # Arrays stay the objects they are: a function may return its argument.
             given = [x if type(x) is Array and x._data is data else Array(data, aval)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ingot.config import config
-from ingot.core.array import OWNERS, Array
+from ingot.core.array import CHOOSERS, OWNERS, Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.mesh import Mesh, concrete_mesh
-from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
+from ingot.core.sharding import ON_CPU, NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec, names_of
 from ingot.errors import IndivisibleError
 
@@ -29,15 +29,35 @@ class PlacedBuffer:
         self.data, self.sharding, self.committed = data, sharding, committed
 
 
+def default_device() -> Device:
+    """Return the device of what nothing else places: the flag `default_device`, else the first one
+    of the chosen back end."""
+    device = config.default_device
+    if isinstance(device, Device):
+        return device
+    return CHOOSERS[-1](device).devices()[0]
+
+
+def default_sharding() -> Sharding:
+    """Return where an array lies about which nothing is said."""
+    return SingleDeviceSharding(default_device()) if config.elsewhere else ON_CPU
+
+
 def sharding_of(x: Array) -> Sharding:
     """Return where the parts of an array are."""
     owner = OWNERS.get(type(x._data))
-    return ON_CPU if owner is None else owner.sharding_of(x._data)
+    return default_sharding() if owner is None else owner.sharding_of(x._data)
 
 
 def is_committed(x: Array) -> bool:
     """Return whether operations have to follow an array to where it lies."""
-    return type(x._data) is not np.ndarray and getattr(x._data, "committed", True)
+    owner = OWNERS.get(type(x._data))
+    return owner is not None and owner.is_committed(x._data)
+
+
+def client_of(sharding: Sharding) -> Any:
+    """Return what runs programs on the devices of a sharding: a back end, or a name of the host."""
+    return sharding._device_assignment[0].client
 
 
 def type_at(aval: ShapedArray, sharding: Sharding) -> ShapedArray:
@@ -62,7 +82,7 @@ def check_divisible(title: str, aval: ShapedArray, sharding: Sharding) -> None:
 
 # ---- devices that arrays agree on ----------------------------------------------------------------
 def common_sharding(xs: Sequence[Any], describe: Callable[[int], str]) -> Sharding | None:
-    """Return a sharding over the devices on which arrays of the host meet; None if none is said.
+    """Return a sharding over the devices on which arrays meet; None if none is said.
 
     It is that of a committed array, else of one that does not lie where arrays do by default.
 
@@ -72,7 +92,7 @@ def common_sharding(xs: Sequence[Any], describe: Callable[[int], str]) -> Shardi
     found: Sharding | None = None
     where, committed = 0, False
     for k, x in enumerate(xs):
-        if type(x) is not Array or type(x._data) is not PlacedBuffer:
+        if type(x) is not Array or type(x._data) is np.ndarray:
             continue
         sharding, fixed = sharding_of(x), is_committed(x)
         if found is None or (fixed and not committed):
@@ -102,7 +122,7 @@ def argument(name: str, x: Array, of: str) -> str:
 def spec_in(x: Any, mesh: Any) -> Spec:
     """Return how an argument is divided over a mesh: not at all if it lies on another one."""
     ndim = x.aval.ndim
-    if type(x) is Array and type(x._data) is PlacedBuffer:
+    if type(x) is Array and type(x._data) is not np.ndarray:
         sharding = sharding_of(x)
         if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
             return sharding.spec.padded(ndim).partitions
@@ -141,16 +161,48 @@ def without_explicit(spec: Spec, mesh: Any) -> Spec:
 
 
 def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
-    """Return an array of the host as one that lies there; they share memory."""
-    data = x._data.data if type(x._data) is PlacedBuffer else x._data
-    return Array(PlacedBuffer(data, sharding, committed), type_at(x.aval, sharding))  # type: ignore[arg-type]
+    """Return an array as one that lies there; it shares memory if it is there already, and on the
+    host, whose devices have one memory."""
+    client = client_of(sharding)
+    if isinstance(client, Device):
+        data: Any = PlacedBuffer(to_host(x._data), sharding, committed)
+    else:
+        data = client.put(x._data, sharding, committed)
+    return Array(data, type_at(x.aval, sharding))
+
+
+def settled(x: Any) -> Any:
+    """Return a new array of the host where arrays lie about which nothing is said; others as they
+    are."""
+    if not config.elsewhere or type(x) is not Array or type(x._data) is not np.ndarray:
+        return x
+    sharding = default_sharding()
+    if sharding == ON_CPU and config.default_device is None:
+        return x
+    return place(x, sharding, committed=False)
 
 
 def place_over(mesh: Any, specs: Sequence[PartitionSpec], outs: Sequence[Any]) -> list[Any]:
-    """Return results on the devices of a mesh, if it has devices, and these are the host's."""
-    if not (isinstance(mesh, Mesh) and isinstance(mesh.devices.flat[0].client, Device)):
+    """Return results of the host on the devices of a mesh, if it has devices; others as they are.
+    """
+    if not isinstance(mesh, Mesh):
         return list(outs)
-    return [place(x, NamedSharding(mesh, s)) for x, s in zip(outs, specs, strict=True)]
+    return [place(x, NamedSharding(mesh, s)) if type(x._data) is np.ndarray else x
+            for x, s in zip(outs, specs, strict=True)]
+
+
+def evaluator(name: str, xs: Sequence[Any]) -> Any:
+    """Return the back end that runs an operation outside of programs on these arrays; None where
+    NumPy does. ValueError if the arrays lie on different devices."""
+    found = common_sharding(xs, lambda k: _operand(name, xs, k))
+    if found is None or not any(is_committed(x) for x in xs if type(x) is Array):
+        found = on_mesh_in_force() or default_sharding()
+    client = client_of(found)
+    return None if isinstance(client, Device) else client
+
+
+def _operand(name: str, xs: Sequence[Any], k: int) -> str:
+    return argument("xyzabcde"[min(k, 7)], xs[k], name)
 
 
 def concrete(sharding: Sharding, common: Sharding | None) -> Sharding:
@@ -175,15 +227,15 @@ def on_mesh_in_force() -> Sharding | None:
 
 def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequence[Array]
            ) -> list[Array]:
-    """Return the results of an operation where its arguments lie."""
-    common = common_sharding(xs, lambda k: argument("xyzabcde"[min(k, 7)], xs[k], primitive.name))
+    """Return the results of an operation of the host where its arguments lie."""
+    common = common_sharding(xs, lambda k: _operand(primitive.name, xs, k))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
         return [place(outs[0], concrete(params[primitive.divides], common), fixed)]
-    if common is None:
+    if common is None or not isinstance(client_of(common), Device):  # those need not be followed
         common, fixed = on_mesh_in_force(), True
         if common is None:
-            return list(outs)
+            return [settled(x) for x in outs]
     avals = [x.aval for x in xs]
     out_avals = [x.aval for x in outs]
 

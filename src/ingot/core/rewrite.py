@@ -108,6 +108,12 @@ def use_counts(jaxpr: Jaxpr, weight: Callable[[Eqn], int] | None = None) -> Coun
     return counts
 
 
+def used_arguments(jaxpr: Jaxpr) -> list[bool]:
+    """Return which arguments some equation or the results need."""
+    used = use_counts(jaxpr)
+    return [v in used for v in jaxpr.invars]
+
+
 def primitives_of(jaxpr: Jaxpr) -> frozenset[Primitive]:
     """The primitives of a jaxpr's own equations, by which a pass sees whether it can act."""
     return jaxpr.memo("primitives", lambda: frozenset([eqn.primitive for eqn in jaxpr.eqns]))

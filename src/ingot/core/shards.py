@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import OWNERS, Array, fetch
+from ingot.core.array import Array, fetch
 from ingot.core.devices import Device
-from ingot.core.placement import PlacedBuffer, is_committed, sharding_of
+from ingot.core.placement import is_committed, place, sharding_of
 from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
 
 
@@ -30,12 +30,8 @@ class Shard:
         """The part, as an array on the device."""
         part = np.asarray(fetch(self._whole)[self.index])
         aval = self._whole.aval.unplaced().update(shape=part.shape)
-        sharding = SingleDeviceSharding(self.device)
-        owner = OWNERS.get(type(self._whole._data))
-        if owner is None or type(self._whole._data) is PlacedBuffer:
-            committed = is_committed(self._whole)
-            return Array(PlacedBuffer(part, sharding, committed), aval)  # type: ignore[arg-type]
-        return Array(owner.put(part, sharding), aval)
+        return place(Array(part, aval), SingleDeviceSharding(self.device),
+                     is_committed(self._whole))
 
     def __repr__(self) -> str:
         return (f"Shard(device={self.device!r}, index={self.index}, replica_id={self.replica_id},"
@@ -55,12 +51,12 @@ def shards(x: Array) -> list[Shard]:
 
 
 def assemble(aval: Any, sharding: Sharding, parts: dict[Device, np.ndarray]) -> Array:
-    """Return the array whose parts the devices of the host hold."""
+    """Return the array whose parts the devices hold."""
     whole = np.empty(aval.shape, aval.storage)
     for device, index in sharding.devices_indices_map(aval.shape).items():
         if device in parts:
             whole[index] = parts[device]
-    return Array(PlacedBuffer(whole, sharding), aval)  # type: ignore[arg-type]
+    return place(Array(whole, aval), sharding)
 
 
 def local_shards(x: Array) -> Sequence[Shard]:

@@ -72,7 +72,7 @@ _constants: dict[Any, Array] = {}
 
 def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] = ()) -> Any:
     """A Python number as an array of a type; eager ones are immutable, and remembered."""
-    eager = not shape or current() is EVAL
+    eager = not shape or (current() is EVAL and not config.elsewhere)
     # Equal keys must mean equal bits: True == 1 == 1.0, and 0.0 == -0.0.
     key = (type(value), value or str(value), dtype, weak, shape if eager else ())
     found = _constants.get(key)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.devices import CPU, Device
+from ingot.api.devices import CPU, Device, devices
+from ingot.core.placement import default_device
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 VERSION = VERSIONS[-1]
@@ -50,15 +51,15 @@ class ArrayNamespaceInfo:
         >>> ArrayNamespaceInfo().default_device()
         CpuDevice(id=0)
         """
-        return CPU
+        return default_device()
 
     def devices(self) -> list[Device]:
-        """The devices that arrays can be on: one, as all names of the CPU share its memory.
+        """The devices that arrays can be on; of the host one, as its names share one memory.
 
         >>> ArrayNamespaceInfo().devices()
         [CpuDevice(id=0)]
         """
-        return [CPU]
+        return [CPU] if default_device().client is CPU else devices()
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes that results have where none is asked for, by kind.

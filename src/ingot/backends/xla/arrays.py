@@ -13,8 +13,10 @@ from ingot.backends.xla.client import without_jax
 from ingot.backends.xla.rules import on_device
 from ingot.backends.xla.spmd import tiles
 from ingot.backends.xla.types import Shape, device_dtype
+from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
+from ingot.core.placement import on_mesh_in_force
 from ingot.core.sharding import Sharding, SingleDeviceSharding
 
 
@@ -44,6 +46,7 @@ class Memory:
     """Moves arrays to, from and between the devices of one client.
 
     A place is jaxlib's object for a sharding of arrays of some rank; equal places are one object.
+    Arrays that operations need not follow have places of their own.
     """
 
     def __init__(self, xc: Any, client: Any, devices: Sequence[Device]):
@@ -51,22 +54,38 @@ class Memory:
         self._on_host = client.platform == "cpu"
         self._places: dict[Any, Any] = {}
         self._shardings: dict[int, Sharding] = {}
+        self._uncommitted: set[int] = set()
         self.singles = [SingleDeviceSharding(d) for d in self.devices]
+
+    def home(self) -> Sharding:
+        """Return where arrays lie about which nothing is said."""
+        mesh = on_mesh_in_force()
+        if mesh is not None and mesh._device_assignment[0] in self.devices:
+            return mesh
+        device = config.default_device
+        return SingleDeviceSharding(device) if device in self.devices else self.singles[0]
 
     # ---- places ----------------------------------------------------------------------------------
     def theirs(self, sharding: Sharding) -> list[Any]:
         """Return jaxlib's devices of a sharding, in its order."""
         return [self._theirs[d.id] for d in sharding._device_assignment]
 
-    def place(self, sharding: Sharding, ndim: int) -> Any:
+    def place(self, sharding: Sharding, ndim: int, committed: bool = True) -> Any:
         """Return the place that a sharding means for arrays with `ndim` axes."""
-        key = sharding if isinstance(sharding, SingleDeviceSharding) else (sharding, ndim)
+        single = isinstance(sharding, SingleDeviceSharding)
+        key = (sharding, 0 if single else ndim, committed)
         found = self._places.get(key)
         if found is None:
             devices = self.xc.DeviceList(tuple(self.theirs(sharding)))
             found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim))
             self._places[key], self._shardings[id(found)] = found, sharding
+            if not committed:
+                self._uncommitted.add(id(found))
         return found
+
+    def is_committed(self, buffer: Any) -> bool:
+        """Return whether operations have to follow an array."""
+        return id(buffer._sharding) not in self._uncommitted
 
     def sharding(self, buffer: Any) -> Sharding:
         """Return which device holds which part of an array."""
@@ -81,30 +100,36 @@ class Memory:
             return [make(a, p, True) for a, p in zip(avals, places, strict=True)]
 
     # ---- to the devices --------------------------------------------------------------------------
-    def put(self, x: np.ndarray, sharding: Sharding) -> Any:
+    def put(self, x: np.ndarray, sharding: Sharding, committed: bool = True) -> Any:
         """Return an array of the host on devices; it may share memory with `x`, which must not
         change."""
         data = on_device(x, x.dtype)
         parts = [data] if isinstance(sharding, SingleDeviceSharding) else [
             data[index] for index in sharding.devices_indices_map(x.shape).values()]
         return self.xc.batched_device_put(
-            Stored(x.shape, x.dtype), self.place(sharding, x.ndim), parts, self.theirs(sharding),
-            True, False, self.xc.HostBufferSemantics.ZERO_COPY, True)
+            Stored(x.shape, x.dtype), self.place(sharding, x.ndim, committed), parts,
+            self.theirs(sharding), True, False, self.xc.HostBufferSemantics.ZERO_COPY, True)
 
-    def moved(self, buffer: Any, sharding: Sharding) -> Any:
+    def moved(self, buffer: Any, sharding: Sharding, committed: bool = True) -> Any:
         """Return an array where a sharding says: the same if it is there."""
-        if buffer._sharding is self.place(sharding, len(buffer.aval.shape)):
+        place = self.place(sharding, len(buffer.aval.shape), committed)
+        if buffer._sharding is place:
             return buffer
-        if len(self.sharding(buffer)._device_assignment) == 1 == len(sharding._device_assignment):
-            return self.copy(buffer, sharding)
-        return self.put(self.fetch(buffer), sharding)
+        given = self.sharding(buffer)
+        if given == sharding:
+            return self._copied(buffer, place, self.xc.ArrayCopySemantics.REUSE_INPUT)
+        if len(given._device_assignment) == 1 == len(sharding._device_assignment):
+            return self._copied(buffer, place, self.xc.ArrayCopySemantics.ALWAYS_COPY)
+        return self.put(self.fetch(buffer), sharding, committed)
 
-    def copy(self, buffer: Any, sharding: Sharding | None = None) -> Any:
-        """Return a copy, on the same devices or on others, one for one."""
-        to = sharding or self.sharding(buffer)
+    def copy(self, buffer: Any) -> Any:
+        """Return a copy at the same place."""
+        return self._copied(buffer, buffer._sharding, self.xc.ArrayCopySemantics.ALWAYS_COPY)
+
+    def _copied(self, buffer: Any, place: Any, how: Any) -> Any:
+        devices = self.theirs(self._shardings[id(place)])
         (out,) = self.xc.batched_copy_array_to_devices_with_sharding(
-            [buffer], [self.xc.DeviceList(tuple(self.theirs(to)))],
-            [self.place(to, len(buffer.aval.shape))], [self.xc.ArrayCopySemantics.ALWAYS_COPY])
+            [buffer], [self.xc.DeviceList(tuple(devices))], [place], [how])
         return out
 
     # ---- to the host -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.operations import Operations
 from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     callbacks,
     contraction,
@@ -29,11 +30,12 @@ from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
 from ingot.backends.xla.portable import Portable
 from ingot.backends.xla.processes import await_all, cpu_client
-from ingot.core.array import to_host
+from ingot.core.array import Array, to_host
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
+from ingot.core.primitive import Primitive
 from ingot.core.sharding import Sharding
 
 
@@ -55,6 +57,7 @@ class XLABackend:
         self._memory = Memory(xc, client, self._devices)
         self._compiler = Compiler(xc, client)
         self.portable = Portable(xc, self._compiler, self._memory)
+        self._operations = Operations(name)
 
     def devices(self) -> Sequence[Device]:
         """Return the devices of the client."""
@@ -68,12 +71,12 @@ class XLABackend:
         """Do nothing: the client is started when it is first asked for."""
 
     # ---- memory ----------------------------------------------------------------------------------
-    def put(self, data: Any, sharding: Sharding | None = None) -> Any:
+    def put(self, data: Any, sharding: Sharding | None = None, committed: bool = True) -> Any:
         """Return the elements where the sharding says, by default on the first device."""
         to = self._memory.singles[0] if sharding is None else sharding
         if type(data) is self.buffer_type:
-            return self._memory.moved(data, to)
-        return self._memory.put(to_host(data), to)
+            return self._memory.moved(data, to, committed)
+        return self._memory.put(to_host(data), to, committed)
 
     def fetch(self, buffer: Any) -> np.ndarray:
         """Return the elements; they share the device's memory if that is the host's."""
@@ -99,7 +102,16 @@ class XLABackend:
         """Return which device holds which part of the elements."""
         return self._memory.sharding(buffer)
 
+    def is_committed(self, buffer: Any) -> bool:
+        """Return whether operations have to follow a buffer to where it is."""
+        return self._memory.is_committed(buffer)
+
     # ---- programs --------------------------------------------------------------------------------
+    def evaluate(self, primitive: Primitive, arrays: Sequence[Array], params: dict[str, Any]
+                 ) -> Any:
+        """Run one operation on devices, as a program that is kept."""
+        return self._operations(primitive, arrays, params)
+
     def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> XLAExecutable:
         """Compile a jaxpr whose constants are concrete."""
         return XLAExecutable(self._compiler, self._memory, jaxpr, options)

@@ -56,7 +56,7 @@ class Compiler:
         functions of the host are used again.
         """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
-        mesh = mesh_of([*shardings, *outs])
+        mesh = mesh_of([*shardings, *outs, home])
         if mesh is None:
             place = shardings[0] if shardings else home
             device = self._devices[place._device_assignment[0].id]

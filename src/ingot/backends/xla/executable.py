@@ -12,10 +12,11 @@ from ingot.backends.xla.host import raise_first
 from ingot.backends.xla.spmd import mesh_of, on_mesh
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
-from ingot.core.backend import CompileOptions
+from ingot.core.backend import ELSEWHERE, CompileOptions
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
+from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import Sharding
 
 Rebuild = Callable[[list[Array]], Any]
@@ -30,8 +31,17 @@ class Program(NamedTuple):
     loaded: Any
     run: Callable[..., Any]
     handlers: list[Any]
-    places: list[Any]
     shardings: Sequence[Sharding]
+
+
+class Way(NamedTuple):
+    """How the program is run on arguments that lie in some places: those that must be moved first
+    have a sharding."""
+
+    places: list[Any]
+    run: Callable[..., Any]
+    handlers: list[Any]
+    moves: list[Sharding | None]
 
 
 class XLAExecutable:
@@ -43,31 +53,48 @@ class XLAExecutable:
         self.jaxpr, self.options = jaxpr, options
         self._compiler, self._memory = compiler, memory
         self._type: type = memory.xc.ArrayImpl
+        self._loaded: dict[Any, tuple[Any, list[Sharding]]] = {}
         self._programs: dict[Any, Program] = {}
-        self._by_places: dict[Any, Program] = {}
-        self._home = home = memory.singles[options.devices[0].id if options.devices else 0]
+        self._ways: dict[Any, Way] = {}
+        self._home = memory.singles[options.devices[0].id] if options.devices else memory.home()
+        self._recent = Way([], self._nothing, [], [])
         chosen = options.in_shardings or (None,) * len(jaxpr.invars)
-        mesh = mesh_of([*chosen, *(options.out_shardings or ())])
-        self.shardings = [on_mesh(mesh, s) if mesh else s or home for s in chosen]
+        mesh = mesh_of([*chosen, *(options.out_shardings or ()), self._home])
+        self.shardings = [on_mesh(mesh, s) if mesh else s or self._home for s in chosen]
         self.module = compiler.module(jaxpr, options, self.shardings)
-        self.program = self._program(self.shardings)
+        self._used = used_arguments(jaxpr)
         self._has_host = bool(self.module.callbacks)
 
-    def _program(self, shardings: Sequence[Sharding]) -> Program:
+    @staticmethod
+    def _nothing(*_: Any) -> Any:
+        raise RuntimeError("no call has been made yet")  # pragma: no cover - never the way
+
+    @property
+    def program(self) -> Program:
+        """The program for arguments that lie as the options say, or by default."""
+        return self._program(self.shardings, self._stays)
+
+    @property
+    def _stays(self) -> bool:
+        """Whether results are committed though no argument is."""
+        options = self.options
+        return bool(options.committed or options.devices or options.in_shardings)
+
+    def _program(self, shardings: Sequence[Sharding], committed: bool) -> Program:
         """The program for arguments that lie as told."""
         key = tuple(shardings)
-        if key not in self._programs:
-            jaxpr, memory = self.jaxpr, self._memory
-            loaded, results = self._compiler.load(jaxpr, self.options, shardings, self._home,
-                                                  self.module)
-            places = [memory.place(s, a.ndim)
-                      for s, a in zip(shardings, jaxpr.in_avals, strict=True)]
-            outs = [memory.place(s, a.ndim)
-                    for s, a in zip(results, jaxpr.out_avals, strict=True)]
-            handlers = memory.handlers(list(map(stored, jaxpr.out_avals)), outs)
-            self._programs[key] = Program(loaded, loaded.execute_sharded, handlers, places,
-                                          shardings)
-        return self._programs[key]
+        if key not in self._loaded:
+            self._loaded[key] = self._compiler.load(
+                self.jaxpr, self.options, shardings, self._home, self.module)
+        loaded, results = self._loaded[key]
+        committed = committed or mesh_of([*shardings, *results]) is not None
+        if (key, committed) not in self._programs:
+            avals, memory = self.jaxpr.out_avals, self._memory
+            outs = [memory.place(s, a.ndim, committed) for s, a in zip(results, avals, strict=True)]
+            self._programs[key, committed] = Program(
+                loaded, loaded.execute_sharded, memory.handlers(list(map(stored, avals)), outs),
+                shardings)
+        return self._programs[key, committed]
 
     # ---- running ---------------------------------------------------------------------------------
     def __call__(self, *buffers: Any) -> Sequence[Any]:
@@ -86,38 +113,39 @@ class XLAExecutable:
         that neither take over memory nor call the host; None for others."""
         if self.options.donated or self._has_host:
             return None
-        avals, execute = list(out_avals), self._execute
-        _, run, handlers, places, _ = self.program
+        avals = list(out_avals)
 
         def call(arrays: Sequence[Array]) -> Any:
+            places, run, handlers, _ = self._recent
             buffers = list(map(_data, arrays))
             try:
-                here = list(map(_place, buffers)) == places
+                if list(map(_place, buffers)) != places or not handlers:
+                    return ELSEWHERE
             except AttributeError:  # an array of another back end
-                here = False
-            outs = (run(buffers, False).consume_with_handlers(handlers) if here
-                    else execute(buffers))
-            return rebuild(list(map(Array, outs, avals)))
+                return ELSEWHERE
+            return rebuild(list(map(Array, run(buffers, False).consume_with_handlers(handlers),
+                                    avals)))
 
         return call
 
     def _execute(self, buffers: list[Any]) -> Sequence[Any]:
-        program = self.program
-        for x, place in zip(buffers, program.places, strict=True):
-            if type(x) is not self._type or x._sharding is not place:
-                program, buffers = self._at_one_place(buffers)
-                break
+        way = self._way(buffers)
+        if any(way.moves):
+            buffers = [x if to is None else self._moved(x, to)
+                       for x, to in zip(buffers, way.moves, strict=True)]
+        else:
+            self._recent = way
         if self._has_host:
-            return self._with_host(program, buffers)
-        return program.run(buffers, False).consume_with_handlers(program.handlers)
+            return self._with_host(way, buffers)
+        return way.run(buffers, False).consume_with_handlers(way.handlers)
 
-    def _with_host(self, program: Program, buffers: list[Any]) -> Sequence[Any]:
+    def _with_host(self, way: Way, buffers: list[Any]) -> Sequence[Any]:
         """Run a program that calls the host, to its end; raise what the host raised."""
         raised = self.module.raised
         try:
-            found = program.run(buffers, True)
+            found = way.run(buffers, True)
             token = found.consume_token()
-            outs = found.consume_with_handlers(program.handlers)
+            outs = found.consume_with_handlers(way.handlers)
             self._memory.xc.batched_block_until_ready(outs)
             token.block_until_ready()
         except RuntimeError:
@@ -128,26 +156,32 @@ class XLAExecutable:
         return outs
 
     # ---- where arguments are ---------------------------------------------------------------------
-    def _at_one_place(self, buffers: list[Any]) -> tuple[Program, list[Any]]:
-        """The program for where the arguments are, and these, all on its devices."""
-        places = tuple([id(x._sharding) if type(x) is self._type else None for x in buffers])
-        program = self._by_places.get(places)
-        if program is None:
-            program = self._by_places[places] = self._program(self._following(buffers))
-        return program, [self._moved(x, s)
-                         for x, s in zip(buffers, program.shardings, strict=True)]
+    def _way(self, buffers: list[Any]) -> Way:
+        """How the program runs on arguments that are where these are."""
+        places = [x._sharding if type(x) is self._type else None for x in buffers]
+        key = tuple(map(id, places))
+        way = self._ways.get(key)
+        if way is None:
+            given = [self._memory.sharding(x) if type(x) is self._type else None for x in buffers]
+            fixed = [s for x, s, used in zip(buffers, given, self._used, strict=True)
+                     if used and s is not None and self._memory.is_committed(x)]
+            program = self._program(self._following(given, fixed), bool(fixed) or self._stays)
+            moves = [None if have == want else want
+                     for have, want in zip(given, program.shardings, strict=True)]
+            way = self._ways[key] = Way(places, program.run, program.handlers, moves)
+        return way
 
-    def _following(self, buffers: list[Any]) -> Sequence[Sharding]:
-        """Where the arguments go: to the mesh that divides one of them, else to the first device
-        that has one, unless the options say where."""
+    def _following(self, given: Sequence[Sharding | None], fixed: Sequence[Sharding]
+                   ) -> Sequence[Sharding]:
+        """Where the arguments go: to the mesh that divides one of them, else to the device of a
+        committed one, else to the default device, unless the options say where."""
         if self.options.in_shardings or self.options.devices:
             return self.shardings
-        given = [self._memory.sharding(x) if type(x) is self._type else None for x in buffers]
-        mesh = mesh_of(given)
+        mesh = mesh_of(fixed) or mesh_of([*given, *([] if fixed else [self._home])])
         if mesh is not None:
             return [on_mesh(mesh, s) for s in given]
-        first = next((s for s in given if s is not None), self._memory.singles[0])
-        return [self._memory.singles[first._device_assignment[0].id]] * len(buffers)
+        home = self._memory.singles[fixed[0]._device_assignment[0].id] if fixed else self._home
+        return [home] * len(given)
 
     def _moved(self, x: Any, sharding: Sharding) -> Any:
         if type(x) is self._type:

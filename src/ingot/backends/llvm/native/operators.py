@@ -274,7 +274,8 @@ class Elementwise(NativeCallable):
         if count != OFTEN and count % AGAIN:
             return
         flags = config.trace_key()
-        if fast_path_guard != [flags] or config.debug_nans or config.debug_infs:
+        if (fast_path_guard != [flags] or config.debug_nans or config.debug_infs
+                or config.elsewhere):
             self._seen[key] = count - 1  # the next call is as good
             return
         try:
