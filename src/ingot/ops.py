@@ -8,21 +8,25 @@ from typing import Any
 import ingot.numpy as jnp
 from ingot import dtypes
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.primitives.out_sharding import takes_out_sharding
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
 
+@takes_out_sharding
 def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
-                bucket_size: int | None = None, mode: Any = None) -> Any:
+                bucket_size: int | None = None, mode: Any = None, *,
+                out_sharding: Any = None) -> Any:
     """Sum the elements of each segment; a segment without elements has the sum 0.
 
     data: [*ids, ...] of any numeric dtype. segment_ids: [*ids] integers, the segment of each
     element of `data`; elements with an id below 0 or not below `num_segments` are left out.
     num_segments: the number of segments, max(segment_ids) + 1 by default, which must then be known.
     indices_are_sorted, unique_indices: promises about `segment_ids`. bucket_size: accepted as JAX
-    does; sums keep their digits without it. mode: as for `x.at[...].add`, "drop" by default. ->
-    [num_segments, ...] of the dtype of `data`. Raises ValueError if `num_segments` is negative.
+    does; sums keep their digits without it. mode: as for `x.at[...].add`, "drop" by default.
+    out_sharding: how Explicit axes divide the result -> [num_segments, ...] of the dtype of `data`.
+    Raises ValueError if `num_segments` is negative.
 
     >>> ingot.ops.segment_sum(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 0]))
     Array([5., 0., 2.], dtype=float64)
@@ -31,9 +35,11 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None,
                      indices_are_sorted, unique_indices, mode)
 
 
+@takes_out_sharding
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
                  indices_are_sorted: bool = False, unique_indices: bool = False,
-                 bucket_size: int | None = None, mode: Any = None) -> Any:
+                 bucket_size: int | None = None, mode: Any = None, *,
+                 out_sharding: Any = None) -> Any:
     """Multiply the elements of each segment; a segment without elements has the product 1.
 
     Arguments, result and errors are those of `segment_sum`.
@@ -45,9 +51,11 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
                      indices_are_sorted, unique_indices, mode)
 
 
+@takes_out_sharding
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
-                bucket_size: int | None = None, mode: Any = None) -> Any:
+                bucket_size: int | None = None, mode: Any = None, *,
+                out_sharding: Any = None) -> Any:
     """Return the largest element of each segment; one without elements has the lowest value.
 
     Arguments, result and errors are those of `segment_sum`.
@@ -60,9 +68,11 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
                      num_segments, indices_are_sorted, unique_indices, mode)
 
 
+@takes_out_sharding
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
-                bucket_size: int | None = None, mode: Any = None) -> Any:
+                bucket_size: int | None = None, mode: Any = None, *,
+                out_sharding: Any = None) -> Any:
     """Return the least element of each segment; one without elements has the highest value.
 
     Arguments, result and errors are those of `segment_sum`.

@@ -11,7 +11,8 @@ from ingot.core.interpreter import to_array, typeof
 from ingot.core.mesh import AbstractMesh, AxisType, abstract_mesh
 from ingot.core.placement import check_divisible
 from ingot.core.sharding import NamedSharding
-from ingot.primitives.constraint import explicit_sharding, reshard as bind_reshard, reshard_p
+from ingot.primitives.constraint import reshard as bind_reshard, reshard_p
+from ingot.primitives.out_sharding import explicit_sharding
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import update_wrapper
 

@@ -9,16 +9,26 @@ import numpy as np
 
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
 from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in_memory
+from ingot.core.avals import ShapedArray
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
 from ingot.core.mesh import entered_mesh
-from ingot.core.placement import check_divisible, on_mesh_in_force, place as moved, settled
+from ingot.core.placement import (
+    PlacedBuffer,
+    check_divisible,
+    is_committed,
+    on_mesh_in_force,
+    place as moved,
+    settled,
+    sharding_of,
+)
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec
 from ingot.dtypes import KeyDType
-from ingot.primitives.constraint import over_mesh, sharding_constraint_p
+from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
+from ingot.primitives.out_sharding import divided_like, explicit_sharding, over_mesh
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
 
@@ -166,12 +176,20 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     return tree_map(lambda leaf: _put(leaf, device), x)
 
 
-def put_as_asked(x: Any, device: Any, out_sharding: Any) -> Any:
-    """Return an array at a device or sharding, or divided by a sharding or spec, if one is given.
-    """
-    if device is None and out_sharding is None:
-        return _on_mesh(x)
-    return _put(x, device if out_sharding is None else out_sharding)
+def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> Any:
+    """Return a new array at a device or sharding, or divided by a sharding or spec, if one is
+    given; else where one lies that it is like, if it has its shape."""
+    if out_sharding is not None:
+        return bind_reshard(x, explicit_sharding("out_sharding", out_sharding))
+    if device is not None:
+        return _put(x, device)
+    found = getattr(like, "aval", None)
+    if type(found) is ShapedArray and found._sharding is not None:
+        return divided_like(x, found)
+    if (type(x) is Array and type(like) is Array and type(like._data) is PlacedBuffer
+            and x.shape == like.shape):
+        return moved(x, sharding_of(like), is_committed(like))
+    return _on_mesh(x)
 
 
 def _on_mesh(x: Any) -> Any:

@@ -231,7 +231,7 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
     common = common_sharding(xs, lambda k: _operand(primitive.name, xs, k))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
-        return [place(outs[0], concrete(params[primitive.divides], common), fixed)]
+        return [place(outs[0], concrete(params[primitive.divides], common))]
     if common is None or not isinstance(client_of(common), Device):  # those need not be followed
         common, fixed = on_mesh_in_force(), True
         if common is None:

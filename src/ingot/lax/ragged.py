@@ -18,6 +18,7 @@ from ingot.primitives.convert import convert_element_type
 from ingot.primitives.cumulative import cumsum
 from ingot.primitives.dot import dot_general
 from ingot.primitives.movement import broadcast_in_dim, zeros
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.select import select_n
 from ingot.primitives.shape import iota
 
@@ -68,6 +69,7 @@ def _ragged_axis(d: RaggedDotDimensionNumbers, lhs: Any) -> tuple[int, tuple[int
     return ragged, groups, free
 
 
+@takes_out_sharding
 def ragged_dot_general(lhs: Any, rhs: Any, group_sizes: Any,
                        ragged_dot_dimension_numbers: RaggedDotDimensionNumbers,
                        precision: Any = None, preferred_element_type: Any = None,
@@ -126,15 +128,16 @@ def _check_groups(parts: int, count: int) -> None:
         raise TypeError(f"ragged_dot_general: rhs has {parts} groups, and group_sizes {count}")
 
 
+@takes_out_sharding
 def ragged_dot(lhs: Any, rhs: Any, group_sizes: Any, precision: Any = None,
                preferred_element_type: Any = None, group_offset: Any = None, *,
                out_sharding: Any = None) -> Any:
     """Multiply consecutive groups of rows, each with a matrix of its own.
 
     lhs: [m, k]. rhs: [groups, k, n]. group_sizes: integers [groups]. preferred_element_type: the
-    dtype of the result. precision, out_sharding: without effect. group_offset: must be None -> [m,
-    n]; rows after the last group give zeros. Raises TypeError for shapes that do not fit,
-    NotImplementedError for a group_offset.
+    dtype of the result. precision: without effect; out_sharding: how Explicit axes divide the
+    result. group_offset: must be None -> [m, n]; rows after the last group give zeros. Raises
+    TypeError for shapes that do not fit, NotImplementedError for a group_offset.
 
     >>> lax.ragged_dot(np.ones((3, 1)), np.array([[[2.0]], [[5.0]]]), np.array([1, 2]))
     Array([[2.],

@@ -23,6 +23,7 @@ from ingot.numpy.promotion import (
     promote_shapes,
 )
 from ingot.numpy.reductions import Axis, axes_of, max as max_, sum as sum_
+from ingot.primitives.out_sharding import takes_out_sharding
 
 # ---- sums of exponentials ----
 
@@ -204,13 +205,15 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
     return (x - mean) * lax.rsqrt(as_array("standardize", variance) + epsilon)
 
 
-def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> Any:
+@takes_out_sharding
+def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1,
+            out_sharding: Any = None) -> Any:
     """Make a vector of zeros with a one in it for each integer.
 
     x: [...] integers; those outside of [0, num_classes) give zeros alone. num_classes: the length
     of the vectors. dtype: by default the default float. axis: where the vectors go in the result,
-    or the name of a mapped axis -> [..., num_classes]. Raises ValueError if the axis is out of
-    bounds or num_classes is negative.
+    or the name of a mapped axis. out_sharding: how Explicit axes divide the result -> [...,
+    num_classes]. Raises ValueError if the axis is out of bounds or num_classes is negative.
 
     >>> nn.one_hot(np.array([1, 5]), 3)
     Array([[0., 1., 0.],

@@ -15,6 +15,7 @@ from ingot.numpy.linalg import qr
 from ingot.numpy.manipulation import moveaxis
 from ingot.numpy.promotion import user_dtype
 from ingot.numpy.triangles import diagonal
+from ingot.primitives.out_sharding import takes_out_sharding
 
 __all__ = ["Initializer", "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform",
            "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "lecun_normal",
@@ -42,11 +43,12 @@ def _dtype(dtype: Any, default: Any = None) -> Any:
         or dtypes.default_float()
 
 
+@takes_out_sharding
 def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
     """Zeros of a shape, an initializer itself.
 
     key: not used. shape: a tuple of integers. dtype: by default the default float. out_sharding:
-    without effect -> [*shape].
+    how Explicit axes divide the result -> [*shape].
 
     >>> nn.initializers.zeros(None, (2,))
     Array([0., 0.], dtype=float64)
@@ -54,11 +56,12 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
     return zeros_(shape, _dtype(dtype))
 
 
+@takes_out_sharding
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
     """Ones of a shape, an initializer itself.
 
     key: not used. shape: a tuple of integers. dtype: by default the default float. out_sharding:
-    without effect -> [*shape].
+    how Explicit axes divide the result -> [*shape].
 
     >>> nn.initializers.ones(None, (2,))
     Array([1., 1.], dtype=float64)
@@ -76,6 +79,7 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
     Array([2., 2.], dtype=float64)
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         return full(shape, value, _dtype(dtype))
 
@@ -92,6 +96,7 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
     Array([1.895334 , 1.9571598], dtype=float32)
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
         return random.uniform(key, shape, dtype) * ones_((), dtype) * full((), scale, dtype)
@@ -109,6 +114,7 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
     Array([0.16226421, 0.20252648], dtype=float32)
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
         return random.normal(key, shape, dtype) * full((), stddev, dtype)
@@ -127,6 +133,7 @@ def truncated_normal(stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0,
     Array([1.6673133, 1.8387917], dtype=float32)
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         dtype = _dtype(dtype)
         return random.truncated_normal(key, lower, upper, shape, dtype) * full((), stddev, dtype)
@@ -168,6 +175,7 @@ def variance_scaling(scale: Any, mode: str, distribution: str, in_axis: Axes = -
     True
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         shape, dtype = canonical_shape("variance_scaling", shape), _dtype(dtype)
         fan_in, fan_out = _fans(shape, in_axis, out_axis, batch_axis)
@@ -273,6 +281,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
            [-0.,  1.]], dtype=float64)
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         shape, dtype = canonical_shape("orthogonal", shape), _dtype(dtype)
         if len(shape) < 2:
@@ -305,6 +314,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
     True
     """
 
+    @takes_out_sharding
     def init(key: Any, shape: Any, dtype: Any = dtype, out_sharding: Any = None) -> Any:
         shape, dtype = canonical_shape("delta_orthogonal", shape), _dtype(dtype)
         if len(shape) not in (3, 4, 5):

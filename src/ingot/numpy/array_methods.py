@@ -181,8 +181,8 @@ def _squeeze(self: Any, axis: Any = None) -> Any:
 def _flatten(self: Any, order: str = "C", *, out_sharding: Any = None) -> Any:
     """Put the elements in one axis.
 
-    order: "C" row by row, "F" column by column; out_sharding: without effect -> [size] of the same
-    dtype. Raises as `jnp.ravel`.
+    order: "C" row by row, "F" column by column; out_sharding: how Explicit axes divide the result
+    -> [size] of the same dtype. Raises as `jnp.ravel`.
 
     >>> jnp.array([[1, 2], [3, 4]]).flatten("F")
     Array([1, 3, 2, 4], dtype=int64)

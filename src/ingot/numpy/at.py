@@ -16,6 +16,7 @@ from ingot.numpy.creation import asarray
 from ingot.numpy.families import like
 from ingot.numpy.indexing import getitem, scatter
 from ingot.numpy.promotion import as_array, convert
+from ingot.primitives.out_sharding import divided
 from ingot.util import warn
 
 
@@ -56,9 +57,9 @@ class IndexUpdateRef:
 
     index: as in x[index]; mode: out of bounds "drop" (updates are lost; default), "clip", "fill" or
     "promise_in_bounds"; indices_are_sorted, unique_indices: promises; wrap_negative_indices:
-    whether negative ones count from the end; out_sharding: without effect -> [...] of the type of
-    x. Raises IndexError for static integers out of bounds without a mode, ValueError for other
-    modes and values that do not broadcast.
+    whether negative ones count from the end; out_sharding: how Explicit axes divide the result ->
+    [...] of the type of x. Raises IndexError for static integers out of bounds without a mode,
+    ValueError for other modes and values that do not broadcast.
 
     >>> x = jnp.zeros(3)
     >>> x.at[jnp.array([0, 0, 7])].add(1.0)
@@ -74,14 +75,16 @@ class IndexUpdateRef:
         return f"{type(self).__name__}({self.array!r}, {self.index!r})"
 
     def _update(self, name: str, op: Callable[..., Any], values: Any, indices_are_sorted: bool,
-                unique_indices: bool, mode: Any, wrap_negative_indices: bool) -> Any:
+                unique_indices: bool, mode: Any, wrap_negative_indices: bool,
+                out_sharding: Any) -> Any:
         x = self.array
         check_mode(mode)
         if type(values) is int and _only_unsigned(values, x.aval.dtype):
             values = convert(values, x.aval.dtype)
         values = fitting(f"at[].{name}", x, values)
-        return scatter(op, x, self.index, values, mode, indices_are_sorted, unique_indices,
-                       wrap_negative_indices)
+        return divided(f"at[].{name}", lambda x, index, values: scatter(
+            op, x, index, values, mode, indices_are_sorted, unique_indices, wrap_negative_indices),
+            out_sharding, x, self.index, values)
 
     @api_boundary
     def get(self, *, indices_are_sorted: bool = False, unique_indices: bool = False,
@@ -96,8 +99,8 @@ class IndexUpdateRef:
         Array([2., 0.], dtype=float64)
         """
         check_mode(mode)
-        return getitem(self.array, self.index, mode, fill_value, indices_are_sorted,
-                       unique_indices, wrap_negative_indices)
+        return divided("at[].get", getitem, out_sharding, self.array, self.index, mode, fill_value,
+                       indices_are_sorted, unique_indices, wrap_negative_indices)
 
     @api_boundary
     def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
@@ -111,7 +114,7 @@ class IndexUpdateRef:
         Array([1, 0, 0], dtype=int64)
         """
         return self._update("set", lax.scatter, values, indices_are_sorted, unique_indices, mode,
-                            wrap_negative_indices)
+                            wrap_negative_indices, out_sharding)
 
     @api_boundary
     def add(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
@@ -124,7 +127,7 @@ class IndexUpdateRef:
         Array([31,  2], dtype=int64)
         """
         return self._update("add", lax.scatter_add, values, indices_are_sorted, unique_indices,
-                            mode, wrap_negative_indices)
+                            mode, wrap_negative_indices, out_sharding)
 
     @api_boundary
     def subtract(self, values: Any, *, indices_are_sorted: bool = False,
@@ -138,7 +141,7 @@ class IndexUpdateRef:
         Array([-19,   2], dtype=int64)
         """
         return self._update("subtract", lax.scatter_sub, values, indices_are_sorted,
-                            unique_indices, mode, wrap_negative_indices)
+                            unique_indices, mode, wrap_negative_indices, out_sharding)
 
     @api_boundary
     def multiply(self, values: Any, *, indices_are_sorted: bool = False,
@@ -152,7 +155,7 @@ class IndexUpdateRef:
         Array([100,   2], dtype=int64)
         """
         return self._update("multiply", lax.scatter_mul, values, indices_are_sorted,
-                            unique_indices, mode, wrap_negative_indices)
+                            unique_indices, mode, wrap_negative_indices, out_sharding)
 
     mul = multiply
 
@@ -167,7 +170,7 @@ class IndexUpdateRef:
         Array([1, 5], dtype=int64)
         """
         return self._update("min", lax.scatter_min, values, indices_are_sorted, unique_indices,
-                            mode, wrap_negative_indices)
+                            mode, wrap_negative_indices, out_sharding)
 
     @api_boundary
     def max(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False,
@@ -180,7 +183,7 @@ class IndexUpdateRef:
         Array([5, 9], dtype=int64)
         """
         return self._update("max", lax.scatter_max, values, indices_are_sorted, unique_indices,
-                            mode, wrap_negative_indices)
+                            mode, wrap_negative_indices, out_sharding)
 
     @api_boundary
     def divide(self, values: Any, *, indices_are_sorted: bool = False,

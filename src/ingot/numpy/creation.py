@@ -24,6 +24,7 @@ from ingot.numpy.promotion import (
     promote_shapes,
     user_dtype,
 )
+from ingot.primitives.out_sharding import takes_out_sharding
 
 _NUMBERS = (bool, int, float, complex)
 
@@ -113,9 +114,10 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
 
     object: anything array-like; dtype: by default the one its elements promote to; copy: whether an
     array of that dtype is copied; order: "K" or "C", without effect; ndmin: least number of axes,
-    new ones come first; device, out_sharding: without effect -> [...] of `dtype`. Raises TypeError
-    for what is no number, ValueError for None and ragged sequences, OverflowError for integers that
-    do not fit, NotImplementedError for other orders.
+    new ones come first; device: a device or a sharding; out_sharding: how Explicit axes divide the
+    result -> [...] of `dtype`. Raises TypeError for what is no number, ValueError for None and
+    ragged sequences, OverflowError for integers that do not fit, NotImplementedError for other
+    orders.
 
     >>> jnp.array([[1, 2.5], [3, 4]], "float32")
     Array([[1. , 2.5],
@@ -135,8 +137,9 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
             device: Any = None, out_sharding: Any = None) -> Any:
     """Make an array of anything array-like, without a copy of arrays of that dtype.
 
-    a, dtype, order: as for `array`, with the same errors; copy: True copies always; device,
-    out_sharding: without effect -> [...] of `dtype`, of a Python number with a weak type.
+    a, dtype, order: as for `array`, with the same errors; copy: True copies always; device: a
+    device or a sharding; out_sharding: how Explicit axes divide the result -> [...] of `dtype`, of
+    a Python number with a weak type.
 
     >>> jnp.asarray(1.0), jnp.asarray([1, 2])
     (Array(1., dtype=float64, weak_type=True), Array([1, 2], dtype=int64))
@@ -276,9 +279,9 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """Make an array of zeros.
 
-    shape: a length or a tuple of lengths; dtype: the default float if None; device, out_sharding:
-    without effect -> [*shape] of `dtype`. Raises ValueError for negative lengths, TypeError for
-    others than integers, ConcretizationTypeError for traced ones.
+    shape: a length or a tuple of lengths; dtype: the default float if None; device: a device or a
+    sharding; out_sharding: how Explicit axes divide the result -> [*shape] of `dtype`. Raises
+    ValueError for negative lengths, TypeError for no integers, ConcretizationTypeError for traced.
 
     >>> jnp.zeros((2, 3), "int32")
     Array([[0, 0, 0],
@@ -291,8 +294,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
 def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """Make an array of ones.
 
-    shape, dtype: as for `zeros`, with the same errors; device, out_sharding: without effect ->
-    [*shape] of `dtype`.
+    shape, dtype, device, out_sharding: as for `zeros`, with the same errors -> [*shape] of `dtype`.
 
     >>> jnp.ones(2, "int32")
     Array([1, 1], dtype=int32)
@@ -304,8 +306,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any
 def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """Make an array of zeros: arrays are immutable, so uninitialized ones would be of no use.
 
-    shape, dtype: as for `zeros`, with the same errors; device, out_sharding: without effect ->
-    [*shape] of `dtype`.
+    shape, dtype, device, out_sharding: as for `zeros`, with the same errors -> [*shape] of `dtype`.
 
     >>> jnp.empty(2)
     Array([0., 0.], dtype=float64)
@@ -318,8 +319,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None,
     """Make an array of one value, or of values that broadcast to the shape.
 
     shape: as for `zeros`, with the same errors; fill_value: a number or an array; dtype: that of
-    `fill_value` if None; device, out_sharding: without effect -> [*shape] of `dtype`. Raises
-    ValueError if the values do not broadcast.
+    `fill_value` if None; device: a device or a sharding; out_sharding: how Explicit axes divide the
+    result -> [*shape] of `dtype`. Raises ValueError if the values do not broadcast.
 
     >>> jnp.full((2, 2), np.array([3.0, 4.0]), "float32")
     Array([[3., 4.],
@@ -349,8 +350,9 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
     """Make an array of one value with the shape and dtype of another.
 
     a: anything with shape and dtype, or a number; fill_value: a number, or values that broadcast;
-    dtype, shape: in place of those of `a`; device, out_sharding: without effect -> [*shape] of
-    `dtype`. Raises ValueError if the values do not broadcast.
+    dtype, shape: in place of those of `a`; device: a device or a sharding; out_sharding: how
+    Explicit axes divide the result -> [*shape] of `dtype`. Raises ValueError if the values do not
+    broadcast.
 
     >>> jnp.full_like(np.array([1, 2]), 7)
     Array([7, 7], dtype=int64)
@@ -358,15 +360,16 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
     aval = aval_of("full_like", fill_value, 1)
     shape, dtype, weak = _like("full_like", a, dtype, shape)
     value = astype(fill_value, dtype) if aval.ndim else convert(fill_value, dtype, weak)
-    return put_as_asked(broadcast_to(value, shape), device, out_sharding)
+    return put_as_asked(broadcast_to(value, shape), device, out_sharding, a)
 
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
                out_sharding: Any = None) -> Any:
     """Make an array of zeros with the shape and dtype of another.
 
-    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device,
-    out_sharding: without effect -> [*shape] of `dtype`. Raises TypeError for PRNG keys.
+    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device: a
+    device or a sharding; out_sharding: how Explicit axes divide the result -> [*shape] of `dtype`.
+    Raises TypeError for PRNG keys.
 
     >>> jnp.zeros_like(np.array([1, 2]), shape=3)
     Array([0, 0, 0], dtype=int64)
@@ -375,22 +378,22 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
     if dtypes.is_key_dtype(dtype):
         raise TypeError(f"zeros_like: {dtypes.short_name(dtype)} has no zero; use random.key")
     out = filled(shape, 0, dtype) if dtype == dtypes.float0 else constant(0, dtype, weak, shape)
-    return put_as_asked(out, device, out_sharding)
+    return put_as_asked(out, device, out_sharding, a)
 
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None,
               out_sharding: Any = None) -> Any:
     """Make an array of ones with the shape and dtype of another.
 
-    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device,
-    out_sharding: without effect -> [*shape] of `dtype`.
+    a: anything with shape and dtype, or a number; dtype, shape: in place of those of `a`; device: a
+    device or a sharding; out_sharding: how Explicit axes divide the result -> [*shape] of `dtype`.
 
     >>> jnp.ones_like(np.array([1, 2]), "float32")
     Array([1., 1.], dtype=float32)
     """
     shape, dtype, weak = _like("ones_like", a, dtype, shape)
     out = filled(shape, 1, dtype) if dtype == dtypes.float0 else constant(1, dtype, weak, shape)
-    return put_as_asked(out, device, out_sharding)
+    return put_as_asked(out, device, out_sharding, a)
 
 
 def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
@@ -405,11 +408,12 @@ def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: 
     return zeros_like(prototype, dtype, shape)
 
 
+@takes_out_sharding
 def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
     """Repeat an array to a shape: axes are aligned from the last, those of length 1 are repeated.
 
-    array: [...] of any dtype; shape: a length or a tuple; out_sharding: without effect -> [*shape]
-    of the same dtype. Raises ValueError if it does not fit.
+    array: [...] of any dtype; shape: a length or a tuple; out_sharding: how Explicit axes divide
+    the result -> [*shape] of the same dtype. Raises ValueError if it does not fit.
 
     >>> jnp.broadcast_to(np.array([1, 2]), (2, 2))
     Array([[1, 2],

@@ -24,16 +24,19 @@ from ingot.numpy.ranges import linspace
 from ingot.numpy.reductions import max as max_, min as min_, sum as sum_
 from ingot.numpy.signal import diff
 from ingot.numpy.sorting import searchsorted
+from ingot.primitives.out_sharding import divided, takes_out_sharding
 
 
+@takes_out_sharding
 def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | None = None,
              out_sharding: Any = None) -> Any:
     """Count how often each integer occurs, or sum its weights.
 
     x: [m] integers or booleans, negative ones count as 0; weights: [m]; minlength: least length of
     the result; length: its length, needed in traced code; larger integers are dropped;
-    out_sharding: without effect -> [max(x) + 1] of the default integer, or the dtype of `weights`.
-    Raises TypeError for other dtypes, ValueError for other shapes and a negative minlength.
+    out_sharding: how Explicit axes divide the result -> [max(x) + 1] of the default integer, or the
+    dtype of `weights`. Raises TypeError for other dtypes, ValueError for other shapes and a
+    negative minlength.
 
     >>> jnp.bincount(np.array([0, 2, 2]), weights=np.array([0.5, 1.0, 2.0]))
     Array([0.5, 0. , 3. ], dtype=float64)
@@ -141,17 +144,20 @@ def _check_range(low: Any, high: Any, given: bool) -> None:
 
 
 def histogram(a: Any, bins: Any = 10, range: Any = None, weights: Any = None,
-              density: bool | None = None) -> tuple[Any, Any]:
+              density: bool | None = None, *, out_sharding: Any = None) -> tuple[Any, Any]:
     """Count numbers in bins; the last bin contains its upper edge.
 
     a: numbers, flattened; bins, range: as for `histogram_bin_edges`, with the same errors; weights:
-    like `a`, summed instead of 1; density: whether counts are divided by their total and the widths
-    -> counts [bins] floats, or of the dtype of `weights`, and edges [bins + 1]. Raises ValueError
-    for weights that do not fit.
+    like `a`, summed instead of 1; density: whether counts are divided by their total and the
+    widths; out_sharding: how Explicit axes divide the result -> counts [bins] floats, or of the
+    dtype of `weights`, and edges [bins + 1]. Raises ValueError for weights that do not fit.
 
     >>> jnp.histogram(np.array([0.0, 0.2, 1.0]), 2)
     (Array([2., 1.], dtype=float64), Array([0. , 0.5, 1. ], dtype=float64))
     """
+    if out_sharding is not None:
+        counts, edges = histogram(a, bins, range, weights, density)
+        return divided("histogram", lambda x: x, out_sharding, counts), edges
     a = as_array("histogram", a)
     weights = None if weights is None else as_array("histogram", weights)
     if weights is not None and weights.aval.shape != a.aval.shape:

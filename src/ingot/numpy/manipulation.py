@@ -15,7 +15,7 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import concrete_int
 from ingot.numpy.promotion import as_array, aval_of
 from ingot.numpy.reductions import axes_of
-from ingot.primitives.constraint import divided
+from ingot.primitives.out_sharding import divided
 from ingot.util import size_of
 
 # ---- shapes ----

@@ -29,13 +29,15 @@ from ingot.numpy.promotion import (
 )
 from ingot.numpy.reductions import axes_of, sum as sum_
 from ingot.numpy.rounding import conjugate
+from ingot.primitives.out_sharding import check_contracted, divided
 
 
 def _contract(name: str, a: Any, b: Any, contracted: Any, batch: Any, precision: Any,
-              preferred: Any) -> Any:
+              preferred: Any, out_sharding: Any = None) -> Any:
     weak = a.aval.weak_type and preferred is None
     out = lax.dot_general(a, b, (contracted, batch), precision=precision,
-                          preferred_element_type=preferred or a.aval.dtype)
+                          preferred_element_type=preferred or a.aval.dtype,
+                          out_sharding=out_sharding)
     return convert(out, out.aval.dtype, weak)
 
 
@@ -50,20 +52,21 @@ def dot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = 
     """Multiply and sum over the last axis of `a` and the last but one (or only) axis of `b`.
 
     a, b: [..., n] and [..., n, m] or [n]; a number multiplies; precision: checked, else without
-    effect; preferred_element_type: dtype of sums and result; out_sharding: without effect -> the
-    other axes of `a`, then those of `b`, of the dtype they promote to. Raises TypeError if the
-    lengths differ.
+    effect; preferred_element_type: dtype of sums and result; out_sharding: how Explicit axes divide
+    the result -> the other axes of `a`, then those of `b`, of the dtype they promote to. Raises
+    TypeError if the lengths differ.
 
     >>> jnp.dot(np.array([[1, 2], [3, 4]]), np.array([5, 6]))
     Array([17, 39], dtype=int64)
     """
     a, b, preferred = _operands("dot", a, b, preferred_element_type)
     if not a.aval.ndim or not b.aval.ndim:
-        out = multiply(a, b)
+        out = divided("dot", multiply, out_sharding, a, b)
         return out if preferred is None else convert(out, preferred)
     axis = max(b.aval.ndim - 2, 0)
     _check_lengths("dot", a, a.aval.ndim - 1, b, axis)
-    return _contract("dot", a, b, ((a.aval.ndim - 1,), (axis,)), ((), ()), precision, preferred)
+    return _contract("dot", a, b, ((a.aval.ndim - 1,), (axis,)), ((), ()), precision, preferred,
+                     out_sharding)
 
 
 def _check_ranks(name: str, a: Any, n: int, b: Any, m: int) -> None:
@@ -81,13 +84,15 @@ def _check_lengths(name: str, a: Any, i: int, b: Any, j: int) -> None:
 
 
 @trace_cached
-def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
+def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None,
+           out_sharding: Any = None) -> Any:
     """Multiply matrices, in the last two axes; the others broadcast.
 
     a, b: [..., l, n] and [..., n, m]; a vector is a row on the left and a column on the right;
-    precision: checked, else without effect; preferred_element_type: dtype of sums and result ->
-    [..., l, m] of the dtype they promote to. By BLAS. Raises TypeError if the lengths n differ,
-    ValueError for scalars and axes that do not broadcast.
+    precision: checked, else without effect; preferred_element_type: dtype of sums and result;
+    out_sharding: how Explicit axes divide the result -> [..., l, m] of the dtype they promote to.
+    By BLAS. Raises TypeError if the lengths n differ, ValueError for scalars and axes that do not
+    broadcast.
 
     >>> jnp.matmul(np.array([[1, 2], [3, 4]]), np.array([[0, 1], [1, 0]]))
     Array([[2, 1],
@@ -99,6 +104,10 @@ def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any
                          " use *")
     i, j = a.aval.ndim - 1, max(b.aval.ndim - 2, 0)
     _check_lengths("matmul", a, i, b, j)
+    if out_sharding is not None:
+        check_contracted("matmul", out_sharding, (a, (i,)), (b, (j,)))
+        return divided("matmul", matmul, out_sharding, a, b, precision=precision,
+                       preferred_element_type=preferred)
     lead_a, lead_b = a.aval.shape[:-2], b.aval.shape[:-2]
     if not lead_b:
         return _contract("matmul", a, b, ((i,), (j,)), ((), ()), precision, preferred)
@@ -220,9 +229,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
     """Multiply and sum over several axes.
 
     a, b: arrays; axes: how many, the last of `a` and the first of `b`, or a pair of axes of each;
-    precision, preferred_element_type: as for `dot`; out_sharding: without effect -> the other axes
-    of `a`, then those of `b`, of the dtype they promote to. Raises TypeError if numbers or lengths
-    of axes differ.
+    precision, preferred_element_type, out_sharding: as for `dot` -> the other axes of `a`, then
+    those of `b`, of the dtype they promote to. Raises TypeError if numbers or lengths of axes
+    differ.
 
     >>> jnp.tensordot(np.ones((2, 3)), np.ones((3, 4, 2)), ([0, 1], [2, 0]))
     Array([6., 6., 6., 6.], dtype=float64)
@@ -243,7 +252,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None,
         raise TypeError(f"tensordot: as many axes of both, got {left} and {right}")
     for i, j in zip(left, right, strict=True):
         _check_lengths("tensordot", a, i, b, j)
-    return _contract("tensordot", a, b, (left, right), ((), ()), precision, preferred)
+    return _contract("tensordot", a, b, (left, right), ((), ()), precision, preferred, out_sharding)
 
 
 def kron(a: Any, b: Any) -> Any:
@@ -323,9 +332,9 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     subscripts: a letter for each axis, as in "ij,jk->ik", with "..." for others; without an arrow
     those that occur once are kept, in order; or operands and lists of axes in turn; optimize: how
     the order of contractions is found: "auto", "optimal", "greedy", a path, or False; precision,
-    preferred_element_type: as for `dot`; out: must be None; out_sharding: without effect -> the
-    axes after the arrow, of the dtype the operands promote to. Raises ValueError if letters, axes
-    and lengths do not fit.
+    preferred_element_type, out_sharding: as for `dot`; out: must be None -> the axes after the
+    arrow, of the dtype the operands promote to. Raises ValueError if letters, axes and lengths do
+    not fit.
 
     >>> jnp.einsum("ij,kj->ik", np.array([[1, 2]]), np.array([[3, 4], [5, 6]]))
     Array([[11, 17]], dtype=int64)
@@ -337,6 +346,18 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
     arrays = promote_dtypes("einsum", *arrays)
     if not weak:
         arrays = [convert(a, a.aval.dtype) for a in arrays]
+    if len(arrays) == 2:
+        summed = [c for c in inputs[0] if c in inputs[1] and c not in output]
+        check_contracted("einsum", out_sharding, *(
+            (a, [t.index(c) for c in summed]) for a, t in zip(arrays, inputs, strict=True)))
+    array = divided("einsum", lambda *arrays: _evaluate(
+        inputs, output, arrays, optimize, precision, preferred), out_sharding, *arrays)
+    return array if preferred is None else convert(array, preferred)
+
+
+def _evaluate(inputs: Sequence[str], output: str, arrays: Sequence[Any], optimize: Any,
+              precision: Any, preferred: Any) -> Any:
+    """The sum of products, contracted pair by pair."""
     dtype = arrays[0].aval.dtype
     terms = [_trace_term(a, t, _needed(output, inputs, i), dtype)
              for i, (a, t) in enumerate(zip(arrays, inputs, strict=True))]
@@ -349,8 +370,7 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
         terms += group
     (array, term), = terms
     array, term = _summed(array, term, set(output))
-    array = lax.transpose(array, [term.index(c) for c in output])
-    return array if preferred is None else convert(array, preferred)
+    return lax.transpose(array, [term.index(c) for c in output])
 
 
 def _order(terms: Sequence[tuple[Any, list[str]]], output: str, optimize: Any) -> Any:

@@ -33,9 +33,9 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     """Make evenly spaced numbers from `start` (included) to `stop` (excluded).
 
     start, stop, step: numbers that are not traced, 0, needed, and 1; dtype: by default the one they
-    promote to; device, out_sharding: without effect -> [ceil((stop - start) / step)] of `dtype`.
-    Raises ConcretizationTypeError for traced numbers, on which the shape depends, ZeroDivisionError
-    for step 0, TypeError without `stop` and for arrays.
+    promote to; device: a device or a sharding; out_sharding: how Explicit axes divide the result ->
+    [ceil((stop - start) / step)] of `dtype`. Raises ConcretizationTypeError for traced numbers, on
+    which the shape depends, ZeroDivisionError for step 0, TypeError without `stop` and for arrays.
 
     >>> jnp.arange(2, 10, 3)
     Array([2, 5, 8], dtype=int64)

@@ -21,6 +21,7 @@ from ingot.numpy.logic import where
 from ingot.numpy.manipulation import atleast_1d, ravel, swapaxes
 from ingot.numpy.promotion import as_array, convert
 from ingot.numpy.reductions import axes_of, sum as sum_
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.util import size_of
 
 # ---- repetition ----
@@ -46,14 +47,15 @@ def tile(A: Any, reps: Any) -> Any:
     return lax.reshape(wide, [n * m for n, m in zip(times, shape, strict=True)])
 
 
+@takes_out_sharding
 def repeat(a: Any, repeats: Any, axis: int | None = None, *,
            total_repeat_length: int | None = None, out_sharding: Any = None) -> Any:
     """Repeat each element, or each slice along an axis.
 
     a: [...] of any dtype; repeats: a number, or one for each slice; axis: None flattens `a`;
     total_repeat_length: length of the result, needed if `repeats` is traced: surplus slices are
-    dropped, the last one fills up; out_sharding: without effect -> [...] of the same dtype. Raises
-    ValueError for negative numbers and unless there is one for each slice.
+    dropped, the last one fills up; out_sharding: how Explicit axes divide the result -> [...] of
+    the same dtype. Raises ValueError for negative numbers and unless there is one for each slice.
 
     >>> jnp.repeat(np.array([1, 2]), np.array([1, 3]))
     Array([1, 2, 2, 2], dtype=int64)

@@ -34,6 +34,7 @@ from ingot.numpy.reductions import Axis, all as all_, any as any_, axes_of, sum 
 from ingot.numpy.rounding import real
 from ingot.numpy.sorting import sort, take_along_axis
 from ingot.numpy.triangles import diagonal
+from ingot.primitives.out_sharding import takes_out_sharding
 
 # ---- quantiles ----
 
@@ -251,13 +252,15 @@ def _percent(name: str, q: Any) -> Any:
     return data.astype(dtypes.to_inexact_dtype(data.dtype)) / 100
 
 
+@takes_out_sharding
 def percentile(a: Any, q: Any, axis: Axis = None, out: None = None, overwrite_input: bool = False,
                method: str = "linear", keepdims: bool = False, *, weights: Any = None,
                out_sharding: Any = None) -> Any:
     """Compute quantiles over axes, with q in percent.
 
     a, axis, out, overwrite_input, method, keepdims, weights: as for `quantile`, with the same
-    errors; q: [*q] in [0, 100]; out_sharding: without effect -> [*q, other axes] floats.
+    errors; q: [*q] in [0, 100]; out_sharding: how Explicit axes divide the result -> [*q, other
+    axes] floats.
 
     >>> jnp.percentile(np.array([1.0, 3.0, 4.0]), 25)
     Array(2., dtype=float64)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.division import Operands, Spec
 from ingot.core.interpreter import typeof
-from ingot.core.mesh import AxisType, abstract_mesh, concrete_mesh
-from ingot.core.placement import check_divisible, type_at
+from ingot.core.placement import type_at
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind
@@ -98,71 +96,6 @@ def reshard(x: Any, sharding: NamedSharding) -> Any:
         raise ValueError("reshard: The unreduced_kind of input and output sharding passed to"
                          f" `jax.reshard` should be the same, got {own!r} and {spec!r}")
     return reshard_p.bind(x, dst_sharding=sharding.update(spec=spec))
-
-
-# ---- results divided as told ---------------------------------------------------------------------
-def over_mesh(title: str, spec: PartitionSpec) -> NamedSharding:
-    """Return the sharding that a spec stands for, over the mesh in force; ValueError if there is
-    none."""
-    mesh = concrete_mesh() if config.abstract_mesh is None else config.abstract_mesh
-    if mesh.empty:
-        raise ValueError(f"{title}: Using PartitionSpec when you are not under a mesh context is"
-                         f" not allowed, got {spec!r}; use set_mesh, or pass a NamedSharding")
-    return NamedSharding(mesh, spec)
-
-
-def explicit_sharding(title: str, given: Any, check_mesh: bool = True) -> NamedSharding:
-    """Return what `out_sharding=` says as a sharding over Explicit axes.
-
-    Raises TypeError unless it is a NamedSharding or a PartitionSpec, ValueError for a spec without
-    a mesh, for another mesh than that in force, and if it names other axes.
-    """
-    sharding = over_mesh(title, given) if isinstance(given, PartitionSpec) else given
-    if not isinstance(sharding, NamedSharding):
-        raise TypeError(f"{title}: `out_sharding` must be a NamedSharding or a PartitionSpec, got"
-                        f" {given!r:.80} of type {type(given)}")
-    mesh, known = sharding.mesh.abstract_mesh, abstract_mesh()
-    if check_mesh and mesh != known and not known.empty and not (
-            mesh.are_all_axes_auto and known.are_all_axes_auto):
-        raise ValueError(f"{title}: Context mesh {known} should match the mesh of sharding {mesh};"
-                         " use set_mesh, or a PartitionSpec")
-    spec = sharding.spec
-    for name in (*spec.names(), *spec.unreduced, *spec.reduced):
-        if mesh._name_to_type[name] is not AxisType.Explicit:
-            raise ValueError(
-                f"PartitionSpec passed to {title} cannot contain axis names that are of type Auto"
-                f" or Manual, got {spec!r} with {name!r} of type {mesh._name_to_type[name]}; leave"
-                " it out, or use with_sharding_constraint")
-    return sharding
-
-
-def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any) -> Any:
-    """Return `fun(*args)` divided as told, whatever its operations say of Explicit axes.
-
-    Raises TypeError unless `out_sharding` is a NamedSharding, a PartitionSpec for the mesh that is
-    set, or None, which lets the operations say it; ValueError where axes are not divisible.
-    """
-    if out_sharding is None:
-        return fun(*args)
-    sharding = explicit_sharding(title, out_sharding)
-    with config.override("abstract_mesh", automatic(sharding.mesh)):
-        out = fun(*[let_compiler_divide(x) for x in args])
-    check_divisible(title, typeof(out), sharding)
-    return reshard(out, sharding)
-
-
-def automatic(mesh: Any) -> Any:
-    """Return the mesh without devices, with Auto axes in place of Explicit ones."""
-    return mesh.abstract_mesh.update_axis_types(dict.fromkeys(mesh.explicit_axes, AxisType.Auto))
-
-
-def let_compiler_divide(x: Any) -> Any:
-    """Return an array whose type does not say how axes divide it, for they are Auto now."""
-    aval = typeof(x)
-    if aval._sharding is None:
-        return x
-    spec = PartitionSpec(*aval._sharding.spec.partitions)
-    return reshard_p.bind(x, dst_sharding=NamedSharding(automatic(aval._sharding.mesh), spec))
 
 
 __all__ = ["reshard_p", "sharding_constraint_p"]

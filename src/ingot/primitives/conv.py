@@ -17,6 +17,7 @@ from ingot.primitives.convert import convert_element_type
 from ingot.primitives.dot import accumulator, canonicalize_precision, typeof_or
 from ingot.primitives.dot_division import conv_division
 from ingot.primitives.movement import full, move_axis, reshape, transpose
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.shape import rev
 from ingot.primitives.sums import product
 from ingot.util import size_of
@@ -379,6 +380,7 @@ def _pairs(padding: Any) -> tuple[tuple[int, int], ...]:
                          f" integers, got {padding!r}") from error
 
 
+@takes_out_sharding
 def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                          lhs_dilation: Ints | None = None, rhs_dilation: Ints | None = None,
                          dimension_numbers: Any = None, feature_group_count: int = 1,
@@ -390,8 +392,8 @@ def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
     `dimension_numbers` says. window_strides: steps between windows. padding: 'SAME', 'SAME_LOWER',
     'VALID' or pairs (may be negative). lhs_dilation, rhs_dilation: spread of elements.
     feature_group_count, batch_group_count: groups convolved apart. preferred_element_type: the
-    dtype of the result. precision, out_sharding: without effect. -> [batch, out feature,
-    spatial...]. Raises TypeError, ValueError for what does not fit.
+    dtype of the result. precision: without effect. out_sharding: how Explicit axes divide the
+    result -> [batch, out feature, spatial...]. Raises TypeError, ValueError for what does not fit.
 
     >>> lax.conv_general_dilated(np.arange(4.).reshape(1, 1, 4), np.ones((1, 1, 2)), (1,), "VALID")
     Array([[[1., 3., 5.]]], dtype=float64)

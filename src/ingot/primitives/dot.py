@@ -30,6 +30,7 @@ from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.dot_division import dot_division, dot_marks
 from ingot.primitives.movement import transpose
+from ingot.primitives.out_sharding import check_contracted, divided
 from ingot.primitives.sums import inner, product
 from ingot.util import memoize, size_of
 
@@ -439,29 +440,30 @@ def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = Non
                 preferred_element_type: Any = None, *, out_sharding: Any = None) -> Any:
     """Sum products over contracted axes, once for each index of the batch axes.
 
-    dimension_numbers: ((lhs contracting, rhs contracting), (lhs batch, rhs batch)); precision,
-    out_sharding: without effect -> array [batch, lhs free, rhs free] of `preferred_element_type` or
-    the operands' dtype. Floats below 32 bits are summed in float32. Raises TypeError when axes or
-    dtypes do not fit.
+    dimension_numbers: ((lhs contracting, rhs contracting), (lhs batch, rhs batch)); precision:
+    without effect; out_sharding: how Explicit axes divide the result -> array [batch, lhs free, rhs
+    free] of `preferred_element_type` or the operands' dtype. Floats below 32 bits are summed in
+    float32. Raises TypeError when axes or dtypes do not fit.
 
     >>> lax.dot_general(np.ones((2, 3)), np.ones((2, 3)), (((1,), (1,)), ((0,), (0,))))
     Array([3., 3.], dtype=float64)
     """
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     preferred = None if preferred_element_type is None else dtypes.as_user_dtype(
         preferred_element_type, "dot_general")
-    return dot_general_p.bind(
-        lhs, rhs, dimension_numbers=((_axes(x_contract), _axes(y_contract)),
-                                     (_axes(x_batch), _axes(y_batch))),
-        precision=canonicalize_precision(precision), preferred_element_type=preferred)
+    contracted, batch = (tuple(map(_axes, pair)) for pair in dimension_numbers)
+    check_contracted("dot_general", out_sharding, (lhs, contracted[0]), (rhs, contracted[1]))
+    return divided("dot_general", dot_general_p.bind, out_sharding, lhs, rhs,
+                   dimension_numbers=(contracted, batch), preferred_element_type=preferred,
+                   precision=canonicalize_precision(precision))
 
 
 def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = None,
         preferred_element_type: Any = None, out_sharding: Any = None) -> Any:
     """Product of matrices or vectors; with `dimension_numbers`, the same as `dot_general`.
 
-    lhs: [(m,) k], rhs: [k (, n)]; precision, out_sharding: without effect; preferred_element_type:
-    the dtype of the result -> [(m,) (n)]. Raises ValueError for other ranks or sizes.
+    lhs: [(m,) k], rhs: [k (, n)]; precision: without effect; preferred_element_type: the dtype of
+    the result; out_sharding: how Explicit axes divide the result -> [(m,) (n)]. Raises ValueError
+    for other ranks or sizes.
 
     >>> lax.dot(np.array([1., 2.]), np.array([3., 4.]))
     Array(11., dtype=float64)
@@ -472,7 +474,8 @@ def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = N
             raise ValueError(f"dot: expected [(m,) k] and [k (, n)], got {x} and {y}; give"
                              " dimension_numbers for other products")
         dimension_numbers = (((x.ndim - 1,), (0,)), ((), ()))
-    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
+    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type,
+                       out_sharding=out_sharding)
 
 
 def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:

@@ -27,7 +27,7 @@ from ingot.kernel.rules import (
     index_map,
     reduction,
 )
-from ingot.primitives.constraint import divided
+from ingot.primitives.out_sharding import divided, divided_like, divided_reduction
 from ingot.primitives.shape_division import broadcast_division, reshape_division, transpose_division
 from ingot.primitives.sums import summed
 from ingot.util import moved, size_of
@@ -101,17 +101,21 @@ broadcast_in_dim_p = Primitive(
 broadcast_in_dim_p.division, broadcast_in_dim_p.marks = broadcast_division, carried
 
 
-def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape) -> Any:
+def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape, *,
+                     out_sharding: Any = None) -> Any:
     """Repeat an array along new axes or axes of length 1.
 
     operand: any dtype [...]. shape: the result's. broadcast_dimensions: for each axis of the
-    operand, its place in the result -> [*shape] of the same dtype. Raises TypeError when they do
-    not fit.
+    operand, its place in the result. out_sharding: how Explicit axes divide the result -> [*shape]
+    of the same dtype. Raises TypeError when they do not fit.
 
     >>> lax.broadcast_in_dim(np.array([1, 2]), (2, 3), (0,))
     Array([[1, 1, 1],
            [2, 2, 2]], dtype=int64)
     """
+    if out_sharding is not None:
+        return divided("broadcast_in_dim", broadcast_in_dim, out_sharding, operand, shape,
+                       broadcast_dimensions)
     shape = tuple(map(operator.index, items(shape)))
     dims = tuple(map(operator.index, items(broadcast_dimensions)))
     aval = typeof(operand)
@@ -298,15 +302,18 @@ reduce_sum_p = Primitive(
 reduce_sum_p.division, reduce_sum_p.marks = dropping("axes"), reducing(UnreducedKind.sum)
 
 
-def reduce_sum(operand: Any, axes: Shape) -> Any:
+def reduce_sum(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
     """Sum over axes, in the operand's own dtype.
 
-    operand: number [...]. axes: integers -> the axes removed. Raises TypeError for booleans.
+    operand: number [...]. axes: integers. out_sharding: how Explicit axes divide the result -> the
+    axes removed. Raises TypeError for booleans.
 
     >>> lax.reduce_sum(np.ones((2, 3)), (1,))
     Array([3., 3.], dtype=float64)
     """
     axes = check_axes("reduce_sum", axes, typeof(operand).ndim)
+    if out_sharding is not None:
+        return divided_reduction(reduce_sum_p, UnreducedKind.sum, out_sharding, operand, axes)
     return reduce_sum_p.bind(operand, axes=axes) if axes else operand
 
 
@@ -361,7 +368,8 @@ def full(shape: Shape, value: Any, dtype: Any = None) -> Any:
 def full_like(x: Any, value: Any) -> Any:
     """An array of the type of `x` (an array, a tracer or an aval) filled with a Python scalar."""
     aval = x if isinstance(x, ShapedArray) else typeof(x)
-    return broadcast_in_dim(scalar(value, aval.dtype, aval.weak_type), aval.shape, ())
+    return divided_like(
+        broadcast_in_dim(scalar(value, aval.dtype, aval.weak_type), aval.shape, ()), aval)
 
 
 def zeros(aval: ShapedArray) -> Any:

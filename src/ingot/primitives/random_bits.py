@@ -16,6 +16,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, PythonFallback
 from ingot.kernel.rules import ArrayValue, Buffer, Index, LazyArray, Lowering
 from ingot.primitives.movement import full, move_axis, reshape
+from ingot.primitives.out_sharding import divided
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.util import size_of
 
@@ -325,15 +326,16 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,
     """Draw random bits from a counter-based generator, Philox-4x32 by default.
 
     key: u32[4] or u64[2], key words then counter words. shape: integers. dtype: unsigned integers.
-    algorithm: a RandomAlgorithm. out_sharding: without effect -> [state after, of the type of key;
-    bits of dtype [*shape]]. Raises TypeError for other keys and dtypes.
+    algorithm: a RandomAlgorithm. out_sharding: how Explicit axes divide the result -> [state after,
+    of the type of key; bits of dtype [*shape]]. Raises TypeError for other keys and dtypes.
 
     >>> lax.rng_bit_generator(np.array([0, 7, 0, 7], "uint32"), (1,))[1]
     Array([3109483441], dtype=uint32)
     """
-    return rng_bit_generator_p.bind(
+    state, drawn = rng_bit_generator_p.bind(
         key, shape=tuple(int(n) for n in shape), dtype=dtypes.as_user_dtype(dtype),
         algorithm=RandomAlgorithm(algorithm))
+    return [state, divided("rng_bit_generator", lambda x: x, out_sharding, drawn)]
 
 
 __all__ = ["RandomAlgorithm", "rng_bit_generator", "rng_bit_generator_p"]

@@ -33,6 +33,7 @@ from ingot.primitives.movement import (
     reshape,
     transpose,
 )
+from ingot.primitives.out_sharding import divided_reduction, takes_out_sharding
 from ingot.primitives.shape import constant
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.tree import tree_flatten, tree_unflatten
@@ -117,27 +118,33 @@ reduce_min_p = _reducer("reduce_min", ANY, eval=_extreme_eval(np.minimum, highes
 reduce_min_p.marks = reducing(UnreducedKind.min)
 
 
-def reduce_max(operand: Any, axes: Shape) -> Any:
+def reduce_max(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
     """Largest element along axes; NaN if there is one, the lowest value of the dtype if none.
 
-    operand: any dtype [...] -> the axes removed. Equal elements share the derivative.
+    operand: any dtype [...]. out_sharding: how Explicit axes divide the result -> the axes removed.
+    Equal elements share the derivative.
 
     >>> lax.reduce_max(np.array([1.0, 3.0, 2.0]), (0,))
     Array(3., dtype=float64)
     """
     axes = check_axes("reduce_max", axes, typeof(operand).ndim)
+    if out_sharding is not None:
+        return divided_reduction(reduce_max_p, UnreducedKind.max, out_sharding, operand, axes)
     return reduce_max_p.bind(operand, axes=axes)
 
 
-def reduce_min(operand: Any, axes: Shape) -> Any:
+def reduce_min(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
     """Smallest element along axes; NaN if there is one, the highest value of the dtype if none.
 
-    operand: any dtype [...] -> the axes removed. Equal elements share the derivative.
+    operand: any dtype [...]. out_sharding: how Explicit axes divide the result -> the axes removed.
+    Equal elements share the derivative.
 
     >>> lax.reduce_min(np.array([1.0, 3.0, 2.0]), (0,))
     Array(1., dtype=float64)
     """
     axes = check_axes("reduce_min", axes, typeof(operand).ndim)
+    if out_sharding is not None:
+        return divided_reduction(reduce_min_p, UnreducedKind.min, out_sharding, operand, axes)
     return reduce_min_p.bind(operand, axes=axes)
 
 
@@ -308,14 +315,15 @@ _MONOIDS: dict[Any, Callable[..., Any]] = {
     bitwise_or: reduce_or, bitwise_xor: reduce_xor}
 
 
-def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dimensions: Shape
-           ) -> Any:
+@takes_out_sharding
+def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dimensions: Shape,
+           out_sharding: Any = None) -> Any:
     """Reduce by an associative elementwise function of two arrays, starting from given values.
 
     operands: an array, or a pytree of arrays of one shape. init_values: the same with scalars of
-    their dtypes. computation: a function of two such pytrees that returns one. dimensions: the axes
-    -> operands with the axes removed. Elements stay in order but may be grouped in any way. Raises
-    TypeError when types differ.
+    their dtypes. computation: a function of two such pytrees that returns one. dimensions: the
+    axes. out_sharding: how Explicit axes divide the result -> operands with the axes removed.
+    Elements stay in order but may be grouped in any way. Raises TypeError when types differ.
 
     >>> lax.reduce(np.array([1.0, 3.0, 2.0]), 0.0, lambda a, b: lax.max(a, b), (0,))
     Array(3., dtype=float64)

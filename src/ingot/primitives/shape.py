@@ -28,6 +28,7 @@ from ingot.kernel.rules import (
 )
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, check_axes, reduce_sum, reshape, reshape_p
+from ingot.primitives.out_sharding import divided, divided_like, takes_out_sharding
 from ingot.primitives.shape_division import tile_division
 from ingot.primitives.slicing import (
     concatenate as concatenate,
@@ -115,10 +116,12 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
 
 
 # ---- broadcasting --------------------------------------------------------------------------------
-def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
+@takes_out_sharding
+def broadcast(operand: Any, sizes: Sequence[int], *, out_sharding: Any = None) -> Any:
     """An array repeated along new leading axes.
 
-    operand: any dtype [...] -> same dtype [*sizes, ...]. Raises TypeError.
+    operand: any dtype [...]. out_sharding: how Explicit axes divide the result -> same dtype
+    [*sizes, ...]. Raises TypeError.
 
     >>> lax.broadcast(1.0, (2,))
     Array([1., 1.], dtype=float64, weak_type=True)
@@ -296,12 +299,14 @@ def iota(dtype: Any, size: int) -> Any:
     return broadcasted_iota(dtype, (size,), 0)
 
 
+@takes_out_sharding
 def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int, *,
                      out_sharding: Any = None) -> Any:
     """Make an array whose elements are their own index along one axis.
 
-    dtype: a number's. shape: integers. dimension: the axis. out_sharding: without effect -> dtype
-    [*shape]. Raises TypeError for other dtypes, ValueError for an axis out of range.
+    dtype: a number's. shape: integers. dimension: the axis. out_sharding: how Explicit axes divide
+    the result -> dtype [*shape]. Raises TypeError for other dtypes, ValueError for an axis out of
+    range.
 
     >>> lax.broadcasted_iota(int, (2, 2), 1)
     Array([[0, 1],
@@ -344,6 +349,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, sharding: Any = None
     >>> lax.full((2,), 1.5)
     Array([1.5, 1.5], dtype=float64, weak_type=True)
     """
+    if sharding is not None:
+        return divided("full", full, sharding, shape, fill_value, dtype)
     aval = typeof(fill_value)
     if aval.shape:
         raise TypeError(f"full: the value must be a scalar, got {aval}; use broadcast_in_dim")
@@ -358,26 +365,30 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
     """Make an array of one value with the shape and dtype of another, where these are not given.
 
     x: array, number, or anything with a shape and a dtype. fill_value: a scalar. dtype, shape:
-    those of the result. sharding: without effect -> an array. Raises TypeError unless the value is
-    a scalar.
+    those of the result. sharding: how Explicit axes divide the result -> an array. Raises TypeError
+    unless the value is a scalar.
 
     >>> lax.full_like(np.zeros(2), 1)
     Array([1., 1.], dtype=float64)
     """
+    if sharding is not None:
+        return divided("full_like", full_like, sharding, x, fill_value, dtype, shape)
     like: Any = x if hasattr(x, "shape") and hasattr(x, "dtype") else typeof(x)
     weak = dtype is None and dtypes.is_weak(like)
     dtype = dtypes.as_user_dtype(like.dtype if dtype is None else dtype, "full_like")
     if typeof(fill_value).shape:
         raise TypeError(f"full: the value must be a scalar, got {typeof(fill_value)}; use"
                         " broadcast_in_dim")
-    return broadcast_in_dim(constant(fill_value, dtype, weak),
-                            _shape(like.shape if shape is None else shape), ())
+    out = broadcast_in_dim(constant(fill_value, dtype, weak),
+                           _shape(like.shape if shape is None else shape), ())
+    return divided_like(out, getattr(like, "aval", like))
 
 
+@takes_out_sharding
 def empty(shape: Any, dtype: Any, *, out_sharding: Any = None) -> Any:
     """An array whose values must not matter; they are zero.
 
-    shape: integers, or one; out_sharding: without effect -> dtype [*shape].
+    shape: integers, or one; out_sharding: how Explicit axes divide the result -> dtype [*shape].
 
     >>> lax.empty((2,), "float32")
     Array([0., 0.], dtype=float32)

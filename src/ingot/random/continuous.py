@@ -15,6 +15,7 @@ from ingot.core.interpreter import typeof
 from ingot.primitives.complex import complex
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import full_like, reshape
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.shape import stop_gradient
 from ingot.primitives.special import erf, erf_inv
 from ingot.random.arguments import (
@@ -57,6 +58,7 @@ def standard_normal(key: Any, shape: Shape, dtype: Any) -> Any:
 
 
 @drawn_in_single
+@takes_out_sharding
 def normal(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Standard normal numbers, of density exp(-x^2 / 2) / sqrt(2 pi).
 
@@ -71,6 +73,7 @@ def normal(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = 
     return standard_normal(key, shape_of("normal", shape), dtype)
 
 
+@takes_out_sharding
 def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None, *,
                      out_sharding: Any = None) -> Any:
     """Standard normal numbers conditioned to lie in (lower, upper).
@@ -155,6 +158,7 @@ def _normal_tail(a: Any, b: Any, share: Any, shape: Shape) -> Any:
 
 
 @drawn_in_single
+@takes_out_sharding
 def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
     """Log-normal numbers exp(sigma z) for standard normal z.
@@ -174,6 +178,7 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None, 
 
 
 @drawn_in_single
+@takes_out_sharding
 def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Maxwell numbers, the norms of standard normal vectors in three dimensions.
 
@@ -208,6 +213,7 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype:
 
 
 @drawn_in_single
+@takes_out_sharding
 def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
          ) -> Any:
     """Wald (inverse Gaussian) numbers of scale 1.
@@ -231,6 +237,7 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None, *, out_shard
 
 # ---- of one uniform number -----------------------------------------------------------------------
 @drawn_in_single
+@takes_out_sharding
 def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Exponential numbers of mean 1, of density exp(-x).
 
@@ -245,6 +252,7 @@ def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: A
 
 
 @drawn_in_single
+@takes_out_sharding
 def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
            ) -> Any:
     """Pareto numbers, of density b / x^(b + 1) for x >= 1.
@@ -261,6 +269,7 @@ def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None, *, out_shardi
 
 
 @drawn_in_single
+@takes_out_sharding
 def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Laplace numbers, of density exp(-|x|) / 2.
 
@@ -277,6 +286,7 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
 
 
 @drawn_in_single
+@takes_out_sharding
 def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Logistic numbers, of density exp(-x) / (1 + exp(-x))^2.
 
@@ -292,6 +302,7 @@ def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any 
 
 
 @drawn_in_single
+@takes_out_sharding
 def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Cauchy numbers, of density 1 / (pi (1 + x^2)).
 
@@ -307,6 +318,7 @@ def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = 
 
 
 @drawn_in_single
+@takes_out_sharding
 def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None, *,
              out_sharding: Any = None) -> Any:
     """Rayleigh numbers, of density x / scale^2 exp(-x^2 / (2 scale^2)).
@@ -339,6 +351,7 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype
 
 
 @drawn_in_single
+@takes_out_sharding
 def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = None, *,
                out_sharding: Any = None) -> Any:
     """Numbers in [left, right] whose density rises linearly to `mode` and then falls.
@@ -360,6 +373,7 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dt
 
 # ---- vectors and matrices ------------------------------------------------------------------------
 @drawn_in_single
+@takes_out_sharding
 def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype: Any = None,
                         method: str = "cholesky", *, out_sharding: Any = None) -> Any:
     """Normal vectors with a mean and a covariance matrix.
@@ -396,6 +410,7 @@ def multivariate_normal(key: Any, mean: Any, cov: Any, shape: Any = None, dtype:
 
 
 @drawn_in_single
+@takes_out_sharding
 def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | None = None, *,
                out_sharding: Any = None) -> Any:
     """Uniformly random orthogonal (for complex dtypes unitary) matrices.

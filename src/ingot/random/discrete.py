@@ -14,6 +14,7 @@ from ingot.control.scan import scan
 from ingot.core.interpreter import to_array, typeof
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import full_like
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.random_keys import random_split
 from ingot.primitives.reduce import argmax
 from ingot.primitives.shape import expand_dims
@@ -36,6 +37,7 @@ from ingot.util import canonicalize_axis
 
 
 # ---- categorical ---------------------------------------------------------------------------------
+@takes_out_sharding
 def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True,
                 mode: Any = None, *, out_sharding: Any = None) -> Any:
     """Random categories with probabilities proportional to exp(logits) along an axis.
@@ -70,6 +72,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replac
 
 
 # ---- geometric -----------------------------------------------------------------------------------
+@takes_out_sharding
 def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
               ) -> Any:
     """Numbers of trials of probability p until the first success: 1, 2, ...
@@ -92,6 +95,7 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None, *, out_sha
 
 
 # ---- poisson -------------------------------------------------------------------------------------
+@takes_out_sharding
 def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
             ) -> Any:
     """Poisson numbers of rate lam.

@@ -19,6 +19,7 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NOT_LINEAR, Primitive
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.movement import all_to_front, reshape
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.random_keys import random_fold_in, random_split
 from ingot.primitives.shape import stop_gradient
 from ingot.primitives.special import random_gamma_grad
@@ -158,6 +159,7 @@ def _gamma(name: str, key: Any, a: Any, shape: Any, dtype: Any, log_space: bool)
 
 
 @drawn_in_single
+@takes_out_sharding
 def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
           ) -> Any:
     """Gamma numbers of shape parameter a, of density x^(a - 1) exp(-x) / Gamma(a).
@@ -174,6 +176,7 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shardin
 
 
 @drawn_in_single
+@takes_out_sharding
 def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
              ) -> Any:
     """Logarithms of gamma numbers, exact where gamma numbers underflow.
@@ -189,6 +192,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None, *, out_shar
 
 # ---- made of gamma numbers -----------------------------------------------------------------------
 @drawn_in_single
+@takes_out_sharding
 def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
     """Beta numbers, of density proportional to x^(a - 1) (1 - x)^(b - 1) on [0, 1].
@@ -209,6 +213,7 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None, *,
 
 
 @drawn_in_single
+@takes_out_sharding
 def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
               out_sharding: Any = None) -> Any:
     """Vectors of positive numbers that sum to 1, of density proportional to prod x^(alpha - 1).
@@ -230,6 +235,7 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None, *,
 
 
 @drawn_in_single
+@takes_out_sharding
 def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None
               ) -> Any:
     """Chi-square numbers, sums of squares of df standard normal ones.
@@ -246,6 +252,7 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sh
 
 
 @drawn_in_single
+@takes_out_sharding
 def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
       out_sharding: Any = None) -> Any:
     """F numbers: quotients of chi-square numbers, each divided by its degrees of freedom.
@@ -264,6 +271,7 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None, *,
 
 
 @drawn_in_single
+@takes_out_sharding
 def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Student-t numbers: normal numbers divided by root mean squares of df other ones.
 
@@ -282,6 +290,7 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = None, *, out_sharding: 
 
 
 @drawn_in_single
+@takes_out_sharding
 def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
                        out_sharding: Any = None) -> Any:
     """Generalized normal numbers, of density proportional to exp(-|x|^p).
@@ -300,6 +309,7 @@ def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
 
 
 @drawn_in_single
+@takes_out_sharding
 def ball(key: Any, d: int, p: Any = 2, shape: Any = (), dtype: Any = None, *,
          out_sharding: Any = None) -> Any:
     """Uniformly random points of the unit ball of the p-norm in d dimensions.

@@ -13,6 +13,7 @@ from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.primitives.bits import shift_right_logical
 from ingot.primitives.convert import bitcast_convert_type, convert_element_type
 from ingot.primitives.movement import full_like, reshape
+from ingot.primitives.out_sharding import takes_out_sharding
 from ingot.primitives.random_bits import UINTS
 from ingot.primitives.random_keys import random_bits, random_fold_in, random_split, random_unwrap
 from ingot.primitives.shape import broadcasted_iota
@@ -59,6 +60,7 @@ def bits_at(key: Any, place: Any, width: int) -> Any:
 
 
 # ---- bits ----------------------------------------------------------------------------------------
+@takes_out_sharding
 def bits(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """Uniformly random bits as unsigned integers.
 
@@ -110,14 +112,15 @@ def uniform_between(key: Any, shape: Shape, dtype: Any, low: Any, high: Any) -> 
     return jnp.maximum(low, reshape(floats * (high - low) + low, shape))
 
 
+@takes_out_sharding
 def uniform(key: Any, shape: Any = (), dtype: Any = None, minval: Any = 0.0, maxval: Any = 1.0, *,
             out_sharding: Any = None) -> Any:
     """Uniform floats in [minval, maxval).
 
     key: a PRNG key, typed or raw words. shape: a tuple of integers. dtype: floating, the default
-    float if None. minval, maxval: numbers that broadcast to the shape. out_sharding: without
-    effect, as there is one memory. -> floating [*shape]. Raises TypeError for what is no key,
-    ValueError for several keys, other dtypes, negative shapes, and bounds that do not broadcast.
+    float if None. minval, maxval: numbers that broadcast to the shape. out_sharding: how Explicit
+    axes divide the result -> floating [*shape]. Raises TypeError for what is no key, ValueError for
+    several keys, other dtypes, negative shapes, and bounds that do not broadcast.
 
     >>> random.uniform(random.key(0), (2,), "float32")
     Array([0.947667 , 0.9785799], dtype=float32)
@@ -142,6 +145,7 @@ def _rounded_down(x: Any, dtype: Any) -> Any:
 
 
 # ---- randint -------------------------------------------------------------------------------------
+@takes_out_sharding
 def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None, *,
             out_sharding: Any = None) -> Any:
     """Uniform integers in [minval, maxval); minval where that is empty.
@@ -230,6 +234,7 @@ def _remainder(x: Any, y: Any) -> Any:
 
 
 # ---- permutation ---------------------------------------------------------------------------------
+@takes_out_sharding
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *,
                 out_sharding: Any = None) -> Any:
     """A random order of 0 .. x - 1, or of the entries of an array along an axis.
@@ -341,6 +346,7 @@ def _chosen(key: Any, n: int, draws: int, shape: Shape, replace: bool, p: Any, m
 
 
 # ---- bernoulli, rademacher -----------------------------------------------------------------------
+@takes_out_sharding
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
               out_sharding: Any = None) -> Any:
     """True with probability p.
@@ -364,6 +370,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *,
     return drawn[1] * 2.0 ** -dtypes.finfo(p.dtype).nmant < p - drawn[0]
 
 
+@takes_out_sharding
 def rademacher(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Any:
     """1 or -1 with equal probability.
 
@@ -381,6 +388,7 @@ def rademacher(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: An
 
 # ---- gumbel --------------------------------------------------------------------------------------
 @drawn_in_single
+@takes_out_sharding
 def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: Any = None, *,
            out_sharding: Any = None) -> Any:
     """Standard Gumbel numbers, of density exp(-x - exp(-x)).

@@ -13,8 +13,9 @@ from ingot.core.rewrite import Environment, bind_equation
 from ingot.core.source_info import source_context
 from ingot.core.typecheck import checked
 from ingot.primitives.collective import as_cotangent
-from ingot.primitives.constraint import let_compiler_divide, reshard
+from ingot.primitives.constraint import reshard
 from ingot.primitives.movement import zeros
+from ingot.primitives.out_sharding import undivided
 from ingot.transforms.jvp import add_tangents
 from ingot.transforms.stage import stage
 
@@ -90,7 +91,7 @@ def _undivided(x: Any) -> Any:
     """Return an argument of a transpose rule whose type says nothing of Explicit axes."""
     if type(x) is UndefinedPrimal:
         return UndefinedPrimal(x.aval.update(sharding=None))
-    return x if x is None else let_compiler_divide(x)
+    return x if x is None else undivided(x)
 
 
 def _transpose_eqn(eqn: Any, env: Environment, linear: set[Var], ct_env: dict[Var, Any]) -> None:
