@@ -11,7 +11,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.xla import client, plugins
+from ingot.backends.xla import client, contraction, plugins
 from ingot.backends.xla.rules import RULES
 from ingot.config import config
 from ingot.core import backend
@@ -152,6 +152,17 @@ def test_an_operation_without_a_rule_is_refused(monkeypatch):
     monkeypatch.delitem(RULES, "sin")
     with pytest.raises(UndefinedRuleError, match="sin: no rule for XLA.*backend='llvm'"):
         on_xla(lambda x: lax.sin(x))(1.0)
+
+
+@needs_jaxlib
+def test_convolutions_on_gpus(monkeypatch):
+    monkeypatch.setattr(contraction, "GPUS", ("cpu",))
+    draw = np.random.default_rng(0).normal
+    x, kernel = (draw(size=s) + 1j * draw(size=s) for s in [(2, 3, 8, 8), (4, 3, 3, 3)])
+    conv = lambda x, k: lax.conv(x, k, (1, 2), "SAME")  # noqa: E731
+    np.testing.assert_allclose(on_xla(conv)(x, kernel), conv(x, kernel), rtol=1e-12, atol=1e-12)
+    with pytest.raises(UndefinedRuleError, match="conv_general_dilated: .* for i32; convert"):
+        on_xla(conv)(np.ones((1, 1, 4, 4), np.int32), np.ones((1, 1, 2, 2), np.int32))
 
 
 @needs_jaxlib

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.backends.xla.elementwise import imag, real
 from ingot.backends.xla.rules import rule
 from ingot.backends.xla.stablehlo import Builder, Value
-from ingot.backends.xla.types import device_dtype, i64_array, integers
+from ingot.backends.xla.types import GPUS, device_dtype, i64_array, integers
+from ingot.errors import UndefinedRuleError
 
 PRECISIONS = {"default": "DEFAULT", "high": "HIGH", "highest": "HIGHEST"}
 
@@ -49,23 +51,38 @@ def _layout(spec: Any, first: str, second: str) -> str:
 
 
 @rule("conv_general_dilated")
-def _convolution(b: Builder, x: Value, kernel: Value, out: Any, window_strides: Any, padding: Any,
-                 lhs_dilation: Any, rhs_dilation: Any, dimension_numbers: Any,
-                 feature_group_count: int, batch_group_count: int, precision: Any = None,
-                 **_: Any) -> Value:
-    d, dtype = dimension_numbers, device_dtype(out.dtype)
-    rank = len(window_strides)
-    pads = ", ".join(f"[{low}, {high}]" for low, high in padding)
+def _convolution(b: Builder, x: Value, kernel: Value, out: Any, **params: Any) -> Value:
+    dtype = device_dtype(out.dtype)
+    kind = dtypes.kind(dtype)
+    if b.module.platform in GPUS and kind in "iu" and dtype != np.int8:
+        raise UndefinedRuleError(
+            f"conv_general_dilated: no rule for XLA on {b.module.platform} for"
+            f" {dtypes.short_name(dtype)}; convert the arrays to f64 first, which is exact up to"
+            " 2**53")
+    if b.module.platform not in GPUS or kind != "c":
+        return _real_convolution(b, x, kernel, out.shape, dtype, **params)
+    # XLA's convolutions on GPUs have no complex numbers.
+    def part(f: Any, g: Any) -> Value:
+        p, q = f(b, x), g(b, kernel)
+        return _real_convolution(b, p, q, out.shape, p.dtype, **params)
+
+    return b.op("stablehlo.complex", [
+        b.same("subtract", part(real, real), part(imag, imag)),
+        b.same("add", part(real, imag), part(imag, real))], out.shape, dtype)
+
+
+def _real_convolution(b: Builder, x: Value, kernel: Value, shape: Any, dtype: Any,
+                      window_strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any,
+                      dimension_numbers: Any, feature_group_count: int, batch_group_count: int,
+                      precision: Any = None, **_: Any) -> Value:
+    d, rank = dimension_numbers, len(window_strides)
+    pads = f"[{', '.join(f'[{low}, {high}]' for low, high in padding)}]" if rank else ""
     numbers = (f"#stablehlo.conv<{_layout(d.lhs_spec, 'b', 'f')}x{_layout(d.rhs_spec, 'o', 'i')}"
                f"->{_layout(d.out_spec, 'b', 'f')}>")
     return b.op(
-        "stablehlo.convolution", [x, kernel], out.shape, dtype,
-        f"window_strides = {i64_array(window_strides)}, padding = dense<[{pads}]> :"
+        "stablehlo.convolution", [x, kernel], shape, dtype,
+        f"window_strides = {i64_array(window_strides)}, padding = dense<{pads}> :"
         f" tensor<{rank}x2xi64>, lhs_dilation = {i64_array(lhs_dilation)}, rhs_dilation ="
         f" {i64_array(rhs_dilation)}, dimension_numbers = {numbers}, feature_group_count ="
         f" {feature_group_count} : i64, batch_group_count = {batch_group_count} : i64,"
-        f" {_precision(precision)}" if rank else
-        f"window_strides = {i64_array(())}, padding = dense<> : tensor<0x2xi64>, lhs_dilation ="
-        f" {i64_array(())}, rhs_dilation = {i64_array(())}, dimension_numbers = {numbers},"
-        f" feature_group_count = {feature_group_count} : i64, batch_group_count ="
-        f" {batch_group_count} : i64, {_precision(precision)}")
+        f" {_precision(precision)}")

@@ -9,14 +9,14 @@ import numpy as np
 
 from ingot.backends.host import evaluate_equation
 from ingot.backends.xla.stablehlo import Builder, Token, Value
-from ingot.backends.xla.types import device_dtype, tensor_of
+from ingot.backends.xla.types import GPUS, device_dtype, tensor_of
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Var
 from ingot.core.primitive import REGISTRY
 from ingot.errors import HostCallError, UndefinedRuleError
 
 TARGETS = {"cpu": "xla_ffi_python_cpu_callback",
-           **dict.fromkeys(("gpu", "cuda", "rocm"), "xla_ffi_python_gpu_callback")}
+           **dict.fromkeys(GPUS, "xla_ffi_python_gpu_callback")}
 
 
 class HostFunction:

@@ -10,6 +10,8 @@ from ingot import dtypes
 from ingot.core.avals import ShapedArray
 
 Shape = tuple[int, ...]
+GPUS = ("gpu", "cuda", "rocm")
+"""What clients of XLA call their platform on GPUs."""
 _LONG_KEY = dtypes.KEY_DTYPES["rbg"].storage
 
 _SMALL_FLOATS = ("float4_e2m1fn", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
