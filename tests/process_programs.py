@@ -3,9 +3,15 @@
 python -m ingot process_programs.py NAME ADDRESS COUNT INDEX; a program fails by an error.
 """
 
+import os
+import signal
 import sys
+import time
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 
 def join(address, count, index, **times):
@@ -52,6 +58,134 @@ def late(address, count, index):
 def quick(address, count, index):
     """Join, for at most a few seconds."""
     join(address, count, index, initialization_timeout=3)
+
+
+# ---- arrays and programs of all processes -------------------------------------------------------
+def raises(kind, text, fun, *args, **kwargs):
+    """Check that a call raises an error of a kind, with a text in it."""
+    try:
+        fun(*args, **kwargs)
+    except kind as error:
+        assert text in str(error), error
+    else:
+        raise AssertionError(f"no error that says {text!r}")
+
+
+def everything(x):
+    """All elements of an array, whichever process has them."""
+    return multihost_utils.process_allgather(x, tiled=True)
+
+
+def arrays(address, count, index):
+    """Arrays of which each process has a part: made, looked at, moved, gathered."""
+    join(address, count, index)
+    devices, local = jax.devices(), len(jax.local_devices())
+    mesh = Mesh(np.array(devices).reshape(count, local), ("p", "d"))
+    whole = np.arange(4.0 * len(devices), dtype="float32").reshape(2 * len(devices), 2)
+    share = 2 * local
+    mine = whole[index * share:(index + 1) * share]
+    by_rows = NamedSharding(mesh, P(("p", "d")))
+    x = jax.make_array_from_process_local_data(by_rows, mine)
+    check_parts(x, whole, local)
+    check_texts(x)
+    check_made(mesh, by_rows, whole, mine)
+    check_moved(mesh, x, whole)
+    check_told(count, index)
+    y = multihost_utils.host_local_array_to_global_array(mine, mesh, P("p"))
+    assert y.shape == whole.shape and y.sharding.is_equivalent_to(NamedSharding(mesh, P("p")), 2)
+    back = multihost_utils.global_array_to_host_local_array(y, mesh, P("p"))
+    assert back.is_fully_addressable and np.array_equal(back, mine)
+
+
+def check_parts(x, whole, local):
+    """What is known of the parts, here and elsewhere."""
+    assert x.shape == whole.shape and not x.is_fully_addressable and not x.is_fully_replicated
+    assert x.sharding.device_set == set(jax.devices())
+    assert x.sharding.addressable_devices == set(jax.local_devices())
+    assert [s.device for s in x.addressable_shards] == jax.local_devices()
+    for s in x.addressable_shards:
+        assert s.replica_id == 0 and np.array_equal(s.data, whole[s.index])
+        assert s.data.devices() == {s.device}
+    assert len(x.global_shards) == jax.device_count()
+    assert sum(s.data is not None for s in x.global_shards) == local
+    assert np.array_equal(everything(x), whole)
+
+
+def check_texts(x):
+    """An array that is not all here prints its type, and its values are refused."""
+    assert repr(x) == str(x) == f"Array(shape={x.shape}, dtype=float32)", repr(x)
+    for fun in (np.asarray, float, lambda a: a.tolist(), jax.device_get):
+        raises((RuntimeError, TypeError), "", fun, x)
+    raises(RuntimeError, "spans non-addressable (non process local) devices", np.asarray, x)
+    raises(RuntimeError, "process_allgather", np.asarray, x)
+
+
+def check_made(mesh, by_rows, whole, mine):
+    """Arrays from a function of indices, from parts, and from local data of given shapes."""
+    made = [
+        jax.make_array_from_callback(whole.shape, by_rows, lambda index: whole[index]),
+        jax.make_array_from_single_device_arrays(whole.shape, by_rows, [
+            jax.device_put(whole[index], d)
+            for d, index in by_rows.addressable_devices_indices_map(whole.shape).items()]),
+        jax.make_array_from_process_local_data(by_rows, mine, whole.shape),
+        jax.make_array_from_process_local_data(by_rows, whole, whole.shape),
+        jax.device_put(whole, by_rows)]
+    for x in made:
+        assert x.sharding == by_rows and np.array_equal(everything(x), whole)
+    same = jax.make_array_from_process_local_data(NamedSharding(mesh, P()), whole)
+    assert same.is_fully_replicated and not same.is_fully_addressable
+    assert np.array_equal(same, whole)  # all of it is here
+    assert str(same) == str(whole)
+    raises(ValueError, "", jax.make_array_from_process_local_data, by_rows, mine,
+           (len(whole) + 2, 2))
+
+
+def check_moved(mesh, x, whole):
+    """Arrays divided anew by device_put, with parts that go to other processes."""
+    for spec in (P(), P("p"), P("d"), P(("d", "p")), P("p", "d") if mesh.shape["d"] < 3 else P()):
+        sharding = NamedSharding(mesh, spec)
+        y = jax.device_put(x, sharding)
+        assert y.sharding.is_equivalent_to(sharding, 2)
+        for s in y.addressable_shards:
+            assert np.array_equal(s.data, whole[s.index])
+
+
+def check_told(count, index):
+    """What processes tell each other."""
+    row = np.arange(2) + 10 * index
+    gathered = multihost_utils.process_allgather({"a": row, "b": np.float32(index)})
+    assert gathered["a"].tolist() == [[10 * k, 10 * k + 1] for k in range(count)]
+    assert gathered["b"].tolist() == list(range(count)) and gathered["b"].dtype == np.float32
+    assert multihost_utils.process_allgather(row, tiled=True).tolist() == np.concatenate(
+        gathered["a"]).tolist()
+    first = multihost_utils.broadcast_one_to_all({"a": row, "b": np.array([np.nan, index])})
+    assert first["a"].tolist() == [0, 1] and np.isnan(first["b"][0]) and first["b"][1] == 0
+    last = multihost_utils.broadcast_one_to_all(row, is_source=index == count - 1)
+    assert last.tolist() == [10 * (count - 1), 10 * (count - 1) + 1]
+    multihost_utils.assert_equal(np.arange(3), "equal")
+    raises(AssertionError, "differ", multihost_utils.assert_equal, row, "differ")
+    multihost_utils.sync_global_devices("all are here")
+
+
+# ---- one process is lost -------------------------------------------------------------------------
+def killed(address, count, index):
+    """The last process is killed, the second one computes with it, the first one is busy alone."""
+    join(address, count, index, heartbeat_timeout_seconds=5)
+    multihost_utils.sync_global_devices("all compute")
+    if index == count - 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if index == 1:
+        multihost_utils.sync_global_devices("one is gone")
+    time.sleep(60)
+
+
+def failing(address, count, index):
+    """The first process raises an error while the others wait for it."""
+    join(address, count, index)
+    multihost_utils.sync_global_devices("all compute")
+    if index == 0:
+        raise ValueError("the first one fails")
+    multihost_utils.sync_global_devices("one is gone")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -105,3 +106,31 @@ def test_initialize_comes_before_computations():
     with Group("late", 0, [0], [1]) as group:
         (status, text), = group.results(30)
         assert status == 1 and "must be called before any JAX calls" in text, text
+
+
+# ---- arrays and programs -------------------------------------------------------------------------
+@pytest.mark.parametrize(("count", "devices"), [(2, 2), (4, 1)])
+def test_arrays_of_which_each_process_has_a_part(count, devices):
+    succeed("arrays", count, devices=devices)
+
+
+# ---- one process is lost -------------------------------------------------------------------------
+def test_a_killed_process_is_an_error_in_the_others():
+    with Group("killed", 3) as group:
+        group.processes[2].wait(60)
+        start = time.monotonic()
+        (busy, other), (computes, text), (gone, _) = group.results(30)
+        assert time.monotonic() - start < 15  # the heartbeat's 5 seconds, and the time to end
+    assert gone == -signal.SIGKILL
+    assert computes == 1 and re.search(
+        "JaxRuntimeError: a computation of 3 processes failed: process 2 of 3 ended without"
+        r".*\(pid \d+ on .*\); look at that process's output for the first error, then start all"
+        " processes again, from the last checkpoint", text), text
+    assert busy == -signal.SIGABRT and "process 2 of 3 ended without" in other, other
+
+
+def test_a_process_that_fails_ends_at_once_and_tells_the_others():
+    with Group("failing", 2) as group:
+        (fails, text), (other, message) = group.results(30)
+    assert fails == 1 and "ValueError: the first one fails" in text
+    assert other != 0 and "process 0 of 2 failed with ValueError: the first one" in message

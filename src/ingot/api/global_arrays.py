@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.devices import Format, device_put
+from ingot.api.devices import Format, device_put, named
+from ingot.api.process_local import LocalAxes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.interpreter import Tracer
 from ingot.core.placement import check_divisible, sharding_of, type_at
-from ingot.core.sharding import Index, Sharding
+from ingot.core.processes import PROCESSES
+from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
 from ingot.core.shards import assemble
+from ingot.core.specs import PartitionSpec
 from ingot.errors import UnexpectedTracerError
-from ingot.tree import broadcast_prefix, tree_leaves
+from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
 
 
 def _shape_of(shape: Any) -> tuple[int, ...]:
@@ -152,16 +155,21 @@ def make_array_from_process_local_data(sharding: Any, local_data: Any, global_sh
     """Return the array of which each process has a part; with one process, that is all of it.
 
     sharding: a device, a sharding, a spec for the mesh that is set, or a tree of them;
-    local_data: an array or a tree of them; global_shape: a shape or a tree of them, by default that
-    of the local data -> the array, or the tree of them. Raises ValueError for local data of another
-    shape.
+    local_data: this process's share of each axis of an array, or all of it, or a tree of them;
+    global_shape: of the whole, None for axes whose length follows from the local data's, or a tree
+    of shapes -> the array, or the tree of them. Raises ValueError for local data of another shape,
+    and where processes have different shares of an axis.
 
     >>> place = ingot.sharding.make_single_device_sharding()
     >>> ingot.sharding.make_array_from_process_local_data(place, np.arange(3.0))
     Array([0., 1., 2.], dtype=float64)
     """
-    leaves = tree_leaves(local_data)
+    leaves, tree = tree_flatten(local_data)
     shapes = broadcast_prefix(global_shape, local_data, is_leaf=_is_shape)
+    if PROCESSES.count > 1:
+        places = broadcast_prefix(sharding, local_data, is_leaf=_is_spec)
+        return tree_unflatten(tree, [_from_share(s, x, shape) for s, x, shape in zip(
+            places, leaves, shapes, strict=True)])
     for wanted, leaf in zip(shapes, leaves, strict=True):
         if wanted is not None and _shape_of(wanted) != np.shape(leaf):
             raise ValueError(
@@ -169,6 +177,21 @@ def make_array_from_process_local_data(sharding: Any, local_data: Any, global_sh
                 " global_shape should be None or equal to local_data.shape. Got"
                 f" global_shape={wanted} and local_data.shape={np.shape(leaf)}.")
     return device_put(local_data, sharding)
+
+
+def _from_share(place: Any, x: Any, global_shape: Any) -> Array:
+    """The array of which each of several processes gives its share."""
+    title = "make_array_from_process_local_data"
+    data = fetch(x) if type(x) is Array else np.asarray(x)
+    sharding = SingleDeviceSharding(place) if isinstance(place, Device) else named(title, place)
+    axes = LocalAxes(title, sharding, data.ndim)
+    shape = axes.global_shape(data.shape, None if global_shape is None else _shape_of(global_shape))
+    return make_array_from_callback(
+        shape, sharding, lambda index: data[axes.in_local_data(index or (), shape, data.shape)])
+
+
+def _is_spec(x: Any) -> bool:
+    return isinstance(x, (Sharding, PartitionSpec, Device))
 
 
 def _is_shape(x: Any) -> bool:

@@ -42,7 +42,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental": "ingot.experimental",
     "jax.experimental.hijax": _COMPAT + "hijax",
     "jax.experimental.mesh_utils": _COMPAT + "meshes",
-    "jax.experimental.multihost_utils": _COMPAT + "meshes",
+    "jax.experimental.multihost_utils": "ingot.experimental.multihost_utils",
     "jax.experimental.jet": "ingot.experimental.jet",
     "jax.experimental.ode": "ingot.experimental.ode",
     "jax.experimental.pjit": (_COMPAT + "meshes", "ingot"),

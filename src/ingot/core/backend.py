@@ -155,6 +155,17 @@ class Backend(Protocol):
         `committed`: operations have to follow it there."""
         ...
 
+    def put_parts(self, aval: ShapedArray, sharding: Sharding, parts: dict[Device, np.ndarray]
+                  ) -> Buffer:
+        """Return the buffer of which the devices of this process hold these parts. Called only
+        where buffers are other than NumPy's."""
+        ...
+
+    def part(self, buffer: Buffer, device: Device) -> Buffer:
+        """Return the part of a buffer that a device of this process holds, as a buffer there.
+        Called only where buffers are other than NumPy's."""
+        ...
+
     def fetch(self, buffer: Buffer) -> np.ndarray:
         """Return the elements as an ndarray in row-major order; waits until they are there."""
         ...

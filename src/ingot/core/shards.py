@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.array import Array, fetch
+from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
-from ingot.core.placement import is_committed, place, sharding_of
+from ingot.core.placement import PlacedBuffer, client_of, is_committed, place, sharding_of
 from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
 
 
@@ -26,16 +26,22 @@ class Shard:
         self._whole = whole
 
     @property
-    def data(self) -> Array:
-        """The part, as an array on the device."""
-        part = np.asarray(fetch(self._whole)[self.index])
-        aval = self._whole.aval.unplaced().update(shape=part.shape)
-        return place(Array(part, aval), SingleDeviceSharding(self.device),
-                     is_committed(self._whole))
+    def data(self) -> Array | None:
+        """The part, as an array on the device; None on devices of other processes."""
+        whole = self._whole
+        if not self.device.is_local:
+            return None
+        owner = OWNERS.get(type(whole._data), OWNERS[PlacedBuffer])
+        aval = whole.aval.unplaced().update(shape=sharding_of(whole).shard_shape(whole.shape))
+        if owner is not OWNERS[PlacedBuffer]:
+            return Array(owner.part(whole._data, self.device), aval)
+        part = Array(np.asarray(fetch(whole)[self.index]), aval)
+        return place(part, SingleDeviceSharding(self.device), is_committed(whole))
 
     def __repr__(self) -> str:
+        part = self.data
         return (f"Shard(device={self.device!r}, index={self.index}, replica_id={self.replica_id},"
-                f" data={fetch(self.data)})")
+                f" data={'of another process' if part is None else fetch(part)})")
 
 
 def shards(x: Array) -> list[Shard]:
@@ -51,11 +57,13 @@ def shards(x: Array) -> list[Shard]:
 
 
 def assemble(aval: Any, sharding: Sharding, parts: dict[Device, np.ndarray]) -> Array:
-    """Return the array whose parts the devices hold."""
+    """Return the array of which the devices of this process hold these parts."""
+    client = client_of(sharding)
+    if not isinstance(client, Device):
+        return Array(client.put_parts(aval, sharding, parts), aval)
     whole = np.empty(aval.shape, aval.storage)
     for device, index in sharding.devices_indices_map(aval.shape).items():
-        if device in parts:
-            whole[index] = parts[device]
+        whole[index] = parts[device]
     return place(Array(whole, aval), sharding)
 
 

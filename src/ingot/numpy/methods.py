@@ -18,6 +18,7 @@ from ingot.core.array import (
 )
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
+from ingot.core.placement import sharding_of
 from ingot.core.source_info import here
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import TracerArrayConversionError
@@ -151,7 +152,7 @@ def _format(self: Any, spec: str) -> str:
 
 def _repr(self: Array) -> str:
     aval = self.aval
-    if dtypes.is_key_dtype(aval.dtype):
+    if dtypes.is_key_dtype(aval.dtype) and is_at_hand(self):
         words = words_of(fetch(self), aval.dtype)
         return f"Array({aval.shape}, dtype={aval.dtype.name}) overlaying:\n{words}"
     weak = ", weak_type=True" if aval.weak_type else ""
@@ -159,6 +160,8 @@ def _repr(self: Array) -> str:
     suffix = f"dtype={name}{weak})"
     if 0 in aval.shape:
         return f"Array([], shape={aval.shape}, {suffix}"
+    if not is_at_hand(self):
+        return f"Array(shape={aval.shape}, {suffix}"
     body = np.array2string(fetch(self), prefix="Array(", suffix=",", separator=", ")
     last = body[body.rfind("\n") + 1:] if "\n" in body else "Array(" + body
     width = np.get_printoptions()["linewidth"]
@@ -166,8 +169,16 @@ def _repr(self: Array) -> str:
     return f"Array({body},{glue}{suffix}"
 
 
+def is_at_hand(x: Array) -> bool:
+    """Return whether devices of this process have all elements of an array."""
+    if type(x._data) is np.ndarray:
+        return True
+    sharding = sharding_of(x)
+    return sharding.is_fully_addressable or sharding.is_fully_replicated
+
+
 def _str(self: Array) -> str:
-    if dtypes.is_key_dtype(self.aval.dtype):
+    if dtypes.is_key_dtype(self.aval.dtype) or not is_at_hand(self):
         return repr(self)
     return str(fetch(self)[...])  # of a deleted array this is an error
 

@@ -11,7 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.backends.xla.client import without_jax
 from ingot.backends.xla.rules import on_device
-from ingot.backends.xla.spmd import tiles
+from ingot.backends.xla.spmd import copying, on_devices, tiles
 from ingot.backends.xla.types import Shape, device_dtype
 from ingot.config import config
 from ingot.core.avals import ShapedArray
@@ -33,6 +33,10 @@ class Stored:
         self.dtype = device_dtype(dtype)
         self.host = dtype if isinstance(dtype, np.dtype) else dtype.storage
 
+    def of_shape(self, shape: Shape) -> Stored:
+        """Return what an array of this dtype and another shape is."""
+        return Stored(shape, self.host)
+
     def __repr__(self) -> str:
         return f"{self.dtype.name}{list(self.shape)}"
 
@@ -50,12 +54,15 @@ class Memory:
     """
 
     def __init__(self, xc: Any, client: Any, devices: Sequence[Device]):
-        self.xc, self.devices, self._theirs = xc, list(devices), list(client.devices())
+        self.xc, self.devices, self._client = xc, list(devices), client
+        self._theirs = {d.id: d for d in client.devices()}
         self._on_host = client.platform == "cpu"
         self._places: dict[Any, Any] = {}
         self._shardings: dict[int, Sharding] = {}
         self._uncommitted: set[int] = set()
-        self.singles = [SingleDeviceSharding(d) for d in self.devices]
+        self._divisions: dict[Any, Any] = {}
+        self.singles = {d.id: SingleDeviceSharding(d) for d in self.devices}
+        self.first = next(s for s in self.singles.values() if s.is_fully_addressable)
 
     def home(self) -> Sharding:
         """Return where arrays lie about which nothing is said."""
@@ -63,7 +70,7 @@ class Memory:
         if mesh is not None and mesh._device_assignment[0] in self.devices:
             return mesh
         device = config.default_device
-        return SingleDeviceSharding(device) if device in self.devices else self.singles[0]
+        return SingleDeviceSharding(device) if device in self.devices else self.first
 
     # ---- places ----------------------------------------------------------------------------------
     def theirs(self, sharding: Sharding) -> list[Any]:
@@ -103,12 +110,37 @@ class Memory:
     def put(self, x: np.ndarray, sharding: Sharding, committed: bool = True) -> Any:
         """Return an array of the host on devices; it may share memory with `x`, which must not
         change."""
-        data = on_device(x, x.dtype)
-        parts = [data] if isinstance(sharding, SingleDeviceSharding) else [
-            data[index] for index in sharding.devices_indices_map(x.shape).values()]
+        indices = sharding.addressable_devices_indices_map(x.shape)
+        return self.assembled(Stored(x.shape, x.dtype), sharding,
+                              {device: x[index] for device, index in indices.items()}, committed)
+
+    def assembled(self, whole: Stored, sharding: Sharding, parts: dict[Device, np.ndarray],
+                  committed: bool = True) -> Any:
+        """Return the array of which devices of this process hold these parts."""
+        if not parts:
+            raise ValueError(
+                f"an array cannot lie on {sharding} in this process, number"
+                f" {self._client.process_index()}, which has none of the devices; use one of"
+                " local_devices(), or a sharding over a mesh that has some of them")
+        data = [on_device(x, x.dtype) for x in parts.values()]
         return self.xc.batched_device_put(
-            Stored(x.shape, x.dtype), self.place(sharding, x.ndim, committed), parts,
-            self.theirs(sharding), True, False, self.xc.HostBufferSemantics.ZERO_COPY, True)
+            whole, self.place(sharding, len(whole.shape), committed), data,
+            [self._theirs[d.id] for d in parts], True, False,
+            self.xc.HostBufferSemantics.ZERO_COPY, True)
+
+    def part(self, buffer: Any, device: Device) -> Any:
+        """Return the part of an array that a device of this process holds, as an array there."""
+        sharding = self.sharding(buffer)
+        if isinstance(sharding, SingleDeviceSharding):
+            return buffer
+        local = [d for d in sharding._device_assignment if d.is_local]
+        with without_jax:
+            found = buffer._arrays[local.index(device)]
+        aval = buffer.aval.of_shape(sharding.shard_shape(buffer.aval.shape))
+        place = self.place(self.singles[device.id], len(aval.shape), self.is_committed(buffer))
+        return self.xc.batched_device_put(
+            aval, place, [found], [self._theirs[device.id]], True, False,
+            self.xc.HostBufferSemantics.ZERO_COPY, True)
 
     def moved(self, buffer: Any, sharding: Sharding, committed: bool = True) -> Any:
         """Return an array where a sharding says: the same if it is there."""
@@ -120,7 +152,27 @@ class Memory:
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.REUSE_INPUT)
         if len(given._device_assignment) == 1 == len(sharding._device_assignment):
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.ALWAYS_COPY)
+        if not all_here(given, buffer.aval.shape):
+            return self._divided_anew(buffer, sharding, place)
         return self.put(self.fetch(buffer), sharding, committed)
+
+    def _divided_anew(self, buffer: Any, to: Sharding, place: Any) -> Any:
+        """An array whose parts are in several processes, divided in another way."""
+        given, aval = self.sharding(buffer), buffer.aval
+        if to.device_set != given.device_set:
+            raise ValueError(
+                f"an array of type {aval!r} that lies on devices of several processes cannot be"
+                f" moved from {given} to {to}, which has other devices; use shardings over the same"
+                " devices, or multihost_utils.process_allgather to have all of it in each process")
+        key = (given, id(place), aval.shape, aval.dtype)
+        run = self._divisions.get(key)
+        if run is None:
+            text, shardy = copying(self.xc, given, to, aval)
+            loaded = self._client.compile_and_load(
+                text, self.theirs(given), on_devices(self.xc, self.theirs(given), True, shardy))
+            run = self._divisions[key] = (loaded.execute_sharded, self.handlers([aval], [place]))
+        execute, handlers = run
+        return execute([buffer], False).consume_with_handlers(handlers)[0]
 
     def copy(self, buffer: Any) -> Any:
         """Return a copy at the same place."""
@@ -147,19 +199,37 @@ class Memory:
             return np.asarray(buffer)
         if alone and self._on_host and dtypes.itemsize_bits(dtype) >= 8:  # less: they share bytes
             return _view(buffer, dtype)
+        sharding, shape = self.sharding(buffer), buffer.aval.shape
+        if not sharding.is_fully_addressable and not all_here(sharding, shape):
+            raise RuntimeError(
+                "Fetching value for `jax.Array` that spans non-addressable (non process local)"
+                f" devices is not possible: an array of type {buffer.aval!r} lies on {sharding}, of"
+                f" which process {self._client.process_index()} has a part;"
+                " experimental.multihost_utils.process_allgather gives all of it to each process,"
+                " and addressable_shards are the parts that are here")
         with without_jax:
-            if alone:
+            if alone or sharding.is_fully_replicated:
                 return buffer._single_device_array_to_np_array_did_copy()[0]
             return self._assembled(buffer)
 
     def _assembled(self, buffer: Any) -> np.ndarray:
         """The elements of an array in parts, put together."""
         out = np.empty(buffer.aval.shape, buffer.aval.dtype)
-        indices = self.sharding(buffer).devices_indices_map(buffer.aval.shape).values()
+        indices = self.sharding(buffer).addressable_devices_indices_map(buffer.aval.shape).values()
         for index, part in zip(indices, buffer._arrays, strict=True):
             out[index] = part._single_device_array_to_np_array_did_copy()[0]
         out.flags.writeable = False
         return out
+
+
+def all_here(sharding: Sharding, shape: Shape) -> bool:
+    """Return whether devices of this process together hold all elements of an array."""
+    if sharding.is_fully_addressable:
+        return True
+    counts, where = sharding._grid(len(shape))
+    here = [p for p, d in zip(where.tolist(), sharding._device_assignment, strict=True)
+            if d.is_local]
+    return len(set(map(tuple, here))) == int(np.prod(counts, dtype=int))
 
 
 def _view(buffer: Any, dtype: np.dtype) -> np.ndarray:

@@ -23,14 +23,15 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     special,
     windows,
 )
-from ingot.backends.xla.arrays import Memory
+from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.client import jaxlib
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
 from ingot.backends.xla.portable import Portable
-from ingot.backends.xla.processes import await_all, cpu_client
+from ingot.backends.xla.processes import await_all, cpu_client, explained
 from ingot.core.array import Array, to_host
+from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
 from ingot.core.jaxpr import Jaxpr
@@ -73,14 +74,29 @@ class XLABackend:
     # ---- memory ----------------------------------------------------------------------------------
     def put(self, data: Any, sharding: Sharding | None = None, committed: bool = True) -> Any:
         """Return the elements where the sharding says, by default on the first device."""
-        to = self._memory.singles[0] if sharding is None else sharding
-        if type(data) is self.buffer_type:
+        to = self._memory.first if sharding is None else sharding
+        if type(data) is not self.buffer_type:
+            return self._memory.put(to_host(data), to, committed)
+        try:
             return self._memory.moved(data, to, committed)
-        return self._memory.put(to_host(data), to, committed)
+        except RuntimeError as error:
+            raise explained(error) from None
+
+    def put_parts(self, aval: ShapedArray, sharding: Sharding, parts: dict[Device, np.ndarray]
+                  ) -> Any:
+        """Return the array of which the devices of this process hold these parts."""
+        return self._memory.assembled(stored(aval), sharding, parts)
+
+    def part(self, buffer: Any, device: Device) -> Any:
+        """Return the part that a device of this process holds, as an array there."""
+        return self._memory.part(buffer, device)
 
     def fetch(self, buffer: Any) -> np.ndarray:
         """Return the elements; they share the device's memory if that is the host's."""
-        return self._memory.fetch(buffer)
+        try:
+            return self._memory.fetch(buffer)
+        except RuntimeError as error:
+            raise explained(error) from None
 
     def copy(self, buffer: Any) -> Any:
         """Return a copy on the same devices."""
@@ -96,7 +112,10 @@ class XLABackend:
 
     def wait(self, buffers: Sequence[Any]) -> None:
         """Wait until the elements have been computed; raise what the computation raised."""
-        self._xc.batched_block_until_ready(list(buffers))
+        try:
+            self._xc.batched_block_until_ready(list(buffers))
+        except RuntimeError as error:
+            raise explained(error) from None
 
     def sharding_of(self, buffer: Any) -> Sharding:
         """Return which device holds which part of the elements."""
@@ -120,7 +139,7 @@ class XLABackend:
         """Return a jaxpr in StableHLO."""
         shardings = options.in_shardings or (None,) * len(jaxpr.invars)
         return self._compiler.module(
-            jaxpr, options, [s or self._memory.singles[0] for s in shardings]).text()
+            jaxpr, options, [s or self._memory.first for s in shardings]).text()
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError."""

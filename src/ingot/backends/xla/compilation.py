@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ingot.backends import cache
 from ingot.backends.xla.client import parsed, processor, version
 from ingot.backends.xla.rules import lowered
-from ingot.backends.xla.spmd import mesh_of, mesh_text, named, sharding_text
+from ingot.backends.xla.spmd import mesh_of, mesh_text, named, on_devices, sharding_text
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
@@ -26,7 +24,7 @@ class Compiler:
 
     def __init__(self, xc: Any, client: Any, devices: Sequence[Any] | None = None):
         self._xc, self._client = xc, client
-        self._devices = list(client.devices() if devices is None else devices)
+        self._devices = {d.id: d for d in (client.devices() if devices is None else devices)}
         self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
 
     def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding]
@@ -74,7 +72,7 @@ class Compiler:
         """Compile a jaxpr for devices that are not there; return what XLA says of the result."""
         shardings = [s or ON_CPU for s in options.in_shardings or (None,) * len(jaxpr.invars)]
         mesh = mesh_of([*shardings, *(options.out_shardings or ())])
-        devices = self._devices[:1] if mesh is None else [
+        devices = list(self._devices.values())[:1] if mesh is None else [
             self._devices[d.id] for d in mesh.devices.flat]
         module = self.module(jaxpr, options, shardings)
         return self._client.compile(
@@ -88,13 +86,7 @@ class Compiler:
 
     def _options(self, options: CompileOptions, devices: Sequence[Any], divided: bool) -> Any:
         """XLA's options for one program over these devices."""
-        found = self._xc.CompileOptions()
-        built = found.executable_build_options
-        found.num_replicas = built.num_replicas = 1
-        found.num_partitions = built.num_partitions = len(devices)
-        built.use_spmd_partitioning = built.use_shardy_partitioner = divided
-        ids = np.array([[d.id for d in devices]], np.int32)
-        found.device_assignment = built.device_assignment = self._xc.DeviceAssignment.create(ids)
+        found = on_devices(self._xc, devices, divided)
         found.env_option_overrides = list(options.compiler_options)
         return found
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.host import raise_first
+from ingot.backends.xla.processes import explained
 from ingot.backends.xla.spmd import mesh_of, on_mesh
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
@@ -123,8 +124,11 @@ class XLAExecutable:
                     return ELSEWHERE
             except AttributeError:  # an array of another back end
                 return ELSEWHERE
-            return rebuild(list(map(Array, run(buffers, False).consume_with_handlers(handlers),
-                                    avals)))
+            try:
+                outs = run(buffers, False).consume_with_handlers(handlers)
+            except RuntimeError as error:
+                raise explained(error) from None
+            return rebuild(list(map(Array, outs, avals)))
 
         return call
 
@@ -137,7 +141,10 @@ class XLAExecutable:
             self._recent = way
         if self._has_host:
             return self._with_host(way, buffers)
-        return way.run(buffers, False).consume_with_handlers(way.handlers)
+        try:
+            return way.run(buffers, False).consume_with_handlers(way.handlers)
+        except RuntimeError as error:
+            raise explained(error) from None
 
     def _with_host(self, way: Way, buffers: list[Any]) -> Sequence[Any]:
         """Run a program that calls the host, to its end; raise what the host raised."""

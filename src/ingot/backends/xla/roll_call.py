@@ -276,7 +276,7 @@ class Lifeline(threading.Thread):
                 messages = [{"lost": 0, "why": "ended without distributed.shutdown()"}]
                 self._ending = True
             for message in messages:
-                if "lost" in message:
+                if "lost" in message and message["lost"] not in self._lost:
                     self._lost[message["lost"]] = message["why"]
                     self._tell(message["lost"], message["why"])
 

@@ -10,14 +10,17 @@ import numpy as np
 
 from ingot.backends.xla.rules import rule
 from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.backends.xla.types import tensor
 from ingot.core.mesh import BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
-def tiles(xc: Any, sharding: Sharding, ndim: int) -> Any:
+def tiles(xc: Any, sharding: Sharding, ndim: int, numbers: Sequence[int] | None = None) -> Any:
     """Return which part each device holds, as XLA says it: a grid of parts, in which devices stand.
+
+    numbers: of the devices in a program, by default in the order of the sharding.
     """
     counts, where = sharding._grid(ndim)
     copies = len(where) // max(int(np.prod(counts)), 1)
@@ -28,9 +31,29 @@ def tiles(xc: Any, sharding: Sharding, ndim: int) -> Any:
     proto = xc.OpSharding()
     proto.type = xc.OpSharding.Type.OTHER
     proto.tile_assignment_dimensions = [*counts, copies] if copies > 1 else list(counts)
-    proto.tile_assignment_devices = order.tolist()
+    proto.tile_assignment_devices = (
+        order if numbers is None else np.asarray(numbers)[order]).tolist()
     proto.replicate_on_last_tile_dim = copies > 1
     return xc.HloSharding.from_proto(proto)
+
+
+def copying(xc: Any, given: Sharding, to: Sharding, aval: Any) -> tuple[str, bool]:
+    """Return a program that divides an array in another way over the same devices, and whether it
+    says so in Shardy's words, which know one mesh alone.
+
+    aval: what the array is on a device. Both divisions are said in the order of devices of `given`.
+    """
+    ndim, type_ = len(aval.shape), tensor(aval.shape, aval.dtype)
+    if isinstance(given, NamedSharding) and isinstance(to, NamedSharding) and given.mesh == to.mesh:
+        before, after = (f"{{{sharding_text(s, ndim)}}}" for s in (given, to))
+        return (f"module @divide {{\n{mesh_text(given.mesh)}\n  func.func public @main(%x: {type_}"
+                f" {before}) -> ({type_} {after}) {{ return %x : {type_} }} }}"), True
+    order = {d: k for k, d in enumerate(given._device_assignment)}
+    places = [order[d] for d in to._device_assignment]
+    before, after = (f'{{mhlo.sharding = "{x}"}}' for x in (
+        tiles(xc, given, ndim), tiles(xc, to, ndim, places)))
+    return (f"module @divide {{ func.func public @main(%x: {type_} {before}) -> ({type_} {after})"
+            f" {{ return %x : {type_} }} }}"), False
 
 
 def named(mesh: Mesh, hlo: Any, ndim: int) -> NamedSharding:
@@ -65,6 +88,21 @@ def _places(hlo: Any, ndim: int) -> np.ndarray:
     for place, device in np.ndenumerate(devices):
         where[device] = place[:ndim]
     return where
+
+
+def on_devices(xc: Any, devices: Sequence[Any], divided: bool, shardy: bool = True) -> Any:
+    """Return XLA's options for one program over these devices of jaxlib.
+
+    divided: whether arrays are, as attributes of Shardy say, or of its predecessor.
+    """
+    found = xc.CompileOptions()
+    built = found.executable_build_options
+    found.num_replicas = built.num_replicas = 1
+    found.num_partitions = built.num_partitions = len(devices)
+    built.use_spmd_partitioning, built.use_shardy_partitioner = divided, divided and shardy
+    ids = np.array([[d.id for d in devices]], np.int32)
+    found.device_assignment = built.device_assignment = xc.DeviceAssignment.create(ids)
+    return found
 
 
 # ---- text ----------------------------------------------------------------------------------------
