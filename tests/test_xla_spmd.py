@@ -96,3 +96,12 @@ def test_constraints_and_manual_parts():
     total = shard_map(lambda x: ingot.lax.psum(x, "x"), mesh=mesh(), in_specs=P("x"),
                       out_specs=P())
     np.testing.assert_allclose(ingot.jit(total, backend="xla")(x), X[:4] + X[4:])
+
+
+def test_many_calls_under_way_do_not_keep_devices_from_meeting():
+    """Parts of later programs, which wait in a collective, took the threads of the first one."""
+    step = ingot.jit(lambda x: x - x.mean(), backend="xla")
+    x = ingot.device_put(X, NamedSharding(mesh(), P(("x", "y"))))
+    for _ in range(300):
+        x = step(x)
+    np.testing.assert_allclose(x, X - X.mean(), atol=1e-15)

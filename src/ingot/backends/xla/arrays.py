@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.client import without_jax
+from ingot.backends.xla.launches import Execute, Launches
 from ingot.backends.xla.rules import on_device
 from ingot.backends.xla.spmd import copying, on_devices, tiles
 from ingot.backends.xla.types import Shape, device_dtype
@@ -61,6 +62,7 @@ class Memory:
         self._shardings: dict[int, Sharding] = {}
         self._uncommitted: set[int] = set()
         self._divisions: dict[Any, Any] = {}
+        self._launches = Launches()
         self.singles = {d.id: SingleDeviceSharding(d) for d in self.devices}
         self.first = next(s for s in self.singles.values() if s.is_fully_addressable)
 
@@ -97,6 +99,12 @@ class Memory:
     def sharding(self, buffer: Any) -> Sharding:
         """Return which device holds which part of an array."""
         return self._shardings[id(buffer._sharding)]
+
+    def execute(self, loaded: Any, devices: int) -> Execute:
+        """Return what runs a loaded program on so many devices."""
+        if devices > 1 and self._on_host:
+            return self._launches.in_turn(loaded.execute_sharded)
+        return loaded.execute_sharded
 
     def handlers(self, avals: Any, places: Any) -> list[Any]:
         """Return what makes arrays of the results of a program."""
@@ -170,7 +178,8 @@ class Memory:
             text, shardy = copying(self.xc, given, to, aval)
             loaded = self._client.compile_and_load(
                 text, self.theirs(given), on_devices(self.xc, self.theirs(given), True, shardy))
-            run = self._divisions[key] = (loaded.execute_sharded, self.handlers([aval], [place]))
+            run = self._divisions[key] = (
+                self.execute(loaded, len(to.device_set)), self.handlers([aval], [place]))
         execute, handlers = run
         return execute([buffer], False).consume_with_handlers(handlers)[0]
 

@@ -88,13 +88,14 @@ class XLAExecutable:
             self._loaded[key] = self._compiler.load(
                 self.jaxpr, self.options, shardings, self._home, self.module)
         loaded, results = self._loaded[key]
-        committed = committed or mesh_of([*shardings, *results]) is not None
+        mesh = mesh_of([*shardings, *results])
+        committed = committed or mesh is not None
         if (key, committed) not in self._programs:
             avals, memory = self.jaxpr.out_avals, self._memory
             outs = [memory.place(s, a.ndim, committed) for s, a in zip(results, avals, strict=True)]
             self._programs[key, committed] = Program(
-                loaded, loaded.execute_sharded, memory.handlers(list(map(stored, avals)), outs),
-                shardings)
+                loaded, memory.execute(loaded, 1 if mesh is None else mesh.size),
+                memory.handlers(list(map(stored, avals)), outs), shardings)
         return self._programs[key, committed]
 
     # ---- running ---------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class Portable:
         if len(here) < devices:
             raise ValueError(f"an exported program is for {devices} devices, of which the back end"
                              f" xla has {len(here)}; the flag num_cpu_devices says how many")
-        place = self._memory.singles[0] if devices == 1 else NamedSharding(
+        place = self._memory.first if devices == 1 else NamedSharding(
             Mesh(np.array(here), ("devices",)), PartitionSpec())
         return self._compiler.load_artifact(data, self._memory.theirs(place)), place
 

@@ -7,8 +7,6 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ingot.backends.xla import installed
@@ -108,31 +106,14 @@ def cpu_client(xc: Any) -> Any:
     for the CPUs of all, with one device in this one unless flags ask for more."""
     meeting, lifeline = PROCESSES.meeting, _membership.lifeline
     if meeting is None or lifeline is None:
-        with _threads_for(len(cpu_devices())):
-            return xc.make_cpu_client(num_devices=len(cpu_devices()))
+        return xc.make_cpu_client(num_devices=len(cpu_devices()))
     minutes = max(1, -(-meeting.init_timeout // 60))
     collectives = installed.module("jaxlib._jax").make_gloo_tcp_collectives(
         PROCESSES.client, hostname=lifeline.own_address)
-    count = cpu_count_asked_for() or 1
-    with _threads_for(count):
-        return xc.make_cpu_client(
-            distributed_client=PROCESSES.client, node_id=PROCESSES.index,
-            num_nodes=PROCESSES.count, collectives=collectives, num_devices=count,
-            get_local_topology_timeout_minutes=minutes, get_global_topology_timeout_minutes=minutes)
-
-
-@contextmanager
-def _threads_for(devices: int) -> Iterator[None]:
-    """A context in which XLA starts threads enough for all devices to wait for each other in a
-    collective while one goes on; with as many as cores, programs hang where devices are more."""
-    before = os.environ.get("NPROC")
-    if before is None:
-        os.environ["NPROC"] = str((os.cpu_count() or 1) + devices)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["NPROC"]
+    return xc.make_cpu_client(
+        distributed_client=PROCESSES.client, node_id=PROCESSES.index, num_nodes=PROCESSES.count,
+        collectives=collectives, num_devices=cpu_count_asked_for() or 1,
+        get_local_topology_timeout_minutes=minutes, get_global_topology_timeout_minutes=minutes)
 
 
 def await_all(name: str) -> None:
