@@ -55,9 +55,14 @@ def late(address, count, index):
     join(address, count, index)
 
 
-def quick(address, count, index):
-    """Join, for at most a few seconds."""
-    join(address, count, index, initialization_timeout=3)
+def waits_long(address, count, index):
+    """Join what does not fit, with time for all to come."""
+    join(address, count, index, initialization_timeout=60)
+
+
+def waits_briefly(address, count, index):
+    """Join what is not complete."""
+    join(address, count, index, initialization_timeout=8)
 
 
 # ---- arrays and programs of all processes -------------------------------------------------------

@@ -102,10 +102,12 @@ class Registrar(threading.Thread):
     def run(self) -> None:
         """Call the roll, then watch."""
         why = self.why = self._call_roll()
+        if why:
+            self._turn_away(why)
         self._waiting.unregister(self._listener)
         self._listener.close()  # XLA's service takes the port
-        for line in self._lines.values():
-            line.send(**{"error": why} if why else {"welcome": True})
+        for line in () if why else self._lines.values():
+            line.send(welcome=True)
         if not why:
             self._watch()
         for line in self._lines.values():
@@ -131,6 +133,21 @@ class Registrar(threading.Thread):
                     return why
         return ""
 
+    def _turn_away(self, why: str, seconds: float = 1.0) -> None:
+        """Tell all who have come, and who come about now, what does not fit."""
+        for line in self._lines.values():
+            line.send(error=why)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            for key, _ in self._waiting.select(left):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.data.receive() is None:
+                    self._waiting.unregister(key.fileobj)
+                    key.data.close()
+                else:
+                    key.data.send(error=why)
+
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
         connection.settimeout(5)
@@ -150,7 +167,7 @@ class Registrar(threading.Thread):
             index, line.hello = hello.get("index", -1), hello
             why = self._misfit(hello)
             if why:
-                line.send(error=why)
+                self._lines.setdefault(-1, line)  # it is told with the others
                 return why
             self._lines[index] = line
         return ""
@@ -221,7 +238,9 @@ def answer(meeting: Meeting, versions: str, registrar: Registrar | None) -> Line
         left = deadline + 5 - time.monotonic()  # process 0 knows better what is missing
         line.connection.settimeout(max(left, 0.01))
         messages = line.receive()
-        if messages is None:
+        if messages is None and registrar is not None and registrar.why:
+            why = registrar.why
+        elif messages is None:
             why = f"process 0 at {meeting.address} ended before all had come; see its output"
         elif left <= 0:
             why = (f"not all {meeting.count} processes came to {meeting.address} within"
