@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ingot.config import config
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
 from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in_memory
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
-from ingot.core.mesh import entered_mesh
+from ingot.core.mesh import BaseMesh, abstract_mesh, entered_mesh
 from ingot.core.placement import (
     PlacedBuffer,
     check_divisible,
@@ -318,6 +319,11 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
 def _constrained(x: Any, place: Any) -> Any:
     sharding = named("with_sharding_constraint", place)
     if isinstance(sharding, NamedSharding):
+        manual = set(abstract_mesh().manual_axes).intersection(sharding.spec.names())
+        if manual:
+            raise ValueError(f"with_sharding_constraint: {sharding} contains a manual axes"
+                             f" {manual} of mesh {abstract_mesh()}: the program sees one part along"
+                             " these; leave them out")
         explicit = set(sharding.mesh.explicit_axes)
         if explicit.intersection(sharding.spec.names()):
             raise ValueError("with_sharding_constraint: the spec of a NamedSharding can only refer"
@@ -340,7 +346,7 @@ def named(title: str, place: Any) -> Sharding:
         if not isinstance(place, Sharding):
             raise TypeError(f"{title}: expected a sharding or a PartitionSpec, got {place!r:.80}")
         return place
-    mesh = entered_mesh()
+    mesh: BaseMesh = entered_mesh() if config.abstract_mesh is None else config.abstract_mesh
     if mesh.empty:
         raise RuntimeError(f"{title}: a PartitionSpec requires a non-empty mesh, and none is set;"
                            " use set_mesh, or pass a NamedSharding")

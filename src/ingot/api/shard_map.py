@@ -149,8 +149,11 @@ class _Call:
     def _check_closed_over(self, jaxpr: Jaxpr, manual: frozenset[Any]) -> None:
         """Raise NotImplementedError for constants whose types name axes that are Manual now."""
         for x in jaxpr.consts:
+            where = sharding_of(x) if type(x) is Array else None
+            on_mesh = isinstance(where, NamedSharding) and manual.intersection(
+                where.mesh.explicit_axes)
             spec = typeof(x).sharding.spec
-            if manual.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
+            if on_mesh or manual.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
                 raise NotImplementedError(
                     f"{self.title}: Closing over inputs to shard_map where the input is sharded on"
                     f" `Explicit` axes is not implemented, got a value of type {typeof(x)}; pass it"

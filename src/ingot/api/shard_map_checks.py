@@ -9,6 +9,7 @@ from typing import Any
 
 from ingot.api.arguments import argument_names, function_name
 from ingot.core.avals import ShapedArray
+from ingot.core.axis_env import mapped_mesh_axes
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh, abstract_mesh
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec, names_of
@@ -61,17 +62,19 @@ def checked_mesh(title: str, given: Any) -> BaseMesh:
 
 
 def manual_axes(title: str, mesh: BaseMesh, axis_names: Any) -> frozenset[Any]:
-    """Return the axes that become Manual: those named, by default all that are not yet.
+    """Return the axes that become Manual: those named, by default all that are not yet, but for
+    Explicit ones that divide an axis that is mapped.
 
     Raises TypeError unless they are a set, ValueError for axes that the mesh does not have.
     """
     if not isinstance(axis_names, (set, frozenset)):
         raise TypeError(f"{title}: `axis_names` argument of shard_map should be of type `frozenset`"
                         f" or `set`, got {axis_names!r} of type {type(axis_names)}")
-    names = frozenset(axis_names or mesh.axis_names)
-    if not names <= set(mesh.axis_names):
+    known = set(mesh.axis_names) - mapped_mesh_axes()
+    names = frozenset(axis_names or known)
+    if not names <= known:
         raise ValueError(f"{title}: jax.shard_map requires axis_names={set(names)} to be a subset"
-                         f" of mesh.axis_names={set(mesh.axis_names)}")
+                         f" of mesh.axis_names={known}")
     return names.difference(mesh.manual_axes)
 
 

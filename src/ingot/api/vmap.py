@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ingot.api.arguments import (
@@ -16,10 +15,9 @@ from ingot.api.arguments import (
     to_arrays,
 )
 from ingot.api.leaks import leaks_checked
-from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import api_boundary
-from ingot.transforms.batch import batch, matchaxis
+from ingot.transforms.batch import batch, mapped_axis, matchaxis
 from ingot.tree import (
     broadcast_prefix,
     keystr,
@@ -95,7 +93,7 @@ def mapped_size(transform: str, fun: Any, leaves: Sequence[Any], dims: Sequence[
 
 def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: Any, axis_name: Any,
              axis_size: int | None, args: tuple[Any, ...], kwargs: dict[str, Any],
-             how: Callable[..., Any] = batch) -> Any:
+             how: Callable[..., Any] = batch, spmd_axis_name: Any = None) -> Any:
     """Call `fun` on every slice of the arguments at once, or as `how` says."""
     leaves, tree = tree_flatten((args, kwargs))
 
@@ -116,7 +114,8 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     size = mapped_size(transform, fun, leaves, dims, axis_size, names)
     flat = FlatFunction(transform, fun, tree)
     with leaks_checked(transform, fun):
-        outs, out_dims = how(flat, Axis(axis_name, size), leaves, dims)
+        axis = mapped_axis(axis_name, size, leaves, dims, spmd_axis_name)
+        outs, out_dims = how(flat, axis, leaves, dims)
     return _place_results(transform, fun, flat, out_axes, outs, out_dims, size)
 
 
@@ -139,11 +138,6 @@ def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,
             raise ValueError(f"{transform}: {rule}")
         placed.append(matchaxis(x, d, want if want is None else want % ndim, size))
     return tree_unflatten(flat.out_tree, placed)
-
-
-def _batch(spmd_axis_name: Any, fun: Any, axis: Axis, args: Any, dims: Any) -> Any:
-    """Batch over an axis that axes of a mesh divide, if they are named."""
-    return batch(fun, replace(axis, spmd_name=spmd_axis_name), args, dims)
 
 
 def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0,
@@ -172,10 +166,9 @@ def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any 
                         f" positional argument, got {type(in_axes).__name__}; write"
                         " in_axes=(axes_of_the_argument,)")
     spec = fun, in_axes, out_axes, axis_name, axis_size
-    how = functools.partial(_batch, spmd_axis_name)
 
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        return map_over("vmap", *spec, args, kwargs, how)
+        return map_over("vmap", *spec, args, kwargs, spmd_axis_name=spmd_axis_name)
 
     return api_boundary(mapped)

@@ -109,7 +109,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src": _COMPAT + "privates",
     "jax._src.abstract_arrays": _COMPAT + "privates",
     "jax._src.ad_util": (_COMPAT + "tables", _COMPAT + "privates", "ingot.lax"),
-    "jax._src.ad_checkpoint": "ingot.control.checkpoint",
+    "jax._src.ad_checkpoint": ("ingot.control.checkpoint", "ingot.ad_checkpoint"),
     "jax._src.api": (_COMPAT + "top", "ingot"),
     "jax._src.api_util": _COMPAT + "linear_util",
     "jax._src.array": _COMPAT + "privates",

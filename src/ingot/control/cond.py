@@ -22,6 +22,7 @@ from ingot.control.tracing import (
     flatten_arrays,
     function_place,
     leaf_paths,
+    pcast_hints,
     permuted,
     trace,
     tree_differences,
@@ -255,7 +256,7 @@ def _with_constants(jaxpr: Jaxpr, places: tuple[int, ...], avals: tuple[ShapedAr
 
 def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFunction]) -> None:
     first = traced[0]
-    for f, other in zip(funs[1:], traced[1:], strict=True):
+    for k, (f, other) in enumerate(zip(funs[1:], traced[1:], strict=True), 1):
         names = f"{function_place(funs[0])} and {function_place(f)}"
         if first.out_tree != other.out_tree:
             raise TypeError(
@@ -265,8 +266,13 @@ def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFuncti
             first.out_avals, other.out_avals, leaf_paths(first.out_tree),
             f"{function_place(funs[0])} returns", f"{function_place(f)} returns", "result")
         if wrong:
+            roles = ("false_fun", "true_fun") if what == "cond" else ("branch 0", f"branch {k}")
+            hints = pcast_hints([
+                (f"the output of {role}", a, b)
+                for x, y in zip(first.out_avals, other.out_avals, strict=True)
+                for role, a, b in zip(roles, (x, y), (y, x), strict=True)])
             raise TypeError(f"{what}: branches must return the same types, but {names} differ:\n"
-                            f"{wrong}\nConvert one of them, e.g. with x.astype(dtype)")
+                            f"{wrong}\nConvert one of them, e.g. with x.astype(dtype){hints}")
 
 
 def _run(index: Any, funs: Sequence[Any], operands: tuple[Any, ...], what: str) -> Any:

@@ -16,7 +16,7 @@ from ingot.control.parts import global_type, local_type, manual_sizes, scope, st
 from ingot.control.tracing import evaluate
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.axis_env import Axis
+from ingot.core.axis_env import Axis, spmd_axes
 from ingot.core.backend import run
 from ingot.core.division import Operands, Spec
 from ingot.core.effects import NamedAxisEffect
@@ -83,7 +83,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
 def _residual_spec(aval: ShapedArray, params: dict[str, Any]) -> PartitionSpec:
     """Return how residuals are kept: parts along a new leading axis, for each axis over which they
     vary, or may vary."""
-    manual = manual_sizes(params["mesh"], params["newly_manual_axes"])
+    manual = manual_sizes(params["mesh"], params["newly_manual_axes"] - spmd_axes())
     names = tuple(n for n in manual if n in aval.vma or not params["check_vma"])
     mat = aval.mat.within(manual)
     return PartitionSpec(names or None, unreduced=mat.unreduced, reduced=mat.reduced,
@@ -161,7 +161,7 @@ def _transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list[Any]:
     jaxpr, in_specs, out_specs = params["jaxpr"], params["in_specs"], params["out_specs"]
     linear = [is_linear(x) for x in args]
     nonzero = [ct is not None for ct in cts]
-    key = ("transposed parts", tuple(linear), tuple(nonzero), in_specs, out_specs)
+    key = ("transposed parts", tuple(linear), tuple(nonzero), in_specs, out_specs, spmd_axes())
     with _scope(params):
         program, has = jaxpr.memo(key, lambda: _transposed(params, linear, nonzero))
     known = [x for x in args if not is_linear(x)]
@@ -185,7 +185,7 @@ def _transposed(params: dict[str, Any], linear: Sequence[bool], nonzero: Sequenc
     program, has = transpose_jaxpr(params["jaxpr"], linear, nonzero)
     if params["check_vma"]:
         return program, has
-    sizes = manual_sizes(params["mesh"], params["newly_manual_axes"])
+    sizes = manual_sizes(params["mesh"], params["newly_manual_axes"] - spmd_axes())
     given = [s for s, nz in zip(params["out_specs"], nonzero, strict=True) if nz]
     wanted = [s for s, lin in zip(params["in_specs"], linear, strict=True) if lin]
     wanted = [s for s, h in zip(wanted, has, strict=True) if h]
@@ -213,8 +213,9 @@ def _share(ct: Any, sizes: dict[Any, int]) -> Any:
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
     names = names_of(axis.spmd_name)
-    _check_spmd_names("in_specs", names, params["in_specs"])
-    _check_spmd_names("out_specs", names, params["out_specs"])
+    for what in ("in_specs", "out_specs"):
+        _check_unused("vmap spmd_axis_name", names, what, params[what])
+        _check_unused("vmapped away explicit mesh axis", axis.explicit, what, params[what])
     local = replace(axis, size=axis.size // math.prod(params["mesh"].shape[n] for n in names))
     with _scope(params):
         program, out_dims = batch_jaxpr(params["jaxpr"], local, dims, bool(names))
@@ -227,13 +228,14 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], **params: Any) 
     return outs, out_dims
 
 
-def _check_spmd_names(what: str, names: tuple[Any, ...], specs: Sequence[PartitionSpec]) -> None:
+def _check_unused(title: str, names: tuple[Any, ...], what: str, specs: Sequence[PartitionSpec]
+                  ) -> None:
     """Raise ValueError if a spec names an axis that divides the mapped axis."""
     for spec in specs:
         used = {*spec.names(), *spec.unreduced, *spec.reduced}.intersection(names)
         if used:
-            raise ValueError(f"vmap spmd_axis_name cannot appear in shard_map {what}, got {names}"
-                             f" and {spec!r}; leave {used} out of one of them")
+            raise ValueError(f"{title} cannot appear in shard_map {what}, got {names} and {spec!r};"
+                             f" leave {used} out of one of them")
 
 
 def _with_entry(spec: PartitionSpec, dim: int | None, entry: Any) -> PartitionSpec:

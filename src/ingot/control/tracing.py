@@ -19,6 +19,7 @@ from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.primitive import Primitive
 from ingot.core.source_info import describe, here
+from ingot.primitives.casts import in_mesh_order
 from ingot.primitives.convert import convert_element_type_p
 from ingot.transforms.stage import constants_to_arguments, effects_of, stage
 from ingot.tree import (
@@ -148,6 +149,22 @@ def type_differences(left: Sequence[ShapedArray], right: Sequence[ShapedArray],
         if not (a.same_type(b) and a.mat == b.mat))
 
 
+def pcast_hints(pairs: Sequence[tuple[str, ShapedArray, ShapedArray]]) -> str:
+    """How values get the types that are wanted, if these only vary over more axes; '' if there is
+    no such value. pairs: what a value is called, its type, the type that it should have."""
+    hints = []
+    for name, given, wanted in pairs:
+        missing = wanted.vma - given.vma
+        if missing and given.same_type(wanted):
+            axes = ", ".join(f"{n!r}," if len(missing) == 1 else repr(n)
+                             for n in in_mesh_order(missing))
+            hints.append(f"applying `jax.lax.pcast(..., ({axes}), to='varying')` to {name}")
+    if len(hints) == 1:
+        return f"\nThis might be fixed by {hints[0]}"
+    lines = "".join(f"\n  * {hint}" for hint in hints)
+    return f"\nThis might be fixed by:{lines}" if hints else ""
+
+
 def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray],
                 out_tree: PyTreeDef, out_avals: Sequence[ShapedArray], body: Any) -> None:
     """Raise TypeError unless what a loop body returns can be passed to it again."""
@@ -155,13 +172,17 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
         raise TypeError(
             f"{what}: the body {function_place(body)} must return a carry of the structure of"
             f" {argument}:\n{tree_differences(in_tree, out_tree, 'carry')}")
-    wrong = type_differences(in_avals, out_avals, leaf_paths(in_tree), f"{argument} has type",
+    paths = leaf_paths(in_tree)
+    wrong = type_differences(in_avals, out_avals, paths, f"{argument} has type",
                              "the body returns", "carry")
     if wrong:
+        hints = pcast_hints([(f"the initial carry value {argument}{path}", a, b)
+                             for path, a, b in zip(paths, in_avals, out_avals, strict=True)])
         raise TypeError(
             f"{what}: the body {function_place(body)} must return a carry of the types of"
             f" {argument}:\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
-            " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast")
+            " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast"
+            + hints)
 
 
 def promote_weak_carry(values: Sequence[Any], avals: Sequence[ShapedArray],

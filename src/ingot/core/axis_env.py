@@ -11,17 +11,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Axis:
-    """A mapped axis: its name (None if it has none), its size, and the mesh axes that divide it."""
+    """A mapped axis: its name (None if it has none), its size, and the mesh axes that divide it:
+    those named as such, and Explicit ones, which the mapped arrays' types name, with their mesh."""
 
     name: Any
     size: int
     spmd_name: Any = None
+    explicit: tuple[Any, ...] = ()
+    mesh: Any = None
 
 
 class _Scope(threading.local):
     def __init__(self) -> None:
         self.sizes: dict[Any, int] = {}
         self.checked: frozenset[Any] = frozenset()
+        self.spmd: frozenset[Any] = frozenset()
+        self.explicit: frozenset[Any] = frozenset()
 
 
 _scope = _Scope()
@@ -31,7 +36,12 @@ _scope = _Scope()
 def named_axis(axis: Axis, checked: bool = False) -> Iterator[None]:
     """Bind the axis name for collectives inside this context; types say whether values vary along
     a `checked` one."""
-    before = _scope.sizes, _scope.checked
+    before = _scope.sizes, _scope.checked, _scope.spmd, _scope.explicit
+    if axis.spmd_name is not None:
+        named = axis.spmd_name if isinstance(axis.spmd_name, tuple) else (axis.spmd_name,)
+        _scope.spmd = _scope.spmd.union(named)
+    if axis.explicit:
+        _scope.explicit = _scope.explicit.union(axis.explicit)
     if axis.name is not None:
         _scope.sizes = {**_scope.sizes, axis.name: axis.size}
         _scope.checked = (_scope.checked | {axis.name}) if checked else (
@@ -39,7 +49,7 @@ def named_axis(axis: Axis, checked: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        _scope.sizes, _scope.checked = before
+        _scope.sizes, _scope.checked, _scope.spmd, _scope.explicit = before
 
 
 def axis_sizes() -> dict[Any, int]:
@@ -50,6 +60,16 @@ def axis_sizes() -> dict[Any, int]:
 def checked_axes() -> frozenset[Any]:
     """Named axes in scope of which types say whether values vary along them."""
     return _scope.checked
+
+
+def spmd_axes() -> frozenset[Any]:
+    """The mesh axes that divide mapped axes in scope, as `spmd_axis_name` says."""
+    return _scope.spmd
+
+
+def mapped_mesh_axes() -> frozenset[Any]:
+    """The Explicit axes of a mesh that divide mapped axes in scope."""
+    return _scope.explicit
 
 
 def axis_size(name: Any, asked_by: str = "it") -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ingot.core.axis_env import axis_size as size_in_scope, checked_axes
-from ingot.core.interpreter import typeof
+from ingot.core.interpreter import trace_state_clean, typeof
 from ingot.core.manual import ManualAxisType
 from ingot.core.mesh import abstract_mesh
 from ingot.core.primitive import LINEAR, Primitive
@@ -112,22 +112,25 @@ def pcast(x: Any, axis_name: Any, *, to: str) -> Any:
 
     x: pytree of arrays. axis_name: the axes, of which its type must say the same. to: "varying",
     for equal and reduced values; "reduced", for equal ones; "unreduced", for varying ones -> x.
-    Raises ValueError for other casts, TypeError for a set of axes, NameError if there is no such
-    axis.
+    Raises ValueError for other casts and outside of programs, TypeError for a set of axes,
+    NameError if there is no such axis.
 
     >>> lax.pcast(1.0, (), to="varying")
     1.0
     """
     if isinstance(axis_name, (set, frozenset)):
         raise TypeError(f"pcast: axis_name must be a tuple or a str, got {axis_name}")
-    names = check_names("pcast", axis_name)
     if to not in ("varying", "reduced", "unreduced"):
         raise ValueError(f"pcast: unexpected `to`, allowed values are 'varying', 'reduced' and"
                          f" 'unreduced', got {to!r}; psum makes values equal along an axis")
-    names = tuple(n for n in in_mesh_order(names) if n in checked_axes())
+    if as_names(axis_name) and trace_state_clean():
+        raise ValueError("pcast: pvary should be called under jax.shard_map, where types say of"
+                         f" axes what varies, got {axis_name!r}; leave it out")
+    names = in_mesh_order(check_names("pcast", axis_name))
+    names = tuple(n for n in names if n in checked_axes())
 
     def one(leaf: Any) -> Any:
-        given = state("pcast", leaf, names)
+        given = state("jax.lax.pcast", leaf, names)
         primitive = _CASTS.get((given, to))
         if primitive is None:
             raise ValueError(f"Unsupported pcast from={given}, to={to!r} of {typeof(leaf)} over"

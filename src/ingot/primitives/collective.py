@@ -109,7 +109,7 @@ def _multiple(x: Any, n: int) -> Any:
 psum_p = _reducer("psum", reduce_sum, _multiple, linear_partial(lambda: psum_p), _psum_transpose)
 psum_invariant_p = _reducer(
     "psum_invariant", reduce_sum, _multiple, linear_partial(lambda: psum_invariant_p),
-    lambda ct, x, *, axes: [ct])
+    lambda ct, x, *, axes: [varied(ct, axes)])
 unreduced_psum_p = _reducer(
     "unreduced_psum", reduce_sum, _multiple, linear_partial(lambda: unreduced_psum_p),
     lambda ct, x, *, axes: [ct])
@@ -233,7 +233,7 @@ def _over_leaves(name: str, x: Any, axis_name: Any, groups: Any, primitive: Prim
 def _bound(name: str, primitive: Primitive, x: Any, names: tuple[Any, ...]) -> Any:
     """The reduction of a leaf over named axes; what the type says of them must be the same."""
     if not checked_axes().isdisjoint(names):
-        given = state(name, x, names)
+        given = state(f"jax.lax.{name}", x, names)
         if given == "reduced":
             raise ValueError(f"{name} cannot accept args which are reduced, got {typeof(x)} and"
                              f" axes={names}; lax.pcast it to 'varying' first")

@@ -258,7 +258,7 @@ def _scatter_over(names: tuple[Any, ...], x: Any, d: int, tiled: bool) -> Any:
             f"psum_scatter: axis {d} of {x.aval} must have the size {size_in_scope(names)} of the"
             " mapped axes; use tiled=True for multiples")
     checked = tuple(n for n in names if n in checked_axes())
-    unreduced = bool(checked) and state("psum_scatter", x, checked) == "unreduced"
+    unreduced = bool(checked) and state("jax.lax.psum_scatter", x, checked) == "unreduced"
     for name in names:
         primitive = unreduced_reduce_scatter_p if unreduced else reduce_scatter_p
         x = primitive.bind(x if unreduced else varied(x, (name,)), axis_name=(name,),

@@ -16,6 +16,8 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Primitive
+from ingot.core.sharding import NamedSharding
+from ingot.core.specs import PartitionSpec, names_of
 from ingot.core.typecheck import checked
 from ingot.errors import UnexpectedTracerError
 from ingot.primitives.movement import add_axis, move_axis
@@ -84,15 +86,52 @@ class BatchInterpreter(Interpreter):
 
 
 def mapped_aval(aval: ShapedArray, dim: int) -> ShapedArray:
-    """The type of one element along an axis."""
-    return aval.update(shape=aval.shape[:dim] + aval.shape[dim + 1 :])
+    """The type of one element along an axis; Explicit axes divide its other axes as before."""
+    shape = aval.shape[:dim] + aval.shape[dim + 1 :]
+    if aval._sharding is None:
+        return aval.update(shape=shape)
+    spec = aval._sharding.spec
+    spec = spec.update(partitions=spec.partitions[:dim] + spec.partitions[dim + 1 :])
+    return aval.update(shape=shape, sharding=aval._sharding.update(spec=spec))
 
 
-def unmapped_aval(aval: ShapedArray, dim: int | None, size: int) -> ShapedArray:
-    """The type with an axis added at `dim` (None: as it is)."""
+def unmapped_aval(aval: ShapedArray, dim: int | None, axis: Axis) -> ShapedArray:
+    """The type with a mapped axis added at `dim` (None: as it is)."""
     if dim is None:
         return aval
-    return aval.update(shape=(*aval.shape[:dim], size, *aval.shape[dim:]))
+    shape = (*aval.shape[:dim], axis.size, *aval.shape[dim:])
+    if aval._sharding is None and not axis.explicit:
+        return aval.update(shape=shape)
+    sharding = NamedSharding(axis.mesh, PartitionSpec()) if aval._sharding is None else (
+        aval._sharding)
+    entries = list(sharding.spec.padded(aval.ndim))
+    spec = sharding.spec.update(partitions=(*entries[:dim], axis.explicit or None, *entries[dim:]))
+    return aval.update(shape=shape, sharding=sharding.update(spec=spec))
+
+
+def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | None],
+                spmd_name: Any = None) -> Axis:
+    """The mapped axis of these arguments, with the Explicit axes that divide it in their types.
+
+    Raises ValueError if they differ, or if axes of a mesh are named as well.
+    """
+    found: dict[Any, Any] = {}
+    for x, dim in zip(args, dims, strict=True):
+        sharding = None if dim is None else typeof(x)._sharding
+        names = () if sharding is None else names_of(sharding.spec[dim])
+        if names:
+            found[names] = sharding
+    if not found or list(found) == [names_of(spmd_name)]:
+        return Axis(name, size, spmd_name)
+    if spmd_name is not None:
+        raise ValueError("vmap: Only one of spmd_axis_name or arrays sharded on `Explicit` mesh"
+                         f" axis type is allowed, got spmd_axis_name={spmd_name!r} and arrays whose"
+                         f" mapped axis is divided over {list(found)}; leave it out")
+    if len(found) > 1:
+        raise ValueError("vmap: Mapped away dimension of inputs passed to vmap should be sharded"
+                         f" the same, got {list(found)}; reshard one of the arguments first")
+    [(names, sharding)] = found.items()
+    return Axis(name, size, None, names, sharding.mesh)
 
 
 def matchaxis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
@@ -139,6 +178,6 @@ def _batch_jaxpr(jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None], forced: S
         return [matchaxis(o, d, w, axis.size)
                 for o, d, w in zip(outs, found, want, strict=True)]
 
-    avals = [unmapped_aval(a, d, axis.size) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
+    avals = [unmapped_aval(a, d, axis) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
     out = stage(fun, avals, f"vmap_{jaxpr.debug_name}")
     return checked(out, "batch_jaxpr"), list(out_dims)
