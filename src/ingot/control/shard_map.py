@@ -51,8 +51,7 @@ def _eval(*args: Any, jaxpr: Jaxpr, mesh: BaseMesh, in_specs: Any, out_specs: An
     avals = _type(jaxpr=jaxpr, mesh=mesh, out_specs=out_specs, newly_manual_axes=newly_manual_axes)
     specs = [s if a._sharding is None else a._sharding.spec
              for a, s in zip(avals, out_specs, strict=True)]
-    return place_over(mesh, specs, [Array(o._data, a.unplaced())
-                                    for o, a in zip(outs, avals, strict=True)])
+    return place_over(mesh, specs, [Array(o._data, a) for o, a in zip(outs, avals, strict=True)])
 
 
 def _kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, mesh: BaseMesh, in_specs: Any,

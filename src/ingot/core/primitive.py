@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot.config import config
 from ingot.core.avals import ShapedArray
+from ingot.core.axis_env import checked_axes
 from ingot.core.division import Operands, divide, mark, marked, marks_of
 from ingot.core.interpreter import current
 from ingot.core.manual import EVERYWHERE_EQUAL
@@ -170,8 +171,10 @@ class Primitive:
         if self.higher_order:
             return list(self.rule("type")(*avals, **params))
         try:
-            key = (config.enable_x64, *avals, *params.items()) if params else (
+            key: Any = (config.enable_x64, *avals, *params.items()) if params else (
                 config.enable_x64, *avals)
+            if self.manual is not None:
+                key = (checked_axes(), *key)
             found = self._types.get(key)
         except TypeError:  # a parameter that cannot be hashed
             key = found = None
@@ -179,7 +182,7 @@ class Primitive:
             plain = [a.unplaced() for a in avals]
             out = self.rule("type")(*plain, **params)
             found = list(out) if self.multiple_results else [out]
-            if self.manual is not None or any([a.is_placed for a in avals]):
+            if (self.manual is not None and checked_axes()) or any([a.is_placed for a in avals]):
                 found = self._placed(avals, found, params)
             if key is not None:
                 if len(self._types) >= MAX_TYPES:
@@ -191,7 +194,7 @@ class Primitive:
                 params: dict[str, Any]) -> list[ShapedArray]:
         """Types of the results with what they say of Manual axes, what those of the arguments do
         unless the operation says otherwise, and with the Explicit axes that divide them."""
-        if self.manual is None:
+        if self.manual is None or not checked_axes():
             mat = manual_type(self, avals, outs, params)
         else:
             mat = self.manual(avals[0].mat if avals else EVERYWHERE_EQUAL, **params)
