@@ -194,10 +194,12 @@ class Primitive:
                 params: dict[str, Any]) -> list[ShapedArray]:
         """Types of the results with what they say of Manual axes, what those of the arguments do
         unless the operation says otherwise, and with the Explicit axes that divide them."""
-        if self.manual is None or not checked_axes():
+        if self.manual is None:
             mat = manual_type(self, avals, outs, params)
         else:
-            mat = self.manual(avals[0].mat if avals else EVERYWHERE_EQUAL, **params)
+            mat = avals[0].mat if avals else EVERYWHERE_EQUAL
+            if checked_axes():
+                mat = self.manual(mat, **params)
         found = [a.update(manual_axis_type=mat) for a in outs]
         mesh = next((a._sharding.mesh for a in avals if a._sharding is not None), None)
         if mesh is None or self.divides:
