@@ -10,7 +10,7 @@ JOBS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem
-.PHONY: bench guard docs map wheel clean matrix matrix-one portable reference xla accelerators
+.PHONY: bench guard docs pictures map wheel clean matrix matrix-one portable reference xla accelerators
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -121,6 +121,9 @@ guard: $(call STAMP,bench)  ## Measure ten kernels beside the commit before (BAS
 
 docs: $(call STAMP,docs) map  ## Build the documentation into site/
 	$(BIN)/python -m mkdocs build --strict
+
+pictures: $(call STAMP,examples)  ## Draw the pictures of the documentation anew
+	$(BIN)/python docs/make_pictures.py
 
 map: | $(BIN)/python  ## Write docs/map.md, the map of the house
 	$(BIN)/python docs/make_map.py
