@@ -84,8 +84,11 @@ def leave(client: Any, service: Any) -> None:
     error = getattr(sys, "last_value", None)
     failed = "" if error is None else f"{type(error).__name__}: {error}"[:500]
     if failed or PROCESSES.lost:
+        why = failed or "an error, as others are lost"
+        if registrar:
+            registrar.last_words(why)
         if lifeline:
-            lifeline.end(failed or "an error, as others are lost")
+            lifeline.end(why)
         for x in (client, service):  # whose ends in C++ would wait for the others
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(x))
         return

@@ -187,6 +187,12 @@ class Registrar(threading.Thread):
                     f" {first.hello.get('versions')}; install the same versions everywhere")
         return ""
 
+    def last_words(self, why: str) -> None:
+        """Tell the others why process 0 ends, with which this thread does."""
+        for index, line in self._lines.items():
+            if index:
+                line.send(lost=0, why=f"failed with {why} ({_who(self._lines[0].hello)})")
+
     def _watch(self) -> None:
         """Tell all when one of them ends without a farewell, until all have ended."""
         left = dict(self._lines)
