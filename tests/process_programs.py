@@ -3,6 +3,7 @@
 python -m ingot process_programs.py NAME ADDRESS COUNT INDEX; a program fails by an error.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -170,6 +171,71 @@ def check_told(count, index):
     multihost_utils.assert_equal(np.arange(3), "equal")
     raises(AssertionError, "differ", multihost_utils.assert_equal, row, "differ")
     multihost_utils.sync_global_devices("all are here")
+
+
+def compute(address, count, index):
+    """Programs on arrays of all processes: shardings told, found, and parts with collectives."""
+    join(address, count, index)
+    devices = jax.devices()
+    mesh = Mesh(np.array(devices).reshape(2, -1), ("x", "y"))
+    rows, columns, same = (NamedSharding(mesh, s) for s in (P("x"), P(None, "y"), P()))
+    a = np.arange(32.0, dtype="float32").reshape(8, 4)
+    x, w = jax.device_put(a, rows), jax.device_put(a.T.copy(), columns)
+    assert np.array_equal(everything(jax.jit(lambda x, w: x @ w)(x, w)), a @ a.T)
+    out = jax.jit(lambda x: 2 * x, in_shardings=rows, out_shardings=columns)(x)
+    assert out.sharding.is_equivalent_to(columns, 2) and np.array_equal(everything(out), 2 * a)
+    total = jax.jit(jax.grad(lambda x: (x ** 2).sum()), out_shardings=same)(x)
+    assert np.array_equal(total, 2 * a)  # all of it is here
+    check_parts_that_communicate(mesh, x, a)
+    check_eager(mesh, x, a)
+    alone = jax.jit(lambda x: x + 1)(np.ones(3, "float32"))  # each process for itself
+    assert alone.is_fully_addressable and alone.devices() == {jax.local_devices()[0]}
+
+
+def check_parts_that_communicate(mesh, x, a):
+    """shard_map with collectives across processes, outside of jit and inside."""
+    def part(x):
+        total = jax.lax.psum(x, "x")
+        right = jax.lax.ppermute(x, "x", [(0, 1), (1, 0)])
+        return total, right + jax.lax.axis_index("x"), jax.lax.all_gather(x, "x", tiled=True)
+
+    fun = jax.shard_map(part, mesh=mesh, in_specs=P("x"), out_specs=(P(), P("x"), P()),
+                        check_vma=False)
+    for f in (fun, jax.jit(fun)):
+        total, right, whole = f(x)
+        assert np.array_equal(everything(total), a[:4] + a[4:])
+        assert np.array_equal(everything(right), np.concatenate([a[4:], a[:4] + 1]))
+        assert np.array_equal(everything(whole), a)
+
+
+def check_eager(mesh, x, a):
+    """Operations outside of jit that all processes do alike."""
+    y = (x + x).T
+    assert not y.is_fully_addressable and np.array_equal(everything(y), (2 * a).T)
+    assert float(x.sum()) == a.sum()  # a scalar that each process has
+    assert np.array_equal(everything(jax.numpy.where(x > 3, x, -x)), np.where(a > 3, a, -a))
+    assert np.array_equal(everything(x[1:3]), a[1:3])
+
+
+def checkpoint(address, count, index):
+    """A checkpoint that all processes write, and read divided in two ways."""
+    folder = os.environ["CHECKPOINTS"]
+    join(address, count, index)
+    ocp = importlib.import_module("orbax.checkpoint")
+    mesh = Mesh(np.array(jax.devices()), ("x",))
+    rows, same = NamedSharding(mesh, P("x")), NamedSharding(mesh, P())
+    whole = np.arange(4.0 * count, dtype="float32").reshape(2 * count, 2)
+    tree = {"w": jax.device_put(whole, rows), "b": jax.device_put(whole[0], same), "step": 7}
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(f"{folder}/first", tree)
+        checkpointer.wait_until_finished()
+        for sharding in (rows, same):
+            like = {"w": jax.ShapeDtypeStruct(whole.shape, "float32", sharding=sharding),
+                    "b": jax.ShapeDtypeStruct((2,), "float32", sharding=same), "step": 0}
+            found = checkpointer.restore(f"{folder}/first", like)
+            assert found["step"] == 7 and np.array_equal(found["b"], whole[0])
+            assert found["w"].sharding.is_equivalent_to(sharding, 2)
+            assert np.array_equal(everything(found["w"]), whole)
 
 
 # ---- one process is lost -------------------------------------------------------------------------

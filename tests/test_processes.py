@@ -28,10 +28,11 @@ def free_port():
 class Group:
     """Processes that run the same program; all are ended with the context."""
 
-    def __init__(self, name, count, indices=None, counts=None, devices=1, address=None):
+    def __init__(self, name, count, indices=None, counts=None, devices=1, address=None, env=None):
         self.address = address or f"127.0.0.1:{free_port()}"
         indices = range(count) if indices is None else indices
-        env = {**os.environ, "INGOT_NUM_CPU_DEVICES": str(devices), "INGOT_NUM_THREADS": "1"}
+        env = {**os.environ, **(env or {}), "INGOT_NUM_CPU_DEVICES": str(devices),
+               "INGOT_NUM_THREADS": "1"}
         self.processes = [
             subprocess.Popen([sys.executable, "-m", "ingot", str(PROGRAMS), name, self.address,
                               str(n), str(index)], env=env, text=True, stdout=subprocess.PIPE,
@@ -112,6 +113,39 @@ def test_initialize_comes_before_computations():
 @pytest.mark.parametrize(("count", "devices"), [(2, 2), (4, 1)])
 def test_arrays_of_which_each_process_has_a_part(count, devices):
     succeed("arrays", count, devices=devices)
+
+
+def test_programs_on_devices_of_two_processes():
+    succeed("compute", 2, devices=2)
+
+
+@pytest.mark.skipif(find_spec("orbax") is None, reason="needs orbax-checkpoint, which is large")
+def test_a_checkpoint_of_four_processes(tmp_path):
+    succeed("checkpoint", 4, env={"CHECKPOINTS": str(tmp_path)})
+
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "data_parallel.py"
+
+
+def test_the_example_prints_the_same_on_one_process_and_on_four():
+    address, env = f"127.0.0.1:{free_port()}", {**os.environ, "INGOT_NUM_THREADS": "1"}
+
+    def start(devices, *options):
+        return subprocess.Popen(
+            [sys.executable, str(EXAMPLE), "--steps", "201", *options], text=True,
+            env={**env, "INGOT_NUM_CPU_DEVICES": str(devices)}, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+
+    def printed(process):
+        out, err = process.communicate(timeout=90)
+        assert process.returncode == 0, err
+        return out
+
+    alone = printed(start(4))
+    assert re.search(r"step 200: mean squared error 0\.\d{9}\n", alone)
+    four = [start(1, "--coordinator", address, "--processes", "4", "--index", str(k))
+            for k in range(4)]
+    assert [printed(p) for p in four] == [alone, "", "", ""]
 
 
 # ---- one process is lost -------------------------------------------------------------------------

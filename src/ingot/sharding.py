@@ -133,15 +133,17 @@ def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
     return config.override("abstract_mesh", mesh)
 
 
-def make_single_device_sharding(device: Device = CPU) -> SingleDeviceSharding:
+def make_single_device_sharding(device: Device = CPU, *, memory_kind: str | None = None
+                                ) -> SingleDeviceSharding:
     """Return the sharding that puts whole arrays on a device.
 
-    device: by default the first -> a SingleDeviceSharding.
+    device: by default the first; memory_kind: of its memory, by default the device's -> a
+    SingleDeviceSharding. Raises ValueError for a kind that the device does not have.
 
     >>> ingot.sharding.make_single_device_sharding()
     SingleDeviceSharding(device=CpuDevice(id=0), memory_kind=device)
     """
-    return SingleDeviceSharding(device)
+    return SingleDeviceSharding(device, memory_kind=memory_kind)
 
 
 __all__ = ["AbstractDevice", "AbstractMesh", "AxisType", "Infer", "ManualAxisType", "Mesh",
