@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib"),
-              pytest.mark.timeout(240)]
+              pytest.mark.timeout(400)]
 PROGRAMS = Path(__file__).with_name("process_programs.py")
 
 
@@ -48,7 +48,7 @@ class Group:
                 p.kill()
             p.communicate()
 
-    def results(self, seconds=90):
+    def results(self, seconds=180):
         """(exit status, what was printed) of each."""
         end = time.monotonic() + seconds
         found = [p.communicate(timeout=max(end - time.monotonic(), 0.1)) for p in self.processes]
@@ -132,17 +132,17 @@ def test_the_example_prints_the_same_on_one_process_and_on_four():
 
     def start(devices, *options):
         return subprocess.Popen(
-            [sys.executable, str(EXAMPLE), "--steps", "201", *options], text=True,
+            [sys.executable, str(EXAMPLE), "--steps", "101", *options], text=True,
             env={**env, "INGOT_NUM_CPU_DEVICES": str(devices)}, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
 
     def printed(process):
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=180)
         assert process.returncode == 0, err
         return re.sub(r"\[Gloo\].*\n", "", out)  # what XLA's collectives say when they connect
 
     alone = printed(start(4))
-    assert re.search(r"step 200: mean squared error 0\.\d{9}\n", alone)
+    assert re.search(r"step 100: mean squared error 0\.\d{9}\n", alone)
     four = [start(1, "--coordinator", address, "--processes", "4", "--index", str(k))
             for k in range(4)]
     assert [printed(p) for p in four] == [alone, "", "", ""]
