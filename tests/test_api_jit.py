@@ -280,7 +280,7 @@ def test_stages():
     assert compiled.cost_analysis() is not None and compiled.memory_analysis() is not None
     assert isinstance(compiled.as_text(), str)
     assert compiled.in_avals == ((lowered.in_avals[0][0],), {})
-    with pytest.raises(TypeError, match=r"got f64\[3\] in place of f32\[3\] for x"):
+    with pytest.raises(TypeError, match=r"'x' compiled with float32\[3\] and called with float64"):
         compiled(np.ones(3))
     with pytest.raises(TypeError, match="structure it was compiled for"):
         compiled(np.ones(3, "float32"), 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.api.formats import Format
 from ingot.config import config
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
 from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in_memory
@@ -17,11 +18,14 @@ from ingot.core.interpreter import Tracer, to_array, trace_state_clean
 from ingot.core.mesh import BaseMesh, abstract_mesh, entered_mesh
 from ingot.core.placement import (
     PlacedBuffer,
+    argument,
+    check_devices_agree,
     check_divisible,
     is_committed,
     on_mesh_in_force,
     place as moved,
     settled,
+    settled_spec,
     sharding_of,
 )
 from ingot.core.processes import PROCESSES
@@ -32,14 +36,6 @@ from ingot.primitives.constraint import reshard as bind_reshard, sharding_constr
 from ingot.primitives.out_sharding import divided_like, explicit_sharding, over_mesh
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
-
-
-class Format:
-    """How an array lies in memory, and where: a layout, which the CPU does not heed, and a
-    sharding."""
-
-    def __init__(self, layout: Any = None, sharding: Any = None):
-        self.layout, self.sharding = layout, sharding
 
 
 def _backend(name: str, backend: Any) -> Backend:
@@ -311,12 +307,16 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
     """
     leaves, tree = tree_flatten(x)
     places = broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
-    return tree_unflatten(tree, [
-        leaf if place is None else _constrained(to_array(leaf), place)
-        for leaf, place in zip(leaves, places, strict=True)])
+    return tree_unflatten(tree, [_constrained(leaf, place)
+                                 for leaf, place in zip(leaves, places, strict=True)])
 
 
 def _constrained(x: Any, place: Any) -> Any:
+    if isinstance(place, Format):
+        place = place.sharding
+    if place is None:
+        raise ValueError("One of with_sharding_constraint arguments got sharding None which is not"
+                         " allowed; leave that array out")
     sharding = named("with_sharding_constraint", place)
     if isinstance(sharding, NamedSharding):
         manual = set(abstract_mesh().manual_axes).intersection(sharding.spec.names())
@@ -329,7 +329,24 @@ def _constrained(x: Any, place: Any) -> Any:
             raise ValueError("with_sharding_constraint: the spec of a NamedSharding can only refer"
                              f" to Auto axes of the mesh, got {sharding}; use reshard for Explicit"
                              " ones")
-    return resharded("with_sharding_constraint", x, sharding)
+        if not sharding._is_concrete and not isinstance(x, Tracer) and trace_state_clean():
+            sharding = _on_devices_of(x, sharding)
+    return resharded("One of with_sharding_constraint arguments", to_array(x), sharding)
+
+
+def _on_devices_of(x: Any, sharding: NamedSharding) -> NamedSharding:
+    """Return a sharding over a mesh without devices as one over the devices of an array."""
+    title = "with_sharding_constraint with a mesh without devices"
+    if type(x) is not Array:
+        raise ValueError(f"{title} requires the input passed should be a `jax.Array`, got"
+                         f" {type(x)}")
+    own = sharding_of(x)
+    if not isinstance(own, NamedSharding):
+        raise TypeError(f"{title}: The sharding on the input must be a `NamedSharding`, got {own}")
+    if own.mesh.shape_tuple != sharding.mesh.shape_tuple:
+        raise ValueError(f"{title}: Mesh shape of the input {own.mesh.shape_tuple} does not equal"
+                         f" the mesh shape of the target sharding {sharding.mesh.shape_tuple}")
+    return sharding.update(mesh=own.mesh)
 
 
 def resharded(title: str, x: Any, sharding: Sharding) -> Any:
@@ -337,7 +354,9 @@ def resharded(title: str, x: Any, sharding: Sharding) -> Any:
     if isinstance(x, Tracer) or not trace_state_clean():
         return sharding_constraint_p.bind(x, sharding=sharding)
     check_divisible(title, x.aval, sharding)
-    return moved(x, sharding)
+    check_devices_agree([x], lambda _: argument("x", x, "with_sharding_constraint"), sharding,
+                        "sharding_constraint inside jit")
+    return moved(x, settled_spec(sharding, x))
 
 
 def named(title: str, place: Any) -> Sharding:
@@ -348,8 +367,8 @@ def named(title: str, place: Any) -> Sharding:
         return place
     mesh: BaseMesh = entered_mesh() if config.abstract_mesh is None else config.abstract_mesh
     if mesh.empty:
-        raise RuntimeError(f"{title}: a PartitionSpec requires a non-empty mesh, and none is set;"
-                           " use set_mesh, or pass a NamedSharding")
+        raise RuntimeError(f"{title} requires a non-empty mesh in context if a PartitionSpec is"
+                           f" passed, got {place!r}; use set_mesh, or pass a NamedSharding")
     return NamedSharding(mesh, place)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.api.devices import Format, device_put, named
+from ingot.api.devices import device_put, named
+from ingot.api.formats import Format
 from ingot.api.process_local import LocalAxes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray

@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from types import MethodType
 from typing import Any
 
+from ingot.api.ahead_shardings import AheadShardings
 from ingot.api.arguments import (
     ArgumentSelector,
     FlatFunction,
@@ -37,10 +38,13 @@ from ingot.core.backend import (
     check_results,
     compile_jaxpr,
 )
+from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
+from ingot.core.mesh import concrete_mesh, entered_mesh
 from ingot.core.native_calls import CallSignature, native_calls
+from ingot.core.sharding import SingleDeviceSharding
 from ingot.core.tracebacks import filter_traceback
 from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
@@ -119,7 +123,7 @@ class _CompiledCall:
 
     def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
                  shardings: CallShardings, names: Sequence[str], arrays: Sequence[Array]):
-        self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names)
+        self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names, shardings)
         self.donated = _usable(options.donated, traced.jaxpr)
         _warn_of_unused(options.donated, self.donated, traced.jaxpr)
         self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
@@ -283,7 +287,7 @@ class PjitFunction(_Base):
             table = self._tables.setdefault(now, {})
             self._current = now, table
         # Positional arrays are found by their types alone.
-        if not kwargs and self._shardings.ins is None:
+        if not kwargs and not self._shardings.moves_arguments:
             call = table.get(tuple([x.aval if type(x) is Array else None for x in args]))
             if call is not None:
                 if call.signatures_left:
@@ -363,6 +367,10 @@ class PjitFunction(_Base):
         leaves, tree = tree_flatten((dynamic, named))
         leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
         leaves = self._shardings.arguments(tree, leaves)
+        if self._options.compiler_options:
+            raise ValueError("`compiler_options` can only be passed to top-level `jax.jit`, got"
+                             f" {dict(self._options.compiler_options)} for"
+                             f" {function_name(self._fun)}")
         traced = self._traced(tree, static, [x.aval for x in leaves])
         operands = [*traced.consts, *leaves]
         if self._inline:
@@ -392,9 +400,13 @@ class PjitFunction(_Base):
         dynamic, named, static = self._statics.split(args, kwargs)
         self._statics.check_hashable(static)
         leaves, tree = tree_flatten((dynamic, named))
-        traced = self._traced(tree, static, [abstractify(x) for x in leaves])
+        avals = [abstractify(x) for x in leaves]
+        shardings = AheadShardings.of(self._shardings, tree, leaves, avals)
+        traced = self._traced(tree, static, avals)
+        options = replace(self._options, donated=tuple(
+            self._donated_leaves(len(args), static, tree)))
         return Traced(traced.jaxpr, traced.consts, tree, traced.out_tree, self._fun, self._backend,
-                      self._options)
+                      options, shardings)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for arguments of these types, ready to be compiled."""
@@ -416,6 +428,70 @@ class PjitFunction(_Base):
 
     def _cache_size(self) -> int:
         return len({id(e) for table in self._tables.values() for e in table.values()})
+
+
+class MeshFunction(PjitFunction):
+    """A function under `pjit`: a mesh that is entered as a context counts as one that is set."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled function on the mesh in force."""
+        __tracebackhide__ = True
+        mesh = entered_mesh()
+        if mesh is concrete_mesh():
+            return super().__call__(*args, **kwargs)
+        if self._backend is not None or self._options.devices:
+            raise ValueError("Mesh context manager should not be used with jit when backend or"
+                             " device is also specified as an argument to jit.")
+        with config.override("mesh", mesh):
+            return super().__call__(*args, **kwargs)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """The traced program for arguments of these types (arrays or ShapeDtypeStructs)."""
+        with config.override("mesh", None if entered_mesh().empty else entered_mesh()):
+            return super().trace(*args, **kwargs)
+
+    def _record_signature(self, call: _CompiledCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+                          ) -> None:
+        """Leave calls to Python, which looks for the mesh."""
+
+    def __reduce__(self) -> Any:
+        return MeshFunction, super().__reduce__()[1]
+
+
+def pjit(fun: Callable[..., Any] | None = None, in_shardings: Any = None, out_shardings: Any = None,
+         static_argnums: Any = None, static_argnames: Any = None, donate_argnums: Any = None,
+         donate_argnames: Any = None, keep_unused: bool = False, device: Any = None,
+         backend: str | None = None, inline: bool = False, abstracted_axes: Any = None,
+         compiler_options: dict[str, Any] | None = None) -> Any:
+    """Compile a function as `jit` does; a mesh that is entered as a context counts as one that is
+    set.
+
+    fun, in_shardings, out_shardings, static_argnums, static_argnames, donate_argnums,
+    donate_argnames, keep_unused, device, backend, inline, abstracted_axes, compiler_options,
+    errors: those of `jit` -> a function of the same values.
+
+    >>> pjit(lambda x: 2 * x)(3.0)
+    Array(6., dtype=float64, weak_type=True)
+    """
+    options: dict[str, Any] = dict(
+        in_shardings=in_shardings, out_shardings=out_shardings, static_argnums=static_argnums,
+        static_argnames=static_argnames, donate_argnums=donate_argnums,
+        donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend,
+        inline=inline, abstracted_axes=abstracted_axes, compiler_options=compiler_options)
+    if fun is None:
+        return functools.partial(pjit, **options)
+    return MeshFunction(*jit(fun, **options).__reduce__()[1])
+
+
+def _check_places(device: Any, backend: Any, ins: Any, outs: Any) -> None:
+    """Raise ValueError unless one of `jit`'s arguments says where a function runs."""
+    if device is not None and backend is not None:
+        raise ValueError(f"can't specify both a device and a backend for jit, got {device} and"
+                         f" {backend!r}")
+    for name, shardings in (("in_shardings", ins), ("out_shardings", outs)):
+        if shardings is not None and not (device is None and backend is None):
+            raise ValueError(f"If backend or device is specified on jit, then {name} should not be"
+                             " specified.")
 
 
 def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
@@ -454,11 +530,15 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
     if both:
         raise ValueError(f"jit of {function_name(fun)}: static arguments have no memory to donate,"
                          f" got {sorted(both)} for both; name each once")
+    _check_places(device, backend, in_shardings, out_shardings)
     if backend is None and device is not None:
         backend = getattr(device.client, "name", None)
-    check_leaves("in_shardings of jit", in_shardings)
-    check_leaves("out_shardings of jit", out_shardings)
+    check_leaves("in_shardings", in_shardings)
+    check_leaves("out_shardings", out_shardings)
+    place = None
+    if isinstance(device, Device) and isinstance(device.client, Device):  # others compile for it
+        place = SingleDeviceSharding(device)
     options = CompileOptions(devices=() if device is None else (device,),
                              compiler_options=tuple((compiler_options or {}).items()))
     return PjitFunction(fun, statics, inline, donate, backend, options,
-                        CallShardings(fun, in_shardings, out_shardings))
+                        CallShardings(fun, in_shardings, out_shardings, place))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ingot.api.arguments import function_name
 from ingot.api.devices import named
+from ingot.api.formats import Format
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.backend import Backend, backend_at, chosen_backend
@@ -19,10 +20,12 @@ from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import Mesh
 from ingot.core.placement import (
     argument,
+    check_devices_agree,
     check_divisible,
     client_of,
     common_sharding,
     is_committed,
+    on_devices,
     on_mesh_in_force,
     place,
     places_of_results,
@@ -32,38 +35,78 @@ from ingot.core.placement import (
 from ingot.core.program_division import divide_program
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import PartitionSpec
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec
 from ingot.primitives.constraint import sharding_constraint_p
 from ingot.tree import PyTreeDef, broadcast_prefix, tree_leaves, tree_unflatten
 
 
 def _is_leaf(x: Any) -> bool:
-    return x is None or isinstance(x, (Sharding, PartitionSpec))
+    return x is None or isinstance(x, (Sharding, PartitionSpec, Format))
 
 
-def check_leaves(title: str, shardings: Any) -> None:
-    """Raise TypeError unless all leaves are shardings, specs or None."""
+def check_leaves(what: str, shardings: Any) -> None:
+    """Raise TypeError unless all leaves are shardings, specs, formats or None; ValueError for those
+    that leave an axis to the compiler, or have no devices."""
     for leaf in tree_leaves(shardings, is_leaf=_is_leaf):
         if not _is_leaf(leaf):
-            raise TypeError(f"One of {title} is of type {type(leaf).__name__}; it should be a"
-                             " Sharding, a PartitionSpec for the mesh that is set, or None")
+            raise TypeError(
+                f"{what} leaf specifications are expected to be PartitionSpec instances or None,"
+                f" but got {leaf}; pass a Sharding, or a PartitionSpec for the mesh that is set")
+        place = leaf.sharding if isinstance(leaf, Format) else leaf
+        spec = getattr(place, "spec", place)
+        if isinstance(spec, PartitionSpec) and UNCONSTRAINED in spec.partitions:
+            raise ValueError(f"Unconstrained dims are not allowed when passed to jit, got {leaf!r}"
+                             f" in {what}; use with_sharding_constraint inside")
+        if isinstance(place, NamedSharding) and place.mesh.empty:
+            raise ValueError(f"One of {what} leaf specifications got an empty NamedSharding:"
+                             f" {place!r} which is not allowed.")
 
 
 @dataclass(frozen=True)
 class CallShardings:
-    """What `jit` was told of the shardings of a function's arguments and results; None: nothing."""
+    """What `jit` was told of the shardings of a function's arguments and results; None: nothing.
+    device: where it runs, whatever its arguments say."""
 
     fun: Any
     ins: Any = None
     outs: Any = None
+    device: Sharding | None = None
 
     @property
     def given(self) -> bool:
         """Whether something was told."""
-        return self.ins is not None or self.outs is not None
+        return self.ins is not None or self.outs is not None or self.device is not None
+
+    @property
+    def moves_arguments(self) -> bool:
+        """Whether arguments may not lie where they were told to."""
+        return self.ins is not None or self.device is not None
+
+    def own(self) -> tuple[Sharding, str] | None:
+        """Return how whole arrays lie on the devices that were told, and what told them; None if
+        nothing did. ValueError if several have been told."""
+        found: tuple[Sharding, str] | None = None
+        if self.device is not None:
+            return self.device, "explicit output sharding"
+        for what, shardings in (("explicit input sharding", self.ins),
+                                ("explicit output sharding", self.outs)):
+            for told in self._told(shardings):
+                if found is None:
+                    found = _whole(told), what
+                elif found[0]._device_assignment != told._device_assignment:
+                    raise ValueError(
+                        "Received incompatible devices for jitted computation. Got"
+                        f" {found[1]} {on_devices(found[0])} and {what} {on_devices(told)}")
+        return found
+
+    def _told(self, shardings: Any) -> list[Sharding]:
+        leaves = tree_leaves(shardings, is_leaf=_is_leaf)
+        leaves = [s.sharding if isinstance(s, Format) else s for s in leaves]
+        found = [named("pjit", s) for s in leaves if s is not None]
+        return [s for s in found if not isinstance(s, NamedSharding) or s._is_concrete]
 
     def __reduce__(self) -> Any:
-        return CallShardings, (self.fun, self.ins, self.outs)
+        return CallShardings, (self.fun, self.ins, self.outs, self.device)
 
     # ---- arguments -------------------------------------------------------------------------------
     def arguments(self, tree: PyTreeDef, leaves: Sequence[Any]) -> list[Any]:
@@ -72,16 +115,26 @@ class CallShardings:
         Raises ValueError for keyword arguments, for committed arrays that lie elsewhere, and where
         shardings do not fit the structure or do not divide an array into equal parts.
         """
+        if self.device is not None:
+            return [x if isinstance(x, Tracer) else place(x, self.device)
+                    for x in leaves]
         if self.ins is None:
             return list(leaves)
-        name = function_name(self.fun)
-        args, kwargs = tree_unflatten(tree, leaves)
-        if kwargs:
-            raise ValueError(f"jit of {name}: pjit does not support kwargs when in_shardings is"
-                             f" specified, got {sorted(kwargs)}; pass them by position")
-        places = self._resolved("in_shardings", self.ins, args)
+        name, places = function_name(self.fun), self.of_arguments(tree, leaves)
         return [x if s is None else self._argument(f"argument {k} of {name}", x, s)
                 for k, (x, s) in enumerate(zip(leaves, places, strict=True))]
+
+    def of_arguments(self, tree: PyTreeDef, leaves: Sequence[Any]) -> list[Sharding | None]:
+        """Return where the leaves of the arguments (args, kwargs) were told to be; ValueError if
+        shardings do not fit their structure."""
+        if self.ins is None:
+            return [None] * len(leaves)
+        args, kwargs = tree_unflatten(tree, leaves)
+        if kwargs:
+            raise ValueError(f"jit of {function_name(self.fun)}: pjit does not support kwargs when"
+                             f" in_shardings is specified, got {sorted(kwargs)}; pass them by"
+                             " position")
+        return self._resolved("in_shardings", self.ins, args)
 
     def _resolved(self, what: str, shardings: Any, values: Any) -> list[Sharding | None]:
         title = f"{what} of jit of {function_name(self.fun)}"
@@ -90,6 +143,7 @@ class CallShardings:
         except ValueError as error:
             raise ValueError(f"{title}: pytree prefix error: it must be a prefix of the values'"
                              f" structure: {error}") from None
+        found = [s.sharding if isinstance(s, Format) else s for s in found]
         return [None if s is None else named(title, s) for s in found]
 
     def _argument(self, title: str, x: Any, sharding: Sharding) -> Any:
@@ -109,9 +163,15 @@ class CallShardings:
         not fit."""
         if self.outs is None:
             return list(outs)
-        places = self._resolved("out_shardings", self.outs, tree_unflatten(out_tree, outs))
         return [x if s is None else self._result(x, s)
-                for x, s in zip(outs, places, strict=True)]
+                for x, s in zip(outs, self.of_results(out_tree, outs), strict=True)]
+
+    def of_results(self, out_tree: PyTreeDef, outs: Sequence[Any]) -> list[Sharding | None]:
+        """Return where the leaves of the result were told to be; ValueError if shardings do not
+        fit their structure."""
+        if self.outs is None:
+            return [None] * len(outs)
+        return self._resolved("out_shardings", self.outs, tree_unflatten(out_tree, outs))
 
     def _result(self, x: Any, sharding: Sharding) -> Any:
         check_divisible("One of pjit outputs", x.aval, sharding)
@@ -124,39 +184,63 @@ class CallShardings:
 class ResultPlaces:
     """Where the results of a compiled program lie, found once for each placing of its arguments."""
 
-    def __init__(self, jaxpr: Jaxpr, names: Sequence[str]):
+    def __init__(self, jaxpr: Jaxpr, names: Sequence[str], call: CallShardings):
         self.jaxpr, self.names = jaxpr, names
         self._known: dict[Any, list[Sharding]] = {}
         self._used = used_arguments(jaxpr)
-        self.own = jaxpr.memo("placed", lambda: _own_sharding(jaxpr)) or on_mesh_in_force()
+        found = call.own()
+        inside = jaxpr.memo("placed", lambda: _own_sharding(jaxpr))
+        if found is not None and inside is not None and (
+                found[0]._device_assignment != inside[0]._device_assignment):
+            raise ValueError(
+                "Received incompatible devices for jitted computation. Got"
+                f" {found[1]} {on_devices(found[0])} and {inside[1]} {on_devices(inside[0])}")
+        set_mesh = on_mesh_in_force()
+        found = found or inside or (set_mesh and (set_mesh, "the mesh in context"))
+        self.own, self._own_title = found or (None, "")
 
     def __call__(self, arrays: Sequence[Array], outs: Sequence[Array]) -> list[Array]:
         """Return the results, which are in the host's memory, where they lie."""
-        common = self._common(arrays) or self.own
+        common = self.meeting(arrays)
         if common is None or not isinstance(client_of(common), Device):
             return list(map(settled, outs))
+        places = self._divided(common, arrays)
+        fixed = self.own is not None or any(map(is_committed, arrays))
+        return [place(x, s, fixed) for x, s in zip(outs, places, strict=True)]
+
+    def meeting(self, arrays: Sequence[Array]) -> Sharding | None:
+        """Return a sharding over the devices on which arguments that the program uses meet, or its
+        own; None if none is said. ValueError if they do not meet."""
+        xs = [x if used else None for x, used in zip(arrays, self._used, strict=True)]
+        if self.own is not None:
+            check_devices_agree(xs, lambda k: self._name(k, arrays[k]), self.own, self._own_title)
+        common = common_sharding(xs, lambda k: self._name(k, arrays[k]))
+        if self.own is None or not isinstance(self.own, NamedSharding):
+            return common or self.own
+        agrees = common is not None and common._device_assignment == self.own._device_assignment
+        return common if agrees else self.own
+
+    def of_results(self, arrays: Sequence[Array]) -> list[Sharding] | None:
+        """Return where the results lie, for arguments that lie where these do; None if nothing is
+        said."""
+        common = self.meeting(arrays)
+        return None if common is None else self._divided(common, arrays)
+
+    def _divided(self, common: Sharding, arrays: Sequence[Array]) -> list[Sharding]:
         key = (common, *[sharding_of(x) for x in arrays])
         places = self._known.get(key)
         if places is None:
             places = self._known[key] = places_of_results(
                 common, arrays, self.jaxpr.out_avals,
                 lambda specs: divide_program(self.jaxpr, specs, common.mesh.shape))  # type: ignore[attr-defined]
-        fixed = self.own is not None or any(map(is_committed, arrays))
-        return [place(x, s, fixed) for x, s in zip(outs, places, strict=True)]
-
-    def _common(self, arrays: Sequence[Array]) -> Sharding | None:
-        """Where the arguments meet that the program uses; ValueError if they do not."""
-        xs = [x if used else None for x, used in zip(arrays, self._used, strict=True)]
-        return common_sharding(xs, lambda k: self._name(k, arrays[k]))
+        return places
 
     def backend(self, arrays: Sequence[Array]) -> Backend:
         """Return the back end that runs the program: that of the devices where its arguments have
         to be, or of its own mesh, else the chosen one."""
         if not (config.elsewhere or any_placed(arrays) or self.own is not None):
             return chosen_backend()
-        found = self._common(arrays)
-        if found is None or not any(map(is_committed, arrays)):
-            found = self.own
+        found = self.meeting(arrays) if any(map(is_committed, arrays)) else self.own
         return chosen_backend() if found is None else backend_at(found)
 
     def _name(self, k: int, x: Array) -> str:
@@ -164,16 +248,23 @@ class ResultPlaces:
         return argument(name, x, self.jaxpr.debug_name)
 
 
-def _own_sharding(jaxpr: Jaxpr) -> Sharding | None:
-    """Return the sharding by which a program's own mesh holds whole arrays: that of the first
-    constraint or shard_map in it; None if there is none."""
+def _whole(sharding: Sharding) -> Sharding:
+    """How whole arrays lie on the devices of a sharding."""
+    if isinstance(sharding, NamedSharding):
+        return sharding.update(spec=PartitionSpec())
+    return sharding.replicated()
+
+
+def _own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
+    """Return the sharding by which a program's own mesh holds whole arrays, and what told it: the
+    first constraint or shard_map in it; None if there is none."""
     for eqn in jaxpr.eqns:
         sharding = eqn.params.get("sharding")
         if isinstance(sharding, NamedSharding) and sharding._is_concrete:
-            return sharding.update(spec=PartitionSpec())
+            return _whole(sharding), "sharding_constraint inside jit"
         mesh = eqn.params.get("mesh")
         if isinstance(mesh, Mesh):
-            return NamedSharding(mesh, PartitionSpec())
+            return NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"
         for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
             found = inner.memo("placed", lambda inner=inner: _own_sharding(inner))
             if found is not None:

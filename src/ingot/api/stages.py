@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+from ingot.api.ahead_shardings import AheadShardings
 from ingot.api.arguments import argument_names, function_name, to_arrays
+from ingot.api.formats import format_of
 from ingot.api.shapes import struct_of
+from ingot.api.shardings import CallShardings, ResultPlaces
 from ingot.control.call import jit_p
-from ingot.core.array import Array
+from ingot.core.array import OWNERS, Array
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import (
     DEFAULTS,
@@ -22,8 +25,8 @@ from ingot.core.costs import count_flops
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
-from ingot.core.placement import settled
 from ingot.core.printing import pretty
+from ingot.core.sharding import Sharding
 from ingot.core.tracebacks import api_boundary
 from ingot.tree import PyTreeDef, tree_flatten, tree_unflatten
 
@@ -79,10 +82,11 @@ class Stage:
 
     def __init__(self, jaxpr: Jaxpr, consts: Sequence[Any], in_tree: PyTreeDef,
                  out_tree: PyTreeDef, fun: Any, backend: str | None = None,
-                 options: CompileOptions = DEFAULTS):
+                 options: CompileOptions = DEFAULTS, shardings: AheadShardings | None = None):
         self._jaxpr, self._consts = jaxpr, list(consts)
         self.in_tree, self.out_tree, self._fun = in_tree, out_tree, fun
         self._backend, self._options = backend, options
+        self._shardings = shardings or AheadShardings(CallShardings(fun))
 
     @property
     def fun_name(self) -> str:
@@ -97,8 +101,9 @@ class Stage:
     @property
     def args_info(self) -> Any:
         """What is known of each argument, in the structure of (args, kwargs)."""
-        infos = [ArgInfo(a) for a in self._jaxpr.in_avals[len(self._consts):]]
-        return tree_unflatten(self.in_tree, infos)
+        donated, avals = set(self._options.donated), self._jaxpr.in_avals[len(self._consts):]
+        return tree_unflatten(self.in_tree, [ArgInfo(a, k in donated)
+                                             for k, a in enumerate(avals)])
 
     @property
     def out_avals(self) -> list[ShapedArray]:
@@ -112,15 +117,15 @@ class Stage:
 
     @property
     def donate_argnums(self) -> tuple[int, ...]:
-        """Arguments whose buffers may be reused: none, compiled ahead of time."""
-        return ()
+        """Leaves of the arguments whose memory results may take."""
+        return self._options.donated
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.fun_name}>"
 
     def _parts(self) -> tuple[Any, ...]:
         return (self._jaxpr, self._consts, self.in_tree, self.out_tree, self._fun, self._backend,
-                self._options)
+                self._options, self._shardings)
 
 
 class Traced(Stage):
@@ -172,8 +177,8 @@ class Lowered(Stage):
         back end does not have; on the CPU those of XLA (`xla_...`) have no effect.
         """
         merged = {**dict(self._options.compiler_options), **(compiler_options or {})}
-        return Compiled(*self._parts()[:-1],
-                        replace(self._options, compiler_options=tuple(merged.items())))
+        options = replace(self._options, compiler_options=tuple(merged.items()))
+        return Compiled(*self._parts()[:-2], options, self._shardings)
 
 
 class Compiled(Stage):
@@ -186,7 +191,9 @@ class Compiled(Stage):
 
     def __init__(self, *parts: Any):
         super().__init__(*parts)
-        self._executable = compile_jaxpr(self._jaxpr, self._backend, self._options)
+        self._executable = compile_jaxpr(self._jaxpr, self._backend,
+                                         replace(self._options, donated=()))
+        self._places = ResultPlaces(self._jaxpr, self._names(), self._shardings.call)
 
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage of compilation, by default the last that has a text."""
@@ -204,30 +211,92 @@ class Compiled(Stage):
         """The back end's own object."""
         return self._executable
 
+    # ---- where arguments and results lie ---------------------------------------------------------
+    def _names(self) -> list[str]:
+        args, kwargs = tree_unflatten(self.in_tree, self._jaxpr.in_avals[len(self._consts):])
+        return argument_names(self._fun, args, kwargs)
+
+    def _in_shardings(self) -> list[Sharding]:
+        return self._shardings.of_arguments(self._jaxpr, self._consts, self._names())
+
+    def _out_shardings(self) -> list[Sharding]:
+        return self._shardings.of_results(self._jaxpr, self._consts, self._names(), self.out_tree)
+
+    @property
+    def input_shardings(self) -> Any:
+        """Where the arguments lie, in the structure of (args, kwargs)."""
+        return tree_unflatten(self.in_tree, self._in_shardings())
+
+    @property
+    def output_shardings(self) -> Any:
+        """Where the results lie, in the structure of the result."""
+        return tree_unflatten(self.out_tree, self._out_shardings())
+
+    @property
+    def input_formats(self) -> Any:
+        """How and where the arguments lie, in the structure of (args, kwargs)."""
+        avals = self._jaxpr.in_avals[len(self._consts):]
+        return tree_unflatten(self.in_tree, list(map(format_of, avals, self._in_shardings())))
+
+    @property
+    def output_formats(self) -> Any:
+        """How and where the results lie, in the structure of the result."""
+        return tree_unflatten(self.out_tree, list(map(format_of, self.out_avals,
+                                                      self._out_shardings())))
+
+    @property
+    def out_info(self) -> Any:
+        """Shapes, dtypes and shardings of the result in its structure."""
+        infos = [struct_of(a).update(sharding=s)
+                 for a, s in zip(self.out_avals, self._out_shardings(), strict=True)]
+        return tree_unflatten(self.out_tree, infos)
+
+    # ---- calls -----------------------------------------------------------------------------------
     @api_boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program; TypeError unless types and structure are those it was compiled for."""
+        """Run the program; TypeError unless types and structure are those it was compiled for,
+        ValueError for arrays that lie elsewhere than it was compiled for."""
         leaves, tree = tree_flatten((args, kwargs))
         if tree != self.in_tree:
             raise TypeError(
-                f"{self.fun_name}: a compiled function takes arguments of the structure it was"
-                f" compiled for, {self.in_tree}, got {tree}; lower it again for this one")
+                "Function compiled with input pytree does not match the input pytree it was called"
+                f" with: {self.fun_name} was compiled for {self.in_tree}, got {tree}; lower it"
+                " again for this one")
         arrays = to_arrays("a compiled function", self._fun, args, kwargs, leaves)
-        expected = self._jaxpr.in_avals[len(self._consts):]
-        for i, (x, want) in enumerate(zip(arrays, expected, strict=True)):
-            if not x.aval.same_type(want):
-                raise TypeError(
-                    f"{self.fun_name}: a compiled function takes arguments of the types it was"
-                    f" compiled for, got {x.aval} in place of {want} for"
-                    f" {argument_names(self._fun, args, kwargs)[i]}; lower it again for this type")
-        operands = [*self._consts, *arrays]
+        self._check_types(arrays, args, kwargs)
+        self._shardings.check(arrays, self._names())
+        operands = [*self._consts, *self._shardings.placed(arrays)]
         if trace_state_clean():
-            outs = self._executable.run(operands)
-            outs = [settled(Array(o, a)) for o, a in zip(outs, self.out_avals, strict=True)]
-            if checking():
-                check_results(self._jaxpr, operands, outs)
+            outs = self._run(operands)
         else:
             params: dict[str, Any] = {"backend": self._backend} if self._backend else {}
             outs = jit_p.bind(*operands, jaxpr=self._jaxpr, name=self.fun_name, inline=False,
                               **params)
+        outs = self._shardings.call.results(self.out_tree, outs)
         return tree_unflatten(self.out_tree, outs)
+
+    def _check_types(self, arrays: Sequence[Any], args: Any, kwargs: Any) -> None:
+        expected = self._jaxpr.in_avals[len(self._consts):]
+        wrong = [(k, x.aval, want) for k, (x, want) in enumerate(zip(arrays, expected, strict=True))
+                 if not x.aval.same_type(want)]
+        if wrong:
+            names = argument_names(self._fun, args, kwargs)
+            lines = "\n".join(f"Argument {names[k]!r} compiled with {_typed(want)} and called with"
+                              f" {_typed(got)}" for k, got, want in wrong)
+            raise TypeError(
+                "Argument types differ from the types for which this computation was compiled;"
+                f" lower {self.fun_name} again for these. The mismatches are:\n{lines}")
+
+    def _run(self, operands: Sequence[Any]) -> list[Any]:
+        outs = self._executable.run(operands)
+        found = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
+        if checking():
+            check_results(self._jaxpr, operands, found)
+        if not any(type(o) in OWNERS for o in outs):  # others say where their results are
+            found = self._places(operands, found)
+        return found
+
+
+def _typed(aval: ShapedArray) -> str:
+    """A type with the whole name of its dtype, as NumPy's users know it."""
+    return f"{aval.dtype}[{','.join(map(str, aval.shape))}]"

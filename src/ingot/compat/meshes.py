@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ingot.api.devices import Format, devices as all_devices
-from ingot.api.jit import jit as pjit
+from ingot.api.devices import devices as all_devices
+from ingot.api.jit import pjit
 from ingot.api.shard_map import shard_map_auto as shard_map
 from ingot.sharding import Mesh, PartitionSpec
-
-Layout = Format
 
 
 def create_device_mesh(mesh_shape: Sequence[int], devices: Any = None, **_: Any) -> np.ndarray:
@@ -24,4 +22,4 @@ def create_device_mesh(mesh_shape: Sequence[int], devices: Any = None, **_: Any)
     return found.reshape(tuple(mesh_shape))
 
 
-__all__ = ["Format", "Layout", "Mesh", "PartitionSpec", "pjit", "shard_map"]
+__all__ = ["Mesh", "PartitionSpec", "pjit", "shard_map"]

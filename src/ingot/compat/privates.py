@@ -140,6 +140,12 @@ def zeros_like_jaxval(x: Any) -> Any:
     return zeros(typeof(x))
 
 
+UNSPECIFIED = None
+"""What stands for a sharding that is not given: here as everywhere None."""
+
+UnspecifiedValue = type(None)
+
+
 def canonicalize_sharding(sharding: Any, *_: Any, **__: Any) -> None:
     """Where an array must go: nowhere, as there is one device."""
 

@@ -15,7 +15,7 @@ from ingot.core.devices import Device
 from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding, SingleDeviceSharding
-from ingot.core.specs import PartitionSpec, names_of
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
 from ingot.errors import IndivisibleError
 
 
@@ -70,14 +70,17 @@ def type_at(aval: ShapedArray, sharding: Sharding) -> ShapedArray:
 def check_divisible(title: str, aval: ShapedArray, sharding: Sharding) -> None:
     """Raise IndivisibleError, a ValueError, unless a sharding divides an array of this type into
     equal parts."""
-    sharding.check_compatible_aval(aval.shape)
+    try:
+        sharding.check_compatible_aval(aval.shape)
+    except ValueError as error:
+        raise ValueError(f"{title}: {error}") from None
     counts, _ = sharding._grid(aval.ndim)
     for axis, (n, count) in enumerate(zip(aval.shape, counts, strict=True)):
         if n % count:
             raise IndivisibleError(
                 f"{title}: the sharding {sharding} implies that axis {axis} of {aval} is divided"
-                f" {count} times, but it should be divisible by {count}, and its size is {n}; pad"
-                " the array, or leave that axis whole")
+                f" {count} times, but it should be divisible by {count}, and its size is {n}: parts"
+                " should evenly divide the shape; pad the array, or leave that axis whole")
 
 
 # ---- devices that arrays agree on ----------------------------------------------------------------
@@ -100,14 +103,16 @@ def common_sharding(xs: Sequence[Any], describe: Callable[[int], str]) -> Shardi
         elif fixed and sharding._device_assignment != found._device_assignment:
             raise ValueError(
                 "Received incompatible devices for jitted computation. Got"
-                f" {describe(where)} {_ids(found)} and {describe(k)} {_ids(sharding)}; move one of"
+                f" {describe(where)} {on_devices(found)} and {describe(k)}"
+                f" {on_devices(sharding)}; move one of"
                 " them with device_put")
         elif isinstance(sharding, NamedSharding) and not isinstance(found, NamedSharding) and fixed:
             found, where = sharding, k
     return found
 
 
-def _ids(sharding: Sharding) -> str:
+def on_devices(sharding: Sharding) -> str:
+    """Return how the message about devices calls those of a sharding."""
     devices = sharding._device_assignment
     return (f"with device ids {[d.id for d in devices]} on platform"
             f" {devices[0].platform.upper()}")
@@ -115,7 +120,22 @@ def _ids(sharding: Sharding) -> str:
 
 def argument(name: str, x: Array, of: str) -> str:
     """Return how the message about devices calls an argument."""
-    return f"argument {name} of {of} with shape {x.aval.str_short()} and"
+    shape = ",".join(map(str, x.aval.shape))
+    return f"argument {name} of {of} with shape {x.aval.dtype}[{shape}] and"
+
+
+def check_devices_agree(xs: Sequence[Any], describe: Callable[[int], str], own: Sharding,
+                        what: str) -> None:
+    """Raise ValueError if one of the arrays has to stay on other devices than those of a program's
+    own sharding, which is that of `what`."""
+    devices = own._device_assignment
+    for k, x in enumerate(xs):
+        if type(x) is Array and is_committed(x) and (
+                sharding_of(x)._device_assignment != devices):
+            raise ValueError(
+                "Received incompatible devices for jitted computation. Got"
+                f" {describe(k)} {on_devices(sharding_of(x))} and {what} {on_devices(own)}; move"
+                " one of them with device_put")
 
 
 # ---- places of results ---------------------------------------------------------------------------
@@ -217,6 +237,18 @@ def concrete(sharding: Sharding, common: Sharding | None) -> Sharding:
     return sharding.update(mesh=known.update(axis_types=sharding.mesh.axis_types))
 
 
+def settled_spec(sharding: Sharding, x: Any) -> Sharding:
+    """Return a sharding whose unconstrained axes are divided as those of an argument are."""
+    if not isinstance(sharding, NamedSharding) or UNCONSTRAINED not in sharding.spec.partitions:
+        return sharding
+    own = spec_in(x, sharding.mesh)
+    entries = [o if e is UNCONSTRAINED else e
+               for e, o in zip(sharding.spec.padded(x.ndim).partitions, own, strict=True)]
+    while entries and entries[-1] is None:
+        entries.pop()
+    return sharding.update(spec=PartitionSpec(*entries))
+
+
 def on_mesh_in_force() -> Sharding | None:
     """Return how whole arrays lie on the mesh that is set; None if there is none, or a program
     sees another one in its place."""
@@ -231,7 +263,7 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
     common = common_sharding(xs, lambda k: _operand(primitive.name, xs, k))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
-        return [place(outs[0], concrete(params[primitive.divides], common))]
+        return [place(outs[0], settled_spec(concrete(params[primitive.divides], common), xs[0]))]
     if common is None or not isinstance(client_of(common), Device):  # those need not be followed
         common, fixed = on_mesh_in_force(), True
         if common is None:

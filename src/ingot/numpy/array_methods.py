@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from ingot import dtypes
 from ingot.api.devices import CPU, Device, block_until_ready, device_put
+from ingot.api.formats import format_of
 from ingot.core.array import (
     OWNERS,
     Array,
@@ -225,6 +226,11 @@ def _sharding(self: Any) -> Any:
     return sharding_of(self) if type(self) is Array else self.aval.sharding
 
 
+def _format(self: Any) -> Any:
+    """How the elements lie in memory, row by row, and where."""
+    return format_of(self.aval, _sharding(self))
+
+
 def _device(self: Any) -> Any:
     """The device of the elements, or their sharding if there are several."""
     sharding = ON_CPU if isinstance(self, Tracer) else sharding_of(self)
@@ -409,7 +415,7 @@ PROPERTIES: dict[str, Any] = {
     "real": rounding.real, "imag": rounding.imag, "at": IndexUpdateHelper,
     "flat": _flat, "nbytes": _nbytes,
     "itemsize": _itemsize, "device": _device,
-    "sharding": _sharding, "committed": _of_array(is_committed, False),
+    "sharding": _sharding, "format": _format, "committed": _of_array(is_committed, False),
     "_committed": _of_array(is_committed, False),
     "is_fully_addressable": _of_array(lambda x: sharding_of(x).is_fully_addressable, True),
     "is_fully_replicated": _of_array(lambda x: sharding_of(x).is_fully_replicated, True),

@@ -1,0 +1,123 @@
+"""Shardings of a program that is compiled ahead of time: of its arguments and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingot.api.arguments import function_name
+from ingot.api.formats import Format
+from ingot.api.shapes import ShapeDtypeStruct
+from ingot.api.shardings import CallShardings, ResultPlaces
+from ingot.core.array import Array
+from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import Tracer
+from ingot.core.jaxpr import Jaxpr
+from ingot.core.placement import (
+    PlacedBuffer,
+    check_divisible,
+    is_committed,
+    place,
+    sharding_of,
+)
+from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
+from ingot.core.specs import PartitionSpec
+from ingot.tree import PyTreeDef
+
+
+@dataclass(frozen=True)
+class AheadShardings:
+    """Where arguments and results of a program lie, before there are any.
+
+    call: what `jit` was told; asked: for each leaf of the arguments where it was said to lie, by
+    `jit`, by a ShapeDtypeStruct, or by an array that has to stay there; None if by nothing.
+    """
+
+    call: CallShardings
+    asked: tuple[Sharding | None, ...] = ()
+
+    @staticmethod
+    def of(call: CallShardings, tree: PyTreeDef, leaves: Sequence[Any],
+           avals: Sequence[ShapedArray]) -> AheadShardings:
+        """Return what a call with these leaves of arguments says; ValueError where `jit` was told
+        of other places, and where shardings do not fit or do not divide into equal parts."""
+        told, name, asked = call.of_arguments(tree, leaves), function_name(call.fun), list[Any]()
+        for k, (x, aval, sharding) in enumerate(zip(leaves, avals, told, strict=True)):
+            own = _own(x)
+            if own is not None:
+                check_divisible(f"argument {k} of {name}", aval, own)
+            if sharding is not None:
+                check_divisible(f"One of pjit arguments: argument {k} of {name}", aval, sharding)
+                if own is not None and not own.is_equivalent_to(sharding, aval.ndim):
+                    raise ValueError(
+                        "Sharding passed to jit does not match the sharding on the respective arg."
+                        f" Got sharding {sharding} for argument {k} of {name}, which lies as {own}")
+            asked.append(own if sharding is None else sharding)
+        return AheadShardings(call, tuple(asked))
+
+    def of_arguments(self, jaxpr: Jaxpr, consts: Sequence[Any], names: Sequence[str]
+                     ) -> list[Sharding]:
+        """Return where each leaf of the arguments lies: those of which nothing was said, as a whole
+        on the devices of the others."""
+        places, arrays = ResultPlaces(jaxpr, names, self.call), self._arguments(jaxpr, consts)
+        common = places.meeting(arrays)
+        if isinstance(common, NamedSharding):
+            common = common.update(spec=PartitionSpec())
+        elif common is not None:
+            common = common.replicated()
+        return [(common or ON_CPU) if s is None else s for s in self.asked]
+
+    def of_results(self, jaxpr: Jaxpr, consts: Sequence[Any], names: Sequence[str],
+                   out_tree: PyTreeDef) -> list[Sharding]:
+        """Return where each leaf of the result lies."""
+        told = self.call.of_results(out_tree, jaxpr.out_avals)
+        places = ResultPlaces(jaxpr, names, self.call).of_results(self._arguments(jaxpr, consts))
+        found = [ON_CPU] * len(told) if places is None else places
+        return [f if t is None else t for f, t in zip(found, told, strict=True)]
+
+    def _arguments(self, jaxpr: Jaxpr, consts: Sequence[Any]) -> list[Any]:
+        """Arrays that lie where the arguments do, whose elements take no memory."""
+        avals = jaxpr.in_avals[len(consts):]
+        return [*consts, *[_standing(a, s) for a, s in zip(avals, self.asked, strict=True)]]
+
+    def placed(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return arguments of a call where they were said to lie."""
+        return [x if s is None or isinstance(x, Tracer) or is_committed(x)
+                else place(x, s)
+                for x, s in zip(arrays, self.asked, strict=True)]
+
+    def check(self, arrays: Sequence[Array], names: Sequence[str]) -> None:
+        """Raise ValueError where arrays that have to stay where they are lie elsewhere than the
+        program was compiled for."""
+        wrong = []
+        for x, sharding, name in zip(arrays, self.asked, names, strict=False):
+            if sharding is None or isinstance(x, Tracer) or not is_committed(x):
+                continue
+            if not sharding_of(x).is_equivalent_to(sharding, x.ndim):
+                wrong.append((name, sharding, sharding_of(x)))
+        if wrong:
+            lines = "\n".join(f"Argument {name!r}: compiled for {want}, got {got}"
+                              for name, want, got in wrong)
+            raise ValueError(
+                f"Computation was compiled for input shardings {[w for _, w, _ in wrong]} that"
+                f" disagree with the shardings {[g for *_, g in wrong]} of arguments passed to it."
+                f" Here are the {len(wrong)} mismatches:\n{lines}")
+
+
+def _own(x: Any) -> Sharding | None:
+    """Return where a leaf was said to lie."""
+    if type(x) is Array:
+        return sharding_of(x) if is_committed(x) else None
+    sharding = x.sharding if isinstance(x, ShapeDtypeStruct) else None
+    if isinstance(sharding, Format):
+        sharding = sharding.sharding
+    return sharding if isinstance(sharding, Sharding) else None
+
+
+def _standing(aval: ShapedArray, sharding: Sharding | None) -> Array:
+    data = np.broadcast_to(np.zeros((), bool), aval.shape)
+    buffer: Any = data if sharding is None else PlacedBuffer(data, sharding)
+    return Array(buffer, aval)
