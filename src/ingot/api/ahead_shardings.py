@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,22 +89,20 @@ class AheadShardings:
                 else place(x, s)
                 for x, s in zip(arrays, self.asked, strict=True)]
 
-    def check(self, arrays: Sequence[Array], names: Sequence[str]) -> None:
+    def check(self, arrays: Sequence[Array], names: Callable[[], Sequence[str]]) -> None:
         """Raise ValueError where arrays that have to stay where they are lie elsewhere than the
         program was compiled for."""
-        wrong = []
-        for x, sharding, name in zip(arrays, self.asked, names, strict=False):
-            if sharding is None or isinstance(x, Tracer) or not is_committed(x):
-                continue
-            if not sharding_of(x).is_equivalent_to(sharding, x.ndim):
-                wrong.append((name, sharding, sharding_of(x)))
+        wrong = [k for k, (x, sharding) in enumerate(zip(arrays, self.asked, strict=True))
+                 if sharding is not None and not isinstance(x, Tracer) and is_committed(x)
+                 and not sharding_of(x).is_equivalent_to(sharding, x.ndim)]
         if wrong:
-            lines = "\n".join(f"Argument {name!r}: compiled for {want}, got {got}"
-                              for name, want, got in wrong)
+            wanted, got = [self.asked[k] for k in wrong], [sharding_of(arrays[k]) for k in wrong]
+            lines = "\n".join(f"Argument {names()[k]!r}: compiled for {w}, got {g}"
+                              for k, w, g in zip(wrong, wanted, got, strict=True))
             raise ValueError(
-                f"Computation was compiled for input shardings {[w for _, w, _ in wrong]} that"
-                f" disagree with the shardings {[g for *_, g in wrong]} of arguments passed to it."
-                f" Here are the {len(wrong)} mismatches:\n{lines}")
+                f"Computation was compiled for input shardings {wanted} that disagree with the"
+                f" shardings {got} of arguments passed to it. Here are the {len(wrong)} mismatches:"
+                f"\n{lines}")
 
 
 def _own(x: Any) -> Sharding | None:

@@ -264,7 +264,7 @@ class Compiled(Stage):
                 " again for this one")
         arrays = to_arrays("a compiled function", self._fun, args, kwargs, leaves)
         self._check_types(arrays, args, kwargs)
-        self._shardings.check(arrays, self._names())
+        self._shardings.check(arrays, self._names)
         operands = [*self._consts, *self._shardings.placed(arrays)]
         if trace_state_clean():
             outs = self._run(operands)
