@@ -172,7 +172,7 @@ for _call in (custom_jvp_call_p, custom_vjp_call_p):
     _with_functions(_call)
 
 # ---- arrays --------------------------------------------------------------------------------------
-def _parts(x: Array) -> list[Array] | None:
+def _parts(x: Array) -> list[Any] | None:
     return None if is_deleted(x) else [s.data for s in local_shards(x)]
 
 
@@ -181,7 +181,7 @@ def _refuse_deleted(x: Array) -> None:
     fetch(x).shape  # noqa: B018 - the attribute of a deleted buffer raises
 
 
-def _one_replica(x: Array) -> Array:
+def _one_replica(x: Array) -> Any:
     """The whole array as its first device holds it."""
     return local_shards(x)[0].data
 
