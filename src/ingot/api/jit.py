@@ -42,7 +42,6 @@ from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
-from ingot.core.mesh import concrete_mesh, entered_mesh
 from ingot.core.native_calls import CallSignature, native_calls
 from ingot.core.sharding import SingleDeviceSharding
 from ingot.core.tracebacks import filter_traceback
@@ -428,59 +427,6 @@ class PjitFunction(_Base):
 
     def _cache_size(self) -> int:
         return len({id(e) for table in self._tables.values() for e in table.values()})
-
-
-class MeshFunction(PjitFunction):
-    """A function under `pjit`: a mesh that is entered as a context counts as one that is set."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the compiled function on the mesh in force."""
-        __tracebackhide__ = True
-        mesh = entered_mesh()
-        if mesh is concrete_mesh():
-            return super().__call__(*args, **kwargs)
-        if self._backend is not None or self._options.devices:
-            raise ValueError("Mesh context manager should not be used with jit when backend or"
-                             " device is also specified as an argument to jit.")
-        with config.override("mesh", mesh):
-            return super().__call__(*args, **kwargs)
-
-    def trace(self, *args: Any, **kwargs: Any) -> Traced:
-        """The traced program for arguments of these types (arrays or ShapeDtypeStructs)."""
-        with config.override("mesh", None if entered_mesh().empty else entered_mesh()):
-            return super().trace(*args, **kwargs)
-
-    def _record_signature(self, call: _CompiledCall, args: tuple[Any, ...], kwargs: dict[str, Any]
-                          ) -> None:
-        """Leave calls to Python, which looks for the mesh."""
-
-    def __reduce__(self) -> Any:
-        return MeshFunction, super().__reduce__()[1]
-
-
-def pjit(fun: Callable[..., Any] | None = None, in_shardings: Any = None, out_shardings: Any = None,
-         static_argnums: Any = None, static_argnames: Any = None, donate_argnums: Any = None,
-         donate_argnames: Any = None, keep_unused: bool = False, device: Any = None,
-         backend: str | None = None, inline: bool = False, abstracted_axes: Any = None,
-         compiler_options: dict[str, Any] | None = None) -> Any:
-    """Compile a function as `jit` does; a mesh that is entered as a context counts as one that is
-    set.
-
-    fun, in_shardings, out_shardings, static_argnums, static_argnames, donate_argnums,
-    donate_argnames, keep_unused, device, backend, inline, abstracted_axes, compiler_options,
-    errors: those of `jit` -> a function of the same values.
-
-    >>> pjit(lambda x: 2 * x)(3.0)
-    Array(6., dtype=float64, weak_type=True)
-    """
-    options: dict[str, Any] = dict(
-        in_shardings=in_shardings, out_shardings=out_shardings, static_argnums=static_argnums,
-        static_argnames=static_argnames, donate_argnums=donate_argnums,
-        donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend,
-        inline=inline, abstracted_axes=abstracted_axes, compiler_options=compiler_options)
-    if fun is None:
-        return functools.partial(pjit, **options)
-    return MeshFunction(*jit(fun, **options).__reduce__()[1])
 
 
 def _check_places(device: Any, backend: Any, ins: Any, outs: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.api.devices import devices as all_devices
-from ingot.api.jit import pjit
+from ingot.api.pjit import pjit
 from ingot.api.shard_map import shard_map_auto as shard_map
 from ingot.sharding import Mesh, PartitionSpec
 
