@@ -148,7 +148,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.lax.control_flow.loops": "ingot.lax",
     "jax._src.lax.lax": "ingot.lax",
     "jax._src.lax.linalg": "ingot.lax.linalg",
-    "jax._src.lax.parallel": "ingot.lax",
+    "jax._src.lax.parallel": ("ingot.lax", _COMPAT + "parallel"),
     "jax._src.lax.slicing": "ingot.lax",
     "jax._src.linear_util": "ingot.extend.linear_util",
     "jax._src.layout": "ingot.api.formats",

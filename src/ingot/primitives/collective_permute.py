@@ -221,8 +221,8 @@ def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
     Array([2., 0., 1.], dtype=float64)
     """
     if sorted(perm) != list(range(size_in_scope(axis_name))):
-        raise ValueError(f"pshuffle: perm must be a permutation of the {size_in_scope(axis_name)}"
-                         f" entries of axis {axis_name!r}, got {tuple(perm)}")
+        raise ValueError(f"pshuffle: `perm` does not represent a permutation: {list(perm)}; the"
+                         f" axis {axis_name!r} has {size_in_scope(axis_name)} entries")
     return ppermute(x, axis_name, [(int(s), i) for i, s in enumerate(perm)])
 
 
