@@ -44,12 +44,15 @@ def _with_axis(x: Any, dim: int | None) -> Any:
 
 
 def _mesh(devices: Sequence[Any] | None, axis: Axis, name: Any) -> Mesh:
-    """A mesh with a device for each slice; IndivisibleError unless there are as many."""
+    """A mesh with a device for each slice; ValueError unless there are as many."""
     found = list(all_devices() if devices is None else devices)
-    if len(found) < axis.size or (devices is not None and len(found) != axis.size):
+    if len(found) != axis.size and devices is not None:
+        raise ValueError(f"pmap: devices must have an entry for each of {axis.size} slices of the"
+                         f" mapped axis, got {len(found)}")
+    if len(found) < axis.size:
         raise IndivisibleError(
             f"pmap: compiling a computation that requires {axis.size} logical devices, one for each"
-            f" slice of the mapped axis, but only {len(found)} devices are available or named; the"
+            f" slice of the mapped axis, but only {len(found)} devices are available; the"
             " flag num_cpu_devices gives the CPU more names, and vmap needs none")
     return Mesh(np.array(found[:axis.size], dtype=object), (name,))
 
