@@ -156,7 +156,7 @@ LAWS: dict[str, list[str]] = {
 """Arguments of pytest: the laws and tests that object to a fault, those that are quick."""
 
 PROGRAMS: dict[str, str] = {
-    "late_buffers": "full-plain-memory", "late_refusals": "full-plain-lowered-memory",
+    "late_buffers": "full-plain-memory", "late_refusals": "fast-memory",
     "one_operand_twice": "fast-memory", "donation_by_bytes": "fast", "sorts_that_err": "fast",
     "unbound_symbols": "full"}
 """The cheapest mode in which random programs show a fault."""

@@ -29,6 +29,9 @@ ROUNDED = re.compile(r"sin|cos|tan|exp|sqrt|log|erf|cbrt|hypot|sum|mean|var|prod
                      r"|linalg|fft|convolve|interp|polyval| [*/] |astype\('b?float")
 """Expressions whose results are rounded, so that another order of operations gives others."""
 
+CANCELLED = re.compile(r"sum|mean|var|vdot|einsum|@|solve|inv\(|fft|convolve")
+"""Those of them that add up terms which may cancel: where one order gives zero, others may not."""
+
 
 @dataclass
 class Statement:
@@ -53,7 +56,8 @@ class Statement:
         expression = ", ".join(constants) if self.filler else self.expression
         yield f"{', '.join(self.targets)} = {expression}"
         if noisy and not self.filler and ROUNDED.search(expression):
-            yield from (f"{name} = noisy({name})" for name in
+            cancelled = bool(CANCELLED.search(expression))
+            yield from (f"{name} = noisy({name}, {cancelled})" for name in
                         (target.strip(", ") for target in self.targets))
 
 

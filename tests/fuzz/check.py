@@ -37,7 +37,7 @@ class Case:
     transform: str
     donated: tuple[int, ...]
 
-    def function(self, noisy: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
+    def function(self, noisy: Callable[..., Any] | None = None) -> Callable[..., Any]:
         """The program as a function; `noisy` puts what is rounded off by a few units more."""
         space = {**NAMESPACE, "noisy": noisy}
         exec(self.main.text(noisy is not None), space)

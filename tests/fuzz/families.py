@@ -91,6 +91,28 @@ def one_operand(g: Generator) -> None:
     g.add(f"(lambda a: {g.draw.one(forms)})({a})")
 
 
+def tables(g: Generator) -> None:
+    """A small table that is computed, looked up for what may be left to a library, and again."""
+    x, draw = g.floating(1), g.draw
+    n, k = g.value(x).size, draw.one([2, 3, 8, 16, 17, 63, 64, 65])
+    i = f"(jnp.arange({n}) * 7 % {k})"
+    if draw.chance(0.6):
+        i = f"(jnp.abs({x} * {k}).astype('int32') % {k})"
+    table = draw.one([f"jnp.cos(jnp.arange({k}.))", f"jnp.resize({x}, {k}) * 2",
+                      f"jnp.sin(jnp.linspace(0, 1, {k})) + jnp.max({x})"])
+    keys = draw.one([x, f"{x}.astype('float64')", f"({x} * 9).astype('int64')"])
+    if g.reversible and "int64" in keys:
+        raise Retry
+    used = draw.one([f"lax.sort(({keys}, jnp.sin(t[i])), num_keys=1)[1]",
+                     f"lax.sort(({keys}, t[i], t[i] * {x}), num_keys=2)[1]",
+                     f"lax.sort(({keys}, t[i]), num_keys=2)[1]",
+                     f"lax.sort((jnp.sin(t[i]), {x}), num_keys=2)[1]",
+                     f"jnp.cumsum(t[i] * {x}) / {n}", f"jnp.convolve(t[i], {x}[:3], 'same')",
+                     f"lax.top_k(t[i] * {x}, 1)[0]", f"jnp.fft.rfft(jnp.sin(t[i])).real / {n}"])
+    again = draw.one(["t[i]", "t[::-1][i]", f"t[i] * {x}", "jnp.cos(t)[i]", f"t[i[0]] + {x}"])
+    g.add(f"(lambda t, i: ({used}, {again}))({table}, {i})")
+
+
 def modes(g: Generator) -> None:
     """Gathers and scatters with places outside, of several axes, in each mode."""
     x = g.find(lambda v: v.ndim and v.shape[0] and v.dtype.kind != "c")
@@ -142,7 +164,8 @@ def orders(g: Generator) -> None:
              f"jnp.searchsorted(jnp.sort({x}.reshape(-1)), {y}, side='right')"]
     if vx.dtype != bool:
         forms += [f"lax.top_k({x}, {1 + draw.below(min(vx.shape[-1], 9))})[0]",
-                  f"jnp.partition({x}, {n // 2})[{n // 2}]"  # the others are in any order
+                  # The others are in any order, and of equal ones any has the derivative.
+                  f"jnp.partition(lax.stop_gradient({x}), {n // 2})[{n // 2}]"
                   if vx.ndim == 1 else f"{x}[::-1]"]
     if vx.dtype == bool or is_integer(vx):
         forms += [f"jnp.sort({x}.astype('uint8'), {axis})", f"jnp.argsort({x} % 2, {axis})"]
@@ -291,6 +314,6 @@ def elementwise(g: Generator) -> None:
     g.add(draw.one(forms))
 
 
-FAMILIES = [(small_matrices, 2.5), (one_operand, 2), (contraction, 1.5), (modes, 3), (orders, 3),
-            (cumulations, 2), (convolutions, 1), (transforms, 1), (random_numbers, 1),
+FAMILIES = [(small_matrices, 2.5), (one_operand, 2), (tables, 2), (contraction, 1.5), (modes, 3),
+            (orders, 3), (cumulations, 2), (convolutions, 1), (transforms, 1), (random_numbers, 1),
             (booleans, 1.5), (elementwise, 3)]

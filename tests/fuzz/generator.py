@@ -17,6 +17,7 @@ import ingot.numpy as jnp
 from fuzz.blocks import PRELUDE, Function, Statement
 from ingot.config import config
 from ingot.core.jaxpr import subjaxprs
+from ingot.errors import UnexpectedTracerError
 
 SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 66, 100, 127, 129, 255, 257, 500, 513,
          1023, 1025, 2047, 2050, 4095, 4097]
@@ -154,6 +155,10 @@ class Generator:
                 continue
             except (TypeError, ValueError, OverflowError, IndexError):
                 continue  # a combination that users may not write either
+            except UnexpectedTracerError as error:
+                if "closes over a value that is being transformed" not in str(error):
+                    raise
+                continue  # a custom rule may not, in JAX either
             except AttributeError as error:
                 if not isinstance(error.obj, np.ndarray):
                     raise

@@ -42,26 +42,32 @@ def units(x: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
     return (1 + steps).astype(x.dtype)
 
 
-def noise(rng: np.random.Generator, most: int) -> Callable[[Any], Any]:
-    """A function that puts the floating numbers in a tree off by a few units."""
-    def one(x: Any) -> Any:
-        inexact = jnp.issubdtype(getattr(x, "dtype", int), jnp.inexact)
-        return x * units(x, rng, most) if inexact else x
+def noise(rng: np.random.Generator, most: int) -> Callable[..., Any]:
+    """A function that puts the floating numbers in a tree off by a few units: each by its own, or
+    those that are zero by units of the largest, if they may be sums of what has `cancelled`."""
+    def one(x: Any, cancelled: bool) -> Any:
+        if not jnp.issubdtype(getattr(x, "dtype", int), jnp.inexact):
+            return x
+        factors = units(x, rng, most)
+        if not cancelled or not x.size:
+            return x * factors
+        return jnp.where(x == 0, jnp.max(jnp.abs(x)) * (factors - 1), x * factors)
 
-    return lambda tree: ingot.tree_util.tree_map(one, tree)
+    return lambda tree, cancelled=False: ingot.tree_util.tree_map(
+        lambda x: one(x, cancelled), tree)
 
 
 class Reference:
     """A program's right results for one set of arguments; `make(noisy)` makes the function."""
 
-    def __init__(self, make: Callable[[Callable[[Any], Any] | None], Callable[..., Any]],
+    def __init__(self, make: Callable[[Callable[..., Any] | None], Callable[..., Any]],
                  arguments: list[np.ndarray]):
         self.make, self.arguments = make, arguments
         self.rng = np.random.default_rng(0)
         self.right = self._evaluated(None, arguments)
         self.disturbed: list[list[np.ndarray]] = []
 
-    def _evaluated(self, noisy: Callable[[Any], Any] | None,
+    def _evaluated(self, noisy: Callable[..., Any] | None,
                    arguments: list[np.ndarray]) -> list[np.ndarray]:
         fun = self.make(noisy)
         try:
