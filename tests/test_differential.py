@@ -116,6 +116,31 @@ def test_tails_of_t_with_many_degrees_of_freedom(y, df):
     np.testing.assert_allclose(ingot.grad(stats.t.logcdf)(float(y), df), slope, rtol=1e-12)
 
 
+@pytest.mark.parametrize("y, df", [
+    (-3, 3.0), (-3, 250.0), (-12, 900.0), (-0.1, 4e4), (-150, 6e4), (-0.1, 1e6), (-12, 1e6),
+    (-1, 1e9), (-40, 1e9), (-3, 1e12), (-150, 1e12), (-0.1, 1e15), (-12, 1e15)])
+def test_slopes_of_t_in_the_degrees_of_freedom(y, df):
+    with mp.workdps(60):
+        x, power = mp.mpf(y), lambda u, n: (n + 1) / 2 * mp.log1p(u * u / n)
+
+        def density(n):
+            return mp.loggamma((n + 1) / 2) - mp.loggamma(n / 2) - mp.log(mp.pi * n) / 2 - power(
+                x, n)
+
+        def tail(n):  # the integral of quotients of densities, in units of their decay
+            unit = 1 / (1 + abs(x) * n / (n + x * x))
+            ends = [-mp.inf] * (n < 100) + [x - k * unit for k in (150, 60, 25, 10, 4, 1, 0)]
+            return density(n) + mp.log(mp.quad(lambda u: mp.exp(power(x, n) - power(u, n)), ends))
+
+        step = mp.mpf(df) * mp.mpf(10) ** -15
+        slopes = [float((f(df + step) - f(df - step)) / (2 * step)) for f in (tail, density)]
+        size = float(mp.exp(tail(mp.mpf(df))))
+    np.testing.assert_allclose(ingot.grad(stats.t.logpdf, 1)(float(y), df), slopes[1], rtol=1e-9)
+    np.testing.assert_allclose(ingot.grad(stats.t.logcdf, 1)(float(y), df), slopes[0], rtol=1e-7)
+    np.testing.assert_allclose(ingot.grad(stats.t.cdf, 1)(float(y), df), slopes[0] * size,
+                               rtol=1e-7, atol=1e-300)
+
+
 @pytest.mark.parametrize("df", [np.inf, 1e300])
 def test_t_with_infinitely_many_degrees_of_freedom_is_normal(df):
     y = np.array([-40.0, -3.0, -0.5, 0.0, 2.0])

@@ -127,6 +127,14 @@ def test_derivatives(name):
     assert known or name == "perm" or not any(TABLE[name].partials), "no derivative at all"
 
 
+@pytest.mark.parametrize("name", ["eval_laguerre", "eval_legendre", "eval_chebyt"])
+def test_polynomials_do_not_depend_on_what_stands_beside_them(name):
+    fun, n, x = getattr(special, name), np.array([170.0, 0.3, -30.0]), np.array([0.7, 0.7, -0.5])
+    alone = [fun(a, b) for a, b in zip(n, x, strict=True)]
+    np.testing.assert_array_equal(fun(n, x), alone)
+    np.testing.assert_allclose(alone[0], getattr(scipy.special, name)(170, 0.7), rtol=1e-14)
+
+
 def test_derivatives_at_special_points():
     grad, close = ingot.grad, np.testing.assert_allclose
     close(grad(special.ellipk)(0.0), np.pi / 8)
@@ -143,6 +151,7 @@ def test_derivatives_at_special_points():
     close(grad(special.spherical_jn, 1)(np.array([1.0])[0], 0.0), 1 / 3)
     close(grad(special.eval_legendre, 1)(3.0, 1.0), 6)
     close(grad(special.eval_chebyt, 1)(4.0, -1.0), -16)
+    close(grad(special.eval_hermite, 1)(0.3, 2.0), 0)  # a degree is cut to a whole number
     close(ingot.grad(special.lambertw, holomorphic=True)(0j), 1)
     close(grad(lambda x: special.shichi(x)[0])(0.0), 1)
     close(grad(lambda m: special.ellipj(0.7, m)[0])(0.0), -(0.7 - np.sin(0.7) * np.cos(0.7)) / 4

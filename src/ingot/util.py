@@ -208,14 +208,16 @@ def _all_names(package: str, names: Sequence[str]) -> list[str]:
     return sorted({*getattr(sys.modules[package], "__all__", ()), *names})
 
 
-def lazily_from(package: str, modules: Sequence[str]) -> tuple[Any, Any]:
+def lazily_from(package: str, modules: Sequence[str], entry: Callable[[Any], Any]
+                ) -> tuple[Any, Any]:
     """`__getattr__` and `__dir__` of a module that offers the functions of further modules too.
 
-    These are imported when a name is asked for that it does not define.
+    These are imported when a name is asked for that it does not define; `entry` makes the function
+    that users call of one.
     """
     @functools.cache
     def functions() -> dict[str, Any]:
-        return {name: value for module in modules
+        return {name: entry(value) for module in modules
                 for name, value in vars(importlib.import_module(module)).items()
                 if not name.startswith("_") and getattr(value, "__module__", "") in (
                     package, module)}

@@ -31,7 +31,8 @@ S.bessel_jn(x,v=1)[0] | mp.besselj(0,x) | 0 1e-10 3
 S.bessel_jn(x,v=1)[1] | mp.besselj(1,x) | 0 1e-10 3
 jnp.sinc(x) | mp.sincpi(x) | 0 -0.0 1e-10 1e-3 .5 1.25 -2
 S.sici(x)[0] | mp.si(x) | 0 1e-10 2
-S.fresnel(x)[0] | mp.fresnels(x) | 0 .5 1.25
+S.fresnel(x)[0] | mp.fresnels(x) | 0 .5 1.25 30 170.25 1e5
+S.fresnel(x)[1] | mp.fresnelc(x) | 0 .5 1.25 30 170.25
 S.spence(x) | mp.polylog(2,1-x) | 1 1.0001 .5 .25
 S.entr(x) | -x*mp.log(x) | .5 1 1e-10
 S.log_ndtr(x) | mp.log(mp.ncdf(x)) | 0 5 -1 -5 -12 -30 -300
@@ -79,6 +80,10 @@ jnp.sign(x) | 0. | 0 | 0
 jnp.exp(x) | -inf | 0 | 0
 jnp.exp(x) | inf | inf | inf
 jnp.tanh(x) | inf | 0 | 0
+S.exp1(x) | 0. | -inf | ?
+S.exp1(x) | -1. | nan | nan
+S.sici(x)[0] | inf | 0 | 0
+S.sici(x)[1] | inf | 0 | 0
 jnp.tanh(x) | nan | nan | nan
 nn.sigmoid(x) | -inf | 0 | 0
 nn.softplus(x) | inf | 1 | 0
@@ -156,11 +161,21 @@ jnp.arctan2(x,y) | 0.,-1. | -1; 0 | 0
 jnp.arctan2(x,y) | 1e-200,1e-200 | 5e199; -5e199
 jnp.arctan2(x,y) | 1e200,1e200 | 5e-201; -5e-201
 jnp.arctan2(x,y) | 1.,inf | 0; 0
-jnp.hypot(x,y) | 0.,0. | =; =
-jnp.hypot(x,y) | 1e-200,1e-200 | .7071067811865475; .7071067811865475
+jnp.hypot(x,y) | 0.,0. | ?; ? | ?
+jnp.hypot(x,y) | 0.,2. | 0; 1 | .5
+jnp.hypot(x,y) | -0.,-2. | 0; -1 | .5
+jnp.hypot(x,y) | 1e-200,1e-200 | .7071067811865475; .7071067811865475 | 3.5355339059327377e199
+jnp.hypot(x,y) | 1e300,1e300 | .7071067811865475; .7071067811865475 | 3.5355339059327377e-301
 jnp.hypot(x,y) | 3e200,4e200 | .6; .8
 jnp.hypot(x,y) | 2.,2. | .7071067811865475; .7071067811865475 | .17677669529663687
 jnp.hypot(x,y) | inf,2. | 1; 0 | 0
+S.poch(x,y) | 5.,0. | 0; 1.5061176684318003 | 0
+S.poch(x,y) | .3,0. | 0; -3.5025242222001327 | 0
+S.inv_boxcox(x,y) | -2.,0. | .1353352832366127; -.2706705664732254
+S.inv_boxcox1p(x,y) | 1.5,1e-300 | 4.4816890703380645; -5.0419002041303225
+S.binom(x,y) | 170.,-1. | 0; .005847953216374269 | 0
+S.binom(x,y) | 1000.,-2. | 0; -9.970069850309371e-07 | 0
+S.binom(x,y) | 170.,171. | .005847953216374269; -.005847953216374269
 S.boxcox(x,y) | 3.,0. | .3333333333333333; .6034744806945634 | -.1111111111111111
 S.pseudo_huber(y,x) | 0.,2. | 0; 0 | 1
 jnp.logaddexp(x,y) | -inf,-inf | 0; 0 | 0

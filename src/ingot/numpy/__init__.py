@@ -17,7 +17,6 @@ from ingot.numpy.arithmetic import (
     float_power as float_power,
     floor_divide as floor_divide,
     fmod as fmod,
-    hypot as hypot,
     mod as mod,
     modf as modf,
     positive as positive,
@@ -110,6 +109,7 @@ from ingot.numpy.histograms import (
     histogram_bin_edges as histogram_bin_edges,
     histogramdd as histogramdd,
 )
+from ingot.numpy.hypotenuse import hypot as hypot
 from ingot.numpy.indexing_tricks import (
     c_ as c_,
     index_exp as index_exp,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -372,30 +371,3 @@ cbrt = unary_inexact("cbrt", lax.cbrt, """Compute the real cube root, elementwis
     >>> jnp.cbrt(np.array([-8, 2]))
     Array([-2.        ,  1.25992105], dtype=float64)
     """, loop=np.cbrt)
-
-
-def hypot(x1: Any, x2: Any, /) -> Any:
-    """Compute the length of the vector (x1, x2) without overflow on the way, elementwise.
-
-    x1, x2: [...] real, broadcast -> [...] of the float dtype they promote to; inf where either is
-    infinite, also beside nan. Raises ValueError for complex numbers, and if the shapes do not
-    broadcast.
-
-    >>> jnp.hypot(np.array([3.0, 3e200]), np.array([4.0, 4e200]))
-    Array([5.e+000, 5.e+200], dtype=float64)
-    """
-    x, y = promote("hypot", x1, x2, kind="inexact")
-    if kind_of(x) == "c":
-        raise ValueError(f"hypot: the arguments must be real, got {x.aval}")
-    x, y = lax.abs(x), lax.abs(y)
-    infinite, other = lax.eq(x, like(x, math.inf)), lax.eq(y, like(y, math.inf))
-    zero = lax.eq(lax.max(x, y), like(x, 0))
-    plain = lax.bitwise_not(lax.bitwise_or(zero, lax.bitwise_or(infinite, other)))
-    # One choice for both: so the parts of the derivative agree where x equals y.
-    larger = lax.gt(x, y)
-    large = lax.select(plain, lax.select(larger, x, y), like(x, 1))
-    small = lax.select(plain, lax.select(larger, y, x), like(x, 0))
-    ratio = lax.div(small, large)
-    length = lax.mul(large, lax.sqrt(lax.add(like(x, 1), lax.integer_pow(ratio, 2))))
-    length = lax.select(zero, lax.max(x, y), length)
-    return lax.select(infinite, x, lax.select(other, y, length))

@@ -94,6 +94,16 @@ def fitting_shape(name: str, shape: Any, *shapes: Shape) -> Shape:
     return shape
 
 
+def check_broadcast(name: str, shape: Shape, *parameters: Any) -> None:
+    """ValueError unless the shape asked for and those of parameters have a common one."""
+    shapes = [np.shape(p) for p in parameters]
+    try:
+        broadcast_shapes(shape, *shapes)
+    except ValueError as error:
+        raise ValueError(f"{name}: parameters of shapes {', '.join(map(str, shapes))} must"
+                         f" broadcast with the shape asked for, {shape}") from error
+
+
 def dtype_of_kind(name: str, dtype: Any, kinds: str, default: Any) -> Any:
     """The canonical form of a dtype of certain kinds (letters as in `dtypes.kind`)."""
     dtype = dtypes.as_user_dtype(default if dtype is None else dtype, name)

@@ -20,6 +20,7 @@ from ingot.primitives.shape import stop_gradient
 from ingot.primitives.special import erf, erf_inv
 from ingot.random.arguments import (
     Shape,
+    check_broadcast,
     check_casts,
     common_shape,
     drawn_in_single,
@@ -340,12 +341,14 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype
     """Weibull numbers, of density c / s (x / s)^(c - 1) exp(-(x / s)^c).
 
     key, dtype: those of `uniform`. scale s, concentration c: [...] real, above 0. shape: a tuple of
-    integers -> floating, of `shape` broadcast with both. Raises ValueError for other dtypes.
+    integers -> floating, of `shape` broadcast with both. Raises ValueError for other dtypes and
+    shapes.
 
     >>> random.weibull_min(random.key(0), 1.0, 2.0, dtype="float32")
     Array(1.7175937, dtype=float32)
     """
     key, shape, dtype, _ = prepared("weibull_min", key, shape, dtype)
+    check_broadcast("weibull_min", shape, scale, concentration)
     drawn = -jnp.log1p(-unit(key, shape, dtype))
     return jnp.power(drawn, 1.0 / concentration) * scale
 
@@ -417,7 +420,7 @@ def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | No
 
     key, out_sharding: those of `uniform`. n, m: numbers of rows and columns, Python integers, m = n
     by default. shape: a tuple of integers. dtype: floating or complex -> [*shape, n, m], with
-    orthonormal columns (rows if n < m). Raises ValueError for other dtypes.
+    orthonormal columns (rows if n < m). Raises ValueError for other dtypes and negative sizes.
 
     >>> q = random.orthogonal(random.key(0), 2)
     >>> bool(abs(q.T @ q - np.eye(2)).max() < 1e-15)
@@ -427,6 +430,7 @@ def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | No
     dtype = dtype_of_kind("orthogonal", dtype, "fc", float)
     n = operator.index(n)
     m = n if m is None else operator.index(m)
+    shape_of("orthogonal", (n, m))
     q, r = jnp.linalg.qr(standard_normal(key, (*shape, max(n, m), min(n, m)), dtype))
     out = q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return jnp.swapaxes(out, -1, -2) if n < m else out

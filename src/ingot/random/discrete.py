@@ -337,7 +337,8 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = Non
     n, p = (at_least_single(convert_element_type(v, both)) for v in (n, p))
     if not p.ndim:
         raise ValueError(f"multinomial: p must have rank 1 or more, got {typeof(p)}")
-    shape = common_shape("multinomial", p.shape if shape is None else shape, p)
+    shape = fitting_shape("multinomial", p.shape if shape is None else shape, p.shape,
+                          (*n.shape, 1))
     n, p = jnp.broadcast_to(n, shape[:-1]), jnp.moveaxis(jnp.broadcast_to(p, shape), -1, 0)
     left = jnp.cumsum(p[::-1], 0)[::-1]
     ratios = jnp.clip(p / jnp.where(left == 0, jnp.ones_like(left), left), 0, 1)

@@ -301,8 +301,12 @@ def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None, *,
     >>> random.generalized_normal(random.key(0), 3.0, (4,)).shape
     (4,)
     """
-    name = "generalized_normal"
-    key, shape, dtype = one_key(name, key), shape_of(name, shape), float_dtype(name, dtype)
+    return _generalized_normal("generalized_normal", key, p, shape, dtype)
+
+
+def _generalized_normal(name: str, key: Any, p: Any, shape: Any, dtype: Any) -> Any:
+    key, dtype = one_key(name, key), float_dtype(name, dtype)
+    shape = common_shape(name, shape_of(name, shape), p)
     first, second = pair(key)
     size = gamma(first, 1 / p, shape, dtype)
     return rademacher(second, shape, dtype) * size ** (1 / p)
@@ -315,13 +319,15 @@ def ball(key: Any, d: int, p: Any = 2, shape: Any = (), dtype: Any = None, *,
     """Uniformly random points of the unit ball of the p-norm in d dimensions.
 
     key, dtype, out_sharding: those of `uniform`. d: a Python integer. p: real, above 0. shape: a
-    tuple of integers -> floating [*shape, d]. Raises ValueError for other dtypes.
+    tuple of integers -> floating [*shape, d]. Raises ValueError for other dtypes and several p.
 
     >>> bool((np.linalg.norm(random.ball(random.key(0), 3, shape=(4,)), axis=-1) <= 1).all())
     True
     """
     key, shape, dtype = one_key("ball", key), shape_of("ball", shape), float_dtype("ball", dtype)
+    if np.ndim(p):
+        raise ValueError(f"ball: p must be one number, got {typeof(p)}; map over several with vmap")
     first, second = pair(key)
-    x = generalized_normal(first, p, (*shape, operator.index(d)), dtype)
+    x = _generalized_normal("ball", first, p, (*shape, operator.index(d)), dtype)
     size = (jnp.abs(x) ** p).sum(-1) + exponential(second, shape, dtype)
     return x / (size ** (1 / p))[..., None]

@@ -10,7 +10,10 @@ import numpy as np
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
-from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
+from ingot.core.tracebacks import (
+    api_boundary as _api_boundary,
+    hide_frames_of as _hide_frames_of,
+)
 from ingot.nn.activations import (
     log_sigmoid as _log_sigmoid,
     sigmoid as _sigmoid,
@@ -473,8 +476,8 @@ def log_expit(x: Any) -> Any:
 psi = renamed(digamma, "psi", __name__)
 round = _rint
 __getattr__, __dir__ = lazily_from(__name__, (
-    "ingot.scipy.special_elementary", "ingot.scipy.special_bessel",
+    "ingot.scipy.special_elementary", "ingot.scipy.special_boxcox", "ingot.scipy.special_bessel",
     "ingot.scipy.special_airy", "ingot.scipy.special_inverses",
     "ingot.scipy.special_elliptic", "ingot.scipy.special_polynomials",
-    "ingot.scipy.special_distributions", "ingot.scipy.special_wave"))
+    "ingot.scipy.special_distributions", "ingot.scipy.special_wave"), _api_boundary)
 _hide_frames_of(__name__)

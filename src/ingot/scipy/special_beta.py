@@ -234,7 +234,9 @@ def poch(z: Any, m: Any) -> Any:
     out = lax.select(lax.bitwise_and(pole, lax.bitwise_not(other)), like(z, 0), out)
     out = lax.select(lax.bitwise_and(other, lax.bitwise_not(pole)), like(z, math.inf), out)
     out = lax.select(odd, lax.neg(out), out)
-    none = lax.eq(m, like(m, 0))
+    # No step leads nowhere, from poles and infinities too; else the formula has the derivative.
+    none = lax.bitwise_and(lax.eq(m, like(m, 0)), lax.bitwise_or(
+        pole, lax.eq(lax.abs(z), like(z, math.inf))))
     out = lax.select(none, like(m, 1), out)
     # From a pole of gamma(z) to a place that is none the value is 0, yet not the derivative.
     x, y = lax.select(crossing, start, like(z, 0)), lax.select(crossing, steps, like(z, 0.5))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ingot.numpy as jnp
+from ingot.scipy.many_degrees import FEWEST, many, tail_slope
 from ingot.scipy.special import betainc, betaln, gammainc, gammaincc
 from ingot.scipy.special_bessel import hyp0f1
 from ingot.scipy.special_table import define, of_reals, slope
@@ -254,7 +255,11 @@ def _t_tail(df: Any, t: Any) -> Any:
 
 def _stdtr_df(out: Any, df: Any, t: Any) -> Any:
     usual = (t != 0) & (abs(t) < math.inf) & (df < math.inf)
-    value = slope(_t_tail, 0, jnp.where(usual, df, 1), jnp.where(usual, t, 1))
+    large = usual & many(df, t)
+    few, x = usual & ~large, jnp.where(usual, t, 1)
+    value = slope(_t_tail, 0, jnp.where(few, df, 1), jnp.where(few, t, 1))
+    value = jnp.where(large, tail_slope(jnp.where(large, df, FEWEST), jnp.where(large, x, 1)),
+                      value)
     return jnp.where(usual, -jnp.sign(t) * value, 0)
 
 

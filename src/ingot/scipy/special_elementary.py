@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
-from ingot.control.custom_jvp import custom_jvp
 from ingot.primitives.special import zeta_derivative_p
-from ingot.scipy.special import digamma, wofz
+from ingot.scipy.special import betaln, digamma, wofz
 from ingot.scipy.special_table import define, real
 
 ROOT_PI = math.sqrt(math.pi)
@@ -26,7 +25,7 @@ exp10 = define("exp10", "x", """
     """, lambda out, x: math.log(10) * out)
 
 
-def _exprel_derivative(out: Any, x: Any) -> Any:
+def exprel_derivative(out: Any, x: Any) -> Any:
     """(exp(x) - exprel(x)) / x, by its series near 0."""
     near, below = abs(x) < 0.5, x <= -0.5
     small, series = jnp.where(near, x, 0), 0 * x
@@ -43,7 +42,7 @@ exprel = define("exprel", "x", """
     x: real numbers; no digits are lost near 0.
     >>> special.exprel(np.array([0.0, 1.0]))
     Array([1.        , 1.71828183], dtype=float64)
-    """, _exprel_derivative)
+    """, exprel_derivative)
 cosm1 = define("cosm1", "x", """
     cos(x) - 1, accurate near 0, where cos(x) is 1 to all digits.
     x: angles in radians.
@@ -125,93 +124,6 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
     return jnp.where(delta < 0, math.inf, value)
 
 
-def _box(log: Any, exponent: Any) -> Any:
-    """(exp(exponent log) - 1) / exponent, and its limit at exponent 0."""
-    # Powers that are 1 to all digits: the logarithm itself, also where its product underflows.
-    tiny = float(jnp.finfo(exponent.dtype).tiny)
-    zero = (abs(exponent * log) < tiny) | (exponent == 0)
-    safe = jnp.where(zero, 1, exponent)
-    return jnp.where(zero, log, jnp.expm1(safe * log) / safe)
-
-
-def _box_slope(log: Any, exponent: Any) -> Any:
-    """Its derivative in the exponent."""
-    return log * log * _exprel_derivative(None, exponent * log)
-
-
-@custom_jvp
-def _boxcox(x: Any, lmbda: Any) -> Any:
-    return _box(jnp.log(x), lmbda)
-
-
-_boxcox.defjvps(lambda t, out, x, lmbda: t * x ** (lmbda - 1),
-                lambda t, out, x, lmbda: t * _box_slope(jnp.log(x), lmbda))
-
-
-@custom_jvp
-def _boxcox1p(x: Any, lmbda: Any) -> Any:
-    return _box(jnp.log1p(x), lmbda)
-
-
-_boxcox1p.defjvps(lambda t, out, x, lmbda: t * (1 + x) ** (lmbda - 1),
-                  lambda t, out, x, lmbda: t * _box_slope(jnp.log1p(x), lmbda))
-
-
-def boxcox(x: Any, lmbda: Any) -> Any:
-    """Box-Cox transform: (x^lmbda - 1) / lmbda, and its limit log(x) where lmbda is 0.
-
-    x: numbers from 0 on; nan below. lmbda: real exponent -> the broadcast shape, floating. Raises
-    TypeError for complex numbers.
-
-    >>> special.boxcox(3.0, np.array([1.0, 0.0]))
-    Array([2.        , 1.09861229], dtype=float64)
-    """
-    return _boxcox(*real("boxcox", x, lmbda))
-
-
-def boxcox1p(x: Any, lmbda: Any) -> Any:
-    """Box-Cox transform of 1 + x, accurate near x = 0.
-
-    x: numbers from -1 on; nan below. lmbda: real exponent -> the broadcast shape, floating. Raises
-    TypeError for complex numbers.
-
-    >>> special.boxcox1p(1e-20, 2.0)
-    Array(1.e-20, dtype=float64, weak_type=True)
-    """
-    return _boxcox1p(*real("boxcox1p", x, lmbda))
-
-
-def inv_boxcox(y: Any, lmbda: Any) -> Any:
-    """Inverse of the Box-Cox transform: (lmbda y + 1)^(1 / lmbda), and exp(y) where lmbda is 0.
-
-    y: real numbers; nan where lmbda y < -1. lmbda: real exponent -> the broadcast shape, floating.
-    Raises TypeError for complex numbers.
-
-    >>> special.inv_boxcox(2.0, 1.0).round(6)
-    Array(3., dtype=float64, weak_type=True)
-    """
-    return jnp.exp(_inverse_box("inv_boxcox", y, lmbda))
-
-
-def inv_boxcox1p(y: Any, lmbda: Any) -> Any:
-    """Inverse of the Box-Cox transform less 1, accurate near y = 0: the inverse of `boxcox1p`.
-
-    y: real numbers; nan where lmbda y < -1. lmbda: real exponent -> the broadcast shape, floating.
-    Raises TypeError for complex numbers.
-
-    >>> special.inv_boxcox1p(1e-20, 2.0)
-    Array(1.e-20, dtype=float64, weak_type=True)
-    """
-    return jnp.expm1(_inverse_box("inv_boxcox1p", y, lmbda))
-
-
-def _inverse_box(name: str, y: Any, lmbda: Any) -> Any:
-    y, lmbda = real(name, y, lmbda)
-    zero = lmbda == 0
-    safe = jnp.where(zero, 1, lmbda)
-    return jnp.where(zero, y, jnp.log1p(safe * jnp.where(zero, 0, y)) / safe)
-
-
 wrightomega = define("wrightomega", "z", """
     Wright's omega function, the solution w of w + log(w) = z.
     z: real or complex; W(exp(z)) of Lambert's function on the principal sheet.
@@ -262,18 +174,42 @@ rgamma = define("rgamma", "x", """
     """, _rgamma_derivative)
 
 
+def _sin_cos_pi(x: Any) -> tuple[Any, Any]:
+    """sin(pi x) and cos(pi x), exact at whole numbers."""
+    whole = jnp.round(x)
+    sign, angle = 1 - 2 * (whole % 2), np.pi * (x - whole)
+    return sign * jnp.sin(angle), sign * jnp.cos(angle)
+
+
+def _binom_slopes(n: Any, k: Any) -> tuple[Any, Any]:
+    """The derivatives for n > -1 and k < 0, where the coefficient is B(n + 1, -k) times the sine of
+    pi (k + 1) divided by pi."""
+    size = jnp.exp(betaln(n + 1, -k))
+    sine, cosine = _sin_cos_pi(k + 1)
+    rest = digamma(n - k + 1)
+    return (size * (sine / np.pi) * (digamma(n + 1) - rest),
+            size * (cosine + (sine / np.pi) * (rest - digamma(-k))))
+
+
 def _binom_derivative(out: Any, n: Any, k: Any, of_n: bool) -> Any:
-    """By digamma where all arguments of gamma are positive, by 1 / gamma elsewhere."""
+    """By digamma where all arguments of gamma are positive, by reflection where one is not; for
+    negative n by 1 / gamma."""
     a, b, c = n + 1, k + 1, n - k + 1
     inner = (a > 0) & (b > 0) & (c > 0)
     p, q, r = (jnp.where(inner, x, 1) for x in (a, b, c))
     plain = out * (digamma(p) - digamma(r) if of_n else digamma(r) - digamma(q))
-    p, q, r = (jnp.where(inner, 1.5, x) for x in (a, b, c))
+    beside = (a > 0) & ~inner
+    above = k > 0
+    slope_n, slope_k = _binom_slopes(jnp.where(beside, n, 1), jnp.where(
+        beside, jnp.where(above, n - k, k), -1))
+    tail = (slope_n + jnp.where(above, slope_k, 0) if of_n
+            else jnp.where(above, -slope_k, slope_k))
+    p, q, r = (jnp.where(a > 0, 1.5, x) for x in (a, b, c))
     top, low, rest = 1 / rgamma(p), rgamma(q), rgamma(r)
     slope_low, slope_rest = _rgamma_derivative(low, q), _rgamma_derivative(rest, r)
     outer = (top * low * (digamma(p) * rest + slope_rest) if of_n
              else top * (slope_low * rest - low * slope_rest))
-    return jnp.where(inner, plain, outer)
+    return jnp.where(inner, plain, jnp.where(beside, tail, outer))
 
 
 binom = define("binom", "n k", """

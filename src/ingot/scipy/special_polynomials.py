@@ -14,6 +14,9 @@ import numpy as np
 import ingot.numpy as jnp
 from ingot.scipy.special_table import define
 
+MOST = 2.0**31
+"""Degrees below are integers, if they are whole."""
+
 
 def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., Any]
                 ) -> Callable[..., Any]:
@@ -23,9 +26,10 @@ def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., 
     def evaluate(n: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         import scipy.special
 
-        if whole or (n == np.rint(n)).all():
-            n = n.astype(np.int64)
-        return getattr(scipy.special, name)(n, *rest)
+        fun = getattr(scipy.special, name)
+        integer = whole | (n == np.rint(n)) & (abs(n) < MOST)
+        exact = fun(np.where(integer, n, 0).astype(np.int64), *rest)
+        return exact if np.all(integer) else np.where(integer, exact, fun(n, *rest))
 
     others = len(parameters.split()) - 1
     return define(name, parameters, doc, *[None] * others, lambda out, *xs: derivative(*xs),
@@ -129,14 +133,14 @@ eval_hermite = _polynomial("eval_hermite", "n x", """
     n: degree, a whole number. x: real numbers.
     >>> special.eval_hermite(2, np.array([0.0, 1.0]))
     Array([-2.,  2.], dtype=float64)
-    """, lambda n, x: 2 * n * _below(n, eval_hermite, x))
+    """, lambda n, x: 2 * jnp.trunc(n) * _below(jnp.trunc(n), eval_hermite, x))
 eval_hermitenorm = _polynomial("eval_hermitenorm", "n x", """
     Hermite polynomial of probabilists He_n(x), orthogonal with the weight exp(-x^2 / 2), DLMF 18.3.
     n: degree, a whole number. x: real numbers.
     >>> special.eval_hermitenorm(2, np.array([0.0, 1.0]))
     Array([-1.,  0.], dtype=float64)
     """, lambda n, x: (
-    n * _below(n, eval_hermitenorm, x)))
+    jnp.trunc(n) * _below(jnp.trunc(n), eval_hermitenorm, x)))
 
 lpmv = define("lpmv", "m v x", """
     Associated Legendre function P_v^m(x) with the sign (-1)^m, DLMF 14.3.6.

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ingot import dtypes
+from ingot.control.custom_jvp import custom_jvp
 from ingot.core.primitive import PythonFallback
 from ingot.errors import UndefinedRuleError
 from ingot.kernel.rules import Lowering, Unsupported, elementwise
@@ -87,7 +89,8 @@ xlog1py_p = nary("xlog1py", INEXACT, kernel=_times("log1p", _x_zero),
 
 # ---- exponential integrals ----
 expi_p = _unary("expi", lambda out, x: lax.div(lax.exp(x), x))
-exp1_p = _unary("exp1", lambda out, x: lax.neg(lax.div(lax.exp(lax.neg(x)), x)))
+exp1_p = _unary("exp1", lambda out, x: lax.neg(lax.div(  # there is none below 0
+    lax.exp(lax.neg(x)), lax.select(lax.lt(x, like(x, 0)), like(x, math.nan), x))))
 
 
 def _expn_eval(n: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -254,6 +257,12 @@ def _part(name: str, i: int) -> Callable[..., Any]:
 _TWO = PythonFallback("SciPy's function has two results")
 
 
+def _of_finite(x: Any, fun: Callable[[Any], Any]) -> Any:
+    """`fun`, which needs a finite argument; 0 at the infinities, its limit."""
+    far = lax.eq(lax.abs(x), like(x, math.inf))
+    return lax.select(far, like(x, 0), fun(lax.select(far, like(x, 1), x)))
+
+
 def _sinc(x: Any) -> Any:
     series = [(-1) ** n / math.factorial(2 * n + 1) for n in range(7)]
     return _taylor(x, 0.1, lambda x: _polynomial(series, lax.square(x)),
@@ -268,12 +277,29 @@ def _taylor(x: Any, radius: float, series: Callable[[Any], Any], quotient: Calla
                       quotient(lax.select(near, like(x, radius), x)))
 
 
+@custom_jvp
 def _half_pi_square(x: Any) -> Any:
-    return lax.mul(like(x, math.pi / 2), lax.square(x))
+    """pi x^2 / 2, less whole turns: the square is a sum of two numbers, by Dekker's product."""
+    given = x.aval.dtype
+    x = lax.convert_element_type(x, np.float32) if given.itemsize < 4 else x
+    largest = like(x, 2 / float(dtypes.finfo(x.aval.dtype).eps))  # all are even from there on
+    x = lax.select(lax.lt(lax.abs(x), largest), x, lax.mul(x, like(x, 0)))
+    half = 1 + 2 ** ((dtypes.finfo(x.aval.dtype).nmant + 2) // 2)
+    scaled = lax.mul(x, like(x, half))
+    high = lax.sub(scaled, lax.sub(scaled, x))
+    low = lax.sub(x, high)
+    square = lax.square(x)
+    twice = lax.mul(like(x, 2), lax.mul(high, low))
+    rest = lax.add(lax.add(lax.sub(lax.square(high), square), twice), lax.square(low))
+    turn = lax.add(lax.rem(square, like(x, 4)), lax.rem(rest, like(x, 4)))
+    return lax.convert_element_type(lax.mul(like(x, math.pi / 2), turn), given)
 
 
-si_p = _unary("si", lambda out, x: _sinc(x), _TWO, _part("sici", 0))
-ci_p = _unary("ci", lambda out, x: lax.div(lax.cos(x), x), _TWO, _part("sici", 1))
+_half_pi_square.defjvps(lambda t, out, x: lax.mul(t, lax.mul(like(x, math.pi), x)))
+
+si_p = _unary("si", lambda out, x: _of_finite(x, _sinc), _TWO, _part("sici", 0))
+ci_p = _unary("ci", lambda out, x: _of_finite(x, lambda x: lax.div(lax.cos(x), x)), _TWO,
+              _part("sici", 1))
 fresnel_s_p = _unary("fresnel_s", lambda out, x: lax.sin(_half_pi_square(x)), _TWO,
                      _part("fresnel", 0))
 fresnel_c_p = _unary("fresnel_c", lambda out, x: lax.cos(_half_pi_square(x)), _TWO,

@@ -10,9 +10,12 @@ from ingot.numpy.arithmetic import sqrt
 from ingot.numpy.creation import full_like
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
+from ingot.primitives.shape import stop_gradient
 from ingot.scipy.log_tails import log_betainc_p
+from ingot.scipy.many_degrees import FEWEST, log_power, many, tail_slope
 from ingot.scipy.special import gammaln, log_ndtr
 from ingot.scipy.special_distributions import stdtr, stdtrit
+from ingot.scipy.special_table import zero_of_slope
 from ingot.scipy.stats.common import INF, LOG_2PI, defined_where, exp, log1p_square, real
 from ingot.scipy.stats.densities import remainder
 
@@ -37,11 +40,12 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     many = half > 8
     large = where(many, half, 9)
     # log(gamma(h + 1/2) / gamma(h) / sqrt(h)) by Stirling's formula.
-    stirling = (large * log1p(0.5 / large) - 0.5 + remainder(large + 0.5) - remainder(large))
+    stirling = (log_power(full_like(large, math.sqrt(0.5)), large) - 0.5
+                + remainder(large + 0.5) - remainder(large))
     few = where(many, 1, half)
     plain = gammaln(few + 0.5) - gammaln(few) - 0.5 * log(few)
     norm = where(many, stirling, plain) - log(scale) - 0.5 * LOG_2PI
-    return norm - (df + 1) / 2 * log1p_square(y / sqrt(df))
+    return norm - log_power(y, df) / 2 - log1p_square(y / sqrt(df)) / 2
 
 
 @_defined
@@ -62,7 +66,11 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def _log_tail(z: Any, df: Any) -> Any:
     """The logarithm of the probability below z, which may underflow itself."""
     far, normal = z < -1, df > 1e30
-    tail = _log_far_tail(where(far, z, -1), where(normal, 1, df)) - math.log(2)
+    y, finite = where(far, z, -1), where(normal, 1, df)
+    large = many(finite, y)
+    tail = _log_far_tail(y, where(large, stop_gradient(finite), finite)) - math.log(2)
+    slope = tail_slope(where(large, df, FEWEST), where(large, y, -1), stop_gradient(tail))
+    tail = tail + where(large, zero_of_slope(finite, slope), 0)
     near = stdtr(df, where(far, 0, z))
     high = near > 0.5
     value = where(high, log1p(-stdtr(df, -where(high, z, 0))), log(where(high, 0.5, near)))
