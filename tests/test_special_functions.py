@@ -1,5 +1,6 @@
 """Functions of SciPy's that JAX does not have: values, derivatives, compiled and mapped."""
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
@@ -61,6 +62,8 @@ CASES = {
 }
 
 
+# SciPy's have fewer digits than ours: `test_integrals_in_all_digits` has mpmath's.
+INEXACT = {"itairy", "itj0y0", "iti0k0", "it2j0y0", "it2i0k0", "itstruve0", "itmodstruve0"}
 SPARSE = {"ncfdtridfd", "ncfdtridfn", "nctdtridf"}  # inverses far off where p is rounded
 
 
@@ -86,7 +89,7 @@ def test_values(name):
     for out in (fun(*args), compiled):
         for x, y in zip(leaves(out), want, strict=True):
             assert x.shape == y.shape
-            np.testing.assert_allclose(x, y, rtol=2e-12, atol=1e-14)
+            np.testing.assert_allclose(x, y, rtol=1e-7 if name in INEXACT else 2e-12, atol=1e-14)
     if name in SPARSE:
         return
     narrow = [x.astype("complex64" if x.dtype.kind == "c" else "float32") for x in args]
@@ -125,6 +128,29 @@ def test_derivatives(name):
         for a, b in zip(leaves(out), slopes(name, args, i), strict=True):
             np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
     assert known or name == "perm" or not any(TABLE[name].partials), "no derivative at all"
+
+
+INTEGRALS = [
+    ("itairy", 0, lambda x: mpmath.airyai(x, derivative=-1)),
+    ("itairy", 1, lambda x: mpmath.airybi(x, derivative=-1)),
+    ("itairy", 2, lambda x: -mpmath.airyai(-x, derivative=-1)),
+    ("itairy", 3, lambda x: -mpmath.airybi(-x, derivative=-1)),
+    ("itj0y0", 0, lambda t: mpmath.besselj(0, t)), ("itj0y0", 1, lambda t: mpmath.bessely(0, t)),
+    ("iti0k0", 0, lambda t: mpmath.besseli(0, t)), ("iti0k0", 1, lambda t: mpmath.besselk(0, t)),
+    ("it2j0y0", 0, lambda t: (1 - mpmath.besselj(0, t)) / t),
+    ("it2i0k0", 0, lambda t: (mpmath.besseli(0, t) - 1) / t),
+    ("itstruve0", None, lambda t: mpmath.struveh(0, t)),
+    ("itmodstruve0", None, lambda t: mpmath.struvel(0, t))]
+
+
+@pytest.mark.parametrize("x", [0.25, 8.0, 20.0, 31.0, 61.0])
+@pytest.mark.parametrize(("name", "part", "exact"), INTEGRALS)
+def test_integrals_in_all_digits(name, part, exact, x):
+    with mpmath.workdps(25):
+        want = exact(x) if name == "itairy" else mpmath.quad(
+            exact, mpmath.linspace(0, x, int(x / 4) + 2))
+    got = getattr(special, name)(x)
+    np.testing.assert_allclose(got if part is None else got[part], float(want), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["eval_laguerre", "eval_legendre", "eval_chebyt"])

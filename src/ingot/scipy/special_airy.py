@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 import ingot.numpy as jnp
 from ingot.primitives.complex import complex as complex_of
+from ingot.scipy import special_integrals as numerical
 from ingot.scipy.special_bessel import iv, j0, k0, y0
 from ingot.scipy.special_elementary import rgamma
 from ingot.scipy.special_table import BY_SCIPY, REAL, check_count, define, described
 
 
 # ---- several results ----
-def _parts(name: str, *partials: Sequence[Any], suffixes: str, parameters: str = "x"
-           ) -> list[Callable[..., Any]]:
-    """The results of a function of SciPy as functions of the table, named `<name>_<suffix>`."""
-    def part(i: int) -> Callable[..., Any]:
-        def evaluate(*xs: np.ndarray) -> np.ndarray:
-            import scipy.special
-
-            return getattr(scipy.special, name)(*xs)[i]
-
-        return evaluate
-
+def _parts(name: str, *partials: Sequence[Any], suffixes: str, parameters: str = "x",
+           evaluate: Sequence[Callable[..., Any]] = ()) -> list[Callable[..., Any]]:
+    """The results of a function as functions of the table, named `<name>_<suffix>`: those of
+    SciPy's function, or what `evaluate` says."""
     return [define(f"{name}_{s}", parameters, f"Result {i} of {name}.", *partial,
-                   evaluate=part(i))
+                   evaluate=evaluate[i] if evaluate else numerical.of_part(name, i))
             for i, (s, partial) in enumerate(zip(suffixes.split(), partials, strict=True))]
 
 
@@ -69,40 +62,53 @@ airye = _every(_airye, "airye", "x", """
     >>> special.airye(100.0)[0]
     Array(0.08919692, dtype=float64, weak_type=True)
     """)
+
+
+def _integral(name: str, fun: Callable[..., Any]) -> Callable[..., Any]:
+    return numerical.integral(fun, numerical.of_part(name, 0))
+
+
+_AI, _BI = (numerical.of_part("airy", i) for i in (0, 2))
 itairy = _every(_parts(
     "itairy", [lambda out, x: _airy[0](x)], [lambda out, x: _airy[2](x)],
-    [lambda out, x: _airy[0](-x)], [lambda out, x: _airy[2](-x)], suffixes="a b c d"), "itairy",
-    "x", """
+    [lambda out, x: _airy[0](-x)], [lambda out, x: _airy[2](-x)], suffixes="a b c d",
+    evaluate=[numerical.integral(fun, numerical.of_part("itairy", i), 20.0)
+              for i, fun in enumerate([_AI, _BI, numerical.turned(_AI), numerical.turned(_BI)])]),
+    "itairy", "x", """
     Integrals from 0 to x of Airy's functions: of Ai(t), Bi(t), Ai(-t) and Bi(-t).
     x: real numbers. DLMF 9.10; the first tends to 1/3.
     >>> special.itairy(10.0)[0]
     Array(0.33333333, dtype=float64, weak_type=True)
     """)
-itj0y0 = _every(_parts("itj0y0", [lambda out, x: j0(x)], [lambda out, x: y0(x)], suffixes="j y"),
-                "itj0y0", "x", """
+itj0y0 = _every(_parts(
+    "itj0y0", [lambda out, x: j0(x)], [lambda out, x: y0(x)], suffixes="j y",
+    evaluate=[_integral("itj0y0", numerical.of_part("j0")), numerical.of_y0]), "itj0y0", "x", """
     Integrals from 0 to x of the Bessel functions J_0(t) and Y_0(t), DLMF 10.22(ii).
     x: real numbers; the second is nan below 0.
     >>> special.itj0y0(1.0)[0]
     Array(0.91973041, dtype=float64, weak_type=True)
     """)
-iti0k0 = _every(_parts("iti0k0", [lambda out, x: iv(0, x)], [lambda out, x: k0(x)],
-                       suffixes="i k"), "iti0k0", "x", """
+iti0k0 = _every(_parts(
+    "iti0k0", [lambda out, x: iv(0, x)], [lambda out, x: k0(x)], suffixes="i k",
+    evaluate=[_integral("iti0k0", numerical.of_part("i0")), numerical.of_k0]), "iti0k0", "x", """
     Integrals from 0 to x of the modified Bessel functions I_0(t) and K_0(t), DLMF 10.43(i).
     x: real numbers; the second is nan below 0, and tends to pi / 2.
     >>> special.iti0k0(30.0)[1]
     Array(1.57079633, dtype=float64, weak_type=True)
     """)
-it2j0y0 = _every(_parts("it2j0y0", [lambda out, x: (1 - j0(x)) / x], [lambda out, x: -y0(x) / x],
-                        suffixes="j y"), "it2j0y0",
-                 "x", """
+it2j0y0 = _every(_parts(
+    "it2j0y0", [lambda out, x: (1 - j0(x)) / x], [lambda out, x: -y0(x) / x], suffixes="j y",
+    evaluate=[_integral("it2j0y0", lambda t: -numerical.deviation_over(-1)(t)),
+              numerical.of_part("it2j0y0", 1)]), "it2j0y0", "x", """
     Integrals of (1 - J_0(t)) / t from 0 to x, and of Y_0(t) / t from x to infinity.
     x: real numbers; the second is nan below 0.
     >>> special.it2j0y0(1.0)[0]
     Array(0.12116525, dtype=float64, weak_type=True)
     """)
-it2i0k0 = _every(_parts("it2i0k0", [lambda out, x: (iv(0, x) - 1) / x],
-                        [lambda out, x: -k0(x) / x], suffixes="i k"), "it2i0k0",
-                 "x", """
+it2i0k0 = _every(_parts(
+    "it2i0k0", [lambda out, x: (iv(0, x) - 1) / x], [lambda out, x: -k0(x) / x], suffixes="i k",
+    evaluate=[_integral("it2i0k0", numerical.deviation_over(1)),
+              numerical.of_part("it2i0k0", 1)]), "it2i0k0", "x", """
     Integrals of (I_0(t) - 1) / t from 0 to x, and of K_0(t) / t from x to infinity.
     x: real numbers; the second is nan below 0.
     >>> special.it2i0k0(1.0)[0]
@@ -232,14 +238,18 @@ itstruve0 = define("itstruve0", "x", """
     >>> special.itstruve0(1.0)
     Array(0.30109043, dtype=float64, weak_type=True)
     """,
-    lambda out, x: struve(0, x))
+    lambda out, x: struve(0, x),
+    evaluate=numerical.integral(functools.partial(numerical.of_part("struve"), 0),
+                                numerical.far_struve))
 itmodstruve0 = define("itmodstruve0", "x", """
     Integral of the modified Struve function L_0(t) from 0 to x.
     x: real numbers.
     >>> special.itmodstruve0(1.0)
     Array(0.33647263, dtype=float64, weak_type=True)
     """,
-    lambda out, x: modstruve(0, x))
+    lambda out, x: modstruve(0, x),
+    evaluate=numerical.integral(functools.partial(numerical.of_part("modstruve"), 0),
+                                numerical.of_part("itmodstruve0")))
 it2struve0 = define("it2struve0", "x", """
     Integral of H_0(t) / t from x to infinity, with Struve's function H_0.
     x: real numbers; pi / 2 at 0.
