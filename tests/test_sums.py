@@ -481,3 +481,15 @@ def test_ten_million(name, mode):
     function, reference = FUNCTIONS[name]
     x = np.full(10_000_000, 0.1, np.float32)
     check(running(lambda x: function(x, 0), mode)(x), *reference(x, 0), np.float32, x.size)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("jitted", [False, True])
+def test_gradients_of_products_of_halves_stay_in_range(dtype, jitted):
+    x = jnp.array([6e4, 6e4, 1, 1e-7], dtype)
+    grad = ingot.grad(jnp.prod)
+    got = (ingot.jit(grad) if jitted else grad)(x).astype("float32")
+    exact = np.asarray(x, float)
+    want = [np.prod(np.delete(exact, i)) for i in range(4)]
+    want[3] = np.inf if dtype == "float16" else want[3]
+    np.testing.assert_allclose(got, want, rtol=1e-2)

@@ -33,6 +33,7 @@ from ingot.primitives.movement import (
     reshape,
     transpose,
 )
+from ingot.primitives.numerics import wide
 from ingot.primitives.out_sharding import divided_reduction, takes_out_sharding
 from ingot.primitives.shape import constant
 from ingot.primitives.slicing import concatenate, slice_in_dim
@@ -161,8 +162,10 @@ def _prod_partial(t: Any, out: Any, x: Any, *, axes: Shape) -> Any:
     order = (*axes, *kept)
     shape = typeof(x).shape
     flat = (size_of([shape[a] for a in axes]), *(shape[i] for i in kept))
-    rows, tangents = (reshape(transpose(v, order), flat) for v in (x, t))
-    return _prod_tangent(rows, tangents)[1]
+    dtype = typeof(x).dtype  # a product of some leaves the range of halves sooner
+    rows, tangents = (reshape(transpose(convert_element_type(v, wide(dtype)), order), flat)
+                      for v in (x, t))
+    return convert_element_type(_prod_tangent(rows, tangents)[1], dtype)
 
 
 def _prod_tangent(rows: Any, tangents: Any) -> tuple[Any, Any]:
