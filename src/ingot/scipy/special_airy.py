@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -239,7 +238,7 @@ itstruve0 = define("itstruve0", "x", """
     Array(0.30109043, dtype=float64, weak_type=True)
     """,
     lambda out, x: struve(0, x),
-    evaluate=numerical.integral(functools.partial(numerical.of_part("struve"), 0),
+    evaluate=numerical.integral(numerical.of_part("struve", order=[0]),
                                 numerical.far_struve))
 itmodstruve0 = define("itmodstruve0", "x", """
     Integral of the modified Struve function L_0(t) from 0 to x.
@@ -248,7 +247,7 @@ itmodstruve0 = define("itmodstruve0", "x", """
     Array(0.33647263, dtype=float64, weak_type=True)
     """,
     lambda out, x: modstruve(0, x),
-    evaluate=numerical.integral(functools.partial(numerical.of_part("modstruve"), 0),
+    evaluate=numerical.integral(numerical.of_part("modstruve", order=[0]),
                                 numerical.of_part("itmodstruve0")))
 it2struve0 = define("it2struve0", "x", """
     Integral of H_0(t) / t from x to infinity, with Struve's function H_0.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-Function = Callable[[np.ndarray], Any]
+Function = Callable[..., Any]
 FARTHEST = 60.0
 """Up to there the rule is used: no function turns, or grows, more than it resolves."""
 
@@ -39,12 +39,12 @@ def integral(fun: Function, beyond: Function, farthest: float = FARTHEST) -> Fun
     return evaluate
 
 
-def of_part(name: str, i: int | None = None) -> Function:
-    """A function of SciPy, or one of its results."""
+def of_part(name: str, i: int | None = None, order: Sequence[int] = ()) -> Function:
+    """A function of SciPy, perhaps of an order, or one of its results."""
     def evaluate(*xs: np.ndarray) -> Any:
         import scipy.special
 
-        out = getattr(scipy.special, name)(*xs)
+        out = getattr(scipy.special, name)(*order, *xs)
         return out if i is None else out[i]
 
     return evaluate
