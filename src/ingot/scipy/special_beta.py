@@ -202,6 +202,13 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     return lax.select(nothing, one, lax.select(wrong, zero, lax.exp(exponent)))
 
 
+def _stays(z: Any, m: Any) -> Any:
+    """Whether no step is made from a pole of gamma, or an infinity; elsewhere a formula has the
+    derivative, too."""
+    infinite = lax.eq(lax.abs(z), like(z, math.inf))
+    return lax.bitwise_and(lax.eq(m, like(m, 0)), lax.bitwise_or(_is_pole(z), infinite))
+
+
 def poch(z: Any, m: Any) -> Any:
     """Pochhammer's symbol, the rising factorial gamma(z + m) / gamma(z), DLMF 5.2(iii).
 
@@ -234,10 +241,7 @@ def poch(z: Any, m: Any) -> Any:
     out = lax.select(lax.bitwise_and(pole, lax.bitwise_not(other)), like(z, 0), out)
     out = lax.select(lax.bitwise_and(other, lax.bitwise_not(pole)), like(z, math.inf), out)
     out = lax.select(odd, lax.neg(out), out)
-    # No step leads nowhere, from poles and infinities too; else the formula has the derivative.
-    none = lax.bitwise_and(lax.eq(m, like(m, 0)), lax.bitwise_or(
-        pole, lax.eq(lax.abs(z), like(z, math.inf))))
-    out = lax.select(none, like(m, 1), out)
+    out = lax.select(_stays(z, m), like(m, 1), out)
     # From a pole of gamma(z) to a place that is none the value is 0, yet not the derivative.
     x, y = lax.select(crossing, start, like(z, 0)), lax.select(crossing, steps, like(z, 0.5))
     product = lax.mul(_gamma(lax.add(x, y)), reciprocal_gamma(x))
