@@ -1,7 +1,8 @@
-"""What the slopes of logarithms in a scale are made of, without cancellation."""
+"""What slopes of logarithms and exponentials in a scale are made of, without cancellation."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ingot import numpy as jnp
@@ -19,3 +20,15 @@ def log1p_excess(z: Any) -> Any:
     series = sum(square**k * 2 / (2 * k + 3) for k in reversed(range(20)))
     series = 1 / ((1 + near) * (2 + near)) + series * near / (2 + near) ** 3
     return jnp.where(small, series, (jnp.log1p(far) / far - 1 / (1 + far)) / far)
+
+
+def exprel_derivative(out: Any, x: Any) -> Any:
+    """(exp(x) - exprel(x)) / x, by its series near 0."""
+    near, below = abs(x) < 0.5, x <= -0.5
+    small, series = jnp.where(near, x, 0), 0 * x
+    for k in range(16, -1, -1):
+        series = series * small + (k + 1) / math.factorial(k + 2)
+    low, high = jnp.where(below, x, -1), jnp.where(near | below, 1, x)
+    low = (jnp.exp(low) - jnp.expm1(low) / low) / low
+    high = jnp.exp(high) * (1 + jnp.expm1(-high) / high) / high
+    return jnp.where(near, series, jnp.where(below, low, high))

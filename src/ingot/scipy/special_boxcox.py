@@ -6,8 +6,7 @@ from typing import Any
 
 import ingot.numpy as jnp
 from ingot.control.custom_jvp import custom_jvp
-from ingot.scipy.log_excess import log1p_excess
-from ingot.scipy.special_elementary import exprel_derivative
+from ingot.scipy.log_excess import exprel_derivative, log1p_excess
 from ingot.scipy.special_table import real
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.primitives.special import zeta_derivative_p
+from ingot.scipy.log_excess import exprel_derivative
 from ingot.scipy.special import betaln, digamma, wofz
 from ingot.scipy.special_table import define, real
 
@@ -23,18 +24,6 @@ exp10 = define("exp10", "x", """
     >>> special.exp10(-2.0)
     Array(0.01, dtype=float64, weak_type=True)
     """, lambda out, x: math.log(10) * out)
-
-
-def exprel_derivative(out: Any, x: Any) -> Any:
-    """(exp(x) - exprel(x)) / x, by its series near 0."""
-    near, below = abs(x) < 0.5, x <= -0.5
-    small, series = jnp.where(near, x, 0), 0 * x
-    for k in range(16, -1, -1):
-        series = series * small + (k + 1) / math.factorial(k + 2)
-    low, high = jnp.where(below, x, -1), jnp.where(near | below, 1, x)
-    low = (jnp.exp(low) - jnp.expm1(low) / low) / low
-    high = jnp.exp(high) * (1 + jnp.expm1(-high) / high) / high
-    return jnp.where(near, series, jnp.where(below, low, high))
 
 
 exprel = define("exprel", "x", """
