@@ -21,7 +21,7 @@ import pytest
 
 from fuzz.batch import Outcome, run
 from fuzz.check import REJECTED
-from ingot.backends.llvm import builtins, engine
+from ingot.backends.llvm import builtins, codegen, engine
 from ingot.backends.llvm.native import abi
 from ingot.backends.llvm.scalar import ScalarEmitter
 from ingot.compiler.lower import Lowering
@@ -132,10 +132,16 @@ def sorts_that_err() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unbound_symbols() -> Iterator[None]:
-    """What LLVM calls to convert float16 is at address 0."""
-    resolve = engine.resolve
+    """What LLVM calls to convert float16 is at address 0; the processor has no instruction."""
+    resolve, processor = engine.resolve, codegen.processor
+
+    def older() -> Any:
+        name, features, triple = processor()
+        return name, f"{features},-avx512fp16", triple
+
     with mock.patch.object(engine, "resolve", lambda symbol: 0 if symbol in builtins.NAMES
                            else resolve(symbol)), \
+            mock.patch.object(codegen, "processor", older), \
             mock.patch.object(ScalarEmitter, "_to_odd", lambda self, x: x):
         yield
 

@@ -301,7 +301,9 @@ def elementwise(g: Generator) -> None:
                   f"jnp.select([{x} > 0.5, {y} > 0], [{x}, {y}], 0.25)", f"jnp.sinc({x})",
                   f"jnp.arctan2({x}, {y} + 2)", f"jnp.expm1({x} * 0.1)", f"ingot.nn.softmax({x})"
                   if vx.ndim else f"ingot.nn.relu({x})", f"ingot.nn.gelu({x})",
-                  f"jnp.nan_to_num({x} / 1)", f"lax.rsqrt(1 + {x} * {x})"]
+                  f"jnp.nan_to_num({x} / 1)", f"lax.rsqrt(1 + {x} * {x})",
+                  f"jnp.tanh({x}.astype('float16'))", f"jnp.arctan({x}.astype('float16'))",
+                  f"jnp.sinh({x}.astype('bfloat16') * 0.5)"]
         if not g.reversible:
             forms += [f"lax.nextafter({x}, {y})", f"jnp.frexp({x})[1]", f"jnp.copysign({x}, {y})",
                       f"lax.bitcast_convert_type({x}, {bits!r}) >> 3", f"jnp.heaviside({x}, {y})"]
