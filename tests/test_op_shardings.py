@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ingot
+from ingot.compat import meshes, prng
 from ingot.compat.hlo_sharding import HloSharding, OpSharding, Type
 from ingot.compat.op_shardings import (
     GSPMDSharding,
@@ -129,3 +130,26 @@ def test_devices_that_stand_along_no_mesh_have_no_form_in_shardy():
     odd = OpSharding(Type.OTHER, [4], [0, 3, 1, 2])
     with config.override("num_cpu_devices", 8), pytest.raises(TypeError, match="Cannot convert"):
         to_sdy(GSPMDSharding(ingot.devices()[:4], odd), 1)
+
+
+def test_generators_by_their_objects_make_the_keys_of_random():
+    bits = prng.threefry_random_bits(np.array([0, 7], np.uint32), 32, (5,))
+    np.testing.assert_array_equal(bits, ingot.random.bits(ingot.random.key(7), (5,), "uint32"))
+    keys = prng.random_seed(np.arange(3), impl=prng.threefry_prng_impl)
+    assert keys.shape == (3,) and keys.dtype == ingot.random.key(0).dtype
+    np.testing.assert_array_equal(ingot.random.key_data(keys)[1],
+                                  ingot.random.key_data(ingot.random.key(1)))
+
+
+def test_a_mesh_that_is_entered_is_that_of_pjit_and_of_thread_resources():
+    with config.override("num_cpu_devices", 8):
+        mesh = make_mesh((2, 4), ("x", "y"), axis_types=(AxisType.Auto,) * 2)
+        double = meshes.pjit(lambda x: 2 * x)
+        with mesh:
+            assert meshes.thread_resources.env.physical_mesh is mesh
+            assert double(np.ones(8)).sharding == NamedSharding(mesh, P())
+            spread = meshes.pjit(lambda x: x, in_shardings=P("x"))(np.ones(8))
+            assert spread.sharding.is_equivalent_to(NamedSharding(mesh, P("x")), 1)
+            with pytest.raises(RuntimeError, match="requires a non-empty mesh"):
+                ingot.jit(lambda x: x, in_shardings=P("x"))(np.ones(8))
+        assert double(np.ones(8)).sharding.num_devices == 1

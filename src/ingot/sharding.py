@@ -46,12 +46,15 @@ def make_mesh(axis_shapes: Sequence[int], axis_names: Any, axis_types: Any = Non
 
     axis_shapes: sizes of the axes; axis_names: a name for each; axis_types: an AxisType for each,
     by default Explicit; devices: by default all of this process -> a Mesh. Raises ValueError if
-    the sizes multiply to more devices than there are.
+    the sizes are no ints, or multiply to more devices than there are.
 
     >>> ingot.make_mesh((1, 1), ("x", "y"))
     Mesh(axis_sizes=(1, 1), axis_names=('x', 'y'), axis_types=(Explicit, Explicit))
     """
     found = list(all_devices() if devices is None else devices)
+    if not all(isinstance(n, (int, np.integer)) for n in axis_shapes):
+        raise ValueError("`axis_sizes` passed to `make_mesh` should be a sequence of ints, got"
+                         f" {axis_shapes!r:.80}")
     shape = tuple(map(int, axis_shapes))
     needed = math.prod(shape)
     if needed > len(found):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ingot.api.arguments import function_name
-from ingot.api.formats import Format
 from ingot.api.shapes import ShapeDtypeStruct
 from ingot.api.shardings import CallShardings, ResultPlaces
 from ingot.core.array import Array
@@ -44,6 +43,8 @@ class AheadShardings:
            avals: Sequence[ShapedArray]) -> AheadShardings:
         """Return what a call with these leaves of arguments says; ValueError where `jit` was told
         of other places, and where shardings do not fit or do not divide into equal parts."""
+        if call.device is not None:
+            return AheadShardings(call, (call.device,) * len(leaves))
         told, name, asked = call.of_arguments(tree, leaves), function_name(call.fun), list[Any]()
         for k, (x, aval, sharding) in enumerate(zip(leaves, avals, told, strict=True)):
             own = _own(x)
@@ -85,13 +86,16 @@ class AheadShardings:
 
     def placed(self, arrays: Sequence[Any]) -> list[Any]:
         """Return arguments of a call where they were said to lie."""
-        return [x if s is None or isinstance(x, Tracer) or is_committed(x)
+        moves = self.call.device is not None
+        return [x if s is None or isinstance(x, Tracer) or (is_committed(x) and not moves)
                 else place(x, s)
                 for x, s in zip(arrays, self.asked, strict=True)]
 
     def check(self, arrays: Sequence[Array], names: Callable[[], Sequence[str]]) -> None:
         """Raise ValueError where arrays that have to stay where they are lie elsewhere than the
         program was compiled for."""
+        if self.call.device is not None:
+            return
         wrong = [k for k, (x, sharding) in enumerate(zip(arrays, self.asked, strict=True))
                  if sharding is not None and not isinstance(x, Tracer) and is_committed(x)
                  and not sharding_of(x).is_equivalent_to(sharding, x.ndim)]
@@ -109,10 +113,7 @@ def _own(x: Any) -> Sharding | None:
     """Return where a leaf was said to lie."""
     if type(x) is Array:
         return sharding_of(x) if is_committed(x) else None
-    sharding = x.sharding if isinstance(x, ShapeDtypeStruct) else None
-    if isinstance(sharding, Format):
-        sharding = sharding.sharding
-    return sharding if isinstance(sharding, Sharding) else None
+    return x.sharding if isinstance(x, ShapeDtypeStruct) else None
 
 
 def _standing(aval: ShapedArray, sharding: Sharding | None) -> Array:

@@ -15,12 +15,13 @@ from ingot.core.avals import ShapedArray
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean
-from ingot.core.mesh import BaseMesh, abstract_mesh, entered_mesh
+from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
     PlacedBuffer,
     argument,
     check_devices_agree,
     check_divisible,
+    check_rank,
     is_committed,
     on_mesh_in_force,
     place as moved,
@@ -344,13 +345,14 @@ def _on_devices_of(x: Any, sharding: NamedSharding) -> NamedSharding:
     if not isinstance(own, NamedSharding):
         raise TypeError(f"{title}: The sharding on the input must be a `NamedSharding`, got {own}")
     if own.mesh.shape_tuple != sharding.mesh.shape_tuple:
-        raise ValueError(f"{title}: Mesh shape of the input {own.mesh.shape_tuple} does not equal"
+        raise ValueError(f"{title}: Mesh shape of the input {own.mesh.shape_tuple} does not match"
                          f" the mesh shape of the target sharding {sharding.mesh.shape_tuple}")
     return sharding.update(mesh=own.mesh)
 
 
 def resharded(title: str, x: Any, sharding: Sharding) -> Any:
     """Return an array where it lies by this sharding, in a program from this point on."""
+    check_rank(title, x.aval, sharding)
     if isinstance(x, Tracer) or not trace_state_clean():
         return sharding_constraint_p.bind(x, sharding=sharding)
     check_divisible(title, x.aval, sharding)
@@ -359,13 +361,16 @@ def resharded(title: str, x: Any, sharding: Sharding) -> Any:
     return moved(x, settled_spec(sharding, x))
 
 
-def named(title: str, place: Any) -> Sharding:
-    """Return the sharding that a spec stands for, over the mesh in force."""
+def named(title: str, place: Any, entered: bool = True) -> Sharding:
+    """Return the sharding that a spec stands for, over the mesh in force: one that is entered as a
+    context, if that counts, else the one that is set."""
     if not isinstance(place, PartitionSpec):
         if not isinstance(place, Sharding):
             raise TypeError(f"{title}: expected a sharding or a PartitionSpec, got {place!r:.80}")
         return place
-    mesh: BaseMesh = entered_mesh() if config.abstract_mesh is None else config.abstract_mesh
+    mesh: BaseMesh | None = config.abstract_mesh
+    if mesh is None:
+        mesh = entered_mesh() if entered else concrete_mesh()
     if mesh.empty:
         raise RuntimeError(f"{title} requires a non-empty mesh in context if a PartitionSpec is"
                            f" passed, got {place!r}; use set_mesh, or pass a NamedSharding")

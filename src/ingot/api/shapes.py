@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from ingot import dtypes
+from ingot.api.formats import Format, Layout
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
+from ingot.core.mesh import abstract_mesh, concrete_mesh
 from ingot.core.placement import is_committed, sharding_of
+from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.specs import PartitionSpec
 
 
 class ShapeDtypeStruct:
-    """The shape and dtype of an array without its elements; a leaf of pytrees.
+    """The shape and dtype of an array without its elements, and where it lies; a leaf of pytrees.
 
-    shape: ints; dtype: whatever stands for one, 64 bits wide also while these are off; sharding is
-    kept and ignored.
+    shape: ints; dtype: whatever stands for one, 64 bits wide also while these are off; sharding: a
+    sharding, a spec for the mesh that is set when it is read, or a Format. Raises ValueError for
+    others, and for those that do not divide arrays with so many axes, TypeError for an open layout.
 
     >>> ingot.ShapeDtypeStruct((2, 3), "float32")
     ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
 
-    __slots__ = ("dtype", "shape", "sharding", "weak_type")
+    __slots__ = ("_layout", "_sharding", "dtype", "shape", "weak_type")
 
     def __init__(self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False,
                  vma: Any = None, is_ref: bool = False):
@@ -30,7 +35,43 @@ class ShapeDtypeStruct:
         self.shape = tuple(int(n) for n in shape)
         self.dtype = dtype if isinstance(dtype, dtypes.KeyDType) else dtypes.supported(
             dtype, "ShapeDtypeStruct")
-        self.sharding, self.weak_type = sharding, weak_type
+        self.weak_type, self._layout, self._sharding = weak_type, None, sharding
+        if isinstance(sharding, Format):
+            if sharding.layout is Layout.AUTO:
+                raise TypeError("`Layout.AUTO` cannot be used in place of a device-local layout in"
+                                f" a `ShapeDtypeStruct`. Got {sharding}")
+            self._layout, self._sharding = sharding.layout, sharding.sharding
+        self._check()
+
+    def _check(self) -> None:
+        place = self._sharding
+        if isinstance(place, Sharding):
+            place.check_compatible_aval(self.shape)
+        elif isinstance(place, PartitionSpec):
+            if len(place) > len(self.shape):
+                raise ValueError(f"ShapeDtypeStruct: {place!r} is only valid for values of rank at"
+                                 f" least {len(place)}, but was applied to a value of rank"
+                                 f" {len(self.shape)}")
+        elif place is not None:
+            raise ValueError("ShapeDtypeStruct: sharding should be an instance of"
+                             " `jax.sharding.Sharding`, `jax.sharding.PartitionSpec` or"
+                             f" `jax.experimental.layout.Format`. Got {place!r:.80}")
+
+    @property
+    def sharding(self) -> Any:
+        """Where the array lies; TypeError for a spec while no mesh is set."""
+        if not isinstance(self._sharding, PartitionSpec):
+            return self._sharding
+        mesh = abstract_mesh() if concrete_mesh().empty else concrete_mesh()
+        if mesh.empty:
+            raise TypeError("When specifying PartitionSpec to `ShapeDtypeStruct`, the context mesh"
+                            " cannot be empty; use set_mesh, or a NamedSharding")
+        return NamedSharding(mesh, self._sharding)
+
+    @property
+    def format(self) -> Format:
+        """In which layout and where the array lies."""
+        return Format(self._layout, self.sharding)
 
     @classmethod
     def like(cls, x: Any) -> ShapeDtypeStruct:
@@ -58,11 +99,18 @@ class ShapeDtypeStruct:
         return ShapedArray(self.shape, dtypes.canonicalize_dtype(self.dtype), self.weak_type)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
-        """A copy with some fields replaced."""
-        fields = {n: changes.pop(n, getattr(self, n)) for n in self.__slots__}
+        """A copy with some fields replaced; ValueError for another sharding where a layout is said,
+        which needs a Format."""
+        fields = {n: changes.pop(n, getattr(self, n)) for n in ("shape", "dtype", "weak_type")}
+        place = changes.pop("sharding", self._sharding)
+        if self._layout is not None and not isinstance(place, Format):
+            if place is not self._sharding:
+                raise ValueError(f"updating ShapeDtypeStruct with sharding {place!r} while it has"
+                                 f" the layout {self._layout}: pass a Format")
+            place = Format(self._layout, place)
         if changes:
             raise ValueError(f"ShapeDtypeStruct.update: no fields named {sorted(changes)}")
-        return ShapeDtypeStruct(fields.pop("shape"), fields.pop("dtype"), **fields)
+        return ShapeDtypeStruct(fields.pop("shape"), fields.pop("dtype"), sharding=place, **fields)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -78,7 +126,8 @@ class ShapeDtypeStruct:
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""
-        sharding = f", sharding={self.sharding}" if self.sharding is not None else ""
+        place = self._sharding
+        sharding = f", sharding={place}" if place is not None else ""
         return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name}{weak}{sharding})"
 
 

@@ -102,7 +102,7 @@ class CallShardings:
     def _told(self, shardings: Any) -> list[Sharding]:
         leaves = tree_leaves(shardings, is_leaf=_is_leaf)
         leaves = [s.sharding if isinstance(s, Format) else s for s in leaves]
-        found = [named("pjit", s) for s in leaves if s is not None]
+        found = [named("pjit", s, entered=False) for s in leaves if s is not None]
         return [s for s in found if not isinstance(s, NamedSharding) or s._is_concrete]
 
     def __reduce__(self) -> Any:
@@ -144,7 +144,7 @@ class CallShardings:
             raise ValueError(f"{title}: pytree prefix error: it must be a prefix of the values'"
                              f" structure: {error}") from None
         found = [s.sharding if isinstance(s, Format) else s for s in found]
-        return [None if s is None else named(title, s) for s in found]
+        return [None if s is None else named("pjit", s, entered=False) for s in found]
 
     def _argument(self, title: str, x: Any, sharding: Sharding) -> Any:
         check_divisible(f"One of pjit arguments: {title}", x.aval, sharding)

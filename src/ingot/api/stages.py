@@ -154,11 +154,33 @@ class Lowered(Stage):
     """
 
     def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
-        """The program as text: as the compiler takes it, else, or for the dialect 'jaxpr', as a
-        jaxpr; with `debug_info`, each equation of this with the user's line."""
-        text = None if dialect == "jaxpr" else get_backend(self._backend).lowered_text(
-            self._jaxpr, self._options)
+        """The program as text, by default in StableHLO where jaxlib is installed, else, and for the
+        dialect 'jaxpr', as a jaxpr; with `debug_info`, each equation of this with the user's line.
+
+        Raises ValueError for other dialects than these and 'hlo', and where these need jaxlib.
+        """
+        if dialect not in (None, "stablehlo", "hlo", "jaxpr"):
+            raise ValueError(f"as_text: the dialects are 'stablehlo', 'hlo', 'jaxpr', got"
+                             f" {dialect!r}")
+        text = None if dialect == "jaxpr" else self._in_dialect(dialect)
         return pretty(self._jaxpr, debug_info) if text is None else text
+
+    def _in_dialect(self, dialect: str | None) -> str | None:
+        """The text by the back end that compiles it, else by XLA's; None if there is none."""
+        asked = (*[None] * len(self._consts), *self._shardings.asked)
+        told = self._shardings.call.of_results(self.out_tree, self.out_avals)
+        options = replace(self._options, in_shardings=asked, out_shardings=tuple(told))
+        wanted = dialect or "stablehlo"
+        text = get_backend(self._backend).lowered_text(self._jaxpr, options, wanted)
+        if text is not None:
+            return text
+        try:
+            return get_backend("xla").lowered_text(self._jaxpr, options, wanted)
+        except (RuntimeError, NotImplementedError) as error:
+            if dialect is None:
+                return None
+            raise ValueError(f"as_text: {self.fun_name} has no text in {dialect}: {error}"
+                             ) from None
 
     def compiler_ir(self, dialect: str | None = None) -> Jaxpr:
         """The program itself."""

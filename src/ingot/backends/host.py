@@ -85,7 +85,7 @@ class HostMemory:
         raise NotImplementedError("deserialize: executables on the CPU have no serialized form; the"
                                   " cache on disk keeps their machine code (config.cache_dir)")
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
         """Return None: programs are compiled from jaxprs."""
         return None
 

@@ -10,6 +10,7 @@ import numpy as np
 from ingot.api.devices import devices as all_devices
 from ingot.api.pjit import pjit
 from ingot.api.shard_map import shard_map_auto as shard_map
+from ingot.core.mesh import entered_mesh
 from ingot.sharding import Mesh, PartitionSpec
 
 
@@ -21,5 +22,20 @@ def create_device_mesh(mesh_shape: Sequence[int], devices: Any = None, **_: Any)
                          f" {found.size} devices")
     return found.reshape(tuple(mesh_shape))
 
+
+class _Environment:
+    """What JAX keeps of the meshes that are entered as contexts."""
+
+    @property
+    def physical_mesh(self) -> Mesh:
+        """The mesh that is entered, else the one that is set."""
+        return entered_mesh()
+
+
+class _ThreadResources:
+    env = _Environment()
+
+
+thread_resources = _ThreadResources()
 
 __all__ = ["Mesh", "PartitionSpec", "pjit", "shard_map"]

@@ -208,8 +208,9 @@ class Backend(Protocol):
         """Return an executable that `Executable.serialize` wrote; trusted data only."""
         ...
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
-        """Return a jaxpr in the form in which the compiler takes it; None if it takes jaxprs."""
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
+        """Return a jaxpr in the form in which the compiler takes it, in 'stablehlo' or 'hlo'; None
+        if it takes jaxprs."""
         ...
 
     def wait_for_effects(self) -> None:

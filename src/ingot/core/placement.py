@@ -67,13 +67,18 @@ def type_at(aval: ShapedArray, sharding: Sharding) -> ShapedArray:
     return aval
 
 
-def check_divisible(title: str, aval: ShapedArray, sharding: Sharding) -> None:
-    """Raise IndivisibleError, a ValueError, unless a sharding divides an array of this type into
-    equal parts."""
+def check_rank(title: str, aval: ShapedArray, sharding: Sharding) -> None:
+    """Raise ValueError unless arrays of this type have as many axes as a sharding divides."""
     try:
         sharding.check_compatible_aval(aval.shape)
     except ValueError as error:
         raise ValueError(f"{title}: {error}") from None
+
+
+def check_divisible(title: str, aval: ShapedArray, sharding: Sharding) -> None:
+    """Raise IndivisibleError, a ValueError, unless a sharding divides an array of this type into
+    equal parts."""
+    check_rank(title, aval, sharding)
     counts, _ = sharding._grid(aval.ndim)
     for axis, (n, count) in enumerate(zip(aval.shape, counts, strict=True)):
         if n % count:

@@ -24,7 +24,7 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     windows,
 )
 from ingot.backends.xla.arrays import Memory, stored
-from ingot.backends.xla.client import jaxlib
+from ingot.backends.xla.client import jaxlib, shown
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
@@ -135,11 +135,13 @@ class XLABackend:
         """Compile a jaxpr whose constants are concrete."""
         return XLAExecutable(self._compiler, self._memory, jaxpr, options)
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions) -> str | None:
-        """Return a jaxpr in StableHLO."""
-        shardings = options.in_shardings or (None,) * len(jaxpr.invars)
-        return self._compiler.module(
-            jaxpr, options, [s or self._memory.first for s in shardings]).text()
+    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
+        """Return a jaxpr in StableHLO or HLO."""
+        given = options.in_shardings or (None,) * len(jaxpr.invars)
+        shardings = [s or self._memory.first for s in given]
+        text = self._compiler.module(jaxpr, options, shardings).text()
+        counts = [s.num_devices for s in (*given, *(options.out_shardings or ())) if s is not None]
+        return shown(text, max(counts, default=1), dialect)
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError."""
