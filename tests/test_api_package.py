@@ -1,8 +1,10 @@
 """The package: what importing it costs, its names, devices, exchange of arrays, stages as text."""
 
+import ast
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.flatten_util
@@ -197,3 +199,10 @@ def test_ravel_pytree_keeps_weak_types_and_gives_equal_functions():
         assert ingot.tree.structure(mine[1](mine[0])) == ingot.tree.structure(tree)
     back = [ravel_pytree(tree)[1] for tree in trees]
     assert back[0] == back[1] != back[2] and hash(back[0]) == hash(back[1])
+
+
+def test_readers_of_types_know_the_lazy_names():
+    tree = ast.parse(Path(ingot.__file__).read_text(encoding="utf-8"))
+    block = next(n for n in tree.body if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n))
+    told = {alias.asname for node in block.body for alias in node.names}
+    assert told == set(dir(ingot)) - set(ingot.__all__)

@@ -1,5 +1,7 @@
 """ingot: NumPy programs, cast into native code; grad, jit and vmap, and what composes from them."""
 
+from typing import TYPE_CHECKING
+
 import ingot.backends.llvm  # back ends before what has the native call path: see core/native_calls
 import ingot.backends.reference
 import ingot.backends.xla  # noqa: F401
@@ -58,6 +60,43 @@ from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.dtypes import float0
 from ingot.util import clear_caches, lazily as _lazily
+
+if TYPE_CHECKING:  # what is found lazily below, for readers of types
+    from ingot import (
+        ad_checkpoint as ad_checkpoint,
+        custom_batching as custom_batching,
+        custom_derivatives as custom_derivatives,
+        debug as debug,
+        distributed as distributed,
+        dlpack as dlpack,
+        experimental as experimental,
+        export as export,
+        flatten_util as flatten_util,
+        image as image,
+        lax as lax,
+        nn as nn,
+        ops as ops,
+        random as random,
+        scipy as scipy,
+        sharding as sharding,
+        stages as stages,
+    )
+    from ingot.core.shards import Shard as Shard
+    from ingot.sharding import (
+        NamedSharding as NamedSharding,
+        PartitionSpec as P,
+        get_abstract_mesh as get_abstract_mesh,
+        get_mesh as get_mesh,
+        make_array_from_callback as make_array_from_callback,
+        make_array_from_process_local_data as make_array_from_process_local_data,
+        make_array_from_single_device_arrays as make_array_from_single_device_arrays,
+        make_mesh as make_mesh,
+        reshard as reshard,
+        set_mesh as set_mesh,
+        shard_map as shard_map,
+        smap as smap,
+        use_abstract_mesh as use_abstract_mesh,
+    )
 
 __all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tracer_leaks",
            "checking_leaks", "checkpoint", "checkpoint_policies", "clear_caches", "closure_convert",
