@@ -124,7 +124,8 @@ use_mesh = set_mesh
 def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
     """Return a context in which specs refer to a mesh without devices, in this thread alone.
 
-    mesh: an AbstractMesh -> a context manager. Raises ValueError for anything else.
+    mesh: an AbstractMesh -> a context manager. Raises ValueError for anything else, and for a mesh
+    of another size than the one in force.
 
     >>> with ingot.use_abstract_mesh(ingot.sharding.AbstractMesh((2,), "x")):
     ...     ingot.get_abstract_mesh().size
@@ -133,6 +134,11 @@ def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
     if not isinstance(mesh, AbstractMesh):
         raise ValueError(f"use_abstract_mesh: Expected mesh of type `AbstractMesh`, got"
                          f" {type(mesh)}")
+    before = abstract_mesh()
+    if not before.empty and not mesh.empty and before.size != mesh.size:
+        raise ValueError(f"use_abstract_mesh: it cannot change the size of the mesh, got {mesh} of"
+                         f" size {mesh.size} where {before} of size {before.size} is in force; use"
+                         " set_mesh for other devices")
     return config.override("abstract_mesh", mesh)
 
 
