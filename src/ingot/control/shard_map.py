@@ -18,7 +18,7 @@ from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis, spmd_axes
 from ingot.core.backend import run
-from ingot.core.division import Operands, Spec
+from ingot.core.division import Operands, Spec, whole
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
@@ -257,6 +257,9 @@ def _effects(*, jaxpr: Jaxpr, newly_manual_axes: Any, **params: Any) -> frozense
 
 
 def _division(given: Operands) -> list[Spec]:
+    """Results are divided as their specs say, if arguments meet on a mesh with such axes."""
+    if not set(given.params["mesh"].axis_names) <= set(given.sizes):
+        return [whole(a.ndim) for a in given.outs]
     return [s.padded(a.ndim).partitions
             for s, a in zip(given.params["out_specs"], given.outs, strict=True)]
 
