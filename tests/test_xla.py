@@ -174,3 +174,18 @@ def test_under_the_hook_xla_is_the_installed_jaxlib_and_programs_get_the_served_
         from ingot.compat.hook import Served
         print(y[1], type(jaxlib.xla_client) is Served, type(jaxlib._jax) is Served)"""
     assert in_new_process(code) == ["2", "True", "True"]
+
+
+@needs_jaxlib
+def test_the_hook_after_xla_has_started():
+    code = """
+        import ingot
+        f = ingot.jit(lambda x: x + 1, backend="xla")
+        before = f(ingot.numpy.arange(2))
+        import ingot.as_jax, jax, jax.numpy as jnp, jaxlib.xla_client
+        from ingot.compat.hook import Served
+        after = jax.jit(lambda x: jnp.sin(x), backend="xla")(f(before))
+        device = jax.devices("xla")[0]
+        print(before[1], after.shape, type(jaxlib.xla_client) is Served,
+              device.client.runtime_type == "ingot", jax.devices("llvm")[0].client.runtime_type)"""
+    assert in_new_process(code) == ["2", "(2,)", "True", "False", "ingot"]

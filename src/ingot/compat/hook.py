@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from ingot.backends.xla.installed import BY_NAME, set_aside
 from ingot.compat.flags import apply_environment
 from ingot.compat.names import ABSENT, MODULES, NAMES, Missing
 from ingot.compat.version import __version__
@@ -209,11 +210,15 @@ def install() -> Finder:
     found = installed()
     if found is not None:
         return found
+    if "jax" not in sys.modules:  # what the back end of XLA has imported stays with it
+        set_aside()
     for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
-        _refuse_real(sys.modules[name])
+        if not name.startswith(BY_NAME):
+            _refuse_real(sys.modules[name])
     finder = Finder()
     for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
-        del sys.modules[name]
+        if not name.startswith(BY_NAME):
+            del sys.modules[name]
     sys.meta_path.insert(0, finder)
     if ours.enable_x64 and _used_before():
         _tell_of_64_bits()

@@ -55,6 +55,11 @@ class Device:
         """The machine's architecture."""
         return f"ingot on {_platform.machine()}"
 
+    @property
+    def runtime_type(self) -> str:
+        """What runs programs here, by name."""
+        return "ingot"
+
     def memory_stats(self) -> dict[str, int] | None:
         """Bytes in use and available by name; None where this is unknown, as for the CPU."""
         stats = getattr(self.client, "memory_stats", None)

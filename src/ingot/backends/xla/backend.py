@@ -48,6 +48,7 @@ class XLABackend:
 
     def __init__(self, name: str, xc: Any, client: Any):
         self.name, self.platform = name, client.platform
+        self.platform_version, self.runtime_type = client.platform_version, client.runtime_type
         self.buffer_type: type = xc.ArrayImpl
         self._xc, self._theirs = xc, {d.id: d for d in client.devices()}
         here = client.process_index()

@@ -46,6 +46,25 @@ def module(name: str) -> ModuleType:
     return found
 
 
+def set_aside() -> None:
+    """Keep what is imported of the installed jaxlib for this back end alone.
+
+    Others may then put modules of their own in its place.
+    """
+    spec = root_spec()
+    if spec is None or ROOT not in sys.modules or not _is_plain(spec):
+        return
+    with _lock:
+        _found.update({n: m for n, m in sys.modules.items() if _is_named(n)})
+        _hide()
+
+
+def _hide() -> None:
+    for name in _found:
+        if not name.startswith(BY_NAME):
+            sys.modules.pop(name, None)
+
+
 def _imported(name: str) -> ModuleType:
     spec = root_spec()
     if spec is None:
@@ -63,9 +82,7 @@ def _imported(name: str) -> ModuleType:
     finally:
         sys.meta_path.remove(finder)
         _found.update({n: m for n, m in sys.modules.items() if _is_named(n)})
-        for n in _found:
-            if not n.startswith(BY_NAME):
-                del sys.modules[n]
+        _hide()
         sys.modules.update(others)
 
 
