@@ -148,8 +148,10 @@ def test_a_mesh_that_is_entered_is_that_of_pjit_and_of_thread_resources():
         with mesh:
             assert meshes.thread_resources.env.physical_mesh is mesh
             assert double(np.ones(8)).sharding == NamedSharding(mesh, P())
+            lowered = meshes.pjit(lambda x: x, P("x"), P("y")).lower(np.ones(8))
             spread = meshes.pjit(lambda x: x, in_shardings=P("x"))(np.ones(8))
             assert spread.sharding.is_equivalent_to(NamedSharding(mesh, P("x")), 1)
             with pytest.raises(RuntimeError, match="requires a non-empty mesh"):
                 ingot.jit(lambda x: x, in_shardings=P("x"))(np.ones(8))
         assert double(np.ones(8)).sharding.num_devices == 1
+        assert lowered.compile()(np.ones(8)).sharding == NamedSharding(mesh, P("y"))

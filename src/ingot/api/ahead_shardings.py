@@ -43,6 +43,7 @@ class AheadShardings:
            avals: Sequence[ShapedArray]) -> AheadShardings:
         """Return what a call with these leaves of arguments says; ValueError where `jit` was told
         of other places, and where shardings do not fit or do not divide into equal parts."""
+        call = call.over_mesh()
         if call.device is not None:
             return AheadShardings(call, (call.device,) * len(leaves))
         told, name, asked = call.of_arguments(tree, leaves), function_name(call.fun), list[Any]()

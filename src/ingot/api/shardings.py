@@ -37,7 +37,7 @@ from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec
 from ingot.primitives.constraint import sharding_constraint_p
-from ingot.tree import PyTreeDef, broadcast_prefix, tree_leaves, tree_unflatten
+from ingot.tree import PyTreeDef, broadcast_prefix, tree_leaves, tree_map, tree_unflatten
 
 
 def _is_leaf(x: Any) -> bool:
@@ -81,6 +81,15 @@ class CallShardings:
     def moves_arguments(self) -> bool:
         """Whether arguments may not lie where they were told to."""
         return self.ins is not None or self.device is not None
+
+    def over_mesh(self) -> CallShardings:
+        """Return the same with specs as shardings over the mesh that is set now."""
+        def settled_place(s: Any) -> Any:
+            return named("pjit", s, entered=False) if isinstance(s, PartitionSpec) else s
+
+        ins, outs = (None if told is None else tree_map(settled_place, told, is_leaf=_is_leaf)
+                     for told in (self.ins, self.outs))
+        return CallShardings(self.fun, ins, outs, self.device)
 
     def own(self) -> tuple[Sharding, str] | None:
         """Return how whole arrays lie on the devices that were told, and what told them; None if
