@@ -120,6 +120,8 @@ TABLE = [
          " `use_abstract_mesh` sets it.", True),
     Flag("export_calling_convention_version", int, 10,
          "Version of the calling convention of exported programs: 9 or 10."),
+    Flag("remove_size_one_mesh_axis_from_type", bool, False,
+         "Types do not name Explicit axes of a mesh that have one device.", True),
     Flag("portable", bool, False,
          "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
          fixed=True),

@@ -105,6 +105,9 @@ class set_mesh:  # noqa: N801 - a function, and a context
     def __init__(self, mesh: Mesh | None):
         if not (mesh is None or isinstance(mesh, Mesh)):
             raise ValueError(f"set_mesh: Expected mesh of type `Mesh`, got {type(mesh)}")
+        if mesh is not None and mesh.manual_axes:
+            raise ValueError(f"set_mesh: {mesh} contains manual axes, {mesh.manual_axes}; these are"
+                             " for programs inside shard_map")
         if not trace_state_clean():
             raise ValueError("`set_mesh` can only be used outside of `jit` and other"
                              " transformations; inside, use `use_abstract_mesh`")

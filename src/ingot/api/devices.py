@@ -14,7 +14,7 @@ from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
-from ingot.core.interpreter import Tracer, to_array, trace_state_clean
+from ingot.core.interpreter import Tracer, to_array, trace_state_clean, typeof
 from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
     PlacedBuffer,
@@ -31,7 +31,7 @@ from ingot.core.placement import (
 )
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
-from ingot.core.specs import PartitionSpec
+from ingot.core.specs import PartitionSpec, UnreducedKind
 from ingot.dtypes import KeyDType
 from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
 from ingot.primitives.out_sharding import divided_like, explicit_sharding, over_mesh
@@ -207,12 +207,15 @@ def _put(x: Any, place: Any) -> Any:
     if sharding is None:
         return settled(array)
     if isinstance(sharding, PartitionSpec):
-        sharding = over_mesh("device_put", sharding)
+        sharding = over_mesh("device_put", sharding, "Please set a mesh via"
+                             " `jax.set_mesh` if a PartitionSpec is passed to device_put, got"
+                             f" {sharding!r}; or pass a NamedSharding")
     if not isinstance(sharding, Sharding):
         raise ValueError(f"device_put: expected a device or a sharding, got {place!r:.80}")
-    if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
-        raise NotImplementedError("device_put: parts that are to be combined are results of"
-                                  f" operations, got {sharding}; use reshard")
+    if isinstance(sharding, NamedSharding) and (
+            sharding.spec.unreduced_kind not in (None, UnreducedKind.sum)):
+        raise NotImplementedError("device_put: only parts that are to be summed can be made of an"
+                                  f" array, got {sharding}")
     check_divisible("device_put", array.aval, sharding)
     if isinstance(array, Tracer):
         return sharding_constraint_p.bind(array, sharding=sharding)
@@ -325,6 +328,8 @@ def _constrained(x: Any, place: Any) -> Any:
             raise ValueError(f"with_sharding_constraint: {sharding} contains a manual axes"
                              f" {manual} of mesh {abstract_mesh()}: the program sees one part along"
                              " these; leave them out")
+        if isinstance(place, PartitionSpec) and sharding.mesh.are_all_axes_explicit:
+            return _asserted(x, sharding.spec)
         explicit = set(sharding.mesh.explicit_axes)
         if explicit.intersection(sharding.spec.names()):
             raise ValueError("with_sharding_constraint: the spec of a NamedSharding can only refer"
@@ -348,6 +353,16 @@ def _on_devices_of(x: Any, sharding: NamedSharding) -> NamedSharding:
         raise ValueError(f"{title}: Mesh shape of the input {own.mesh.shape_tuple} does not match"
                          f" the mesh shape of the target sharding {sharding.mesh.shape_tuple}")
     return sharding.update(mesh=own.mesh)
+
+
+def _asserted(x: Any, spec: PartitionSpec) -> Any:
+    """Return an array, whose type must say that it is divided so."""
+    found = typeof(x).sharding.spec
+    if found != spec.padded(x.ndim):
+        raise AssertionError("`with_sharding_constraint` acts as an assert when all axes of mesh"
+                             f" are of type `Explicit`, and {typeof(x)} is not divided as {spec!r};"
+                             " use reshard to divide it so")
+    return x
 
 
 def resharded(title: str, x: Any, sharding: Sharding) -> Any:

@@ -96,7 +96,8 @@ class ShapeDtypeStruct:
     @property
     def aval(self) -> ShapedArray:
         """The same as the type of a program's variable: narrowed while 64-bit types are off."""
-        return ShapedArray(self.shape, dtypes.canonicalize_dtype(self.dtype), self.weak_type)
+        return ShapedArray(self.shape, dtypes.canonicalize_dtype(self.dtype), self.weak_type,
+                           sharding=self.sharding)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """A copy with some fields replaced; ValueError for another sharding where a layout is said,
@@ -133,7 +134,8 @@ class ShapeDtypeStruct:
 
 def struct_of(aval: ShapedArray) -> ShapeDtypeStruct:
     """A type as a ShapeDtypeStruct."""
-    return ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
+    return ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type,
+                            sharding=aval._sharding)
 
 
 def abstractify(x: Any) -> ShapedArray:

@@ -15,6 +15,7 @@ from ingot.api.arguments import (
     to_arrays,
 )
 from ingot.api.leaks import leaks_checked
+from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import api_boundary
 from ingot.transforms.batch import batch, mapped_axis, matchaxis
@@ -116,11 +117,11 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     with leaks_checked(transform, fun):
         axis = mapped_axis(axis_name, size, leaves, dims, spmd_axis_name)
         outs, out_dims = how(flat, axis, leaves, dims)
-    return _place_results(transform, fun, flat, out_axes, outs, out_dims, size)
+    return _place_results(transform, fun, flat, out_axes, outs, out_dims, axis)
 
 
 def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,
-                   outs: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
+                   outs: Sequence[Any], dims: Sequence[int | None], axis: Axis) -> Any:
     result = tree_unflatten(flat.out_tree, outs)
     axes = tuple(out_axes) if isinstance(out_axes, list) and isinstance(result, tuple) else out_axes
     wanted = flat_axes(transform, "out_axes", axes, result, "the result")
@@ -136,7 +137,7 @@ def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,
                     f"out_axes asks for axis {want} of {where}, which has {ndim} axes with the"
                     " mapped one")
             raise ValueError(f"{transform}: {rule}")
-        placed.append(matchaxis(x, d, want if want is None else want % ndim, size))
+        placed.append(matchaxis(x, d, want if want is None else want % ndim, axis))
     return tree_unflatten(flat.out_tree, placed)
 
 

@@ -107,7 +107,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "jax_raise_on_ppermute_sort_diff": (True, _LEAVE),
     "jax_raise_persistent_cache_errors": (False, "what is wrong with the cache is a warning"),
     "jax_random_seed_offset": (0, "add the offset to the seed"),
-    "jax_remove_size_one_mesh_axis_from_type": (False, _LEAVE),
     "jax_thread_guard": (False, "any thread may use any array"),
     "jax_tracer_error_num_traceback_frames": (5, "messages name the one line of the program"),
     "jax_transfer_guard": (None, _NO_GUARD),

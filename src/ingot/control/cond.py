@@ -192,7 +192,7 @@ def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Br
 def _cond_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, branches: Branches,
                 **params: Any) -> Any:
     (index, *operands), (index_dim, *operand_dims) = args, dims
-    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis)
               for x, d in zip(operands, operand_dims, strict=True)]
     flags = [None if d is None else 0 for d in operand_dims]
     forced = union([[d is not None for d in batch_jaxpr(b, axis, flags)[1]] for b in branches])

@@ -141,7 +141,7 @@ def _linear_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, calle
                   transpose: Jaxpr, num_res: int) -> Any:
     """All linear arguments and results get the axis, so that the transpose fits."""
     flags = [*(None if d is None else 0 for d in dims[:num_res]), *[0] * (len(dims) - num_res)]
-    placed = [matchaxis(x, d, f, axis.size) for x, d, f in zip(args, dims, flags, strict=True)]
+    placed = [matchaxis(x, d, f, axis) for x, d, f in zip(args, dims, flags, strict=True)]
     program, _ = batch_jaxpr(callee, axis, flags, True)
     back, _ = batch_jaxpr(transpose, axis, [*flags[:num_res], *[0] * len(callee.outvars)], True)
     outs = linear_call_p.bind(*placed, callee=program, transpose=back, num_res=num_res)

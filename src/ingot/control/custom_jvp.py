@@ -99,7 +99,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
 
     def to_front(fun: Any, values: Sequence[Any], where: Sequence[Any]) -> list[Any]:
         outs, found = batch(fun, axis, values, where)
-        return [None if o is None else matchaxis(o, d, 0, axis.size)
+        return [None if o is None else matchaxis(o, d, 0, axis)
                 for o, d in zip(outs, found, strict=True)]
 
     def call(*values: Any) -> list[Any]:

@@ -73,8 +73,8 @@ def _lin_transpose(cts: Sequence[Any], *args: Any, bwd: Backward, num_res: int,
 
 def _lin_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, bwd: Backward, num_res: int,
                out_avals: Sequence[ShapedArray], nonzero: Sequence[bool], **params: Any) -> Any:
-    placed = [matchaxis(x, d, 0, axis.size) for x, d in zip(args, dims, strict=True)]
-    avals = [a.update(shape=(axis.size, *a.shape)) for a in out_avals]
+    placed = [matchaxis(x, d, 0, axis) for x, d in zip(args, dims, strict=True)]
+    avals = [a.with_axis(0, axis.size, axis.division) for a in out_avals]
     backward = _batched_backward(bwd, axis, [0] * num_res, [0] * len(nonzero))
     outs = custom_lin_p.bind(*placed, bwd=backward, num_res=num_res, out_avals=tuple(avals),
                              nonzero=nonzero, **params)
@@ -141,7 +141,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
     arg_dims = list(dims[num_consts:])
 
     def to_front(outs: Sequence[Any], found: Sequence[Any]) -> list[Any]:
-        return [matchaxis(o, d, 0, axis.size) for o, d in zip(outs, found, strict=True)]
+        return [matchaxis(o, d, 0, axis) for o, d in zip(outs, found, strict=True)]
 
     def call(*values: Any) -> list[Any]:
         return to_front(*batch(call_jaxpr, axis, values, dims))

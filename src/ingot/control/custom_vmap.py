@@ -47,7 +47,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: 
             f"custom_vmap: {function_name(rule)} closes over a value that is mapped, and its rule"
             " says nothing about that; pass the value as an argument")
     dims = dims[num_consts:]
-    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis)
               for x, d in zip(args[num_consts:], dims, strict=True)]
     outs, batched = rule(axis.size, [d is not None for d in dims], placed)
     return outs, [0 if b else None for b in batched]

@@ -104,7 +104,7 @@ def _transpose(cts: Sequence[Any], *args: Any, const_lengths: Parts, jaxprs: Par
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, const_lengths: Parts,
            jaxprs: Parts) -> Any:
-    placed = [matchaxis(x, d, None if d is None else 0, axis.size)
+    placed = [matchaxis(x, d, None if d is None else 0, axis)
               for x, d in zip(args, dims, strict=True)]
     consts, b = _split([None if d is None else 0 for d in dims], const_lengths)
     n = len(b)
@@ -126,7 +126,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, const_length
     programs = Parts(*(None if getattr(jaxprs, name) is None else mapped(name, now)[0]
                        for name in Parts._fields))
     first = sum(const_lengths)
-    placed[first:] = [matchaxis(x, d, w, axis.size) for x, d, w in
+    placed[first:] = [matchaxis(x, d, w, axis) for x, d, w in
                       zip(args[first:], dims[first:], now, strict=True)]
     outs = linear_solve_p.bind(*placed, const_lengths=const_lengths, jaxprs=programs)
     return outs, [*now, *mapped("solve", now)[1][n:]]

@@ -54,12 +54,12 @@ from ingot.util import merge_lists, partition_list, split_list
 def _scan_type(*avals: ShapedArray, jaxpr: Jaxpr, length: int, num_carry: int, **params: Any
                ) -> list[ShapedArray]:
     carry, ys = split_list(jaxpr.out_avals, [num_carry])
-    return [*carry, *(a.update(shape=(length, *a.shape)) for a in ys)]
+    return [*carry, *(a.with_axis(0, length) for a in ys)]
 
 
 def element_type(aval: ShapedArray) -> ShapedArray:
     """The type of one entry along the leading axis."""
-    return aval.update(shape=aval.shape[1:])
+    return aval.without_axis(0)
 
 
 def _scan_eval(*args: Array, jaxpr: Jaxpr, **params: Any) -> list[Array]:
@@ -219,9 +219,9 @@ def _scan_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: 
     carry = carry_fixpoint(carry, lambda now: [d is not None for d in mapped(now)[1][:num_carry]])
     body, out_dims = mapped(carry)
     split = num_consts + num_carry
-    placed = [matchaxis(x, d, 0 if b else None, axis.size) for x, d, b in
+    placed = [matchaxis(x, d, 0 if b else None, axis) for x, d, b in
               zip(args[:split], dims[:split], [*consts, *carry], strict=True)]
-    placed += [matchaxis(x, d, None if d is None else 1, axis.size)
+    placed += [matchaxis(x, d, None if d is None else 1, axis)
                for x, d in zip(args[split:], dims[split:], strict=True)]
     outs = scan_p.bind(*placed, jaxpr=body, num_consts=num_consts, num_carry=num_carry, **params)
     shifted = [d if d is None or i < num_carry else 1 for i, d in enumerate(out_dims)]
@@ -261,6 +261,7 @@ def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = 
     init_leaves, init_tree = flatten_arrays("scan", "init", init)
     xs_leaves, xs_tree = flatten_arrays("scan", "xs", xs)
     length = leading_length("scan", xs_leaves, leaf_paths(xs_tree), length)
+    _check_whole(xs_leaves)
     if config.disable_jit:
         return _scan_in_python(f, init, xs_leaves, xs_tree, length, reverse)
     in_tree = treedef_tuple([init_tree, xs_tree])
@@ -316,6 +317,15 @@ def _carry_tree(f: Any, traced: TracedFunction) -> Any:
             f"scan: the body {function_place(f)} must return a pair (carry, y), got"
             f" {traced.out_tree}; return (carry, None) if there is nothing to stack")
     return children[0]
+
+
+def _check_whole(xs: Sequence[Any]) -> None:
+    """Raise ValueError if Explicit axes divide a leading axis, along which a loop goes."""
+    for x in xs:
+        sharding = typeof(x)._sharding
+        if sharding is not None and sharding.spec[0] is not None:
+            raise ValueError("scan: 0th dimension of all xs should be replicated, got"
+                             f" {typeof(x)}; reshard it first")
 
 
 def leading_length(what: str, xs: Sequence[Any], paths: Sequence[str], length: Any) -> int:

@@ -142,11 +142,11 @@ def type_differences(left: Sequence[ShapedArray], right: Sequence[ShapedArray],
                      paths: Sequence[str], said_left: str, said_right: str, name: str) -> str:
     """A line for each pair of types that differ by more than weakness; '' if there is none.
 
-    Types inside `shard_map` must vary over the same axes, too."""
+    Types inside `shard_map` must vary over the same axes, too, and Explicit axes divide both."""
     return "\n".join(
         f"  {name}{path}: {said_left} {a}, {said_right} {b}"
         for a, b, path in zip(left, right, paths, strict=True)
-        if not (a.same_type(b) and a.mat == b.mat))
+        if not (a.same_type(b) and a.mat == b.mat and a._sharding == b._sharding))
 
 
 def pcast_hints(pairs: Sequence[tuple[str, ShapedArray, ShapedArray]]) -> str:
@@ -181,8 +181,8 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
         raise TypeError(
             f"{what}: the body {function_place(body)} must return a carry of the types of"
             f" {argument}:\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
-            " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast"
-            + hints)
+            " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast; reshard"
+            " what Explicit axes divide in another way" + hints)
 
 
 def promote_weak_carry(values: Sequence[Any], avals: Sequence[ShapedArray],

@@ -185,7 +185,7 @@ def _while_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, cond_n
             params = dict(programs, cond_nconsts=cond_nconsts, body_nconsts=body_nconsts)
             return _one_by_one(axis, args, dims, params), [0] * len(carry)
     body, _ = mapped(body_jaxpr, body_flags, carry, carry)
-    placed = [matchaxis(x, d, 0 if b else None, axis.size)
+    placed = [matchaxis(x, d, 0 if b else None, axis)
               for x, d, b in zip(args, dims, [*cond_flags, *body_flags, *carry], strict=True)]
     if cond_dim is not None:
         cond_consts = placed[:cond_nconsts]
@@ -216,7 +216,7 @@ def _one_by_one(axis: Axis, args: Sequence[Any], dims: Sequence[Any], params: di
 
     inverse = sorted(range(len(order)), key=order.__getitem__)
     jaxpr = params["body_jaxpr"].memo(("each", params["cond_jaxpr"], tuple(mapped)), program)
-    placed = [args[k] if dims[k] is None else matchaxis(args[k], dims[k], 0, axis.size)
+    placed = [args[k] if dims[k] is None else matchaxis(args[k], dims[k], 0, axis)
               for k in order]
     return scan_p.bind(
         *placed, reverse=False, length=axis.size, jaxpr=jaxpr, num_consts=shared, num_carry=0,

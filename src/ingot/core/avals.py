@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.manual import EVERYWHERE_EQUAL, ManualAxisType
 from ingot.core.mesh import abstract_mesh
 from ingot.core.sharding import NamedSharding, abstract
@@ -120,6 +121,26 @@ class ShapedArray:
 
     manual_axis_type = property(lambda self: self.mat)
 
+    def without_axis(self, dim: int) -> ShapedArray:
+        """The type of one element along an axis; others stay divided as they are."""
+        shape, sharding = self.shape[:dim] + self.shape[dim + 1:], self._sharding
+        if sharding is not None:
+            spec = sharding.spec
+            sharding = sharding.update(spec=spec.update(
+                partitions=spec.partitions[:dim] + spec.partitions[dim + 1:]))
+        return self.update(shape=shape, sharding=sharding)
+
+    def with_axis(self, dim: int, size: int, explicit: tuple[Any, Any] | None = None
+                  ) -> ShapedArray:
+        """The type with an axis more; explicit: the mesh and the names that divide it, if any."""
+        shape, sharding = (*self.shape[:dim], size, *self.shape[dim:]), self._sharding
+        if sharding is not None or explicit is not None:
+            mesh, entry = (sharding.mesh, None) if explicit is None else explicit  # type: ignore[union-attr]
+            spec = PartitionSpec(*[None] * self.ndim) if sharding is None else sharding.spec
+            sharding = NamedSharding(mesh, spec.update(
+                partitions=(*spec.partitions[:dim], entry, *spec.partitions[dim:])))
+        return self.update(shape=shape, sharding=sharding)
+
     @property
     def is_placed(self) -> bool:
         """Whether the type says more than shape, dtype and weak type."""
@@ -189,6 +210,8 @@ def _in_type(sharding: Any, shape: tuple[int, ...]) -> NamedSharding | None:
     if not isinstance(sharding, NamedSharding):
         return None
     explicit = frozenset(sharding.mesh.explicit_axes)
+    if config.remove_size_one_mesh_axis_from_type:
+        explicit = frozenset(n for n in explicit if sharding.mesh.shape[n] > 1)
     spec = sharding.spec
     if not explicit.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
         return None

@@ -20,6 +20,11 @@ class Axis:
     explicit: tuple[Any, ...] = ()
     mesh: Any = None
 
+    @property
+    def division(self) -> tuple[Any, Any] | None:
+        """The mesh and the names of the Explicit axes that divide it; None if none does."""
+        return (self.mesh, self.explicit) if self.explicit else None
+
 
 class _Scope(threading.local):
     def __init__(self) -> None:

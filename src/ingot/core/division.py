@@ -135,8 +135,8 @@ def like_operands(given: Operands) -> list[Spec]:
 
 
 def equally(given: Operands) -> list[Spec]:
-    """The rule of operations whose arguments must be divided in one way."""
-    if given.strict and len(set(given.specs)) > 1:
+    """The rule of operations whose arguments must be divided in one way, if at all."""
+    if given.strict and len({s for s in given.specs if any(s)}) > 1:
         given.refuse("All operands should have the same sharding, got"
                      f" {', '.join(map(str, given.specs))}")
     return [merged(given, given.specs)] * len(given.outs)

@@ -230,15 +230,14 @@ def _operand(name: str, xs: Sequence[Any], k: int) -> str:
     return argument("xyzabcde"[min(k, 7)], xs[k], name)
 
 
-def concrete(sharding: Sharding, common: Sharding | None) -> Sharding:
+def concrete(sharding: Sharding, common: Sharding | None) -> Sharding | None:
     """Return a sharding over the devices that a mesh without them stands for: those on which
-    arguments meet, else those of the mesh that is set."""
+    arguments meet, else those of the mesh that is set; None if there are none."""
     if not isinstance(sharding, NamedSharding) or sharding._is_concrete:
         return sharding
     known: Any = common.mesh if isinstance(common, NamedSharding) else concrete_mesh()
     if known.axis_names != sharding.mesh.axis_names:
-        raise ValueError(f"{sharding} is over a mesh without devices, and none of these axes is"
-                         " set; use set_mesh")
+        return None  # only the type says it, until an argument on devices is met
     return sharding.update(mesh=known.update(axis_types=sharding.mesh.axis_types))
 
 
@@ -268,7 +267,8 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
     common = common_sharding(xs, lambda k: _operand(primitive.name, xs, k))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
-        return [place(outs[0], settled_spec(concrete(params[primitive.divides], common), xs[0]))]
+        where = concrete(params[primitive.divides], common)
+        return [outs[0] if where is None else place(outs[0], settled_spec(where, xs[0]))]
     if common is None or not isinstance(client_of(common), Device):  # those need not be followed
         common, fixed = on_mesh_in_force(), True
         if common is None:

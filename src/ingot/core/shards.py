@@ -10,7 +10,8 @@ import numpy as np
 from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
 from ingot.core.placement import PlacedBuffer, client_of, is_committed, place, sharding_of
-from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
+from ingot.core.sharding import Index, NamedSharding, Sharding, SingleDeviceSharding
+from ingot.core.specs import UnreducedKind
 
 
 class Shard:
@@ -35,13 +36,26 @@ class Shard:
         aval = whole.aval.unplaced().update(shape=sharding_of(whole).shard_shape(whole.shape))
         if owner is not OWNERS[PlacedBuffer]:
             return Array(owner.part(whole._data, self.device), aval)
-        part = Array(np.asarray(fetch(whole)[self.index]), aval)
+        data = np.asarray(fetch(whole)[self.index])
+        if not _adds(sharding_of(whole), self.device):
+            data = np.zeros_like(data)
+        part = Array(data, aval)
         return place(part, SingleDeviceSharding(self.device), is_committed(whole))
 
     def __repr__(self) -> str:
         part = self.data
         return (f"Shard(device={self.device!r}, index={self.index}, replica_id={self.replica_id},"
                 f" data={'of another process' if part is None else fetch(part)})")
+
+
+def _adds(sharding: Sharding, device: Device) -> bool:
+    """Whether the part on a device counts: of those whose sum an array is, the first one does."""
+    if not isinstance(sharding, NamedSharding) or (
+            sharding.spec.unreduced_kind is not UnreducedKind.sum):
+        return True
+    place = np.argwhere(sharding.mesh.devices == device)[0]
+    return all(k == 0 for n, k in zip(sharding.mesh.axis_names, place, strict=True)
+               if n in sharding.spec.unreduced)
 
 
 def shards(x: Array) -> list[Shard]:

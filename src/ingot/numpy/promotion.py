@@ -18,6 +18,7 @@ from ingot.core.static import items
 from ingot.dtypes.types import CANONICAL
 from ingot.errors import ShapeError, TypePromotionError
 from ingot.numpy import primitives as lax
+from ingot.primitives.out_sharding import divided_like
 from ingot.util import memoize, warn
 
 _NUMBERS = (bool, int, float, complex)
@@ -234,7 +235,16 @@ def promote(name: str, *args: Any, kind: str = "same") -> list[Any]:
         if not isinstance(x, ArrayBase) or x.aval.dtype != dtype or x.aval.weak_type != weak:
             x = convert(x, dtype, weak)
         out.append(x if x.aval.shape == shape else broadcast(x, shape))
-    return out
+    return scalars_divided(args, out)
+
+
+def scalars_divided(args: Sequence[Any], out: list[Any]) -> list[Any]:
+    """Arrays of one shape, those made of scalars divided as another one that types say is."""
+    like = next((x.aval for x in out if x.aval._sharding is not None), None)
+    if like is None:
+        return out
+    return [divided_like(x, like) if x.aval._sharding is None and not typeof(given).ndim else x
+            for given, x in zip(args, out, strict=True)]
 
 
 def promote_dtypes(name: str, *args: Any, kind: str = "same") -> list[Any]:

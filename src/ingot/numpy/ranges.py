@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.devices import put_as_asked
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import power
@@ -24,10 +25,21 @@ from ingot.numpy.promotion import (
     strong,
     user_dtype,
 )
+from ingot.util import update_wrapper
 
 # ---- evenly spaced ----
 
 
+def _placed(function: Any) -> Any:
+    """Decorate a function that makes an array, to be put where `device` or `out_sharding` say."""
+
+    def placed(*args: Any, device: Any = None, out_sharding: Any = None, **kwargs: Any) -> Any:
+        return put_as_asked(function(*args, **kwargs), device, out_sharding)
+
+    return update_wrapper(placed, function)
+
+
+@_placed
 def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = None, *,
            device: Any = None, out_sharding: Any = None) -> Any:
     """Make evenly spaced numbers from `start` (included) to `stop` (excluded).

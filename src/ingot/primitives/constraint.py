@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.core.avals import ShapedArray
+from ingot.core.axis_env import Axis
 from ingot.core.division import Operands, Spec
 from ingot.core.interpreter import typeof
 from ingot.core.placement import type_at
@@ -20,13 +21,13 @@ def _type(x: ShapedArray, *, sharding: Sharding) -> ShapedArray:
     return type_at(x, sharding)
 
 
-def _batch(args: Sequence[Any], dims: Sequence[Any], *, sharding: Any) -> Any:
+def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: Any) -> Any:
     (x,), (dim,) = args, dims
     if not isinstance(sharding, NamedSharding):
         return sharding_constraint_p.bind(x, sharding=sharding), dim
     entries = list(sharding.spec.padded(x.ndim - 1))
-    free = UNCONSTRAINED if sharding.mesh.auto_axes else None
-    batched = sharding.update(spec=PartitionSpec(*entries[:dim], free, *entries[dim:]))
+    mapped = axis.spmd_name or (UNCONSTRAINED if sharding.mesh.auto_axes else None)
+    batched = sharding.update(spec=PartitionSpec(*entries[:dim], mapped, *entries[dim:]))
     return sharding_constraint_p.bind(x, sharding=batched), dim
 
 
@@ -42,7 +43,7 @@ def _division(given: Operands) -> list[Spec]:
 sharding_constraint_p = Primitive(
     "sharding_constraint", type=_type, eval=lambda x, *, sharding: x, jvp=LINEAR,
     transpose=lambda ct, x, *, sharding: [sharding_constraint_p.bind(ct, sharding=sharding)],
-    batch=_batch, kernel=lambda build, x, *, out, sharding: x)
+    batch=_batch, kernel=lambda build, x, *, out, sharding: x, axes_of=lambda **_: ())
 sharding_constraint_p.division, sharding_constraint_p.divides = _division, "sharding"
 
 
@@ -61,11 +62,11 @@ def _sharding_of(aval: ShapedArray, other: NamedSharding) -> NamedSharding:
     return other.update(spec=PartitionSpec()) if aval._sharding is None else aval._sharding
 
 
-def _reshard_batch(args: Sequence[Any], dims: Sequence[Any], *, dst_sharding: Any) -> Any:
+def _reshard_batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, dst_sharding: Any
+                   ) -> Any:
     (x,), (dim,) = args, dims
-    aval = typeof(x)
-    mapped = None if aval._sharding is None else aval._sharding.spec[dim]
-    spec = dst_sharding.spec.padded(aval.ndim - 1)
+    mapped = axis.explicit or None
+    spec = dst_sharding.spec.padded(typeof(x).ndim - 1)
     entries = (*spec[:dim], mapped, *spec[dim:])
     batched = dst_sharding.update(spec=spec.update(partitions=entries))
     return reshard_p.bind(x, dst_sharding=batched), dim
@@ -78,7 +79,7 @@ def _reshard_division(given: Operands) -> list[Spec]:
 reshard_p = Primitive(
     "reshard", type=_reshard_type, eval=lambda x, *, dst_sharding: x, jvp=LINEAR,
     transpose=_reshard_transpose, batch=_reshard_batch,
-    kernel=lambda build, x, *, out, dst_sharding: x)
+    kernel=lambda build, x, *, out, dst_sharding: x, axes_of=lambda **_: ())
 reshard_p.division, reshard_p.divides = _reshard_division, "dst_sharding"
 
 

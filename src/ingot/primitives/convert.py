@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.core.avals import ShapedArray
-from ingot.core.division import Operands, Spec, carried, nonlinear
+from ingot.core.division import Operands, Spec, carried
 from ingot.core.interpreter import to_array
 from ingot.core.primitive import LINEAR, ZERO, NoRule, Primitive
 from ingot.core.specs import names_of
@@ -321,7 +321,7 @@ reduce_precision_p = Primitive(
     transpose=lambda ct, x, **params: [reduce_precision_p.bind(ct, **params)],
     batch=lambda args, dims, **params: (reduce_precision_p.bind(*args, **params), dims[0]),
     kernel=_reduce_kernel)
-reduce_precision_p.marks = nonlinear
+reduce_precision_p.marks = carried
 
 
 def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:

@@ -46,7 +46,8 @@ def _family(name: str, kinds: Any, *, eval: Any, jvp: Any, transpose: Any, combi
 
     primitive = Primitive(name, type=type, eval=evaluate, jvp=jvp, transpose=transpose,
                           batch=batch, kernel=cumulative_kernel(combine))
-    primitive.division = whole_along("axis", "The axis along which it works must be whole")
+    primitive.division = whole_along(
+        "axis", "Input should be unsharded over the axis being reduced or scanned")
     return primitive
 
 

@@ -27,6 +27,7 @@ from ingot.kernel.rules import (
     index_map,
     reduction,
 )
+from ingot.primitives.constraint import reshard
 from ingot.primitives.out_sharding import divided, divided_like, divided_reduction
 from ingot.primitives.shape_division import broadcast_division, reshape_division, transpose_division
 from ingot.primitives.sums import summed
@@ -323,11 +324,24 @@ def move_axis(x: Any, src: int, dst: int) -> Any:
     return transpose(x, moved(range(typeof(x).ndim), src, dst))
 
 
-def add_axis(x: Any, dim: int, size: int) -> Any:
-    """`x` repeated along a new axis at `dim`."""
-    shape = list(typeof(x).shape)
+def add_axis(x: Any, dim: int, size: int, explicit: tuple[Any, Any] | None = None) -> Any:
+    """`x` repeated along a new axis at `dim`; explicit: the mesh and the names that divide it."""
+    aval = typeof(x)
+    shape = list(aval.shape)
     shape.insert(dim, size)
-    return broadcast_in_dim(x, shape, [i for i in range(len(shape)) if i != dim])
+    out = broadcast_in_dim(x, shape, [i for i in range(len(shape)) if i != dim])
+    if explicit is None:
+        return out
+    return reshard(out, aval.with_axis(dim, size, explicit).sharding)
+
+
+def explicit_batch(args: Sequence[Any], dims: Sequence[Any]) -> tuple[Any, Any] | None:
+    """The mesh and the names of Explicit axes that divide the mapped axis, if types name some."""
+    for x, d in zip(args, dims, strict=True):
+        sharding = None if d is None else typeof(x)._sharding
+        if sharding is not None and sharding.spec[d] is not None:
+            return sharding.mesh, sharding.spec[d]
+    return None
 
 
 def batch_size(args: Sequence[Any], dims: Sequence[Any]) -> int:
@@ -342,15 +356,16 @@ def move_to_front(x: Any, dim: int | None, size: int) -> Any:
 
 def all_to_front(args: Sequence[Any], dims: Sequence[Any]) -> list[Any]:
     """Every operand with the mapped axis first; repeated where it had none."""
-    size = batch_size(args, dims)
-    return [move_to_front(x, d, size) for x, d in zip(args, dims, strict=True)]
+    size, explicit = batch_size(args, dims), explicit_batch(args, dims)
+    return [add_axis(x, 0, size, explicit) if d is None else move_axis(x, d, 0)
+            for x, d in zip(args, dims, strict=True)]
 
 
 def align(args: Sequence[Any], dims: Sequence[Any]) -> tuple[list[Any], int]:
     """Operands of one shape whose mapped axes stand at the same place."""
     dim = next(d for d in dims if d is not None)
-    size = batch_size(args, dims)
-    return [add_axis(x, dim, size) if d is None else move_axis(x, d, dim)
+    size, explicit = batch_size(args, dims), explicit_batch(args, dims)
+    return [add_axis(x, dim, size, explicit) if d is None else move_axis(x, d, dim)
             for x, d in zip(args, dims, strict=True)], dim
 
 

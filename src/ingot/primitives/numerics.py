@@ -14,6 +14,7 @@ from ingot import dtypes
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.primitives.movement import broadcast_in_dim
+from ingot.primitives.out_sharding import divided_like
 from ingot.util import memoize
 
 FLOAT32, INT32, DOUBLE = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.float64)
@@ -87,9 +88,12 @@ def same_shape(name: str, *xs: Any) -> tuple[Any, ...]:
             " of them first (numpy functions do this for you)")
     sizes = zip(*(s for s in shapes if s), strict=True)
     target = tuple(next((n for n in ns if n != 1), 1) for ns in sizes)
-    return tuple(x if s == target or any(n not in (1, m) for n, m in zip(s, target, strict=False))
-                 else broadcast_in_dim(x, target, tuple(range(len(s))))
-                 for x, s in zip(xs, shapes, strict=True))
+    like = next((a for a in map(typeof, xs) if a._sharding is not None), None)
+    out = [x if s == target or any(n not in (1, m) for n, m in zip(s, target, strict=False))
+           else broadcast_in_dim(x, target, tuple(range(len(s))))
+           for x, s in zip(xs, shapes, strict=True)]
+    return tuple(out) if like is None else tuple(
+        x if s else divided_like(x, like) for x, s in zip(out, shapes, strict=True))
 
 
 # ---- accuracy ------------------------------------------------------------------------------------

@@ -18,13 +18,14 @@ from ingot.tree import tree_map
 from ingot.util import update_wrapper
 
 
-def over_mesh(title: str, spec: PartitionSpec) -> NamedSharding:
+def over_mesh(title: str, spec: PartitionSpec, why: str = "") -> NamedSharding:
     """Return the sharding that a spec stands for, over the mesh in force; ValueError if there is
-    none."""
+    none, which may say why."""
     mesh = concrete_mesh() if config.abstract_mesh is None else config.abstract_mesh
     if mesh.empty:
-        raise ValueError(f"{title}: Using PartitionSpec when you are not under a mesh context is"
-                         f" not allowed, got {spec!r}; use set_mesh, or pass a NamedSharding")
+        raise ValueError(why or f"{title}: Using PartitionSpec when you are not under a mesh"
+                         f" context is not allowed, got {spec!r}; use set_mesh, or pass a"
+                         " NamedSharding")
     return NamedSharding(mesh, spec)
 
 

@@ -24,6 +24,7 @@ from ingot.primitives.movement import (
     add_axis,
     batch_size,
     broadcast_in_dim,
+    explicit_batch,
     full_like,
     move_axis,
     zeros,
@@ -74,8 +75,8 @@ def _align_scalars(args: Sequence[Any], dims: Sequence[Any], rank: int) -> tuple
     """Operands of one shape with the mapped axis at one place; scalars without it stay scalars."""
     whole = [typeof(x).ndim - (d is not None) == rank for x, d in zip(args, dims, strict=True)]
     dim = next((d for d, w in zip(dims, whole, strict=True) if w and d is not None), 0)
-    size = batch_size(args, dims)
-    out = [x if not w else add_axis(x, dim, size) if d is None else move_axis(x, d, dim)
+    size, explicit = batch_size(args, dims), explicit_batch(args, dims)
+    out = [x if not w else add_axis(x, dim, size, explicit) if d is None else move_axis(x, d, dim)
            for x, d, w in zip(args, dims, whole, strict=True)]
     shape = next(typeof(x).shape for x, w in zip(out, whole, strict=True) if w)
     return [x if w or d is None else broadcast_in_dim(x, shape, (dim,))

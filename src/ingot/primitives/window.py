@@ -12,7 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, short
-from ingot.core.division import with_other_lengths
+from ingot.core.division import Operands, Spec, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, Primitive
 from ingot.core.tracebacks import within
@@ -218,6 +218,7 @@ select_and_gather_add_p = Primitive(
     transpose=lambda ct, t, x, **params: [select_and_scatter_add_p.bind(ct, x, **params), None],
     batch=_both_batch(lambda: select_and_gather_add_p),
     kernel=_gather_kernel)
+select_and_gather_add_p.division = with_other_lengths("reduce_window")
 
 
 def _scatter_type(source: ShapedArray, x: ShapedArray, *, select_prim: Primitive, **params: Any
@@ -268,6 +269,10 @@ def _scatter_kernel(build: Lowering, source: ArrayValue, x: ArrayValue, *, out: 
     return view(build, inside, out.shape, [0] * x.ndim, w.base_dilation)
 
 
+def _scatter_division(given: Operands) -> list[Spec]:
+    return [given.specs[1]]
+
+
 select_and_scatter_add_p = Primitive(
     "select_and_scatter_add", type=_scatter_type, eval=_scatter_eval,
     jvp=[lambda t, out, source, x, **params: select_and_scatter_add_p.bind(t, x, **params), None],
@@ -275,6 +280,7 @@ select_and_scatter_add_p = Primitive(
         select_and_gather_add_p.bind(ct, x, **params), None],
     batch=_both_batch(lambda: select_and_scatter_add_p),
     kernel=_scatter_kernel)
+select_and_scatter_add_p.division = _scatter_division
 
 
 # ---- reduce_window -------------------------------------------------------------------------------

@@ -16,8 +16,7 @@ from ingot.core.interpreter import (
 )
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import Primitive
-from ingot.core.sharding import NamedSharding
-from ingot.core.specs import PartitionSpec, names_of
+from ingot.core.specs import names_of
 from ingot.core.typecheck import checked
 from ingot.errors import UnexpectedTracerError
 from ingot.primitives.movement import add_axis, move_axis
@@ -87,26 +86,16 @@ class BatchInterpreter(Interpreter):
 
 def mapped_aval(aval: ShapedArray, dim: int) -> ShapedArray:
     """The type of one element along an axis; Explicit axes divide its other axes as before."""
-    shape = aval.shape[:dim] + aval.shape[dim + 1 :]
-    if aval._sharding is None:
-        return aval.update(shape=shape)
-    spec = aval._sharding.spec
-    spec = spec.update(partitions=spec.partitions[:dim] + spec.partitions[dim + 1 :])
-    return aval.update(shape=shape, sharding=aval._sharding.update(spec=spec))
+    return aval.without_axis(dim)
 
 
-def unmapped_aval(aval: ShapedArray, dim: int | None, axis: Axis) -> ShapedArray:
+def unmapped_aval(aval: ShapedArray, dim: int | None, axis: Axis | int) -> ShapedArray:
     """The type with a mapped axis added at `dim` (None: as it is)."""
     if dim is None:
         return aval
-    shape = (*aval.shape[:dim], axis.size, *aval.shape[dim:])
-    if aval._sharding is None and not axis.explicit:
-        return aval.update(shape=shape)
-    sharding = NamedSharding(axis.mesh, PartitionSpec()) if aval._sharding is None else (
-        aval._sharding)
-    entries = list(sharding.spec.padded(aval.ndim))
-    spec = sharding.spec.update(partitions=(*entries[:dim], axis.explicit or None, *entries[dim:]))
-    return aval.update(shape=shape, sharding=sharding.update(spec=spec))
+    if isinstance(axis, Axis):
+        return aval.with_axis(dim, axis.size, axis.division)
+    return aval.with_axis(dim, axis)
 
 
 def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | None],
@@ -115,12 +104,15 @@ def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | 
 
     Raises ValueError if they differ, or if axes of a mesh are named as well.
     """
+    known = [x for x in map(typeof, args) if x._sharding is not None]
     found: dict[Any, Any] = {}
     for x, dim in zip(args, dims, strict=True):
-        sharding = None if dim is None else typeof(x)._sharding
-        names = () if sharding is None else names_of(sharding.spec[dim])
-        if names:
-            found[names] = sharding
+        sharding = typeof(x)._sharding
+        if dim is not None and known:
+            found[() if sharding is None else names_of(sharding.spec[dim])] = sharding
+    if list(found) == [()]:
+        found = {}
+    _check_unmapped(found, args, dims)
     if not found or list(found) == [names_of(spmd_name)]:
         return Axis(name, size, spmd_name)
     if spmd_name is not None:
@@ -134,12 +126,25 @@ def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | 
     return Axis(name, size, None, names, sharding.mesh)
 
 
-def matchaxis(x: Any, dim: int | None, want: int | None, size: int) -> Any:
+def _check_unmapped(found: Any, args: Sequence[Any], dims: Sequence[int | None]) -> None:
+    """Raise ValueError if axes that divide the mapped one divide what is not mapped."""
+    used = {n for names in found for n in names}
+    for x, dim in zip(args, dims, strict=True):
+        sharding = typeof(x)._sharding
+        if dim is None and sharding is not None and used.intersection(sharding.spec.names()):
+            raise ValueError("vmap: Unmapped values passed to vmap cannot be sharded along the axes"
+                             f" that divide mapped ones, {sorted(used, key=str)}, got {typeof(x)};"
+                             " reshard it first")
+
+
+def matchaxis(x: Any, dim: int | None, want: int | None, axis: Axis | int) -> Any:
     """Move the batch axis to `want`, broadcasting if there is none; `x` as it is for None."""
     if want is None:
         return x
     if dim is None:
-        return add_axis(x, want, size)
+        if isinstance(axis, Axis):
+            return add_axis(x, want, axis.size, axis.division)
+        return add_axis(x, want, axis)
     return move_axis(x, dim, want)
 
 
@@ -175,7 +180,7 @@ def _batch_jaxpr(jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None], forced: S
         outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, jaxpr.consts, *xs), axis, args, dims)
         want = [0 if f or d is not None else None for f, d in zip(forced, found, strict=True)]
         out_dims[:] = want
-        return [matchaxis(o, d, w, axis.size)
+        return [matchaxis(o, d, w, axis)
                 for o, d, w in zip(outs, found, want, strict=True)]
 
     avals = [unmapped_aval(a, d, axis) for a, d in zip(jaxpr.in_avals, dims, strict=True)]

@@ -30,6 +30,7 @@ from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
 from ingot.backends.xla.portable import Portable
 from ingot.backends.xla.processes import await_all, cpu_client, explained
+from ingot.backends.xla.spmd import mesh_of_types
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
@@ -139,8 +140,9 @@ class XLABackend:
     def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
         """Return a jaxpr in StableHLO or HLO."""
         given = options.in_shardings or (None,) * len(jaxpr.invars)
-        shardings = [s or self._memory.first for s in given]
-        text = self._compiler.module(jaxpr, options, shardings).text()
+        shardings = [s or a._sharding or self._memory.first
+                     for s, a in zip(given, jaxpr.in_avals, strict=True)]
+        text = self._compiler.module(jaxpr, options, shardings, mesh_of_types(jaxpr)).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ())) if s is not None]
         return shown(text, max(counts, default=1), dialect)
 

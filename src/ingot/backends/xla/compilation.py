@@ -8,11 +8,13 @@ from typing import Any
 from ingot.backends import cache
 from ingot.backends.xla.client import parsed, processor, version
 from ingot.backends.xla.rules import lowered
-from ingot.backends.xla.spmd import mesh_of, mesh_text, named, on_devices, sharding_text
+from ingot.backends.xla.sharding_text import mesh_text, sharding_text
+from ingot.backends.xla.spmd import mesh_of, named, on_devices
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.mesh import BaseMesh
 from ingot.core.sharding import ON_CPU, Sharding
 from ingot.version import __version__
 
@@ -27,11 +29,14 @@ class Compiler:
         self._devices = {d.id: d for d in (client.devices() if devices is None else devices)}
         self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
 
-    def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding]
-               ) -> Module:
-        """Return a jaxpr in StableHLO, with arguments that lie as told."""
+    def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
+               mesh: BaseMesh | None = None) -> Module:
+        """Return a jaxpr in StableHLO, with arguments that lie as told.
+
+        mesh: that of the types in the program, if it is not to be compiled for devices.
+        """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
-        mesh = mesh_of([*shardings, *outs])
+        mesh = mesh_of([*shardings, *outs]) or mesh
         notes = [[DONATED] * (k in options.donated) for k in range(len(jaxpr.invars))]
         results = ["" for _ in jaxpr.outvars]
         if mesh is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.host import evaluated_on_host
+from ingot.backends.xla.sharding_text import constrained
 from ingot.backends.xla.stablehlo import TOKEN, Builder, Module, Token, Value
 from ingot.backends.xla.types import device_dtype, tensor_of
 from ingot.core.array import fetch
@@ -19,6 +20,8 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import REGISTRY, NoRule, PythonFallback
+from ingot.core.sharding import NamedSharding
+from ingot.core.specs import PartitionSpec
 from ingot.errors import UndefinedRuleError
 from ingot.transforms.stage import stage
 
@@ -80,9 +83,16 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
         values = [read(x) for x in eqn.invars]
         b.avals = [x.aval for x in eqn.invars]
         if eqn.primitive.multiple_results:
-            env.update(zip(eqn.outvars, apply(b, *values, out=out, **eqn.params), strict=True))
+            found = apply(b, *values, out=out, **eqn.params)
         else:
-            env[eqn.outvars[0]] = apply(b, *values, out=out[0], **eqn.params)
+            found = [apply(b, *values, out=out[0], **eqn.params)]
+        if not eqn.primitive.divides:  # what types say of Explicit axes, XLA is told
+            mesh = next((v.aval._sharding.mesh for v in (*eqn.outvars, *eqn.invars)
+                         if v.aval._sharding is not None), None)
+            if mesh is not None:
+                found = [constrained(b, x, a._sharding or NamedSharding(mesh, PartitionSpec()))
+                         for x, a in zip(found, out, strict=True)]
+        env.update(zip(eqn.outvars, found, strict=True))
     return [read(x) for x in jaxpr.outvars]
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.rules import rule
+from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_text
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
+from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
+from ingot.core.specs import PartitionSpec
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
@@ -105,23 +107,6 @@ def on_devices(xc: Any, devices: Sequence[Any], divided: bool, shardy: bool = Tr
     return found
 
 
-# ---- text ----------------------------------------------------------------------------------------
-def mesh_text(mesh: BaseMesh) -> str:
-    """Return the definition of a mesh in a module."""
-    axes = ", ".join(f'"{name}"={size}' for name, size in mesh.shape.items())
-    return f"  sdy.mesh @mesh = <[{axes}]>"
-
-
-def sharding_text(sharding: Sharding | None, ndim: int) -> str:
-    """Return how an argument or result is divided, as its attribute; nothing where XLA may choose.
-    """
-    if not isinstance(sharding, NamedSharding):
-        return ""
-    entries = ["?" if p is UNCONSTRAINED else ", ".join(f'"{n}"' for n in names_of(p))
-               for p in sharding.spec.padded(ndim).partitions]
-    return f"sdy.sharding = #sdy.sharding<@mesh, [{', '.join(f'{{{e}}}' for e in entries)}]>"
-
-
 def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
     """Return the mesh that divides some of the arrays; None if all are on one device each."""
     for sharding in shardings:
@@ -139,6 +124,20 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
+    """Return the mesh whose Explicit axes types in a program name; None if there is none."""
+    avals = [*jaxpr.in_avals, *(v.aval for e in jaxpr.eqns for v in e.outvars)]
+    for aval in avals:
+        if aval._sharding is not None:
+            return aval._sharding.mesh
+    for eqn in jaxpr.eqns:
+        for inner in subjaxprs(eqn):
+            found = mesh_of_types(inner)
+            if found is not None:
+                return found
+    return None
+
+
 @rule("reshard")
 def _resharded(b: Builder, x: Value, out: Any, dst_sharding: Sharding) -> Value:
     """The array divided as told."""
@@ -148,7 +147,4 @@ def _resharded(b: Builder, x: Value, out: Any, dst_sharding: Sharding) -> Value:
 @rule("sharding_constraint")
 def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding) -> Value:
     """The array divided as told, where the program is for that mesh."""
-    if isinstance(sharding, NamedSharding) and mesh_text(sharding.mesh) in b.module.header:
-        return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
-                    sharding_text(sharding, len(x.shape)).removeprefix("sdy."))
-    return x
+    return constrained(b, x, sharding) if isinstance(sharding, NamedSharding) else x
