@@ -53,8 +53,9 @@ def _adds(sharding: Sharding, device: Device) -> bool:
     if not isinstance(sharding, NamedSharding) or (
             sharding.spec.unreduced_kind is not UnreducedKind.sum):
         return True
-    place = np.argwhere(sharding.mesh.devices == device)[0]
-    return all(k == 0 for n, k in zip(sharding.mesh.axis_names, place, strict=True)
+    mesh: Any = sharding.mesh
+    where = np.argwhere(mesh.devices == device)[0]
+    return all(k == 0 for n, k in zip(mesh.axis_names, where, strict=True)
                if n in sharding.spec.unreduced)
 
 
