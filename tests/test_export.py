@@ -1,6 +1,7 @@
 """Exported programs: both ways with real JAX, derivatives, structures, and what is refused."""
 
 import collections
+import os
 import re
 import subprocess
 import sys
@@ -332,6 +333,152 @@ def test_versions_of_the_calling_convention(version):
         export.export(ingot.jit(jnp.sin))(V)
     with ingot.config.override("export_calling_convention_version", 9):
         assert exported(jnp.sin, V).calling_convention_version == 9
+
+
+# ---- platforms -----------------------------------------------------------------------------------
+def by_platform(x):
+    return lax.platform_dependent(x, cpu=lambda x: x + 1, cuda=lambda x: x + 2, tpu=lambda x: x + 3)
+
+
+@pytest.mark.parametrize(("platforms", "added"), [
+    (("cpu",), 1), (("tpu", "cpu"), 1), (("cuda", "tpu", "cpu"), 1)])
+def test_one_program_for_several_platforms(platforms, added):
+    found = exported(by_platform, V, platforms=platforms)
+    assert found.platforms == platforms and found.uses_global_constants == (len(platforms) > 1)
+    assert ('jax.global_constant = "_platform_index"' in found.mlir_module()) == (
+        len(platforms) > 1)
+    for backend in ("llvm", "xla"):
+        assert_close(ingot.jit(lambda x: found.call(x), backend=backend)(V), V + added)
+    nested = exported(lambda x: found.call(2 * x), V, platforms=platforms[::-1])
+    assert_close(nested.call(V), 2 * V + added)
+
+
+@needs_jax
+def test_jax_chooses_the_platform(tmp_path):
+    found = export.export(ingot.jit(by_platform), platforms=("tpu", "cuda", "cpu"))(V)
+    (tmp_path / "data").write_bytes(found.serialize())
+    assert in_jax("""
+        import pathlib, sys, numpy as np, jax
+        from jax import export
+        jax.config.update("jax_enable_x64", True)
+        found = export.deserialize(bytearray(pathlib.Path(sys.argv[1]).read_bytes()))
+        print(found.platforms, float(found.call(np.zeros(4))[0]))
+        """, tmp_path / "data") == "('tpu', 'cuda', 'cpu') 1.0\n"
+
+
+def test_functions_are_traced_for_their_platforms():
+    seen = []
+    fun = ingot.jit(lambda x: seen.append(ingot.config.export_platforms) or x)
+    for platforms in (["cpu"], ["tpu"], ["cpu", "cuda"]):
+        export.export(fun, platforms=platforms)(V)
+    assert seen == [None, ("tpu",), ("cpu", "cuda")]
+    assert ingot.config.export_platforms is None
+
+
+def test_programs_that_differ_by_platform_are_not_one():
+    square = np.eye(3)
+    assert "LuDecomposition" in export.export(ingot.jit(lax.linalg.lu), platforms=["tpu"])(
+        square).mlir_module()
+    with pytest.raises(NotImplementedError, match="each of the platforms"):
+        export.export(ingot.jit(lax.linalg.lu), platforms=["cuda", "tpu"])(square)
+
+
+# ---- shardings -----------------------------------------------------------------------------------
+def in_new_process(code, *paths):
+    """What a program prints that has four devices."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, paths)], capture_output=True,
+        text=True, check=False, env={**os.environ, "INGOT_NUM_CPU_DEVICES": "4",
+                                     "XLA_FLAGS": "--xla_force_host_platform_device_count=4"})
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+DIVIDED = """
+    import pathlib, sys, numpy as np, ingot, ingot.numpy as jnp
+    from ingot import export
+    from ingot.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
+    path = pathlib.Path(sys.argv[1])
+    mesh = Mesh(np.array(ingot.devices()[:2]), ("d",), axis_types=(AxisType.Auto,))
+    rows, columns = NamedSharding(mesh, P("d", None)), NamedSharding(mesh, P(None, "d"))
+    x = np.arange(8.0).reshape(4, 2)
+    found = export.export(ingot.jit(lambda x: 2 * x.T, in_shardings=rows, out_shardings=columns))(x)
+    path.write_bytes(found.serialize(vjp_order=1))
+    found = export.deserialize(path.read_bytes())
+    assert found.nr_devices == 2 and "sdy.sharding" in found.mlir_module()
+    (place,) = found.in_shardings_jax()
+    assert (place.spec, place.mesh) == (P("d", None), mesh.abstract_mesh)
+    other = Mesh(np.array(ingot.devices()[2:]), ("d",), axis_types=(AxisType.Auto,))
+    assert found.in_shardings_jax(other)[0].mesh is other
+    out = found.call(ingot.device_put(x, found.in_shardings_jax(other)[0]))
+    assert (out == 2 * x.T).all()
+    assert [s.device.id for s in out.addressable_shards] == [2, 3]
+    assert [s.index[1] for s in out.addressable_shards] == [slice(0, 2), slice(2, 4)]
+    for bad in (x, ingot.device_put(x, NamedSharding(Mesh(np.array(ingot.devices()), ("d",)),
+                                                     P("d")))):
+        try:
+            found.call(bad)
+        except ValueError as error:
+            print(error)
+    try:
+        found.in_shardings_jax(Mesh(np.array(ingot.devices()[:2]), ("e",)))
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def divided(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "divided"
+    return path, in_new_process(DIVIDED, path)
+
+
+def test_programs_say_how_their_arguments_are_divided(divided):
+    first, second, third = divided[1].splitlines()
+    assert "exported for 2 devices and is called in a context with 1 devices" in first
+    assert "context with 4 devices" in second
+    assert "does not match the one of the export" in third
+
+
+@needs_jax
+def test_jax_divides_what_ingot_exports(divided):
+    assert in_new_process("""
+        import pathlib, sys, numpy as np, jax
+        from jax import export
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+        jax.config.update("jax_enable_x64", True)
+        found = export.deserialize(bytearray(pathlib.Path(sys.argv[1]).read_bytes()))
+        mesh = Mesh(np.array(jax.devices()[1:3]), ("d",))
+        x = jax.device_put(np.arange(8.0).reshape(4, 2), NamedSharding(mesh, P("d")))
+        out, pullback = jax.vjp(found.call, x)
+        assert (np.asarray(out) == 2 * np.arange(8.0).reshape(4, 2).T).all()
+        (ct,) = pullback(out)
+        assert (np.asarray(ct) == 4 * np.arange(8.0).reshape(4, 2)).all()
+        print(found.nr_devices, tuple(out.sharding.spec))
+        """, divided[0]).strip() == "2 (None, 'd')"
+
+
+@needs_jax
+def test_ingot_divides_what_jax_exports(tmp_path):
+    in_new_process("""
+        import pathlib, sys, numpy as np, jax
+        from jax import export
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+        jax.config.update("jax_enable_x64", True)
+        rows = NamedSharding(Mesh(np.array(jax.devices()[:2]), ("d",)), P("d"))
+        found = export.export(jax.jit(lambda x: (x * 2).sum(1), in_shardings=rows,
+                                      out_shardings=rows))(np.ones((4, 2)))
+        pathlib.Path(sys.argv[1]).write_bytes(found.serialize())
+        """, tmp_path / "theirs")
+    assert in_new_process("""
+        import pathlib, sys, numpy as np, ingot
+        from ingot import export
+        from ingot.sharding import AxisType, Mesh
+        found = export.deserialize(pathlib.Path(sys.argv[1]).read_bytes())
+        mesh = Mesh(np.array(ingot.devices()[1:3]), ("d",), axis_types=(AxisType.Auto,))
+        out = found.call(ingot.device_put(np.ones((4, 2)), found.in_shardings_jax(mesh)[0]))
+        print(found.nr_devices, out.tolist(), [s.device.id for s in out.addressable_shards])
+        """, tmp_path / "theirs").strip() == "2 [4.0, 4.0, 4.0, 4.0] [1, 2]"
 
 
 # ---- bytes ---------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ ILL_TYPED = Jaxpr([Var(x3.aval)], [], [], [], [jnp.ones(2)])
 ELSEWHERE = {
     "check_memory": "test_check_memory.py", "cache_bytes": "test_cache.py",
     "passes": "test_pipeline.py", "export_calling_convention_version": "test_export.py",
+    "export_platforms": "test_export.py",
     "buffer_bytes": "test_dispatch.py",
     "optimize": "test_compiler.py", "portable": "test_portable.py"}
 

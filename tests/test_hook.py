@@ -188,3 +188,12 @@ def test_the_doctor_says_in_which_mode_ingot_is(portable):
     for done in (doctor, jax):
         assert f"\nmode: {mode}\n" in done.stdout, done.stderr
         assert f"\nnumpy: {np.__version__}\n" in done.stdout
+
+
+def test_options_are_contexts_that_have_a_value():
+    prints("9 True 10", "-m", "ingot", "-c", (
+        "from jax._src import config\n"
+        "version = config.jax_export_calling_convention_version\n"
+        "with version(9), config.jax_debug_nans(True):\n"
+        "    print(version.value, config.jax_debug_nans.value, end=' ')\n"
+        "print(version.value)"))

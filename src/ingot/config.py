@@ -122,6 +122,8 @@ TABLE = [
          "Version of the calling convention of exported programs: 9 or 10."),
     Flag("remove_size_one_mesh_axis_from_type", bool, False,
          "Types do not name Explicit axes of a mesh that have one device.", True),
+    Flag("export_platforms", object, None,
+         "Platforms for which a function is exported, while it is traced for that.", True),
     Flag("portable", bool, False,
          "Rely on public interfaces alone: no layouts of objects, own loader, threads.",
          fixed=True),

@@ -14,6 +14,7 @@ from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import UndefinedPrimal
+from ingot.core.symbolic import is_symbolic
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import ShapeError
 from ingot.primitives.movement import zeros
@@ -32,7 +33,8 @@ def zero_tangent(aval: ShapedArray) -> Any:
     """Zeros of the tangent type; a NumPy array of float0 for types without derivatives."""
     if is_inexact(aval):
         return zeros(aval)
-    return np.zeros(aval.shape, dtypes.float0)
+    return zeros(aval) if any(map(is_symbolic, aval.shape)) else np.zeros(
+        aval.shape, dtypes.float0)
 
 
 @dataclass(frozen=True, eq=False)

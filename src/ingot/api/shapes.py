@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from ingot import dtypes
@@ -13,6 +14,7 @@ from ingot.core.mesh import abstract_mesh, concrete_mesh
 from ingot.core.placement import is_committed, sharding_of
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
+from ingot.core.symbolic import is_symbolic
 
 
 class ShapeDtypeStruct:
@@ -32,7 +34,7 @@ class ShapeDtypeStruct:
                  vma: Any = None, is_ref: bool = False):
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be given, got None")
-        self.shape = tuple(int(n) for n in shape)
+        self.shape: tuple[Any, ...] = tuple(n if is_symbolic(n) else int(n) for n in shape)
         self.dtype = dtype if isinstance(dtype, dtypes.KeyDType) else dtypes.supported(
             dtype, "ShapeDtypeStruct")
         self.weak_type, self._layout, self._sharding = weak_type, None, sharding
@@ -116,7 +118,7 @@ class ShapeDtypeStruct:
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a ShapeDtypeStruct of rank 0")
-        return self.shape[0]
+        return operator.index(self.shape[0])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ShapeDtypeStruct) and all(

@@ -156,7 +156,8 @@ def context(name: str) -> Callable[..., Any]:
     @contextmanager
     def manager(new_val: Any = True) -> Iterator[None]:
         if name not in config._kept:  # one of our flags, which is set for this thread alone
-            _check_device(new_val)
+            if name.endswith("default_device"):
+                _check_device(new_val)
             with ours.override(name, new_val):
                 yield
             return

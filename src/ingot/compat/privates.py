@@ -15,6 +15,7 @@ from ingot.compat.tables import zeros_like_aval
 from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
+from ingot.core.symbolic import is_symbolic, max_dim, min_dim
 from ingot.primitives.movement import zeros
 from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
 from ingot.typing import SupportsDType
@@ -90,6 +91,11 @@ def backends_are_initialized() -> bool:
     return True
 
 
+def canonicalize_platform(platform: str) -> str:
+    """The name of a platform among those of exported programs."""
+    return {"gpu": "cuda"}.get(platform, platform)
+
+
 # ---- dtypes --------------------------------------------------------------------------------------
 class ExtendedDType:
     """Base of dtypes that packages define; only PRNG keys have one here."""
@@ -125,6 +131,19 @@ def _reconstruct_array(fun: Any, args: Any, arr_state: Any, aval_state: dict[str
 
 
 # ---- core, custom derivatives --------------------------------------------------------------------
+is_symbolic_dim = is_symbolic
+
+
+def is_constant_dim(d: Any) -> bool:
+    """Whether a length is an integer."""
+    return not is_symbolic(d)
+
+
+def is_constant_shape(shape: Any) -> bool:
+    """Whether all lengths are integers."""
+    return not any(map(is_symbolic, shape))
+
+
 def physical_aval(aval: ShapedArray) -> ShapedArray:
     """The type of what is in memory."""
     return aval
@@ -175,4 +194,4 @@ class EArray:
     """Arrays of dtypes that packages define; there are none, so that nothing is an instance."""
 
 
-__all__ = ["ArrayImpl", "SupportsDType", "TypedNdArray", "zeros_like_aval"]
+__all__ = ["ArrayImpl", "SupportsDType", "TypedNdArray", "max_dim", "min_dim", "zeros_like_aval"]

@@ -14,6 +14,7 @@ from ingot.core.manual import EVERYWHERE_EQUAL, ManualAxisType
 from ingot.core.mesh import abstract_mesh
 from ingot.core.sharding import NamedSharding, abstract
 from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
+from ingot.core.symbolic import is_symbolic
 from ingot.util import size_of
 
 _known: dict[Any, ShapedArray] = {}
@@ -58,7 +59,8 @@ class ShapedArray:
         if not isinstance(dtype, (np.dtype, dtypes.KeyDType)):
             dtype = np.dtype(dtype)
         # A type seen first with NumPy's integers in its shape serves all later arrays.
-        shape = tuple([n if type(n) is int else operator.index(n) for n in shape])
+        shape = tuple([n if type(n) is int or is_symbolic(n) else operator.index(n)
+                       for n in shape])
         self = object.__new__(cls)
         self.shape, self.dtype, self.weak_type = shape, dtype, bool(weak_type)
         self.storage = dtype if isinstance(dtype, np.dtype) else dtype.storage

@@ -11,15 +11,14 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.jit import jit
 from ingot.control.custom_vjp import custom_vjp
-from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import Tracer, to_array, typeof
+from ingot.core.interpreter import to_array, typeof
 from ingot.core.mesh import BaseMesh
-from ingot.core.placement import sharding_of
 from ingot.core.sharding import NamedSharding
 from ingot.core.tracebacks import api_boundary
 from ingot.export.checks import DisabledSafetyCheck, portable
 from ingot.export.paths import path_name
+from ingot.export.places import devices_of, over, placed
 from ingot.export.primitive import call_exported_p
 from ingot.export.writing import serialize
 from ingot.tree import (
@@ -73,6 +72,19 @@ class Exported:
         data = self.mlir_module_serialized
         return portable().text(data) if serialized else portable().module(data)
 
+    def platform_index(self, platform: str) -> int:
+        """The number of a platform among those that it was exported for, 0 if that is not checked.
+
+        Raises ValueError if it was not exported for the platform.
+        """
+        if platform in self.platforms:
+            return self.platforms.index(platform)
+        if DisabledSafetyCheck.platform() in self.disabled_safety_checks:
+            return 0
+        raise ValueError(
+            f"Function '{self.fun_name}' was exported for platforms '{self.platforms}' but it is"
+            f" used on '{platform}'; export it with platforms=[..., {platform!r}]")
+
     def has_vjp(self) -> bool:
         """Whether there is a program of the derivative."""
         return self._get_vjp is not None
@@ -108,17 +120,6 @@ class Exported:
         return call(self)(*args, **kwargs)
 
 
-def over(sharding: NamedSharding | None, mesh: BaseMesh | None) -> NamedSharding | None:
-    """Return a sharding over a mesh of the same axes. Raises ValueError for other axes."""
-    if sharding is None or mesh is None:
-        return sharding
-    theirs, ours = mesh.abstract_mesh, sharding.mesh
-    if (theirs.shape_tuple, theirs.axis_types) != (ours.shape_tuple, ours.axis_types):
-        raise ValueError(f"the mesh {mesh} does not match the one of the export, {ours}; names,"
-                         " sizes and types of the axes must be the same")
-    return sharding.update(mesh=mesh)
-
-
 # ---- calls ---------------------------------------------------------------------------------------
 def call(exported: Exported) -> Callable[..., Any]:
     """Make an exported program a function: of arrays or pytrees, under jit, grad and vmap.
@@ -137,7 +138,9 @@ def call(exported: Exported) -> Callable[..., Any]:
             _refuse_structure(exported, tree)
         arrays = [to_array(x) for x in leaves]
         _check_devices(exported, arrays)
-        return tree_unflatten(exported.out_tree, _flat(exported)(*arrays))
+        results = _flat(exported)(*arrays)
+        return tree_unflatten(exported.out_tree, placed(
+            results, exported._out_named_shardings, arrays))
 
     return imported
 
@@ -185,14 +188,12 @@ def _refuse_structure(exported: Exported, tree: PyTreeDef) -> None:
 
 def _check_devices(exported: Exported, arrays: Sequence[Any]) -> None:
     """Raise ValueError where the arguments are on another number of devices than it is for."""
-    here = [sharding_of(x).num_devices for x in arrays
-            if type(x) is Array and not isinstance(x, Tracer)]
-    devices = max(here, default=1)
-    if exported.nr_devices not in (1, devices) and here:
+    devices = devices_of(arrays)
+    if devices is not None and exported.nr_devices not in (1, len(devices)):
         raise ValueError(
             f"Function {exported.fun_name} was exported for {exported.nr_devices} devices and is"
-            f" called in a context with {devices} devices; place its arguments by"
+            f" called in a context with {len(devices)} devices; place its arguments by"
             " in_shardings_jax(mesh) first")
 
 
-__all__ = ["Exported", "call", "over"]
+__all__ = ["Exported", "call"]

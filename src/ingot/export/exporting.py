@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingot.api.arguments import function_name
 from ingot.api.devices import default_backend
 from ingot.api.grad import vjp
 from ingot.api.jit import jit
@@ -15,11 +16,16 @@ from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.tracebacks import api_boundary
 from ingot.export.checks import DisabledSafetyCheck, check_custom_calls, portable
 from ingot.export.exported import Exported
+from ingot.export.paths import argument_paths
+from ingot.export.places import Places, shardings_of
 from ingot.export.primitive import of_words, to_words, words_of
+from ingot.export.shapes import check_scopes
+from ingot.export.solving import solve
 from ingot.transforms.stage import stage
 
 minimum_supported_calling_convention_version = 9
 maximum_supported_calling_convention_version = 10
+OWN = __name__.partition(".")[0] + "."
 _CANONICAL = {"gpu": "cuda", "llvm": "cpu", "xla": "cpu", "reference": "cpu"}
 
 
@@ -48,37 +54,48 @@ def export(fun_jit: Any, *, platforms: Sequence[str] | None = None,
     >>> exported.fun_name, exported.platforms
     ('sin', ('cpu',))
     """
+    if getattr(fun_jit, "__module__", "").startswith(OWN):  # as JAX's functions are compiled ones
+        fun_jit = jit(fun_jit)
     if not isinstance(fun_jit, Wrapped):
         raise ValueError("Function to be exported must be the result of `jit` but is:"
                          f" {fun_jit!r:.80}; write export(jit(f))(...)")
     chosen = (default_export_platform(),) if platforms is None else tuple(platforms)
 
     def exporting(*args: Any, **kwargs: Any) -> Exported:
-        return export_traced(fun_jit.trace(*args, **kwargs), chosen, tuple(disabled_checks))
+        check_scopes(function_name(fun_jit), args, kwargs)
+        with config.override("export_platforms", None if chosen == ("cpu",) else chosen):
+            traced = fun_jit.trace(*args, **kwargs)
+        places = shardings_of(fun_jit, traced, args, kwargs)
+        return export_traced(traced, chosen, tuple(disabled_checks), *places)
 
     return exporting
 
 
 def export_traced(traced: Traced, platforms: tuple[str, ...],
-                  disabled: tuple[DisabledSafetyCheck, ...]) -> Exported:
+                  disabled: tuple[DisabledSafetyCheck, ...], in_shardings: Places,
+                  out_shardings: Places) -> Exported:
     """Return a traced function as an exported program."""
     version = _version()
     if traced._consts:
         raise ValueError(f"export: {traced.fun_name} uses values of a transformation around it;"
                          " pass them as arguments")
     jaxpr = traced.jaxpr
-    kept = _used(jaxpr)
-    module = portable().lower(_physical(jaxpr, kept), platforms)
+    names = argument_paths(traced.in_tree)
+    solution = solve(jaxpr.in_avals, names)
+    kept = tuple(range(len(names))) if solution.lengths else _used(jaxpr)
+    module, refined, devices = portable().lower(
+        _physical(jaxpr, kept), platforms, solution, [in_shardings[k] for k in kept],
+        out_shardings)
     check_custom_calls(traced.fun_name, module, disabled)
     ins, outs = tuple(jaxpr.in_avals), tuple(jaxpr.out_avals)
     return Exported(
         fun_name=traced.fun_name, in_tree=traced.in_tree, in_avals=ins, out_tree=traced.out_tree,
-        out_avals=outs, _in_named_shardings=(None,) * len(ins),
-        _out_named_shardings=(None,) * len(outs), in_shardings_hlo=(None,) * len(ins),
-        out_shardings_hlo=(None,) * len(outs), nr_devices=1, platforms=platforms,
+        out_avals=outs, _in_named_shardings=in_shardings, _out_named_shardings=out_shardings,
+        in_shardings_hlo=(None,) * len(ins), out_shardings_hlo=(None,) * len(outs),
+        nr_devices=devices, platforms=platforms,
         ordered_effects=(), unordered_effects=(), disabled_safety_checks=disabled,
         mlir_module_serialized=module, calling_convention_version=version,
-        module_kept_var_idx=kept, uses_global_constants=False,
+        module_kept_var_idx=kept, uses_global_constants=refined,
         _get_vjp=lambda exported: _export_vjp(exported, jaxpr))
 
 
@@ -123,7 +140,11 @@ def _export_vjp(exported: Exported, jaxpr: Jaxpr) -> Exported:
         return pullback(list(flat[count:]))
 
     derivative.__name__ = f"fun_vjp_{exported.fun_name}"
-    return export(jit(derivative), platforms=exported.platforms,
+    ins, outs = exported._in_named_shardings, exported._out_named_shardings
+    told = [*ins, *outs]
+    places: dict[str, Any] = {} if not any(told) else {
+        "in_shardings": tuple(told), "out_shardings": tuple(ins)}
+    return export(jit(derivative, **places), platforms=exported.platforms,
                   disabled_checks=exported.disabled_safety_checks)(*types)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.control.call import jit_p
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis
@@ -13,8 +14,9 @@ from ingot.core.backend import run
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import NoRule, Primitive, PythonFallback
-from ingot.export.checks import DisabledSafetyCheck, portable
+from ingot.export.checks import portable
 from ingot.export.shapes import refine_types
+from ingot.primitives.movement import zeros
 from ingot.primitives.random_keys import random_unwrap_p, random_wrap
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.stage import stage
@@ -24,44 +26,37 @@ def words_of(aval: ShapedArray) -> ShapedArray:
     """Return the type that a module has for arrays of a type: keys are words in it."""
     if isinstance(aval.dtype, dtypes.KeyDType):
         return ShapedArray((*aval.shape, *aval.dtype.key_shape), "uint32")
+    if aval.dtype == dtypes.float0:
+        return ShapedArray(aval.shape, "bool")
     return aval.unplaced().strip_weak_type()
 
 
 def to_words(x: Any) -> Any:
-    """Return keys as words, other arrays as they are."""
+    """Return keys as words, float0 as booleans, other arrays as they are."""
     dtype = typeof(x).dtype
+    if dtype == dtypes.float0:
+        return zeros(ShapedArray(typeof(x).shape, "bool"))
     return random_unwrap_p.bind(x, impl=dtype) if isinstance(dtype, dtypes.KeyDType) else x
 
 
 def of_words(x: Any, aval: ShapedArray) -> Any:
-    """Return words as keys where the type says so."""
+    """Return words as keys, and booleans as float0, where the type says so."""
+    if aval.dtype == dtypes.float0:
+        return zeros(aval)
     return random_wrap(x, aval.dtype) if isinstance(aval.dtype, dtypes.KeyDType) else x
-
-
-def platform_index(exported: Any, platform: str) -> int:
-    """Return the number of a platform among those of an exported program, 0 if that is not checked.
-
-    Raises ValueError if it was not exported for the platform.
-    """
-    if platform in exported.platforms:
-        return exported.platforms.index(platform)
-    if DisabledSafetyCheck.platform() in exported.disabled_safety_checks:
-        return 0
-    raise ValueError(
-        f"Function '{exported.fun_name}' was exported for platforms '{exported.platforms}' but it"
-        f" is used on '{platform}'; export it with platforms=[..., {platform!r}]")
 
 
 def program(exported: Any, avals: Sequence[ShapedArray], platform: str = "cpu") -> Jaxpr:
     """Return an exported program for arguments of certain types as a jaxpr."""
     key = (platform, *avals)
     if key not in exported._memo:
-        exported._memo[key] = _program(exported, avals, platform)
+        with config.override("enable_x64", True):  # the module says which types there are
+            exported._memo[key] = _program(exported, avals, platform)
     return exported._memo[key]
 
 
 def _program(exported: Any, avals: Sequence[ShapedArray], platform: str) -> Jaxpr:
-    index = platform_index(exported, platform)
+    index = exported.platform_index(platform)
     outs = refine_types(exported, avals)
     kept = [words_of(avals[k]) for k in exported.module_kept_var_idx]
     results, data = [words_of(a) for a in outs], exported.mlir_module_serialized
@@ -120,4 +115,4 @@ call_exported_p = Primitive(
     "call_exported", type=_type, eval=_eval, jvp=_REVERSE, transpose=_REVERSE, batch=_batch,
     kernel=_kernel, multiple_results=True, higher_order=True)
 
-__all__ = ["call_exported_p", "of_words", "platform_index", "program", "to_words", "words_of"]
+__all__ = ["call_exported_p", "of_words", "program", "to_words", "words_of"]

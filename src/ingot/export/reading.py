@@ -12,6 +12,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.mesh import AbstractDevice, AbstractMesh
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec
+from ingot.core.symbolic_parse import SymbolicScope
 from ingot.export.checks import DisabledSafetyCheck
 from ingot.export.exported import Exported
 from ingot.export.flatbuffer import read
@@ -51,18 +52,19 @@ def _required(table: Table, *names: str) -> None:
 
 
 def _read(table: Table) -> Exported:
+    scope = SymbolicScope()
     _required(table, "function_name", "in_tree", "out_tree", "platforms", "mlir_module_serialized",
               "calling_convention_version")
     meshes = [_read_mesh(m) for m in table["unique_abstract_meshes"] or ()]
     places = [_read_sharding(s, meshes) for s in table["unique_named_shardings"] or ()]
-    unique = [_read_aval(a) for a in table["unique_avals"] or ()]
+    unique = [_read_aval(a, scope) for a in table["unique_avals"] or ()]
 
     def side(which: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         numbers, types = table[f"{which}_shardings_idxs"], table[f"{which}_avals_idxs"]
         shardings = [places[n - 1] if n else None for n in numbers] if numbers else [
             _read_old_sharding(s, meshes) for s in table[f"{which}_shardings"] or ()]
         avals = [unique[n] for n in types] if types else [
-            _read_aval(a) for a in table[f"{which}_avals"] or ()]
+            _read_aval(a, scope) for a in table[f"{which}_avals"] or ()]
         if len(shardings) != len(avals):
             raise ValueError(f"it has {len(avals)} {which}_avals and {len(shardings)} shardings")
         return tuple(a if s is None else a.update(sharding=s)
@@ -90,11 +92,11 @@ def _read(table: Table) -> Exported:
         _get_vjp=None if vjp is None else lambda _: _read(vjp))
 
 
-def _read_aval(table: Table) -> ShapedArray:
+def _read_aval(table: Table, scope: SymbolicScope) -> ShapedArray:
     number = table["dtype"] or 0
     if number not in _dtypes_by_number:
         raise ValueError(f"it has an unknown dtype, number {number}")
-    return ShapedArray(parse_shape(table["shape"] or ()), _dtypes_by_number[number])
+    return ShapedArray(parse_shape(table["shape"] or (), scope), _dtypes_by_number[number])
 
 
 def _read_mesh(table: Table) -> AbstractMesh:

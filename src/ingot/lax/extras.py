@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
+from ingot.control.cond import switch
 from ingot.core.array import Array
 from ingot.core.tracebacks import api_boundary
+from ingot.primitives.dimensions import platform_index_p
 from ingot.primitives.shape import constant
 from ingot.util import wraps
 
@@ -36,6 +39,9 @@ def shape_as_value(shape: Any) -> Array:
     return constant(np.asarray([int(n) for n in shape], dtypes.default_int()), dtypes.default_int())
 
 
+_FAMILY = {"cuda": "gpu", "rocm": "gpu"}
+
+
 def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
                        **per_platform: Callable[..., Any]) -> Any:
     """Apply the function that is given for the platform.
@@ -47,11 +53,17 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None,
     >>> lax.platform_dependent(3, cpu=lambda x: x + 1)
     4
     """
-    chosen = per_platform.get("cpu", default)
-    if chosen is None:
-        raise ValueError("platform_dependent: programs run on 'cpu', but only"
-                         f" {sorted(per_platform)} and no default are given")
-    return chosen(*args)
+    platforms = config.export_platforms or ("cpu",)
+    chosen = []
+    for platform in platforms:
+        fun = per_platform.get(platform, per_platform.get(_FAMILY.get(platform, ""), default))
+        if fun is None:
+            raise ValueError(f"platform_dependent: programs run on {platform!r}, but only"
+                             f" {sorted(per_platform)} and no default are given")
+        chosen.append(fun)
+    if len(chosen) == 1:
+        return chosen[0](*args)
+    return switch(platform_index_p.bind(), chosen, *args)
 
 
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:

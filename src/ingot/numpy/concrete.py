@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ingot.core.array import Array, fetch, to_host
 from ingot.core.interpreter import Tracer
 from ingot.core.source_info import describe, here
 from ingot.core.static import items
+from ingot.core.symbolic import length
 from ingot.errors import (
     ConcretizationTypeError,
     ShapeError,
@@ -95,7 +95,7 @@ def concrete(name: str, x: Any, what: str, remedy: str = _STATIC) -> Any:
 def concrete_int(name: str, x: Any, what: str) -> int:
     """A Python int; errors name the function and what the number is for."""
     try:
-        return operator.index(x)
+        return length(x)
     except TypeError:
         if isinstance(x, Tracer) and x.concrete() is None:
             raise ConcretizationTypeError(

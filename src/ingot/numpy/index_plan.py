@@ -13,6 +13,7 @@ from ingot.config import config
 from ingot.core.array import Array, ArrayBase, fetch
 from ingot.core.interpreter import Tracer, to_array
 from ingot.core.source_info import here
+from ingot.core.symbolic import is_symbolic, length, max_dim, min_dim
 from ingot.errors import NonConcreteBooleanIndexError
 from ingot.numpy import primitives as lax
 from ingot.numpy.promotion import broadcast_shapes, convert
@@ -153,8 +154,24 @@ def _slice_entry(x: slice, axis: int, n: int) -> Entry:
             raise IndexError(
                 f"index: bounds of slices must be static, got {part.aval} at {here()};\nuse"
                 " lax.dynamic_slice(x, starts, sizes) for a slice of static size at a traced start")
-        bounds.append(None if part is None else operator.index(part))
+        bounds.append(None if part is None else length(part))
+    if any(map(is_symbolic, (*bounds, n))):
+        return Entry("slice", _symbolic_indices(bounds, n), axis)
     return Entry("slice", slice(*bounds).indices(n), axis)
+
+
+def _symbolic_indices(bounds: list[Any], n: Any) -> tuple[Any, Any, Any]:
+    """What `slice.indices` returns, where bounds or the length are symbolic."""
+    start, stop, step = bounds
+    step = 1 if step is None else step
+    low, high = (0, n) if step > 0 else (-1, n - 1)
+
+    def place(i: Any, default: Any) -> Any:
+        if i is None:
+            return default
+        return min_dim(i, high) if i >= 0 else max_dim(i + n, low)
+
+    return (place(start, low if step > 0 else high), place(stop, high if step > 0 else low), step)
 
 
 def out_of_bounds(i: int, axis: int, shape: tuple[int, ...]) -> None:
@@ -256,12 +273,12 @@ def _check_static(e: Entry, shape: tuple[int, ...], mode: Mode) -> None:
 
 def _plan_slice(plan: IndexPlan, e: Entry) -> None:
     start, stop, step = e.value
-    count = len(range(start, stop, step))
+    count = max_dim(0, -((start - stop) // step))
     if step < 0:
         plan.reverse.append(e.axis)
         last = start + (count - 1) * step
-        start, stop, step = (last, start + 1, -step) if count else (0, 0, 1)
-    elif not count:
+        start, stop, step = (last, start + 1, -step) if count != 0 else (0, 0, 1)
+    elif count == 0:
         start = stop = 0
         step = 1
     plan.starts[e.axis], plan.stops[e.axis], plan.steps[e.axis] = start, stop, step

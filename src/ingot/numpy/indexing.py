@@ -11,6 +11,7 @@ from numpy import ndarray
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.interpreter import EVAL, current, to_array
+from ingot.core.symbolic import is_symbolic
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import like
 from ingot.numpy.index_plan import IndexPlan, Mode, out_of_bounds, plan_of
@@ -92,6 +93,9 @@ def as_index(i: Any, n: int, wrap: bool = True) -> Any:
         return i
     if i.aval.dtype.itemsize < 4:
         i = convert(i, dtypes.int32)
+    if is_symbolic(n):
+        from_end = lax.add(i, convert(n.__jax_array__(), i.aval.dtype))
+        return lax.select(lax.lt(i, like(i, 0)), from_end, i)
     if type(i) is Array:
         data = np.where(fetch(i) < 0, fetch(i) + i.aval.dtype.type(n), fetch(i))
         return Array(np.asarray(data, i.aval.dtype), i.aval)

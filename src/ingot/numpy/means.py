@@ -7,6 +7,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.eager import trace_cached
+from ingot.core.symbolic import is_symbolic
 from ingot.numpy import primitives as lax
 from ingot.numpy.families import kind_of, like
 from ingot.numpy.promotion import (
@@ -40,7 +41,8 @@ def narrowed(x: Any, dtype: Any) -> Any:
 def _count(name: str, a: Any, axes: tuple[int, ...], where: Any, dtype: Any) -> Any:
     """Number of elements that a reduction sees: a Python number, or an array with a mask."""
     if where is None:
-        return float(size_of([a.aval.shape[i] for i in axes]))
+        count = size_of([a.aval.shape[i] for i in axes])
+        return convert(count.__jax_array__(), dtype) if is_symbolic(count) else float(count)
     mask, _ = promote_shapes(name, chosen(name, where), a)
     return lax.reduce_sum(convert(mask, dtype), axes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from ingot.core.array import Array, ArrayBase
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import EVAL, current, to_array, typeof
 from ingot.core.static import items
+from ingot.core.symbolic import length
 from ingot.dtypes.types import CANONICAL
 from ingot.errors import ShapeError, TypePromotionError
 from ingot.numpy import primitives as lax
@@ -148,7 +148,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     >>> jnp.broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    return _broadcast_shapes(tuple(tuple(map(operator.index, items(s))) for s in shapes))
+    return _broadcast_shapes(tuple(tuple(map(length, items(s))) for s in shapes))
 
 
 @memoize()

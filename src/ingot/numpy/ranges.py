@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.devices import put_as_asked
 from ingot.core.array import from_numpy
+from ingot.core.symbolic import is_symbolic, max_dim
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import power
 from ingot.numpy.concrete import concrete, concrete_int
@@ -25,6 +26,7 @@ from ingot.numpy.promotion import (
     strong,
     user_dtype,
 )
+from ingot.primitives.movement import scalar
 from ingot.util import update_wrapper
 
 # ---- evenly spaced ----
@@ -57,12 +59,13 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     if stop is None:
         raise TypeError("arange: a stop must be given")
     given = [x for x in (start, stop, step) if x is not None]
-    dtype = user_dtype("arange", dtype) or dtypes.result_type(*given)
+    dtype = user_dtype("arange", dtype) or dtypes.result_type(*map(_with_dtype, given))
+    if any(map(is_symbolic, given)):
+        return _symbolic_range(*(given if start is not None else (0, *given)), dtype=dtype)
     values = [concrete("arange", x, "a bound") for x in given]
     if any(np.ndim(v) for v in values):
         raise TypeError(f"arange: bounds must be scalars, got {[np.shape(v) for v in values]}")
-    if start is None:
-        values.insert(0, 0)
+    values = values if start is not None else [0, *values]
     integer = all(isinstance(v, (int, np.integer)) or getattr(v, "dtype", np.dtype("O")).kind in
                   "iu" for v in values)
     if integer and dtypes.kind(dtype) in "iuf":
@@ -79,6 +82,25 @@ def arange(start: Any = None, stop: Any = None, step: Any = None, dtype: Any = N
     if dtypes.kind(dtype) in "iub":  # the step is that of the first two, as whole numbers
         return from_numpy(np.arange(*values, dtype=dtype))
     return from_numpy(np.arange(*values).astype(dtype))
+
+
+def _with_dtype(n: Any) -> Any:
+    """A bound, or for a symbolic one an integer in its place."""
+    return 0 if is_symbolic(n) else n
+
+
+def _symbolic_range(low: Any, high: Any, by: Any = 1, *, dtype: Any) -> Any:
+    """A range whose bounds are symbolic dimensions or integers."""
+    size = max_dim(0, -((low - high) // by))
+    out = lax.iota(dtype, size)
+    out = lax.mul(out, _filled_length(by, size, dtype))
+    return lax.add(out, _filled_length(low, size, dtype))
+
+
+def _filled_length(n: Any, size: Any, dtype: Any) -> Any:
+    """A length, symbolic or not, as an array [size] of equal numbers."""
+    value = convert(n.__jax_array__(), dtype) if is_symbolic(n) else scalar(n, dtype)
+    return lax.broadcast_in_dim(value, (size,), ())
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,

@@ -12,6 +12,7 @@ from ingot import dtypes
 from ingot.api.eager import trace_cached
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import Tracer
+from ingot.core.symbolic import is_symbolic
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import multiply
 from ingot.numpy.concrete import at_hand, concrete_int
@@ -89,7 +90,7 @@ def _picker(rows: Any, known: np.ndarray | None) -> Callable[[Any], Any]:
     Whatever the method, a quantile q of n elements is made of those around rank q n.
     """
     n, last = rows.aval.shape[-1], rows.aval.ndim - 1
-    few = known is not None and n > SHORT and 50 * known.size < n
+    few = known is not None and not is_symbolic(n) and n > SHORT and 50 * known.size < n
     if not few:
         ordered = sort(rows)
         return lambda index: take_along_axis(ordered, index, -1, "clip")

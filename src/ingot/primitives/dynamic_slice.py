@@ -14,6 +14,7 @@ from ingot.core.avals import ShapedArray, short
 from ingot.core.division import UNMARKED, Marks, Operands, Spec, only_reduced, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.symbolic import is_symbolic
 from ingot.errors import ShardingTypeError
 from ingot.kernel.rules import (
     ArrayValue,
@@ -83,7 +84,8 @@ def _start_indices(name: str, x: ShapedArray, starts: Any, allow_negative: Any) 
         starts = [convert_element_type(s, strong[0]) if a.weak_type else s
                   for s, a in zip(starts, avals, strict=True)]
     _check_starts(name, x, [typeof(s) for s in starts])
-    if starts and dtypes.iinfo(typeof(starts[0]).dtype).max < max(x.shape):
+    if starts and dtypes.iinfo(typeof(starts[0]).dtype).max < max(
+            [n for n in x.shape if not is_symbolic(n)], default=0):
         starts = [convert_element_type(s, np.int32) for s in starts]
     if not isinstance(allow_negative, (list, tuple)):
         allow_negative = [allow_negative] * x.ndim
@@ -95,6 +97,9 @@ def _counted_from_end(start: Any, n: int) -> Any:
     aval = typeof(start)
     if dtypes.kind(aval.dtype) == "u":
         return start
+    if is_symbolic(n):
+        n = convert_element_type(n.__jax_array__(), aval.dtype)
+        return select(lt(start, full_like(start, 0)), add(start, n), start)
     if type(start) is Array:  # known now: nothing to compute in the program
         place = int(fetch(start))
         return scalar(place + n, aval.dtype) if -n <= place < 0 else start

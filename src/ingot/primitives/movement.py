@@ -16,6 +16,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.specs import UnreducedKind
 from ingot.core.static import items
+from ingot.core.symbolic import is_symbolic, length
 from ingot.errors import ShapeError
 from ingot.kernel.rules import (
     ArrayValue,
@@ -117,7 +118,7 @@ def broadcast_in_dim(operand: Any, shape: Shape, broadcast_dimensions: Shape, *,
     if out_sharding is not None:
         return divided("broadcast_in_dim", broadcast_in_dim, out_sharding, operand, shape,
                        broadcast_dimensions)
-    shape = tuple(map(operator.index, items(shape)))
+    shape = tuple(map(length, items(shape)))
     dims = tuple(map(operator.index, items(broadcast_dimensions)))
     aval = typeof(operand)
     if aval.shape == shape and dims == tuple(range(len(shape))):
@@ -259,7 +260,7 @@ def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None, *,
     """
     if dimensions is not None:
         operand = transpose(operand, dimensions)
-    new_sizes = tuple(map(operator.index, items(new_sizes)))
+    new_sizes = tuple(map(length, items(new_sizes)))
     if typeof(operand).shape == new_sizes and out_sharding is None:
         return operand
     return divided("reshape", lambda x: reshape_p.bind(x, new_sizes=new_sizes), out_sharding,
@@ -390,7 +391,10 @@ def full_like(x: Any, value: Any) -> Any:
 def zeros(aval: ShapedArray) -> Any:
     """The zero of a type: what an absent tangent or cotangent stands for."""
     if aval.dtype == dtypes.float0:
-        return Array(np.zeros(aval.shape, dtypes.float0), aval)
+        if not any(map(is_symbolic, aval.shape)):
+            return Array(np.zeros(aval.shape, dtypes.float0), aval)
+        one = Array(np.zeros((), dtypes.float0), ShapedArray((), aval.dtype))
+        return broadcast_in_dim(one, aval.shape, ())
     return full_like(aval, 0)
 
 

@@ -14,6 +14,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.division import like_leading_axes
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive, PythonFallback
+from ingot.core.symbolic import length
 from ingot.kernel.rules import ArrayValue, Buffer, Index, LazyArray, Lowering
 from ingot.primitives.movement import full, move_axis, reshape
 from ingot.primitives.out_sharding import divided
@@ -333,7 +334,7 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32,
     Array([3109483441], dtype=uint32)
     """
     state, drawn = rng_bit_generator_p.bind(
-        key, shape=tuple(int(n) for n in shape), dtype=dtypes.as_user_dtype(dtype),
+        key, shape=tuple(length(n) for n in shape), dtype=dtypes.as_user_dtype(dtype),
         algorithm=RandomAlgorithm(algorithm))
     return [state, divided("rng_bit_generator", lambda x: x, out_sharding, drawn)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from ingot.core.division import carried, dropping, like_each, like_first
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, NoRule, Primitive
 from ingot.core.static import items
+from ingot.core.symbolic import length
 from ingot.kernel.rules import (
     ArrayValue,
     Complex,
@@ -140,7 +140,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
     >>> lax.broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    known = [tuple(map(operator.index, items(s))) for s in shapes]
+    known = [tuple(map(length, items(s))) for s in shapes]
     rank = max(map(len, known), default=0)
     out = []
     for lengths in zip(*((*(1,) * (rank - len(s)), *s) for s in known), strict=True):

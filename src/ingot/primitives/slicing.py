@@ -15,6 +15,7 @@ from ingot.core.division import all_alike, carried, equally, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
 from ingot.core.static import items
+from ingot.core.symbolic import length
 from ingot.kernel.rules import (
     ArrayValue,
     Buffer,
@@ -45,7 +46,7 @@ Padding = tuple[tuple[int, int, int], ...]
 def integers(name: str, what: str, values: Sequence[int]) -> Shape:
     """Static sizes or places as Python integers; TypeError for anything else."""
     try:
-        return tuple(v.__index__() for v in items(values))
+        return tuple(length(v) for v in items(values))
     except (TypeError, AttributeError):
         raise TypeError(f"{name}: {what} must be a sequence of Python integers, got {values!r:.80};"
                         " shapes are static, use dynamic_slice for traced places") from None

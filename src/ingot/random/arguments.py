@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from ingot.config import config
 from ingot.core.array import ArrayBase
 from ingot.core.interpreter import typeof
 from ingot.core.static import items
+from ingot.core.symbolic import length
 from ingot.errors import TypePromotionError
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.random_keys import random_wrap
@@ -65,7 +65,7 @@ def one_key(name: str, key: Any) -> Any:
 def shape_of(name: str, shape: Any) -> Shape:
     """A shape given as integers or one integer; TypeError, ValueError for anything else."""
     try:
-        out = tuple(operator.index(n) for n in items(shape))
+        out = tuple(length(n) for n in items(shape))
     except TypeError as error:
         raise TypeError(f"{name}: shape must consist of known integers, got"
                         f" {shape!r:.80}") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ingot.core.rewrite import Renaming
+from ingot.core.symbolic import is_symbolic
 from ingot.core.typecheck import checked
 from ingot.kernel.schedule import SCHEDULE
 from ingot.transforms.linearize import LinearizedJaxpr
@@ -104,7 +105,8 @@ class _Choice:
         roots: set[Any] = set()
         cost = self.visit(atom, roots)
         nbytes = sum(v.aval.nbytes for v in roots)
-        small = atom.aval.size <= SCHEDULE.max_scalars and (roots or cost)
+        size = atom.aval.size
+        small = not is_symbolic(size) and size <= SCHEDULE.max_scalars and (roots or cost)
         return {atom} if cost > MAX_RECOMPUTE_COST or nbytes > atom.aval.nbytes or small else roots
 
     def visit(self, atom: Any, roots: set[Any]) -> int:

@@ -13,6 +13,7 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     contraction,
     control,
     elementwise,
+    embedding,
     factorizations,
     indexing,
     linalg,

@@ -18,9 +18,11 @@ from ingot.backends.xla.rules import (
     value_of,
 )
 from ingot.backends.xla.stablehlo import TOKEN, Builder, Token, Value
-from ingot.backends.xla.types import i64_array, tensor_of
+from ingot.backends.xla.types import tensor_of
+from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NoRule
+from ingot.core.symbolic import is_symbolic
 from ingot.util import split_list
 
 COUNT = np.dtype(np.int32)
@@ -49,7 +51,6 @@ def _checkpoint(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, prevent_cse: b
 
 RULES["linear_call"] = lambda b, *args, out, callee, **_: lower_jaxpr(b, callee, args)
 RULES["shard_map"] = as_kernel("shard_map")
-RULES["call_exported"] = as_kernel("call_exported")
 RULES.update(dict.fromkeys(("preduced", "pvary", "reduced_vary_cast", "vary_unreduced_cast"),
                            lambda b, x, out, **_: x))
 RULES["select_branches"] = lambda b, *args, out, jaxpr, **_: lower_jaxpr(b, jaxpr, args)
@@ -118,16 +119,19 @@ def _scan(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, length: int, reverse
     consts, init, xs = split_list(args, [num_consts, num_carry])
     stacked = [b.full(a.shape, 0, v.dtype) for a, v in (
         (a, value_of("", a)) for a in out[num_carry:])]
-    if length == 0:
+    if not is_symbolic(length) and length == 0:
         return [*init, *stacked]
-    count = b.full((), 0, COUNT if length < 2**31 else LONG)
+    count = b.full((), 0, COUNT if is_symbolic(length) or length < 2**31 else LONG)
+
+    def number(inner: Builder, n: Any) -> Value:
+        return inner.length(n) if is_symbolic(n) else inner.full_like(count, n)
 
     def more(inner: Builder, carry: Sequence[Value]) -> list[Value]:
-        return [inner.compare("LT", carry[0], inner.full_like(carry[0], length))]
+        return [inner.compare("LT", carry[0], number(inner, length))]
 
     def turn(inner: Builder, carry: Sequence[Value]) -> list[Value]:
         (k, *state), made = carry[:1 + num_carry], carry[1 + num_carry:]
-        place = inner.same("subtract", inner.full_like(k, length - 1), k) if reverse else k
+        place = inner.same("subtract", number(inner, length - 1), k) if reverse else k
         outs = lower_jaxpr(inner, jaxpr, [*consts, *state, *(entry(inner, x, place) for x in xs)])
         rows = [with_entry(inner, y, row, place)
                 for y, row in zip(made, outs[num_carry:], strict=True)]
@@ -139,8 +143,9 @@ def _scan(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, length: int, reverse
 def entry(b: Builder, x: Value, place: Value) -> Value:
     """Append the entry of an array at a place along its first axis."""
     zero, sizes = b.full_like(place, 0), (1, *x.shape[1:])
-    found = b.op("stablehlo.dynamic_slice", [x, place, *[zero] * (len(sizes) - 1)], sizes, x.dtype,
-                 f"slice_sizes = {i64_array(sizes)}")
+    apply: Any = RULES["dynamic_slice"]
+    found = apply(b, x, place, *[zero] * (len(sizes) - 1), slice_sizes=sizes,
+                                   out=ShapedArray(sizes, x.dtype))
     return b.reshape(found, x.shape[1:])
 
 

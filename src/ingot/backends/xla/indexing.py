@@ -12,6 +12,7 @@ from ingot.backends.xla.reduction import Pair, pair
 from ingot.backends.xla.rules import RULES, on_device, rule
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import i64_array, integers
+from ingot.core.symbolic import is_symbolic
 from ingot.primitives.gather import fill_element
 from ingot.primitives.gather_scatter import (
     CLIP,
@@ -39,8 +40,8 @@ def _to_signed(b: Builder, indices: Value) -> Value:
 
 def _limits(b: Builder, high: Any, d: GatherDimensionNumbers, like: Value) -> Value:
     """The last place at which a slice may start, for each component of indices like these."""
-    last = np.array([high[a] for a in d.start_index_map], like.dtype)
-    return b.broadcast(b.constant(last), like.shape, [len(like.shape) - 1])
+    last = b.convert(b.vector([high[a] for a in d.start_index_map]), like.dtype)
+    return b.broadcast(last, like.shape, [len(like.shape) - 1])
 
 
 def _valid(b: Builder, indices: Value, limits: Value) -> Value:
@@ -55,15 +56,18 @@ def _gather(b: Builder, x: Value, indices: Value, out: Any,
             dimension_numbers: GatherDimensionNumbers, slice_sizes: Any, mode: Any,
             indices_are_sorted: bool = False, fill_value: Any = None, **_: Any) -> Value:
     d, indices = dimension_numbers, _to_signed(b, indices)
+    dynamic = any(map(is_symbolic, slice_sizes))
+    sizes = "" if dynamic else f" slice_sizes = {i64_array(slice_sizes)},"
     found = b.op(
-        "stablehlo.gather", [x, indices], out.shape, x.dtype,
+        "stablehlo.dynamic_gather" if dynamic else "stablehlo.gather",
+        [x, indices, b.vector(slice_sizes)] if dynamic else [x, indices], out.shape, x.dtype,
         "dimension_numbers = #stablehlo.gather<"
         f"offset_dims = {integers(d.offset_dims)},"
         f" collapsed_slice_dims = {integers(d.collapsed_slice_dims)},"
         f" operand_batching_dims = {integers(d.operand_batching_dims)},"
         f" start_indices_batching_dims = {integers(d.start_indices_batching_dims)},"
         f" start_index_map = {integers(d.start_index_map)},"
-        f" index_vector_dim = {len(indices.shape) - 1}>, slice_sizes = {i64_array(slice_sizes)},"
+        f" index_vector_dim = {len(indices.shape) - 1}>,{sizes}"
         f" indices_are_sorted = {_bool(indices_are_sorted)}")
     if mode is not FILL or not d.start_index_map:
         return found

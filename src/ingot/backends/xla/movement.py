@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from ingot.backends.xla.rules import RULES, rule
-from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.backends.xla.stablehlo import LENGTH, PLATFORM, Builder, Value
 from ingot.backends.xla.types import device_dtype, i64_array
+from ingot.core.symbolic import is_symbolic
 
 RULES["reshape"] = lambda b, x, out, **_: b.reshape(x, out.shape)
 RULES["squeeze"] = lambda b, x, out, **_: b.reshape(x, out.shape)
@@ -29,6 +31,10 @@ RULES["slice"] = lambda b, x, out, start_indices, limit_indices, strides: b.slic
     x, start_indices, limit_indices, strides)
 
 
+RULES["platform_index"] = lambda b, out: b.lengths[PLATFORM]
+RULES["dim_as_value"] = lambda b, out, dim, **_: b.convert(b.length(dim), device_dtype(out.dtype))
+
+
 @rule("optimization_barrier")
 def _barrier(b: Builder, *xs: Value, out: Any) -> list[Value]:
     return b.ops("stablehlo.optimization_barrier", xs, [(x.shape, x.dtype) for x in xs])
@@ -36,7 +42,7 @@ def _barrier(b: Builder, *xs: Value, out: Any) -> list[Value]:
 
 @rule("split")
 def _split(b: Builder, x: Value, out: Any, sizes: Any, axis: int) -> list[Value]:
-    ends = np.cumsum(sizes).tolist()
+    ends = list(itertools.accumulate(sizes))
     return [b.slice_axis(x, axis, end - n, end) for end, n in zip(ends, sizes, strict=True)]
 
 
@@ -55,11 +61,22 @@ def _starts(b: Builder, starts: Any) -> list[Value]:
         b.convert(s, wide) for s in starts]
 
 
+def _slice_of_length(b: Builder, x: Value, starts: Any, sizes: Any) -> Value:
+    """A slice whose lengths are known when the program is compiled, moved inside."""
+    low = b.concatenate([b.reshape(b.convert(s, LENGTH), (1,)) for s in starts], 0)
+    last = b.same("subtract", b.vector(x.shape), b.vector(sizes))
+    low = b.same("clamp", b.full_like(low, 0), low, last)
+    return b.op("stablehlo.real_dynamic_slice", [
+        x, low, b.same("add", low, b.vector(sizes)), b.full_like(low, 1)], tuple(sizes), x.dtype)
+
+
 @rule("dynamic_slice")
 def _dynamic_slice(b: Builder, x: Value, *starts: Value, out: Any, slice_sizes: Any, **_: Any
                    ) -> Value:
     if not starts:
         return x
+    if any(map(is_symbolic, slice_sizes)):
+        return _slice_of_length(b, x, starts, slice_sizes)
     return b.op("stablehlo.dynamic_slice", [x, *_starts(b, starts)], out.shape, x.dtype,
                 f"slice_sizes = {i64_array(slice_sizes)}")
 

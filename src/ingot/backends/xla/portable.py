@@ -13,8 +13,10 @@ from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.client import deserialized, parsed
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.installed import module
+from ingot.backends.xla.polymorphic import lower_for_export, refine
 from ingot.backends.xla.reading import Reader
-from ingot.backends.xla.rules import lowered
+from ingot.backends.xla.sharding_text import devices_of, meshes_of
+from ingot.backends.xla.types import tensor_of
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import Mesh
@@ -38,7 +40,7 @@ class Portable:
 
     def text(self, data: bytes) -> str:
         """Return a module as text."""
-        return str(deserialized(data))
+        return deserialized(data).operation.get_asm(enable_debug_info=True)
 
     def custom_calls(self, data: bytes) -> dict[str, str]:
         """Return the targets of custom calls, each with a call of it."""
@@ -59,19 +61,22 @@ class Portable:
         """Return a module as MLIR's object."""
         return deserialized(data)
 
-    def lower(self, jaxpr: Jaxpr, platforms: Sequence[str]) -> bytes:
-        """Return a jaxpr as a module for these platforms.
+    def lower(self, jaxpr: Jaxpr, platforms: Sequence[str], solution: Any, ins: Sequence[Any],
+              outs: Sequence[Any]) -> tuple[bytes, bool, int]:
+        """Return a jaxpr as a module for these platforms, whether lengths are inferred or the
+        platform is chosen when it is compiled, and the number of devices.
 
-        Raises NotImplementedError if it calls Python.
+        solution: how dimension variables follow from the arguments. ins, outs: shardings of
+        arguments and results. Raises NotImplementedError if it calls Python.
         """
-        module = lowered(jaxpr, platforms[0], [""] * len(jaxpr.invars), [""] * len(jaxpr.outvars),
-                         [])
+        module = lower_for_export(jaxpr, platforms, solution, ins, outs)
         if module.callbacks:
             names = ", ".join(sorted({f.eqn.primitive.name for f in module.callbacks}))
             raise NotImplementedError(
                 f"export: {jaxpr.debug_name} calls Python for {names}, and serialization of host"
                 " callbacks is not there; leave it out of the exported function")
-        return self.serialize(module.text())
+        return (self.serialize(module.text()), module.refined,
+                devices_of(meshes_of(jaxpr, [*ins, *outs])))
 
     def jaxpr(self, data: bytes, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
               refined: bool, index: int | None) -> Jaxpr:
@@ -81,7 +86,10 @@ class Portable:
         platform, if the module takes one. Raises NotImplementedError if it has operations that have
         no counterpart.
         """
-        return Reader(deserialized(data)).program("main")
+        module = deserialized(data)
+        if refined:
+            module = refine(module, list(map(tensor_of, avals)), list(map(tensor_of, outs)), index)
+        return Reader(module).program("main")
 
     # ---- programs that are not read but run ------------------------------------------------------
     def run(self, data: bytes, arrays: Sequence[np.ndarray], outs: Sequence[ShapedArray],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, names_of
 
 
-def mesh_text(mesh: BaseMesh) -> str:
+def mesh_text(mesh: BaseMesh, name: str = "mesh") -> str:
     """Return the definition of a mesh in a module."""
-    axes = ", ".join(f'"{name}"={size}' for name, size in mesh.shape.items())
-    return f"  sdy.mesh @mesh = <[{axes}]>"
+    axes = ", ".join(f'"{axis}"={size}' for axis, size in mesh.shape.items())
+    return f"  sdy.mesh @{name} = <[{axes}]>"
 
 
 def sharding_text(sharding: Sharding | None, ndim: int) -> str:
@@ -36,7 +38,47 @@ def _quoted(sharding: NamedSharding, axes: Any) -> list[str]:
 
 def constrained(b: Builder, x: Value, sharding: NamedSharding) -> Value:
     """Return an array divided as told, where the program is for that mesh."""
-    if mesh_text(sharding.mesh) not in b.module.header:
-        return x
-    return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
-                sharding_text(sharding, len(x.shape)).removeprefix("sdy."))
+    for line in b.module.header:
+        name = line.partition("@")[2].partition(" ")[0]
+        if line == mesh_text(sharding.mesh, name):
+            text = sharding_text(sharding, len(x.shape)).replace("<@mesh,", f"<@{name},")
+            return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
+                        text.removeprefix("sdy."))
+    return x
+
+
+# ---- several meshes ------------------------------------------------------------------------------
+def meshes_of(jaxpr: Jaxpr, shardings: Sequence[Any]) -> dict[BaseMesh, str]:
+    """Return the meshes by which a program and its arguments are divided, each with a name."""
+    found: dict[BaseMesh, str] = {}
+
+    def add(mesh: Any) -> None:
+        if isinstance(mesh, BaseMesh) and mesh.size > 1 and mesh.abstract_mesh not in found:
+            found[mesh.abstract_mesh] = f"mesh_{len(found)}" if found else "mesh"
+
+    def visit(program: Jaxpr) -> None:
+        for eqn in program.eqns:
+            add(getattr(eqn.params.get("sharding"), "mesh", None))
+            add(eqn.params.get("mesh"))
+            for inner in subjaxprs(eqn):
+                visit(inner)
+
+    for s in shardings:
+        add(getattr(s, "mesh", None))
+    for a in jaxpr.in_avals:
+        add(a.sharding.mesh)
+    visit(jaxpr)
+    return found
+
+
+def devices_of(meshes: dict[BaseMesh, str]) -> int:
+    """Return how many devices a program with these meshes is for."""
+    return max((m.size for m in meshes), default=1)
+
+
+def note(sharding: Any, ndim: int, meshes: dict[BaseMesh, str]) -> str:
+    """Return how an argument or result is divided over one of several meshes, as its attribute."""
+    if not isinstance(sharding, NamedSharding) or sharding.mesh.abstract_mesh not in meshes:
+        return ""
+    name = meshes[sharding.mesh.abstract_mesh]
+    return sharding_text(sharding, ndim).replace("<@mesh,", f"<@{name},")

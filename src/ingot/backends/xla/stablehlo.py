@@ -13,8 +13,12 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.types import Shape, dense, i64_array, tensor
+from ingot.core.symbolic import evaluate, is_symbolic, max_dim
 
 TOKEN = "!stablehlo.token"  # noqa: S105 (a type)
+PLATFORM = "_platform_index"  # the variable that numbers the platform
+LENGTH = np.dtype(np.int32)
+"""The dtype of lengths that are known when a program is compiled."""
 
 
 class Value(NamedTuple):
@@ -43,8 +47,12 @@ Type = tuple[Shape, np.dtype]
 class Module:
     """A program: functions, each written once however often it is called, and what they call."""
 
-    def __init__(self, name: str, platform: str):
-        self.name, self.platform = name, platform
+    def __init__(self, name: str, platform: str, variables: Sequence[str] = ()):
+        self.name, self.platform, self.variables = name, platform, tuple(variables)
+        self.attributes = ""  # of the module
+        self.platforms: tuple[str, ...] = (platform,)  # among which programs choose
+        self.for_export = False  # whether it is written to be called by others
+        self.refined = False  # whether lengths are to be inferred before it is compiled
         self.functions: list[str] = []
         self.header: list[str] = []
         self.callbacks: list[Any] = []
@@ -65,22 +73,31 @@ class Module:
 
     def function(self, name: str, inputs: Sequence[str], body: Callable[..., Sequence[Any]],
                  *, public: bool = False, attributes: Sequence[str] = (),
-                 results: Sequence[str] = ()) -> tuple[str, list[str]]:
+                 results: Sequence[str] = (), symbol: str = "", visibility: str = ""
+                 ) -> tuple[str, list[str]]:
         """Write a function; return its name and the types of its results.
 
         inputs: types. body(builder, *names) returns the results. attributes, results: what is
-        noted at arguments and results.
+        noted at arguments and results. All but a public one take the variables of the module first.
+        symbol, visibility: where another one is wanted.
         """
-        symbol = name if public else f"{_identifier(name)}_{self.fresh()}"
-        names = [f"%arg{k}" for k in range(len(inputs))]
+        symbol = symbol or (name if public else f"{_identifier(name)}_{self.fresh()}")
         builder = Builder(self)
-        outs = body(builder, *names)
+        # The main function computes lengths, or takes the number of the platform alone.
+        known = () if public else self.variables
+        names = [f"%arg{k}" for k in range(len(known) + len(inputs))]
+        builder.lengths = {v: Value(n, (), LENGTH) for v, n in zip(known, names, strict=False)}
+        inputs = [tensor((), LENGTH)] * len(known) + list(inputs)
+        if known:
+            given = [f'{{jax.global_constant = "{v}"}}' for v in known]
+            attributes = [*given, *(attributes or [""] * (len(inputs) - len(known)))]
+        outs = body(builder, *names[len(known):])
         types = [o.type for o in outs]
         given, noted = attributes or [""] * len(inputs), results or [""] * len(outs)
         head = ", ".join(f"{n}: {t}{note and f' {note}'}"
                          for n, t, note in zip(names, inputs, given, strict=True))
         tail = ", ".join(f"{t}{note and f' {note}'}" for t, note in zip(types, noted, strict=True))
-        kind = "public" if public else "private"
+        kind = visibility or ("public" if public else "private")
         returned = f" {', '.join(o.name for o in outs)} : {', '.join(types)}" if outs else ""
         self.functions.append("\n".join([
             f"  func.func {kind} @{symbol}({head}) -> ({tail}) {{", *builder.lines,
@@ -89,7 +106,8 @@ class Module:
 
     def text(self) -> str:
         """Return the module as text."""
-        return "\n".join([f"module @{_identifier(self.name)} {{", *self.header,
+        noted = f" attributes {{{self.attributes}}}" if self.attributes else ""
+        return "\n".join([f"module @{_identifier(self.name)}{noted} {{", *self.header,
                           *self.functions, "}", ""])
 
 
@@ -106,6 +124,7 @@ class Builder:
         self.lines: list[str] = []
         self.token: Token | None = None  # of the last ordered side effect
         self.avals: list[Any] = []  # types of the arguments of the equation that is lowered
+        self.lengths: dict[Any, Value] = {}  # of dimension variables, and of what was computed
         self._indent = "  " * depth
         self._depth = depth
 
@@ -141,6 +160,7 @@ class Builder:
                returns: str = "stablehlo.return") -> str:
         """Return a region: body(builder, *arguments) -> results; types as of values or as text."""
         inner = Builder(self.module, self._depth + 1)
+        inner.lengths = dict(self.lengths)
         arguments: list[Any] = []
         for t in types:
             name = f"%a{self.module.fresh()}"
@@ -155,13 +175,29 @@ class Builder:
     def call(self, function: tuple[str, list[str]], operands: Sequence[Any]) -> list[str]:
         """Call a function of the module; return the names of the results."""
         symbol, types = function
-        return self.raw("func.call", operands, types, f"callee = @{symbol}")
+        known = [self.lengths[v] for v in self.module.variables]
+        return self.raw("func.call", [*known, *operands], types, f"callee = @{symbol}")
 
     def ordering_token(self) -> Token:
         """Return the token of the last ordered side effect, a new one if there was none."""
         if self.token is None:
             self.token = Token(self.raw("stablehlo.create_token", [], [TOKEN])[0])
         return self.token
+
+    # ---- lengths ---------------------------------------------------------------------------------
+    def length(self, n: Any) -> Value:
+        """Append a length as an integer of 32 bits."""
+        if n not in self.lengths:
+            self.lengths[n] = self.full((), n, LENGTH) if not is_symbolic(n) else evaluate(
+                n, {v: _Length(self, x) for v, x in self.lengths.items() if isinstance(v, str)},
+                operations=_OPERATIONS).value
+        return self.lengths[n]
+
+    def vector(self, shape: Sequence[Any]) -> Value:
+        """Append lengths as a vector."""
+        if not any(map(is_symbolic, shape)):
+            return self.constant(np.array(shape, LENGTH))
+        return self.concatenate([self.reshape(self.length(n), (1,)) for n in shape], 0)
 
     # ---- what rules are made of ------------------------------------------------------------------
     def constant(self, x: np.ndarray) -> Value:
@@ -171,6 +207,8 @@ class Builder:
 
     def full(self, shape: Shape, value: Any, dtype: Any) -> Value:
         """Append an array of equal elements."""
+        if any(map(is_symbolic, shape)):
+            return self.broadcast(self.full((), value, dtype), shape)
         element = np.asarray(value).astype(dtype)
         return self.op("stablehlo.constant", [], shape, element.dtype,
                        f"value = {dense(element) if _size(shape) else 'dense<>'} :"
@@ -209,6 +247,8 @@ class Builder:
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         """Append a reshape, unless the shape is the same."""
+        if any(map(is_symbolic, shape)) and x.shape != shape:
+            return self.op("stablehlo.dynamic_reshape", [x, self.vector(shape)], shape, x.dtype)
         return x if x.shape == shape else self.op("stablehlo.reshape", [x], shape, x.dtype)
 
     def broadcast(self, x: Value, shape: Shape, axes: Sequence[int] = ()) -> Value:
@@ -216,6 +256,9 @@ class Builder:
         """
         if x.shape == shape:
             return x
+        if any(map(is_symbolic, shape)):
+            return self.op("stablehlo.dynamic_broadcast_in_dim", [x, self.vector(shape)], shape,
+                           x.dtype, f"broadcast_dimensions = {i64_array(axes)}")
         return self.op("stablehlo.broadcast_in_dim", [x], shape, x.dtype,
                        f"broadcast_dimensions = {i64_array(axes)}")
 
@@ -230,10 +273,13 @@ class Builder:
               strides: Sequence[int] | None = None) -> Value:
         """Append a slice at places known beforehand."""
         steps = strides or (1,) * len(x.shape)
-        shape = tuple(max(0, -(-(b - a) // s)) for a, b, s in zip(
+        shape = tuple(max_dim(0, -(-(b - a) // s)) for a, b, s in zip(
             starts, limits, steps, strict=True))
         if shape == x.shape:
             return x
+        if any(map(is_symbolic, (*starts, *limits, *steps))):
+            return self.op("stablehlo.real_dynamic_slice", [x, *map(self.vector, (
+                starts, limits, steps))], shape, x.dtype)
         return self.op("stablehlo.slice", [x], shape, x.dtype,
                        f"start_indices = {i64_array(starts)}, limit_indices = {i64_array(limits)},"
                        f" strides = {i64_array(steps)}")
@@ -256,14 +302,20 @@ class Builder:
     def pad(self, x: Value, value: Value, low: Sequence[int], high: Sequence[int],
             interior: Sequence[int]) -> Value:
         """Append an array with padding around and between its elements."""
-        shape = tuple(n + a + b + max(n - 1, 0) * i for n, a, b, i in zip(
+        shape = tuple(n + a + b + max_dim(n - 1, 0) * i for n, a, b, i in zip(
             x.shape, low, high, interior, strict=True))
+        if any(map(is_symbolic, (*low, *high, *interior))):
+            return self.op("stablehlo.dynamic_pad", [x, value, *map(self.vector, (
+                low, high, interior))], shape, x.dtype)
         return self.op("stablehlo.pad", [x, value], shape, x.dtype,
                        f"edge_padding_low = {i64_array(low)}, edge_padding_high ="
                        f" {i64_array(high)}, interior_padding = {i64_array(interior)}")
 
     def iota(self, shape: Shape, dtype: np.dtype, axis: int) -> Value:
         """Append the places along an axis."""
+        if any(map(is_symbolic, shape)):
+            return self.op("stablehlo.dynamic_iota", [self.vector(shape)], shape, dtype,
+                           f"iota_dimension = {axis} : i64")
         return self.op("stablehlo.iota", [], shape, dtype, f"iota_dimension = {axis} : i64")
 
     def reduce(self, xs: Sequence[Value], inits: Sequence[Value], axes: Sequence[int],
@@ -285,6 +337,61 @@ class Builder:
         """Append a choice between two computations; return the names of the results."""
         return self.raw("stablehlo.if", [condition], types,
                         regions=[self.region([], on_true), self.region([], on_false)])
+
+
+class _Length:
+    """A length in the program, with the arithmetic of integers."""
+
+    def __init__(self, b: Builder, value: Value):
+        self.b, self.value = b, value
+
+    def _with(self, name: str, other: Any) -> _Length:
+        y = other.value if isinstance(other, _Length) else self.b.full((), other, LENGTH)
+        return _Length(self.b, self.b.same(name, self.value, y))
+
+    def __add__(self, other: Any) -> _Length:
+        return self._with("add", other)
+
+    def __mul__(self, other: Any) -> _Length:
+        return self._with("multiply", other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def divided(self, other: Any) -> tuple[_Length, _Length]:
+        """Return quotient and remainder, rounded down as Python does."""
+        b = self.b
+        y = other if isinstance(other, _Length) else _Length(b, b.full((), other, LENGTH))
+        quotient, rest = self._with("divide", y), self._with("remainder", y)
+        zero = b.full((), 0, LENGTH)
+        # Of what refinement evaluates; exclusive or is not among it.
+        signs = b.compare("NE", b.compare("LT", rest.value, zero), b.compare("LT", y.value, zero))
+        down = b.same("and", b.compare("NE", rest.value, zero), signs)
+        return (_Length(b, b.select(down, (quotient + -1).value, quotient.value)),
+                _Length(b, b.select(down, (rest + y).value, rest.value)))
+
+    def extreme(self, other: Any, name: str) -> _Length:
+        """Return the larger or smaller of two."""
+        return self._with(name, other)
+
+
+def _lifted(x: Any, y: Any) -> tuple[_Length, Any]:
+    """The first operand as a length; one of both is."""
+    return (x, y) if isinstance(x, _Length) else (_Length(y.b, y.b.full((), x, LENGTH)), y)
+
+
+def _apply(name: str) -> Callable[[Any, Any], Any]:
+    def apply(x: Any, y: Any) -> Any:
+        if not isinstance(x, _Length) and not isinstance(y, _Length):
+            return {"floordiv": x // y, "mod": x % y, "max": max(x, y), "min": min(x, y)}[name]
+        x, y = _lifted(x, y)
+        if name in ("floordiv", "mod"):
+            return x.divided(y)[name == "mod"]
+        return x.extreme(y, f"{name}imum")
+
+    return apply
+
+
+_OPERATIONS = {name: _apply(name) for name in ("floordiv", "mod", "max", "min")}
 
 
 def _size(shape: Shape) -> int:

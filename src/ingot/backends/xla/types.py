@@ -49,7 +49,8 @@ def device_dtype(dtype: Any) -> np.dtype:
 
 def tensor(shape: Shape, dtype: np.dtype) -> str:
     """Return the type of an array."""
-    return f"tensor<{''.join([f'{n}x' for n in shape])}{ELEMENTS[dtype]}>"
+    lengths = [f"{n}x" if type(n) is int else "?x" for n in shape]
+    return f"tensor<{''.join(lengths)}{ELEMENTS[dtype]}>"
 
 
 def tensor_of(aval: ShapedArray) -> str:

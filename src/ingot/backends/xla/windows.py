@@ -19,13 +19,16 @@ from ingot.backends.xla.rules import RULES, program, rule
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import i64_array
 from ingot.control.mapping import associative_scan
+from ingot.control.scan import scan
 from ingot.core.interpreter import typeof
+from ingot.core.symbolic import is_symbolic
 from ingot.primitives.arithmetic import abs, add, max, min, mul, neg, sub
 from ingot.primitives.compare import eq, ge_p, gt, ne
 from ingot.primitives.complex import real
 from ingot.primitives.exponential import exp, log1p
-from ingot.primitives.movement import full_like
+from ingot.primitives.movement import full_like, move_axis, reshape
 from ingot.primitives.select import select
+from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.primitives.window import windows
 
 PLACE = np.dtype(np.int64)
@@ -112,6 +115,15 @@ def _scatter_extremes(b: Builder, source: Value, x: Value, out: Any, select_prim
 # ---- cumulative operations -----------------------------------------------------------------------
 def _cumulative(fn: Callable[[Any, Any], Any]) -> Any:
     def cumulative(x: Any, *, axis: int, reverse: bool) -> Any:
+        if is_symbolic(typeof(x).shape[axis]):
+            rows = move_axis(x, axis, 0)
+            last = typeof(rows).shape[0] - 1
+            edge = slice_in_dim(rows, last, last + 1) if reverse else slice_in_dim(rows, 0, 1)
+            first = reshape(edge, typeof(edge).shape[1:])
+            rest = slice_in_dim(rows, 0, last) if reverse else slice_in_dim(rows, 1, last + 1)
+            _, later = scan(lambda c, row: (fn(c, row),) * 2, first, rest, reverse=reverse)
+            found = concatenate([later, edge] if reverse else [edge, later], 0)
+            return move_axis(found, 0, axis)
         return associative_scan(fn, x, reverse, axis)
 
     apply = program(cumulative)
