@@ -14,7 +14,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from facts import is_asked, namespace, outcome, read
-from ingot import sharding
+from ingot import lax, sharding
 from ingot.config import config
 
 FILES = ("shardings", "arrays", "shard_map", "explicit")
@@ -101,3 +101,23 @@ def test_donated_arrays_that_lie_elsewhere_are_deleted(place):
     x = ingot.device_put(np.ones((8, 4)), place("x"))
     out = ingot.jit(lambda x: x + 1, donate_argnums=0)(x)
     assert x.is_deleted() and out.sharding == place("x") and float(out.sum()) == 64
+
+
+A_PART = np.stack([np.eye(3) * 2 + 0.1, np.eye(3) * 4 - 0.1])
+
+
+@pytest.mark.parametrize("fun", [
+    jnp.linalg.inv,
+    lambda a: jnp.linalg.solve(a, jnp.ones((1, 3, 1))),
+    lambda a: lax.custom_root(lambda x: x - a.sum(), 0.0, lambda f, x: x - f(x),
+                              lambda g, y: y / g(1.0))[None],
+    lambda a: ingot.random.poisson(ingot.random.key(0), a),
+    lambda a: ingot.random.binomial(ingot.random.key(0), 5.0, a / 8),
+    lambda a: ingot.random.gamma(ingot.random.key(0), a + 1),
+], ids=["inv", "solve", "custom_root", "poisson", "binomial", "gamma"])
+def test_solvers_and_samplers_inside_shard_map_start_as_they_vary(fun):
+    mesh = sharding.make_mesh((2,), "x", (sharding.AxisType.Auto,))
+    mapped = ingot.shard_map(fun, mesh=mesh, in_specs=ingot.P("x"), out_specs=ingot.P("x"))
+    wanted = np.concatenate([fun(A_PART[:1]), fun(A_PART[1:])])
+    for f in (mapped, ingot.jit(mapped)):
+        np.testing.assert_allclose(f(A_PART), wanted, rtol=1e-12)

@@ -26,6 +26,7 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
 from ingot.errors import UndefinedRuleError
 from ingot.primitives.arithmetic import neg
+from ingot.primitives.casts import varied
 from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch_jaxpr, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate, jvp
@@ -180,9 +181,9 @@ def custom_linear_solve(matvec: Callable[..., Any], b: Any, solve: Callable[...,
     if transpose_solve is None and symmetric:
         transpose_solve = solve
     leaves, tree = flatten_arrays("custom_linear_solve", "b", b)
-    avals = [typeof(x) for x in leaves]
     in_tree = treedef_tuple([tree])
-    matrix = trace("custom_linear_solve", matvec, in_tree, avals)
+    leaves, matrix = _varied_as_results("custom_linear_solve", matvec, in_tree, leaves)
+    avals = [typeof(x) for x in leaves]
     _check_fit("matvec", tree, avals, matrix.out_tree, matrix.out_avals)
 
     def solver(function: Any, operator: Any) -> Any:
@@ -199,6 +200,20 @@ def custom_linear_solve(matvec: Callable[..., Any], b: Any, solve: Callable[...,
         _check_solution(tree, avals, back, has_aux)
     outs = _bind_solve(Parts(matrix, vecmat, forward, back), leaves)
     return tree_unflatten(forward.out_tree, outs)
+
+
+def _varied_as_results(what: str, fun: Callable[..., Any], in_tree: PyTreeDef,
+                       leaves: Sequence[Any]) -> tuple[list[Any], TracedFunction]:
+    """The arguments of a function, and the function traced for them: inside `shard_map` they vary
+    over the axes over which its results do, since solutions will."""
+    leaves = list(leaves)
+    while True:
+        avals = [typeof(x) for x in leaves]
+        traced = trace(what, fun, in_tree, avals)
+        if len(traced.out_avals) == len(avals):
+            leaves = [varied(x, out.vma) for x, out in zip(leaves, traced.out_avals, strict=True)]
+        if [typeof(x) for x in leaves] == avals:
+            return leaves, traced
 
 
 def _bind_solve(parts: Parts, b: list[Any]) -> list[Any]:
@@ -254,9 +269,9 @@ def custom_root(f: Callable[..., Any], initial_guess: Any, solve: Callable[..., 
     for name, g in (("f", f), ("solve", solve), ("tangent_solve", tangent_solve)):
         check_callable("custom_root", name, g)
     guess, tree = flatten_arrays("custom_root", "initial_guess", initial_guess)
-    avals = [typeof(x) for x in guess]
     in_tree = treedef_tuple([tree])
-    traced = trace("custom_root", f, in_tree, avals)
+    guess, traced = _varied_as_results("custom_root", f, in_tree, guess)
+    avals = [typeof(x) for x in guess]
     _check_root(tree, avals, traced)
     solver = trace("custom_root", lambda x: solve(f, x), in_tree, avals)
     _check_solver(tree, avals, solver, has_aux)

@@ -15,9 +15,12 @@ import numpy as np
 from ingot import numpy as jnp
 from ingot.api.vmap import vmap
 from ingot.control.while_loop import while_loop
+from ingot.core.interpreter import typeof
+from ingot.primitives.casts import varied
 from ingot.primitives.dynamic_slice import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ingot.random.arguments import Shape
 from ingot.random.uniform import counts, pair, unit, unit_at
+from ingot.tree import tree_map
 from ingot.util import size_of
 
 WINDOW = 40
@@ -42,6 +45,12 @@ def each(shape: Shape, fun: Callable[..., Any], *parameters: Any) -> Any:
     return vmap(fun)(jnp.arange(size, dtype=np.uint32), *flat)
 
 
+def _varied(start: Any, *sources: Any) -> Any:
+    """The start of a loop, varying over the axes of `shard_map` over which these values vary."""
+    names = frozenset().union(*(typeof(x).vma for x in sources))
+    return tree_map(lambda x: varied(x, names), start) if names else start
+
+
 def _counter(limit: Any) -> tuple[Any, Any]:
     """The number of the first turn, and one that is not reached but by endless loops."""
     return np.zeros((), np.int32), jnp.minimum(limit, 2**31 - 1).astype(np.int32)
@@ -58,6 +67,7 @@ def repeated(key: Any, shape: Shape, dtype: Any, start: Sequence[Any], parameter
         return keys[1 - which], step(state, [draw(keys[which])], *parameters)
 
     index, limit = _counter(limit)
+    start = _varied(tuple(start), key, *parameters)
     if supports_independent_loops(key, shape):
         def element(place: Any, *parameters: Any) -> Any:
             def body(state: Any) -> Any:
@@ -65,7 +75,7 @@ def repeated(key: Any, shape: Shape, dtype: Any, start: Sequence[Any], parameter
                 return i + 1, *turn(key, lambda k: unit_at(k, place, dtype), own, *parameters)
 
             return while_loop(lambda s: goes_on(s[2], *parameters) & (s[0] < limit), body,
-                              (index, key, tuple(start)))[2]
+                              (index, key, start))[2]
 
         return [x.reshape(shape) for x in each(shape, element, *parameters)]
 
@@ -97,7 +107,8 @@ def accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any], limi
         good, value = propose(*(unit(k, shape, dtype) for k in both), *parameters)
         return i + 1, jnp.where(good, value, found), done | good, key
 
-    start = index, jnp.full(shape, np.asarray(-1, kept)), jnp.zeros(shape, bool), key
+    none = jnp.full(shape, np.asarray(-1, kept)), jnp.zeros(shape, bool)
+    start = index, *_varied(none, key, *parameters), key
     return while_loop(lambda s: (~s[2]).any() & (s[0] < limit), body, start)[1]
 
 
@@ -139,6 +150,7 @@ def _last_accepted(key: Any, shape: Shape, dtype: Any, parameters: Sequence[Any]
     size = size_of(shape)
     none = jnp.zeros(size, COUNT), jnp.full(size, np.asarray(-1, kept))
     state = (zero, jnp.minimum(limit, FEW), np.False_, np.False_, limit <= 0, *none)
+    state = _varied(state, key, *parameters)
     return while_loop(lambda s: ~s[4], window, state)[-1].reshape(shape)
 
 
