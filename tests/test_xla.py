@@ -12,7 +12,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends.xla import client, contraction, plugins
-from ingot.backends.xla.rules import RULES
+from ingot.backends.xla.rules import RULES, lowered
 from ingot.config import config
 from ingot.core import backend
 from ingot.errors import UndefinedRuleError
@@ -163,6 +163,21 @@ def test_convolutions_on_gpus(monkeypatch):
     np.testing.assert_allclose(on_xla(conv)(x, kernel), conv(x, kernel), rtol=1e-12, atol=1e-12)
     with pytest.raises(UndefinedRuleError, match="conv_general_dilated: .* for i32; convert"):
         on_xla(conv)(np.ones((1, 1, 4, 4), np.int32), np.ones((1, 1, 2, 2), np.int32))
+
+
+@needs_jaxlib
+def test_what_tpus_do_not_multiply_is_refused_before_xla_fails():
+    for fun, shape in ((jnp.dot, (2, 2)), (lambda x, k: lax.conv(x, k, (1, 1), "SAME"), (1,) * 4)):
+        wide = np.ones(shape, np.int64)
+        program = ingot.make_jaxpr(fun)(wide, wide)
+        with pytest.raises(UndefinedRuleError, match="no rule for XLA on tpu for i64; convert"):
+            lowered(program, "tpu", [""] * 2, [""], ())
+
+
+@needs_jaxlib
+def test_booleans_are_clamped():
+    low, x, high = np.zeros(3, bool), np.array([True, False, True]), np.array([True, True, False])
+    np.testing.assert_array_equal(on_xla(lax.clamp)(low, x, high), [True, False, False])
 
 
 @needs_jaxlib

@@ -25,11 +25,24 @@ def _precision(precision: Any) -> str:
             f" #stablehlo<precision {names[1]}>]")
 
 
+def _check_dtype(b: Builder, name: str, dtype: Any, refused: bool, remedy: str) -> None:
+    if refused:
+        raise UndefinedRuleError(f"{name}: no rule for XLA on {b.module.platform} for"
+                                 f" {dtypes.short_name(dtype)}; {remedy}")
+
+
+def _is_wide(dtype: Any) -> bool:
+    """Whether a dtype is of integers that TPUs make of pairs, which XLA cannot multiply so."""
+    return dtypes.kind(dtype) in "iu" and dtype.itemsize == 8
+
+
 @rule("dot_general")
 def _dot_general(b: Builder, x: Value, y: Value, out: Any, dimension_numbers: Any,
                  precision: Any = None, **_: Any) -> Value:
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     dtype = device_dtype(out.dtype)
+    _check_dtype(b, "dot_general", dtype, b.module.platform == "tpu" and _is_wide(dtype),
+                 "convert the arrays to i32 first")
     if dtypes.kind(dtype) != dtypes.kind(x.dtype) or dtype == np.bool_:
         x, y = b.convert(x, dtype), b.convert(y, dtype)
     numbers = (f"dot_dimension_numbers = #stablehlo.dot<"
@@ -54,11 +67,11 @@ def _layout(spec: Any, first: str, second: str) -> str:
 def _convolution(b: Builder, x: Value, kernel: Value, out: Any, **params: Any) -> Value:
     dtype = device_dtype(out.dtype)
     kind = dtypes.kind(dtype)
-    if b.module.platform in GPUS and kind in "iu" and dtype != np.int8:
-        raise UndefinedRuleError(
-            f"conv_general_dilated: no rule for XLA on {b.module.platform} for"
-            f" {dtypes.short_name(dtype)}; convert the arrays to f64 first, which is exact up to"
-            " 2**53")
+    _check_dtype(b, "conv_general_dilated", dtype,
+                 b.module.platform in GPUS and kind in "iu" and dtype != np.int8,
+                 "convert the arrays to f64 first, which is exact up to 2**53")
+    _check_dtype(b, "conv_general_dilated", dtype,
+                 b.module.platform == "tpu" and _is_wide(dtype), "convert the arrays to i32 first")
     if b.module.platform not in GPUS or kind != "c":
         return _real_convolution(b, x, kernel, out.shape, dtype, **params)
     # XLA's convolutions on GPUs have no complex numbers.

@@ -109,7 +109,10 @@ RULES["min"] = lambda b, x, y, out: minimum(b, x, y)
 
 @rule("clamp")
 def _clamp(b: Builder, low: Value, x: Value, high: Value, out: Any) -> Value:
-    return b.op("stablehlo.clamp", [low, x, high], x.shape, x.dtype)
+    if x.dtype != np.bool_:
+        return b.op("stablehlo.clamp", [low, x, high], x.shape, x.dtype)
+    bounds = [b.convert(v, dtypes.uint8) for v in (low, x, high)]  # TPUs clamp no booleans
+    return b.convert(b.op("stablehlo.clamp", bounds, x.shape, dtypes.uint8), x.dtype)
 
 
 @rule("select_n")
