@@ -31,9 +31,12 @@ def on_xla(fun, **options):
     return ingot.jit(fun, backend="xla", **options)
 
 
-def test_importing_ingot_imports_nothing_of_it():
-    code = """
-        import sys, ingot
+@pytest.mark.parametrize("chosen", ["llvm", "xla"])
+def test_importing_ingot_imports_nothing_of_it(chosen):
+    code = f"""
+        import os, sys
+        os.environ["INGOT_BACKEND"] = {chosen!r}
+        import ingot
         print([m for m in sys.modules if m.startswith(("jaxlib", "ingot.backends.xla."))])"""
     assert in_new_process(code) == ["[]"]
 

@@ -55,7 +55,7 @@ from ingot.control.custom_gradient import closure_convert, custom_gradient
 from ingot.control.custom_jvp import custom_jvp
 from ingot.control.custom_vjp import custom_vjp
 from ingot.core.array import Array
-from ingot.core.backend import get_backend as _get_backend
+from ingot.core.backend import prepare as _prepare
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.dtypes import float0
@@ -144,4 +144,4 @@ __getattr__, __dir__ = _lazily(__name__, (
 
 for _name in (__name__, "ingot.tree", "ingot.tree_util"):
     _hide_frames_of(_name, ("block_until_ready",))
-_get_backend().prepare()  # where nothing is cached yet, LLVM is loaded in the background
+_prepare()  # where nothing is cached yet, LLVM is loaded in the background

@@ -294,6 +294,12 @@ def _start_unless_found_missing() -> None:
         warn(f"{error}. Programs run on the CPU", RuntimeWarning)
 
 
+def prepare() -> None:
+    """Let the chosen back end initialize what it can, unless it starts when it is first used."""
+    if not config.elsewhere:
+        get_backend().prepare()
+
+
 def prefer(name: str) -> None:
     """Make a back end the chosen one if the user has chosen none."""
     if not config.chosen("backend"):

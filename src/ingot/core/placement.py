@@ -31,11 +31,11 @@ class PlacedBuffer:
 
 def default_device() -> Device:
     """Return the device of what nothing else places: the flag `default_device`, else the first one
-    of the chosen back end."""
+    of the chosen back end in this process."""
     device = config.default_device
     if isinstance(device, Device):
         return device
-    return CHOOSERS[-1](device).devices()[0]
+    return next(d for d in CHOOSERS[-1](device).devices() if d.is_local)
 
 
 def default_sharding() -> Sharding:

@@ -18,7 +18,7 @@ from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
 from ingot.core.rewrite import used_arguments
-from ingot.core.sharding import Sharding
+from ingot.core.sharding import Sharding, SingleDeviceSharding
 
 Rebuild = Callable[[list[Array]], Any]
 Caller = Callable[[Sequence[Array]], Any]
@@ -57,7 +57,8 @@ class XLAExecutable:
         self._loaded: dict[Any, tuple[Any, list[Sharding]]] = {}
         self._programs: dict[Any, Program] = {}
         self._ways: dict[Any, Way] = {}
-        self._home = memory.singles[options.devices[0].id] if options.devices else memory.home()
+        self._home = (SingleDeviceSharding(options.devices[0]) if options.devices
+                      else memory.home())
         self._recent = Way([], self._nothing, [], [])
         chosen = options.in_shardings or (None,) * len(jaxpr.invars)
         mesh = mesh_of([*chosen, *(options.out_shardings or ()), self._home])
@@ -188,7 +189,7 @@ class XLAExecutable:
         mesh = mesh_of(fixed) or mesh_of([*given, *([] if fixed else [self._home])])
         if mesh is not None:
             return [on_mesh(mesh, s) for s in given]
-        home = self._memory.singles[fixed[0]._device_assignment[0].id] if fixed else self._home
+        home = SingleDeviceSharding(fixed[0]._device_assignment[0]) if fixed else self._home
         return [home] * len(given)
 
     def _moved(self, x: Any, sharding: Sharding) -> Any:
