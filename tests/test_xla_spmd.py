@@ -7,6 +7,7 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
+from ingot import lax
 from ingot.core import backend
 from ingot.core.backend import CompileOptions
 from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P, shard_map
@@ -105,3 +106,69 @@ def test_many_calls_under_way_do_not_keep_devices_from_meeting():
     for _ in range(300):
         x = step(x)
     np.testing.assert_allclose(x, X - X.mean(), atol=1e-15)
+
+
+# ---- shard_map -----------------------------------------------------------------------------------
+WHOLE = P("x", "y")
+
+
+def _summed_rows(a):
+    start = lax.pcast(jnp.zeros(2), ("x", "y"), to="varying")
+    return lax.scan(lambda c, r: (c + r, lax.pcast(lax.psum(c, "y"), "y", to="varying")),
+                    start, a)[1]
+
+
+PARTS = {
+    "psum": (lambda a: lax.psum(a, "x"), P(None, "y"), "all_reduce"),
+    "psum over two axes": (lambda a: lax.psum(a, ("x", "y")), P(), "all_reduce"),
+    "pmax": (lambda a: lax.pmax(a, "y"), P("x"), "maximum"),
+    "pmean": (lambda a: a - lax.pmean(a, "x"), WHOLE, "all_reduce"),
+    "all_gather": (lambda a: lax.all_gather(a, "y"), P("y", "x"), "all_gather"),
+    "all_gather, tiled": (lambda a: lax.all_gather(a, "y", axis=1, tiled=True), WHOLE,
+                          "all_gather"),
+    "psum_scatter": (lambda a: lax.psum_scatter(a, "x", tiled=True), WHOLE, "reduce_scatter"),
+    "all_to_all": (lambda a: lax.all_to_all(a, "x", 0, 1, tiled=True), P(None, ("y", "x")),
+                   "all_to_all"),
+    "ppermute": (lambda a: lax.ppermute(a, "x", [(0, 1)]), WHOLE, "collective_permute"),
+    "pbroadcast": (lambda a: lax.pbroadcast(a, "x", 1), WHOLE, "all_reduce"),
+    "axis_index": (lambda a: a + lax.axis_index("x") * 10 + lax.axis_index("y"), WHOLE,
+                   "manual_computation"),
+    "scan": (_summed_rows, WHOLE, "while"),
+    "jit": (lambda a: ingot.jit(lambda b: b * lax.axis_index("x"))(a), WHOLE, "multiply"),
+    "grad": (ingot.grad(lambda a: lax.psum(jnp.sin(a).sum(), ("x", "y"))), WHOLE, "cosine"),
+    "cond": (lambda a: lax.cond(lax.axis_index("x") > 0, jnp.sin, jnp.cos, a), WHOLE, "case"),
+    "callback": (lambda a: ingot.pure_callback(lambda b: 2 * b, a, a), WHOLE, "python_cpu"),
+    "two reductions": (lambda a: (lax.psum(a, "y").sum(1), lax.pmin(a[0], "x")),
+                       (P("x"), P("y")), "minimum"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_programs_of_parts_are_manual_computations(name):
+    fun, out_specs, operation = PARTS[name]
+    host = Mesh(np.array(ingot.devices("llvm")[:4]).reshape(2, 2), ("x", "y"))
+    want = shard_map(fun, mesh=host, in_specs=WHOLE, out_specs=out_specs)(jnp.asarray(X))
+    mapped = shard_map(fun, mesh=mesh(), in_specs=WHOLE, out_specs=out_specs)
+    x = ingot.device_put(X, NamedSharding(mesh(), P("y")))
+    text = ingot.jit(mapped, backend="xla").lower(x).as_text()
+    assert "sdy.manual_computation" in text and operation in text
+    specs = out_specs if type(out_specs) is tuple else (out_specs,)
+    for got in mapped(x), ingot.jit(mapped)(x), ingot.jit(mapped)(X):
+        for a, w, spec in zip(ingot.tree.leaves(got), ingot.tree.leaves(want), specs, strict=True):
+            np.testing.assert_allclose(a, w, rtol=1e-14, atol=1e-14)
+            assert a.sharding.is_equivalent_to(NamedSharding(mesh(), spec), a.ndim)
+
+
+def test_some_axes_are_manual():
+    def fun(a, w):
+        return lax.psum(a * lax.axis_index("x"), "x") @ w
+
+    w = np.arange(12.0).reshape(4, 3)
+    x = ingot.device_put(X, NamedSharding(mesh(), P("x", "y")))
+    part = ingot.jit(shard_map(fun, mesh=mesh(), in_specs=(P("x"), P()), out_specs=P(),
+                               axis_names={"x"}))
+    np.testing.assert_allclose(part(x, w), X[4:] @ w)
+    outer = shard_map(lambda a: shard_map(lambda b: lax.psum(b, ("x", "y")), in_specs=P(None, "y"),
+                                          out_specs=P(), axis_names={"y"})(a),
+                      mesh=mesh(), in_specs=P("x"), out_specs=P(), axis_names={"x"})
+    np.testing.assert_allclose(ingot.jit(outer)(x), X[:4, :2] + X[:4, 2:] + X[4:, :2] + X[4:, 2:])

@@ -16,8 +16,7 @@ from ingot.core.array import Array
 from ingot.core.backend import Backend, backend_at, chosen_backend
 from ingot.core.devices import Device
 from ingot.core.interpreter import Tracer
-from ingot.core.jaxpr import Jaxpr, subjaxprs
-from ingot.core.mesh import Mesh
+from ingot.core.jaxpr import Jaxpr
 from ingot.core.placement import (
     argument,
     check_devices_agree,
@@ -32,7 +31,7 @@ from ingot.core.placement import (
     settled,
     sharding_of,
 )
-from ingot.core.program_division import divide_program
+from ingot.core.program_division import divide_program, own_sharding, whole_arrays
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec
@@ -101,7 +100,7 @@ class CallShardings:
                                 ("explicit output sharding", self.outs)):
             for told in self._told(shardings):
                 if found is None:
-                    found = _whole(told), what
+                    found = whole_arrays(told), what
                 elif found[0]._device_assignment != told._device_assignment:
                     raise ValueError(
                         "Received incompatible devices for jitted computation. Got"
@@ -198,7 +197,7 @@ class ResultPlaces:
         self._known: dict[Any, list[Sharding]] = {}
         self._used = used_arguments(jaxpr)
         found = call.own()
-        inside = jaxpr.memo("placed", lambda: _own_sharding(jaxpr))
+        inside = own_sharding(jaxpr)
         if found is not None and inside is not None and (
                 found[0]._device_assignment != inside[0]._device_assignment):
             raise ValueError(
@@ -255,30 +254,6 @@ class ResultPlaces:
     def _name(self, k: int, x: Array) -> str:
         name = self.names[k] if k < len(self.names) else str(k)
         return argument(name, x, self.jaxpr.debug_name)
-
-
-def _whole(sharding: Sharding) -> Sharding:
-    """How whole arrays lie on the devices of a sharding."""
-    if isinstance(sharding, NamedSharding):
-        return sharding.update(spec=PartitionSpec())
-    return sharding.replicated()
-
-
-def _own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
-    """Return the sharding by which a program's own mesh holds whole arrays, and what told it: the
-    first constraint or shard_map in it; None if there is none."""
-    for eqn in jaxpr.eqns:
-        sharding = eqn.params.get("sharding")
-        if isinstance(sharding, NamedSharding) and sharding._is_concrete:
-            return _whole(sharding), "sharding_constraint inside jit"
-        mesh = eqn.params.get("mesh")
-        if isinstance(mesh, Mesh):
-            return NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"
-        for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
-            found = inner.memo("placed", lambda inner=inner: _own_sharding(inner))
-            if found is not None:
-                return found
-    return None
 
 
 def any_placed(arrays: Sequence[Array]) -> bool:

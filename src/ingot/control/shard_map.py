@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from ingot.control.parts import global_type, local_type, manual_sizes, scope, stacked
-from ingot.control.tracing import evaluate
+from ingot.control.tracing import evaluate, run_whole
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis, spmd_axes
-from ingot.core.backend import run
+from ingot.core.backend import get_backend, run
 from ingot.core.division import Operands, Spec, whole
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import typeof
@@ -45,13 +45,17 @@ def _type(*avals: ShapedArray, jaxpr: Jaxpr, mesh: BaseMesh, out_specs: Any, new
             for a, s in zip(jaxpr.out_avals, out_specs, strict=True)]
 
 
-def _eval(*args: Any, jaxpr: Jaxpr, mesh: BaseMesh, in_specs: Any, out_specs: Any,
-          newly_manual_axes: Any, **params: Any) -> Any:
-    outs = run(stacked(jaxpr, mesh, in_specs, out_specs, newly_manual_axes), args)
-    avals = _type(jaxpr=jaxpr, mesh=mesh, out_specs=out_specs, newly_manual_axes=newly_manual_axes)
+def _eval(*args: Any, **params: Any) -> Any:
+    avals = _type(**params)
+    if get_backend().interprets:
+        outs = run(stacked(*(params[n] for n in (
+            "jaxpr", "mesh", "in_specs", "out_specs", "newly_manual_axes"))), args)
+    else:
+        outs = run_whole(shard_map_p, params["jaxpr"], args, params)
     specs = [s if a._sharding is None else a._sharding.spec
-             for a, s in zip(avals, out_specs, strict=True)]
-    return place_over(mesh, specs, [Array(o._data, a) for o, a in zip(outs, avals, strict=True)])
+             for a, s in zip(avals, params["out_specs"], strict=True)]
+    return place_over(params["mesh"], specs,
+                      [Array(o._data, a) for o, a in zip(outs, avals, strict=True)])
 
 
 def _kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, mesh: BaseMesh, in_specs: Any,

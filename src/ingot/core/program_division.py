@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingot.core.division import Operands, Spec, divide, whole
-from ingot.core.jaxpr import Jaxpr, Literal
+from ingot.core.jaxpr import Jaxpr, Literal, subjaxprs
+from ingot.core.mesh import Mesh
+from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.specs import PartitionSpec
 
 
 def divide_program(jaxpr: Jaxpr, specs: Sequence[Spec], sizes: Mapping[Any, int]
@@ -23,3 +26,31 @@ def divide_program(jaxpr: Jaxpr, specs: Sequence[Spec], sizes: Mapping[Any, int]
                          [read(a) for a in eqn.invars], [v.aval for v in eqn.outvars], sizes)
         known.update(zip(eqn.outvars, divide(eqn.primitive, given), strict=True))
     return [read(a) for a in jaxpr.outvars]
+
+
+def own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
+    """Return the sharding by which a program's own mesh holds whole arrays, and what told it: the
+    first constraint or shard_map in it; None if there is none."""
+    return jaxpr.memo("placed", lambda: _own_sharding(jaxpr))
+
+
+def whole_arrays(sharding: Sharding) -> Sharding:
+    """Return how whole arrays lie on the devices of a sharding."""
+    if isinstance(sharding, NamedSharding):
+        return sharding.update(spec=PartitionSpec())
+    return sharding.replicated()
+
+
+def _own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
+    for eqn in jaxpr.eqns:
+        sharding = eqn.params.get("sharding")
+        if isinstance(sharding, NamedSharding) and sharding._is_concrete:
+            return whole_arrays(sharding), "sharding_constraint inside jit"
+        mesh = eqn.params.get("mesh")
+        if isinstance(mesh, Mesh):
+            return NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"
+        for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
+            found = own_sharding(inner)
+            if found is not None:
+                return found
+    return None

@@ -66,9 +66,10 @@ class Memory:
         self.singles = {d.id: SingleDeviceSharding(d) for d in self.devices}
         self.first = next(s for s in self.singles.values() if s.is_fully_addressable)
 
-    def home(self) -> Sharding:
-        """Return where arrays lie about which nothing is said."""
-        mesh = on_mesh_in_force()
+    def home(self, own: tuple[Sharding, str] | None = None) -> Sharding:
+        """Return where arrays lie about which nothing is said, in a program with a mesh of its own
+        over that."""
+        mesh = on_mesh_in_force() if own is None else own[0]
         if mesh is not None and mesh._device_assignment[0] in self.devices:
             return mesh
         device = config.default_device

@@ -17,6 +17,7 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     factorizations,
     indexing,
     linalg,
+    manual,
     movement,
     ordering,
     random,
@@ -39,6 +40,7 @@ from ingot.core.devices import Device
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.primitive import Primitive
+from ingot.core.program_division import own_sharding
 from ingot.core.sharding import Sharding
 
 
@@ -141,11 +143,13 @@ class XLABackend:
     def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
         """Return a jaxpr in StableHLO or HLO."""
         given = options.in_shardings or (None,) * len(jaxpr.invars)
-        shardings = [s or a._sharding or self._memory.first
+        home = self._memory.home(own_sharding(jaxpr))
+        shardings = [s or a._sharding or home
                      for s, a in zip(given, jaxpr.in_avals, strict=True)]
-        text = self._compiler.module(jaxpr, options, shardings, mesh_of_types(jaxpr)).text()
-        counts = [s.num_devices for s in (*given, *(options.out_shardings or ())) if s is not None]
-        return shown(text, max(counts, default=1), dialect)
+        text = self._compiler.module(jaxpr, options, shardings, home, mesh_of_types(jaxpr)).text()
+        counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
+                  if s is not None]
+        return shown(text, max(counts), dialect)
 
     def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
         """Raise NotImplementedError."""

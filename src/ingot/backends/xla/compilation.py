@@ -30,13 +30,14 @@ class Compiler:
         self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
 
     def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
-               mesh: BaseMesh | None = None) -> Module:
+               home: Sharding | None = None, mesh: BaseMesh | None = None) -> Module:
         """Return a jaxpr in StableHLO, with arguments that lie as told.
 
-        mesh: that of the types in the program, if it is not to be compiled for devices.
+        home: where it runs if they do not say. mesh: that of the types in the program, if it is not
+        to be compiled for devices.
         """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
-        mesh = mesh_of([*shardings, *outs]) or mesh
+        mesh = mesh_of([*shardings, *outs, home]) or mesh
         notes = [[DONATED] * (k in options.donated) for k in range(len(jaxpr.invars))]
         results = ["" for _ in jaxpr.outvars]
         if mesh is not None:
@@ -66,7 +67,7 @@ class Compiler:
             loaded = self._loaded(module, [device], self._options(options, [device], False))
             return loaded, [place] * len(jaxpr.outvars)
         devices = [self._devices[d.id] for d in mesh.devices.flat]
-        divided = self.module(jaxpr, options, shardings)
+        divided = self.module(jaxpr, options, shardings, home)
         divided.callbacks, divided.raised = module.callbacks, module.raised
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
         found = map(self._xc.HloSharding.from_proto, loaded.get_output_shardings() or [])

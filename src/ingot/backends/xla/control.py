@@ -10,7 +10,6 @@ import numpy as np
 from ingot import dtypes
 from ingot.backends.xla.rules import (
     RULES,
-    as_kernel,
     call_jaxpr,
     is_ordered,
     lower_jaxpr,
@@ -50,7 +49,6 @@ def _checkpoint(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, prevent_cse: b
 
 
 RULES["linear_call"] = lambda b, *args, out, callee, **_: lower_jaxpr(b, callee, args)
-RULES["shard_map"] = as_kernel("shard_map")
 RULES.update(dict.fromkeys(("preduced", "pvary", "reduced_vary_cast", "vary_unreduced_cast"),
                            lambda b, x, out, **_: x))
 RULES["select_branches"] = lambda b, *args, out, jaxpr, **_: lower_jaxpr(b, jaxpr, args)
@@ -184,8 +182,3 @@ def _cond(b: Builder, index: Value, *args: Value, out: Any, branches: Sequence[J
 
 # ---- what programs that are compiled do not have -------------------------------------------------
 RULES["custom_lin"] = NoRule("a function that brings its derivative backwards has none forwards")
-RULES.update(dict.fromkeys(
-    ("all_gather", "all_gather_invariant", "all_gather_reduced", "all_to_all", "axis_index",
-     "pbroadcast", "pmax", "pmin", "ppermute", "psum", "psum_invariant", "reduce_scatter",
-     "unreduced_psum", "unreduced_reduce_scatter"),
-    NoRule("the axis that it names is mapped before a program is compiled")))

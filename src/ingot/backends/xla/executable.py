@@ -17,6 +17,7 @@ from ingot.core.backend import ELSEWHERE, CompileOptions
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
+from ingot.core.program_division import own_sharding
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import Sharding, SingleDeviceSharding
 
@@ -58,12 +59,12 @@ class XLAExecutable:
         self._programs: dict[Any, Program] = {}
         self._ways: dict[Any, Way] = {}
         self._home = (SingleDeviceSharding(options.devices[0]) if options.devices
-                      else memory.home())
+                      else memory.home(own_sharding(jaxpr)))
         self._recent = Way([], self._nothing, [], [])
         chosen = options.in_shardings or (None,) * len(jaxpr.invars)
         mesh = mesh_of([*chosen, *(options.out_shardings or ()), self._home])
         self.shardings = [on_mesh(mesh, s) if mesh else s or self._home for s in chosen]
-        self.module = compiler.module(jaxpr, options, self.shardings)
+        self.module = compiler.module(jaxpr, options, self.shardings, self._home)
         self._used = used_arguments(jaxpr)
         self._has_host = bool(self.module.callbacks)
 

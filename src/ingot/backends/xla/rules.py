@@ -106,7 +106,10 @@ def is_ordered(jaxpr: Jaxpr) -> bool:
 
 # ---- calls ---------------------------------------------------------------------------------------
 def call_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value], name: str = "") -> list[Value]:
-    """Append a call of a program, which becomes a function of the module."""
+    """Append a call of a program, which becomes a function of the module; inside a program of
+    parts, where it may refer to the own place, the program itself."""
+    if b.manual is not None:
+        return lower_jaxpr(b, jaxpr, args)
     ordered = is_ordered(jaxpr)
     types = [TOKEN] * ordered + [tensor_of(a) for a in jaxpr.in_avals]
 

@@ -123,6 +123,7 @@ class Builder:
         self.module = module
         self.lines: list[str] = []
         self.token: Token | None = None  # of the last ordered side effect
+        self.manual: Any = None  # inside a program of parts, which devices run it
         self.avals: list[Any] = []  # types of the arguments of the equation that is lowered
         self.lengths: dict[Any, Value] = {}  # of dimension variables, and of what was computed
         self._indent = "  " * depth
@@ -161,6 +162,7 @@ class Builder:
         """Return a region: body(builder, *arguments) -> results; types as of values or as text."""
         inner = Builder(self.module, self._depth + 1)
         inner.lengths = dict(self.lengths)
+        inner.manual = self.manual
         arguments: list[Any] = []
         for t in types:
             name = f"%a{self.module.fresh()}"
