@@ -10,7 +10,13 @@ import ingot.numpy as jnp
 from ingot import lax
 from ingot.core import backend
 from ingot.core.backend import CompileOptions
-from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P, shard_map
+from ingot.sharding import (
+    Mesh,
+    NamedSharding,
+    PartitionSpec as P,
+    PositionalSharding,
+    shard_map,
+)
 
 pytestmark = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
@@ -106,6 +112,19 @@ def test_many_calls_under_way_do_not_keep_devices_from_meeting():
     for _ in range(300):
         x = step(x)
     np.testing.assert_allclose(x, X - X.mean(), atol=1e-15)
+
+
+def test_meshes_with_other_axes_meet_on_the_same_devices():
+    devices = ingot.devices("xla")[:4]
+    places = [NamedSharding(mesh(), P("x", "y")),
+              NamedSharding(Mesh(np.array(devices), "q"), P("q")),
+              PositionalSharding(np.array(devices, dtype=object).reshape(2, 2, 1))]
+    xs = [ingot.device_put(X, place) for place in places]
+    for x in xs:
+        for y in xs:
+            np.testing.assert_array_equal(x + y, 2 * X)
+            assert (x + y).sharding.device_set == set(devices)
+    assert (xs[2] * 2).sharding.is_equivalent_to(places[0], 2)
 
 
 # ---- shard_map -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ingot.backends import cache
 from ingot.backends.xla.client import parsed, processor, version
 from ingot.backends.xla.rules import lowered
 from ingot.backends.xla.sharding_text import mesh_text, sharding_text
-from ingot.backends.xla.spmd import mesh_of, named, on_devices
+from ingot.backends.xla.spmd import mesh_of, named, on_devices, on_mesh
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
@@ -43,7 +43,7 @@ class Compiler:
         if mesh is not None:
             for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
                 note.append(sharding_text(s, aval.ndim))
-            results = [sharding_text(s, a.ndim)
+            results = [sharding_text(s and on_mesh(mesh, s, a.ndim), a.ndim)
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],

@@ -63,7 +63,8 @@ class XLAExecutable:
         self._recent = Way([], self._nothing, [], [])
         chosen = options.in_shardings or (None,) * len(jaxpr.invars)
         mesh = mesh_of([*chosen, *(options.out_shardings or ()), self._home])
-        self.shardings = [on_mesh(mesh, s) if mesh else s or self._home for s in chosen]
+        self.shardings = [on_mesh(mesh, s, a.ndim) if mesh else s or self._home
+                          for s, a in zip(chosen, jaxpr.in_avals, strict=True)]
         self.module = compiler.module(jaxpr, options, self.shardings, self._home)
         self._used = used_arguments(jaxpr)
         self._has_host = bool(self.module.callbacks)
@@ -176,8 +177,9 @@ class XLAExecutable:
             fixed = [s for x, s, used in zip(buffers, given, self._used, strict=True)
                      if used and s is not None and self._memory.is_committed(x)]
             program = self._program(self._following(given, fixed), bool(fixed) or self._stays)
-            moves = [None if have == want else want
-                     for have, want in zip(given, program.shardings, strict=True)]
+            moves = [None if have is not None and have.is_equivalent_to(want, a.ndim) else want
+                     for have, want, a in zip(given, program.shardings, self.jaxpr.in_avals,
+                                              strict=True)]
             way = self._ways[key] = Way(places, program.run, program.handlers, moves)
         return way
 
@@ -189,7 +191,8 @@ class XLAExecutable:
             return self.shardings
         mesh = mesh_of(fixed) or mesh_of([*given, *([] if fixed else [self._home])])
         if mesh is not None:
-            return [on_mesh(mesh, s) for s in given]
+            return [on_mesh(mesh, s, a.ndim)
+                    for s, a in zip(given, self.jaxpr.in_avals, strict=True)]
         home = SingleDeviceSharding(fixed[0]._device_assignment[0]) if fixed else self._home
         return [home] * len(given)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.rules import as_kernel, is_ordered, lower_jaxpr, rule, value_of
-from ingot.backends.xla.spmd import mesh_text
+from ingot.backends.xla.sharding_text import mesh_text
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor_of
 from ingot.core.effects import NamedAxisEffect

@@ -13,8 +13,8 @@ from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_te
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
 from ingot.core.jaxpr import Jaxpr, subjaxprs
-from ingot.core.mesh import BaseMesh, Mesh
-from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.mesh import AxisType, BaseMesh, Mesh
+from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
 from ingot.core.specs import PartitionSpec
 
 
@@ -65,8 +65,15 @@ def named(mesh: Mesh, hlo: Any, ndim: int) -> NamedSharding:
     """
     if hlo.is_replicated():
         return NamedSharding(mesh, PartitionSpec())
-    counts = tuple(hlo.tile_assignment_dimensions())[:ndim]
-    wanted = _places(hlo, ndim)
+    found = _over(mesh, tuple(hlo.tile_assignment_dimensions())[:ndim], _places(hlo, ndim))
+    if found is None:
+        raise ValueError(f"XLA divides an array as {hlo}, which axes of {mesh} do not describe")
+    return found
+
+
+def _over(mesh: Mesh, counts: Sequence[int], wanted: np.ndarray) -> NamedSharding | None:
+    """A sharding over a mesh that divides axes into so many parts, of which devices hold those that
+    are wanted; None if there is none."""
     sizes = {n: k for n, k in mesh.shape.items() if k > 1}
     choices = [[names for r in range(len(sizes) + 1) for names in itertools.permutations(sizes, r)
                 if int(np.prod([sizes[n] for n in names], dtype=int)) == count]
@@ -77,9 +84,9 @@ def named(mesh: Mesh, hlo: Any, ndim: int) -> NamedSharding:
             while entries and not entries[-1]:
                 entries = entries[:-1]
             found = NamedSharding(mesh, PartitionSpec(*(names or None for names in entries)))
-            if (found._grid(ndim)[1] == wanted).all():
+            if (found._grid(len(counts))[1] == wanted).all():
                 return found
-    raise ValueError(f"XLA divides an array as {hlo}, which axes of {mesh} do not describe")
+    return None
 
 
 def _places(hlo: Any, ndim: int) -> np.ndarray:
@@ -109,18 +116,27 @@ def on_devices(xc: Any, devices: Sequence[Any], divided: bool, shardy: bool = Tr
 
 def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
     """Return the mesh that divides some of the arrays; None if all are on one device each."""
-    for sharding in shardings:
-        mesh = sharding.mesh if isinstance(sharding, NamedSharding) else None
-        if isinstance(mesh, Mesh) and mesh.size > 1:
-            return mesh
+    several = [s for s in shardings if s is not None and s.num_devices > 1]
+    for sharding in several:
+        if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, Mesh):
+            return sharding.mesh
+    for sharding in several:
+        if isinstance(sharding, PositionalSharding):
+            names = tuple(f"axis{k}" for k in range(sharding.devices.ndim))
+            return Mesh(sharding.devices, names, axis_types=(AxisType.Auto,) * len(names))
     return None
 
 
-def on_mesh(mesh: Mesh, sharding: Sharding | None) -> NamedSharding:
-    """Return the sharding if it is over this mesh's devices, else that the array is replicated."""
-    if isinstance(sharding, NamedSharding) and (
-            sharding._device_assignment == tuple(mesh.devices.flat)):
+def on_mesh(mesh: Mesh, sharding: Sharding | None, ndim: int) -> NamedSharding:
+    """Return the sharding over this mesh that divides arrays in the same way, else that they are
+    replicated."""
+    if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
         return sharding
+    if sharding is not None and sharding.num_devices > 1 and (
+            sharding._device_assignment == tuple(mesh.devices.flat)):
+        found = _over(mesh, *sharding._grid(ndim))
+        if found is not None:
+            return found
     return NamedSharding(mesh, PartitionSpec())
 
 
