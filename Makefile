@@ -10,7 +10,7 @@ JOBS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem
-.PHONY: bench guard docs pictures map wheel clean matrix matrix-one portable reference xla accelerators
+.PHONY: bench guard docs pictures map wheel clean matrix matrix-one portable reference xla gpu accelerators
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -89,7 +89,11 @@ portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the por
 
 xla: $(call STAMP,test)  ## The laws on XLA's CPU client with 4 devices: every row, value and derivative
 	INGOT_XLA_LAWS=all INGOT_NUM_CPU_DEVICES=4 $(BIN)/python -m pytest -n $(JOBS) -q tests/test_xla.py \
-	  tests/test_xla_laws.py
+	  tests/test_xla_eager.py tests/test_xla_spmd.py tests/test_xla_laws.py
+
+gpu: $(call STAMP,test)  ## The laws on a GPU, every row, and calls beside JAX's where JAX is installed
+	INGOT_XLA_LAWS=all INGOT_LAWS_BACKEND=cuda $(BIN)/python -m pytest -q tests/test_xla_laws.py
+	$(BIN)/python -c 'import jax' && $(BIN)/python benchmarks/xla_dispatch.py cuda
 
 # Of plugins no more is used than their compilers; they are large, and not installed beside the rest.
 ACCELERATORS := build/accelerators

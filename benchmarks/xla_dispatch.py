@@ -1,9 +1,10 @@
 """Calls through the XLA back end beside `jax.jit` on the same jaxlib: microseconds each.
 
-Run it where JAX is installed: `python benchmarks/xla_dispatch.py`. The least of many rounds, in
+Run it where JAX is installed: `python benchmarks/xla_dispatch.py`, or with `cuda` on a GPU. The least of many rounds, in
 which both sides take turns; the programs are so small that they run in the calling thread.
 """
 
+import sys
 import time
 
 import jax
@@ -13,6 +14,7 @@ import ingot
 
 jax.config.update("jax_enable_x64", True)
 CALLS, ROUNDS = 300, 40
+BACKEND = sys.argv[1] if len(sys.argv) > 1 else "xla"
 
 
 def chain(*xs):
@@ -32,8 +34,8 @@ def main():
     """Print a table: arguments, ours, JAX's, their ratio."""
     print(f"{'arguments':>10} {'ingot us':>9} {'jax us':>9} {'ratio':>6}")
     for count in (1, 10, 100):
-        ours, theirs = ingot.jit(chain, backend="xla"), jax.jit(chain)
-        mine = [ingot.device_put(np.ones(4), ingot.devices("xla")[0]) for _ in range(count)]
+        ours, theirs = ingot.jit(chain, backend=BACKEND), jax.jit(chain)
+        mine = [ingot.device_put(np.ones(4), ingot.devices(BACKEND)[0]) for _ in range(count)]
         other = [jax.device_put(np.ones(4)) for _ in range(count)]
         best = [float("inf")] * 2
         for _ in range(ROUNDS):

@@ -1,6 +1,7 @@
 """The laws on XLA's CPU client with 4 devices: values and derivatives of rows, beside `eval`.
 
-A sample of the rows runs by default; `make xla` runs all of them (INGOT_XLA_LAWS=all).
+A sample of the rows runs by default; `make xla` runs all of them (INGOT_XLA_LAWS=all), and `make
+gpu` on a GPU (INGOT_LAWS_BACKEND=cuda).
 """
 
 import os
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxli
 import_all()
 
 ROWS = table()[0]
+BACKEND = os.environ.get("INGOT_LAWS_BACKEND", "xla")
 ALL = os.environ.get("INGOT_XLA_LAWS") == "all"
 SAMPLE = ROWS if ALL else [r for r in ROWS if zlib.crc32(repr((r.name, r.args)).encode()) % 40 == 0]
 
@@ -43,11 +45,11 @@ ULPS = 4
 
 
 def run(jaxpr, args):
-    """Results of a program, computed on the last of 4 devices."""
-    device = ingot.devices("xla")[3]
+    """Results of a program, computed on the last of the devices."""
+    device = ingot.devices(BACKEND)[-1]
     placed = [ingot.device_put(array(x), device)._data for x in args]
-    outs = backend.compile_jaxpr(jaxpr, "xla")(*placed)
-    client = backend.get_backend("xla")
+    outs = backend.compile_jaxpr(jaxpr, BACKEND)(*placed)
+    client = backend.get_backend(BACKEND)
     return [data(Array(client.fetch(o), v.aval)) for o, v in zip(outs, jaxpr.outvars, strict=True)]
 
 
