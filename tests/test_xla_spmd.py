@@ -11,10 +11,13 @@ from ingot import lax
 from ingot.core import backend
 from ingot.core.backend import CompileOptions
 from ingot.sharding import (
+    AxisType,
     Mesh,
     NamedSharding,
     PartitionSpec as P,
     PositionalSharding,
+    reshard,
+    set_mesh,
     shard_map,
 )
 
@@ -191,3 +194,28 @@ def test_some_axes_are_manual():
                                           out_specs=P(), axis_names={"y"})(a),
                       mesh=mesh(), in_specs=P("x"), out_specs=P(), axis_names={"x"})
     np.testing.assert_allclose(ingot.jit(outer)(x), X[:4, :2] + X[:4, 2:] + X[4:, :2] + X[4:, 2:])
+
+
+# ---- Explicit axes -------------------------------------------------------------------------------
+EXPLICIT = {
+    "elementwise": (lambda x: jnp.sin(x) * 2 + x, P("x", "y")),
+    "transposed": (lambda x: x.T, P("y", "x")),
+    "reduced": (lambda x: x.sum(0), P("y")),
+    "resharded": (lambda x: reshard(x, P("y")), P("y", None)),
+    "resharded whole": (lambda x: reshard(x + 1, P()), P(None, None)),
+    "contracted": (lambda x: jnp.dot(x, x.T, out_sharding=P("x")), P("x", None)),
+    "reshaped": (lambda x: jnp.reshape(x, 32, out_sharding=P("x")), P("x")),
+}
+
+
+@pytest.mark.parametrize("name", EXPLICIT)
+def test_types_say_where_results_lie(name):
+    fun, spec = EXPLICIT[name]
+    explicit = Mesh(np.array(ingot.devices("xla")[:4]).reshape(2, 2), ("x", "y"),
+                    axis_types=(AxisType.Explicit,) * 2)
+    with set_mesh(explicit):
+        x = ingot.device_put(X, P("x", "y"))
+        for out in fun(x), ingot.jit(fun)(x):
+            assert ingot.typeof(out).sharding.spec == spec
+            assert out.sharding.is_equivalent_to(NamedSharding(explicit, spec), out.ndim)
+            assert out.sharding.device_set == set(ingot.devices("xla")[:4])
