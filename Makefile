@@ -89,7 +89,7 @@ portable: $(call STAMP,test) $(call STAMP,examples)  ## Run all tests in the por
 
 xla: $(call STAMP,test)  ## The laws on XLA's CPU client with 4 devices: every row, value and derivative
 	INGOT_XLA_LAWS=all INGOT_NUM_CPU_DEVICES=4 $(BIN)/python -m pytest -n $(JOBS) -q tests/test_xla.py \
-	  tests/test_xla_eager.py tests/test_xla_spmd.py tests/test_xla_laws.py
+	  tests/test_xla_eager.py tests/test_xla_facts.py tests/test_xla_spmd.py tests/test_xla_laws.py
 
 gpu: $(call STAMP,test)  ## The laws on a GPU, every row, and calls beside JAX's where JAX is installed
 	INGOT_XLA_LAWS=all INGOT_LAWS_BACKEND=cuda $(BIN)/python -m pytest -q tests/test_xla_laws.py

@@ -82,6 +82,9 @@ class Device:
                 f" {kind}")
         return Memory(self, kind)
 
+    def __deepcopy__(self, memo: Any) -> Device:
+        return self
+
     def __reduce__(self) -> Any:
         if self.client is not self:
             raise TypeError(f"cannot pickle {self!r}: it belongs to a client of this process")

@@ -9,7 +9,7 @@ from ingot.backends import cache
 from ingot.backends.xla.client import parsed, processor, version
 from ingot.backends.xla.rules import lowered
 from ingot.backends.xla.sharding_text import mesh_text, sharding_text
-from ingot.backends.xla.spmd import mesh_of, named, on_devices, on_mesh
+from ingot.backends.xla.spmd import as_typed, mesh_of, named, on_devices, on_mesh
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
@@ -71,7 +71,7 @@ class Compiler:
         divided.callbacks, divided.raised = module.callbacks, module.raised
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
         found = map(self._xc.HloSharding.from_proto, loaded.get_output_shardings() or [])
-        return loaded, [named(mesh, h, a.ndim)
+        return loaded, [as_typed(named(mesh, h, a.ndim), a)
                         for h, a in zip(found, jaxpr.out_avals, strict=True)]
 
     def for_absent(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS) -> Any:

@@ -12,6 +12,7 @@ from ingot.backends.xla.rules import rule
 from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_text
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
+from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import AxisType, BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
@@ -87,6 +88,17 @@ def _over(mesh: Mesh, counts: Sequence[int], wanted: np.ndarray) -> NamedShardin
             if (found._grid(len(counts))[1] == wanted).all():
                 return found
     return None
+
+
+def as_typed(found: NamedSharding, aval: ShapedArray) -> NamedSharding:
+    """Return how a result lies as its type says it, with axes of length 1 and unreduced ones, where
+    that is the same for the devices."""
+    said = aval._sharding
+    if said is None or said.mesh.axis_names != found.mesh.axis_names:
+        return found
+    mesh: Any = found.mesh
+    typed = NamedSharding(mesh.update(axis_types=said.mesh.axis_types), said.spec)
+    return typed if typed.is_equivalent_to(found, aval.ndim) else found
 
 
 def _places(hlo: Any, ndim: int) -> np.ndarray:
