@@ -1,7 +1,8 @@
 """Calls through the XLA back end beside `jax.jit` on the same jaxlib: microseconds each.
 
-Run it where JAX is installed: `python benchmarks/xla_dispatch.py`, or with `cuda` on a GPU. The least of many rounds, in
-which both sides take turns; the programs are so small that they run in the calling thread.
+Run it where JAX is installed: `python benchmarks/xla_dispatch.py`, or with `cuda` on a GPU. The
+least of many rounds, in which both sides take turns; the programs are so small that they run in the
+calling thread.
 """
 
 import sys
