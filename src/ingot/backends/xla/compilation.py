@@ -14,7 +14,7 @@ from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.mesh import BaseMesh
+from ingot.core.mesh import BaseMesh, Mesh
 from ingot.core.sharding import ON_CPU, Sharding
 from ingot.version import __version__
 
@@ -43,7 +43,8 @@ class Compiler:
         if mesh is not None:
             for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
                 note.append(sharding_text(s, aval.ndim))
-            results = [sharding_text(s and on_mesh(mesh, s, a.ndim), a.ndim)
+            results = [sharding_text(
+                on_mesh(mesh, s, a.ndim) if s and isinstance(mesh, Mesh) else s, a.ndim)
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],
