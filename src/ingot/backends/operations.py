@@ -54,7 +54,8 @@ class Operations(dict[Any, Any]):
             debug_check(primitive.name, results, [fetch(x) for x in arrays])
         if primitive.divides:
             common = next((sharding_of(x) for x in arrays if is_committed(x)), None)
-            return place(outs, concrete(params[primitive.divides], common))
+            where = concrete(params[primitive.divides], common)
+            return outs if where is None else place(outs, where)
         return outs
 
     def _program(self, primitive: Primitive, arrays: Sequence[Array], params: dict[str, Any]

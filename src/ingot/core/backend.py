@@ -155,17 +155,6 @@ class Backend(Protocol):
         `committed`: operations have to follow it there."""
         ...
 
-    def put_parts(self, aval: ShapedArray, sharding: Sharding, parts: dict[Device, np.ndarray]
-                  ) -> Buffer:
-        """Return the buffer of which the devices of this process hold these parts. Called only
-        where buffers are other than NumPy's."""
-        ...
-
-    def part(self, buffer: Buffer, device: Device) -> Buffer:
-        """Return the part of a buffer that a device of this process holds, as a buffer there.
-        Called only where buffers are other than NumPy's."""
-        ...
-
     def fetch(self, buffer: Buffer) -> np.ndarray:
         """Return the elements as an ndarray in row-major order; waits until they are there."""
         ...
@@ -215,6 +204,19 @@ class Backend(Protocol):
 
     def wait_for_effects(self) -> None:
         """Wait until host functions of programs under way have returned; raise what they raised."""
+        ...
+
+
+class DeviceBackend(Backend, Protocol):
+    """A back end whose buffers are other than NumPy's: each has parts on devices."""
+
+    def put_parts(self, aval: ShapedArray, sharding: Sharding, parts: dict[Device, np.ndarray]
+                  ) -> Buffer:
+        """Return the buffer of which the devices of this process hold these parts."""
+        ...
+
+    def part(self, buffer: Buffer, device: Device) -> Buffer:
+        """Return the part of a buffer that a device of this process holds, as a buffer there."""
         ...
 
 
