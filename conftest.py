@@ -13,7 +13,7 @@ import pytest
 import ingot
 
 MODULES = {
-    "ingot": ("debug", "lax", "nn", "random"),
+    "ingot": ("debug", "export", "lax", "nn", "random"),
     "ingot.scipy": ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
                     "special", "stats")}
 

@@ -192,7 +192,7 @@ def shard_map_auto(f: Callable[..., Any] | None = None, mesh: Any = None, in_spe
     the axes of the mesh that are not Manual -> the mapped function, with the same errors.
 
     >>> p, mesh = ingot.P(), ingot.make_mesh((1,), "x")
-    >>> shard_map_auto(lambda x: 2 * x, mesh, p, p)(3)
+    >>> shard_map_auto(lambda x: 2 * x, mesh, p, p)(np.int64(3))
     Array(6, dtype=int64)
     """
     if f is None:

@@ -12,7 +12,7 @@ from ingot.config import config
 from ingot.core.array import Array, fetch
 from ingot.core.backend import ELSEWHERE, compile_jaxpr
 from ingot.core.nan_check import checking, debug_check
-from ingot.core.placement import concrete, is_committed, place, settled, sharding_of
+from ingot.core.placement import divided, is_committed, place, settled, sharding_of
 from ingot.core.primitive import Primitive
 from ingot.transforms.stage import stage
 from ingot.util import register_cache
@@ -54,8 +54,7 @@ class Operations(dict[Any, Any]):
             debug_check(primitive.name, results, [fetch(x) for x in arrays])
         if primitive.divides:
             common = next((sharding_of(x) for x in arrays if is_committed(x)), None)
-            where = concrete(params[primitive.divides], common)
-            return outs if where is None else place(outs, where)
+            return divided(primitive, arrays[0], params, outs, common)
         return outs
 
     def _program(self, primitive: Primitive, arrays: Sequence[Array], params: dict[str, Any]

@@ -253,6 +253,13 @@ def settled_spec(sharding: Sharding, x: Any) -> Sharding:
     return sharding.update(spec=PartitionSpec(*entries))
 
 
+def divided(primitive: Any, x: Any, params: dict[str, Any], out: Array, common: Sharding | None
+            ) -> Array:
+    """Return the result of an operation that says how it is divided, where it says."""
+    where = concrete(params[primitive.divides], common)
+    return out if where is None else place(out, settled_spec(where, x))
+
+
 def on_mesh_in_force() -> Sharding | None:
     """Return how whole arrays lie on the mesh that is set; None if there is none, or a program
     sees another one in its place."""
@@ -267,8 +274,7 @@ def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequ
     common = common_sharding(xs, lambda k: _operand(primitive.name, xs, k))
     fixed = any(is_committed(x) for x in xs if type(x) is Array)
     if primitive.divides:
-        where = concrete(params[primitive.divides], common)
-        return [outs[0] if where is None else place(outs[0], settled_spec(where, xs[0]))]
+        return [divided(primitive, xs[0], params, outs[0], common)]
     if common is None or not isinstance(client_of(common), Device):  # those need not be followed
         common, fixed = on_mesh_in_force(), True
         if common is None:

@@ -50,7 +50,7 @@ def export(fun_jit: Any, *, platforms: Sequence[str] | None = None,
     the program calls what has no promise of stability, or for a version that is not written;
     NotImplementedError if it calls Python. It needs jaxlib.
 
-    >>> exported = export.export(ingot.jit(np.sin))(ingot.ShapeDtypeStruct((4,), "float32"))
+    >>> exported = export.export(ingot.jit(jnp.sin))(ingot.ShapeDtypeStruct((4,), "float32"))
     >>> exported.fun_name, exported.platforms
     ('sin', ('cpu',))
     """

@@ -381,7 +381,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
                         " broadcast_in_dim")
     out = broadcast_in_dim(constant(fill_value, dtype, weak),
                            _shape(like.shape if shape is None else shape), ())
-    return divided_like(out, getattr(like, "aval", like))
+    return divided_like(out, typeof(x))
 
 
 @takes_out_sharding
