@@ -71,6 +71,9 @@ EFFECTS = {
     "match_jax": (True, lambda: jnp.mean(jnp.int32([1, 2])).dtype),
     "mesh": (sharding.make_mesh((1,), "x"), sharding.get_mesh),
     "abstract_mesh": (sharding.AbstractMesh((1,), "x"), sharding.get_abstract_mesh),
+    "remove_size_one_mesh_axis_from_type": (True, lambda: str(ingot.typeof(ingot.device_put(
+        jnp.ones(2), sharding.NamedSharding(
+            sharding.make_mesh((1,), "x"), sharding.PartitionSpec("x")))))),
     "num_cpu_devices": (3, lambda: len(ingot.devices())),
     "log_compiles": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),
     "explain_cache_misses": (True, lambda: logged(lambda: ingot.jit(lambda x: x + 1)(x3))),

@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.backends.xla.client import without_jax
 from ingot.backends.xla.launches import Execute, Launches
 from ingot.backends.xla.rules import on_device
-from ingot.backends.xla.spmd import copying, on_devices, tiles
+from ingot.backends.xla.spmd import copying, on_devices, refuse_unreduced, tiles
 from ingot.backends.xla.types import Shape, device_dtype
 from ingot.config import config
 from ingot.core.avals import ShapedArray
@@ -86,6 +86,7 @@ class Memory:
         key = (sharding, 0 if single else ndim, committed)
         found = self._places.get(key)
         if found is None:
+            refuse_unreduced(sharding)
             devices = self.xc.DeviceList(tuple(self.theirs(sharding)))
             found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim))
             self._places[key], self._shardings[id(found)] = found, sharding

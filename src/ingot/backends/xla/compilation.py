@@ -9,7 +9,14 @@ from ingot.backends import cache
 from ingot.backends.xla.client import parsed, processor, version
 from ingot.backends.xla.rules import lowered
 from ingot.backends.xla.sharding_text import mesh_text, sharding_text
-from ingot.backends.xla.spmd import as_typed, mesh_of, named, on_devices, on_mesh
+from ingot.backends.xla.spmd import (
+    as_typed,
+    mesh_of,
+    named,
+    on_devices,
+    on_mesh,
+    refuse_unreduced,
+)
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
 from ingot.core.backend import DEFAULTS, CompileOptions
@@ -67,6 +74,8 @@ class Compiler:
             device = self._devices[place._device_assignment[0].id]
             loaded = self._loaded(module, [device], self._options(options, [device], False))
             return loaded, [place] * len(jaxpr.outvars)
+        for aval in jaxpr.out_avals:
+            refuse_unreduced(aval._sharding)
         devices = [self._devices[d.id] for d in mesh.devices.flat]
         divided = self.module(jaxpr, options, shardings, home)
         divided.callbacks, divided.raised = module.callbacks, module.raised

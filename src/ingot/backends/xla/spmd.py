@@ -17,6 +17,16 @@ from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import AxisType, BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
 from ingot.core.specs import PartitionSpec
+from ingot.errors import UndefinedRuleError
+
+
+def refuse_unreduced(sharding: Sharding | None) -> None:
+    """Raise UndefinedRuleError for a sharding whose parts are still to be combined: arrays of XLA
+    would hold the combined value on each device, and be combined once more."""
+    if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
+        raise UndefinedRuleError(
+            f"XLA: arrays outside of programs cannot be unreduced, got {sharding.spec!r}; reshard"
+            " the result where it is made, inside jit, or use the back end 'llvm'")
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
