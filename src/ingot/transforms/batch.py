@@ -104,11 +104,11 @@ def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | 
 
     Raises ValueError if they differ, or if axes of a mesh are named as well.
     """
-    known = [x for x in map(typeof, args) if x._sharding is not None]
+    mapped = [(typeof(x)._sharding, dim) for x, dim in zip(args, dims, strict=True)
+              if dim is not None]
     found: dict[Any, Any] = {}
-    for x, dim in zip(args, dims, strict=True):
-        sharding = typeof(x)._sharding
-        if dim is not None and known:
+    if any(sharding is not None for sharding, _ in mapped):
+        for sharding, dim in mapped:
             found[() if sharding is None else names_of(sharding.spec[dim])] = sharding
     if list(found) == [()]:
         found = {}
@@ -130,7 +130,7 @@ def _check_unmapped(found: Any, args: Sequence[Any], dims: Sequence[int | None])
     """Raise ValueError if axes that divide the mapped one divide what is not mapped."""
     used = {n for names in found for n in names}
     for x, dim in zip(args, dims, strict=True):
-        sharding = typeof(x)._sharding
+        sharding = getattr(getattr(x, "aval", None), "_sharding", None)  # x may be anything
         if dim is None and sharding is not None and used.intersection(sharding.spec.names()):
             raise ValueError("vmap: Unmapped values passed to vmap cannot be sharded along the axes"
                              f" that divide mapped ones, {sorted(used, key=str)}, got {typeof(x)};"
