@@ -20,6 +20,9 @@ SURVIVORS = {
     r"axis_index\.transpose": "it has no arguments",
     r"(pure|io)_callback\.jvp": REFUSES,
     r"(polygamma|expn|hyp1f1|hyp2f1|jv)\.jvp: partial 0": REFUSES,
+    r"(all_gather_invariant|all_gather_reduced|unreduced_psum|unreduced_reduce_scatter)"
+    r"\.(jvp|transpose|batch|type)":
+        "rows run them without derivatives and maps; facts about shard_map have those",
     r"stop_gradient\.kernel": "programs are compiled without it",
     r"digamma_complex\.jvp": REFUSES,
     r"check\.": "it has no results that could be wrong; test_checkify.py looks at what it reports",

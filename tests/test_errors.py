@@ -375,7 +375,8 @@ PROGRAMS = {
         TypeError, "jit: expected a callable", remedy=r"jit\(f\)\(x\)"),
     "compiled for another type": row(
         "f = jit(lambda x: x).lower(1.0).compile()\nf(jnp.ones(3))",
-        TypeError, r"got f64\[3\] in place of f64\[\] for x", remedy="lower it again"),
+        TypeError, r"Argument 'x' compiled with float64\[\] and called with float64\[3\]",
+        remedy="again for these"),
     "carry of another dtype": row(
         "lax.scan(lambda c, x: ({'n': c['n'] + 0.5}, x), {'n': jnp.zeros((), int)}, jnp.ones(3))",
         TypeError, "scan", r"\['n'\]", r"i64\[\]", r"f64\[\]", remedy="carry"),

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib"),
-              pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")]
 PROGRAMS = Path(__file__).with_name("process_programs.py")
 
 

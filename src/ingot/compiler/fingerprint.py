@@ -31,8 +31,8 @@ FOLDERS = (".", "api", "backends", "backends/llvm", "backends/llvm/functions",
            "scipy/cluster", "scipy/sparse", "transforms")
 """The folders of source files that decide what a traced program becomes."""
 
-FRONTEND_FOLDERS = ("backends/xla", "compat", "example_libraries", "experimental", "extend",
-                    "scipy/spatial", "scipy/stats", "tree")
+FRONTEND_FOLDERS = ("backends/xla", "compat", "example_libraries", "experimental", "export",
+                    "extend", "scipy/spatial", "scipy/stats", "tree")
 """Those in which nothing does."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
