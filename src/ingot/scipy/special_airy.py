@@ -106,7 +106,8 @@ it2j0y0 = _every(_parts(
     """)
 it2i0k0 = _every(_parts(
     "it2i0k0", [lambda out, x: (iv(0, x) - 1) / x], [lambda out, x: -k0(x) / x], suffixes="i k",
-    evaluate=[_integral("it2i0k0", numerical.deviation_over(1)),
+    evaluate=[numerical.integral(numerical.deviation_over(1),
+                                 numerical.at_the_end(numerical.deviation_over(1))),
               numerical.of_part("it2i0k0", 1)]), "it2i0k0", "x", """
     Integrals of (I_0(t) - 1) / t from 0 to x, and of K_0(t) / t from x to infinity.
     x: real numbers; the second is nan below 0.

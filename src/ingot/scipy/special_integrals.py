@@ -39,6 +39,18 @@ def integral(fun: Function, beyond: Function, farthest: float = FARTHEST) -> Fun
     return evaluate
 
 
+def at_the_end(fun: Function) -> Function:
+    """|x| -> the integral of a function that grows as exp does, of which what lies further from the
+    end than `FARTHEST` is less than a digit."""
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        nodes, weights = _rule()
+        end = np.minimum(np.abs(x), 1e4)  # from where the function is infinite
+        at = (end - FARTHEST)[..., None] + FARTHEST * nodes
+        return FARTHEST * np.sum(weights * fun(at), axis=-1)
+
+    return evaluate
+
+
 def of_part(name: str, i: int | None = None, order: Sequence[int] = ()) -> Function:
     """A function of SciPy, perhaps of an order, or one of its results."""
     def evaluate(*xs: np.ndarray) -> Any:
