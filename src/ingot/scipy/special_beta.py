@@ -164,8 +164,9 @@ def _beta(a: Any, b: Any) -> Any:
 
 
 def _is_pole(x: Any) -> Any:
-    """Whether the gamma function is infinite at x."""
-    return lax.bitwise_and(lax.le(x, like(x, 0)), lax.eq(lax.floor(x), x))
+    """Whether x is a number at which the gamma function is infinite."""
+    whole = lax.bitwise_and(lax.is_finite(x), lax.eq(lax.floor(x), x))
+    return lax.bitwise_and(whole, lax.le(x, like(x, 0)))
 
 
 def _gamma(x: Any) -> Any:
@@ -203,10 +204,18 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
 
 
 def _stays(z: Any, m: Any) -> Any:
-    """Whether no step is made from a pole of gamma, or an infinity; elsewhere a formula has the
+    """Whether no step is made from a pole of gamma, an infinity or nan; elsewhere a formula has the
     derivative, too."""
-    infinite = lax.eq(lax.abs(z), like(z, math.inf))
-    return lax.bitwise_and(lax.eq(m, like(m, 0)), lax.bitwise_or(_is_pole(z), infinite))
+    no_number = lax.bitwise_not(lax.is_finite(z))
+    return lax.bitwise_and(lax.eq(m, like(m, 0)), lax.bitwise_or(_is_pole(z), no_number))
+
+
+def _poch_far_out(z: Any, m: Any, near: Any) -> Any:
+    """The limits of Pochhammer's symbol at infinities, where there is one; near elsewhere."""
+    backwards = lax.bitwise_and(lax.is_finite(m), lax.lt(m, like(m, 0)))
+    vanishes = lax.bitwise_and(lax.eq(z, like(z, math.inf)), backwards)
+    unknown = lax.bitwise_or(lax.ne(m, m), lax.eq(m, like(m, -math.inf)))
+    return lax.select(unknown, like(z, math.nan), lax.select(vanishes, like(z, 0), near))
 
 
 def poch(z: Any, m: Any) -> Any:
@@ -221,6 +230,7 @@ def poch(z: Any, m: Any) -> Any:
     z, m = _real("poch", z, m)
     start, steps = z, m
     crossing = lax.bitwise_and(_is_pole(z), lax.bitwise_not(_is_pole(lax.add(z, m))))
+    crossing = lax.bitwise_and(crossing, lax.ne(lax.abs(m), like(m, math.inf)))
     z, m = (lax.select(crossing, like(x, 1), x) for x in (z, m))
     # (-n)_m = (-1)^m (n - m + 1)_m for whole m up to n.
     turn = lax.bitwise_and(lax.eq(lax.floor(z), z), lax.eq(lax.floor(m), m))
@@ -241,7 +251,7 @@ def poch(z: Any, m: Any) -> Any:
     out = lax.select(lax.bitwise_and(pole, lax.bitwise_not(other)), like(z, 0), out)
     out = lax.select(lax.bitwise_and(other, lax.bitwise_not(pole)), like(z, math.inf), out)
     out = lax.select(odd, lax.neg(out), out)
-    out = lax.select(_stays(z, m), like(m, 1), out)
+    out = _poch_far_out(start, steps, lax.select(_stays(z, m), like(m, 1), out))
     # From a pole of gamma(z) to a place that is none the value is 0, yet not the derivative.
     x, y = lax.select(crossing, start, like(z, 0)), lax.select(crossing, steps, like(z, 0.5))
     product = lax.mul(_gamma(lax.add(x, y)), reciprocal_gamma(x))
