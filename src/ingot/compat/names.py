@@ -56,7 +56,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.sparse": "ingot.experimental.sparse",
     "jax.experimental.sparse.linalg": "ingot.experimental.sparse_linalg",
     "jax.extend": "ingot.extend",
-    "jax.extend.backend": (_COMPAT + "privates", "ingot"),
+    "jax.extend.backend": (_COMPAT + "clients", "ingot"),
     "jax.extend.core": _CORE,
     "jax.extend.core.primitives": _COMPAT + "primitives",
     "jax.extend.ifrt_programs": _COMPAT + "ifrt_programs",
@@ -187,7 +187,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.tree_util": ("ingot.tree_util", _COMPAT + "privates"),
     "jax._src.typing": (_COMPAT + "privates", "ingot.typing"),
     "jax._src.util": "ingot.util",
-    "jax._src.xla_bridge": (_COMPAT + "privates", "ingot"),
+    "jax._src.xla_bridge": (_COMPAT + "clients", "ingot"),
 }
 
 MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
@@ -221,7 +221,7 @@ NAMES: dict[str, str | Missing] = {
     "jax._src.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
     "jax._src.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
     "jax.interpreters.mlir.ir": Missing(_MLIR),
-    "jax.lib.xla_bridge": _COMPAT + "privates",
+    "jax.lib.xla_bridge": _COMPAT + "clients",
     "jax._src.tree_util._registry": _COMPAT + "privates:_registry",
     "jaxlib.xla_client.Device": "ingot.api.devices:Device",
     "jax.Ref": _COMPAT + "top:Ref",

@@ -59,41 +59,10 @@ def apply_primitive(primitive: Any, *args: Any, **params: Any) -> Any:
     return primitive.bind(*args, **params)
 
 
-# ---- compiler, xla_bridge ------------------------------------------------------------------------
+# ---- compiler ----------------------------------------------------------------------------------
 def backend_compile_and_load(backend: Any, *args: Any, **kwargs: Any) -> Any:
     """JAX's entry to its compiler; ours does not pass here."""
     raise RuntimeError("jax._src.compiler: programs are compiled by ingot's own back end")
-
-
-class _Backend:
-    platform = "cpu"
-
-    def device_count(self) -> int:
-        """One."""
-        return 1
-
-
-_backends: dict[str, Any] = {"cpu": _Backend()}
-
-
-def get_backend(platform: Any = None) -> Any:
-    """The one there is."""
-    return _backends["cpu"]
-
-
-def backends() -> dict[str, Any]:
-    """The back ends by the names of their platforms."""
-    return dict(_backends)
-
-
-def backends_are_initialized() -> bool:
-    """Whether devices are known: always."""
-    return True
-
-
-def canonicalize_platform(platform: str) -> str:
-    """The name of a platform among those of exported programs."""
-    return {"gpu": "cuda"}.get(platform, platform)
 
 
 # ---- dtypes --------------------------------------------------------------------------------------

@@ -288,14 +288,18 @@ def default_like(dtype: DType) -> DType:
     return dtype if widest is None else CANONICAL[config.enable_x64][widest]
 
 
-def canonicalize_dtype(dtype: Any) -> DType:
+def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = True) -> DType:
     """The supported dtype that arrays of the given dtype get: native byte order, 64-bit if allowed.
 
-    Raises TypeError for what is no dtype or not supported (objects, strings, dates).
+    Raises TypeError for what is no dtype or not supported (objects, strings, dates), and for the
+    dtype of keys unless allow_extended_dtype.
     >>> canonicalize_dtype(">f4")
     dtype('float32')
     """
     if isinstance(dtype, KeyDType):
+        if not allow_extended_dtype:
+            raise TypeError(f"canonicalize_dtype: {dtype} is an extended dtype, which arrays of"
+                            " numbers do not have; pass allow_extended_dtype=True")
         return dtype
     return CANONICAL[config.enable_x64][supported(dtype, "dtype")]
 
