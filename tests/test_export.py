@@ -1,6 +1,7 @@
 """Exported programs: both ways with real JAX, derivatives, structures, and what is refused."""
 
 import collections
+import dataclasses
 import os
 import re
 import subprocess
@@ -456,6 +457,32 @@ def test_jax_divides_what_ingot_exports(divided):
         assert (np.asarray(ct) == 4 * np.arange(8.0).reshape(4, 2)).all()
         print(found.nr_devices, tuple(out.sharding.spec))
         """, divided[0]).strip() == "2 (None, 'd')"
+
+
+@pytest.mark.parametrize("shape", ["4, 2", "2 * b, 2"])
+def test_programs_of_parts_run_as_a_whole_with_known_lengths(shape):
+    assert in_new_process(f"""
+        import ingot, numpy as np
+        from ingot import export, lax
+        from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
+        mesh = Mesh(np.array(ingot.devices()[:2]), ("d",))
+        rows, everywhere = NamedSharding(mesh, P("d")), NamedSharding(mesh, P())
+        turned = ingot.shard_map(lambda x: lax.ppermute(x, "d", [(0, 1), (1, 0)]), mesh=mesh,
+                                 in_specs=P("d"), out_specs=P("d"))
+        x = np.arange(8.0).reshape(4, 2)
+        found = export.export(ingot.jit(turned, in_shardings=rows, out_shardings=rows))(
+            *export.symbolic_args_specs((x,), "{shape}"))
+        print(found.call(ingot.device_put(x, everywhere)).tolist())
+        """).strip() == "[[4.0, 5.0], [6.0, 7.0], [0.0, 1.0], [2.0, 3.0]]"
+
+
+def test_a_module_of_other_types_than_said_is_refused():
+    said, other = (export.export(ingot.jit(jnp.sin))(ingot.ShapeDtypeStruct(shape, "float32"))
+                   for shape in [(3,), export.symbolic_shape("b")])
+    damaged = dataclasses.replace(other, in_avals=said.in_avals, out_avals=said.out_avals,
+                                  uses_global_constants=False, _memo={})
+    with pytest.raises(ValueError, match="damaged"):
+        damaged.call(np.ones(3, "float32"))
 
 
 @needs_jax

@@ -45,6 +45,15 @@ def test_arrays_come_back_as_they_were_put(spec, order):
     np.testing.assert_array_equal(y, X + 1)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_reading_what_a_program_failed_to_compute_raises(many):
+    place = NamedSharding(mesh(), P()) if many else ingot.devices("xla")[0]
+    too_large = ingot.jit(lambda x: jnp.sort(x[0] + lax.iota("float32", 1 << 50))[:4])
+    for read in (np.asarray, lambda x: np.asarray(x + 1), lambda x: float(x[0])):
+        with pytest.raises(RuntimeError, match="[Oo]ut of memory"):
+            read(too_large(ingot.device_put(np.ones(4, "float32"), place)))
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_programs_on_divided_arguments(spec):
     def fun(x, w):

@@ -59,11 +59,14 @@ def _program(exported: Any, avals: Sequence[ShapedArray], platform: str) -> Jaxp
     index = exported.platform_index(platform)
     outs = refine_types(exported, avals)
     kept = [words_of(avals[k]) for k in exported.module_kept_var_idx]
-    results, data = [words_of(a) for a in outs], exported.mlir_module_serialized
+    results = [words_of(a) for a in outs]
+    module = portable().known(
+        exported.mlir_module_serialized, kept, results, exported.uses_global_constants,
+        index if len(exported.platforms) > 1 else None)
     try:
-        main = portable().jaxpr(data, kept, results, exported.uses_global_constants,
-                                index if len(exported.platforms) > 1 else None)
+        main = portable().jaxpr(module)
     except NotImplementedError:
+        data = portable().whole(module)
         main = stage(lambda *args: run_by_xla_p.bind(
             *args, data=data, outs=tuple(results), devices=exported.nr_devices), kept)
 

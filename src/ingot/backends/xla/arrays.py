@@ -207,7 +207,10 @@ class Memory:
     def _elements(self, buffer: Any, dtype: np.dtype) -> np.ndarray:
         alone = isinstance(self.sharding(buffer), SingleDeviceSharding)
         if alone and self._on_host and dtype.isbuiltin == 1:
-            return np.asarray(buffer)
+            found = np.asarray(buffer)
+            if found.dtype.kind == "O":  # there is no memory to look at where a program failed
+                buffer.block_until_ready()
+            return found
         if alone and self._on_host and dtypes.itemsize_bits(dtype) >= 8:  # less: they share bytes
             return _view(buffer, dtype)
         sharding, shape = self.sharding(buffer), buffer.aval.shape
@@ -218,6 +221,7 @@ class Memory:
                 f" which process {self._client.process_index()} has a part;"
                 " experimental.multihost_utils.process_allgather gives all of it to each process,"
                 " and addressable_shards are the parts that are here")
+        buffer.block_until_ready()  # without, what failed on several devices ends the process
         with without_jax:
             if alone or sharding.is_fully_replicated:
                 return buffer._single_device_array_to_np_array_did_copy()[0]

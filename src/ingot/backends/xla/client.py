@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import platform
 import sys
@@ -111,6 +112,13 @@ def deserialized(data: bytes) -> Any:
     """
     with context().mlir:
         return module("jaxlib._jax").mlir.deserialize_portable_artifact(bytes(data))
+
+
+def bytecode(module: Any) -> bytes:
+    """Return a module of MLIR as bytes that this jaxlib reads."""
+    buffer = io.BytesIO()
+    module.operation.write_bytecode(buffer)
+    return buffer.getvalue()
 
 
 def shown(text: str, partitions: int, dialect: str) -> str:

@@ -7,12 +7,11 @@ must hold, and calls `_wrapped_jax_export_main` with the platform, the variables
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from ingot.backends.xla.client import context, parsed
+from ingot.backends.xla.client import bytecode, context, parsed
 from ingot.backends.xla.installed import module as jaxlib_module
 from ingot.backends.xla.rules import lower_jaxpr, value_of
 from ingot.backends.xla.sharding_text import devices_of, mesh_text, meshes_of, note
@@ -128,13 +127,8 @@ def refine(module: Any, types: Sequence[str], outs: Sequence[str], index: int | 
 
     Raises ValueError for what the module asserts of lengths.
     """
-    ir = context().ir
-    functions = {str(op.attributes["sym_name"]).strip('"'): op for op in module.body.operations}
-    main = functions["main"]
-    inputs = [str(t) for t in ir.FunctionType(ir.TypeAttr(
-        main.operation.attributes["function_type"]).value).inputs]
-    results = [str(t) for t in ir.FunctionType(ir.TypeAttr(
-        main.operation.attributes["function_type"]).value).results]
+    ir, main = context().ir, main_of(module)
+    inputs, results = types_of(main)
     main.operation.attributes["sym_visibility"] = ir.StringAttr.get("private", context().mlir)
     symbols = ir.SymbolTable(module.operation)
     symbols.set_symbol_name(main, "_exported_main")
@@ -142,13 +136,24 @@ def refine(module: Any, types: Sequence[str], outs: Sequence[str], index: int | 
     return refined(parsed(text + _wrapper(inputs, results, types, outs, index) + "}"))
 
 
+def main_of(module: Any) -> Any:
+    """Return the function `main` of a module."""
+    return next(op for op in module.body.operations if "sym_name" in op.attributes
+                and str(op.attributes["sym_name"]) == '"main"')
+
+
+def types_of(function: Any) -> tuple[list[str], list[str]]:
+    """Return the types of a function's arguments and results."""
+    found = context().ir.FunctionType(context().ir.TypeAttr(
+        function.operation.attributes["function_type"]).value)
+    return [str(t) for t in found.inputs], [str(t) for t in found.results]
+
+
 def refined(module: Any) -> Any:
     """Return a module whose main function has known lengths with all others inferred."""
-    buffer = io.BytesIO()
-    module.operation.write_bytecode(buffer)
     try:
         data = jaxlib_module("jaxlib._jax").mlir.refine_polymorphic_shapes(
-            buffer.getvalue(), True, True)
+            bytecode(module), True, True)
     except Exception as error:
         raise ValueError(f"lengths of an exported program cannot be inferred: {error}") from None
     return parsed(data)
@@ -183,4 +188,4 @@ def _wrapper(inputs: Sequence[str], results: Sequence[str], types: Sequence[str]
                       f"    func.return{tail}", "  }", ""])
 
 
-__all__ = ["PLATFORM", "lower_for_export", "refine", "refined"]
+__all__ = ["PLATFORM", "lower_for_export", "main_of", "refine", "refined", "types_of"]

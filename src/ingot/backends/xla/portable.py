@@ -10,10 +10,10 @@ import numpy as np
 
 from ingot.backends.xla import reading_operations  # noqa: F401 (it fills the table of operations)
 from ingot.backends.xla.arrays import Memory, stored
-from ingot.backends.xla.client import deserialized, parsed
+from ingot.backends.xla.client import bytecode, context, deserialized, parsed
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.installed import module
-from ingot.backends.xla.polymorphic import lower_for_export, refine
+from ingot.backends.xla.polymorphic import lower_for_export, main_of, refine, types_of
 from ingot.backends.xla.reading import Reader
 from ingot.backends.xla.sharding_text import devices_of, meshes_of
 from ingot.backends.xla.types import tensor_of
@@ -44,18 +44,7 @@ class Portable:
 
     def custom_calls(self, data: bytes) -> dict[str, str]:
         """Return the targets of custom calls, each with a call of it."""
-        found: dict[str, str] = {}
-
-        def visit(op: Any) -> None:
-            if op.name == "stablehlo.custom_call":
-                found.setdefault(str(op.attributes["call_target_name"]).strip('"'), str(op))
-            for region in op.regions:
-                for block in region:
-                    for inner in block.operations:
-                        visit(inner.operation)
-
-        visit(deserialized(data).operation)
-        return found
+        return _targets(deserialized(data))
 
     def module(self, data: bytes) -> Any:
         """Return a module as MLIR's object."""
@@ -78,20 +67,41 @@ class Portable:
         return (self.serialize(module.text()), module.refined,
                 devices_of(meshes_of(jaxpr, [*ins, *outs])))
 
-    def jaxpr(self, data: bytes, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
-              refined: bool, index: int | None) -> Jaxpr:
-        """Return the function `main` as a jaxpr for arguments of these types.
+    def known(self, data: bytes, avals: Sequence[ShapedArray], outs: Sequence[ShapedArray],
+              refined: bool, index: int | None) -> Any:
+        """Return a module for arguments and results of these types.
 
         refined: whether lengths are to be inferred from the types. index: the number of the
-        platform, if the module takes one. Raises NotImplementedError if it has operations that have
-        no counterpart.
+        platform, if the module takes one. Raises ValueError if its types are others.
         """
         module = deserialized(data)
+        ins, results = list(map(tensor_of, avals)), list(map(tensor_of, outs))
         if refined:
-            module = refine(module, list(map(tensor_of, avals)), list(map(tensor_of, outs)), index)
+            module = refine(module, ins, results, index)
+        if (found := types_of(main_of(module))) != (ins, results):
+            raise ValueError(f"an exported program is said to have the type {(ins, results)}, and"
+                             f" its module has {found}; the bytes are damaged")
+        return module
+
+    def jaxpr(self, module: Any) -> Jaxpr:
+        """Return the function `main` of a module with known lengths as a jaxpr.
+
+        Raises NotImplementedError if it has operations that have no counterpart.
+        """
         return Reader(module).program("main")
 
     # ---- programs that are not read but run ------------------------------------------------------
+    def whole(self, module: Any) -> bytes:
+        """Return a module with known lengths for `run`: each device has all of the arguments and
+        results, though the program may be divided."""
+        main, ir = main_of(module).operation, context().ir
+        meshes = [op for op in module.body.operations if op.operation.name == "sdy.mesh"]
+        mesh = str(meshes[0].attributes["sym_name"]).strip('"') if meshes else ""
+        for name, types in zip(("arg_attrs", "res_attrs"), types_of(main), strict=True):
+            main.attributes[name] = ir.Attribute.parse(
+                f"[{', '.join(_replicated(t, mesh) for t in types)}]", context().mlir)
+        return bytecode(module)
+
     def run(self, data: bytes, arrays: Sequence[np.ndarray], outs: Sequence[ShapedArray],
             devices: int) -> list[np.ndarray]:
         """Return the results of `main`, run by XLA on the first devices of this back end."""
@@ -105,7 +115,7 @@ class Portable:
         return [np.array(self._memory.fetch(x)) for x in found]
 
     def _load(self, data: bytes, devices: int) -> tuple[Any, Sharding]:
-        if any(target.startswith("lapack_") for target in self.custom_calls(data)):
+        if any(target.startswith("lapack_") for target in _targets(parsed(data))):
             register_lapack(self._xc)
         here = self._memory.devices[:devices]
         if len(here) < devices:
@@ -114,6 +124,32 @@ class Portable:
         place = self._memory.first if devices == 1 else NamedSharding(
             Mesh(np.array(here), ("devices",)), PartitionSpec())
         return self._compiler.load_artifact(data, self._memory.theirs(place)), place
+
+
+def _targets(module: Any) -> dict[str, str]:
+    """The targets of custom calls in a module, each with a call of it."""
+    found: dict[str, str] = {}
+
+    def visit(op: Any) -> None:
+        if op.name == "stablehlo.custom_call":
+            found.setdefault(str(op.attributes["call_target_name"]).strip('"'), str(op))
+        for region in op.regions:
+            for block in region:
+                for inner in block.operations:
+                    visit(inner.operation)
+
+    visit(module.operation)
+    return found
+
+
+def _replicated(mlir_type: str, mesh: str) -> str:
+    """The attributes of an argument or result that all devices of a mesh have; without a mesh, in
+    the words of Shardy's predecessor."""
+    if not mesh:
+        return '{mhlo.sharding = "{replicated}"}'
+    ir = context().ir
+    rank = ir.RankedTensorType(ir.Type.parse(mlir_type, context().mlir)).rank
+    return f"{{sdy.sharding = #sdy.sharding<@{mesh}, [{', '.join(['{}'] * rank)}]>}}"
 
 
 @functools.cache
