@@ -228,3 +228,20 @@ def test_types_say_where_results_lie(name):
             assert ingot.typeof(out).sharding.spec == spec
             assert out.sharding.is_equivalent_to(NamedSharding(explicit, spec), out.ndim)
             assert out.sharding.device_set == set(ingot.devices("xla")[:4])
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["outside of jit", "in jit"])
+def test_effects_in_programs_for_several_devices_happen_once_for_each(jit, capfd):
+    def fun(x):
+        ingot.debug.print("part {}: {}", lax.axis_index("x"), x)
+        return x + 1
+
+    mapped = shard_map(fun, mesh=mesh(), in_specs=P("x"), out_specs=P("x"))
+    x = ingot.device_put(np.arange(4), NamedSharding(mesh(), P("x")))
+    assert (ingot.jit(mapped) if jit else mapped)(x).tolist() == [1, 2, 3, 4]
+    ingot.effects_barrier()
+    assert sorted(capfd.readouterr().out.splitlines()) == (
+        ["part 0: [0 1]"] * 2 + ["part 1: [2 3]"] * 2)  # the axis y has two devices
+    ingot.jit(lambda x: ingot.debug.print("all: {}", x))(x)
+    ingot.effects_barrier()
+    assert capfd.readouterr().out == "all: [0 1 2 3]\n"

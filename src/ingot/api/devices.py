@@ -33,6 +33,7 @@ from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import PartitionSpec, UnreducedKind
 from ingot.dtypes import KeyDType
+from ingot.primitives.casts import varied
 from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
 from ingot.primitives.out_sharding import divided_like, explicit_sharding, over_mesh
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
@@ -182,8 +183,8 @@ def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> An
     if device is not None:
         return _put(x, device)
     found = getattr(like, "aval", None)
-    if type(found) is ShapedArray and found._sharding is not None:
-        return divided_like(x, found)
+    if type(found) is ShapedArray and found.is_placed:
+        return varied(divided_like(x, found), found.vma)
     if (type(x) is Array and type(like) is Array and type(like._data) is PlacedBuffer
             and x.shape == like.shape):
         return moved(x, sharding_of(like), is_committed(like))

@@ -93,7 +93,7 @@ class Pullback(_LinearFunction):
         """The same on flat lists; None stands for an absent cotangent."""
         s = self.shape
         found = self.sparse(cts)
-        return [zero_tangent(a) if ct is None else ct
+        return [zero_tangent(a.to_ct_aval()) if ct is None else ct
                 for ct, a in zip(found, s.in_avals, strict=True)]
 
     def sparse(self, cts: Sequence[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from ingot.api.formats import Format, Layout
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
+from ingot.core.manual import EVERYWHERE_EQUAL, ManualAxisType
 from ingot.core.mesh import abstract_mesh, concrete_mesh
 from ingot.core.placement import is_committed, sharding_of
 from ingot.core.sharding import NamedSharding, Sharding
@@ -21,17 +22,18 @@ class ShapeDtypeStruct:
     """The shape and dtype of an array without its elements, and where it lies; a leaf of pytrees.
 
     shape: ints; dtype: whatever stands for one, 64 bits wide also while these are off; sharding: a
-    sharding, a spec for the mesh that is set when it is read, or a Format. Raises ValueError for
-    others, and for those that do not divide arrays with so many axes, TypeError for an open layout.
+    sharding, a spec for the mesh that is set when it is read, or a Format; manual_axis_type: what
+    inside of `shard_map` types say of the Manual axes. Raises ValueError for other shardings, and
+    for those that do not divide arrays with so many axes, TypeError for an open layout.
 
     >>> ingot.ShapeDtypeStruct((2, 3), "float32")
     ShapeDtypeStruct(shape=(2, 3), dtype=float32)
     """
 
-    __slots__ = ("_layout", "_sharding", "dtype", "shape", "weak_type")
+    __slots__ = ("_layout", "_sharding", "dtype", "manual_axis_type", "shape", "weak_type")
 
     def __init__(self, shape: Any, dtype: Any, *, sharding: Any = None, weak_type: bool = False,
-                 vma: Any = None, is_ref: bool = False):
+                 manual_axis_type: ManualAxisType | None = None, is_ref: bool = False):
         if dtype is None:
             raise ValueError("ShapeDtypeStruct: dtype must be given, got None")
         self.shape: tuple[Any, ...] = tuple(n if is_symbolic(n) else int(n) for n in shape)
@@ -43,6 +45,11 @@ class ShapeDtypeStruct:
                 raise TypeError("`Layout.AUTO` cannot be used in place of a device-local layout in"
                                 f" a `ShapeDtypeStruct`. Got {sharding}")
             self._layout, self._sharding = sharding.layout, sharding.sharding
+        if not isinstance(manual_axis_type, ManualAxisType | None):
+            raise TypeError("`manual_axis_type` argument passed to ShapeDtypeStruct should be of"
+                            " type `jax.sharding.ManualAxisType`. Got type"
+                            f" {type(manual_axis_type)}")
+        self.manual_axis_type = manual_axis_type
         self._check()
 
     def _check(self) -> None:
@@ -83,7 +90,8 @@ class ShapeDtypeStruct:
             sharding = sharding_of(x) if is_committed(x) else None
         else:
             sharding = aval._sharding
-        return cls(aval.shape, aval.dtype, weak_type=aval.weak_type, sharding=sharding)
+        return cls(aval.shape, aval.dtype, weak_type=aval.weak_type, sharding=sharding,
+                   manual_axis_type=aval.mat or None)
 
     @property
     def ndim(self) -> int:
@@ -99,12 +107,14 @@ class ShapeDtypeStruct:
     def aval(self) -> ShapedArray:
         """The same as the type of a program's variable: narrowed while 64-bit types are off."""
         return ShapedArray(self.shape, dtypes.canonicalize_dtype(self.dtype), self.weak_type,
-                           sharding=self.sharding)
+                           sharding=self.sharding,
+                           manual_axis_type=self.manual_axis_type or EVERYWHERE_EQUAL)
 
     def update(self, **changes: Any) -> ShapeDtypeStruct:
         """A copy with some fields replaced; ValueError for another sharding where a layout is said,
         which needs a Format."""
-        fields = {n: changes.pop(n, getattr(self, n)) for n in ("shape", "dtype", "weak_type")}
+        fields = {n: changes.pop(n, getattr(self, n)) for n in (
+            "shape", "dtype", "weak_type", "manual_axis_type")}
         place = changes.pop("sharding", self._sharding)
         if self._layout is not None and not isinstance(place, Format):
             if place is not self._sharding:
@@ -131,13 +141,14 @@ class ShapeDtypeStruct:
         weak = ", weak_type=True" if self.weak_type else ""
         place = self._sharding
         sharding = f", sharding={place}" if place is not None else ""
-        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name}{weak}{sharding})"
+        mat = f", manual_axis_type={self.manual_axis_type}" if self.manual_axis_type else ""
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name}{weak}{sharding}{mat})"
 
 
 def struct_of(aval: ShapedArray) -> ShapeDtypeStruct:
     """A type as a ShapeDtypeStruct."""
     return ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type,
-                            sharding=aval._sharding)
+                            sharding=aval._sharding, manual_axis_type=aval.mat or None)
 
 
 def abstractify(x: Any) -> ShapedArray:

@@ -10,7 +10,7 @@ import numpy as np
 from ingot.api.devices import devices as all_devices
 from ingot.api.pjit import pjit
 from ingot.api.shard_map import shard_map_auto as shard_map
-from ingot.core.mesh import entered_mesh
+from ingot.core.mesh import EMPTY_MESH, entered_mesh
 from ingot.sharding import Mesh, PartitionSpec
 
 
@@ -37,5 +37,6 @@ class _ThreadResources:
 
 
 thread_resources = _ThreadResources()
+empty_concrete_mesh = EMPTY_MESH
 
 __all__ = ["Mesh", "PartitionSpec", "pjit", "shard_map"]

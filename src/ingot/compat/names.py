@@ -184,7 +184,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.state": _COMPAT + "privates",
     "jax._src.state.types": _COMPAT + "privates",
     "jax._src.traceback_util": _COMPAT + "privates",
-    "jax._src.tree_util": ("ingot.tree_util", _COMPAT + "privates"),
+    "jax._src.tree_util": ("ingot.tree_util", "ingot.tree", _COMPAT + "privates"),
     "jax._src.typing": (_COMPAT + "privates", "ingot.typing"),
     "jax._src.util": "ingot.util",
     "jax._src.xla_bridge": (_COMPAT + "clients", "ingot"),

@@ -60,6 +60,9 @@ class Tracer(ArrayBase):
 
     __str__ = __repr__
 
+    mat = manual_axis_type = property(
+        lambda self: self.aval.mat, doc="What its type says of the Manual axes of a mesh.")
+
     def concrete(self) -> Any:
         """The value where it is known now (below jvp or vmap of eager code), else None."""
         return None

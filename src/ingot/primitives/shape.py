@@ -26,6 +26,7 @@ from ingot.kernel.rules import (
     index_map,
     real_dtype,
 )
+from ingot.primitives.casts import varied
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, check_axes, reduce_sum, reshape, reshape_p
 from ingot.primitives.out_sharding import divided, divided_like, takes_out_sharding
@@ -381,7 +382,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None,
                         " broadcast_in_dim")
     out = broadcast_in_dim(constant(fill_value, dtype, weak),
                            _shape(like.shape if shape is None else shape), ())
-    return divided_like(out, typeof(x))
+    return varied(divided_like(out, typeof(x)), typeof(x).vma)
 
 
 @takes_out_sharding

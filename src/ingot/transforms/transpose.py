@@ -138,7 +138,7 @@ def _transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], ct_nonzero: Sequence[
         found = transpose(jaxpr, jaxpr.consts, full, cts)
         picked = [(ct, v) for ct, v, lin in zip(found, jaxpr.invars, linear, strict=True) if lin]
         has[:] = [force or ct is not None for ct, _ in picked]
-        return [zeros(v.aval) if ct is None else ct
+        return [zeros(v.aval.to_ct_aval()) if ct is None else ct
                 for ct, v in picked if force or ct is not None]
 
     avals = [v.aval for v, lin in zip(jaxpr.invars, linear, strict=True) if not lin]

@@ -80,9 +80,10 @@ class Compiler:
         divided = self.module(jaxpr, options, shardings, home)
         divided.callbacks, divided.raised = module.callbacks, module.raised
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
-        found = map(self._xc.HloSharding.from_proto, loaded.get_output_shardings() or [])
-        return loaded, [as_typed(named(mesh, h, a.ndim), a)
-                        for h, a in zip(found, jaxpr.out_avals, strict=True)]
+        # XLA says of a program without results how the empty tuple lies.
+        found = loaded.get_output_shardings() if jaxpr.outvars else []
+        return loaded, [as_typed(named(mesh, self._xc.HloSharding.from_proto(p), a.ndim), a)
+                        for p, a in zip(found, jaxpr.out_avals, strict=True)]
 
     def for_absent(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS) -> Any:
         """Compile a jaxpr for devices that are not there; return what XLA says of the result."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.host import evaluate_equation
+from ingot.backends.xla.sharding_text import on_first_device
 from ingot.backends.xla.stablehlo import Builder, Token, Value
 from ingot.backends.xla.types import GPUS, device_dtype, tensor_of
 from ingot.core.avals import ShapedArray
@@ -61,7 +62,8 @@ def call_host(b: Builder, name: str, args: Sequence[Value], avals: Sequence[Shap
     names = b.raw("stablehlo.custom_call", operands, types,
                   f'call_target_name = "{target}", api_version = 4 : i32, has_side_effect ='
                   f" {'true' if effect else 'false'}, backend_config ="
-                  f" {{index = {len(callbacks) - 1} : ui64}}")
+                  f" {{index = {len(callbacks) - 1} : ui64}}"
+                  f"{on_first_device(b.module, len(types)) if effect else ''}")
     if ordered:
         b.token = Token(names[0])
     return [Value(n, a.shape, device_dtype(a.dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingot.backends.xla.stablehlo import Builder, Value
+from ingot.backends.xla.stablehlo import Builder, Module, Value
 from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
 from ingot.core.sharding import NamedSharding, Sharding
@@ -45,6 +45,20 @@ def constrained(b: Builder, x: Value, sharding: NamedSharding) -> Value:
             return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
                         text.removeprefix("sdy."))
     return x
+
+
+FIRST_DEVICE = "  sdy.mesh @first_device = <[], device_ids=[0]>"
+
+
+def on_first_device(module: Module, results: int) -> str:
+    """Return the attribute, after a comma, of a call with side effects: these happen once, on the
+    first device of a program for several; nothing in others."""
+    if not module.header:
+        return ""
+    if FIRST_DEVICE not in module.header:
+        module.header.append(FIRST_DEVICE)
+    places = ", ".join(["<@first_device, []>"] * max(results, 1))
+    return f", sdy.sharding = #sdy.sharding_per_value<[{places}]>"
 
 
 # ---- several meshes ------------------------------------------------------------------------------
