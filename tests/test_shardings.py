@@ -17,7 +17,7 @@ from facts import is_asked, namespace, outcome, read
 from ingot import lax, sharding
 from ingot.config import config
 
-FILES = ("shardings", "arrays", "shard_map", "explicit")
+FILES = ("shardings", "arrays", "jit", "shard_map", "explicit")
 
 DIFFERENT = {
     'P("x") + 3': "JAX raises NotImplementedError, Python's own sequences a TypeError",

@@ -78,6 +78,11 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
             out.append(to_array(leaf))
         except TypeError:
             name, kind = argument_names(fun, args, kwargs)[i], type(leaf).__name__
+            if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
+                shape = f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
+                raise TypeError(f"Argument '{name}' of shape {shape} of type {type(leaf)} is not a"
+                                f" valid JAX type. {transform} of {function_name(fun)} needs a"
+                                " value: pass an array, or call eval_shape") from None
             if hasattr(leaf, "__array__") or hasattr(leaf, "__dlpack__"):
                 got = f"a {kind} for {name}; convert it with jnp.asarray first"
             else:
@@ -223,9 +228,11 @@ def flatten_result(transform: str, fun: Any, result: Any, numbers: bool = False
         except TypeError:
             path = tree_flatten_with_path(result)[0][i][0]
             at = f" at result{keystr(path)}" if path else ""
+            why = (f". A {type(leaf).__name__} does not have a value and cannot be used as a"
+                   " constant" if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else "")
             raise TypeError(
                 f"{transform}: {function_name(fun)} must return arrays, numbers or pytrees of them,"
                 f" got {leaf!r:.60} of type {type(leaf).__name__}{at}; return it from outside the"
-                " transformed function"
+                f" transformed function{why}"
             ) from None
     return out, tree

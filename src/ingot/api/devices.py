@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ingot.api.formats import Format
+from ingot.api.shapes import ShapeDtypeStruct
 from ingot.config import config
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
-from ingot.core.array import OWNERS, Array, is_deleted, live_arrays as arrays_in_memory
+from ingot.core.array import OWNERS, Array, delete, is_deleted, live_arrays as arrays_in_memory
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device
@@ -159,20 +160,36 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     """Return the same pytree with its leaves as arrays on the device.
 
     x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, a PartitionSpec for
-    the mesh that is set, or a pytree of them that is a prefix of x. src: where x is from. donate,
-    may_alias: whether memory may be taken over, or shared; like src without effect. On the CPU no
-    bytes move, as all devices have the same memory; operations follow the arrays. Raises TypeError
-    for leaves that are not arrays, ValueError for a device tree of another structure, a spec
-    without a mesh, and a sharding that does not divide an array.
+    the mesh that is set, or a pytree of them that is a prefix of x. src: where x is from, without
+    effect. donate: whether arrays that lie on the same devices in another order are given up, or a
+    pytree of this; may_alias: whether memory may be shared. On the CPU no bytes move, as all
+    devices have the same memory; operations follow the arrays. Raises TypeError for leaves that are
+    not arrays, ValueError for trees of another structure, for donate with may_alias, a spec without
+    a mesh, and a sharding that does not divide an array.
 
     >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
     {CpuDevice(id=1)}
     """
-    if isinstance(device, (list, tuple, dict)):
+    if isinstance(device, (list, tuple, dict)) or donate is not False:
         places = broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+        given_up = broadcast_prefix(donate, x)
+        if may_alias and any(given_up):
+            raise ValueError("device_put: may_alias and donate cannot be True at the same time;"
+                             " memory that is given up is not shared")
         leaves, tree = tree_flatten(x)
-        return tree_unflatten(tree, list(map(_put, leaves, places)))
+        return tree_unflatten(tree, list(map(_put_giving_up, leaves, places, given_up)))
     return tree_map(lambda leaf: _put(leaf, device), x)
+
+
+def _put_giving_up(x: Any, place: Any, donated: bool) -> Any:
+    """Return a leaf as an array at a device or sharding. A donated one is deleted where JAX does:
+    if all its devices hold parts of it anew."""
+    out = _put(x, place)
+    if donated and type(x) is Array and type(out) is Array:
+        before, after = (sharding_of(a)._device_assignment for a in (x, out))
+        if before != after and set(before) == set(after):
+            delete(x)
+    return out
 
 
 def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> Any:
@@ -181,10 +198,12 @@ def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> An
     if out_sharding is not None:
         return bind_reshard(x, explicit_sharding("out_sharding", out_sharding))
     if device is not None:
-        return _put(x, device)
+        return _put(x, device, stays=True)
     found = getattr(like, "aval", None)
     if type(found) is ShapedArray and found.is_placed:
         return varied(divided_like(x, found), found.vma)
+    if isinstance(like, ShapeDtypeStruct) and x.shape == like.shape and like.sharding is not None:
+        return _put(x, like.sharding)
     if (type(x) is Array and type(like) is Array and type(like._data) is PlacedBuffer
             and x.shape == like.shape):
         return moved(x, sharding_of(like), is_committed(like))
@@ -199,8 +218,9 @@ def _on_mesh(x: Any) -> Any:
     return moved(x, where)
 
 
-def _put(x: Any, place: Any) -> Any:
-    """Return a leaf as an array at a device or sharding; traced values stay traced."""
+def _put(x: Any, place: Any, stays: bool = False) -> Any:
+    """Return a leaf as an array at a device or sharding; traced values stay traced. With `stays` a
+    committed array has to be on those devices already."""
     array = to_array(x)
     sharding = SingleDeviceSharding(place) if isinstance(place, Device) else place
     if isinstance(sharding, Format):
@@ -218,8 +238,11 @@ def _put(x: Any, place: Any) -> Any:
         raise NotImplementedError("device_put: only parts that are to be summed can be made of an"
                                   f" array, got {sharding}")
     check_divisible("device_put", array.aval, sharding)
-    if isinstance(array, Tracer):
+    if isinstance(array, Tracer) or not trace_state_clean():
         return sharding_constraint_p.bind(array, sharding=sharding)
+    if stays:
+        check_devices_agree([array], lambda _: argument("x", array, "array"), sharding,
+                            "sharding_constraint inside jit")
     return moved(array, sharding)
 
 

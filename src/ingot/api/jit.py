@@ -194,22 +194,24 @@ class _RecentCall:
 
 
 def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
-    """Return the donated arguments whose memory a result can take: one of its type for each."""
-    results = [(a.shape, a.dtype) for a in jaxpr.out_avals]
-    usable = []
-    for k in donated:
-        aval = jaxpr.in_avals[k]
-        if (aval.shape, aval.dtype) in results:
-            results.remove((aval.shape, aval.dtype))
-            usable.append(k)
-    return tuple(usable)
+    """Return the donated arguments whose memory a result can take: one of its type for each, else
+    one of as many bytes."""
+    results, usable = list(jaxpr.out_avals), set[int]()
+    for measure in (lambda a: (a.shape, a.dtype), lambda a: a.nbytes):
+        sizes = list(map(measure, results))
+        for k in donated:
+            size = measure(jaxpr.in_avals[k])
+            if k not in usable and size in sizes:
+                del results[sizes.index(size)], sizes[sizes.index(size)]
+                usable.add(k)
+    return tuple(k for k in donated if k in usable)
 
 
 def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr) -> None:
     unused = [str(jaxpr.in_avals[k]) for k in donated if k not in usable]
     if unused:
         warn(f"Some donated buffers were not usable: {', '.join(unused)} of"
-                      f" {jaxpr.debug_name}, as no result has that type; do not donate them",
+                      f" {jaxpr.debug_name}, as no result has that size; do not donate them",
                       UserWarning)
 
 
@@ -236,8 +238,8 @@ class PjitFunction(_Base):
                  donate: ArgumentSelector,
                  backend: str | None = None, options: CompileOptions = DEFAULTS,
                  shardings: CallShardings | None = None):
+        update_wrapper(self, fun)  # takes over what a function under jit knows: first of all
         self._shardings = shardings or CallShardings(fun)
-        update_wrapper(self, fun)
         self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
         self._backend, self._options = backend, options
         self._traces = _traces_of(fun)
@@ -451,7 +453,7 @@ def jit(fun: Callable[..., Any] | None = None, /, *, in_shardings: Any = None,
 
     fun: arrays or pytrees of them -> the same; without it, a decorator. static_argnums,
     static_argnames: arguments that are ordinary hashable Python values, a program for each.
-    donate_argnums, donate_argnames: arrays that cannot be used again if a result has their type, as
+    donate_argnums, donate_argnames: arrays that cannot be used again if a result has their size, as
     its memory is recycled; else there is a warning. inline: whether callers are compiled with it as
     one function. backend, device: where it runs. in_shardings, out_shardings: where arguments and
     results lie, as prefixes of their trees; otherwise programs run where their arguments lie.

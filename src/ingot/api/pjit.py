@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from ingot.api.jit import PjitFunction, jit
+from ingot.api.shardings import whole_where_none
 from ingot.api.stages import Traced
 from ingot.config import config
+from ingot.core.interpreter import trace_state_clean
 from ingot.core.mesh import concrete_mesh, entered_mesh
 
 
@@ -24,6 +25,11 @@ class MeshFunction(PjitFunction):
         if self._backend is not None or self._options.devices:
             raise ValueError("Mesh context manager should not be used with jit when backend or"
                              " device is also specified as an argument to jit.")
+        known = concrete_mesh()
+        if not (known.empty or known.size == mesh.size or trace_state_clean()):
+            raise ValueError("pjit: a program cannot change the size of the mesh that it is traced"
+                             f" for, got {mesh} of size {mesh.size} in place of {known} of size"
+                             f" {known.size}; enter one with as many devices")
         with config.override("mesh", mesh):
             return super().__call__(*args, **kwargs)
 
@@ -40,13 +46,18 @@ class MeshFunction(PjitFunction):
         return MeshFunction, super().__reduce__()[1]
 
 
-def pjit(fun: Callable[..., Any] | None = None, in_shardings: Any = None, out_shardings: Any = None,
+_SAID_NOTHING: Any = object()
+
+
+def pjit(fun: Callable[..., Any] | None = None, in_shardings: Any = _SAID_NOTHING,
+         out_shardings: Any = _SAID_NOTHING,
          static_argnums: Any = None, static_argnames: Any = None, donate_argnums: Any = None,
          donate_argnames: Any = None, keep_unused: bool = False, device: Any = None,
          backend: str | None = None, inline: bool = False, abstracted_axes: Any = None,
          compiler_options: dict[str, Any] | None = None) -> Any:
     """Compile a function as `jit` does; a mesh that is entered as a context counts as one that is
-    set.
+    set. None in in_shardings and out_shardings, where it is said, has each of its devices hold the
+    whole array.
 
     fun, in_shardings, out_shardings, static_argnums, static_argnames, donate_argnums,
     donate_argnames, keep_unused, device, backend, inline, abstracted_axes, compiler_options,
@@ -56,11 +67,13 @@ def pjit(fun: Callable[..., Any] | None = None, in_shardings: Any = None, out_sh
     >>> pjit(lambda x: 2 * x)(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
+    ins, outs = (None if told is _SAID_NOTHING else whole_where_none(told)
+                 for told in (in_shardings, out_shardings))
     options: dict[str, Any] = dict(
-        in_shardings=in_shardings, out_shardings=out_shardings, static_argnums=static_argnums,
+        in_shardings=ins, out_shardings=outs, static_argnums=static_argnums,
         static_argnames=static_argnames, donate_argnums=donate_argnums,
         donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend,
         inline=inline, abstracted_axes=abstracted_axes, compiler_options=compiler_options)
     if fun is None:
-        return functools.partial(pjit, **options)
+        return lambda fun: MeshFunction(*jit(fun, **options).__reduce__()[1])
     return MeshFunction(*jit(fun, **options).__reduce__()[1])

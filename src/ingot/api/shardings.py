@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,17 +36,45 @@ from ingot.core.program_division import divide_program, own_sharding, whole_arra
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec
+from ingot.errors import DuplicateSpecError
 from ingot.primitives.constraint import sharding_constraint_p
-from ingot.tree import PyTreeDef, broadcast_prefix, tree_leaves, tree_map, tree_unflatten
+from ingot.tree import (
+    PyTreeDef,
+    broadcast_prefix,
+    keystr,
+    tree_leaves,
+    tree_map,
+    tree_unflatten,
+)
+from ingot.tree.mismatch import TreeView, differences
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What None says in `pjit`: that each device of the mesh in force, if there is one, holds the
+    whole array."""
 
 
 def _is_leaf(x: Any) -> bool:
-    return x is None or isinstance(x, (Sharding, PartitionSpec, Format))
+    return x is None or isinstance(x, (Sharding, PartitionSpec, Format, Whole))
+
+
+def whole_where_none(shardings: Any) -> Any:
+    """Return a pytree of shardings in which `Whole()` stands for None."""
+    return tree_map(lambda s: Whole() if s is None else s, shardings, is_leaf=_is_leaf)
+
+
+def _place(told: Any) -> Sharding | None:
+    """Return the sharding that a leaf stands for on the mesh in force; None if it says nothing."""
+    if isinstance(told, Whole):
+        return on_mesh_in_force()
+    told = told.sharding if isinstance(told, Format) else told
+    return None if told is None else named("pjit", told, entered=False)
 
 
 def check_leaves(what: str, shardings: Any) -> None:
     """Raise TypeError unless all leaves are shardings, specs, formats or None; ValueError for those
-    that leave an axis to the compiler, or have no devices."""
+    that leave an axis to the compiler, name one twice, or have no devices."""
     for leaf in tree_leaves(shardings, is_leaf=_is_leaf):
         if not _is_leaf(leaf):
             raise TypeError(
@@ -53,12 +82,51 @@ def check_leaves(what: str, shardings: Any) -> None:
                 f" but got {leaf}; pass a Sharding, or a PartitionSpec for the mesh that is set")
         place = leaf.sharding if isinstance(leaf, Format) else leaf
         spec = getattr(place, "spec", place)
-        if isinstance(spec, PartitionSpec) and UNCONSTRAINED in spec.partitions:
-            raise ValueError(f"Unconstrained dims are not allowed when passed to jit, got {leaf!r}"
-                             f" in {what}; use with_sharding_constraint inside")
+        if isinstance(spec, PartitionSpec):
+            _check_spec(what, leaf, spec)
         if isinstance(place, NamedSharding) and place.mesh.empty:
             raise ValueError(f"One of {what} leaf specifications got an empty NamedSharding:"
                              f" {place!r} which is not allowed.")
+
+
+def _check_spec(what: str, leaf: Any, spec: PartitionSpec) -> None:
+    if UNCONSTRAINED in spec.partitions:
+        raise ValueError(f"Unconstrained dims are not allowed when passed to jit, got {leaf!r}"
+                         f" in {what}; use with_sharding_constraint inside")
+    twice = [name for name, count in Counter(spec.names()).items() if count > 1]
+    if twice:
+        raise DuplicateSpecError(f"A single {what} specification can map every mesh axis to at most"
+                                 f" one positional dimension, but {spec!r} has duplicate entries"
+                                 f" for `{twice[0]}`")
+
+
+def _positional(shardings: Any, args: tuple[Any, ...]) -> Any:
+    """Return what was told of the positional arguments: a leaf, or a tuple with an entry for each;
+    ValueError for anything else."""
+    if _is_leaf(shardings):
+        return shardings
+    rule = ("pjit in_shardings specification must be a tree prefix of the positional arguments"
+            " tuple. In particular, pjit in_shardings must either be a Sharding, a PartitionSpec,"
+            " or a tuple of length equal to the number of positional arguments. But pjit"
+            " in_shardings is")
+    if type(shardings) not in (tuple, list):
+        raise ValueError(f"{rule} not a tuple: got {type(shardings)}; it might need to be wrapped"
+                         " in a singleton tuple")
+    if len(shardings) != len(args):
+        raise ValueError(f"{rule} the wrong length: got a tuple or list of length {len(shardings)}"
+                         f" for an args tuple of length {len(args)}.")
+    return tuple(shardings)
+
+
+def _mismatches(name: str, prefix: Any, values: Any) -> str:
+    """Return in words where a pytree of shardings is no prefix of that of the values."""
+    lines = []
+    for d in differences(TreeView(prefix, _is_leaf), TreeView(values), exact=False):
+        respect = ("types" if d.why == "the types differ" else "structure" if "length" not in d.why
+                   else f"lengths of {d.left.split()[1]}")
+        lines.append(f"pytree structure error: different {respect} at key path\n"
+                     f"    {name}{keystr(d.path)}\nexpected {d.left}, got {d.right} ({d.why})")
+    return f"Mismatch details ({len(lines)} found):\n" + "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -84,7 +152,7 @@ class CallShardings:
     def over_mesh(self) -> CallShardings:
         """Return the same with specs as shardings over the mesh that is set now."""
         def settled_place(s: Any) -> Any:
-            return named("pjit", s, entered=False) if isinstance(s, PartitionSpec) else s
+            return _place(s) if isinstance(s, (PartitionSpec, Whole)) else s
 
         ins, outs = (None if told is None else tree_map(settled_place, told, is_leaf=_is_leaf)
                      for told in (self.ins, self.outs))
@@ -108,10 +176,9 @@ class CallShardings:
         return found
 
     def _told(self, shardings: Any) -> list[Sharding]:
-        leaves = tree_leaves(shardings, is_leaf=_is_leaf)
-        leaves = [s.sharding if isinstance(s, Format) else s for s in leaves]
-        found = [named("pjit", s, entered=False) for s in leaves if s is not None]
-        return [s for s in found if not isinstance(s, NamedSharding) or s._is_concrete]
+        found = map(_place, tree_leaves(shardings, is_leaf=_is_leaf))
+        return [s for s in found
+                if s is not None and (not isinstance(s, NamedSharding) or s._is_concrete)]
 
     def __reduce__(self) -> Any:
         return CallShardings, (self.fun, self.ins, self.outs, self.device)
@@ -142,17 +209,16 @@ class CallShardings:
             raise ValueError(f"jit of {function_name(self.fun)}: pjit does not support kwargs when"
                              f" in_shardings is specified, got {sorted(kwargs)}; pass them by"
                              " position")
-        return self._resolved("in_shardings", self.ins, args)
+        return self._resolved("in_shardings", _positional(self.ins, args), args)
 
     def _resolved(self, what: str, shardings: Any, values: Any) -> list[Sharding | None]:
-        title = f"{what} of jit of {function_name(self.fun)}"
         try:
             found = broadcast_prefix(shardings, values, is_leaf=_is_leaf)
-        except ValueError as error:
-            raise ValueError(f"{title}: pytree prefix error: it must be a prefix of the values'"
-                             f" structure: {error}") from None
-        found = [s.sharding if isinstance(s, Format) else s for s in found]
-        return [None if s is None else named("pjit", s, entered=False) for s in found]
+        except ValueError:
+            raise ValueError(f"{what} of jit of {function_name(self.fun)}: pytree prefix error: it"
+                             " must be a prefix of the values' structure."
+                             f" {_mismatches(f'pjit {what}', shardings, values)}") from None
+        return list(map(_place, found))
 
     def _argument(self, title: str, x: Any, sharding: Sharding) -> Any:
         check_divisible(f"One of pjit arguments: {title}", x.aval, sharding)

@@ -36,6 +36,12 @@ class _ThreadResources:
     env = _Environment()
 
 
+class EMPTY_ENV:
+    """What JAX keeps while no mesh is entered."""
+
+    physical_mesh = EMPTY_MESH
+
+
 thread_resources = _ThreadResources()
 empty_concrete_mesh = EMPTY_MESH
 

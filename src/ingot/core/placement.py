@@ -15,7 +15,7 @@ from ingot.core.devices import Device
 from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding, SingleDeviceSharding
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, filled, names_of
 from ingot.errors import IndivisibleError
 
 
@@ -245,9 +245,7 @@ def settled_spec(sharding: Sharding, x: Any) -> Sharding:
     """Return a sharding whose unconstrained axes are divided as those of an argument are."""
     if not isinstance(sharding, NamedSharding) or UNCONSTRAINED not in sharding.spec.partitions:
         return sharding
-    own = spec_in(x, sharding.mesh)
-    entries = [o if e is UNCONSTRAINED else e
-               for e, o in zip(sharding.spec.padded(x.ndim).partitions, own, strict=True)]
+    entries = [*filled(sharding.spec.padded(x.ndim).partitions, spec_in(x, sharding.mesh))]
     while entries and entries[-1] is None:
         entries.pop()
     return sharding.update(spec=PartitionSpec(*entries))

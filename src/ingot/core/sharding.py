@@ -200,7 +200,8 @@ class NamedSharding(Sharding):
     def __init__(self, mesh: Any, spec: PartitionSpec, memory_kind: str | None = None, *,
                  _logical_device_ids: Any = None):
         if not isinstance(mesh, BaseMesh) or not isinstance(spec, PartitionSpec):
-            raise TypeError("NamedSharding: expected a Mesh and a PartitionSpec, got"
+            unexpected = "Unexpected None: " if spec is None else ""
+            raise TypeError(f"NamedSharding: {unexpected}expected a Mesh and a PartitionSpec, got"
                             f" {mesh!r:.80} and {spec!r:.80}")
         self.mesh, self.spec, self._logical_device_ids = mesh, spec, _logical_device_ids
         self._memory_kind = memory_kind

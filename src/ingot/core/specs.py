@@ -36,6 +36,15 @@ def names_of(entry: Any) -> tuple[Any, ...]:
     return entry if isinstance(entry, tuple) else (entry,)
 
 
+def filled(wanted: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the entries of a spec with those of another one, as far as they are free, in place of
+    unconstrained ones."""
+    taken = {name for entry in wanted for name in names_of(entry)}
+    return tuple(
+        (None if taken.intersection(names_of(o)) else o) if w is UNCONSTRAINED else w
+        for w, o in zip(wanted, own, strict=True))
+
+
 def _entry(entry: Any) -> Any:
     """Return the entry in its one form: a name, a tuple of several, None for none."""
     if isinstance(entry, (tuple, list)):

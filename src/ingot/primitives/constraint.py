@@ -12,7 +12,7 @@ from ingot.core.interpreter import typeof
 from ingot.core.placement import type_at
 from ingot.core.primitive import LINEAR, Primitive
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, filled, names_of
 
 
 # ---- sharding_constraint -------------------------------------------------------------------------
@@ -23,8 +23,18 @@ def _type(x: ShapedArray, *, sharding: Sharding) -> ShapedArray:
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: Any) -> Any:
     (x,), (dim,) = args, dims
+    spmd = names_of(axis.spmd_name)
     if not isinstance(sharding, NamedSharding):
+        if spmd:
+            raise ValueError(
+                "with_sharding_constraint: only a NamedSharding can say that the mapped axis is"
+                f" divided over {spmd}. If you are using spmd_axis_name parameter of jax.vmap,"
+                " please make sure to run your jitted function inside the mesh context manager, and"
+                f" pass a PartitionSpec or a NamedSharding; got {sharding}")
         return sharding_constraint_p.bind(x, sharding=sharding), dim
+    if set(spmd).intersection(sharding.spec.names()):
+        raise ValueError(f"vmap spmd_axis_name {spmd} cannot appear in with_sharding_constraint"
+                         f" spec, but got spec {sharding.spec!r}")
     entries = list(sharding.spec.padded(x.ndim - 1))
     mapped = axis.spmd_name or (UNCONSTRAINED if sharding.mesh.auto_axes else None)
     batched = sharding.update(spec=PartitionSpec(*entries[:dim], mapped, *entries[dim:]))
@@ -36,8 +46,7 @@ def _division(given: Operands) -> list[Spec]:
     if not isinstance(sharding, NamedSharding):
         return list(given.specs)
     (spec,) = given.specs
-    wanted = sharding.spec.padded(len(spec)).partitions
-    return [tuple(e if w is UNCONSTRAINED else w for w, e in zip(wanted, spec, strict=True))]
+    return [filled(sharding.spec.padded(len(spec)).partitions, spec)]
 
 
 sharding_constraint_p = Primitive(

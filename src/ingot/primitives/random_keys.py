@@ -87,28 +87,28 @@ def _columns(keys: np.ndarray, rank: int) -> list[np.ndarray]:
     return [keys[..., i].reshape(shape) for i in range(2)]
 
 
-def _split_threefry(keys: np.ndarray, shape: Shape) -> np.ndarray:
-    if not config.threefry_partitionable:
+def _split_threefry(keys: np.ndarray, shape: Shape, partitionable: bool) -> np.ndarray:
+    if not partitionable:
         return _threefry_flat(keys, 2 * size_of(shape)).reshape(*keys.shape[:-1], *shape, 2)
     high, low = counters(shape)
     k0, k1 = _columns(keys, len(shape))
     return np.stack(threefry(k0, k1, high, low), axis=-1)
 
 
-def _split_rbg(keys: np.ndarray, shape: Shape) -> np.ndarray:
-    halves = _split_threefry(_halves(keys), shape)
+def _split_rbg(keys: np.ndarray, shape: Shape, partitionable: bool) -> np.ndarray:
+    halves = _split_threefry(_halves(keys), shape, partitionable)
     return np.moveaxis(halves, keys.ndim - 1, -2).reshape(*keys.shape[:-1], *shape, 4)
 
 
-def _split_unsafe(keys: np.ndarray, shape: Shape) -> np.ndarray:
+def _split_unsafe(keys: np.ndarray, shape: Shape, partitionable: bool) -> np.ndarray:
     num = size_of(shape)
-    bits = _bits_rbg(keys, 32, (10 * num, 4))
+    bits = _bits_rbg(keys, 32, (10 * num, 4), partitionable)
     return bits[..., ::10, :].reshape(*keys.shape[:-1], *shape, 4)
 
 
-def _bits_threefry(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
+def _bits_threefry(keys: np.ndarray, width: int, shape: Shape, partitionable: bool) -> np.ndarray:
     dtype = UINTS[width]
-    if not config.threefry_partitionable:
+    if not partitionable:
         return _bits_sequential(keys, width, shape)
     high, low = counters(shape)
     k0, k1 = _columns(keys, len(shape))
@@ -131,7 +131,7 @@ def _bits_sequential(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
     return np.ascontiguousarray(bits).view(UINTS[width])[..., :size].reshape(full)
 
 
-def _bits_rbg(keys: np.ndarray, width: int, shape: Shape) -> np.ndarray:
+def _bits_rbg(keys: np.ndarray, width: int, shape: Shape, partitionable: bool) -> np.ndarray:
     # As under vmap in JAX: the first key draws for all.
     full = (*keys.shape[:-1], *shape)
     if not keys.size:
@@ -151,7 +151,7 @@ def _fold_rbg(keys: np.ndarray, data: np.ndarray) -> np.ndarray:
 
 def _fold_unsafe(keys: np.ndarray, data: np.ndarray) -> np.ndarray:
     half = _seed_words(data)
-    bits = _bits_rbg(np.concatenate([half, half], axis=-1), 32, (10, 4))
+    bits = _bits_rbg(np.concatenate([half, half], axis=-1), 32, (10, 4), True)
     return keys ^ bits[..., -1, :]
 
 
@@ -167,9 +167,15 @@ def _check_keys(name: str, keys: ShapedArray) -> Any:
     return keys.dtype
 
 
-def _native(words: int, *xs: ArrayValue) -> None:
-    check_native_dtypes(*(x.dtype for x in xs))
-    if not config.threefry_partitionable and words >= 2**32 - 1:
+def _how() -> dict[str, bool]:
+    """Return what equations say of the flag `threefry_partitionable`, which holds while a program
+    is traced: nothing where it is on, as it mostly is."""
+    return {} if config.threefry_partitionable else {"partitionable": False}
+
+
+def _native(words: int, partitionable: bool, keys: ArrayValue) -> None:
+    check_native_dtypes(keys.dtype)
+    if not partitionable and words >= 2**32 - 1:
         raise Unsupported("threefry_partitionable is off, and so many words are not counted")
 
 
@@ -227,16 +233,16 @@ def random_seed(seeds: Any, impl: Any) -> Any:
 
 
 # ---- random_split --------------------------------------------------------------------------------
-def _split_type(keys: ShapedArray, *, shape: Shape, impl: Any) -> ShapedArray:
+def _split_type(keys: ShapedArray, *, shape: Shape, impl: Any, partitionable: bool = True
+                ) -> ShapedArray:
     _check_keys("random_split", keys)
     return ShapedArray((*keys.shape, *shape), keys.dtype)
 
 
-def _split_kernel(build: Lowering, keys: ArrayValue, *, out: Any, shape: Shape, impl: Any
-                  ) -> ArrayValue:
+def _split_kernel(build: Lowering, keys: ArrayValue, *, out: Any, shape: Shape, impl: Any,
+                  partitionable: bool = True) -> ArrayValue:
     words = 2 * size_of(shape)
-    _native(words, keys)
-    partitionable = config.threefry_partitionable
+    _native(words, partitionable, keys)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         if partitionable:
@@ -257,9 +263,13 @@ def _hash_at(build: Lowering, keys: ArrayValue, index: Sequence[Index], shape: S
     return threefry_packed(build, half_word(build, key, 0), half_word(build, key, 1), high, low)
 
 
+def _split_eval(keys: np.ndarray, *, shape: Shape, impl: Any, partitionable: bool = True
+                ) -> np.ndarray:
+    return keys_of(_SPLIT[impl.impl](words_of(keys, impl), shape, partitionable), impl)
+
+
 random_split_p = Primitive(
-    "random_split", type=_split_type, jvp=ZERO, transpose=NOT_LINEAR,
-    eval=lambda keys, *, shape, impl: keys_of(_SPLIT[impl.impl](words_of(keys, impl), shape), impl),
+    "random_split", type=_split_type, jvp=ZERO, transpose=NOT_LINEAR, eval=_split_eval,
     batch=lambda args, dims, **params: (random_split_p.bind(*args, **params), dims[0]),
     kernel=_split_kernel)
 random_split_p.division = like_leading_axes
@@ -268,7 +278,7 @@ random_split_p.division = like_leading_axes
 def random_split(keys: Any, shape: Sequence[int]) -> Any:
     """New keys: keys [...] -> keys [..., *shape]."""
     impl = _check_keys("random_split", typeof(keys))
-    return random_split_p.bind(keys, shape=tuple(shape), impl=impl)
+    return random_split_p.bind(keys, shape=tuple(shape), impl=impl, **_how())
 
 
 # ---- random_fold_in ------------------------------------------------------------------------------
@@ -304,7 +314,8 @@ def random_fold_in(keys: Any, data: Any) -> Any:
 
 
 # ---- random_bits ---------------------------------------------------------------------------------
-def _bits_type(keys: ShapedArray, *, bit_width: int, shape: Shape, impl: Any) -> ShapedArray:
+def _bits_type(keys: ShapedArray, *, bit_width: int, shape: Shape, impl: Any,
+               partitionable: bool = True) -> ShapedArray:
     _check_keys("random_bits", keys)
     if bit_width not in UINTS:
         raise TypeError(f"random_bits: bit_width must be 8, 16, 32 or 64, got {bit_width}")
@@ -329,10 +340,9 @@ def _list_bits(build: Lowering, keys: ArrayValue, index: Sequence[Index], shape:
 
 
 def _bits_kernel(build: Lowering, keys: ArrayValue, *, out: Any, bit_width: int, shape: Shape,
-                 impl: Any) -> ArrayValue:
+                 impl: Any, partitionable: bool = True) -> ArrayValue:
     words = -(-bit_width * size_of(shape) // 32)
-    _native(words, keys)
-    partitionable = config.threefry_partitionable
+    _native(words, partitionable, keys)
 
     def at(build: Lowering, index: Sequence[Index]) -> Any:
         if not partitionable:
@@ -346,10 +356,13 @@ def _bits_kernel(build: Lowering, keys: ArrayValue, *, out: Any, bit_width: int,
     return hashed(build, out.shape, out.dtype, at, [keys])
 
 
+def _bits_eval(keys: np.ndarray, *, bit_width: int, shape: Shape, impl: Any,
+               partitionable: bool = True) -> np.ndarray:
+    return _BITS[impl.impl](words_of(keys, impl), bit_width, shape, partitionable)
+
+
 random_bits_p = Primitive(
-    "random_bits", type=_bits_type, jvp=ZERO, transpose=NOT_LINEAR,
-    eval=lambda keys, *, bit_width, shape, impl: _BITS[impl.impl](
-        words_of(keys, impl), bit_width, shape),
+    "random_bits", type=_bits_type, jvp=ZERO, transpose=NOT_LINEAR, eval=_bits_eval,
     batch=lambda args, dims, **params: (random_bits_p.bind(*args, **params), dims[0]),
     kernel=_bits_kernel)
 random_bits_p.division = like_leading_axes
@@ -358,7 +371,7 @@ random_bits_p.division = like_leading_axes
 def random_bits(keys: Any, bit_width: int, shape: Sequence[int]) -> Any:
     """Uniformly random unsigned integers: keys [...] -> u`bit_width` [..., *shape]."""
     impl = _check_keys("random_bits", typeof(keys))
-    return random_bits_p.bind(keys, bit_width=bit_width, shape=tuple(shape), impl=impl)
+    return random_bits_p.bind(keys, bit_width=bit_width, shape=tuple(shape), impl=impl, **_how())
 
 
 # ---- random_wrap, random_unwrap, random_clone ----------------------------------------------------

@@ -10,7 +10,6 @@ from ingot import dtypes
 from ingot.backends.xla.elementwise import key_halves, key_of_halves
 from ingot.backends.xla.rules import RULES, as_kernel, program, rule
 from ingot.backends.xla.stablehlo import Builder, Value
-from ingot.config import config
 from ingot.core.interpreter import typeof
 from ingot.primitives.arithmetic import add
 from ingot.primitives.bits import bitwise_or, bitwise_xor, shift_left, shift_right_logical
@@ -150,24 +149,23 @@ def _drawn(b: Builder, keys: Value, shape: Any, dtype: np.dtype) -> Value:
 
 
 @rule("random_split")
-def _random_split(b: Builder, keys: Value, out: Any, shape: Any, impl: Any) -> Value:
+def _random_split(b: Builder, keys: Value, out: Any, shape: Any, impl: Any,
+                  partitionable: bool = True) -> Value:
     if impl.impl == "unsafe_rbg":
         count, rank = size_of(shape), len(keys.shape)
         words = _drawn(b, keys, (*keys.shape, 10 * count, 4), WORD)
         limits, steps = (*keys.shape, 10 * count, 4), (*[1] * rank, 10, 1)
         chosen = b.slice(words, [0] * (rank + 2), limits, steps)
         return _wrapped(b, b.reshape(chosen, (*out.shape, 4)))
-    return _each_half(split, b, keys, out=out, shape=shape,
-                      partitionable=config.threefry_partitionable)
+    return _each_half(split, b, keys, out=out, shape=shape, partitionable=partitionable)
 
 
 @rule("random_bits")
-def _random_bits(b: Builder, keys: Value, out: Any, bit_width: int, shape: Any, impl: Any
-                 ) -> Value:
+def _random_bits(b: Builder, keys: Value, out: Any, bit_width: int, shape: Any, impl: Any,
+                 partitionable: bool = True) -> Value:
     if keys.dtype != LONG:
         return _drawn(b, keys, out.shape, UINTS[bit_width])
-    return bits(b, keys, out=out, bit_width=bit_width, shape=shape,
-                partitionable=config.threefry_partitionable)
+    return bits(b, keys, out=out, bit_width=bit_width, shape=shape, partitionable=partitionable)
 
 
 @rule("random_fold_in")
