@@ -98,8 +98,8 @@ class Device:
         """The memory of this kind; ValueError if there is none."""
         if kind not in self.memory_kinds:
             raise ValueError(
-                f"Could not find memory addressable by device {self.device_kind}: it can address"
-                f" the following memory kinds: {', '.join(self.memory_kinds)}. Got memory kind:"
+                f"Could not find memory addressable by device {self.device_kind}. Device"
+                f" {self.device_kind} can address the following memory kinds: {', '.join(self.memory_kinds)}. Got memory kind:"
                 f" {kind}")
         return Memory(self, kind)
 
