@@ -48,7 +48,8 @@ def make_array_from_callback(shape: Any, sharding: Sharding | Format,
                         f" got {sharding}")
     place = sharding.sharding if isinstance(sharding, Format) else sharding
     if not isinstance(place, Sharding):
-        raise TypeError(f"{title}: sharding should be a Sharding or a Format, got {place!r:.80}")
+        raise TypeError(f"{title}: sharding should be an instance of `jax.sharding`, or a Format"
+                        f" with one, got {place!r:.80}")
     parts: dict[Any, Any] = {}
     found: dict[Any, np.ndarray] = {}
     for device, index in place.addressable_devices_indices_map(shape).items():

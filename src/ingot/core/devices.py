@@ -99,8 +99,8 @@ class Device:
         if kind not in self.memory_kinds:
             raise ValueError(
                 f"Could not find memory addressable by device {self.device_kind}. Device"
-                f" {self.device_kind} can address the following memory kinds: {', '.join(self.memory_kinds)}. Got memory kind:"
-                f" {kind}")
+                f" {self.device_kind} can address the following memory kinds:"
+                f" {', '.join(self.memory_kinds)}. Got memory kind: {kind}")
         return Memory(self, kind)
 
     def __deepcopy__(self, memo: Any) -> Device:
