@@ -34,7 +34,6 @@ from ingot.tree import tree_map, tree_unflatten, treedef_tuple
 from ingot.util import renamed, wraps
 
 
-
 # ---- what a policy answers -----------------------------------------------------------------------
 class RecomputeType:
     """The value is computed again in the backward pass; false, so that False says the same."""
