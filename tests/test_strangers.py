@@ -16,6 +16,7 @@ from ingot.compat.names import MODULES, NAMES
 from ingot.config import config
 from ingot.control.custom_common import SymbolicZero, zero_from_primal
 from ingot.core.interpreter import Interpreter, Tracer, current
+from ingot.core.printing import pretty
 from ingot.extend import core as extend_core
 
 KEY = random.key(0)
@@ -503,7 +504,7 @@ def test_equations_hold_numbers_beside_arrays_under_the_hook_and_can_be_run(name
     x = jnp.linspace(0.5, 2, 4, dtype="float32")
     with config.override("match_jax", True), config.override("enable_x64", False):
         program = ingot.make_jaxpr(fun)(x)
-        lines = [line.split(" = ")[1] for line in str(program.jaxpr).splitlines()[1:-1]]
+        lines = [line.split(" = ")[1] for line in pretty(program.jaxpr).splitlines()[1:-1]]
         assert [line.replace("[accuracy=None]", "") for line in lines] == equations
         run = lambda x: extend_core.jaxpr_as_fun(program.jaxpr)(x)[0]
         total = lambda f: lambda x: f(x).astype("float32").sum()

@@ -12,6 +12,7 @@ from ingot.api.formats import format_of
 from ingot.api.shapes import struct_of
 from ingot.api.shardings import CallShardings, ResultPlaces
 from ingot.control.call import jit_p
+from ingot.core import program_text as _text  # noqa: F401  (programs have pretty_print)
 from ingot.core.array import OWNERS, Array
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import (

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ingot.api.stages import Traced
 from ingot.config import config
 from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import Primitive
+from ingot.core.printing import pretty
+from ingot.core.program_text import program_text
 from ingot.primitives.movement import broadcast_in_dim, broadcast_in_dim_p
 from ingot.transforms.stage import StagingInterpreter
 
@@ -75,6 +78,19 @@ def _broadcast(args: Sequence[Any]) -> Sequence[Any]:
 
 
 Primitive.bind = bind  # type: ignore[method-assign]
+def pretty_print(jaxpr: Jaxpr, **how: Any) -> str:
+    """The program as text, with numbers as `shown` has them."""
+    return program_text(jaxpr, view=shown if config.match_jax else lambda jaxpr: jaxpr, **how)
+
+
+def _repr(jaxpr: Jaxpr) -> str:
+    return pretty_print(jaxpr) if config.match_jax else pretty(jaxpr)
+
+
+Jaxpr.pretty_print = pretty_print  # type: ignore[attr-defined]
+Jaxpr.__repr__ = Jaxpr.__str__ = _repr  # type: ignore[method-assign]
+Traced.jaxpr = property(  # type: ignore[assignment]
+    lambda self: shown(self._jaxpr) if config.match_jax else self._jaxpr)
 Jaxpr.jaxpr = property(  # type: ignore[assignment]
     lambda self: shown(self) if config.match_jax else self)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -13,37 +15,41 @@ from ingot.core.source_info import describe
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
+def letters() -> Iterator[str]:
+    """Yield names of variables: a to z, then aa, ab and so on."""
+    for size in count(1):
+        yield from map("".join, product(_LETTERS, repeat=size))
+
+
 class _Names:
     """Letters for variables, in order of first appearance."""
 
     def __init__(self) -> None:
         self.names: dict[Var, str] = {}
+        self.fresh = letters()
 
     def __call__(self, atom: Any) -> str:
         if isinstance(atom, Literal):
-            return f"{_literal(atom)}:{atom.aval.str_short()}"
+            return literal_text(atom)
         if isinstance(atom, DropVar):
             return "_"
         if atom not in self.names:
-            n, name = len(self.names), ""
-            while True:
-                name = _LETTERS[n % 26] + name
-                n = n // 26 - 1
-                if n < 0:
-                    break
-            self.names[atom] = name
+            self.names[atom] = next(self.fresh)
         return self.names[atom]
 
     def typed(self, var: Any) -> str:
         return f"{self(var)}:{var.aval.str_short()}"
 
 
-def _literal(atom: Literal) -> str:
+def literal_text(atom: Literal) -> str:
+    """A literal as text: its value and its type."""
     value = fetch(atom.val)
-    return str(value.item()) if value.dtype.kind in "biufc" else str(value)
+    number = value.item() if value.dtype.kind in "biufc" else value
+    return f"{number}:{atom.aval.str_short()}"
 
 
-def _param(value: Any) -> str:
+def param_text(value: Any) -> str:
+    """A parameter of an equation as text."""
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, type):
@@ -60,7 +66,7 @@ def _eqn_lines(eqn: Eqn, names: _Names, indent: str, sources: bool) -> list[str]
     head = f"{indent}{outs} = {eqn.primitive.name}" if eqn.outvars else f"{indent}{eqn.primitive}"
     tail = f"  # {describe(eqn.source)}" if sources else ""
     if not inner:
-        params = " ".join(f"{k}={_param(v)}" for k, v in sorted(eqn.params.items()))
+        params = " ".join(f"{k}={param_text(v)}" for k, v in sorted(eqn.params.items()))
         return [f"{head}[{params}] {ins}{tail}" if params else f"{head} {ins}{tail}"]
     lines = [f"{head}[{tail}"]
     for key, value in sorted(eqn.params.items()):
@@ -69,13 +75,13 @@ def _eqn_lines(eqn: Eqn, names: _Names, indent: str, sources: bool) -> list[str]
             for n, sub in enumerate(programs):
                 label = key if len(programs) == 1 else f"{key}[{n}]"
                 if not isinstance(sub, Jaxpr):
-                    lines.append(f"{indent}  {label}={_param(sub)}")
+                    lines.append(f"{indent}  {label}={param_text(sub)}")
                     continue
                 lines.append(f"{indent}  {label}={{")
                 lines.extend(_jaxpr_lines(sub, indent + "    ", sources))
                 lines.append(f"{indent}  }}")
         else:
-            lines.append(f"{indent}  {key}={_param(value)}")
+            lines.append(f"{indent}  {key}={param_text(value)}")
     lines.append(f"{indent}] {ins}")
     return lines
 
@@ -105,5 +111,4 @@ def pretty_eqn(eqn: Eqn) -> str:
 
 Jaxpr.__repr__ = pretty  # type: ignore[method-assign]
 Jaxpr.__str__ = pretty  # type: ignore[method-assign]
-Jaxpr.pretty_print = pretty  # type: ignore[attr-defined]
 Eqn.__repr__ = pretty_eqn  # type: ignore[method-assign]
