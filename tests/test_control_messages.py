@@ -34,7 +34,8 @@ CASES = {
     "carry type": (
         scan(lambda c, x: ({"a": c["a"] + 1.5, "b": c["b"]}, c), {"a": np.int32(1), "b": ONES}),
         TypeError,
-        r"scan: the body <lambda> \(.*\.py:\d+\) must return a carry of the types of init:\n"
+        r"scan: the body <lambda> \(.*\.py:\d+\) must return a carry of the types of init"
+        r" \(carry input and carry output must have equal types\):\n"
         r"  carry\['a'\]: init has type i32\[\], the body returns f64\[\]\nConvert init first"),
     "carry shape": (scan(lambda c, x: (c + F32, x), np.float32(0)), TypeError,
                     r"carry: init has type f32\[\], the body returns f32\[3\]"),

@@ -194,6 +194,7 @@ def test_short_names(dtype):
     if dtype in dtypes.ANY:
         assert name == jax_dtypes.short_dtype_name(dtype)
         assert dtypes.itemsize_bits(dtype) == jax_dtypes.itemsize_bits(dtype)
+        assert dtypes.itemsize_bits(dtype.name) == dtypes.itemsize_bits(dtype)
         assert dtypes.scalar_type_of(dtype) is oracle(jax_dtypes.scalar_type_of, dtype)
 
 

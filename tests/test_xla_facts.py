@@ -13,11 +13,14 @@ from test_shardings import DIFFERENT, FILES
 
 pytestmark = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
+XLA_HAS_ONE_MESH = "a program is told to XLA by one mesh, whose axes keep their names"
 CHOSEN_BY_XLA = {
     "(a @ a.T).sharding, (a.T @ a).sharding, a[0].sharding, a[:4].sharding, a[0, 0].sharding":
         "XLA divides a slice as it likes, and JAX's is a gather",
     "jit(lambda: (jnp.zeros(8), jnp.ones(8)), out_shardings=(None, s))()[0].sharding.is_fully_rep":
         "a result of which nothing is said stays on the first device",
+    "with use_abstract_mesh(explicit.abstract_mesh.update(axis_sizes=(4, 2)": XLA_HAS_ONE_MESH,
+    "u.sharding.spec, u.sharding.mesh.axis_names": XLA_HAS_ONE_MESH,
 }
 """Outcomes that are JAX's on LLVM alone, by how the lines begin, and why."""
 

@@ -9,9 +9,6 @@ from typing import Any
 from ingot.api.arguments import argument_names
 from ingot.api.make_jaxpr import make_jaxpr
 from ingot.control.checkpoint import (
-    Offloadable,
-    Recompute,
-    Saveable,
     checkpoint,
     checkpoint_name,
     checkpoint_policies,
@@ -60,10 +57,10 @@ def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> N
     f64[2] output of cos from ...
     """
     for aval, origin in saved_residuals(f, *args, **kwargs):
-        sys.stdout.write(f"{aval.str_short()} {origin}\n")
+        sys.stdout.write(f"{aval.str_short(True)} {origin}\n")
 
 
-__all__ = ["Offloadable", "Recompute", "Saveable", "checkpoint", "checkpoint_name",
-           "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"]
+__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat",
+           "saved_residuals"]
 
 _hide_frames_of(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any
 
 import ingot.numpy as jnp
@@ -35,7 +36,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None,
                      indices_are_sorted, unique_indices, mode)
 
 
-@takes_out_sharding
+@partial(takes_out_sharding, sums=False)
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
                  indices_are_sorted: bool = False, unique_indices: bool = False,
                  bucket_size: int | None = None, mode: Any = None, *,
@@ -51,7 +52,7 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None,
                      indices_are_sorted, unique_indices, mode)
 
 
-@takes_out_sharding
+@partial(takes_out_sharding, sums=False)
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
                 bucket_size: int | None = None, mode: Any = None, *,
@@ -68,7 +69,7 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None,
                      num_segments, indices_are_sorted, unique_indices, mode)
 
 
-@takes_out_sharding
+@partial(takes_out_sharding, sums=False)
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
                 bucket_size: int | None = None, mode: Any = None, *,

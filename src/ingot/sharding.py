@@ -139,7 +139,7 @@ def use_abstract_mesh(mesh: AbstractMesh) -> AbstractContextManager[None]:
                          f" {type(mesh)}")
     before = abstract_mesh()
     if not before.empty and not mesh.empty and before.size != mesh.size:
-        raise ValueError(f"use_abstract_mesh: it cannot change the size of the mesh, got {mesh} of"
+        raise ValueError(f"use_abstract_mesh cannot change the size of the mesh: got {mesh} of"
                          f" size {mesh.size} where {before} of size {before.size} is in force; use"
                          " set_mesh for other devices")
     return config.override("abstract_mesh", mesh)

@@ -9,10 +9,9 @@ from typing import Any
 from ingot.config import config
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.mesh import AbstractMesh, AxisType, abstract_mesh
-from ingot.core.placement import check_divisible
 from ingot.core.sharding import NamedSharding
 from ingot.primitives.constraint import reshard as bind_reshard, reshard_p
-from ingot.primitives.out_sharding import explicit_sharding
+from ingot.primitives.out_sharding import check_divides, explicit_sharding
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import update_wrapper
 
@@ -39,7 +38,7 @@ def _reshard(x: Any, place: Any) -> Any:
         raise ValueError("reshard: it should only be used with out_shardings that have a mesh, got"
                          f" {place}; pass a NamedSharding or a PartitionSpec")
     sharding = explicit_sharding("reshard", place, check_mesh=False)
-    check_divisible("reshard", x.aval, sharding)
+    check_divides("reshard", x.aval, sharding)
     return bind_reshard(x, sharding)
 
 

@@ -12,9 +12,9 @@ from ingot.api.shapes import ShapeDtypeStruct
 from ingot.config import config
 from ingot.control import division as _programs  # noqa: F401  (operations know where results lie)
 from ingot.core.array import OWNERS, Array, delete, is_deleted, live_arrays as arrays_in_memory
-from ingot.core.avals import ShapedArray
+from ingot.core.avals import ShapedArray, restricted, shown_axes
 from ingot.core.backend import Backend, backends, get_backend, owner_of
-from ingot.core.devices import CPU, Device, Space
+from ingot.core.devices import CPU, Device
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean, typeof
 from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
@@ -32,7 +32,7 @@ from ingot.core.placement import (
 )
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
-from ingot.core.specs import PartitionSpec, UnreducedKind
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
 from ingot.dtypes import KeyDType
 from ingot.primitives.casts import varied
 from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
@@ -160,12 +160,12 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     """Return the same pytree with its leaves as arrays on the device.
 
     x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, a PartitionSpec for
-    the mesh that is set, a `memory.Space`, or a pytree of them that is a prefix of x. src: where x
-    is from, without effect. donate: whether arrays that lie on the same devices in another order
-    are given up, or a pytree of this; may_alias: whether memory may be shared. On the CPU no bytes
-    move, as all devices have the same memory; operations follow the arrays. Raises TypeError for
-    leaves that are not arrays, ValueError for trees of another structure, for donate with
-    may_alias, a spec without a mesh, and a sharding that does not divide an array.
+    the mesh that is set, or a pytree of them that is a prefix of x. src: where x is from, without
+    effect. donate: whether arrays that lie on the same devices in another order are given up, or a
+    pytree of this; may_alias: whether memory may be shared. On the CPU no bytes move, as all
+    devices have the same memory; operations follow the arrays. Raises TypeError for leaves that are
+    not arrays, ValueError for trees of another structure, for donate with may_alias, a spec without
+    a mesh, and a sharding that does not divide an array.
 
     >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
     {CpuDevice(id=1)}
@@ -222,11 +222,9 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
     """Return a leaf as an array at a device or sharding; traced values stay traced. With `stays` a
     committed array has to be on those devices already."""
     array = to_array(x)
-    if isinstance(place, Space):
-        return _in_space(array, place)
     sharding = SingleDeviceSharding(place) if isinstance(place, Device) else place
     if isinstance(sharding, Format):
-        sharding = sharding.concrete("device_put", array.aval)
+        sharding = sharding.sharding
     if sharding is None:
         return settled(array)
     if isinstance(sharding, PartitionSpec):
@@ -246,15 +244,6 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
         check_devices_agree([array], lambda _: argument("x", array, "array"), sharding,
                             "sharding_constraint inside jit")
     return moved(array, sharding)
-
-
-def _in_space(x: Any, space: Space) -> Any:
-    """Return an array in a memory of its devices; in programs the compiler places values."""
-    if isinstance(x, Tracer) or space is Space.Any:
-        return settled(x)
-    sharding = sharding_of(x)
-    kind = space.kind_on(sharding._device_assignment[0])
-    return moved(x, sharding.with_memory_kind(kind), is_committed(x))
 
 
 def device_get(x: Any) -> Any:
@@ -370,9 +359,21 @@ def _constrained(x: Any, place: Any) -> Any:
             raise ValueError("with_sharding_constraint: the spec of a NamedSharding can only refer"
                              f" to Auto axes of the mesh, got {sharding}; use reshard for Explicit"
                              " ones")
-        if not sharding._is_concrete and not isinstance(x, Tracer) and trace_state_clean():
+        if isinstance(x, Tracer) or not trace_state_clean():
+            sharding = _beside_explicit(typeof(x), sharding)
+        elif not sharding._is_concrete:
             sharding = _on_devices_of(x, sharding)
     return resharded("One of with_sharding_constraint arguments", to_array(x), sharding)
+
+
+def _beside_explicit(aval: ShapedArray, sharding: NamedSharding) -> NamedSharding:
+    """Return a sharding by Auto axes with what the type says of Explicit ones in front."""
+    if aval._sharding is None:
+        return sharding
+    spec, told = sharding.spec.padded(aval.ndim), aval._sharding.spec
+    return sharding.update(spec=told.update(partitions=tuple(
+        w if w is UNCONSTRAINED else (*names_of(t), *names_of(w))
+        for t, w in zip(told, spec, strict=True))))
 
 
 def _on_devices_of(x: Any, sharding: NamedSharding) -> NamedSharding:
@@ -393,7 +394,7 @@ def _on_devices_of(x: Any, sharding: NamedSharding) -> NamedSharding:
 def _asserted(x: Any, spec: PartitionSpec) -> Any:
     """Return an array, whose type must say that it is divided so."""
     found = typeof(x).sharding.spec
-    if found != spec.padded(x.ndim):
+    if found != restricted(spec, shown_axes(abstract_mesh())).padded(x.ndim):
         raise AssertionError("`with_sharding_constraint` acts as an assert when all axes of mesh"
                              f" are of type `Explicit`, and {typeof(x)} is not divided as {spec!r};"
                              " use reshard to divide it so")

@@ -22,7 +22,7 @@ def _lines(program: Jaxpr, names: dict[Any, str]) -> list[str]:
     for eqn in program.eqns:
         for inner in subjaxprs(eqn):
             lines += _lines(inner, names)
-        outs = ", ".join(f"{_name(v, names)} = {v.aval.str_short()}" for v in eqn.outvars)
+        outs = ", ".join(f"{_name(v, names)} = {v.aval.str_short(True)}" for v in eqn.outvars)
         ins = ", ".join(_name(v, names) for v in eqn.invars)
         name = _NAMES.get(eqn.primitive.name, eqn.primitive.name)
         lines.append(f"  {outs} {name}({ins}){_precision(eqn)}")

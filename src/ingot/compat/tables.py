@@ -337,7 +337,7 @@ def mapped_aval(size: int, axis: int | None, aval: ShapedArray) -> ShapedArray:
     size: the axis' length. axis: the axis, or None for the type itself. aval: a type -> a type.
 
     >>> from ingot.extend import core
-    >>> core.mapped_aval(3, 0, core.ShapedArray((3, 4), "float32")).str_short()
+    >>> core.mapped_aval(3, 0, core.ShapedArray((3, 4), "float32")).str_short(True)
     'f32[4]'
     """
     return aval if axis is None else our_mapped_aval(aval, axis)
@@ -350,7 +350,7 @@ def unmapped_aval(size: int, axis: int | None, aval: ShapedArray, *_: Any) -> Sh
     type.
 
     >>> from ingot.extend import core
-    >>> core.unmapped_aval(3, 0, core.ShapedArray((4,), "float32")).str_short()
+    >>> core.unmapped_aval(3, 0, core.ShapedArray((4,), "float32")).str_short(True)
     'f32[3,4]'
     """
     if axis is None:

@@ -180,7 +180,8 @@ def check_carry(what: str, argument: str, in_tree: PyTreeDef, in_avals: Sequence
                              for path, a, b in zip(paths, in_avals, out_avals, strict=True)])
         raise TypeError(
             f"{what}: the body {function_place(body)} must return a carry of the types of"
-            f" {argument}:\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
+            f" {argument} (carry input and carry output must have equal types):"
+            f"\n{wrong}\nConvert {argument} first, or the result in the body, e.g."
             " with x.astype(dtype) or, where types vary over axes {V:...}, with lax.pcast; reshard"
             " what Explicit axes divide in another way" + hints)
 

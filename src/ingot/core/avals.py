@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -15,6 +16,7 @@ from ingot.core.mesh import abstract_mesh
 from ingot.core.sharding import NamedSharding, abstract
 from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.core.symbolic import is_symbolic
+from ingot.errors import IndivisibleError
 from ingot.util import size_of
 
 _known: dict[Any, ShapedArray] = {}
@@ -26,7 +28,7 @@ class ShapedArray:
 
     >>> from ingot.extend import core
     >>> core.ShapedArray((3, 4), "float32").str_short()
-    'f32[3,4]'
+    'float32[3,4]'
     """
 
     __slots__ = ("_hash", "_sharding", "dtype", "mat", "shape", "storage", "weak_type")
@@ -175,7 +177,7 @@ class ShapedArray:
         sharding = None if spec is None else aval._sharding.update(spec=spec.to_ct_spec())
         return aval.update(sharding=sharding, manual_axis_type=aval.mat.to_ct_mat())
 
-    def str_short(self, short_dtypes: bool = True) -> str:
+    def str_short(self, short_dtypes: bool = False) -> str:
         name = dtypes.short_name(self.dtype) if short_dtypes else str(self.dtype)
         return f"{name}{self._dimensions()}"
 
@@ -193,7 +195,7 @@ class ShapedArray:
         return f"[{text}]{{{', '.join(marks)}}}" if marks else f"[{text}]"
 
     def __str__(self) -> str:
-        return self.str_short()
+        return self.str_short(True)
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""
@@ -211,15 +213,32 @@ def _in_type(sharding: Any, shape: tuple[int, ...]) -> NamedSharding | None:
     """Return the part of a sharding that belongs to a type: what Explicit axes divide."""
     if not isinstance(sharding, NamedSharding):
         return None
-    explicit = frozenset(sharding.mesh.explicit_axes)
-    if config.remove_size_one_mesh_axis_from_type:
-        explicit = frozenset(n for n in explicit if sharding.mesh.shape[n] > 1)
-    spec = sharding.spec
-    if not explicit.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
+    shown, spec = shown_axes(sharding.mesh), sharding.spec
+    if not shown.intersection([*spec.names(), *spec.unreduced, *spec.reduced]):
         return None
     sharding.check_compatible_aval(shape)
-    entries = [tuple(n for n in names_of(p) if n in explicit) for p in spec.padded(len(shape))]
-    return abstract(sharding.update(spec=spec.update(partitions=tuple(entries))))
+    spec = restricted(spec.padded(len(shape)), shown)
+    for n, entry in zip(shape, spec, strict=True):
+        count = math.prod(sharding.mesh.shape[name] for name in names_of(entry))
+        if count > 1 and not is_symbolic(n) and n % count:
+            raise IndivisibleError(f"a type of shape {shape} and sharding {sharding.spec!r}: its"
+                                   f" number of parts, {count}, does not evenly divide the"
+                                   f" dimension size {n}; pad the array, or leave that axis whole")
+    return abstract(sharding.update(spec=spec))
+
+
+def shown_axes(mesh: Any) -> frozenset[Any]:
+    """Return the axes of a mesh that types show: Explicit ones, those of length 1 if wanted."""
+    explicit = frozenset(mesh.explicit_axes)
+    if config.remove_size_one_mesh_axis_from_type:
+        return frozenset(n for n in explicit if mesh.shape[n] > 1)
+    return explicit
+
+
+def restricted(spec: PartitionSpec, names: frozenset[Any]) -> PartitionSpec:
+    """Return what a spec says of division by some mesh axes alone, marks as they are."""
+    return spec.update(partitions=tuple(
+        tuple(n for n in names_of(e) if n in names) for e in spec.partitions))
 
 
 def _divide(length: int, entry: Any) -> str:
@@ -252,4 +271,4 @@ def is_inexact(aval: ShapedArray) -> bool:
 
 def short(avals: Any) -> str:
     """Several types in jaxpr notation, separated by commas."""
-    return ", ".join(a.str_short() for a in avals)
+    return ", ".join(a.str_short(True) for a in avals)

@@ -82,6 +82,13 @@ def whole(ndim: int) -> Spec:
     return (None,) * ndim
 
 
+def require_whole(why: str, aval: ShapedArray, axes: Sequence[int]) -> None:
+    """Raise ShardingTypeError if Explicit axes divide an array along one of these axes."""
+    spec = aval.sharding.spec
+    if any(names_of(spec[axis]) for axis in axes):
+        raise ShardingTypeError(f"{why}, got {aval} and axes {tuple(axes)}; reshard it first")
+
+
 # ---- arguments that agree ------------------------------------------------------------------------
 def merged(given: Operands, specs: Sequence[Spec]) -> Spec:
     """Return the division that arguments with the same axes agree on: what one of them says of an
@@ -93,7 +100,7 @@ def merged(given: Operands, specs: Sequence[Spec]) -> Spec:
         said = list(dict.fromkeys(c for c in choices if names_of(c)))
         if len(said) > 1:
             _conflict(given, specs)
-        entries.append(said[0] if said else None)
+        entries.append(max(said, key=lambda e: len(names_of(e)), default=None))
     return without_repeats(given, tuple(entries), specs)
 
 

@@ -56,7 +56,7 @@ class Tracer(ArrayBase):
         return ""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}<{self.aval.str_short()}{self._contents()}>"
+        return f"{type(self).__name__}<{self.aval.str_short(True)}{self._contents()}>"
 
     __str__ = __repr__
 

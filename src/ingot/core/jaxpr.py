@@ -17,7 +17,7 @@ _counter = itertools.count()
 class Var:
     """A variable of a program. Identity is the name; the printer makes up letters.
 
-    >>> ingot.make_jaxpr(lambda x: x)(1.0).invars[0].aval.str_short()
+    >>> ingot.make_jaxpr(lambda x: x)(1.0).invars[0].aval.str_short(True)
     'f64[]'
     """
 
@@ -28,7 +28,7 @@ class Var:
         self.count = next(_counter)
 
     def __repr__(self) -> str:
-        return f"Var(id={self.count}):{self.aval.str_short()}"
+        return f"Var(id={self.count}):{self.aval.str_short(True)}"
 
 
 class DropVar(Var):
@@ -57,7 +57,7 @@ class Literal:
         self.aval = val.aval
 
     def __repr__(self) -> str:
-        return f"{fetch(self.val)}:{self.aval.str_short()}"
+        return f"{fetch(self.val)}:{self.aval.str_short(True)}"
 
 
 Atom = Var | Literal

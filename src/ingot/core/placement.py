@@ -149,9 +149,14 @@ def spec_in(x: Any, mesh: Any) -> Spec:
     ndim = x.aval.ndim
     if type(x) is Array and type(x._data) is not np.ndarray:
         sharding = sharding_of(x)
-        if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
+        if isinstance(sharding, NamedSharding) and _same_but_types(sharding.mesh, mesh):
             return sharding.spec.padded(ndim).partitions
     return whole(ndim)
+
+
+def _same_but_types(a: Any, b: Any) -> bool:
+    """Whether two meshes differ in the types of axes at most."""
+    return a == b or (a.axis_names == b.axis_names and a.update(axis_types=b.axis_types) == b)
 
 
 def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[ShapedArray],
@@ -164,25 +169,27 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
         return [common.replicated()] * len(out_avals)
     mesh, outs = common.mesh, []
     for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
-        sizes = mesh.shape
-        if aval._sharding is not None:
-            outs.append(NamedSharding(mesh, aval._sharding.spec))
-            continue
-        if mesh._any_axis_explicit:
-            spec = without_explicit(spec, mesh)
-        entries = [e if n % math.prod(sizes[m] for m in names_of(e)) == 0 else None
-                   for e, n in zip(spec, aval.shape, strict=True)]
-        while entries and entries[-1] is None and not mesh._any_axis_explicit:
-            entries.pop()
-        outs.append(NamedSharding(mesh, PartitionSpec(*entries)))
+        outs.append(_place_of_result(mesh, spec, aval))
     return outs
 
 
-def without_explicit(spec: Spec, mesh: Any) -> Spec:
-    """Return how only the other axes of a mesh divide an array: what Explicit ones do, its type
-    says."""
-    explicit = mesh.explicit_axes
-    return tuple(tuple(n for n in names_of(e) if n not in explicit) or None for e in spec)
+def _place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
+    """Return where a result lies: its type says what Explicit axes do, the spec what others do."""
+    told = aval.sharding.spec
+    if aval._sharding is not None and aval._sharding.mesh.shape_tuple != mesh.shape_tuple:
+        other = aval._sharding.mesh  # the same devices in another arrangement
+        mesh = Mesh(mesh.devices.reshape(other.axis_sizes), other.axis_names, other.axis_types)
+        return NamedSharding(mesh, told)
+    sizes, explicit = mesh.shape, mesh.explicit_axes
+    entries: list[Any] = []
+    for known, entry, n in zip(told, spec, aval.shape, strict=True):
+        both = *names_of(known), *(m for m in names_of(entry) if m not in explicit)
+        entries.append(both if n % math.prod(sizes[m] for m in both) == 0 else known)
+    found = PartitionSpec(*entries)
+    while entries and entries[-1] in ((), None) and not (
+            mesh._any_axis_explicit and found.partitions == told.partitions):
+        entries.pop()
+    return NamedSharding(mesh, told.update(partitions=tuple(entries)))
 
 
 def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
@@ -255,7 +262,14 @@ def divided(primitive: Any, x: Any, params: dict[str, Any], out: Array, common: 
             ) -> Array:
     """Return the result of an operation that says how it is divided, where it says."""
     where = concrete(params[primitive.divides], common)
-    return out if where is None else place(out, settled_spec(where, x))
+    if where is None:
+        return out
+    if isinstance(where, NamedSharding) and where.mesh._any_axis_auto:
+        given = Operands(primitive.name, params, [x.aval], [spec_in(x, where.mesh)], [out.aval],
+                         where.mesh.shape)
+        (entries,) = divide(primitive, given)
+        where = where.update(spec=where.spec.update(partitions=entries))
+    return place(out, settled_spec(where, x))
 
 
 def on_mesh_in_force() -> Sharding | None:

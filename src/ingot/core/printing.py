@@ -38,14 +38,14 @@ class _Names:
         return self.names[atom]
 
     def typed(self, var: Any) -> str:
-        return f"{self(var)}:{var.aval.str_short()}"
+        return f"{self(var)}:{var.aval.str_short(True)}"
 
 
 def literal_text(atom: Literal) -> str:
     """A literal as text: its value and its type."""
     value = fetch(atom.val)
     number = value.item() if value.dtype.kind in "biufc" else value
-    return f"{number}:{atom.aval.str_short()}"
+    return f"{number}:{atom.aval.str_short(True)}"
 
 
 def param_text(value: Any) -> str:

@@ -231,6 +231,8 @@ def _members(kind: Any) -> Iterable[Any]:
 
 def itemsize_bits(dtype: DType) -> int:
     """Bits of information in one element: 4 for int4, 8 for bool."""
+    if not isinstance(dtype, (np.dtype, KeyDType)):
+        dtype = supported(dtype, "itemsize_bits")
     if kind(dtype) in "iu":
         return iinfo(dtype).bits
     return finfo(dtype).bits if kind(dtype) == "f" else 8 * dtype.itemsize

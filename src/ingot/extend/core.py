@@ -152,7 +152,7 @@ def gensym(suffix: str = "") -> Any:
     variable.
 
     >>> from ingot.extend import core
-    >>> core.gensym()(ingot.typeof(1.0)).aval.str_short()
+    >>> core.gensym()(ingot.typeof(1.0)).aval.str_short(True)
     'f64[]'
     """
     return Var

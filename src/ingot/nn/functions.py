@@ -8,7 +8,7 @@ from typing import Any
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.core.source_info import here
-from ingot.errors import ConcretizationTypeError
+from ingot.errors import ConcretizationTypeError, ShardingTypeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.creation import asarray, broadcast_to
 from ingot.numpy.families import kind_of, like, truth
@@ -23,7 +23,7 @@ from ingot.numpy.promotion import (
     promote_shapes,
 )
 from ingot.numpy.reductions import Axis, axes_of, max as max_, sum as sum_
-from ingot.primitives.out_sharding import takes_out_sharding
+from ingot.primitives.out_sharding import divided
 
 # ---- sums of exponentials ----
 
@@ -205,7 +205,6 @@ def standardize(x: Any, axis: Axis = -1, mean: Any = None, variance: Any = None,
     return (x - mean) * lax.rsqrt(as_array("standardize", variance) + epsilon)
 
 
-@takes_out_sharding
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1,
             out_sharding: Any = None) -> Any:
     """Make a vector of zeros with a one in it for each integer.
@@ -213,13 +212,25 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1,
     x: [...] integers; those outside of [0, num_classes) give zeros alone. num_classes: the length
     of the vectors. dtype: by default the default float. axis: where the vectors go in the result,
     or the name of a mapped axis. out_sharding: how Explicit axes divide the result -> [...,
-    num_classes]. Raises ValueError if the axis is out of bounds or num_classes is negative.
+    num_classes]. Raises ValueError if the axis is out of bounds or num_classes is negative,
+    ShardingTypeError if out_sharding divides the other axes otherwise than those of x.
 
     >>> nn.one_hot(np.array([1, 5]), 3)
     Array([[0., 1., 0.],
            [0., 0., 0.]], dtype=float64)
     """
     x = asarray(x)
+    if out_sharding is not None:
+        (place,) = axes_of("one_hot", axis, x.aval.ndim + 1)
+        wanted = getattr(out_sharding, "spec", out_sharding).padded(x.aval.ndim + 1).partitions
+        if wanted[:place] + wanted[place + 1:] != x.aval.sharding.spec.partitions:
+            raise ShardingTypeError("one_hot: The input part of spec in out_sharding should match"
+                                    f" the spec of `x`, got {x.aval} and {out_sharding!r}; reshard"
+                                    " x first")
+    return divided("one_hot", _one_hot, out_sharding, x, num_classes, dtype, axis)
+
+
+def _one_hot(x: Any, num_classes: int, dtype: Any, axis: Any) -> Any:
     try:
         classes = num_classes.__index__()
     except (AttributeError, TypeError) as error:

@@ -49,7 +49,7 @@ def concrete_array(x: Any, use: str) -> Array:
     error, what, remedy = _ERRORS[use]
     made = f"\nThe value was made at {describe(x._source)}." if getattr(x, "_source", None) else ""
     raise error(
-        f"a value of type {x.aval.str_short()} is traced by {x._interpreter.name()}, so it has a"
+        f"a value of type {x.aval} is traced by {x._interpreter.name()}, so it has a"
         f" shape and a dtype but no value yet,\nand {what}\nat {here()}.{made}\n"
         f"Instead: {remedy};\nor, if the value is known before tracing, mark the argument static"
         " (static_argnums, static_argnames).")

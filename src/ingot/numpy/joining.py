@@ -9,6 +9,7 @@ import numpy as np
 
 from ingot.api.eager import trace_cached
 from ingot.core.array import ArrayBase
+from ingot.core.division import require_whole
 from ingot.core.interpreter import to_array
 from ingot.core.static import items
 from ingot.numpy import primitives as lax
@@ -126,6 +127,8 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     x = as_array("unstack", x)
     if x.aval.ndim == 0:
         raise ValueError("unstack: a scalar has no axis")
+    (axis,) = axes_of("unstack", axis, x.aval.ndim)
+    require_whole("unstack operand cannot be sharded on the unstacking axis", x.aval, [axis])
     x = moveaxis(x, axis, 0)
     return tuple(getitem(x, i) for i in range(x.aval.shape[0]))
 

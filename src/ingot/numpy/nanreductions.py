@@ -9,6 +9,7 @@ from typing import Any
 from ingot import dtypes
 from ingot.api.eager import trace_cached
 from ingot.config import config
+from ingot.core.division import require_whole
 from ingot.numpy import means, primitives as lax, reductions as full
 from ingot.numpy.families import kind_of, like, truth
 from ingot.numpy.logic import isnan, where as choose
@@ -192,6 +193,8 @@ def nanstd(a: Any, axis: Axis = None, dtype: Any = None, out: None = None, ddof:
 def _cumulative(name: str, op: Callable[..., Any], a: Any, axis: int | None, dtype: Any) -> Any:
     a = as_array(name, a)
     if axis is None:
+        require_whole(f"{name}: The input should be fully replicated when axis is not specified",
+                      a.aval, range(a.aval.ndim))
         a, axis = lax.reshape(a, (a.aval.size,)), 0
     (axis,) = axes_of(name, axis, a.aval.ndim)
     want = user_dtype(name, dtype)

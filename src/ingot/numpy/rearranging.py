@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.core.division import require_whole
 from ingot.core.interpreter import Tracer
 from ingot.core.static import items
 from ingot.errors import ShapeError
@@ -40,6 +41,9 @@ def tile(A: Any, reps: Any) -> Any:
     A = as_array("tile", A)
     times = canonical_shape("tile", reps)
     rank = max(len(times), A.aval.ndim)
+    repeated = [k for k, n in enumerate(times, A.aval.ndim - len(times)) if k >= 0 and n != 1]
+    require_whole("tile: the operand cannot be sharded where the tiling is non-trivial", A.aval,
+                  repeated)
     times = (1,) * (rank - len(times)) + times
     shape = (1,) * (rank - A.aval.ndim) + A.aval.shape
     wide = lax.broadcast_in_dim(lax.reshape(A, shape), [
@@ -216,6 +220,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
         raise ValueError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     for by, ax in zip(shifts, axes, strict=True):
         (i,) = axes_of("roll", operator.index(ax), a.aval.ndim)
+        require_whole("roll: `a` cannot be sharded on the axis being rolled over", a.aval, [i])
         a = _roll(a, by, i)
     return a
 

@@ -39,6 +39,9 @@ def explicit_sharding(title: str, given: Any, check_mesh: bool = True) -> NamedS
     if not isinstance(sharding, NamedSharding):
         raise TypeError(f"{title}: `out_sharding` must be a NamedSharding or a PartitionSpec, got"
                         f" {given!r:.80} of type {type(given)}")
+    if sharding._memory_kind not in (None, "device"):
+        raise ValueError(f"{title}: sharding with memory_kind is not allowed, got {sharding}; use"
+                         " device_put to move the result to another memory")
     mesh, known = sharding.mesh.abstract_mesh, abstract_mesh()
     if check_mesh and mesh != known and not known.empty and not (
             mesh.are_all_axes_auto and known.are_all_axes_auto):
@@ -67,18 +70,31 @@ def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any, 
     args, kwargs = tree_map(let_compiler_divide, (args, kwargs), is_leaf=lambda x: x is None)
     with config.override("abstract_mesh", automatic(sharding.mesh)):
         out = fun(*args, **kwargs)
-    check_divisible(title, typeof(out), sharding)
+    check_divides(title, typeof(out), sharding)
     return reshard(out, sharding)
 
 
-def takes_out_sharding(fun: Callable[..., Any]) -> Any:
+def check_divides(title: str, aval: ShapedArray, sharding: NamedSharding) -> None:
+    """Raise ValueError unless a sharding has no more entries than an array has axes, and divides
+    these into equal parts."""
+    if len(sharding.spec) > aval.ndim:
+        raise ValueError(f"{title}: Length of sharding.spec ({len(sharding.spec)}) must not exceed"
+                         f" the number of axes of {aval}, got {sharding.spec!r}")
+    check_divisible(title, aval, sharding)
+
+
+def takes_out_sharding(fun: Callable[..., Any], sums: bool = True) -> Any:
     """Decorate a function of arrays to one array that has a keyword argument `out_sharding`: its
-    result is divided as that says. The function itself does not look at it."""
+    result is divided as that says. The function itself does not look at it. One that does not sum
+    has no unreduced results: NotImplementedError."""
 
     def told(*args: Any, **kwargs: Any) -> Any:
         out_sharding = kwargs.pop("out_sharding", None)
         if out_sharding is None:
             return fun(*args, **kwargs)
+        if not sums and getattr(out_sharding, "spec", out_sharding).unreduced:
+            raise NotImplementedError(f"{fun.__name__}: unreduced results are not supported where"
+                                      f" parts are not summed, got {out_sharding!r}")
         return divided(fun.__name__, fun, out_sharding, *args, **kwargs)
 
     return update_wrapper(told, fun)

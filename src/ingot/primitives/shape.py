@@ -27,6 +27,7 @@ from ingot.kernel.rules import (
     real_dtype,
 )
 from ingot.primitives.casts import varied
+from ingot.primitives.constraint import reshard
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import broadcast_in_dim, check_axes, reduce_sum, reshape, reshape_p
 from ingot.primitives.out_sharding import divided, divided_like, takes_out_sharding
@@ -172,10 +173,18 @@ def broadcast_like(arr: Any, like_arr: Any) -> Any:
     >>> lax.broadcast_like(1.0, np.zeros(2))
     Array([1., 1.], dtype=float64, weak_type=True)
     """
-    shape, want = typeof(arr).shape, typeof(like_arr).shape
+    have, like = typeof(arr), typeof(like_arr)
+    shape, want = have.shape, like.shape
     if broadcast_shapes(shape, want) != want:
-        raise ValueError(f"broadcast_like: {typeof(arr)} does not broadcast to shape {want}")
-    return broadcast_in_dim(arr, want, range(len(want) - len(shape), len(want)))
+        raise ValueError(f"broadcast_like: {have} does not broadcast to shape {want}")
+    out = broadcast_in_dim(arr, want, range(len(want) - len(shape), len(want)))
+    spec, wanted = typeof(out).sharding.spec, like.sharding.spec
+    if any(d not in (None, w) for d, w in zip(spec, wanted, strict=True)):
+        raise ValueError(f"broadcast_like: Incompatible types for broadcasting, got {have} and"
+                         f" {like}; reshard one of them first")
+    if spec.partitions == wanted.partitions:
+        return out
+    return reshard(out, like.sharding.update(spec=spec.update(partitions=wanted.partitions)))
 
 
 # ---- rev -----------------------------------------------------------------------------------------

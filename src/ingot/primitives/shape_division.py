@@ -28,7 +28,8 @@ def tile_division(given: Operands) -> list[Spec]:
     """Only whole axes are repeated."""
     for axis, (count, entry) in enumerate(zip(given.params["reps"], given.specs[0], strict=True)):
         if count != 1 and names_of(entry):
-            given.refuse(f"axis {axis} cannot be sharded where the tiling is non-trivial")
+            given.refuse(f"the operand cannot be sharded on dimension {axis} when the tiling is"
+                         " non-trivial")
     return [tuple(e if n == 1 else None
                   for n, e in zip(given.params["reps"], given.specs[0], strict=True))]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray, short
-from ingot.core.division import all_alike, carried, equally, with_other_lengths
+from ingot.core.division import all_alike, carried, equally, require_whole, with_other_lengths
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, Primitive, is_linear
 from ingot.core.static import items
@@ -338,6 +338,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
     """
     shape = typeof(x).shape
     axis = canonicalize_axis(axis, len(shape), "unstack: axis")
+    require_whole("unstack operand cannot be sharded on the unstacking axis", typeof(x), [axis])
     rest = (*shape[:axis], *shape[axis + 1:])
     return tuple(reshape(part, rest) for part in split(x, (1,) * shape[axis], axis))
 

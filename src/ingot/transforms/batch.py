@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingot.core.avals import ShapedArray
+from ingot.core.avals import ShapedArray, shown_axes
 from ingot.core.axis_env import Axis, named_axis
 from ingot.core.interpreter import (
     Interpreter,
@@ -98,6 +98,13 @@ def unmapped_aval(aval: ShapedArray, dim: int | None, axis: Axis | int) -> Shape
     return aval.with_axis(dim, axis)
 
 
+def _shown(names: tuple[Any, ...], found: dict[Any, Any]) -> tuple[Any, ...]:
+    """The names that types show, over the mesh of one of the shardings."""
+    sharding = next((s for s in found.values() if s is not None), None)
+    return names if sharding is None else tuple(
+        n for n in names if n in shown_axes(sharding.mesh))
+
+
 def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | None],
                 spmd_name: Any = None) -> Axis:
     """The mapped axis of these arguments, with the Explicit axes that divide it in their types.
@@ -113,7 +120,7 @@ def mapped_axis(name: Any, size: int, args: Sequence[Any], dims: Sequence[int | 
     if list(found) == [()]:
         found = {}
     _check_unmapped(found, args, dims)
-    if not found or list(found) == [names_of(spmd_name)]:
+    if not found or list(found) == [_shown(names_of(spmd_name), found)]:
         return Axis(name, size, spmd_name)
     if spmd_name is not None:
         raise ValueError("vmap: Only one of spmd_axis_name or arrays sharded on `Explicit` mesh"

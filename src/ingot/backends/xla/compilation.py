@@ -13,6 +13,7 @@ from ingot.backends.xla.spmd import (
     as_typed,
     mesh_of,
     named,
+    of_type,
     on_devices,
     on_mesh,
     refuse_unreduced,
@@ -51,7 +52,8 @@ class Compiler:
             for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
                 note.append(sharding_text(s, aval.ndim))
             results = [sharding_text(
-                on_mesh(mesh, s, a.ndim) if s and isinstance(mesh, Mesh) else s, a.ndim)
+                on_mesh(mesh, s, a.ndim) if s and isinstance(mesh, Mesh) else s or of_type(a, mesh),
+                a.ndim, by_type=s is None)
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],

@@ -91,7 +91,8 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
             mesh = next((v.aval._sharding.mesh for v in (*eqn.outvars, *eqn.invars)
                          if v.aval._sharding is not None), None)
             if mesh is not None:
-                found = [constrained(b, x, a._sharding or NamedSharding(mesh, PartitionSpec()))
+                found = [constrained(b, x, a._sharding or NamedSharding(mesh, PartitionSpec()),
+                                     by_type=True)
                          for x, a in zip(found, out, strict=True)]
         env.update(zip(eqn.outvars, found, strict=True))
     return [read(x) for x in jaxpr.outvars]

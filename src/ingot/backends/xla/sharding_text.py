@@ -18,16 +18,22 @@ def mesh_text(mesh: BaseMesh, name: str = "mesh") -> str:
     return f"  sdy.mesh @{name} = <[{axes}]>"
 
 
-def sharding_text(sharding: Sharding | None, ndim: int) -> str:
+def sharding_text(sharding: Sharding | None, ndim: int, by_type: bool = False) -> str:
     """Return how an argument or result is divided, as its attribute; nothing where XLA may choose.
+
+    by_type: it is a type that says it, which leaves Auto axes to XLA, and no others.
     """
     if not isinstance(sharding, NamedSharding):
         return ""
+    is_open = by_type and bool(sharding.mesh.auto_axes)
     names = {n for p in sharding.spec for n in names_of(p)}
-    said = [("replicated", sharding.spec.reduced - names), ("unreduced", sharding.spec.unreduced)]
+    whole = sharding.spec.reduced.union(sharding.mesh.explicit_axes if is_open else ())
+    said = [("replicated", whole - names - sharding.spec.unreduced),
+            ("unreduced", sharding.spec.unreduced)]
     marks = "".join(f", {what}={{{', '.join(_quoted(sharding, axes))}}}" for what, axes in said
                     if axes)
-    entries = ["?" if p is UNCONSTRAINED else ", ".join(f'"{n}"' for n in names_of(p))
+    entries = ["?" if p is UNCONSTRAINED else ", ".join(
+        [f'"{n}"' for n in names_of(p)] + ["?"] * is_open)
                for p in sharding.spec.padded(ndim).partitions]
     return f"sdy.sharding = #sdy.sharding<@mesh, [{', '.join(f'{{{e}}}' for e in entries)}]{marks}>"
 
@@ -36,12 +42,12 @@ def _quoted(sharding: NamedSharding, axes: Any) -> list[str]:
     return [f'"{n}"' for n in sharding.mesh.axis_names if n in axes]
 
 
-def constrained(b: Builder, x: Value, sharding: NamedSharding) -> Value:
+def constrained(b: Builder, x: Value, sharding: NamedSharding, by_type: bool = False) -> Value:
     """Return an array divided as told, where the program is for that mesh."""
     for line in b.module.header:
         name = line.partition("@")[2].partition(" ")[0]
         if line == mesh_text(sharding.mesh, name):
-            text = sharding_text(sharding, len(x.shape)).replace("<@mesh,", f"<@{name},")
+            text = sharding_text(sharding, len(x.shape), by_type).replace("<@mesh,", f"<@{name},")
             return b.op("sdy.sharding_constraint", [x], x.shape, x.dtype,
                         text.removeprefix("sdy."))
     return x

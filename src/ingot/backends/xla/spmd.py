@@ -111,6 +111,12 @@ def as_typed(found: NamedSharding, aval: ShapedArray) -> NamedSharding:
     return typed if typed.is_equivalent_to(found, aval.ndim) else found
 
 
+def of_type(aval: ShapedArray, mesh: BaseMesh) -> NamedSharding | None:
+    """Return how a type says that an array is divided over this mesh, if it does."""
+    said = aval._sharding
+    return said if said is not None and said.mesh.shape_tuple == mesh.shape_tuple else None
+
+
 def _places(hlo: Any, ndim: int) -> np.ndarray:
     """Which part of each axis the devices hold: [devices, ndim]."""
     shape = tuple(hlo.tile_assignment_dimensions())
@@ -162,12 +168,6 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None, ndim: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def in_default_memory(sharding: Sharding) -> Sharding:
-    """Return a sharding in the memory of devices in which programs have their arrays."""
-    default = sharding._device_assignment[0].memory_kinds[0]
-    return sharding if sharding.memory_kind == default else sharding.with_memory_kind(default)
-
-
 def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
     """Return the mesh whose Explicit axes types in a program name; None if there is none."""
     avals = [*jaxpr.in_avals, *(v.aval for e in jaxpr.eqns for v in e.outvars)]
@@ -183,18 +183,9 @@ def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
 
 
 @rule("reshard")
-def _resharded(b: Builder, x: Value, out: Any, dst_sharding: Sharding) -> Value:
+def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> Value:
     """The array divided as told."""
-    return _constrained(b, x, out, dst_sharding)
-
-
-@rule("layout_constraint")
-def _laid_out(b: Builder, x: Value, out: Any, major_to_minor: Sequence[int]) -> Value:
-    """The array in memory as told: XLA's layouts begin with the fastest axis."""
-    order = f"[dense<{list(reversed(major_to_minor))}> : tensor<{len(major_to_minor)}xindex>]"
-    return b.op("stablehlo.custom_call", [x], x.shape, x.dtype,
-                f'call_target_name = "LayoutConstraint", api_version = 1 : i32, operand_layouts ='
-                f" {order}, result_layouts = {order}") if x.shape else x
+    return constrained(b, x, dst_sharding, by_type=True)
 
 
 @rule("sharding_constraint")
