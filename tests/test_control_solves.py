@@ -9,7 +9,13 @@ import ingot
 import ingot.numpy as np_
 from control_laws import agree, close
 from ingot import lax
-from ingot.ad_checkpoint import checkpoint_name, checkpoint_policies
+from ingot.ad_checkpoint import (
+    Offloadable,
+    Recompute,
+    Saveable,
+    checkpoint_name,
+    checkpoint_policies,
+)
 from ingot.errors import UndefinedRuleError
 
 
@@ -111,6 +117,9 @@ def remembered(lib, np, lax, name, policy):
     return lambda x, y: np.sin(block(x * y, y))
 
 
+OFFLOADED = checkpoint_policies.save_and_offload_only_these_names(
+    names_which_can_be_saved=["x"], names_which_can_be_offloaded=["y", "z"], offload_src="device",
+    offload_dst="pinned_host")
 POLICIES = [
     None, checkpoint_policies.everything_saveable, checkpoint_policies.nothing_saveable,
     checkpoint_policies.dots_saveable, checkpoint_policies.save_only_these_names("z"),
@@ -118,6 +127,8 @@ POLICIES = [
     checkpoint_policies.save_anything_except_these_names("z"),
     checkpoint_policies.save_from_both_policies(checkpoint_policies.dots_saveable,
                                                 checkpoint_policies.save_only_these_names("z")),
+    checkpoint_policies.offload_dot_with_no_batch_dims("device", "pinned_host"), OFFLOADED,
+    lambda prim, *_, **__: Saveable if prim.name == "sin" else Recompute,
 ]
 
 
@@ -152,6 +163,21 @@ def test_policies_decide_what_is_kept():
     assert residuals(f, checkpoint_policies.dots_saveable) == nothing + 16
     assert residuals(f, checkpoint_policies.save_only_these_names("y")) == nothing + 16
     assert residuals(f, checkpoint_policies.save_only_these_names("other")) == nothing
+    assert residuals(f, checkpoint_policies.offload_dot_with_no_batch_dims(
+        "device", "pinned_host")) == nothing + 16
+    assert residuals(f, OFFLOADED) == nothing + 16
+    assert residuals(f, lambda *_, **__: Recompute) == nothing
+    assert residuals(f, lambda prim, *_, **__: Saveable if prim.name == "exp" else Recompute
+                     ) == nothing + 16
+
+
+def test_answers_of_policies_that_are_none():
+    with pytest.raises(TypeError, match="returned .*Offloadable.* for cos"):
+        ingot.grad(ingot.checkpoint(np_.sin, policy=lambda *_, **__: Offloadable))(1.0)
+    with pytest.raises(ValueError, match=r"\['y'\] in both"):
+        checkpoint_policies.save_and_offload_only_these_names(
+            names_which_can_be_saved=["x", "y"], names_which_can_be_offloaded=["y"],
+            offload_src="device", offload_dst="pinned_host")
 
 
 def test_checkpoint_of_static_and_named_arguments():

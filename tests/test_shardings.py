@@ -15,9 +15,11 @@ import ingot
 import ingot.numpy as jnp
 from facts import is_asked, namespace, outcome, read
 from ingot import lax, sharding
+from ingot.api.formats import Format, Layout, with_layout_constraint
 from ingot.compat.meshes import top_level_all_gather
 from ingot.config import config
 from ingot.core.avals import ShapedArray
+from ingot.experimental.compute_on import compute_on
 
 P = ingot.P
 FILES = ("shardings", "arrays", "jit", "shard_map", "explicit")
@@ -124,6 +126,78 @@ def test_solvers_and_samplers_inside_shard_map_start_as_they_vary(fun):
     wanted = np.concatenate([fun(A_PART[:1]), fun(A_PART[1:])])
     for f in (mapped, ingot.jit(mapped)):
         np.testing.assert_allclose(f(A_PART), wanted, rtol=1e-12)
+
+
+# ---- memories and layouts ------------------------------------------------------------------------
+@pytest.fixture(params=["llvm", *(["xla"] if find_spec("jaxlib") else [])])
+def backend(request):
+    with config.override("backend", request.param):
+        yield request.param
+
+
+def test_arrays_lie_in_the_memory_that_is_asked_for(backend):
+    devices, space = ingot.devices(), ingot.memory.Space
+    mesh = sharding.Mesh(np.array(devices[:2]), ("x",))
+    for place in (sharding.make_single_device_sharding(devices[1]),
+                  sharding.NamedSharding(mesh, sharding.PartitionSpec("x")),
+                  sharding.PositionalSharding(devices[:2])):
+        host = place.with_memory_kind("pinned_host")
+        x = ingot.device_put(np.arange(4.0), host)
+        assert x.sharding == host
+        assert ingot.device_put(x, space.Device).sharding == place
+        assert ingot.device_put(ingot.device_put(x, place), space.Host).sharding == host
+        assert ingot.device_put(x, space.Any).sharding == host
+        for told in (host, place):
+            y = ingot.jit(lambda x: 2 * x, in_shardings=host, out_shardings=told)(x)
+            assert y.sharding == told
+            np.testing.assert_array_equal(y + x, 3 * np.arange(4.0))
+    assert not ingot.device_put(jnp.ones(2), space.Host)._committed
+
+
+def test_parts_that_are_computed_elsewhere(backend):
+    space = ingot.memory.Space
+
+    @compute_on(compute_type="device_host", out_memory_spaces=(space.Host, space.Device))
+    def part(x, y):
+        return x * y, {"sum": x + y}
+
+    product, rest = part(jnp.ones(2), 3.0)
+    assert (product.sharding.memory_kind, rest["sum"].sharding.memory_kind) == (
+        "pinned_host", "device")
+    assert ingot.grad(ingot.jit(lambda x: part(x, x)[0]))(2.0) == 4
+    assert (ingot.vmap(part)(np.ones(3), np.ones(3))[1]["sum"] == 2).all()
+    with pytest.raises(ValueError, match="Invalid compute type 'gpu'"):
+        compute_on(jnp.sin, compute_type="gpu", out_memory_spaces=space.Device)
+    with pytest.raises(ValueError, match="got 'host'"):
+        compute_on(jnp.sin, compute_type="device", out_memory_spaces="host")
+
+
+def test_layouts_are_asked_for_in_programs(backend):
+    def fun(x):
+        return 2 * with_layout_constraint(x.T, Layout((1, 0)))
+
+    x = np.arange(6.0).reshape(2, 3)
+    for f in (fun, ingot.jit(fun), lambda x: ingot.vmap(fun)(x[None])[0]):
+        np.testing.assert_array_equal(f(x), 2 * x.T)
+    text = ingot.jit(ingot.vmap(fun, 2)).lower(np.ones((2, 3, 4))).as_text("stablehlo")
+    assert text.count("LayoutConstraint") == text.count("dense<[1, 2, 0]>") // 2 == 1
+
+
+@pytest.mark.parametrize(("error", "message", "call"), [
+    (ValueError, "Length of major_to_minor", lambda x, at: with_layout_constraint(x, at.layout)),
+    (ValueError, "must be of type `Layout`", lambda x, at: with_layout_constraint(x, at)),
+    (ValueError, "Length of major_to_minor", ingot.device_put),
+    (ValueError, "Length of major_to_minor", lambda x, at: ingot.jit(jnp.sin, in_shardings=at)(x)),
+    (ValueError, "Length of major_to_minor", lambda x, at: ingot.jit(jnp.sin, out_shardings=at)(x)),
+    (ValueError, "sharding and layout should be concrete",
+     lambda x, at: ingot.device_put(x, Format(Layout.AUTO, at.sharding))),
+    (ValueError, "does not accept device-local layouts",
+     lambda x, at: ingot.jit(jnp.sin, in_shardings=at.layout)),
+    (TypeError, "cannot be used in place", lambda x, at: ingot.make_array_from_callback(
+        (3,), Format(Layout.AUTO, at.sharding), lambda _: x))])
+def test_layouts_that_do_not_fit(error, message, call):
+    with pytest.raises(error, match=message):
+        call(jnp.ones(3), Format(Layout((0, 1)), sharding.make_single_device_sharding()))
 
 
 def test_types_are_divided_into_equal_parts():

@@ -134,8 +134,8 @@ threefry_partitionable = _context("threefry_partitionable")
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "distributed", "dlpack",
-    "experimental", "export", "flatten_util", "image", "lax", "nn", "ops", "random", "scipy",
-    "sharding", "stages"),
+    "experimental", "export", "flatten_util", "image", "lax", "memory", "nn", "ops", "random",
+    "scipy", "sharding", "stages"),
     {"P": "sharding:PartitionSpec", "Shard": "core.shards",
      **dict.fromkeys((
          "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",

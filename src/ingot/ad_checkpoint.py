@@ -9,6 +9,9 @@ from typing import Any
 from ingot.api.arguments import argument_names
 from ingot.api.make_jaxpr import make_jaxpr
 from ingot.control.checkpoint import (
+    Offloadable,
+    Recompute,
+    Saveable,
     checkpoint,
     checkpoint_name,
     checkpoint_policies,
@@ -60,7 +63,7 @@ def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> N
         sys.stdout.write(f"{aval.str_short(True)} {origin}\n")
 
 
-__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat",
-           "saved_residuals"]
+__all__ = ["Offloadable", "Recompute", "Saveable", "checkpoint", "checkpoint_name",
+           "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"]
 
 _hide_frames_of(__name__)

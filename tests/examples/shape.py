@@ -4,7 +4,7 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
 from ingot.primitives import shape as s, slicing as c
-from ingot.primitives.constraint import reshard_p, sharding_constraint_p
+from ingot.primitives.constraint import layout_constraint_p, reshard_p, sharding_constraint_p
 from ingot.sharding import AxisType, NamedSharding, PartitionSpec, make_mesh
 
 A, B = normal(3, 4), normal(2, 3, 4)
@@ -62,6 +62,10 @@ def divided(x):
     return sharding_constraint_p.bind(x, sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
 
 
+def columns(x):
+    return layout_constraint_p.bind(x, major_to_minor=tuple(reversed(range(x.ndim))))
+
+
 def redivided(x):
     return reshard_p.bind(x, dst_sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
 
@@ -102,6 +106,8 @@ EXAMPLES = [
          name="optimization_barrier", accepts=ANY),
     *(_row(divided, x, {}, lambda x: x, jax=False, name="sharding_constraint", accepts=ANY)
       for x in (A, normal(0, 4))),
+    *(_row(columns, x, {}, lambda x: x, jax=False, name="layout_constraint", accepts=ANY)
+      for x in (A, normal(2, 3, 4), normal())),
     *(_row(redivided, x, {}, lambda x: x, jax=False, name="reshard", accepts=ANY)
       for x in (A, normal(0, 4))),
     _cut(A, (0, 1), (2, 4), accepts=ANY), _cut(A, (0, 0), (3, 4), (2, 3)),

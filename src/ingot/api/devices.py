@@ -14,7 +14,7 @@ from ingot.control import division as _programs  # noqa: F401  (operations know 
 from ingot.core.array import OWNERS, Array, delete, is_deleted, live_arrays as arrays_in_memory
 from ingot.core.avals import ShapedArray, restricted, shown_axes
 from ingot.core.backend import Backend, backends, get_backend, owner_of
-from ingot.core.devices import CPU, Device
+from ingot.core.devices import CPU, Device, Space
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean, typeof
 from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
@@ -160,12 +160,12 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
     """Return the same pytree with its leaves as arrays on the device.
 
     x: arrays, NumPy arrays or numbers -> arrays. device: a device, a sharding, a PartitionSpec for
-    the mesh that is set, or a pytree of them that is a prefix of x. src: where x is from, without
-    effect. donate: whether arrays that lie on the same devices in another order are given up, or a
-    pytree of this; may_alias: whether memory may be shared. On the CPU no bytes move, as all
-    devices have the same memory; operations follow the arrays. Raises TypeError for leaves that are
-    not arrays, ValueError for trees of another structure, for donate with may_alias, a spec without
-    a mesh, and a sharding that does not divide an array.
+    the mesh that is set, a `memory.Space`, or a pytree of them that is a prefix of x. src: where x
+    is from, without effect. donate: whether arrays that lie on the same devices in another order
+    are given up, or a pytree of this; may_alias: whether memory may be shared. On the CPU no bytes
+    move, as all devices have the same memory; operations follow the arrays. Raises TypeError for
+    leaves that are not arrays, ValueError for trees of another structure, for donate with
+    may_alias, a spec without a mesh, and a sharding that does not divide an array.
 
     >>> ingot.device_put(1.5, ingot.devices()[1]).devices()
     {CpuDevice(id=1)}
@@ -222,9 +222,11 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
     """Return a leaf as an array at a device or sharding; traced values stay traced. With `stays` a
     committed array has to be on those devices already."""
     array = to_array(x)
+    if isinstance(place, Space):
+        return _in_space(array, place)
     sharding = SingleDeviceSharding(place) if isinstance(place, Device) else place
     if isinstance(sharding, Format):
-        sharding = sharding.sharding
+        sharding = sharding.concrete("device_put", array.aval)
     if sharding is None:
         return settled(array)
     if isinstance(sharding, PartitionSpec):
@@ -244,6 +246,15 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
         check_devices_agree([array], lambda _: argument("x", array, "array"), sharding,
                             "sharding_constraint inside jit")
     return moved(array, sharding)
+
+
+def _in_space(x: Any, space: Space) -> Any:
+    """Return an array in a memory of its devices; in programs the compiler places values."""
+    if isinstance(x, Tracer) or space is Space.Any:
+        return settled(x)
+    sharding = sharding_of(x)
+    kind = space.kind_on(sharding._device_assignment[0])
+    return moved(x, sharding.with_memory_kind(kind), is_committed(x))
 
 
 def device_get(x: Any) -> Any:

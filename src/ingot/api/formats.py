@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.core.avals import ShapedArray
+from ingot.core.interpreter import to_array
 from ingot.core.sharding import Sharding
 from ingot.core.specs import PartitionSpec
+from ingot.primitives.constraint import layout_constraint_p
+from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
 
 
 class Layout:
@@ -27,6 +30,12 @@ class Layout:
         self.major_to_minor = tuple(major_to_minor)
         self.tiling = None if tiling is None else tuple(map(tuple, tiling))
         self.sub_byte_element_size_in_bits = sub_byte_element_size_in_bits
+
+    def check_rank(self, title: str, aval: ShapedArray) -> None:
+        """Raise ValueError where arrays of this type have another number of axes."""
+        if len(self.major_to_minor) != aval.ndim:
+            raise ValueError(f"{title}: Length of major_to_minor and the rank of the value should"
+                             f" match. Got major_to_minor={self.major_to_minor} and {aval!r}")
 
     def _key(self) -> Any:
         return self.major_to_minor, self.tiling, self.sub_byte_element_size_in_bits
@@ -81,6 +90,22 @@ class Format:
                              f" Sharding, a PartitionSpec or None, got {sharding!r:.80}")
         self.layout, self.sharding = layout, sharding
 
+    def concrete(self, title: str, aval: ShapedArray) -> Any:
+        """Return the sharding, for arrays of this type.
+
+        Raises ValueError for a layout that is left to the compiler, and for one of another rank.
+        """
+        if self.layout is Layout.AUTO:
+            raise ValueError(f"{title}: sharding and layout should be concrete, got {self}; outside"
+                             " of compiled functions nothing chooses a layout")
+        self.check_rank(title, aval)
+        return self.sharding
+
+    def check_rank(self, title: str, aval: ShapedArray) -> None:
+        """Raise ValueError where arrays of this type have not as many axes as the layout."""
+        if isinstance(self.layout, Layout):
+            self.layout.check_rank(title, aval)
+
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, Format) and self.layout == other.layout
                 and self.sharding == other.sharding)
@@ -95,3 +120,27 @@ class Format:
 def format_of(aval: ShapedArray, sharding: Any) -> Format:
     """Return how an array of this type lies there: row by row."""
     return Format(Layout(tuple(range(aval.ndim))), sharding)
+
+
+def with_layout_constraint(x: Any, layouts: Any) -> Any:
+    """Return the same pytree of arrays, which lie in memory as is said inside of programs of XLA.
+
+    x: arrays -> the same; layouts: a Layout, or a pytree of them that is a prefix of x. On other
+    back ends arrays lie row by row all the same. Raises ValueError for other layouts than a Layout,
+    and for one of another rank.
+
+    >>> from ingot.api.formats import Layout, with_layout_constraint
+    >>> with_layout_constraint(jnp.ones((1, 2)), Layout((1, 0)))
+    Array([[1., 1.]], dtype=float64)
+    """
+    leaves, tree = tree_flatten(x)
+    found = broadcast_prefix(layouts, x, is_leaf=lambda s: s is None)
+    arrays = [to_array(leaf) for leaf in leaves]
+    for layout, array in zip(found, arrays, strict=True):
+        if not isinstance(layout, Layout):
+            raise ValueError("layouts passed to `with_layout_constraint` must be of type `Layout`,"
+                             f" got {layout!r:.80}")
+        layout.check_rank("with_layout_constraint", array.aval)
+    return tree_unflatten(tree, [
+        layout_constraint_p.bind(array, major_to_minor=layout.major_to_minor)
+        for layout, array in zip(found, arrays, strict=True)])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.api.devices import device_put, named
-from ingot.api.formats import Format
+from ingot.api.formats import Format, Layout
 from ingot.api.process_local import LocalAxes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
@@ -43,9 +43,13 @@ def make_array_from_callback(shape: Any, sharding: Sharding | Format,
     Array([0., 1., 2.], dtype=float64)
     """
     title, shape = "jax.make_array_from_callback", _shape_of(shape)
+    if isinstance(sharding, Format) and sharding.layout is Layout.AUTO:
+        raise TypeError(f"{title}: `Layout.AUTO` cannot be used in place of a device-local layout,"
+                        f" got {sharding}")
     place = sharding.sharding if isinstance(sharding, Format) else sharding
     if not isinstance(place, Sharding):
-        raise TypeError(f"{title}: sharding should be a Sharding or a Format, got {place!r:.80}")
+        raise TypeError(f"{title}: sharding should be an instance of `jax.sharding`, or a Format"
+                        f" with one, got {place!r:.80}")
     parts: dict[Any, Any] = {}
     found: dict[Any, np.ndarray] = {}
     for device, index in place.addressable_devices_indices_map(shape).items():

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingot.api.arguments import function_name
 from ingot.api.devices import named
-from ingot.api.formats import Format
+from ingot.api.formats import AutoLayout, Format, Layout
 from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.backend import Backend, backend_at, chosen_backend
@@ -76,6 +76,9 @@ def check_leaves(what: str, shardings: Any) -> None:
     """Raise TypeError unless all leaves are shardings, specs, formats or None; ValueError for those
     that leave an axis to the compiler, name one twice, or have no devices."""
     for leaf in tree_leaves(shardings, is_leaf=_is_leaf):
+        if isinstance(leaf, (Layout, AutoLayout)):
+            raise ValueError(f"`jax.jit` does not accept device-local layouts directly, got {leaf}"
+                             f" in {what}; pass a Format(layout, sharding)")
         if not _is_leaf(leaf):
             raise TypeError(
                 f"{what} leaf specifications are expected to be PartitionSpec instances or None,"
@@ -212,12 +215,16 @@ class CallShardings:
         return self._resolved("in_shardings", _positional(self.ins, args), args)
 
     def _resolved(self, what: str, shardings: Any, values: Any) -> list[Sharding | None]:
+        title = f"{what} of jit of {function_name(self.fun)}"
         try:
             found = broadcast_prefix(shardings, values, is_leaf=_is_leaf)
         except ValueError:
-            raise ValueError(f"{what} of jit of {function_name(self.fun)}: pytree prefix error: it"
-                             " must be a prefix of the values' structure."
-                             f" {_mismatches(f'pjit {what}', shardings, values)}") from None
+            raise ValueError(f"{title}: pytree prefix error: it must be a prefix of the values'"
+                             f" structure. {_mismatches(f'pjit {what}', shardings, values)}"
+                             ) from None
+        for told, x in zip(found, tree_leaves(values), strict=True):
+            if isinstance(told, Format) and hasattr(x, "aval"):
+                told.check_rank(title, x.aval)
         return list(map(_place, found))
 
     def _argument(self, title: str, x: Any, sharding: Sharding) -> Any:

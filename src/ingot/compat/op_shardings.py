@@ -132,7 +132,7 @@ class GSPMDSharding(Sharding):
             raise ValueError(f"Sharding {self} is only valid for values of rank at least"
                              f" {len(ways)}, but was applied to a value of rank {len(aval_shape)}")
 
-    def with_memory_kind(self, kind: str) -> GSPMDSharding:
+    def with_memory_kind(self, kind: str | None) -> GSPMDSharding:
         """The same division, another kind of the devices' memory."""
         return GSPMDSharding(self._devices, self._hlo_sharding, memory_kind=kind)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ingot.control.custom_common import nondiff_positions, split_arguments
 from ingot.control.custom_jvp import inlined
@@ -31,7 +33,56 @@ from ingot.transforms.transpose import transpose_jaxpr
 from ingot.tree import tree_map, tree_unflatten, treedef_tuple
 from ingot.util import renamed, wraps
 
-Policy = Callable[..., bool]
+
+# ---- what a policy answers -----------------------------------------------------------------------
+class RecomputeType:
+    """The value is computed again in the backward pass; false, so that False says the same."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "Recompute"
+
+
+class SaveableType:
+    """The value is kept for the backward pass; True says the same."""
+
+    def __repr__(self) -> str:
+        return "Saveable"
+
+
+class Offloadable(NamedTuple):
+    """The value is kept for the backward pass in another memory, `dst`, than it is made in, `src`.
+
+    The compiler places the values of a program, so that this is the same as `Saveable`.
+
+    >>> from ingot.ad_checkpoint import Offloadable
+    >>> Offloadable(src="device", dst="pinned_host").dst
+    'pinned_host'
+    """
+
+    src: str
+    dst: str
+
+
+Recompute, Saveable = RecomputeType(), SaveableType()
+Answer = bool | RecomputeType | SaveableType | Offloadable
+Policy = Callable[..., Answer]
+
+
+def _checked(policy: Policy) -> Callable[..., bool]:
+    """A policy whose answer is a bool; TypeError for what is no answer."""
+
+    def saved(prim: Any, *avals: Any, **params: Any) -> bool:
+        answer = policy(prim, *avals, **params)
+        if not isinstance(answer, Answer | np.bool_):
+            raise TypeError(f"checkpoint: the policy returned {answer!r} for {prim.name}; it must"
+                            " return a bool, or `ad_checkpoint.Recompute`, `Saveable` or an"
+                            " instance `Offloadable(src, dst)`")
+        return bool(answer)
+
+    return saved
 
 
 # ---- name ---------------------------------------------------------------------------------------
@@ -103,6 +154,29 @@ def save_from_both_policies(policy_1: Policy, policy_2: Policy) -> Policy:
         policy_1(prim, *avals, **params) or policy_2(prim, *avals, **params))
 
 
+def offload_dot_with_no_batch_dims(offload_src: str, offload_dst: str) -> Policy:
+    """Policy: save the results of contractions without batch axes in another memory."""
+    place = Offloadable(offload_src, offload_dst)
+    return lambda prim, *avals, **params: (
+        place if dots_with_no_batch_dims_saveable(prim, *avals, **params) else Recompute)
+
+
+def save_and_offload_only_these_names(
+        *, names_which_can_be_saved: Iterable[str], names_which_can_be_offloaded: Iterable[str],
+        offload_src: str, offload_dst: str) -> Policy:
+    """Policy: save the values that `checkpoint_name` gave one of the first names, and those with
+    one of the second names in another memory; ValueError for a name that is in both."""
+    saved, moved = frozenset(names_which_can_be_saved), frozenset(names_which_can_be_offloaded)
+    if saved & moved:
+        raise ValueError("save_and_offload_only_these_names: the names should be exclusive and"
+                         f" should not intersect, got {sorted(saved & moved)} in both"
+                         " names_which_can_be_saved and names_which_can_be_offloaded")
+    answers = {**dict.fromkeys(saved, Saveable),
+               **dict.fromkeys(moved, Offloadable(offload_src, offload_dst))}
+    return lambda prim, *_, **params: (
+        answers.get(params["name"], Recompute) if prim is name_p else Recompute)
+
+
 class checkpoint_policies:  # noqa: N801 - a namespace
     """The policies that `checkpoint` takes: which intermediate values are saved.
 
@@ -120,6 +194,8 @@ class checkpoint_policies:  # noqa: N801 - a namespace
     save_any_names_but_these = staticmethod(save_any_names_but_these)
     save_anything_except_these_names = staticmethod(save_anything_except_these_names)
     save_from_both_policies = staticmethod(save_from_both_policies)
+    offload_dot_with_no_batch_dims = staticmethod(offload_dot_with_no_batch_dims)
+    save_and_offload_only_these_names = staticmethod(save_and_offload_only_these_names)
 
 
 # ---- checkpoint_p -------------------------------------------------------------------------------
@@ -147,8 +223,8 @@ def _split(jaxpr: Jaxpr, nonzero: Sequence[bool], policy: Policy | None
     tangents = [a.to_tangent_aval() for a, nz in zip(jaxpr.in_avals, nonzero, strict=True) if nz]
     both = stage(fun, [*jaxpr.in_avals, *tangents], jaxpr.debug_name)
     split = partial_eval_jaxpr(both, [*[False] * n_in, *[True] * len(tangents)],
-                               [*[False] * n_out, *[True] * sum(parts.has)], policy
-                               or nothing_saveable)
+                               [*[False] * n_out, *[True] * sum(parts.has)],
+                               _checked(policy or nothing_saveable))
     return split, parts.has
 
 
@@ -249,5 +325,5 @@ def _checkpoint(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 remat = renamed(checkpoint, "remat")
-__all__ = ["checkpoint", "checkpoint_name", "checkpoint_p",
+__all__ = ["Offloadable", "Recompute", "Saveable", "checkpoint", "checkpoint_name", "checkpoint_p",
            "checkpoint_policies", "name_p", "remat"]

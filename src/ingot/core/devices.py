@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import platform as _platform
 import re
@@ -28,6 +29,26 @@ class Memory:
 
     def __repr__(self) -> str:
         return f"{self.platform.upper()}_{self.kind.upper()}_{self.device.id}"
+
+
+class Space(enum.Enum):
+    """Where an array lies, for devices of any kind: the memory of its device, or of the host.
+
+    >>> ingot.device_put(1.5, ingot.memory.Space.Host).sharding.memory_kind
+    'pinned_host'
+    """
+
+    Device = enum.auto()
+    Host = enum.auto()
+    Any = enum.auto()
+
+    def kind_on(self, device: Device) -> str | None:
+        """Return the kind of a device's memory that is meant; None for any."""
+        kinds = {Space.Device: device.memory_kinds[0], Space.Host: "pinned_host"}
+        return kinds.get(self)
+
+    def __repr__(self) -> str:
+        return f"MemorySpace.{self.name}"
 
 
 class Device:
@@ -77,9 +98,9 @@ class Device:
         """The memory of this kind; ValueError if there is none."""
         if kind not in self.memory_kinds:
             raise ValueError(
-                f"Could not find memory addressable by device {self.device_kind}: it can address"
-                f" the following memory kinds: {', '.join(self.memory_kinds)}. Got memory kind:"
-                f" {kind}")
+                f"Could not find memory addressable by device {self.device_kind}. Device"
+                f" {self.device_kind} can address the following memory kinds:"
+                f" {', '.join(self.memory_kinds)}. Got memory kind: {kind}")
         return Memory(self, kind)
 
     def __deepcopy__(self, memo: Any) -> Device:

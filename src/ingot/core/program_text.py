@@ -120,7 +120,7 @@ class ProgramPrinter:
         return self.names[atom]
 
     def _binders(self, variables: Sequence[Any]) -> Document:
-        found = [self._name(v) + (f":{v.aval.str_short()}" if self.types else "")
+        found = [self._name(v) + (f":{v.aval.str_short(True)}" if self.types else "")
                  for v in variables]
         return Nest(2, Group(joined(Group(Break()), found)))
 

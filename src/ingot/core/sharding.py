@@ -104,6 +104,10 @@ class Sharding:
     def check_compatible_aval(self, aval_shape: Sequence[int]) -> None:
         """Raise ValueError unless arrays of this shape have as many axes as are divided."""
 
+    def with_memory_kind(self, kind: str | None) -> Sharding:
+        """The same in another memory of the devices, None being their default."""
+        raise NotImplementedError(f"{type(self).__name__}: it has no other memory kind")
+
     def replicated(self) -> Sharding:
         """Return the sharding by which each of these devices holds the whole array."""
         if self.num_devices == 1:
@@ -158,7 +162,7 @@ class SingleDeviceSharding(Sharding):
         """Whether each device holds the whole array: yes."""
         return True
 
-    def with_memory_kind(self, kind: str) -> SingleDeviceSharding:
+    def with_memory_kind(self, kind: str | None) -> SingleDeviceSharding:
         """The same device, another kind of its memory."""
         return SingleDeviceSharding(self.device, memory_kind=kind)
 
@@ -255,7 +259,7 @@ class NamedSharding(Sharding):
         return NamedSharding(changes.get("mesh", self.mesh), changes.get("spec", self.spec),
                              memory_kind=changes.get("memory_kind", self._memory_kind))
 
-    def with_memory_kind(self, kind: str) -> NamedSharding:
+    def with_memory_kind(self, kind: str | None) -> NamedSharding:
         """The same division, another kind of the devices' memory."""
         return self.update(memory_kind=kind)
 
@@ -359,6 +363,10 @@ class PositionalSharding(Sharding):
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+    def with_memory_kind(self, kind: str | None) -> PositionalSharding:
+        """The same in another memory of the devices, None being their default."""
+        return PositionalSharding(self.devices, memory_kind=kind)
 
     def _key(self) -> Any:
         return self.devices.shape, self._device_assignment, self.memory_kind

@@ -56,6 +56,25 @@ sharding_constraint_p = Primitive(
 sharding_constraint_p.division, sharding_constraint_p.divides = _division, "sharding"
 
 
+# ---- layout_constraint ---------------------------------------------------------------------------
+def _layout_transpose(ct: Any, x: Any, *, major_to_minor: tuple[int, ...]) -> list[Any]:
+    return [layout_constraint_p.bind(ct, major_to_minor=major_to_minor)]
+
+
+def _layout_batch(args: Sequence[Any], dims: Sequence[Any], *, major_to_minor: tuple[int, ...]
+                  ) -> Any:
+    """The mapped axis is the slowest one."""
+    (x,), (dim,) = args, dims
+    inner = [a + (a >= dim) for a in major_to_minor]
+    return layout_constraint_p.bind(x, major_to_minor=(dim, *inner)), dim
+
+
+layout_constraint_p = Primitive(
+    "layout_constraint", type=lambda x, *, major_to_minor: x,
+    eval=lambda x, *, major_to_minor: x, jvp=LINEAR, transpose=_layout_transpose,
+    batch=_layout_batch, kernel=lambda build, x, *, out, major_to_minor: x)
+
+
 # ---- reshard -------------------------------------------------------------------------------------
 def _reshard_type(x: ShapedArray, *, dst_sharding: NamedSharding) -> ShapedArray:
     dst_sharding.check_compatible_aval(x.shape)
@@ -113,4 +132,4 @@ def reshard(x: Any, sharding: NamedSharding) -> Any:
     return reshard_p.bind(x, dst_sharding=sharding.update(spec=spec))
 
 
-__all__ = ["reshard_p", "sharding_constraint_p"]
+__all__ = ["layout_constraint_p", "reshard_p", "sharding_constraint_p"]

@@ -88,7 +88,8 @@ class Memory:
         if found is None:
             refuse_unreduced(sharding)
             devices = self.xc.DeviceList(tuple(self.theirs(sharding)))
-            found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim))
+            found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim),
+                                          memory_kind=sharding.memory_kind)
             self._places[key], self._shardings[id(found)] = found, sharding
             if not committed:
                 self._uncommitted.add(id(found))

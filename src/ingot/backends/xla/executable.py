@@ -10,7 +10,7 @@ from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.host import raise_first
 from ingot.backends.xla.processes import explained
-from ingot.backends.xla.spmd import mesh_of, on_mesh
+from ingot.backends.xla.spmd import in_default_memory, mesh_of, on_mesh
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import ELSEWHERE, CompileOptions
@@ -176,7 +176,8 @@ class XLAExecutable:
             given = [self._memory.sharding(x) if type(x) is self._type else None for x in buffers]
             fixed = [s for x, s, used in zip(buffers, given, self._used, strict=True)
                      if used and s is not None and self._memory.is_committed(x)]
-            program = self._program(self._following(given, fixed), bool(fixed) or self._stays)
+            wanted = map(in_default_memory, self._following(given, fixed))
+            program = self._program(list(wanted), bool(fixed) or self._stays)
             moves = [None if have is not None and have.is_equivalent_to(want, a.ndim) else want
                      for have, want, a in zip(given, program.shardings, self.jaxpr.in_avals,
                                               strict=True)]

@@ -168,6 +168,12 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None, ndim: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def in_default_memory(sharding: Sharding) -> Sharding:
+    """Return a sharding in the memory of devices in which programs have their arrays."""
+    default = sharding._device_assignment[0].memory_kinds[0]
+    return sharding if sharding.memory_kind == default else sharding.with_memory_kind(default)
+
+
 def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
     """Return the mesh whose Explicit axes types in a program name; None if there is none."""
     avals = [*jaxpr.in_avals, *(v.aval for e in jaxpr.eqns for v in e.outvars)]
@@ -186,6 +192,15 @@ def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
 def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> Value:
     """The array divided as told."""
     return constrained(b, x, dst_sharding, by_type=True)
+
+
+@rule("layout_constraint")
+def _laid_out(b: Builder, x: Value, out: Any, major_to_minor: Sequence[int]) -> Value:
+    """The array in memory as told: XLA's layouts begin with the fastest axis."""
+    order = f"[dense<{list(reversed(major_to_minor))}> : tensor<{len(major_to_minor)}xindex>]"
+    return b.op("stablehlo.custom_call", [x], x.shape, x.dtype,
+                f'call_target_name = "LayoutConstraint", api_version = 1 : i32, operand_layouts ='
+                f" {order}, result_layouts = {order}") if x.shape else x
 
 
 @rule("sharding_constraint")
