@@ -46,16 +46,20 @@ def _type(*avals: ShapedArray, jaxpr: Jaxpr, mesh: BaseMesh, out_specs: Any, new
 
 
 def _eval(*args: Any, **params: Any) -> Any:
-    avals = _type(**params)
-    if get_backend().interprets:
-        outs = run(stacked(*(params[n] for n in (
-            "jaxpr", "mesh", "in_specs", "out_specs", "newly_manual_axes"))), args)
-    else:
-        outs = run_whole(shard_map_p, params["jaxpr"], args, params)
-    specs = [s if a._sharding is None else a._sharding.spec
-             for a, s in zip(avals, params["out_specs"], strict=True)]
-    return place_over(params["mesh"], specs,
-                      [Array(o._data, a) for o, a in zip(outs, avals, strict=True)])
+    if not get_backend().interprets:
+        return run_whole(shard_map_p, params["jaxpr"], args, params)
+    outs = run(stacked(*(params[n] for n in (
+        "jaxpr", "mesh", "in_specs", "out_specs", "newly_manual_axes"))), args)
+    return [Array(o._data, a) for o, a in zip(outs, _type(**params), strict=True)]
+
+
+def _places(outs: Sequence[Any], *, mesh: BaseMesh, out_specs: Any, newly_manual_axes: Any,
+            **params: Any) -> list[Any]:
+    """Return results where the specs say, and other Explicit axes, which divide the parts."""
+    if set(mesh.explicit_axes) - newly_manual_axes:
+        out_specs = [s if o.aval._sharding is None else o.aval._sharding.spec
+                     for o, s in zip(outs, out_specs, strict=True)]
+    return place_over(mesh, out_specs, outs)
 
 
 def _kernel(build: Any, *args: Any, out: Any, jaxpr: Jaxpr, mesh: BaseMesh, in_specs: Any,
@@ -272,7 +276,7 @@ shard_map_p = Primitive(
     "shard_map", multiple_results=True, higher_order=True, type=_type, eval=_eval, jvp=_jvp,
     transpose=_transpose, batch=_batch, kernel=_kernel, linearize=_linearize, axes_of=_axes,
     effects=_effects)
-shard_map_p.division = _division
+shard_map_p.division, shard_map_p.places = _division, _places
 
 
 def parts_program(fun: Any, avals: Sequence[ShapedArray], name: str, *, mesh: BaseMesh,

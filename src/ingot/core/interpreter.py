@@ -102,15 +102,16 @@ class EvalInterpreter(Interpreter):
             arrays.append(data)
             avals.append(x.aval)
         if elsewhere and (owner := evaluator(primitive.name, args)) is not None:
-            return owner.evaluate(primitive, list(map(to_array, args)), params)
+            outs = owner.evaluate(primitive, list(map(to_array, args)), params)
+            return primitive.places(outs, **params) if primitive.places else outs
         if placed:
             arrays = list(map(to_host, arrays))
         if primitive.higher_order:
             # Arrays stay the objects they are: a function may return its argument.
-            given = [x if type(x) is Array and x._data is data else Array(data, aval)
-                     for x, data, aval in zip(args, arrays, avals, strict=True)]
-            outs = list(primitive.rule("eval")(*given, **params))
-            return follow(primitive, list(map(to_array, args)), params, outs) if placed else outs
+            given = [x if type(x) is Array and x._data is d else Array(d, a)
+                     for x, d, a in zip(args, arrays, avals, strict=True)]
+            return _placed_results(primitive, args, placed, params,
+                                   list(primitive.rule("eval")(*given, **params)))
         out_avals = primitive.out_avals(avals, params)
         out = without_fp_warnings(primitive.rule("eval"), arrays, params)
         if primitive.multiple_results:
@@ -122,9 +123,15 @@ class EvalInterpreter(Interpreter):
         result = Array(check_eval_result(out, out_avals[0], primitive.name), out_avals[0])
         if config.debug_nans or config.debug_infs:
             debug_check(primitive.name, [result], arrays)
-        if placed:
-            return follow(primitive, list(map(to_array, args)), params, [result])[0]
-        return result
+        return _placed_results(primitive, args, placed, params, [result])[0]
+
+
+def _placed_results(primitive: Any, args: Sequence[Any], placed: bool, params: dict[str, Any],
+                    outs: list[Any]) -> list[Any]:
+    """Results of an operation where its arguments lie, or where it says itself."""
+    if placed:
+        outs = follow(primitive, list(map(to_array, args)), params, outs)
+    return primitive.places(outs, **params) if primitive.places else outs
 
 
 def without_fp_warnings(rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -215,12 +215,10 @@ def settled(x: Any) -> Any:
 
 
 def place_over(mesh: Any, specs: Sequence[PartitionSpec], outs: Sequence[Any]) -> list[Any]:
-    """Return results of the host on the devices of a mesh, if it has devices; others as they are.
-    """
+    """Return results on the devices of a mesh, if it has devices; else as they are."""
     if not isinstance(mesh, Mesh):
         return list(outs)
-    return [place(x, NamedSharding(mesh, s)) if type(x._data) is np.ndarray else x
-            for x, s in zip(outs, specs, strict=True)]
+    return [place(x, NamedSharding(mesh, s)) for x, s in zip(outs, specs, strict=True)]
 
 
 def evaluator(name: str, xs: Sequence[Any]) -> Any:

@@ -117,6 +117,7 @@ class Primitive:
     division: Any = None  # from how arguments are divided to how results are: core/division.py
     marks: Any = None  # over which axes results are unreduced and reduced, given the arguments
     divides: str | None = None  # the parameter that says how the result is divided
+    places: Any = None  # (outs, **params) -> results of an eager call where the parameters say
     manual: Any = None  # (mat, **params) -> what types of results say of the Manual axes
     elementwise = False
     takes_numbers = False

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingot.core.devices import CPU, Device
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
 from ingot.errors import DuplicateSpecError, IndivisibleError
 from ingot.util import register_cache
 
@@ -235,6 +235,18 @@ class NamedSharding(Sharding):
         """Whether each device holds the whole array."""
         sizes = self.mesh.shape
         return not self.spec.unreduced and all(sizes[n] == 1 for n in self.spec.names())
+
+    def is_first(self, device: Device, axes: Any) -> bool:
+        """Return whether a device is the first one along some axes of the mesh."""
+        mesh: Any = self.mesh
+        where = np.argwhere(mesh.devices == device)[0]
+        return all(k == 0 for n, k in zip(mesh.axis_names, where, strict=True) if n in axes)
+
+    def adds(self, device: Device) -> bool:
+        """Return whether the part on a device counts in an array of one memory: of parts that are
+        to be summed the first has the elements, the others zeros."""
+        return self.spec.unreduced_kind is not UnreducedKind.sum or self.is_first(
+            device, self.spec.unreduced)
 
     @property
     def replicated_axes(self) -> frozenset[Any]:

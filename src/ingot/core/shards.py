@@ -11,7 +11,6 @@ from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
 from ingot.core.placement import PlacedBuffer, client_of, is_committed, place, sharding_of
 from ingot.core.sharding import Index, NamedSharding, Sharding, SingleDeviceSharding
-from ingot.core.specs import UnreducedKind
 
 
 class Shard:
@@ -37,7 +36,8 @@ class Shard:
         if owner is not OWNERS[PlacedBuffer]:
             return Array(owner.part(whole._data, self.device), aval)
         data = np.asarray(fetch(whole)[self.index])
-        if not _adds(sharding_of(whole), self.device):
+        sharding = sharding_of(whole)
+        if isinstance(sharding, NamedSharding) and not sharding.adds(self.device):
             data = np.zeros_like(data)
         part = Array(data, aval)
         return place(part, SingleDeviceSharding(self.device), is_committed(whole))
@@ -46,17 +46,6 @@ class Shard:
         part = self.data
         return (f"Shard(device={self.device!r}, index={self.index}, replica_id={self.replica_id},"
                 f" data={'of another process' if part is None else fetch(part)})")
-
-
-def _adds(sharding: Sharding, device: Device) -> bool:
-    """Whether the part on a device counts: of those whose sum an array is, the first one does."""
-    if not isinstance(sharding, NamedSharding) or (
-            sharding.spec.unreduced_kind is not UnreducedKind.sum):
-        return True
-    mesh: Any = sharding.mesh
-    where = np.argwhere(mesh.devices == device)[0]
-    return all(k == 0 for n, k in zip(mesh.axis_names, where, strict=True)
-               if n in sharding.spec.unreduced)
 
 
 def shards(x: Array) -> list[Shard]:

@@ -12,13 +12,14 @@ from ingot import dtypes
 from ingot.backends.xla.client import without_jax
 from ingot.backends.xla.launches import Execute, Launches
 from ingot.backends.xla.rules import on_device
-from ingot.backends.xla.spmd import copying, on_devices, refuse_unreduced, tiles
+from ingot.backends.xla.spmd import copying, on_devices, tiles
 from ingot.backends.xla.types import Shape, device_dtype
 from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.placement import on_mesh_in_force
-from ingot.core.sharding import Sharding, SingleDeviceSharding
+from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
+from ingot.core.specs import PartitionSpec, UnreducedKind
 
 
 class Stored:
@@ -86,7 +87,6 @@ class Memory:
         key = (sharding, 0 if single else ndim, committed)
         found = self._places.get(key)
         if found is None:
-            refuse_unreduced(sharding)
             devices = self.xc.DeviceList(tuple(self.theirs(sharding)))
             found = self.xc.GSPMDSharding(devices, tiles(self.xc, sharding, ndim),
                                           memory_kind=sharding.memory_kind)
@@ -122,8 +122,11 @@ class Memory:
         """Return an array of the host on devices; it may share memory with `x`, which must not
         change."""
         indices = sharding.addressable_devices_indices_map(x.shape)
-        return self.assembled(Stored(x.shape, x.dtype), sharding,
-                              {device: x[index] for device, index in indices.items()}, committed)
+        parts = {device: x[index] for device, index in indices.items()}
+        if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
+            parts = {d: part if sharding.adds(d) else np.zeros_like(part)
+                     for d, part in parts.items()}
+        return self.assembled(Stored(x.shape, x.dtype), sharding, parts, committed)
 
     def assembled(self, whole: Stored, sharding: Sharding, parts: dict[Device, np.ndarray],
                   committed: bool = True) -> Any:
@@ -159,7 +162,7 @@ class Memory:
         if buffer._sharding is place:
             return buffer
         given = self.sharding(buffer)
-        if given == sharding:
+        if same_parts(given, sharding, len(buffer.aval.shape)):
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.REUSE_INPUT)
         if len(given._device_assignment) == 1 == len(sharding._device_assignment):
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.ALWAYS_COPY)
@@ -229,13 +232,34 @@ class Memory:
             return self._assembled(buffer)
 
     def _assembled(self, buffer: Any) -> np.ndarray:
-        """The elements of an array in parts, put together."""
+        """The elements of an array in parts, put together, or combined where it is unreduced."""
+        sharding: Any = self.sharding(buffer)
         out = np.empty(buffer.aval.shape, buffer.aval.dtype)
-        indices = self.sharding(buffer).addressable_devices_indices_map(buffer.aval.shape).values()
-        for index, part in zip(indices, buffer._arrays, strict=True):
-            out[index] = part._single_device_array_to_np_array_did_copy()[0]
+        combine = _COMBINED.get(getattr(sharding, "spec", NOT_DIVIDED).unreduced_kind)
+        seen: set[Any] = set()
+        indices = sharding.addressable_devices_indices_map(buffer.aval.shape)
+        for (device, index), part in zip(indices.items(), buffer._arrays, strict=True):
+            data = part._single_device_array_to_np_array_did_copy()[0]
+            key = tuple((s.start, s.stop) for s in index) if combine else ()
+            if combine is None or key not in seen:
+                out[index] = data
+            elif sharding.is_first(device, sharding.replicated_axes):
+                out[index] = combine(out[index], data)
+            seen.add(key)
         out.flags.writeable = False
         return out
+
+
+NOT_DIVIDED = PartitionSpec()
+_COMBINED: dict[Any, Any] = {UnreducedKind.sum: np.add, UnreducedKind.max: np.maximum,
+                             UnreducedKind.min: np.minimum}
+
+
+def same_parts(given: Sharding, other: Sharding, ndim: int) -> bool:
+    """Return whether devices hold the same parts of an array by both shardings."""
+    marks = [getattr(s, "spec", NOT_DIVIDED) for s in (given, other)]
+    return given == other or (given.is_equivalent_to(other, ndim) and (
+        marks[0].unreduced == marks[1].unreduced))
 
 
 def all_here(sharding: Sharding, shape: Shape) -> bool:

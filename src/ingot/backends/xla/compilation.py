@@ -16,14 +16,15 @@ from ingot.backends.xla.spmd import (
     of_type,
     on_devices,
     on_mesh,
-    refuse_unreduced,
 )
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
+from ingot.core.avals import ShapedArray
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import BaseMesh, Mesh
-from ingot.core.sharding import ON_CPU, Sharding
+from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
+from ingot.core.specs import UNCONSTRAINED
 from ingot.version import __version__
 
 DONATED = "jax.buffer_donor = true"
@@ -51,9 +52,7 @@ class Compiler:
         if mesh is not None:
             for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
                 note.append(sharding_text(s, aval.ndim))
-            results = [sharding_text(
-                on_mesh(mesh, s, a.ndim) if s and isinstance(mesh, Mesh) else s or of_type(a, mesh),
-                a.ndim, by_type=s is None)
+            results = [sharding_text(_wanted(mesh, s, a), a.ndim, by_type=s is None)
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],
@@ -76,16 +75,14 @@ class Compiler:
             device = self._devices[place._device_assignment[0].id]
             loaded = self._loaded(module, [device], self._options(options, [device], False))
             return loaded, [place] * len(jaxpr.outvars)
-        for aval in jaxpr.out_avals:
-            refuse_unreduced(aval._sharding)
         devices = [self._devices[d.id] for d in mesh.devices.flat]
         divided = self.module(jaxpr, options, shardings, home)
         divided.callbacks, divided.raised = module.callbacks, module.raised
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
         # XLA says of a program without results how the empty tuple lies.
         found = loaded.get_output_shardings() if jaxpr.outvars else []
-        return loaded, [as_typed(named(mesh, self._xc.HloSharding.from_proto(p), a.ndim), a)
-                        for p, a in zip(found, jaxpr.out_avals, strict=True)]
+        return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p))
+                        for s, a, p in zip(outs, jaxpr.out_avals, found, strict=True)]
 
     def for_absent(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS) -> Any:
         """Compile a jaxpr for devices that are not there; return what XLA says of the result."""
@@ -123,6 +120,21 @@ class Compiler:
         loaded = client.compile_and_load(text, list(devices), options)
         cache.store(name, loaded.serialize())
         return loaded
+
+
+def _wanted(mesh: BaseMesh, told: Sharding | None, aval: ShapedArray) -> Sharding | None:
+    """How a result is divided over the mesh of a program: as told, else as its type says."""
+    if told is not None:
+        return on_mesh(mesh, told, aval.ndim) if isinstance(mesh, Mesh) else told
+    return of_type(aval, mesh)
+
+
+def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any) -> NamedSharding:
+    """How a result lies: as was wanted, else as XLA has chosen."""
+    if wanted is None or UNCONSTRAINED in wanted.spec.partitions or (
+            wanted.mesh.auto_axes and not wanted.spec.unreduced):
+        return as_typed(named(mesh, found, aval.ndim), aval)
+    return NamedSharding(mesh.update(axis_types=wanted.mesh.axis_types), wanted.spec)
 
 
 def _refuse(module: Module) -> None:

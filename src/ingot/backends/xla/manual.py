@@ -10,7 +10,7 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.rules import as_kernel, is_ordered, lower_jaxpr, rule, value_of
-from ingot.backends.xla.sharding_text import mesh_text
+from ingot.backends.xla.sharding_text import marks_text, mesh_text
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor_of
 from ingot.core.effects import NamedAxisEffect
@@ -76,21 +76,22 @@ def _shard_map(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, mesh: BaseMesh,
     axes = ", ".join(f'"{n}"' for n in names)
     found = b.raw(
         "sdy.manual_computation", [*places, *args], [tensor_of(a) for a in out],
-        f"in_shardings = {_per_value(specs, ndims, closed)}, out_shardings ="
-        f" {_per_value(out_specs, [a.ndim for a in out], closed)}, manual_axes ="
+        f"in_shardings = {_per_value(mesh, specs, ndims, closed)}, out_shardings ="
+        f" {_per_value(mesh, out_specs, [a.ndim for a in out], closed)}, manual_axes ="
         f" #sdy<manual_axes{{{axes}}}>", [b.region(local, body, "sdy.return")])
     return [value_of(n, a) for n, a in zip(found, out, strict=True)]
 
 
-def _per_value(specs: Sequence[PartitionSpec], ndims: Sequence[int], closed: bool) -> str:
+def _per_value(mesh: BaseMesh, specs: Sequence[PartitionSpec], ndims: Sequence[int], closed: bool
+               ) -> str:
     """How values are divided over the Manual axes; XLA may divide them further over others."""
     rest = "" if closed else "?"
 
     def entry(names: Sequence[Any]) -> str:
         return "{" + ", ".join([*(f'"{n}"' for n in names), *([rest] if rest else [])]) + "}"
 
-    texts = [f"<@mesh, [{', '.join(entry(names_of(e)) for e in s.padded(n).partitions)}]>"
-             for s, n in zip(specs, ndims, strict=True)]
+    texts = [f"<@mesh, [{', '.join(entry(names_of(e)) for e in s.padded(n).partitions)}]"
+             f"{marks_text(s, mesh)}>" for s, n in zip(specs, ndims, strict=True)]
     return f"#sdy.sharding_per_value<[{', '.join(texts)}]>"
 
 

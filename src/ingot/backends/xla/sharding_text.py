@@ -9,7 +9,7 @@ from ingot.backends.xla.stablehlo import Builder, Module, Value
 from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import UNCONSTRAINED, names_of
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
 
 
 def mesh_text(mesh: BaseMesh, name: str = "mesh") -> str:
@@ -26,20 +26,21 @@ def sharding_text(sharding: Sharding | None, ndim: int, by_type: bool = False) -
     if not isinstance(sharding, NamedSharding):
         return ""
     is_open = by_type and bool(sharding.mesh.auto_axes)
-    names = {n for p in sharding.spec for n in names_of(p)}
-    whole = sharding.spec.reduced.union(sharding.mesh.explicit_axes if is_open else ())
-    said = [("replicated", whole - names - sharding.spec.unreduced),
-            ("unreduced", sharding.spec.unreduced)]
-    marks = "".join(f", {what}={{{', '.join(_quoted(sharding, axes))}}}" for what, axes in said
-                    if axes)
+    fixed = sharding.mesh.explicit_axes if is_open else ()
     entries = ["?" if p is UNCONSTRAINED else ", ".join(
         [f'"{n}"' for n in names_of(p)] + ["?"] * is_open)
                for p in sharding.spec.padded(ndim).partitions]
-    return f"sdy.sharding = #sdy.sharding<@mesh, [{', '.join(f'{{{e}}}' for e in entries)}]{marks}>"
+    return (f"sdy.sharding = #sdy.sharding<@mesh, [{', '.join(f'{{{e}}}' for e in entries)}]"
+            f"{marks_text(sharding.spec, sharding.mesh, fixed)}>")
 
 
-def _quoted(sharding: NamedSharding, axes: Any) -> list[str]:
-    return [f'"{n}"' for n in sharding.mesh.axis_names if n in axes]
+def marks_text(spec: PartitionSpec, mesh: BaseMesh, fixed: Sequence[Any] = ()) -> str:
+    """Return the axes over which arrays are still to be combined, and those over which they are
+    whole on each device: reduced ones, and others of the `fixed` ones, which XLA must not use."""
+    whole = spec.reduced.union(fixed).difference(spec.names()) - spec.unreduced
+    said = [("replicated", whole), ("unreduced", spec.unreduced)]
+    quoted = [(what, [f'"{n}"' for n in mesh.axis_names if n in axes]) for what, axes in said]
+    return "".join(f", {what}={{{', '.join(names)}}}" for what, names in quoted if names)
 
 
 def constrained(b: Builder, x: Value, sharding: NamedSharding, by_type: bool = False) -> Value:

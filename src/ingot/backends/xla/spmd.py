@@ -17,16 +17,6 @@ from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import AxisType, BaseMesh, Mesh
 from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
 from ingot.core.specs import PartitionSpec
-from ingot.errors import UndefinedRuleError
-
-
-def refuse_unreduced(sharding: Sharding | None) -> None:
-    """Raise UndefinedRuleError for a sharding whose parts are still to be combined: arrays of XLA
-    would hold the combined value on each device, and be combined once more."""
-    if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
-        raise UndefinedRuleError(
-            f"XLA: arrays outside of programs cannot be unreduced, got {sharding.spec!r}; reshard"
-            " the result where it is made, inside jit, or use the back end 'llvm'")
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
@@ -101,14 +91,17 @@ def _over(mesh: Mesh, counts: Sequence[int], wanted: np.ndarray) -> NamedShardin
 
 
 def as_typed(found: NamedSharding, aval: ShapedArray) -> NamedSharding:
-    """Return how a result lies as its type says it, with axes of length 1 and unreduced ones, where
-    that is the same for the devices."""
+    """Return how a result lies as its type says it, with axes of length 1, where that is the same
+    for the devices; where all are Explicit with an entry for each axis, as types have."""
     said = aval._sharding
-    if said is None or said.mesh.axis_names != found.mesh.axis_names:
-        return found
-    mesh: Any = found.mesh
-    typed = NamedSharding(mesh.update(axis_types=said.mesh.axis_types), said.spec)
-    return typed if typed.is_equivalent_to(found, aval.ndim) else found
+    if said is not None and said.mesh.axis_names == found.mesh.axis_names:
+        mesh: Any = found.mesh
+        typed = NamedSharding(mesh.update(axis_types=said.mesh.axis_types), said.spec)
+        if typed.is_equivalent_to(found, aval.ndim):
+            return typed
+    if found.mesh.are_all_axes_explicit:
+        return found.update(spec=found.spec.padded(aval.ndim))
+    return found
 
 
 def of_type(aval: ShapedArray, mesh: BaseMesh) -> NamedSharding | None:
@@ -190,7 +183,11 @@ def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
 
 @rule("reshard")
 def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> Value:
-    """The array divided as told."""
+    """The array divided as told. What becomes unreduced is whole before: Shardy would take the
+    operation that makes it as one that makes parts, which are to be combined."""
+    spec = dst_sharding.spec
+    if spec.unreduced - b.avals[0].sharding.spec.unreduced:
+        x = constrained(b, x, dst_sharding.update(spec=PartitionSpec(*spec.partitions)), True)
     return constrained(b, x, dst_sharding, by_type=True)
 
 
