@@ -74,6 +74,7 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
         flatten_util as flatten_util,
         image as image,
         lax as lax,
+        memory as memory,
         nn as nn,
         ops as ops,
         random as random,
