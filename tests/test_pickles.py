@@ -27,6 +27,7 @@ def test_functions_come_back_as_themselves(module):
 
 
 # ---- compiled functions --------------------------------------------------------------------------
+BACKENDS = ["llvm", "reference", *(["xla"] if find_spec("jaxlib") else [])]
 STORED = """
     import pickle, sys, numpy as np, ingot, ingot.numpy as jnp
     from ingot import lax
@@ -47,7 +48,7 @@ STORED = """
 """
 
 
-@pytest.mark.parametrize("backend", ["llvm", "reference", *(["xla"] if find_spec("jaxlib") else [])])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_compiled_functions_are_loaded_by_another_process(tmp_path, backend):
     def in_new_process(code):
         done = subprocess.run(

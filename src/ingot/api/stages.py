@@ -18,6 +18,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.backend import (
     DEFAULTS,
     CompileOptions,
+    Executable,
     check_results,
     compile_jaxpr,
     get_backend,

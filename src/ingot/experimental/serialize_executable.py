@@ -55,7 +55,8 @@ def deserialize_and_load(serialized: bytes, in_tree: PyTreeDef, out_tree: PyTree
     ValueError: deserialize: ...
     """
     name, data, around = from_bytes(_KIND, serialized, {})
-    owner = get_backend(name if backend is None else getattr(backend, "name", backend))
+    asked: Any = name if backend is None else getattr(backend, "name", backend)
+    owner = get_backend(asked)
     executable = owner.deserialize(data, execution_devices)
     devices = {d.id: d for d in execution_devices or owner.devices()}
     fun_name, options, shardings = from_bytes(_KIND, around, devices)
