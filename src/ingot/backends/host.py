@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.executable_bytes import from_bytes, to_bytes
 from ingot.config import config
 from ingot.core.array import OWNERS, Array, fetch, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device, cpu_devices
+from ingot.core.executable_bytes import from_bytes, to_bytes
 from ingot.core.interpreter import EVAL, check_eval_result, interpreting, without_fp_warnings
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls

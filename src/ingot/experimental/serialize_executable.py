@@ -8,8 +8,8 @@ from typing import Any
 
 from ingot.api.devices import Device
 from ingot.api.stages import Compiled
-from ingot.backends.executable_bytes import from_bytes, to_bytes
 from ingot.core.backend import Backend, get_backend
+from ingot.core.executable_bytes import from_bytes, to_bytes
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.tree import PyTreeDef
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.executable_bytes import from_bytes
 from ingot.backends.operations import Operations
 from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     callbacks,
@@ -38,6 +37,7 @@ from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
+from ingot.core.executable_bytes import from_bytes
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.primitive import Primitive

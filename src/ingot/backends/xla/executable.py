@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ingot.backends.executable_bytes import to_bytes
 from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.host import raise_first
@@ -16,6 +15,7 @@ from ingot.config import config
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import ELSEWHERE, CompileOptions
+from ingot.core.executable_bytes import to_bytes
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
