@@ -298,6 +298,7 @@ class PjitFunction(_Base):
                 return call(args)
         dynamic, named, static = self._statics.split(args, kwargs)
         leaves, tree = tree_flatten((dynamic, named))
+        passed = leaves
         for x in leaves:
             if type(x) is not Array:
                 leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
@@ -316,6 +317,8 @@ class PjitFunction(_Base):
             self._record_signature(call, args, kwargs)
         if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
+        if config.transfer_guard_device_to_device is not None:
+            call.places.guard_moves(passed, leaves)
         outs = call(leaves)
         for k in call.donated:
             delete(given[k])  # `leaves` has it where it was told to be
