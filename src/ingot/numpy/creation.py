@@ -12,7 +12,7 @@ from ingot.api.devices import put_as_asked
 from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import from_host, to_array, typeof
+from ingot.core.interpreter import to_array, typeof
 from ingot.dlpack import from_dlpack as _from_dlpack
 from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import canonical_shape, concrete_int
@@ -41,8 +41,7 @@ def _leaves(x: Any) -> list[Any]:
 def _from_sequence(x: Any, dtype: Any) -> Any:
     leaves = _leaves(x)
     if all(type(leaf) in _NUMBERS for leaf in leaves):
-        made = _of_numbers(x, dtype if leaves else dtype or dtypes.default_float())
-        return from_host(from_numpy(made))
+        return to_array(_of_numbers(x, dtype if leaves else dtype or dtypes.default_float()))
     if any(leaf is None for leaf in leaves):
         raise ValueError("array: None is not a number")
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
@@ -106,7 +105,7 @@ def _construct(x: Any, dtype: Any) -> Any:
     if dtype is not None and data.dtype != dtype:
         with np.errstate(all="ignore"):
             data = data.astype(dtype)
-    return from_host(from_numpy(data))
+    return to_array(data)
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None = "K",
