@@ -9,6 +9,7 @@ from ingot.api.shard_map import shard_map
 from ingot.api.vmap import vmap
 from ingot.control import cond as branch, scan as loop, while_loop as until
 from ingot.core.jaxpr import eval_jaxpr
+from ingot.experimental.custom_partitioning import custom_partitioning
 from ingot.primitives.arithmetic import add, mul
 from ingot.primitives.bits import bitwise_and
 from ingot.primitives.collective import psum
@@ -189,6 +190,13 @@ def cond_in_scan_ref(x, flags):
     return [c, np.array(ys)]
 
 
+# ---- custom_partitioning ------------------------------------------------------------------------
+in_parts = custom_partitioning(lambda x, y: (mul(sin(x), y), add(x, y)))
+in_parts.def_partition(lambda mesh, args, results: (
+    mesh, in_parts.fun, tuple(r.sharding for r in results), tuple(a.sharding for a in args)),
+    sharding_rule="..., ... -> ..., ...")
+
+
 # ---- jit -----------------------------------------------------------------------------------------
 def jitted(x, y):
     return jit(lambda a, b: (mul(sin(a), b), jit(exp)(a)))(x, y)
@@ -201,6 +209,8 @@ EXAMPLES = [
     Example(divided, (normal(4, 2), normal()), ref=divided_ref, ulps=ULPS, name="shard_map",
             jax=False),
     Example(divided, (normal(0, 2), normal()), ref=divided_ref, name="shard_map", jax=False),
+    Example(in_parts, (XS, normal(4, 2, seed=1)), ref=lambda x, y: [np.sin(x) * y, x + y],
+            ulps=ULPS, maps=(), diff=(), name="custom_partitioning", jax=False),
     Example(recurrence, (X, XS), ref=recurrence_ref, ulps=ULPS, name="scan", jax=False),
     Example(recurrence, (X, XS), dict(reverse=True), ref=recurrence_ref, ulps=ULPS, name="scan",
             jax=False),

@@ -21,12 +21,14 @@ from ingot.api.arguments import (
     to_arrays,
 )
 from ingot.api.cache_misses import explain
+from ingot.api.divided_calls import DividedCalls
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
 from ingot.api.stages import Lowered, Traced
 from ingot.config import config, fast_path_guard
 from ingot.control.call import jit_p
+from ingot.control.custom_partitioning import is_partitioned
 from ingot.core.array import OWNERS, Array, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import axis_sizes
@@ -117,8 +119,9 @@ MAX_SIGNATURES = 8
 class _CompiledCall:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("backend", "direct", "donated", "executable", "fixed", "jaxpr", "options",
-                 "out_avals", "out_tree", "places", "shardings", "signatures_left", "single")
+    __slots__ = ("backend", "direct", "divided", "donated", "executable", "fixed", "jaxpr",
+                 "options", "out_avals", "out_tree", "places", "shardings", "signatures_left",
+                 "single")
 
     def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
                  shardings: CallShardings, names: Sequence[str], arrays: Sequence[Array]):
@@ -132,7 +135,10 @@ class _CompiledCall:
         self.executable = compile_jaxpr(traced.jaxpr, self.backend, self.options)
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)
-        plain = not shardings.given and self.places.own is None
+        self.divided = DividedCalls(self.places, lambda jaxpr: _CompiledCall(
+            replace(traced, jaxpr=jaxpr), options, backend, shardings, names, arrays
+        )) if is_partitioned(traced.jaxpr) else None
+        plain = not shardings.given and self.places.own is None and self.divided is None
         natively = (self.executable.native_calls is not None and plain
                     and (self.fixed or not config.elsewhere))
         self.signatures_left = MAX_SIGNATURES if natively else 0
@@ -146,6 +152,8 @@ class _CompiledCall:
             found = self.direct(arrays)
             if found is not ELSEWHERE:
                 return found
+        if self.divided is not None and (call := self.divided(arrays)) is not None:
+            return call(arrays)
         debugging = config.debug_nans or config.debug_infs
         placed = self.places.own is not None or config.elsewhere or any_placed(arrays)
         executable = self._executable(arrays) if placed else self.executable
@@ -297,9 +305,11 @@ class PjitFunction(_Base):
                     self._recent = _RecentCall(now, [x.aval for x in args], call.direct)
                 return call(args)
         dynamic, named, static = self._statics.split(args, kwargs)
-        passed, tree = tree_flatten((dynamic, named))
-        leaves = passed if {*map(type, passed)} <= {Array} else to_arrays(
-            "jit", self._fun, dynamic, named, passed)
+        leaves, tree = tree_flatten((dynamic, named))
+        for x in leaves:
+            if type(x) is not Array:
+                leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
+                break
         given, leaves = leaves, self._shardings.arguments(tree, leaves)
         signature = (tree, static, *[x.aval for x in leaves])
         call = self._lookup(table, signature, static)
@@ -312,9 +322,7 @@ class PjitFunction(_Base):
                 argument_names(self._fun, dynamic, named), leaves)
         elif call.signatures_left:
             self._record_signature(call, args, kwargs)
-        if config.transfer_guard_device_to_device is not None:
-            call.places.guard_moves(passed, leaves)
-        elif not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
+        if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
         outs = call(leaves)
         for k in call.donated:

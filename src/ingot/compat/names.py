@@ -44,6 +44,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.array_serialization.serialization": _COMPAT + "array_serialization",
     **{f"jax.experimental.colocated_python{name}": _COMPAT + "colocated"
        for name in ("", ".func", ".serialization")},
+    "jax.experimental.custom_partitioning": "ingot.experimental.custom_partitioning",
     "jax.experimental.hijax": _COMPAT + "hijax",
     "jax.experimental.mesh_utils": _COMPAT + "meshes",
     "jax.experimental.multihost_utils": "ingot.experimental.multihost_utils",
@@ -53,7 +54,6 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.shard_map": _COMPAT + "meshes",
     "jax.experimental.layout": "ingot.api.formats",
     "jax.experimental.compute_on": "ingot.experimental.compute_on",
-    "jax.experimental.serialize_executable": "ingot.experimental.serialize_executable",
     "jax.memory": "ingot.memory",
     "jax.experimental.checkify": "ingot.experimental.checkify",
     "jax.experimental.sparse": "ingot.experimental.sparse",
@@ -129,6 +129,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axis_env",
                       "ingot.errors"),
     "jax._src.custom_batching": "ingot.custom_batching",
+    "jax._src.custom_partitioning": "ingot.experimental.custom_partitioning",
     "jax._src.custom_derivatives": "ingot.custom_derivatives",
     "jax._src.debugging": "ingot.debug",
     "jax._src.dispatch": _COMPAT + "privates",

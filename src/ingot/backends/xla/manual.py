@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ingot import dtypes
-from ingot.backends.xla.rules import as_kernel, is_ordered, lower_jaxpr, rule, value_of
+from ingot.backends.xla.rules import as_kernel, call_jaxpr, is_ordered, lower_jaxpr, rule, value_of
 from ingot.backends.xla.sharding_text import marks_text, mesh_text
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor_of
@@ -48,6 +48,13 @@ def _here(b: Builder, name: str) -> Manual:
 
 # ---- shard_map -----------------------------------------------------------------------------------
 _stacked = as_kernel("shard_map")
+
+
+@rule("custom_partitioning")
+def _custom_partitioning(b: Builder, *args: Value, out: Any, call: Jaxpr, **params: Any
+                         ) -> list[Value]:
+    """The function itself: where it is known how arguments lie, a shard_map is in its place."""
+    return call_jaxpr(b, call, args)
 
 
 @rule("shard_map")
