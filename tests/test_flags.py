@@ -95,7 +95,9 @@ ELSEWHERE = {
     "passes": "test_pipeline.py", "export_calling_convention_version": "test_export.py",
     "export_platforms": "test_export.py",
     "buffer_bytes": "test_dispatch.py",
-    "optimize": "test_compiler.py", "portable": "test_portable.py"}
+    "optimize": "test_compiler.py", "portable": "test_portable.py",
+    **{f"transfer_guard_{d}": "test_transfers.py"
+       for d in ("host_to_device", "device_to_device", "device_to_host")}}
 
 
 @pytest.mark.parametrize("name", [f.name for f in TABLE if f.name not in ELSEWHERE])
@@ -212,9 +214,8 @@ def test_arrays_are_made_on_the_default_device():
 def test_contexts_under_the_hook():
     code = """
 import jax
-for name in ("transfer_guard", "transfer_guard_host_to_device", "transfer_guard_device_to_host",
-             "transfer_guard_device_to_device", "thread_guard", "array_garbage_collection_guard",
-             "debug_key_reuse", "legacy_prng_key", "default_device"):
+for name in ("thread_guard", "array_garbage_collection_guard", "debug_key_reuse",
+             "legacy_prng_key", "default_device"):
     with getattr(jax, name)(jax.config.read("jax_" + name)):
         pass
     try:

@@ -138,6 +138,16 @@ def test_donated_memory():
 
 
 @needs_jaxlib
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_programs_in_the_dialects_of_xla(backend):
+    lowered = ingot.jit(jnp.sin, backend=backend).lower(1.0)
+    assert "stablehlo.sine" in str(lowered.compiler_ir("stablehlo"))
+    assert lowered.compiler_ir("hlo").as_hlo_text() == lowered.as_text("hlo")
+    assert "sine(" in lowered.as_text("hlo")
+    with pytest.raises(ValueError, match="dialects are"):
+        lowered.compiler_ir("mhlo")
+
+
 def test_stages():
     lowered = on_xla(lambda x: jnp.sin(x) @ x).lower(np.ones(3))
     assert "stablehlo.sine" in lowered.as_text() and "sin" in lowered.as_text("jaxpr")

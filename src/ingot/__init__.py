@@ -74,6 +74,7 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
         flatten_util as flatten_util,
         image as image,
         lax as lax,
+        memory as memory,
         nn as nn,
         ops as ops,
         random as random,
@@ -111,8 +112,9 @@ __all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tr
            "make_jaxpr", "named_call", "named_scope", "num_threads", "numpy",
            "numpy_dtype_promotion", "numpy_rank_promotion", "pmap", "process_count",
            "process_index", "process_indices", "pure_callback", "remat", "set_num_threads",
-           "threefry_partitionable", "tree", "tree_util", "typeof", "typing", "value_and_grad",
-           "vjp", "vmap"]
+           "threefry_partitionable", "transfer_guard_device_to_device",
+           "transfer_guard_device_to_host", "transfer_guard_host_to_device", "tree", "tree_util",
+           "typeof", "typing", "value_and_grad", "vjp", "vmap"]
 
 __version__ = "0.1.0"
 
@@ -130,6 +132,9 @@ log_compiles = _context("log_compiles")
 numpy_dtype_promotion = _context("numpy_dtype_promotion")
 numpy_rank_promotion = _context("numpy_rank_promotion")
 threefry_partitionable = _context("threefry_partitionable")
+transfer_guard_device_to_device = _context("transfer_guard_device_to_device")
+transfer_guard_device_to_host = _context("transfer_guard_device_to_host")
+transfer_guard_host_to_device = _context("transfer_guard_host_to_device")
 
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = _lazily(__name__, (

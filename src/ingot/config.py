@@ -86,6 +86,15 @@ TABLE = [
          True),
     Flag("match_jax", bool, False,
          "Draw JAX's random numbers, and give JAX's result types, where better ones exist.", True),
+    *(Flag(f"transfer_guard_{direction}", str, None,
+           f"Whether arrays may move from {words}: 'log' and 'disallow' act on what operations do"
+           " by themselves, 'log_explicit' and 'disallow_explicit' also on `device_put` and"
+           " `device_get`.", True,
+           (None, "allow", "log", "disallow", "log_explicit", "disallow_explicit"))
+      for direction, words in (("host_to_device", "the host to a device"),
+                               ("device_to_device", "one device to another"),
+                               ("device_to_host", "a device to the host, unless both have one"
+                                " memory"))),
     Flag("num_cpu_devices", int, -1, "How many names `devices` has for the CPU;"
          " -1: the greatest power of two up to the number of cores, but at least four."),
     Flag("log_compiles", bool, False,

@@ -23,6 +23,7 @@ from ingot.core.placement import (
     check_devices_agree,
     check_divisible,
     check_rank,
+    guard_move,
     is_committed,
     on_mesh_in_force,
     place as moved,
@@ -33,6 +34,7 @@ from ingot.core.placement import (
 from ingot.core.processes import PROCESSES
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
+from ingot.core.transfers import guard
 from ingot.dtypes import KeyDType
 from ingot.primitives.casts import varied
 from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
@@ -221,7 +223,7 @@ def _on_mesh(x: Any) -> Any:
 def _put(x: Any, place: Any, stays: bool = False) -> Any:
     """Return a leaf as an array at a device or sharding; traced values stay traced. With `stays` a
     committed array has to be on those devices already."""
-    array = to_array(x)
+    array = to_array(x) if config.transfer_guard_host_to_device is None else _guarded(x, place)
     if isinstance(place, Space):
         return _in_space(array, place)
     sharding = SingleDeviceSharding(place) if isinstance(place, Device) else place
@@ -245,7 +247,18 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
     if stays:
         check_devices_agree([array], lambda _: argument("x", array, "array"), sharding,
                             "sharding_constraint inside jit")
+    else:
+        guard_move(x, sharding, explicit=True)
     return moved(array, sharding)
+
+
+def _guarded(x: Any, place: Any) -> Any:
+    """Return a leaf as an array, which the program asks for."""
+    with config.override("transfer_guard_host_to_device", None):
+        array = to_array(x)
+    if array is not x:
+        guard("host_to_device", array.aval, place, explicit=True)
+    return array
 
 
 def _in_space(x: Any, space: Space) -> Any:
@@ -266,7 +279,13 @@ def device_get(x: Any) -> Any:
     >>> ingot.device_get(ingot.device_put(1.5))
     array(1.5)
     """
-    return tree_map(_to_numpy, x)
+    if config.transfer_guard_device_to_host is None:
+        return tree_map(_to_numpy, x)
+    for leaf in tree_leaves(x):
+        if type(leaf) is Array and owner_of(leaf).platform != "cpu":
+            guard("device_to_host", leaf.aval, explicit=True)
+    with config.override("transfer_guard_device_to_host", None):
+        return tree_map(_to_numpy, x)
 
 
 def _to_numpy(x: Any) -> Any:

@@ -305,11 +305,9 @@ class PjitFunction(_Base):
                     self._recent = _RecentCall(now, [x.aval for x in args], call.direct)
                 return call(args)
         dynamic, named, static = self._statics.split(args, kwargs)
-        leaves, tree = tree_flatten((dynamic, named))
-        for x in leaves:
-            if type(x) is not Array:
-                leaves = to_arrays("jit", self._fun, dynamic, named, leaves)
-                break
+        passed, tree = tree_flatten((dynamic, named))
+        leaves = passed if {*map(type, passed)} <= {Array} else to_arrays(
+            "jit", self._fun, dynamic, named, passed)
         given, leaves = leaves, self._shardings.arguments(tree, leaves)
         signature = (tree, static, *[x.aval for x in leaves])
         call = self._lookup(table, signature, static)
@@ -322,7 +320,9 @@ class PjitFunction(_Base):
                 argument_names(self._fun, dynamic, named), leaves)
         elif call.signatures_left:
             self._record_signature(call, args, kwargs)
-        if not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
+        if config.transfer_guard_device_to_device is not None:
+            call.places.guard_moves(passed, leaves)
+        elif not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
         outs = call(leaves)
         for k in call.donated:

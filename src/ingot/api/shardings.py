@@ -24,6 +24,7 @@ from ingot.core.placement import (
     check_divisible,
     client_of,
     common_sharding,
+    guard_move,
     is_committed,
     on_devices,
     on_mesh_in_force,
@@ -300,6 +301,13 @@ class ResultPlaces:
             return common or self.own
         agrees = common is not None and common._device_assignment == self.own._device_assignment
         return common if agrees else self.own
+
+    def guard_moves(self, passed: Sequence[Any], arrays: Sequence[Array]) -> None:
+        """Let the guard of transfers see which arrays that were passed have to move, to be the
+        arguments."""
+        common = self.meeting(arrays)
+        for x, moved in zip(passed, arrays, strict=True):
+            guard_move(x, sharding_of(moved) if is_committed(moved) else common)
 
     def of_results(self, arrays: Sequence[Array]) -> list[Sharding] | None:
         """Return where the results lie, for arguments that lie where these do; None if nothing is

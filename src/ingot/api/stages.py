@@ -18,6 +18,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.backend import (
     DEFAULTS,
     CompileOptions,
+    Executable,
     check_results,
     compile_jaxpr,
     get_backend,
@@ -160,32 +161,47 @@ class Lowered(Stage):
 
         Raises ValueError for other dialects than these and 'hlo', and where these need jaxlib.
         """
-        if dialect not in (None, "stablehlo", "hlo", "jaxpr"):
-            raise ValueError(f"as_text: the dialects are 'stablehlo', 'hlo', 'jaxpr', got"
-                             f" {dialect!r}")
-        text = None if dialect == "jaxpr" else self._in_dialect(dialect)
-        return pretty(self._jaxpr, debug_info) if text is None else text
+        self._check_dialect("as_text", dialect)
+        try:
+            found = None if dialect == "jaxpr" else self._in_dialect(dialect)
+        except (RuntimeError, NotImplementedError) as error:
+            if dialect is not None:
+                raise ValueError(f"as_text: {self.fun_name} has no text in {dialect}: {error}"
+                                 ) from None
+            found = None
+        if found is None:
+            return pretty(self._jaxpr, debug_info)
+        return found.as_hlo_text() if dialect == "hlo" else str(found)
 
-    def _in_dialect(self, dialect: str | None) -> str | None:
-        """The text by the back end that compiles it, else by XLA's; None if there is none."""
+    def _in_dialect(self, dialect: str | None) -> Any:
+        """The program by the back end that compiles it, else by XLA's; RuntimeError or
+        NotImplementedError if they cannot say it."""
         asked = (*[None] * len(self._consts), *self._shardings.asked)
         told = self._shardings.call.of_results(self.out_tree, self.out_avals)
         options = replace(self._options, in_shardings=asked, out_shardings=tuple(told))
         wanted = dialect or "stablehlo"
-        text = get_backend(self._backend).lowered_text(self._jaxpr, options, wanted)
-        if text is not None:
-            return text
-        try:
-            return get_backend("xla").lowered_text(self._jaxpr, options, wanted)
-        except (RuntimeError, NotImplementedError) as error:
-            if dialect is None:
-                return None
-            raise ValueError(f"as_text: {self.fun_name} has no text in {dialect}: {error}"
-                             ) from None
+        found = get_backend(self._backend).lowered(self._jaxpr, options, wanted)
+        return found or get_backend("xla").lowered(self._jaxpr, options, wanted)
 
-    def compiler_ir(self, dialect: str | None = None) -> Jaxpr:
-        """The program itself."""
-        return self._jaxpr
+    def compiler_ir(self, dialect: str | None = None) -> Any:
+        """The program: the jaxpr itself, for the dialect 'stablehlo' a module of MLIR, for 'hlo' an
+        object of XLA with `as_hlo_text`; where XLA has none, as without jaxlib, the jaxpr.
+
+        Raises ValueError for other dialects.
+        """
+        self._check_dialect("compiler_ir", dialect)
+        if dialect in (None, "jaxpr"):
+            return self._jaxpr
+        try:
+            return self._in_dialect(dialect)
+        except (RuntimeError, NotImplementedError):
+            return self._jaxpr
+
+    @staticmethod
+    def _check_dialect(title: str, dialect: str | None) -> None:
+        if dialect not in (None, "stablehlo", "hlo", "jaxpr"):
+            raise ValueError(f"{title}: the dialects are 'stablehlo', 'hlo', 'jaxpr', got"
+                             f" {dialect!r}")
 
     def cost_analysis(self) -> dict[str, float]:
         """The floating-point operations that the program asks for (`flops`), and the bytes of its
@@ -212,10 +228,10 @@ class Compiled(Stage):
     Array(6., dtype=float64, weak_type=True)
     """
 
-    def __init__(self, *parts: Any):
+    def __init__(self, *parts: Any, executable: Executable | None = None):
         super().__init__(*parts)
-        self._executable = compile_jaxpr(self._jaxpr, self._backend,
-                                         replace(self._options, donated=()))
+        self._executable = executable or compile_jaxpr(self._jaxpr, self._backend,
+                                                       replace(self._options, donated=()))
         self._places = ResultPlaces(self._jaxpr, self._names(), self._shardings.call)
 
     def as_text(self, stage: str | None = None) -> str:

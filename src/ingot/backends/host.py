@@ -12,6 +12,7 @@ from ingot.core.array import OWNERS, Array, fetch, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device, cpu_devices
+from ingot.core.executable_bytes import from_bytes, to_bytes
 from ingot.core.interpreter import EVAL, check_eval_result, interpreting, without_fp_warnings
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
@@ -27,6 +28,7 @@ class HostMemory:
     first of them, or has to stay there, is a `PlacedBuffer`: the ndarray with the sharding.
     """
 
+    name = "host"
     platform = "cpu"
     buffer_type = np.ndarray
     interprets = False
@@ -80,12 +82,16 @@ class HostMemory:
         """Return the result of one operation, by its `eval` slot."""
         return EVAL.process(primitive, arrays, params)
 
-    def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
-        """Raise NotImplementedError: programs are kept by the cache on disk alone."""
-        raise NotImplementedError("deserialize: executables on the CPU have no serialized form; the"
-                                  " cache on disk keeps their machine code (config.cache_dir)")
+    def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> Executable:
+        """Raise NotImplementedError: memory alone compiles nothing."""
+        raise NotImplementedError("compile: a back end must say how")
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
+    def deserialize(self, data: bytes, devices: Sequence[Device] | None = None) -> Executable:
+        """Return a program that was written as its jaxpr: machine code is in the cache on disk."""
+        jaxpr, options = from_bytes(self.name, data, {d.id: d for d in devices or self.devices()})
+        return self.compile(jaxpr, options)
+
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
         """Return None: programs are compiled from jaxprs."""
         return None
 
@@ -104,10 +110,9 @@ def check_compiler_options(options: CompileOptions) -> None:
                               " ingot with config.update")
 
 
-def no_serialized_form() -> bytes:
-    """Raise NotImplementedError for an executable on the CPU."""
-    raise NotImplementedError("serialize: executables on the CPU have no serialized form; the cache"
-                              " on disk keeps their machine code (config.cache_dir)")
+def serialized(name: str, executable: Executable) -> bytes:
+    """Return what `HostMemory.deserialize` of the back end of this name takes: the jaxpr."""
+    return to_bytes(name, (executable.jaxpr, executable.options))
 
 
 def evaluate_equation(eqn: Eqn, inputs: Sequence[np.ndarray], in_avals: Sequence[ShapedArray],

@@ -75,7 +75,6 @@ WITHOUT_MEANING: dict[str, dict[str, Any]] = {
 }
 
 _LEAVE = "leave it out"
-_NO_GUARD = "what goes to the memory of the CPU, where all arrays are, is not watched; leave it out"
 
 # What would change results, messages or errors, and is not done: only this value is accepted, and
 # the text is what to do instead.
@@ -109,10 +108,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "jax_random_seed_offset": (0, "add the offset to the seed"),
     "jax_thread_guard": (False, "any thread may use any array"),
     "jax_tracer_error_num_traceback_frames": (5, "messages name the one line of the program"),
-    "jax_transfer_guard": (None, _NO_GUARD),
-    "jax_transfer_guard_device_to_device": (None, _NO_GUARD),
-    "jax_transfer_guard_device_to_host": (None, _NO_GUARD),
-    "jax_transfer_guard_host_to_device": (None, _NO_GUARD),
     "mock_num_gpu_processes": (0, _LEAVE),
 }
 

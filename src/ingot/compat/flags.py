@@ -54,12 +54,22 @@ def _set_platforms(name: str, value: Any) -> None:
     ours.update("platforms", value or None)
 
 
+GUARDS = [f"transfer_guard_{d}" for d in ("host_to_device", "device_to_device", "device_to_host")]
+"""The flags that `jax_transfer_guard` sets together."""
+
+
+def _set_guards(value: Any) -> None:
+    for name in GUARDS:
+        ours.update(name, value)
+
+
 # JAX's flags with an effect of another name: their default, and what sets them.
 MAPPED: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "jax_compilation_cache_dir": (None, lambda value: ours.update("cache_dir", value)),
     "jax_compilation_cache_max_size": (-1, _set_cache_size),
     "jax_enable_compilation_cache": (True, lambda value: ours.update("cache", value)),
     "jax_logging_level": ("NOTSET", _set_level),
+    "jax_transfer_guard": (None, _set_guards),
 }
 
 

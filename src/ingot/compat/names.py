@@ -54,6 +54,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.shard_map": _COMPAT + "meshes",
     "jax.experimental.layout": "ingot.api.formats",
     "jax.experimental.compute_on": "ingot.experimental.compute_on",
+    "jax.experimental.serialize_executable": "ingot.experimental.serialize_executable",
     "jax.memory": "ingot.memory",
     "jax.experimental.checkify": "ingot.experimental.checkify",
     "jax.experimental.sparse": "ingot.experimental.sparse",

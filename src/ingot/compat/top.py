@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,16 +17,15 @@ from ingot.compat import (  # hang JAX's attributes on our types
     shown as shown,
 )
 from ingot.compat.environment import print_environment_info
-from ingot.compat.flags import config, context as option
+from ingot.compat.flags import GUARDS, config, context as option
 from ingot.compat.version import __version__, __version_info__
-from ingot.config import context
+from ingot.config import config as ours, context
 from ingot.core.mesh import Mesh
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec
 from ingot.tree import tree_map
 
 default_device = option("jax_default_device")
-transfer_guard = option("jax_transfer_guard")
 transfer_guard_device_to_device = option("jax_transfer_guard_device_to_device")
 transfer_guard_device_to_host = option("jax_transfer_guard_device_to_host")
 transfer_guard_host_to_device = option("jax_transfer_guard_host_to_device")
@@ -34,6 +35,15 @@ debug_key_reuse = option("jax_debug_key_reuse")
 legacy_prng_key = option("jax_legacy_prng_key")
 softmax_custom_jvp = option("jax_softmax_custom_jvp")
 jax_debug_infs = context("debug_infs")
+
+
+@contextmanager
+def transfer_guard(new_val: Any) -> Iterator[None]:
+    """The guards of transfers in all directions have this value in this thread meanwhile."""
+    with ExitStack() as stack:
+        for name in GUARDS:
+            stack.enter_context(ours.override(name, new_val))
+        yield
 
 
 class Ref:
@@ -76,4 +86,4 @@ def device_put_replicated(x: Any, devices: Any) -> Any:
 
 __all__ = ["Ref", "__version__", "__version_info__", "config", "default_device",
            "device_put_replicated", "device_put_sharded",
-           "ensure_compile_time_eval", "pmap", "print_environment_info"]
+           "ensure_compile_time_eval", "pmap", "print_environment_info", "transfer_guard"]

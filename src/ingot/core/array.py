@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
+from ingot.core.transfers import guard
 
 
 class _ArrayMeta(type):
@@ -95,7 +97,11 @@ the last one; `core.backend` writes it."""
 def fetch(x: Array) -> np.ndarray:
     """Return the elements of an array as an ndarray, which is its buffer if it is on the CPU."""
     data = x._data
-    return data if type(data) is np.ndarray else to_host(data)
+    if type(data) is np.ndarray:
+        return data
+    if config.transfer_guard_device_to_host is not None and OWNERS[type(data)].platform != "cpu":
+        guard("device_to_host", x.aval)
+    return to_host(data)
 
 
 def to_host(buffer: Any) -> np.ndarray:

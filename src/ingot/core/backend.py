@@ -193,13 +193,17 @@ class Backend(Protocol):
         """Compile a jaxpr whose constants are concrete."""
         ...
 
-    def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
-        """Return an executable that `Executable.serialize` wrote; trusted data only."""
+    def deserialize(self, data: bytes, devices: Sequence[Device] | None = None) -> Executable:
+        """Return an executable that `Executable.serialize` wrote; trusted data only.
+
+        devices: which the program's are by their numbers, by default all. Raises ValueError for
+        bytes of another back end or version.
+        """
         ...
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
-        """Return a jaxpr in the form in which the compiler takes it, in 'stablehlo' or 'hlo'; None
-        if it takes jaxprs."""
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
+        """Return a jaxpr in the form in which the compiler takes it: a module of MLIR that prints
+        itself in 'stablehlo', or an object with `as_hlo_text` in 'hlo'; None if it takes jaxprs."""
         ...
 
     def wait_for_effects(self) -> None:

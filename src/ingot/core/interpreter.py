@@ -17,6 +17,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.nan_check import debug_check
 from ingot.core.placement import PlacedBuffer, evaluator, follow
 from ingot.core.source_info import Source, describe, here, user_source
+from ingot.core.transfers import guard
 from ingot.errors import UnexpectedTracerError
 
 
@@ -240,15 +241,23 @@ def is_number(x: Any) -> bool:
     return type(x) in _PYTHON_SCALARS
 
 
+def from_host(x: Any) -> Any:
+    """Return an array made of what the host has, unless the guard of such transfers refuses it;
+    inside programs it is a constant."""
+    if config.transfer_guard_host_to_device is not None and trace_state_clean():
+        guard("host_to_device", x.aval)
+    return x
+
+
 def to_array(x: Any) -> Any:
     """Any array-like scalar or array as an `Array` (tracers pass through)."""
     if type(x) is Array or isinstance(x, Tracer):
         return x
     if type(x) in _PYTHON_SCALARS:
         data = dtypes.coerce_python_scalar(x)
-        return Array(data, ShapedArray((), data.dtype, type(x) is not bool))
+        return from_host(Array(data, ShapedArray((), data.dtype, type(x) is not bool)))
     if isinstance(x, (np.ndarray, np.generic)):
-        return from_numpy(x)
+        return from_host(from_numpy(x))
     convert = getattr(x, "__jax_array__", None)
     if convert is not None:
         return to_array(convert())

@@ -27,6 +27,9 @@ class Var:
         self.aval = aval
         self.count = next(_counter)
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.aval,)  # with a number of the process that reads it
+
     def __repr__(self) -> str:
         return f"Var(id={self.count}):{self.aval.str_short(True)}"
 
@@ -91,6 +94,9 @@ class Eqn:
                   ("primitive", "invars", "outvars", "params", "effects", "source")}
         return Eqn(**fields)
 
+    def __reduce__(self) -> Any:
+        return Eqn, (self.primitive, self.invars, self.outvars, self.params, self.effects)
+
 
 class Jaxpr:
     """A first-order functional program: `lambda constvars; invars. let eqns in outvars`.
@@ -143,6 +149,10 @@ class Jaxpr:
                   ("constvars", "invars", "outvars", "eqns", "consts", "debug_name")}
         effects = changes.get("effects", None if "eqns" in changes else self.effects)
         return Jaxpr(**fields, effects=effects)
+
+    def __reduce__(self) -> Any:
+        return Jaxpr, (self.constvars, self.invars, self.outvars, self.eqns, self.consts,
+                       self.effects, self.debug_name)
 
     def __call__(self, *args: Any) -> list[Any]:
         return eval_jaxpr(self, self.consts, *args)

@@ -11,7 +11,7 @@ from ingot.core.source_info import here
 
 T = TypeVar("T")
 LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss": "ingot",
-           "processes": "ingot"}
+           "processes": "ingot", "transfers": "ingot"}
 """The names of loggers, by what they are told; the import hook gives them those of JAX."""
 
 

@@ -16,6 +16,7 @@ from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, filled, names_of
+from ingot.core.transfers import guard
 from ingot.errors import IndivisibleError
 
 
@@ -141,6 +142,13 @@ def check_devices_agree(xs: Sequence[Any], describe: Callable[[int], str], own: 
                 "Received incompatible devices for jitted computation. Got"
                 f" {describe(k)} {on_devices(sharding_of(x))} and {what} {on_devices(own)}; move"
                 " one of them with device_put")
+
+
+def guard_move(x: Any, sharding: Sharding | None, explicit: bool = False) -> None:
+    """Let the guard of transfers see that an array goes to devices that have no part of it yet."""
+    if (config.transfer_guard_device_to_device is not None and type(x) is Array
+            and sharding is not None and not sharding.device_set <= sharding_of(x).device_set):
+        guard("device_to_device", x.aval, sharding, explicit)
 
 
 # ---- places of results ---------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def _leaves(x: Any) -> list[Any]:
 def _from_sequence(x: Any, dtype: Any) -> Any:
     leaves = _leaves(x)
     if all(type(leaf) in _NUMBERS for leaf in leaves):
-        return from_numpy(_of_numbers(x, dtype if leaves else dtype or dtypes.default_float()))
+        return to_array(_of_numbers(x, dtype if leaves else dtype or dtypes.default_float()))
     if any(leaf is None for leaf in leaves):
         raise ValueError("array: None is not a number")
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
@@ -105,7 +105,7 @@ def _construct(x: Any, dtype: Any) -> Any:
     if dtype is not None and data.dtype != dtype:
         with np.errstate(all="ignore"):
             data = data.astype(dtype)
-    return from_numpy(data)
+    return to_array(data)
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None = "K",

@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, ArrayBase
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import EVAL, current, to_array, typeof
+from ingot.core.interpreter import EVAL, current, from_host, to_array, typeof
 from ingot.core.static import items
 from ingot.core.symbolic import length
 from ingot.dtypes.types import CANONICAL
@@ -91,7 +91,7 @@ def constant(value: Any, dtype: Any, weak: bool = False, shape: tuple[int, ...] 
                 _constants.clear()
             _constants[key] = found
     if eager:
-        return Array(found._data, found.aval)  # users may delete what they are given
+        return from_host(Array(found._data, found.aval))  # users may delete what they are given
     return lax.broadcast_in_dim(found, shape, ())
 
 

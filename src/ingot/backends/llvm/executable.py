@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.host import no_serialized_form
+from ingot.backends.host import serialized
 from ingot.backends.llvm import engine, host
 from ingot.backends.llvm.buffers import is_unshared, pool
 from ingot.backends.llvm.compilation import Compilation, ExecutableInfo
@@ -254,8 +254,8 @@ class LLVMExecutable:
         }
 
     def serialize(self) -> bytes:
-        """Raise NotImplementedError."""
-        return no_serialized_form()
+        """Return the program for `deserialize`: its machine code is in the cache on disk."""
+        return serialized("llvm", self)
 
     @property
     def host_functions(self) -> Sequence[Eqn]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.backends.host import HostMemory, check_compiler_options, no_serialized_form
+from ingot.backends.host import HostMemory, check_compiler_options, serialized
 from ingot.core.array import Array, fetch
 from ingot.core.backend import REFERENCE, CompileOptions, evaluating, register_backend
 from ingot.core.interpreter import to_array
@@ -58,8 +58,8 @@ class ReferenceExecutable:
                 "output_size_in_bytes": sum(a.nbytes for a in self.jaxpr.out_avals)}
 
     def serialize(self) -> bytes:
-        """Raise NotImplementedError."""
-        return no_serialized_form()
+        """Return the program for `deserialize`: its machine code is in the cache on disk."""
+        return serialized("reference", self)
 
     @property
     def host_functions(self) -> Sequence[Eqn]:

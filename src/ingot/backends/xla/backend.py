@@ -26,7 +26,7 @@ from ingot.backends.xla import (  # noqa: F401 (they fill the table of rules)
     windows,
 )
 from ingot.backends.xla.arrays import Memory, stored
-from ingot.backends.xla.client import jaxlib, shown
+from ingot.backends.xla.client import in_dialect, jaxlib
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.executable import XLAExecutable
 from ingot.backends.xla.plugins import client
@@ -37,6 +37,7 @@ from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
 from ingot.core.devices import Device
+from ingot.core.executable_bytes import from_bytes
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.primitive import Primitive
@@ -140,8 +141,8 @@ class XLABackend:
         """Compile a jaxpr whose constants are concrete."""
         return XLAExecutable(self._compiler, self._memory, jaxpr, options)
 
-    def lowered_text(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> str | None:
-        """Return a jaxpr in StableHLO or HLO."""
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
+        """Return a jaxpr as a module of StableHLO or a computation of HLO."""
         given = options.in_shardings or (None,) * len(jaxpr.invars)
         home = self._memory.home(own_sharding(jaxpr))
         shardings = [s or a._sharding or home
@@ -149,11 +150,15 @@ class XLABackend:
         text = self._compiler.module(jaxpr, options, shardings, home, mesh_of_types(jaxpr)).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
                   if s is not None]
-        return shown(text, max(counts), dialect)
+        return in_dialect(text, max(counts), dialect)
 
-    def deserialize(self, data: bytes, options: CompileOptions) -> Executable:
-        """Raise NotImplementedError."""
-        raise NotImplementedError("deserialize: XLA's executables are not read yet")
+    def deserialize(self, data: bytes, devices: Sequence[Device] | None = None) -> Executable:
+        """Return a compiled program that was written by the same version of jaxlib."""
+        jaxpr, options, shardings, results, loaded = from_bytes(
+            self._compiler.platform, data, {d.id: d for d in devices or self._devices})
+        found = self.compile(jaxpr, options)
+        found.load(loaded, shardings, results)
+        return found
 
     def wait_for_effects(self) -> None:
         """Do nothing: no program calls the host."""

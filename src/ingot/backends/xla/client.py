@@ -121,15 +121,14 @@ def bytecode(module: Any) -> bytes:
     return buffer.getvalue()
 
 
-def shown(text: str, partitions: int, dialect: str) -> str:
-    """Return a program for so many devices as MLIR prints it, or in the dialect 'hlo' as XLA does.
+def in_dialect(text: str, partitions: int, dialect: str) -> Any:
+    """Return a program for so many devices as a module of MLIR, or for 'hlo' as XLA's computation.
     """
     ir, found = module("jaxlib.mlir.ir"), parsed(text)
     with found.context:
         i32 = ir.IntegerType.get_signless(32)
         for name, count in (("num_partitions", partitions), ("num_replicas", 1)):
             found.operation.attributes[f"mhlo.{name}"] = ir.IntegerAttr.get(i32, count)
-    if dialect == "stablehlo":
-        return str(found)
-    return module("jaxlib._jax").mlir.mlir_module_to_xla_computation(
-        str(found), use_tuple_args=False, return_tuple=False).as_hlo_text()
+    return found if dialect == "stablehlo" else module(
+        "jaxlib._jax").mlir.mlir_module_to_xla_computation(
+            str(found), use_tuple_args=False, return_tuple=False)

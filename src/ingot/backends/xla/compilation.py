@@ -36,6 +36,7 @@ class Compiler:
     def __init__(self, xc: Any, client: Any, devices: Sequence[Any] | None = None):
         self._xc, self._client = xc, client
         self._devices = {d.id: d for d in (client.devices() if devices is None else devices)}
+        self.platform = f"{client.platform} {version()}"
         self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
 
     def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
@@ -83,6 +84,16 @@ class Compiler:
         found = loaded.get_output_shardings() if jaxpr.outvars else []
         return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p))
                         for s, a, p in zip(outs, jaxpr.out_avals, found, strict=True)]
+
+    def read(self, data: bytes, options: CompileOptions, shardings: Sequence[Sharding],
+             results: Sequence[Sharding], home: Sharding) -> Any:
+        """Load what a program's `serialize` wrote, for arguments and results that lie as told."""
+        mesh = mesh_of([*shardings, *results, home])
+        places = (shardings[0] if shardings else home)._device_assignment[:1] if mesh is None else (
+            mesh.devices.flat)
+        devices = [self._devices[d.id] for d in places]
+        return self._client.deserialize_executable(
+            data, devices, self._options(options, devices, mesh is not None))
 
     def for_absent(self, jaxpr: Jaxpr, options: CompileOptions = DEFAULTS) -> Any:
         """Compile a jaxpr for devices that are not there; return what XLA says of the result."""

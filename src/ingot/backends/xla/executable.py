@@ -11,9 +11,11 @@ from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.host import raise_first
 from ingot.backends.xla.processes import explained
 from ingot.backends.xla.spmd import in_default_memory, mesh_of, on_mesh
+from ingot.config import config
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import ELSEWHERE, CompileOptions
+from ingot.core.executable_bytes import to_bytes
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
@@ -66,6 +68,7 @@ class XLAExecutable:
         self.shardings = [on_mesh(mesh, s, a.ndim) if mesh else s or self._home
                           for s, a in zip(chosen, jaxpr.in_avals, strict=True)]
         self.module = compiler.module(jaxpr, options, self.shardings, self._home)
+        self._read: tuple[bytes, list[Sharding]] | None = None
         self._used = used_arguments(jaxpr)
         self._has_host = bool(self.module.callbacks)
 
@@ -239,8 +242,30 @@ class XLAExecutable:
         return {f"{n}_size_in_bytes": getattr(found, f"{n}_size_in_bytes") for n in names}
 
     def serialize(self) -> bytes:
-        """Return the compiled program for `deserialize` on a machine of the same kind."""
-        return self.program.loaded.serialize()
+        """Return the compiled program for `deserialize` on a machine of the same kind.
+
+        Raises NotImplementedError if it calls the host.
+        """
+        if self._has_host:
+            names = sorted({e.primitive.name for e in self.host_functions})
+            raise NotImplementedError("serialize: a program with functions of Python has no"
+                                      f" serialized form, and this one calls it for {names}")
+        data, results = self._read or self._written()
+        return to_bytes(self._compiler.platform, (
+            self.jaxpr, self.options, list(self.shardings), results, data))
+
+    def _written(self) -> tuple[bytes, list[Sharding]]:
+        """The program as XLA writes it, compiled now: what was read lacks a part of its code."""
+        with config.override("cache", False):
+            loaded, results = self._compiler.load(
+                self.jaxpr, self.options, self.shardings, self._home, self.module)
+        return loaded.serialize(), results
+
+    def load(self, data: bytes, shardings: Sequence[Sharding], results: list[Sharding]) -> None:
+        """Take a program from what XLA wrote, for arguments and results that lie as told."""
+        self._read = data, results
+        self._loaded[tuple(shardings)] = self._compiler.read(
+            data, self.options, shardings, results, self._home), results
 
     @property
     def host_functions(self) -> Sequence[Eqn]:
