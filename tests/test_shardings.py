@@ -22,7 +22,7 @@ from ingot.core.avals import ShapedArray
 from ingot.experimental.compute_on import compute_on
 
 P = ingot.P
-FILES = ("shardings", "arrays", "jit", "shard_map", "explicit")
+FILES = ("shardings", "arrays", "jit", "ahead", "shard_map", "explicit")
 
 DIFFERENT = {
     'P("x") + 3': "JAX raises NotImplementedError, Python's own sequences a TypeError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from ingot.core.placement import (
     check_divisible,
     client_of,
     common_sharding,
+    concrete,
     guard_move,
     is_committed,
     on_devices,
@@ -70,7 +71,21 @@ def _place(told: Any) -> Sharding | None:
     if isinstance(told, Whole):
         return on_mesh_in_force()
     told = told.sharding if isinstance(told, Format) else told
-    return None if told is None else named("pjit", told, entered=False)
+    if told is None:
+        return None
+    found = named("pjit", told, entered=False)
+    return concrete(found, None) or found
+
+
+def _with_devices(sharding: Sharding, x: Any) -> Sharding:
+    """Return a sharding over a mesh without devices as one over those of an array; ValueError if it
+    lies on no such mesh."""
+    found = concrete(sharding, sharding_of(x))
+    if found is None:
+        raise ValueError(f"jit: {sharding} has no devices, and no argument lies on such a mesh; use"
+                         " a Mesh, or set_mesh, or say for which platforms to lower:"
+                         " jit(f).trace(*args).lower(lowering_platforms=...)")
+    return found
 
 
 def check_leaves(what: str, shardings: Any) -> None:
@@ -154,9 +169,10 @@ class CallShardings:
         return self.ins is not None or self.device is not None
 
     def over_mesh(self) -> CallShardings:
-        """Return the same with specs as shardings over the mesh that is set now."""
+        """Return the same with specs, and shardings without devices, over the mesh that is set
+        now."""
         def settled_place(s: Any) -> Any:
-            return _place(s) if isinstance(s, (PartitionSpec, Whole)) else s
+            return s if isinstance(s, Format) else _place(s)
 
         ins, outs = (None if told is None else tree_map(settled_place, told, is_leaf=_is_leaf)
                      for told in (self.ins, self.outs))
@@ -178,6 +194,15 @@ class CallShardings:
                         "Received incompatible devices for jitted computation. Got"
                         f" {found[1]} {on_devices(found[0])} and {what} {on_devices(told)}")
         return found
+
+    def map(self, change: Callable[[Sharding], Sharding]) -> CallShardings:
+        """Return the same with other shardings in place of those that were told."""
+        def changed(told: Any) -> Any:
+            return change(told) if isinstance(told, Sharding) else told
+
+        ins, outs = (None if told is None else tree_map(changed, told, is_leaf=_is_leaf)
+                     for told in (self.ins, self.outs))
+        return CallShardings(self.fun, ins, outs, self.device)
 
     def _told(self, shardings: Any) -> list[Sharding]:
         found = map(_place, tree_leaves(shardings, is_leaf=_is_leaf))
@@ -232,6 +257,7 @@ class CallShardings:
         check_divisible(f"One of pjit arguments: {title}", x.aval, sharding)
         if isinstance(x, Tracer):
             return sharding_constraint_p.bind(x, sharding=sharding)
+        sharding = _with_devices(sharding, x)
         if is_committed(x) and not sharding_of(x).is_equivalent_to(sharding, x.ndim):
             raise ValueError(
                 "Received incompatible devices for jitted computation, or: Sharding passed to jit"
@@ -259,7 +285,7 @@ class CallShardings:
         check_divisible("One of pjit outputs", x.aval, sharding)
         if isinstance(x, Tracer):
             return sharding_constraint_p.bind(x, sharding=sharding)
-        return place(x, sharding)
+        return place(x, _with_devices(sharding, x))
 
 
 # ---- results that follow arguments ---------------------------------------------------------------

@@ -10,7 +10,7 @@ from ingot.api.ahead_shardings import AheadShardings
 from ingot.api.arguments import argument_names, function_name, to_arrays
 from ingot.api.formats import format_of
 from ingot.api.shapes import struct_of
-from ingot.api.shardings import CallShardings, ResultPlaces
+from ingot.api.shardings import CallShardings
 from ingot.control.call import jit_p
 from ingot.core import program_text as _text  # noqa: F401  (programs have pretty_print)
 from ingot.core.array import OWNERS, Array
@@ -24,6 +24,7 @@ from ingot.core.backend import (
     get_backend,
 )
 from ingot.core.costs import count_flops
+from ingot.core.devices import Device
 from ingot.core.interpreter import trace_state_clean
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.nan_check import checking
@@ -125,6 +126,10 @@ class Stage:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.fun_name}>"
 
+    def _names(self) -> list[str]:
+        args, kwargs = tree_unflatten(self.in_tree, self._jaxpr.in_avals[len(self._consts):])
+        return argument_names(self._fun, args, kwargs)
+
     def _parts(self) -> tuple[Any, ...]:
         return (self._jaxpr, self._consts, self.in_tree, self.out_tree, self._fun, self._backend,
                 self._options, self._shardings)
@@ -144,8 +149,10 @@ class Traced(Stage):
         return self._jaxpr
 
     def lower(self, *, lowering_platforms: Any = None) -> Lowered:
-        """The next stage."""
-        return Lowered(*self._parts())
+        """The next stage. ValueError where no devices are known, and no platforms are given."""
+        lowered = Lowered(*self._parts())
+        lowered._shardings.check_platforms(lowered._devices(), lowering_platforms)
+        return lowered
 
 
 class Lowered(Stage):
@@ -209,15 +216,22 @@ class Lowered(Stage):
         nbytes = sum(a.nbytes for a in (*self._jaxpr.in_avals, *self._jaxpr.out_avals))
         return {"flops": float(count_flops(self._jaxpr)), "bytes accessed": float(nbytes)}
 
-    def compile(self, compiler_options: dict[str, Any] | None = None, **_: Any) -> Compiled:
+    def compile(self, compiler_options: dict[str, Any] | None = None,
+                device_assignment: Sequence[Device] | None = None, **_: Any) -> Compiled:
         """Compile for the back end that `jit` was given, by default the one chosen now.
 
-        compiler_options: in addition to those of `jit`. Raises JaxRuntimeError for options that the
-        back end does not have; on the CPU those of XLA (`xla_...`) have no effect.
+        compiler_options: in addition to those of `jit`; device_assignment: the devices, where only
+        meshes without devices are known. Raises JaxRuntimeError for options that the back end does
+        not have; on the CPU those of XLA (`xla_...`) have no effect. RuntimeError where devices are
+        needed and not given, or in another number; ValueError for others than those that are known.
         """
         merged = {**dict(self._options.compiler_options), **(compiler_options or {})}
         options = replace(self._options, compiler_options=tuple(merged.items()))
-        return Compiled(*self._parts()[:-2], options, self._shardings)
+        shardings = self._shardings.on_devices(self._devices(), device_assignment)
+        return Compiled(*self._parts()[:-2], options, shardings)
+
+    def _devices(self) -> tuple[Device, ...] | None:
+        return self._shardings.devices(self._jaxpr, self._consts, self._names())
 
 
 class Compiled(Stage):
@@ -232,7 +246,7 @@ class Compiled(Stage):
         super().__init__(*parts)
         self._executable = executable or compile_jaxpr(self._jaxpr, self._backend,
                                                        replace(self._options, donated=()))
-        self._places = ResultPlaces(self._jaxpr, self._names(), self._shardings.call)
+        self._places = self._shardings.places(self._jaxpr, self._names())
 
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage of compilation, by default the last that has a text."""
@@ -251,10 +265,6 @@ class Compiled(Stage):
         return self._executable
 
     # ---- where arguments and results lie ---------------------------------------------------------
-    def _names(self) -> list[str]:
-        args, kwargs = tree_unflatten(self.in_tree, self._jaxpr.in_avals[len(self._consts):])
-        return argument_names(self._fun, args, kwargs)
-
     def _in_shardings(self) -> list[Sharding]:
         return self._shardings.of_arguments(self._jaxpr, self._consts, self._names())
 
