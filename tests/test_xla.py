@@ -1,6 +1,5 @@
 """The XLA back end: where it starts, memory and devices, donation, what it refuses and how."""
 
-import collections
 import subprocess
 import sys
 import textwrap
@@ -18,7 +17,6 @@ from ingot.config import config
 from ingot.core import backend
 from ingot.errors import UndefinedRuleError
 
-Pair = collections.namedtuple("Pair", "first second")  # noqa: PYI024 - a pytree
 needs_jaxlib = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
 
@@ -140,24 +138,6 @@ def test_donated_memory():
 
 
 @needs_jaxlib
-@pytest.mark.parametrize("tree", [lambda x: x, lambda x: (x,), lambda x: [x, x], lambda x: {"a": x},
-                                  lambda x: (x, [x]), lambda x: Pair(x, x)])
-def test_repeated_calls_with_other_arguments(tree):
-    fun = ingot.jit(lambda x: tree(2 * x), backend="xla")
-    x = ingot.device_put(np.ones(3), ingot.devices("xla")[0])
-    for _ in range(3):
-        assert ingot.tree.structure(fun(x)) == ingot.tree.structure(tree(0))
-        for out in ingot.tree.leaves(fun(x)):
-            np.testing.assert_array_equal(out, 2)
-    for other in (np.ones(3), jnp.ones(3), np.ones(2), 1.0, jnp.ones(3, "int8"),
-                  ingot.device_put(x, ingot.devices("xla")[1])):
-        for out in ingot.tree.leaves(fun(other)):
-            assert out.shape == np.shape(other)
-            np.testing.assert_array_equal(out, 2)
-    for mapped in (ingot.vmap(fun), ingot.jit(fun), lambda x: ingot.jvp(fun, (x,), (x,))[1]):
-        assert all((out == 2).all() for out in ingot.tree.leaves(mapped(x)))
-
-
 @pytest.mark.parametrize("backend", ["llvm", "xla"])
 def test_programs_in_the_dialects_of_xla(backend):
     lowered = ingot.jit(jnp.sin, backend=backend).lower(1.0)
@@ -237,3 +217,10 @@ def test_the_hook_after_xla_has_started():
         print(before[1], after.shape, type(jaxlib.xla_client) is Served,
               device.client.runtime_type == "ingot", jax.devices("llvm")[0].client.runtime_type)"""
     assert in_new_process(code) == ["2", "(2,)", "True", "False", "ingot"]
+
+
+def test_unknown_options_of_the_compiler_are_refused_when_a_program_is_compiled():
+    lowered = ingot.jit(lambda x: x + 1, backend="xla").lower(1.0)
+    lowered.compile(compiler_options={"xla_embed_ir_in_executable": True})
+    with pytest.raises(Exception, match="No such compile option: 'invalid_key'"):
+        lowered.compile(compiler_options={"invalid_key": "value"})

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot.api.axis_types import auto_axes, explicit_axes, reshard
+from ingot.api.device_grids import device_grid
 from ingot.api.devices import CPU, Device, devices as all_devices
 from ingot.api.global_arrays import (
     make_array_from_callback,
@@ -60,7 +61,7 @@ def make_mesh(axis_shapes: Sequence[int], axis_names: Any, axis_types: Any = Non
     if needed > len(found):
         raise ValueError(f"make_mesh: Number of devices {len(found)} must be >= the product of"
                          f" mesh_shape {shape}; the flag num_cpu_devices gives the CPU more names")
-    grid = np.array(found[:needed], dtype=object).reshape(shape)
+    grid = device_grid(found[:needed], shape)
     names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
     types = (AxisType.Explicit,) * len(names) if axis_types is None else axis_types
     return Mesh(grid, names, types)

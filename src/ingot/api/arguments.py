@@ -157,8 +157,9 @@ class ArgumentSelector:
                           "pass arrays as ordinary arguments" if hasattr(value, "dtype") else
                           "give its class __hash__ and __eq__")
                 raise ValueError(
-                    f"{self.transform}: static arguments must be hashable, got {value!r:.60} of"
-                    f" type {cls.__name__} for {name} of {function_name(self.fun)}; {remedy}"
+                    f"{self.transform}: Non-hashable static arguments are not supported, got"
+                    f" {value!r:.60} of type {cls.__name__} for {name} of"
+                    f" {function_name(self.fun)}; {remedy}"
                 ) from None
 
 

@@ -125,12 +125,14 @@ def pmap(fun: Callable[..., Any] | None = None, axis_name: Any = None, *, in_axe
     check_axis_spec("pmap", "out_axes", out_axes)
     check_devices("pmap", devices)
     if devices is not None and not devices:
-        raise ValueError("pmap: 'devices' argument to pmap must be non-empty, or None")
+        raise ValueError("pmap: 'devices' argument to pmap must be non-empty, or None.")
     static = jit(fun, static_argnums=static_broadcasted_argnums)._statics
     how = functools.partial(_on_devices, devices, out_axes)
     mapped = _map_dynamic(fun, static, in_axes, out_axes, axis_name, axis_size, how)
-    return jit(mapped, static_argnums=static_broadcasted_argnums or None,
-               donate_argnums=donate_argnums or None)
+    found = jit(mapped, static_argnums=static_broadcasted_argnums or None,
+                donate_argnums=donate_argnums or None)
+    found.__wrapped__ = fun
+    return found
 
 
 def _map_dynamic(fun: Callable[..., Any], static: ArgumentSelector, in_axes: Any, out_axes: Any,

@@ -325,7 +325,10 @@ class ResultPlaces:
         common = common_sharding(xs, lambda k: self._name(k, arrays[k]))
         if self.own is None or not isinstance(self.own, NamedSharding):
             return common or self.own
-        agrees = common is not None and common._device_assignment == self.own._device_assignment
+        # The axes by which a shard_map divides results are those of its own mesh.
+        agrees = isinstance(common, NamedSharding) and (
+            common._device_assignment == self.own._device_assignment
+            and common.mesh.axis_names == self.own.mesh.axis_names)
         return common if agrees else self.own
 
     def guard_moves(self, passed: Sequence[Any], arrays: Sequence[Array]) -> None:

@@ -105,7 +105,8 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     if isinstance(axes, tuple) and len(axes) != len(args):
         raise ValueError(
             f"{transform}: in_axes must have an entry for each positional argument, got"
-            f" {len(axes)} entries, {in_axes}, for {len(args)} arguments of {function_name(fun)}")
+            f" {len(axes)} entries, {in_axes}, for {len(args)} arguments of {function_name(fun)};"
+            " each argument passed by keyword is mapped over its axis 0")
     dims = flat_axes(transform, "in_axes", axes, args, "the positional arguments")
     dims += [0] * (len(leaves) - len(dims))
     # What is not mapped reaches the function as it is given: a Python number stays one.

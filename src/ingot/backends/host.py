@@ -106,7 +106,7 @@ def check_compiler_options(options: CompileOptions) -> None:
     """Raise JaxRuntimeError for compiler options; those of XLA have no effect on the CPU."""
     unknown = [name for name, _ in options.compiler_options if not name.startswith("xla_")]
     if unknown:
-        raise JaxRuntimeError(f"compile: there is no compiler option {unknown[0]!r}; set flags of"
+        raise JaxRuntimeError(f"compile: No such compile option: {unknown[0]!r}; set flags of"
                               " ingot with config.update")
 
 

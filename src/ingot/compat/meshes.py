@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ingot.api.axis_types import reshard
-from ingot.api.devices import devices as all_devices
 from ingot.api.pjit import pjit
 from ingot.api.shard_map import shard_map_auto as shard_map
 from ingot.core.avals import restricted, shown_axes
@@ -18,15 +14,6 @@ from ingot.core.specs import names_of
 from ingot.primitives.out_sharding import explicit_sharding
 from ingot.sharding import Mesh, PartitionSpec
 from ingot.tree import broadcast_prefix, tree_flatten, tree_unflatten
-
-
-def create_device_mesh(mesh_shape: Sequence[int], devices: Any = None, **_: Any) -> np.ndarray:
-    """The devices in an array of this shape: ValueError unless there are as many."""
-    found = np.array(all_devices() if devices is None else devices, dtype=object)
-    if int(np.prod(mesh_shape, dtype=int)) != found.size:
-        raise ValueError(f"create_device_mesh: shape {tuple(mesh_shape)} does not take"
-                         f" {found.size} devices")
-    return found.reshape(tuple(mesh_shape))
 
 
 def top_level_all_gather(xs: Any, out_sharding: Any, *, multi_dim: bool = False) -> Any:

@@ -46,7 +46,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
        for name in ("", ".func", ".serialization")},
     "jax.experimental.custom_partitioning": "ingot.experimental.custom_partitioning",
     "jax.experimental.hijax": _COMPAT + "hijax",
-    "jax.experimental.mesh_utils": _COMPAT + "meshes",
+    "jax.experimental.mesh_utils": "ingot.experimental.mesh_utils",
     "jax.experimental.multihost_utils": "ingot.experimental.multihost_utils",
     "jax.experimental.jet": "ingot.experimental.jet",
     "jax.experimental.ode": "ingot.experimental.ode",
@@ -162,6 +162,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
                                 _COMPAT + "hlo_sharding"),
     "jax._src.literals": _COMPAT + "literals",
     "jax._src.mesh": ("ingot.sharding", _COMPAT + "meshes"),
+    "jax._src.mesh_utils": "ingot.experimental.mesh_utils",
     "jax._src.named_sharding": ("ingot.sharding", "ingot.errors"),
     "jax._src.nn": "ingot.nn",
     "jax._src.nn.functions": "ingot.nn",
@@ -246,6 +247,13 @@ NAMES: dict[str, str | Missing] = {
     "jax.experimental.mosaic": Missing("a compiler of kernels for accelerators"),
     "jax.experimental.jax2tf": Missing("no conversion to TensorFlow"),
 }
+
+for _theirs, _ours in {
+        "_get_physical_tpu_mesh": "physical_grid", "_create_device_mesh_for_nd_torus": "over_grid",
+        "_create_device_mesh_for_nd_torus_splitting_axes": "over_split_grid",
+        "_TPU_V4": "TPU_V4", "_TPU_7": "TPU_7", "_TPU_7X": "TPU_7X",
+        "_TRANSPOSE_TRICKS": "CONTIGUOUS"}.items():
+    NAMES[f"jax._src.mesh_utils.{_theirs}"] = f"ingot.api.device_grids:{_ours}"
 
 # Names that JAX itself does not have (any more) and packages probe for: not worth a report.
 ABSENT = frozenset({

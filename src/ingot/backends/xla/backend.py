@@ -44,6 +44,9 @@ from ingot.core.primitive import Primitive
 from ingot.core.program_division import own_sharding
 from ingot.core.sharding import Sharding
 
+_PLACE = {"coords", "core_on_chip", "slice_index"}
+"""Where a device is among others, as far as jaxlib's devices say it: those of TPUs."""
+
 
 class XLABackend:
     """Compiles with XLA for the devices of one client."""
@@ -61,6 +64,9 @@ class XLABackend:
             Device(d.id, d.platform, d.device_kind, d.process_index, self,
                    memory_kinds=_memory_kinds(d), is_local=d.process_index == here)
             for d in sorted(self._theirs.values(), key=lambda d: (d.process_index, d.id))]
+        for d in self._devices:
+            for name in _PLACE & {*dir(self._theirs[d.id])}:
+                setattr(d, name, getattr(self._theirs[d.id], name))
         self._memory = Memory(xc, client, self._devices)
         self._compiler = Compiler(xc, client)
         self.portable = Portable(xc, self._compiler, self._memory)
@@ -139,7 +145,10 @@ class XLABackend:
 
     def compile(self, jaxpr: Jaxpr, options: CompileOptions) -> XLAExecutable:
         """Compile a jaxpr whose constants are concrete."""
-        return XLAExecutable(self._compiler, self._memory, jaxpr, options)
+        found = XLAExecutable(self._compiler, self._memory, jaxpr, options)
+        if options.compiler_options:
+            _ = found.program  # XLA raises for options that it does not have
+        return found
 
     def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
         """Return a jaxpr as a module of StableHLO or a computation of HLO."""

@@ -12,6 +12,7 @@ from ingot.backends.xla.sharding_text import mesh_text, sharding_text
 from ingot.backends.xla.spmd import (
     as_typed,
     mesh_of,
+    mesh_of_program,
     named,
     of_type,
     on_devices,
@@ -47,11 +48,15 @@ class Compiler:
         to be compiled for devices.
         """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
-        mesh = mesh_of([*shardings, *outs, home]) or mesh
+        ndims = [a.ndim for a in (*jaxpr.in_avals, *jaxpr.out_avals)]
+        mesh = mesh_of_program([*shardings, *outs], ndims, home) or mesh
         notes = [[DONATED] * (k in options.donated) for k in range(len(jaxpr.invars))]
         results = ["" for _ in jaxpr.outvars]
         if mesh is not None:
             for note, s, aval in zip(notes, shardings, jaxpr.in_avals, strict=True):
+                if isinstance(s, NamedSharding) and s.mesh.axis_names != mesh.axis_names and (
+                        isinstance(mesh, Mesh)):
+                    s = on_mesh(mesh, s, aval.ndim)
                 note.append(sharding_text(s, aval.ndim))
             results = [sharding_text(_wanted(mesh, s, a), a.ndim, by_type=s is None)
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
@@ -70,7 +75,8 @@ class Compiler:
         functions of the host are used again.
         """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
-        mesh = mesh_of([*shardings, *outs, home])
+        ndims = [a.ndim for a in (*jaxpr.in_avals, *jaxpr.out_avals)]
+        mesh = mesh_of_program([*shardings, *outs], ndims, home)
         if mesh is None:
             place = shardings[0] if shardings else home
             device = self._devices[place._device_assignment[0].id]

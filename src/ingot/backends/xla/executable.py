@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from ingot.core.program_division import own_sharding
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import Sharding, SingleDeviceSharding
 
-Rebuild = Callable[[Iterator[Array]], Any]
+Rebuild = Callable[[list[Array]], Any]
 Caller = Callable[[Sequence[Array]], Any]
 _data, _place = attrgetter("_data"), attrgetter("_sharding")
 
@@ -125,17 +125,17 @@ class XLAExecutable:
 
         def call(arrays: Sequence[Array]) -> Any:
             places, run, handlers, _ = self._recent
+            buffers = list(map(_data, arrays))
             try:
-                buffers = list(map(_data, arrays))
                 if list(map(_place, buffers)) != places or not handlers:
                     return ELSEWHERE
-            except AttributeError:  # a traced value, or an array of another back end
+            except AttributeError:  # an array of another back end
                 return ELSEWHERE
             try:
                 outs = run(buffers, False).consume_with_handlers(handlers)
             except RuntimeError as error:
                 raise explained(error) from None
-            return rebuild(map(Array, outs, avals))
+            return rebuild(list(map(Array, outs, avals)))
 
         return call
 

@@ -148,6 +148,19 @@ def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
     return None
 
 
+def mesh_of_program(shardings: Sequence[Sharding | None], ndims: Sequence[int],
+                    home: Sharding | None) -> Mesh | None:
+    """Return the mesh for which a program is compiled: that of its arguments and results, or its
+    own one, by whose axes its programs of parts are named, if that divides these as well."""
+    found, own = mesh_of([*shardings, home]), mesh_of([home])
+    if found is None or own is None or own.axis_names == found.axis_names or (
+            tuple(own.devices.flat) != tuple(found.devices.flat)):
+        return found
+    same = all(s is None or on_mesh(own, s, n).is_equivalent_to(s, n)
+               for s, n in zip(shardings, ndims, strict=True))
+    return own if same else found
+
+
 def on_mesh(mesh: Mesh, sharding: Sharding | None, ndim: int) -> NamedSharding:
     """Return the sharding over this mesh that divides arrays in the same way, else that they are
     replicated."""
