@@ -8,6 +8,7 @@ from ingot.control import call, checkpoint, cond, scan, while_loop
 from ingot.core.division import Operands, Spec
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.program_division import divide_program
+from ingot.core.specs import names_of
 from ingot.util import split_list
 
 
@@ -21,6 +22,13 @@ def _agreed(first: Sequence[Spec], second: Sequence[Spec]) -> list[Spec]:
             for x, y in zip(first, second, strict=True)]
 
 
+def _divided_more(spec: Spec, other: Spec) -> Spec:
+    """Return a spec with another's entries in place of whole axes, as far as they are free."""
+    taken = {name for entry in spec for name in names_of(entry)}
+    return tuple(o if e is None and not taken.intersection(names_of(o)) else e
+                 for e, o in zip(spec, other, strict=True))
+
+
 def _cond(given: Operands) -> list[Spec]:
     first, *rest = [divide_program(b, given.specs[1:], given.sizes)
                     for b in given.params["branches"]]
@@ -32,8 +40,10 @@ def _cond(given: Operands) -> list[Spec]:
 def _carried(body: Jaxpr, consts: Sequence[Spec], carry: Sequence[Spec], xs: Sequence[Spec],
              given: Operands) -> tuple[list[Spec], list[Spec]]:
     """Return how a loop's carry stays divided from one iteration to the next, and its other
-    results."""
-    carry, n = list(carry), len(carry)
+    results. Axes that are whole at first are divided as the first iteration divides them."""
+    n = len(carry)
+    first = divide_program(body, [*consts, *carry, *xs], given.sizes)[:n]
+    carry = [_divided_more(c, out) for c, out in zip(carry, first, strict=True)]
     while True:
         out, ys = split_list(divide_program(body, [*consts, *carry, *xs], given.sizes), [n])
         agreed = _agreed(carry, out)

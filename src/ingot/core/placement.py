@@ -270,7 +270,8 @@ def divided(primitive: Any, x: Any, params: dict[str, Any], out: Array, common: 
     where = concrete(params[primitive.divides], common)
     if where is None:
         return out
-    if isinstance(where, NamedSharding) and where.mesh._any_axis_auto:
+    if (isinstance(where, NamedSharding) and where.mesh._any_axis_auto
+            and where.mesh._any_axis_explicit):
         given = Operands(primitive.name, params, [x.aval], [spec_in(x, where.mesh)], [out.aval],
                          where.mesh.shape)
         (entries,) = divide(primitive, given)

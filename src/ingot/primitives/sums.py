@@ -176,8 +176,7 @@ def _run(x: np.ndarray) -> None:
 def added_at(x: np.ndarray, places: np.ndarray, updates: np.ndarray) -> np.ndarray:
     """A contiguous array with numbers added to it at places of its flat form, in its dtype."""
     crowded = _crowded(places, x.size)
-    wide = WIDE.get(x.dtype) if crowded or is_narrow(x.dtype) else None
-    out = np.array(x, wide, order="C")
+    out = np.array(x, WIDE.get(x.dtype) if crowded else None, order="C")
     flat, updates = out.reshape(-1), updates.astype(out.dtype, copy=False)
     if crowded and out.dtype == x.dtype:
         _add_many_at(flat, places, updates)
