@@ -14,7 +14,7 @@ from ingot.primitives.out_sharding import takes_out_sharding
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
 
-@takes_out_sharding
+@partial(takes_out_sharding, fill=lambda dtype: 0)
 def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None,
                 indices_are_sorted: bool = False, unique_indices: bool = False,
                 bucket_size: int | None = None, mode: Any = None, *,

@@ -4,8 +4,13 @@ import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
 from ingot.primitives import shape as s, slicing as c
-from ingot.primitives.constraint import layout_constraint_p, reshard_p, sharding_constraint_p
-from ingot.sharding import AxisType, NamedSharding, PartitionSpec, make_mesh
+from ingot.primitives.constraint import (
+    layout_constraint_p,
+    own_part_p,
+    reshard_p,
+    sharding_constraint_p,
+)
+from ingot.sharding import AxisType, NamedSharding, PartitionSpec, UnreducedKind, make_mesh
 
 A, B = normal(3, 4), normal(2, 3, 4)
 ANY = "biufc"
@@ -70,6 +75,11 @@ def redivided(x):
     return reshard_p.bind(x, dst_sharding=NamedSharding(MESH, PartitionSpec(None, "x")))
 
 
+def own_half(x):
+    return own_part_p.bind(x, axes=("x",), sharding=NamedSharding(MESH, PartitionSpec(None, "x")),
+                           kind=UnreducedKind.sum, fill=0)
+
+
 def barrier(*xs):
     return s.optimization_barrier(xs)
 
@@ -109,6 +119,8 @@ EXAMPLES = [
     *(_row(columns, x, {}, lambda x: x, jax=False, name="layout_constraint", accepts=ANY)
       for x in (A, normal(2, 3, 4), normal())),
     *(_row(redivided, x, {}, lambda x: x, jax=False, name="reshard", accepts=ANY)
+      for x in (A, normal(0, 4))),
+    *(_row(own_half, x, {}, lambda x: x, jax=False, name="own_part", accepts=ANY)
       for x in (A, normal(0, 4))),
     _cut(A, (0, 1), (2, 4), accepts=ANY), _cut(A, (0, 0), (3, 4), (2, 3)),
     _cut(B, (1, 0, 2), (2, 3, 3)), _cut(A, (2, 1), (2, 3)),

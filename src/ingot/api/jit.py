@@ -22,6 +22,7 @@ from ingot.api.arguments import (
 )
 from ingot.api.cache_misses import explain
 from ingot.api.divided_calls import DividedCalls
+from ingot.api.donations import usable_donations
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
@@ -29,6 +30,7 @@ from ingot.api.stages import Lowered, Traced
 from ingot.config import config, fast_path_guard
 from ingot.control.call import jit_p
 from ingot.control.custom_partitioning import is_partitioned
+from ingot.control.unreduced import compile_apart, keep_parts, run_apart
 from ingot.core.array import OWNERS, Array, delete
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import axis_sizes
@@ -55,7 +57,7 @@ from ingot.tree import (
     tree_unflatten,
     treedef_is_strict_leaf,
 )
-from ingot.util import register_cache, update_wrapper, warn
+from ingot.util import register_cache, update_wrapper
 
 
 @dataclass
@@ -119,26 +121,25 @@ MAX_SIGNATURES = 8
 class _CompiledCall:
     """What a repeated eager call needs: the executable and the types of its results."""
 
-    __slots__ = ("backend", "direct", "divided", "donated", "executable", "fixed", "jaxpr",
-                 "options", "out_avals", "out_tree", "places", "shardings", "signatures_left",
-                 "single")
+    __slots__ = ("apart", "backend", "direct", "divided", "donated", "executable", "fixed",
+                 "jaxpr", "options", "out_avals", "out_tree", "places", "shardings",
+                 "signatures_left", "single")
 
     def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
                  shardings: CallShardings, names: Sequence[str], arrays: Sequence[Array]):
         self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names, shardings)
-        self.donated = _usable(options.donated, traced.jaxpr)
-        _warn_of_unused(options.donated, self.donated, traced.jaxpr)
+        self.donated = usable_donations(options.donated, traced.jaxpr)
         self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
         self.fixed = backend is not None
         self.options = replace(options, donated=self.donated, committed=self.fixed)
         self.backend = backend or self.places.backend(arrays).name
-        self.executable = compile_jaxpr(traced.jaxpr, self.backend, self.options)
+        self.executable, self.apart = compile_apart(traced.jaxpr, self.backend, self.options)
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)
         self.divided = DividedCalls(self.places, lambda jaxpr: _CompiledCall(
             replace(traced, jaxpr=jaxpr), options, backend, shardings, names, arrays
         )) if is_partitioned(traced.jaxpr) else None
-        plain = not shardings.given and self.places.own is None and self.divided is None
+        plain = not (shardings.given or self.places.own or self.divided or self.apart)
         natively = (self.executable.native_calls is not None and plain
                     and (self.fixed or not config.elsewhere))
         self.signatures_left = MAX_SIGNATURES if natively else 0
@@ -157,12 +158,15 @@ class _CompiledCall:
         debugging = config.debug_nans or config.debug_infs
         placed = self.places.own is not None or config.elsewhere or any_placed(arrays)
         executable = self._executable(arrays) if placed else self.executable
-        outs = executable.run(arrays, consume=bool(self.donated) and not debugging)
+        outs, parts = run_apart(executable, self.jaxpr, arrays,
+                                self.apart and executable is self.executable,
+                                bool(self.donated) and not debugging)
         results = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if debugging:
             check_results(self.jaxpr, arrays, results)
         if placed and not any(type(o) in OWNERS for o in outs):  # others say where results are
             results = self.places(arrays, results)
+        keep_parts(results, parts)
         if self.shardings.outs is not None:
             results = self.shardings.results(self.out_tree, results)
         for k in self.donated:
@@ -199,28 +203,6 @@ class _RecentCall:
         if list(map(type, args)) != self.types or list(map(_aval, args)) != self.avals:
             return None
         return self.direct
-
-
-def _usable(donated: Sequence[int], jaxpr: Jaxpr) -> tuple[int, ...]:
-    """Return the donated arguments whose memory a result can take: one of its type for each, else
-    one of as many bytes."""
-    results, usable = list(jaxpr.out_avals), set[int]()
-    for measure in (lambda a: (a.shape, a.dtype), lambda a: a.nbytes):
-        sizes = list(map(measure, results))
-        for k in donated:
-            size = measure(jaxpr.in_avals[k])
-            if k not in usable and size in sizes:
-                del results[sizes.index(size)], sizes[sizes.index(size)]
-                usable.add(k)
-    return tuple(k for k in donated if k in usable)
-
-
-def _warn_of_unused(donated: Sequence[int], usable: Sequence[int], jaxpr: Jaxpr) -> None:
-    unused = [str(jaxpr.in_avals[k]) for k in donated if k not in usable]
-    if unused:
-        warn(f"Some donated buffers were not usable: {', '.join(unused)} of"
-                      f" {jaxpr.debug_name}, as no result has that size; do not donate them",
-                      UserWarning)
 
 
 class _Signature:

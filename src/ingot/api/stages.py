@@ -12,6 +12,7 @@ from ingot.api.formats import format_of
 from ingot.api.shapes import struct_of
 from ingot.api.shardings import CallShardings
 from ingot.control.call import jit_p
+from ingot.control.unreduced import compile_apart, keep_parts, keeps_parts, run_apart
 from ingot.core import program_text as _text  # noqa: F401  (programs have pretty_print)
 from ingot.core.array import OWNERS, Array
 from ingot.core.avals import ShapedArray
@@ -20,7 +21,6 @@ from ingot.core.backend import (
     CompileOptions,
     Executable,
     check_results,
-    compile_jaxpr,
     get_backend,
 )
 from ingot.core.costs import count_flops
@@ -244,8 +244,9 @@ class Compiled(Stage):
 
     def __init__(self, *parts: Any, executable: Executable | None = None):
         super().__init__(*parts)
-        self._executable = executable or compile_jaxpr(self._jaxpr, self._backend,
-                                                       replace(self._options, donated=()))
+        self._apart = keeps_parts(self._jaxpr, self._backend)
+        self._executable = executable or compile_apart(
+            self._jaxpr, self._backend, replace(self._options, donated=()))[0]
         self._places = self._shardings.places(self._jaxpr, self._names())
 
     def as_text(self, stage: str | None = None) -> str:
@@ -337,12 +338,13 @@ class Compiled(Stage):
                 f" lower {self.fun_name} again for these. The mismatches are:\n{lines}")
 
     def _run(self, operands: Sequence[Any]) -> list[Any]:
-        outs = self._executable.run(operands)
+        outs, parts = run_apart(self._executable, self._jaxpr, operands, self._apart)
         found = [Array(o, a) for o, a in zip(outs, self.out_avals, strict=True)]
         if checking():
             check_results(self._jaxpr, operands, found)
         if not any(type(o) in OWNERS for o in outs):  # others say where their results are
             found = self._places(operands, found)
+        keep_parts(found, parts)
         return found
 
 

@@ -57,7 +57,7 @@ class HostMemory:
         """Return a contiguous copy at the same place."""
         copy = np.array(self.fetch(buffer), order="C")
         if type(buffer) is PlacedBuffer:
-            return PlacedBuffer(copy, buffer.sharding, buffer.committed)
+            return PlacedBuffer(copy, buffer.sharding, buffer.committed, buffer.parts)
         return copy
 
     def delete(self, buffer: Any) -> None:

@@ -9,7 +9,7 @@ from ingot.errors import JaxRuntimeError as XlaRuntimeError
 from ingot.tree import PyTreeDef, PyTreeRegistry, default_registry
 
 version_str, version = __version__, __version_info__
-jaxlib_extension_version = ifrt_version = 0
+jaxlib_extension_version, ifrt_version = 0, 60
 cuda_versions = cuda_path = None
 
 __all__ = ["ArrayImpl", "PjitFunction", "PyTreeDef", "PyTreeRegistry", "XlaRuntimeError",

@@ -17,17 +17,21 @@ from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, filled, names_of
 from ingot.core.transfers import guard
+from ingot.core.unreduced import parts_of_whole, unreduced_axes
 from ingot.errors import IndivisibleError
 
 
 class PlacedBuffer:
     """A buffer of the host that knows where it lies: an ndarray with all elements, the sharding by
-    which devices hold parts of it, and whether operations have to follow it there."""
+    which devices hold parts of it, and whether operations have to follow it there; of an
+    unreduced array, the parts along leading axes, None if the first one is all of it."""
 
-    __slots__ = ("committed", "data", "sharding")
+    __slots__ = ("committed", "data", "parts", "sharding")
 
-    def __init__(self, data: np.ndarray, sharding: Sharding, committed: bool = True):
+    def __init__(self, data: np.ndarray, sharding: Sharding, committed: bool = True,
+                 parts: np.ndarray | None = None):
         self.data, self.sharding, self.committed = data, sharding, committed
+        self.parts = parts
 
 
 def default_device() -> Device:
@@ -176,8 +180,12 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
     if not isinstance(common, NamedSharding):
         return [common.replicated()] * len(out_avals)
     mesh, outs = common.mesh, []
+    given = [sharding_of(x).spec for x in xs  # type: ignore[attr-defined] # spec_in has looked
+             if any(spec_in(x, mesh))]
     for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
-        outs.append(_place_of_result(mesh, spec, aval))
+        found = _place_of_result(mesh, spec, aval)
+        alike = (s for s in given if len(s) == aval.ndim and s == found.spec.padded(aval.ndim))
+        outs.append(found.update(spec=next(alike, found.spec)))  # written as an argument's is
     return outs
 
 
@@ -205,10 +213,32 @@ def place(x: Array, sharding: Sharding, committed: bool = True) -> Array:
     host, whose devices have one memory."""
     client = client_of(sharding)
     if isinstance(client, Device):
-        data: Any = PlacedBuffer(to_host(x._data), sharding, committed)
+        data: Any = PlacedBuffer(to_host(x._data), sharding, committed,
+                                 _parts(x, sharding) if unreduced_axes(sharding) else None)
     else:
         data = client.put(x._data, sharding, committed)
     return Array(data, type_at(x.aval, sharding))
+
+
+def _parts(x: Array, sharding: Any, before: Sharding | None = None) -> np.ndarray | None:
+    """Return the parts of an array that becomes unreduced: those that it has, else what each device
+    has of it; None where the first one has all of it."""
+    own = before or sharding_of(x)
+    if not isinstance(own, NamedSharding) or own.mesh.shape_tuple != sharding.mesh.shape_tuple:
+        return None
+    if own.spec.unreduced == sharding.spec.unreduced and type(x._data) is PlacedBuffer:
+        return x._data.parts
+    if not sharding.spec.unreduced.intersection(own.spec.names()):
+        return None
+    return parts_of_whole(to_host(x._data), sharding, own.spec)
+
+
+def parts_of(x: Array, sharding: Any) -> Array:
+    """Return the parts of an array, unreduced as told, along leading axes."""
+    parts = x._data.parts if type(x._data) is PlacedBuffer else None
+    if parts is None:
+        parts = parts_of_whole(to_host(x._data), sharding, PartitionSpec())
+    return Array(parts, ShapedArray(parts.shape, x.aval.dtype, x.aval.weak_type))
 
 
 def settled(x: Any) -> Any:
@@ -276,7 +306,10 @@ def divided(primitive: Any, x: Any, params: dict[str, Any], out: Array, common: 
                          where.mesh.shape)
         (entries,) = divide(primitive, given)
         where = where.update(spec=where.spec.update(partitions=entries))
-    return place(out, settled_spec(where, x))
+    out = place(out, settled_spec(where, x))
+    if unreduced_axes(where) and type(out._data) is PlacedBuffer:
+        out._data.parts = _parts(x, where)
+    return out
 
 
 def on_mesh_in_force() -> Sharding | None:

@@ -9,8 +9,16 @@ import numpy as np
 
 from ingot.core.array import OWNERS, Array, fetch
 from ingot.core.devices import Device
-from ingot.core.placement import PlacedBuffer, client_of, is_committed, place, sharding_of
-from ingot.core.sharding import Index, NamedSharding, Sharding, SingleDeviceSharding
+from ingot.core.placement import (
+    PlacedBuffer,
+    client_of,
+    is_committed,
+    parts_of,
+    place,
+    sharding_of,
+)
+from ingot.core.sharding import Index, Sharding, SingleDeviceSharding
+from ingot.core.unreduced import unreduced_axes
 
 
 class Shard:
@@ -35,17 +43,24 @@ class Shard:
         aval = whole.aval.unplaced().update(shape=sharding_of(whole).shard_shape(whole.shape))
         if owner is not OWNERS[PlacedBuffer]:
             return Array(owner.part(whole._data, self.device), aval)
-        data = np.asarray(fetch(whole)[self.index])
-        sharding = sharding_of(whole)
-        if isinstance(sharding, NamedSharding) and not sharding.adds(self.device):
-            data = np.zeros_like(data)
-        part = Array(data, aval)
+        part = Array(np.asarray(_part(whole, self.device)[self.index]), aval)
         return place(part, SingleDeviceSharding(self.device), is_committed(whole))
 
     def __repr__(self) -> str:
         part = self.data
         return (f"Shard(device={self.device!r}, index={self.index}, replica_id={self.replica_id},"
                 f" data={'of another process' if part is None else fetch(part)})")
+
+
+def _part(whole: Array, device: Device) -> np.ndarray:
+    """The elements that count for a device: of an unreduced array, those of its part."""
+    sharding: Any = sharding_of(whole)
+    names = unreduced_axes(sharding)
+    if not names:
+        return fetch(whole)
+    (where,) = np.argwhere(sharding.mesh.devices == device)
+    place = dict(zip(sharding.mesh.axis_names, where, strict=True))
+    return fetch(parts_of(whole, sharding))[tuple(place[n] for n in names)]
 
 
 def shards(x: Array) -> list[Shard]:

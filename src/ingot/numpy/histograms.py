@@ -11,6 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import from_numpy
 from ingot.core.interpreter import typeof
+from ingot.errors import ShardingTypeError
 from ingot.numpy import primitives as lax
 from ingot.numpy.arithmetic import divide
 from ingot.numpy.concrete import at_hand, concrete, concrete_int
@@ -24,10 +25,10 @@ from ingot.numpy.ranges import linspace
 from ingot.numpy.reductions import max as max_, min as min_, sum as sum_
 from ingot.numpy.signal import diff
 from ingot.numpy.sorting import searchsorted
-from ingot.primitives.out_sharding import divided, takes_out_sharding
+from ingot.primitives.constraint import own_part
+from ingot.primitives.out_sharding import divided, end_of
 
 
-@takes_out_sharding
 def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | None = None,
              out_sharding: Any = None) -> Any:
     """Count how often each integer occurs, or sum its weights.
@@ -36,7 +37,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     the result; length: its length, needed in traced code; larger integers are dropped;
     out_sharding: how Explicit axes divide the result -> [max(x) + 1] of the default integer, or the
     dtype of `weights`. Raises TypeError for other dtypes, ValueError for other shapes and a
-    negative minlength.
+    negative minlength, ShardingTypeError if out_sharding divides the result.
 
     >>> jnp.bincount(np.array([0, 2, 2]), weights=np.array([0.5, 1.0, 2.0]))
     Array([0.5, 0. , 3. ], dtype=float64)
@@ -44,9 +45,17 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     x = as_array("bincount", x)
     if kind_of(x) not in "iub":
         raise TypeError(f"bincount: integers are needed, got {x.aval}")
+    if out_sharding is not None and getattr(out_sharding, "spec", out_sharding).names():
+        raise ShardingTypeError("bincount: the result can only be fully replicated or fully"
+                                f" unreduced, got {out_sharding!r}; reshard it")
+    x = convert(x, dtypes.int32) if kind_of(x) == "b" else x
+    dropped = own_part(x, out_sharding, end_of(x.aval.dtype, lowest=False))
+    return divided("bincount", _bincount, out_sharding, dropped, weights, minlength, length)
+
+
+def _bincount(x: Any, weights: Any, minlength: Any, length: Any) -> Any:
     if x.aval.ndim != 1:
         raise ValueError(f"bincount: a vector is needed, got {x.aval}")
-    x = convert(x, dtypes.int32) if kind_of(x) == "b" else x
     minlength = concrete_int("bincount", minlength, "minlength")
     if minlength < 0:
         raise ValueError(f"bincount: minlength must not be negative, got {minlength}")

@@ -29,7 +29,7 @@ from ingot.numpy.promotion import (
 )
 from ingot.numpy.reductions import axes_of, sum as sum_
 from ingot.numpy.rounding import conjugate
-from ingot.primitives.out_sharding import check_contracted, divided
+from ingot.primitives.out_sharding import check_contracted, divided, own_parts
 
 
 def _contract(name: str, a: Any, b: Any, contracted: Any, batch: Any, precision: Any,
@@ -106,8 +106,8 @@ def matmul(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any
     _check_lengths("matmul", a, i, b, j)
     if out_sharding is not None:
         check_contracted("matmul", out_sharding, (a, (i,)), (b, (j,)))
-        return divided("matmul", matmul, out_sharding, a, b, precision=precision,
-                       preferred_element_type=preferred)
+        return divided("matmul", matmul, out_sharding, *own_parts([a, b], out_sharding),
+                       precision=precision, preferred_element_type=preferred)
     lead_a, lead_b = a.aval.shape[:-2], b.aval.shape[:-2]
     if not lead_b:
         return _contract("matmul", a, b, ((i,), (j,)), ((), ()), precision, preferred)
@@ -351,7 +351,8 @@ def einsum(subscripts: Any, /, *operands: Any, out: None = None, optimize: Any =
         check_contracted("einsum", out_sharding, *(
             (a, [t.index(c) for c in summed]) for a, t in zip(arrays, inputs, strict=True)))
     array = divided("einsum", lambda *arrays: _evaluate(
-        inputs, output, arrays, optimize, precision, preferred), out_sharding, *arrays)
+        inputs, output, arrays, optimize, precision, preferred), out_sharding,
+                    *own_parts(arrays, out_sharding))
     return array if preferred is None else convert(array, preferred)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis
-from ingot.core.division import Operands, Spec
+from ingot.core.division import Operands, Spec, like_first
 from ingot.core.interpreter import typeof
 from ingot.core.placement import type_at
 from ingot.core.primitive import LINEAR, Primitive
@@ -132,4 +132,35 @@ def reshard(x: Any, sharding: NamedSharding) -> Any:
     return reshard_p.bind(x, dst_sharding=sharding.update(spec=spec))
 
 
-__all__ = ["layout_constraint_p", "reshard_p", "sharding_constraint_p"]
+# ---- own_part ------------------------------------------------------------------------------------
+def _own_part_batch(args: Sequence[Any], dims: Sequence[Any], *, sharding: NamedSharding,
+                    **params: Any) -> Any:
+    (x,), (dim,) = args, dims
+    spec = sharding.spec.padded(typeof(x).ndim - 1)
+    batched = spec.update(partitions=(*spec[:dim], None, *spec[dim:]))
+    return own_part_p.bind(x, sharding=sharding.update(spec=batched), **params), dim
+
+
+own_part_p = Primitive(
+    "own_part", type=lambda x, **_: x, eval=lambda x, **_: x,
+    jvp=[lambda t, out, x, **params: own_part_p.bind(t, **{**params, "fill": 0})],
+    transpose=lambda ct, x, **_: [ct], batch=_own_part_batch,
+    kernel=lambda build, x, *, out, **_: x)
+own_part_p.division, own_part_p.marks = like_first, lambda given: given.marks[0]
+
+
+def own_part(x: Any, out_sharding: Any, fill: Any = 0) -> Any:
+    """Return an argument of an operation whose result is unreduced: the same array, but where each
+    device of a mesh axis keeps a part of the result, it sees the others' elements as `fill`."""
+    aval, spec = typeof(x), getattr(out_sharding, "spec", out_sharding)
+    if aval._sharding is None or not getattr(spec, "unreduced", None):
+        return x
+    axes = tuple(n for n in aval._sharding.mesh.axis_names
+                 if n in spec.unreduced and n in aval._sharding.spec.names())
+    if not axes:
+        return x
+    return own_part_p.bind(x, axes=axes, sharding=aval._sharding, kind=spec.unreduced_kind,
+                           fill=fill)
+
+
+__all__ = ["own_part_p", "layout_constraint_p", "reshard_p", "sharding_constraint_p"]

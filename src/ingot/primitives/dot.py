@@ -30,7 +30,7 @@ from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.dot_division import dot_division, dot_marks
 from ingot.primitives.movement import transpose
-from ingot.primitives.out_sharding import check_contracted, divided
+from ingot.primitives.out_sharding import check_contracted, divided, own_parts
 from ingot.primitives.sums import inner, product
 from ingot.util import memoize, size_of
 
@@ -452,9 +452,9 @@ def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = Non
         preferred_element_type, "dot_general")
     contracted, batch = (tuple(map(_axes, pair)) for pair in dimension_numbers)
     check_contracted("dot_general", out_sharding, (lhs, contracted[0]), (rhs, contracted[1]))
-    return divided("dot_general", dot_general_p.bind, out_sharding, lhs, rhs,
-                   dimension_numbers=(contracted, batch), preferred_element_type=preferred,
-                   precision=canonicalize_precision(precision))
+    return divided("dot_general", dot_general_p.bind, out_sharding,
+                   *own_parts([lhs, rhs], out_sharding), dimension_numbers=(contracted, batch),
+                   preferred_element_type=preferred, precision=canonicalize_precision(precision))
 
 
 def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = None,

@@ -29,7 +29,12 @@ from ingot.kernel.rules import (
     reduction,
 )
 from ingot.primitives.constraint import reshard
-from ingot.primitives.out_sharding import divided, divided_like, divided_reduction
+from ingot.primitives.out_sharding import (
+    divided,
+    divided_like,
+    divided_reduction,
+    explicit_sharding,
+)
 from ingot.primitives.shape_division import broadcast_division, reshape_division, transpose_division
 from ingot.primitives.sums import summed
 from ingot.util import moved, size_of
@@ -263,8 +268,22 @@ def reshape(operand: Any, new_sizes: Shape, dimensions: Shape | None = None, *,
     new_sizes = tuple(map(length, items(new_sizes)))
     if typeof(operand).shape == new_sizes and out_sharding is None:
         return operand
+    if out_sharding is not None:
+        _check_marks(typeof(operand), explicit_sharding("reshape", out_sharding).spec)
     return divided("reshape", lambda x: reshape_p.bind(x, new_sizes=new_sizes), out_sharding,
                    operand)
+
+
+def _check_marks(aval: ShapedArray, spec: Any) -> None:
+    """Raise ValueError unless a reshaped array has the marks of the array."""
+    for name in ("unreduced", "reduced"):
+        had, wanted = getattr(aval.sharding.spec, name), getattr(spec, name)
+        if wanted and not had:
+            raise ValueError(f"out_sharding passed to reshape cannot contain {name} axes, got"
+                             f" {spec!r} for {aval}; reshard the result")
+        if had != wanted:
+            raise ValueError(f"out_sharding passed to reshape must be {name} over the same mesh"
+                             f" axes as operand, got {spec!r} for {aval}; reshard the result")
 
 
 # ---- reduce_sum ----------------------------------------------------------------------------------
@@ -395,7 +414,8 @@ def zeros(aval: ShapedArray) -> Any:
             return Array(np.zeros(aval.shape, dtypes.float0), aval)
         one = Array(np.zeros((), dtypes.float0), ShapedArray((), aval.dtype))
         return broadcast_in_dim(one, aval.shape, ())
-    return full_like(aval, 0)
+    out = full_like(aval, 0)
+    return out if aval._sharding is None else reshard(out, aval._sharding)
 
 
 __all__ = ["broadcast_in_dim", "broadcast_in_dim_p", "reduce_sum", "reduce_sum_p", "reshape",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ingot import dtypes
 from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
@@ -13,7 +17,7 @@ from ingot.core.placement import check_divisible
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.errors import ShardingTypeError
-from ingot.primitives.constraint import reshard, reshard_p
+from ingot.primitives.constraint import own_part, reshard, reshard_p
 from ingot.tree import tree_map
 from ingot.util import update_wrapper
 
@@ -83,10 +87,12 @@ def check_divides(title: str, aval: ShapedArray, sharding: NamedSharding) -> Non
     check_divisible(title, aval, sharding)
 
 
-def takes_out_sharding(fun: Callable[..., Any], sums: bool = True) -> Any:
+def takes_out_sharding(fun: Callable[..., Any], sums: bool = True,
+                       fill: Callable[[Any], Any] | None = None) -> Any:
     """Decorate a function of arrays to one array that has a keyword argument `out_sharding`: its
     result is divided as that says. The function itself does not look at it. One that does not sum
-    has no unreduced results: NotImplementedError."""
+    has no unreduced results: NotImplementedError. Of one that sums over its first argument, `fill`
+    says by its dtype which elements do not count."""
 
     def told(*args: Any, **kwargs: Any) -> Any:
         out_sharding = kwargs.pop("out_sharding", None)
@@ -95,6 +101,8 @@ def takes_out_sharding(fun: Callable[..., Any], sums: bool = True) -> Any:
         if not sums and getattr(out_sharding, "spec", out_sharding).unreduced:
             raise NotImplementedError(f"{fun.__name__}: unreduced results are not supported where"
                                       f" parts are not summed, got {out_sharding!r}")
+        if fill is not None and args and hasattr(args[0], "aval"):
+            args = (own_part(args[0], out_sharding, fill(args[0].dtype)), *args[1:])
         return divided(fun.__name__, fun, out_sharding, *args, **kwargs)
 
     return update_wrapper(told, fun)
@@ -126,7 +134,22 @@ def divided_reduction(primitive: Any, kind: UnreducedKind, out_sharding: Any, x:
         if not spec.unreduced <= used:
             raise ShardingTypeError("out_sharding's unreduced axes should be in operand's specs"
                                     f" that were {title} over, got {aval}, {axes=} and {spec!r}")
-    return divided(title, primitive.bind, out_sharding, undivided(x), axes=axes)
+    if not spec.unreduced or kind is UnreducedKind.sum:
+        return divided(title, primitive.bind, out_sharding, undivided(own_part(x, spec)), axes=axes)
+    sharding = explicit_sharding(title, out_sharding)
+    least = end_of(aval.dtype, lowest=kind is UnreducedKind.max)
+    out = primitive.bind(undivided(own_part(x, spec, least)), axes=axes)
+    check_divides(title, typeof(out), sharding)
+    return reshard_p.bind(out, dst_sharding=sharding.update(spec=spec.padded(typeof(out).ndim)))
+
+
+def end_of(dtype: Any, lowest: bool) -> Any:
+    """Return the lowest or the highest value of a dtype."""
+    if dtypes.issubdtype(dtype, np.inexact):
+        return -math.inf if lowest else math.inf
+    if dtypes.kind(dtype) == "b":
+        return not lowest
+    return int(dtypes.iinfo(dtype).min if lowest else dtypes.iinfo(dtype).max)
 
 
 def automatic(mesh: Any) -> Any:
@@ -159,6 +182,14 @@ def undivided(x: Any) -> Any:
 
 
 # ---- contractions --------------------------------------------------------------------------------
+def own_parts(xs: Sequence[Any], out_sharding: Any) -> list[Any]:
+    """Return arguments whose product is unreduced: the first one that is divided by its own part.
+    """
+    marked = [own_part(x, out_sharding) for x in xs]
+    first = next((k for k, (x, m) in enumerate(zip(xs, marked, strict=True)) if x is not m), 0)
+    return [*xs[:first], *marked[first:first + 1], *xs[first + 1:]]
+
+
 def check_contracted(title: str, out_sharding: Any, *operands: tuple[Any, Sequence[int]]) -> None:
     """Raise ShardingTypeError unless a contraction of arrays over some axes of each can give the
     result that is told: unreduced over those mesh axes alone that divide the contracted axes."""

@@ -33,6 +33,7 @@ from ingot.backends.xla.plugins import client
 from ingot.backends.xla.portable import Portable
 from ingot.backends.xla.processes import await_all, cpu_client, explained
 from ingot.backends.xla.spmd import mesh_of_types
+from ingot.config import config
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
 from ingot.core.backend import CompileOptions, Executable
@@ -156,7 +157,9 @@ class XLABackend:
         home = self._memory.home(own_sharding(jaxpr))
         shardings = [s or a._sharding or home
                      for s, a in zip(given, jaxpr.in_avals, strict=True)]
-        text = self._compiler.module(jaxpr, options, shardings, home, mesh_of_types(jaxpr)).text()
+        context = config.abstract_mesh
+        mesh = mesh_of_types(jaxpr) or (context if context and context.size > 1 else None)
+        text = self._compiler.module(jaxpr, options, shardings, home, mesh).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
                   if s is not None]
         return in_dialect(text, max(counts), dialect)

@@ -213,6 +213,12 @@ def _laid_out(b: Builder, x: Value, out: Any, major_to_minor: Sequence[int]) -> 
                 f" {order}, result_layouts = {order}") if x.shape else x
 
 
+@rule("own_part")
+def _own_part(b: Builder, x: Value, out: Any, **_: Any) -> Value:
+    """The array as it is: XLA itself lets each device sum its own part."""
+    return x
+
+
 @rule("sharding_constraint")
 def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding) -> Value:
     """The array divided as told, where the program is for that mesh."""
