@@ -57,6 +57,8 @@ PROGRAMS = {
         lambda c: c.sum() < 50, lambda c: 2 * c, jnp.abs(x))), X),
     "linear algebra": (lambda x: (jnp.linalg.cholesky(x @ x.T + jnp.eye(4)),
                                   jnp.fft.rfft(x).real), X),
+    "factorizations": (lambda x: (*jnp.linalg.svd(x), *jnp.linalg.qr(x), *jnp.linalg.eigh(x.T @ x),
+                                  jnp.linalg.inv(x.T @ x), jnp.linalg.eigvals(x[:3])), X**2),
     "random numbers": (lambda x: x + ingot.random.normal(ingot.random.key(3), x.shape), X),
     "derivatives": (ingot.grad(lambda x: jnp.sum(jnp.sin(x @ x.T)) + turns(x)[1].sum()), X),
 }

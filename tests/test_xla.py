@@ -1,5 +1,6 @@
 """The XLA back end: where it starts, memory and devices, donation, what it refuses and how."""
 
+import collections
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from ingot.config import config
 from ingot.core import backend
 from ingot.errors import UndefinedRuleError
 
+Pair = collections.namedtuple("Pair", "first second")  # noqa: PYI024 - a pytree
 needs_jaxlib = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
 
@@ -138,6 +140,39 @@ def test_donated_memory():
 
 
 @needs_jaxlib
+@pytest.mark.parametrize("name", ["svd", "eigh", "eig", "schur", "hessenberg", "tridiagonal", "lu",
+                                  "geqrf", "qr"])
+def test_factorizations_run_without_python(name):
+    fun = ingot.jit(getattr(lax.linalg, name), backend="xla")
+    x = np.random.default_rng(0).normal(size=(3, 4, 4))
+    assert not fun.lower(x).compile().runtime_executable().host_functions
+    x[1, 2, 2] = np.nan
+    for found, wanted in zip(fun(x), getattr(lax.linalg, name)(x), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
+    empty = np.zeros((2, 0, 3)) if name in ("svd", "lu", "geqrf", "qr") else np.zeros((0, 2, 2))
+    for found, wanted in zip(fun(empty), getattr(lax.linalg, name)(empty), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@needs_jaxlib
+@pytest.mark.parametrize("tree", [lambda x: x, lambda x: (x,), lambda x: [x, x], lambda x: {"a": x},
+                                  lambda x: (x, [x]), lambda x: Pair(x, x)])
+def test_repeated_calls_with_other_arguments(tree):
+    fun = ingot.jit(lambda x: tree(2 * x), backend="xla")
+    x = ingot.device_put(np.ones(3), ingot.devices("xla")[0])
+    for _ in range(3):
+        assert ingot.tree.structure(fun(x)) == ingot.tree.structure(tree(0))
+        for out in ingot.tree.leaves(fun(x)):
+            np.testing.assert_array_equal(out, 2)
+    for other in (np.ones(3), jnp.ones(3), np.ones(2), 1.0, jnp.ones(3, "int8"),
+                  ingot.device_put(x, ingot.devices("xla")[1])):
+        for out in ingot.tree.leaves(fun(other)):
+            assert out.shape == np.shape(other)
+            np.testing.assert_array_equal(out, 2)
+    for mapped in (ingot.vmap(fun), ingot.jit(fun), lambda x: ingot.jvp(fun, (x,), (x,))[1]):
+        assert all((out == 2).all() for out in ingot.tree.leaves(mapped(x)))
+
+
 @pytest.mark.parametrize("backend", ["llvm", "xla"])
 def test_programs_in_the_dialects_of_xla(backend):
     lowered = ingot.jit(jnp.sin, backend=backend).lower(1.0)
@@ -217,10 +252,3 @@ def test_the_hook_after_xla_has_started():
         print(before[1], after.shape, type(jaxlib.xla_client) is Served,
               device.client.runtime_type == "ingot", jax.devices("llvm")[0].client.runtime_type)"""
     assert in_new_process(code) == ["2", "(2,)", "True", "False", "ingot"]
-
-
-def test_unknown_options_of_the_compiler_are_refused_when_a_program_is_compiled():
-    lowered = ingot.jit(lambda x: x + 1, backend="xla").lower(1.0)
-    lowered.compile(compiler_options={"xla_embed_ir_in_executable": True})
-    with pytest.raises(Exception, match="No such compile option: 'invalid_key'"):
-        lowered.compile(compiler_options={"invalid_key": "value"})

@@ -78,6 +78,15 @@ without_jax = _WithoutJax()
 """A context in which this thread cannot import jax."""
 
 
+@functools.cache
+def register_lapack(xc: Any) -> None:
+    """Let XLA find LAPACK's functions, which jaxlib wraps."""
+    lapack = module("jaxlib.lapack")
+    for name, capsule, version in lapack.registrations()["cpu"]:
+        xc.register_custom_call_target(name, capsule, platform="cpu", api_version=version)
+    lapack._lapack.initialize()
+
+
 class Context:
     """MLIR's context with the dialects that programs are written in."""
 

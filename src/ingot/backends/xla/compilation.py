@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.backends import cache
-from ingot.backends.xla.client import parsed, processor, version
+from ingot.backends.xla.client import parsed, processor, register_lapack, version
 from ingot.backends.xla.rules import lowered
 from ingot.backends.xla.sharding_text import mesh_text, sharding_text
 from ingot.backends.xla.spmd import (
@@ -64,6 +64,8 @@ class Compiler:
                         [_attributes([r]) for r in results],
                         [] if mesh is None else [mesh_text(mesh)])
         _refuse(found)
+        if found.calls_lapack:
+            register_lapack(self._xc)
         return found
 
     def load(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],

@@ -1,4 +1,4 @@
-"""Factorizations: by the host's LAPACK, or on TPUs by what XLA itself expands."""
+"""Factorizations: by LAPACK on CPUs, on TPUs by what XLA itself expands, else by the host."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.xla import lapack_calls
 from ingot.backends.xla.host import evaluated_on_host
-from ingot.backends.xla.rules import RULES, expanded_on_tpus, program
+from ingot.backends.xla.rules import RULES, program
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.control.while_loop import fori_loop
+from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import PythonFallback
 from ingot.primitives.compare import eq
@@ -22,8 +24,7 @@ from ingot.primitives.sort import take_along
 PLACE = np.dtype(np.int32)
 
 RULES.update(dict.fromkeys(
-    ("ormqr", "svd", "eig", "schur", "hessenberg", "tridiagonal", "tridiagonal_solve",
-     "basis_product", "untied"), PythonFallback("the host's LAPACK computes it")))
+    ("tridiagonal_solve", "basis_product", "untied"), PythonFallback("the host computes it")))
 
 
 # ---- row exchanges -------------------------------------------------------------------------------
@@ -74,17 +75,33 @@ def _qr(b: Builder, x: Value, out: Any, pivoting: bool, full_matrices: bool, **_
     if pivoting:
         return evaluated_on_host("qr", b, [x], out, {
             "pivoting": True, "full_matrices": full_matrices, "use_magma": None})
-    *lead, m, n = x.shape
-    k, rank = min(m, n), len(x.shape)
-    packed, taus = _target(b, "Qr", [x], [(x.shape, x.dtype), ((*lead, k), x.dtype)])
-    columns = out[0].shape[-1]
+    packed, taus = _geqrf(b, x, [x, _taus(x)])
+    return _from_reflectors(b, packed, taus, out, _product)
+
+
+def _qr_by_lapack(b: Builder, x: Value, out: Any, pivoting: bool, **_: Any) -> list[Value]:
+    if not pivoting:
+        packed, taus = lapack_calls.geqrf(b, x, out)
+        return _from_reflectors(b, packed, taus, out, lapack_calls.product)
+    packed, taus, order = lapack_calls.pivoted(b, x)
+    return [*_from_reflectors(b, packed, taus, out, lapack_calls.product), order]
+
+
+def _taus(x: Value) -> ShapedArray:
+    return ShapedArray((*x.shape[:-2], min(x.shape[-2:])), x.dtype)
+
+
+def _from_reflectors(b: Builder, packed: Value, taus: Value, out: Any, product: Any
+                     ) -> list[Value]:
+    """Append Q and R of what `geqrf` gives."""
+    rank, n, columns = len(packed.shape), packed.shape[-1], out[0].shape[-1]
     wide = b.slice_axis(packed, rank - 1, 0, min(columns, n))
     low, high = [0] * rank, [0] * rank
     high[-1] = columns - min(columns, n)
-    wide = b.pad(wide, b.full((), 0, x.dtype), low, high, [0] * rank)
+    wide = b.pad(wide, b.full((), 0, packed.dtype), low, high, [0] * rank)
     r = b.slice_axis(packed, rank - 2, 0, out[1].shape[-2])
     upper = b.compare("LE", b.iota(r.shape, PLACE, rank - 2), b.iota(r.shape, PLACE, rank - 1))
-    return [_product(b, wide, taus, None), b.select(upper, r, b.full_like(r, 0))]
+    return [product(b, wide, taus, None), b.select(upper, r, b.full_like(r, 0))]
 
 
 def _eigh(b: Builder, x: Value, out: Any, lower: bool, order: int = 0, **_: Any) -> list[Value]:
@@ -93,6 +110,8 @@ def _eigh(b: Builder, x: Value, out: Any, lower: bool, order: int = 0, **_: Any)
     return [vectors, values, *[vectors] * bool(order)]
 
 
-for _name, _expand in (("lu", _lu), ("geqrf", _geqrf), ("householder_product", _product),
-                       ("qr", _qr), ("eigh", _eigh)):
-    expanded_on_tpus(_name, _expand)
+for _name, _lapack, _expand in (
+        ("lu", lapack_calls.lu, _lu), ("geqrf", lapack_calls.geqrf, _geqrf),
+        ("householder_product", lapack_calls.product, _product), ("qr", _qr_by_lapack, _qr),
+        ("eigh", lapack_calls.eigh, _eigh)):
+    lapack_calls.by_lapack(_name, _lapack, _expand)

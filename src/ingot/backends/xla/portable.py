@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,13 @@ import numpy as np
 
 from ingot.backends.xla import reading_operations  # noqa: F401 (it fills the table of operations)
 from ingot.backends.xla.arrays import Memory, stored
-from ingot.backends.xla.client import bytecode, context, deserialized, parsed
+from ingot.backends.xla.client import (
+    bytecode,
+    context,
+    deserialized,
+    parsed,
+    register_lapack,
+)
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.installed import module
 from ingot.backends.xla.polymorphic import lower_for_export, main_of, refine, types_of
@@ -152,13 +157,4 @@ def _replicated(mlir_type: str, mesh: str) -> str:
     return f"{{sdy.sharding = #sdy.sharding<@{mesh}, [{', '.join(['{}'] * rank)}]>}}"
 
 
-@functools.cache
-def register_lapack(xc: Any) -> None:
-    """Let XLA find LAPACK's functions, which jaxlib wraps."""
-    lapack = module("jaxlib.lapack")
-    for name, capsule, version in lapack.registrations()["cpu"]:
-        xc.register_custom_call_target(name, capsule, platform="cpu", api_version=version)
-    lapack._lapack.initialize()
-
-
-__all__ = ["Portable", "register_lapack"]
+__all__ = ["Portable"]

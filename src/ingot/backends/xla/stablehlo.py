@@ -52,6 +52,7 @@ class Module:
         self.attributes = ""  # of the module
         self.platforms: tuple[str, ...] = (platform,)  # among which programs choose
         self.for_export = False  # whether it is written to be called by others
+        self.calls_lapack = False
         self.refined = False  # whether lengths are to be inferred before it is compiled
         self.functions: list[str] = []
         self.header: list[str] = []
