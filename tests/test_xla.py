@@ -173,6 +173,7 @@ def test_repeated_calls_with_other_arguments(tree):
         assert all((out == 2).all() for out in ingot.tree.leaves(mapped(x)))
 
 
+@needs_jaxlib
 @pytest.mark.parametrize("backend", ["llvm", "xla"])
 def test_programs_in_the_dialects_of_xla(backend):
     lowered = ingot.jit(jnp.sin, backend=backend).lower(1.0)
@@ -183,6 +184,7 @@ def test_programs_in_the_dialects_of_xla(backend):
         lowered.compiler_ir("mhlo")
 
 
+@needs_jaxlib
 def test_stages():
     lowered = on_xla(lambda x: jnp.sin(x) @ x).lower(np.ones(3))
     assert "stablehlo.sine" in lowered.as_text() and "sin" in lowered.as_text("jaxpr")

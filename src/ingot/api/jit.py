@@ -7,7 +7,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from types import MethodType
 from typing import Any
 
@@ -57,6 +57,7 @@ from ingot.tree import (
     tree_unflatten,
     treedef_is_strict_leaf,
 )
+from ingot.tree.treedef import unflattener
 from ingot.util import register_cache, update_wrapper
 
 
@@ -145,8 +146,7 @@ class _CompiledCall:
         self.signatures_left = MAX_SIGNATURES if natively else 0
         debugging = config.debug_nans or config.debug_infs
         self.direct = None if debugging or not plain else self.executable.caller(
-            self.out_avals, itemgetter(0) if self.single else functools.partial(
-                tree_unflatten, traced.out_tree))
+            self.out_avals, unflattener(traced.out_tree))
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         if self.direct is not None:
@@ -186,23 +186,21 @@ class _CompiledCall:
 _aval = attrgetter("aval")
 
 
-class _RecentCall:
-    """The last call of a function by a shorter way: one with arguments of the same types is found
-    without a table, in the ordinary state of all threads."""
+def _recent_call(key: Any, avals: list[ShapedArray], direct: Callable[..., Any]
+                 ) -> Callable[..., Any]:
+    """Return the last call of a function by a shorter way: one with arguments of the same types is
+    made without a table, in the ordinary state of all threads; for others it is ELSEWHERE."""
+    guard = fast_path_guard
 
-    __slots__ = ("avals", "direct", "key", "types")
+    def call(args: tuple[Any, ...]) -> Any:
+        try:
+            if len(guard) != 1 or guard[0] is not key or list(map(_aval, args)) != avals:
+                return ELSEWHERE
+        except AttributeError:  # an argument that has no type
+            return ELSEWHERE
+        return direct(args)
 
-    def __init__(self, key: Any, avals: list[ShapedArray], direct: Callable[..., Any]):
-        self.key, self.avals, self.direct = key, avals, direct
-        self.types = [Array] * len(avals)
-
-    def caller_of(self, args: tuple[Any, ...]) -> Callable[..., Any] | None:
-        """Return the shorter way if it is one for these arguments."""
-        if len(fast_path_guard) != 1 or fast_path_guard[0] is not self.key:
-            return None
-        if list(map(type, args)) != self.types or list(map(_aval, args)) != self.avals:
-            return None
-        return self.direct
+    return call
 
 
 class _Signature:
@@ -235,7 +233,7 @@ class PjitFunction(_Base):
         self._traces = _traces_of(fun)
         self._tables: dict[Any, dict[Any, _CompiledCall]] = {}
         self._current: tuple[Any, dict[Any, _CompiledCall]] = (None, {})
-        self._recent: _RecentCall | None = None
+        self._recent: Callable[..., Any] | None = None
         register_cache(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -246,11 +244,9 @@ class PjitFunction(_Base):
         __tracebackhide__ = True
         try:
             if self._recent is not None and not kwargs:
-                call = self._recent.caller_of(args)
-                if call is not None:
-                    found = call(args)
-                    if found is not ELSEWHERE:
-                        return found
+                found = self._recent(args)
+                if found is not ELSEWHERE:
+                    return found
             if config.disable_jit:
                 return self._fun(*args, **kwargs)
             if current() is EVAL:
@@ -284,7 +280,7 @@ class PjitFunction(_Base):
                 if call.signatures_left:
                     self._record_signature(call, args, kwargs)
                 if call.direct is not None:
-                    self._recent = _RecentCall(now, [x.aval for x in args], call.direct)
+                    self._recent = _recent_call(now, [x.aval for x in args], call.direct)
                 return call(args)
         dynamic, named, static = self._statics.split(args, kwargs)
         passed, tree = tree_flatten((dynamic, named))

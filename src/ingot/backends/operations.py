@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -66,14 +65,14 @@ class Operations(dict[Any, Any]):
 
         jaxpr = stage(operation, [x.aval for x in arrays], primitive.name)
         executable = compile_jaxpr(jaxpr, self._backend)
-        rebuild = list if primitive.multiple_results else itemgetter(0)
+        rebuild: Callable[[Any], Any] = list if primitive.multiple_results else next
         direct, out_avals = executable.caller(jaxpr.out_avals, rebuild), jaxpr.out_avals
 
         def run(arrays: Sequence[Array]) -> Any:
             found = ELSEWHERE if direct is None else direct(arrays)
             if found is ELSEWHERE:
                 outs = executable.run(arrays)
-                found = rebuild([Array(o, a) for o, a in zip(outs, out_avals, strict=True)])
+                found = rebuild(map(Array, outs, out_avals))
             return found
 
         return run

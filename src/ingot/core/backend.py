@@ -87,11 +87,11 @@ class Executable(Protocol):
         """
         ...
 
-    def caller(self, out_avals: Sequence[ShapedArray], rebuild: Callable[[list[Array]], Any]
+    def caller(self, out_avals: Sequence[ShapedArray], rebuild: Callable[[Iterator[Array]], Any]
                ) -> Callable[[Sequence[Array]], Any] | None:
         """Return a shorter way from arrays to what `rebuild` makes of the results; None if there is
         no such way. It returns ELSEWHERE, and runs nothing, for arrays that lie elsewhere than
-        those it was last run on by `run`."""
+        those it was last run on by `run`, and for traced ones."""
         ...
 
     def as_text(self, stage: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, repeat
@@ -390,6 +391,16 @@ def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
     if type(treedef) is not PyTreeDef:
         raise TypeError(f"tree_unflatten: expected a PyTreeDef first, got {type(treedef)}")
     return _unflatten(treedef, iter(_count(treedef, leaves, "tree_unflatten")))
+
+
+def unflattener(treedef: PyTreeDef) -> Callable[[Iterator[Any]], Any]:
+    """Return the function from an iterator over as many leaves as a structure has to the tree."""
+    if treedef is LEAF:
+        return next
+    for container in (tuple, list):
+        if treedef._flat and treedef._kind is node_type(container):
+            return container
+    return functools.partial(_unflatten, treedef)
 
 
 # ---- flatten up to a structure ------------------------------------------------------------------

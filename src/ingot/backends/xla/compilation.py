@@ -93,10 +93,11 @@ class Compiler:
         return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p))
                         for s, a, p in zip(outs, jaxpr.out_avals, found, strict=True)]
 
-    def read(self, data: bytes, options: CompileOptions, shardings: Sequence[Sharding],
+    def read(self, data: bytes, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
              results: Sequence[Sharding], home: Sharding) -> Any:
         """Load what a program's `serialize` wrote, for arguments and results that lie as told."""
-        mesh = mesh_of([*shardings, *results, home])
+        ndims = [a.ndim for a in (*jaxpr.in_avals, *jaxpr.out_avals)]
+        mesh = mesh_of_program([*shardings, *results], ndims, home)
         places = (shardings[0] if shardings else home)._device_assignment[:1] if mesh is None else (
             mesh.devices.flat)
         devices = [self._devices[d.id] for d in places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from ingot.core.program_division import own_sharding
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import Sharding, SingleDeviceSharding
 
-Rebuild = Callable[[list[Array]], Any]
+Rebuild = Callable[[Iterator[Array]], Any]
 Caller = Callable[[Sequence[Array]], Any]
 _data, _place = attrgetter("_data"), attrgetter("_sharding")
 
@@ -125,17 +125,17 @@ class XLAExecutable:
 
         def call(arrays: Sequence[Array]) -> Any:
             places, run, handlers, _ = self._recent
-            buffers = list(map(_data, arrays))
             try:
+                buffers = list(map(_data, arrays))
                 if list(map(_place, buffers)) != places or not handlers:
                     return ELSEWHERE
-            except AttributeError:  # an array of another back end
+            except AttributeError:  # a traced value, or an array of another back end
                 return ELSEWHERE
             try:
                 outs = run(buffers, False).consume_with_handlers(handlers)
             except RuntimeError as error:
                 raise explained(error) from None
-            return rebuild(list(map(Array, outs, avals)))
+            return rebuild(map(Array, outs, avals))
 
         return call
 
@@ -265,7 +265,7 @@ class XLAExecutable:
         """Take a program from what XLA wrote, for arguments and results that lie as told."""
         self._read = data, results
         self._loaded[tuple(shardings)] = self._compiler.read(
-            data, self.options, shardings, results, self._home), results
+            data, self.jaxpr, self.options, shardings, results, self._home), results
 
     @property
     def host_functions(self) -> Sequence[Eqn]:
