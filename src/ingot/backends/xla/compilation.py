@@ -93,8 +93,8 @@ class Compiler:
         return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p))
                         for s, a, p in zip(outs, jaxpr.out_avals, found, strict=True)]
 
-    def read(self, data: bytes, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
-             results: Sequence[Sharding], home: Sharding) -> Any:
+    def read(self, data: bytes, jaxpr: Jaxpr, options: CompileOptions,
+             shardings: Sequence[Sharding], results: Sequence[Sharding], home: Sharding) -> Any:
         """Load what a program's `serialize` wrote, for arguments and results that lie as told."""
         ndims = [a.ndim for a in (*jaxpr.in_avals, *jaxpr.out_avals)]
         mesh = mesh_of_program([*shardings, *results], ndims, home)
