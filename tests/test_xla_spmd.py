@@ -245,3 +245,32 @@ def test_effects_in_programs_for_several_devices_happen_once_for_each(jit, capfd
     ingot.jit(lambda x: ingot.debug.print("all: {}", x))(x)
     ingot.effects_barrier()
     assert capfd.readouterr().out == "all: [0 1 2 3]\n"
+
+
+def test_copies_stay_when_the_array_is_donated_or_deleted():
+    x = ingot.device_put(X, NamedSharding(mesh(), P("x")))
+    copies = [x.copy(), jnp.array(x), jnp.copy(x)]
+    ingot.jit(lambda x: 2 * x, donate_argnums=0)(x)
+    assert x.is_deleted()
+    for found in copies:
+        np.testing.assert_array_equal(found, X)
+        assert found.sharding == NamedSharding(mesh(), P("x"))
+
+
+def test_programs_compiled_ahead_are_for_the_devices_of_their_arguments():
+    x = ingot.device_put(X, NamedSharding(mesh(), P("x")))
+    compiled = ingot.jit(lambda x: jnp.sin(x) + 1, backend="xla").lower(x).compile()
+    assert "num_partitions=4" in compiled.as_text() and "[8,4]" not in compiled.as_text()
+    np.testing.assert_allclose(compiled(x), np.sin(X) + 1, rtol=1e-15)
+
+
+def test_unreduced_arrays_are_shown_by_where_they_lie():
+    with set_mesh(ingot.make_mesh((2,), ("x",), devices=ingot.devices("xla")[:2])):
+        x = ingot.device_put(np.float32(2), P(unreduced={"x"}))
+        assert str(x).startswith("Array(shape=(), dtype=float32, sharding=NamedSharding")
+
+
+def test_types_of_manual_axes_do_not_change():
+    mat = ingot.sharding.ManualAxisType(varying={"x"})
+    with pytest.raises(AttributeError, match="update"):
+        mat.varying = {"y"}

@@ -18,7 +18,6 @@ from ingot.core.devices import CPU, Device, Space
 from ingot.core.interpreter import Tracer, to_array, trace_state_clean, typeof
 from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
-    PlacedBuffer,
     argument,
     check_devices_agree,
     check_divisible,
@@ -206,7 +205,7 @@ def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> An
         return varied(divided_like(x, found), found.vma)
     if isinstance(like, ShapeDtypeStruct) and x.shape == like.shape and like.sharding is not None:
         return _put(x, like.sharding)
-    if (type(x) is Array and type(like) is Array and type(like._data) is PlacedBuffer
+    if (type(x) is Array and type(like) is Array and type(like._data) is not np.ndarray
             and x.shape == like.shape):
         return moved(x, sharding_of(like), is_committed(like))
     return _on_mesh(x)

@@ -245,8 +245,8 @@ class Compiled(Stage):
     def __init__(self, *parts: Any, executable: Executable | None = None):
         super().__init__(*parts)
         self._apart = keeps_parts(self._jaxpr, self._backend)
-        self._executable = executable or compile_apart(
-            self._jaxpr, self._backend, replace(self._options, donated=()))[0]
+        self._executable = executable or compile_apart(self._jaxpr, self._backend, replace(
+            self._options, donated=(), in_shardings=self._divided()))[0]
         self._places = self._shardings.places(self._jaxpr, self._names())
 
     def as_text(self, stage: str | None = None) -> str:
@@ -266,6 +266,11 @@ class Compiled(Stage):
         return self._executable
 
     # ---- where arguments and results lie ---------------------------------------------------------
+    def _divided(self) -> tuple[Sharding | None, ...]:
+        """Where arguments were said to lie, with closed-over ones, if several devices hold some."""
+        asked = (*[None] * len(self._consts), *self._shardings.asked)
+        return asked if any(s is not None and s.num_devices > 1 for s in asked) else ()
+
     def _in_shardings(self) -> list[Sharding]:
         return self._shardings.of_arguments(self._jaxpr, self._consts, self._names())
 

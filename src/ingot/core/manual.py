@@ -25,9 +25,9 @@ class ManualAxisType:
 
     def __init__(self, *, varying: Any = NOWHERE, unreduced: Any = NOWHERE,
                  reduced: Any = NOWHERE, unreduced_kind: UnreducedKind | None = None):
-        self.varying = _axes("varying", varying)
-        self.unreduced = _axes("unreduced", unreduced)
-        self.reduced = _axes("reduced", reduced)
+        self._set("varying", _axes("varying", varying))
+        self._set("unreduced", _axes("unreduced", unreduced))
+        self._set("reduced", _axes("reduced", reduced))
         for name in ("unreduced", "reduced"):
             if self.varying & getattr(self, name):
                 raise ValueError(f"varying and {name} cannot have common mesh axes, got"
@@ -38,8 +38,15 @@ class ManualAxisType:
         if unreduced_kind is not None and not self.unreduced:
             raise ValueError("`unreduced_kind` should be `None` when `unreduced` is an empty set,"
                              f" got {unreduced_kind}")
-        self.unreduced_kind = (unreduced_kind or UnreducedKind.sum) if self.unreduced else None
-        self._hash = hash((self.varying, self.unreduced, self.reduced, self.unreduced_kind))
+        self._set("unreduced_kind", (unreduced_kind or UnreducedKind.sum) if self.unreduced
+                  else None)
+        self._set("_hash", hash((self.varying, self.unreduced, self.reduced, self.unreduced_kind)))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"ManualAxisType cannot be changed, to {name}={value}; use update")
 
     def update(self, **changes: Any) -> ManualAxisType:
         """A copy with some fields replaced; what is nowhere unreduced has no kind."""

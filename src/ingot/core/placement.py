@@ -241,6 +241,13 @@ def parts_of(x: Array, sharding: Any) -> Array:
     return Array(parts, ShapedArray(parts.shape, x.aval.dtype, x.aval.weak_type))
 
 
+def copied(x: Array) -> Array:
+    """Return an array with the same elements, which stay if the other one is deleted or donated: on
+    devices of a back end, which frees memory at once, they are copied."""
+    shared = type(x._data) in (np.ndarray, PlacedBuffer)
+    return Array(x._data if shared else OWNERS[type(x._data)].copy(x._data), x.aval)
+
+
 def settled(x: Any) -> Any:
     """Return a new array of the host where arrays lie about which nothing is said; others as they
     are."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.core.devices import CPU, Device
+from ingot.core.devices import CPU, MEMORY_KINDS, Device
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
 from ingot.errors import DuplicateSpecError, IndivisibleError
@@ -134,6 +134,9 @@ def memory_kind_on(kind: str | None, devices: Iterable[Device]) -> str | None:
     """Return the kind of memory, by default that of the devices; ValueError if it is unknown."""
     device = next(iter(devices), None)
     if device is None:
+        if kind not in (None, *MEMORY_KINDS):
+            raise ValueError(f"Got invalid memory kind: {kind!r}; the kinds are"
+                             f" {', '.join(MEMORY_KINDS)}")
         return kind
     return (device.default_memory() if kind is None else device.memory(kind)).kind
 

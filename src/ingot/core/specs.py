@@ -208,11 +208,10 @@ class PartitionSpec:
         if not self.unreduced and not self.reduced:
             return f"P{self.partitions!r}"
         entries = list(map(repr, self.partitions))
+        entries += [f"{name}={set(axes)!r}" for name, axes in (
+            ("unreduced", self.unreduced), ("reduced", self.reduced)) if axes]
         if self.unreduced_kind is not None:
-            entries += [f"unreduced={set(self.unreduced)!r}",
-                        f"unreduced_kind={self.unreduced_kind.name}"]
-        if self.reduced:
-            entries.append(f"reduced={set(self.reduced)!r}")
+            entries.append(f"unreduced_kind={self.unreduced_kind.name}")
         return f"P({', '.join(entries)})"
 
     def __reduce__(self) -> Any:

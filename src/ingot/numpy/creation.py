@@ -13,6 +13,7 @@ from ingot.calls import called
 from ingot.core.array import Array, ArrayBase, fetch, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
+from ingot.core.placement import copied
 from ingot.dlpack import from_dlpack as _from_dlpack
 from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import canonical_shape, concrete_int
@@ -128,8 +129,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
     out = _construct(object, user_dtype("array", dtype))
     if ndmin > out.aval.ndim:
         out = lax.reshape(out, (1,) * (ndmin - out.aval.ndim) + out.aval.shape)
-    if copy and out is object and type(out) is Array:
-        out = Array(out._data, out.aval)
+    out = copied(out) if copy and out is object and type(out) is Array else out
     return put_as_asked(out, device, out_sharding)
 
 

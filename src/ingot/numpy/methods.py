@@ -18,7 +18,7 @@ from ingot.core.array import (
 )
 from ingot.core.interpreter import Tracer
 from ingot.core.native_calls import native_calls
-from ingot.core.placement import sharding_of
+from ingot.core.placement import copied, sharding_of
 from ingot.core.source_info import here
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import TracerArrayConversionError
@@ -160,6 +160,8 @@ def _repr(self: Array) -> str:
     suffix = f"dtype={name}{weak})"
     if 0 in aval.shape:
         return f"Array([], shape={aval.shape}, {suffix}"
+    if aval._sharding is not None and aval._sharding.spec.unreduced:
+        return f"Array(shape={aval.shape}, dtype={name}{weak}, sharding={sharding_of(self)})"
     if not is_at_hand(self):
         return f"Array(shape={aval.shape}, {suffix}"
     body = np.array2string(fetch(self), prefix="Array(", suffix=",", separator=", ")
@@ -178,7 +180,9 @@ def is_at_hand(x: Array) -> bool:
 
 
 def _str(self: Array) -> str:
-    if dtypes.is_key_dtype(self.aval.dtype) or not is_at_hand(self):
+    said = self.aval._sharding
+    if dtypes.is_key_dtype(self.aval.dtype) or not is_at_hand(self) or (
+            said is not None and said.spec.unreduced):
         return repr(self)
     return str(fetch(self)[...])  # of a deleted array this is an error
 
@@ -188,7 +192,7 @@ def _deepcopy(self: Any, memo: Any) -> Any:
 
 
 def _copy(self: Any) -> Any:
-    return Array(self._data, self.aval) if type(self) is Array else self
+    return copied(self) if type(self) is Array else self
 
 
 def _tracer_reduce(self: Tracer) -> Any:
