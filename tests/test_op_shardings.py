@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ingot
-from ingot.compat import meshes, prng
+from ingot.compat import meshes, prng, states
 from ingot.compat.hlo_sharding import HloSharding, OpSharding, Type
 from ingot.compat.op_shardings import (
     GSPMDSharding,
@@ -18,7 +18,7 @@ from ingot.compat.op_shardings import (
 )
 from ingot.config import config
 from ingot.errors import JaxRuntimeError
-from ingot.sharding import AxisType, NamedSharding, PartitionSpec as P, make_mesh
+from ingot.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec as P, make_mesh
 
 SHAPE = (16, 24, 32)
 SPECS = [P(), P("x"), P("y"), P(None, "x"), P("y", "x"), P(("x", "y")), P(("y", "x"), "z"),
@@ -155,3 +155,22 @@ def test_a_mesh_that_is_entered_is_that_of_pjit_and_of_thread_resources():
                 ingot.jit(lambda x: x, in_shardings=P("x"))(np.ones(8))
         assert double(np.ones(8)).sharding.num_devices == 1
         assert lowered.compile()(np.ones(8)).sharding == NamedSharding(mesh, P("y"))
+
+
+def test_grids_of_devices_by_their_numbers_are_those_in_order():
+    grid = np.arange(8).reshape(2, 2, 2)
+    of_numbers = HloSharding.subgroup_with_device_ordering(grid, subgroup_types=[Type.REPLICATED])
+    assert of_numbers == HloSharding.iota_tile((2, 2, 2), subgroup_types=[Type.REPLICATED])
+    swapped = HloSharding.subgroup_with_device_ordering(grid[::-1], [Type.REPLICATED])
+    assert swapped != of_numbers and swapped.tile_assignment_devices() == [4, 5, 6, 7, 0, 1, 2, 3]
+
+
+def test_the_mesh_that_is_set_is_an_option_of_jax():
+    mesh = make_mesh((1,), "x")
+    states.device_context.set_local(mesh)
+    try:
+        assert states.device_context.value is mesh and ingot.sharding.get_mesh() is mesh
+    finally:
+        states.device_context.set_local(None)
+    states.abstract_mesh_context_manager.set_local(AbstractMesh((), ()))
+    assert states.abstract_mesh_context_manager.value is None

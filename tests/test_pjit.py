@@ -1,5 +1,7 @@
 """jit with shardings, and pjit: what None and specs say on a mesh, and what errors say."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import ingot
 import ingot.numpy as jnp
 from ingot import lax
 from ingot.api.pjit import pjit
+from ingot.compat import observation
 from ingot.config import config
 from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
 
@@ -93,3 +96,26 @@ def test_programs_draw_as_the_flag_said_while_they_were_traced(draw, outer):
         assert not np.array_equal(expected, draw())
         np.testing.assert_array_equal(ingot.jit(within)(0), expected)
         np.testing.assert_array_equal(ingot.vmap(within)(jnp.ones(1))[0], expected)
+
+
+def test_listeners_are_told_of_each_tracing_and_compilation():
+    found, double = [], ingot.jit(lambda x: x * 2)
+    listen = lambda event, seconds, **more: found.append((event, more["fun_name"]))  # noqa: E731
+    observation.register_event_duration_secs_listener(listen)
+    try:
+        for n in (3, 3, 4):
+            double(np.ones(n))
+    finally:
+        observation.unregister_event_duration_listener(listen)
+    double(np.ones(5))
+    told = [e for e in found if not e[0].endswith("optimization_duration")]
+    assert told == [("/jax/core/compile/jaxpr_trace_duration", "<lambda>"),
+                    ("/jax/core/compile/backend_compile_duration", "jit(<lambda>)")] * 2
+
+
+@pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+def test_the_compilers_program_is_stablehlo_under_the_hook():
+    lowered = ingot.jit(lambda x: x + x).lower(np.ones(3))
+    assert lowered.compiler_ir() is lowered._jaxpr
+    with config.override("match_jax", True):
+        assert "stablehlo.add" in str(lowered.compiler_ir())

@@ -11,6 +11,7 @@ from ingot.api.arguments import argument_names, function_name, to_arrays
 from ingot.api.formats import format_of
 from ingot.api.shapes import struct_of
 from ingot.api.shardings import CallShardings
+from ingot.config import config
 from ingot.control.call import jit_p
 from ingot.control.unreduced import compile_apart, keep_parts, keeps_parts, run_apart
 from ingot.core import program_text as _text  # noqa: F401  (programs have pretty_print)
@@ -197,7 +198,9 @@ class Lowered(Stage):
         Raises ValueError for other dialects.
         """
         self._check_dialect("compiler_ir", dialect)
-        if dialect in (None, "jaxpr"):
+        if dialect is None:
+            dialect = "stablehlo" if config.match_jax else "jaxpr"
+        if dialect == "jaxpr":
             return self._jaxpr
         try:
             return self._in_dialect(dialect)

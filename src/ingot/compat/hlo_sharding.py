@@ -106,6 +106,12 @@ class HloSharding:
         return _canonical(_iota(dims, *iota), tuple(subgroup_types), iota)
 
     @staticmethod
+    def subgroup_with_device_ordering(devices: np.ndarray, subgroup_types: Sequence[Type] = ()
+                                      ) -> HloSharding:
+        """A grid of devices by their numbers, whose trailing axes are of these types."""
+        return _canonical(np.asarray(devices), tuple(subgroup_types), None)
+
+    @staticmethod
     def replicate() -> HloSharding:
         """Each device holds all."""
         return HloSharding()

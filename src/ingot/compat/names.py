@@ -219,6 +219,8 @@ NAMES: dict[str, str | Missing] = {
     "jax._src.dtypes.bfloat16": "ml_dtypes:bfloat16",
     "jax.dtypes.TypePromotionError": "ingot.errors:TypePromotionError",
     "jax._src.dtypes.TypePromotionError": "ingot.errors:TypePromotionError",
+    "jax._src.dtypes.default_int_dtype": "ingot.dtypes:default_int",
+    "jax._src.dtypes.default_float_dtype": "ingot.dtypes:default_float",
     "jax.errors.JaxprTypeError": "ingot.errors:InternalError",
     "jax.extend.core.primitives.jit_p": "ingot.control.call:jit_p",
     "jax.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",

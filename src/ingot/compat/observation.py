@@ -1,4 +1,4 @@
-"""`jax.monitoring` and `jax.profiler`: listeners stay, nothing is recorded."""
+"""`jax.monitoring` and `jax.profiler`: tracing and compiling are events, nothing is profiled."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ingot.core.logs import LISTENERS
+
 
 # ---- monitoring ----------------------------------------------------------------------------------
 class Listeners:
     """Functions to be called with an event's name."""
 
-    def __init__(self) -> None:
-        self.found: list[Callable[..., Any]] = []
+    def __init__(self, found: list[Callable[..., Any]] | None = None) -> None:
+        self.found: list[Callable[..., Any]] = [] if found is None else found
 
     def register(self, callback: Callable[..., Any]) -> None:
         """Add one."""
@@ -29,7 +31,8 @@ class Listeners:
             callback(event, *args, **kwargs)
 
 
-_events, _durations, _spans, _scalars = Listeners(), Listeners(), Listeners(), Listeners()
+_events, _durations, _spans, _scalars = (
+    Listeners(), Listeners(LISTENERS), Listeners(), Listeners())
 record_event, record_scalar = _events.record, _scalars.record
 record_event_duration_secs, record_event_time_span = _durations.record, _spans.record
 register_event_listener, register_scalar_listener = _events.register, _scalars.register

@@ -19,6 +19,10 @@ class State:
         """What it is now."""
         return config.read(self._name)
 
+    def set_local(self, value: Any) -> None:
+        """Set it; an empty mesh is none."""
+        config.update(self._name, None if getattr(value, "empty", False) else value)
+
     def __call__(self, value: Any = True) -> AbstractContextManager[None]:
         """A context in which it has this value."""
         return context(self._name)(value)
@@ -27,7 +31,11 @@ class State:
         return f"State({self._name}={self.value!r})"
 
 
+_OTHER_NAMES = {"device_context": "mesh", "abstract_mesh_context_manager": "abstract_mesh"}
+
+
 def __getattr__(name: str) -> Any:
+    name = _OTHER_NAMES.get(name, name)
     full = name if name.startswith("jax_") else f"jax_{name}"
     if not name.startswith("__") and full in config.values:
         return State(full)

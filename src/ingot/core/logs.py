@@ -15,6 +15,10 @@ LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss"
 """The names of loggers, by what they are told; the import hook gives them those of JAX."""
 
 
+LISTENERS: list[Callable[..., Any]] = []
+"""Functions that are told how long stages of compilation took: event, seconds, fun_name="""
+
+
 def say(what: str, message: str) -> None:
     """Give a message to the logger for such messages, as a warning: it is seen without set-up."""
     import logging  # costs start-up time
@@ -30,14 +34,24 @@ def types_of(avals: Sequence[Any], most: int = 12) -> str:
     return ", ".join(shown) or "no arguments"
 
 
+def _timed(event: str, name: str, act: Callable[[], T]) -> tuple[T, float]:
+    """The result of a stage of compilation and how long it took, of which listeners are told."""
+    start = time.perf_counter()
+    result = act()
+    seconds = time.perf_counter() - start
+    for listener in list(LISTENERS):
+        listener(f"/jax/core/compile/{event}", seconds, fun_name=name)
+    return result, seconds
+
+
 def tracing(name: str, trace: Callable[[], T], size: Callable[[T], int]) -> T:
     """The result of tracing a function; `log_compiles` says how long it took."""
-    if not config.log_compiles:
+    if not (config.log_compiles or LISTENERS):
         return trace()
-    start = time.perf_counter()
-    result = trace()
-    say("tracing", f"Finished tracing {name} for jit in {time.perf_counter() - start:.6f} sec:"
-                   f" {size(result)} equations, called at {here()}")
+    result, seconds = _timed("jaxpr_trace_duration", name, trace)
+    if config.log_compiles:
+        say("tracing", f"Finished tracing {name} for jit in {seconds:.6f} sec: {size(result)}"
+                       f" equations, called at {here()}")
     return result
 
 
@@ -47,13 +61,14 @@ def compiling(name: str, avals: Sequence[Any], compile: Callable[[], T],
 
     The result may have a method `how_compiled`, which tells more.
     """
-    if not config.log_compiles:
+    if not (config.log_compiles or LISTENERS):
         return compile()
-    where = " in the background" if in_background else f", called at {here()}"
-    say("compiling", f"Compiling {name} for {types_of(avals)}{where}")
-    start = time.perf_counter()
-    result = compile()
-    seconds = time.perf_counter() - start
-    details = getattr(result, "how_compiled", lambda: "")()
-    say("finished", f"Finished compilation of {name} in {seconds:.6f} sec{details}")
+    if config.log_compiles:
+        where = " in the background" if in_background else f", called at {here()}"
+        say("compiling", f"Compiling {name} for {types_of(avals)}{where}")
+    event = "optimization_duration" if in_background else "backend_compile_duration"
+    result, seconds = _timed(event, f"jit({name})", compile)
+    if config.log_compiles:
+        details = getattr(result, "how_compiled", lambda: "")()
+        say("finished", f"Finished compilation of {name} in {seconds:.6f} sec{details}")
     return result
