@@ -225,3 +225,33 @@ def test_parts_are_gathered_outside_of_shard_map(have, want, multi_dim, message)
             return
         assert ingot.typeof(gather(x)).sharding.spec == want.padded(2)
         np.testing.assert_array_equal(gather(x), x)
+
+
+def test_one_system_is_solved_for_a_divided_axis():
+    a = np.random.default_rng(0).normal(size=(3, 3))
+    with config.override("num_cpu_devices", 2), ingot.set_mesh(ingot.make_mesh((2,), "x")):
+        b = ingot.device_put(np.ones((4, 3)), P("x"))
+        for f in (ingot.vmap(jnp.linalg.solve, (None, 0)),
+                  ingot.jit(ingot.vmap(jnp.linalg.solve, (None, 0)))):
+            np.testing.assert_allclose(f(a, b), np.linalg.solve(a, np.ones((3, 4))).T)
+
+
+def test_constraints_by_specs_hold_for_any_devices_of_a_mesh():
+    with config.override("num_cpu_devices", 2):
+        mesh = ingot.make_mesh((2,), "x", axis_types=sharding.AxisType.Auto)
+        with ingot.set_mesh(mesh):
+            f = ingot.jit(lambda x: lax.with_sharding_constraint(x, P("x")))
+            (eqn,) = f.trace(np.ones(4)).jaxpr.eqns
+            assert eqn.params["sharding"].mesh == mesh.abstract_mesh
+            assert f(np.ones(4)).sharding == sharding.NamedSharding(mesh, P("x"))
+
+
+@pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+def test_the_text_of_a_divided_program_shows_what_devices_exchange():
+    with config.override("num_cpu_devices", 4), ingot.set_mesh(ingot.make_mesh((2, 2), ("x", "y"))):
+        x = ingot.device_put(np.ones((8, 4)), P("x", "y"))
+        compiled = ingot.jit(lambda x: x.sum(0)).lower(x).compile()
+        assert "all-reduce" in compiled.as_text("hlo")
+        assert "all-reduce" not in compiled.as_text()
+        with config.override("match_jax", True):
+            assert compiled.as_text() == compiled.as_text("hlo")

@@ -17,8 +17,8 @@ SUM, LARGEST = P(unreduced={"x"}), P(unreduced={"x"}, unreduced_kind=UnreducedKi
 @pytest.fixture(autouse=True)
 def mesh():
     with config.override("num_cpu_devices", 4), ingot.set_mesh(
-            ingot.make_mesh((2, 2), ("x", "y"))) as mesh:
-        yield mesh
+            ingot.make_mesh((2, 2), ("x", "y"))):
+        yield
 
 
 def parts(x):
@@ -113,3 +113,11 @@ def test_only_whole_or_unreduced_counts():
     x = ingot.device_put(IDS, P("x"))
     with pytest.raises(ingot.errors.ShardingTypeError, match="fully replicated or fully unreduced"):
         jnp.bincount(x, length=4, out_sharding=P("x"))
+
+
+def test_parts_of_an_extreme_are_combined_inside_shard_map():
+    x = ingot.jit(CASES["max"][0])(ingot.device_put(A, ROWS))
+    f = ingot.jit(ingot.shard_map(lambda x: lax.pmax(x, "x"), out_specs=P()))
+    np.testing.assert_array_equal(f(x), A.max(0))
+    with pytest.raises(ValueError, match="unreduced_psum cannot accept args with unreduced_kind"):
+        ingot.jit(ingot.shard_map(lambda x: lax.psum(x, "x"), out_specs=P()))(x)

@@ -10,6 +10,7 @@ import ingot.numpy as jnp
 from ingot import lax
 from ingot.backends import xla
 from ingot.backends.xla.arrays import Memory
+from ingot.compat.privates import is_libtpu_at_least, xla_primitive_callable
 from ingot.config import config
 from ingot.core import backend
 from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
@@ -147,3 +148,16 @@ def test_an_accelerator_that_nobody_asked_for_may_be_missing(monkeypatch):
         assert config.backend == "llvm" and ingot.jit(jnp.sin)(0.0) == 0
     finally:
         config.set_default("backend", before)
+
+
+@needs_jaxlib
+def test_single_operations_are_compiled_once():
+    def compiled():
+        return xla_primitive_callable.cache_info().misses
+
+    x = ingot.device_put(X[:, :3], devices()[0])
+    before = compiled()
+    jnp.arctan2(x, x)
+    after = compiled()
+    jnp.arctan2(x, x)
+    assert before < after == compiled() and is_libtpu_at_least("1.0")

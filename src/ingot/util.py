@@ -133,6 +133,11 @@ def memoize(maxsize: int | None = 4096) -> Callable[[Callable[..., Any]], Callab
     return decorate
 
 
+def caches() -> list[Any]:
+    """Return the caches that `clear_caches` empties."""
+    return list(_caches)
+
+
 def register_cache(cache: Any) -> None:
     """Let `clear_caches` call `cache.cache_clear()` (or `clear()`) as well."""
     _caches.add(cache)

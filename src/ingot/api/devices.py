@@ -389,6 +389,8 @@ def _constrained(x: Any, place: Any) -> Any:
                              f" to Auto axes of the mesh, got {sharding}; use reshard for Explicit"
                              " ones")
         if isinstance(x, Tracer) or not trace_state_clean():
+            if isinstance(place, PartitionSpec) and sharding.mesh == config.mesh:
+                sharding = sharding.update(mesh=abstract_mesh())  # it is for any such devices
             sharding = _beside_explicit(typeof(x), sharding)
         elif not sharding._is_concrete:
             sharding = _on_devices_of(x, sharding)

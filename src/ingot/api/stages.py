@@ -22,6 +22,7 @@ from ingot.core.backend import (
     CompileOptions,
     Executable,
     check_results,
+    compile_jaxpr,
     get_backend,
 )
 from ingot.core.costs import count_flops
@@ -253,8 +254,26 @@ class Compiled(Stage):
         self._places = self._shardings.places(self._jaxpr, self._names())
 
     def as_text(self, stage: str | None = None) -> str:
-        """The program at a stage of compilation, by default the last that has a text."""
+        """The program at a stage of compilation, by default the last that has a text.
+
+        The stage 'hlo' is XLA's program for the devices over which arrays are divided, also where
+        these are names of the host's; under JAX's names it is the default for several devices.
+        """
+        several = any(s.num_devices > 1 for s in (*self._in_shardings(), *self._out_shardings()))
+        if stage == "hlo" or (stage is None and several and config.match_jax):
+            text = self._text_by_xla()
+            if text is not None:
+                return text
         return self._executable.as_text(stage)
+
+    def _text_by_xla(self) -> str | None:
+        """What XLA makes of the program; None if it is not there, or cannot take it."""
+        options = replace(self._options, donated=(), in_shardings=tuple(self._in_shardings()),
+                          out_shardings=tuple(self._out_shardings()))
+        try:
+            return compile_jaxpr(self._jaxpr, "xla", options).as_text("hlo")
+        except (RuntimeError, NotImplementedError):
+            return None
 
     def cost_analysis(self) -> dict[str, float]:
         """What `Lowered.cost_analysis` says, and estimates of the compiler by name."""

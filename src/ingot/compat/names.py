@@ -125,6 +125,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.basearray": "ingot.core.array",
     "jax._src.callback": "ingot.control.callback",
     "jax._src.checkify": "ingot.experimental.checkify",
+    "jax._src.cloud_tpu_init": _COMPAT + "privates",
     "jax._src.compiler": _COMPAT + "privates",
     "jax._src.config": (_COMPAT + "flags", _COMPAT + "states", "ingot"),
     "jax._src.core": (*_CORE, _COMPAT + "privates", "ingot.core.jaxpr", "ingot.core.axis_env",

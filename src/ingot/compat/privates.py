@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.backends.operations import Operations
 from ingot.compat.facades import ArrayImpl
 from ingot.compat.literals import TypedNdArray
 from ingot.compat.tables import zeros_like_aval
@@ -19,7 +21,9 @@ from ingot.core.symbolic import is_symbolic, max_dim, min_dim
 from ingot.primitives.movement import zeros
 from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
 from ingot.typing import SupportsDType
+from ingot.util import caches
 
+_CacheInfo = namedtuple("_CacheInfo", ["hits", "misses", "maxsize", "currsize"])
 F = TypeVar("F", bound=Callable[..., Any])
 _exclude_paths: list[str] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
@@ -57,6 +61,28 @@ def wait_for_tokens() -> None:
 def apply_primitive(primitive: Any, *args: Any, **params: Any) -> Any:
     """Run one operation."""
     return primitive.bind(*args, **params)
+
+
+class _SingleOperations:
+    """The cache of compiled single operations."""
+
+    def cache_info(self) -> Any:
+        """How many were compiled, as `functools.lru_cache` says it; single ones of the host are
+        not."""
+        misses = sum(len(c) for c in caches() if isinstance(c, Operations))
+        return _CacheInfo(0, misses, None, misses)
+
+
+xla_primitive_callable = _SingleOperations()
+
+
+# ---- cloud_tpu_init ------------------------------------------------------------------------------
+running_in_cloud_tpu_vm = False
+
+
+def is_libtpu_at_least(version_str: str) -> bool:
+    """Whether a library for TPUs is not too old, as it is where there is none."""
+    return True
 
 
 # ---- compiler ----------------------------------------------------------------------------------

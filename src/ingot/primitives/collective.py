@@ -14,6 +14,7 @@ from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.manual import ManualAxisType
 from ingot.core.primitive import NOT_LINEAR, Primitive, PythonFallback
+from ingot.core.specs import UnreducedKind
 from ingot.primitives.arithmetic import add, div, mul
 from ingot.primitives.casts import (
     as_names,
@@ -156,6 +157,7 @@ def _extreme_partial(t: Any, out: Any, x: Any, *, axes: Any, axis_index_groups: 
 
 pmax_p = _reducer("pmax", reduce_max, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
 pmin_p = _reducer("pmin", reduce_min, lambda x, n: x, [_extreme_partial], NOT_LINEAR)
+_KINDS = {psum_p: UnreducedKind.sum, pmax_p: UnreducedKind.max, pmin_p: UnreducedKind.min}
 
 
 def check_groups(name: str, names: tuple[Any, ...], groups: Any, equal: bool = False
@@ -237,6 +239,13 @@ def _bound(name: str, primitive: Primitive, x: Any, names: tuple[Any, ...]) -> A
         if given == "reduced":
             raise ValueError(f"{name} cannot accept args which are reduced, got {typeof(x)} and"
                              f" axes={names}; lax.pcast it to 'varying' first")
+        if given == "unreduced":
+            kind = typeof(x).mat.unreduced_kind
+            if kind is not _KINDS[primitive]:
+                raise ValueError(f"unreduced_{name} cannot accept args with unreduced_kind {kind},"
+                                 f" got {typeof(x)}; use the reduction of that kind")
+            if primitive is not psum_p:
+                return primitive.bind(x, axes=names, axis_index_groups=None)
         if primitive is psum_p:
             return sum_over(x, names)
     return primitive.bind(varied(x, names), axes=names, axis_index_groups=None)

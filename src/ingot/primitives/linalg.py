@@ -48,7 +48,14 @@ from ingot.primitives.matrices import (
     tril,
     triu,
 )
-from ingot.primitives.movement import all_to_front, broadcast_in_dim, full_like, move_axis, reshape
+from ingot.primitives.movement import (
+    all_to_front,
+    broadcast_in_dim,
+    explicit_batch,
+    full_like,
+    move_axis,
+    reshape,
+)
 from ingot.primitives.select import select
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.util import load_extension_alone, size_of
@@ -205,7 +212,7 @@ def _solve_transpose(ct: Any, a: Any, b: Any, **params: Any) -> list[Any]:
 
 def _solve_batch(args: Any, dims: Any, *, left_side: bool, **params: Any) -> Any:
     (a, b), (a_dim, b_dim) = args, dims
-    if a_dim is not None or typeof(a).ndim > 2:
+    if a_dim is not None or typeof(a).ndim > 2 or explicit_batch(args, dims) is not None:
         a, b = all_to_front(args, dims)
         return triangular_solve_p.bind(a, b, left_side=left_side, **params), 0
     # One matrix for all: the mapped axis joins the right-hand sides.
