@@ -169,17 +169,42 @@ PATTERNS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_eager_additions_at_places_in_any_pattern(pattern, dtype):
+def test_additions_at_places_in_any_pattern(pattern, dtype, mode):
     for n in (41, 1000, 20_000):
         place, size = PATTERNS[pattern](n)
+        nothing = jnp.zeros(size, dtype)
+        fun = running(lambda x, i, nothing=nothing: (
+            nothing.at[i].add(x), -nothing.at[i].subtract(x)), mode)
         for x in inputs(n, dtype, ["constant", "one large", "random"]):
             want, scale = (np.zeros(size, wide(v).dtype) for v in (x, np.abs(x)))
             np.add.at(want, place, wide(x))
             np.add.at(scale, place, np.abs(wide(x)))
-            check(jnp.zeros(size, dtype).at[place].add(x), want, scale, dtype, n)
-            check(jnp.zeros(size, dtype).at[place].subtract(x), -want, scale, dtype, n)
+            for got in fun(x, place):
+                check(got, want, scale, dtype, n)
+
+
+SLICES = {
+    "rows": lambda y, i, x: y.at[i].add(x, mode="drop"),
+    "columns": lambda y, i, x: y.T.at[:, i].add(x.T, mode="drop").T,
+    "one at a time": lambda y, i, x: ingot.vmap(
+        lambda y, x: y.at[i].add(x, mode="drop"), (1, 1), 1)(y, x),
+    "overlapping windows": lambda y, i, x: lax.scatter_add(
+        y.ravel(), 3 * i[:, None], x, lax.ScatterDimensionNumbers((1,), (), (0,))).reshape(y.shape),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", SLICES)
+def test_slices_added_at_few_places_of_a_large_array(name, dtype, mode):
+    place = np.where(np.arange(999) % 7, 3, np.arange(999) % 40 + 8980)  # and outside
+    x, y = np.full((999, 3), 0.1, dtype), np.ones((9000, 3), dtype)
+    want = wide(y)
+    np.add.at(want, place[place < 9000], wide(x)[place < 9000])
+    check(running(SLICES[name], mode)(y, place, x), want, np.abs(want), dtype, 999)
 
 
 def test_negative_zeros_stay_where_but_such_are_added():

@@ -26,7 +26,8 @@ def with_vjp(f):
 """
 
 ROUNDED = re.compile(r"sin|cos|tan|exp|sqrt|log|erf|cbrt|hypot|sum|mean|var|prod|norm|vdot|einsum|@"
-                     r"|linalg|fft|convolve|interp|polyval| [*/] |astype\('b?float")
+                     r"|linalg|fft|convolve|interp|polyval| [*/] |\*\*|power|softmax|gelu|\.add\("
+                     r"|astype\('b?float")
 """Expressions whose results are rounded, so that another order of operations gives others."""
 
 CANCELLED = re.compile(r"sum|mean|var|vdot|einsum|@|solve|inv\(|fft|convolve")

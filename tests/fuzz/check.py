@@ -41,7 +41,7 @@ class Case:
         """The program as a function; `noisy` puts what is rounded off by a few units more."""
         space = {**NAMESPACE, "noisy": noisy}
         exec(self.main.text(noisy is not None), space)
-        return TRANSFORMS[self.transform](space["main"])
+        return TRANSFORMS[self.transform](space["main"], noisy or (lambda x: x))
 
     def arguments(self, which: int) -> list[np.ndarray]:
         """The first or second set of arguments; mapped programs have three of each."""
@@ -62,7 +62,7 @@ class Case:
                 f" {self.donated}, arguments {self.types}")
 
 
-def _differentiated(main: Callable[..., Any]) -> Callable[..., Any]:
+def _differentiated(main: Callable[..., Any], noisy: Any) -> Callable[..., Any]:
     def total(*xs: Any) -> Any:
         outs = [x for x in main(*xs) if jnp.issubdtype(x.dtype, jnp.floating)]
         return sum((jnp.sum(jnp.sin(x).astype("float64")) for x in outs), jnp.asarray(0.0))
@@ -74,9 +74,9 @@ def _differentiated(main: Callable[..., Any]) -> Callable[..., Any]:
     return gradient
 
 
-def _pushed(main: Callable[..., Any]) -> Callable[..., Any]:
+def _pushed(main: Callable[..., Any], noisy: Any) -> Callable[..., Any]:
     def pushed(*xs: Any) -> Any:
-        ts = [jnp.ones_like(x) if jnp.issubdtype(x.dtype, jnp.floating)
+        ts = [noisy(jnp.ones_like(x)) if jnp.issubdtype(x.dtype, jnp.floating)
               else np.zeros(x.shape, ingot.dtypes.float0) for x in xs]
         outs, tangents = ingot.jvp(lambda *ys: main(*ys), tuple(xs), tuple(ts))
         return outs, [t for t in tangents if t.dtype != ingot.dtypes.float0]
@@ -85,7 +85,9 @@ def _pushed(main: Callable[..., Any]) -> Callable[..., Any]:
 
 
 TRANSFORMS: dict[str, Callable[..., Any]] = {
-    "plain": lambda main: main, "vmap": ingot.vmap, "grad": _differentiated, "jvp": _pushed}
+    "plain": lambda main, noisy: main, "vmap": lambda main, noisy: ingot.vmap(main),
+    "grad": _differentiated, "jvp": _pushed}
+"""Of a program and what puts numbers off by a few units, which tangents are, too."""
 
 
 def case(seed: int) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import ingot.numpy as jnp
@@ -75,20 +76,26 @@ def contraction(g: Generator) -> None:
 def one_operand(g: Generator) -> None:
     """One array, which nothing else reads, as several operands of what may overwrite one."""
     x, n, _ = _matrices(g)
-    if g.draw.chance(0.6) and g.value(x.partition(".")[0]).size >= 400:
-        n = g.draw.one([17, 20])
-        x = f"{x.partition('.')[0]}.reshape(-1)[:{n * n}].reshape({n}, {n})"
+    source, argument = x.partition(".")[0], g.name("x")
+    if g.draw.chance(0.6) and g.value(source).size >= 400:
+        n = g.draw.one([17, 20, 33])
+        x = f"jnp.resize({source}, ({n}, {n}))"
+    x = re.sub(rf"\b{source}\b", argument, x)
     a = f"(lambda x: x @ jnp.swapaxes(x, -1, -2) / {n} + jnp.eye({n}, dtype=x.dtype))({x})"
     a = g.draw.one([a, f"jnp.flip({a}, -1) + 2 * jnp.eye({n}, dtype={a}.dtype)",
                     f"{a}.at[..., 0, 0].set(3)"])
-    forms = ["lax.linalg.triangular_solve(a, a, left_side=True, lower=True)",
-             "lax.linalg.triangular_solve(a, a, lower=True)", "jnp.linalg.solve(a, a)",
+    solved = [f"lax.linalg.triangular_solve(a, a, left_side={g.draw.chance(0.5)},"
+              f" lower={g.draw.chance(0.5)}, transpose_a={g.draw.chance(0.5)})"]
+    forms = [*solved * 4, "jnp.linalg.solve(a, a)",
              "a @ a", "jnp.matmul(a, jnp.swapaxes(a, -1, -2))", "lax.sort((a, a), num_keys=1)",
              "a.at[..., ::2, :].set(a[..., ::2, :] * 0.5)", "a.at[..., 1:].add(a[..., :-1])",
              "lax.dynamic_update_slice_in_dim(a, a[..., :1], 1, -1)",
              "a.at[(a[..., 0].astype('int32') % 2)].set(a[:1])", "jnp.where(a > 0.5, a, a.T)",
              "(jnp.linalg.cholesky(a), a)", "(lax.cumsum(a, 0), lax.cummax(a, 0), a)"]
-    g.add(f"(lambda a: {g.draw.one(forms)})({a})")
+    with g.function("twice", {argument: g.value(source)}) as twice:
+        (name,) = g.add(a)
+    twice.returns = f"(lambda a: {g.draw.one(forms)})({name})"
+    g.add(f"{twice.name}({source})", [twice])
 
 
 def tables(g: Generator) -> None:
@@ -170,6 +177,22 @@ def orders(g: Generator) -> None:
     if vx.dtype == bool or is_integer(vx):
         forms += [f"jnp.sort({x}.astype('uint8'), {axis})", f"jnp.argsort({x} % 2, {axis})"]
     g.add(draw.one(forms))
+
+
+def ties(g: Generator) -> None:
+    """Sorts of as many numbers as what sorts them takes at a time, of which many are equal."""
+    x, draw = g.find(lambda v: is_float(v) and v.size), g.draw
+    n = draw.one([15, 17, 63, 65, 129, 255, 257, 511, 513, 1025, 2049, 4097])
+    dtype = draw.one(["float16", "bfloat16", "float32", "float64", "int8", "uint16", "int32"],
+                     [4, 1, 1, 1, 1, 1, 1])
+    if g.reversible and "int" in dtype:
+        raise Retry
+    keys = f"jnp.floor(jnp.resize({x}, {n}) * {draw.one([2, 8, 99])}).astype({dtype!r})"
+    g.add(draw.one([f"jnp.sort({keys})", f"jnp.sort({keys})", f"jnp.sort({keys}[None], 1)[0]",
+                    f"jnp.sort({keys}, descending=True)", f"jnp.argsort({keys})",
+                    f"jnp.sort(jnp.stack([{keys}, {keys}], {draw.below(2)}), {draw.below(2)})",
+                    f"lax.sort(({keys}, jnp.resize({x}, {n})), num_keys=1)",
+                    f"jnp.unique({keys}, size={min(n, 9)}, fill_value=0)"]))
 
 
 def cumulations(g: Generator) -> None:
@@ -316,6 +339,6 @@ def elementwise(g: Generator) -> None:
     g.add(draw.one(forms))
 
 
-FAMILIES = [(small_matrices, 2.5), (one_operand, 2), (tables, 2), (contraction, 1.5), (modes, 3),
-            (orders, 3), (cumulations, 2), (convolutions, 1), (transforms, 1), (random_numbers, 1),
-            (booleans, 1.5), (elementwise, 3)]
+FAMILIES = [(small_matrices, 2.5), (one_operand, 3), (tables, 2), (contraction, 1.5), (modes, 3),
+            (orders, 3), (ties, 2.5), (cumulations, 2), (convolutions, 1), (transforms, 1),
+            (random_numbers, 1), (booleans, 1.5), (elementwise, 3)]

@@ -27,6 +27,8 @@ MOST_WITHIN = 20_000_000
 """Elements that an array may have on the way to a result: the updates of a scatter, say."""
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 INTEGERS = ["int64", "int32", "int16", "int8", "uint8", "uint32", "uint64", "uint16"]
+CLOSED_OVER = ("closes over a value that is being transformed", "transformation (a derivative")
+"""What is said of custom rules that do so: where they are traced, or when they are applied."""
 NAMESPACE: dict[str, Any] = {}
 exec(PRELUDE, NAMESPACE)
 
@@ -156,7 +158,7 @@ class Generator:
             except (TypeError, ValueError, OverflowError, IndexError):
                 continue  # a combination that users may not write either
             except UnexpectedTracerError as error:
-                if "closes over a value that is being transformed" not in str(error):
+                if not any(text in str(error) for text in CLOSED_OVER):
                     raise
                 continue  # a custom rule may not, in JAX either
             except AttributeError as error:

@@ -44,14 +44,17 @@ def units(x: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
 
 def noise(rng: np.random.Generator, most: int) -> Callable[..., Any]:
     """A function that puts the floating numbers in a tree off by a few units: each by its own, or
-    those that are zero by units of the largest, if they may be sums of what has `cancelled`."""
+    those that are zero but for rounding by units of the largest, if they may be sums of what has
+    `cancelled`."""
     def one(x: Any, cancelled: bool) -> Any:
         if not jnp.issubdtype(getattr(x, "dtype", int), jnp.inexact):
             return x
         factors = units(x, rng, most)
         if not cancelled or not x.size:
             return x * factors
-        return jnp.where(x == 0, jnp.max(jnp.abs(x)) * (factors - 1), x * factors)
+        largest = jnp.max(jnp.abs(x))
+        rest = jnp.abs(x) <= UNITS * float(jnp.finfo(x.dtype).eps) * largest
+        return jnp.where(rest, x + largest * (factors - 1), x * factors)
 
     return lambda tree, cancelled=False: ingot.tree_util.tree_map(
         lambda x: one(x, cancelled), tree)

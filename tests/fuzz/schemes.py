@@ -67,10 +67,11 @@ def waiting(g: Generator) -> None:
     body.statements.insert(0, unpack([i, c], packed))
     body.arguments = [packed]
     body.returns = f"({i} + 1, ({last} * 0.5).astype({one.dtype.name!r}))"
-    bound = f"jnp.floor(jnp.abs(jnp.sum({row})) * 3) % 6"
+    total = g.name("s")
+    bound = f"jnp.floor(jnp.abs({total}) * 3) % 6"
     wait = Function(g.name("wait"), [row], [],
                     f"lax.while_loop(lambda t: t[0] < {bound}, {body.name}, (0, {row}))[1]")
-    wait.statements.append(unpack([row], f"({row},)"))
+    wait.statements.append(unpack([total], f"(jnp.sum({row}),)"))
     wait.statements[0].functions = [body]
     form = [f"{wait.name}({x})"] if not mapped else [
         f"ingot.vmap({wait.name})({x})", f"lax.map({wait.name}, {x}[:5])",

@@ -21,9 +21,7 @@ from ingot.kernel.rules import (
     check_native_dtypes,
     indices as all_indices,
     is_inexact,
-    rounded,
     row_major,
-    two_sum,
 )
 from ingot.primitives.families import NUMBER, check_kind, check_same
 from ingot.primitives.gather_scatter import (
@@ -50,8 +48,9 @@ from ingot.primitives.indexing_division import (
     scatter_marks,
 )
 from ingot.primitives.movement import batch_size, move_axis, move_to_front, zeros
+from ingot.primitives.scatter_sums import added, may_lose_digits
 from ingot.primitives.slicing import integers
-from ingot.primitives.sums import WIDE, added_at
+from ingot.primitives.sums import added_at
 from ingot.util import size_of
 
 
@@ -280,8 +279,8 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
         read_repeatedly = updates.size * w.indices[-1] > indices.size
         if indices.cost > limits.inline_max_cost or read_repeatedly:
             indices = build.materialize(indices)
-        if sums and not unique_indices and summation_pays(x, w.indices[:-1], updates):
-            return _added(build, w, x, indices, updates, mode is not CLIP, sums)
+        if sums and not unique_indices and may_lose_digits(x, w.indices[:-1]):
+            return added(build, w, x, indices, updates, mode is not CLIP, sums)
         target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
             x, indices, updates)
 
@@ -322,53 +321,6 @@ def _written_out(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue
                    zip(place, row_major(x.shape), strict=True))
         elements[flat] = new(elements[flat], updates.at(build, index), ok)
     return RegisterArray(x.shape, x.dtype, elements)
-
-
-SPARSE = 8
-"""How many times as many elements as updates an array has for which nothing is kept besides."""
-
-
-def summation_pays(x: Any, indices: Shape, updates: Any) -> bool:
-    """Whether many updates may be added to one element, and are not few beside all elements."""
-    return (is_inexact(x.dtype) and size_of(indices) > LEAF
-            and updates.size * SPARSE >= x.size)
-
-
-def _added(build: Lowering, w: Windows, x: ArrayValue, indices: ArrayValue, updates: ArrayValue,
-           drops: bool, sums: str) -> ArrayValue:
-    """Sums, or differences, that keep their digits: in float64, or with their rounding errors."""
-    wide = WIDE.get(x.dtype)
-    nothing = build.const(complex(-0.0, -0.0) if x.dtype.kind == "c" else -0.0, wide or x.dtype)
-    if wide is None:
-        target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
-            x, indices, updates)
-        errors = build.allocate(x.shape, x.dtype)
-        build.write(errors, LazyArray(x.shape, x.dtype, lambda b, i: b.const(0, x.dtype)))
-    else:
-        target = errors = build.allocate(x.shape, wide)
-        build.write(target, LazyArray(
-            x.shape, wide, lambda b, i: b.converted(x.at(b, i), wide), [x], 1))
-
-    def write(index: Sequence[Index]) -> None:
-        place, ok = w.place(build, indices, index)
-        update = build.converted(updates.at(build, index), target.dtype)
-        update = build.op("neg", update) if sums == "sub" else update
-        update = chosen(build, ok, update, nothing) if drops else update
-        old = target.at(build, place)
-        if wide is not None:
-            build.store(target, place, build.op("add", old, update))
-            return
-        for memory, value in zip((target, errors), two_sum(
-                build, [old, errors.at(build, place)], update), strict=True):
-            build.store(memory, place, value)
-
-    build.nest(updates.shape, write, cost=updates.cost + 8 + 4 * w.indices[-1])
-    if wide is not None:
-        return LazyArray(x.shape, x.dtype, lambda b, i: b.converted(target.at(b, i), x.dtype),
-                         [target], 1)
-    build.nest(x.shape, lambda i: build.store(target, i, rounded(
-        build, [m.at(build, i) for m in (target, errors)])), vector=True)
-    return target
 
 
 def operation(name: str) -> Callable[..., Any]:
