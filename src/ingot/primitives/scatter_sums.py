@@ -105,63 +105,76 @@ class _Sums:
     # ---- of an array with far more elements ------------------------------------------------------
     def beside(self, x: ArrayValue) -> ArrayValue:
         """Each place that is named has its sum beside the array, under the number of the last
-        update that names it: so time and memory that is touched are those of the updates.
-
-        Numbers are found at the places, in memory of which nothing else is read.
-        """
-        build = self.build
+        update that names it: so time and memory that is touched are those of the updates."""
+        build, w = self.build, self.w
         target, self.indices, self.updates = build.copy_of(  # type: ignore[attr-defined]
             x, self.indices, self.updates)
-        shape, w = self.updates.shape, self.w
-        # Slices that do not overlap in part are numbered, not their elements.
-        apart = all(a not in w.dims.start_index_map or w.sizes[a] == n
-                    for a, n in enumerate(w.operand) if a in w.inside)
-        sliced = set(w.dims.offset_dims) if apart else set()
-        counted = [1 if d in sliced else n for d, n in enumerate(shape)]
-        numbers = build.allocate([1 if apart and a in w.inside else n
-                                  for a, n in enumerate(w.operand)], np.dtype(np.int64))
-
-        def number(index: Sequence[Index]) -> tuple[Any, list[Index]]:
-            """The number of an update or a slice, and where the number of its place is."""
-            place, _ = w.place(build, self.indices, index)
-            own: Index = 0
-            for i, n, step in zip(index, counted, row_major(counted), strict=True):
-                own = own if n == 1 else build.index_add(own, build.index_mul(i, step))
-            return build.index(own), [0 if apart and a in w.inside else i
-                                      for a, i in enumerate(place)]
-
-        def name(index: Sequence[Index]) -> None:
-            own, at = number(index)
-            build.store(numbers, at, own)
-
-        build.nest(counted, name, cost=self.cost)
-        sums = self.zeros([size_of(counted), *(n for d, n in enumerate(shape) if d in sliced)])
+        numbers = _Numbers(build, w, self.indices, self.updates.shape)
+        build.nest(numbers.counted, numbers.name, cost=self.cost)
+        sums = self.zeros(numbers.sums_shape)
         errors = sums if self.wide is not None else self.zeros(sums.shape)
-
-        def of(index: Sequence[Index], k: Any) -> list[Index]:
-            return [build.as_index(k), *(i for d, i in enumerate(index) if d in sliced)]
 
         def collect(index: Sequence[Index]) -> None:
             _, ok = w.place(build, self.indices, index)
-            _, at = number(index)
-            self.add(sums, errors, of(index, numbers.at(build, at)), index, ok)
+            self.add(sums, errors, numbers.sum_of(index, numbers.named(index)), index, ok)
 
         def write(index: Sequence[Index]) -> None:
-            own, at = number(index)
-            last = build.op("eq", numbers.at(build, at), own)
+            own = numbers.own(index)
+            last = build.op("eq", numbers.named(index), own)
             place, _ = w.place(build, self.indices, index)
-            total = [m.at(build, of(index, own)) for m in (sums, errors)]
+            total = [m.at(build, numbers.sum_of(index, own)) for m in (sums, errors)]
             old = target.at(build, place)
-            build.store(target, place, build.select(last, self.sum_of(old, total), old))
+            build.store(target, place, build.select(last, self.rounded(old, total), old))
 
-        build.nest(shape, collect, cost=self.cost)
-        build.nest(shape, write, cost=self.cost)
+        build.nest(self.updates.shape, collect, cost=self.cost)
+        build.nest(self.updates.shape, write, cost=self.cost)
         return target
 
-    def sum_of(self, old: Any, total: list[Any]) -> Any:
+    def rounded(self, old: Any, total: list[Any]) -> Any:
         """An element and the sum of its updates, rounded once."""
         build = self.build
         if self.wide is None:
             return rounded(build, two_sum(build, total, old))
         return build.converted(build.op("add", build.converted(old, self.wide), total[0]),
                                self.dtype)
+
+
+class _Numbers:
+    """At each place that is named the number of the last slice that names it, in memory of which
+    nothing else is read; numbers of elements, where slices may overlap in part."""
+
+    def __init__(self, build: Lowering, w: Windows, indices: ArrayValue, shape: Shape):
+        self.build, self.w, self.indices = build, w, indices
+        self.apart = all(a not in w.dims.start_index_map or w.sizes[a] == w.operand[a]
+                         for a in w.inside)
+        self.sliced = set(w.dims.offset_dims) if self.apart else set[int]()
+        self.counted = [1 if d in self.sliced else n for d, n in enumerate(shape)]
+        self.sums_shape = [size_of(self.counted),
+                           *(n for d, n in enumerate(shape) if d in self.sliced)]
+        self.memory = build.allocate([1 if self.apart and a in w.inside else n
+                                      for a, n in enumerate(w.operand)], np.dtype(np.int64))
+
+    def own(self, index: Sequence[Index]) -> Any:
+        """The number of an element's slice."""
+        number: Index = 0
+        for i, n, step in zip(index, self.counted, row_major(self.counted), strict=True):
+            if n > 1:
+                number = self.build.index_add(number, self.build.index_mul(i, step))
+        return self.build.index(number)
+
+    def _place(self, index: Sequence[Index]) -> list[Index]:
+        place, _ = self.w.place(self.build, self.indices, index)
+        return [0 if self.apart and a in self.w.inside else i for a, i in enumerate(place)]
+
+    def name(self, index: Sequence[Index]) -> None:
+        """Write the number of an element's slice to its place."""
+        self.build.store(self.memory, self._place(index), self.own(index))
+
+    def named(self, index: Sequence[Index]) -> Any:
+        """The number that is written at an element's place."""
+        return self.memory.at(self.build, self._place(index))
+
+    def sum_of(self, index: Sequence[Index], number: Any) -> list[Index]:
+        """Where the sum of an element is, among those of the slice of a number."""
+        return [self.build.as_index(number),
+                *(i for d, i in enumerate(index) if d in self.sliced)]
