@@ -16,7 +16,7 @@ from ingot.primitives.complex import complex, conj, real
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.families import ANY, FLOAT, INTEGER, NUMBER, SIGNED, binary, is_linear, unary
 from ingot.primitives.movement import full_like
-from ingot.primitives.numerics import same_shape, widened
+from ingot.primitives.numerics import product, same_shape, widened
 from ingot.primitives.rounding import round
 
 
@@ -94,7 +94,7 @@ def sub(x: Any, y: Any) -> Any:
 
 
 # ---- mul -----------------------------------------------------------------------------------------
-mul_p = binary("mul", NUMBER, eval=np.multiply, kernel="mul",
+mul_p = binary("mul", NUMBER, eval=product, kernel="mul",
                jvp=[lambda t, out, x, y: mul(t, y), lambda t, out, x, y: mul(x, t)],
                transpose=lambda ct, x, y: [mul(ct, y) if is_linear(x) else None,
                                            mul(x, ct) if is_linear(y) else None], recompute_cost=1)

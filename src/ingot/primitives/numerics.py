@@ -71,6 +71,28 @@ def widened(fun: Callable[..., Any]) -> Callable[..., Any]:
     return evaluate
 
 
+def product(x: np.ndarray, y: np.ndarray) -> Any:
+    """Products; of complex numbers those that compiled code gives, also where parts overflow.
+
+    NumPy's depend on the processor there, which may subtract products that it has not rounded.
+    """
+    out = np.multiply(x, y)
+    if out.dtype.kind != "c" or np.isfinite(out).all():
+        return out
+    out = np.asarray(out)
+    lost = ~np.isfinite(out)
+    x, y = (np.broadcast_to(v, out.shape)[lost] for v in (x, y))
+    out[lost] = complex_of(x.real * y.real - x.imag * y.imag, x.real * y.imag + x.imag * y.real)
+    return out
+
+
+def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
+    """Complex numbers of given parts, which may be infinite."""
+    out = np.empty(np.shape(real), np.result_type(real, np.complex64))
+    out.real, out.imag = real, imag
+    return out
+
+
 def same_shape(name: str, *xs: Any) -> tuple[Any, ...]:
     """Operands broadcast to one shape: those of rank 0, and axes of length 1 at equal rank.
 

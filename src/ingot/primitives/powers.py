@@ -20,7 +20,13 @@ from ingot.primitives.convert import convert_element_type
 from ingot.primitives.exponential import log
 from ingot.primitives.families import FLOAT, INEXACT, NUMBER, check_kind, elementwise_type, unary
 from ingot.primitives.movement import align, full_like
-from ingot.primitives.numerics import check_accuracy, same_shape, widened
+from ingot.primitives.numerics import (
+    check_accuracy,
+    complex_of,
+    product,
+    same_shape,
+    widened,
+)
 from ingot.primitives.select import select
 
 MAX_PRODUCT = 16
@@ -36,7 +42,8 @@ def _integer_pow_type(x: ShapedArray, *, y: int) -> ShapedArray:
     return x
 
 
-def _product(x: Any, y: int, times: Callable[[Any, Any], Any]) -> Any:
+def _product(x: Any, y: int, times: Callable[[Any, Any], Any], squared: Callable[[Any], Any]
+             ) -> Any:
     """`x` to a positive power by repeated squaring."""
     out = None
     while True:
@@ -45,7 +52,7 @@ def _product(x: Any, y: int, times: Callable[[Any, Any], Any]) -> Any:
         y >>= 1
         if not y:
             return out
-        x = times(x, x)
+        x = squared(x)
 
 
 def _integer_pow_eval(x: np.ndarray, *, y: int) -> np.ndarray:
@@ -54,7 +61,9 @@ def _integer_pow_eval(x: np.ndarray, *, y: int) -> np.ndarray:
             return np.ones(x.shape, x.dtype)
         if dtypes.kind(x.dtype) in "fc" and abs(y) > MAX_PRODUCT:
             return np.power(x, np.array(y, x.dtype))
-        out = _product(x, abs(y), np.multiply)
+        if y < 0 and x.dtype.kind == "c":  # whose squares may overflow to what has no reciprocal
+            return _product(np.reciprocal(x), -y, product, _square_eval)
+        out = _product(x, abs(y), product, _square_eval)
         return out if y > 0 else np.reciprocal(out)
 
     return widened(evaluate)(x)
@@ -68,7 +77,7 @@ def _integer_pow_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, y: int)
         raise Unsupported("negative and large powers of complex numbers")
     if dtypes.kind(out_dtype) == "f" and abs(y) > MAX_PRODUCT:
         return build.op("pow", x, build.const(y, out_dtype))
-    out = _product(x, abs(y), lambda a, b: build.op("mul", a, b))
+    out = _product(x, abs(y), lambda a, b: build.op("mul", a, b), lambda a: _squared(build, a))
     return out if y > 0 else build.op("div", one, out)
 
 
@@ -113,11 +122,29 @@ def reciprocal(x: Any) -> Any:
 
 
 # ---- square --------------------------------------------------------------------------------------
-def _square_scalar(build: Lowering, x: Any, *, out_dtype: Any) -> Any:
-    return build.op("mul", x, x)
+def _square_eval(x: np.ndarray) -> Any:
+    """Squares; (a - b) (a + b) is the real part of complex ones, and zero where a factor is."""
+    if x.dtype.kind != "c":
+        return np.square(x)
+    a, b = x.real, x.imag
+    less, more = a - b, a + b
+    real = np.where(less == 0, less, np.where(more == 0, more, less * more))
+    return complex_of(real, a * b + a * b)
 
 
-square_p = unary("square", NUMBER, eval=widened(np.square), kernel=elementwise(_square_scalar, 1),
+def _squared(build: Lowering, x: Any) -> Any:
+    if type(x) is not Complex:
+        return build.op("mul", x, x)
+    a, b = x.real, x.imag
+    less, more = build.op("sub", a, b), build.op("add", a, b)
+    zero, half = build.const(0, a.dtype), build.op("mul", a, b)
+    real = build.select(build.op("eq", more, zero), more, build.op("mul", less, more))
+    real = build.select(build.op("eq", less, zero), less, real)
+    return Complex(real, build.op("add", half, half), x.dtype)
+
+
+square_p = unary("square", NUMBER, eval=widened(_square_eval),
+                 kernel=elementwise(lambda build, x, *, out_dtype: _squared(build, x), 1),
                  jvp=[lambda t, out, x: mul(t, mul(full_like(x, 2), x))], recompute_cost=1)
 
 

@@ -139,7 +139,19 @@ def _sign(b: Builder, x: Value, out: Any) -> Value:
 
 @rule("square")
 def _square(b: Builder, x: Value, out: Any) -> Value:
-    return b.same("multiply", x, x)
+    return square(b, x)
+
+
+def square(b: Builder, x: Value) -> Value:
+    """Append squares; (p - q) (p + q) is the real part of complex ones, zero where a factor is."""
+    if dtypes.kind(x.dtype) != "c":
+        return b.same("multiply", x, x)
+    p, q = real(b, x), imag(b, x)
+    half, zero = b.same("multiply", p, q), b.full_like(p, 0)
+    out = b.same("multiply", less := b.same("subtract", p, q), more := b.same("add", p, q))
+    for factor in (more, less):
+        out = b.select(b.compare("EQ", factor, zero), factor, out)
+    return b.op("stablehlo.complex", [out, b.same("add", half, half)], x.shape, x.dtype)
 
 
 @rule("exp2")
@@ -195,8 +207,8 @@ def power(b: Builder, x: Value, n: int) -> Value:
     if n == 1:
         return x
     half = power(b, x, n // 2)
-    square = b.same("multiply", half, half)
-    return b.same("multiply", square, x) if n % 2 else square
+    whole = square(b, half)
+    return b.same("multiply", whole, x) if n % 2 else whole
 
 
 @rule("round")
