@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import ingot
+import ingot.numpy as jnp
+from ingot import lax
 from numpy_oracle import check, check_error, table
 
 INDICES = """
@@ -230,3 +232,23 @@ def test_a_singular_tridiagonal_matrix_is_perturbed():
     zero, ones = ingot.numpy.zeros(3), ingot.numpy.ones((3, 1))
     x = ingot.lax.linalg.tridiagonal_solve(zero, zero, zero, ones, perturb_singular=True)
     assert (ingot.numpy.isfinite(x) & (x > 1e6)).all()
+
+
+def test_minmax_is_min_and_max():
+    x = np.array([[3.0, np.nan, 1.0], [5.0, -2.0, 0.0]])
+    for params in ({}, {"axis": 0}, {"axis": (1, -2), "keepdims": True},
+                   {"axis": 1, "initial": 4.0, "where": x == x}):
+        got = jnp.minmax(x, **params)
+        for y, f in zip(got, (jnp.min, jnp.max), strict=True):
+            np.testing.assert_array_equal(y, f(x, **params))
+    least, greatest = jnp.minmax(x[1], initial=(-5, 2))
+    assert (least, greatest) == (-5, 5)
+
+
+def test_polynomials_of_any_coefficients():
+    x, c = np.array([0.5, 2.0], np.float32), [1, np.array([2.0, 3.0]), 4.0]
+    np.testing.assert_array_equal(lax.polynomial(x, c), 1 + x * (c[1] + 4 * x))
+    assert lax.polynomial(x, c).dtype == np.float32
+    np.testing.assert_array_equal(ingot.grad(lax.polynomial)(2.0, [1, 3, 5]), 23)
+    np.testing.assert_array_equal(lax.polynomial(x, []), 0 * x)
+    assert lax.polynomial(np.inf, [1, -2]) == -np.inf

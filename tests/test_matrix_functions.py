@@ -5,6 +5,8 @@ import pytest
 import scipy.linalg
 
 import ingot
+import ingot.numpy as jnp
+from ingot import lax
 from ingot.scipy import linalg
 
 R = np.random.RandomState(0)
@@ -98,3 +100,22 @@ def test_rules_for_bins_need_the_data():
         ingot.numpy.histogram(A, bins="auto", weights=A)
     with pytest.raises(ValueError, match="not a valid estimator"):
         ingot.numpy.histogram(A, bins="other")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rank_one_updates_of_cholesky_factors(dtype):
+    rng = np.random.default_rng(0)
+    r = np.triu(3 * np.eye(5) + rng.normal(size=(5, 5))).astype(dtype)
+    w = np.arange(5, dtype=dtype)
+    direct = lambda r, w: jnp.linalg.cholesky(  # noqa: E731
+        jnp.triu(r).T @ jnp.triu(r) + jnp.outer(w, w)).T
+    tol = 50 * float(np.finfo(dtype).eps)
+    for scale in (1, -1, dtype(float(np.finfo(dtype).max) ** 0.9)):
+        got = np.asarray(ingot.jit(lax.linalg.cholesky_update)(r * scale, w * scale))
+        np.testing.assert_allclose(got / abs(scale), direct(r, w), atol=tol, rtol=tol)
+    for got, want in zip(*(ingot.grad(lambda r, w, f=f: jnp.sin(f(r, w)).sum(), (0, 1))(r, w)
+                           for f in (lax.linalg.cholesky_update, direct)), strict=True):
+        np.testing.assert_allclose(got, want, atol=tol, rtol=tol)
+    assert not np.any(lax.linalg.cholesky_update(np.zeros((2, 2), dtype), np.zeros(2, dtype)))
+    with pytest.raises(ValueError, match="cholesky_update: .*f64\\[2,3\\]"):
+        lax.linalg.cholesky_update(np.ones((2, 3)), np.ones(2))

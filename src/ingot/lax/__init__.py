@@ -36,6 +36,7 @@ from ingot.lax.extras import (
     composite as composite,
     dtype as dtype,
     platform_dependent as platform_dependent,
+    polynomial as polynomial,
     shape_as_value as shape_as_value,
 )
 from ingot.lax.missing import MISSING as _MISSING, absent as _absent

@@ -11,8 +11,12 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.control.cond import switch
 from ingot.core.array import Array
+from ingot.core.interpreter import to_array
 from ingot.core.tracebacks import api_boundary
+from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.convert import convert_element_type
 from ingot.primitives.dimensions import platform_index_p
+from ingot.primitives.movement import full_like
 from ingot.primitives.shape import constant
 from ingot.util import wraps
 
@@ -37,6 +41,24 @@ def shape_as_value(shape: Any) -> Array:
     Array([2, 3], dtype=int64)
     """
     return constant(np.asarray([int(n) for n in shape], dtypes.default_int()), dtypes.default_int())
+
+
+def polynomial(x: Any, coeffs: Any, *, unroll: int | None = None) -> Any:
+    """Return the polynomial of given coefficients, that of the constant first, at points.
+
+    x: number [...]; coeffs: a sequence of numbers or arrays of that rank, which are converted to
+    the dtype of `x`; unroll: without effect -> [...] of the dtype of `x`.
+
+    >>> lax.polynomial(2.0, [1, 0, 3])
+    Array(13., dtype=float64, weak_type=True)
+    """
+    x = to_array(x)
+    out = full_like(x, 0)
+    for k, c in enumerate(reversed(coeffs)):
+        number = isinstance(c, bool | int | float | complex)
+        term = full_like(x, c) if number else convert_element_type(to_array(c), x.aval.dtype)
+        out = add(mul(out, x), term) if k else add(out, term)
+    return out
 
 
 _FAMILY = {"cuda": "gpu", "rocm": "gpu"}
@@ -90,4 +112,4 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
 ConvGeneralDilatedDimensionNumbers = DotDimensionNumbers = PrecisionLike = Any
 
 __all__ = ["ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "PrecisionLike",
-           "composite", "dtype", "platform_dependent", "shape_as_value"]
+           "composite", "dtype", "platform_dependent", "polynomial", "shape_as_value"]

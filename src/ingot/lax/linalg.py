@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import to_array
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax.missing import MISSING_LINALG, absent
-from ingot.primitives.arithmetic import add, mul
+from ingot.primitives.arithmetic import abs, add, div, mul, sub
+from ingot.primitives.compare import eq
+from ingot.primitives.complex import complex
 from ingot.primitives.decompositions import (
     EighImplementation,
     EigImplementation,
@@ -24,6 +27,7 @@ from ingot.primitives.decompositions import (
     tridiagonal_p,
 )
 from ingot.primitives.dot import dot_general
+from ingot.primitives.dynamic_slice import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ingot.primitives.linalg import (
     cholesky,
     cholesky_p,
@@ -34,6 +38,7 @@ from ingot.primitives.linalg import (
     triangular_solve,
     triangular_solve_p,
 )
+from ingot.primitives.matrices import triu
 from ingot.primitives.movement import full_like
 from ingot.primitives.qr import (
     geqrf,
@@ -45,17 +50,51 @@ from ingot.primitives.qr import (
     qr,
     qr_p,
 )
+from ingot.primitives.select import select
+from ingot.primitives.shape import broadcast
 from ingot.primitives.tridiagonal import (
     tridiagonal_solve,
     tridiagonal_solve_p,
 )
 
 __all__ = ["EigImplementation", "EighImplementation", "SvdAlgorithm", "cholesky", "cholesky_p",
-           "eig", "eig_p", "eigh", "eigh_p", "geqrf", "geqrf_p", "hessenberg", "hessenberg_p",
-           "householder_product", "householder_product_p", "lu", "lu_p", "lu_pivots_to_permutation",
-           "lu_pivots_to_permutation_p", "ormqr", "ormqr_p", "qr", "qr_p", "schur", "schur_p",
-           "svd", "svd_p", "symmetric_product", "triangular_solve", "triangular_solve_p",
-           "tridiagonal", "tridiagonal_p", "tridiagonal_solve", "tridiagonal_solve_p"]
+           "cholesky_update", "eig", "eig_p", "eigh", "eigh_p", "geqrf", "geqrf_p", "hessenberg",
+           "hessenberg_p", "householder_product", "householder_product_p", "lu", "lu_p",
+           "lu_pivots_to_permutation", "lu_pivots_to_permutation_p", "ormqr", "ormqr_p", "qr",
+           "qr_p", "schur", "schur_p", "svd", "svd_p", "symmetric_product", "triangular_solve",
+           "triangular_solve_p", "tridiagonal", "tridiagonal_p", "tridiagonal_solve",
+           "tridiagonal_solve_p"]
+
+
+def cholesky_update(r_matrix: Any, w_vector: Any) -> Any:
+    """The Cholesky factor of r^T r + w w^T by n rotations, each of two rows.
+
+    r_matrix: float [n, n], upper triangular; w_vector: [n] of the same dtype -> [n, n], upper
+    triangular. Raises ValueError for other shapes.
+
+    >>> import numpy as np
+    >>> lax.linalg.cholesky_update(np.array([[3.0]]), np.array([4.0]))
+    Array([[5.]], dtype=float64)
+    """
+    r, w = to_array(r_matrix), to_array(w_vector)
+    n = w.aval.size
+    if r.aval.shape != (n, n) or w.aval.ndim != 1:
+        raise ValueError(f"cholesky_update: a square matrix and a vector of its size are needed,"
+                         f" got {r.aval} and {w.aval}")
+
+    def rotate(k: Any, carry: Any) -> Any:
+        r, w = carry
+        row, new = dynamic_index_in_dim(r, k, keepdims=False), dynamic_index_in_dim(w, k, 0, False)
+        old = dynamic_index_in_dim(row, k, 0, False)
+        size = abs(complex(old, new))  # which does not overflow
+        nothing = eq(size, full_like(size, 0))
+        size = select(nothing, full_like(size, 1), size)
+        c = select(nothing, size, div(old, size))
+        c, s = (broadcast(x, (n,)) for x in (c, div(new, size)))
+        return (dynamic_update_index_in_dim(r, add(mul(c, row), mul(s, w)), k, 0),
+                sub(mul(c, w), mul(s, row)))
+
+    return triu(fori_loop(0, n, rotate, (r, w))[0])
 
 
 def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta: float = 0.0,

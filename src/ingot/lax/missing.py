@@ -39,9 +39,8 @@ MISSING = {
 }
 
 MISSING_LINALG = {
-    "cholesky_update": "rank-one updates are not implemented; use cholesky of the updated matrix",
-    "cholesky_update_p": "rank-one updates are not implemented; use cholesky of the updated matrix",
-    "qdwh": "an algorithm of accelerators; use svd",
+    "cholesky_update_p": "there is no such primitive; the function is made of others",
+    "qdwh": "an algorithm of accelerators; use ingot.scipy.linalg.polar",
     "symmetric_product_p": "a kernel of accelerators; use a matrix product with the transpose",
 }
 

@@ -290,6 +290,7 @@ from ingot.numpy.reductions import (
     count_nonzero as count_nonzero,
     max as max,
     min as min,
+    minmax as minmax,
     prod as prod,
     ptp as ptp,
     sum as sum,

@@ -221,6 +221,20 @@ def min(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, ini
 amax, amin = alias(max, "amax"), alias(min, "amin")
 
 
+def minmax(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False,
+           initial: Any = None, where: Any = None) -> tuple[Any, Any]:
+    """Return the smallest and the largest element over axes.
+
+    a, axis, out, keepdims, where: as for `min`, with the same errors; initial: a number to start
+    both from, or a pair of numbers -> a pair of [other axes] of the same dtype.
+
+    >>> jnp.minmax(np.array([[1, 5], [3, 4]]), axis=0)
+    (Array([1, 4], dtype=int64), Array([3, 5], dtype=int64))
+    """
+    least, greatest = initial if isinstance(initial, tuple) else (initial, initial)
+    return (min(a, axis, out, keepdims, least, where), max(a, axis, out, keepdims, greatest, where))
+
+
 def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:
     """Return the largest minus the smallest element over axes.
 
