@@ -71,7 +71,7 @@ def widened(fun: Callable[..., Any]) -> Callable[..., Any]:
     return evaluate
 
 
-def product(x: np.ndarray, y: np.ndarray) -> Any:
+def product(x: Any, y: Any) -> Any:
     """Products; of complex numbers those that compiled code gives, also where parts overflow.
 
     NumPy's depend on the processor there, which may subtract products that it has not rounded.
@@ -86,7 +86,7 @@ def product(x: np.ndarray, y: np.ndarray) -> Any:
     return out
 
 
-def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
+def complex_of(real: Any, imag: Any) -> np.ndarray:
     """Complex numbers of given parts, which may be infinite."""
     out = np.empty(np.shape(real), np.result_type(real, np.complex64))
     out.real, out.imag = real, imag

@@ -122,7 +122,7 @@ def reciprocal(x: Any) -> Any:
 
 
 # ---- square --------------------------------------------------------------------------------------
-def _square_eval(x: np.ndarray) -> Any:
+def _square_eval(x: Any) -> Any:
     """Squares; (a - b) (a + b) is the real part of complex ones, and zero where a factor is."""
     if x.dtype.kind != "c":
         return np.square(x)
