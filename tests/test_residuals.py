@@ -137,3 +137,14 @@ def test_what_is_carried_back_has_a_cotangent_only_if_a_result_with_one_depends_
     body = ingot.make_jaxpr(step)(one, one, one)
     back = transpose_body(body, (0, 0), (0, 1), cts, ())
     assert back.carry == [True, cts[1]] and back.xs == [True]
+
+
+def test_checkpoint_returns_what_it_saves_once():
+    """A saved value that is a result or an argument is not returned again as a residual."""
+    policy = ingot.checkpoint_policies.everything_saveable
+    fun = ingot.checkpoint(lambda x: ingot.numpy.exp(x), policy=policy)
+    jaxpr = ingot.make_jaxpr(ingot.grad(lambda x: fun(x).sum()))(np.arange(3.0))
+    first, *_ = (e for e in jaxpr.eqns if e.primitive.name == "remat2")
+    assert len(first.outvars) == 1
+    np.testing.assert_allclose(ingot.grad(lambda x: fun(x).sum())(np.arange(3.0)),
+                               np.exp(np.arange(3.0)), rtol=1e-15)

@@ -274,3 +274,13 @@ def test_types_of_manual_axes_do_not_change():
     mat = ingot.sharding.ManualAxisType(varying={"x"})
     with pytest.raises(AttributeError, match="update"):
         mat.varying = {"y"}
+
+
+def test_gamma_numbers_inside_shard_map_are_those_of_the_same_keys_outside():
+    key, part = ingot.random.key(0), np.linspace(0.5, 4, 8)
+    mapped = shard_map(lambda a: ingot.random.gamma(key, a), mesh=mesh(), in_specs=P("x"),
+                       out_specs=P("x"))
+    x = ingot.device_put(np.concatenate([part, part]), NamedSharding(mesh(), P("x")))
+    want = np.tile(ingot.random.gamma(key, part), 2)
+    for fun in (mapped, ingot.jit(mapped)):
+        np.testing.assert_allclose(fun(x), want, rtol=1e-12)

@@ -23,6 +23,7 @@ from ingot.core.axis_env import Axis
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.rewrite import is_var
 from ingot.core.tracebacks import api_boundary
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
@@ -228,13 +229,27 @@ def _split(jaxpr: Jaxpr, nonzero: Sequence[bool], policy: Policy | None
     return split, parts.has
 
 
+def _lean(known: Jaxpr, n: int) -> tuple[Jaxpr, list[tuple[str, int]]]:
+    """The known program without residuals that are arguments or among its n results, and where each
+    residual is: ("argument", i) or ("out", i)."""
+    outvars, sources = list(known.outvars[:n]), list[tuple[str, int]]()
+    given = {v: ("out", i) for i, v in enumerate(outvars) if is_var(v)}
+    given |= {v: ("argument", i) for i, v in enumerate(known.invars)}
+    for v in known.outvars[n:]:
+        if not (is_var(v) and v in given):
+            outvars.append(v)
+        sources.append(given[v] if is_var(v) and v in given else ("out", len(outvars) - 1))
+    return known.replace(outvars=outvars), sources
+
+
 def _linearize(nonzero: Sequence[bool], *primals: Any, jaxpr: Jaxpr, policy: Policy | None,
                **params: Any) -> Any:
     split, has = jaxpr.memo(("checkpoint", tuple(nonzero), policy),
                             lambda: _split(jaxpr, nonzero, policy))
-    outs = checkpoint_p.bind(*primals, jaxpr=split.known, policy=policy, **params)
     n = len(has)
-    residuals = outs[n:]
+    known, sources = jaxpr.memo(("lean", tuple(nonzero), policy), lambda: _lean(split.known, n))
+    outs = checkpoint_p.bind(*primals, jaxpr=known, policy=policy, **params)
+    residuals = [(primals if kind == "argument" else outs)[i] for kind, i in sources]
 
     def apply(*tangents: Any) -> list[Any]:
         return checkpoint_p.bind(*residuals, *tangents, jaxpr=split.unknown, policy=policy,

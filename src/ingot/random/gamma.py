@@ -104,8 +104,9 @@ def _gamma_type(keys: ShapedArray, alpha: ShapedArray, *, log_space: bool, impl:
 
 
 def _program(keys: Shape, alpha: ShapedArray, log_space: bool, impl: Any) -> Jaxpr:
-    """A loop over all elements; each key is split for the elements it is for."""
-    return _stage(ShapedArray(keys, impl), alpha, log_space, config.trace_key())
+    """A loop over all elements; each key is split for the elements it is for. Types in it say
+    nothing of a mesh: the keys' would say something else than alpha's."""
+    return _stage(ShapedArray(keys, impl), alpha.unplaced(), log_space, config.trace_key())
 
 
 @memoize()
