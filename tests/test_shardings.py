@@ -255,3 +255,19 @@ def test_the_text_of_a_divided_program_shows_what_devices_exchange():
         assert "all-reduce" not in compiled.as_text()
         with config.override("match_jax", True):
             assert compiled.as_text() == compiled.as_text("hlo")
+
+
+@pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+def test_programs_are_staged_for_the_mesh_in_force():
+    mesh = sharding.AbstractMesh((2,), ("x",), (sharding.AxisType.Explicit,))
+    with sharding.use_abstract_mesh(mesh):
+        lowered = ingot.jit(lambda x: 2 * x).trace(np.ones((8, 2))).lower()
+    assert "mhlo.num_partitions = 2" in lowered.as_text()
+
+
+def test_what_keeps_parts_apart_exchanges_nothing():
+    with config.override("num_cpu_devices", 2), ingot.set_mesh(ingot.make_mesh((2,), "x")):
+        x = ingot.device_put(np.ones((8, 4)), P("x"))
+        f = ingot.jit(lambda x: lax.reduce_sum(x, (0,), out_sharding=P(unreduced={"x"})))
+        with config.override("match_jax", True):
+            assert "all-reduce" not in f.lower(x).compile().as_text()

@@ -92,6 +92,7 @@ class Stage:
         self.in_tree, self.out_tree, self._fun = in_tree, out_tree, fun
         self._backend, self._options = backend, options
         self._shardings = shardings or AheadShardings(CallShardings(fun))
+        self._mesh = config.abstract_mesh  # that for which it is staged
 
     @property
     def fun_name(self) -> str:
@@ -189,8 +190,9 @@ class Lowered(Stage):
         told = self._shardings.call.of_results(self.out_tree, self.out_avals)
         options = replace(self._options, in_shardings=asked, out_shardings=tuple(told))
         wanted = dialect or "stablehlo"
-        found = get_backend(self._backend).lowered(self._jaxpr, options, wanted)
-        return found or get_backend("xla").lowered(self._jaxpr, options, wanted)
+        with config.override("abstract_mesh", self._mesh):
+            found = get_backend(self._backend).lowered(self._jaxpr, options, wanted)
+            return found or get_backend("xla").lowered(self._jaxpr, options, wanted)
 
     def compiler_ir(self, dialect: str | None = None) -> Any:
         """The program: the jaxpr itself, for the dialect 'stablehlo' a module of MLIR, for 'hlo' an
@@ -261,7 +263,7 @@ class Compiled(Stage):
         """
         several = any(s.num_devices > 1 for s in (*self._in_shardings(), *self._out_shardings()))
         if stage == "hlo" or (stage is None and several and config.match_jax):
-            text = self._text_by_xla()
+            text = None if self._apart else self._text_by_xla()  # XLA keeps no parts of results
             if text is not None:
                 return text
         return self._executable.as_text(stage)

@@ -24,6 +24,8 @@ from ingot.typing import SupportsDType
 from ingot.util import caches
 
 _CacheInfo = namedtuple("_CacheInfo", ["hits", "misses", "maxsize", "currsize"])
+python_scalar_types_to_dtypes = {
+    bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64, complex: dtypes.complex128}
 F = TypeVar("F", bound=Callable[..., Any])
 _exclude_paths: list[str] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 

@@ -161,7 +161,7 @@ class XLABackend:
         mesh = mesh_of_types(jaxpr) or (context if context and context.size > 1 else None)
         text = self._compiler.module(jaxpr, options, shardings, home, mesh).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
-                  if s is not None]
+                  if s is not None] + ([] if mesh is None else [mesh.size])
         return in_dialect(text, max(counts), dialect)
 
     def deserialize(self, data: bytes, devices: Sequence[Device] | None = None) -> Executable:
