@@ -402,7 +402,10 @@ class PjitFunction(_Base):
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The result's shapes and dtypes as ShapeDtypeStructs; nothing is computed."""
         traced = self.trace(*args, **kwargs)
-        return tree_unflatten(traced.out_tree, [struct_of(a) for a in traced.out_avals])
+        told = traced._shardings.call.of_results(traced.out_tree, traced.out_avals)
+        structs = [struct_of(a) if s is None else struct_of(a).update(sharding=s)
+                   for a, s in zip(traced.out_avals, told, strict=True)]
+        return tree_unflatten(traced.out_tree, structs)
 
     def clear_cache(self) -> None:
         """Forget everything traced and compiled for this function."""

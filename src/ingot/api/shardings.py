@@ -22,12 +22,12 @@ from ingot.core.placement import (
     argument,
     check_devices_agree,
     check_divisible,
+    check_same_devices,
     client_of,
     common_sharding,
     concrete,
     guard_move,
     is_committed,
-    on_devices,
     on_mesh_in_force,
     place,
     places_of_results,
@@ -187,12 +187,8 @@ class CallShardings:
         for what, shardings in (("explicit input sharding", self.ins),
                                 ("explicit output sharding", self.outs)):
             for told in self._told(shardings):
-                if found is None:
-                    found = whole_arrays(told), what
-                elif found[0]._device_assignment != told._device_assignment:
-                    raise ValueError(
-                        "Received incompatible devices for jitted computation. Got"
-                        f" {found[1]} {on_devices(found[0])} and {what} {on_devices(told)}")
+                found = found or (whole_arrays(told), what)
+                check_same_devices(found, (told, what))
         return found
 
     def map(self, change: Callable[[Sharding], Sharding]) -> CallShardings:
@@ -296,16 +292,13 @@ class ResultPlaces:
         self.jaxpr, self.names = jaxpr, names
         self._known: dict[Any, list[Sharding]] = {}
         self._used = used_arguments(jaxpr)
-        found = call.own()
-        inside = own_sharding(jaxpr)
-        if found is not None and inside is not None and (
-                found[0]._device_assignment != inside[0]._device_assignment):
-            raise ValueError(
-                "Received incompatible devices for jitted computation. Got"
-                f" {found[1]} {on_devices(found[0])} and {inside[1]} {on_devices(inside[0])}")
-        set_mesh = on_mesh_in_force()
-        found = found or inside or (set_mesh and (set_mesh, "the mesh in context"))
-        self.own, self._own_title = found or (None, "")
+        in_force = on_mesh_in_force()
+        context = None if in_force is None else (in_force, "jit's context mesh")
+        said = [s for s in (context, call.own(), own_sharding(jaxpr)) if s is not None]
+        for other in said[1:]:
+            check_same_devices(said[0], other)
+        more = said[1:] if context else said
+        self.own, self._own_title = (*more, *said, (None, ""))[0]
 
     def __call__(self, arrays: Sequence[Array], outs: Sequence[Array]) -> list[Array]:
         """Return the results, which are in the host's memory, where they lie."""

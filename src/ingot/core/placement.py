@@ -148,6 +148,15 @@ def check_devices_agree(xs: Sequence[Any], describe: Callable[[int], str], own: 
                 " one of them with device_put")
 
 
+def check_same_devices(first: tuple[Sharding, str], second: tuple[Sharding, str]) -> None:
+    """Raise ValueError if two shardings, each with what told it, have other devices."""
+    if first[0]._device_assignment != second[0]._device_assignment:
+        told = [f"{title} {on_devices(sharding)}" for sharding, title in (first, second)]
+        raise ValueError("Received incompatible devices for jitted computation. Got"
+                         f" {' and '.join(told)}; say the same devices everywhere, or call jit once"
+                         " for each")
+
+
 def guard_move(x: Any, sharding: Sharding | None, explicit: bool = False) -> None:
     """Let the guard of transfers see that an array goes to devices that have no part of it yet."""
     if (config.transfer_guard_device_to_device is not None and type(x) is Array

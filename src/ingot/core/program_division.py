@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.jaxpr import Jaxpr, Literal, subjaxprs
 from ingot.core.mesh import Mesh
+from ingot.core.placement import check_same_devices
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
 
@@ -30,7 +31,8 @@ def divide_program(jaxpr: Jaxpr, specs: Sequence[Spec], sizes: Mapping[Any, int]
 
 def own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
     """Return the sharding by which a program's own mesh holds whole arrays, and what told it: the
-    first constraint or shard_map in it; None if there is none."""
+    first constraint or shard_map in it; None if there is none. ValueError if others have other
+    devices."""
     return jaxpr.memo("placed", lambda: _own_sharding(jaxpr))
 
 
@@ -42,15 +44,23 @@ def whole_arrays(sharding: Sharding) -> Sharding:
 
 
 def _own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:
+    first: tuple[Sharding, str] | None = None
+    for said in _said(jaxpr):
+        first = first or said
+        check_same_devices(first, said)
+    return first
+
+
+def _said(jaxpr: Jaxpr) -> Iterator[tuple[Sharding, str]]:
+    """Yield the shardings of a program's meshes."""
     for eqn in jaxpr.eqns:
         sharding = eqn.params.get("sharding")
         if isinstance(sharding, NamedSharding) and sharding._is_concrete:
-            return whole_arrays(sharding), "sharding_constraint inside jit"
+            yield whole_arrays(sharding), "sharding_constraint inside jit"
         mesh = eqn.params.get("mesh")
         if isinstance(mesh, Mesh):
-            return NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"
+            yield NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"
         for inner in subjaxprs(eqn) if eqn.primitive.higher_order else ():
             found = own_sharding(inner)
             if found is not None:
-                return found
-    return None
+                yield found
