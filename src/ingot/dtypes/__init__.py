@@ -82,3 +82,10 @@ from ingot.dtypes.types import (
     uint32 as uint32,
     uint64 as uint64,
 )
+
+# What users are offered; the rest is for ingot itself.
+__all__ = ["bfloat16", "canonicalize_dtype", "extended", "finfo", "float0", "float4_e2m1fn",
+           "float6_e2m3fn", "float6_e3m2fn", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz",
+           "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+           "iinfo", "int2", "int4", "isdtype", "issubdtype", "prng_key", "promote_types",
+           "result_type", "scalar_type_of", "uint2", "uint4"]
