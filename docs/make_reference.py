@@ -34,7 +34,8 @@ GROUPS: dict[str, list[str]] = {
         "ingot.scipy.spatial.transform", "ingot.scipy.special", "ingot.scipy.stats"],
     "Distributions": [f"ingot.scipy.stats.{name}" for name in DISTRIBUTIONS],
     "Pytrees": ["ingot.tree", "ingot.tree_util", "ingot.flatten_util"],
-    "Devices": ["ingot.sharding", "ingot.distributed", "ingot.experimental.multihost_utils"],
+    "Devices": ["ingot.sharding", "ingot.memory", "ingot.distributed",
+                "ingot.experimental.multihost_utils"],
     "Tools": ["ingot.debug", "ingot.errors", "ingot.export", "ingot.extend.core",
               "ingot.extend.linear_util", "ingot.extend.source_info_util"],
     "Experimental": [
