@@ -574,3 +574,19 @@ def test_tables_are_read_as_they_were_written(table):
                 assert value == wanted or (wanted == [] and not value)
 
     same(flatbuffer.read(SCHEMA, "PyTreeDef", flatbuffer.write(SCHEMA, "PyTreeDef", table)), table)
+
+
+def test_derivatives_say_how_their_arguments_are_divided():
+    assert in_new_process("""
+        import ingot, ingot.numpy as jnp, numpy as np
+        from ingot import export
+        from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
+        mesh = Mesh(np.array(ingot.devices()[:2]), ("d",))
+        rows, columns = NamedSharding(mesh, P("d")), NamedSharding(mesh, P(None, "d"))
+        found = export.export(ingot.jit(lambda x: jnp.sin(x.T), in_shardings=rows,
+                                        out_shardings=columns))(np.ones((4, 2)))
+        for _ in range(2):
+            found = found.vjp()
+            print([s.spec for s in (*found.in_shardings_jax(), *found.out_shardings_jax())])
+        """).splitlines() == ["[P('d',), P(None, 'd'), P('d',)]",
+                              "[P('d',), P(None, 'd'), P('d',), P('d',), P(None, 'd')]"]

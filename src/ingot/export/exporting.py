@@ -54,8 +54,8 @@ def export(fun_jit: Any, *, platforms: Sequence[str] | None = None,
     >>> exported.fun_name, exported.platforms
     ('sin', ('cpu',))
     """
-    if getattr(fun_jit, "__module__", "").startswith(OWN):  # as JAX's functions are compiled ones
-        fun_jit = jit(fun_jit)
+    if not isinstance(fun_jit, Wrapped) and getattr(fun_jit, "__module__", "").startswith(OWN):
+        fun_jit = jit(fun_jit)  # as JAX's functions are compiled ones
     if not isinstance(fun_jit, Wrapped):
         raise ValueError("Function to be exported must be the result of `jit` but is:"
                          f" {fun_jit!r:.80}; write export(jit(f))(...)")
