@@ -590,3 +590,25 @@ def test_derivatives_say_how_their_arguments_are_divided():
             print([s.spec for s in (*found.in_shardings_jax(), *found.out_shardings_jax())])
         """).splitlines() == ["[P('d',), P(None, 'd'), P('d',)]",
                               "[P('d',), P(None, 'd'), P('d',), P('d',), P(None, 'd')]"]
+
+
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_results_lie_as_constraints_in_the_program_say(backend):
+    assert in_new_process("""
+        import sys, ingot, numpy as np
+        from ingot import export, lax
+        from ingot.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec as P
+        ingot.config.update("backend", sys.argv[1])
+        abstract = AbstractMesh((2,), "x", (AxisType.Auto,))
+        rows, columns = NamedSharding(abstract, P("x")), NamedSharding(abstract, P(None, "x"))
+        exported = export.export(ingot.jit(
+            lambda x: lax.with_sharding_constraint(x @ x.T, columns)))(
+                ingot.ShapeDtypeStruct((4, 4), "float32", sharding=rows))
+        x = np.arange(16, dtype="float32").reshape(4, 4)
+        for axis in "xy":
+            mesh = Mesh(np.array(ingot.devices()[:2]), axis)
+            out = exported.call(ingot.device_put(x, NamedSharding(mesh, P(axis))))
+            assert (out == x @ x.T).all() and len(out.addressable_shards) == 2
+            if axis == "x":
+                print([s.index[1] for s in out.addressable_shards])
+        """, backend).strip() == "[slice(0, 2, None), slice(2, 4, None)]"

@@ -11,9 +11,12 @@ from ingot.control.call import jit_p
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis
 from ingot.core.backend import run
+from ingot.core.division import Operands, Spec
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.primitive import NoRule, Primitive, PythonFallback
+from ingot.core.program_division import divide_program
+from ingot.core.specs import names_of
 from ingot.export.checks import portable
 from ingot.export.shapes import refine_types
 from ingot.primitives.movement import zeros
@@ -113,9 +116,18 @@ def _kernel(build: Any, *args: Any, out: Any, exported: Any) -> Any:
     return build.inline(program(exported, avals), args)
 
 
+def _division(given: Operands) -> list[Spec]:
+    """As its program divides results, where axes of the mesh have the names of the export."""
+    jaxpr = program(given.params["exported"], [a.unplaced() for a in given.avals])
+    found = divide_program(jaxpr, given.specs, given.sizes)
+    return [tuple(e if given.sizes.keys() >= set(names_of(e)) else None for e in spec)
+            for spec in found]
+
+
 _REVERSE = NoRule("an exported program has a derivative backwards alone; use grad or vjp")
 call_exported_p = Primitive(
     "call_exported", type=_type, eval=_eval, jvp=_REVERSE, transpose=_REVERSE, batch=_batch,
     kernel=_kernel, multiple_results=True, higher_order=True)
+call_exported_p.division = _division
 
 __all__ = ["call_exported_p", "of_words", "program", "to_words", "words_of"]

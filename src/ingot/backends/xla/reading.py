@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ingot.control.while_loop import while_loop
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.mesh import AbstractMesh, AxisType
 from ingot.primitives.compare import lt
 from ingot.primitives.movement import broadcast_in_dim
 from ingot.primitives.select import select_n
@@ -68,6 +70,9 @@ class Reader:
                           for op in self._module.body.operations
                           if op.operation.name == "func.func"}
         self._programs: dict[str, Jaxpr] = {}
+        self.meshes = {text_of(op, "sym_name"): _mesh_of(str(op.attributes["mesh"]))
+                       for op in self._module.body.operations
+                       if op.operation.name == "sdy.mesh"}
 
     def program(self, name: str) -> Jaxpr:
         """Return a function as a jaxpr; tokens are left out of arguments and results."""
@@ -105,6 +110,13 @@ class Reader:
         """Return a region of an operation as a function of its arguments."""
         block = op.regions[k].blocks[0]
         return lambda *args: self.block(block, args, env)
+
+
+def _mesh_of(text: str) -> AbstractMesh:
+    """The mesh without devices that a module defines."""
+    axes = re.findall(r'"(.*?)"=(\d+)', text)
+    return AbstractMesh(tuple(int(n) for _, n in axes), tuple(name for name, _ in axes),
+                        (AxisType.Auto,) * len(axes))
 
 
 # ---- calls ---------------------------------------------------------------------------------------

@@ -24,10 +24,13 @@ from ingot.core.array import fetch
 from ingot.core.backend import evaluating
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import REGISTRY
+from ingot.core.sharding import NamedSharding
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec
 from ingot.dtypes import real_of
 from ingot.primitives.arithmetic import add, max, min, mul
 from ingot.primitives.bits import bitwise_not
 from ingot.primitives.compare import ne
+from ingot.primitives.constraint import sharding_constraint_p
 from ingot.primitives.conv import ConvDimensionNumbers, conv_general_dilated
 from ingot.primitives.convert import bitcast_convert_type, convert_element_type, reduce_precision
 from ingot.primitives.dot import dot_general
@@ -407,7 +410,14 @@ OPERATIONS["stablehlo.after_all"] = lambda reader, op, *tokens: [None]
 
 @operation("sdy.sharding_constraint")
 def _constrained(reader: Reader, op: Any, x: Any) -> Any:
-    return x  # where an array lies changes nothing of its elements
+    mesh, spec = str(op.attributes["sharding"]).removeprefix("#sdy.sharding<@").split(", ", 1)
+    entries = re.findall(r"\{(.*?)\}", spec.partition("]")[0])
+    parts = [tuple(re.findall(r'"(.*?)"', e)) or (UNCONSTRAINED if "?" in e else None)
+             for e in entries]
+    if mesh not in reader.meshes or ":(" in spec or "unreduced" in spec:
+        return x  # where an array lies changes nothing of its elements
+    return sharding_constraint_p.bind(x, sharding=NamedSharding(
+        reader.meshes[mesh], PartitionSpec(*parts)))
 
 
 @operation("stablehlo.custom_call")
