@@ -150,6 +150,9 @@ PROGRAMS = {
     "loops": lambda x: (lax.scan(lambda c, r: (c + r, c), x[0], x),
                         lax.fori_loop(0, x.shape[0], lambda i, c: c + x[i], x[0])),
     "branches": lambda x: lax.cond(x.sum() > 0, lambda: 2 * x, lambda: x),
+    "factorizations": lambda x: tuple(jnp.abs(f) for name in (
+        "svd", "eigh", "lu", "qr", "schur", "geqrf") for f in getattr(lax.linalg, name)(
+            x[:, None] * x[:, :, None] + jnp.eye(3))),
     "random numbers": lambda x: x + ingot.random.uniform(ingot.random.key(0), x.shape),
     "maps": ingot.vmap(lambda row: row.sum() * row),
     "derivatives": ingot.grad(lambda x: jnp.sum(jnp.tanh(x @ x.T))),

@@ -26,7 +26,7 @@ def takes(b: Builder, args: Sequence[Value]) -> bool:
     """Return whether LAPACK is there for these arguments, and programs are for a CPU alone."""
     sizes = [n for x in args for n in x.shape]
     return (b.module.platforms == ("cpu",) and args[0].dtype.name in KINDS
-            and not any(map(is_symbolic, sizes)) and all(sizes))
+            and all(is_symbolic(n) or n for n in sizes))
 
 
 def call(b: Builder, name: str, args: Sequence[Value], outs: Sequence[Type], **options: Any
@@ -35,12 +35,18 @@ def call(b: Builder, name: str, args: Sequence[Value], outs: Sequence[Type], **o
     b.module.calls_lapack = True
     rank = max(len(x.shape) for x in args)
     texts = ", ".join(f"{k} = {_attribute(v)}" for k, v in options.items())
+    lengths, noted = list[Value](), ""
+    if any(is_symbolic(n) for shape, _ in outs for n in shape):  # which refinement reads there
+        lengths = [b.vector(shape) for shape, _ in outs]
+        places = list(range(len(args), len(args) + len(outs)))
+        noted = f", indices_of_shape_operands = dense<{places}> : tensor<{len(places)}xi64>"
+    operands = [*args, *lengths]
     layouts = [", ".join(_by_columns(len(shape), rank) for shape, *_ in values)
-               for values in ([(x.shape,) for x in args], outs)]
-    return b.ops("stablehlo.custom_call", args, outs,
+               for values in ([(x.shape,) for x in operands], outs)]
+    return b.ops("stablehlo.custom_call", operands, outs,
                  f'call_target_name = "lapack_{KINDS[args[0].dtype.name]}{name}_ffi", api_version ='
                  f" 4 : i32, backend_config = {{{texts}}}, operand_layouts = [{layouts[0]}],"
-                 f" result_layouts = [{layouts[1]}]")
+                 f" result_layouts = [{layouts[1]}]{noted}")
 
 
 def _attribute(value: Any) -> str:
