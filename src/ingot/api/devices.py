@@ -37,7 +37,12 @@ from ingot.core.transfers import guard
 from ingot.dtypes import KeyDType
 from ingot.primitives.casts import varied
 from ingot.primitives.constraint import reshard as bind_reshard, sharding_constraint_p
-from ingot.primitives.out_sharding import divided_like, explicit_sharding, over_mesh
+from ingot.primitives.out_sharding import (
+    divided_like,
+    explicit_sharding,
+    over_mesh,
+    says_nothing,
+)
 from ingot.tree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ingot.util import renamed
 
@@ -196,9 +201,9 @@ def _put_giving_up(x: Any, place: Any, donated: bool) -> Any:
 def put_as_asked(x: Any, device: Any, out_sharding: Any, like: Any = None) -> Any:
     """Return a new array at a device or sharding, or divided by a sharding or spec, if one is
     given; else where one lies that it is like, if it has its shape."""
-    if out_sharding is not None:
+    if not says_nothing(out_sharding):
         return bind_reshard(x, explicit_sharding("out_sharding", out_sharding))
-    if device is not None:
+    if not says_nothing(device):
         return _put(x, device, stays=True)
     found = getattr(like, "aval", None)
     if type(found) is ShapedArray and found.is_placed:

@@ -33,6 +33,13 @@ def over_mesh(title: str, spec: PartitionSpec, why: str = "") -> NamedSharding:
     return NamedSharding(mesh, spec)
 
 
+def says_nothing(out_sharding: Any) -> bool:
+    """Return whether `out_sharding=` leaves the result to the operations: None, or the sharding of
+    a type outside of all meshes."""
+    return out_sharding is None or (isinstance(out_sharding, NamedSharding)
+                                    and out_sharding.mesh.empty)
+
+
 def explicit_sharding(title: str, given: Any, check_mesh: bool = True) -> NamedSharding:
     """Return what `out_sharding=` says as a sharding over Explicit axes.
 
@@ -68,7 +75,7 @@ def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any, 
     Raises TypeError unless `out_sharding` is a NamedSharding, a PartitionSpec for the mesh that is
     set, or None, which lets the operations say it; ValueError where axes are not divisible.
     """
-    if out_sharding is None:
+    if says_nothing(out_sharding):
         return fun(*args, **kwargs)
     sharding = explicit_sharding(title, out_sharding)
     args, kwargs = tree_map(let_compiler_divide, (args, kwargs), is_leaf=lambda x: x is None)
@@ -96,7 +103,7 @@ def takes_out_sharding(fun: Callable[..., Any], sums: bool = True,
 
     def told(*args: Any, **kwargs: Any) -> Any:
         out_sharding = kwargs.pop("out_sharding", None)
-        if out_sharding is None:
+        if says_nothing(out_sharding):
             return fun(*args, **kwargs)
         if not sums and getattr(out_sharding, "spec", out_sharding).unreduced:
             raise NotImplementedError(f"{fun.__name__}: unreduced results are not supported where"
@@ -193,7 +200,7 @@ def own_parts(xs: Sequence[Any], out_sharding: Any) -> list[Any]:
 def check_contracted(title: str, out_sharding: Any, *operands: tuple[Any, Sequence[int]]) -> None:
     """Raise ShardingTypeError unless a contraction of arrays over some axes of each can give the
     result that is told: unreduced over those mesh axes alone that divide the contracted axes."""
-    if out_sharding is None:
+    if says_nothing(out_sharding):
         return
     given = [typeof(x) for x, _ in operands]
     types = ", ".join(map(str, given))

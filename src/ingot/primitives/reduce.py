@@ -34,7 +34,7 @@ from ingot.primitives.movement import (
     transpose,
 )
 from ingot.primitives.numerics import wide
-from ingot.primitives.out_sharding import divided_reduction, takes_out_sharding
+from ingot.primitives.out_sharding import divided_reduction, says_nothing, takes_out_sharding
 from ingot.primitives.shape import constant
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.tree import tree_flatten, tree_unflatten
@@ -129,7 +129,7 @@ def reduce_max(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
     Array(3., dtype=float64)
     """
     axes = check_axes("reduce_max", axes, typeof(operand).ndim)
-    if out_sharding is not None:
+    if not says_nothing(out_sharding):
         return divided_reduction(reduce_max_p, UnreducedKind.max, out_sharding, operand, axes)
     return reduce_max_p.bind(operand, axes=axes)
 
@@ -144,7 +144,7 @@ def reduce_min(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
     Array(1., dtype=float64)
     """
     axes = check_axes("reduce_min", axes, typeof(operand).ndim)
-    if out_sharding is not None:
+    if not says_nothing(out_sharding):
         return divided_reduction(reduce_min_p, UnreducedKind.min, out_sharding, operand, axes)
     return reduce_min_p.bind(operand, axes=axes)
 
