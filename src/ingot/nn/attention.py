@@ -72,7 +72,8 @@ def _by_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, bool]:
                          f" {q.aval}, {k.aval}, {v.aval}")
     heads, groups = q.aval.shape[2], k.aval.shape[2]
     if heads % groups:
-        raise ValueError(f"dot_product_attention: {groups} key heads do not divide {heads}")
+        raise ValueError("dot_product_attention: the number of query heads must be a multiple of that of"
+                         f" key and value heads, got {heads} and {groups}: {q.aval}, {k.aval}")
     k, v = (_shared_heads(moveaxis(x, 2, 1), heads // groups) for x in (k, v))
     return moveaxis(q, 2, 1), k, v, single
 
