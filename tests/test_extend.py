@@ -15,7 +15,7 @@ from ingot.sharding import PartitionSpec as P
 def primitive(name):
     p = core.Primitive(name)
     p.def_impl(lambda x, **params: x)
-    p.def_abstract_eval(lambda x, **params: x)
+    p.def_abstract_eval(lambda x, *rest, **params: x)
     return p
 
 
@@ -25,6 +25,24 @@ def test_primitives_of_packages_get_eager_values_as_they_are():
     assert p.bind(marker) is marker
     assert type(p.bind(2)) is int
     assert isinstance(ingot.jit(p.bind)(2), ingot.Array)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "reference", "xla"])
+def test_programs_evaluate_a_primitive_that_returns_what_numpy_does(backend):
+    p = primitive("madd")
+    p.def_impl(lambda x, y: np.add(np.multiply(x, y), 1))
+    x = np.arange(3.0)
+    f = ingot.jit(lambda x: p.bind(x, 2 * x).sum() + p.bind(x[2], x[1]), backend=backend)
+    assert float(f(x)) == 16
+
+
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_functions_are_compiled_in_a_primitives_place(backend):
+    p = primitive("sin_plus")
+    p.def_impl(lambda x, y: 1 / 0)
+    tables.register_lowering(p, lowering.lower_fun(lambda x, y: jnp.sin(x) + y, False))
+    f = ingot.jit(lambda x: p.bind(x, 2 * x), backend=backend)
+    np.testing.assert_allclose(f(np.arange(3.0)), np.sin(np.arange(3)) + 2 * np.arange(3))
 
 
 @pytest.mark.llvm("rules of lowering")

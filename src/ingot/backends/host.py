@@ -123,8 +123,10 @@ def evaluate_equation(eqn: Eqn, inputs: Sequence[np.ndarray], in_avals: Sequence
         if primitive.higher_order or config.debug_nans or config.debug_infs:
             arrays = [Array(x, a) for x, a in zip(inputs, in_avals, strict=True)]
             outs = primitive.bind(*arrays, **eqn.params)
-            return [np.asarray(fetch(o))
-                    for o in (outs if primitive.multiple_results else [outs])]
+            outs = outs if primitive.multiple_results else [outs]
+            outs = [fetch(o) if isinstance(o, Array) else o for o in outs]
+            return [check_eval_result(o, a, primitive.name)
+                    for o, a in zip(outs, out_avals, strict=True)]
         out = without_fp_warnings(primitive.rule("eval"), inputs, eqn.params)
         outs = out if primitive.multiple_results else [out]
         return [check_eval_result(o, a, primitive.name)

@@ -72,8 +72,9 @@ def _by_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, bool]:
                          f" {q.aval}, {k.aval}, {v.aval}")
     heads, groups = q.aval.shape[2], k.aval.shape[2]
     if heads % groups:
-        raise ValueError("dot_product_attention: the number of query heads must be a multiple of that of"
-                         f" key and value heads, got {heads} and {groups}: {q.aval}, {k.aval}")
+        raise ValueError("dot_product_attention: the number of query heads must be a multiple of"
+                         f" that of key and value heads, got {heads} and {groups}: {q.aval},"
+                         f" {k.aval}")
     k, v = (_shared_heads(moveaxis(x, 2, 1), heads // groups) for x in (k, v))
     return moveaxis(q, 2, 1), k, v, single
 

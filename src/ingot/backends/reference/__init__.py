@@ -35,7 +35,7 @@ class ReferenceExecutable:
         """Evaluate the jaxpr on arrays; donated ones are not written to."""
         with evaluating():
             outs = eval_jaxpr(self.jaxpr, self._consts, *arrays)
-        return [fetch(o) for o in outs]
+        return [fetch(to_array(o)) for o in outs]  # packages' primitives may return NumPy's
 
     def caller(self, out_avals: Any, rebuild: Any) -> None:
         """Return None: no way is short here."""

@@ -7,7 +7,7 @@ from typing import Any
 from ingot.backends.xla.host import call_host
 from ingot.backends.xla.rules import RULES, rule
 from ingot.backends.xla.stablehlo import Builder, Value
-from ingot.core.primitive import PythonFallback
+from ingot.core.primitive import REGISTRY, PythonFallback
 
 RULES["pure_callback"] = PythonFallback("runs a Python function")
 RULES["run_by_xla"] = PythonFallback("runs an exported program by itself")
@@ -15,14 +15,14 @@ RULES["run_by_xla"] = PythonFallback("runs an exported program by itself")
 
 @rule("io_callback")
 def _io_callback(b: Builder, *args: Value, out: Any, ordered: bool, **params: Any) -> list[Value]:
-    return call_host(b, "io_callback", args, b.avals, out,
+    return call_host(b, REGISTRY["io_callback"], args, b.avals, out,
                      {"ordered": ordered, **params}, effect=True, ordered=ordered)
 
 
 @rule("debug_callback")
 def _debug_callback(b: Builder, *args: Value, out: Any, effect: Any, **params: Any
                     ) -> list[Value]:
-    return call_host(b, "debug_callback", args, b.avals, out,
+    return call_host(b, REGISTRY["debug_callback"], args, b.avals, out,
                      {"effect": effect, **params}, effect=True, ordered=effect.ordered)
 
 
@@ -34,7 +34,7 @@ def _check(b: Builder, holds: Value, *payload: Value, out: Any, check: Any) -> l
 
     def failed(inner: Builder) -> list[Any]:
         args = [inner.full((), False, holds.dtype), *payload]
-        call_host(inner, "check", args, avals, [], {"check": check}, effect=True)
+        call_host(inner, REGISTRY["check"], args, avals, [], {"check": check}, effect=True)
         return []
 
     b.when(holds, [], lambda inner: [], failed)

@@ -13,7 +13,7 @@ from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.control.while_loop import fori_loop
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import PythonFallback
+from ingot.core.primitive import REGISTRY, PythonFallback
 from ingot.primitives.compare import eq
 from ingot.primitives.dynamic_slice import dynamic_index_in_dim
 from ingot.primitives.movement import broadcast_in_dim
@@ -73,7 +73,7 @@ def _product(b: Builder, x: Value, taus: Value, out: Any) -> Value:
 def _qr(b: Builder, x: Value, out: Any, pivoting: bool, full_matrices: bool, **_: Any
         ) -> list[Value]:
     if pivoting:
-        return evaluated_on_host("qr", b, [x], out, {
+        return evaluated_on_host(REGISTRY["qr"], b, [x], out, {
             "pivoting": True, "full_matrices": full_matrices, "use_magma": None})
     packed, taus = _geqrf(b, x, [x, _taus(x)])
     return _from_reflectors(b, packed, taus, out, _product)

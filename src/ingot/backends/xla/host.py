@@ -13,7 +13,7 @@ from ingot.backends.xla.stablehlo import Builder, Token, Value
 from ingot.backends.xla.types import GPUS, device_dtype, tensor_of
 from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Var
-from ingot.core.primitive import REGISTRY
+from ingot.core.primitive import Primitive
 from ingot.errors import HostCallError, UndefinedRuleError
 
 TARGETS = {"cpu": "xla_ffi_python_cpu_callback",
@@ -46,15 +46,16 @@ class HostFunction:
         return (*[None] * self._ordered, *ready)
 
 
-def call_host(b: Builder, name: str, args: Sequence[Value], avals: Sequence[ShapedArray],
-              out: Sequence[ShapedArray], params: dict[str, Any], *, effect: bool = False,
-              ordered: bool = False) -> list[Value]:
+def call_host(b: Builder, primitive: Primitive, args: Sequence[Value],
+              avals: Sequence[ShapedArray], out: Sequence[ShapedArray], params: dict[str, Any], *,
+              effect: bool = False, ordered: bool = False) -> list[Value]:
     """Append a call of the host that evaluates a primitive."""
     target = TARGETS.get(b.module.platform)
     if target is None:
-        raise UndefinedRuleError(f"{name}: no rule for XLA on {b.module.platform}, where programs"
-                                 " cannot call the host; compute it outside of jit, or on a CPU")
-    eqn = Eqn(REGISTRY[name], [Var(a) for a in avals], [Var(a) for a in out], params)
+        raise UndefinedRuleError(f"{primitive.name}: no rule for XLA on {b.module.platform}, where"
+                                 " programs cannot call the host; compute it outside of jit, or on"
+                                 " a CPU")
+    eqn = Eqn(primitive, [Var(a) for a in avals], [Var(a) for a in out], params)
     callbacks = b.module.callbacks
     callbacks.append(HostFunction(eqn, ordered, b.module.raised))
     operands: list[Any] = [b.ordering_token(), *args] if ordered else list(args)
@@ -70,11 +71,11 @@ def call_host(b: Builder, name: str, args: Sequence[Value], avals: Sequence[Shap
             for n, a in zip(names[ordered:], out, strict=True)]
 
 
-def evaluated_on_host(name: str, b: Builder, args: Sequence[Value], out: Any,
+def evaluated_on_host(primitive: Primitive, b: Builder, args: Sequence[Value], out: Any,
                       params: dict[str, Any]) -> Any:
     """Append a call of the host that evaluates a primitive without side effects."""
     several = isinstance(out, list)
-    outs = call_host(b, name, args, b.avals, out if several else [out], params)
+    outs = call_host(b, primitive, args, b.avals, out if several else [out], params)
     return outs if several else outs[0]
 
 

@@ -6,6 +6,7 @@ the primitive has several results. Families fill the table: one line an operatio
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,10 +21,11 @@ from ingot.core.array import fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
-from ingot.core.primitive import REGISTRY, NoRule, PythonFallback
+from ingot.core.primitive import REGISTRY, NoRule, Primitive, PythonFallback
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec
 from ingot.errors import UndefinedRuleError
+from ingot.kernel.values import Unsupported
 from ingot.transforms.stage import stage
 
 Rule = Callable[..., Any]
@@ -58,14 +60,34 @@ def constant(b: Builder, x: Any) -> Value:
     return b.constant(on_device(np.asarray(fetch(array)), array.aval.dtype))
 
 
+def on_host(primitive: Primitive) -> Rule:
+    """Return the rule by which the host evaluates a primitive without side effects."""
+    return lambda b, *args, out, **params: evaluated_on_host(primitive, b, args, out, params)
+
+
+def of_package(primitive: Primitive) -> Rule:
+    """Return the rule of a primitive that a package has defined: what its `kernel` slot inlines, or
+    the host evaluates it."""
+
+    def apply(b: Builder, *args: Value, out: Any, **params: Any) -> Any:
+        if not isinstance(primitive.kernel, NoRule | PythonFallback):
+            with contextlib.suppress(Unsupported):
+                return primitive.kernel(_Inlining(b), *args, out=out, **params)
+        return on_host(primitive)(b, *args, out=out, **params)
+
+    return apply
+
+
 def _rule_of(eqn: Eqn) -> Rule:
     name = eqn.primitive.name
+    if REGISTRY.get(name) is not eqn.primitive:
+        return of_package(eqn.primitive)
     found = RULES.get(name, NoRule("nothing is known of it; enter one in `backends/xla`"))
     if isinstance(found, NoRule):
         raise UndefinedRuleError(f"{name}: no rule for XLA: {found.reason}; use the back end 'llvm'"
                                  " for this function: jit(..., backend='llvm')")
     if isinstance(found, PythonFallback):
-        return lambda b, *args, out, **params: evaluated_on_host(name, b, args, out, params)
+        return on_host(eqn.primitive)
     return found
 
 
@@ -182,7 +204,7 @@ def expanded_on_tpus(name: str, expand: Rule) -> None:
     def _(b: Builder, *args: Value, out: Any, **params: Any) -> Any:
         if b.module.platform == "tpu":
             return expand(b, *args, out=out, **params)
-        return evaluated_on_host(name, b, args, out, params)
+        return evaluated_on_host(REGISTRY[name], b, args, out, params)
 
 
 def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Sequence[str],
