@@ -312,3 +312,10 @@ def test_probes_touch_no_memory_that_is_free():
                " import ingot; print(ingot.jit(lambda x: x + 1)(1.0))")
     done = python(program, PYTHONMALLOC="debug", PYTHONWARNINGS="error")
     assert done.stdout.split() == ["None", "2.0"], done.stderr
+
+
+@pytest.mark.parametrize("llvm, options", [(15, []), (20, []), (22, ["-slp-copyable-elements=0"])])
+def test_options_are_those_that_this_llvm_has(llvm, options, monkeypatch):
+    """Other versions end the process where they meet one that they do not know."""
+    monkeypatch.setattr(codegen, "dialect", lambda: llvm)
+    assert codegen.without_copyable_elements() == options

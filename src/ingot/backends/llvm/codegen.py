@@ -96,11 +96,20 @@ def dialect() -> int:
     return LLVM_OF.get(_release(version()), max(LLVM_OF.values()))
 
 
+def without_copyable_elements() -> list[str]:
+    """The option by which LLVM's vectorizer of straight-line code leaves out a way of its own that
+    ends the process in some programs, where it has that way."""
+    return ["-slp-copyable-elements=0"] if dialect() >= 22 else []
+
+
 @functools.cache
 def llvm() -> Any:
     """The llvmlite binding, ready for this machine."""
     import llvmlite.binding as binding
 
+    if _public:  # else it is set in the same library already
+        for option in without_copyable_elements():
+            binding.set_option("ingot", option)
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding
@@ -202,7 +211,8 @@ class LLVMBinding:
             setattr(self, name, function)
         self.InitializeNativeTarget()
         self.InitializeNativeAsmPrinter()
-        self.SetCommandLine(b"ingot", b"-slp-threshold=%d" % SLP_GAIN)
+        for option in (f"-slp-threshold={SLP_GAIN}", *without_copyable_elements()):
+            self.SetCommandLine(b"ingot", option.encode())
         self._machines: dict[int, list[Any]] = {}  # that are idle: each serves one thread
 
     def __getattr__(self, name: str) -> Any:
