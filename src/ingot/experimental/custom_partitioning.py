@@ -32,8 +32,10 @@ class custom_partitioning:  # noqa: N801 - a decorator
 
     >>> from ingot.experimental.custom_partitioning import custom_partitioning
     >>> f = custom_partitioning(jnp.sin)
-    >>> f.def_partition(lambda mesh, args, out: (mesh, jnp.sin, out.sharding, (args[0].sharding,)),
-    ...                 sharding_rule="... -> ...")
+    >>> def partition(mesh, args, out):
+    ...     return mesh, jnp.sin, out.sharding, (args[0].sharding,)
+    >>> f.def_partition(partition, sharding_rule="... -> ...") is partition
+    True
     >>> f(0.0)
     Array(0., dtype=float64, weak_type=True)
     """

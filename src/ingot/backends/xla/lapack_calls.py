@@ -15,6 +15,7 @@ from ingot import dtypes
 from ingot.backends.xla.host import evaluated_on_host
 from ingot.backends.xla.rules import RULES, rule
 from ingot.backends.xla.stablehlo import Builder, Type, Value
+from ingot.core.primitive import REGISTRY
 from ingot.core.symbolic import is_symbolic
 
 KINDS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
@@ -215,7 +216,7 @@ def by_lapack(name: str, expand: Rule, on_tpus: Rule | None = None) -> None:
             return on_tpus(b, *args, out=out, **params)
         if takes(b, args):
             return expand(b, *args, out=out, **params)
-        return evaluated_on_host(name, b, args, out, params)
+        return evaluated_on_host(REGISTRY[name], b, args, out, params)
 
 
 for _name, _expand in (("svd", _svd), ("eig", _eig), ("schur", _schur), ("ormqr", _ormqr),
