@@ -195,7 +195,7 @@ class ShapedArray:
         return f"[{text}]{{{', '.join(marks)}}}" if marks else f"[{text}]"
 
     def __str__(self) -> str:
-        return self.str_short(True)
+        return self.str_short(not config.match_jax)  # JAX's types say `float32[3]` beside jaxprs
 
     def __repr__(self) -> str:
         weak = ", weak_type=True" if self.weak_type else ""
