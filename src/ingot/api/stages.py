@@ -259,10 +259,9 @@ class Compiled(Stage):
         """The program at a stage of compilation, by default the last that has a text.
 
         The stage 'hlo' is XLA's program for the devices over which arrays are divided, also where
-        these are names of the host's; under JAX's names it is the default for several devices.
+        these are names of the host's and another program runs.
         """
-        several = any(s.num_devices > 1 for s in (*self._in_shardings(), *self._out_shardings()))
-        if stage == "hlo" or (stage is None and several and config.match_jax):
+        if stage == "hlo":
             text = None if self._apart else self._text_by_xla()  # XLA keeps no parts of results
             if text is not None:
                 return text
