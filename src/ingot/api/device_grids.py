@@ -1,7 +1,7 @@
 """Grids of devices for meshes: axes of a mesh follow the links between chips of TPUs.
 
-The axes of a mesh's shape are in the order of increasing traffic. The last one chooses first: it
-gets whole axes of the grid of chips, several if it can, as each has links of its own.
+The axes of a mesh's shape are in order of increasing traffic. The last one is assigned first: it is
+given whole axes of the grid of chips, several if possible, since each axis has separate links.
 """
 
 from __future__ import annotations

@@ -188,8 +188,8 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: Any = Fal
 
 
 def _put_giving_up(x: Any, place: Any, donated: bool) -> Any:
-    """Return a leaf as an array at a device or sharding. A donated one is deleted where JAX does:
-    if all its devices hold parts of it anew."""
+    """Return a leaf as an array at a device or sharding. A donated one is deleted, as in
+    JAX, if each of its devices holds a part of the new array."""
     out = _put(x, place)
     if donated and type(x) is Array and type(out) is Array:
         before, after = (sharding_of(a)._device_assignment for a in (x, out))

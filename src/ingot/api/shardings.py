@@ -318,7 +318,7 @@ class ResultPlaces:
         common = common_sharding(xs, lambda k: self._name(k, arrays[k]))
         if self.own is None or not isinstance(self.own, NamedSharding):
             return common or self.own
-        # The axes by which a shard_map divides results are those of its own mesh.
+        # The axes that divide a shard_map's results belong to its own mesh.
         agrees = isinstance(common, NamedSharding) and (
             common._device_assignment == self.own._device_assignment
             and common.mesh.axis_names == self.own.mesh.axis_names)
