@@ -36,11 +36,16 @@ def taught(shape=(3,), dtype=float):
     return f, x
 
 
+def place(x):
+    """Where an Array's numbers are; it outlives every reference to its buffer made here."""
+    return x._data.ctypes.data
+
+
 def test_arrays_are_used_again():
     calls = (taught((5, n)) for n in range(7, 40))  # a type whose place is taken has no list
     f, x = next((f, x) for f, x in calls if free_lists.address(f(x, x).aval))
     ids = {id(f(x, x)) for _ in range(100)}
-    places = {f(x, x)._data.ctypes.data for _ in range(100)}
+    places = {place(f(x, x)) for _ in range(100)}
     most = 10 if config.check_memory else 2  # slow calls are timed in Python, with new arrays
     assert len(ids) <= most and len(places) <= most
 
