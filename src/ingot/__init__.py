@@ -45,6 +45,7 @@ from ingot.api.make_jaxpr import (
     named_scope,
 )
 from ingot.api.pmap import pmap
+from ingot.api.recompiles import explain_recompiles
 from ingot.api.shapes import ShapeDtypeStruct
 from ingot.api.vmap import vmap
 from ingot.backends.llvm.threads import get_num_threads, num_threads, set_num_threads
@@ -106,7 +107,7 @@ __all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tr
            "default_prng_impl", "device_count", "device_get", "device_put", "devices",
            "disable_jit", "dtypes", "effects_barrier", "enable_checks", "enable_custom_prng",
            "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape", "explain_cache_misses",
-           "float0", "fwd_and_bwd", "get_num_threads", "grad", "hessian", "host_count", "host_id",
+           "explain_recompiles", "float0", "fwd_and_bwd", "get_num_threads", "grad", "hessian", "host_count", "host_id",
            "host_ids", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "linear_transpose",
            "linearize", "live_arrays", "local_device_count", "local_devices", "log_compiles",
            "make_jaxpr", "named_call", "named_scope", "num_threads", "numpy",

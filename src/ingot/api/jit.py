@@ -20,10 +20,10 @@ from ingot.api.arguments import (
     function_name,
     to_arrays,
 )
-from ingot.api.cache_misses import explain
 from ingot.api.divided_calls import DividedCalls
 from ingot.api.donations import usable_donations
 from ingot.api.leaks import leaks_checked
+from ingot.api.recompiles import note_trace
 from ingot.api.shapes import abstractify, struct_of
 from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
 from ingot.api.stages import Lowered, Traced
@@ -373,8 +373,7 @@ class PjitFunction(_Base):
         key = (tree, static, tuple(avals), config.trace_key(), tuple(axis_sizes().items()))
         traced = self._lookup(self._traces, key, static)
         if traced is None or not traced.is_usable:
-            if config.explain_cache_misses:
-                explain(self._fun, key, list(self._traces))
+            note_trace(self._fun, key, list(self._traces))
             traced = tracing(function_name(self._fun),
                              lambda: trace("jit", self._fun, tree, avals, static),
                              lambda traced: len(traced.jaxpr.eqns))
