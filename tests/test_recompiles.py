@@ -1,4 +1,4 @@
-"""explain_recompiles: each thing that makes a function be traced again is named, with its remedy."""
+"""explain_recompiles: what makes a function be traced again is named, with its remedy."""
 
 from functools import partial
 

@@ -91,8 +91,8 @@ def _log(history: _History, key: Key, changes: Sequence[Change], differs: bool,
 def _codes(fun: Any) -> Iterator[CodeType]:
     """The code of a function and of those that it wraps, the user's last."""
     while fun is not None:
-        method = getattr(type(fun), "__call__", None)  # of objects that are called
-        code = getattr(fun, "__code__", None) or getattr(method, "__code__", None)
+        called = fun if hasattr(fun, "__code__") else type(fun).__call__
+        code = getattr(called, "__code__", None)
         if code is not None:
             yield code
         fun = getattr(fun, "__wrapped__", None) or getattr(fun, "func", None)
