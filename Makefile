@@ -117,11 +117,21 @@ $(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
 	  --requirement $(ECO)/requirements.txt
 	@touch $@
 
-bench: $(call STAMP,bench)  ## Measure ingot beside JAX, NumPy and Numba
-	$(BIN)/python benchmarks/run.py
+# Peers of today need a newer Python than ingot does. JAX=0.10.2 measures beside that version.
+BENCH_PYTHON = $(firstword $(foreach p,python3.13 python3.12 $(PYTHON),$(shell $(p) -c '' 2>/dev/null && echo $(p))))
+BENCH := build/bench$(JAX)
 
-guard: $(call STAMP,bench)  ## Measure ten kernels beside the commit before (BASE=... another)
-	$(BIN)/python benchmarks/guard.py $(BASE)
+$(BENCH)/.installed: pyproject.toml
+	$(BENCH_PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' \
+	  $(if $(JAX),jax==$(JAX))
+	@touch $@
+
+bench: $(BENCH)/.installed  ## Measure ingot beside JAX, NumPy and Numba (GROUPS="loops ...", JAX=0.10.2)
+	$(BENCH)/bin/python benchmarks/run.py $(GROUPS)
+
+guard: $(BENCH)/.installed  ## Measure ten kernels beside the commit before (BASE=... another)
+	$(BENCH)/bin/python benchmarks/guard.py $(BASE)
 
 docs: $(call STAMP,docs) map  ## Build the documentation into site/
 	$(BIN)/python -m mkdocs build --strict

@@ -6,11 +6,14 @@ calls are timed in one process, system after system, round by round, so that a b
 all alike. Results of the systems are compared: a fast wrong answer is an error, not a row.
 """
 
+import contextlib
 import functools
 import importlib
+import importlib.metadata
 import json
 import math
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -200,7 +203,8 @@ def later_calls(program, systems, rounds=ROUNDS):
         results[system] = [np.asarray(leaf) for leaf in leaves]
     _require_agreement(program, results)
     for name, make in program.rivals.items():
-        calls[name] = make()
+        with contextlib.suppress(ModuleNotFoundError):  # rivals need packages that may be absent
+            calls[name] = make()
     repeats = {name: fitting(call) for name, call in calls.items()}
     times = {name: [] for name in calls}
     for _ in range(rounds):
@@ -259,7 +263,8 @@ def fitting(call):
 
 
 class Summary:
-    """The ratios of a group: their means and largest, and the rows above what is asked."""
+    """The ratios of a group: their means and largest, the rows above what is asked, and those where
+    a rival is faster."""
 
     def __init__(self, group):
         self.group = group
@@ -279,8 +284,16 @@ class Summary:
         if seconds > most:
             self.above.append(f"{row}: {what} {pretty(seconds)} (asked {pretty(most)})")
 
+    def not_fastest(self):
+        """Row, ratio and rival wherever a rival needs less, the worst first; the fastest rival."""
+        worst = {}
+        for rival, ratios in self.ratios.items():
+            for row, ratio in ratios.items():
+                worst[row] = max(worst.get(row, (1.0, "")), (ratio, rival))
+        return sorted(((row, *w) for row, w in worst.items() if w[0] > 1), key=lambda w: -w[1])
+
     def lines(self, asked_means):
-        """A line for each rival, then one for each row that is above its limit."""
+        """A line for each rival, then one for each row that is above its limit or not the first."""
         for rival, ratios in self.ratios.items():
             mean, most = geometric_mean(ratios.values()), max(ratios, key=ratios.__getitem__)
             asked = asked_means.get(rival)
@@ -288,6 +301,26 @@ class Summary:
                    f"{f' (asked {asked})' if asked else ''}, largest {ratios[most]:.3g}: {most}")
         for row in self.above:
             yield f"    above: {row}"
+        for row, ratio, rival in self.not_fastest():
+            yield f"    not the fastest: {row}: {ratio:.3g} of {rival}"
+
+
+PACKAGES = ("ingot", "jax", "torch", "numba", "numpy", "scipy", "llvmlite")
+
+
+def machine():
+    """What figures depend on: the processor and its cores, the date, versions of all packages."""
+    processor = ""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+        processor = " and ".join(sorted(names))
+    versions = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+    return (f"{os.cpu_count()} cores of {processor or platform.machine()}, "
+            f"{time.strftime('%d %B %Y')}: {', '.join(versions)}")
 
 
 # ---- tables ----
@@ -325,7 +358,8 @@ def print_rows(rows, systems, summary, limits):
     head += [f"{name} later (min)" for name in (*systems, *rivals)]
     head += [f"{systems[-1]}/{name}" for name in over]
     ratios = [_ratios(row, systems, over) for row in rows]
-    for row, (_, *later) in zip(rows, ratios, strict=True):
+    for row, (first, *later) in zip(rows, ratios, strict=True):
+        summary.add(f"{row.name}, first call", {f"{systems[0]}'s first call": first}, {})
         summary.add(row.name, dict(zip(over, later, strict=True)), limits[row.name])
     blank = [""] * (len(systems) + len(rivals))
     ends = [

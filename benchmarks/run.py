@@ -8,7 +8,6 @@ python benchmarks/run.py --systems jax        one system alone
 
 import argparse
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -125,8 +124,7 @@ def main():
     if child:
         system, group, names = child
         return in_this_process(system, group, names, options)
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, float64; ", end="")
-    print("median (minimum) per call, and ratios of medians\n")
+    print(f"{harness.machine()}; float64; median (minimum) per call, and ratios of medians\n")
     lines = [line for group in options.groups or GROUPS for line in run_group(group, options)]
     print("\n".join(["---- summary ----", *lines]))
 
