@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from sunspots import data, diagnostics, evidence, hmc, model, optimize
-from sunspots.progress import progress
 
 import ingot
 import ingot.numpy as jnp
-from ingot import random
+from ingot import lax, random
 
 HERE = Path(__file__).resolve().parent
 FORECAST_END = 2035
@@ -67,28 +66,22 @@ def fit(clock, name, log_density, key, size, count):
 def sample(clock, log_density, approximation, key, options):
     """Draws of theta [samples, chains, D] from model B, and the raw output of the sampler."""
     key_start, key_run = random.split(key)
-    total = options.warmup + options.samples
     starts = 1.5 * random.normal(key_start, (options.chains, model.SIZE_B))
 
     def theta(z):
         return approximation.mode + approximation.factor @ z
 
-    with progress(total, "sampling") as show:
+    def run(key, starts):
+        return hmc.sample(
+            lambda z: log_density(theta(z)),
+            key,
+            starts,
+            options.warmup,
+            options.samples,
+            loop=ingot.progress(lax.scan, "sampling"),
+        )
 
-        def report(done, acceptance, divergences):
-            show(int(done), f"acceptance {float(acceptance):.2f}, {int(divergences)} divergent")
-
-        def run(key, starts):
-            return hmc.sample(
-                lambda z: log_density(theta(z)),
-                key,
-                starts,
-                options.warmup,
-                options.samples,
-                report=report,
-            )
-
-        chains = clock.run("B: sampling", run, key_run, starts)
+    chains = clock.run("B: sampling", run, key_run, starts)
     return ingot.vmap(ingot.vmap(theta))(chains.position), chains
 
 

@@ -21,7 +21,7 @@ BY_NAME = {".".join(m.with_suffix("").parts).removesuffix(".__init__"): m for m 
 BY_NAME[""] = BY_NAME.pop("__init__", Path("__init__.py"))
 # What may be imported when ingot starts; the other dependencies cost too much time.
 EARLY = {"numpy", "ml_dtypes", "ingot", *sys.stdlib_module_names}
-LATE = {"scipy", "llvmlite", "opt_einsum", "jaxlib"}
+LATE = {"scipy", "llvmlite", "opt_einsum", "jaxlib", "rich", "tqdm"}  # the last if installed
 MAX_LINES = 500
 
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda m: m.as_posix())

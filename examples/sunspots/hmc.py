@@ -15,7 +15,6 @@ from ingot import lax, random
 
 TARGET, GAMMA, DELAY, FORGET = 0.8, 0.05, 10.0, 0.75
 DIVERGENT = 1000.0  # an error of the energy that large means that the integrator has lost the path
-REPORTS = 50
 
 
 class Point(NamedTuple):
@@ -89,23 +88,18 @@ def _adapt(state, iteration, start, acceptance):
 # ---- the loop ----
 
 
-def sample(log_density, key, starts, warmup, samples, *, max_leapfrog=6, step=0.5, report=None):
+def sample(log_density, key, starts, warmup, samples, *, max_leapfrog=6, step=0.5, loop=lax.scan):
     """Run one chain from each of `starts` [chains, D]; the first `warmup` iterations tune the step.
 
-    log_density: [D] -> scalar. report(iteration, acceptance, divergences), when given, is called on
-    the host from the running loop about 50 times.
+    log_density: [D] -> scalar. loop: what runs the iterations, as `progress(lax.scan)`.
     """
     value_and_grad = ingot.value_and_grad(log_density)
-    every = max((warmup + samples) // REPORTS, 1)
 
     def advance(key, point, step, count):
         return _transition(value_and_grad, key, point, step, count)
 
-    def tell(*facts):
-        ingot.debug.callback(report, *facts)
-
     def iteration(carry, i):
-        points, tuning, diverged = carry
+        points, tuning = carry
         key_count, key_chains = random.split(random.fold_in(key, i))
         warming = i < warmup
         size = jnp.exp(jnp.where(warming, tuning.log_step, tuning.log_average))
@@ -116,15 +110,10 @@ def sample(log_density, key, starts, warmup, samples, *, max_leapfrog=6, step=0.
         )
         adapted = _adapt(tuning, i, step, jnp.mean(acceptance))
         tuning = StepSize(*(jnp.where(warming, a, t) for a, t in zip(adapted, tuning, strict=True)))
-        diverged = diverged + jnp.where(warming, 0, jnp.sum(divergent))
-        if report is not None:
-            facts = i + 1, jnp.mean(acceptance), diverged
-            lax.cond((i + 1) % every == 0, tell, lambda *_: None, *facts)
-        return (points, tuning, diverged), (points.position, acceptance, divergent)
+        return (points, tuning), (points.position, acceptance, divergent)
 
     points = Point(starts, *ingot.vmap(value_and_grad)(starts))
     tuning = StepSize(jnp.log(step), jnp.log(step), 0.0)
     tuning = StepSize(*(jnp.asarray(t) for t in tuning))
-    first = points, tuning, jnp.array(0)
-    (_, tuning, _), trace = lax.scan(iteration, first, jnp.arange(warmup + samples))
+    (_, tuning), trace = loop(iteration, (points, tuning), jnp.arange(warmup + samples))
     return Samples(*(t[warmup:] for t in trace), jnp.exp(tuning.log_average))

@@ -83,6 +83,7 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
         sharding as sharding,
         stages as stages,
     )
+    from ingot.api.progress import progress as progress
     from ingot.core.shards import Shard as Shard
     from ingot.sharding import (
         NamedSharding as NamedSharding,
@@ -142,7 +143,7 @@ __getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "distributed", "dlpack",
     "experimental", "export", "flatten_util", "image", "lax", "memory", "nn", "ops", "random",
     "scipy", "sharding", "stages"),
-    {"P": "sharding:PartitionSpec", "Shard": "core.shards",
+    {"P": "sharding:PartitionSpec", "Shard": "core.shards", "progress": "api.progress",
      **dict.fromkeys((
          "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
          "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",

@@ -103,6 +103,10 @@ TABLE = [
     Flag("explain_cache_misses", bool, False,
          "Log why a function under jit is traced again: what differs from the nearest earlier"
          " call."),
+    Flag("progress", str, "auto",
+         "What draws bars of `ingot.progress`: 'rich', 'tqdm', 'plain' lines, nothing ('off');"
+         " 'auto' takes what is installed, and lines where there is no terminal.", False,
+         ("auto", "rich", "tqdm", "plain", "off")),
     Flag("traceback_filtering", str, "auto", "How tracebacks hide our frames.", False,
          ("auto", "off", "remove_frames", "tracebackhide", "quiet_remove_frames")),
     Flag("backend", str, "llvm",

@@ -31,6 +31,7 @@ from ingot.backends.llvm.scalar import (
 from ingot.backends.llvm.slp import CallBundle, pack_math_calls
 from ingot.compiler.passes import is_on
 from ingot.kernel import ir
+from ingot.kernel.visit import contains
 
 MOST_INLINED = 256
 """Elementary functions in the body of a loop that LLVM may inline: for more it takes long, and the
@@ -43,6 +44,16 @@ def few_functions(*blocks: ir.Block) -> bool:
     """Whether the elementary functions in a loop are so few that LLVM may inline them."""
     return sum([type(x) is ir.Value and x.op in ir.TRANSCENDENTAL
                 for block in blocks for x in block.nodes]) <= MOST_INLINED
+
+
+def branch_weights(branches: Sequence[ir.Block]) -> str:
+    """Metadata by which branches that call Python are rare, if others do not: what is computed in
+    a loop stays in registers where nothing is called."""
+    rare = [contains(b, ir.PythonCall) for b in branches]
+    if all(rare) or not any(rare):
+        return ""
+    weights = [1 if r else 1000 for r in (rare[-1], *rare[:-1])]  # the default first
+    return f', !prof !{{!"branch_weights", {", ".join(f"i32 {w}" for w in weights)}}}'
 
 
 class Emitter:
@@ -334,7 +345,8 @@ class Emitter:
         after = self.new_label("join")
         kind = llvm_type(node.index.dtype)
         cases = " ".join(f"{kind} {i}, label %{label}" for i, label in enumerate(labels[:-1]))
-        self.do(f"switch {kind} {self.name(node.index)}, label %{labels[-1]} [{cases}]")
+        self.do(f"switch {kind} {self.name(node.index)}, label %{labels[-1]} [{cases}]"
+                f"{branch_weights(node.branches)}")
         ends: list[str] = []
         for label, branch in zip(labels, node.branches, strict=True):
             self.start(label)
