@@ -10,6 +10,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import random, sharding
+from ingot.api import progress_bars
 from ingot.backends import cache
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.compat.flag_tables import REFUSED, WITHOUT_MEANING
@@ -84,6 +85,7 @@ EFFECTS = {
     "platforms": ("nonsense,reference", lambda: backend.get_backend().name),
     "default_device": (ingot.devices("cpu")[1], lambda: jnp.ones(3).device),
     "enable_checks": (False, lambda: checked(ILL_TYPED, "a test").debug_name),
+    "progress": ("off", lambda: progress_bars._chosen()),
     "cache": (False, cache.folder),
     "cache_dir": ("/nowhere", cache.folder),
 }

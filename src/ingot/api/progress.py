@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ingot import dtypes
 from ingot.api.progress_bars import BARS, Show
+from ingot.config import config
 from ingot.control.callback import io_callback
 from ingot.control.cond import cond
 from ingot.control.custom_vmap import custom_vmap
@@ -54,7 +54,7 @@ def _one_of_all(fun: Callable[..., Any]) -> Any:
 
 
 def _integer(x: Any) -> Any:
-    return np.asarray(x, dtypes.canonicalize_dtype(np.int64))
+    return np.asarray(x, np.int64 if config.enable_x64 else np.int32)
 
 
 def _call(fun: Callable[..., int], *args: Any) -> Any:
