@@ -28,6 +28,7 @@ FUNCTIONS = {
     "expm1": (2, [(-1, 1), (-40, 710), (-0.4, 0.8), (-1e-8, 1e-8)]),
     "log": (1, [(0, 2), (0.7, 1.42), (0, 1e300), (0.999, 1.001)]),
     "log1p": (1.5, [(-1, 1), (-0.3, 0.42), (-1e-3, 1e-3), (0, 1e17), (0, 1e38)]),
+    "log2": (1.5, [(0, 2), (0.7, 1.42), (0, 1e300), (0.999, 1.001)]),
     "cbrt": (1, [(-10, 10), (-1e300, 1e300), (1, 8)]),
     "sin": (1, [(-4, 4), (-1e3, 1e3), (-65000, 65000), (-1e9, 1e9), (-1e22, 1e22)]),
     "cos": (1, [(-4, 4), (-1e3, 1e3), (-65000, 65000), (-1e9, 1e9), (-1e22, 1e22)]),
@@ -55,7 +56,8 @@ PAIRS = {
                   ((-9, 9), (-5, 5)), ((0, 1e-300), (-2, 2))]),
     "atan2": (2, [((-1, 1), (-1, 1)), ((-1e30, 1e30), (-1, 1)), ((-1, 1), (-1e30, 1e30))]),
 }
-EXACT = {"exp2": lambda x: mpmath.mpf(2) ** x, "erf_inv": mpmath.erfinv, "pow": mpmath.power,
+EXACT = {"log2": lambda x: mpmath.log(x, 2),
+         "exp2": lambda x: mpmath.mpf(2) ** x, "erf_inv": mpmath.erfinv, "pow": mpmath.power,
          "lgamma": lambda x: mpmath.re(mpmath.loggamma(x)),
          "erfc": lambda x: mpmath.erfc(min(x, 1000)),
          "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x))}

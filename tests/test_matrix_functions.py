@@ -119,3 +119,30 @@ def test_rank_one_updates_of_cholesky_factors(dtype):
     assert not np.any(lax.linalg.cholesky_update(np.zeros((2, 2), dtype), np.zeros(2, dtype)))
     with pytest.raises(ValueError, match="cholesky_update: .*f64\\[2,3\\]"):
         lax.linalg.cholesky_update(np.ones((2, 3)), np.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+def test_polar_decomposition_by_iteration(dtype):
+    """Also of matrices whose singular values are far apart, and of padded ones."""
+    rng = np.random.default_rng(0)
+    eps = float(np.finfo(dtype).eps)
+    for shape in ((1, 1), (5, 1), (4, 3), (6, 6)):
+        for condition in (1, 100, 0.01 / eps):
+            given = rng.normal(size=(2, *shape))
+            given = given[0] + 1j * given[1] if np.dtype(dtype).kind == "c" else given[0]
+            u, _, vh = np.linalg.svd(given, full_matrices=False)
+            sizes = np.geomspace(1, 1 / condition, shape[1])
+            x, want = ((u * sizes) @ vh).astype(dtype), (vh.conj().T * sizes) @ vh
+            for fun in (lax.linalg.qdwh, ingot.jit(lax.linalg.qdwh)):
+                unitary, h, steps, done = fun(x)
+                assert done and steps <= 7
+                np.testing.assert_allclose(unitary @ h, x, atol=20 * eps)
+                np.testing.assert_allclose(h, want, atol=20 * eps)
+                np.testing.assert_allclose(unitary.conj().T @ unitary, np.eye(shape[1]),
+                                           atol=20 * eps)
+    padded = np.pad(x, ((0, 2), (0, 1)), constant_values=9)
+    cut = ingot.jit(lambda x, m, n: lax.linalg.qdwh(x, dynamic_shape=(m, n)))(padded, 6, 6)
+    np.testing.assert_allclose(cut[0] @ cut[1], np.pad(x, ((0, 2), (0, 1))), atol=20 * eps)
+    assert not lax.linalg.qdwh(x, max_iterations=2)[3]
+    with pytest.raises(ValueError, match=r"qdwh: .*got f64\[2,3\]"):
+        lax.linalg.qdwh(np.ones((2, 3)))

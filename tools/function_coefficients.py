@@ -265,7 +265,7 @@ SPLITS = {
     "PI": split(mp.pi, 2, (0, 0)),
     "TWO_THIRDS": split(mpf(2) / 3, 2, (0, 0)),
     "PSI_ROOT": split(PSI_ROOT, 3, (27, 0)),
-    "LOG2E": split(1 / mp.ln2, 1, (0, 0)),
+    "LOG2E": split(1 / mp.ln2, 2, (0, 0)),
     "TWO_OVER_PI": split(2 / mp.pi, 1, (0, 0)),
 }
 

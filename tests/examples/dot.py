@@ -5,6 +5,7 @@ import string
 import numpy as np
 
 from examples import Bad, Example, complex_normal, integers, normal
+from ingot.lax.scaled import scaled_dot
 from ingot.primitives import dot as d
 
 
@@ -34,7 +35,20 @@ def _row(x, y, contracting, batch=((), ()), ulps=16, **more):
                    ref=contract, ulps=ulps, **more)
 
 
+def scaled(x, y, s, t):
+    return scaled_dot(x, y, lhs_scale=s, rhs_scale=t, preferred_element_type=x.dtype)
+
+
+def by_hand(x, y, s, t):
+    """Products of what the scales are repeated for."""
+    return (x * np.repeat(s, x.shape[-1] // s.shape[-1], -1)
+            ) @ (y * np.repeat(t, y.shape[-2] // t.shape[-2], -2))
+
+
 EXAMPLES = [
+    *(Example(scaled, (normal(*batch, 2, 6), normal(*batch, 6, 4), normal(*batch, 2, 3, seed=1),
+                       normal(*batch, 2, 4, seed=1)), ref=by_hand, ulps=64, jax=False,
+              name="scaled_dot") for batch in ((), (3,))),
     _row(normal(3, 4), normal(4, 2), ((1,), (0,)), accepts="biufc"),
     _row(normal(3), normal(3, seed=1), ((0,), (0,))),
     _row(normal(3, 4), normal(4), ((1,), (0,))), _row(normal(4), normal(4, 3), ((0,), (0,))),
@@ -71,6 +85,10 @@ EXAMPLES = [
 ]
 
 BAD = [
+    Bad(scaled, (normal(2, 6), normal(6, 2), normal(2, 4), normal(3, 2)),
+        error=r"scaled_dot: lhs_scale must have .* got f64\[2,4\] for f64\[2,6\]"),
+    Bad(scaled, (normal(6), normal(6), normal(3), normal(3)),
+        error=r"scaled_dot: expected \[\.\.\., m, k\] .* got f64\[6\] and f64\[6\]"),
     Bad(d.dot_general, (normal(3, 4), normal(3, 2)), dict(dimension_numbers=(((1,), (0,)),
                                                                              ((), ()))),
         error=r"dot_general: contracting .*f64\[3,4\].*f64\[3,2\]"),

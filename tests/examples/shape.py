@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples import Bad, Example, booleans, complex_normal, integers, normal
-from ingot.primitives import shape as s, slicing as c
+from ingot.primitives import barriers, shape as s, slicing as c
 from ingot.primitives.constraint import (
     layout_constraint_p,
     own_part_p,
@@ -81,7 +81,12 @@ def own_half(x):
 
 
 def barrier(*xs):
-    return s.optimization_barrier(xs)
+    return barriers.optimization_barrier(xs)
+
+
+def sunk(x, prevent_mlir_dce):
+    barriers.dce_sink(x, prevent_mlir_dce=prevent_mlir_dce)
+    return x
 
 
 EXAMPLES = [
@@ -114,6 +119,8 @@ EXAMPLES = [
     _row(s.stop_gradient, A, {}, lambda x: x, diff=(), accepts=ANY),
     _row(barrier, (A, integers(0, 5, 3), B), {}, lambda *xs: list(xs), jax=False,
          name="optimization_barrier", accepts=ANY),
+    *(_row(sunk, A, dict(prevent_mlir_dce=kept), lambda x, prevent_mlir_dce: x, jax=False,
+           name="dce_sink", accepts=ANY) for kept in (False, True)),
     *(_row(divided, x, {}, lambda x: x, jax=False, name="sharding_constraint", accepts=ANY)
       for x in (A, normal(0, 4))),
     *(_row(columns, x, {}, lambda x: x, jax=False, name="layout_constraint", accepts=ANY)

@@ -12,8 +12,9 @@ from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 _ELEMENTWISE = frozenset("""
     abs acos acosh add add_any asin asinh atan atan2 atanh bessel_i0e bessel_i1e bessel_iv
     bessel_ive cbrt ceil clamp cos cosh digamma div erf erf_inv erfc exp exp2 expm1 floor igamma
-    igamma_grad_a igammac integer_pow lgamma log log1p logistic max min mul neg nextafter polygamma
-    pow regularized_incomplete_beta rem round rsqrt sign sin sinh sqrt square sub tan tanh zeta
+    igamma_grad_a igammac integer_pow lgamma log log1p log2 logistic max min mul neg nextafter
+    one_minus_square polygamma pow regularized_incomplete_beta rem round rsqrt sign sin sinh sqrt
+    square sub tan tanh zeta
     """.split())
 # One for each element of the operand, but for the first of each result.
 _REDUCTIONS = frozenset("reduce_max reduce_min reduce_prod reduce_sum".split())

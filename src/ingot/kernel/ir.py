@@ -46,9 +46,9 @@ BITS = ("and", "or", "xor", "not", "shift_left", "shift_right_logical",
 CONVERT = ("convert", "bitcast", "select")
 ROUND = ("floor", "ceil", "rint", "round_away", "trunc", "nextafter", "copysign", "is_finite")
 TRANSCENDENTAL = (
-    "sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "cos", "tan", "asin",
-    "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
-    "erf_inv", "lgamma", "digamma")
+    "sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log1p", "log2", "pow", "sin", "cos", "tan",
+    "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+    "erfc", "erf_inv", "lgamma", "digamma")
 SCALAR_OPS = frozenset(ARITHMETIC + COMPARE + BITS + CONVERT + ROUND + TRANSCENDENTAL)
 
 

@@ -45,7 +45,9 @@ from ingot.lax.ragged import (
     ragged_dot as ragged_dot,
     ragged_dot_general as ragged_dot_general,
 )
+from ingot.lax.scaled import scaled_dot as scaled_dot
 from ingot.primitives.arithmetic import *
+from ingot.primitives.barriers import *
 from ingot.primitives.bessel import *
 from ingot.primitives.bits import *
 from ingot.primitives.casts import *

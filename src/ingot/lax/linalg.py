@@ -6,6 +6,7 @@ from ingot.control.while_loop import fori_loop
 from ingot.core.interpreter import to_array
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.lax.missing import MISSING_LINALG, absent
+from ingot.lax.polar import qdwh
 from ingot.primitives.arithmetic import abs, add, div, mul, sub
 from ingot.primitives.compare import eq
 from ingot.primitives.complex import complex
@@ -60,10 +61,10 @@ from ingot.primitives.tridiagonal import (
 __all__ = ["EigImplementation", "EighImplementation", "SvdAlgorithm", "cholesky", "cholesky_p",
            "cholesky_update", "eig", "eig_p", "eigh", "eigh_p", "geqrf", "geqrf_p", "hessenberg",
            "hessenberg_p", "householder_product", "householder_product_p", "lu", "lu_p",
-           "lu_pivots_to_permutation", "lu_pivots_to_permutation_p", "ormqr", "ormqr_p", "qr",
-           "qr_p", "schur", "schur_p", "svd", "svd_p", "symmetric_product", "triangular_solve",
-           "triangular_solve_p", "tridiagonal", "tridiagonal_p", "tridiagonal_solve",
-           "tridiagonal_solve_p"]
+           "lu_pivots_to_permutation", "lu_pivots_to_permutation_p", "ormqr", "ormqr_p", "qdwh",
+           "qr", "qr_p", "schur", "schur_p", "svd", "svd_p", "symmetric_product",
+           "triangular_solve", "triangular_solve_p", "tridiagonal", "tridiagonal_p",
+           "tridiagonal_solve", "tridiagonal_solve_p"]
 
 
 def cholesky_update(r_matrix: Any, w_vector: Any) -> Any:

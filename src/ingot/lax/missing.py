@@ -17,14 +17,11 @@ MISSING = {
     "conv_general_shape_tuple": _SHAPES,
     "conv_shape_tuple": _SHAPES,
     "conv_transpose_shape_tuple": _SHAPES,
-    "dce_sink": "unused values are always dropped; use io_callback to keep a computation",
-    "dce_sink_p": "unused values are always dropped; use io_callback to keep a computation",
     "device_put_p": _DEVICES,
     "precv": _DEVICES,
     "psend": _DEVICES,
     "ragged_all_to_all": _DEVICES,
     "ragged_all_to_all_p": _DEVICES,
-    "scaled_dot": "products of block-scaled 8-bit floats; convert and scale before dot_general",
     "reduce_p": _LIBRARY,
     "reduce_window_p": _LIBRARY,
     "select_and_scatter_p": _LIBRARY,
@@ -40,7 +37,6 @@ MISSING = {
 
 MISSING_LINALG = {
     "cholesky_update_p": "there is no such primitive; the function is made of others",
-    "qdwh": "an algorithm of accelerators; use ingot.scipy.linalg.polar",
     "symmetric_product_p": "a kernel of accelerators; use a matrix product with the transpose",
 }
 

@@ -75,7 +75,7 @@ def _whole(x: Any) -> Any:
     return lax.add(x, lax.stop_gradient(lax.select(near, error, like(x, 0))))
 
 
-log2 = _log_base("log2", 2, """Compute the logarithm to base 2, elementwise.
+log2 = unary_inexact("log2", lax.log2, """Compute the logarithm to base 2, elementwise.
 
     {x} Exact for powers of 2; -inf for 0, nan for negative reals.
 

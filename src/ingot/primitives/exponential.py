@@ -1,4 +1,4 @@
-"""Exponentials and logarithms, elementwise: exp, exp2, expm1, log, log1p, logistic."""
+"""Exponentials and logarithms, elementwise: exp, exp2, expm1, log, log1p, log2, logistic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingot.kernel.rules import BOOL, Complex, Lowering, Unsupported, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg
 from ingot.primitives.families import INEXACT, unary
 from ingot.primitives.movement import full_like
-from ingot.primitives.numerics import accurate, check_accuracy, widened
+from ingot.primitives.numerics import accurate, check_accuracy, complex_of, widened
 
 _exp, _expm1, _log1p = accurate(np.exp), accurate(np.expm1), accurate(np.log1p)
 
@@ -123,7 +123,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
     return expm1_p.bind(x, accuracy=check_accuracy("expm1", accuracy))
 
 
-# ---- log, log1p ----------------------------------------------------------------------------------
+# ---- log, log1p, log2 ----------------------------------------------------------------------------
 def _log1p_eval(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
         return _log1p(x)
@@ -132,10 +132,20 @@ def _log1p_eval(x: np.ndarray) -> np.ndarray:
     return scipy.special.log1p(x)
 
 
+def _log2_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return np.log2(x)
+    logarithm, base = np.log(x), dtypes.real_of(x.dtype).type(math.log(2))
+    return complex_of(logarithm.real / base, logarithm.imag / base)
+
+
 log_p = unary("log", INEXACT, eval=widened(np.log), kernel="log",
               jvp=[lambda t, out, x, **_: div(t, x)])
 log1p_p = unary("log1p", INEXACT, eval=widened(_log1p_eval), kernel="log1p",
                 jvp=[lambda t, out, x, **_: div(t, add(x, full_like(x, 1)))])
+
+log2_p = unary("log2", INEXACT, eval=widened(_log2_eval), kernel="log2",
+               jvp=[lambda t, out, x, **_: div(t, mul(full_like(x, math.log(2)), x))])
 
 
 def log(x: Any, *, accuracy: Any = None) -> Any:
@@ -160,6 +170,18 @@ def log1p(x: Any, *, accuracy: Any = None) -> Any:
     Array(1.e-20, dtype=float64, weak_type=True)
     """
     return log1p_p.bind(x, accuracy=check_accuracy("log1p", accuracy))
+
+
+def log2(x: Any, *, accuracy: Any = None) -> Any:
+    """The logarithm of each element to base 2, exact for powers of two; nan below zero.
+
+    x: inexact [...]; accuracy: what is asked for, with no effect on the result -> same type. Error
+    1.5 ulp for real numbers. Raises TypeError for integers.
+
+    >>> lax.log2(8.0)
+    Array(3., dtype=float64, weak_type=True)
+    """
+    return log2_p.bind(x, accuracy=check_accuracy("log2", accuracy))
 
 
 # ---- logistic ------------------------------------------------------------------------------------
@@ -195,5 +217,5 @@ def logistic(x: Any, *, accuracy: Any = None) -> Any:
     return logistic_p.bind(x, accuracy=check_accuracy("logistic", accuracy))
 
 
-__all__ = ["exp", "exp2", "exp2_p", "exp_p", "expm1", "expm1_p", "log", "log1p", "log1p_p", "log_p",
-           "logistic", "logistic_p"]
+__all__ = ["exp", "exp2", "exp2_p", "exp_p", "expm1", "expm1_p", "log", "log1p", "log1p_p", "log2",
+           "log2_p", "log_p", "logistic", "logistic_p"]

@@ -1,4 +1,4 @@
-"""Powers and roots, elementwise: pow, integer_pow, square, sqrt, rsqrt, cbrt, reciprocal."""
+"""Powers and roots, elementwise: pow, integer_pow, reciprocal, square, sqrt, rsqrt, cbrt."""
 
 from __future__ import annotations
 
@@ -159,6 +159,34 @@ def square(x: Any) -> Any:
     return square_p.bind(x)
 
 
+# ---- one_minus_square ----------------------------------------------------------------------------
+def _one_minus_square_eval(x: Any) -> Any:
+    one = np.ones((), x.dtype)
+    return product(one + x, one - x)
+
+
+def _one_minus_square(build: Lowering, x: Any, *, out_dtype: np.dtype) -> Any:
+    one = build.const(1, out_dtype)
+    return build.op("mul", build.op("add", one, x), build.op("sub", one, x))
+
+
+one_minus_square_p = unary(
+    "one_minus_square", NUMBER, eval=widened(_one_minus_square_eval),
+    kernel=elementwise(_one_minus_square, 2),
+    jvp=[lambda t, out, x: mul(t, mul(full_like(x, -2), x))], recompute_cost=3)
+
+
+def one_minus_square(x: Any) -> Any:
+    """Elementwise `1 - x * x`, as (1 + x) (1 - x): no digits are lost near 1 and -1.
+
+    x: number [...] -> same type. Error 1.5 ulp for real numbers. Raises TypeError for booleans.
+
+    >>> lax.one_minus_square(0.5)
+    Array(0.75, dtype=float64, weak_type=True)
+    """
+    return one_minus_square_p.bind(x)
+
+
 # ---- pow -----------------------------------------------------------------------------------------
 def _pow_type(x: ShapedArray, y: ShapedArray) -> ShapedArray:
     check_kind("pow", INEXACT, x)
@@ -287,5 +315,6 @@ def cbrt(x: Any, *, accuracy: Any = None) -> Any:
     return cbrt_p.bind(x, accuracy=check_accuracy("cbrt", accuracy))
 
 
-__all__ = ["cbrt", "cbrt_p", "integer_pow", "integer_pow_p", "pow", "pow_p", "reciprocal", "rsqrt",
-           "rsqrt_p", "sqrt", "sqrt_p", "square", "square_p"]
+__all__ = ["cbrt", "cbrt_p", "integer_pow", "integer_pow_p", "one_minus_square",
+           "one_minus_square_p", "pow", "pow_p", "reciprocal", "rsqrt", "rsqrt_p",
+           "sqrt", "sqrt_p", "square", "square_p"]

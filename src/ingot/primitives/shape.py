@@ -11,7 +11,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.division import carried, dropping, like_each, like_first
+from ingot.core.division import carried, dropping, like_first
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, NOT_LINEAR, ZERO, NoRule, Primitive
 from ingot.core.static import items
@@ -40,7 +40,7 @@ from ingot.primitives.slicing import (
     stack as stack,
     unstack as unstack,
 )
-from ingot.tree import tree_flatten, tree_map, tree_unflatten
+from ingot.tree import tree_map
 
 Shape = tuple[int, ...]
 
@@ -406,7 +406,7 @@ def empty(shape: Any, dtype: Any, *, out_sharding: Any = None) -> Any:
     return full(shape, 0, dtype)
 
 
-# ---- copy, stop_gradient, optimization_barrier ---------------------------------------------------
+# ---- copy, stop_gradient -------------------------------------------------------------------------
 copy_p = Primitive(
     "copy", type=lambda x: x, eval=lambda x: x.copy(), jvp=LINEAR,
     transpose=lambda ct, x: [ct], batch=lambda args, dims: (copy_p.bind(*args), dims[0]),
@@ -445,35 +445,7 @@ def stop_gradient(x: Any) -> Any:
                     x)
 
 
-def _barrier_jvp(primals: Any, tangents: Any) -> Any:
-    # Tangents of integers are no arrays that a program could compute.
-    kept = iter(optimization_barrier_p.bind(
-        *(t for x, t in zip(primals, tangents, strict=True) if is_inexact(typeof(x)))))
-    return optimization_barrier_p.bind(*primals), [
-        next(kept) if is_inexact(typeof(x)) else None for x in primals]
-
-
-optimization_barrier_p = Primitive(
-    "optimization_barrier", multiple_results=True, type=lambda *xs: list(xs),
-    eval=lambda *xs: list(xs), jvp=_barrier_jvp, transpose=lambda cts, *xs: list(cts),
-    batch=lambda args, dims: (optimization_barrier_p.bind(*args), dims),
-    kernel=lambda build, *xs, out: [build.materialize(x) for x in xs])
-optimization_barrier_p.division = like_each
-
-
-def optimization_barrier(operand: Any, /) -> Any:
-    """The same values, computed before anything that uses the results.
-
-    operand: a pytree of arrays -> the same pytree.
-
-    >>> lax.optimization_barrier((1.5,))
-    (Array(1.5, dtype=float64, weak_type=True),)
-    """
-    leaves, treedef = tree_flatten(operand)
-    return tree_unflatten(treedef, optimization_barrier_p.bind(*leaves))
-
-
 __all__ = ["broadcast", "broadcast_like", "broadcast_shapes", "broadcast_to_rank",
            "broadcasted_iota", "collapse", "copy_p", "empty", "expand_dims", "full", "full_like",
-           "iota", "iota_p", "optimization_barrier", "optimization_barrier_p", "rev", "rev_p",
+           "iota", "iota_p", "rev", "rev_p",
            "squeeze", "squeeze_p", "stop_gradient", "stop_gradient_p", "tile", "tile_p"]

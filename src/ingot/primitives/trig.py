@@ -13,7 +13,7 @@ from ingot.primitives.exponential import logistic
 from ingot.primitives.families import INEXACT, nary, unary
 from ingot.primitives.movement import full_like
 from ingot.primitives.numerics import accurate, check_accuracy, same_shape, widened
-from ingot.primitives.powers import rsqrt, square
+from ingot.primitives.powers import one_minus_square, rsqrt, square
 from ingot.primitives.select import select
 
 
@@ -67,10 +67,6 @@ def tan(x: Any, *, accuracy: Any = None) -> Any:
 
 
 # ---- asin, acos, atan ----------------------------------------------------------------------------
-def _one_minus_square(x: Any) -> Any:
-    return mul(sub(_one(x), x), add(_one(x), x))
-
-
 def _over_one_plus_square(x: Any, root: bool = False) -> Any:
     """1 / (1 + x^2), or its root, whose derivatives are 0 at infinity: no square overflows."""
     if is_complex(x):
@@ -87,8 +83,8 @@ def _inverse(name: str, fun: Any, derivative: Any) -> Primitive:
     return unary(name, INEXACT, eval=widened(fun), kernel=name, jvp=[derivative])
 
 
-asin_p = _inverse("asin", np.arcsin, lambda t, out, x: mul(t, rsqrt(_one_minus_square(x))))
-acos_p = _inverse("acos", np.arccos, lambda t, out, x: mul(t, neg(rsqrt(_one_minus_square(x)))))
+asin_p = _inverse("asin", np.arcsin, lambda t, out, x: mul(t, rsqrt(one_minus_square(x))))
+acos_p = _inverse("acos", np.arccos, lambda t, out, x: mul(t, neg(rsqrt(one_minus_square(x)))))
 atan_p = _inverse("atan", np.arctan, lambda t, out, x: mul(t, _over_one_plus_square(x)))
 
 
@@ -177,7 +173,7 @@ def atan2(x: Any, y: Any) -> Any:
 # ---- sinh, cosh, tanh ----------------------------------------------------------------------------
 def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
     if is_complex(x):
-        return mul(t, mul(add(_one(out), out), sub(_one(out), out)))
+        return mul(t, one_minus_square(out))
     # 1 / cosh^2, which does not cancel in the tails as 1 - tanh^2 does, nor overflow.
     twice = add(x, x)
     return mul(t, mul(full_like(x, 4), mul(logistic(twice), logistic(neg(twice)))))
@@ -238,7 +234,7 @@ asinh_p = _inverse("asinh", np.arcsinh,
                    lambda t, out, x: mul(t, _over_one_plus_square(x, root=True)))
 acosh_p = _inverse("acosh", np.arccosh, lambda t, out, x: mul(
     t, mul(rsqrt(sub(x, _one(x))), rsqrt(add(x, _one(x))))))
-atanh_p = _inverse("atanh", np.arctanh, lambda t, out, x: div(t, _one_minus_square(x)))
+atanh_p = _inverse("atanh", np.arctanh, lambda t, out, x: div(t, one_minus_square(x)))
 
 
 def asinh(x: Any) -> Any:

@@ -27,7 +27,7 @@ LIBM = {"cbrt": "cbrt", "expm1": "expm1", "log1p": "log1p", "tan": "tan", "asin"
         "acos": "acos", "atan": "atan", "atan2": "atan2", "sinh": "sinh", "cosh": "cosh",
         "tanh": "tanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "erf": "erf",
         "erfc": "erfc", "lgamma": "lgamma", "nextafter": "nextafter", "exp": "exp",
-        "exp2": "exp2", "log": "log", "pow": "pow", "sin": "sin", "cos": "cos"}
+        "exp2": "exp2", "log": "log", "log2": "log2", "pow": "pow", "sin": "sin", "cos": "cos"}
 SPECIAL = {"erf_inv": "erfinv", "digamma": "psi"}
 INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "rint": "roundeven",
               "round_away": "round", "trunc": "trunc", "copysign": "copysign", "fma": "fma"}

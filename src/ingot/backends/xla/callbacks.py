@@ -19,6 +19,14 @@ def _io_callback(b: Builder, *args: Value, out: Any, ordered: bool, **params: An
                      {"ordered": ordered, **params}, effect=True, ordered=ordered)
 
 
+@rule("dce_sink")
+def _dce_sink(b: Builder, x: Value, out: Any, prevent_mlir_dce: bool) -> list[Value]:
+    if not prevent_mlir_dce:
+        return []
+    return call_host(b, REGISTRY["dce_sink"], [x], b.avals, out,
+                     dict(prevent_mlir_dce=True), effect=True)
+
+
 @rule("debug_callback")
 def _debug_callback(b: Builder, *args: Value, out: Any, effect: Any, **params: Any
                     ) -> list[Value]:

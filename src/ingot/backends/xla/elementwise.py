@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -152,6 +153,31 @@ def square(b: Builder, x: Value) -> Value:
     for factor in (more, less):
         out = b.select(b.compare("EQ", factor, zero), factor, out)
     return b.op("stablehlo.complex", [out, b.same("add", half, half)], x.shape, x.dtype)
+
+
+@rule("one_minus_square")
+def _one_minus_square(b: Builder, x: Value, out: Any) -> Value:
+    one = b.full_like(x, 1)
+    return b.same("multiply", b.same("add", one, x), b.same("subtract", one, x))
+
+
+@rule("log2")
+def _log2(b: Builder, x: Value, out: Any, **_: Any) -> Value:
+    if x.dtype.kind == "c":
+        log = b.same("log", x)
+        parts = [_over_log_2(b, part) for part in (real(b, log), imag(b, log))]
+        return b.op("stablehlo.complex", parts, x.shape, x.dtype)
+    # What is a whole number but for rounding is that number: powers of two are exact.
+    quotient = _over_log_2(b, b.same("log", x))
+    nearest = b.same("round_nearest_even", quotient)
+    error = b.same("abs", b.same("subtract", nearest, quotient))
+    rounding = b.full_like(x, 2 * float(dtypes.finfo(x.dtype).eps))
+    near = b.compare("LE", error, b.same("multiply", b.same("abs", nearest), rounding))
+    return b.select(near, nearest, quotient)
+
+
+def _over_log_2(b: Builder, x: Value) -> Value:
+    return b.same("divide", x, b.full_like(x, math.log(2)))
 
 
 @rule("exp2")

@@ -16,7 +16,7 @@ from ingot.backends.llvm.functions.target import has_fma, lanes
 FORMULAS: dict[str, tuple[Formula, int]] = {
     **{f.__name__: (f, 1) for f in (
         exponential.exp, exponential.exp2, exponential.expm1, exponential.log, exponential.log1p,
-        exponential.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
+        exponential.log2, exponential.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         trigonometric.asin, trigonometric.acos, trigonometric.atan, hyperbolic.sinh,
         hyperbolic.cosh, hyperbolic.tanh, hyperbolic.asinh, hyperbolic.acosh, hyperbolic.atanh,
         errors.erf, errors.erfc, errors.erf_inv, gamma.lgamma, gamma.digamma)},

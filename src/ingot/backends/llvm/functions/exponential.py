@@ -150,6 +150,14 @@ def log(x: Value) -> Value:
     return log_limits(x, log_of(k, m - 1.0))
 
 
+def log2(x: Value) -> Value:
+    """k + log(m) / log(2): exact at powers of two, where m is 1."""
+    k, m, _ = split_float(x)
+    rest = log_of(x.constant(0.0), m - 1.0)
+    high, low = chosen(table.LOG2E, x.format)
+    return log_limits(x, fma(rest, high, fma(rest, low, k)))
+
+
 def log1p(x: Value) -> Value:
     """log(u) + low / u, where u + low = 1 + x exactly."""
     f = x.format
