@@ -3,6 +3,7 @@ what eager ones do, and powers are right."""
 
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -92,3 +93,64 @@ def test_squares_are_right_where_their_terms_overflow(n, dtype):
                 else:
                     slack = 16 * Fraction(float(info.eps)) * max(abs(real), abs(imag))
                     assert abs(Fraction(float(part)) - want) <= slack + Fraction(float(info.tiny))
+
+
+# ---- against exact values ------------------------------------------------------------------------
+POWERS = (0.5, -0.5, 1.25, -2.5, 3.0, 17.0, 0.25 + 0.75j, -1.5j)
+EXACT = {
+    "reciprocal": (jnp.reciprocal, lambda z: 1 / z),
+    "sign": (jnp.sign, lambda z: z / abs(z)),
+    "exp2": (jnp.exp2, lambda z: mpmath.mpf(2) ** z),
+    "logistic": (lax.logistic, lambda z: 1 / (1 + mpmath.exp(-z))),
+    **{f"power {p}": (lambda z, p=p: jnp.power(z, p), lambda z, p=p: z ** mpmath.mpmathify(p))
+       for p in POWERS},
+}
+
+
+def all_sizes(dtype):
+    """Corners, and numbers whose parts have any size."""
+    info, rng = np.finfo(dtype), np.random.default_rng(0)
+    sizes = rng.uniform(np.log2(float(info.smallest_subnormal)) + 1,
+                        np.log2(float(info.max)) - 1, (2, 60))
+    angles = rng.uniform(-np.pi, np.pi, 60)
+    apart = np.exp2(sizes) * rng.choice([-1.0, 1.0], (2, 60))
+    near = np.exp2(sizes[0])
+    z = [apart[0] + 1j * apart[1], near * np.cos(angles) + 1j * near * np.sin(angles)]
+    return np.concatenate([corners(dtype, finite=True), *(x.astype(dtype) for x in z)])
+
+
+def check_values(got, want, dtype, eps):
+    """Within so many eps of the size, or two of the smallest numbers."""
+    info = np.finfo(dtype)
+    for value, exact in zip(got, want, strict=True):
+        if abs(exact) <= info.max:
+            error = abs(mpmath.mpmathify(complex(value)) - exact)
+            slack = eps * float(info.eps) * abs(exact) + 2 * float(info.smallest_subnormal)
+            assert error <= slack, (value, exact)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", EXACT)
+def test_values_at_all_sizes(name, dtype):
+    fun, exact = EXACT[name]
+    z = all_sizes(dtype)
+    z = z[(z != 0) & ~((z.imag == 0) & np.signbit(z.imag))]  # mpmath has one zero
+    if name in ("exp2", "logistic"):  # whose values are 0 or infinite elsewhere
+        z = z[np.maximum(np.abs(z.real), np.abs(z.imag)) < 1000]
+    with mpmath.workprec(1200):
+        want = [exact(mpmath.mpmathify(complex(x))) for x in z]
+        for f in (fun, ingot.jit(fun)):
+            check_values(np.asarray(f(jnp.asarray(z))), want, dtype, 8)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_quotients_at_all_sizes(dtype):
+    z, rng = all_sizes(dtype), np.random.default_rng(1)
+    x, y = (rng.permutation(np.tile(z, 3)) for _ in range(2))
+    x, y = x[y != 0], y[y != 0]
+    with mpmath.workprec(1200):
+        want = [mpmath.mpmathify(complex(a)) / complex(b) for a, b in zip(x, y, strict=True)]
+        for f in (jnp.divide, ingot.jit(jnp.divide)):
+            check_values(np.asarray(f(x, y)), want, dtype, 4)

@@ -13,6 +13,7 @@ from ingot.core.primitive import LINEAR
 from ingot.kernel.rules import Lowering, Unsupported, elementwise
 from ingot.primitives.compare import eq
 from ingot.primitives.complex import complex, conj, real
+from ingot.primitives.complex_values import quotient, sign as complex_sign
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.families import ANY, FLOAT, INTEGER, NUMBER, SIGNED, binary, is_linear, unary
 from ingot.primitives.movement import full_like
@@ -118,9 +119,9 @@ def mul(x: Any, y: Any, *, out_dtype: Any = None) -> Any:
 # ---- div -----------------------------------------------------------------------------------------
 def _div_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if dtypes.kind(x.dtype) not in "iu":
-        return np.true_divide(x, y)
-    quotient = (x - np.fmod(x, y)) // y
-    return np.where(y == 0, np.array(-1).astype(x.dtype), quotient)
+        return quotient(x, y) if x.dtype.kind == "c" else np.true_divide(x, y)
+    whole = (x - np.fmod(x, y)) // y
+    return np.where(y == 0, np.array(-1).astype(x.dtype), whole)
 
 
 def _div_marks(given: Operands) -> Marks:
@@ -207,6 +208,8 @@ def abs(x: Any) -> Any:
 
 # ---- sign ----------------------------------------------------------------------------------------
 def _sign_eval(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind == "c":
+        return complex_sign(x)
     return np.where(x == 0, x, np.sign(x)) if dtypes.kind(x.dtype) == "f" else np.sign(x)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.kernel.rules import BOOL, Complex, Lowering, Unsupported, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg
+from ingot.primitives.complex_values import mended, quotient, two_product, unit
 from ingot.primitives.families import INEXACT, unary
 from ingot.primitives.movement import full_like
 from ingot.primitives.numerics import accurate, check_accuracy, complex_of, widened
@@ -17,11 +18,24 @@ from ingot.primitives.numerics import accurate, check_accuracy, complex_of, wide
 _exp, _expm1, _log1p = accurate(np.exp), accurate(np.expm1), accurate(np.log1p)
 
 
+LOST_OF_LOG_2 = 2.3190468138462996e-17
+"""log(2) less the float nearest to it."""
+
+
 # ---- exp, exp2, expm1 ----------------------------------------------------------------------------
 def _exp2_eval(x: np.ndarray) -> np.ndarray:
-    if x.dtype.kind == "c":
-        return np.exp(x * dtypes.real_of(x.dtype).type(math.log(2)))
-    return np.exp2(x)
+    if x.dtype.kind != "c":
+        return np.exp2(x)
+    wide = x.astype(np.complex128)
+    out = mended(np.exp(wide * math.log(2)), np.isfinite(wide), _complex_exp2, wide)
+    return out.astype(x.dtype)
+
+
+def _complex_exp2(z: np.ndarray) -> np.ndarray:
+    angle, low = two_product(z.imag, np.full(z.shape, math.log(2)))
+    cosine, sine = unit(angle, low + z.imag * LOST_OF_LOG_2)
+    half = np.exp2(z.real / 2)  # in two steps: a small sine or cosine may bring back what overflows
+    return complex_of(half * cosine * half, half * sine * half)
 
 
 def _complex_exp(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
@@ -135,7 +149,8 @@ def _log1p_eval(x: np.ndarray) -> np.ndarray:
 def _log2_eval(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
         return np.log2(x)
-    logarithm, base = np.log(x), dtypes.real_of(x.dtype).type(math.log(2))
+    logarithm: Any = np.log(x)
+    base = dtypes.real_of(x.dtype).type(math.log(2))
     return complex_of(logarithm.real / base, logarithm.imag / base)
 
 
@@ -186,7 +201,11 @@ def log2(x: Any, *, accuracy: Any = None) -> Any:
 
 # ---- logistic ------------------------------------------------------------------------------------
 def _logistic_eval(x: np.ndarray) -> np.ndarray:
-    return np.reciprocal(_exp(-x) + x.dtype.type(1))
+    if x.dtype.kind != "c":
+        return np.reciprocal(_exp(-x) + x.dtype.type(1))
+    falls = x.real < 0
+    small, one = np.exp(np.where(falls, x, -x)), x.dtype.type(1)
+    return quotient(np.where(falls, small, one), one + small)
 
 
 def _logistic_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:

@@ -16,6 +16,7 @@ from ingot.kernel.rules import Complex, Lowering, Unsupported, elementwise
 from ingot.primitives.arithmetic import div, indicator, mul, sub
 from ingot.primitives.bits import bitwise_or
 from ingot.primitives.compare import eq, ne
+from ingot.primitives.complex_values import power, reciprocal as complex_reciprocal
 from ingot.primitives.convert import convert_element_type
 from ingot.primitives.exponential import log
 from ingot.primitives.families import FLOAT, INEXACT, NUMBER, check_kind, elementwise_type, unary
@@ -60,9 +61,9 @@ def _integer_pow_eval(x: np.ndarray, *, y: int) -> np.ndarray:
         if y == 0:
             return np.ones(x.shape, x.dtype)
         if dtypes.kind(x.dtype) in "fc" and abs(y) > MAX_PRODUCT:
-            return np.power(x, np.array(y, x.dtype))
+            return _pow_eval(x, np.array(y, x.dtype))
         if y < 0 and x.dtype.kind == "c":  # whose squares may overflow to what has no reciprocal
-            return _product(np.reciprocal(x), -y, product, _square_eval)
+            return _product(complex_reciprocal(x), -y, product, _square_eval)
         out = _product(x, abs(y), product, _square_eval)
         return out if y > 0 else np.reciprocal(out)
 
@@ -208,7 +209,7 @@ def _pow_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.where(zero, np.copysign(size, x.astype(np.float64)), sign * size).astype(x.dtype)
     if dtypes.kind(y.dtype) in "iu":
         y = y.astype(x.dtype)
-    return widened(np.power)(x, y)
+    return power(x, y) if x.dtype.kind == "c" else widened(np.power)(x, y)
 
 
 def _pow_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
