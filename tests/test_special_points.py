@@ -16,6 +16,7 @@ from numpy_oracle import INGOT, JAX, environment
 
 NAMES = {"inf": math.inf, "nan": math.nan, "mpf": mpmath.mpf, "mp": mpmath, "np": np,
          "array": np.array, "zeros": np.zeros, "ones": np.ones,
+         "full": np.full, "outer": np.outer, "e": math.e,
          "diag": lambda *d: np.diag(np.array(d, float)),
          "inverse": lambda *d: np.diag(1 / np.array(d, float))}
 UNDEFINED, CONVENTION = "?", "="

@@ -325,7 +325,28 @@ L.expm(x).sum() | diag(0,0,0) | ones((3,3))
 jnp.linalg.qr(x)[1].sum() | diag(0,0,0) | ?
 nn.logsumexp(x) | array([-inf,-inf]) | array([0,0]) | zeros((2,2))
 nn.logsumexp(x) | array([1.,-inf]) | array([1,0]) | zeros((2,2))
-nn.logsumexp(x,b=jnp.array([0.,0.])) | array([1.,2.]) | array([0,0])
+nn.logsumexp(x,b=jnp.array([0.,0.])) | array([1.,2.]) | array([0,0]) | zeros((2,2))
+nn.logsumexp(jnp.array([1.,2.]),b=x) | array([0.,0.]) | array([inf,inf]) | full((2,2),-inf)
+nn.logsumexp(jnp.array([1.,2.]),b=x) | array([1.,0.]) | array([1,e])
+    | -outer(array([1,e]),array([1,e]))
+nn.logsumexp(x,b=jnp.array([1.,0.])) | array([1.,2.]) | array([1,0]) | zeros((2,2))
+nn.logsumexp(jnp.array([1.,900.]),b=x) | array([1.,0.]) | array([1,inf])
+nn.logsumexp(jnp.array([1.,jnp.inf]),b=x) | array([1.,0.]) | array([1,inf])
+nn.logsumexp(x,b=jnp.array([1.,0.])) | array([1.,inf]) | array([1,0])
+nn.logsumexp(x,b=jnp.array([1.,-1.])) | array([1.,2.]) | =
+nn.logsumexp(jnp.array([1.,2.]),b=x) | array([1.,-1.]) | =
+nn.logsumexp(x,b=jnp.array([1.,-1.])) | array([-inf,2.]) | =
+nn.logsumexp(x,b=jnp.array([1.,-1.]),return_sign=True)[0] | array([1.,2.])
+    | array([1,-e])/(1-e) | e/(1-e)**2*array([[-1,1],[1,-1]])
+nn.logsumexp(jnp.array([1.,2.]),b=x,return_sign=True)[0] | array([1.,-1.])
+    | array([1,e])/(1-e) | -outer(array([1,e]),array([1,e]))/(1-e)**2
+nn.logsumexp(x,b=jnp.array([1.,-1.]),return_sign=True)[1] | array([1.,2.]) | array([0,0])
+nn.logsumexp(x,b=jnp.array([1.,2.,-1.]),return_sign=True)[0] | array([3.,3.,3.]) | array([.5,1,-.5])
+    | diag(.5,1,-.5)-outer(array([.5,1,-.5]),array([.5,1,-.5]))
+nn.logsumexp(x,b=jnp.array([1.,-1.]),return_sign=True)[0] | array([1.,1.]) | ?
+nn.logsumexp(x,b=jnp.array([2.,1.])) | array([-inf,1.]) | array([0,1])
+nn.logsumexp(jnp.array([-jnp.inf,1.]),b=x) | array([2.,1.]) | array([0,1])
+nn.logsumexp(x,axis=1,b=jnp.zeros((2,0))).sum() | zeros((2,0)) | zeros((2,0))
 nn.logsumexp(x,axis=1).sum() | array([[-inf,-inf],[0.,-inf]]) | array([[0,0],[1,0]])
 nn.logsumexp(x,where=jnp.array([False,False])) | array([1.,2.]) | array([0,0])
 lax.cumlogsumexp(x)[2] | array([-inf,-inf,0.]) | array([0,0,1]) | zeros((3,3))

@@ -46,7 +46,8 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     a: [...] of any numeric dtype. b: weights that broadcast with a, 1 by default. axis: an integer,
     a tuple, or None for all axes. keepdims: whether they stay with length 1. where: a mask that
     broadcasts with a. return_sign: also return the sign of the sum; without it, a negative sum
-    gives nan. -> the other axes, floating or complex; -inf for an empty sum, with derivative 0.
+    gives nan, with derivative 0. -> the other axes, floating or complex; -inf for an empty sum,
+    with derivative 0.
 
     >>> nn.logsumexp(np.array([1000.0, 1000.0]))
     Array(1000.69314718, dtype=float64)
@@ -54,36 +55,73 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     if b is not None:
         a, b = promote("logsumexp", a, b, kind="inexact")
         b = convert(b, b.aval.dtype)
-        a = choose(lax.ne(b, like(b, 0)), a, -math.inf)
     a = inexact("logsumexp", a)
     result = a.aval.dtype
     a = convert(a, wide(result))
-    b = b if b is None else widened(b)
-    axes = axes_of("logsumexp", axis, a.aval.ndim)
-    top, nothing, where = _largest(a, axes, where)
-    shift = convert(top, a.aval.dtype)
-    terms = _shifted_exp(a, shift, where)
-    terms = terms if b is None else lax.mul(*promote_shapes("logsumexp", b, terms))
-    total = sum_(terms, axes, keepdims=True, where=where)
-    sign = lax.sign(total)
-    total = lax.select(nothing, like(total, 1), total)
-    if return_sign or b is None and kind_of(a) != "c":
-        out = lax.add(lax.log(lax.abs(total)), top)
+    axes = axes_of("logsumexp", axis, a.aval.ndim if b is None else max(a.aval.ndim, b.aval.ndim))
+    if b is None:
+        top, nothing, where = _largest(a, axes, where)
+        terms, steep = _shifted_exp(a, convert(top, a.aval.dtype), where), None
     else:
-        out = lax.add(lax.log(total), shift)
+        top, nothing, where, terms, steep = _weighted(a, widened(b), axes, where)
+    total = sum_(terms, axes, keepdims=True, where=where)
+    sign, rising = lax.sign(total), total
+    total = lax.select(nothing, like(total, 1), total)
+    if kind_of(a) == "c" and not return_sign:
+        out = lax.add(lax.log(total), convert(top, a.aval.dtype))
+    else:
+        out = lax.add(lax.log(lax.abs(total)), top)
     out = lax.select(nothing, like(out, -math.inf), out)
+    if steep is not None:
+        if kind_of(rising) != kind_of(out):
+            rising = lax.real(rising)
+        rising = lax.select(steep, rising, like(rising, 0))
+        out = lax.select(steep, _steepest(rising), out)
+    if b is not None and kind_of(a) != "c" and not return_sign:
+        out = lax.select(lax.lt(total, like(total, 0)), like(out, math.nan), out)
     if not keepdims:
         sign, out = (lax.squeeze(x, axes) for x in (sign, out))
     sign, out = narrowed(sign, result), narrowed(out, result)
     return (out, sign) if return_sign else out
 
 
-def _shifted_exp(a: Any, shift: Any, where: Any) -> Any:
-    """exp(a - shift); where the mask does not hold 1, without derivatives, whatever a is."""
+def _shifted_exp(a: Any, shift: Any, where: Any, huge: Any = None, most: float = 0) -> Any:
+    """exp(a - shift); where the mask does not hold 1, without derivatives, whatever a is; where it
+    is huge exp(most)."""
     shifted = lax.sub(*promote_shapes("logsumexp", a, shift))
+    if huge is not None:
+        shifted = choose(huge, most, shifted)
     if where is not None:
         shifted = choose(broadcast_to(where, shifted.aval.shape), shifted, 0)
     return lax.exp(shifted)
+
+
+def _weighted(a: Any, b: Any, axes: Axis, where: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """The largest a that counts, whether there is none, the mask, b exp(a - largest), and where it
+    is for want of weights that there is none.
+
+    A weight of 0 hides whatever a is, yet has a slope, infinite where all weights are 0.
+    """
+    hidden = lax.eq(b, like(b, 0))
+    counted = choose(hidden, -math.inf, a)
+    hidden, a, b = (broadcast_to(x, counted.aval.shape) for x in (hidden, a, b))
+    top, nothing, where = _largest(counted, axes, where)
+    steep = lax.bitwise_and(nothing, lax.bitwise_not(_largest(a, axes, where)[1]))
+    a = choose(steep, lax.stop_gradient(a), a)
+    # Hidden exponentials that overflow must be finite, and the slopes of their weights infinite.
+    most = math.floor(math.log(float(dtypes.finfo(a.aval.dtype).max)))
+    size = lax.sub(*promote_shapes("logsumexp", lax.real(a) if kind_of(a) == "c" else a, top))
+    huge = lax.bitwise_and(hidden, lax.bitwise_not(lax.lt(size, like(size, most))))
+    b = choose(huge, lax.mul(b, like(b, 4)), b)
+    terms = lax.mul(b, _shifted_exp(a, convert(top, a.aval.dtype), where, huge, most))
+    return top, nothing, where, terms, steep
+
+
+def _steepest(total: Any) -> Any:
+    """log(total) where total is 0: its slope is infinite, yet what does not move it has none."""
+    most = float(dtypes.finfo(total.aval.dtype).max)
+    risen = lax.mul(lax.mul(total, like(total, most)), like(total, most))
+    return lax.add(like(total, -math.inf), lax.log1p(risen))
 
 
 def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:

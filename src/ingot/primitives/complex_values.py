@@ -23,29 +23,29 @@ FARTHEST = 5000
 
 
 # ---- sizes ---------------------------------------------------------------------------------------
-def largest_part(x: np.ndarray) -> np.ndarray:
+def largest_part(x: Any) -> Any:
     """The larger one of the sizes of both parts."""
     return np.maximum(np.abs(x.real), np.abs(x.imag))
 
 
-def exponent_of(x: np.ndarray) -> np.ndarray:
+def exponent_of(x: Any) -> Any:
     """The power of two just above the larger part; 0 for zero."""
     return np.frexp(largest_part(x))[1]
 
 
-def scaled(x: np.ndarray, exponent: Any) -> np.ndarray:
+def scaled(x: Any, exponent: Any) -> Any:
     """x times a power of two."""
     return complex_of(np.ldexp(x.real, exponent), np.ldexp(x.imag, exponent))
 
 
-def extreme(x: np.ndarray) -> np.ndarray:
+def extreme(x: Any) -> Any:
     """Whether elements are finite, but their quotients may lose digits."""
     info, size = np.finfo(x.dtype), largest_part(x)
     ordinary = (size >= 8 * info.tiny / info.eps) & (size <= info.max / 8)
     return ~ordinary & (size > 0) & (size <= info.max)
 
 
-def mended(out: Any, where: np.ndarray, compute: Any, *xs: np.ndarray) -> np.ndarray:
+def mended(out: Any, where: Any, compute: Any, *xs: Any) -> Any:
     """`out`, with some elements computed otherwise."""
     if not where.any():
         return out
@@ -66,7 +66,7 @@ def reciprocal(x: Any) -> Any:
     return mended(np.reciprocal(x), extreme(x), lambda x: _quotient(np.ones_like(x), x), x)
 
 
-def _quotient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _quotient(x: Any, y: Any) -> Any:
     up, down = exponent_of(x), exponent_of(y)
     return scaled(np.true_divide(scaled(x, -up), scaled(y, -down)), up - down)
 
@@ -90,7 +90,7 @@ def power(x: Any, y: Any) -> Any:
     return mended(out, np.isfinite(x) & np.isfinite(y) & (x != 0) & ~product, _power, x, y)
 
 
-def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _power(x: Any, y: Any) -> Any:
     """|x|^c exp(-d t), at the angle c t + d log|x|, where y = c + d i and t is the angle of x."""
     exponent, r, error = _modulus(x)
     angle = np.angle(x)
@@ -108,7 +108,7 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return scaled(complex_of(size * cosine, size * sine), (whole + turns).astype(int))
 
 
-def _modulus(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _modulus(x: Any) -> tuple[Any, Any, Any]:
     """|x| = 2^exponent r (1 + error), where r is between sqrt(1/2) and sqrt(2)."""
     exponent = exponent_of(x)
     small = np.abs(scaled(x, -exponent)) < ROOT
@@ -121,7 +121,7 @@ def _modulus(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return exponent, r, ((total - c) + (low + a_low + b_low - c_low)) / (2 * c)
 
 
-def _whole_and_part(c: np.ndarray, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _whole_and_part(c: Any, exponent: Any) -> tuple[Any, Any]:
     """c * exponent as a whole number, at most `FARTHEST`, and what is left of it."""
     product, low = two_product(c, exponent.astype(float))
     whole = np.clip(np.rint(product), -FARTHEST, FARTHEST)
@@ -129,20 +129,20 @@ def _whole_and_part(c: np.ndarray, exponent: np.ndarray) -> tuple[np.ndarray, np
     return whole, np.where(np.abs(part) <= 1, part, 0)
 
 
-def unit(angle: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def unit(angle: Any, low: Any) -> tuple[Any, Any]:
     """The cosine and sine of a sum, where `low` is about a rounding error."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return cosine - low * sine, sine + low * cosine
 
 
-def two_sum(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_sum(x: Any, y: Any) -> tuple[Any, Any]:
     """A sum and its rounding error."""
     total = x + y
     moved = total - x
     return total, (x - (total - moved)) + (y - moved)
 
 
-def two_product(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_product(x: Any, y: Any) -> tuple[Any, Any]:
     """A product and its rounding error, 0 where it overflows."""
     product = x * y
     (a, a_low), (b, b_low) = (_halves(v) for v in (x, y))
@@ -150,7 +150,7 @@ def two_product(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return product, np.where(np.isfinite(low), low, 0)
 
 
-def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _halves(x: Any) -> tuple[Any, Any]:
     moved = SPLITTER * x
     high = moved - (moved - x)
     return high, x - high

@@ -31,7 +31,7 @@ def _exp2_eval(x: np.ndarray) -> np.ndarray:
     return out.astype(x.dtype)
 
 
-def _complex_exp2(z: np.ndarray) -> np.ndarray:
+def _complex_exp2(z: Any) -> Any:
     angle, low = two_product(z.imag, np.full(z.shape, math.log(2)))
     cosine, sine = unit(angle, low + z.imag * LOST_OF_LOG_2)
     half = np.exp2(z.real / 2)  # in two steps: a small sine or cosine may bring back what overflows
@@ -200,7 +200,7 @@ def log2(x: Any, *, accuracy: Any = None) -> Any:
 
 
 # ---- logistic ------------------------------------------------------------------------------------
-def _logistic_eval(x: np.ndarray) -> np.ndarray:
+def _logistic_eval(x: Any) -> Any:
     if x.dtype.kind != "c":
         return np.reciprocal(_exp(-x) + x.dtype.type(1))
     falls = x.real < 0
