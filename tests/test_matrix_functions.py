@@ -146,3 +146,27 @@ def test_polar_decomposition_by_iteration(dtype):
     assert not lax.linalg.qdwh(x, max_iterations=2)[3]
     with pytest.raises(ValueError, match=r"qdwh: .*got f64\[2,3\]"):
         lax.linalg.qdwh(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(("m", "n", "rank"), [
+    (4, 4, 4), (6, 3, 3), (3, 6, 3), (5, 4, 2), (4, 5, 2), (3, 3, 1), (4, 3, 0)])
+def test_least_squares_slopes_of_any_rank(m, n, rank):
+    """Along changes that keep the rank, against differences; the solution is linear in b."""
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=(m, rank)) @ rng.normal(size=(rank, n))
+    b, c = rng.normal(size=m), rng.normal(size=n)
+    left, right = rng.normal(size=(m, m)), rng.normal(size=(n, n))
+
+    def moved(h):
+        a_h = (np.eye(m) + h * left) @ a @ (np.eye(n) + h * right)
+        return np.linalg.pinv(a_h, rcond=1e-9) @ b @ c
+
+    h = 1e-4
+    want = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h)
+    change = left @ a + a @ right
+    fun = lambda a, b: jnp.linalg.lstsq(a, b)[0] @ c  # noqa: E731
+    for grad in (ingot.grad(fun, (0, 1)), ingot.jit(ingot.grad(fun, (0, 1)))):
+        of_a, of_b = grad(a, b)
+        np.testing.assert_allclose((of_a * change).sum(), want, 1e-8, 1e-8)
+        np.testing.assert_allclose(of_b, np.linalg.pinv(a, rcond=1e-9).T @ c, 1e-9, 1e-9)
+    np.testing.assert_allclose(ingot.jvp(lambda a: fun(a, b), (a,), (change,))[1], want, 1e-8, 1e-8)

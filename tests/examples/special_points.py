@@ -318,7 +318,8 @@ jnp.linalg.eigh(x,symmetrize_input=False)[0].prod() | array([[4.,2.],[2.,5.]])
     | array([[5,0],[-4,4]])
 jnp.linalg.lstsq(x,jnp.array([1.,2.,3.]))[0].sum() | array([[1.,0.],[0.,1.],[0.,0.]])
     | array([[-1,-2],[-1,-2],[3,3]]) | of jnp.linalg.solve(x.T@x,x.T@jnp.array([1.,2.,3.])).sum()
-jnp.linalg.lstsq(x,jnp.array([1.,2.,3.]))[0].sum() | array([[1.,1.],[1.,1.],[1.,1.]]) | ?
+jnp.linalg.lstsq(x,jnp.array([1.,2.,3.]))[0].sum() | array([[1.,1.],[1.,1.],[1.,1.]])
+    | -array([[3,3],[2,2],[1,1]])/6
 jnp.linalg.slogdet(x)[1] | diag(1,2,0) | ?
 jnp.linalg.inv(x).sum() | diag(1,2,0) | ?
 L.expm(x).sum() | diag(0,0,0) | ones((3,3))

@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import ingot.numpy as jnp
+from ingot.kernel.rules import Lowering
 from ingot.scipy.many_degrees import FEWEST, many, tail_slope
 from ingot.scipy.special import betainc, betaln, gammainc, gammaincc
 from ingot.scipy.special_bessel import hyp0f1
-from ingot.scipy.special_table import define, of_reals, slope
+from ingot.scipy.special_table import define, of_reals, of_scipy, slope
 
 ROOT_2PI = math.sqrt(2 * math.pi)
 
@@ -248,8 +251,55 @@ def _t_density(df: Any, t: Any) -> Any:
     return jnp.exp(-(df + 1) / 2 * jnp.log1p(t * t / df) - betaln(df / 2, 0.5)) / jnp.sqrt(df)
 
 
+FARTHEST = 1e150
+"""From there on a power stands for the tail of Student's distribution: squares overflow."""
+MOST = 1e15
+"""Degrees of freedom up to which the middle is an incomplete beta function."""
+
+
+def _stdtr(df: Any, t: Any) -> Any:
+    """SciPy's, but in the middle, where it cancels, and where the square of t overflows."""
+    import scipy.special
+
+    size = np.abs(t)
+    middle = (size < 1) & (df >= 1) & (df <= MOST)
+    square = np.where(middle, size * size / df, 0)
+    inner = 0.5 - scipy.special.betainc(0.5, df / 2, square / (1 + square)) / 2
+    tail = scipy.special.stdtr(df, -np.minimum(size, FARTHEST))
+    tail = np.where(middle, inner, tail * (FARTHEST / np.maximum(size, FARTHEST)) ** df)
+    return np.where(t < 0, tail, 1 - tail)
+
+
+def _native_stdtr(build: Lowering, df: Any, t: Any) -> Any:
+    """The same in native code."""
+    def constant(value: float) -> Any:
+        return build.const(value, df.dtype)
+
+    one, half, far = constant(1), constant(0.5), constant(FARTHEST)
+    size = build.op("abs", t)
+    few = build.op("and", build.op("ge", df, one), build.op("le", df, constant(MOST)))
+    middle = build.op("and", build.op("lt", size, one), few)
+    square = build.op("div", build.op("mul", size, size), df)
+    square = build.select(middle, square, constant(0))
+    inner = of_scipy(build, "betainc", half, build.op("mul", df, half),
+                     build.op("div", square, build.op("add", one, square)))
+    inner = build.op("sub", half, build.op("mul", inner, half))
+    tail = of_scipy(build, "stdtr", df, build.op("neg", build.op("min", size, far)))
+    farther = build.op("div", far, build.op("max", size, far))
+    tail = build.op("mul", tail, build.op("pow", farther, df))
+    tail = build.select(middle, inner, tail)
+    below = build.op("lt", t, constant(0))
+    return build.select(below, tail, build.op("sub", one, tail))
+
+
+def _t_middle(df: Any, t: Any) -> Any:
+    """Half of the probability beyond |t|, but for a constant: exact near 0."""
+    square = t * t / df
+    return -0.5 * betainc(jnp.full_like(df, 0.5), df / 2, square / (1 + square))
+
+
 def _t_tail(df: Any, t: Any) -> Any:
-    """The probability beyond |t|, for t != 0."""
+    """Half of the probability beyond |t|, for t != 0."""
     return 0.5 * betainc(df / 2, jnp.full_like(df, 0.5), df / (df + t * t))
 
 
@@ -257,7 +307,11 @@ def _stdtr_df(out: Any, df: Any, t: Any) -> Any:
     usual = (t != 0) & (abs(t) < math.inf) & (df < math.inf)
     large = usual & many(df, t)
     few, x = usual & ~large, jnp.where(usual, t, 1)
-    value = slope(_t_tail, 0, jnp.where(few, df, 1), jnp.where(few, t, 1))
+    near = abs(t) < 0.5
+    outer, inner = few & ~near, few & near
+    value = slope(_t_tail, 0, jnp.where(outer, df, 1), jnp.where(outer, t, 1))
+    value = jnp.where(inner, slope(_t_middle, 0, jnp.where(inner, df, 1),
+                                   jnp.where(inner, t, 0.25)), value)
     value = jnp.where(large, tail_slope(jnp.where(large, df, FEWEST), jnp.where(large, x, 1)),
                       value)
     return jnp.where(usual, -jnp.sign(t) * value, 0)
@@ -268,7 +322,7 @@ stdtr = define("stdtr", "df t", """
     df: degrees of freedom, above 0; the normal distribution at inf. t: real numbers.
     >>> special.stdtr(1.0, 1.0)
     Array(0.75, dtype=float64, weak_type=True)
-    """, _stdtr_df, lambda out, df, t: _t_density(df, t))
+    """, _stdtr_df, lambda out, df, t: _t_density(df, t), evaluate=_stdtr, scalar=_native_stdtr)
 stdtrit = define("stdtrit", "df p", """
     Student's distribution: the t not exceeded with probability p, the inverse of stdtr in t.
     df: degrees of freedom, above 0. p: in [0, 1]; nan beyond.

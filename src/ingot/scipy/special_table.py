@@ -33,6 +33,7 @@ class Function:
     partials  derivative(out, *args) in each argument; None where it is not known in closed form
     evaluate  the function on NumPy's float64 or complex128 arrays; None: SciPy's of this name
     native    whether SciPy exports a C function of this name over doubles
+    scalar    the function in native code, scalar(build, *doubles); None: SciPy's
     complex   whether it is defined for complex numbers
     orders    how many of the first arguments are real even then
     """
@@ -43,6 +44,7 @@ class Function:
     native: bool
     complex: bool
     orders: int
+    scalar: Callable[..., Any] | None = None
 
 
 TABLE: dict[str, Function] = {}
@@ -64,11 +66,17 @@ def _eval(*xs: np.ndarray, name: str) -> np.ndarray:
 
 
 def _scalar(build: Lowering, *xs: Any, out_dtype: np.dtype, name: str) -> Any:
-    if out_dtype.kind == "c" or not TABLE[name].native:
+    entry = TABLE[name]
+    if out_dtype.kind == "c" or not (entry.native or entry.scalar):
         raise Unsupported(f"{name}: SciPy exports no C function of these types")
     wide = [build.op("convert", x, dtype=DOUBLE) for x in xs]
-    out = build.external(f"scipy.special.cython_special:{name}", *wide, dtype=DOUBLE)
+    out = entry.scalar(build, *wide) if entry.scalar else of_scipy(build, name, *wide)
     return build.op("convert", out, dtype=out_dtype)
+
+
+def of_scipy(build: Lowering, name: str, *doubles: Any) -> Any:
+    """A call of SciPy's C function of a name in native code."""
+    return build.external(f"scipy.special.cython_special:{name}", *doubles, dtype=DOUBLE)
 
 
 def _partial(t: Any, out: Any, *args: Any, name: str, argument: int = 0) -> Any:
@@ -109,11 +117,12 @@ def no_slope(x: Any, there: Any) -> Any:
 
 
 def define(name: str, parameters: str, doc: str, *partials: Callable[..., Any] | None,
-           native: bool = True, evaluate: Callable[..., Any] | None = None, complex: bool = False,
-           orders: int = 0) -> Callable[..., Any]:
+           native: bool = True, evaluate: Callable[..., Any] | None = None,
+           scalar: Callable[..., Any] | None = None, complex: bool = False, orders: int = 0
+           ) -> Callable[..., Any]:
     """A public function, now in the table; its derivatives are `partials`, one a parameter."""
     TABLE[name] = Function(name, partials, evaluate, native and evaluate is None, complex,
-                           orders)
+                           orders, scalar)
     names = parameters.split()
 
     def function(*args: Any) -> Any:

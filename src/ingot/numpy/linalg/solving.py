@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 from ingot import dtypes
@@ -175,8 +174,7 @@ def _least_squares(a: Any, b: Any, rcond: float) -> Any:
 
 @_least_squares.defjvp
 def _least_squares_jvp(rcond: float, primals: Any, tangents: Any) -> Any:
-    """By the derivative of the pseudoinverse; nan where the rank is not full, as a change may
-    raise it and the solution jumps."""
+    """By the derivative of the pseudoinverse, for constant rank."""
     (a, b), (t, change) = primals, tangents
     x = _least_squares(a, b, rcond)
     p = _pinv(a, rcond, False)
@@ -184,10 +182,11 @@ def _least_squares_jvp(rcond: float, primals: Any, tangents: Any) -> Any:
     full = lax.reduce_and(lax.gt(_kept(s, rcond * s[:1], False), like(s, 0)), (0,))
     ph, th = adjoint(p), adjoint(t)
     out = matmul(p, change - matmul(t, x)) + matmul(p, matmul(ph, matmul(th, b - matmul(a, x))))
-    if a.aval.shape[0] < a.aval.shape[1]:
-        moved = matmul(th, matmul(ph, x))
-        out = out + moved - matmul(p, matmul(a, moved))
-    return x, out * convert(where(full, 1.0, math.nan), out.aval.dtype)
+    moved = matmul(th, matmul(ph, x))
+    rest = moved - matmul(p, matmul(a, moved))
+    if a.aval.shape[0] >= a.aval.shape[1]:  # nothing is left where all columns count
+        rest = where(full, 0, rest)
+    return x, out + rest
 
 
 def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = False) -> Any:
@@ -195,8 +194,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, numpy_resid: bool = Fal
 
     a: [m, n]; b: [m] or [m, k]; rcond: singular values below rcond times the largest count as 0, by
     default max(m, n) eps; numpy_resid: whether residuals are left out where NumPy does -> x [n] or
-    [n, k], sums of squared residuals [k], rank, singular values. Derivatives are nan where the rank
-    is not full. Raises ValueError for other shapes.
+    [n, k], sums of squared residuals [k], rank, singular values. Derivatives hold for
+    constant rank. Raises ValueError for other shapes.
 
     >>> jnp.linalg.lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]))[:2]
     (Array([2.], dtype=float64), Array([2.], dtype=float64))
