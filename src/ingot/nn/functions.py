@@ -65,20 +65,10 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False,
     else:
         top, nothing, where, terms, steep = _weighted(a, widened(b), axes, where)
     total = sum_(terms, axes, keepdims=True, where=where)
-    sign, rising = lax.sign(total), total
-    total = lax.select(nothing, like(total, 1), total)
-    if kind_of(a) == "c" and not return_sign:
-        out = lax.add(lax.log(total), convert(top, a.aval.dtype))
-    else:
-        out = lax.add(lax.log(lax.abs(total)), top)
-    out = lax.select(nothing, like(out, -math.inf), out)
+    of_size = return_sign or (b is None and kind_of(total) != "c")
+    sign, out = lax.sign(total), _logarithm(total, top, nothing, of_size)
     if steep is not None:
-        if kind_of(rising) != kind_of(out):
-            rising = lax.real(rising)
-        rising = lax.select(steep, rising, like(rising, 0))
-        out = lax.select(steep, _steepest(rising), out)
-    if b is not None and kind_of(a) != "c" and not return_sign:
-        out = lax.select(lax.lt(total, like(total, 0)), like(out, math.nan), out)
+        out = lax.select(steep, _steepest(total, steep, out), out)
     if not keepdims:
         sign, out = (lax.squeeze(x, axes) for x in (sign, out))
     sign, out = narrowed(sign, result), narrowed(out, result)
@@ -117,11 +107,28 @@ def _weighted(a: Any, b: Any, axes: Axis, where: Any) -> tuple[Any, Any, Any, An
     return top, nothing, where, terms, steep
 
 
-def _steepest(total: Any) -> Any:
+def _logarithm(total: Any, top: Any, nothing: Any, of_size: bool) -> Any:
+    """log(total) + top, or that of its size; -inf where there is nothing, and for real numbers
+    below 0 nan without a slope."""
+    safe = lax.select(nothing, like(total, 1), total)
+    complex_ = kind_of(total) == "c"
+    if complex_ and not of_size:
+        out = lax.add(lax.log(safe), convert(top, total.aval.dtype))
+    else:
+        out = lax.add(lax.log(lax.abs(safe)), top)
+    out = lax.select(nothing, like(out, -math.inf), out)
+    if complex_ or of_size:
+        return out
+    return lax.select(lax.lt(safe, like(safe, 0)), like(out, math.nan), out)
+
+
+def _steepest(total: Any, steep: Any, out: Any) -> Any:
     """log(total) where total is 0: its slope is infinite, yet what does not move it has none."""
-    most = float(dtypes.finfo(total.aval.dtype).max)
-    risen = lax.mul(lax.mul(total, like(total, most)), like(total, most))
-    return lax.add(like(total, -math.inf), lax.log1p(risen))
+    rising = total if kind_of(total) == kind_of(out) else lax.real(total)
+    rising = lax.select(steep, rising, like(rising, 0))
+    most = float(dtypes.finfo(rising.aval.dtype).max)
+    risen = lax.mul(lax.mul(rising, like(rising, most)), like(rising, most))
+    return lax.add(like(rising, -math.inf), lax.log1p(risen))
 
 
 def logmeanexp(x: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:
