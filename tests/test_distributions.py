@@ -3,6 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 import ingot
@@ -143,3 +144,15 @@ def test_beta_binomial_distribution_function():
         np.testing.assert_allclose(ingot.jit(ours)(k, 10, 2.0, 3.0), want, rtol=1e-12)
     with pytest.raises(ingot.errors.UndefinedRuleError, match=r"betabinom.cdf: .*stop_gradient"):
         ingot.grad(stats.betabinom.cdf, 2)(2.0, 3, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (1.0, 2.0), (0.5, 3.0), (2.0, 1.0), (1.0, 0.5)])
+def test_beta_distribution_of_subnormal_numbers(a, b):
+    """The continued fraction begins with 0 / 0 where a parameter is 1."""
+    x = np.array([1e-310, 1e-300, 1e-285, 1e-200])
+    want = a * np.log(x) - np.log(a) - scipy.special.betaln(a, b)
+    for fun in (stats.beta.logcdf, ingot.jit(stats.beta.logcdf)):
+        np.testing.assert_allclose(fun(x, a, b), want, rtol=1e-12)
+    upper = stats.beta.logsf(np.array([1.0 - 2.0**-53]), b, a)
+    np.testing.assert_allclose(upper, a * np.log(2.0**-53) - np.log(a) - scipy.special.betaln(a, b),
+                               rtol=1e-12)

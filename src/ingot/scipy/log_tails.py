@@ -67,7 +67,8 @@ def _beta_fraction(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -
     c = 1 + (a + b) * y - b
 
     def partial(n: int) -> np.ndarray:
-        return n + n * (b - n) * x / (a + 2 * n - 1) + (a + n) / (a + 2 * n + 1) * (c + n * (1 + y))
+        change = n * (b - n) * x / (a + 2 * n - 1) if n else 0.0  # 0 / 0 where a is 1
+        return n + change + (a + n) / (a + 2 * n + 1) * (c + n * (1 + y))
 
     f = partial(TERMS)
     for n in reversed(range(1, TERMS + 1)):
