@@ -74,6 +74,7 @@ class Lowering(Builder):
         self.extra_copies = 0  # elements that would not be copied if it were not called
         self.has_expanded_result = False  # whether a result is large, and would not be stored then
         self._constant_of: dict[int, tuple[Any, ArrayValue]] = {}
+        self._tables: dict[Any, Buffer] = caller._tables if caller else {}
         self._unowned: list[ir.Memory] = []
         self._pinned: set[ir.Memory] = set()
         self.overwritten: set[int] = set()  # donated arguments
@@ -276,11 +277,21 @@ class Lowering(Builder):
             inner = self._constant(np.ascontiguousarray(data[(0,) * data.ndim]).reshape(()))
             return LazyArray(data.shape, data.dtype, lambda build, index: inner.at(build, ()),
                              [inner])
-        data = np.ascontiguousarray(data).reshape(data.shape)  # keeps rank 0
+        return self._in_memory(np.ascontiguousarray(data).reshape(data.shape))  # keeps rank 0
+
+    def _in_memory(self, data: np.ndarray) -> Buffer:
         memory = ir.Memory("constant", data.nbytes, data.dtype, len(self.constants), data=data)
         memory.refs = 1
         self.constants.append(memory)
         return Buffer(memory, data.shape, data.dtype)
+
+    def table(self, data: np.ndarray) -> Buffer:
+        """Constants in memory, however few; equal ones are there once."""
+        key = data.dtype, data.shape, data.tobytes()
+        found = self._tables.get(key)
+        if found is None:
+            found = self._tables[key] = self._in_memory(data)
+        return found
 
     # ---- memory ------------------------------------------------------------------------------
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:

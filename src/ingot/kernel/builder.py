@@ -188,6 +188,12 @@ class Builder:
         low = self.op("max", a, self.index(0))
         return self.op("min", low, self.index(high))
 
+    def imin(self, a: Index, b: Index) -> Index:
+        """The smaller of two indices."""
+        if isinstance(a, int) and isinstance(b, int):
+            return min(a, b)
+        return self.op("min", self.index(a), self.index(b))
+
     def as_index(self, x: Value) -> Index:
         """An integer scalar of any dtype as an index."""
         if x.op == "const":
@@ -222,6 +228,10 @@ class Builder:
 
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
         """Temporary memory; the compiler's builder says where."""
+        raise TypeError("abstract")  # pragma: no cover
+
+    def table(self, data: np.ndarray) -> Buffer:
+        """Constants in memory; the compiler's builder says where."""
         raise TypeError("abstract")  # pragma: no cover
 
     # ---- control ---------------------------------------------------------------------------------

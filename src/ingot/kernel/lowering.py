@@ -90,6 +90,10 @@ class Lowering(Protocol):
         """Return the index moved into [0, high]."""
         ...
 
+    def imin(self, a: Index, b: Index) -> Index:
+        """Return the smaller of two indices."""
+        ...
+
     # ---- memory ----------------------------------------------------------------------------------
     def load(self, memory: Any, position: Index, dtype: np.dtype) -> Any:
         """Return the element at a position counted in elements."""
@@ -101,6 +105,10 @@ class Lowering(Protocol):
 
     def allocate(self, shape: Sequence[int], dtype: np.dtype, lasting: bool = False) -> Buffer:
         """Return temporary memory; `lasting` memory is never shared with other temporaries."""
+        ...
+
+    def table(self, data: np.ndarray) -> Buffer:
+        """Return memory with constants that a library routine reads, the same for equal ones."""
         ...
 
     def write(self, target: Buffer, x: ArrayValue) -> None:

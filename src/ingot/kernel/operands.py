@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.kernel import ir, numpy_fft, numpy_sort
+from ingot.kernel import ir, numpy_fft, numpy_sort, tile_product
 from ingot.kernel.ir import Index
 
 
@@ -90,6 +90,15 @@ def _getrf(args: Arguments, times: Any) -> list[Operand]:
             _line(info, 1, reads=False, writes=True)]
 
 
+# ---- ours ----------------------------------------------------------------------------------------
+def _tile_product(args: Arguments, times: Any) -> list[Operand]:
+    """What is read is all that the pointers' memories have: the table says where."""
+    out, a, b, table, *_ = args
+    return [*(Operand(memory, 0, memory.nbytes // memory.dtype.itemsize)
+              for memory, _ in (a, b, table)),
+            Operand(out[0], 0, out[0].nbytes // out[0].dtype.itemsize, writes=True)]
+
+
 # ---- NumPy ---------------------------------------------------------------------------------------
 def _sort(args: Arguments, times: Any) -> list[Operand]:
     lines, n, _ = args
@@ -111,6 +120,7 @@ def _transform(args: Arguments, times: Any) -> list[Operand]:
 BLAS, LAPACK = "scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"
 ROUTINES: dict[tuple[str, str], Callable[[Arguments, Any], list[Operand]]] = {
     (BLAS, "gemm"): _gemm, (BLAS, "gemv"): _gemv, (BLAS, "trsm"): _trsm,
+    (tile_product.PREFIX[:-1], tile_product.NAME): _tile_product,
     (LAPACK, "potrf"): _potrf, (LAPACK, "getrf"): _getrf,
     **{(numpy_sort.PREFIX[:-1], name): _sort for name in (numpy_sort.FAST, numpy_sort.STABLE)},
     **{(numpy_sort.PREFIX[:-1], name): _argsort

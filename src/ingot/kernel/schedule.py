@@ -178,6 +178,12 @@ class Schedule:
     conv_blas_work: int = 1 << 20
     """Multiplications from which operands are padded in memory, and BLAS multiplies windows."""
 
+    conv_tile_work: int = 1 << 13
+    """Multiplications from which a convolution is laid out for tiles of registers."""
+
+    conv_block_terms: int = 256
+    """Terms that such a tile adds up in order."""
+
     conv_loop_terms: int = 64
     """Terms of an element of the result up to which loops are faster than BLAS."""
 

@@ -21,12 +21,16 @@ from ingot.kernel.rules import (
     is_inexact,
     nest_sum,
 )
+from ingot.kernel.tile_product import LETTERS
 from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix
+from ingot.primitives.conv_tiles import Convolution, spatial_axis
 from ingot.primitives.dot import accumulator
 from ingot.util import size_of
 
 Ints = Sequence[int]
 Padding = Sequence[tuple[int, int]]
+
+FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
 
 PIECE = 512
 """Elements of the result, of one feature, that stay in the first cache while all taps are added to
@@ -52,9 +56,22 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
     terms, groups = features * size_of(window), feature_group_count * batch_group_count
     same = lhs.dtype == rhs.dtype == out.dtype == dtype
-    slides = same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
     work, limits = terms * out.size, build.schedule
-    slides = slides and terms >= limits.conv_sliding_taps and work > limits.conv_blas_work >> 6
+    slides = (same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
+              and terms >= limits.conv_sliding_taps and work > limits.conv_blas_work >> 6)
+    loops = outs == groups and terms <= limits.conv_loop_terms
+    if (dtype in LETTERS and lhs.dtype in FLOATS and work > limits.conv_tile_work
+            and not (slides or loops)):
+        if any(s > 1 and d > 1 for s, d in zip(window_strides, lhs_dilation, strict=True)):
+            lhs = _pad(build, lhs, dims.lhs_spec, padding, lhs_dilation)
+            dims = dims._replace(lhs_spec=tuple(range(lhs.ndim)))
+            padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
+        axes = [spatial_axis(n, k, t, s, low, d, e) for n, k, t, s, (low, _), d, e in zip(
+            (lhs.shape[i] for i in dims.lhs_spec[2:]), window,
+            (out.shape[i] for i in dims.out_spec[2:]), window_strides, padding, lhs_dilation,
+            rhs_dilation, strict=True)]
+        return Convolution(build, lhs, rhs, out, dims, dtype, axes, feature_group_count,
+                           batch_group_count).run()
     if slides or work > limits.conv_blas_work:
         multiplies = not slides and max(terms, outs) > limits.conv_loop_terms
         if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):

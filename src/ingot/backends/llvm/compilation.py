@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends import cache
-from ingot.backends.llvm import codegen, engine, symbols, threads
+from ingot.backends.llvm import codegen, engine, symbols, threads, tile_products
 from ingot.backends.llvm.emit import emit
 from ingot.compiler.fingerprint import Fingerprint, NotFingerprintable, source_digest
 from ingot.compiler.lower import HostFunction, Lowering
@@ -172,6 +172,7 @@ class Compilation:
         if checks is not None and isinstance(lowering, TracingLowering):
             add_checks(function, lowering.host_functions, lowering.origins, checks)
         text, symbols = emit(function, long, self.checked, tier is engine.FULL)
+        tile_products.prepare(symbols)
         seconds = COMPILE_SECONDS * text.count("\n")
         info = ExecutableInfo(symbols, function.arena_bytes,
                               [c.data for c in function.constants if c.data is not None],

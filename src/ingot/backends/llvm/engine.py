@@ -6,11 +6,12 @@ import ctypes
 import ctypes.util
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ingot.backends import cache
 from ingot.backends.llvm import builtins, codegen, elf, host, worker
 from ingot.backends.llvm.module_splitting import split_module
 from ingot.backends.llvm.native.abi import PORTABLE
@@ -150,11 +151,27 @@ def _libraries() -> list[Any]:
 def _builtins() -> tuple[dict[str, int], Any]:
     """The addresses of `builtins`, compiled when the first is needed, and what owns the code."""
     code = codegen.object_code(builtins.TEXT, FAST.opt_level, FAST.codegen_opt_level)
+    return functions(code, sorted(builtins.NAMES), FAST)
+
+
+def functions(code: bytes, names: Sequence[str], tier: Tier) -> tuple[dict[str, int], Any]:
+    """The addresses of functions that an object file defines, and what owns the code."""
     if elf.available():
         image = elf.Image(code, resolve)
-        return {name: image.address(name) for name in builtins.NAMES}, image
-    engine = _loaded_by_llvm([code], FAST)
-    return {name: engine.get_function_address(name) for name in builtins.NAMES}, engine
+        return {name: image.address(name) for name in names}, image
+    engine = _loaded_by_llvm([code], tier)
+    return {name: engine.get_function_address(name) for name in names}, engine
+
+
+def kept_object_code(text: str, tier: Tier, opt_level: int = 2) -> bytes:
+    """The object file of a module that many programs share, made once for a machine and kept on
+    disk."""
+    name = cache.digest(text, tier.name, str(opt_level), llvm_identity(), processor_identity())
+    code = cache.load(name)
+    if code is None:
+        code = object_code(text, tier, opt_level=opt_level)
+        cache.store(name, code)
+    return code
 
 
 def resolve(symbol: str) -> int:

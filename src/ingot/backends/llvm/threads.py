@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ingot.backends import cache
 from ingot.backends.llvm import blas, engine, symbols
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.outline import PARALLEL_FOR
@@ -411,11 +410,7 @@ def _code() -> engine.Code:
         PAUSE="call void @llvm.x86.sse2.pause()" if INTEL else "",
         DECLARE_PAUSE="declare void @llvm.x86.sse2.pause()" if INTEL else "",
         CLOCK=int(time.CLOCK_MONOTONIC), SIG_BLOCK=int(signal.SIG_BLOCK))
-    name = cache.digest(text, engine.llvm_identity(), engine.processor_identity())
-    code = cache.load(name)
-    if code is None:
-        code = engine.object_code(text, engine.FAST)
-        cache.store(name, code)
+    code = engine.kept_object_code(text, engine.FAST)
     return _forever(engine.link(code, [POOL], engine.FAST, cached=False))
 
 

@@ -1,0 +1,251 @@
+"""A routine of our own: sums of products in tiles that stay in registers, as convolutions need.
+
+It computes, for rows i and columns j, the sum over terms t of a[row i, a_place t] b[b_place t,
+column j], and writes or adds it to out[row i, column j]. Places are in a table, so windows are read
+where they lie and never copied side by side. A tile has up to six rows and two vectors of columns:
+twelve sums, which processors can add to at once. Each sum adds its terms in order.
+
+Written in LLVM's text with vectors, compiled once for a machine and kept on disk: programs call it.
+"""
+
+from __future__ import annotations
+
+import functools
+import string
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ingot.backends.llvm import engine, symbols
+from ingot.backends.llvm.functions.target import has_fma
+from ingot.kernel.tile_product import (
+    ARGUMENTS,
+    LETTERS,
+    NAME,
+    ROWS,
+    VECTOR_BYTES,
+    VECTORS,
+    symbol,
+)
+from ingot.util import once
+
+TYPES = {"s": ("float", 4), "d": ("double", 8)}
+SIZES = ", ".join(f"i64 %{name}" for name in ARGUMENTS)
+
+
+class _Tile:
+    """A function for a tile of so many rows, given as pointers into a and out, and vectors."""
+
+    def __init__(self, letter: str, rows: int, vectors: int):
+        self.scalar, nbytes = TYPES[letter]
+        self.lanes = VECTOR_BYTES // nbytes
+        self.vector, self.mask = (f"<{self.lanes} x {kind}>" for kind in (self.scalar, "i1"))
+        self.suffix = f"v{self.lanes}f{8 * nbytes}"
+        self.name = f"tile_{rows}_{vectors}"
+        self.nbytes, self.rows, self.vectors = nbytes, rows, vectors
+        self.sums = [(i, v) for i in range(rows) for v in range(vectors)]
+
+    def text(self) -> str:
+        return "\n".join([
+            f"define internal void @{self.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
+            " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %out_vector) {",
+            *self.begin(), *self.terms_loop(), *self.stores(), "}", ""])
+
+    def begin(self) -> Iterator[str]:
+        yield "entry:"
+        for i in range(self.rows):
+            for k, array in enumerate(("a", "out")):
+                yield f"  %{array}_at{i} = getelementptr ptr, ptr %places, i64 {2 * i + k}"
+                yield f"  %{array}{i} = load ptr, ptr %{array}_at{i}"
+        yield "  br label %term"
+
+    def terms_loop(self) -> Iterator[str]:
+        """Each term is a number of each row times the vectors of columns."""
+        yield from ["term:", "  %t = phi i64 [0, %entry], [%next, %term]"]
+        for i, v in self.sums:
+            yield f"  %s{i}_{v} = phi {self.vector} [zeroinitializer, %entry], [%n{i}_{v}, %term]"
+        for k, array in enumerate(("a", "b")):
+            yield from [f"  %{array}_entry = getelementptr [2 x i32], ptr %table, i64 %t, i32 {k}",
+                        f"  %{array}_short = load i32, ptr %{array}_entry",
+                        f"  %{array}_place = sext i32 %{array}_short to i64"]
+        for v in range(self.vectors):
+            yield f"  %bp{v} = getelementptr {self.scalar}, ptr %b{v}, i64 %b_place"
+            yield f"  %bv{v} = load {self.vector}, ptr %bp{v}, align {self.nbytes}"
+        for i in range(self.rows):
+            yield f"  %ap{i} = getelementptr {self.scalar}, ptr %a{i}, i64 %a_place"
+            yield f"  %as{i} = load {self.scalar}, ptr %ap{i}"
+            yield from splat(f"%av{i}", f"%as{i}", self.scalar, self.lanes)
+            for v in range(self.vectors):
+                yield from self.added(i, v)
+        yield from ["  %next = add i64 %t, 1", "  %more = icmp ult i64 %next, %terms",
+                    "  br i1 %more, label %term, label %store"]
+
+    def added(self, i: int, v: int) -> Iterator[str]:
+        if has_fma():
+            yield (f"  %n{i}_{v} = call {self.vector} @llvm.fma.{self.suffix}({self.vector}"
+                   f" %av{i}, {self.vector} %bv{v}, {self.vector} %s{i}_{v})")
+        else:
+            yield f"  %m{i}_{v} = fmul {self.vector} %av{i}, %bv{v}"
+            yield f"  %n{i}_{v} = fadd {self.vector} %s{i}_{v}, %m{i}_{v}"
+
+    def stores(self) -> Iterator[str]:
+        """Sums are written, or added; where a vector has fewer columns, only these."""
+        yield "store:"
+        numbers = ", ".join(f"i64 {k}" for k in range(self.lanes))
+        for v in range(self.vectors):
+            yield from splat(f"%counts{v}", f"%lanes{v}", "i64", self.lanes)
+            yield f"  %mask{v} = icmp ult <{self.lanes} x i64> <{numbers}>, %counts{v}"
+            yield f"  %read{v} = select i1 %adds, {self.mask} %mask{v}, {self.mask} zeroinitializer"
+        for i, v in self.sums:
+            if v:
+                yield f"  %place{i} = getelementptr {self.scalar}, ptr %out{i}, i64 %out_vector"
+            yield (f"  %was{i}_{v} = call {self.vector} @llvm.masked.load.{self.suffix}.p0(ptr"
+                   f" {self.place(i, v)}, i32 {self.nbytes}, {self.mask} %read{v}, {self.vector}"
+                   " zeroinitializer)")
+            yield f"  %is{i}_{v} = fadd {self.vector} %was{i}_{v}, %n{i}_{v}"
+        yield from [
+            "  %least = call i64 @llvm.umin.i64(i64 %lanes0, i64 %lanes1)",
+            f"  %all = icmp eq i64 %least, {self.lanes}",
+            "  br i1 %all, label %whole, label %part", "whole:"]
+        for i, v in self.sums:
+            yield (f"  store {self.vector} %is{i}_{v}, ptr {self.place(i, v)}, align"
+                   f" {self.nbytes}")
+        yield from ["  ret void", "part:"]
+        for i, v in self.sums:
+            yield (f"  call void @llvm.masked.store.{self.suffix}.p0({self.vector} %is{i}_{v}, ptr"
+                   f" {self.place(i, v)}, i32 {self.nbytes}, {self.mask} %mask{v})")
+        yield "  ret void"
+
+    def place(self, i: int, v: int) -> str:
+        return f"%place{i}" if v else f"%out{i}"
+
+    def declarations(self) -> list[str]:
+        return [f"declare {self.vector} @llvm.fma.{self.suffix}({self.vector}, {self.vector},"
+                f" {self.vector})",
+                f"declare {self.vector} @llvm.masked.load.{self.suffix}.p0(ptr, i32, {self.mask},"
+                f" {self.vector})",
+                f"declare void @llvm.masked.store.{self.suffix}.p0({self.vector}, ptr, i32,"
+                f" {self.mask})", "declare i64 @llvm.umin.i64(i64, i64)"]
+
+
+def splat(name: str, scalar: str, kind: str, lanes: int) -> list[str]:
+    """A vector of equal elements."""
+    vector = f"<{lanes} x {kind}>"
+    return [f"  {name}_0 = insertelement {vector} poison, {kind} {scalar}, i32 0",
+            f"  {name} = shufflevector {vector} {name}_0, {vector} poison, <{lanes} x i32>"
+            " zeroinitializer"]
+
+
+DRIVER = """
+define void @tile_product(ptr %out, ptr %a, ptr %b, ptr %table, $SIZES) {
+entry:
+  %places = alloca [$POINTERS x ptr]
+  %adds = icmp ne i64 %add, 0
+  ; all tiles have nearly equal sizes
+  %rounded = add i64 %rows, $LESS
+  %count = udiv i64 %rounded, $ROWS
+  %short = udiv i64 %rows, %count
+  %covered = mul i64 %short, %count
+  %longer = sub i64 %rows, %covered
+  br label %columns
+columns:
+  %v = phi i64 [0, %entry], [%w, %on]
+  %u = add i64 %v, 1
+  %out_off = mul i64 %v, %out_vector
+  %b_off = mul i64 %v, %b_vector
+  %o = getelementptr $SCALAR, ptr %out, i64 %out_off
+  %b0 = getelementptr $SCALAR, ptr %b, i64 %b_off
+  %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_vector
+  %two = icmp ult i64 %u, %vectors
+  %whole0 = icmp ult i64 %v, %full
+  %whole1 = icmp ult i64 %u, %full
+  %lanes0 = select i1 %whole0, i64 $LANES, i64 %lanes
+  %lanes1_ = select i1 %whole1, i64 $LANES, i64 %lanes
+  %lanes1 = select i1 %two, i64 %lanes1_, i64 $LANES
+  %wide = select i1 %two, i64 $ROWS, i64 0
+  br label %tile
+tile:
+  %number = phi i64 [0, %columns], [%following, %called]
+  %outer0 = phi i64 [0, %columns], [%outer2, %called]
+  %inner0 = phi i64 [0, %columns], [%inner2, %called]
+  %long = icmp ult i64 %number, %longer
+  %more = zext i1 %long to i64
+  %height = add i64 %short, %more
+  br label %row
+row:
+  %i = phi i64 [0, %tile], [%j, %row]
+  %outer1 = phi i64 [%outer0, %tile], [%outer2, %row]
+  %inner1 = phi i64 [%inner0, %tile], [%inner2, %row]
+  %a_far = mul i64 %outer1, %a_outer
+  %a_near = mul i64 %inner1, %a_inner
+  %a_off = add i64 %a_far, %a_near
+  %a_row = getelementptr $SCALAR, ptr %a, i64 %a_off
+  %o_far = mul i64 %outer1, %out_outer
+  %o_near = mul i64 %inner1, %out_inner
+  %o_off = add i64 %o_far, %o_near
+  %o_row = getelementptr $SCALAR, ptr %o, i64 %o_off
+  %place = getelementptr [2 x ptr], ptr %places, i64 %i
+  store ptr %a_row, ptr %place
+  %place1 = getelementptr ptr, ptr %place, i64 1
+  store ptr %o_row, ptr %place1
+  %next_inner = add i64 %inner1, 1
+  %next_outer = add i64 %outer1, 1
+  %wraps = icmp eq i64 %next_inner, %width
+  %inner2 = select i1 %wraps, i64 0, i64 %next_inner
+  %outer2 = select i1 %wraps, i64 %next_outer, i64 %outer1
+  %j = add i64 %i, 1
+  %another = icmp ult i64 %j, %height
+  br i1 %another, label %row, label %choose
+choose:
+  %which = add i64 %wide, %height
+  switch i64 %which, label %called [$CASES]
+$CALLS
+called:
+  %following = add i64 %number, 1
+  %again = icmp ult i64 %following, %count
+  br i1 %again, label %tile, label %on
+on:
+  %w = add i64 %v, 2
+  %remain = icmp ult i64 %w, %vectors
+  br i1 %remain, label %columns, label %exit
+exit:
+  ret void
+}
+"""
+
+
+def _text(letter: str) -> str:
+    """The routine: vectors of columns two by two, and for these all rows."""
+    tiles = [_Tile(letter, r, v) for v in range(1, VECTORS + 1) for r in range(1, ROWS + 1)]
+    calls = [line for tile in tiles for line in (
+        f"{tile.name}:", f"  call void @{tile.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
+        " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %out_vector)", "  br label %called")]
+    driver = string.Template(DRIVER).substitute(
+        SIZES=SIZES, SCALAR=tiles[0].scalar, LANES=tiles[0].lanes, ROWS=ROWS, LESS=ROWS - 1,
+        POINTERS=2 * ROWS, CALLS="\n".join(calls), CASES=" ".join(
+            f"i64 {k + 1}, label %{tile.name}" for k, tile in enumerate(tiles)))
+    return "\n".join([*(tile.text() for tile in tiles), driver, *tiles[0].declarations()])
+
+
+def _compiled(letter: str) -> tuple[dict[str, int], Any]:
+    """The address of the routine, and what owns its code."""
+    code = engine.kept_object_code(_text(letter), engine.FULL, opt_level=0)
+    return engine.functions(code, [NAME], engine.FULL)
+
+
+_CODES = {symbol(dtype): once(functools.partial(_compiled, letter))
+          for dtype, letter in LETTERS.items()}
+
+
+def _address(name: str) -> int:
+    return _CODES[name]()[0][NAME]
+
+
+for _name in _CODES:
+    symbols.provide(_name, functools.partial(_address, _name))
+
+
+def prepare(names: Iterable[str]) -> None:
+    """Compile those routines that are among these, beside what refers to them."""
+    for name in _CODES.keys() & set(names):
+        threading.Thread(target=_address, args=(name,), name="ingot-tiles").start()
