@@ -92,11 +92,13 @@ def _getrf(args: Arguments, times: Any) -> list[Operand]:
 
 # ---- ours ----------------------------------------------------------------------------------------
 def _tile_product(args: Arguments, times: Any) -> list[Operand]:
-    """What is read is all that the pointers' memories have: the table says where."""
-    out, a, b, table, *_ = args
-    return [*(Operand(memory, 0, memory.nbytes // memory.dtype.itemsize)
-              for memory, _ in (a, b, table)),
-            Operand(out[0], 0, out[0].nbytes // out[0].dtype.itemsize, writes=True)]
+    """Of a and b what the first term reads: where the others lie is in the table alone. Whether
+    sums are added to what is there is not known before, so this counts as writing."""
+    (out, a, b, table, outer, inner, a_outer, a_inner, out_outer, out_inner, columns, *_) = args
+    apart = [times(step, out[0].dtype.itemsize) for step in (a_outer, a_inner, out_outer,
+                                                             out_inner)]
+    return [_line(a, 1, ((inner, apart[1]), (outer, apart[0]))), _line(b, 1), _line(table, 2),
+            _line(out, columns, ((inner, apart[3]), (outer, apart[2])), reads=False, writes=True)]
 
 
 # ---- NumPy ---------------------------------------------------------------------------------------

@@ -22,14 +22,14 @@ LETTERS = {np.dtype(np.float32): "s", np.dtype(np.float64): "d"}
 """The dtypes there are routines for, with their letters as BLAS has them."""
 
 PREFIX, NAME = "ingot:", "tile_product"
-ARGUMENTS = ("rows", "width", "a_outer", "a_inner", "out_outer", "out_inner", "vectors", "full",
-             "lanes", "b_vector", "out_vector", "terms", "add")
+ARGUMENTS = ("outer", "inner", "a_outer", "a_inner", "out_outer", "out_inner", "columns", "lanes",
+             "b_vector", "terms", "add")
 """The sizes that follow the pointers out, a, b and table, in elements.
 
-Row i is (i // width, i % width), so many `outer` and `inner` elements from the first one. Of the
-vectors of columns the first `full` have all lanes, the others so many `lanes`; b is read whole.
-Vectors are so many elements apart in b and in out. The table has for each term two i32, its places
-in a and in b. Unless `add` is 0, the sums are added to what is there.
+Rows are `outer` times `inner` ones, whose neighbors lie so many elements apart. The columns of a
+row lie side by side in out, and each vector has `lanes` of them, the last one what is left; in b,
+where vectors are so many elements apart, they are read whole. The table has for each term two i32,
+its places in a and in b. Unless `add` is 0, the sums are added to what is there.
 """
 
 
@@ -39,22 +39,20 @@ def symbol(dtype: np.dtype[Any]) -> str:
 
 
 class Rows(NamedTuple):
-    """Rows in one or two levels: `count` in all, of which `width` make one step of the outer."""
+    """Rows along two axes: how many, and how far neighbors are apart in a and in out."""
 
-    count: Index
-    width: int
+    outer: Index
+    inner: Index
     a: tuple[int, int]
     out: tuple[int, int]
 
 
 class Columns(NamedTuple):
-    """Vectors of columns, of which the first `full` have all lanes."""
+    """Columns side by side, of which a vector has so many; vectors are so far apart in b."""
 
-    vectors: int
-    full: int
+    count: Index
     lanes: int
     b: int
-    out: int
 
 
 class Terms(NamedTuple):
@@ -134,10 +132,10 @@ class Sums:
         left = build.index_sub(self.chunked.count, build.index_mul(chunk, self.chunk))
         count = self.chunk if self.chunked.count % self.chunk == 0 else build.imin(left, self.chunk)
         terms = build.index_mul(count, self.inner_size)
-        sizes = (rows.count, rows.width, *rows.a, *rows.out, *columns, terms, seen)
+        sizes = (rows.outer, rows.inner, *rows.a, *rows.out, *columns, terms, seen)
         known = [n if isinstance(n, int) else guess for n, guess in (
-            (rows.count, rows.width * ROWS), (columns.vectors, VECTORS))]
-        work = size_of(known) * self.chunk * self.inner_size // 4
+            (rows.outer, 1), (rows.inner, ROWS), (columns.count, columns.lanes))]
+        work = size_of(known) * self.chunk * self.inner_size // 32
         build.call_routine(symbol(self.dtype), [
             *(("pointer", *place) for place in (out, a, b)),
             ("pointer", self.table.memory, self.table.offset),

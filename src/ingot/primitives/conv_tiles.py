@@ -135,6 +135,7 @@ class Convolution:
         return [*taps, feature] if features_last else [feature, *taps]
 
     def lhs_strides(self, x: Buffer) -> tuple[int, int, list[int]]:
+        """Steps in memory from one entry of the batch, one feature and one place to the next."""
         batch, feature, *spatial = (x.strides[i] for i in self.dims.lhs_spec)
         return batch, feature, spatial
 
@@ -265,16 +266,15 @@ class Convolution:
             out_at = build.index_add(out_at, build.index_mul(skipped, width))
             count = at_once if outer % at_once == 0 else build.imin(
                 build.index_sub(outer, first), at_once)
-            here = vectors if panels % vectors == 0 else build.imin(
-                build.index_sub(panels, skipped), vectors)
-            full = build.imin(build.index_sub(self.outs // width, skipped), vectors)
+            here = build.imin(build.index_sub(self.outs, build.index_mul(skipped, width)),
+                              vectors * width)
             share = None if parts == 1 else _share(build, sums.first_count, parts, part)
             sums.add_up((memory.memory, build.index_add(memory.offset, out_at)),
                         (x.memory, build.index_add(x.offset, a_at)),
                         (kernel.memory, b_at),
-                        Rows(build.index_mul(count, inner), inner, (a_outer, a_inner),
+                        Rows(count, inner, (a_outer, a_inner),
                              (out_outer, out_inner)),
-                        Columns(here, full, self.outs % width, panel, width), share)
+                        Columns(here, width, panel), share)
         if parts > 1:
             _add_parts(build, target, memory)
 
@@ -301,10 +301,10 @@ class Convolution:
         positions = [(p.count, a.stride * s, o) for p, a, s, o in zip(
             phases, self.axes, steps, places_out, strict=True)]
         *leading, (count, _, _) = positions
-        columns = Columns(-(-count // width), count // width, count % width, width, width)
+        columns = Columns(count, width, width)
         if count <= width and leading:  # each vector is a line
-            lines, down, out_down = leading.pop()
-            columns = Columns(lines, lines if count == width else 0, count, down, out_down)
+            lines, down, _ = leading.pop()
+            columns = Columns(lines * count, count, down)
         others = [(self.batch, batch_step, batch_out), *leading]
         pieces = min(self.outs, -(-TASKS // (self.groups * size_of([n for n, _, _ in others]))))
         at_once = 6 * -(-self.outs // (6 * pieces))
@@ -330,7 +330,7 @@ class Convolution:
                         (kernel.memory, build.index_add(kernel.offset, build.index_mul(
                             feature, outs_step))),
                         (x.memory, build.index_add(x.offset, b_at)),
-                        Rows(rows, max(self.outs, at_once), (0, outs_step), (0, outs_out)), columns)
+                        Rows(1, rows, (0, outs_step), (0, outs_out)), columns)
         return target
 
 

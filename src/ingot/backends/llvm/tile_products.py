@@ -48,7 +48,7 @@ class _Tile:
     def text(self) -> str:
         return "\n".join([
             f"define internal void @{self.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
-            " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %out_vector) {",
+            " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %apart) {",
             *self.begin(), *self.terms_loop(), *self.stores(), "}", ""])
 
     def begin(self) -> Iterator[str]:
@@ -91,20 +91,27 @@ class _Tile:
     def stores(self) -> Iterator[str]:
         """Sums are written, or added; where a vector has fewer columns, only these."""
         yield "store:"
-        numbers = ", ".join(f"i64 {k}" for k in range(self.lanes))
+        word = f"i{8 * self.nbytes}"
+        numbers = ", ".join(f"{word} {k}" for k in range(self.lanes))
         for v in range(self.vectors):
-            yield from splat(f"%counts{v}", f"%lanes{v}", "i64", self.lanes)
-            yield f"  %mask{v} = icmp ult <{self.lanes} x i64> <{numbers}>, %counts{v}"
-            yield f"  %read{v} = select i1 %adds, {self.mask} %mask{v}, {self.mask} zeroinitializer"
+            yield f"  %old{v} = select i1 %adds, i64 %lanes{v}, i64 0"
+            for name, count in (("mask", "lanes"), ("read", "old")):
+                # words as long as the elements, of which masks are made without moves
+                short = f"%{name}_short{v}"
+                yield (f"  {short} = trunc i64 %{count}{v} to i32" if self.nbytes == 4
+                       else f"  {short} = add i64 %{count}{v}, 0")
+                yield from splat(f"%{name}_count{v}", short, word, self.lanes)
+                yield (f"  %{name}{v} = icmp slt <{self.lanes} x {word}> <{numbers}>,"
+                       f" %{name}_count{v}")
         for i, v in self.sums:
             if v:
-                yield f"  %place{i} = getelementptr {self.scalar}, ptr %out{i}, i64 %out_vector"
+                yield f"  %place{i} = getelementptr {self.scalar}, ptr %out{i}, i64 %apart"
             yield (f"  %was{i}_{v} = call {self.vector} @llvm.masked.load.{self.suffix}.p0(ptr"
                    f" {self.place(i, v)}, i32 {self.nbytes}, {self.mask} %read{v}, {self.vector}"
                    " zeroinitializer)")
             yield f"  %is{i}_{v} = fadd {self.vector} %was{i}_{v}, %n{i}_{v}"
         yield from [
-            "  %least = call i64 @llvm.umin.i64(i64 %lanes0, i64 %lanes1)",
+            f"  %least = call i64 @llvm.umin.i64(i64 %lanes0, i64 %lanes{self.vectors - 1})",
             f"  %all = icmp eq i64 %least, {self.lanes}",
             "  br i1 %all, label %whole, label %part", "whole:"]
         for i, v in self.sums:
@@ -141,33 +148,33 @@ define void @tile_product(ptr %out, ptr %a, ptr %b, ptr %table, $SIZES) {
 entry:
   %places = alloca [$POINTERS x ptr]
   %adds = icmp ne i64 %add, 0
+  %rows = mul i64 %outer, %inner
   ; all tiles have nearly equal sizes
   %rounded = add i64 %rows, $LESS
   %count = udiv i64 %rounded, $ROWS
   %short = udiv i64 %rows, %count
   %covered = mul i64 %short, %count
   %longer = sub i64 %rows, %covered
-  br label %columns
-columns:
+  br label %column
+column:
   %v = phi i64 [0, %entry], [%w, %on]
-  %u = add i64 %v, 1
-  %out_off = mul i64 %v, %out_vector
+  %left = phi i64 [%columns, %entry], [%later, %on]
+  %out_off = mul i64 %v, %lanes
   %b_off = mul i64 %v, %b_vector
   %o = getelementptr $SCALAR, ptr %out, i64 %out_off
   %b0 = getelementptr $SCALAR, ptr %b, i64 %b_off
   %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_vector
-  %two = icmp ult i64 %u, %vectors
-  %whole0 = icmp ult i64 %v, %full
-  %whole1 = icmp ult i64 %u, %full
-  %lanes0 = select i1 %whole0, i64 $LANES, i64 %lanes
-  %lanes1_ = select i1 %whole1, i64 $LANES, i64 %lanes
-  %lanes1 = select i1 %two, i64 %lanes1_, i64 $LANES
+  %lanes0 = call i64 @llvm.umin.i64(i64 %left, i64 %lanes)
+  %left1 = sub i64 %left, %lanes0
+  %lanes1 = call i64 @llvm.umin.i64(i64 %left1, i64 %lanes)
+  %later = sub i64 %left1, %lanes1
+  %two = icmp ne i64 %lanes1, 0
   %wide = select i1 %two, i64 $ROWS, i64 0
   br label %tile
 tile:
-  %number = phi i64 [0, %columns], [%following, %called]
-  %outer0 = phi i64 [0, %columns], [%outer2, %called]
-  %inner0 = phi i64 [0, %columns], [%inner2, %called]
+  %number = phi i64 [0, %column], [%following, %called]
+  %outer0 = phi i64 [0, %column], [%outer2, %called]
+  %inner0 = phi i64 [0, %column], [%inner2, %called]
   %long = icmp ult i64 %number, %longer
   %more = zext i1 %long to i64
   %height = add i64 %short, %more
@@ -190,7 +197,7 @@ row:
   store ptr %o_row, ptr %place1
   %next_inner = add i64 %inner1, 1
   %next_outer = add i64 %outer1, 1
-  %wraps = icmp eq i64 %next_inner, %width
+  %wraps = icmp eq i64 %next_inner, %inner
   %inner2 = select i1 %wraps, i64 0, i64 %next_inner
   %outer2 = select i1 %wraps, i64 %next_outer, i64 %outer1
   %j = add i64 %i, 1
@@ -206,8 +213,8 @@ called:
   br i1 %again, label %tile, label %on
 on:
   %w = add i64 %v, 2
-  %remain = icmp ult i64 %w, %vectors
-  br i1 %remain, label %columns, label %exit
+  %remain = icmp ne i64 %later, 0
+  br i1 %remain, label %column, label %exit
 exit:
   ret void
 }
@@ -219,7 +226,7 @@ def _text(letter: str) -> str:
     tiles = [_Tile(letter, r, v) for v in range(1, VECTORS + 1) for r in range(1, ROWS + 1)]
     calls = [line for tile in tiles for line in (
         f"{tile.name}:", f"  call void @{tile.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
-        " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %out_vector)", "  br label %called")]
+        " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %lanes)", "  br label %called")]
     driver = string.Template(DRIVER).substitute(
         SIZES=SIZES, SCALAR=tiles[0].scalar, LANES=tiles[0].lanes, ROWS=ROWS, LESS=ROWS - 1,
         POINTERS=2 * ROWS, CALLS="\n".join(calls), CASES=" ".join(
