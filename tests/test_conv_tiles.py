@@ -113,6 +113,28 @@ def test_gradients_of_large_convolutions(case, dtype):
         assert one.tobytes() == two.tobytes()
 
 
+@pytest.mark.parametrize("multiple, stride, spread", [(1, 1, 1), (1, 2, 1), (1, 1, 2), (2, 1, 1)])
+@pytest.mark.parametrize("layout", [("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")], ids=str)
+def test_gradients_of_depthwise_convolutions(layout, multiple, stride, spread):
+    """Each feature by itself: in loops, rows, and with vectors of a single column."""
+    rng = np.random.default_rng(7)
+    shape = {"N": 3, "C": 33, "H": 17, "W": 19, "O": 33 * multiple, "I": 1}
+    x = rng.normal(size=[shape[c] for c in layout[0]])
+    w = rng.normal(size=[{**shape, "H": 3, "W": 4}[c] for c in layout[1]])
+    fun = lambda x, w: lax.conv_general_dilated(
+        x, w, (stride, stride), "SAME", rhs_dilation=(spread, spread), dimension_numbers=layout,
+        feature_group_count=33)
+    ct = rng.normal(size=fun(x, w).shape)
+
+    def all_three(x, w, ct):
+        out, back = vjp(fun, x, w)
+        return out, *back(ct)
+
+    with config.override("cache", False):
+        for got, want in zip(jit(all_three)(x, w, ct), all_three(x, w, ct), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-11)
+
+
 @pytest.mark.parametrize("layout", [("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")], ids=str)
 def test_sums_of_many_terms_keep_their_digits(layout):
     """Products of numbers near 1, forward and in the weights' gradient: 2304 and 25088 terms."""

@@ -167,3 +167,113 @@ PROGRAMS = [
     for kind in KINDS
     for layout in LAYOUTS
 ]
+
+
+# ---- networks ------------------------------------------------------------------------------------
+def lenet_operands(rng):
+    """Images of 28 x 28, in channels last: two convolutions with pooling, two dense layers."""
+    shapes = [(5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,), (3136, 128), (128,), (128, 10), (10,)]
+    parameters = [
+        (rng.normal(size=s) / np.sqrt(math.prod(s[:-1]))).astype(np.float32) for s in shapes
+    ]
+    x = rng.normal(size=(32, 28, 28, 1)).astype(np.float32)
+    return parameters, x, rng.integers(0, 10, 32)
+
+
+def lenet(jax, jnp, lax):
+    """Value and gradient of a small network for digits."""
+    parameters, x, y = lenet_operands(np.random.default_rng(0))
+
+    def convolved(x, w, b):
+        out = lax.conv_general_dilated(x, w, (1, 1), "SAME",
+                                       dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return pooled(jax.nn.relu(out + b))
+
+    def pooled(x):
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+    def loss(parameters, x, y):
+        w1, b1, w2, b2, w3, b3, w4, b4 = parameters
+        x = convolved(convolved(x, w1, b1), w2, b2)
+        x = jax.nn.relu(x.reshape(x.shape[0], -1) @ w3 + b3)
+        logits = jax.nn.log_softmax(x @ w4 + b4)
+        return -jnp.mean(jnp.take_along_axis(logits, y[:, None], 1))
+
+    return jax.jit(jax.value_and_grad(loss)), (
+        [jnp.asarray(p) for p in parameters], jnp.asarray(x), jnp.asarray(y))
+
+
+def torch_lenet():
+    """The same by PyTorch, in its layout."""
+    import torch
+    from torch.nn import functional as F
+
+    parameters, x, y = lenet_operands(np.random.default_rng(0))
+    tensors = []
+    for p in parameters:
+        p = np.moveaxis(p, (-1, -2), (0, 1)) if p.ndim == 4 else p.T if p.ndim == 2 else p
+        tensors.append(torch.tensor(np.ascontiguousarray(p), requires_grad=True))
+    x, y = torch.tensor(np.moveaxis(x, -1, 1).copy()), torch.tensor(y)
+
+    def step():
+        w1, b1, w2, b2, w3, b3, w4, b4 = tensors
+        h = F.max_pool2d(F.relu(F.conv2d(x, w1, b1, padding=2)), 2)
+        h = F.max_pool2d(F.relu(F.conv2d(h, w2, b2, padding=2)), 2)
+        h = F.relu(F.linear(h.flatten(1), w3, b3))
+        return torch.autograd.grad(F.cross_entropy(F.linear(h, w4, b4), y), tensors)
+
+    return step
+
+
+def block_operands(rng):
+    """Images of 28 x 28 with 64 channels, in channels last; two convolutions and norms."""
+    weights = [(rng.normal(size=(3, 3, 64, 64)) / 24).astype(np.float32) for _ in range(2)]
+    norms = [np.ones(64, np.float32) for _ in range(4)]
+    return weights, norms, rng.normal(size=(8, 28, 28, 64)).astype(np.float32)
+
+
+def residual_block(jax, jnp, lax):
+    """Value and gradient of a residual block with batch norms."""
+    weights, norms, x = block_operands(np.random.default_rng(0))
+
+    def convolved(x, w):
+        return lax.conv_general_dilated(x, w, (1, 1), "SAME",
+                                        dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def norm(x, scale, shift):
+        return (x - x.mean((0, 1, 2))) * lax.rsqrt(x.var((0, 1, 2)) + 1e-5) * scale + shift
+
+    def loss(weights, norms, x):
+        (w1, w2), (s1, b1, s2, b2) = weights, norms
+        h = jax.nn.relu(norm(convolved(x, w1), s1, b1))
+        return jnp.sum(jax.nn.relu(norm(convolved(h, w2), s2, b2) + x) ** 2)
+
+    return jax.jit(jax.value_and_grad(loss, (0, 1, 2))), tuple(
+        [jnp.asarray(p) for p in part] for part in (weights, norms)) + (jnp.asarray(x),)
+
+
+def torch_residual_block():
+    """The same by PyTorch, in channels last."""
+    import torch
+    from torch.nn import functional as F
+
+    weights, norms, x = block_operands(np.random.default_rng(0))
+    form = torch.channels_last
+    w1, w2 = (torch.tensor(np.moveaxis(w, (-1, -2), (0, 1)).copy()).contiguous(
+        memory_format=form).requires_grad_() for w in weights)
+    s1, b1, s2, b2 = (torch.tensor(n, requires_grad=True) for n in norms)
+    x = torch.tensor(np.moveaxis(x, -1, 1).copy()).contiguous(memory_format=form).requires_grad_()
+
+    def step():
+        h = F.relu(F.batch_norm(F.conv2d(x, w1, padding=1), None, None, s1, b1, True))
+        h = F.batch_norm(F.conv2d(h, w2, padding=1), None, None, s2, b2, True)
+        return torch.autograd.grad((F.relu(h + x) ** 2).sum(), (w1, w2, s1, b1, s2, b2, x))
+
+    return step
+
+
+PROGRAMS += [
+    Program("network: two convolutions, 28^2, batch 32: gradient", lenet, {"PyTorch": torch_lenet}),
+    Program("network: residual block, 64, 28^2, batch 8: gradient", residual_block,
+            {"PyTorch": torch_residual_block}),
+]

@@ -50,7 +50,7 @@ class Rows(NamedTuple):
 class Columns(NamedTuple):
     """Columns side by side, of which a vector has so many; vectors are so far apart in b."""
 
-    count: Index
+    size: Index
     lanes: int
     b: int
 
@@ -58,7 +58,7 @@ class Columns(NamedTuple):
 class Terms(NamedTuple):
     """An axis along which terms are added up: how many, and so many elements apart."""
 
-    count: int
+    size: int
     a: int
     b: int
 
@@ -75,20 +75,20 @@ class Sums:
     """
 
     def __init__(self, build: Lowering, axes: Sequence[Terms], dtype: np.dtype[Any], block: int):
-        axes = [axis for axis in axes if axis.count > 1]
+        axes = [axis for axis in axes if axis.size > 1]
         inner: list[Terms] = []
-        while axes and axes[-1].count * size_of([a.count for a in inner]) <= block:
+        while axes and axes[-1].size * size_of([a.size for a in inner]) <= block:
             inner.insert(0, axes.pop())
-        size = size_of([a.count for a in inner])
+        size = size_of([a.size for a in inner])
         self.build, self.dtype, self.inner_size = build, dtype, size
         self.chunked, self.chunk = Terms(1, 0, 0), 1
         if axes and 2 * size <= block:
             self.chunked = axes.pop()
-            calls = -(-self.chunked.count * size // block)
-            self.chunk = -(-self.chunked.count // calls)
+            calls = -(-self.chunked.size * size // block)
+            self.chunk = -(-self.chunked.size // calls)
         self.outer = axes
-        self.calls = -(-self.chunked.count // self.chunk)
-        blocks = [self.chunked._replace(count=self.chunk), *inner]
+        self.calls = -(-self.chunked.size // self.chunk)
+        blocks = [self.chunked._replace(size=self.chunk), *inner]
         places = np.zeros((1, 2), np.int64)
         for count, a, b in blocks:
             steps = np.arange(count)[:, None] * np.array([a, b])
@@ -98,12 +98,12 @@ class Sums:
     @property
     def total_calls(self) -> int:
         """Blocks that a sum is made of."""
-        return size_of([axis.count for axis in self.outer]) * self.calls
+        return size_of([axis.size for axis in self.outer]) * self.calls
 
     @property
     def first_count(self) -> int:
         """Steps of the outermost loop."""
-        return self.outer[0].count if self.outer else self.calls
+        return self.outer[0].size if self.outer else self.calls
 
     def add_up(self, out: tuple[Any, Index], a: tuple[Any, Index], b: tuple[Any, Index], rows: Rows,
                columns: Columns, part: tuple[Index, Index] | None = None) -> None:
@@ -117,7 +117,7 @@ class Sums:
             if k == len(loops):
                 self._call(out, (a[0], a_at), (b[0], b_at), rows, columns, chunk, seen)
                 return
-            start, count = part if part is not None and k == 0 else (0, loops[k].count)
+            start, count = part if part is not None and k == 0 else (0, loops[k].size)
             with build.loop(count) as i:
                 place = build.index_add(start, i)
                 level(k + 1, build.index_add(seen, i),
@@ -129,12 +129,12 @@ class Sums:
     def _call(self, out: Any, a: Any, b: Any, rows: Rows, columns: Columns, chunk: Index,
               seen: Index) -> None:
         build = self.build
-        left = build.index_sub(self.chunked.count, build.index_mul(chunk, self.chunk))
-        count = self.chunk if self.chunked.count % self.chunk == 0 else build.imin(left, self.chunk)
+        left = build.index_sub(self.chunked.size, build.index_mul(chunk, self.chunk))
+        count = self.chunk if self.chunked.size % self.chunk == 0 else build.imin(left, self.chunk)
         terms = build.index_mul(count, self.inner_size)
         sizes = (rows.outer, rows.inner, *rows.a, *rows.out, *columns, terms, seen)
         known = [n if isinstance(n, int) else guess for n, guess in (
-            (rows.outer, 1), (rows.inner, ROWS), (columns.count, columns.lanes))]
+            (rows.outer, 1), (rows.inner, ROWS), (columns.size, columns.lanes))]
         work = size_of(known) * self.chunk * self.inner_size // 32
         build.call_routine(symbol(self.dtype), [
             *(("pointer", *place) for place in (out, a, b)),

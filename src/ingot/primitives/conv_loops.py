@@ -60,18 +60,13 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
     slides = (same and groups == outs == features == 1 and tuple(window_strides[-1:]) == (1,)
               and terms >= limits.conv_sliding_taps and work > limits.conv_blas_work >> 6)
     loops = outs == groups and terms <= limits.conv_loop_terms
+    if same and _is_rows(lhs, rhs, dims, lhs_dilation, batch_group_count) \
+            and is_inexact(dtype) and work > limits.conv_tile_work:
+        return _depthwise_rows(build, lhs, rhs, out, dims, window_strides, padding, rhs_dilation)
     if (dtype in LETTERS and lhs.dtype in FLOATS and work > limits.conv_tile_work
             and not (slides or loops)):
-        if any(s > 1 and d > 1 for s, d in zip(window_strides, lhs_dilation, strict=True)):
-            lhs = _pad(build, lhs, dims.lhs_spec, padding, lhs_dilation)
-            dims = dims._replace(lhs_spec=tuple(range(lhs.ndim)))
-            padding, lhs_dilation = [(0, 0)] * len(window), [1] * len(window)
-        axes = [spatial_axis(n, k, t, s, low, d, e) for n, k, t, s, (low, _), d, e in zip(
-            (lhs.shape[i] for i in dims.lhs_spec[2:]), window,
-            (out.shape[i] for i in dims.out_spec[2:]), window_strides, padding, lhs_dilation,
-            rhs_dilation, strict=True)]
-        return Convolution(build, lhs, rhs, out, dims, dtype, axes, feature_group_count,
-                           batch_group_count).run()
+        return _tiles(build, lhs, rhs, out, dims, dtype, window_strides, padding, lhs_dilation,
+                      rhs_dilation, feature_group_count, batch_group_count)
     if slides or work > limits.conv_blas_work:
         multiplies = not slides and max(terms, outs) > limits.conv_loop_terms
         if multiplies and (groups > 1 or not same or dtype not in BLAS_PREFIX):
@@ -89,27 +84,50 @@ def conv_kernel(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, *, out: Any,
                   rhs_dilation, feature_group_count, batch_group_count)
 
 
+def _tiles(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
+           dtype: np.dtype[Any], strides: Ints, padding: Padding, lhs_dilation: Ints,
+           rhs_dilation: Ints, feature_group_count: int, batch_group_count: int) -> ArrayValue:
+    """See `conv_tiles.py`; an operand with holes that windows step over has zeros in these."""
+    if any(s > 1 and d > 1 for s, d in zip(strides, lhs_dilation, strict=True)):
+        lhs = _pad(build, lhs, dims.lhs_spec, padding, lhs_dilation)
+        dims = dims._replace(lhs_spec=tuple(range(lhs.ndim)))
+        padding, lhs_dilation = [(0, 0)] * len(strides), [1] * len(strides)
+    axes = [spatial_axis(lhs.shape[i], rhs.shape[j], out.shape[k], s, low, d, e)
+            for i, j, k, s, (low, _), d, e in zip(
+                dims.lhs_spec[2:], dims.rhs_spec[2:], dims.out_spec[2:], strides, padding,
+                lhs_dilation, rhs_dilation, strict=True)]
+    return Convolution(build, lhs, rhs, out, dims, dtype, axes, feature_group_count,
+                       batch_group_count).run()
+
+
 def _pad(build: Lowering, x: ArrayValue, spec: Ints, padding: Padding, dilation: Ints) -> Buffer:
-    """Memory [batch, feature, spatial...] with zeros around and between the elements."""
+    """A view [batch, feature, spatial...] of memory with zeros around and between the elements,
+    in the order of the axes of `x`."""
     shape = [x.shape[i] for i in spec]
     sizes = [dilated(n, d) + low + high
              for n, d, (low, high) in zip(shape[2:], dilation, padding, strict=True)]
-    target = build.allocate((*shape[:2], *sizes), x.dtype)
+    order = [int(i) for i in np.argsort(spec)]  # of the axes of x among these
+    whole = build.allocate([(*shape[:2], *sizes)[i] for i in order], x.dtype)
+    target = Buffer(whole.memory, (*shape[:2], *sizes), x.dtype, whole.offset,
+                    [whole.strides[i] for i in spec])
     zero = build.const(0, x.dtype)
-    build.nest(target.shape, lambda index: build.store(target, index, zero), vector=True)
+    build.nest(whole.shape, lambda index: build.store(whole, index, zero), vector=True)
     # Elements that negative padding cuts off are at either end of an axis.
     firsts = [-(low // d) if low < 0 else 0 for (low, _), d in zip(padding, dilation, strict=True)]
     counts = [max(0, min(n, (size - 1 - low) // d + 1) - first) for n, size, (low, _), d, first in
               zip(shape[2:], sizes, padding, dilation, firsts, strict=True)]
 
     def body(index: tuple[Index, ...]) -> None:
-        source = [build.index_add(i, first) for i, first in zip(index[2:], firsts, strict=True)]
+        ordered = [index[i] for i in spec]
+        source = [build.index_add(i, first)
+                  for i, first in zip(ordered[2:], firsts, strict=True)]
         places = [build.index_add(build.index_mul(i, d), low)
                   for i, d, (low, _) in zip(source, dilation, padding, strict=True)]
-        element = x.at(build, index_of(x.ndim, (spec, (*index[:2], *source))))
-        build.store(target, (*index[:2], *places), element)
+        element = x.at(build, index_of(x.ndim, (spec, (*ordered[:2], *source))))
+        build.store(target, (*ordered[:2], *places), element)
 
-    build.nest((*shape[:2], *counts), body, vector=True)
+    copied = (*shape[:2], *counts)
+    build.nest([copied[i] for i in order], body, vector=True)
     return target
 
 
@@ -146,6 +164,45 @@ def _slide(build: Lowering, x: Buffer, weights: ArrayValue, out: Any, dims: Any,
         return target
     return LazyArray(out.shape, out.dtype, lambda b, index: target.at(
         b, [index[i] for i in dims.out_spec]), [target])
+
+
+def _is_rows(lhs: ArrayValue, rhs: ArrayValue, dims: Any, holes: Ints, groups: int) -> bool:
+    """Whether `_depthwise_rows` takes it: rows of some length, which are last in memory."""
+    last = lhs.ndim - 1
+    return (groups == rhs.shape[dims.rhs_spec[0]] > 8 and dims.lhs_spec[0] == dims.rhs_spec[0]
+            and dims.lhs_spec[0] == last and max(holes, default=1) == 1)
+
+
+def _depthwise_rows(build: Lowering, lhs: ArrayValue, rhs: ArrayValue, out: Any, dims: Any,
+                    strides: Ints, padding: Padding, dilation: Ints) -> ArrayValue:
+    """Weights' gradient of a convolution of each feature by itself, the features being last in
+    memory: rows of features are multiplied, and added up over the windows."""
+    x = _pad(build, build.materialize(lhs), dims.lhs_spec, padding, [1] * len(strides))
+    weights = build.contiguous(rhs)
+    outs, features, *window = (rhs.shape[i] for i in dims.rhs_spec)
+    batch, _, *places = (out.shape[i] for i in dims.out_spec)
+    target = build.allocate((batch, *places, outs), out.dtype)
+
+    def row(index: tuple[Index, ...]) -> None:
+        n, *place = index
+
+        def term(inner: Sequence[Index], j: Index) -> Any:
+            feature, *taps = inner
+            at = [build.index_add(build.index_mul(i, s), build.index_mul(t, d))
+                  for i, s, t, d in zip(place, strides, taps, dilation, strict=True)]
+            lane = build.index_add(build.index_mul(j, batch), n)
+            weight = weights.at(build, index_of(rhs.ndim, (dims.rhs_spec, (j, *inner))))
+            return build.op("mul", x.at(build, (lane, feature, *at)), weight)
+
+        RowReduction(build, [features, *window], term, lambda a, b: build.op("add", a, b),
+                     build.const(0, out.dtype), True).into(
+            outs, lambda j: (target, (n, *place, j)))
+
+    with build.holding(x, weights):
+        build.lines((batch, *places), row)
+    spec = (dims.out_spec[0], *dims.out_spec[2:], dims.out_spec[1])
+    return target if tuple(spec) == tuple(range(len(spec))) else LazyArray(
+        out.shape, out.dtype, lambda b, index: target.at(b, [index[i] for i in spec]), [target])
 
 
 def _ordered_weights(build: Lowering, weights: ArrayValue, dims: Any) -> Buffer:

@@ -8,7 +8,9 @@ have several phases: positions of the result that meet the same taps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +24,9 @@ Ints = Sequence[int]
 
 ROWS_AT_ONCE = 192
 """Rows of a call: what they read of the operand stays in the second cache."""
+
+FEW_ROWS = 256
+"""Rows for which a kernel is not laid out."""
 
 PARTS, PARTS_ELEMENTS = 16, 1 << 20
 """Parts of long sums, which threads share, and elements that all of them may have."""
@@ -70,6 +75,21 @@ def spatial_axis(n: int, window: int, count: int, stride: int, low: int, holes: 
     before = max(0, -first)
     return Axis(before, max(0, last - (n - 1)), stride,
                 [p._replace(place=p.place + before) for p in phases])
+
+
+class Kernel(NamedTuple):
+    """A kernel as vectors of output features: how far these are apart, and the kernels of groups;
+    the steps from one feature and tap to the next."""
+
+    memory: Buffer
+    panel: int
+    group: int
+    feature: int
+    taps: list[int]
+
+
+Line = tuple[int, int, int]
+"""An axis of the result: its length, the steps along it in the operand and in the result."""
 
 
 class Convolution:
@@ -127,98 +147,102 @@ class Convolution:
             inner, index, build.converted(source.at(build, index), self.dtype)), vector=True)
         return target
 
-    def reduction(self, combination: Sequence[Phase], features: tuple[int, int],
-                  taps_a: Ints, taps_b: Ints, features_last: bool) -> list[Terms]:
-        """The axes of the sums: features and taps, in the order in which they are added."""
-        taps = [Terms(p.taps, a, b) for p, a, b in zip(combination, taps_a, taps_b, strict=True)]
+    def sums(self, phases: Sequence[Phase], features: tuple[int, int], taps_a: Ints, taps_b: Ints,
+             features_last: bool) -> Sums:
+        """The sums over features and taps, in the order in which they are added, by steps."""
+        taps = [Terms(p.taps, a, b) for p, a, b in zip(phases, taps_a, taps_b, strict=True)]
         feature = Terms(self.features, *features)
-        return [*taps, feature] if features_last else [feature, *taps]
+        return Sums(self.build, [*taps, feature] if features_last else [feature, *taps], self.dtype,
+                    self.build.schedule.conv_block_terms)
+
+    def group_step(self, x: Buffer) -> int:
+        """From the operand of one group to that of the next."""
+        batch, feature, _ = self.lhs_strides(x)
+        return self.features * feature if self.feature_groups > 1 else self.batch * batch
 
     def lhs_strides(self, x: Buffer) -> tuple[int, int, list[int]]:
         """Steps in memory from one entry of the batch, one feature and one place to the next."""
         batch, feature, *spatial = (x.strides[i] for i in self.dims.lhs_spec)
         return batch, feature, spatial
 
-    def packed_kernel(self, features_last: bool) -> tuple[Buffer, int, list[int]]:
-        """The kernel as vectors of output features, one for each term; steps along its axes."""
-        build, rhs, width = self.build, self.rhs, self.lanes
-        spec = self.dims.rhs_spec
+    def reads_kernel_directly(self) -> bool:
+        """Whether vectors are read where the kernel lies: it has whole ones, and so few rows meet
+        each that to lay them out would take longer."""
+        rhs, spec = self.rhs, self.dims.rhs_spec
+        return (isinstance(rhs, Buffer) and rhs.contiguous and rhs.dtype == self.dtype
+                and spec[0] == rhs.ndim - 1 and self.outs % self.lanes == 0
+                and self.batch * size_of(self.places) <= FEW_ROWS)
+
+    def packed_kernel(self, features_last: bool) -> Kernel:
+        """The kernel as vectors of output features, one for each term."""
+        build, rhs, width = self.build, self.rhs, min(self.lanes, self.outs)
+        if isinstance(rhs, Buffer) and self.reads_kernel_directly():
+            feature, *taps = (rhs.strides[i] for i in self.dims.rhs_spec[1:])
+            return Kernel(rhs, self.lanes, self.outs, feature, taps)
         sizes = [*self.window, self.features] if features_last else [self.features, *self.window]
         steps = [width * s for s in row_major(sizes)]
-        panel, panels = width * size_of(sizes), -(-self.outs // width)
-        target = build.allocate((self.groups * panels * panel,), self.dtype)
-        outs_last = isinstance(rhs, Buffer) and spec[0] == rhs.ndim - 1
-
-        def write(first: int, count: int, columns: int) -> None:
-            """Some vectors, with as many columns each."""
-            def store(index: tuple[Index, ...]) -> None:
-                group, vector, *rest = index
-                place = len(rest) - 1 if outs_last else len(rest) - 2
-                lane, terms = rest[place], [*rest[:place], *rest[place + 1 :]]
-                vector = build.index_add(vector, first)
-                out = build.index_add(build.index_add(build.index_mul(group, self.outs),
-                                                      build.index_mul(vector, width)), lane)
-                feature, *taps = terms if not features_last else [terms[-1], *terms[:-1]]
-                element = rhs.at(build, index_of(rhs.ndim, (spec, [out, feature, *taps])))
-                at = build.index_add(build.index_mul(group, panels * panel),
-                                     build.index_add(build.index_mul(vector, panel), lane))
-                for term, step in zip(terms, steps, strict=True):
-                    at = build.index_add(at, build.index_mul(term, step))
-                build.store(target, (at,), build.converted(element, self.dtype))
-
-            inner = [*sizes, columns] if outs_last else [*sizes[:-1], columns, sizes[-1]]
-            build.nest((self.groups, count, *inner), store, vector=True)
-
-        whole, rest = divmod(self.outs, width)
-        write(0, whole, width)
+        panel, (whole, rest) = width * size_of(sizes), divmod(self.outs, width)
+        group = panel * (whole + bool(rest))
+        # vectors of few columns overlap, and the last one ends behind the others
+        target = build.allocate((self.groups * group + self.lanes - width,), self.dtype)
+        feature, *taps = [steps[-1], *steps[:-1]] if features_last else steps
+        kernel = Kernel(target, panel, group, feature, taps)
+        self._write_vectors(kernel, features_last, 0, whole, width)
         if rest:
             zero = build.const(0, self.dtype)
-            build.nest((self.groups, panel), lambda index: build.store(target, (build.index_add(
-                build.index_mul(index[0], panels * panel), build.index_add(
-                    index[1], whole * panel)),), zero), vector=True)
-            write(whole, 1, rest)
+            build.nest((self.groups, panel), lambda index: build.store(target, moved(
+                build, (whole * panel,), *zip(index, ((group,), (1,)), strict=True)), zero),
+                vector=True)
+            self._write_vectors(kernel, features_last, whole, 1, rest)
+        return kernel
+
+    def _write_vectors(self, kernel: Kernel, features_last: bool, first: int, count: int,
+                       columns: int) -> None:
+        """Some vectors of the kernel, with as many columns each."""
+        build, rhs, spec = self.build, self.rhs, self.dims.rhs_spec
+        width = min(self.lanes, self.outs)
+        sizes, steps = [self.features, *self.window], [kernel.feature, *kernel.taps]
+        order = [*range(len(sizes))]  # of the loops over these
         if features_last:
-            steps = [steps[-1], *steps[:-1]]
-        return target, panel, steps
+            order = [*order[1:], 0]
+        outs_last = isinstance(rhs, Buffer) and spec[0] == rhs.ndim - 1
+        order.insert(len(order) if outs_last else len(order) - 1, len(sizes))
+
+        def store(index: tuple[Index, ...]) -> None:
+            group, vector, *rest = index
+            by_axis = dict(zip(order, rest, strict=True))
+            lane, terms = by_axis[len(sizes)], [by_axis[k] for k in range(len(sizes))]
+            (out,) = moved(build, (first * width,), (group, (self.outs,)), (vector, (width,)),
+                           (lane, (1,)))
+            element = rhs.at(build, index_of(rhs.ndim, (spec, [out, *terms])))
+            place = moved(
+                build, (first * kernel.panel,), (group, (kernel.group,)),
+                (vector, (kernel.panel,)), (lane, (1,)),
+                *((term, (step,)) for term, step in zip(terms, steps, strict=True)))
+            build.store(kernel.memory, place, build.converted(element, self.dtype))
+
+        lengths = [*sizes, columns]
+        build.nest((self.groups, count, *(lengths[k] for k in order)), store, vector=True)
 
     # ---- vectors along the output features -------------------------------------------------------
     def along_features(self) -> ArrayValue:
         """Rows are positions of the result, or one spatial axis and the batch."""
         build, spec = self.build, self.dims.out_spec
         x = self.padded(False)
-        batch_step, feature_step, steps = self.lhs_strides(x)
-        features_last = feature_step < min(steps, default=1)
-        kernel, panel, kernel_steps = self.packed_kernel(features_last)
+        features_last = self.lhs_strides(x)[1] < min(self.lhs_strides(x)[2], default=1)
+        kernel = self.packed_kernel(features_last)
         order = [i for i in range(len(spec)) if i != spec[1]] + [spec[1]]
-        shape = [self.out.shape[i] for i in order]
-        target = build.allocate(shape, self.dtype)
-        strides = dict(zip(order, target.strides, strict=True))
-        batch_out, outs_out, *places_out = (strides[i] for i in spec)
-        combinations = [[]]
-        for axis in self.axes:
-            combinations = [[*c, p] for c in combinations for p in axis.phases]
+        target = build.allocate([self.out.shape[i] for i in order], self.dtype)
+        by_axis = dict(zip(order, target.strides, strict=True))
+        combinations = [*itertools.product(*(axis.phases for axis in self.axes))]
         if not all(p.taps for c in combinations for p in c):
             zero = build.const(0, self.dtype)
-            build.nest(shape, lambda index: build.store(target, index, zero), vector=True)
-        with build.holding(x, kernel, target):
+            build.nest(target.shape, lambda index: build.store(target, index, zero), vector=True)
+        with build.holding(x, kernel.memory, target):
             for combination in combinations:
-                if not all(p.taps for p in combination):
-                    continue
-                taps_a = [p.place_step * s for p, s in zip(combination, steps, strict=True)]
-                taps_b = [p.tap_step * s for p, s in zip(combination, kernel_steps[1:],
-                                                         strict=True)]
-                sums = Sums(build, self.reduction(combination, (feature_step, kernel_steps[0]),
-                                                  taps_a, taps_b, features_last),
-                            self.dtype, build.schedule.conv_block_terms)
-                # axes of the result: how many positions, steps in x, steps in the result
-                positions = [(p.count, a.stride * s, p.step * o) for p, a, s, o in zip(
-                    combination, self.axes, steps, places_out, strict=True)]
-                a_at = sum(p.place * s for p, s in zip(combination, steps, strict=True))
-                b_at = sum(p.tap * s for p, s in zip(combination, kernel_steps[1:], strict=True))
-                out_at = sum(p.start * o for p, o in zip(combination, places_out, strict=True))
-                self._feature_tasks(sums, x, kernel, target, panel, positions,
-                                    (self.batch, batch_step, batch_out), (a_at, b_at, out_at),
-                                    feature_step)
+                if all(p.taps for p in combination):
+                    self._phase(combination, x, kernel, target, [by_axis[i] for i in spec],
+                                features_last)
         if order == list(range(len(spec))):
             return target
         result = LazyArray(self.out.shape, self.dtype, lambda b, index: target.at(
@@ -226,112 +250,123 @@ class Convolution:
         result.is_transposed = True
         return result
 
-    def _feature_tasks(self, sums: Sums, x: Buffer, kernel: Buffer, target: Buffer, panel: int,
-                       positions: list[tuple[int, int, int]], batch: tuple[int, int, int],
-                       start: tuple[int, int, int], feature_step: int) -> None:
+    def _phase(self, phases: Sequence[Phase], x: Buffer, kernel: Kernel, target: Buffer,
+               out_steps: Ints, features_last: bool) -> None:
+        """Positions of the result that meet the same taps."""
+        batch_step, feature_step, steps = self.lhs_strides(x)
+        batch_out, _, *places_out = out_steps
+        sums = self.sums(phases, (feature_step, kernel.feature),
+                         [p.place_step * s for p, s in zip(phases, steps, strict=True)],
+                         [p.tap_step * s for p, s in zip(phases, kernel.taps, strict=True)],
+                         features_last)
+        positions = [(p.count, a.stride * s, p.step * o) for p, a, s, o in zip(
+            phases, self.axes, steps, places_out, strict=True)]
+        start = tuple(sum(n * s for n, s in zip(numbers, by, strict=True)) for numbers, by in (
+            ([p.place for p in phases], steps), ([p.tap for p in phases], kernel.taps),
+            ([p.start for p in phases], places_out)))
+        self._feature_tasks(sums, x, kernel, target, positions,
+                            (self.batch, batch_step, batch_out), start)
+
+    def _feature_tasks(self, sums: Sums, x: Buffer, kernel: Kernel, target: Buffer,
+                       positions: list[Line], batch: Line, start: tuple[int, ...]) -> None:
+        """The pieces of a phase, which threads share."""
         build, width = self.build, self.lanes
-        rows, others = _two_levels(positions, batch)
-        (outer, a_outer, out_outer), (inner, a_inner, out_inner) = rows
-        panels = -(-self.outs // width)
-        at_once = max(1, min(outer, ROWS_AT_ONCE // inner))
-        blocks = -(-outer // at_once)
+        (outer, inner), others = _two_levels(positions, batch)
+        at_once = max(1, min(outer[0], ROWS_AT_ONCE // inner[0]))
+        blocks, panels = -(-outer[0] // at_once), -(-self.outs // width)
         tasks = self.groups * blocks * size_of([n for n, _, _ in others])
         parts = 1
         if sums.total_calls >= (PARTS if tasks < TASKS else 4 * PARTS):
             parts = max(1, min(PARTS, sums.first_count, PARTS_ELEMENTS // target.size))
-        tasks *= parts
-        pieces = max(1, min(-(-panels // 2), -(-TASKS // tasks)))
-        vectors = 2 * -(-panels // (2 * pieces))
-        pieces = -(-panels // vectors)
+        vectors = 2 * -(-panels // (2 * max(1, min(-(-panels // 2), -(-TASKS // (tasks * parts))))))
         memory = target if parts == 1 else build.allocate((parts, target.size), self.dtype)
-        axes = [parts, self.groups, pieces, *(n for n, _, _ in others), blocks]
-
-        with build.loop(size_of(axes), independent=True) as task:
-            part, group, piece, *places, block = _unraveled(build, task, axes)
-            a_at, b_at, out_at = start
-            for place, (_, a, o) in zip(places, others, strict=True):
-                a_at = build.index_add(a_at, build.index_mul(place, a))
-                out_at = build.index_add(out_at, build.index_mul(place, o))
-            first = build.index_mul(block, at_once)
-            a_at = build.index_add(a_at, build.index_mul(first, a_outer))
-            out_at = build.index_add(out_at, build.index_mul(first, out_outer))
-            group_step = self.features * feature_step if self.feature_groups > 1 \
-                else batch[0] * batch[1]
-            a_at = build.index_add(a_at, build.index_mul(group, group_step))
-            b_at = build.index_add(b_at, build.index_mul(group, panels * panel))
-            out_at = build.index_add(out_at, build.index_mul(group, self.outs))
-            out_at = build.index_add(out_at, build.index_mul(part, target.size))
-            skipped = build.index_mul(piece, vectors)
-            b_at = build.index_add(b_at, build.index_mul(skipped, panel))
-            out_at = build.index_add(out_at, build.index_mul(skipped, width))
-            count = at_once if outer % at_once == 0 else build.imin(
-                build.index_sub(outer, first), at_once)
-            here = build.imin(build.index_sub(self.outs, build.index_mul(skipped, width)),
-                              vectors * width)
-            share = None if parts == 1 else _share(build, sums.first_count, parts, part)
+        axes = [(parts, (0, 0, target.size)), (self.groups, (self.group_step(x), kernel.group,
+                                                             self.outs)),
+                (-(-panels // vectors), (0, vectors * kernel.panel, vectors * width)),
+                *((n, (a, 0, o)) for n, a, o in others),
+                (blocks, (at_once * outer[1], 0, at_once * outer[2]))]
+        with pieces(build, axes, start) as (places, (a_at, b_at, out_at)):
+            count = build.imin(build.index_sub(outer[0], build.index_mul(places[-1], at_once)),
+                               at_once) if outer[0] % at_once else at_once
+            columns = build.imin(build.index_sub(self.outs, build.index_mul(
+                places[2], vectors * width)), vectors * width)
             sums.add_up((memory.memory, build.index_add(memory.offset, out_at)),
                         (x.memory, build.index_add(x.offset, a_at)),
-                        (kernel.memory, b_at),
-                        Rows(count, inner, (a_outer, a_inner),
-                             (out_outer, out_inner)),
-                        Columns(here, width, panel), share)
+                        (kernel.memory.memory, build.index_add(kernel.memory.offset, b_at)),
+                        Rows(count, inner[0], (outer[1], inner[1]), (outer[2], inner[2])),
+                        Columns(columns, width, kernel.panel),
+                        None if parts == 1 else share(build, sums.first_count, parts, places[0]))
         if parts > 1:
             _add_parts(build, target, memory)
 
     # ---- vectors along the last spatial axis -----------------------------------------------------
     def along_positions(self) -> ArrayValue:
         """Rows are output features."""
-        build, spec, width = self.build, self.dims.out_spec, self.lanes
-        whole = self.places[-1] % width != 0
-        x = self.padded(whole)
+        build, width = self.build, self.lanes
+        x = self.padded(self.places[-1] % width != 0)
         batch_step, feature_step, steps = self.lhs_strides(x)
-        order = self.dims.rhs_spec
-        rhs = self.rhs
-        kernel = build.contiguous(rhs if tuple(order) == tuple(range(rhs.ndim)) and (
-            rhs.dtype == self.dtype) else LazyArray(
-            [rhs.shape[i] for i in order], self.dtype, lambda b, index: b.converted(rhs.at(
-                b, index_of(rhs.ndim, (order, index))), self.dtype), [rhs]))
+        kernel = self.ordered_kernel()
         outs_step, kernel_feature, *kernel_taps = kernel.strides
         target = build.allocate(self.out.shape, self.dtype)
-        batch_out, outs_out, *places_out = (target.strides[i] for i in spec)
+        batch_out, outs_out, *places_out = (target.strides[i] for i in self.dims.out_spec)
         phases = [axis.phases[0] for axis in self.axes]
-        terms = self.reduction(
-            phases, (kernel_feature, feature_step), kernel_taps,
-            [p.place_step * s for p, s in zip(phases, steps, strict=True)], False)
-        positions = [(p.count, a.stride * s, o) for p, a, s, o in zip(
-            phases, self.axes, steps, places_out, strict=True)]
-        *leading, (count, _, _) = positions
+        sums = self.sums(phases, (kernel_feature, feature_step), kernel_taps,
+                         [p.place_step * s for p, s in zip(phases, steps, strict=True)], False)
+        *others, (count, _, _) = [(self.batch, batch_step, batch_out), *(
+            (p.count, a.stride * s, o) for p, a, s, o in zip(
+                phases, self.axes, steps, places_out, strict=True))]
         columns = Columns(count, width, width)
-        if count <= width and leading:  # each vector is a line
-            lines, down, _ = leading.pop()
+        if count <= width and len(others) > 1:  # each vector is a line
+            lines, down, _ = others.pop()
             columns = Columns(lines * count, count, down)
-        others = [(self.batch, batch_step, batch_out), *leading]
-        pieces = min(self.outs, -(-TASKS // (self.groups * size_of([n for n, _, _ in others]))))
-        at_once = 6 * -(-self.outs // (6 * pieces))
-        pieces = -(-self.outs // at_once)
-        axes = [self.groups, *(n for n, _, _ in others), pieces]
-        start = sum(p.place * s for p, s in zip(phases, steps, strict=True))
-        group_step = self.features * feature_step if self.feature_groups > 1 \
-            else self.batch * batch_step
-        sums = Sums(build, terms, self.dtype, build.schedule.conv_block_terms)
+        tasks = self.groups * size_of([n for n, _, _ in others])
+        at_once = 6 * -(-self.outs // (6 * min(self.outs, -(-TASKS // tasks))))
+        axes = [(self.groups, (self.outs * outs_step, self.group_step(x), self.outs * outs_out)),
+                *((n, (0, b, o)) for n, b, o in others),
+                (-(-self.outs // at_once), (at_once * outs_step, 0, at_once * outs_out))]
+        start = (0, sum(p.place * s for p, s in zip(phases, steps, strict=True)), 0)
         with build.holding(x, kernel, target), \
-                build.loop(size_of(axes), independent=True) as task:
-            group, *places, piece = _unraveled(build, task, axes)
-            b_at = build.index_add(start, build.index_mul(group, group_step))
-            first = build.index_mul(piece, at_once)
-            feature = build.index_add(build.index_mul(group, self.outs), first)
-            out_at = build.index_mul(feature, outs_out)
-            for place, (_, b, o) in zip(places, others, strict=True):
-                b_at = build.index_add(b_at, build.index_mul(place, b))
-                out_at = build.index_add(out_at, build.index_mul(place, o))
-            rows = at_once if self.outs % at_once == 0 else build.imin(
-                build.index_sub(self.outs, first), at_once)
+                pieces(build, axes, start) as (places, (a_at, b_at, out_at)):
+            rows = build.imin(build.index_sub(self.outs, build.index_mul(places[-1], at_once)),
+                              at_once)
             sums.add_up((target.memory, build.index_add(target.offset, out_at)),
-                        (kernel.memory, build.index_add(kernel.offset, build.index_mul(
-                            feature, outs_step))),
+                        (kernel.memory, build.index_add(kernel.offset, a_at)),
                         (x.memory, build.index_add(x.offset, b_at)),
                         Rows(1, rows, (0, outs_step), (0, outs_out)), columns)
         return target
+
+    def ordered_kernel(self) -> Buffer:
+        """The kernel in memory, [output feature, feature, taps...]."""
+        rhs, order = self.rhs, self.dims.rhs_spec
+        if tuple(order) == tuple(range(rhs.ndim)) and rhs.dtype == self.dtype:
+            return self.build.contiguous(rhs)
+        return self.build.contiguous(LazyArray(
+            [rhs.shape[i] for i in order], self.dtype, lambda b, index: b.converted(rhs.at(
+                b, index_of(rhs.ndim, (order, index))), self.dtype), [rhs]))
+
+
+# ---- pieces of work ------------------------------------------------------------------------------
+def moved(build: Lowering, at: tuple[Index, ...], *steps: tuple[Index, tuple[int, ...]]
+          ) -> tuple[Index, ...]:
+    """Places in several arrays, after so many of some steps, of which each has one in each array.
+    """
+    for number, lengths in steps:
+        at = tuple(build.index_add(place, build.index_mul(number, length))
+                   for place, length in zip(at, lengths, strict=True))
+    return at
+
+
+@contextmanager
+def pieces(build: Lowering, axes: Sequence[tuple[int, tuple[int, ...]]], start: tuple[int, ...]
+           ) -> Iterator[tuple[list[Index], tuple[Index, ...]]]:
+    """One loop over several axes, given by their lengths and steps: where it is along each of them,
+    and the places in the arrays."""
+    with build.loop(size_of([n for n, _ in axes]), independent=True) as index:
+        places: list[Index] = []
+        for n, _ in reversed(axes):
+            places.insert(0, build.index_rem(index, n))
+            index = build.index_div(index, n)
+        yield places, moved(build, start, *zip(places, (s for _, s in axes), strict=True))
 
 
 def merged(x: Buffer, inner: Buffer) -> tuple[Buffer, Buffer]:
@@ -349,10 +384,8 @@ def merged(x: Buffer, inner: Buffer) -> tuple[Buffer, Buffer]:
             Buffer(inner.memory, shape, inner.dtype, inner.offset, strides))
 
 
-def _two_levels(positions: list[tuple[int, int, int]], batch: tuple[int, int, int]
-                ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-    """Which two axes of the result are rows, and which ones loops go over: (length, step in the
-    operand, step in the result) each."""
+def _two_levels(positions: list[Line], batch: Line) -> tuple[list[Line], list[Line]]:
+    """Which two axes of the result are rows, and which ones loops go over."""
     one = (1, 0, 0)
     two = [one, one, *positions][-2:]
     if size_of([n for n, _, _ in two]) >= 4 * 6 or batch[0] == 1:
@@ -363,16 +396,7 @@ def _two_levels(positions: list[tuple[int, int, int]], batch: tuple[int, int, in
     return two, [batch, *positions[:-2]]
 
 
-def _unraveled(build: Lowering, index: Index, shape: Sequence[int]) -> list[Index]:
-    """The index along each axis."""
-    found: list[Index] = []
-    for n in reversed(shape):
-        found.append(build.index_rem(index, n))
-        index = build.index_div(index, n)
-    return found[::-1]
-
-
-def _share(build: Lowering, count: int, parts: int, part: Index) -> tuple[Index, Index]:
+def share(build: Lowering, count: int, parts: int, part: Index) -> tuple[Index, Index]:
     """Which steps of a loop are those of a part: the first, and how many."""
     first = build.index_div(build.index_mul(part, count), parts)
     stop = build.index_div(build.index_mul(build.index_add(part, 1), count), parts)
