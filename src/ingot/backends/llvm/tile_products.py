@@ -33,6 +33,10 @@ TYPES = {"s": ("float", 4), "d": ("double", 8)}
 SIZES = ", ".join(f"i64 %{name}" for name in ARGUMENTS)
 
 
+GROUP = 8
+"""Vectors of columns that a tile's rows meet one after the other."""
+
+
 class _Tile:
     """A function for a tile of so many rows, given as pointers into a and out, and vectors."""
 
@@ -47,8 +51,8 @@ class _Tile:
 
     def text(self) -> str:
         return "\n".join([
-            f"define internal void @{self.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
-            " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %apart) {",
+            f"define internal void @{self.name}(ptr %places, i64 %shift, ptr %b0, ptr %b1,"
+            " ptr %table, i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %apart) {",
             *self.begin(), *self.terms_loop(), *self.stores(), "}", ""])
 
     def begin(self) -> Iterator[str]:
@@ -91,40 +95,45 @@ class _Tile:
     def stores(self) -> Iterator[str]:
         """Sums are written, or added; where a vector has fewer columns, only these."""
         yield "store:"
+        for i in range(self.rows):
+            yield f"  %to{i}_0 = getelementptr {self.scalar}, ptr %out{i}, i64 %shift"
+            if self.vectors > 1:
+                yield f"  %to{i}_1 = getelementptr {self.scalar}, ptr %to{i}_0, i64 %apart"
+        yield from [
+            f"  %least = call i64 @llvm.umin.i64(i64 %lanes0, i64 %lanes{self.vectors - 1})",
+            f"  %all = icmp eq i64 %least, {self.lanes}",
+            "  br i1 %all, label %whole, label %part", "whole:",
+            "  br i1 %adds, label %sum, label %put", "put:"]
+        for i, v in self.sums:
+            yield f"  store {self.vector} %n{i}_{v}, ptr %to{i}_{v}, align {self.nbytes}"
+        yield from ["  ret void", "sum:"]
+        for i, v in self.sums:
+            yield from [f"  %old{i}_{v} = load {self.vector}, ptr %to{i}_{v}, align {self.nbytes}",
+                        f"  %new{i}_{v} = fadd {self.vector} %old{i}_{v}, %n{i}_{v}",
+                        f"  store {self.vector} %new{i}_{v}, ptr %to{i}_{v}, align {self.nbytes}"]
+        yield from ["  ret void", "part:", *self.masks()]
+        for i, v in self.sums:
+            yield (f"  %was{i}_{v} = call {self.vector} @llvm.masked.load.{self.suffix}.p0(ptr"
+                   f" %to{i}_{v}, i32 {self.nbytes}, {self.mask} %read{v}, {self.vector}"
+                   " zeroinitializer)")
+            yield f"  %is{i}_{v} = fadd {self.vector} %was{i}_{v}, %n{i}_{v}"
+            yield (f"  call void @llvm.masked.store.{self.suffix}.p0({self.vector} %is{i}_{v}, ptr"
+                   f" %to{i}_{v}, i32 {self.nbytes}, {self.mask} %mask{v})")
+        yield "  ret void"
+
+    def masks(self) -> Iterator[str]:
+        """Which columns are written, and which are read before; of words as long as elements."""
         word = f"i{8 * self.nbytes}"
         numbers = ", ".join(f"{word} {k}" for k in range(self.lanes))
         for v in range(self.vectors):
-            yield f"  %old{v} = select i1 %adds, i64 %lanes{v}, i64 0"
-            for name, count in (("mask", "lanes"), ("read", "old")):
-                # words as long as the elements, of which masks are made without moves
+            yield f"  %before{v} = select i1 %adds, i64 %lanes{v}, i64 0"
+            for name, count in (("mask", "lanes"), ("read", "before")):
                 short = f"%{name}_short{v}"
                 yield (f"  {short} = trunc i64 %{count}{v} to i32" if self.nbytes == 4
                        else f"  {short} = add i64 %{count}{v}, 0")
                 yield from splat(f"%{name}_count{v}", short, word, self.lanes)
                 yield (f"  %{name}{v} = icmp slt <{self.lanes} x {word}> <{numbers}>,"
                        f" %{name}_count{v}")
-        for i, v in self.sums:
-            if v:
-                yield f"  %place{i} = getelementptr {self.scalar}, ptr %out{i}, i64 %apart"
-            yield (f"  %was{i}_{v} = call {self.vector} @llvm.masked.load.{self.suffix}.p0(ptr"
-                   f" {self.place(i, v)}, i32 {self.nbytes}, {self.mask} %read{v}, {self.vector}"
-                   " zeroinitializer)")
-            yield f"  %is{i}_{v} = fadd {self.vector} %was{i}_{v}, %n{i}_{v}"
-        yield from [
-            f"  %least = call i64 @llvm.umin.i64(i64 %lanes0, i64 %lanes{self.vectors - 1})",
-            f"  %all = icmp eq i64 %least, {self.lanes}",
-            "  br i1 %all, label %whole, label %part", "whole:"]
-        for i, v in self.sums:
-            yield (f"  store {self.vector} %is{i}_{v}, ptr {self.place(i, v)}, align"
-                   f" {self.nbytes}")
-        yield from ["  ret void", "part:"]
-        for i, v in self.sums:
-            yield (f"  call void @llvm.masked.store.{self.suffix}.p0({self.vector} %is{i}_{v}, ptr"
-                   f" {self.place(i, v)}, i32 {self.nbytes}, {self.mask} %mask{v})")
-        yield "  ret void"
-
-    def place(self, i: int, v: int) -> str:
-        return f"%place{i}" if v else f"%out{i}"
 
     def declarations(self) -> list[str]:
         return [f"declare {self.vector} @llvm.fma.{self.suffix}({self.vector}, {self.vector},"
@@ -155,26 +164,20 @@ entry:
   %short = udiv i64 %rows, %count
   %covered = mul i64 %short, %count
   %longer = sub i64 %rows, %covered
-  br label %column
-column:
-  %v = phi i64 [0, %entry], [%w, %on]
-  %left = phi i64 [%columns, %entry], [%later, %on]
-  %out_off = mul i64 %v, %lanes
-  %b_off = mul i64 %v, %b_vector
-  %o = getelementptr $SCALAR, ptr %out, i64 %out_off
-  %b0 = getelementptr $SCALAR, ptr %b, i64 %b_off
-  %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_vector
-  %lanes0 = call i64 @llvm.umin.i64(i64 %left, i64 %lanes)
-  %left1 = sub i64 %left, %lanes0
-  %lanes1 = call i64 @llvm.umin.i64(i64 %left1, i64 %lanes)
-  %later = sub i64 %left1, %lanes1
-  %two = icmp ne i64 %lanes1, 0
-  %wide = select i1 %two, i64 $ROWS, i64 0
+  br label %group
+group:
+  ; columns whose part of b stays in the first caches while all rows meet it
+  %first = phi i64 [0, %entry], [%first_next, %grouped]
+  %group_columns = phi i64 [%columns, %entry], [%behind, %grouped]
+  %most = mul i64 %lanes, $GROUP
+  %here = call i64 @llvm.umin.i64(i64 %group_columns, i64 %most)
+  %behind = sub i64 %group_columns, %here
+  %first_next = add i64 %first, $GROUP
   br label %tile
 tile:
-  %number = phi i64 [0, %column], [%following, %called]
-  %outer0 = phi i64 [0, %column], [%outer2, %called]
-  %inner0 = phi i64 [0, %column], [%inner2, %called]
+  %number = phi i64 [0, %group], [%following, %on]
+  %outer0 = phi i64 [0, %group], [%outer2, %on]
+  %inner0 = phi i64 [0, %group], [%inner2, %on]
   %long = icmp ult i64 %number, %longer
   %more = zext i1 %long to i64
   %height = add i64 %short, %more
@@ -190,7 +193,7 @@ row:
   %o_far = mul i64 %outer1, %out_outer
   %o_near = mul i64 %inner1, %out_inner
   %o_off = add i64 %o_far, %o_near
-  %o_row = getelementptr $SCALAR, ptr %o, i64 %o_off
+  %o_row = getelementptr $SCALAR, ptr %out, i64 %o_off
   %place = getelementptr [2 x ptr], ptr %places, i64 %i
   store ptr %a_row, ptr %place
   %place1 = getelementptr ptr, ptr %place, i64 1
@@ -202,19 +205,34 @@ row:
   %outer2 = select i1 %wraps, i64 %next_outer, i64 %outer1
   %j = add i64 %i, 1
   %another = icmp ult i64 %j, %height
-  br i1 %another, label %row, label %choose
-choose:
+  br i1 %another, label %row, label %column
+column:
+  %v = phi i64 [%first, %row], [%w, %called]
+  %left = phi i64 [%here, %row], [%later, %called]
+  %shift = mul i64 %v, %lanes
+  %b_off = mul i64 %v, %b_vector
+  %b0 = getelementptr $SCALAR, ptr %b, i64 %b_off
+  %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_vector
+  %lanes0 = call i64 @llvm.umin.i64(i64 %left, i64 %lanes)
+  %left1 = sub i64 %left, %lanes0
+  %lanes1 = call i64 @llvm.umin.i64(i64 %left1, i64 %lanes)
+  %later = sub i64 %left1, %lanes1
+  %two = icmp ne i64 %lanes1, 0
+  %wide = select i1 %two, i64 $ROWS, i64 0
   %which = add i64 %wide, %height
   switch i64 %which, label %called [$CASES]
 $CALLS
 called:
-  %following = add i64 %number, 1
-  %again = icmp ult i64 %following, %count
-  br i1 %again, label %tile, label %on
-on:
   %w = add i64 %v, 2
   %remain = icmp ne i64 %later, 0
-  br i1 %remain, label %column, label %exit
+  br i1 %remain, label %column, label %on
+on:
+  %following = add i64 %number, 1
+  %again = icmp ult i64 %following, %count
+  br i1 %again, label %tile, label %grouped
+grouped:
+  %any = icmp ne i64 %behind, 0
+  br i1 %any, label %group, label %exit
 exit:
   ret void
 }
@@ -225,11 +243,12 @@ def _text(letter: str) -> str:
     """The routine: vectors of columns two by two, and for these all rows."""
     tiles = [_Tile(letter, r, v) for v in range(1, VECTORS + 1) for r in range(1, ROWS + 1)]
     calls = [line for tile in tiles for line in (
-        f"{tile.name}:", f"  call void @{tile.name}(ptr %places, ptr %b0, ptr %b1, ptr %table,"
-        " i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %lanes)", "  br label %called")]
+        f"{tile.name}:", f"  call void @{tile.name}(ptr %places, i64 %shift, ptr %b0, ptr %b1,"
+        " ptr %table, i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %lanes)",
+        "  br label %called")]
     driver = string.Template(DRIVER).substitute(
         SIZES=SIZES, SCALAR=tiles[0].scalar, LANES=tiles[0].lanes, ROWS=ROWS, LESS=ROWS - 1,
-        POINTERS=2 * ROWS, CALLS="\n".join(calls), CASES=" ".join(
+        POINTERS=2 * ROWS, GROUP=GROUP, CALLS="\n".join(calls), CASES=" ".join(
             f"i64 {k + 1}, label %{tile.name}" for k, tile in enumerate(tiles)))
     return "\n".join([*(tile.text() for tile in tiles), driver, *tiles[0].declarations()])
 
