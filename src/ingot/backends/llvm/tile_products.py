@@ -164,6 +164,14 @@ entry:
   %short = udiv i64 %rows, %count
   %covered = mul i64 %short, %count
   %longer = sub i64 %rows, %covered
+  ; the last vector begins earlier instead of being shorter, where b has its columns side by side
+  ; and nothing would be added twice
+  %beside = icmp eq i64 %b_vector, %lanes
+  %wide_lanes = icmp eq i64 %lanes, $LANES
+  %enough = icmp uge i64 %columns, %lanes
+  %overlaps0 = and i1 %beside, %wide_lanes
+  %overlaps1 = and i1 %overlaps0, %enough
+  %overlaps = select i1 %adds, i1 false, i1 %overlaps1
   br label %group
 group:
   ; columns whose part of b stays in the first caches while all rows meet it
@@ -209,15 +217,25 @@ row:
 column:
   %v = phi i64 [%first, %row], [%w, %called]
   %left = phi i64 [%here, %row], [%later, %called]
-  %shift = mul i64 %v, %lanes
-  %b_off = mul i64 %v, %b_vector
+  %left0 = call i64 @llvm.umin.i64(i64 %left, i64 %lanes)
+  %left1 = sub i64 %left, %left0
+  %left2 = call i64 @llvm.umin.i64(i64 %left1, i64 %lanes)
+  %later = sub i64 %left1, %left2
+  %two = icmp ne i64 %left2, 0
+  %short0 = sub i64 %lanes, %left0
+  %short1 = sub i64 %lanes, %left2
+  %back0 = select i1 %overlaps, i64 %short0, i64 0
+  %back1 = select i1 %overlaps, i64 %short1, i64 0
+  %lanes0 = add i64 %left0, %back0
+  %lanes1 = add i64 %left2, %back1
+  %shift_ = mul i64 %v, %lanes
+  %shift = sub i64 %shift_, %back0
+  %apart = sub i64 %lanes, %back1
+  %b_off_ = mul i64 %v, %b_vector
+  %b_off = sub i64 %b_off_, %back0
+  %b_apart = sub i64 %b_vector, %back1
   %b0 = getelementptr $SCALAR, ptr %b, i64 %b_off
-  %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_vector
-  %lanes0 = call i64 @llvm.umin.i64(i64 %left, i64 %lanes)
-  %left1 = sub i64 %left, %lanes0
-  %lanes1 = call i64 @llvm.umin.i64(i64 %left1, i64 %lanes)
-  %later = sub i64 %left1, %lanes1
-  %two = icmp ne i64 %lanes1, 0
+  %b1 = getelementptr $SCALAR, ptr %b0, i64 %b_apart
   %wide = select i1 %two, i64 $ROWS, i64 0
   %which = add i64 %wide, %height
   switch i64 %which, label %called [$CASES]
@@ -244,7 +262,7 @@ def _text(letter: str) -> str:
     tiles = [_Tile(letter, r, v) for v in range(1, VECTORS + 1) for r in range(1, ROWS + 1)]
     calls = [line for tile in tiles for line in (
         f"{tile.name}:", f"  call void @{tile.name}(ptr %places, i64 %shift, ptr %b0, ptr %b1,"
-        " ptr %table, i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %lanes)",
+        " ptr %table, i64 %terms, i1 %adds, i64 %lanes0, i64 %lanes1, i64 %apart)",
         "  br label %called")]
     driver = string.Template(DRIVER).substitute(
         SIZES=SIZES, SCALAR=tiles[0].scalar, LANES=tiles[0].lanes, ROWS=ROWS, LESS=ROWS - 1,
