@@ -10,6 +10,7 @@ import ingot.numpy as jnp
 from ingot import lax, nn
 from ingot.config import config
 from ingot.ops import segment_sum
+from ingot.primitives import scatter_places, scatter_sums
 
 C = 4
 SIZES = (1, 2, 63, 64, 65, 127, 1000, 4097, 65539)
@@ -166,6 +167,9 @@ PATTERNS = {
     "all at one of many": lambda n: (np.zeros(n, int), 10 * n),
     "some often": lambda n: (np.arange(n) % 5 * (np.arange(n) % 999), 4000),
     "blocks in turns": lambda n: (np.arange(n) // 13 % 13, 13),
+    "256 times at some": lambda n: (
+        np.arange(n) // np.where(np.arange(n) < n - n % 256, 256, 1), 10 * n),
+    "twice, far apart": lambda n: (np.arange(n) // 2 * 32, 16 * n + 16),
 }  # fmt: skip
 
 
@@ -184,6 +188,45 @@ def test_additions_at_places_in_any_pattern(pattern, dtype, mode):
             np.add.at(scale, place, np.abs(wide(x)))
             for got in fun(x, place):
                 check(got, want, scale, dtype, n)
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """Updates are counted for arrays of any size, and by few counts."""
+    monkeypatch.setattr(scatter_sums, "CACHED", 0)
+    monkeypatch.setattr(scatter_places, "BUCKETS", 64)
+    with config.override("cache", False):
+        yield
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_additions_at_places_that_are_counted(pattern, mode, counting):
+    for n in (41, 1000, 20_000):
+        place, size = PATTERNS[pattern](n)
+        padded = np.append(place, np.full(n // 7, size))
+        zeros = {dtype: jnp.zeros(size, dtype) for dtype in (np.float32, np.float64, np.complex128)}
+        for dtype, start in zeros.items():
+            x = next(inputs(n, dtype, ["one large"]))
+            want, scale = (np.zeros(size, wide(v).dtype) for v in (x, np.abs(x)))
+            np.add.at(want, place, wide(x))
+            np.add.at(scale, place, np.abs(wide(x)))
+            fun = running(lambda x, i, start=start: start.at[i].add(x, mode="drop"), mode)
+            check(fun(np.append(x, np.ones(n // 7, dtype)), padded), want, scale, dtype, n)
+
+
+@pytest.mark.llvm("scatters as they are compiled")
+@pytest.mark.parametrize("fault", ["all are few", "counts that begin anew"])
+def test_counts_that_are_wrong_are_found(fault, counting, monkeypatch):
+    """The patterns object to both."""
+    if fault == "all are few":
+        monkeypatch.setattr(scatter_places, "LEAF", 255)
+    else:
+        monkeypatch.setattr(scatter_places, "all_counted",
+                            lambda build, counted, updates: build.const(True, bool))
+    pattern = {"all are few": "some often", "counts that begin anew": "256 times at some"}[fault]
+    with pytest.raises(AssertionError):
+        test_additions_at_places_that_are_counted(pattern, "full", None)
 
 
 SLICES = {

@@ -320,6 +320,7 @@ PROGRAMS = [
     *(Program(f"solves of {n} x {n}{', gradient' * g}", small_solves(n, g))
       for n in (3, 8, 16) for g in (False, True)),
     *(Program(f"add at places, {n} to {size}, {dtype}", added(n, size, dtype))
-      for n, size in ((100_000, 1_000_000), (100_000, 100_000), (1_000_000, 1000))
+      for n, size in ((1000, 1000), (100_000, 1_000_000), (100_000, 100_000), (100_000, 10_000),
+                      (1000, 1_000_000), (1_000_000, 1000))
       for dtype in ("float32", "float64")),
 ]

@@ -55,6 +55,7 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
     *[("schedule", {"max_unrolled_cumulative": n}) for n in (0, 8)],
     *[("ingot.kernel.summation", {"LEAF": n}) for n in (8, 16)],
     ("ingot.kernel.summation", {"VECTOR_BLOCK": 64}),
+    ("ingot.primitives.scatter_sums", {"CACHED": 0}),
     ("ingot.control.batched_cond", {"MOST_COPIED": 0}),
     ("schedule", {"max_unrolled_rows": 1}),
     ("schedule", {"max_unrolled_order": 2}),

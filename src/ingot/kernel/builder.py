@@ -290,6 +290,17 @@ class Builder:
         self.block.nodes.append(ir.Switch(which, [ir.Block(), block], [flat, computed], results))
         return rebuild(results)
 
+    def branch(self, pred: Value, on_true: Callable[[], None], on_false: Callable[[], None]
+               ) -> None:
+        """One of two pieces of code, which write to memory."""
+        blocks = []
+        for body in (on_false, on_true):
+            with self.inside(ir.Block()) as block:
+                body()
+            blocks.append(block)
+        which = self.op("convert", pred, dtype=INT)
+        self.block.nodes.append(ir.Switch(which, blocks, [[], []], []))
+
     # ---- arrays ----------------------------------------------------------------------------------
     def spill(self, x: RegisterArray) -> Buffer:
         """A small array's elements in memory, for indexing at run time.

@@ -186,6 +186,11 @@ class Lowering(Protocol):
         """Return the scalars that `body` computes if `pred` holds, else those given."""
         ...
 
+    def branch(self, pred: Value, on_true: Callable[[], None], on_false: Callable[[], None]
+               ) -> None:
+        """Build one of two pieces of code, which write to memory."""
+        ...
+
     # ---- library calls ---------------------------------------------------------------------------
     def has_routine(self, symbol: str) -> bool:
         """Return whether `call_routine` may call this."""

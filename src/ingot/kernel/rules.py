@@ -22,6 +22,7 @@ from ingot.kernel.reduce import (
 )
 from ingot.kernel.rows import RowReduction as RowReduction, repeat as repeat
 from ingot.kernel.schedule import SCHEDULE
+from ingot.kernel.strips import STRIP as STRIP, in_strips as in_strips
 from ingot.kernel.summation import (
     LEAF as LEAF,
     is_inexact as is_inexact,
