@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +10,11 @@ from unittest import mock
 
 from ingot.backends.llvm import emit
 from ingot.compiler import (
+    add_dots,
     array_contraction,
     buffer_assignment,
     dce,
+    dot_transposes,
     in_place,
     lane_compaction,
     load_forwarding,
@@ -83,6 +86,19 @@ def common_subexpressions_whatever_their_parameters():
 @fault("pieces")
 def updates_that_are_forgotten():
     with mock.patch.object(in_place._Parts, "updated", lambda self, x, updates: x):
+        yield
+
+
+@fault("recurrent")
+def any_transpose_taken_for_an_exchange():
+    with mock.patch.object(dot_transposes, "_through", lambda permutation, axes: axes):
+        yield
+
+
+@fault("recurrent")
+def products_added_to_what_others_read():
+    with mock.patch.object(add_dots, "use_counts", lambda jaxpr: collections.Counter(
+            dict.fromkeys([v for e in jaxpr.eqns for v in e.outvars] + jaxpr.invars, 1))):
         yield
 
 

@@ -24,7 +24,8 @@ LOWERED = [(loop_fusion, "MIN_COMMON_BYTES", 1), (SCHEDULE, "parallel_reduction_
            (SCHEDULE, "reduction_block", 32),
            (SCHEDULE, "parallel_work", 20_001), (SCHEDULE, "min_compacted_work", 1),
            (SCHEDULE, "min_strip_mined_work", 20), (SCHEDULE, "nontemporal_bytes", 100_000),
-           (outlining, "MIN_INSTRUCTIONS", 1), (outlining, "MIN_EQUATIONS", 2),
+           (SCHEDULE, "blas_work", 50), (outlining, "MIN_INSTRUCTIONS", 1),
+           (outlining, "MIN_EQUATIONS", 2),
            (outlining, "MIN_WORK_ONCE", 0), (outlining, "MIN_WORK_IN_LOOPS", 0)]
 
 
@@ -126,6 +127,17 @@ def weighted(x, w):
     return ingot.value_and_grad(lambda x: jnp.sum(jnp.tanh(x * x) * w))(x)
 
 
+def recurrent(weights, bias, xs):
+    """Value and gradient of a recurrent network: products beside transposes, and sums of them."""
+    def loss(weights, bias, xs):
+        def step(h, x):
+            return jnp.tanh(h @ weights[:12] + x @ weights[12:] + bias), None
+
+        return jnp.sum(lax.scan(step, jnp.zeros((5, 12)), xs)[0] ** 2)
+
+    return ingot.value_and_grad(loss, (0, 1, 2))(weights, bias, xs)
+
+
 def drawn(n: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(n).uniform(0.1, 2.0, shape)
 
@@ -140,6 +152,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], Sequence[np.ndarray]]] = {
                 [drawn(3, 300)]),
     "sums": (weighted, [drawn(4, 1030), drawn(5, 1030)]),
     "gradient of a scan": (ingot.value_and_grad(oscillator, (0, 1)), [drawn(6, 3), drawn(7, 100)]),
+    "recurrent": (recurrent, [drawn(23, 20, 12) / 9, drawn(24, 12), drawn(25, 6, 5, 8)]),
     "batch of loops": (ingot.vmap(newton), [drawn(8, 301)]),
     "heavy": (lambda x: jnp.sin(jnp.exp(jnp.cos(x))) * jnp.tanh(x), [drawn(9, 2100)]),
     "threads": (functools.partial(lax.map, shuffled), [drawn(10, 40, 130)]),

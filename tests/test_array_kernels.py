@@ -238,3 +238,19 @@ def test_padding_between_rows_of_large_arrays(shape, padding, dtype):
     f = lambda x: lax.pad(x, np.ones((), dtype) * 7, padding)
     np.testing.assert_array_equal(ingot.jit(f)(x), f(x))
     np.testing.assert_array_equal(ingot.jit(lambda x: f(x * 2) + 1)(x), np.asarray(f(x * 2)) + 1)
+
+
+# ---- additions at places ----
+def test_costly_updates_are_computed_in_a_loop_of_their_own():
+    """Where places are looked up, LLVM makes no vectors."""
+    def loss(table, places):
+        return jnp.sum(jnp.tanh(table[places]) ** 2)
+
+    table, places = RNG.normal(size=(50, 40)), RNG.integers(0, 50, 70)
+    gradient = ingot.jit(ingot.grad(loss))
+    text = gradient.lower(table, places).compile().as_text("kernels")
+    loops = [loop for loop in text.split("for ") if " = exp " in loop]
+    assert loops and not any(" = sub " in loop for loop in loops)  # as sums of errors need
+    want = np.zeros_like(table)
+    np.add.at(want, places, 2 * np.tanh(table[places]) / np.cosh(table[places]) ** 2)
+    np.testing.assert_allclose(gradient(table, places), want, rtol=1e-12, atol=1e-14)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.compiler.add_dots import add_dots_in_place
 from ingot.compiler.masked_scatter import mask_scatters
 from ingot.compiler.passes import PassRunner
 from ingot.compiler.simplify import remove_identities
@@ -40,6 +41,7 @@ def rewrite_for_in_place(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
         out = run.on_program("identities", remove_identities, jaxpr)
         out = run.on_program("mask-scatters", mask_scatters, out)
         out = run.on_program("accumulate-in-place", accumulate_in_place, out)
+        out = run.on_program("add-products-in-place", add_dots_in_place, out)
         out = run.on_program("reads-first", schedule_reads_first, out)
         return out if out is jaxpr else out.memo(key, lambda: out)
 

@@ -44,10 +44,13 @@ class Pass:
 PASSES = (
     # Programs (jaxprs): `simplify.py`, and for each sub-program `in_place.py`.
     Pass("common-subexpressions", "Each distinct pure computation is done once."),
+    Pass("fold-transposes", "Contractions read and write transposed arrays as they lie."),
+    Pass("multiply-after-loops", "Sums of products of few terms are one product after the loop."),
     Pass("dead-equations", "What no result and no effect needs is left out."),
     Pass("identities", "stop_gradient and choices between equal arrays are left out."),
     Pass("mask-scatters", "A choice between an array and its update is an update of some places."),
     Pass("accumulate-in-place", "Sums of updates of zeros are one array that all add to."),
+    Pass("add-products-in-place", "BLAS adds products to sums, and to each other."),
     Pass("reads-first", "What reads an array comes before what overwrites it."),
     # From programs to kernels.
     Pass("outline", "Sub-programs that occur several times are functions that are called."),

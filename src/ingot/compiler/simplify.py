@@ -1,9 +1,14 @@
-"""Simplification of programs: dead code, common subexpressions; the meaning stays, bit for bit."""
+"""Simplification of programs: dead code, common subexpressions, products where they cost least.
+
+The meaning stays; but for the order in which products are added up, bit for bit.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ingot.compiler.dot_transposes import fold_transposes
+from ingot.compiler.loop_products import multiply_after_loops
 from ingot.compiler.passes import PassRunner
 from ingot.core.array import fetch
 from ingot.core.interpreter import Tracer
@@ -29,6 +34,8 @@ def _simplify(jaxpr: Jaxpr, run: PassRunner) -> Jaxpr:
     jaxpr = jaxpr.replace(eqns=[
         map_subjaxprs(inner, e) if e.primitive.higher_order else e for e in jaxpr.eqns])
     jaxpr = run.on_program("common-subexpressions", eliminate_common_subexpressions, jaxpr)
+    jaxpr = run.on_program("fold-transposes", fold_transposes, jaxpr)
+    jaxpr = run.on_program("multiply-after-loops", multiply_after_loops, jaxpr)
     return checked(run.on_program("dead-equations", dead_equations, jaxpr), "simplify")
 
 

@@ -59,10 +59,10 @@ def _matrix(pointer: Any, rows: Index, columns: Index, lead: Index,
 
 # ---- BLAS and LAPACK -----------------------------------------------------------------------------
 def _gemm(args: Arguments, times: Any) -> list[Operand]:
-    first, second, m, n, k, _, a, lda, b, ldb, _, c, ldc = args
+    first, second, m, n, k, _, a, lda, b, ldb, before, c, ldc = args
     return [_matrix(a, *((m, k) if first == "N" else (k, m)), lda, times),
             _matrix(b, *((k, n) if second == "N" else (n, k)), ldb, times),
-            _matrix(c, m, n, ldc, times, reads=False, writes=True)]
+            _matrix(c, m, n, ldc, times, reads=bool(before), writes=True)]
 
 
 def _gemv(args: Arguments, times: Any) -> list[Operand]:

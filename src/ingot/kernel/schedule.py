@@ -175,6 +175,16 @@ class Schedule:
     blas_unit: int = 16
     """Rows or columns that BLAS takes at once; blocks start at multiples of it."""
 
+    loop_product_terms: int = 16
+    """Terms of the products that a loop adds up from which they stay in it: with fewer, reading and
+    writing the sum costs more than the products."""
+
+    loop_product_ratio: int = 2
+    """Elements of such a sum for each that is kept to make it after the loop."""
+
+    min_loop_products: int = 4
+    """Steps of a loop from which products follow it."""
+
     conv_blas_work: int = 1 << 20
     """Multiplications from which operands are padded in memory, and BLAS multiplies windows."""
 

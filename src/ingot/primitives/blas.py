@@ -60,10 +60,11 @@ def _in_blocks(build: Lowering, length: int, count: int, body: Callable[[Any, An
 
 
 def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int, int],
-                  dtype: np.dtype[Any], blocks: bool = True) -> None:
+                  dtype: np.dtype[Any], blocks: bool = True, accumulate: bool = False) -> None:
     """Column-major C = op(A) op(B); a, b: (pointer, leading size, transposed); c: (pointer, ld).
 
-    `blocks`: whether a large product may be cut, as it should unless it is one of many.
+    `blocks`: whether a large product may be cut, as it should unless it is one of many;
+    `accumulate`: whether the product is added to C.
     """
     m, n, k = sizes
     rows, columns = _sides(m, n * k), _sides(n, m * k)
@@ -82,7 +83,8 @@ def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int
             moved = (_offset(build, x[0], first, step), *x[1:])
             target = _offset(build, c[0], first, 1 if cut else c[1]), c[1]
             _product(build, *((moved, y) if cut else (y, moved)), target,
-                     (size, n, k) if cut else (m, size, k), dtype, work // max(rows, columns))
+                     (size, n, k) if cut else (m, size, k), dtype, work // max(rows, columns),
+                     accumulate)
 
         _in_blocks(build, m if cut else n, max(rows, columns), block)
     elif blocks and parts > 1 and c[1] == m:
@@ -92,44 +94,47 @@ def matrix_matrix(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[int, int
                      (_offset(build, b[0], first, b[1] if b[2] else 1), *b[1:]),
                      (target, m), (m, n, size), dtype, work // parts)
 
-        _partial_sums(build, c[0], m * n, dtype, k, parts, part)
+        _partial_sums(build, c[0], m * n, dtype, k, parts, part, accumulate)
     else:
-        _product(build, a, b, c, sizes, dtype, work)
+        _product(build, a, b, c, sizes, dtype, work, accumulate)
 
 
 def _partial_sums(build: Lowering, target: Any, size: int, dtype: np.dtype[Any], terms: int,
-                  count: int, product: Callable[[Any, Any, Any], None]) -> None:
+                  count: int, product: Callable[[Any, Any, Any], None], accumulate: bool) -> None:
     """A product of which threads compute parts of the sums, and the sum of these.
 
-    `product(first, terms, pointer)` writes the part that begins with one of the terms.
+    `product(first, terms, pointer)` writes the part that begins with one of the terms;
+    `accumulate`: whether the sum is added to what is there.
     """
     parts = build.allocate((count, size), dtype)
     _in_blocks(build, terms, count, lambda j, first, length: product(
         first, length, _offset(build, ("pointer", parts.memory, 0), j, size)))
-    _add_parts(build, Buffer(target[1], (size,), dtype, target[2]), parts)
+    _add_parts(build, Buffer(target[1], (size,), dtype, target[2]), parts, accumulate)
 
 
-def _add_parts(build: Lowering, out: Buffer, parts: Buffer) -> None:
+def _add_parts(build: Lowering, out: Buffer, parts: Buffer, accumulate: bool) -> None:
     """The sum of the rows of `parts`: of few in pairs, of many with the errors of their roundings.
     """
     count, (size,), zero = parts.shape[0], out.shape, build.const(0, out.dtype)
-    if count > build.schedule.blas_max_unrolled_parts:
-        with build.loop(size, independent=True) as i:
-            build.store(out, (i,), line_sum(
-                build, count, lambda j: parts.at(build, (j, i)), zero))
-        return
-    with build.loop(size, vector=True, independent=True) as i:
-        build.store(out, (i,), pairwise(build, [parts.at(build, (j, i)) for j in range(count)]))
+    many = count > build.schedule.blas_max_unrolled_parts
+    with build.loop(size, vector=not many, independent=True) as i:
+        if many:
+            total = line_sum(build, count, lambda j: parts.at(build, (j, i)), zero)
+        else:
+            total = pairwise(build, [parts.at(build, (j, i)) for j in range(count)])
+        if accumulate:
+            total = build.op("add", out.at(build, (i,)), total)
+        build.store(out, (i,), total)
 
 
 def _product(build: Lowering, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any],
-             dtype: np.dtype[Any], work: int) -> None:
+             dtype: np.dtype[Any], work: int, accumulate: bool = False) -> None:
     m, n, k = sizes
-    one, zero = ("float", dtype.type(1)), ("float", dtype.type(0))
+    one, before = ("float", dtype.type(1)), ("float", dtype.type(accumulate))
     call(build, "gemm", dtype, [
         ("char", "T" if a[2] else "N"), ("char", "T" if b[2] else "N"),
         ("int", m), ("int", n), ("int", k), one, a[0], ("int", a[1]), b[0], ("int", b[1]),
-        zero, c[0], ("int", c[1])], work)
+        before, c[0], ("int", c[1])], work)
 
 
 def matrix_vector(build: Lowering, a: Any, x: Any, y: Any, rows: int, columns: int, flipped: bool,

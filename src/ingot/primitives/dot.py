@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,28 +13,20 @@ from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive, is_linear
-from ingot.kernel.rules import (
-    ArrayValue,
-    Buffer,
-    Index,
-    LazyArray,
-    Lowering,
-    check_native_dtypes,
-    index_of,
-    indices,
-    is_inexact,
-    reduction,
-)
-from ingot.primitives.blas import BLAS_PREFIX, matrix_matrix, matrix_vector
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.dot_division import dot_division, dot_marks
+from ingot.primitives.dot_loops import dot_kernel
+from ingot.primitives.dot_types import (
+    Axes,
+    DimensionNumbers,
+    accumulator,
+    contraction_dtype,
+    free_axes,
+)
 from ingot.primitives.movement import transpose
 from ingot.primitives.out_sharding import check_contracted, divided, own_parts
 from ingot.primitives.sums import inner, product
 from ingot.util import memoize, size_of
-
-Axes = tuple[int, ...]
-DimensionNumbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
 
 
 # ---- precision -----------------------------------------------------------------------------------
@@ -78,62 +69,7 @@ def canonicalize_precision(precision: Any) -> tuple[Precision, Precision] | None
     return left, right
 
 
-# ---- types ---------------------------------------------------------------------------------------
-@memoize()
-def _rank(dtype: Any) -> tuple[Any, ...]:
-    """Orders dtypes as mixed operands do: complex, then range, then precision, then width."""
-    part = dtypes.real_of(dtype)
-    kind = dtypes.kind(part)
-    limits = dtypes.finfo(part) if kind == "f" else None
-    return (dtypes.kind(dtype) == "c", limits.maxexp if limits else -1,
-            limits.nmant if limits else -1,
-            1 if kind == "b" else dtypes.itemsize_bits(part), kind != "u")
-
-
-@memoize()
-def contraction_dtype(name: str, lhs: ShapedArray, rhs: ShapedArray, preferred: Any) -> Any:
-    """The result dtype of a contraction; TypeError when the operands' dtypes do not mix."""
-    for x in (lhs, rhs):
-        if dtypes.kind(x.dtype) not in "biufc":
-            raise TypeError(f"{name}: operands must be numbers or booleans, got {lhs} and {rhs}")
-    left, right = _rank(lhs.dtype), _rank(rhs.dtype)
-    if left == right and lhs.dtype != rhs.dtype:
-        raise TypeError(f"{name}: dtypes must match, got {lhs} and {rhs}; convert one with"
-                        " lax.convert_element_type")
-    dtype = lhs.dtype if left >= right else rhs.dtype
-    if preferred is None or preferred == dtype:
-        return dtype
-    if dtypes.kind(dtype) != "f" and _rank(preferred)[3] < _rank(dtype)[3]:
-        raise TypeError(
-            f"{name}: preferred_element_type must not be narrower than the operands' dtype, got"
-            f" {dtypes.short_name(preferred)} for {dtypes.short_name(dtype)}; drop it, and convert"
-            " the result")
-    return preferred
-
-
-@memoize()
-def accumulator(lhs: Any, rhs: Any, out: Any) -> np.dtype[Any]:
-    """The dtype to multiply and add in: for floats at least float32, for others the result's."""
-    wide = lhs if _rank(lhs) >= _rank(rhs) else rhs
-    if dtypes.kind(wide) == dtypes.kind(out) and dtypes.kind(wide) in "fc":
-        wide = wide if _rank(wide) >= _rank(out) else out
-    elif dtypes.kind(wide) in "biu":
-        wide = out
-    if dtypes.kind(wide) == "f" and wide not in (dtypes.float32, dtypes.float64):
-        return dtypes.float32
-    if dtypes.kind(wide) in "iu" and wide not in _NUMPY_INTS:
-        return dtypes.int32
-    return wide
-
-
-_NUMPY_INTS = frozenset(np.dtype(f"{u}int{n}") for u in ("u", "") for n in (8, 16, 32, 64))
-
-
 # ---- dot_general ---------------------------------------------------------------------------------
-def _free(ndim: int, contract: Axes, batch: Axes) -> Axes:
-    return tuple(i for i in range(ndim) if i not in contract and i not in batch)
-
-
 def _check_axes(x: ShapedArray, side: str, contract: Axes, batch: Axes) -> None:
     if any(not 0 <= a < x.ndim for a in (*contract, *batch)):
         raise TypeError(f"dot_general: {side} axes must be nonnegative and below its rank, got"
@@ -156,8 +92,8 @@ def _dot_type(x: ShapedArray, y: ShapedArray, *, dimension_numbers: DimensionNum
                 f"dot_general: {what} axes must have the same sizes, got lhs {x} axes {x_axes} of"
                 f" sizes {x_sizes} and rhs {y} axes {y_axes} of sizes {y_sizes}; transpose one"
                 " operand or name other axes")
-    shape = [x.shape[a] for a in (*x_batch, *_free(x.ndim, x_contract, x_batch))]
-    shape += [y.shape[a] for a in _free(y.ndim, y_contract, y_batch)]
+    shape = [x.shape[a] for a in (*x_batch, *free_axes(x.ndim, x_contract, x_batch))]
+    shape += [y.shape[a] for a in free_axes(y.ndim, y_contract, y_batch)]
     dtype = contraction_dtype("dot_general", x, y, preferred_element_type)
     return ShapedArray(shape, dtype, x.weak_type and y.weak_type)
 
@@ -167,8 +103,8 @@ def _dot_forms(x: tuple[int, ...], y: tuple[int, ...], dimension_numbers: Dimens
     """What makes stacks of matrices of the operands (axes in order, shape; None for what is so),
     and the shape of the result."""
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    x_free = _free(len(x), x_contract, x_batch)
-    y_free = _free(len(y), y_contract, y_batch)
+    x_free = free_axes(len(x), x_contract, x_batch)
+    y_free = free_axes(len(y), y_contract, y_batch)
     batch, rows, columns = ([x[a] for a in x_batch], [x[a] for a in x_free],
                             [y[a] for a in y_free])
     terms = size_of([x[a] for a in x_contract])
@@ -210,7 +146,7 @@ def _dot_transpose(ct: Any, x: Any, y: Any, *, dimension_numbers: DimensionNumbe
     (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
     kwargs = {"precision": precision, "preferred_element_type": preferred_element_type}
     rank_x, rank_y = typeof_or(x).ndim, typeof_or(y).ndim
-    x_free, y_free = _free(rank_x, x_contract, x_batch), _free(rank_y, y_contract, y_batch)
+    x_free, y_free = free_axes(rank_x, x_contract, x_batch), free_axes(rank_y, y_contract, y_batch)
     first = len(x_batch)
     batch = tuple(range(first))
     rows = tuple(range(first, first + len(x_free)))
@@ -250,173 +186,16 @@ def _dot_batch(args: Any, dims: Any, *, dimension_numbers: DimensionNumbers, **p
         x_batch, y_batch = (x_dim, *x_batch), (y_dim, *y_batch)
         out_dim = 0
     elif x_dim is not None:
-        out_dim = len(x_batch) + _free(typeof(x).ndim, x_contract, x_batch).index(x_dim)
+        out_dim = len(x_batch) + free_axes(typeof(x).ndim, x_contract, x_batch).index(x_dim)
     else:
         x_rows = typeof(x).ndim - len(x_contract)
-        out_dim = x_rows + _free(typeof(y).ndim, y_contract, y_batch).index(y_dim)
+        out_dim = x_rows + free_axes(typeof(y).ndim, y_contract, y_batch).index(y_dim)
     dimensions = ((x_contract, y_contract), (x_batch, y_batch))
     return dot_general_p.bind(x, y, dimension_numbers=dimensions, **params), out_dim
 
 
 def _make_room(axes: Axes, dim: int) -> Axes:
     return tuple(a + (a >= dim) for a in axes)
-
-
-def _dot_kernel(build: Lowering, x: ArrayValue, y: ArrayValue, *, out: Any,
-                dimension_numbers: DimensionNumbers, **params: Any) -> ArrayValue:
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    check_native_dtypes(x.dtype, y.dtype, out.dtype)
-    dtype = accumulator(x.dtype, y.dtype, out.dtype)
-    check_native_dtypes(dtype)
-    terms = [x.shape[a] for a in x_contract]
-    rows = size_of([x.shape[a] for a in _free(x.ndim, x_contract, x_batch)])
-    columns = size_of([y.shape[a] for a in _free(y.ndim, y_contract, y_batch)])
-    work, limits = rows * columns * size_of(terms), build.schedule
-    same = x.dtype == y.dtype == out.dtype
-    if same and 1 in (rows, columns) and any(
-            isinstance(v, LazyArray) and v.expanded for v in (x, y)):
-        return _summed(build, x, y, out, dimension_numbers, dtype)
-    if is_inexact(dtype) and size_of(terms) > limits.max_scalars and (
-            1 in (rows, columns) or not same or work < limits.blas_work):
-        x, y = (build.materialize(v) if v.cost > limits.inline_max_cost else v for v in (x, y))
-        return _summed(build, x, y, out, dimension_numbers, dtype)
-    if same and x.dtype in BLAS_PREFIX and size_of(terms) > 1 and work >= limits.blas_work:
-        return _blas(build, x, y, out, dimension_numbers)
-    return _fold(build, x, y, out, dimension_numbers, dtype)
-
-
-def _summed(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
-            dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> ArrayValue:
-    """A sum along the last axes: for products of vectors, long ones that BLAS does not know, and
-    those of matrices and vectors of which one is not stored."""
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
-    terms = tuple(x.shape[a] for a in x_contract)
-    batch, rows = len(x_batch), len(x_batch) + len(x_free)
-
-    def at(build: Lowering, index: Sequence[Index]) -> Any:
-        inner = index[len(out.shape) :]
-        factors = (build.converted(v.at(build, index_of(
-                       v.ndim, (axes, (*index[:batch], *free, *inner)))), dtype)
-                   for v, axes, free in (
-                       (x, (*x_batch, *x_free, *x_contract), index[batch:rows]),
-                       (y, (*y_batch, *y_free, *y_contract), index[rows : len(out.shape)])))
-        return build.op("mul", *factors)
-
-    inner = tuple(range(len(out.shape), len(out.shape) + len(terms)))
-    order = tuple(range(len(out.shape))) + inner
-    if _rows_stay(x, x_contract) or _rows_stay(y, y_contract):  # added up as whole rows
-        order = (*range(batch), *inner, *range(batch, len(out.shape)))
-    products = LazyArray([(*out.shape, *terms)[a] for a in order], dtype, lambda build, index: at(
-        build, index_of(len(order), (order, index))), [x, y], 1)
-    axes = tuple(order.index(a) for a in inner)
-    total = reduction("add", lambda dtype: 0)(build, products, out=out, axes=axes)
-    return total if dtype == out.dtype else LazyArray(
-        out.shape, out.dtype, lambda b, i: b.converted(total.at(b, i), out.dtype), [total], 1)
-
-
-def _rows_stay(x: ArrayValue, contract: Axes) -> bool:
-    """Whether the axis of a matrix that lies closest in memory is not contracted."""
-    steps = x.strides if isinstance(x, Buffer) else range(x.ndim, 0, -1)
-    axes = [(abs(step), -a)
-            for a, (step, n) in enumerate(zip(steps, x.shape, strict=True)) if n > 1]
-    return len(axes) > 1 and -min(axes)[1] not in contract
-
-
-def _fold(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
-          dimension_numbers: DimensionNumbers, dtype: np.dtype[Any]) -> LazyArray:
-    """Each element of the result as a sum of products, inlined where it is used."""
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
-    x, y = (build.materialize(v) if v.cost else v for v in (x, y))
-    terms = [x.shape[a] for a in x_contract]
-    times, plus = ("and", "or") if dtype == dtypes.bool_ else ("mul", "add")
-
-    def at(build: Lowering, index: Sequence[Index]) -> Any:
-        batch, rest = index[: len(x_batch)], index[len(x_batch) :]
-        rows, columns = rest[: len(x_free)], rest[len(x_free) :]
-
-        def element(v: ArrayValue, axes: Axes, places: Sequence[Index]) -> Any:
-            full: list[Index] = [0] * v.ndim
-            for a, i in zip(axes, places, strict=True):
-                full[a] = i
-            return build.converted(v.at(build, full), dtype)
-
-        def combine(carry: Any, inner: Sequence[Index]) -> Any:
-            left = element(x, (*x_batch, *x_free, *x_contract), (*batch, *rows, *inner))
-            right = element(y, (*y_batch, *y_free, *y_contract), (*batch, *columns, *inner))
-            product = build.op(times, left, right)
-            return product if carry is None else build.op(plus, carry, product)
-
-        if 0 < size_of(terms) <= build.schedule.max_scalars:  # the first product starts the sum
-            places = list(indices(terms))
-            total = None
-            for first in range(0, len(places), VECTOR):
-                part = functools.reduce(combine, places[first : first + VECTOR], None)
-                total = part if total is None else build.op(plus, total, part)
-        else:
-            total = build.fold(terms, build.const(0, dtype), combine)
-        return build.converted(total, out.dtype)
-
-    return LazyArray(out.shape, out.dtype, at, [x, y], 2 * size_of(terms))
-
-
-VECTOR = 16
-"""Products that are added in order where a sum is written out."""
-
-MANY = 4
-"""Products in a batch up to which each may be cut into blocks; of more, threads take whole ones."""
-
-
-def _blas(build: Lowering, x: ArrayValue, y: ArrayValue, out: Any,
-          dimension_numbers: DimensionNumbers) -> Buffer:
-    """Row-major C = A B as column-major C' = B' A', one call for each batch index."""
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
-    x_free, y_free = _free(x.ndim, x_contract, x_batch), _free(y.ndim, y_contract, y_batch)
-    order = sorted(range(len(x_contract)), key=lambda i: x_contract[i])
-    x_contract = tuple(x_contract[i] for i in order)
-    y_contract = tuple(y_contract[i] for i in order)
-    batches = size_of([x.shape[a] for a in x_batch])
-    m, k = size_of([x.shape[a] for a in x_free]), size_of([x.shape[a] for a in x_contract])
-    n = size_of([y.shape[a] for a in y_free])
-    left, x_flipped = _matrix(build, x, x_batch, x_free, x_contract)
-    right, y_flipped = _matrix(build, y, y_batch, y_contract, y_free)
-    target = build.allocate(out.shape, out.dtype)
-    with build.loop(batches, independent=True) as b:
-        a = ("pointer", left.memory, build.index_add(left.offset, build.index_mul(b, m * k)))
-        c = ("pointer", right.memory, build.index_add(right.offset, build.index_mul(b, k * n)))
-        result = ("pointer", target.memory,
-                  build.index_add(target.offset, build.index_mul(b, m * n)))
-        if n == 1:
-            matrix_vector(build, a, c, result, m, k, x_flipped, out.dtype, batches <= MANY)
-        elif m == 1:
-            matrix_vector(build, c, a, result, n, k, not y_flipped, out.dtype, batches <= MANY)
-        else:
-            lead_x, lead_y = (m if x_flipped else k), (k if y_flipped else n)
-            matrix_matrix(build, (c, lead_y, y_flipped), (a, lead_x, x_flipped), (result, n),
-                          (n, m, k), out.dtype, blocks=batches <= MANY)
-    return target
-
-
-def _matrix(build: Lowering, x: ArrayValue, batch: Axes, first: Axes, second: Axes
-            ) -> tuple[Buffer, bool]:
-    """Memory that holds [batch, first, second] row-major, or [batch, second, first] (flipped)."""
-    identity = tuple(range(x.ndim))
-    if (*batch, *second, *first) == identity and (*batch, *first, *second) != identity:
-        return build.contiguous(x), True
-    permutation = (*batch, *first, *second)
-    if permutation != identity:
-        shape = [x.shape[a] for a in permutation]
-        source = build.materialize(x) if x.cost else x
-
-        def at(build: Lowering, index: Sequence[Index]) -> Any:
-            full: list[Index] = [0] * len(permutation)
-            for a, i in zip(permutation, index, strict=True):
-                full[a] = i
-            return source.at(build, full)
-
-        x = LazyArray(shape, x.dtype, at, [source])
-    return build.contiguous(x), False
 
 
 def _dot_partial(position: int) -> Any:
@@ -428,7 +207,7 @@ def _dot_partial(position: int) -> Any:
 
 dot_general_p = Primitive(
     "dot_general", type=_dot_type, eval=_dot_eval, jvp=[_dot_partial(0), _dot_partial(1)],
-    transpose=_dot_transpose, batch=_dot_batch, kernel=_dot_kernel)
+    transpose=_dot_transpose, batch=_dot_batch, kernel=dot_kernel)
 dot_general_p.division, dot_general_p.marks = dot_division, dot_marks
 
 

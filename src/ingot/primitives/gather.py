@@ -279,6 +279,9 @@ def scatter_kernel(combine: Callable[..., Any], price: int = 1, neutral: float |
         read_repeatedly = updates.size * w.indices[-1] > indices.size
         if indices.cost > limits.inline_max_cost or read_repeatedly:
             indices = build.materialize(indices)
+        if updates.cost > limits.inline_max_cost and size_of(w.indices[:-1]) > 1 \
+                and not known(build, indices):  # else it would be computed outside of vectors
+            updates = build.materialize(updates)
         if sums and not unique_indices and may_lose_digits(x, w.indices[:-1]):
             return added(build, w, x, indices, updates, mode is not CLIP, sums)
         target, indices, updates = build.copy_of(  # type: ignore[attr-defined]
