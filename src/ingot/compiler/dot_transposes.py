@@ -1,5 +1,7 @@
-"""Transposes beside contractions become dimension numbers: nothing is moved that BLAS can read as
-it lies, or write where it belongs."""
+"""Transposes beside contractions become dimension numbers.
+
+Nothing is moved that BLAS can read as it lies, or write where it belongs.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Slices:
         self.apart = all(a not in w.dims.start_index_map or w.sizes[a] == w.operand[a]
                          for a in w.inside)
         self.sliced = set(w.dims.offset_dims) if self.apart else set[int]()
-        self.counted = [1 if d in self.sliced else n for d, n in enumerate(shape)]
+        self.counted = tuple(1 if d in self.sliced else n for d, n in enumerate(shape))
         self.places = [1 if self.apart and a in w.inside else n for a, n in enumerate(w.operand)]
 
     def place(self, index: Sequence[Index]) -> tuple[list[Index], Any]:
