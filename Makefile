@@ -9,11 +9,11 @@ STAMP  = $(VENV)/.installed-$(1)
 JOBS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem
+.PHONY: help setup sunspots test check lint types unit thorough doctest memcheck fuzz bites ecosystem jax-suite
 .PHONY: bench guard docs pictures map wheel clean matrix matrix-one portable reference xla gpu accelerators
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(call STAMP,test)  ## Make .venv with ingot and all that its tests need
 
@@ -109,6 +109,9 @@ reference: $(call STAMP,test)  ## All but the slow tests on the reference back e
 
 ecosystem: $(ECO)/.installed  ## Run other packages' tests on ingot and on JAX (PACKAGES="optax ..." OPTIONS=--ingot-first)
 	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem $(OPTIONS) $(PACKAGES)
+
+jax-suite:  ## Run JAX's own tests of devices on ingot and on JAX (JAX_SOURCE=a checkout FAMILY="pjit ..." JAX_PYTHON=...)
+	PYTHONPATH=tests $(or $(JAX_PYTHON),$(BIN)/python) -m jax_suite $(FAMILY) --source $(JAX_SOURCE) $(OPTIONS)
 
 $(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
 	$(PYTHON) -m venv $(ECO)

@@ -65,15 +65,20 @@ def _outcomes(suite, root, logs, options):
     jax = running.read(kept)
     if not options.failing:
         return jax, running.run("ingot", suite, root, logs / "ingot.jsonl", **shared)
-    before = running.read(logs / "ingot.jsonl")
+    return jax, run_failing(suite, root, logs / "ingot.jsonl", jax, **shared)
+
+
+def run_failing(suite, root, log, jax, **shared):
+    """Outcomes on ingot, where only what passes on JAX and did not on ingot is run again."""
+    before = running.read(log)
     failing = [test for test, line in jax.items() if line["outcome"] == comparing.PASSED
                and before.get(test, {}).get("outcome") != comparing.PASSED]
-    only = logs / "only.txt"
+    only = log.with_name("only.txt")
     only.write_text("\n".join(failing), "utf-8")
-    again = running.run("ingot", suite, root, logs / "again.jsonl", only=only, **shared)
+    again = running.run("ingot", suite, root, log.with_name("again.jsonl"), only=only, **shared)
     ingot = {**{t: o for t, o in before.items() if o["outcome"] != "uncollected"}, **again}
-    _write(logs / "ingot.jsonl", ingot)
-    return jax, ingot
+    _write(log, ingot)
+    return ingot
 
 
 def _ingot_first(suite, root, logs, shared):

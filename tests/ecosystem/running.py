@@ -30,7 +30,7 @@ def environment(side, suite, log, only=None, but=None, x64=False, every=1):
     `every` is run. NumPyro's tests turn 64 bit on if its variable is there at all.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "ECOSYSTEM_"))}
-    paths = [str(HERE / "plugin"), *([str(SOURCE)] if side == "ingot" else [])]
+    paths = [str(HERE / "plugin"), *suite.folders, *([str(SOURCE)] if side == "ingot" else [])]
     return {**kept, **suite.environment, "PYTHONPATH": os.pathsep.join(paths),
             "JAX_PLATFORMS": "cpu", **({"JAX_ENABLE_X64": "1"} if x64 else {}),
             "ECOSYSTEM_LOG": str(log), "ECOSYSTEM_EVERY": str(every),

@@ -34,7 +34,7 @@ class Suite:
 
     `source` is `wheel` (the tests are in the installed package), `sdist`, or `URL@REVISION` of a
     repository; `tests` are what pytest is given there. `requires` is what the tests need besides
-    the package, `timeout` the seconds that one test may take.
+    the package, `timeout` the seconds that one test may take, `folders` are for Python's path.
     """
 
     package: str
@@ -45,6 +45,7 @@ class Suite:
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     timeout: float = 300.0
+    folders: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
 
     @property

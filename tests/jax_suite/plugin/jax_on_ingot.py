@@ -1,0 +1,208 @@
+"""A pytest plugin by which JAX's own test files import ingot's modules as `jax`.
+
+It does nothing where the hook is not installed, so both sides are started alike. JAX's modules for
+tests are read from an installed JAX at the path in JAX_SUITE_JAX. What ingot lacks of JAX's private
+and experimental names is a `Placeholder`: it may be imported, subclassed and used while files are
+read; a test that calls it fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+from contextlib import nullcontext
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+PRIVATE = ("jax._src", "jaxlib", "jax.interpreters", "jax.extend", "jax.experimental")
+TEST_MODULES = ("test_util", "public_test_util", "test_loader", "test_warning_util",
+                "internal_test_util", "internal_test_util.lax_test_util",
+                "internal_test_util.test_harnesses")
+# Where a name that has moved out of a private module is looked for.
+PUBLIC = ("ingot", "ingot.sharding", "ingot.stages", "ingot.extend.core", "ingot.errors",
+          "ingot.lax", "ingot.compat.privates", "ml_dtypes")
+DEVICES = 8
+_inside_a_test = False
+
+
+class Placeholder:
+    """Stands for a private name of JAX that ingot does not have."""
+
+    def __init__(self, name):
+        self.__name__ = self.__qualname__ = name
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.__dict__[name] = _found(self.__name__, name)
+        return value
+
+    def __call__(self, *args, **kwargs):
+        if _inside_a_test:
+            raise AttributeError(f"ingot has no {self.__name__}")
+        return self
+
+    def __mro_entries__(self, bases):
+        return ()
+
+    def __instancecheck__(self, value):
+        return False
+
+    def __iter__(self):
+        return iter(())
+
+    def __le__(self, other):
+        return False
+
+    __lt__ = __ge__ = __gt__ = __le__
+
+    def __or__(self, other):
+        return other
+
+    __ror__ = __or__
+
+    def __repr__(self):
+        return f"<{self.__name__}, which ingot does not have>"
+
+
+class Absent(ModuleType):
+    """A private module of JAX that ingot does not serve: all its names are placeholders."""
+
+    __path__ = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.__dict__[name] = _found(self.__name__, name)
+        return value
+
+
+class PrivateModules(MetaPathFinder):
+    """Finds JAX's modules for tests in an installed JAX, and stand-ins for what ingot lacks."""
+
+    def __init__(self, served, folder):
+        self._served, self._folder = served, folder
+
+    def find_spec(self, fullname, path=None, target=None):
+        name = fullname.removeprefix("jax._src.")
+        if name in TEST_MODULES and name != fullname:
+            place = self._folder / "_src" / name.replace(".", "/")
+            package = place.is_dir()
+            return spec_from_file_location(
+                fullname, place / "__init__.py" if package else place.with_suffix(".py"),
+                submodule_search_locations=[] if package else None)
+        if fullname in self._served or not _is_private(fullname):
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec):
+        return Absent(spec.name)
+
+    def exec_module(self, module):
+        """An absent module has nothing to run."""
+
+
+def _is_private(name):
+    return any(name == p or name.startswith(f"{p}.") for p in PRIVATE)
+
+
+def _found(module, name):
+    """A name of a private module: a helper of this plugin, a module, ours in public, or nothing."""
+    full = f"{module}.{name}"
+    if full in HELPERS:
+        return HELPERS[full]
+    if full.removeprefix("jax._src.") in TEST_MODULES:
+        return importlib.import_module(full)
+    for source in PUBLIC if not name.startswith("_") else ():
+        value = getattr(importlib.import_module(source), name, None)
+        if value is not None and not isinstance(value, ModuleType):
+            return value
+    return Placeholder(full)
+
+
+def _resolving(resolve, finder):
+    """The hook's `resolve`, with placeholders for the private names that it does not find."""
+
+    def found(module, name):
+        full = f"{module}.{name}"
+        if full in HELPERS or full.removeprefix("jax._src.") in TEST_MODULES:
+            return _found(module, name)
+        try:
+            return resolve(module, name)
+        except AttributeError:
+            if not _is_private(module):
+                raise
+        finder.misses.pop()
+        return _found(module, name)
+
+    return found
+
+
+def _helpers():
+    """What JAX's modules for tests need of private modules: flags, counts, kinds of builds."""
+    from ingot.compat.flag_tables import REFUSED
+    from ingot.compat.flags import config
+    from ingot.compat.states import State
+
+    class States(dict):
+        def __missing__(self, name):
+            return nullcontext if name in REFUSED else State(name)
+
+    def flag(name, default, *args, **kwargs):
+        defined[name] = default
+        return SimpleNamespace(value=default, name=name)
+
+    defined = {}
+    nothing = SimpleNamespace(clear=lambda: None, block_until_ready=lambda: None)
+    false = lambda *args: False
+    settings = {"int_flag": flag, "string_flag": flag, "bool_flag": flag, "update": config.update,
+                "bool_env": lambda name, default: os.environ.get(name, str(default)) == "True",
+                "config_states": States(),
+                "_read": lambda name: defined[name] if name in defined else config.read(name),
+                "parse_flags_with_absl": config.parse_flags_with_absl}
+    builds = ("is_optimized_build", "is_asan", "is_msan", "is_tsan", "is_sanitized")
+    others = {
+        "cloud_tpu_init.running_in_cloud_tpu_vm": False, "compilation_cache._cache": None,
+        "core.reset_trace_state": lambda: True, "deprecations.is_accelerated": false,
+        "dispatch.runtime_tokens": nothing,
+        "dispatch.xla_primitive_callable": functools.cache(lambda: None),
+        "interpreters.mlir._platforms_with_donation": ["cpu", "cuda", "rocm", "tpu"],
+        "lib.version": (0, 12, 0), "lib.jaxlib_extension_version": 10**6,
+        "lib.ifrt_version": 10**6, "lib.cuda_versions": None,
+        "util.install_failure_signal_handler": lambda: None,
+        "xla_bridge.num_cpu_devices": SimpleNamespace(value=DEVICES)}
+    return {**{f"jax._src.config.{name}": value for name, value in settings.items()},
+            **{f"jaxlib._jax.{name}": false for name in builds},
+            **{f"jax._src.{name}": value for name, value in others.items()}}
+
+
+def _install():
+    from ingot.compat import hook, names
+
+    global HELPERS
+    HELPERS = _helpers()
+    finder = hook.installed()
+    hook.resolve = _resolving(hook.resolve, finder)
+    sys.meta_path.insert(0, PrivateModules(names.MODULES, Path(os.environ["JAX_SUITE_JAX"])))
+
+
+HELPERS = {}
+if "ingot" in sys.modules:
+    _install()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    global _inside_a_test
+    _inside_a_test = True
+    try:
+        return (yield)
+    finally:
+        _inside_a_test = False
