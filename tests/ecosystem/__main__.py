@@ -59,7 +59,7 @@ def _outcomes(suite, root, logs, options):
     shared = {"python": options.python, "x64": options.x64, "every": options.every}
     kept = logs / "jax.jsonl"
     if options.ingot_first:
-        return _ingot_first(suite, root, logs, shared)
+        return run_ingot_first(suite, root, logs / "ingot.jsonl", kept, **shared)
     if not (options.keep_jax or options.failing) or not kept.exists():
         running.run("jax", suite, root, kept, **shared)
     jax = running.read(kept)
@@ -81,14 +81,14 @@ def run_failing(suite, root, log, jax, **shared):
     return ingot
 
 
-def _ingot_first(suite, root, logs, shared):
+def run_ingot_first(suite, root, ours, theirs, **shared):
     """Outcomes where JAX runs only what does not pass on ingot, and what is not collected there."""
-    ingot = running.run("ingot", suite, root, logs / "ingot.jsonl", **shared)
+    ingot = running.run("ingot", suite, root, ours, **shared)
     assumed = comparing.assume(ingot)
-    but = logs / "but.txt"
+    but = theirs.with_name("but.txt")
     but.write_text("\n".join(assumed), "utf-8")
-    jax = running.run("jax", suite, root, logs / "jax.jsonl", but=but, **shared)
-    _write(logs / "jax.jsonl", {**assumed, **jax})
+    jax = running.run("jax", suite, root, theirs, but=but, **shared)
+    _write(theirs, {**assumed, **jax})
     return {**assumed, **jax}, ingot
 
 

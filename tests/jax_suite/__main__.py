@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ecosystem import comparing, running
-from ecosystem.__main__ import run_failing
+from ecosystem.__main__ import run_failing, run_ingot_first
 from ecosystem.suites import Suite
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +42,9 @@ def arguments(argv):
                         help="run only what passed on JAX and not on ingot in the last run")
     parser.add_argument("--again", action="store_true",
                         help="run JAX as well; else its outcomes of the last run are taken")
+    parser.add_argument("--ingot-first", action="store_true",
+                        help="run on JAX only what does not pass on ingot; the rest counts as "
+                             "passing there, which is much faster")
     parser.add_argument("--only", default="", help="an expression of pytest's -k")
     parser.add_argument("--build", type=Path, default=BUILD, help="where outcomes go")
     return parser.parse_args(argv)
@@ -73,6 +76,8 @@ def examine(tests, options, logs, backend):
     if options.only:
         return comparing.compare(jax, running.run("ingot", tests, root, logs / "part.jsonl",
                                                   **shared), (), partial=True)
+    if options.ingot_first and not jax:
+        return comparing.compare(*run_ingot_first(tests, root, ours, theirs, **shared), ())
     if options.again or not jax:
         jax = running.run("jax", tests, root, theirs, **shared)
     if options.failing:

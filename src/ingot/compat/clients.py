@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
 
 from ingot.api.devices import device_count, devices, live_arrays, local_devices, process_index
 from ingot.core.backend import Backend, Device, get_backend as backend_called
+from ingot.version import __version__
 
 
 class Client:
@@ -25,7 +25,7 @@ class Client:
     @property
     def platform_version(self) -> str:
         """The versions that compiled programs depend on, in words."""
-        versions = [f"ingot {importlib.metadata.version('ingot')}", self._backend.name]
+        versions = [f"ingot {__version__}", self._backend.name]
         return " ".join(versions)
 
     def devices(self) -> list[Device]:
@@ -60,6 +60,10 @@ def get_backend(platform: str | None = None) -> Client:
     """The client of a platform, by default that of the first device.
 
     Raises RuntimeError for a platform that is not there.
+
+    >>> from ingot.compat import clients
+    >>> clients.get_backend("cpu").platform_version.startswith(f"ingot {ingot.__version__} ")
+    True
     """
     backend = backend_called(platform)
     if backend.name not in _CLIENTS:
