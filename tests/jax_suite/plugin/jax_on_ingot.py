@@ -27,7 +27,7 @@ TEST_MODULES = ("test_util", "public_test_util", "test_loader", "test_warning_ut
                 "internal_test_util.test_harnesses")
 # Where a name that has moved out of a private module is looked for.
 PUBLIC = ("ingot", "ingot.sharding", "ingot.stages", "ingot.extend.core", "ingot.errors",
-          "ingot.lax", "ingot.compat.privates", "ml_dtypes")
+          "ingot.lax", "ingot.export", "ingot.compat.privates", "ml_dtypes")
 DEVICES = 8
 _inside_a_test = False
 
@@ -150,6 +150,7 @@ def _helpers():
     from ingot.compat.flag_tables import REFUSED
     from ingot.compat.flags import config
     from ingot.compat.states import State
+    from ingot.export import symbolic_dim_bounds
     from ingot.lax import reduce_window_shape_tuple
     from ingot.numpy import zeros
 
@@ -172,6 +173,8 @@ def _helpers():
     builds = ("is_optimized_build", "is_asan", "is_msan", "is_tsan", "is_sanitized")
     others = {
         "cloud_tpu_init.running_in_cloud_tpu_vm": False, "compilation_cache._cache": None,
+        "core.definitely_equal": lambda x, y: x is y or x == y,
+        "export.shape_poly._bounds_decision": lambda e, precision: symbolic_dim_bounds(e),
         "core.reset_trace_state": lambda: True, "deprecations.is_accelerated": false,
         "dispatch.runtime_tokens": nothing,
         "dispatch.xla_primitive_callable": functools.cache(lambda: None),
@@ -190,8 +193,10 @@ def _helpers():
 
 def _install():
     from ingot.compat import hook, names
+    from ingot.core.symbolic import DimExpr, evaluate
 
     global HELPERS
+    DimExpr._evaluate, DimExpr._get_vars = evaluate, DimExpr.variables
     HELPERS = _helpers()
     finder = hook.installed()
     hook.resolve = _resolving(hook.resolve, finder)
