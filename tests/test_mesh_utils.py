@@ -125,3 +125,15 @@ def test_split_axes_multiply_to_those_of_both():
 def test_what_makes_no_mesh_is_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_meshes_of_chips_that_are_not_here():
+    """A mesh can be planned for a machine, and shapes of parts asked for, without the machine."""
+    mesh = ingot.sharding.Mesh(create_device_mesh((4, 4), chips("TPU v4", (2, 2, 4))), ("x", "y"))
+    sharding = ingot.NamedSharding(mesh, ingot.P("x", ("y",)))
+    assert sharding.shard_shape((8, 12)) == (2, 3)
+    assert len(sharding.devices_indices_map((8, 12))) == 16
+    assert mesh.abstract_mesh.abstract_device.device_kind == "TPU v4"
+    assert mesh.local_mesh is mesh
+    with pytest.raises(ValueError, match="id and platform"):
+        ingot.sharding.Mesh([0, 1], ("x",))

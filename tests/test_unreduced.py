@@ -121,3 +121,44 @@ def test_parts_of_an_extreme_are_combined_inside_shard_map():
     np.testing.assert_array_equal(f(x), A.max(0))
     with pytest.raises(ValueError, match="unreduced_psum cannot accept args with unreduced_kind"):
         ingot.jit(ingot.shard_map(lambda x: lax.psum(x, "x"), out_specs=P()))(x)
+
+
+SHARES = np.arange(8.0).reshape(2, 4)  # what the devices along x have of a vector
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_shard_map_gives_and_takes_parts(check_vma):
+    x = ingot.device_put(SHARES.ravel(), P("x"))
+
+    def shard_map(f, in_specs, out_specs):
+        return ingot.jit(ingot.shard_map(f, in_specs=in_specs, out_specs=out_specs,
+                                         check_vma=check_vma))
+
+    def marked(x):
+        return lax.pcast(x, "x", to="unreduced") if check_vma else x
+
+    out = shard_map(marked, P("x"), SUM)(x)
+    assert out.shape == (4,)
+    np.testing.assert_array_equal(parts(out), SHARES)
+    np.testing.assert_array_equal(ingot.reshard(out, P()), SHARES.sum(0))
+    doubled = shard_map(lambda x: 2 * x, SUM, SUM)(out)
+    np.testing.assert_array_equal(parts(doubled), 2 * SHARES)
+    summed = shard_map(lambda x: lax.psum(x, "x"), SUM, P())
+    np.testing.assert_array_equal(summed(out), SHARES.sum(0))
+    # Of a whole array that becomes unreduced on the way, the first device has it all.
+    again = ingot.jit(lambda x: summed(ingot.reshard(x, SUM)))(ingot.device_put(SHARES[0], P()))
+    np.testing.assert_array_equal(again, SHARES[0])
+    if not check_vma:
+        back = shard_map(lambda x: x, SUM, P("x"))(out)
+        np.testing.assert_array_equal(back, SHARES.ravel())
+
+
+def test_a_product_in_shard_map_keeps_parts_of_rows():
+    a, b = (ingot.device_put(v, s) for v, s in [(A, P("y", "x")), (B, P("x"))])
+    f = ingot.jit(ingot.shard_map(lambda a, b: lax.pcast(a @ b, "x", to="unreduced"),
+                                  out_specs=P("y", unreduced={"x"})))
+    out = f(a, b)
+    for shard, x, y in zip(out.addressable_shards, (0, 0, 1, 1), (0, 1, 0, 1), strict=True):
+        rows, terms = slice(2 * y, 2 * y + 2), slice(4 * x, 4 * x + 4)
+        np.testing.assert_array_equal(shard.data, A[rows, terms] @ B[terms])
+    np.testing.assert_array_equal(ingot.reshard(out, P()), A @ B)

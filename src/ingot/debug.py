@@ -7,13 +7,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TextIO
 
+import numpy as np
+
 from ingot.api.jit import PjitFunction, jit
+from ingot.api.sharding_pictures import picture
 from ingot.backends.llvm.executable import executables
-from ingot.control.callback import debug_callback, debug_print
+from ingot.control.callback import debug_callback
+from ingot.control.debug_print import debug_log, debug_print
 from ingot.core.array import ArrayBase
 from ingot.core.devices import CPU
-from ingot.core.sharding import SingleDeviceSharding
+from ingot.core.mesh import Mesh, concrete_mesh
+from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.source_info import here
+from ingot.core.specs import PartitionSpec
 from ingot.core.tracebacks import api_boundary, hide_frames_of as _hide_frames_of
 from ingot.util import user_frame, wraps
 
@@ -127,49 +133,74 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
 def inspect_array_sharding(value: Any, *, callback: Callable[[Any], None]) -> None:
     """Call a function with how an array is divided over devices.
 
-    value: an array, traced ones too. callback: gets a sharding.
+    value: an array, traced ones too. callback: gets a sharding; of a traced array, what its type
+    says, on the devices of the mesh that is set: how Auto axes divide it is not known so early.
 
     >>> debug.inspect_array_sharding(np.ones(2), callback=lambda s: print(type(s).__name__))
     SingleDeviceSharding
     """
-    callback(getattr(value, "sharding", SingleDeviceSharding(CPU)))
+    callback(_sharding_of(value))
 
 
-def visualize_sharding(shape: Sequence[int], sharding: Any, **_: Any) -> None:
-    """Draw where the parts of an array are: one box, since arrays stay whole.
+def _sharding_of(value: Any) -> Sharding:
+    sharding = getattr(value, "sharding", None)
+    if not isinstance(sharding, NamedSharding) or isinstance(sharding.mesh, Mesh):
+        return sharding or SingleDeviceSharding(CPU)
+    mesh = concrete_mesh()
+    if mesh.empty:
+        return SingleDeviceSharding(CPU)
+    return NamedSharding(mesh, sharding.spec if not sharding.mesh.empty else PartitionSpec())
 
-    shape: of the array. sharding: how it is divided.
 
-    >>> debug.visualize_sharding((3,), None)
-    ┌────────────────────────┐
-    │         CPU 0          │
-    └────────────────────────┘
+def visualize_sharding(shape: Sequence[int], sharding: Sharding, *, use_color: bool = True,
+                       scale: float = 1.0, min_width: int = 9, max_width: int = 80,
+                       color_map: Any = None) -> None:
+    """Draw which devices have which part of an array of one or two axes.
+
+    shape: of the array. sharding: how it is divided. scale: of the picture. min_width, max_width:
+    how many characters wide a box may be. use_color, color_map: without effect. Raises ValueError
+    for other numbers of axes.
+
+    >>> mesh = ingot.make_mesh((2, 2), ("x", "y"))
+    >>> debug.visualize_sharding((4, 4), ingot.NamedSharding(mesh, ingot.P("x", "y")))
+    ┌──────────┬──────────┐
+    │          │          │
+    │  CPU 0   │  CPU 1   │
+    │          │          │
+    │          │          │
+    ├──────────┼──────────┤
+    │          │          │
+    │  CPU 2   │  CPU 3   │
+    │          │          │
+    │          │          │
+    └──────────┴──────────┘
     """
-    width = 12 if len(shape) > 1 else 24
-    label = f"CPU {CPU.id}".center(width)
-    rows = ["", label, ""] if len(shape) > 1 else [label]
-    lines = [f"│{row:{width}}│" for row in rows]
-    edge = "─" * width
-    sys.stdout.write("\n".join([f"┌{edge}┐", *lines, f"└{edge}┘", ""]))
+    if len(shape) not in (1, 2):
+        raise ValueError("debug.visualize_sharding: only arrays with 1 or 2 axes can be drawn, got"
+                         f" the shape {tuple(shape)}; reshape it, or print its sharding")
+    sys.stdout.write(picture(shape, sharding, scale, min_width, max_width))
 
 
 def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
-    """Draw where the parts of an array are.
+    """Draw which devices have which part of an array of one or two axes.
 
-    arr: an array. kwargs: those of `visualize_sharding`, without effect.
+    arr: an array; of a traced one, what `inspect_array_sharding` knows. kwargs: those of
+    `visualize_sharding`.
 
-    >>> debug.visualize_array_sharding(1.0)
-    ┌────────────────────────┐
-    │         CPU 0          │
-    └────────────────────────┘
+    >>> debug.visualize_array_sharding(np.ones(3))
+    ┌───────┐
+    │ CPU 0 │
+    └───────┘
     """
-    visualize_sharding(getattr(arr, "shape", ()), SingleDeviceSharding(CPU), **kwargs)
+    visualize_sharding(np.shape(arr), _sharding_of(arr), **kwargs)
 
 
 callback = debug_callback
+log = debug_log
 print = debug_print
 
-__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "passes",
-           "print", "programs", "stages", "visualize_array_sharding", "visualize_sharding"]
+__all__ = ["STAGES", "ProgramReport", "breakpoint", "callback", "inspect_array_sharding", "log",
+           "passes", "print", "programs", "stages", "visualize_array_sharding",
+           "visualize_sharding"]
 
 _hide_frames_of(__name__)

@@ -195,7 +195,7 @@ def over_split_grid(grid: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray,
 
         free = [n // int(u) for n, u in zip(grid.shape, used, strict=True)]
         assignment[:, axis] = max(_parts(size, free), key=worth)
-    return _transposed(grid, shape, assignment), assignment
+    return transposed(grid, shape, assignment), assignment
 
 
 def _parts(size: int, free: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -208,7 +208,7 @@ def _parts(size: int, free: Sequence[int]) -> Iterator[tuple[int, ...]]:
             yield from ((n, *rest) for rest in _parts(size // n, free[1:]))
 
 
-def _transposed(grid: np.ndarray, shape: Sequence[int], assignment: np.ndarray) -> np.ndarray:
+def transposed(grid: np.ndarray, shape: Sequence[int], assignment: np.ndarray) -> np.ndarray:
     """The grid, each of whose axes is split between axes of the mesh, which are then together."""
     order = np.arange(assignment.size).reshape(assignment.shape).T.ravel()
     return grid.reshape(assignment.ravel()).transpose(order).reshape(shape)

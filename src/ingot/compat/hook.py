@@ -25,7 +25,8 @@ SERVED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "served")
 
 ROOTS = ("jax", "jaxlib")
 JAX_LOGGERS = {"tracing": "jax._src.dispatch", "compiling": "jax._src.interpreters.pxla",
-               "finished": "jax._src.dispatch", "miss": "jax._src.pjit"}
+               "finished": "jax._src.dispatch", "miss": "jax._src.pjit",
+               "debug": "jax._src.debugging"}
 _SERVED_DUNDERS = ("__version__", "__version_info__", "__array_api_version__",
                    "__array_namespace_info__")
 

@@ -215,7 +215,6 @@ NAMES: dict[str, str | Missing] = {
         _COMPAT + "linear_util:infer_argnums_and_argnames",
     "jax._src.lib._jax": "jaxlib._jax",
     "jax._src.lib.pytree": "jaxlib._jax.pytree",
-    "jax.debug.log": "ingot.debug:print",
     "jax.dtypes.bfloat16": "ml_dtypes:bfloat16",
     "jax._src.dtypes.bfloat16": "ml_dtypes:bfloat16",
     "jax.dtypes.TypePromotionError": "ingot.errors:TypePromotionError",
@@ -254,6 +253,7 @@ NAMES: dict[str, str | Missing] = {
 for _theirs, _ours in {
         "_get_physical_tpu_mesh": "physical_grid", "_create_device_mesh_for_nd_torus": "over_grid",
         "_create_device_mesh_for_nd_torus_splitting_axes": "over_split_grid",
+        "_generate_logical_mesh": "transposed",
         "_TPU_V4": "TPU_V4", "_TPU_7": "TPU_7", "_TPU_7X": "TPU_7X",
         "_TRANSPOSE_TRICKS": "CONTIGUOUS"}.items():
     NAMES[f"jax._src.mesh_utils.{_theirs}"] = f"ingot.api.device_grids:{_ours}"

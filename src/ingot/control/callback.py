@@ -1,10 +1,9 @@
-"""Calls of Python functions from programs: pure_callback, io_callback, debug callbacks, print."""
+"""Calls of Python functions from programs: pure_callback, io_callback, debug callbacks."""
 
 from __future__ import annotations
 
 import functools
 import operator
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from ingot.control.tracing import (
     leaf_paths,
     tree_differences,
 )
-from ingot.core.array import Array, fetch, from_numpy
+from ingot.core.array import Array, fetch
 from ingot.core.avals import ShapedArray
 from ingot.core.effects import (
     DEBUG,
@@ -274,14 +273,15 @@ def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, order
     """Call a Python function for its side effect, also from compiled and differentiated code.
 
     callback: gets NumPy arrays for the arrays among its arguments, other things as they are; its
-    result is ignored; without it, a decorator. args, kwargs: its arguments. ordered: whether calls
-    keep the order of the program. partitioned: without effect -> None. Under vmap it is called for
-    each entry.
+    result is ignored; without it, `debug.callback(ordered=True)(callback, ...)` names the options
+    first. args, kwargs: its arguments. ordered: whether calls keep the order of the program.
+    partitioned: without effect -> None. Under vmap it is called for each entry.
 
     >>> debug.callback(print, 3)
     3
     """
     if callback is None:
+        check_options_alone("debug_callback", args, kwargs)
         return functools.partial(debug_callback, ordered=ordered, partitioned=partitioned)
     check_callable("debug.callback", "callback", callback)
     check_call("debug.callback", callback, args, kwargs)
@@ -304,59 +304,12 @@ def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, order
     return None
 
 
-# ---- debug.print --------------------------------------------------------------------------------
-class _Checker(string.Formatter):
-    """Refuses arguments that the format does not use."""
-
-    def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
-        unused = [i for i in range(len(args)) if i not in used_args]
-        unused += [k for k in kwargs if k not in used_args]
-        if unused:
-            raise ValueError(f"debug.print: the format does not use the arguments {unused}; write"
-                             " {} or {name} for each (and not an f-string)")
+def check_options_alone(name: str, args: Any, kwargs: Any) -> None:
+    """Raise TypeError if a call that only names options has arguments as well."""
+    if args or kwargs:
+        raise TypeError(f"{name} received unexpected arguments in the two-call form: {args} and"
+                        f" {kwargs}; they belong into the second call")
 
 
-@api_boundary
-def debug_print(fmt: str, *args: Any, ordered: bool = False, partitioned: bool = False,
-                skip_format_check: bool = False, **kwargs: Any) -> None:
-    """Print values when the program runs: `fmt.format(*args, **kwargs)`.
-
-    fmt: a format. args, kwargs: arrays and other values. ordered: whether lines keep the order of
-    the program. partitioned: without effect. skip_format_check: whether arguments that the format
-    does not use, e.g. when it is an f-string, are let pass; else ValueError.
-
-    >>> debug.print("x = {x}", x=3)
-    x = 3
-    """
-    if not isinstance(fmt, str):
-        raise TypeError(f"debug.print: the format must be a string, got {fmt!r:.60}")
-    if not skip_format_check:
-        _Checker().vformat(fmt, [_Anything() for _ in args], {k: _Anything() for k in kwargs})
-
-    def show(*values: Any, **named: Any) -> None:
-        # Arrays format their elements, which NumPy's do not.
-        print(fmt.format(*map(_print_text, values),
-                         **{k: _print_text(v) for k, v in named.items()}))
-
-    debug_callback(show, *args, ordered=ordered, partitioned=partitioned, **kwargs)
-
-
-def _print_text(x: Any) -> Any:
-    return from_numpy(x) if isinstance(x, np.ndarray) and x.ndim else x
-
-
-class _Anything:
-    """Stands for a value while a format is checked."""
-
-    def __format__(self, spec: str) -> str:
-        return ""
-
-    def __getattr__(self, name: str) -> Any:
-        return self
-
-    def __getitem__(self, key: Any) -> Any:
-        return self
-
-
-__all__ = ["FlatCallback", "debug_callback", "debug_callback_p", "debug_print", "io_callback",
-           "io_callback_p", "pure_callback", "pure_callback_p"]
+__all__ = ["FlatCallback", "debug_callback", "debug_callback_p", "io_callback", "io_callback_p",
+           "pure_callback", "pure_callback_p"]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from ingot.control.call import jit_p
+from ingot.control.parts import scope
+from ingot.control.shard_map import shard_map_p
 from ingot.control.tracing import evaluate
 from ingot.core.array import Array
 from ingot.core.avals import ShapedArray
@@ -24,7 +26,7 @@ from ingot.core.placement import PlacedBuffer, parts_of
 from ingot.core.specs import PartitionSpec, UnreducedKind
 from ingot.core.unreduced import combined, own_positions, unreduced_axes
 from ingot.primitives.constraint import own_part_p, reshard_p
-from ingot.primitives.movement import broadcast_in_dim, full_like, reduce_sum
+from ingot.primitives.movement import broadcast_in_dim, full_like, reduce_sum, reshape
 from ingot.primitives.reduce import reduce_max, reduce_min
 from ingot.primitives.select import select_n
 from ingot.transforms.batch import batch_jaxpr
@@ -164,9 +166,39 @@ def _equation(eqn: Eqn, args: list[_Parts], mesh: Any) -> list[_Parts]:
         return [x]
     if eqn.primitive is jit_p:
         return _run(eqn.params["jaxpr"], args, mesh)
+    if eqn.primitive is shard_map_p:
+        return _shard_map(eqn, args, mesh)
     if any(map(_marks, subjaxprs(eqn))):
         args = [x.without(x.names) for x in args]
     return _mapped(eqn, args, mesh)
+
+
+def _shard_map(eqn: Eqn, args: Sequence[_Parts], mesh: Any) -> list[_Parts]:
+    """A program of the parts of arrays: it gets and gives the parts of unreduced arrays along
+    leading axes, which the mesh divides to the length 1."""
+    params, jaxpr = eqn.params, eqn.params["jaxpr"]
+    apart_in, apart_out = ([tuple(n for n in mesh.axis_names if n in s.unreduced) for s in specs]
+                           for specs in (params["in_specs"], params["out_specs"]))
+
+    def fun(*xs: Any) -> list[Any]:
+        outs = evaluate(jaxpr, *(reshape(x, x.shape[len(names):])
+                                 for x, names in zip(xs, apart_in, strict=True)))
+        return [reshape(o, (*[1] * len(names), *o.shape))
+                for o, names in zip(outs, apart_out, strict=True)]
+
+    with scope(params["mesh"], params["newly_manual_axes"], params["check_vma"]):
+        program = stage(fun, [a.update(shape=(*[1] * len(names), *a.shape))
+                              for a, names in zip(jaxpr.in_avals, apart_in, strict=True)],
+                        jaxpr.debug_name)
+    values = [_as_typed(x.without(set(x.names).difference(names)), a.aval, PartitionSpec()).value
+              for x, names, a in zip(args, apart_in, eqn.invars, strict=True)]
+    outs = shard_map_p.bind(*values, **{
+        **params, "jaxpr": program,
+        **{what: tuple(PartitionSpec(*names, *s.partitions)
+                       for s, names in zip(params[what], apart, strict=True))
+           for what, apart in (("in_specs", apart_in), ("out_specs", apart_out))}})
+    return [_Parts(o, names, s.unreduced_kind or UnreducedKind.sum)
+            for o, names, s in zip(outs, apart_out, params["out_specs"], strict=True)]
 
 
 def _marks(jaxpr: Jaxpr) -> bool:

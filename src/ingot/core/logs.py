@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from ingot.config import config
 from ingot.core.source_info import here
+from ingot.util import user_frame
 
 T = TypeVar("T")
 LOGGERS = {"tracing": "ingot", "compiling": "ingot", "finished": "ingot", "miss": "ingot",
-           "processes": "ingot", "transfers": "ingot"}
+           "processes": "ingot", "transfers": "ingot", "debug": "ingot"}
 """The names of loggers, by what they are told; the import hook gives them those of JAX."""
 
 
@@ -24,6 +25,17 @@ def say(what: str, message: str) -> None:
     import logging  # costs start-up time
 
     logging.getLogger(LOGGERS[what]).warning(message)
+
+
+def logged_from_here(what: str) -> Callable[[str], None]:
+    """A function that gives messages to the logger for such messages, at the level INFO, as if they
+    came from the user's present line."""
+    import logging  # costs start-up time
+
+    logger, frame = logging.getLogger(LOGGERS[what]), user_frame()
+    place = ("unknown", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return lambda message: logger.handle(
+        logger.makeRecord(logger.name, logging.INFO, *place, message, (), None))
 
 
 def types_of(avals: Sequence[Any], most: int = 12) -> str:

@@ -234,8 +234,9 @@ class Mesh(BaseMesh, ContextDecorator):
 
     @classmethod
     def _make(cls, key: Any, grid: np.ndarray) -> Mesh:
-        if key[0] != (None,) and not all(isinstance(d, Device) for d in key[0]):
-            raise ValueError(f"Mesh: devices must be an array of devices, got {grid!r:.80}")
+        if key[0] != (None,) and not all(map(_is_device, key[0])):
+            raise ValueError("Mesh: devices must be an array of devices, or of objects with the"
+                             f" attributes id and platform that stand for some, got {grid!r:.80}")
         self = object.__new__(cls)
         grid.flags.writeable = False
         self.devices, (_, self.axis_sizes, self.axis_names, self.axis_types) = grid, key
@@ -263,7 +264,8 @@ class Mesh(BaseMesh, ContextDecorator):
         device = None
         if not self.empty:
             first = self.devices.flat[0]
-            device = AbstractDevice(first.device_kind, first.num_cores, first.platform)
+            device = AbstractDevice(first.device_kind, getattr(first, "num_cores", None),
+                                    first.platform)
         return AbstractMesh(self.axis_sizes, self.axis_names, self.axis_types,
                             abstract_device=device)
 
@@ -275,7 +277,7 @@ class Mesh(BaseMesh, ContextDecorator):
     @property
     def local_devices(self) -> list[Device]:
         """The devices of this process."""
-        return [d for d in self.devices.flat if d.is_local]
+        return [d for d in self.devices.flat if is_local(d)]
 
     @property
     def is_multi_process(self) -> bool:
@@ -285,11 +287,11 @@ class Mesh(BaseMesh, ContextDecorator):
     @property
     def local_mesh(self) -> Mesh:
         """The part of the mesh whose devices belong to this process."""
-        local = np.reshape([d.is_local for d in self.devices.flat], self.devices.shape)
+        local = np.reshape([is_local(d) for d in self.devices.flat], self.devices.shape)
         if local.all():
             return self
         block = self.devices[np.ix_(*[np.unique(i) for i in np.nonzero(local)])]
-        if not all(d.is_local for d in block.flat):
+        if not all(map(is_local, block.flat)):
             raise ValueError(f"{self}: the devices of this process are not a block of the mesh")
         return Mesh(block, self.axis_names, self.axis_types)
 
@@ -324,6 +326,19 @@ class Mesh(BaseMesh, ContextDecorator):
 
     def __reduce__(self) -> Any:
         return Mesh, (self.devices, self.axis_names, self.axis_types)
+
+
+def _is_device(x: Any) -> bool:
+    """Whether something is a device, or stands for one in a mesh that is planned without it."""
+    return isinstance(x, Device) or (hasattr(x, "id") and hasattr(x, "platform"))
+
+
+def is_local(device: Any) -> bool:
+    """Return whether a device, or what stands for one, belongs to this process."""
+    if isinstance(device, Device):
+        return device.is_local
+    client = getattr(device, "client", None)
+    return client is None or device.process_index == client.process_index()
 
 
 class _Entered(threading.local):

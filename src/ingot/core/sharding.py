@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.devices import CPU, MEMORY_KINDS, Device
-from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh
+from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh, is_local
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
 from ingot.errors import DuplicateSpecError, IndivisibleError
 from ingot.util import register_cache
@@ -51,17 +51,17 @@ class Sharding:
     @property
     def addressable_devices(self) -> set[Device]:
         """The devices of this process that hold a part."""
-        return {d for d in self._device_assignment if d.is_local}
+        return {d for d in self._device_assignment if is_local(d)}
 
     @property
     def has_addressable_devices(self) -> bool:
         """Whether a device of this process holds a part."""
-        return any(d.is_local for d in self._device_assignment)
+        return any(is_local(d) for d in self._device_assignment)
 
     @property
     def is_fully_addressable(self) -> bool:
         """Whether all parts are on devices of this process."""
-        return all(d.is_local for d in self._device_assignment)
+        return all(is_local(d) for d in self._device_assignment)
 
     @property
     def is_fully_replicated(self) -> bool:
@@ -87,7 +87,7 @@ class Sharding:
     def addressable_devices_indices_map(self, global_shape: Sequence[int]) -> dict[Device, Index]:
         """Return the index of the part that each device of this process holds."""
         return {d: index for d, index in self.devices_indices_map(global_shape).items()
-                if d.is_local}
+                if is_local(d)}
 
     def is_equivalent_to(self, other: Any, ndim: int) -> bool:
         """Return whether both put the same parts of an array with `ndim` axes on the same
@@ -137,6 +137,8 @@ def memory_kind_on(kind: str | None, devices: Iterable[Device]) -> str | None:
         if kind not in (None, *MEMORY_KINDS):
             raise ValueError(f"Got invalid memory kind: {kind!r}; the kinds are"
                              f" {', '.join(MEMORY_KINDS)}")
+        return kind
+    if not isinstance(device, Device):  # it stands for one in a mesh that is planned without it
         return kind
     return (device.default_memory() if kind is None else device.memory(kind)).kind
 
