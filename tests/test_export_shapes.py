@@ -47,6 +47,26 @@ def test_extremes():
     assert (max_dim(A, 1), min_dim(2 * A, A), max_dim(A, 0)) == (A, A, A)
 
 
+INF = float("inf")
+BOUNDS = [
+    ("c - max(c - 2, 0)", 1, 2), ("b - max(b - a, 0)", 1, INF), ("max(15 - a, 0)", 0, 14),
+    ("max(a, b) - a - max(b - a, 0)", 0, 0), ("15 - max(min(a, b + 10), b) + b", 5, 15),
+    ("min(15 - a, 20)", -INF, 14), ("floordiv(b - max(0, b - a), 2)", 0, INF),
+    ("max(c - 2, 0) - max(c - 2*b - 2, 0)", 0, INF), ("b - mod(a, b) - 1", 0, INF),
+    ("c - max(0, min(b, c) - min(2, c)) - min(2, c)", 0, INF), ("b - mod(- 2, b)", 1, INF),
+    ("max(a, b) + max(c, a) - max(a + max(c, a), b + max(c, a))", 0, 0),
+    ("min(a, b) - max(a, b)", -INF, 0), ("2*max(a, 3) - min(a, 3)", 3, INF),
+    ("c + b - 1 - b*floordiv(c + b - 1, b)", 0, INF),
+]
+
+
+@pytest.mark.parametrize(("text", "low", "high"), BOUNDS)
+def test_bounds_of_extremes(text, low, high):
+    (n,) = export.symbolic_shape(text, scope=A.scope)
+    assert export.symbolic_dim_bounds(n) == (low, high)
+    assert all(low <= evaluate(n, values) <= high for values in VALUES)
+
+
 TEXTS = ["2*b + a", "c + b + a", "a*b", "b + a - 4", "a^2 + 1", "floordiv(a, 2)", "mod(a + b, 3)",
          "max(a - 5, 0)", "- a + 8", "2*a*b - 3", "7"]
 
@@ -171,6 +191,35 @@ def test_programs_of_unknown_lengths(name):
         assert [tuple(evaluate(n, {"n": len(x)}) for n in a.shape)
                 for a in found.out_avals] == shapes
     assert_close(ingot.jit(lambda x: found.call(x), backend="xla")(X), ingot.jit(fun)(X), 1e-9)
+
+
+STARTS = [None, 1, -2, "b", "-b", "2*b"]
+STEPS = [1, 2, -1, -2, "b", "-b"]
+
+
+def _length(text, b):
+    """An integer, or what a text says of b."""
+    return text if not isinstance(text, str) else {"b": b, "-b": -b, "2*b": 2 * b}[text]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_slices_that_may_be_empty(step):
+    """Whether they are depends on lengths; what they take is what NumPy's slices do."""
+    scope = export.SymbolicScope()
+    spec = [ingot.ShapeDtypeStruct(export.symbolic_shape(s, scope=scope), "float64")
+            for s in ("c", "b")]
+    bounds = list(itertools.product(STARTS, STARTS))
+
+    def fun(x, y):
+        b = y.shape[0]
+        return [x[slice(_length(p, b), _length(q, b), _length(step, b))] for p, q in bounds]
+
+    found = exported(fun, *spec)
+    for c, b in [(1, 1), (1, 3), (4, 1), (5, 2), (7, 3), (3, 8)]:
+        x, y = np.arange(c) + 1.0, np.zeros(b)
+        for out, wanted, a in zip(found.call(x, y), fun(x, y), found.out_avals, strict=True):
+            np.testing.assert_array_equal(out, wanted)
+            assert evaluate(a.shape[0], {"b": b, "c": c}) == len(wanted)
 
 
 @needs_jax

@@ -8,6 +8,8 @@ from typing import Any
 
 MAX_DEPTH = 3
 MAX_CONSTRAINTS = 24
+MAX_SPLITS = 8
+"""How many of the extremes in an expression are taken for one operand and the other in turn."""
 
 
 class Scope:
@@ -24,6 +26,7 @@ class Scope:
         self.differences: list[Any] = []
         self.equalities: list[tuple[Any, Any]] = []
         self._bounds: dict[Any, tuple[float, float]] = {}
+        self._lowest: dict[Any, float] = {}
 
     def check_same(self, x: Any) -> None:
         """Raise ValueError for an expression of another scope."""
@@ -41,7 +44,7 @@ class Scope:
         """Add a constraint: that a difference is zero, or that it is never negative."""
         self.constraints.append(text)
         self.assumed.append((text, difference, equal))
-        self._bounds.clear()
+        self._forget()
         if not equal:
             self.differences.append(difference)
             return
@@ -50,7 +53,11 @@ class Scope:
     def replace(self, term: Any, by: Any) -> None:
         """Let an expression stand for a term from now on."""
         self.equalities.append((term, by))
+        self._forget()
+
+    def _forget(self) -> None:
         self._bounds.clear()
+        self._lowest.clear()
 
     def normal(self, x: Any) -> Any:
         """Return an expression with what stands for its terms."""
@@ -77,9 +84,30 @@ class Scope:
     def _bounds_keys(self) -> Any:
         return _Keys(self._bounds)
 
-    def _lower(self, x: Any, depth: int) -> float:
+    def _lower(self, x: Any, depth: int, splits: int = MAX_SPLITS) -> float:
+        """A number that an expression is never below."""
         if isinstance(x, int):
             return x
+        key = x.key, depth, splits
+        if key not in self._lowest:
+            chosen = _extreme_in(x) if splits else None
+            self._lowest[key] = (self._without_extremes(x, depth) if chosen is None
+                                 else self._split(x, *chosen, depth, splits - 1))
+        return self._lowest[key]
+
+    def _split(self, x: Any, term: Any, raises: bool, depth: int, splits: int) -> float:
+        """The bound that follows from x with an operand of max or min in the place of that.
+
+        Where the extreme is no help (it is a maximum that is subtracted, or a minimum that is
+        added), x may be either of the two; else it is at least each of them.
+        """
+        coefficient, here = x.terms[term], type(x)({term: 1}, self)
+        rest = x - here * coefficient
+        either = [self._lower(rest + _plain(o) * coefficient, depth, splits)
+                  for o in term[0][0].operands]
+        return max(either) if raises else min(either)
+
+    def _without_extremes(self, x: Any, depth: int) -> float:
         best = sum(_scaled(c, *self._term(t, depth)) for t, c in x.terms.items())
         if depth == 0:
             return best
@@ -131,14 +159,11 @@ class Scope:
 
     def _known(self, x: Any) -> list[Any]:
         """Differences that are never negative: those assumed, and those of the factors of x."""
-        found = list(self.differences)
-        for t in x.terms:
-            for f, power in t:
-                if not f.operands or power != 1 or len(t) != 1:
-                    continue
-                here = type(x)({t: 1}, self)
-                p, q = (_plain(o) for o in f.operands)
-                found += [d for d in _implied(f.name, here, p, q, self) if not isinstance(d, int)]
+        found, term = list(self.differences), type(next(iter(x.terms)))
+        for f in {f: None for t in x.terms for f, _ in t if f.operands}:
+            here = type(x)({term([(f, 1)]): 1}, self)
+            p, q = (_plain(o) for o in f.operands)
+            found += [d for d in _implied(f.name, here, p, q, self) if not isinstance(d, int)]
         return found
 
 
@@ -148,6 +173,19 @@ class _Keys:
 
     def __contains__(self, x: Any) -> bool:
         return x.key in self._known
+
+
+def _extreme_in(x: Any) -> tuple[Any, bool] | None:
+    """A term of x that is a maximum or minimum, and whether x is at least what it is with each of
+    the operands instead. Those of which x may be either come first: that gives closer bounds."""
+    found = None
+    for t, c in x.terms.items():
+        if len(t) == 1 and t[0][1] == 1 and t[0][0].name in ("max", "min") and t[0][0].operands:
+            raises = (t[0][0].name == "max") == (c > 0)
+            if not raises:
+                return t, raises
+            found = found or (t, raises)
+    return found
 
 
 def _plain(x: Any) -> Any:
@@ -167,7 +205,7 @@ def _implied(name: str, here: Any, p: Any, q: Any, scope: Scope) -> Sequence[Any
         return ()
     if name == "floordiv":
         return p - here * q, here * q + q - 1 - p
-    return (p - here,) if scope.bounds(p)[0] >= 0 else ()
+    return (q - 1 - here, p - here) if scope.bounds(p)[0] >= 0 else (q - 1 - here,)
 
 
 def _times(a: float, b: float) -> float:

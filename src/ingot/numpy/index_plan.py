@@ -193,6 +193,8 @@ class IndexPlan:
     stops: list[int]
     steps: list[int]
     reverse: list[int]
+    steps_after: dict[int, Any]
+    """Steps along axes, after these are reversed."""
     arrays: list[tuple[int, Any]]
     """Axes that arrays index, with the arrays."""
     joint: int
@@ -215,7 +217,8 @@ def plan_of(index: Any, shape: tuple[int, ...], mode: Mode) -> IndexPlan:
                 _check_static(e, shape, mode)
                 e.kind, e.value = "array", np.asarray(_wrap(e.value, shape[e.axis]))
         arrays = [e for e in entries if e.kind == "array"]
-    plan = IndexPlan([0] * len(shape), list(shape), [1] * len(shape), [], [], 0, (), [], [], False)
+    plan = IndexPlan([0] * len(shape), list(shape), [1] * len(shape), [], {}, [], 0, (), [], [],
+                     False)
     positions = [i for i, e in enumerate(entries) if e.kind == "array"]
     for e in entries:
         if e.kind == "int":
@@ -271,10 +274,25 @@ def _check_static(e: Entry, shape: tuple[int, ...], mode: Mode) -> None:
         out_of_bounds(e.value, e.axis, shape)
 
 
+def _maybe_empty(plan: IndexPlan, axis: int, start: Any, stop: Any, step: Any
+                 ) -> tuple[Any, Any, Any]:
+    """A slice of which it is not known whether it takes anything, as start, stop and step of one
+    that ends where it starts if not. Steps backwards are taken after the axis is reversed."""
+    if step > 0:
+        return start, max_dim(start, stop), step
+    plan.reverse.append(axis)
+    if step != -1:
+        plan.steps_after[axis] = -step
+    return min_dim(stop + 1, start + 1), start + 1, 1
+
+
 def _plan_slice(plan: IndexPlan, e: Entry) -> None:
     start, stop, step = e.value
-    count = max_dim(0, -((start - stop) // step))
-    if step < 0:
+    way, stride = (stop - start, step) if step > 0 else (start - stop, -step)
+    count = max_dim(0, (way + stride - 1) // stride)
+    if is_symbolic(count) and count.scope.bounds(count)[0] < 1:
+        start, stop, step = _maybe_empty(plan, e.axis, start, stop, step)
+    elif step < 0:
         plan.reverse.append(e.axis)
         last = start + (count - 1) * step
         start, stop, step = (last, start + 1, -step) if count != 0 else (0, 0, 1)

@@ -82,7 +82,12 @@ def _static_part(x: Any, plan: IndexPlan) -> Any:
     if any(plan.starts) or tuple(plan.stops) != shape or any(s != 1 for s in plan.steps):
         steps = None if all(s == 1 for s in plan.steps) else plan.steps
         x = lax.slice(x, plan.starts, plan.stops, steps)
-    return lax.rev(x, plan.reverse) if plan.reverse else x
+    x = lax.rev(x, plan.reverse) if plan.reverse else x
+    if plan.steps_after:
+        shape = x.aval.shape
+        x = lax.slice(x, [0] * len(shape), shape,
+                      [plan.steps_after.get(a, 1) for a in range(len(shape))])
+    return x
 
 
 def as_index(i: Any, n: int, wrap: bool = True) -> Any:
