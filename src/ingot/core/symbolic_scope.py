@@ -159,7 +159,8 @@ class Scope:
 
     def _known(self, x: Any) -> list[Any]:
         """Differences that are never negative: those assumed, and those of the factors of x."""
-        found, term = list(self.differences), type(next(iter(x.terms)))
+        term: Any = type(next(iter(x.terms)))
+        found = list(self.differences)
         for f in {f: None for t in x.terms for f, _ in t if f.operands}:
             here = type(x)({term([(f, 1)]): 1}, self)
             p, q = (_plain(o) for o in f.operands)
