@@ -38,7 +38,7 @@ def debug_print(fmt: str | None = None, *args: Any, ordered: bool = False,
     fmt: a format; without it, `debug.print(ordered=True)(fmt, ...)` names the options first. args,
     kwargs: arrays and other values. ordered: whether lines keep the order of the program.
     partitioned: without effect. skip_format_check: whether arguments that the format does not use,
-    e.g. when it is an f-string, are let pass; else ValueError.
+    e.g. when it is an f-string, are let pass; else ValueError -> None.
 
     >>> debug.print("x = {x}", x=3)
     x = 3
