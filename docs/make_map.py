@@ -25,7 +25,7 @@ LAYERS = [
     ("backends",),
     ("api",),
     (),
-    ("compat", "debug", "extend", "as_jax"),
+    ("cache", "compat", "debug", "extend", "as_jax"),
     ("__init__", "__main__"),
 ]
 PUBLIC = LAYERS.index(())

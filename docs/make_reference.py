@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ingot.config import TABLE
+
 DOCS = Path(__file__).resolve().parent
 DISTRIBUTIONS = """bernoulli beta betabinom binom cauchy chi2 dirichlet expon gamma gennorm geom
     gumbel_l gumbel_r laplace logistic multinomial multivariate_normal nbinom norm pareto poisson t
@@ -36,7 +38,8 @@ GROUPS: dict[str, list[str]] = {
     "Pytrees": ["ingot.tree", "ingot.tree_util", "ingot.flatten_util"],
     "Devices": ["ingot.sharding", "ingot.memory", "ingot.distributed",
                 "ingot.experimental.multihost_utils"],
-    "Tools": ["ingot.debug", "ingot.errors", "ingot.export", "ingot.extend.core",
+    "Tools": ["ingot.debug", "ingot.profiler", "ingot.cache", "ingot.monitoring", "ingot.test_util",
+              "ingot.errors", "ingot.export", "ingot.extend.core",
               "ingot.extend.linear_util", "ingot.extend.source_info_util"],
     "Experimental": [
         "ingot.experimental", "ingot.experimental.checkify", "ingot.experimental.jet",
@@ -179,6 +182,25 @@ def overview() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def flags() -> str:
+    """The page of flags and environment variables: their names, defaults, uses and values."""
+    parts = ["# Flags and environment variables", "Set a flag for all threads by "
+             "`ingot.config.update(name, value)`, in a context by `with ingot.config."
+             "override(name, value):`, and for a whole process by its environment variable. `print(ingot.config)` lists them. "
+             "Under the import hook the names of JAX hold as well, as `JAX_ENABLE_X64`.",
+             "| flag | default | what it does |", "|---|---|---|"]
+    rows = [f"| <a id=\"{f.name}\"></a>`{f.name}`<br>`{f.variable}` | `{f.default!r}` |"
+            f" {escaped(f.sentence, 'ingot')}{choices(f)} |" for f in TABLE]
+    return "\n\n".join(parts[:2]) + "\n\n" + "\n".join([*parts[2:], *rows]) + "\n"
+
+
+def choices(flag: Any) -> str:
+    """The values that a flag may have, where they are a list."""
+    if flag.choices is None:
+        return " Read when ingot is imported." if flag.fixed else ""
+    return " One of " + ", ".join(f"`{value!r}`" for value in flag.choices) + "."
+
+
 def first_line(module: str) -> str:
     """What a module is, by the first line of its docstring."""
     return escaped((importlib.import_module(module).__doc__ or "").strip().partition("\n")[0], "")
@@ -186,7 +208,7 @@ def first_line(module: str) -> str:
 
 def pages() -> dict[str, str]:
     """The text of each page, by its path."""
-    return {"reference/index.md": overview(),
+    return {"reference/index.md": overview(), "reference/flags.md": flags(),
             **{f"reference/{module}.md": page(module) for module in MODULES}}
 
 
@@ -201,7 +223,7 @@ def expanded(item: Any) -> Any:
     """An item of the navigation; a folder, whose name ends in a slash, is the list of its pages."""
     (title, value), = item.items()
     if value == "reference/":
-        return {title: ["reference/index.md", *(
+        return {title: ["reference/index.md", {"Flags": "reference/flags.md"}, *(
             {group: [{module.removeprefix("ingot."): f"reference/{module}.md"}
                      for module in modules]} for group, modules in GROUPS.items())]}
     if isinstance(value, list):

@@ -5,7 +5,7 @@ import pytest
 
 import ingot
 from ingot import dtypes
-from ingot.compat.checks import check_close, check_grads
+from ingot.test_util import check_close, check_grads
 
 
 @pytest.mark.parametrize("dtype, close, far", [

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ingot.backends.llvm.native.abi import PORTABLE
-from ingot.config import config
+from ingot.config import TABLE, config
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(p for p in DOCS.rglob("*.md")
@@ -147,6 +147,13 @@ def test_each_public_module_is_in_the_reference(reference):
         new += modules
     empty = {name for name in found if not reference.public(name)}
     assert not found - empty - set(reference.MODULES)
+
+
+def test_each_flag_is_on_its_page(reference):
+    page = reference.pages()["reference/flags.md"]
+    for flag in TABLE:
+        assert f"`{flag.name}`<br>`{flag.variable}`" in page
+    assert page.count("\n| <a") == len(TABLE)
 
 
 def test_names_in_docstrings_lead_to_their_entries(reference):

@@ -7,9 +7,8 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot import lax
+from ingot import lax, monitoring as observation
 from ingot.api.pjit import pjit
-from ingot.compat import observation
 from ingot.config import config
 from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
 

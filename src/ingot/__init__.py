@@ -65,26 +65,34 @@ from ingot.util import clear_caches, lazily as _lazily
 if TYPE_CHECKING:  # what is found lazily below, for readers of types
     from ingot import (
         ad_checkpoint as ad_checkpoint,
+        cache as cache,
         custom_batching as custom_batching,
         custom_derivatives as custom_derivatives,
         debug as debug,
         distributed as distributed,
         dlpack as dlpack,
+        example_libraries as example_libraries,
         experimental as experimental,
         export as export,
+        extend as extend,
         flatten_util as flatten_util,
         image as image,
         lax as lax,
         memory as memory,
+        monitoring as monitoring,
         nn as nn,
         ops as ops,
+        profiler as profiler,
         random as random,
         scipy as scipy,
         sharding as sharding,
         stages as stages,
+        test_util as test_util,
     )
     from ingot.api.progress import progress as progress
+    from ingot.compat.environment import print_environment_info as print_environment_info
     from ingot.core.shards import Shard as Shard
+    from ingot.core.transfers import transfer_guard as transfer_guard
     from ingot.sharding import (
         NamedSharding as NamedSharding,
         PartitionSpec as P,
@@ -104,25 +112,27 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
 __all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tracer_leaks",
            "checking_leaks", "checkpoint", "checkpoint_policies", "clear_caches", "closure_convert",
            "config", "copy_to_host_async", "custom_gradient", "custom_jvp", "custom_vjp",
-           "debug_infs", "debug_nans", "default_backend", "default_matmul_precision",
-           "default_prng_impl", "device_count", "device_get", "device_put", "devices",
-           "disable_jit", "dtypes", "effects_barrier", "enable_checks", "enable_custom_prng",
-           "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape", "explain_cache_misses",
-           "explain_recompiles", "float0", "fwd_and_bwd", "get_num_threads", "grad", "hessian",
-           "host_count", "host_id", "host_ids", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
-           "linear_transpose", "linearize", "live_arrays", "local_device_count", "local_devices",
-           "log_compiles", "make_jaxpr", "named_call", "named_scope", "num_threads", "numpy",
-           "numpy_dtype_promotion", "numpy_rank_promotion", "pmap", "process_count",
-           "process_index", "process_indices", "pure_callback", "remat", "set_num_threads",
-           "threefry_partitionable", "transfer_guard_device_to_device",
-           "transfer_guard_device_to_host", "transfer_guard_host_to_device", "tree", "tree_util",
-           "typeof", "typing", "value_and_grad", "vjp", "vmap"]
+           "debug_infs", "debug_nans", "default_backend", "default_device",
+           "default_matmul_precision", "default_prng_impl", "device_count", "device_get",
+           "device_put", "devices", "disable_jit", "dtypes", "effects_barrier", "enable_checks",
+           "enable_custom_prng", "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape",
+           "explain_cache_misses", "explain_recompiles", "float0", "fwd_and_bwd", "get_num_threads",
+           "grad", "hessian", "host_count", "host_id", "host_ids", "jacfwd", "jacobian", "jacrev",
+           "jit", "jvp", "linear_transpose", "linearize", "live_arrays", "local_device_count",
+           "local_devices", "log_compiles", "make_jaxpr", "named_call", "named_scope",
+           "num_threads", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "pmap",
+           "process_count", "process_index", "process_indices", "pure_callback", "remat",
+           "remove_size_one_mesh_axis_from_type", "set_num_threads", "threefry_partitionable",
+           "transfer_guard_device_to_device", "transfer_guard_device_to_host",
+           "transfer_guard_host_to_device", "tree", "tree_util", "typeof", "typing",
+           "value_and_grad", "vjp", "vmap"]
 
 __version__ = "0.1.0"
 
 check_tracer_leaks = checking_leaks = _context("check_tracer_leaks")
 debug_infs = _context("debug_infs")
 debug_nans = _context("debug_nans")
+default_device = _context("default_device")
 default_matmul_precision = _context("default_matmul_precision")
 default_prng_impl = _context("default_prng_impl")
 disable_jit = _context("disable_jit")
@@ -133,6 +143,7 @@ explain_cache_misses = _context("explain_cache_misses")
 log_compiles = _context("log_compiles")
 numpy_dtype_promotion = _context("numpy_dtype_promotion")
 numpy_rank_promotion = _context("numpy_rank_promotion")
+remove_size_one_mesh_axis_from_type = _context("remove_size_one_mesh_axis_from_type")
 threefry_partitionable = _context("threefry_partitionable")
 transfer_guard_device_to_device = _context("transfer_guard_device_to_device")
 transfer_guard_device_to_host = _context("transfer_guard_device_to_host")
@@ -140,10 +151,13 @@ transfer_guard_host_to_device = _context("transfer_guard_host_to_device")
 
 # Imported when first asked for, so that `import ingot` stays quick.
 __getattr__, __dir__ = _lazily(__name__, (
-    "ad_checkpoint", "custom_batching", "custom_derivatives", "debug", "distributed", "dlpack",
-    "experimental", "export", "flatten_util", "image", "lax", "memory", "nn", "ops", "random",
-    "scipy", "sharding", "stages"),
+    "ad_checkpoint", "cache", "custom_batching", "custom_derivatives", "debug", "distributed",
+    "dlpack", "example_libraries", "experimental", "export", "extend", "flatten_util", "image",
+    "lax", "memory", "monitoring", "nn", "ops", "profiler", "random", "scipy", "sharding", "stages",
+    "test_util"),
     {"P": "sharding:PartitionSpec", "Shard": "core.shards", "progress": "api.progress",
+     "print_environment_info": "compat.environment",
+     "transfer_guard": "core.transfers",
      **dict.fromkeys((
          "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
          "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",

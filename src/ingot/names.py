@@ -33,7 +33,8 @@ class MissingNameError(AttributeError):
         text = f"module {self.module!r} has no attribute {self.missing!r}"
         if self.missing.startswith("_"):
             return text
-        hint = self.why or _elsewhere(self.missing) or _near(self.module, self.missing)
+        hint = (self.why or _elsewhere(self.missing) or _under_the_hook(self.module, self.missing)
+                or _near(self.module, self.missing))
         theirs = "" if self.why else _of_numpy(self.module, self.missing)
         return "; ".join(part for part in (text, hint, theirs) if part)
 
@@ -49,6 +50,17 @@ def _elsewhere(name: str) -> str:
     places = [f"{module}.{name}" for module in PUBLIC
               if name in _public_names(module) or f"{module}.{name}" in PUBLIC]
     return f"there is {' and '.join(places[:3])}" if places else ""
+
+
+def _under_the_hook(module: str, name: str) -> str:
+    """Why there is no such name of JAX, or that the import hook serves it, which knows all."""
+    tables = importlib.import_module("ingot.compat.names")
+    full = f"jax{module.removeprefix('ingot')}.{name}"
+    target = tables.NAMES.get(full)
+    if isinstance(target, tables.Missing):
+        return f"JAX has it: {target.why}"
+    served = target is not None or full in tables.MODULES
+    return f"it is {full} after `import ingot.as_jax`" if served else ""
 
 
 def _near(module: str, name: str) -> str:

@@ -20,6 +20,7 @@ from ingot.api.arguments import (
     function_name,
     to_arrays,
 )
+from ingot.api.devices import block_until_ready
 from ingot.api.divided_calls import DividedCalls
 from ingot.api.donations import usable_donations
 from ingot.api.leaks import leaks_checked
@@ -48,6 +49,8 @@ from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
 from ingot.core.native_calls import CallSignature, native_calls
 from ingot.core.sharding import SingleDeviceSharding
+from ingot.core.source_info import here
+from ingot.core.spans import RECORDINGS, span
 from ingot.core.tracebacks import filter_traceback
 from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
@@ -250,7 +253,7 @@ class PjitFunction(_Base):
             if config.disable_jit:
                 return self._fun(*args, **kwargs)
             if current() is EVAL:
-                return self._run(args, kwargs)
+                return self._recorded(args, kwargs) if RECORDINGS else self._run(args, kwargs)
             return self._bind(args, kwargs)
         except Exception as error:
             filter_traceback(error)
@@ -265,6 +268,11 @@ class PjitFunction(_Base):
 
     def __repr__(self) -> str:
         return f"<jit of {self._fun!r}>"
+
+    def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run it as a span of the profile that is taken, until its results are there."""
+        with span("call", function_name(self._fun), line=here()):
+            return block_until_ready(self._run(args, kwargs))
 
     # ---- the eager call ----
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from ingot.api.devices import Device
 from ingot.compat.flag_tables import REFUSED, SAME, WITHOUT_MEANING
 from ingot.config import BACKENDS, TABLE, Flag, config as ours
+from ingot.core.transfers import GUARDS
 
 # Defaults that differ from ours.
 DEFAULTS: dict[str, Any] = {"check_static_indices": False, "enable_x64": False, "match_jax": True}
@@ -52,10 +53,6 @@ def _set_platforms(name: str, value: Any) -> None:
                                f" {', '.join(map(repr, KNOWN))}, and its own names"
                                f" {', '.join(map(repr, BACKENDS))}")
     ours.update("platforms", value or None)
-
-
-GUARDS = [f"transfer_guard_{d}" for d in ("host_to_device", "device_to_device", "device_to_host")]
-"""The flags that `jax_transfer_guard` sets together."""
 
 
 def _set_guards(value: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,13 @@ from ingot.compat import (  # hang JAX's attributes on our types
     shown as shown,
 )
 from ingot.compat.environment import print_environment_info
-from ingot.compat.flags import GUARDS, config, context as option
+from ingot.compat.flags import config, context as option
 from ingot.compat.version import __version__, __version_info__
-from ingot.config import config as ours, context
+from ingot.config import context
 from ingot.core.mesh import Mesh
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec
+from ingot.core.transfers import transfer_guard as transfer_guard
 from ingot.tree import tree_map
 
 default_device = option("jax_default_device")
@@ -35,15 +34,6 @@ debug_key_reuse = option("jax_debug_key_reuse")
 legacy_prng_key = option("jax_legacy_prng_key")
 softmax_custom_jvp = option("jax_softmax_custom_jvp")
 jax_debug_infs = context("debug_infs")
-
-
-@contextmanager
-def transfer_guard(new_val: Any) -> Iterator[None]:
-    """The guards of transfers in all directions have this value in this thread meanwhile."""
-    with ExitStack() as stack:
-        for name in GUARDS:
-            stack.enter_context(ours.override(name, new_val))
-        yield
 
 
 class Ref:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ingot.config import config
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.spans import span
 from ingot.kernel import ir
 from ingot.kernel.check import check_function
 from ingot.kernel.visit import walk
@@ -59,7 +60,8 @@ class PassRunner:
         if not is_on(name):
             return jaxpr
         start = time.perf_counter()
-        out = run(jaxpr)
+        with span("pass", name):
+            out = run(jaxpr)
         if self.reports is not None:
             self.reports.append(PassReport(
                 name, time.perf_counter() - start, {"equations": len(jaxpr.eqns)},
@@ -76,14 +78,16 @@ class PassRunner:
             return None
         before = {} if self.reports is None else _sizes(function)
         start = time.perf_counter()
-        out = run(function)
+        with span("pass", name):
+            out = run(function)
         self._ran(name, start, before, function, placed)
         return out
 
     def lowered(self, lower: Callable[[], ir.Function]) -> ir.Function:
         """The function that a program becomes."""
         start = time.perf_counter()
-        function = lower()
+        with span("pass", "lower"):
+            function = lower()
         self._ran("lower", start, {}, function)
         return function
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ingot.config import config
 from ingot.core.source_info import here
+from ingot.core.spans import span
 from ingot.util import user_frame
 
 T = TypeVar("T")
@@ -58,9 +59,10 @@ def _timed(event: str, name: str, act: Callable[[], T]) -> tuple[T, float]:
 
 def tracing(name: str, trace: Callable[[], T], size: Callable[[T], int]) -> T:
     """The result of tracing a function; `log_compiles` says how long it took."""
-    if not (config.log_compiles or LISTENERS):
-        return trace()
-    result, seconds = _timed("jaxpr_trace_duration", name, trace)
+    with span("tracing", f"trace {name}"):
+        if not (config.log_compiles or LISTENERS):
+            return trace()
+        result, seconds = _timed("jaxpr_trace_duration", name, trace)
     if config.log_compiles:
         say("tracing", f"Finished tracing {name} for jit in {seconds:.6f} sec: {size(result)}"
                        f" equations, called at {here()}")
@@ -73,6 +75,11 @@ def compiling(name: str, avals: Sequence[Any], compile: Callable[[], T],
 
     The result may have a method `how_compiled`, which tells more.
     """
+    with span("compiling", f"compile {name}", types=types_of(avals)):
+        return _compiled(name, avals, compile, in_background)
+
+
+def _compiled(name: str, avals: Sequence[Any], compile: Callable[[], T], in_background: bool) -> T:
     if not (config.log_compiles or LISTENERS):
         return compile()
     if config.log_compiles:

@@ -30,6 +30,7 @@ from ingot.config import config
 from ingot.core.array import Array
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.source_info import describe
+from ingot.core.spans import span
 from ingot.kernel import cost, ir
 from ingot.util import available_cpus
 from ingot.version import __version__
@@ -171,7 +172,8 @@ class Compilation:
         checks = self._checks(taken, function.arena_bytes) if self.checked else None
         if checks is not None and isinstance(lowering, TracingLowering):
             add_checks(function, lowering.host_functions, lowering.origins, checks)
-        text, symbols = emit(function, long, self.checked, tier is engine.FULL)
+        with span("pass", "emit"):
+            text, symbols = emit(function, long, self.checked, tier is engine.FULL)
         tile_products.prepare(symbols)
         seconds = COMPILE_SECONDS * text.count("\n")
         info = ExecutableInfo(symbols, function.arena_bytes,
@@ -197,7 +199,8 @@ class Compilation:
         """The code to begin with: optimized if that is there or pays at once."""
         for tier in (engine.FULL, engine.FAST):
             if tier is engine.FULL or config.optimize != "full":
-                found = self._load_cached(tier)
+                with span("loading", "look on disk"):
+                    found = self._load_cached(tier)
                 if found is not None:
                     return found
         start_llvm()
@@ -210,8 +213,10 @@ class Compilation:
         """New code, kept on disk."""
         module = self.module(tier)
         start = time.perf_counter()
-        code = engine.object_code(module.text, tier, background, module.opt_level)
-        linked = engine.link(code, module.info.symbols, tier, cached=False)
+        with span("LLVM", f"LLVM, tier {tier.name}", lines=module.text.count("\n")):
+            code = engine.object_code(module.text, tier, background, module.opt_level)
+        with span("loading", "link"):
+            linked = engine.link(code, module.info.symbols, tier, cached=False)
         self.llvm_seconds += time.perf_counter() - start
         if config.cache:
             entry = self._encode(module, code)

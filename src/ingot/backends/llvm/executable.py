@@ -28,6 +28,7 @@ from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.logs import compiling
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
+from ingot.core.spans import span
 from ingot.kernel import ir
 from ingot.kernel.printing import pretty_kernel
 
@@ -126,7 +127,8 @@ class LLVMExecutable:
         else:
             outs = tuple([pool.empty(shape, dtype) for shape, dtype in self._out_types])
         start = time.perf_counter()
-        status = native(args, outs)
+        with span("run", self.jaxpr.debug_name):
+            status = native(args, outs)
         if self._may_upgrade:
             self._account(time.perf_counter() - start)
         if status == UNFIT:

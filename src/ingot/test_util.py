@@ -1,4 +1,4 @@
-"""`jax.test_util`: derivatives against differences, values against each other with tolerances."""
+"""Checks: derivatives against differences, values against each other with tolerances."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.api.grad import jvp, vjp
 from ingot.core.interpreter import typeof
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.tree import tree_leaves, tree_map
 
 Tolerance = float | Mapping[Any, float] | None
@@ -167,3 +168,5 @@ def check_grads(f: Callable[..., Any], args: Sequence[Any], order: int,
 
 
 __all__ = ["check_close", "check_grads", "check_jvp", "check_vjp"]
+
+_hide_frames_of(__name__)

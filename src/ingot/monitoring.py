@@ -1,16 +1,14 @@
-"""`jax.monitoring` and `jax.profiler`: tracing and compiling are events, nothing is profiled."""
+"""Listeners that are told of events: how long tracing and compiling took, and what users record."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ingot.core.logs import LISTENERS
+from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 
 
-# ---- monitoring ----------------------------------------------------------------------------------
 class Listeners:
     """Functions to be called with an event's name."""
 
@@ -49,38 +47,11 @@ def clear_event_listeners() -> None:
         kind.found.clear()
 
 
-# ---- profiler ------------------------------------------------------------------------------------
-class TraceAnnotation:
-    """A named span in a profile; there is no profile."""
+__all__ = ["clear_event_listeners", "record_event", "record_event_duration_secs",
+           "record_event_time_span", "record_scalar", "register_event_duration_secs_listener",
+           "register_event_listener", "register_event_time_span_listener",
+           "register_scalar_listener", "unregister_event_duration_listener",
+           "unregister_event_listener", "unregister_event_time_span_listener",
+           "unregister_scalar_listener"]
 
-    def __init__(self, name: str, **_: Any):
-        self.name = name
-
-    def __enter__(self) -> TraceAnnotation:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        """End of the span."""
-
-
-class StepTraceAnnotation(TraceAnnotation):
-    """The span of one step."""
-
-
-def annotate_function(func: Any = None, name: str | None = None, **_: Any) -> Any:
-    """The function itself, for there is no profile."""
-    return functools.partial(annotate_function, name=name) if func is None else func
-
-
-@contextmanager
-def trace(log_dir: Any, *_: Any, **__: Any) -> Iterator[None]:
-    """No profile is written; use a sampling profiler of Python."""
-    yield
-
-
-def start_trace(log_dir: Any, *_: Any, **__: Any) -> None:
-    """No profile is written; use a sampling profiler of Python."""
-
-
-def stop_trace() -> None:
-    """No profile is written."""
+_hide_frames_of(__name__)
