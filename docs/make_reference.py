@@ -187,7 +187,8 @@ def flags() -> str:
     parts = ["# Flags and environment variables", "Set a flag for all threads by "
              "`ingot.config.update(name, value)`, in a context by `with ingot.config."
              "override(name, value):`, and for a whole process by its environment variable. "
-             "`print(ingot.config)` lists them. Under the import hook the names of JAX hold as well, as `JAX_ENABLE_X64`.",
+             "`print(ingot.config)` lists them. Under the import hook the names of JAX hold "
+             "as well, as `JAX_ENABLE_X64`.",
              "| flag | default | what it does |", "|---|---|---|"]
     rows = [f"| <a id=\"{f.name}\"></a>`{f.name}`<br>`{f.variable}` | `{f.default!r}` |"
             f" {escaped(f.sentence, 'ingot')}{choices(f)} |" for f in TABLE]
