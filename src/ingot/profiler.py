@@ -18,7 +18,7 @@ from typing import Any
 
 from ingot.api.profile_report import Report, report
 from ingot.config import fast_path_guard
-from ingot.core.array import live_arrays
+from ingot.core.array import is_deleted, live_arrays
 from ingot.core.source_info import here
 from ingot.core.spans import RECORDINGS, Span, span
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
@@ -221,8 +221,8 @@ def device_memory_profile(backend: str | None = None) -> bytes:
     del backend
     held: dict[str, list[int]] = {}
     for x in live_arrays():
-        if not x.is_deleted():
-            held.setdefault(str(x.aval), []).append(x.nbytes)
+        if not is_deleted(x):
+            held.setdefault(str(x.aval), []).append(x.aval.nbytes)
     rows = sorted(held.items(), key=lambda row: -sum(row[1]))
     lines = [f"{sum(sizes):>15,} bytes  {len(sizes):>6} x {name}" for name, sizes in rows]
     everything = [n for _, sizes in rows for n in sizes]

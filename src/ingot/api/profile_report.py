@@ -72,7 +72,11 @@ class Row:
 @dataclass
 class Report:
     """Seconds of one call of a function as it is compiled, and rows by the user's lines; prints as
-    a table, in notebooks too. `report` makes it."""
+    a table, in notebooks too. `report` makes it.
+
+    >>> ingot.profiler.report(jnp.sin, np.ones(3)).seconds > 0
+    True
+    """
 
     name: str
     seconds: float
@@ -152,7 +156,7 @@ def _measure(jaxpr: Jaxpr, args: Sequence[Any], rows: dict[str, Row], times: flo
                                    strict=True))
     found: list[tuple[Eqn, float]] = []
     for eqn in jaxpr.eqns:
-        ins = [a.val if type(a) is Literal else env[a] for a in eqn.invars]
+        ins = [_read(env, a) for a in eqn.invars]
         outs, seconds = _timed(eqn, ins)
         env.update(zip(eqn.outvars, outs, strict=True))
         found.append((eqn, seconds))
@@ -163,7 +167,11 @@ def _measure(jaxpr: Jaxpr, args: Sequence[Any], rows: dict[str, Row], times: flo
         if _body(eqn) is None:
             line = describe(eqn.source)
             rows.setdefault(line, Row(line)).add(eqn, scale * seconds, times)
-    return [a.val if type(a) is Literal else env[a] for a in jaxpr.outvars]
+    return [_read(env, a) for a in jaxpr.outvars]
+
+
+def _read(env: dict[Any, Any], atom: Any) -> Any:
+    return atom.val if type(atom) is Literal else env[atom]
 
 
 def _timed(eqn: Eqn, ins: Sequence[Any]) -> tuple[list[Any], float]:
