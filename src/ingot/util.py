@@ -167,11 +167,17 @@ def gc_disabled() -> Iterator[None]:
         gc.enable()
 
 
+def axis_range(ndim: int) -> str:
+    """Which axes an array has, in words."""
+    return f"its axes are 0 to {ndim - 1}, or -{ndim} to -1" if ndim else "it has no axes"
+
+
 def canonicalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
     """Turn a possibly negative axis into one in [0, ndim)."""
     axis = axis.__index__()
     if not -ndim <= axis < ndim:
-        raise AxisError(f"{what} {axis} is out of bounds for an array of dimension {ndim}")
+        raise AxisError(f"{what} {axis} is out of bounds for an array of dimension {ndim};"
+                        f" {axis_range(ndim)}")
     return axis % ndim if ndim else 0
 
 

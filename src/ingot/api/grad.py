@@ -19,7 +19,7 @@ from ingot.api.leaks import leaks_checked
 from ingot.api.linear import LinearSpec, Pullback, Pushforward, match_tangents, zero_tangent
 from ingot.api.shapes import abstractify
 from ingot.calls import called
-from ingot.core.avals import ShapedArray, is_inexact, short
+from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
 from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import full_like
@@ -143,14 +143,21 @@ def check_inputs(chosen: DifferentiableArgs, holomorphic: bool, allow_int: bool,
                         f" {function_name(chosen.fun)}; {remedy}")
 
 
+class _Text(str):
+    """A text that stands in containers without quotes."""
+
+    __repr__ = str.__str__
+
+
 def check_scalar(chosen: DifferentiableArgs, outs: Sequence[Any], holomorphic: bool) -> None:
     """Raise TypeError unless the result is one number of the right dtype."""
     name, title = function_name(chosen.fun), chosen.transform
     if chosen.out_tree.num_leaves != 1 or chosen.out_tree.num_nodes != 1:
-        types = short([typeof(o) for o in outs[: chosen.out_tree.num_leaves]])
-        raise TypeError(f"{title}: {name} must return a scalar, got {types:.80} in"
-                        f" {str(chosen.out_tree):.80}; return auxiliary data with has_aux=True, or"
-                        " use jacrev or vjp")
+        types = [_Text(typeof(o)) for o in outs[: chosen.out_tree.num_leaves]]
+        got = f"{tree_unflatten(chosen.out_tree, types)!r:.160}"
+        remedy = "return auxiliary data with has_aux=True, or use jacrev or vjp" if types else (
+            "it has no `return`, or returns no array")
+        raise TypeError(f"{title}: {name} must return a scalar, got {got}; {remedy}")
     aval = typeof(outs[0])
     if aval.shape:
         raise TypeError(f"{title}: {name} must return a scalar, got {aval}; reduce it, e.g. by"

@@ -47,6 +47,7 @@ from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, Tracer, current
 from ingot.core.jaxpr import Jaxpr, eval_jaxpr
 from ingot.core.logs import tracing
+from ingot.core.memory_errors import explain_memory
 from ingot.core.native_calls import CallSignature, native_calls
 from ingot.core.sharding import SingleDeviceSharding
 from ingot.core.source_info import here
@@ -310,7 +311,11 @@ class PjitFunction(_Base):
             call.places.guard_moves(passed, leaves)
         elif not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
-        outs = call(leaves)
+        try:
+            outs = call(leaves)
+        except MemoryError as error:
+            explain_memory(error, call.jaxpr)
+            raise
         for k in call.donated:
             delete(given[k])  # `leaves` has it where it was told to be
         return outs

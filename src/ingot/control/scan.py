@@ -41,6 +41,7 @@ from ingot.core.axis_env import Axis
 from ingot.core.backend import get_backend
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.nan_check import note_iteration
 from ingot.core.primitive import is_linear
 from ingot.primitives.movement import zeros
 from ingot.primitives.slicing import index_in_dim, stack
@@ -79,7 +80,12 @@ def _loop(args: Sequence[Array], *, jaxpr: Jaxpr, length: int, reverse: bool, nu
     for i in reversed(range(length)) if reverse else range(length):
         elements = [Array(x[i : i + 1].reshape(t.shape), t)
                     for x, t in zip(stacks, types, strict=True)]
-        carry, ys = split_list(evaluate(jaxpr, *consts, *carry, *elements), [num_carry])
+        try:
+            outs = evaluate(jaxpr, *consts, *carry, *elements)
+        except FloatingPointError as error:
+            note_iteration(error, "scan", i)
+            raise
+        carry, ys = split_list(outs, [num_carry])
         for target, y in zip(stacked, ys, strict=True):
             target[i] = fetch(y)
     results = _scan_type(jaxpr=jaxpr, length=length, num_carry=num_carry)

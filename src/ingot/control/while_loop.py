@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ from ingot.core.backend import get_backend
 from ingot.core.effects import ORDERED_IO
 from ingot.core.interpreter import Tracer, to_array, typeof
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.nan_check import note_iteration
 from ingot.core.source_info import describe, user_source
 from ingot.errors import ReverseModeError, UndefinedRuleError
 from ingot.primitives.arithmetic import add
@@ -65,8 +67,14 @@ def _loop(args: Sequence[Array], *, cond_nconsts: int, cond_jaxpr: Jaxpr, body_n
           body_jaxpr: Jaxpr) -> list[Array]:
     """The meaning of while: its body, for as long as the condition holds."""
     cond_consts, body_consts, carry = split_list(args, [cond_nconsts, body_nconsts])
-    while bool(fetch(evaluate(cond_jaxpr, *cond_consts, *carry)[0])):
-        carry = evaluate(body_jaxpr, *body_consts, *carry)
+    for i in itertools.count():
+        try:
+            if not bool(fetch(evaluate(cond_jaxpr, *cond_consts, *carry)[0])):
+                break
+            carry = evaluate(body_jaxpr, *body_consts, *carry)
+        except FloatingPointError as error:
+            note_iteration(error, "while_loop", i)
+            raise
     return [Array(x._data, a) for x, a in zip(carry, body_jaxpr.out_avals, strict=True)]
 
 

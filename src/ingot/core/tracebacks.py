@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ingot.config import Config, config
+from ingot.core.memory_errors import explain_memory
 from ingot.errors import TracerError
 from ingot.names import explain_missing
 from ingot.util import HERE
@@ -59,7 +60,9 @@ def filter_traceback(error: BaseException) -> None:
 def _explain(error: BaseException) -> None:
     """Complete the texts of errors that Python and NumPy raise without asking a tracer."""
     text = str(error)
-    if type(error) is TypeError and _UNHASHABLE.search(text):
+    if isinstance(error, MemoryError):
+        explain_memory(error)
+    elif type(error) is TypeError and _UNHASHABLE.search(text):
         error.args = (f"{text}: a traced value has no value yet, so that it cannot be a key of a"
                       " dict, an element of a set, or an argument of a cached function. Choose"
                       " between values by jnp.where(c, a, b), between functions by"

@@ -97,15 +97,19 @@ def _len(self: Any) -> int:
     return self.aval.shape[0]
 
 
+_NOT_ITERABLE = ("iteration over a 0-d array: {} has no axis to iterate over; jnp.atleast_1d gives"
+                 " it one")
+
+
 def _iter(self: Any) -> Iterator[Any]:
     if not self.aval.shape:
-        raise TypeError("iteration over a 0-d array")
+        raise TypeError(_NOT_ITERABLE.format(self.aval))
     return (indexing.getitem(self, i) for i in range(self.aval.shape[0]))
 
 
 def _reverse_operands(self: Any) -> Iterator[Any]:
     if not self.aval.shape:
-        raise TypeError("iteration over a 0-d array")
+        raise TypeError(_NOT_ITERABLE.format(self.aval))
     return (indexing.getitem(self, i) for i in reversed(range(self.aval.shape[0])))
 
 

@@ -22,6 +22,7 @@ from ingot.numpy.promotion import (
     unsupported,
     user_dtype,
 )
+from ingot.util import axis_range
 
 Axis = None | int | Sequence[int]
 
@@ -38,10 +39,12 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
         given = tuple(operator.index(i) for i in items(axis))
     for i in given:
         if not -ndim <= i < ndim:
-            raise AxisError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim}")
+            raise AxisError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim};"
+                            f" {axis_range(ndim)}")
     out = tuple(i % ndim for i in given)
     if len(set(out)) != len(out):
-        raise ShapeError(f"{name}: duplicate value in axis {given}")
+        raise ShapeError(f"{name}: duplicate value in axis {given}; name each of the"
+                         " axes once")
     return out
 
 

@@ -87,7 +87,8 @@ def _conv_type(lhs: ShapedArray, rhs: ShapedArray, *, window_strides: Ints, padd
             raise ValueError(f"conv_general_dilated: {what} must be positive, got {value}")
     batch, features, *sizes = (lhs.shape[i] for i in dimension_numbers.lhs_spec)
     outs, ins, *window = (rhs.shape[i] for i in dimension_numbers.rhs_spec)
-    _check_groups(batch, features, outs, ins, feature_group_count, batch_group_count)
+    _check_groups(batch, features, outs, ins, feature_group_count, batch_group_count,
+                  f"of {lhs} and {rhs}")
     shape = [batch // batch_group_count, outs]
     for n, k, s, (low, high), d, e in zip(sizes, window, window_strides, padding, lhs_dilation,
                                           rhs_dilation, strict=True):
@@ -121,7 +122,7 @@ def _check_operands(lhs: ShapedArray, rhs: ShapedArray, preferred: Any) -> None:
 
 
 def _check_groups(batch: int, features: int, outs: int, ins: int, feature_groups: int,
-                  batch_groups: int) -> None:
+                  batch_groups: int, operands: str) -> None:
     name = "conv_general_dilated"
     if feature_groups < 1 or batch_groups < 1 or (feature_groups > 1 and batch_groups > 1):
         raise ValueError(f"{name}: group counts must be positive, and one of them 1, got"
@@ -129,7 +130,8 @@ def _check_groups(batch: int, features: int, outs: int, ins: int, feature_groups
                          f" batch_group_count={batch_groups}")
     if features % feature_groups or features // feature_groups != ins:
         raise ValueError(f"{name}: lhs features divided by feature_group_count must be rhs input"
-                         f" features, got {features} / {feature_groups} and {ins}")
+                         f" features, got {features} / {feature_groups} and {ins} {operands};"
+                         " choose which axes are features by dimension_numbers")
     if outs % feature_groups or outs % batch_groups or batch % batch_groups:
         raise ValueError(f"{name}: groups must divide rhs output features and the batch evenly, got"
                          f" feature_group_count={feature_groups} and {outs} features,"

@@ -51,7 +51,7 @@ def typed_key(name: str, key: Any, many: bool = False) -> tuple[Any, bool]:
         key, raw = random_wrap(key, impl), True
     shape = typeof(key).shape
     if shape and not many:
-        raise ValueError(f"{name}: expected one key, got an array of keys of shape {shape}; map"
+        raise ValueError(f"{name}: expected one key, got an array of keys {typeof(key)}; map"
                          " over them with vmap")
     return key, raw
 

@@ -1,0 +1,373 @@
+"""The table of mistakes: programs that fail, what is raised, and what the message has to say.
+
+The line that is at fault ends in `#!`. Programs are written with the names of JAX, so that
+`python tests/mistakes/show.py jax` prints what JAX says of them.
+"""
+
+from typing import NamedTuple
+
+
+class Mistake(NamedTuple):
+    """A program, the exceptions that may be raised, and words of the message: what was done, the
+    types (in the notation of jaxprs) and names, and what to do about it."""
+
+    name: str
+    raised: str
+    says: tuple[str, ...]
+    remedy: str
+    code: str
+
+
+def mistake(name, raised, says, remedy, code):
+    return Mistake(name, raised, tuple(says.split("|")), remedy, code.strip("\n"))
+
+
+MISTAKES = [
+    # ---- shapes ----
+    mistake("shapes that do not broadcast", "TypeError|ValueError",
+            "add|f64[3]|f64[4]", "broadcast", """
+x = jnp.ones(3)
+x + jnp.ones(4)  #!
+"""),
+    mistake("shapes under jit", "TypeError|ValueError", "mul|f64[3,2]|f64[3]", "broadcast", """
+@jax.jit
+def f(a, b):
+    return a * b  #!
+f(jnp.ones((3, 2)), jnp.ones(3))
+"""),
+    mistake("matrix product", "TypeError|ValueError",
+            "matmul|f64[3,4]|f64[3,4]", "4 and 3|.T|transpose", """
+x = jnp.ones((3, 4))
+x @ x  #!
+"""),
+    mistake("dot of vectors", "TypeError|ValueError",
+            "dot|f64[3]|f64[4]", "transpose|tensordot", """
+jnp.dot(jnp.ones(3), jnp.ones(4))  #!
+"""),
+    mistake("einsum sizes", "TypeError|ValueError", "einsum|'j'|4|3", "size|length", """
+jnp.einsum("ij,jk->ik", jnp.ones((2, 3)), jnp.ones((4, 5)))  #!
+"""),
+    mistake("reshape", "TypeError|ValueError", "reshape|f64[6]|(4,)", "size|elements", """
+jnp.arange(6.0).reshape(4)  #!
+"""),
+    mistake("concatenate", "TypeError|ValueError", "concatenate|f64[2,3]|f64[2,4]", "axis", """
+jnp.concatenate([jnp.ones((2, 3)), jnp.ones((2, 4))])  #!
+"""),
+    mistake("stack", "TypeError|ValueError", "stack|f64[2]|f64[3]", "shape", """
+jnp.stack([jnp.ones(2), jnp.ones(3)])  #!
+"""),
+    mistake("solve", "TypeError|ValueError", "solve|f64[3,4]", "square", """
+jnp.linalg.solve(jnp.ones((3, 4)), jnp.ones(3))  #!
+"""),
+    mistake("where", "TypeError|ValueError", "where|[3]|[2]", "broadcast", """
+jnp.where(jnp.ones(3) > 0, jnp.ones(3), jnp.ones(2))  #!
+"""),
+    mistake("ragged list", "TypeError|ValueError", "array", "length|shape|ragged", """
+jnp.array([[1.0, 2.0], [3.0]])  #!
+"""),
+    mistake("convolution channels", "TypeError|ValueError",
+            "conv|f64[1,3,8,8]|f64[4,2,3,3]", "feature|channel", """
+lax.conv(jnp.ones((1, 3, 8, 8)), jnp.ones((4, 2, 3, 3)), (1, 1), "SAME")  #!
+"""),
+    # ---- axes ----
+    mistake("axis out of range", "ValueError", "sum: axis 2|dimension 2", "0 to 1", """
+jnp.sum(jnp.ones((3, 4)), axis=2)  #!
+"""),
+    mistake("permutation", "TypeError|ValueError", "transpose|(0, 0)", "once", """
+jnp.transpose(jnp.ones((2, 3)), (0, 0))  #!
+"""),
+    mistake("squeeze", "ValueError", "squeeze|f64[2,3]", "1|one", """
+jnp.squeeze(jnp.ones((2, 3)), 0)  #!
+"""),
+    mistake("too many indices", "IndexError|TypeError", "index|(3,)|2", "at most 1", """
+jnp.ones(3)[0, 1]  #!
+"""),
+    # ---- dtypes ----
+    mistake("float index", "TypeError|IndexError", "f64[]", "integer|astype", """
+x = jnp.arange(5)
+x[jnp.array(2.0)]  #!
+"""),
+    mistake("shift of floats", "TypeError", "shift_left|f64[]", "astype", """
+jnp.left_shift(jnp.array(1.0), 2)  #!
+"""),
+    mistake("invert a float", "TypeError", "f64[2]", "integer|bool|isnan|logical_not", """
+~jnp.ones(2)  #!
+"""),
+    mistake("strings", "TypeError", "dtype|<U1", "numbers", """
+jnp.array(["a", "b"])  #!
+"""),
+    mistake("objects as arguments", "TypeError", "jit|object", "static", """
+@jax.jit
+def f(x, o):
+    return x
+f(1.0, object())  #!
+"""),
+    mistake("strings under jit", "TypeError", "str|'mean'", "static", """
+@jax.jit
+def f(x, how):
+    return x
+f(1.0, "mean")  #!
+"""),
+    mistake("None result", "TypeError", "grad|loss|None", "return", """
+def loss(x):
+    x * 2
+jax.grad(loss)(1.0)  #!
+"""),
+    mistake("complex gradient", "TypeError", "grad|c128[]", "holomorphic|real", """
+jax.grad(lambda z: z * z)(1j)  #!
+"""),
+    # ---- tracers as values ----
+    mistake("if of a tracer", "TracerBoolConversionError", "bool[]|x", "where|cond", """
+@jax.jit
+def f(x):
+    if x > 0:  #!
+        return x
+    return -x
+f(1.0)
+"""),
+    mistake("while of a tracer", "TracerBoolConversionError",
+            "bool[]|n", "while_loop|cond|where", """
+@jax.jit
+def f(n):
+    while n > 0:  #!
+        n = n - 1
+    return n
+f(3)
+"""),
+    mistake("float of a tracer", "ConcretizationTypeError|TypeError",
+            "float|f64[]", "static|jnp", """
+@jax.jit
+def f(x):
+    return float(x)  #!
+f(1.0)
+"""),
+    mistake("int of a tracer", "TypeError|TracerIntegerConversionError|ConcretizationTypeError",
+            "int|i64[]", "static|jnp", """
+@jax.jit
+def f(n):
+    return int(n)  #!
+f(3)
+"""),
+    mistake("range of a tracer", "TracerIntegerConversionError", "i64[]|n", "fori_loop|static", """
+@jax.jit
+def f(n):
+    s = 0
+    for i in range(n):  #!
+        s += i
+    return s
+f(3)
+"""),
+    mistake("shape from a tracer", "TypeError|ConcretizationTypeError", "zeros|i64[]", "static", """
+@jax.jit
+def f(n):
+    return jnp.zeros(n)  #!
+f(3)
+"""),
+    mistake("list index by a tracer", "TracerIntegerConversionError",
+            "i64[]", "jnp|array|switch", """
+@jax.jit
+def f(i):
+    return [1.0, 2.0][i]  #!
+f(1)
+"""),
+    mistake("boolean mask under jit", "NonConcreteBooleanIndexError|TypeError|IndexError",
+            "bool[3]", "where|size", """
+@jax.jit
+def f(x):
+    return x[x > 0]  #!
+f(jnp.ones(3))
+"""),
+    mistake("nonzero under jit", "ConcretizationTypeError|TypeError", "nonzero|f64[3]", "size", """
+@jax.jit
+def f(x):
+    return jnp.nonzero(x)  #!
+f(jnp.ones(3))
+"""),
+    mistake("NumPy of a tracer", "TracerArrayConversionError", "f64[3]", "ingot.numpy", """
+@jax.jit
+def f(x):
+    return np.sin(np.asarray(x))  #!
+f(jnp.ones(3))
+"""),
+    mistake("key of a dictionary", "TypeError", "hash|unhashable", "static|hash", """
+@jax.jit
+def f(x):
+    return {1: 2.0}[x]  #!
+f(1)
+"""),
+    mistake("iterate over a scalar", "TypeError", "f64[]|0-d", "atleast_1d", """
+@jax.jit
+def f(x):
+    return sum(v for v in x)  #!
+f(1.0)
+"""),
+    # ---- side effects ----
+    mistake("leaked through a list", "UnexpectedTracerError",
+            "f64[]|escaped|leaked_through_a_list.py:4", "Return", """
+kept = []
+@jax.jit
+def f(x):
+    y = 2 * x
+    kept.append(y)
+    return y
+f(1.0)
+kept[0] + 1  #!
+"""),
+    mistake("leaked through a global of grad", "UnexpectedTracerError",
+            "f64[]|escaped|grad", "Return", """
+state = {}
+def f(x):
+    state["x"] = x * x
+    return x
+jax.grad(f)(1.0)
+jnp.sin(state["x"])  #!
+"""),
+    mistake("leaked from scan", "UnexpectedTracerError", "f64[]|escaped", "Return", """
+kept = []
+def body(c, x):
+    kept.append(c + x)
+    return c, x
+lax.scan(body, 0.0, jnp.ones(3))
+kept[0] + 1.0  #!
+"""),
+    mistake("assignment in place", "TypeError", "f64[3]|immutable", ".at[", """
+x = jnp.zeros(3)
+x[0] = 1.0  #!
+"""),
+    mistake("NumPy array filled under jit", "TracerArrayConversionError|ValueError|TypeError",
+            "f64[]", ".at[|jnp", """
+@jax.jit
+def f(x):
+    out = np.zeros(3)
+    out[0] = x  #!
+    return out
+f(1.0)
+"""),
+    # ---- loops and branches ----
+    mistake("scan carry changes its type", "TypeError",
+            "scan|i64[]|f64[]|carry", "astype|convert", """
+def body(c, x):
+    return c + x, None
+lax.scan(body, jnp.zeros((), int), jnp.ones(3))  #!
+"""),
+    mistake("scan carry changes its shape", "TypeError", "scan|f64[]|f64[3]|carry", "init", """
+def body(c, x):
+    return c + jnp.ones(3), None
+lax.scan(body, 0.0, jnp.ones(3))  #!
+"""),
+    mistake("scan body without a pair", "TypeError", "scan|pair|carry", "return", """
+lax.scan(lambda c, x: c + x, 0.0, jnp.ones(3))  #!
+"""),
+    mistake("scan lengths", "ValueError", "scan|3|4", "length|axis|axes", """
+lax.scan(lambda c, x: (c, None), 0.0, (jnp.ones(3), jnp.ones(4)))  #!
+"""),
+    mistake("while carry structure", "TypeError", "while_loop|body", "structure|carry", """
+lax.while_loop(lambda c: c[0] < 3, lambda c: c[0] + 1, (0, 1.0))  #!
+"""),
+    mistake("while condition", "TypeError", "while_loop|cond|i64[]", "bool", """
+lax.while_loop(lambda c: c, lambda c: c - 1, 3)  #!
+"""),
+    mistake("cond branches differ", "TypeError", "cond|f64[]|f64[2]", "branch", """
+lax.cond(True, lambda x: x, lambda x: jnp.stack([x, x]), 1.0)  #!
+"""),
+    mistake("fori_loop body", "TypeError", "fori_loop|f64[]|f64[2]", "carry|init", """
+lax.fori_loop(0, 3, lambda i, x: x + jnp.ones(2), 0.0)  #!
+"""),
+    mistake("reverse mode of while", "ValueError|UndefinedRuleError|TypeError",
+            "while_loop", "scan|fori_loop", """
+jax.grad(lambda x: lax.while_loop(lambda c: c < 10.0, lambda c: c * 2, x))(1.0)  #!
+"""),
+    # ---- transformations ----
+    mistake("static argument that has no hash", "ValueError|TypeError",
+            "jit|list|hashable", "tuple", """
+f = jax.jit(lambda x, n: x, static_argnums=1)
+f(1.0, [1, 2])  #!
+"""),
+    mistake("static argument that is an array", "ValueError|TypeError",
+            "static|hash", "tuple|not static|ordinary", """
+f = jax.jit(lambda x, n: x, static_argnames="n")
+f(1.0, n=np.ones(2))  #!
+"""),
+    mistake("gradient of an integer", "TypeError", "grad|i64[]", "float", """
+jax.grad(lambda x: x * 2.0)(3)  #!
+"""),
+    mistake("gradient of a vector", "TypeError", "grad|f64[3]|scalar", "sum|jacobian|jacrev", """
+jax.grad(jnp.sin)(jnp.ones(3))  #!
+"""),
+    mistake("argnums out of range", "TypeError|ValueError", "grad|argnums", "argument", """
+jax.grad(lambda x, y: x * y, argnums=2)(1.0, 2.0)  #!
+"""),
+    mistake("auxiliary output without has_aux", "TypeError", "grad|(f64[], f64[])", "has_aux", """
+jax.grad(lambda x: (x * x, x))(1.0)  #!
+"""),
+    mistake("vmap sizes", "ValueError", "vmap|3|4", "axis|axes|size", """
+jax.vmap(lambda x, y: x + y)(jnp.ones(3), jnp.ones(4))  #!
+"""),
+    mistake("vmap in_axes", "ValueError|TypeError", "vmap|in_axes", "tuple|entries|arguments", """
+jax.vmap(lambda x, y: x + y, in_axes=(0,))(jnp.ones(3), jnp.ones(3))  #!
+"""),
+    mistake("vmap of a scalar", "ValueError", "vmap|f64[]|0", "in_axes|None", """
+jax.vmap(lambda x: x)(1.0)  #!
+"""),
+    mistake("missing argument", "TypeError", "f|argument", "takes|missing", """
+@jax.jit
+def f(x, y):
+    return x + y
+f(1.0)  #!
+"""),
+    mistake("jvp tangents", "TypeError|ValueError", "jvp|f64[2]|f64[3]", "tangent", """
+jax.jvp(jnp.sin, (jnp.ones(3),), (jnp.ones(2),))  #!
+"""),
+    mistake("vjp cotangent", "TypeError|ValueError", "f64[2]|f64[3]", "cotangent", """
+_, pullback = jax.vjp(jnp.sin, jnp.ones(3))
+pullback(jnp.ones(2))  #!
+"""),
+    mistake("unknown axis name", "NameError", "psum|i", "vmap|axis_name", """
+lax.psum(1.0, "i")  #!
+"""),
+    # ---- indices, memory, values ----
+    mistake("index out of bounds", "IndexError", "index|10|5", "bounds|range", """
+jnp.arange(5)[10]  #!
+"""),
+    mistake("donated array used again", "RuntimeError|ValueError", "float64[1000]", "copy", """
+f = jax.jit(lambda x: x + 1, donate_argnums=0)
+x = jnp.ones(1000)
+f(x)
+x + 1  #!
+"""),
+    mistake("NaN in a compiled loop", "FloatingPointError",
+            "nan|log|f64[]|iteration 2|scan", "where", """
+with jax.debug_nans(True):
+    @jax.jit
+    def f(x):
+        def body(c, i):
+            return jnp.log(c - i), None  #!
+        return lax.scan(body, x, jnp.arange(5.0))[0]
+    f(3.0)
+"""),
+    mistake("a key that is no key", "TypeError|ValueError", "normal|key", "random.key|PRNGKey", """
+jax.random.normal(42, (3,))  #!
+"""),
+    mistake("a batch of keys", "TypeError|ValueError", "normal|key<fry>[3]", "vmap", """
+jax.random.normal(jax.random.split(jax.random.key(0), 3), ())  #!
+"""),
+    mistake("arithmetic on a key", "TypeError", "key<fry>|arithmetic", "random.bits", """
+jax.random.key(0) + 1  #!
+"""),
+    mistake("out of memory", "MemoryError|RuntimeError|XlaRuntimeError|JaxRuntimeError",
+            "(4000000, 4000000)|arrays that are kept", "in parts", """
+x = jnp.ones(3)
+jnp.ones((4000000, 4000000)) + 1.0  #!
+"""),
+    mistake("out of memory under jit", "MemoryError|RuntimeError",
+            "f64[4000000,4000000]|program f|of mul at out_of_memory_under_jit.py:3", "in parts", """
+@jax.jit
+def f(x):
+    table = jnp.outer(x, x)
+    return table + table.T
+f(jnp.ones(4000000))  #!
+"""),
+    mistake("tree structures differ", "ValueError", "a|b", "structure|key", """
+jax.tree.map(lambda x, y: x + y, {"a": 1.0}, {"b": 1.0})  #!
+"""),
+]
