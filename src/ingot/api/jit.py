@@ -159,6 +159,13 @@ class _CompiledCall:
                 return found
         if self.divided is not None and (call := self.divided(arrays)) is not None:
             return call(arrays)
+        try:
+            return self._run(arrays)
+        except MemoryError as error:
+            explain_memory(error, self.jaxpr)
+            raise
+
+    def _run(self, arrays: Sequence[Array]) -> Any:
         debugging = config.debug_nans or config.debug_infs
         placed = self.places.own is not None or config.elsewhere or any_placed(arrays)
         executable = self._executable(arrays) if placed else self.executable
@@ -311,11 +318,7 @@ class PjitFunction(_Base):
             call.places.guard_moves(passed, leaves)
         elif not static and len(leaves) == len(args) and all(type(x) is Array for x in args):
             table[signature[2:]] = call
-        try:
-            outs = call(leaves)
-        except MemoryError as error:
-            explain_memory(error, call.jaxpr)
-            raise
+        outs = call(leaves)
         for k in call.donated:
             delete(given[k])  # `leaves` has it where it was told to be
         return outs

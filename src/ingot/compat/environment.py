@@ -38,7 +38,13 @@ def _installed() -> dict[str, str]:
 
 
 def print_environment_info(return_string: bool = False) -> str | None:
-    """Print which versions and which machine this is, or return it."""
+    """Print the versions of ingot and of what it runs with, Python's, and the machine.
+
+    return_string: whether it is returned instead -> a string then, else None.
+
+    >>> ingot.print_environment_info(return_string=True).startswith("ingot: ")
+    True
+    """
     text = environment()
     if return_string:
         return text
