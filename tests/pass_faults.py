@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +9,6 @@ from unittest import mock
 
 from ingot.backends.llvm import emit
 from ingot.compiler import (
-    add_dots,
     array_contraction,
     buffer_assignment,
     dce,
@@ -30,6 +28,7 @@ from ingot.compiler import (
 from ingot.kernel import ir
 from ingot.kernel.builder import Builder
 from ingot.kernel.visit import walk, walk_paths
+from ingot.primitives import dot_loops
 
 Fault = Callable[[], Any]
 FAULTS: dict[str, tuple[Fault, str]] = {}
@@ -96,9 +95,13 @@ def any_transpose_taken_for_an_exchange():
 
 
 @fault("recurrent")
-def products_added_to_what_others_read():
-    with mock.patch.object(add_dots, "use_counts", lambda jaxpr: collections.Counter(
-            dict.fromkeys([v for e in jaxpr.eqns for v in e.outvars] + jaxpr.invars, 1))):
+def products_that_overwrite_what_they_are_added_to():
+    before = dot_loops._blas
+
+    def blas(*args: Any, accumulate: bool) -> None:
+        before(*args, accumulate=False)
+
+    with mock.patch.object(dot_loops, "_blas", blas):
         yield
 
 

@@ -130,10 +130,13 @@ def weighted(x, w):
 def recurrent(weights, bias, xs):
     """Value and gradient of a recurrent network: products beside transposes, and sums of them."""
     def loss(weights, bias, xs):
-        def step(h, x):
-            return jnp.tanh(h @ weights[:12] + x @ weights[12:] + bias), None
+        state, inputs = weights[:12], weights[12:]
 
-        return jnp.sum(lax.scan(step, jnp.zeros((5, 12)), xs)[0] ** 2)
+        def step(h, x):
+            return jnp.tanh(h @ state + x @ inputs + bias), None
+
+        h, _ = lax.scan(step, jnp.zeros((2, 12)), xs)
+        return jnp.sum(h**2) + jnp.sum(state.T @ state * bias)
 
     return ingot.value_and_grad(loss, (0, 1, 2))(weights, bias, xs)
 
@@ -152,7 +155,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], Sequence[np.ndarray]]] = {
                 [drawn(3, 300)]),
     "sums": (weighted, [drawn(4, 1030), drawn(5, 1030)]),
     "gradient of a scan": (ingot.value_and_grad(oscillator, (0, 1)), [drawn(6, 3), drawn(7, 100)]),
-    "recurrent": (recurrent, [drawn(23, 20, 12) / 9, drawn(24, 12), drawn(25, 6, 5, 8)]),
+    "recurrent": (recurrent, [drawn(23, 20, 12) / 9, drawn(24, 12), drawn(25, 6, 2, 8)]),
     "batch of loops": (ingot.vmap(newton), [drawn(8, 301)]),
     "heavy": (lambda x: jnp.sin(jnp.exp(jnp.cos(x))) * jnp.tanh(x), [drawn(9, 2100)]),
     "threads": (functools.partial(lax.map, shuffled), [drawn(10, 40, 130)]),
