@@ -64,6 +64,8 @@ class Lowering(Builder):
         self.run = caller.run if caller else run or PassRunner()
         self.routines = caller.routines if caller else routines
         self.full = self.vectors = caller.full if caller else full
+        if caller:
+            self.vector_bytes = caller.vector_bytes
         self.arena = Arena()
         self.temporaries: list[ir.Memory] = []
         self.constants: list[ir.Memory] = caller.constants if caller else []

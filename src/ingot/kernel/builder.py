@@ -35,6 +35,7 @@ class Builder:
 
     schedule: Schedule = SCHEDULE
     vectors = True  # whether LLVM's passes follow, which make vectors of loops
+    vector_bytes = 16  # of these vectors, at least
 
     def __init__(self) -> None:
         self.root = self.block = ir.Block()

@@ -32,6 +32,9 @@ class Lowering(Protocol):
     vectors: bool
     """Whether loops will be vectorized, so that partial sums side by side cost nothing."""
 
+    vector_bytes: int
+    """Bytes of the vectors that loops get then."""
+
     # ---- scalars ---------------------------------------------------------------------------------
     def const(self, value: Any, dtype: Any) -> Any:
         """Return a scalar constant."""

@@ -30,8 +30,11 @@ the order of memory, as then the lanes of some vectors are sums of their own."""
 FEW_PARTS = 4
 """Parts of blocks of complex numbers, of which LLVM makes no vectors."""
 
-VECTOR_BLOCK = 1024
-"""Numbers of a block in that case."""
+VECTORS_AT_ONCE = 4
+"""Vectors that LLVM's loops add side by side; each lane of them adds up `LEAF` numbers of a block.
+"""
+
+DOUBLE_BYTES = 8
 
 VECTORS = 4
 """How many times `LEAF` numbers a loop must have for that to be certain."""
@@ -100,7 +103,8 @@ def over_blocks(build: Lowering, count: int, block: At, zero: Any,
 def line_sum(build: Lowering, n: int, at: At, zero: Any, cost: int = 0) -> Any:
     """The sum of at(0) to at(n - 1), the code of which has so many instructions."""
     size = (PARTS if not build.vectors else FEW_PARTS if zero.dtype.kind == "c" else 1) * LEAF
-    size = VECTOR_BLOCK if size == LEAF else size
+    if size == LEAF:
+        size *= VECTORS_AT_ONCE * build.vector_bytes // DOUBLE_BYTES
     if n <= size:
         return block_sum(build, n, at, zero, cost)
     blocks, rest = divmod(n, size)

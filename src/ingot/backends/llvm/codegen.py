@@ -352,6 +352,15 @@ def processor() -> tuple[str, str, str]:
 
 
 @functools.cache
+def vector_bytes() -> int:
+    """Bytes of the vectors that LLVM makes of loops on this machine's processor."""
+    features = processor()[1].split(",")
+    if "-prefer-256-bit" in features:
+        return 64
+    return 32 if "+avx" in features else 16
+
+
+@functools.cache
 def first_processor() -> str:
     """What the system says of the first processor; it writes down no more than is read. Nothing in
     the portable mode, where LLVM is asked."""

@@ -156,8 +156,11 @@ class Compilation:
         lowering = TracingLowering if self.checked else Lowering
 
         def lowered() -> ir.Function:
-            lowerings.append(lowering(full=full, routines=symbols.exists, run=run))
-            return lowerings[-1].function(simplified, self.donated)
+            made = lowering(full=full, routines=symbols.exists, run=run)
+            if full:
+                made.vector_bytes = codegen.vector_bytes()
+            lowerings.append(made)
+            return made.function(simplified, self.donated)
 
         function = run_function_passes(lowered, full, run)
         straight, releases = run_loop_passes(function, threads.supported(), run)
