@@ -162,7 +162,9 @@ def law_type(row: Example) -> None:
             jaxpr = types_agree(row, args)
             eager = evaluate(row.fun, args)
             for o, c in zip(eager, compiled(jaxpr, args), strict=True):
-                same(c, o, row.ulps, f"jit in {np.dtype(dtype)}")
+                # Of complex numbers both are rounded more than once, though a real root is not.
+                ulps = max(row.ulps, 2) if o.dtype.kind == "c" else row.ulps
+                same(c, o, ulps, f"jit in {np.dtype(dtype)}")
             if kind in "fc":
                 _agrees_with_double(row, args, eager, dtypes.finfo(dtype).eps)
 

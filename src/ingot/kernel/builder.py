@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot.kernel import ir
+from ingot.kernel.complex_arithmetic import complex_op
 from ingot.kernel.ir import Index, Value
 from ingot.kernel.schedule import SCHEDULE, Schedule
 from ingot.kernel.tiles import contiguous_axis, write_tiled
@@ -19,7 +20,6 @@ from ingot.kernel.values import (
     Buffer,
     Complex,
     RegisterArray,
-    Unsupported,
     flatten_scalars,
     indices,
     real_dtype,
@@ -440,23 +440,3 @@ def simplified(name: str, args: Sequence[Value], attr: Any) -> Value | None:
         if args[1].attr == neutral and not (name == "sub" and np.signbit(args[1].attr)):
             return args[0]
     return None
-
-
-# ---- complex arithmetic, in pairs of real scalars ------------------------------------------------
-COMPLEX = frozenset(["add", "sub", "mul", "neg", "eq", "ne", "select"])
-
-
-def complex_op(build: Builder, name: str, x: Complex, y: Complex | None = None) -> Any:
-    """The arithmetic that needs no care at infinities; the rest goes to the host."""
-    if name == "neg":
-        return Complex(build.op("neg", x.real), build.op("neg", x.imag), x.dtype)
-    if y is None or name not in COMPLEX:
-        raise Unsupported(f"{name} of complex numbers")
-    if name in ("add", "sub"):
-        return Complex(build.op(name, x.real, y.real), build.op(name, x.imag, y.imag), x.dtype)
-    if name == "mul":
-        ac, bd = build.op("mul", x.real, y.real), build.op("mul", x.imag, y.imag)
-        ad, bc = build.op("mul", x.real, y.imag), build.op("mul", x.imag, y.real)
-        return Complex(build.op("sub", ac, bd), build.op("add", ad, bc), x.dtype)
-    real, imag = build.op(name, x.real, y.real), build.op(name, x.imag, y.imag)
-    return build.op("and" if name == "eq" else "or", real, imag)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ingot.core.primitive import PythonFallback as PythonFallback
 from ingot.kernel import ir as ir, numpy_fft as numpy_fft, numpy_sort as numpy_sort
-from ingot.kernel.builder import COMPLEX as COMPLEX, Builder as Builder
+from ingot.kernel.builder import Builder as Builder
+from ingot.kernel.complex_arithmetic import COMPLEX as COMPLEX, COSTS as COMPLEX_COSTS
 from ingot.kernel.ir import Index as Index, Value as Value
 from ingot.kernel.lowering import Lowering as Lowering
 from ingot.kernel.numpy_sort import (
@@ -69,7 +70,10 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
         check_native_dtypes(*[x.dtype for x in xs], dtype)
         if isinstance(rule, str) and rule not in COMPLEX and "c" in (dtype.kind, xs[0].dtype.kind):
             raise Unsupported(f"{rule} of complex numbers")
-        columns = _columns(xs, out.shape, price)
+        work = price
+        if isinstance(rule, str) and xs[0].dtype.kind == "c":
+            work = max(price, COMPLEX_COSTS.get(rule, 1))
+        columns = _columns(xs, out.shape, work)
         if not isinstance(rule, str) and (columns is None or "c" in (dtype.kind, xs[0].dtype.kind)):
             # A rule refuses types where it is applied: that must be before anything is built, and
             # not after this one has returned.
@@ -87,7 +91,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
                 return build.op(rule, *scalars, dtype=dtype)
             return rule(build, *scalars, out_dtype=dtype, **params)
 
-        return LazyArray(out.shape, dtype, at, xs, price)
+        return LazyArray(out.shape, dtype, at, xs, work)
 
     return kernel
 

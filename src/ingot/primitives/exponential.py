@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.kernel.rules import BOOL, Complex, Lowering, Unsupported, elementwise
+from ingot.kernel.rules import BOOL, Complex, Lowering, elementwise
 from ingot.primitives.arithmetic import add, div, mul, neg
 from ingot.primitives.complex_values import mended, quotient, two_product, unit
 from ingot.primitives.families import INEXACT, unary
@@ -209,10 +209,12 @@ def _logistic_eval(x: Any) -> Any:
 
 
 def _logistic_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
-    if out_dtype.kind == "c":
-        raise Unsupported("logistic of complex numbers")
     one = build.const(1, out_dtype)
-    return build.op("div", one, build.op("add", one, build.op("exp", build.op("neg", x))))
+    if type(x) is not Complex:
+        return build.op("div", one, build.op("add", one, build.op("exp", build.op("neg", x))))
+    falls = build.op("lt", x.real, build.const(0, x.real.dtype))
+    small = _complex_exp(build, build.select(falls, x, build.op("neg", x)), out_dtype=out_dtype)
+    return build.op("div", build.select(falls, small, one), build.op("add", one, small))
 
 
 def _logistic_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:

@@ -74,8 +74,10 @@ def _integer_pow_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, y: int)
     one = build.const(1, out_dtype)
     if y == 0:
         return one
-    if type(x) is Complex and not 0 < y <= MAX_PRODUCT:
-        raise Unsupported("negative and large powers of complex numbers")
+    if type(x) is Complex and abs(y) > MAX_PRODUCT:
+        raise Unsupported("large powers of complex numbers")
+    if type(x) is Complex and y < 0:  # whose squares may overflow to what has no reciprocal
+        x, y = build.op("div", one, x), -y
     if dtypes.kind(out_dtype) == "f" and abs(y) > MAX_PRODUCT:
         return build.op("pow", x, build.const(y, out_dtype))
     out = _product(x, abs(y), lambda a, b: build.op("mul", a, b), lambda a: _squared(build, a))
@@ -264,15 +266,18 @@ def pow(x: Any, y: Any) -> Any:
 
 
 # ---- sqrt, rsqrt, cbrt ---------------------------------------------------------------------------
+def _rsqrt_eval(x: Any) -> Any:
+    root = np.sqrt(x)
+    return complex_reciprocal(root) if x.dtype.kind == "c" else np.reciprocal(root)
+
+
 def _rsqrt_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) -> Any:
-    if out_dtype.kind == "c":
-        raise Unsupported("rsqrt of complex numbers")
     return build.op("div", build.const(1, out_dtype), build.op("sqrt", x))
 
 
 sqrt_p = unary("sqrt", INEXACT, eval=widened(np.sqrt), kernel="sqrt",
                jvp=[lambda t, out, x, **_: mul(t, div(full_like(x, 0.5), out))])
-rsqrt_p = unary("rsqrt", INEXACT, eval=widened(lambda x: np.reciprocal(np.sqrt(x))),
+rsqrt_p = unary("rsqrt", INEXACT, eval=widened(_rsqrt_eval),
                 kernel=elementwise(_rsqrt_scalar, cost=10),
                 jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, -0.5), div(out, x)))])
 cbrt_p = unary("cbrt", FLOAT, eval=widened(np.cbrt), kernel="cbrt",
