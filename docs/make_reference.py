@@ -191,7 +191,7 @@ def flags() -> str:
              "as well, as `JAX_ENABLE_X64`.",
              "| flag | default | what it does |", "|---|---|---|"]
     rows = [f"| <a id=\"{f.name}\"></a>`{f.name}`<br>`{f.variable}` | `{f.default!r}` |"
-            f" {escaped(f.sentence, 'ingot')}{choices(f)} |" for f in TABLE]
+            f" {escaped(f.sentence, '')}{choices(f)} |" for f in TABLE]
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join([*parts[2:], *rows]) + "\n"
 
 

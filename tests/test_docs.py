@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import ingot
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.config import TABLE, config
 
@@ -88,6 +89,7 @@ def test_pages(page):
     if PORTABLE is not None and page.stem == "how_it_works":
         pytest.skip(f"calls go through Python: {PORTABLE}")
     flags = config.snapshot()
+    ingot.clear_caches()  # a reader's process has traced nothing but what the page shows
     config.update("check_memory", False)  # which `make memcheck` sets, and pages do not show
     faults = run(page)
     for flag, value in flags.items():

@@ -142,9 +142,9 @@ def test_a_trace_has_each_stage(tmp_path):
     assert {"lower", "emit", "eliminate-dead-code"} <= {e["name"] for e in kinds["pass"]}
     assert len({e["tid"] for e in kinds["call"]}) == 2
     first = kinds["call"][0]
-    for kind in ("tracing", "LLVM"):
-        (e,) = kinds[kind][:1]
-        assert first["ts"] <= e["ts"] and e["ts"] + e["dur"] <= first["ts"] + first["dur"]
+    for kind in ("tracing", "LLVM"):  # other threads may compile what was called before
+        assert any(first["ts"] <= e["ts"] and e["ts"] + e["dur"] <= first["ts"] + first["dur"]
+                   for e in kinds[kind])
 
 
 def test_nothing_is_recorded_without_a_profile(tmp_path):
