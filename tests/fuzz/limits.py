@@ -54,7 +54,7 @@ LOWERED: list[tuple[str, dict[str, int]]] = [
     *[("schedule", {"cumulative_row_tile": n}) for n in (4, 64)],
     *[("schedule", {"max_unrolled_cumulative": n}) for n in (0, 8)],
     *[("ingot.kernel.summation", {"LEAF": n}) for n in (8, 16)],
-    ("ingot.kernel.summation", {"VECTOR_BLOCK": 64}),
+    ("ingot.kernel.summation", {"VECTORS_AT_ONCE": 1}),
     ("ingot.primitives.scatter_sums", {"CACHED": 0}),
     ("ingot.control.batched_cond", {"MOST_COPIED": 0}),
     ("schedule", {"max_unrolled_rows": 1}),
