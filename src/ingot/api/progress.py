@@ -208,9 +208,9 @@ def progress(loop: Any, label: str = "", *, total: int | None = None, show: Show
     bar is called. total: how many entries an iterable has that does not say so. show: called as
     show(done, total) instead of drawing; total is -1 where nobody knows it. -> the same loop with
     a bar, or an iterator over the entries. Bars of loops that run at once stand side by side; a
-    loop under vmap has one. Python is called when a count is reached that is chosen by the speed so
-    far, such that bars cost less than 1 %. Drawn by rich or tqdm if installed, else as lines; the
-    flag `progress` chooses. Raises TypeError for what is no loop.
+    loop under vmap has one. How often Python is called is
+    chosen by the speed of the loop so far. Drawn by rich or tqdm if installed, else as lines; the
+    flag `progress` chooses. Raises TypeError for anything else.
 
     >>> def body(i, x):
     ...     return x + i

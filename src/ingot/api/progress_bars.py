@@ -23,8 +23,8 @@ GROWTH = 4
 """By how much more iterations pass from one look to the next than before: the first are no
 measure of the others."""
 STALE = 5.0
-"""Seconds after which a bar of this thread that nobody told anything is taken for one whose loop
-was interrupted, when another one is opened."""
+"""Seconds without news after which a bar is closed when its thread opens another one: its loop was
+interrupted."""
 
 
 class Painter(Protocol):
