@@ -16,6 +16,9 @@ EXAMPLE = re.compile(r"^```diff\n(.*?)^```\n\n```sh\n(.*?)\n```$", re.M | re.S)
 SECTIONS = [part for part in GUIDE.split("\n## ") if EXAMPLE.search(part)]
 
 
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git to apply changes")
+
+
 @pytest.fixture
 def copy(tmp_path):
     """A copy of what the examples change and run."""
@@ -31,9 +34,18 @@ def test_there_are_examples():
         "Add an operation", "Add a pass", "Add a back end"]
 
 
+@needs_git
+def test_the_changes_apply(copy):
+    """The quick part of the next test, for those who change what the page shows."""
+    for section in SECTIONS:
+        change = EXAMPLE.findall(section)[0][0]
+        subprocess.run(["git", "apply", "--check", "-"], input=change, text=True, cwd=copy,
+                       check=True)
+
+
 @pytest.mark.slow
 @pytest.mark.llvm("one example is a pass of LLVM's compiler")
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git to apply changes")
+@needs_git
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda part: part.partition("\n")[0])
 def test_an_example(section, copy):
     (change, command), = EXAMPLE.findall(section)

@@ -116,7 +116,7 @@ def test_doubles_are_rounded_once(dtype):
 def function(text, result, *types):
     """A function `run` of a module of LLVM's text, and what keeps it."""
     code = engine.object_code(text, engine.FAST)
-    linked = engine.link(code, [], engine.FAST, cached=False)
+    linked = engine.link(code, [], engine.FAST, False, lambda: text)
     return ctypes.CFUNCTYPE(result, *types)(linked.address), linked
 
 

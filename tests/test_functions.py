@@ -91,7 +91,7 @@ done:
   ret i32 0
 }}
 """
-    code = engine.link(engine.object_code(text, tier), [], tier, cached=False)
+    code = engine.link(engine.object_code(text, tier), [], tier, False, lambda: text)
     run = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3, ctypes.c_int64)(code.address)
 
     def call(*xs):

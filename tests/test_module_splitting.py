@@ -1,5 +1,9 @@
 """Modules cut in two: what they compute is the same, and where they are not cut."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -63,6 +67,46 @@ def test_llvm_links_halves_too(cut, monkeypatch):
     again = ingot.jit(lambda key: PROGRAMS["lanes"](key))(random.key(1))
     np.testing.assert_array_equal(again, expected)
     assert [2, 2] == [len(parts) for parts in cut]
+
+
+FAR_APART = """
+import ctypes
+import mmap
+import numpy as np
+import ingot
+import ingot.numpy as jnp
+from ingot.backends.llvm import elf
+
+def refuse(code, resolve):
+    raise elf.Unsupported("for the test")
+
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 5]
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+reserved = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
+
+def taken(size):
+    return libc.mmap(None, size, 0, reserved, 2**64 - 1, 0)
+
+ingot.jit(lambda x: x + 1)(np.ones(3))
+elf.Image = refuse
+small = [taken(2**16) for _ in range(3000)]  # the free places that are there
+holes = [(taken(2**31 + 2**20), taken(mmap.PAGESIZE))[1] for _ in range(400)]
+for hole in holes:
+    libc.munmap(hole, mmap.PAGESIZE)
+x = np.linspace(0, 1, 64)
+for k in range(20):
+    got = ingot.jit(lambda x: jnp.sin(x) * (k + 0.5) + jnp.exp(x) / 3.7 + jnp.tanh(x))(x)
+    want = np.sin(x) * (k + 0.5) + np.exp(x) / 3.7 + np.tanh(x)
+    np.testing.assert_allclose(got, want, rtol=1e-14)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="how Linux finds free memory")
+def test_llvm_links_where_free_memory_lies_apart():
+    environment = {**os.environ, "INGOT_CACHE": "0"}
+    subprocess.run([sys.executable, "-c", FAR_APART], env=environment, check=True)
 
 
 def test_entries_of_halves_are_read(cut, tmp_path):

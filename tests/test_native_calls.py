@@ -855,7 +855,7 @@ library.bind("add_seven", add, SEVEN)
 
 def test_the_systems_language():
     code = engine.link(engine.object_code(library.text(), engine.FULL), library.symbols(),
-                       engine.FULL, cached=False)
+                       engine.FULL, False, library.text)
     found = library.start(code.address, 11)
     word = ctypes.c_int64
     run = ctypes.PYFUNCTYPE(word, word, word, word)(found["choose"])

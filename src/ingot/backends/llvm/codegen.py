@@ -125,16 +125,17 @@ def parsed(text: str) -> Any:
     return binding.parse_assembly(text, binding.context.ContextRef(handle))
 
 
-def model() -> tuple[str, str]:
+def model(far: bool = False) -> tuple[str, str]:
     """Relocation and code model: `elf.py` lets calls reach far, which makes for shorter code."""
-    near = LINUX and not _public and platform.machine() in ("x86_64", "aarch64")
+    near = not far and LINUX and not _public and platform.machine() in ("x86_64", "aarch64")
     return ("pic", "small") if near else ("default", "jitdefault")
 
 
-def new_target_machine(codegen_opt_level: int) -> Any:
-    """A code generator; every execution engine takes one of its own."""
+def new_target_machine(codegen_opt_level: int, far: bool = False) -> Any:
+    """A code generator, of code that may lie anywhere if `far`; every execution engine takes one of
+    its own."""
     cpu, features, triple = processor()
-    reloc, code_model = model()
+    reloc, code_model = model(far)
     return llvm().Target.from_triple(triple).create_target_machine(
         cpu=cpu, features=features, opt=codegen_opt_level, reloc=reloc, codemodel=code_model)
 

@@ -219,7 +219,7 @@ class Compilation:
         with span("LLVM", f"LLVM, tier {tier.name}", lines=module.text.count("\n")):
             code = engine.object_code(module.text, tier, background, module.opt_level)
         with span("loading", "link"):
-            linked = engine.link(code, module.info.symbols, tier, cached=False)
+            linked = engine.link(code, module.info.symbols, tier, False, lambda: module.text)
         self.llvm_seconds += time.perf_counter() - start
         if config.cache:
             entry = self._encode(module, code)
@@ -296,4 +296,6 @@ class Compilation:
             info = ExecutableInfo(head["symbols"], head["arena"], constants, hosts, head["work"],
                                   head["seconds"], head["long"], head["overwritten"], head["taken"],
                                   head["checks"] and Checks(*head["checks"]))
-        return engine.link(entry[start:], info.symbols, tier, cached=True), info
+        linked = engine.link(entry[start:], info.symbols, tier, True,
+                             lambda: self.module(tier).text)
+        return linked, info

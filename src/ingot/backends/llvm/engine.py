@@ -102,15 +102,28 @@ def processor_identity() -> str:
 
 
 # ---- linking -------------------------------------------------------------------------------------
-def link(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
-    """Make an object file that defines `run` callable."""
+def link(code: bytes, symbols: list[str], tier: Tier, cached: bool,
+         text: Callable[[], str]) -> Code:
+    """Make an object file that defines `run` callable; `text` is the module it was made of.
+
+    LLVM's linker puts sections where there is room, which may be too far for code made for our
+    loader; what that refuses is compiled again, to reach anything.
+    """
     if elf.available():
         try:
             image = elf.Image(code, resolve)
             return Code(image.address("run"), tier, image, cached)
         except elf.Unsupported:
-            pass
+            code = _far_reaching(text(), tier)
     return _linked_by_llvm(code, symbols, tier, cached)
+
+
+def _far_reaching(text: str, tier: Tier) -> bytes:
+    """An object file whose sections may lie anywhere in memory."""
+    module = codegen.parsed(codegen.in_dialect(text))
+    machine = codegen.new_target_machine(tier.codegen_opt_level, far=True)
+    codegen.run_passes(module, machine, tier.opt_level, text.count("\n"))
+    return machine.emit_object(module)
 
 
 def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:
@@ -127,7 +140,7 @@ def _loaded_by_llvm(parts: list[bytes], tier: Tier) -> Any:
     binding = codegen.llvm()
     # In the context that stays: an engine gives up its module's context before itself.
     module = binding.parse_assembly("")
-    machine = codegen.new_target_machine(tier.codegen_opt_level)
+    machine = codegen.new_target_machine(tier.codegen_opt_level, far=True)
     engine = binding.create_mcjit_compiler(module, machine)
     for part in parts:
         engine.add_object_file(binding.ObjectFileRef.from_data(part))

@@ -411,7 +411,7 @@ def _code() -> engine.Code:
         DECLARE_PAUSE="declare void @llvm.x86.sse2.pause()" if INTEL else "",
         CLOCK=int(time.CLOCK_MONOTONIC), SIG_BLOCK=int(signal.SIG_BLOCK))
     code = engine.kept_object_code(text, engine.FAST)
-    return _forever(engine.link(code, [POOL], engine.FAST, cached=False))
+    return _forever(engine.link(code, [POOL], engine.FAST, False, lambda: text))
 
 
 def prepare() -> None:

@@ -130,6 +130,10 @@ class FreeLists:
         self.table = NativeStruct([0] * (SLOTS * SLOT_SIZE // 8))
         self._kept: list[Any] = []
 
+    def types(self) -> list[ShapedArray]:
+        """The types that have a list."""
+        return [kept for kept in self._kept if isinstance(kept, ShapedArray)]
+
     def address(self, aval: ShapedArray) -> int:
         """The list of a type, 0 if it has none."""
         slot = SLOT_SIZE * ((id(aval) >> 4) & MASK)

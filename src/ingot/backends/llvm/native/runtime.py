@@ -101,7 +101,7 @@ def _load_cached() -> engine.Code | None:
     code = cache.load(_name()) if config.cache else None
     if code is None:
         return None
-    return engine.link(code, library.symbols(), engine.FULL, cached=True)
+    return engine.link(code, library.symbols(), engine.FULL, True, library.text)
 
 
 def _compile() -> engine.Code:
@@ -112,7 +112,7 @@ def _compile() -> engine.Code:
     code = engine.object_code(library.text(), engine.FULL, background=True)
     if config.cache:
         cache.store(_name(), code)
-    return engine.link(code, library.symbols(), engine.FULL, cached=False)
+    return engine.link(code, library.symbols(), engine.FULL, False, library.text)
 
 
 runtime = Runtime()
