@@ -139,8 +139,9 @@ guard: $(BENCH)/.installed  ## Measure ten kernels beside the commit before (BAS
 docs: $(call STAMP,docs) map  ## Build the documentation into site/
 	$(BIN)/python -m mkdocs build --strict
 
-pictures: $(call STAMP,examples)  ## Draw the pictures of the documentation anew
+pictures: $(call STAMP,examples)  ## Draw the pictures of the documentation and its gallery anew
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_gallery.py
 
 map: | $(BIN)/python  ## Write docs/map.md, the map of the house
 	$(BIN)/python docs/make_map.py

@@ -1,0 +1,200 @@
+"""The gallery: each example's numbers against the truth, a closed form, or SciPy.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+import scipy.stats
+from gallery import (
+    eight_schools,
+    kalman_filter,
+    kepler_orbits,
+    lorenz,
+    normal_from_uniforms,
+    power_spectrum,
+    sir_epidemic,
+)
+
+import ingot
+import ingot.numpy as jnp
+from ingot import random
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = sorted((ROOT / "examples" / "gallery").glob("*.py"))
+
+
+# ---- all of them ----
+@pytest.fixture(scope="module")
+def site():
+    """docs/make_gallery.py, which makes the pages."""
+    spec = importlib.util.spec_from_file_location("make_gallery", ROOT / "docs/make_gallery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_scripts_are_short_and_shown(script, site):
+    """Below 150 lines; on the site, with a title, two sentences, and a small picture."""
+    assert len(script.read_text("utf-8").splitlines()) < 150
+    title, sentences, rest, _ = site.parts(script.stem)
+    assert not title.endswith(".")
+    assert len(re.findall(r"[.?](?= |$)", sentences)) == 2
+    assert rest.strip()
+    assert script.stem in site.NAMES
+    picture = ROOT / "docs" / site.PICTURES / f"{script.stem}.png"
+    assert picture.stat().st_size < 60 * 1024
+
+
+# ---- the Nile ----
+def test_kalman_filter_is_the_dense_normal_distribution():
+    """The walk and the noise have a covariance matrix, in which the whole is one density."""
+    flow, (r, q), n = np.array([3.0, 5.0, 4.0, 6.5, 7.0, 5.5]), (1.3, 0.7), 6
+    later = np.minimum.outer(np.arange(n), np.arange(n))
+    walk = kalman_filter.DIFFUSE + q * later
+    dense = scipy.stats.multivariate_normal.logpdf(flow, np.zeros(n), walk + r * np.eye(n))
+    first = scipy.stats.norm.logpdf(flow[0], 0, np.sqrt(walk[0, 0] + r))
+    log_likelihood, level, spread = kalman_filter.estimate(jnp.array([r, q]), jnp.asarray(flow))
+    assert float(log_likelihood) == pytest.approx(dense - first, abs=1e-5)
+    gain = np.linalg.solve(walk + r * np.eye(n), walk).T
+    np.testing.assert_allclose(level, gain @ flow, rtol=1e-6)
+    np.testing.assert_allclose(spread, np.diag(walk - gain @ walk), rtol=1e-5)
+
+
+def test_kalman_filter_finds_the_variances_of_the_nile():
+    found = kalman_filter.run()
+    assert found["r"] == pytest.approx(15099, rel=2e-3)  # Durbin and Koopman, table 2.1
+    assert found["q"] == pytest.approx(1469.1, rel=2e-3)
+    assert found["log_likelihood"] == pytest.approx(-632.54, abs=0.02)
+
+
+# ---- influenza ----
+def test_sir_epidemic_is_that_of_scipy():
+    def rates(_, y):
+        caught = 1.8 * y[0] * y[1] / sir_epidemic.BOYS
+        return [-caught, caught - 0.5 * y[1]]
+
+    exact = scipy.integrate.solve_ivp(rates, (0, 13), [sir_epidemic.BOYS - 2, 2], rtol=1e-10,
+                                      atol=1e-10, t_eval=np.arange(14))
+    got = ingot.jit(sir_epidemic.epidemic, static_argnums=1)(jnp.log(jnp.array([1.8, 0.5, 2, 1])),
+                                                             14)
+    np.testing.assert_allclose(got, exact.y[1], rtol=1e-5)  # the error of its steps
+
+
+def test_sir_epidemic_finds_the_maximum():
+    found = sir_epidemic.run()
+    phi = found["phi"]
+    mine = sir_epidemic.log_likelihood(jnp.asarray(found["best"]), found["in_bed"])
+    infected = np.asarray(sir_epidemic.epidemic(jnp.asarray(found["best"]), 14))
+    expected = scipy.stats.nbinom.logpmf(found["in_bed"], phi, phi / (phi + infected))
+    assert float(mine) == pytest.approx(expected.sum(), abs=1e-9)
+    log_likelihood = ingot.jit(sir_epidemic.log_likelihood)
+    other = scipy.optimize.minimize(lambda x: -float(log_likelihood(jnp.asarray(x),
+                                                                    found["in_bed"])),
+                                    sir_epidemic.START + 0.3, method="Nelder-Mead",
+                                    options={"xatol": 1e-7, "fatol": 1e-10, "maxiter": 4000})
+    np.testing.assert_allclose(found["best"], other.x, atol=1e-4)
+    assert found["reproduction"].mean() == pytest.approx(found["beta"] / found["gamma"], rel=0.03)
+
+
+# ---- Lorenz ----
+def test_lorenz_sensitivities_are_the_variational_equations():
+    def rates(_, y):
+        (s, r, b), (x, v, z), tangents = lorenz.PARAMETERS, y[:3], y[3:].reshape(3, 3)
+        jacobian = np.array([[-s, s, 0], [r - z, -1, -x], [v, x, -b]])
+        forced = np.diag([v - x, x, -z])
+        return np.concatenate([[s * (v - x), x * (r - z) - v, x * v - b * z],
+                               (jacobian @ tangents + forced).ravel()])
+
+    path, by_parameter = map(np.asarray, lorenz.sensitivities(lorenz.PARAMETERS, 200))
+    exact = scipy.integrate.solve_ivp(rates, (0, 1), [*lorenz.START, *np.zeros(9)], rtol=1e-11,
+                                      atol=1e-12, t_eval=[0.5, 1.0])
+    np.testing.assert_allclose(path[[99, 199]], exact.y[:3].T, rtol=1e-4)
+    np.testing.assert_allclose(by_parameter[[99, 199]], exact.y[3:].T.reshape(2, 3, 3), rtol=2e-3,
+                               atol=1e-4)
+
+
+def test_lorenz_exponent():
+    assert lorenz.run(steps=200, long=200_000)["exponent"] == pytest.approx(0.9056, abs=0.01)
+
+
+# ---- Kepler ----
+def test_kepler_equation_and_its_derivatives():
+    mean = jnp.array([-3.1, -1e-3, 0.0, 0.5, 1.0, 3.1])[:, None]
+    e = jnp.array([0.0, 0.3, 0.9, 0.99])
+    anomalies = ingot.vmap(ingot.vmap(kepler_orbits.eccentric_anomaly, (None, 0)), (0, None))
+    E = np.asarray(anomalies(mean[:, 0], e))
+    np.testing.assert_allclose(E - e * np.sin(E), np.broadcast_to(mean, E.shape), atol=4e-15)
+    e_minus, e_plus = np.array([0.6 - 1e-6, 0.6 + 1e-6])
+    by_mean, by_e = ingot.grad(kepler_orbits.eccentric_anomaly, (0, 1))(1.0, 0.6)
+    solve = kepler_orbits.eccentric_anomaly
+    assert float(by_mean) == pytest.approx(1 / (1 - 0.6 * np.cos(solve(1.0, 0.6))), rel=1e-14)
+    difference = float(solve(1.0, e_plus) - solve(1.0, e_minus)) / (e_plus - e_minus)
+    assert float(by_e) == pytest.approx(difference, rel=1e-8)
+
+
+def test_kepler_orbits_obey_vis_viva():
+    found = kepler_orbits.run(count=10_000)
+    assert found["error"] < 1e-13
+    a, e, *_ = found["orbits"]
+    (x, y), (u, v) = found["places"].T, found["velocities"].T
+    momentum = x * v - y * u  # Kepler's second law
+    np.testing.assert_allclose(momentum, 2 * np.pi * np.sqrt(a * (1 - e**2)), rtol=1e-12)
+
+
+# ---- normal numbers ----
+def test_normal_from_uniforms_recovers_its_target():
+    found = normal_from_uniforms.run(count=50_000)
+    n, covariance = 50_000, found["covariance"]
+    variances = np.diag(covariance)
+    deviations = (found["sample_mean"] - found["mean"]) / np.sqrt(variances / n)
+    assert np.abs(deviations).max() < 3.5
+    # The variance of an entry of a sample covariance (Wishart's distribution).
+    errors = np.sqrt((covariance**2 + np.outer(variances, variances)) / n)
+    assert np.abs((found["sample_covariance"] - covariance) / errors).max() < 3.5
+    assert scipy.stats.kstest(found["squared_distances"], scipy.stats.chi2(10).cdf).pvalue > 0.01
+    z = np.asarray(normal_from_uniforms.normal(random.key(3), 50_000, 3))
+    assert z.shape == (50_000, 3)
+    assert scipy.stats.kstest(z.ravel(), scipy.stats.norm.cdf).pvalue > 0.01
+
+
+# ---- eight schools ----
+def test_eight_schools_are_the_exact_posterior():
+    """Given tau all is normal: integrals over tau give the exact moments."""
+    y, s, width = eight_schools.EFFECTS, eight_schools.ERRORS, eight_schools.WIDTH
+    taus = (np.arange(4000) + 0.5) / 20
+    weights, mus, thetas = [], [], []
+    for tau in taus:
+        scatter = np.diag(s**2 + tau**2) + width**2
+        weights.append(scipy.stats.multivariate_normal.logpdf(y, np.zeros(8), scatter)
+                       + scipy.stats.halfcauchy.logpdf(tau, 0, width))
+        solved = np.linalg.solve(scatter, y)
+        mus.append(width**2 * solved.sum())
+        thetas.append((width**2 + tau**2 * np.eye(8)) @ solved)
+    weights = np.exp(weights - np.max(weights))
+    found = eight_schools.run(draws=5000)
+    assert found["rhat"] < 1.01
+    assert found["mu"].mean() == pytest.approx(np.average(mus, weights=weights), abs=0.15)
+    assert found["tau"].mean() == pytest.approx(np.average(taus, weights=weights), abs=0.15)
+    np.testing.assert_allclose(found["theta"].mean(axis=0), np.average(thetas, 0, weights),
+                               atol=0.25)
+    density = eight_schools.tau_density(jnp.asarray(taus))
+    np.testing.assert_allclose(density, weights / np.trapezoid(weights, taus), rtol=1e-9)
+
+
+# ---- the power spectrum ----
+def test_power_spectrum_is_found_from_many_starts():
+    found = power_spectrum.run(count=20)
+    assert found["agreeing"] > 3
+    pulls = (found["theta"] - np.log(power_spectrum.TRUTH)) / found["errors"]
+    assert np.abs(pulls).max() < 3
+    loss = ingot.jit(ingot.value_and_grad(power_spectrum.loss))
+    other = scipy.optimize.minimize(lambda x: loss(jnp.asarray(x), found["powers"]),
+                                    np.log(power_spectrum.TRUTH), jac=True, method="BFGS")
+    assert found["loss"] == pytest.approx(other.fun, abs=1e-8)
+    np.testing.assert_allclose(found["theta"], other.x, atol=1e-3)
