@@ -5,6 +5,8 @@ import faulthandler
 import os
 import re
 import shutil
+import signal
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.config import TABLE, config
+from ingot.util import clear_caches
 
 config.update("enable_checks", True)
 
@@ -40,8 +43,13 @@ collect_ignore = [] if find_spec("jax") else [
 CRASHES = "INGOT_TEST_CRASHES"
 CRASH_LINES = 40
 
+BETWEEN_CLEARING = 500
+_ended = 0
+
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell runs behind
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[CRASHES] = tempfile.mkdtemp(prefix="ingot-crashes-")
     faulthandler.enable(open(Path(os.environ[CRASHES], str(os.getpid())), "w"))  # noqa: SIM115
@@ -72,6 +80,17 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_unconfigure(config):
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[CRASHES])
+
+
+def pytest_runtest_teardown(item):
+    """Forget the programs of many tests: they fill gigabytes, which each collection of garbage
+    walks through."""
+    global _ended
+    _ended += 1
+    if _ended % BETWEEN_CLEARING == 0:
+        clear_caches()
+        if "jax" in sys.modules:
+            sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(autouse=True)

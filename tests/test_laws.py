@@ -4,14 +4,23 @@ import re
 
 import pytest
 
-from examples import Bad, Example, identifiers, table
-from laws import LAWS, Law, in_axes, law_refused, mapped_at_size
+from examples import Bad, Example, identifiers, is_further, table
+from laws import LAWS, Law, in_axes, law_loops, law_nested, law_refused, law_sizes, mapped_at_size
 
 EXAMPLES, BAD = table()
+COMPILING = (law_loops, law_nested, law_sizes)  # several programs of each row
 
 
-@pytest.mark.parametrize("row", EXAMPLES, ids=identifiers(EXAMPLES))
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def cases():
+    """Each law with each row; those that compile much, with the first rows of each operation."""
+    for law in LAWS:
+        for row, name in zip(EXAMPLES, identifiers(EXAMPLES), strict=True):
+            long = law in COMPILING and is_further(name)
+            yield pytest.param(law, row, id=f"{law.__name__}-{name}",
+                               marks=[pytest.mark.long] if long else [])
+
+
+@pytest.mark.parametrize("law,row", list(cases()))
 def test_law(law: Law, row: Example) -> None:
     law(row)
 

@@ -197,3 +197,11 @@ def identifiers(rows: Sequence[Any]) -> list[str]:
         seen[row.name] = seen.get(row.name, -1) + 1
         names.append(f"{row.name}-{seen[row.name]}")
     return names
+
+
+FIRST_ROWS = 2
+
+
+def is_further(name: str) -> bool:
+    """Whether a row has others of its operation before it that stand for it in costly tests."""
+    return int(name.rpartition("-")[2]) >= FIRST_ROWS

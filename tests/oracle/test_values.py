@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from examples import Example, identifiers, table
+from examples import Example, identifiers, is_further, table
 from harness import array, close_to, data, wide
 from ingot import dtypes
 from laws import KINDS, with_dtype
@@ -91,8 +91,9 @@ NAN_THERE = {("cumlogsumexp", "float8_e4m3fn")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name,row", [(n, r) for n, r in ROWS if r.accepts],
-                         ids=[n for n, r in ROWS if r.accepts])
+@pytest.mark.parametrize("name,row", [
+    pytest.param(n, r, id=n, marks=[pytest.mark.long] if is_further(n) else [])
+    for n, r in ROWS if r.accepts])
 def test_dtypes(name: str, row: Example) -> None:
     for kind in row.accepts:
         for dtype in KINDS.get(kind, []):
