@@ -96,7 +96,7 @@ class Toy:
     def compile(self, jaxpr, options):
         return ToyExecutable(self, jaxpr, options)
 
-    def lowered(self, jaxpr, options, dialect):
+    def lowered(self, jaxpr, options, dialect, located=False):
         return None
 
     def wait_for_effects(self):

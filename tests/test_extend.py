@@ -5,7 +5,7 @@ import pytest
 
 import ingot
 from ingot import errors, lax, numpy as jnp, sharding as sharding_module
-from ingot.compat import lowering, privates, tables
+from ingot.compat import lowering, partial_eval, privates, tables
 from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.extend import core
@@ -263,3 +263,33 @@ def test_nothing_is_taken_from_empty_arrays(shape, index):
     for take in (lambda x: x[index], ingot.jit(lambda x: x[index]),
                  ingot.grad(lambda x: x[index].sum())):
         assert take(jnp.asarray(x)).shape in (want, shape)
+
+
+def two(x, y, z):
+    return jnp.sin(x), jnp.tan(y) * 2, jnp.cos(z)
+
+
+@pytest.mark.parametrize("used", [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 1, 1), (0, 0, 0)])
+@pytest.mark.parametrize("calls", [
+    ingot.jit, ingot.checkpoint, lambda f: ingot.jit(ingot.checkpoint(f)),
+    lambda f: ingot.shard_map(f, in_specs=P("x"), out_specs=P("x"), mesh=sharding_module.make_mesh(
+        (1,), "x", axis_types=(sharding_module.AxisType.Auto,)))])
+def test_calls_keep_what_is_used_of_their_programs(calls, used):
+    args = [np.arange(1.0, 4.0) + k for k in range(3)]
+    program = ingot.make_jaxpr(calls(two))(*args)
+    kept, read = partial_eval.dce_jaxpr(program, list(map(bool, used)))
+    assert read == list(map(bool, used))
+    assert [v.aval for v in kept.invars] == [ingot.typeof(args[0])] * sum(used)
+    equations, left = 0, [kept]
+    while left:
+        inner = left.pop()
+        equations += sum(e.primitive.name in ("sin", "tan", "mul", "cos") for e in inner.eqns)
+        left += core.subjaxprs(inner)
+    assert equations == used[0] + 2 * used[1] + used[2]
+    found = core.jaxpr_as_fun(kept)(*(x for x, u in zip(args, used, strict=True) if u))
+    wanted = [y for y, u in zip(two(*args), used, strict=True) if u]
+    assert len(found) == len(wanted)
+    for x, y in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-15)
+    everything, read = partial_eval.dce_jaxpr(program, [True, False, False], instantiate=True)
+    assert read == [True] * 3 and len(everything.invars) == 3 and len(everything.outvars) == 1

@@ -14,8 +14,10 @@ jax = pytest.importorskip("jax")
 TOY = """
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax._src import core, nowhere, test_util as jtu
 from jax._src.nowhere import Base
+from jax._src.util import curry
 from absl.testing import parameterized
 
 config = jax.config
@@ -43,6 +45,25 @@ class ToyTest(jtu.JaxTestCase):
     def test_public_names_are_strict(self):
         jax.numpy.nowhere
 
+    @curry(lambda value, method: lambda self: method(self, value))(3)
+    def test_decorated_by_a_curried_function(self, value):
+        assert value == 3
+
+    def test_counts(self):
+        f, x = jax.jit(lambda x: jnp.sin(x) + 2), np.ones(3, np.float32)
+        on_second = jax.device_put(x, jax.devices()[1])
+
+        def counts(x):
+            with (jtu.count_jit_tracing_cache_miss() as tracing,
+                  jtu.count_jit_and_pmap_lowerings() as lowering,
+                  jtu.count_jit_compilation_cache_miss() as compilation,
+                  jtu.count_pjit_cpp_cache_miss() as call):
+                f(x)
+            return call(), tracing() > 0, lowering() > 0, compilation() > 0
+
+        assert counts(x) == (1, True, True, True) and counts(x) == (0, False, False, False)
+        assert counts(on_second)[0] == 1 and counts(on_second) == (0, False, False, False)
+
     def test_classes_of_what_is_not_there(self):
         class Derived(Base): pass
         assert not isinstance(3, Base)
@@ -60,6 +81,7 @@ def test_outcomes(tmp_path):
     messages = {test.rpartition("::")[2]: line["message"] for test, line in found.items()}
     assert outcomes == {
         "test_runs_on_ingot": "passed", "test_sampled0": "passed", "test_skipped": "skipped",
+        "test_counts": "passed", "test_decorated_by_a_curried_function": "passed",
         "test_calls_what_is_not_there": "failed", "test_public_names_are_strict": "failed",
         "test_classes_of_what_is_not_there": "passed"}, messages
     assert "ingot has no jax._src.nowhere.function" in messages["test_calls_what_is_not_there"]

@@ -53,6 +53,15 @@ def test_xla_puts_the_same_parts_on_the_same_devices(sharding):
     assert pickle.loads(pickle.dumps(again)) == again
 
 
+def test_results_of_described_arrays_are_described_by_xla():
+    with config.override("num_cpu_devices", 8):
+        halves = GSPMDSharding(ingot.devices()[:2], OpSharding(Type.OTHER, [2, 1], [0, 1]))
+        x = ingot.device_put(np.arange(8).reshape(8, 1), halves)
+        results = x * 2, ingot.jit(lambda x: x * 2)(x), ingot.jit(lambda x: x[:, 0])(x)
+    whole = GSPMDSharding.get_replicated(ingot.devices()[:2])
+    assert [y.sharding for y in results] == [whole] * 3
+
+
 def test_a_description_is_named_again_by_axes_of_the_mesh(sharding):
     spec, = parse_flatten_op_sharding(to_hlo(sharding, 3), sharding.mesh)
     assert NamedSharding(sharding.mesh, spec).is_equivalent_to(sharding, 3)

@@ -1,6 +1,7 @@
 """The XLA back end: where it starts, memory and devices, donation, what it refuses and how."""
 
 import collections
+import re
 import subprocess
 import sys
 import textwrap
@@ -182,6 +183,20 @@ def test_programs_in_the_dialects_of_xla(backend):
     assert "sine(" in lowered.as_text("hlo")
     with pytest.raises(ValueError, match="dialects are"):
         lowered.compiler_ir("mhlo")
+
+
+@needs_jaxlib
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+@pytest.mark.parametrize("fun", [
+    jnp.sin, lambda x: lax.cond(x > 0, jnp.sin, jnp.cos, x), ingot.grad(lambda x: jnp.cos(x)),
+    lambda x: lax.scan(lambda c, _: (jnp.sin(c), c), x, None, length=3)])
+def test_operations_know_the_users_lines_where_it_is_asked_for(backend, fun):
+    lowered = ingot.jit(lambda x: fun(x), backend=backend).lower(1.0)
+    line = lowered.as_text(debug_info=True)
+    assert "test_xla.py" in line and re.search(r'loc\("sin"\(', line)
+    assert "test_xla.py" not in lowered.as_text() and "loc(" not in lowered.as_text()
+    assert re.search(r"sine\(.*metadata=", lowered.as_text("hlo", debug_info=True))
+    assert "metadata=" not in lowered.as_text("hlo") and "sine(" in lowered.as_text("hlo")
 
 
 @needs_jaxlib

@@ -167,13 +167,13 @@ class Lowered(Stage):
 
     def as_text(self, dialect: str | None = None, *, debug_info: bool = False) -> str:
         """The program as text, by default in StableHLO where jaxlib is installed, else, and for the
-        dialect 'jaxpr', as a jaxpr; with `debug_info`, each equation of this with the user's line.
+        dialect 'jaxpr', as a jaxpr; with `debug_info`, each operation with the user's line.
 
         Raises ValueError for other dialects than these and 'hlo', and where these need jaxlib.
         """
         self._check_dialect("as_text", dialect)
         try:
-            found = None if dialect == "jaxpr" else self._in_dialect(dialect)
+            found = None if dialect == "jaxpr" else self._in_dialect(dialect, debug_info)
         except (RuntimeError, NotImplementedError) as error:
             if dialect is not None:
                 raise ValueError(f"as_text: {self.fun_name} has no text in {dialect}: {error}"
@@ -181,18 +181,21 @@ class Lowered(Stage):
             found = None
         if found is None:
             return pretty(self._jaxpr, debug_info)
-        return found.as_hlo_text() if dialect == "hlo" else str(found)
+        if dialect == "hlo":
+            return found.get_hlo_module().to_string() if debug_info else found.as_hlo_text()
+        return found.operation.get_asm(enable_debug_info=debug_info)
 
-    def _in_dialect(self, dialect: str | None) -> Any:
-        """The program by the back end that compiles it, else by XLA's; RuntimeError or
-        NotImplementedError if they cannot say it."""
+    def _in_dialect(self, dialect: str | None, located: bool = False) -> Any:
+        """The program by the back end that compiles it, else by XLA's, with the user's lines if
+        `located`; RuntimeError or NotImplementedError if they cannot say it."""
         asked = (*[None] * len(self._consts), *self._shardings.asked)
         told = self._shardings.call.of_results(self.out_tree, self.out_avals)
         options = replace(self._options, in_shardings=asked, out_shardings=tuple(told))
         wanted = dialect or "stablehlo"
         with config.override("abstract_mesh", self._mesh):
-            found = get_backend(self._backend).lowered(self._jaxpr, options, wanted)
-            return found or get_backend("xla").lowered(self._jaxpr, options, wanted)
+            found = get_backend(self._backend).lowered(self._jaxpr, options, wanted, located)
+            return found or get_backend("xla").lowered(
+                self._jaxpr, options, wanted, located)
 
     def compiler_ir(self, dialect: str | None = None) -> Any:
         """The program: the jaxpr itself, for the dialect 'stablehlo' a module of MLIR, for 'hlo' an

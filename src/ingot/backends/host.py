@@ -91,7 +91,8 @@ class HostMemory:
         jaxpr, options = from_bytes(self.name, data, {d.id: d for d in devices or self.devices()})
         return self.compile(jaxpr, options)
 
-    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str, located: bool = False
+                ) -> Any:
         """Return None: programs are compiled from jaxprs."""
         return None
 

@@ -132,6 +132,10 @@ class GSPMDSharding(Sharding):
             raise ValueError(f"Sharding {self} is only valid for values of rank at least"
                              f" {len(ways)}, but was applied to a value of rank {len(aval_shape)}")
 
+    def replicated(self) -> GSPMDSharding:
+        """Return the sharding by which each of these devices holds the whole array."""
+        return GSPMDSharding.get_replicated(self._devices, memory_kind=self.memory_kind)
+
     def with_memory_kind(self, kind: str | None) -> GSPMDSharding:
         """The same division, another kind of the devices' memory."""
         return GSPMDSharding(self._devices, self._hlo_sharding, memory_kind=kind)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingot.compat.linear_util import WrappedFun
+from ingot.control.call import jit_p
+from ingot.control.checkpoint import checkpoint_p
+from ingot.control.shard_map import shard_map_p
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import current, interpreting, to_array
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.jaxpr import Eqn, Jaxpr, lasting_effects
 from ingot.transforms.stage import (
     JaxprTracer,
     JaxprTracer as DynamicJaxprTracer,
@@ -80,8 +83,43 @@ def trace_to_jaxpr_dynamic(fun: WrappedFun, in_avals: Sequence[ShapedArray], **_
 
 def dce_jaxpr(jaxpr: Jaxpr, used_outputs: Sequence[bool], instantiate: Any = False
               ) -> tuple[Jaxpr, list[bool]]:
-    """Keep some results and what they need; also says which arguments are still read."""
-    return _dce_jaxpr(jaxpr, used_outputs)
+    """Keep some results and what they need; also says which arguments are still read, or kept where
+    `instantiate` says so. Programs that equations call keep what is used of them."""
+    keep = [instantiate] * len(jaxpr.invars) if isinstance(instantiate, bool) else instantiate
+    needed = {v for v, u in zip(jaxpr.outvars, used_outputs, strict=True) if u}
+    eqns: list[Eqn] = []
+    for eqn in reversed(jaxpr.eqns):
+        used = [v in needed for v in eqn.outvars]
+        if not (any(used) or lasting_effects(eqn.effects)):
+            continue
+        eqn = _DCE.get(eqn.primitive, _all_of_it)(eqn, used)
+        needed.update(eqn.invars)
+        eqns.append(eqn)
+    out, read = _dce_jaxpr(jaxpr.replace(eqns=eqns[::-1]), used_outputs)
+    read = [r or k for r, k in zip(read, keep, strict=True)]
+    return out.replace(invars=[v for v, r in zip(jaxpr.invars, read, strict=True) if r]), read
+
+
+def _all_of_it(eqn: Eqn, used: Sequence[bool]) -> Eqn:
+    return eqn
+
+
+def _call_dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
+    """A call of which only some results are used; what its specs say goes with each of them."""
+    program, read = dce_jaxpr(eqn.params["jaxpr"], used)
+
+    def rest(values: Sequence[Any], kept: Sequence[bool]) -> list[Any]:
+        return [v for v, k in zip(values, kept, strict=True) if k]
+
+    params = {**eqn.params, "jaxpr": program}
+    for name, kept in (("in_specs", read), ("out_specs", used)):
+        if name in params:
+            params[name] = tuple(rest(params[name], kept))
+    return eqn.replace(invars=rest(eqn.invars, read), outvars=rest(eqn.outvars, used),
+                       params=params)
+
+
+_DCE = dict.fromkeys((jit_p, checkpoint_p, shard_map_p), _call_dce)
 
 
 def convert_constvars_jaxpr(jaxpr: Jaxpr) -> Jaxpr:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ingot.control.program_primitive import ProgramPrimitive, close_jaxpr
-from ingot.control.tracing import axes_of_programs
+from ingot.control.tracing import axes_of_programs, run_placed
 from ingot.core.avals import ShapedArray, short
 from ingot.core.axis_env import Axis
-from ingot.core.backend import run
 from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
-from ingot.core.placement import place, places_of_results
 from ingot.core.primitive import is_linear
-from ingot.core.program_division import divide_program, own_sharding
-from ingot.core.sharding import Sharding
 from ingot.transforms.batch import batch_jaxpr
 from ingot.transforms.jvp import jvp_jaxpr
 from ingot.transforms.linearize import linearize_jaxpr
@@ -44,18 +38,7 @@ def _jit_type(*avals: ShapedArray, jaxpr: Jaxpr, **params: Any) -> list[ShapedAr
 
 def _jit_eval(*args: Any, jaxpr: Jaxpr, backend: Any = None, **params: Any) -> Any:
     _check(jaxpr, [typeof(x) for x in args])
-    outs, inside = run(jaxpr, args, backend), own_sharding(jaxpr)
-    return outs if inside is None else _on_own_mesh(jaxpr, args, outs, inside[0])
-
-
-def _on_own_mesh(jaxpr: Jaxpr, args: Sequence[Any], outs: Sequence[Any], own: Sharding
-                 ) -> list[Any]:
-    """Return results of the host where the program's own mesh, over which `own` is, divides them.
-    """
-    places = places_of_results(own, args, jaxpr.out_avals, lambda specs: divide_program(
-        jaxpr, specs, own.mesh.shape))  # type: ignore[attr-defined] # asked for named ones alone
-    return [place(x, s) if type(x._data) is np.ndarray else x
-            for x, s in zip(outs, places, strict=True)]
+    return run_placed(jaxpr, args, backend)
 
 
 def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ingot import dtypes
 from ingot.calls import called, function_name, function_place
 from ingot.config import config
@@ -17,7 +19,9 @@ from ingot.core.backend import run
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.interpreter import Tracer, is_number, to_array, typeof
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
+from ingot.core.placement import place, places_of_results
 from ingot.core.primitive import Primitive
+from ingot.core.program_division import divide_program, own_sharding
 from ingot.core.source_info import describe, here
 from ingot.primitives.casts import in_mesh_order
 from ingot.primitives.convert import convert_element_type_p
@@ -245,13 +249,25 @@ def single_equation(primitive: Primitive, avals: Sequence[ShapedArray], params: 
     return Jaxpr([], invars, outvars, [eqn], debug_name=primitive.name)
 
 
+def run_placed(jaxpr: Jaxpr, args: Sequence[Array], backend: str | None = None) -> list[Array]:
+    """Compile a program and run it; results of the host lie where its own mesh, if it has one,
+    divides them."""
+    outs, inside = run(jaxpr, args, backend), own_sharding(jaxpr)
+    if inside is None:
+        return outs
+    places = places_of_results(inside[0], args, jaxpr.out_avals, lambda specs: divide_program(
+        jaxpr, specs, inside[0].mesh.shape))  # type: ignore[attr-defined] # asked for named ones
+    return [place(x, s) if type(x._data) is np.ndarray else x
+            for x, s in zip(outs, places, strict=True)]
+
+
 def run_whole(primitive: Primitive, owner: Jaxpr, args: Sequence[Array], params: dict[str, Any]
               ) -> list[Array]:
     """Compile an operation as a program of its own, remembered with `owner`, and run it."""
     key = ("whole", primitive.name, tuple(sorted(params.items(), key=lambda kv: kv[0])),
            tuple(x.aval for x in args))
     program = owner.memo(key, lambda: single_equation(primitive, [x.aval for x in args], params))
-    return run(program, args)
+    return run_placed(program, args)
 
 
 def axes_of_programs(**params: Any) -> frozenset[Any]:
@@ -280,6 +296,6 @@ __all__ = ["TracedFunction", "axes_of_programs", "check_callable", "check_carry"
            "evaluate",
            "carry_to_consts", "flatten_arrays", "function_name", "function_place", "here",
            "invariants",
-           "leaf_paths", "forwarded_carry", "permuted", "run_whole", "single_equation",
+           "leaf_paths", "forwarded_carry", "permuted", "run_placed", "run_whole", "single_equation",
            "promote_weak_carry", "trace",
            "tree_differences", "type_differences", "typeof", "add_unused_inputs"]

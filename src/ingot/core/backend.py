@@ -201,9 +201,11 @@ class Backend(Protocol):
         """
         ...
 
-    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str, located: bool = False
+                ) -> Any:
         """Return a jaxpr in the form in which the compiler takes it: a module of MLIR that prints
-        itself in 'stablehlo', or an object with `as_hlo_text` in 'hlo'; None if it takes jaxprs."""
+        itself in 'stablehlo', or an object with `as_hlo_text` in 'hlo'; None if it takes jaxprs.
+        Operations know the user's lines that they come from if `located`."""
         ...
 
     def wait_for_effects(self) -> None:

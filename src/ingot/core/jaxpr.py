@@ -250,16 +250,18 @@ def jaxpr_as_fun(jaxpr: Jaxpr) -> Any:
     return jaxpr.__call__
 
 
-def subjaxprs(eqn: Eqn) -> list[Jaxpr]:
-    """List the programs among the parameters of an equation.
+def subjaxprs(eqn: Eqn | Jaxpr) -> list[Jaxpr]:
+    """List the programs among the parameters of an equation, or of all equations of a program.
 
-    eqn: an equation -> a list of programs.
+    eqn: an equation or a program -> a list of programs.
 
     >>> from ingot.extend import core
     >>> program = ingot.make_jaxpr(ingot.jit(lambda x: x + 1))(1.0)
-    >>> len(core.subjaxprs(program.eqns[0]))
-    1
+    >>> len(core.subjaxprs(program.eqns[0])), len(core.subjaxprs(program))
+    (1, 1)
     """
+    if isinstance(eqn, Jaxpr):
+        return [inner for e in eqn.eqns for inner in subjaxprs(e)]
     found: list[Jaxpr] = []
     for value in eqn.params.values():
         if isinstance(value, Jaxpr):

@@ -184,11 +184,58 @@ def _helpers():
             lambda x, y, select, *window: zeros(reduce_window_shape_tuple(x.shape, *window)),
         "lib.version": (0, 12, 0), "lib.jaxlib_extension_version": 10**6,
         "lib.ifrt_version": 10**6, "lib.cuda_versions": None,
+        # By it tests are decorated, and those that a placeholder decorates vanish.
+        "util.curry": lambda fun: functools.partial(functools.partial, fun),
         "util.install_failure_signal_handler": lambda: None,
         "xla_bridge.num_cpu_devices": SimpleNamespace(value=DEVICES)}
     return {**{f"jax._src.config.{name}": value for name, value in settings.items()},
             **{f"jaxlib._jax.{name}": false for name in builds},
             **{f"jax._src.{name}": value for name, value in others.items()}}
+
+
+def _counting():
+    """Tell JAX's counters, by the names that they listen for, what ingot traces and compiles, and
+    which calls of compiled functions find no program or no places of results made before."""
+    from ingot.api import jit, shardings
+    from ingot.core.logs import LISTENERS
+
+    stages = {"jaxpr_trace_duration": ["trace_to_jaxpr"],
+              "backend_compile_duration": ["lower_jaxpr_to_module", "pxla_cached_compilation"]}
+
+    def tell(name):
+        test_util = sys.modules.get("jax._src.test_util")
+        if test_util is not None:
+            test_util.event_listener(name)
+
+    def listener(event, seconds, **details):
+        for name in stages.get(event.rpartition("/")[2], ()):
+            tell(name)
+
+    def counted(cls, name, changed):
+        method = getattr(cls, name)
+
+        @functools.wraps(method)
+        def run(self, *args, **kwargs):
+            before = changed(self)
+            result = method(self, *args, **kwargs)
+            found.extend([name] * (changed(self) != before))
+            return result
+
+        setattr(cls, name, run)
+
+    @functools.wraps(jit.PjitFunction._run)
+    def run(self, *args, _run=jit.PjitFunction._run):
+        before = len(found)
+        result = _run(self, *args)
+        if len(found) != before:
+            tell("jit_cpp_cache_miss")
+        return result
+
+    found = []
+    counted(jit._CompiledCall, "__init__", lambda self: hasattr(self, "jaxpr"))
+    counted(shardings.ResultPlaces, "_divided", lambda self: len(self._known))
+    jit.PjitFunction._run = run
+    LISTENERS.append(listener)
 
 
 def _install():
@@ -198,6 +245,7 @@ def _install():
     global HELPERS
     DimExpr._evaluate, DimExpr._get_vars = evaluate, DimExpr.variables
     HELPERS = _helpers()
+    _counting()
     finder = hook.installed()
     hook.resolve = _resolving(hook.resolve, finder)
     sys.meta_path.insert(0, PrivateModules(names.MODULES, Path(os.environ["JAX_SUITE_JAX"])))

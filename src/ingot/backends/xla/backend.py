@@ -151,18 +151,20 @@ class XLABackend:
             _ = found.program  # XLA raises for options that it does not have
         return found
 
-    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str) -> Any:
-        """Return a jaxpr as a module of StableHLO or a computation of HLO."""
+    def lowered(self, jaxpr: Jaxpr, options: CompileOptions, dialect: str, located: bool = False
+                ) -> Any:
+        """Return a jaxpr as a module of StableHLO or a computation of HLO, with the user's lines if
+        they are asked for."""
         given = options.in_shardings or (None,) * len(jaxpr.invars)
         home = self._memory.home(own_sharding(jaxpr))
         shardings = [s or a._sharding or home
                      for s, a in zip(given, jaxpr.in_avals, strict=True)]
         context = config.abstract_mesh
         mesh = mesh_of_types(jaxpr) or (context if context and context.size > 1 else None)
-        text = self._compiler.module(jaxpr, options, shardings, home, mesh).text()
+        text = self._compiler.module(jaxpr, options, shardings, home, mesh, located).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
                   if s is not None] + ([] if mesh is None else [mesh.size])
-        return in_dialect(text, max(counts), dialect)
+        return in_dialect(text, max(counts), dialect, located)
 
     def deserialize(self, data: bytes, devices: Sequence[Device] | None = None) -> Executable:
         """Return a compiled program that was written by the same version of jaxlib."""

@@ -130,9 +130,9 @@ def bytecode(module: Any) -> bytes:
     return buffer.getvalue()
 
 
-def in_dialect(text: str, partitions: int, dialect: str) -> Any:
-    """Return a program for so many devices as a module of MLIR, or for 'hlo' as XLA's computation.
-    """
+def in_dialect(text: str, partitions: int, dialect: str, located: bool = False) -> Any:
+    """Return a program for so many devices as a module of MLIR, or for 'hlo' as XLA's computation;
+    the latter keeps where operations come from if `located`."""
     ir, found = module("jaxlib.mlir.ir"), parsed(text)
     with found.context:
         i32 = ir.IntegerType.get_signless(32)
@@ -140,4 +140,5 @@ def in_dialect(text: str, partitions: int, dialect: str) -> Any:
             found.operation.attributes[f"mhlo.{name}"] = ir.IntegerAttr.get(i32, count)
     return found if dialect == "stablehlo" else module(
         "jaxlib._jax").mlir.mlir_module_to_xla_computation(
-            str(found), use_tuple_args=False, return_tuple=False)
+            found.operation.get_asm(enable_debug_info=located), use_tuple_args=False,
+            return_tuple=False)

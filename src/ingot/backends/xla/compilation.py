@@ -41,11 +41,12 @@ class Compiler:
         self._versions = f"{__version__} {version()} {client.platform_version} {processor()}"
 
     def module(self, jaxpr: Jaxpr, options: CompileOptions, shardings: Sequence[Sharding],
-               home: Sharding | None = None, mesh: BaseMesh | None = None) -> Module:
+               home: Sharding | None = None, mesh: BaseMesh | None = None, located: bool = False
+               ) -> Module:
         """Return a jaxpr in StableHLO, with arguments that lie as told.
 
         home: where it runs if they do not say. mesh: that of the types in the program, if it is not
-        to be compiled for devices.
+        to be compiled for devices. located: whether operations know the user's lines.
         """
         outs = options.out_shardings or (None,) * len(jaxpr.outvars)
         ndims = [a.ndim for a in (*jaxpr.in_avals, *jaxpr.out_avals)]
@@ -62,7 +63,7 @@ class Compiler:
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],
-                        [] if mesh is None else [mesh_text(mesh)])
+                        [] if mesh is None else [mesh_text(mesh)], located)
         _refuse(found)
         if found.calls_lapack:
             register_lapack(self._xc)

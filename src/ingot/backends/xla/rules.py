@@ -23,6 +23,7 @@ from ingot.core.interpreter import to_array
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal
 from ingot.core.primitive import REGISTRY, NoRule, Primitive, PythonFallback
 from ingot.core.sharding import NamedSharding
+from ingot.core.source_info import line_of
 from ingot.core.specs import PartitionSpec
 from ingot.errors import UndefinedRuleError
 from ingot.kernel.values import Unsupported
@@ -91,6 +92,14 @@ def _rule_of(eqn: Eqn) -> Rule:
     return found
 
 
+def _location(eqn: Eqn) -> str:
+    """Return the user's line of an equation, as MLIR writes it after an operation."""
+    if eqn.source is None:
+        return ""
+    file = eqn.source[0].co_filename.replace("\\", "\\\\").replace('"', r"\22")
+    return f' loc("{eqn.primitive.name}"("{file}":{line_of(eqn.source)}:0))'
+
+
 def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
     """Append a program applied to values; return its results."""
     env: dict[Any, Value] = dict(zip(jaxpr.constvars, [constant(b, c) for c in jaxpr.consts],
@@ -105,6 +114,8 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
         apply = _rule_of(eqn)
         values = [read(x) for x in eqn.invars]
         b.avals = [x.aval for x in eqn.invars]
+        if b.module.located:
+            b.location = _location(eqn)
         if eqn.primitive.multiple_results:
             found = apply(b, *values, out=out, **eqn.params)
         else:
@@ -208,12 +219,14 @@ def expanded_on_tpus(name: str, expand: Rule) -> None:
 
 
 def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Sequence[str],
-            header: Sequence[str]) -> Module:
+            header: Sequence[str], located: bool = False) -> Module:
     """Return a program as a module whose function `main` takes its arguments.
 
-    attributes, results: what is noted at arguments and results; header: lines before functions.
+    attributes, results: what is noted at arguments and results; header: lines before functions;
+    located: whether operations know the user's lines that they come from.
     """
     module = Module(jaxpr.debug_name, platform)
+    module.located = located
     module.header.extend(header)
 
     def body(b: Builder, *names: str) -> list[Value]:

@@ -53,6 +53,7 @@ class Module:
         self.platforms: tuple[str, ...] = (platform,)  # among which programs choose
         self.for_export = False  # whether it is written to be called by others
         self.calls_lapack = False
+        self.located = False  # whether operations know the user's lines that they come from
         self.refined = False  # whether lengths are to be inferred before it is compiled
         self.functions: list[str] = []
         self.header: list[str] = []
@@ -126,6 +127,7 @@ class Builder:
         self.token: Token | None = None  # of the last ordered side effect
         self.manual: Any = None  # inside a program of parts, which devices run it
         self.avals: list[Any] = []  # types of the arguments of the equation that is lowered
+        self.location = ""  # of the user's line, behind operations
         self.lengths: dict[Any, Value] = {}  # of dimension variables, and of what was computed
         self._indent = "  " * depth
         self._depth = depth
@@ -143,7 +145,8 @@ class Builder:
         arguments = ", ".join([x.name for x in operands])
         self.lines.append(
             f'{self._indent}{left}"{name}"({arguments}){inside}{noted} :'
-            f" ({', '.join([x.type for x in operands])}) -> ({', '.join(types)})")
+            f" ({', '.join([x.type for x in operands])}) -> ({', '.join(types)})"
+            f"{self.location}")
         return names
 
     def ops(self, name: str, operands: Sequence[Any], types: Sequence[Type], attributes: str = "",
@@ -163,7 +166,7 @@ class Builder:
         """Return a region: body(builder, *arguments) -> results; types as of values or as text."""
         inner = Builder(self.module, self._depth + 1)
         inner.lengths = dict(self.lengths)
-        inner.manual = self.manual
+        inner.manual, inner.location = self.manual, self.location
         arguments: list[Any] = []
         for t in types:
             name = f"%a{self.module.fresh()}"
