@@ -293,9 +293,7 @@ def evaluate(jaxpr: Jaxpr, *args: Any) -> list[Any]:
 
 
 __all__ = ["TracedFunction", "axes_of_programs", "check_callable", "check_carry", "describe",
-           "evaluate",
-           "carry_to_consts", "flatten_arrays", "function_name", "function_place", "here",
-           "invariants",
-           "leaf_paths", "forwarded_carry", "permuted", "run_placed", "run_whole", "single_equation",
-           "promote_weak_carry", "trace",
-           "tree_differences", "type_differences", "typeof", "add_unused_inputs"]
+           "evaluate", "carry_to_consts", "flatten_arrays", "function_name", "function_place",
+           "here", "invariants", "leaf_paths", "forwarded_carry", "permuted", "run_placed",
+           "run_whole", "single_equation", "promote_weak_carry", "trace", "tree_differences",
+           "type_differences", "typeof", "add_unused_inputs"]
