@@ -152,7 +152,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.lax": "ingot.lax",
     "jax._src.lax.control_flow": "ingot.lax",
     "jax._src.lax.control_flow.loops": "ingot.lax",
-    "jax._src.lax.lax": "ingot.lax",
+    "jax._src.lax.lax": ("ingot.lax", _COMPAT + "privates"),
     "jax._src.lax.linalg": "ingot.lax.linalg",
     "jax._src.lax.parallel": ("ingot.lax", _COMPAT + "parallel"),
     "jax._src.lax.slicing": "ingot.lax",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.devices import resharded
 from ingot.backends.operations import Operations
 from ingot.compat.facades import ArrayImpl
 from ingot.compat.literals import TypedNdArray
@@ -18,6 +19,7 @@ from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.symbolic import is_symbolic, max_dim, min_dim
+from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import zeros
 from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
 from ingot.typing import SupportsDType
@@ -53,6 +55,19 @@ def include_frame(frame: Any) -> bool:
 def api_boundary(fun: Any, **_: Any) -> Any:
     """The function itself: frames are hidden where they are made."""
     return fun
+
+
+# ---- lax ----------------------------------------------------------------------------------------
+def _convert_element_type(operand: Any, new_dtype: Any = None, weak_type: bool = False,
+                          sharding: Any = None) -> Array:
+    """An array of another dtype, weak or not, and in another place; the same array if it is all
+    of this already."""
+    x: Any = to_array(operand)
+    aval = x.aval
+    dtype = aval.dtype if new_dtype is None else dtypes.canonicalize_dtype(new_dtype)
+    if (dtype, weak_type) != (aval.dtype, aval.weak_type):
+        x = convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak_type, sharding=None)
+    return x if sharding is None else resharded("convert_element_type", x, sharding)
 
 
 # ---- dispatch ------------------------------------------------------------------------------------

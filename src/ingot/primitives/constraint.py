@@ -36,7 +36,8 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: An
         raise ValueError(f"vmap spmd_axis_name {spmd} cannot appear in with_sharding_constraint"
                          f" spec, but got spec {sharding.spec!r}")
     entries = list(sharding.spec.padded(x.ndim - 1))
-    mapped = axis.spmd_name or (UNCONSTRAINED if sharding.mesh.auto_axes else None)
+    mapped = axis.spmd_name or axis.explicit or (
+        UNCONSTRAINED if sharding.mesh.auto_axes else None)
     batched = sharding.update(spec=PartitionSpec(*entries[:dim], mapped, *entries[dim:]))
     return sharding_constraint_p.bind(x, sharding=batched), dim
 
