@@ -510,6 +510,46 @@ def test_ingot_divides_what_jax_exports(tmp_path):
         """, tmp_path / "theirs").strip() == "2 [4.0, 4.0, 4.0, 4.0] [1, 2]"
 
 
+ROTATED = """
+    import numpy as np, ingot
+    from ingot import export, lax
+    from ingot.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
+    ingot.config.update("backend", BACKEND)
+    def program(devices, name):
+        mesh = Mesh(np.array(devices), (name,), axis_types=(AxisType.Auto,))
+        rows = NamedSharding(mesh, P(name, None))
+        n = len(devices)
+        f = ingot.shard_map(lambda x: lax.ppermute(lax.sort(x, dimension=0), name, [
+            (k, (k + 1) % n) for k in range(n)]), mesh=mesh, in_specs=rows.spec,
+            out_specs=rows.spec)
+        f = ingot.jit(f, in_shardings=rows, out_shardings=rows)
+        return f, rows, NamedSharding(mesh, P())
+    devices, x = ingot.devices(), np.arange(8.0)[::-1].reshape(4, 2).copy()
+    f, rows, whole = program(devices[:2], "d")
+    g, other, _ = program(devices[1::-1], "e")
+    for shapes in (None, "2*b, 2"):
+        f_args, g_args = ((ingot.ShapeDtypeStruct(x.shape, x.dtype, sharding=s) if shapes is None
+                           else export.symbolic_args_specs((x,), shapes)[0],)
+                          for s in (rows, other))
+        found = export.export(f)(*f_args)
+        second = export.export(g)(*g_args)
+        given = ingot.device_put(x, whole)
+        out = found.call(given)
+        print(out.tolist(), [s.data.tolist() for s in out.addressable_shards])
+        both = ingot.jit(lambda x: (found.call(x) + 1, found.call(2 * x), second.call(x)))(given)
+        print([y.tolist() for y in both])
+"""
+
+
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_programs_that_xla_alone_can_run_are_parts_of_those_that_call_them(backend):
+    printed = in_new_process(ROTATED.replace("BACKEND", repr(backend))).splitlines()
+    parts = [[[1.0, 0.0], [3.0, 2.0]], [[5.0, 4.0], [7.0, 6.0]]]  # each sorted, and exchanged
+    turned = np.concatenate(parts)
+    assert printed == [f"{turned.tolist()} {parts}",
+                       str([y.tolist() for y in (turned + 1, 2 * turned, turned)])] * 2
+
+
 # ---- bytes ---------------------------------------------------------------------------------------
 def artifact():
     found = export.export(ingot.jit(lambda t, *, k: (t["a"] * k, [k])))({"a": V}, k=V)

@@ -293,3 +293,20 @@ def test_calls_keep_what_is_used_of_their_programs(calls, used):
         np.testing.assert_allclose(x, y, rtol=1e-15)
     everything, read = partial_eval.dce_jaxpr(program, [True, False, False], instantiate=True)
     assert read == [True] * 3 and len(everything.invars) == 3 and len(everything.outvars) == 1
+
+
+def test_private_conversions_are_those_of_jax():
+    x = jnp.arange(8.0).reshape(4, 2)
+    assert privates._convert_element_type(x, x.dtype) is x
+    assert ingot.typeof(privates._convert_element_type(x, "float32", True)).weak_type
+    with config.override("num_cpu_devices", 8):
+        mesh = sharding_module.make_mesh((2, 2), ("x", "y"))
+        place = sharding_module.NamedSharding(mesh, P("y"))
+        out = privates._convert_element_type(x, sharding=sharding_module.NamedSharding(mesh, P()))
+        assert out.sharding.mesh == mesh and out.dtype == x.dtype
+        given = ingot.device_put(x, sharding_module.NamedSharding(mesh, P("x")))
+        for inside in (lambda r: privates._convert_element_type(r, "bfloat16", sharding=place),
+                       lambda r: ingot.device_put(r, place)):
+            out = ingot.jit(ingot.vmap(inside))(given)
+            assert out.sharding.spec == P("x", "y")
+            assert (out == x.astype(out.dtype)).all()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ingot.api.stages import Compiled, Stage
-from ingot.backends.llvm.executable import LLVMExecutable
 from ingot.compat.hlo import hlo_text
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.control.custom_vjp import custom_vjp_call_p
@@ -194,7 +193,6 @@ _set(Array, _value=property(np.asarray), _npy_value=property(
 _set(Stage, _no_kwargs=False)
 _set(Compiled, _params=property(lambda self: SimpleNamespace(  # constants are in the program
     const_args=[], in_tree=self.in_tree, out_tree=self.out_tree, no_kwargs=False)))
-_set(LLVMExecutable, in_avals=property(lambda self: self.jaxpr.in_avals))
 
 __all__ = ["DebugInfo", "NameStack", "OpaqueTraceState", "SourceInfo", "find_top_trace",
            "get_opaque_trace_state"]

@@ -23,6 +23,7 @@ from ingot.backends.llvm.worker import WorkerError
 from ingot.compiler.passes import PassReport, table
 from ingot.config import config
 from ingot.core.array import Array, delete, make_contiguous
+from ingot.core.avals import ShapedArray
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.logs import compiling
@@ -71,6 +72,11 @@ class LLVMExecutable:
         self._may_upgrade = config.optimize == "auto" and self.code.tier is not engine.FULL
         self._set_call_budget(0 if self._may_upgrade else UNLIMITED)
         _alive.add(self)
+
+    @property
+    def in_avals(self) -> list[ShapedArray]:
+        """The types of the arguments."""
+        return self.jaxpr.in_avals
 
     def _record(self, native: MachineCode) -> NativeStruct:
         return program_record(native.kernel, len(self.jaxpr.in_avals), self.jaxpr.out_avals,

@@ -10,7 +10,6 @@ from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.core.primitive import REGISTRY, PythonFallback
 
 RULES["pure_callback"] = PythonFallback("runs a Python function")
-RULES["run_by_xla"] = PythonFallback("runs an exported program by itself")
 
 
 @rule("io_callback")

@@ -142,3 +142,19 @@ def in_dialect(text: str, partitions: int, dialect: str, located: bool = False) 
         "jaxlib._jax").mlir.mlir_module_to_xla_computation(
             found.operation.get_asm(enable_debug_info=located), use_tuple_args=False,
             return_tuple=False)
+
+
+def targets(module: Any) -> dict[str, str]:
+    """Return the targets of custom calls in a module, each with a call of it."""
+    found: dict[str, str] = {}
+
+    def visit(op: Any) -> None:
+        if op.name == "stablehlo.custom_call":
+            found.setdefault(str(op.attributes["call_target_name"]).strip('"'), str(op))
+        for region in op.regions:
+            for block in region:
+                for inner in block.operations:
+                    visit(inner.operation)
+
+    visit(module.operation)
+    return found

@@ -77,6 +77,11 @@ class XLAExecutable:
         raise RuntimeError("no call has been made yet")  # pragma: no cover - never the way
 
     @property
+    def in_avals(self) -> list[ShapedArray]:
+        """The types of the arguments."""
+        return self.jaxpr.in_avals
+
+    @property
     def program(self) -> Program:
         """The program for arguments that lie as the options say, or by default."""
         return self._program(self.shardings, self._stays)

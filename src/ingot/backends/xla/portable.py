@@ -15,6 +15,7 @@ from ingot.backends.xla.client import (
     deserialized,
     parsed,
     register_lapack,
+    targets,
 )
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.installed import module
@@ -49,7 +50,7 @@ class Portable:
 
     def custom_calls(self, data: bytes) -> dict[str, str]:
         """Return the targets of custom calls, each with a call of it."""
-        return _targets(deserialized(data))
+        return targets(deserialized(data))
 
     def module(self, data: bytes) -> Any:
         """Return a module as MLIR's object."""
@@ -120,7 +121,7 @@ class Portable:
         return [np.array(self._memory.fetch(x)) for x in found]
 
     def _load(self, data: bytes, devices: int) -> tuple[Any, Sharding]:
-        if any(target.startswith("lapack_") for target in _targets(parsed(data))):
+        if any(target.startswith("lapack_") for target in targets(parsed(data))):
             register_lapack(self._xc)
         here = self._memory.devices[:devices]
         if len(here) < devices:
@@ -129,22 +130,6 @@ class Portable:
         place = self._memory.first if devices == 1 else NamedSharding(
             Mesh(np.array(here), ("devices",)), PartitionSpec())
         return self._compiler.load_artifact(data, self._memory.theirs(place)), place
-
-
-def _targets(module: Any) -> dict[str, str]:
-    """The targets of custom calls in a module, each with a call of it."""
-    found: dict[str, str] = {}
-
-    def visit(op: Any) -> None:
-        if op.name == "stablehlo.custom_call":
-            found.setdefault(str(op.attributes["call_target_name"]).strip('"'), str(op))
-        for region in op.regions:
-            for block in region:
-                for inner in block.operations:
-                    visit(inner.operation)
-
-    visit(module.operation)
-    return found
 
 
 def _replicated(mlir_type: str, mesh: str) -> str:
