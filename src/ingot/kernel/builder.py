@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot.kernel import ir
-from ingot.kernel.complex_arithmetic import complex_op
+from ingot.kernel.complex_functions import complex_op
 from ingot.kernel.ir import Index, Value
 from ingot.kernel.schedule import SCHEDULE, Schedule
 from ingot.kernel.tiles import contiguous_axis, write_tiled

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ingot.kernel.complex_arithmetic import COMPLEX
+from ingot.kernel.complex_functions import COMPLEX
 from ingot.kernel.ir import Index
 from ingot.kernel.lowering import Lowering
 from ingot.kernel.rows import RowReduction

@@ -8,7 +8,7 @@ from typing import Any
 from ingot.core.primitive import PythonFallback as PythonFallback
 from ingot.kernel import ir as ir, numpy_fft as numpy_fft, numpy_sort as numpy_sort
 from ingot.kernel.builder import Builder as Builder
-from ingot.kernel.complex_arithmetic import COMPLEX as COMPLEX, COSTS as COMPLEX_COSTS
+from ingot.kernel.complex_functions import COMPLEX as COMPLEX, COSTS as COMPLEX_COSTS
 from ingot.kernel.ir import Index as Index, Value as Value
 from ingot.kernel.lowering import Lowering as Lowering
 from ingot.kernel.numpy_sort import (

@@ -21,6 +21,12 @@ ROOT = 0.5**0.5
 FARTHEST = 5000
 """No exponent of a float is larger."""
 
+NO_DIGITS = 1e30
+"""Angles from here on have no digits, though they are sums of two numbers."""
+
+FAR_OUT = 1200
+"""Powers of two of this size are 0 or infinite."""
+
 
 # ---- sizes ---------------------------------------------------------------------------------------
 def largest_part(x: Any) -> Any:
@@ -78,16 +84,30 @@ def sign(x: Any) -> Any:
 
 # ---- powers --------------------------------------------------------------------------------------
 def power(x: Any, y: Any) -> Any:
-    """x to the power y of complex numbers; small integers y and special values are left to NumPy.
+    """x to the power y of complex numbers; small integers y are left to NumPy.
 
-    Of complex64 in complex128, whose digits are enough.
+    0 to a power with a positive real part is 0. Of complex64 in complex128, whose digits are
+    enough.
     """
     if x.dtype == np.complex64:
         return power(x.astype(np.complex128), y.astype(np.complex128)).astype(np.complex64)
     out = np.power(x, y)
     product = (y.imag == 0) & (y.real == np.rint(y.real)) & (np.abs(y.real) < 100)
     product &= np.isfinite(out) & (out != 0)
-    return mended(out, np.isfinite(x) & np.isfinite(y) & (x != 0) & ~product, _power, x, y)
+    finite, nonzero = np.isfinite(x) & np.isfinite(y), (x != 0) & (y != 0)
+    out = mended(out, ~finite & nonzero, _power_of_infinite, x, y)
+    return mended(out, finite & nonzero & ~product, _power, x, y)
+
+
+def _power_of_infinite(x: Any, y: Any) -> Any:
+    """exp(y log(x)), where a part of y that is 0 leaves out what it multiplies."""
+    size, angle = np.log(x).real, np.angle(x)
+    c, d = y.real, y.imag
+
+    def times(factor: Any, value: Any) -> Any:
+        return np.where(factor == 0, 0, factor * value)
+
+    return np.exp(complex_of(times(c, size) - times(d, angle), times(d, size) + times(c, angle)))
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -99,13 +119,22 @@ def _power(x: Any, y: Any) -> Any:
     whole, part = _whole_and_part(c, exponent)
     turns = np.clip(np.rint(-d * angle / np.log(2)), -FARTHEST, FARTHEST)
     rest = c * error + ((-d * angle - turns * LN2_HIGH) - turns * LN2_LOW)
-    size = np.power(r, c) * np.exp2(part) * np.exp(rest)
+    half = np.power(r, c / 2)  # twice, as the whole may overflow where the result does not
+    size = np.exp2(part) * np.exp(rest)
     # The angle, of which the largest terms are exact.
     first, lost = two_product(d, exponent * LN2_HIGH)
     more = lost + d * (exponent * LN2_LOW + np.log(r) + error) + c * angle
     total = first + more
-    cosine, sine = unit(total, more - (total - first))
-    return scaled(complex_of(size * cosine, size * sine), (whole + turns).astype(int))
+    low = more - (total - first)
+    direction = complex_of(*unit(total, low))
+    # Far out it is 0 or infinite, whatever the factors are.
+    log_size = c * (exponent + np.log2(r)) - d * angle / np.log(2)
+    first_step = np.clip(whole + turns, -1000, 1000).astype(int)
+    last_step = (whole + turns).astype(int) - first_step
+    out = scaled(scaled(direction * (half * size), first_step) * half, last_step)
+    limit = np.where(log_size > 0, np.inf, 0)
+    end = complex_of(*(np.where(v == 0, v, limit * v) for v in (direction.real, direction.imag)))
+    return np.where(np.abs(log_size) > FAR_OUT, end, out)
 
 
 def _modulus(x: Any) -> tuple[Any, Any, Any]:
@@ -130,9 +159,11 @@ def _whole_and_part(c: Any, exponent: Any) -> tuple[Any, Any]:
 
 
 def unit(angle: Any, low: Any) -> tuple[Any, Any]:
-    """The cosine and sine of a sum, where `low` is about a rounding error."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return cosine - low * sine, sine + low * cosine
+    """The cosine and sine of a sum, where `low` is about a rounding error, without digits beyond
+    `NO_DIGITS`."""
+    low = np.where(np.abs(angle) < NO_DIGITS, low, 0)
+    cosine, sine, more, less = np.cos(angle), np.sin(angle), np.cos(low), np.sin(low)
+    return cosine * more - less * sine, sine * more + less * cosine
 
 
 def two_sum(x: Any, y: Any) -> tuple[Any, Any]:

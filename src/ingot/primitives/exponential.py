@@ -27,40 +27,20 @@ def _exp2_eval(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
         return np.exp2(x)
     wide = x.astype(np.complex128)
-    out = mended(np.exp(wide * math.log(2)), np.isfinite(wide), _complex_exp2, wide)
+    scaled = complex_of(wide.real * math.log(2), wide.imag * math.log(2))
+    inside = np.isfinite(wide.imag) & (wide.imag != 0)
+    out: Any = mended(np.exp(scaled), inside, _complex_exp2, wide)
+    level = wide.imag == 0
+    out[level] = complex_of(np.exp2(wide.real[level]), wide.imag[level])
     return out.astype(x.dtype)
 
 
 def _complex_exp2(z: Any) -> Any:
     angle, low = two_product(z.imag, np.full(z.shape, math.log(2)))
     cosine, sine = unit(angle, low + z.imag * LOST_OF_LOG_2)
-    half = np.exp2(z.real / 2)  # in two steps: a small sine or cosine may bring back what overflows
-    return complex_of(half * cosine * half, half * sine * half)
-
-
-def _complex_exp(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
-    """exp(x) (cos y + i sin y), with the values of C's standard at infinities and signed zeros."""
-    x, y = z.real, z.imag
-    zero, inf = build.const(0, x.dtype), build.const(np.inf, x.dtype)
-    size, half = build.op("exp", x), build.op("exp", build.op("mul", x, build.const(0.5, x.dtype)))
-    overflows = build.op("eq", size, inf)  # a small sine or cosine may bring it back in two steps
-
-    def part(factor: Any) -> Any:
-        twice = build.op("mul", build.op("mul", half, factor), half)
-        return build.select(overflows, twice, build.op("mul", size, factor))
-
-    real, imag = part(build.op("cos", y)), part(build.op("sin", y))
-    endless = build.op("not", build.op("is_finite", y, dtype=BOOL))
-    real = build.select(build.op("and", endless, build.op("eq", x, inf)), inf, real)
-    nothing = build.op("and", endless, build.op("eq", x, build.const(-np.inf, x.dtype)))
-    on_axis = build.op("eq", y, zero)
-    return Complex(build.select(nothing, zero, build.select(on_axis, size, real)),
-                   build.select(nothing, zero, build.select(on_axis, y, imag)), out_dtype)
-
-
-def _exp_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
-    rule = elementwise(_complex_exp, cost=40) if out.storage.kind == "c" else elementwise("exp")
-    return rule(build, x, out=out, **params)
+    size, half = np.exp2(z.real), np.exp2(z.real / 2)
+    far = np.isinf(size)  # in two steps: a small sine or cosine may bring it back
+    return complex_of(*(np.where(far, half * part * half, size * part) for part in (cosine, sine)))
 
 
 def _expm1_eval(x: Any) -> Any:
@@ -77,7 +57,7 @@ def _expm1_eval(x: Any) -> Any:
 def _complex_expm1(build: Lowering, z: Any, *, out_dtype: np.dtype, **params: Any) -> Any:
     """exp(z) - 1 by parts: expm1(x) cos y - 2 sin(y/2)^2, which does not cancel near zero."""
     x, y = z.real, z.imag
-    exp = _complex_exp(build, z, out_dtype=out_dtype)
+    exp = build.op("exp", z)
     sine = build.op("sin", build.op("mul", y, build.const(0.5, x.dtype)))
     twice = build.op("mul", build.op("add", sine, sine), sine)
     near = build.op("sub", build.op("mul", build.op("expm1", x), build.op("cos", y)), twice)
@@ -93,7 +73,7 @@ def _expm1_kernel(build: Lowering, x: Any, *, out: Any, **params: Any) -> Any:
     return rule(build, x, out=out, **params)
 
 
-exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel=_exp_kernel,
+exp_p = unary("exp", INEXACT, eval=widened(np.exp), kernel="exp",
               jvp=[lambda t, out, x, **_: mul(t, out)])
 exp2_p = unary("exp2", INEXACT, eval=widened(_exp2_eval), kernel="exp2",
                jvp=[lambda t, out, x, **_: mul(t, mul(full_like(x, math.log(2)), out))])
@@ -143,7 +123,9 @@ def _log1p_eval(x: np.ndarray) -> np.ndarray:
         return _log1p(x)
     import scipy.special  # NumPy's loses all digits near zero
 
-    return scipy.special.log1p(x)
+    out: Any = scipy.special.log1p(x, out=np.empty_like(x))
+    out.imag = np.arctan2(x.imag, 1 + x.real)  # the side of the cut is that of the argument
+    return out
 
 
 def _log2_eval(x: np.ndarray) -> np.ndarray:
@@ -213,7 +195,7 @@ def _logistic_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, **_: Any) 
     if type(x) is not Complex:
         return build.op("div", one, build.op("add", one, build.op("exp", build.op("neg", x))))
     falls = build.op("lt", x.real, build.const(0, x.real.dtype))
-    small = _complex_exp(build, build.select(falls, x, build.op("neg", x)), out_dtype=out_dtype)
+    small = build.op("exp", build.select(falls, x, build.op("neg", x)))
     return build.op("div", build.select(falls, small, one), build.op("add", one, small))
 
 

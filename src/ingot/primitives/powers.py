@@ -74,12 +74,10 @@ def _integer_pow_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, y: int)
     one = build.const(1, out_dtype)
     if y == 0:
         return one
-    if type(x) is Complex and abs(y) > MAX_PRODUCT:
-        raise Unsupported("large powers of complex numbers")
+    if dtypes.kind(out_dtype) in "fc" and abs(y) > MAX_PRODUCT:
+        return build.op("pow", x, build.const(y, out_dtype))
     if type(x) is Complex and y < 0:  # whose squares may overflow to what has no reciprocal
         x, y = build.op("div", one, x), -y
-    if dtypes.kind(out_dtype) == "f" and abs(y) > MAX_PRODUCT:
-        return build.op("pow", x, build.const(y, out_dtype))
     out = _product(x, abs(y), lambda a, b: build.op("mul", a, b), lambda a: _squared(build, a))
     return out if y > 0 else build.op("div", one, out)
 
@@ -216,7 +214,7 @@ def _pow_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _pow_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
     if out_dtype.kind == "c":
-        raise Unsupported("pow of complex numbers")
+        return build.op("pow", x, build.converted(y, out_dtype))
     if dtypes.kind(y.dtype) == "f":
         return build.op("pow", x, y)
     if y.dtype.itemsize == 8:

@@ -7,7 +7,7 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.logic import where
 from ingot.scipy.special import xlog1py, xlogy
-from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts, real
+from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -24,7 +24,6 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.logpmf(1, 0.25)
     Array(-1.38629436, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("bernoulli.logpmf", k, p, loc)
     x = k - loc
     value = xlogy(x, p) + xlog1py(1 - x, -p)
     return where((x == 0) | (x == 1), value, -INF)
@@ -54,7 +53,6 @@ def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.cdf(1, 0.25)
     Array(1., dtype=float64, weak_type=True)
     """
-    k, p, loc = real("bernoulli.cdf", k, p, loc)
     x = k - loc
     return where(x < 0, 0, where(x < 1, 1 - p, 1))
 
@@ -73,7 +71,6 @@ def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.ppf(0.5, 0.25)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, p, loc = real("bernoulli.ppf", q, p, loc)
     return _quantile(q, p, False) + loc
 
 
@@ -100,7 +97,6 @@ def sf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.sf(0, 0.25)
     Array(0.25, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("bernoulli.sf", k, p, loc)
     x = k - loc
     return where(x < 0, 1, where(x < 1, p, 0))
 
@@ -128,7 +124,6 @@ def isf(q: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.isf(0.5, 0.25)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, p, loc = real("bernoulli.isf", q, p, loc)
     return _quantile(q, p, True) + loc
 
 

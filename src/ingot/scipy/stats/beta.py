@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
@@ -11,12 +10,12 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc, betaln, xlog1py, xlogy
 from ingot.scipy.special_distributions import betaincc, betainccinv, betaincinv
-from ingot.scipy.stats.common import INF, defined_where, exp, real
+from ingot.scipy.stats.common import INF, UNIT, defined_where, exp
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda a, b: (a > 0) & (b > 0))
+_defined = defined_where(lambda a, b: (a > 0) & (b > 0), support=UNIT)
 
 
 @_defined
@@ -29,17 +28,13 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.logpdf(0.25, 2.0, 3.0)
     Array(0.52324814, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.logpdf", x, a, b, loc, scale)
     y = (x - loc) / scale
-    outer = (y < 0) | (y > 1)
-    inner = where(outer, 0.5, y)
-    value = xlogy(a - 1, inner) + xlog1py(b - 1, -inner) - betaln(a, b)
+    value = xlogy(a - 1, y) + xlog1py(b - 1, -y) - betaln(a, b)
     # Large powers and the beta function cancel: as a binomial probability, where nothing does.
-    large = (a + b > 20) & (a > 1) & (b > 1) & (inner > 0) & (inner < 1) & (a + b < INF)
-    c, d, z = where(large, a, 2), where(large, b, 2), where(large, inner, 0.5)
+    large = (a + b > 20) & (a > 1) & (b > 1) & (y > 0) & (y < 1) & (a + b < INF)
+    c, d, z = where(large, a, 2), where(large, b, 2), where(large, y, 0.5)
     binomial = log_binomial(c, c + d, z, 1 - z) + log(c) + log(d / (c + d)) - log(z) - log1p(-z)
-    value = where(large, binomial, value) - log(scale)
-    return where((a > 0) & (b > 0), where(outer, -INF, value), math.nan)
+    return where(large, binomial, value) - log(scale)
 
 
 @_defined
@@ -53,17 +48,11 @@ def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.pdf(0.25, 2.0, 3.0)
     Array(1.6875, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.pdf", x, a, b, loc, scale)
     y = (x - loc) / scale
-    few = (a > 0) & (a <= 8) & (b > 0) & (b <= 8) & (y >= 0) & (y <= 1)
+    few = (a > 0) & (a <= 8) & (b > 0) & (b <= 8)
     p, q, z = where(few, a, 1), where(few, b, 1), where(few, y, 0.5)
     powers = z ** (p - 1) * (1 - z) ** (q - 1) * exp(-betaln(p, q)) / scale
     return where(few, powers, exp(logpdf(where(few, loc + 0.5 * scale, x), a, b, loc, scale)))
-
-
-def _inside(y: Any) -> Any:
-    """Limited to [0, 1]; at the ends with the derivative from the inside."""
-    return where(y < 0, 0, where(y > 1, 1, y))
 
 
 @_defined
@@ -76,13 +65,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.cdf(0.25, 2.0, 3.0)
     Array(0.26171875, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.cdf", x, a, b, loc, scale)
-    return betainc(a, b, _inside((x - loc) / scale))
-
-
-def _log_mass(a: Any, b: Any, y: Any, upper: bool) -> Any:
-    """The logarithm of the probability below y, or above, for 0 <= y <= 1; finite elsewhere."""
-    return log_betainc_p.bind(a, b, where((y >= 0) & (y <= 1), y, 0.5), upper=upper)
+    return betainc(a, b, (x - loc) / scale)
 
 
 @_defined
@@ -95,9 +78,7 @@ def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.logcdf(1e-200, 2.0, 3.0)
     Array(-919.24227773, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.logcdf", x, a, b, loc, scale)
-    y = (x - loc) / scale
-    return where((y >= 0) & (y <= 1), _log_mass(a, b, y, False), where(y < 1, -INF, 0))
+    return log_betainc_p.bind(a, b, (x - loc) / scale, upper=False)
 
 
 @_defined
@@ -110,8 +91,7 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.sf(0.999, 2.0, 3.0)
     Array(3.997e-09, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.sf", x, a, b, loc, scale)
-    return betaincc(a, b, _inside((x - loc) / scale))
+    return betaincc(a, b, (x - loc) / scale)
 
 
 @_defined
@@ -124,9 +104,7 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.logsf(0.999, 2.0, 3.0)
     Array(-19.33772176, dtype=float64, weak_type=True)
     """
-    x, a, b, loc, scale = real("beta.logsf", x, a, b, loc, scale)
-    y = (x - loc) / scale
-    return where((y >= 0) & (y <= 1), _log_mass(a, b, y, True), where(y < 1, 0, -INF))
+    return log_betainc_p.bind(a, b, (x - loc) / scale, upper=True)
 
 
 @_defined
@@ -139,7 +117,6 @@ def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.ppf(0.5, 2.0, 3.0)
     Array(0.38572757, dtype=float64, weak_type=True)
     """
-    q, a, b, loc, scale = real("beta.ppf", q, a, b, loc, scale)
     return betaincinv(a, b, q) * scale + loc
 
 
@@ -153,7 +130,6 @@ def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.beta.isf(0.5, 2.0, 3.0)
     Array(0.38572757, dtype=float64, weak_type=True)
     """
-    q, a, b, loc, scale = real("beta.isf", q, a, b, loc, scale)
     return betainccinv(a, b, q) * scale + loc
 
 

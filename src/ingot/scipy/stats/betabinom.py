@@ -10,7 +10,7 @@ from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special_table import define
-from ingot.scipy.stats.common import INF, defined_where, exp, real
+from ingot.scipy.stats.common import INF, defined_where, exp
 from ingot.scipy.stats.densities import log_binomial
 
 __all__ = ["cdf", "logpmf", "pmf", "sf"]
@@ -28,7 +28,6 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     >>> stats.betabinom.logpmf(2, 3, 1.0, 1.0)
     Array(-1.38629436, dtype=float64, weak_type=True)
     """
-    k, n, a, b, loc = real("betabinom.logpmf", k, n, a, b, loc)
     x = k - loc
     inside = (x >= 0) & (x <= n) & (floor(x) == x)
     y = where(inside, x, 0)
@@ -78,7 +77,6 @@ def cdf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     >>> stats.betabinom.cdf(2, 3, 1.0, 1.0)
     Array(0.75, dtype=float64, weak_type=True)
     """
-    k, n, a, b, loc = real("betabinom.cdf", k, n, a, b, loc)
     return _cdf(k - loc, n, a, b)
 
 
@@ -92,7 +90,6 @@ def sf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     >>> stats.betabinom.sf(2, 3, 1.0, 1.0)
     Array(0.25, dtype=float64, weak_type=True)
     """
-    k, n, a, b, loc = real("betabinom.sf", k, n, a, b, loc)
     return _sf(k - loc, n, a, b)
 
 

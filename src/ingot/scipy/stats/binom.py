@@ -28,7 +28,6 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.binom.logpmf(2, 3, 0.5)
     Array(-0.98082925, dtype=float64, weak_type=True)
     """
-    k, n, p, loc = real("binom.logpmf", k, n, p, loc)
     x = k - loc
     outside = (x < 0) | (x > n) | (floor(x) != x)
     value = log_binomial(where(outside, 0, x), n, p, 1 - p)
@@ -129,7 +128,6 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.binom.ppf(0.5, 3, 0.5)
     Array(1., dtype=float64, weak_type=True)
     """
-    q, n, p, loc = real("binom.ppf", q, n, p, loc)
     value = _quantile(q, n, p, False)
     return where(q == 1, n, value) + loc
 
@@ -144,7 +142,6 @@ def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.binom.isf(1e-20, 3, 0.5)
     Array(3., dtype=float64, weak_type=True)
     """
-    q, n, p, loc = real("binom.isf", q, n, p, loc)
     value = _quantile(q, n, p, True)
     return where(q == 0, n, value) + loc
 

@@ -9,12 +9,15 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import arctan, arctan2, log, log1p, tan
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import defined_where, exp, log1p_square, probability, real
+from ingot.scipy.stats.common import LINE, defined_where, exp, log1p_square
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the density.
 
@@ -24,11 +27,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.cauchy.logpdf(1e30)
     Array(-139.29983547, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("cauchy.logpdf", x, loc, scale)
     return -log(math.pi * scale) - log1p_square((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability density, 1 / (pi (1 + x^2)).
 
@@ -42,7 +44,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability of at most x.
 
@@ -52,11 +54,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.cauchy.cdf(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("cauchy.cdf", x, loc, scale)
     return arctan2(scale, loc - x) / math.pi
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the probability of at most x.
 
@@ -66,7 +67,6 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.cauchy.logcdf(-1e30)
     Array(-70.22228268, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("cauchy.logcdf", x, loc, scale)
     return _log_below((x - loc) / scale)
 
 
@@ -91,7 +91,7 @@ def _slope_below(z: Any) -> Any:
 _log_below.defjvps(lambda t, out, z: t * _slope_below(z))
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the probability of more than x, accurate where it is small.
 
@@ -104,7 +104,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return cdf(-x, -loc, scale)
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the logarithm of the probability of more than x.
 
@@ -119,7 +119,6 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def _quantile(q: Any) -> Any:
     """Of the standard distribution, -cot(pi q), from the nearer end."""
-    q = probability(q)
     low, high = q < 0.25, q > 0.75
     middle = tan(math.pi * (where(low | high, 0.5, q) - 0.5))
     near = where(low, q, where(high, 1 - q, 0.25))
@@ -127,7 +126,7 @@ def _quantile(q: Any) -> Any:
     return where(low, -far, where(high, far, middle))
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the x not exceeded with probability q.
 
@@ -137,11 +136,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.cauchy.ppf(0.5)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("cauchy.ppf", q, loc, scale)
     return loc + scale * _quantile(q)
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Cauchy's distribution: the x exceeded with probability q.
 
@@ -151,7 +149,6 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.cauchy.isf(1e-20)
     Array(3.18309886e+19, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("cauchy.isf", q, loc, scale)
     return loc - scale * _quantile(q)
 
 

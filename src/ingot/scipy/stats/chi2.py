@@ -7,16 +7,15 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
-from ingot.scipy.stats.common import INF, defined_where, real
+from ingot.scipy.stats.common import HALF_LINE, defined_where
 from ingot.scipy.stats.gamma import density, log_density
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda df: df > 0)
+_defined = defined_where(lambda df: df > 0, support=HALF_LINE)
 
 
 @_defined
@@ -29,11 +28,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.logpdf(1000.0, 2.0)
     Array(-500.69314718, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.logpdf", x, df, loc, scale)
-    inside = x >= loc
-    y = where(inside, (x - loc) / scale, 1)
-    value = log_density(y / 2, df / 2) - math.log(2) - log(scale)
-    return where(inside, value, -INF)
+    return log_density((x - loc) / scale / 2, df / 2) - math.log(2) - log(scale)
 
 
 @_defined
@@ -48,10 +43,7 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.pdf(1.0, 2.0)
     Array(0.30326533, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.pdf", x, df, loc, scale)
-    inside = x >= loc
-    y = where(inside, (x - loc) / scale, 1)
-    return where(inside, density(y / 2, df / 2) / (2 * scale), 0)
+    return density((x - loc) / scale / 2, df / 2) / (2 * scale)
 
 
 @_defined
@@ -64,9 +56,7 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.cdf(1.0, 2.0)
     Array(0.39346934, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.cdf", x, df, loc, scale)
-    y = (x - loc) / scale / 2
-    return gammainc(df / 2, where(y >= 0, y, 0))
+    return gammainc(df / 2, (x - loc) / scale / 2)
 
 
 @_defined
@@ -79,10 +69,7 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.logcdf(1e-300, 2.0)
     Array(-691.46867508, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.logcdf", x, df, loc, scale)
-    y = (x - loc) / scale / 2
-    inside = y >= 0
-    return where(inside, log_gammainc_p.bind(df / 2, where(inside, y, 1)), -INF)
+    return log_gammainc_p.bind(df / 2, (x - loc) / scale / 2)
 
 
 @_defined
@@ -95,9 +82,7 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.sf(100.0, 2.0)
     Array(1.92874985e-22, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.sf", x, df, loc, scale)
-    y = (x - loc) / scale / 2
-    return gammaincc(df / 2, where(y >= 0, y, 0))
+    return gammaincc(df / 2, (x - loc) / scale / 2)
 
 
 @_defined
@@ -110,10 +95,7 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.logsf(1000.0, 2.0)
     Array(-500., dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("chi2.logsf", x, df, loc, scale)
-    y = (x - loc) / scale / 2
-    inside = y >= 0
-    return where(inside, log_gammaincc_p.bind(df / 2, where(inside, y, 1)), 0)
+    return log_gammaincc_p.bind(df / 2, (x - loc) / scale / 2)
 
 
 @_defined
@@ -126,7 +108,6 @@ def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.ppf(0.5, 2.0)
     Array(1.38629436, dtype=float64, weak_type=True)
     """
-    q, df, loc, scale = real("chi2.ppf", q, df, loc, scale)
     return 2 * gammaincinv(df / 2, q) * scale + loc
 
 
@@ -140,7 +121,6 @@ def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.chi2.isf(1e-20, 2.0)
     Array(92.10340372, dtype=float64, weak_type=True)
     """
-    q, df, loc, scale = real("chi2.isf", q, df, loc, scale)
     return 2 * gammainccinv(df / 2, q) * scale + loc
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import gt, lt
 from typing import Any
 
 from ingot.control.while_loop import while_loop
@@ -37,32 +38,78 @@ def real_dtypes(name: str, *args: Any) -> list[Any]:
     return out
 
 
-def defined_where(valid: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator for functions (x, *shape parameters, loc, scale) of a distribution: nan, and so
-    are the derivatives, where an argument is nan, `valid(*shape parameters)` is false, or the scale
-    is not positive. Those functions need not care."""
+LIMITS = {"pdf": (0, 0), "logpdf": (-INF, -INF), "cdf": (0, 1), "logcdf": (-INF, 0), "sf": (1, 0),
+          "logsf": (0, -INF)}
+"""Values below and above the support of a continuous distribution, by the function's name."""
+
+QUANTILES = ("ppf", "isf")
+LINE, HALF_LINE, UNIT = (-INF, INF, 1.0), (0.0, INF, 1.0), (0.0, 1.0, 0.5)
+"""Supports: their ends, and a point inside."""
+
+
+def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = None
+                  ) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator for functions (x, *shape parameters, loc, scale) of a distribution: they get
+    floats of one dtype and shape. The result is nan, and so are derivatives in x, where an argument
+    is nan, `valid(*shape parameters)` is false, the scale is not positive, or a probability is not
+    in [0, 1]; those functions need not care.
+
+    support: of continuous distributions, at loc 0 and scale 1: its ends and a point inside, or a
+    function of the shape parameters that gives them. Outside of it, and at infinities with a finite
+    limit, values are the limits and derivatives 0: there, functions see the point inside.
+    """
     def decorate(fun: Callable[..., Any]) -> Any:
-        signature = inspect.signature(fun)
+        signature, name = inspect.signature(fun), fun.__name__
+        title = f"{fun.__module__.rpartition('.')[2]}.{name}"
+        limits = LIMITS.get(name) if support is not None else None
 
         @wraps(fun)
         def defined(*args: Any, **kwargs: Any) -> Any:
-            out = fun(*args, **kwargs)
             bound = signature.bind(*args, **kwargs)
-            good = _good(valid, **bound.arguments)
-            return out if good is True else out * where(good, 1, like(out, NAN))
+            bound.apply_defaults()
+            x, *rest = real(title, *bound.arguments.values())
+            shapes = rest[:len(rest) - (2 if "scale" in bound.arguments else 1)]
+            places = rest[len(shapes):]
+            good = _good(x, shapes, *places, valid=valid, quantile=name in QUANTILES)
+            factor = where(good, 1, like(x, NAN))
+            ends = support(*shapes) if callable(support) else support
+            beyond = _beyond(x, limits, ends, *places) if limits else []
+            x = x * factor
+            for there, _ in beyond:
+                x = where(there, places[0] + places[1] * ends[2], x)
+            out = fun(x, *rest) * factor
+            for there, limit in beyond:
+                out = where(there & good, limit, out)
+            return out
 
         return defined
 
     return decorate
 
 
-def _good(valid: Callable[..., Any] | None, *, loc: Any = 0, scale: Any = 1, **given: Any) -> Any:
-    """Whether a function is defined, element by element; True if it is for all."""
-    first, *shapes = given.values()
-    good = True if valid is None else valid(*shapes)
-    for x in (first, *shapes, loc):
-        good = good & (x == x)
-    return good & (scale > 0)
+def _good(x: Any, shapes: Sequence[Any], loc: Any, scale: Any = None, *, valid: Any, quantile: bool
+          ) -> Any:
+    """Whether a function is defined, element by element."""
+    good = (x >= 0) & (x <= 1) if quantile else x == x
+    if valid is not None:
+        good = good & valid(*shapes)
+    for other in (*shapes, loc):
+        good = good & (other == other)
+    return good if scale is None else good & (scale > 0)
+
+
+def _beyond(x: Any, limits: tuple[float, float], ends: tuple[Any, Any, Any], loc: Any, scale: Any
+            ) -> list[tuple[Any, float]]:
+    """Where x is outside of the support, or infinite, and the limits there: below and above."""
+    z, out = (x - loc) / scale, []
+    for end, limit, outside, infinite in (
+            (ends[0], limits[0], lt, -INF), (ends[1], limits[1], gt, INF)):
+        endless = type(end) is float and end == infinite
+        if not endless:
+            out.append((outside(z, end), limit))
+        elif limit != -INF:
+            out.append((x == infinite, limit))
+    return out
 
 
 def log1p_square(z: Any) -> Any:
@@ -71,11 +118,6 @@ def log1p_square(z: Any) -> Any:
     near, large = where(far, 0, z), where(far, z, 1)
     small = 1 / large
     return where(far, 2 * log(abs(large)) + log1p(small * small), log1p(near * near))
-
-
-def probability(q: Any) -> Any:
-    """A number in [0, 1]; nan elsewhere."""
-    return where((q >= 0) & (q <= 1), q, NAN)
 
 
 def first_integer(holds: Callable[[Any], Any], q: Any) -> Any:
@@ -112,12 +154,11 @@ def first_integer(holds: Callable[[Any], Any], q: Any) -> Any:
 
 def discrete_quantile(cdf: Callable[[Any], Any], sf: Callable[[Any], Any], q: Any, upper: bool
                       ) -> Any:
-    """The smallest whole number k with cdf(k) >= q, or sf(k) <= q for `upper`; nan outside [0, 1].
+    """The smallest whole number k with cdf(k) >= q, or sf(k) <= q for `upper`; q in [0, 1].
 
     Of the two functions that is asked which is small there, with some units of rounding, so that
     the quantile of a probability as it is computed is where that probability is from.
     """
-    q = probability(q)
     unit = float(finfo(q.dtype).eps)
     own, rest = 4 * unit * q, 2 * unit
     small = q < 0.5

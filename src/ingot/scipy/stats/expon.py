@@ -7,13 +7,15 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
-from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, defined_where, exp, real
+from ingot.scipy.stats.common import HALF_LINE, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=HALF_LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the density.
 
@@ -23,11 +25,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.logpdf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("expon.logpdf", x, loc, scale)
-    return where(x < loc, -INF, -(x - loc) / scale - log(scale))
+    return -(x - loc) / scale - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability density, exp(-x) for x >= 0.
 
@@ -41,7 +42,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability of at most x.
 
@@ -51,11 +52,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.cdf(1.0)
     Array(0.63212056, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("expon.cdf", x, loc, scale)
-    return where(x < loc, 0, -expm1(-(x - loc) / scale))
+    return -expm1(-(x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the probability of at most x.
 
@@ -65,12 +65,10 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.logcdf(1e-300)
     Array(-690.7755279, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("expon.logcdf", x, loc, scale)
-    inside = x >= loc
-    return where(inside, log1mexp(where(inside, x - loc, 1) / scale), -INF)
+    return log1mexp((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the logarithm of the probability of more than x.
 
@@ -80,11 +78,10 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.logsf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("expon.logsf", x, loc, scale)
-    return where(x < loc, 0, -(x - loc) / scale)
+    return -(x - loc) / scale
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the probability of more than x, accurate where it is small.
 
@@ -97,7 +94,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logsf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the x not exceeded with probability q.
 
@@ -107,11 +104,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.ppf(0.5)
     Array(0.69314718, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("expon.ppf", q, loc, scale)
-    return where((q < 0) | (q > 1), NAN, loc - scale * log1p(-q))
+    return loc - scale * log1p(-q)
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Exponential distribution: the x exceeded with probability q.
 
@@ -121,8 +117,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.expon.isf(1e-20)
     Array(46.05170186, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("expon.isf", q, loc, scale)
-    return where((q < 0) | (q > 1), NAN, loc - scale * log(q))
+    return loc - scale * log(q)
 
 
 _hide_frames_of(__name__)

@@ -10,12 +10,12 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
-from ingot.scipy.stats.common import INF, defined_where, exp, real
+from ingot.scipy.stats.common import HALF_LINE, INF, defined_where, exp
 from ingot.scipy.stats.densities import log_poisson
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda a: a > 0)
+_defined = defined_where(lambda a: a > 0, support=HALF_LINE)
 
 
 @_defined
@@ -28,10 +28,7 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.logpdf(1000.0, 2.0)
     Array(-993.09224472, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.logpdf", x, a, loc, scale)
-    inside = x >= loc
-    y = where(inside, (x - loc) / scale, 1)
-    return where(inside, log_density(y, a) - log(scale), -INF)
+    return log_density((x - loc) / scale, a) - log(scale)
 
 
 def log_density(y: Any, a: Any) -> Any:
@@ -56,9 +53,7 @@ def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.pdf(1.0, 2.0)
     Array(0.36787944, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.pdf", x, a, loc, scale)
-    inside = x >= loc
-    return where(inside, density(where(inside, (x - loc) / scale, 1), a) / scale, 0)
+    return density((x - loc) / scale, a) / scale
 
 
 def density(y: Any, a: Any) -> Any:
@@ -79,9 +74,7 @@ def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.cdf(1.0, 2.0)
     Array(0.26424112, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.cdf", x, a, loc, scale)
-    y = (x - loc) / scale
-    return gammainc(a, where(y >= 0, y, 0))
+    return gammainc(a, (x - loc) / scale)
 
 
 @_defined
@@ -94,10 +87,7 @@ def logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.logcdf(1e-200, 2.0)
     Array(-921.72718438, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.logcdf", x, a, loc, scale)
-    y = (x - loc) / scale
-    inside = y >= 0
-    return where(inside, log_gammainc_p.bind(a, where(inside, y, 1)), -INF)
+    return log_gammainc_p.bind(a, (x - loc) / scale)
 
 
 @_defined
@@ -110,9 +100,7 @@ def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.sf(100.0, 2.0)
     Array(3.75727674e-42, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.sf", x, a, loc, scale)
-    y = (x - loc) / scale
-    return gammaincc(a, where(y >= 0, y, 0))
+    return gammaincc(a, (x - loc) / scale)
 
 
 @_defined
@@ -125,10 +113,7 @@ def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.logsf(1000.0, 2.0)
     Array(-993.09124522, dtype=float64, weak_type=True)
     """
-    x, a, loc, scale = real("gamma.logsf", x, a, loc, scale)
-    y = (x - loc) / scale
-    inside = y >= 0
-    return where(inside, log_gammaincc_p.bind(a, where(inside, y, 1)), 0)
+    return log_gammaincc_p.bind(a, (x - loc) / scale)
 
 
 @_defined
@@ -141,7 +126,6 @@ def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.ppf(0.5, 2.0)
     Array(1.67834699, dtype=float64, weak_type=True)
     """
-    q, a, loc, scale = real("gamma.ppf", q, a, loc, scale)
     return gammaincinv(a, q) * scale + loc
 
 
@@ -155,7 +139,6 @@ def isf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gamma.isf(1e-20, 2.0)
     Array(49.98319799, dtype=float64, weak_type=True)
     """
-    q, a, loc, scale = real("gamma.isf", q, a, loc, scale)
     return gammainccinv(a, q) * scale + loc
 
 

@@ -11,11 +11,11 @@ from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc, gammaln
 from ingot.scipy.special_distributions import gammainccinv
-from ingot.scipy.stats.common import defined_where, exp, probability, real
+from ingot.scipy.stats.common import LINE, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda beta: beta > 0)
+_defined = defined_where(lambda beta: beta > 0, support=LINE)
 
 
 @_defined
@@ -28,7 +28,6 @@ def logpdf(x: Any, beta: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gennorm.logpdf(50.0, 2.0)
     Array(-2500.57236494, dtype=float64, weak_type=True)
     """
-    x, beta, loc, scale = real("gennorm.logpdf", x, beta, loc, scale)
     return log(beta / scale) - math.log(2) - gammaln(1 / beta) - abs((x - loc) / scale) ** beta
 
 
@@ -57,14 +56,12 @@ def cdf(x: Any, beta: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gennorm.cdf(0.0, 2.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, beta, loc, scale = real("gennorm.cdf", x, beta, loc, scale)
     y = (x - loc) / scale
     z = abs(y) ** beta
     return 0.5 * where(y < 0, gammaincc(1 / beta, z), 1 + gammainc(1 / beta, z))
 
 
 def _quantile(q: Any, beta: Any) -> Any:
-    q = probability(q)
     low = q < 0.5
     size = gammainccinv(1 / beta, 2 * where(low, q, 1 - q)) ** (1 / beta)
     return where(q == q, where(low, -size, size), q)
@@ -80,7 +77,6 @@ def logcdf(x: Any, beta: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gennorm.logcdf(-50.0, 2.0)
     Array(-2505.17773503, dtype=float64, weak_type=True)
     """
-    x, beta, loc, scale = real("gennorm.logcdf", x, beta, loc, scale)
     y = (x - loc) / scale
     low = y < 0
     tail = log_gammaincc_p.bind(1 / beta, abs(y) ** beta) - math.log(2)
@@ -123,7 +119,6 @@ def ppf(q: Any, beta: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gennorm.ppf(0.5, 2.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, beta, loc, scale = real("gennorm.ppf", q, beta, loc, scale)
     return _quantile(q, beta) * scale + loc
 
 
@@ -137,7 +132,6 @@ def isf(q: Any, beta: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gennorm.isf(1e-20, 2.0)
     Array(6.54946349, dtype=float64, weak_type=True)
     """
-    q, beta, loc, scale = real("gennorm.isf", q, beta, loc, scale)
     return -_quantile(q, beta) * scale + loc
 
 

@@ -9,14 +9,7 @@ from ingot.numpy.elementary import expm1, log
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special import xlog1py
-from ingot.scipy.stats.common import (
-    INF,
-    defined_where,
-    discrete_quantile,
-    exp,
-    log_of_parts,
-    real,
-)
+from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -33,7 +26,6 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.logpmf(5000, 0.5)
     Array(-3465.7359028, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("geom.logpmf", k, p, loc)
     x = k - loc
     outside = (x <= 0) | (floor(x) != x)
     return where(outside, -INF, xlog1py(where(outside, 1, x) - 1, -p) + log(p))
@@ -69,7 +61,6 @@ def cdf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.cdf(2, 0.5)
     Array(0.75, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("geom.cdf", k, p, loc)
     return -expm1(_log_tail(k, p, loc))
 
 
@@ -83,7 +74,6 @@ def logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.logcdf(1, 0.5)
     Array(-0.69314718, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("geom.logcdf", k, p, loc)
     tail = _log_tail(k, p, loc)
     return log_of_parts(-expm1(tail), exp(tail))
 
@@ -98,7 +88,6 @@ def sf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.sf(100, 0.5)
     Array(7.88860905e-31, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("geom.sf", k, p, loc)
     return exp(_log_tail(k, p, loc))
 
 
@@ -112,7 +101,6 @@ def logsf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.logsf(5000, 0.5)
     Array(-3465.7359028, dtype=float64, weak_type=True)
     """
-    k, p, loc = real("geom.logsf", k, p, loc)
     return _log_tail(k, p, loc)
 
 
@@ -130,7 +118,6 @@ def ppf(q: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.ppf(0.5, 0.5)
     Array(1., dtype=float64, weak_type=True)
     """
-    q, p, loc = real("geom.ppf", q, p, loc)
     value = _quantile(q, p, False)
     return where(q == 0, 0, where(q == 1, INF, value)) + loc
 
@@ -145,7 +132,6 @@ def isf(q: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.isf(1e-20, 0.5)
     Array(67., dtype=float64, weak_type=True)
     """
-    q, p, loc = real("geom.isf", q, p, loc)
     value = _quantile(q, p, True)
     return where(q == 1, 0, where(q == 0, INF, value)) + loc
 

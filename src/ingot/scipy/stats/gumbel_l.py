@@ -6,14 +6,16 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import expm1, log, log1p
-from ingot.numpy.logic import where
-from ingot.scipy.stats.common import NAN, defined_where, exp, real
+from ingot.scipy.stats.common import LINE, defined_where, exp
 from ingot.scipy.stats.gumbel_r import log_upper, small_exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the density.
 
@@ -23,12 +25,11 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.logpdf(0.0)
     Array(-1., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l.logpdf", x, loc, scale)
     z = (loc - x) / scale
-    return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
+    return -(z + exp(-z)) - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability density, exp(x - exp(x)).
 
@@ -39,12 +40,11 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.pdf(0.0)
     Array(0.36787944, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l.pdf", x, loc, scale)
     z = (loc - x) / scale
-    return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
+    return small_exp(z) * exp(-small_exp(z)) / scale
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the probability of more than x.
 
@@ -54,12 +54,11 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.logsf(10.0)
     Array(-22026.46579481, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
     return -exp(-z)
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability of more than x.
 
@@ -69,11 +68,10 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.sf(3.0)
     Array(1.89217869e-09, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l", x, loc, scale)
     return exp(-small_exp((loc - x) / scale))
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the logarithm of the probability of at most x.
 
@@ -83,12 +81,11 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.logcdf(-1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
     return log_upper(z)
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the probability of at most x.
 
@@ -98,12 +95,11 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.cdf(0.0)
     Array(0.63212056, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_l", x, loc, scale)
     z = (loc - x) / scale
     return -expm1(-small_exp(z))
 
 
-@defined_where()
+@_defined
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the x not exceeded with probability q.
 
@@ -113,12 +109,10 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.ppf(0.5)
     Array(-0.36651292, dtype=float64, weak_type=True)
     """
-    p, loc, scale = real("gumbel_l.ppf", p, loc, scale)
-    value = loc + scale * log(-log1p(-p))
-    return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
+    return loc + scale * log(-log1p(-p))
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of smallest values: the x exceeded with probability q.
 
@@ -128,9 +122,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_l.isf(1e-20)
     Array(3.82976472, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("gumbel_l.isf", q, loc, scale)
-    value = loc + scale * log(-log(q))
-    return where((q < 0) | (q > 1) | (scale <= 0), NAN, value)
+    return loc + scale * log(-log(q))
 
 
 _hide_frames_of(__name__)

@@ -8,7 +8,7 @@ from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import NAN, defined_where, exp, real
+from ingot.scipy.stats.common import LINE, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
@@ -25,7 +25,10 @@ def log_upper(z: Any) -> Any:
     return where(far, -z - exp(-where(far, z, 15)) / 2, near)
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the density.
 
@@ -35,12 +38,11 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.logpdf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r.logpdf", x, loc, scale)
     z = (x - loc) / scale
-    return where(scale > 0, -(z + exp(-z)) - log(scale), NAN)
+    return -(z + exp(-z)) - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability density, exp(-x - exp(-x)).
 
@@ -51,12 +53,11 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.pdf(0.0)
     Array(0.36787944, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r.pdf", x, loc, scale)
     z = (x - loc) / scale
-    return where(scale > 0, small_exp(z) * exp(-small_exp(z)) / scale, NAN)
+    return small_exp(z) * exp(-small_exp(z)) / scale
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the probability of at most x.
 
@@ -66,12 +67,11 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.logcdf(0.0)
     Array(-1., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return -exp(-z)
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability of at most x.
 
@@ -81,11 +81,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.cdf(0.0)
     Array(0.36787944, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r", x, loc, scale)
     return exp(-small_exp((x - loc) / scale))
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the logarithm of the probability of more than x.
 
@@ -95,12 +94,11 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.logsf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return log_upper(z)
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the probability of more than x.
 
@@ -110,12 +108,11 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.sf(100.0)
     Array(3.72007598e-44, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("gumbel_r", x, loc, scale)
     z = (x - loc) / scale
     return -expm1(-small_exp(z))
 
 
-@defined_where()
+@_defined
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the x not exceeded with probability q.
 
@@ -125,12 +122,10 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.ppf(0.5)
     Array(0.36651292, dtype=float64, weak_type=True)
     """
-    p, loc, scale = real("gumbel_r.ppf", p, loc, scale)
-    value = loc - scale * log(-log(p))
-    return where((p < 0) | (p > 1) | (scale <= 0), NAN, value)
+    return loc - scale * log(-log(p))
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Gumbel's distribution of largest values: the x exceeded with probability q.
 
@@ -140,9 +135,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.gumbel_r.isf(1e-20)
     Array(46.05170186, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("gumbel_r.isf", q, loc, scale)
-    value = loc - scale * log(-log1p(-q))
-    return where((q < 0) | (q > 1) | (scale <= 0), NAN, value)
+    return loc - scale * log(-log1p(-q))
 
 
 _hide_frames_of(__name__)

@@ -8,12 +8,15 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
-from ingot.scipy.stats.common import defined_where, exp, probability, real
+from ingot.scipy.stats.common import LINE, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the density.
 
@@ -23,11 +26,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.laplace.logpdf(1000.0)
     Array(-1000.69314718, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("laplace.logpdf", x, loc, scale)
     return -abs(x - loc) / scale - log(2 * scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability density, exp(-|x|) / 2.
 
@@ -41,7 +43,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability of at most x.
 
@@ -51,7 +53,6 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.laplace.cdf(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("laplace.cdf", x, loc, scale)
     z = (x - loc) / scale
     tail = 0.5 * exp(where(z <= 0, z, -z))
     return where(z <= 0, tail, 1 - tail)
@@ -59,12 +60,11 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def _quantile(q: Any) -> Any:
     """Of the standard distribution, in the tail that q lies in."""
-    q = probability(q)
     low = q < 0.5
     return where(low, log(2 * where(low, q, 0.25)), -log(2 * (1 - where(low, 0.5, q))))
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the probability of at most x.
 
@@ -74,13 +74,12 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.laplace.logcdf(-1000.0)
     Array(-1000.69314718, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("laplace.logcdf", x, loc, scale)
     z = (x - loc) / scale
     low = z <= 0
     return where(low, z - math.log(2), log1p(-0.5 * exp(-where(low, 0, z))))
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the probability of more than x, accurate where it is small.
 
@@ -93,7 +92,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return cdf(-x, -loc, scale)
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the logarithm of the probability of more than x.
 
@@ -106,7 +105,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return logcdf(-x, -loc, scale)
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the x not exceeded with probability q.
 
@@ -116,11 +115,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.laplace.ppf(0.5)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("laplace.ppf", q, loc, scale)
     return _quantile(q) * scale + loc
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Laplace's distribution: the x exceeded with probability q.
 
@@ -130,7 +128,6 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.laplace.isf(1e-20)
     Array(45.35855468, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("laplace.isf", q, loc, scale)
     return -_quantile(q) * scale + loc
 
 

@@ -7,12 +7,15 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log, logaddexp
 from ingot.scipy.special import expit, log_expit, logit
-from ingot.scipy.stats.common import defined_where, exp, real
+from ingot.scipy.stats.common import LINE, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the density.
 
@@ -22,12 +25,11 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.logpdf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("logistic.logpdf", x, loc, scale)
     half = (x - loc) / (2 * scale)
     return -2 * logaddexp(half, -half) - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability density, exp(-x) / (1 + exp(-x))^2.
 
@@ -41,7 +43,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability of at most x.
 
@@ -51,11 +53,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.cdf(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("logistic.cdf", x, loc, scale)
     return expit((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the probability of more than x, accurate where it is small.
 
@@ -65,11 +66,10 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.sf(100.0)
     Array(3.72007598e-44, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("logistic.sf", x, loc, scale)
     return expit((loc - x) / scale)
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the x not exceeded with probability q.
 
@@ -79,11 +79,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.ppf(0.5)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("logistic.ppf", q, loc, scale)
     return logit(q) * scale + loc
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the x exceeded with probability q.
 
@@ -93,11 +92,10 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.isf(1e-20)
     Array(46.05170186, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("logistic.isf", q, loc, scale)
     return -logit(q) * scale + loc
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the probability of at most x.
 
@@ -107,11 +105,10 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.logcdf(-1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("logistic.logcdf", x, loc, scale)
     return log_expit((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logistic distribution: the logarithm of the probability of more than x.
 
@@ -121,7 +118,6 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.logistic.logsf(1000.0)
     Array(-1000., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("logistic.logsf", x, loc, scale)
     return log_expit((loc - x) / scale)
 
 

@@ -29,7 +29,6 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.nbinom.logpmf(5000, 2.0, 0.5)
     Array(-3458.60480399, dtype=float64, weak_type=True)
     """
-    k, n, p, loc = real("nbinom.logpmf", k, n, p, loc)
     x = k - loc
     outside = (x < 0) | (floor(x) != x)
     y = where(outside, 0, x)
@@ -131,7 +130,6 @@ def ppf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.nbinom.ppf(0.5, 2.0, 0.5)
     Array(1., dtype=float64, weak_type=True)
     """
-    q, n, p, loc = real("nbinom.ppf", q, n, p, loc)
     value = _quantile(q, n, p, False)
     return where(q == 1, INF, value) + loc
 
@@ -146,7 +144,6 @@ def isf(q: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.nbinom.isf(1e-20, 2.0, 0.5)
     Array(71., dtype=float64, weak_type=True)
     """
-    q, n, p, loc = real("nbinom.isf", q, n, p, loc)
     value = _quantile(q, n, p, True)
     return where(q == 0, INF, value) + loc
 

@@ -9,12 +9,15 @@ from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log
 from ingot.numpy.families import like
 from ingot.scipy.special import log_ndtr, ndtr, ndtri
-from ingot.scipy.stats.common import LOG_2PI, defined_where, exp, real
+from ingot.scipy.stats.common import LINE, LOG_2PI, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=LINE)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the density.
 
@@ -24,11 +27,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.logpdf(50.0)
     Array(-1250.91893853, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.logpdf", x, loc, scale)
     return -0.5 * (LOG_2PI + ((x - loc) / scale) ** 2) - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability density, exp(-x^2 / 2) / sqrt(2 pi).
 
@@ -39,13 +41,12 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.pdf(0.0)
     Array(0.39894228, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.pdf", x, loc, scale)
     y = (x - loc) / scale
     # Beyond 64 it is 0, and so are all derivatives, not products of 0 and infinity.
     return exp(-0.5 * (LOG_2PI + lax.clamp(like(y, -64), y, like(y, 64)) ** 2) - log(scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability of at most x.
 
@@ -55,11 +56,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.cdf(0.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.cdf", x, loc, scale)
     return ndtr((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the probability of at most x.
 
@@ -69,11 +69,10 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.logcdf(-50.0)
     Array(-1254.83136114, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.logcdf", x, loc, scale)
     return log_ndtr((x - loc) / scale)
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the probability of more than x, accurate where it is small.
 
@@ -83,11 +82,10 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.sf(10.0)
     Array(7.61985302e-24, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.sf", x, loc, scale)
     return ndtr((loc - x) / scale)
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the logarithm of the probability of more than x.
 
@@ -97,11 +95,10 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.logsf(50.0)
     Array(-1254.83136114, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("norm.logsf", x, loc, scale)
     return log_ndtr((loc - x) / scale)
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the x not exceeded with probability q.
 
@@ -111,11 +108,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.ppf(0.5)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("norm.ppf", q, loc, scale)
     return ndtri(q) * scale + loc
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Normal distribution: the x exceeded with probability q.
 
@@ -125,7 +121,6 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.norm.isf(1e-20)
     Array(9.26234009, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("norm.isf", q, loc, scale)
     return -ndtri(q) * scale + loc
 
 _hide_frames_of(__name__)

@@ -7,12 +7,11 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.nn.activations import log1mexp
 from ingot.numpy.elementary import expm1, log, log1p
-from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, defined_where, exp, real
+from ingot.scipy.stats.common import INF, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda b: b > 0)
+_defined = defined_where(lambda b: b > 0, support=(1.0, INF, 2.0))
 
 
 @_defined
@@ -25,10 +24,8 @@ def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.pareto.logpdf(1e200, 2.0)
     Array(-1380.85790862, dtype=float64, weak_type=True)
     """
-    x, b, loc, scale = real("pareto.logpdf", x, b, loc, scale)
     y = (x - loc) / scale
-    inside = y >= 1
-    return where(inside, log(b) - log(scale) - (b + 1) * log(where(inside, y, 1)), -INF)
+    return log(b) - log(scale) - (b + 1) * log(y)
 
 
 @_defined
@@ -55,9 +52,7 @@ def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.pareto.logsf(1e200, 2.0)
     Array(-921.0340372, dtype=float64, weak_type=True)
     """
-    x, b, loc, scale = real("pareto.logsf", x, b, loc, scale)
-    y = (x - loc) / scale
-    return -b * log(where(y >= 1, y, 1))
+    return -b * log((x - loc) / scale)
 
 
 @_defined
@@ -109,9 +104,7 @@ def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.pareto.ppf(0.5, 2.0)
     Array(1.41421356, dtype=float64, weak_type=True)
     """
-    q, b, loc, scale = real("pareto.ppf", q, b, loc, scale)
-    value = loc + scale * exp(-log1p(-q) / b)
-    return where((q < 0) | (q > 1), NAN, value)
+    return loc + scale * exp(-log1p(-q) / b)
 
 
 @_defined
@@ -124,8 +117,7 @@ def isf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.pareto.isf(1e-20, 2.0)
     Array(1.e+10, dtype=float64, weak_type=True)
     """
-    q, b, loc, scale = real("pareto.isf", q, b, loc, scale)
-    return where((q < 0) | (q > 1), NAN, loc + scale * exp(-log(q) / b))
+    return loc + scale * exp(-log(q) / b)
 
 
 _hide_frames_of(__name__)

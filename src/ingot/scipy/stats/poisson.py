@@ -32,7 +32,6 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.logpmf(1000, 2.0)
     Array(-5220.98099793, dtype=float64, weak_type=True)
     """
-    k, mu, loc = real("poisson.logpmf", k, mu, loc)
     x = k - loc
     outside = (x < 0) | (floor(x) != x)
     return where(outside, -INF, log_poisson(where(outside, 0, x), mu))
@@ -62,7 +61,6 @@ def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.cdf(2, 2.0)
     Array(0.67667642, dtype=float64, weak_type=True)
     """
-    k, mu, loc = real("poisson.cdf", k, mu, loc)
     x = k - loc
     return where(x < 0, 0, gammaincc(floor(where(x < 0, 0, x)) + 1, mu))
 
@@ -106,7 +104,6 @@ def logcdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.logcdf(0, 2.0)
     Array(-2., dtype=float64, weak_type=True)
     """
-    k, mu, loc = real("poisson.logcdf", k, mu, loc)
     return _above(k, mu, loc, log_gammaincc_p.bind, -INF, 0)
 
 
@@ -120,7 +117,6 @@ def sf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.sf(100, 2.0)
     Array(3.71290687e-131, dtype=float64, weak_type=True)
     """
-    k, mu, loc = real("poisson.sf", k, mu, loc)
     return _above(k, mu, loc, gammainc, 1, 0)
 
 
@@ -134,7 +130,6 @@ def logsf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.logsf(1000, 2.0)
     Array(-5227.19460753, dtype=float64, weak_type=True)
     """
-    k, mu, loc = real("poisson.logsf", k, mu, loc)
     return _above(k, mu, loc, log_gammainc_p.bind, 0, -INF)
 
 
@@ -152,7 +147,6 @@ def ppf(q: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.ppf(0.5, 2.0)
     Array(2., dtype=float64, weak_type=True)
     """
-    q, mu, loc = real("poisson.ppf", q, mu, loc)
     return where(q == 1, INF, _quantile(q, mu, False)) + loc
 
 
@@ -166,7 +160,6 @@ def isf(q: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.isf(1e-20, 2.0)
     Array(26., dtype=float64, weak_type=True)
     """
-    q, mu, loc = real("poisson.isf", q, mu, loc)
     return where(q == 0, INF, _quantile(q, mu, True)) + loc
 
 

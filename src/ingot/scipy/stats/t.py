@@ -16,12 +16,12 @@ from ingot.scipy.many_degrees import FEWEST, log_power, many, tail_slope
 from ingot.scipy.special import gammaln, log_ndtr
 from ingot.scipy.special_distributions import stdtr, stdtrit
 from ingot.scipy.special_table import zero_of_slope
-from ingot.scipy.stats.common import INF, LOG_2PI, defined_where, exp, log1p_square, real
+from ingot.scipy.stats.common import INF, LINE, LOG_2PI, defined_where, exp, log1p_square
 from ingot.scipy.stats.densities import remainder
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda df: df > 0)
+_defined = defined_where(lambda df: df > 0, support=LINE)
 
 
 @_defined
@@ -34,7 +34,6 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.logpdf(1e30, 1.0)
     Array(-139.29983547, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("t.logpdf", x, df, loc, scale)
     y, df = (x - loc) / scale, where(df > 1e30, 1e30, df)  # for an infinite df, the normal's
     half = df / 2
     many = half > 8
@@ -101,7 +100,6 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.cdf(0.0, 1.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("t.cdf", x, df, loc, scale)
     return stdtr(df, (x - loc) / scale)
 
 
@@ -115,7 +113,6 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.logcdf(-1e30, 1.0)
     Array(-70.22228268, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("t.logcdf", x, df, loc, scale)
     return _log_tail((x - loc) / scale, df)
 
 
@@ -129,7 +126,6 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.sf(1e30, 1.0)
     Array(3.18309886e-31, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("t.sf", x, df, loc, scale)
     return stdtr(df, (loc - x) / scale)
 
 
@@ -143,7 +139,6 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.logsf(1e30, 1.0)
     Array(-70.22228268, dtype=float64, weak_type=True)
     """
-    x, df, loc, scale = real("t.logsf", x, df, loc, scale)
     return _log_tail((loc - x) / scale, df)
 
 
@@ -157,7 +152,6 @@ def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.ppf(0.5, 1.0)
     Array(0., dtype=float64, weak_type=True)
     """
-    q, df, loc, scale = real("t.ppf", q, df, loc, scale)
     return where(q == 0, -INF, stdtrit(df, q)) * scale + loc
 
 
@@ -171,7 +165,6 @@ def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.t.isf(1e-20, 1.0)
     Array(3.18309886e+19, dtype=float64, weak_type=True)
     """
-    q, df, loc, scale = real("t.isf", q, df, loc, scale)
     return where(q == 0, INF, -stdtrit(df, q)) * scale + loc
 
 

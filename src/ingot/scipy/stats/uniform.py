@@ -6,13 +6,15 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
-from ingot.numpy.logic import where
-from ingot.scipy.stats.common import INF, NAN, defined_where, exp, log_of_parts, real
+from ingot.scipy.stats.common import UNIT, defined_where, exp, log_of_parts
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-@defined_where()
+_defined = defined_where(support=UNIT)
+
+
+@_defined
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the density.
 
@@ -22,11 +24,10 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.logpdf(0.5)
     Array(-0., dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("uniform.logpdf", x, loc, scale)
-    return where((x < loc) | (x > loc + scale), -INF, -log(scale))
+    return 0 * x - log(scale)
 
 
-@defined_where()
+@_defined
 def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability density, 1 for 0 <= x <= 1.
 
@@ -40,7 +41,7 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability of at most x.
 
@@ -50,12 +51,10 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.cdf(0.5)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("uniform.cdf", x, loc, scale)
-    y = (x - loc) / scale
-    return where(y < 0, 0, where(y > 1, 1, y))
+    return (x - loc) / scale
 
 
-@defined_where()
+@_defined
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the x not exceeded with probability q.
 
@@ -65,11 +64,10 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.ppf(0.5)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("uniform.ppf", q, loc, scale)
-    return where((q < 0) | (q > 1), NAN, q * scale + loc)
+    return q * scale + loc
 
 
-@defined_where()
+@_defined
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the probability of at most x.
 
@@ -82,7 +80,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_of_parts(cdf(x, loc, scale), sf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the probability of more than x, accurate where it is small.
 
@@ -92,12 +90,10 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.sf(0.999)
     Array(0.001, dtype=float64, weak_type=True)
     """
-    x, loc, scale = real("uniform.sf", x, loc, scale)
-    y = (x - loc) / scale
-    return 1 - where(y < 0, 0, where(y > 1, 1, y))
+    return 1 - (x - loc) / scale
 
 
-@defined_where()
+@_defined
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the logarithm of the probability of more than x.
 
@@ -110,7 +106,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_of_parts(sf(x, loc, scale), cdf(x, loc, scale))
 
 
-@defined_where()
+@_defined
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Uniform distribution: the x exceeded with probability q.
 
@@ -120,8 +116,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.isf(0.5)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    q, loc, scale = real("uniform.isf", q, loc, scale)
-    return where((q < 0) | (q > 1), NAN, (1 - q) * scale + loc)
+    return (1 - q) * scale + loc
 
 
 _hide_frames_of(__name__)

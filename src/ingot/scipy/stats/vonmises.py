@@ -12,7 +12,7 @@ from ingot.numpy.elementary import cos, log, sin
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import rint
 from ingot.scipy.special import i0, i0e, ndtr
-from ingot.scipy.stats.common import defined_where, exp, real
+from ingot.scipy.stats.common import defined_where, exp
 
 __all__ = ["cdf", "logpdf", "pdf", "sf"]
 
@@ -29,7 +29,6 @@ def logpdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.vonmises.logpdf(0.0, 1.0)
     Array(-1.07379142, dtype=float64, weak_type=True)
     """
-    x, kappa, loc, scale = real("vonmises.logpdf", x, kappa, loc, scale)
     x = (x - loc) / scale
     # exp(-kappa) I0(kappa) for large kappa; I0 itself for small ones, as it is smooth at 0.
     small = kappa < 1
@@ -94,7 +93,6 @@ def cdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.vonmises.cdf(0.0, 1.0)
     Array(0.5, dtype=float64, weak_type=True)
     """
-    x, kappa, loc, scale = real("vonmises.cdf", x, kappa, loc, scale)
     x = (x - loc) / scale
     turns = rint(x / (2 * math.pi))
     y = x - 2 * math.pi * turns
@@ -115,7 +113,6 @@ def sf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.vonmises.sf(3.0, 1.0)
     Array(0.00656994, dtype=float64, weak_type=True)
     """
-    x, kappa, loc, scale = real("vonmises.sf", x, kappa, loc, scale)
     return cdf(-x, kappa, -loc, scale)
 
 
