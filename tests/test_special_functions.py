@@ -1,5 +1,7 @@
 """Functions of SciPy's that JAX does not have: values, derivatives, compiled and mapped."""
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
@@ -268,3 +270,42 @@ def test_students_distribution_near_its_median_and_far_out(df):
     got = ingot.vmap(ingot.grad(special.stdtr), (None, 0))(df, t)
     usual = (np.abs(t) > 1e-10) & (np.abs(t) < 1e100)
     np.testing.assert_allclose(got[usual], slopes[usual], rtol=2e-9, atol=1e-300)
+
+
+POLYNOMIALS = {  # a, b, c by k: P_{k+1} = (a x + b) P_k - c P_{k-1}; P_0 and P_1 by x
+    "chebyt": (lambda k: (2, 0, 1), lambda x: (1, x)),
+    "chebyu": (lambda k: (2, 0, 1), lambda x: (1, 2 * x)),
+    "chebyc": (lambda k: (1, 0, 1), lambda x: (2, x)),
+    "chebys": (lambda k: (1, 0, 1), lambda x: (1, x)),
+    "legendre": (lambda k: (Fraction(2 * k + 1, k + 1), 0, Fraction(k, k + 1)), lambda x: (1, x)),
+    "hermite": (lambda k: (2, 0, 2 * k), lambda x: (1, 2 * x)),
+    "hermitenorm": (lambda k: (1, 0, k), lambda x: (1, x)),
+    "laguerre": (lambda k: (Fraction(-1, k + 1), Fraction(2 * k + 1, k + 1), Fraction(k, k + 1)),
+                 lambda x: (1, 1 - x))}
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_polynomials_at_any_size(name):
+    """Values and slopes by the exact recurrence; infinities have those of 1e300 that overflow."""
+    steps, first = POLYNOMIALS[name]
+    fun = getattr(special, f"eval_{name}")
+    largest = Fraction(float(np.finfo(float).max))
+
+    def rounded(v):
+        return float(v) if abs(v) <= largest else float(np.inf if v > 0 else -np.inf)
+
+    def exact(n, x):
+        p, q = first(x)
+        dp, dq = 0, q - first(x - 1)[1]
+        for k in range(1, n):
+            a, b, c = steps(k)
+            p, q, dp, dq = q, (a * x + b) * q - c * p, dq, (a * x + b) * dq + a * q - c * dp
+        return (q, dq) if n else (p, dp)
+
+    for n in (0, 1, 2, 3, 10, 37):
+        x = np.array([0, 0.5, -2, 1e8, -1e30, 1e100, -1e150, 1e155, -1e300, np.inf, -np.inf])
+        places = [Fraction(v) if np.isfinite(v) else 10**700 * int(np.sign(v)) for v in x]
+        want = np.array([[rounded(v) for v in exact(n, place)] for place in places])
+        slope = ingot.grad(lambda x, n=n: fun(n, x).sum())(x)
+        np.testing.assert_allclose(fun(n, x), want[:, 0], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(slope, want[:, 1], rtol=1e-9, atol=1e-10)

@@ -18,9 +18,12 @@ MOST = 2.0**31
 """Degrees below are integers, if they are whole."""
 
 
-def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., Any]
-                ) -> Callable[..., Any]:
-    """`derivative(*parameters)`, that in x, the last; there is none in degrees and others."""
+def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., Any],
+                leading: Callable[..., Any] = lambda *_: 1) -> Callable[..., Any]:
+    """`derivative(*parameters)`, that in x, the last; there is none in degrees and others.
+
+    leading: the sign of the first coefficient by the degree and other parameters, nan if unknown.
+    """
     whole = name in ("eval_hermite", "eval_hermitenorm")
 
     def evaluate(n: np.ndarray, *rest: np.ndarray) -> np.ndarray:
@@ -28,12 +31,29 @@ def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., 
 
         fun = getattr(scipy.special, name)
         integer = whole | (n == np.rint(n)) & (abs(n) < MOST)
-        exact = fun(np.where(integer, n, 0).astype(np.int64), *rest)
-        return exact if np.all(integer) else np.where(integer, exact, fun(n, *rest))
+        degree = np.where(integer, n, 0).astype(np.int64)
+        with np.errstate(all="ignore"):  # nan, warned of here, may be overwritten
+            exact = fun(degree, *rest)
+            exact = np.where(np.isnan(exact) & (degree >= 0), far_out(fun, degree, *rest), exact)
+            exact = np.where(np.isnan(sum(rest, n)), np.nan, exact)
+            return exact if np.all(integer) else np.where(integer, exact, fun(n, *rest))
+
+    def far_out(fun: Any, n: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        """What a polynomial is beyond its zeros, where terms overflow: infinite, or constant."""
+        *others, x = rest
+        ends = {"eval_hermite": 2 * np.sqrt(n + 1), "eval_hermitenorm": 2 * np.sqrt(n + 1),
+                "eval_laguerre": 4 * (n + 1), "eval_genlaguerre": 4 * (n + 1 + sum(others))}
+        beyond = abs(x) > ends.get(name, 2)
+        signs = np.where(n % 2 == 0, 1, np.sign(x)) * np.where(beyond, leading(n, *others), np.nan)
+        return np.where(n == 0, fun(0, *others, 0.0), np.inf * signs)
 
     others = len(parameters.split()) - 1
     return define(name, parameters, doc, *[None] * others, lambda out, *xs: derivative(*xs),
                   evaluate=evaluate)
+
+
+def _alternating(n: np.ndarray, *_: np.ndarray) -> np.ndarray:
+    return np.where(n % 2 == 0, 1, -1)
 
 
 def _below(n: Any, polynomial: Callable[..., Any], *rest: Any) -> Any:
@@ -48,7 +68,8 @@ eval_jacobi = _polynomial("eval_jacobi", "n alpha beta x", """
     >>> special.eval_jacobi(2, 0.0, 0.0, 0.5)
     Array(-0.125, dtype=float64, weak_type=True)
     """, lambda n, a, b, x: (
-    (n + a + b + 1) / 2 * _below(n, eval_jacobi, a + 1, b + 1, x)))
+    (n + a + b + 1) / 2 * _below(n, eval_jacobi, a + 1, b + 1, x)),
+    leading=lambda n, a, b: np.where((a > -1) & (b > -1), 1, np.nan))
 eval_sh_jacobi = _polynomial("eval_sh_jacobi", "n p q x", """
     Shifted Jacobi polynomial G_n(p, q, x), orthogonal on [0, 1], with leading coefficient 1.
     n: degree. p, q: real parameters, q > 0 and p > q - 1 for orthogonality. x: real numbers.
@@ -62,7 +83,8 @@ eval_gegenbauer = _polynomial("eval_gegenbauer", "n alpha x", """
     >>> special.eval_gegenbauer(2, 1.0, 0.5)
     Array(0., dtype=float64, weak_type=True)
     """, lambda n, a, x: (
-    2 * a * _below(n, eval_gegenbauer, a + 1, x)))
+    2 * a * _below(n, eval_gegenbauer, a + 1, x)),
+    leading=lambda n, a: np.where(a > 0, 1, np.nan))
 eval_legendre = _polynomial("eval_legendre", "n x", """
     Legendre polynomial P_n(x), orthogonal on [-1, 1], DLMF 18.3.
     n: degree. x: real numbers.
@@ -121,13 +143,13 @@ eval_genlaguerre = _polynomial("eval_genlaguerre", "n alpha x", """
     >>> special.eval_genlaguerre(1, 2.0, 0.5)
     Array(2.5, dtype=float64, weak_type=True)
     """, lambda n, a, x: (
-    -_below(n, eval_genlaguerre, a + 1, x)))
+    -_below(n, eval_genlaguerre, a + 1, x)), leading=_alternating)
 eval_laguerre = _polynomial("eval_laguerre", "n x", """
     Laguerre polynomial L_n(x), orthogonal on [0, inf) with the weight exp(-x), DLMF 18.3.
     n: degree. x: real numbers.
     >>> special.eval_laguerre(2, np.array([0.0, 2.0]))
     Array([ 1., -1.], dtype=float64)
-    """, lambda n, x: -_below(n, eval_genlaguerre, 1, x))
+    """, lambda n, x: -_below(n, eval_genlaguerre, 1, x), leading=_alternating)
 eval_hermite = _polynomial("eval_hermite", "n x", """
     Hermite polynomial of physicists H_n(x), orthogonal with the weight exp(-x^2), DLMF 18.3.
     n: degree, a whole number. x: real numbers.
