@@ -9,6 +9,7 @@ import scipy.special
 
 import ingot
 from ingot.errors import UndefinedRuleError
+from ingot.primitives.quadrature import gauss_legendre
 from ingot.scipy import special
 from ingot.scipy.special_table import TABLE
 
@@ -309,3 +310,19 @@ def test_polynomials_at_any_size(name):
         slope = ingot.grad(lambda x, n=n: fun(n, x).sum())(x)
         np.testing.assert_allclose(fun(n, x), want[:, 0], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(slope, want[:, 1], rtol=1e-9, atol=1e-10)
+
+
+def test_weights_of_quadrature():
+    """NumPy's are off by 1e-11 for 128 points."""
+    n = 128
+    nodes, weights = gauss_legendre(n)
+    with mpmath.workdps(40):
+        for node, weight in list(zip(nodes, weights, strict=True))[:n // 2:7]:
+            x = mpmath.mpf(float(node))
+            for _ in range(2):
+                before, p = mpmath.legendre(n - 1, x), mpmath.legendre(n, x)
+                slope = n * (before - x * p) / (1 - x * x)
+                x -= p / slope
+            before = mpmath.legendre(n - 1, x)
+            want = 2 * (1 - x * x) / (n * before) ** 2
+            assert abs(float(weight) / want - 1) < 3e-14

@@ -187,7 +187,29 @@ def _power(build: Scalars, x: Complex, y: Complex) -> Complex:
     exponent, r, error = _modulus(build, x)
     c, d = y.real, y.imag
     t = build.op("atan2", x.imag, x.real)
-    # The size: 2^(exponent c) r^c exp(c error - d t), powers of two apart.
+    # Far out it is 0 or infinite, whatever the factors are.
+    log_size = build.op("sub", build.op("mul", c, build.op("add", exponent, build.op("log2", r))),
+                        build.op("div", build.op("mul", d, t), constant(build, math.log(2), c)))
+    far = build.op("gt", build.op("abs", log_size), constant(build, FAR_OUT, c))
+    limit = build.select(build.op("gt", log_size, constant(build, 0, c)),
+                         constant(build, math.inf, c), constant(build, 0, c))
+    factors = _factors(build, exponent, r, error, y, t)
+
+    def sized(part: Any) -> Any:
+        out = part
+        for number in factors:
+            out = build.op("mul", out, number)
+        end = build.select(is_zero(build, part), part, build.op("mul", part, limit))
+        return build.select(far, end, out)
+
+    real, imag = _turn(build, exponent, r, error, y, t)
+    return Complex(sized(real), sized(imag), x.dtype)
+
+
+def _factors(build: Scalars, exponent: Any, r: Any, error: Any, y: Complex, t: Any) -> list[Any]:
+    """The size 2^(exponent c) r^c exp(c error - d t), powers of two apart, in an order in which
+    no product overflows before the whole one."""
+    c, d = y.real, y.imag
     shift, low = two_product(build, c, exponent)
     whole = _clamped(build, build.op("rint", shift), 5000)
     part = build.op("add", build.op("sub", shift, whole), low)
@@ -201,32 +223,22 @@ def _power(build: Scalars, x: Complex, y: Complex) -> Complex:
     rest = build.op("add", build.op("mul", c, error), rest)
     half = build.op("pow", r, halved(build, c))
     scale = build.op("mul", build.op("exp2", part), build.op("exp", rest))
-    # The angle, of which the largest terms are exact.
+    shift, steps = build.op("add", whole, turns), []
+    for _ in range(3):
+        step = _clamped(build, shift, 1000)
+        steps.append(_power_of_two(build, build.op("convert", step, dtype=INTEGER)))
+        shift = build.op("sub", shift, step)
+    return [scale, half, steps[0], half, *steps[1:]]
+
+
+def _turn(build: Scalars, exponent: Any, r: Any, error: Any, y: Complex, t: Any
+          ) -> tuple[Any, Any]:
+    """The cosine and sine of c t + d log|x|, of which the largest terms are exact."""
+    c, d = y.real, y.imag
     first, lost = two_product(build, d, build.op("mul", exponent, constant(build, LN2_SHORT, c)))
     log_r = build.op("add", build.op("log", r), error)
     log_r = build.op("add", build.op("mul", exponent, constant(build, LN2_REST, c)), log_r)
     more = build.op("add", build.op("add", lost, build.op("mul", d, log_r)),
                     build.op("mul", c, t))
     total = build.op("add", first, more)
-    unit = _unit(build, total, build.op("sub", more, build.op("sub", total, first)))
-    # Far out it is 0 or infinite, whatever the factors are.
-    log_size = build.op("sub", build.op("mul", c, build.op("add", exponent, build.op("log2", r))),
-                        build.op("div", build.op("mul", d, t), constant(build, math.log(2), c)))
-    far = build.op("gt", build.op("abs", log_size), constant(build, FAR_OUT, c))
-    limit = build.select(build.op("gt", log_size, constant(build, 0, c)),
-                         constant(build, math.inf, c), constant(build, 0, c))
-    shift = build.op("add", whole, turns)
-    steps = []
-    for _ in range(3):
-        step = _clamped(build, shift, 1000)
-        steps.append(_power_of_two(build, build.op("convert", step, dtype=INTEGER)))
-        shift = build.op("sub", shift, step)
-
-    def sized(factor: Any) -> Any:
-        out = build.op("mul", build.op("mul", factor, scale), half)
-        for number in (steps[0], half, *steps[1:]):
-            out = build.op("mul", out, number)
-        end = build.select(is_zero(build, factor), factor, build.op("mul", factor, limit))
-        return build.select(far, end, out)
-
-    return Complex(sized(unit[0]), sized(unit[1]), x.dtype)
+    return _unit(build, total, build.op("sub", more, build.op("sub", total, first)))

@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from ingot.primitives.quadrature import gauss_legendre
+
 Function = Callable[..., Any]
 DROP = 45.0
 """Integration ends where the integrand is exp(-45) of its maximum."""
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
+NODES, WEIGHTS = gauss_legendre(32)
 BREAKS = np.array([-40.0, -20.0, -10.0, -5.0, 0.0, 3.0, 6.0, 10.0, 20.0, 40.0])
 CHUNK = 4096
 

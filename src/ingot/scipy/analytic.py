@@ -23,6 +23,7 @@ from ingot.numpy.families import kind_of
 from ingot.numpy.functional import vectorize
 from ingot.numpy.linalg import inv, matrix_power, solve
 from ingot.numpy.linalg.factorizations import adjoint, matrices
+from ingot.primitives.quadrature import gauss_legendre
 from ingot.scipy.eigenvalues import schur
 from ingot.scipy.factorizations import solve_triangular
 from ingot.scipy.matrix_functions import expm, solve_sylvester, triangular_sqrt
@@ -70,7 +71,7 @@ def sqrtm(A: Any, blocksize: int = 1) -> Any:
     return _sqrtm(_complex("sqrtm", A))
 
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_NODES, _WEIGHTS = gauss_legendre(8)
 
 
 @_analytic

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ingot.primitives.quadrature import gauss_legendre
+
 Function = Callable[..., Any]
 FARTHEST = 60.0
 """Up to there the rule is used: no function turns, or grows, more than it resolves."""
@@ -21,7 +23,7 @@ FARTHEST = 60.0
 
 @functools.cache
 def _rule() -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = np.polynomial.legendre.leggauss(128)
+    nodes, weights = gauss_legendre(128)
     return (1 + nodes) / 2, weights / 2
 
 
