@@ -326,3 +326,17 @@ def test_weights_of_quadrature():
             before = mpmath.legendre(n - 1, x)
             want = 2 * (1 - x * x) / (n * before) ** 2
             assert abs(float(weight) / want - 1) < 3e-14
+
+
+@pytest.mark.parametrize("x", [0.3, 1.5, 7.0, 12.5, 40.0, 60.5, 300.0])
+def test_integrals_to_the_last_digits(x):
+    with mpmath.workdps(25):
+        at, pieces = mpmath.mpf(x), [mpmath.mpf(x) * i / 12 for i in range(13)]
+        want = {
+            "it2i0k0": mpmath.quad(lambda t: mpmath.besselk(0, t) / t, [at, at + 3, at + 60]),
+            "iti0k0": mpmath.quad(lambda t: mpmath.besseli(0, t), pieces),
+            "itmodstruve0": mpmath.quad(lambda t: mpmath.struvel(0, t), pieces)}
+    np.testing.assert_allclose(special.it2i0k0(x)[1], float(want["it2i0k0"]), rtol=1e-13)
+    np.testing.assert_allclose(special.iti0k0(x)[0], float(want["iti0k0"]), rtol=1e-13)
+    np.testing.assert_allclose(special.iti0k0(-x)[0], -float(want["iti0k0"]), rtol=1e-13)
+    np.testing.assert_allclose(special.itmodstruve0(x), float(want["itmodstruve0"]), rtol=1e-13)

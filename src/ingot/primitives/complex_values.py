@@ -126,7 +126,7 @@ def _power(x: Any, y: Any) -> Any:
     more = lost + d * (exponent * LN2_LOW + np.log(r) + error) + c * angle
     total = first + more
     low = more - (total - first)
-    direction = complex_of(*unit(total, low))
+    direction: Any = complex_of(*unit(total, low))
     # Far out it is 0 or infinite, whatever the factors are.
     log_size = c * (exponent + np.log2(r)) - d * angle / np.log(2)
     first_step = np.clip(whole + turns, -1000, 1000).astype(int)

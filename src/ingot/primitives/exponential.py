@@ -118,7 +118,7 @@ def expm1(x: Any, *, accuracy: Any = None) -> Any:
 
 
 # ---- log, log1p, log2 ----------------------------------------------------------------------------
-def _log1p_eval(x: np.ndarray) -> np.ndarray:
+def _log1p_eval(x: Any) -> Any:
     if x.dtype.kind != "c":
         return _log1p(x)
     import scipy.special  # NumPy's loses all digits near zero

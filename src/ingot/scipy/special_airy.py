@@ -89,7 +89,8 @@ itj0y0 = _every(_parts(
     """)
 iti0k0 = _every(_parts(
     "iti0k0", [lambda out, x: iv(0, x)], [lambda out, x: k0(x)], suffixes="i k",
-    evaluate=[_integral("iti0k0", numerical.of_part("i0")), numerical.of_k0]), "iti0k0", "x", """
+    evaluate=[numerical.integral(numerical.of_part("i0"), numerical.odd(
+        numerical.at_the_end(numerical.of_part("i0")))), numerical.of_k0]), "iti0k0", "x", """
     Integrals from 0 to x of the modified Bessel functions I_0(t) and K_0(t), DLMF 10.43(i).
     x: real numbers; the second is nan below 0, and tends to pi / 2.
     >>> special.iti0k0(30.0)[1]
@@ -98,7 +99,7 @@ iti0k0 = _every(_parts(
 it2j0y0 = _every(_parts(
     "it2j0y0", [lambda out, x: (1 - j0(x)) / x], [lambda out, x: -y0(x) / x], suffixes="j y",
     evaluate=[_integral("it2j0y0", lambda t: -numerical.deviation_over(-1)(t)),
-              numerical.of_part("it2j0y0", 1)]), "it2j0y0", "x", """
+              numerical.of_y0_over]), "it2j0y0", "x", """
     Integrals of (1 - J_0(t)) / t from 0 to x, and of Y_0(t) / t from x to infinity.
     x: real numbers; the second is nan below 0.
     >>> special.it2j0y0(1.0)[0]
@@ -108,7 +109,7 @@ it2i0k0 = _every(_parts(
     "it2i0k0", [lambda out, x: (iv(0, x) - 1) / x], [lambda out, x: -k0(x) / x], suffixes="i k",
     evaluate=[numerical.integral(numerical.deviation_over(1),
                                  numerical.at_the_end(numerical.deviation_over(1))),
-              numerical.of_part("it2i0k0", 1)]), "it2i0k0", "x", """
+              numerical.of_k0_over]), "it2i0k0", "x", """
     Integrals of (I_0(t) - 1) / t from 0 to x, and of K_0(t) / t from x to infinity.
     x: real numbers; the second is nan below 0.
     >>> special.it2i0k0(1.0)[0]
@@ -248,8 +249,8 @@ itmodstruve0 = define("itmodstruve0", "x", """
     Array(0.33647263, dtype=float64, weak_type=True)
     """,
     lambda out, x: modstruve(0, x),
-    evaluate=numerical.integral(numerical.of_part("modstruve", order=[0]),
-                                numerical.of_part("itmodstruve0")))
+    evaluate=numerical.integral(numerical.of_part("modstruve", order=[0]), numerical.at_the_end(
+        numerical.of_part("modstruve", order=[0]))))
 it2struve0 = define("it2struve0", "x", """
     Integral of H_0(t) / t from x to infinity, with Struve's function H_0.
     x: real numbers; pi / 2 at 0.

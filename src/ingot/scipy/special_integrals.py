@@ -53,6 +53,11 @@ def at_the_end(fun: Function) -> Function:
     return evaluate
 
 
+def odd(fun: Function) -> Function:
+    """A function of |x| as an odd one of x."""
+    return lambda x: np.sign(x) * fun(x)
+
+
 def of_part(name: str, i: int | None = None, order: Sequence[int] = ()) -> Function:
     """A function of SciPy, perhaps of an order, or one of its results."""
     def evaluate(*xs: np.ndarray) -> Any:
@@ -104,6 +109,30 @@ def of_k0(x: np.ndarray) -> np.ndarray:
     value = y * s.k0(y) + math.pi / 2 * y * (
         s.modstruve(0, y) * s.k1(y) + s.modstruve(1, y) * s.k0(y))
     return np.where(near, value, s.iti0k0(x)[1])
+
+
+def of_k0_over(x: np.ndarray) -> np.ndarray:
+    """The integral of K_0(t) / t from x > 0 to infinity; SciPy's is x times as much beyond 12."""
+    import scipy.special as s
+
+    nodes, weights = _rule()
+    far = np.where(x > 1, x, 1.0)
+    at = far[..., None] + FARTHEST * nodes
+    decay = np.exp(-FARTHEST * nodes)
+    out = FARTHEST * np.exp(-far) * np.sum(weights * decay * s.k0e(at) / at, axis=-1)
+    return np.where(x > 1, out, s.it2i0k0(np.where(x > 1, 1.0, x))[1])
+
+
+def of_y0_over(x: np.ndarray) -> np.ndarray:
+    """The integral of Y_0(t) / t from x > 0 to infinity: that from 1 on, less that up to x."""
+    import scipy.special as s
+
+    nodes, weights = _rule()
+    near = (x > 1) & (x <= FARTHEST)
+    width = np.where(near, x - 1, 0.0)
+    at = 1 + width[..., None] * nodes
+    part = width * np.sum(weights * s.y0(at) / at, axis=-1)
+    return np.where(near, s.it2j0y0(np.ones(()))[1] - part, s.it2j0y0(x)[1])
 
 
 def far_struve(x: np.ndarray) -> np.ndarray:

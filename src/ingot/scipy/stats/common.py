@@ -72,7 +72,7 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
             places = rest[len(shapes):]
             good = _good(x, shapes, *places, valid=valid, quantile=name in QUANTILES)
             factor = where(good, 1, like(x, NAN))
-            ends = support(*shapes) if callable(support) else support
+            ends: Any = support(*shapes) if callable(support) else support
             beyond = _beyond(x, limits, ends, *places) if limits else []
             x = x * factor
             for there, _ in beyond:
