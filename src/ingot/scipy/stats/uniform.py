@@ -24,7 +24,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     >>> stats.uniform.logpdf(0.5)
     Array(-0., dtype=float64, weak_type=True)
     """
-    return 0 * x - log(scale)
+    return -log(scale)
 
 
 @_defined
