@@ -20,10 +20,11 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent
 SCRIPTS = DOCS.parent / "examples" / "gallery"
 PICTURES = "pictures/gallery"
-COLORS = 128  # of a picture: enough for a colored map, at half of the bytes
-TOP = {"Bayesian models": ["eight_schools", "kalman_filter", "sir_epidemic", "power_spectrum",
-                           "normal_from_uniforms"],
-       "Physics": ["kepler_orbits", "lorenz"]}
+COLORS = 64  # of a picture: enough for a colored map, at half of the bytes
+TOP = {"Bayesian models": ["qpo", "power_spectrum", "eight_schools", "normal_from_uniforms",
+                           "kalman_filter", "sir_epidemic", "transit"],
+       "Physics and pictures": ["kepler_orbits", "lorenz", "molecular_dynamics", "deblurring"],
+       "Learning": ["digits", "neural_ode"]}
 NAMES = [name for group in TOP.values() for name in group]
 
 

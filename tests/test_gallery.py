@@ -8,16 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.ndimage
 import scipy.optimize
+import scipy.special
 import scipy.stats
 from gallery import (
+    deblurring,
+    digits,
     eight_schools,
     kalman_filter,
     kepler_orbits,
     lorenz,
+    molecular_dynamics,
+    neural_ode,
     normal_from_uniforms,
     power_spectrum,
+    qpo,
     sir_epidemic,
+    transit,
 )
 
 import ingot
@@ -198,3 +206,151 @@ def test_power_spectrum_is_found_from_many_starts():
                                     np.log(power_spectrum.TRUTH), jac=True, method="BFGS")
     assert found["loss"] == pytest.approx(other.fun, abs=1e-8)
     np.testing.assert_allclose(found["theta"], other.x, atol=1e-3)
+
+
+# ---- molecular dynamics ----
+def test_molecular_dynamics_forces_and_energy():
+    rng = np.random.default_rng(0)
+    crystal = (np.mgrid[:12, :12].reshape(2, -1).T + 0.5) * molecular_dynamics.BOX / 12
+    places = crystal + 0.1 * rng.normal(size=crystal.shape)
+    difference = places[:, None] - places
+    difference -= molecular_dynamics.BOX * np.round(difference / molecular_dynamics.BOX)
+    squared = np.sum(difference**2, axis=-1) + np.eye(144)
+    strength = np.where((squared < molecular_dynamics.CUTOFF**2) & ~np.eye(144, dtype=bool),
+                        24 * (2 / squared**6 - 1 / squared**3) / squared, 0)
+    forces = -ingot.jit(ingot.grad(molecular_dynamics.potential))(jnp.asarray(places))
+    np.testing.assert_allclose(forces, np.sum(strength[..., None] * difference, axis=1), atol=1e-9)
+    found = molecular_dynamics.run(frames=40)
+    assert found["drift"] < 5e-3
+    assert found["density"][found["r"] < 0.8].max() == 0  # nothing gets that near
+    assert 1.0 < found["r"][np.argmax(found["density"])] < 1.25  # the potential is least at 1.12
+
+
+# ---- the neural differential equation ----
+def test_neural_ode_derivative():
+    pieces = ingot.jit(neural_ode.measure)(random.key(1))
+    exact = scipy.integrate.solve_ivp(lambda _, y: [y[1], -np.sin(y[0]) - 0.2 * y[1]], (0, 2),
+                                      [2.0, 1.0], t_eval=0.25 * np.arange(9), rtol=1e-10)
+    swing = ingot.jit(lambda y: neural_ode.motion(neural_ode.pendulum, y, 9))
+    np.testing.assert_allclose(swing(jnp.array([2.0, 1.0])), exact.y.T, atol=2e-5)
+    parameters = neural_ode.initial(random.key(2))
+    loss = ingot.jit(neural_ode.loss)
+    slope = ingot.jit(ingot.grad(neural_ode.loss))(parameters, pieces[:4])
+    w, b = parameters[1]
+    ends = [loss([parameters[0], (w.at[3, 5].add(h), b), parameters[2]], pieces[:4])
+            for h in (1e-5, -1e-5)]
+    assert float(slope[1][0][3, 5]) == pytest.approx(float(ends[0] - ends[1]) / 2e-5, rel=1e-6)
+
+
+@pytest.mark.long
+def test_neural_ode_swings_as_the_pendulum():
+    found = neural_ode.run()
+    assert found["losses"][-1] < 2.5 * neural_ode.ERROR**2
+    assert found["worst"] < 0.15
+
+
+# ---- deblurring ----
+def test_deblurring_reaches_the_minimum():
+    """SciPy's minimizer finds nothing lower, and the blur is SciPy's convolution."""
+    rng = np.random.default_rng(0)
+    picture = scipy.ndimage.gaussian_filter(rng.normal(size=(16, 24)), 2, mode="wrap")
+    exact = scipy.ndimage.gaussian_filter(picture, deblurring.BLUR, mode="wrap", truncate=6)
+    blurred = deblurring.blur(jnp.asarray(picture))
+    np.testing.assert_allclose(blurred, exact, atol=1e-5)
+    objective = ingot.jit(ingot.value_and_grad(deblurring.objective))
+
+    def flat(x):
+        value, slope = objective(jnp.asarray(x.reshape(16, 24)), blurred)
+        return float(value), np.ravel(slope)
+
+    other = scipy.optimize.minimize(flat, np.ravel(blurred), jac=True, method="L-BFGS-B",
+                                    options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 2000})
+    x, values = deblurring.sharpen(blurred, 1000)
+    assert float(values[-1]) == pytest.approx(other.fun, rel=1e-6)
+    np.testing.assert_allclose(np.ravel(x), other.x, atol=1e-3)
+
+
+def test_deblurring_is_better_than_the_linear_filter():
+    pytest.importorskip("matplotlib")
+    quality = list(deblurring.run(steps=200)["quality"].values())
+    assert quality[0] + 3 < quality[1] < quality[2] - 0.5
+
+
+# ---- the transit ----
+def test_transit_is_the_integral_over_the_star():
+    def exact(z, k):
+        def lost(r):
+            m = np.sqrt(1 - r * r)
+            cosine = np.clip((r * r + z * z - k * k) / (2 * r * z), -1, 1)
+            return (1 - transit.LIMB[0] * (1 - m) - transit.LIMB[1] * (1 - m) ** 2) * 2 * r * (
+                np.arccos(cosine))
+
+        star = np.pi * (1 - transit.LIMB[0] / 3 - transit.LIMB[1] / 6)
+        return scipy.integrate.quad(lost, z - k, min(1, z + k), epsabs=1e-12, limit=400)[0] / star
+
+    z = np.array([0.2, 0.5, 0.85, 0.93, 0.99, 1.05, 1.0999])
+    got = ingot.vmap(transit.transit, (0, None))(jnp.asarray(z), 0.1)
+    np.testing.assert_allclose(got, [exact(x, 0.1) for x in z], rtol=1e-12, atol=1e-14)
+    slope = ingot.vmap(ingot.grad(transit.transit), (0, None))(jnp.array([0.0, 0.5, 3.0]) + 0.2,
+                                                               0.1)
+    assert np.all(np.isfinite(slope))
+
+
+def test_transit_likelihood_is_that_of_the_dense_process():
+    lag = np.sqrt(3) / transit.TRUTH[5] * np.abs(transit.HOURS[:, None] - transit.HOURS)
+    covariance = transit.TRUTH[4] ** 2 * (1 + lag) * np.exp(-lag)
+    covariance += transit.TRUTH[6] ** 2 * np.eye(len(lag))
+    flux = transit.simulate(random.key(5))
+    got, _ = ingot.jit(transit.filter_star)(jnp.asarray(transit.TRUTH), flux)
+    expected = scipy.stats.multivariate_normal.logpdf(flux, np.zeros(len(lag)), covariance)
+    assert float(got) == pytest.approx(expected, abs=1e-7)
+
+
+def test_transit_finds_the_planet():
+    found = transit.run()
+    assert np.all(np.abs(found["theta"] - transit.TRUTH) < 3 * found["errors"])
+    assert found["errors"][1] < 0.005
+
+
+# ---- digits ----
+def test_digits_are_told():
+    (images, labels), _ = digits.load()
+    parameters = digits.initial(random.key(0))
+    probabilities = scipy.special.log_softmax(np.asarray(digits.logits(parameters, images)), axis=1)
+    expected = -np.mean(probabilities[np.arange(len(labels)), labels])
+    assert float(digits.loss(parameters, images, labels)) == pytest.approx(expected, rel=1e-5)
+    found = digits.run(epochs=15)
+    assert found["accuracy"] > 0.95
+    assert found["confusion"].sum() == 450
+    assert found["losses"].dtype == np.float32
+
+
+# ---- the quasi-periodic oscillation ----
+def test_qpo_likelihood_is_that_of_the_dense_process():
+    a, c, b, d, f = np.exp(qpo.TRUTH)
+    lag = np.abs(qpo.TIMES[:, None] - qpo.TIMES)
+    kernel = a * np.exp(-c * lag) + b * np.exp(-d * lag) * np.cos(2 * np.pi * f * lag)
+    flux = qpo.simulate(random.key(1))
+    expected = scipy.stats.multivariate_normal.logpdf(flux, np.zeros(256),
+                                                      kernel + qpo.ERROR**2 * np.eye(256))
+    got = ingot.jit(qpo.log_likelihood)(jnp.asarray(qpo.TRUTH), flux)
+    assert float(got) == pytest.approx(expected, abs=1e-8)
+
+
+def test_nested_sampling_of_a_known_evidence():
+    """A normal density in the unit cube, a thousandth wide in volume: its integral is 1."""
+    def density(u):
+        return -0.5 * jnp.sum(((u - 0.4) / 0.04) ** 2) - 3 * jnp.log(0.04 * jnp.sqrt(2 * jnp.pi))
+
+    log_evidence, points, weights, alive = qpo.nested_sampling(random.key(2), density, 3, 250)
+    assert float(log_evidence) == pytest.approx(0, abs=0.4)  # three times sqrt(information / LIVE)
+    np.testing.assert_allclose(np.exp(weights) @ points, 0.4, atol=0.01)
+    assert float(alive) < -5
+
+
+@pytest.mark.long
+def test_qpo_is_preferred_and_found():
+    found = qpo.run()
+    assert found["log_bayes"] > 5
+    assert found["mean"] == pytest.approx(np.log(20), abs=0.1)
+    assert found["alive"] < -5
