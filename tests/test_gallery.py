@@ -2,7 +2,11 @@
 """
 
 import importlib.util
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -354,3 +358,72 @@ def test_qpo_is_preferred_and_found():
     assert found["log_bayes"] > 5
     assert found["mean"] == pytest.approx(np.log(20), abs=0.1)
     assert found["alive"] < -5
+
+
+# ---- packages written for JAX, each example in a process where `import jax` gives ingot ----
+def run_alone(name, arguments, numbers):
+    """What expressions about `found`, the result of an example, are in a process of its own."""
+    code = (f"import ingot.as_jax, json, gallery.{name} as example, numpy as np\n"
+            f"found = example.run({arguments})\nprint(json.dumps([{', '.join(numbers)}]))")
+    paths = [str(ROOT / "examples"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_digits_in_packages():
+    pytest.importorskip("optax")
+    present = [p for p in ("flax", "haiku", "equinox") if importlib.util.find_spec(p)]
+    if not present:
+        pytest.skip("none of flax, dm-haiku and equinox is installed")
+    names, worst, losses = run_alone("digits_packages", "epochs=10", [
+        "list(found)", "min(x['accuracy'] for x in found.values())",
+        "[float(x['losses'][-1]) for x in found.values()]"])
+    assert names == present
+    assert worst > 0.95
+    assert max(losses) < 0.12
+
+
+@pytest.mark.long
+def test_hierarchical_numpyro_lies_between_the_firms_and_their_mean():
+    """Conditional on spreads and scatter the posterior is normal: its mean, by linear algebra."""
+    pytest.importorskip("numpyro")
+    rhat, logs, tau, scatter, got = run_alone("hierarchical_numpyro", "warmup=300, draws=300", [
+        "found['rhat']", "example.load()[1].tolist()",
+        "[found['samples']['tau_' + n].tolist() for n in ('value', 'capital')]",
+        "found['samples']['scatter'].tolist()",
+        "[found['samples']['slope_' + n].mean(0).tolist() for n in ('value', 'capital')]"])
+    assert rhat < 1.03
+    logs, means = np.array(logs), []
+    for spread, s in list(zip(np.array(tau).T, scatter, strict=True))[::10]:
+        # Unknowns: 11 levels, which the demeaned data keep apart, 11 slopes to each, 2 means.
+        precision, shift = np.zeros((24, 24)), np.zeros(24)
+        for firm, rows in enumerate(logs):
+            place = [firm, 11 + firm]
+            precision[np.ix_(place, place)] += rows[:, 1:].T @ rows[:, 1:] / s**2
+            shift[place] += rows[:, 1:].T @ rows[:, 0] / s**2
+        for k in range(2):
+            for firm in range(11):
+                pair = [11 * k + firm, 22 + k]
+                precision[np.ix_(pair, pair)] += np.array([[1, -1], [-1, 1]]) / spread[k] ** 2
+            precision[22 + k, 22 + k] += 1
+        means.append(np.linalg.solve(precision, shift)[:22])
+    np.testing.assert_allclose(np.ravel(got), np.mean(means, axis=0), atol=0.06)
+
+
+@pytest.mark.slow
+def test_regression_blackjax_is_that_of_least_squares():
+    pytest.importorskip("blackjax")
+    rhat, divergences, income, food, slope, error, scatter = run_alone("regression_blackjax", "", [
+        "found['rhat']", "found['divergences']", "found['income'].tolist()",
+        "found['food'].tolist()", "float(found['b'].mean())", "float(found['b'].std())",
+        "float(found['s'].mean())"])
+    exact = scipy.stats.linregress(np.log(income), np.log(food))
+    assert divergences == 0
+    assert rhat < 1.01
+    assert slope == pytest.approx(exact.slope, abs=0.003)
+    assert error == pytest.approx(exact.stderr, rel=0.1)
+    residuals = np.log(food) - exact.intercept - exact.slope * np.log(income)
+    assert scatter == pytest.approx(np.sqrt(np.sum(residuals**2) / (len(food) - 2)), rel=0.02)

@@ -111,7 +111,7 @@ def draw(found):
     middle.legend(ncols=3, columnspacing=1, handlelength=1)
     right.plot(found["r"], found["density"])
     right.axhline(1, color="C5", ls=":", label="no structure")
-    right.set(xlabel="distance r (length of the potential)", ylabel="density at r over the mean",
+    right.set(xlabel="distance r (potential's length)", ylabel="density at r over the mean",
               xlim=(0, 5), title="Radial distribution")
     right.legend()
     return figure

@@ -120,17 +120,18 @@ def draw(found):
     import matplotlib.pyplot as plt
 
     plt.style.use(HERE / "gallery.mplstyle")
-    figure, (left, right) = plt.subplots(1, 2, sharex=True, sharey=True)
+    figure, (left, right) = plt.subplots(1, 2)
     left.plot(HOURS, found["flux"], ".", ms=3, color="C5", label="measured")
     left.plot(HOURS, found["star"], label="star, filtered")
     left.plot(HOURS, found["star"] - found["lost"], color="C1", label="star and planet")
     left.set(xlabel="time (h)", ylabel="flux less its mean (parts per thousand)",
-             title="The light curve", ylim=(None, 14))
+             title="The light curve", ylim=(-8, 14))
     right.plot(HOURS, found["flux"] - found["star"], ".", ms=3, color="C5", label="less the star")
     right.plot(HOURS, -found["lost"], color="C1", label="transit, fitted")
     right.plot(HOURS, -light_lost(jnp.asarray(TRUTH)), "k--", lw=1, label="truth")
     k, error = found["theta"][1], found["errors"][1]
-    right.set(xlabel="time (h)", title=f"Radius {k:.4f} ± {error:.4f} of the star's (truth 0.1)")
+    right.set(xlabel="time (h)", ylabel="flux (parts per thousand)", ylim=(-15, 5),
+              title=f"Radius {k:.4f} ± {error:.4f} of the star's (truth 0.1)")
     for axes in (left, right):
         axes.legend(loc="upper center", ncols=3)
     return figure
