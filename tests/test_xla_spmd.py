@@ -284,3 +284,49 @@ def test_gamma_numbers_inside_shard_map_are_those_of_the_same_keys_outside():
     want = np.tile(ingot.random.gamma(key, part), 2)
     for fun in (mapped, ingot.jit(mapped)):
         np.testing.assert_allclose(fun(x), want, rtol=1e-12)
+
+
+UNREDUCED = [P(unreduced={"x"}), P(unreduced={"x", "y"}), P("y", unreduced={"x"}),
+             P(None, "x", unreduced={"y"})]
+
+
+@pytest.mark.parametrize("spec", UNREDUCED, ids=str)
+def test_parts_of_unreduced_arrays_add_up(spec):
+    explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)
+    sharding = NamedSharding(explicit, spec)
+    whole = ingot.device_put(X, NamedSharding(explicit, P()))
+    with set_mesh(explicit):
+        for x in (ingot.device_put(X, sharding), ingot.device_put(whole, sharding),
+                  ingot.jit(lambda x: x, out_shardings=sharding)(whole),
+                  ingot.jit(lambda x: reshard(x, spec))(whole)):
+            assert x.sharding.spec.unreduced == spec.unreduced
+            parts, sums = x.addressable_shards, np.zeros(X.shape)
+            for part in parts:
+                if sharding.is_first(part.device, sharding.replicated_axes):
+                    sums[part.index] += np.asarray(part.data)
+            np.testing.assert_array_equal(sums, X)
+            np.testing.assert_array_equal(x, X)
+            np.testing.assert_array_equal(reshard(x, P()), X)
+            np.testing.assert_array_equal(ingot.jit(lambda x: reshard(x, P()))(x), X)
+            out = ingot.jit(lambda x: lax.broadcast(x, (2,)))(x)
+            np.testing.assert_array_equal(out, np.broadcast_to(X, (2, 8, 4)))
+            assert out.sharding.spec.unreduced == spec.unreduced
+
+
+@pytest.mark.parametrize("spec", UNREDUCED[:3], ids=str)
+def test_programs_of_parts_take_and_give_unreduced_arrays(spec):
+    explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)
+    axes = tuple(n for n in ("x", "y") if n in spec.unreduced)
+    plain = P(*spec.partitions)
+    with set_mesh(explicit):
+        x = ingot.device_put(X, NamedSharding(explicit, spec))
+        total = shard_map(lambda x: lax.psum(x, axes), in_specs=spec, out_specs=plain)
+        for f in (total, ingot.jit(total)):
+            np.testing.assert_array_equal(f(x), X)
+        divided = P(axes, *spec.partitions[1:])
+        if not spec.partitions:
+            given = ingot.device_put(X, NamedSharding(explicit, divided))
+            marked = ingot.jit(shard_map(lambda x: lax.pcast(x, axes, to="unreduced"),
+                                         in_specs=divided, out_specs=spec))
+            count = 4 if len(axes) == 2 else 2
+            np.testing.assert_allclose(marked(given), X.reshape(count, -1, 4).sum(0), rtol=1e-15)

@@ -247,13 +247,26 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
                                   f" array, got {sharding}")
     check_divisible("device_put", array.aval, sharding)
     if isinstance(array, Tracer) or not trace_state_clean():
-        return sharding_constraint_p.bind(array, sharding=sharding)
+        source = _source(array, sharding)
+        return sharding_constraint_p.bind(array, sharding=sharding, **source)
     if stays:
         check_devices_agree([array], lambda _: argument("x", array, "array"), sharding,
                             "sharding_constraint inside jit")
     else:
         guard_move(x, sharding, explicit=True)
     return moved(array, sharding)
+
+
+def _source(x: Any, sharding: Sharding) -> dict[str, Any]:
+    """Return where a traced value lies, by name, if that is known and on other devices than it is
+    put to: derivatives go back there."""
+    known = x.concrete() if isinstance(x, Tracer) else x
+    if type(known) is not Array or not is_committed(known) or (
+            isinstance(sharding, NamedSharding) and not sharding._is_concrete):
+        return {}
+    source = sharding_of(known)
+    other = source._device_assignment != sharding._device_assignment
+    return {"source": source} if other else {}
 
 
 def _guarded(x: Any, place: Any) -> Any:

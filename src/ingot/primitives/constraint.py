@@ -16,12 +16,21 @@ from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, filled
 
 
 # ---- sharding_constraint -------------------------------------------------------------------------
-def _type(x: ShapedArray, *, sharding: Sharding) -> ShapedArray:
+def _type(x: ShapedArray, *, sharding: Sharding, source: Sharding | None = None) -> ShapedArray:
     sharding.check_compatible_aval(x.shape)
     return type_at(x, sharding)
 
 
-def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: Any) -> Any:
+def _transpose(ct: Any, x: Any, *, sharding: Sharding, source: Sharding | None = None) -> list[Any]:
+    """The cotangent lies as the result; from other devices it goes back to those of the argument.
+    """
+    back = {} if source is None else {"source": sharding}
+    return [sharding_constraint_p.bind(ct, sharding=source or sharding, **back)]
+
+
+def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: Any,
+           source: Any = None) -> Any:
+    """Without `source`: the mapped array lies on one mesh only."""
     (x,), (dim,) = args, dims
     spmd = names_of(axis.spmd_name)
     if not isinstance(sharding, NamedSharding):
@@ -51,9 +60,8 @@ def _division(given: Operands) -> list[Spec]:
 
 
 sharding_constraint_p = Primitive(
-    "sharding_constraint", type=_type, eval=lambda x, *, sharding: x, jvp=LINEAR,
-    transpose=lambda ct, x, *, sharding: [sharding_constraint_p.bind(ct, sharding=sharding)],
-    batch=_batch, kernel=lambda build, x, *, out, sharding: x, axes_of=lambda **_: ())
+    "sharding_constraint", type=_type, eval=lambda x, **_: x, jvp=LINEAR, transpose=_transpose,
+    batch=_batch, kernel=lambda build, x, *, out, **_: x, axes_of=lambda **_: ())
 sharding_constraint_p.division, sharding_constraint_p.divides = _division, "sharding"
 
 

@@ -173,6 +173,7 @@ def _helpers():
     builds = ("is_optimized_build", "is_asan", "is_msan", "is_tsan", "is_sanitized")
     others = {
         "cloud_tpu_init.running_in_cloud_tpu_vm": False, "compilation_cache._cache": None,
+        "compilation_cache.is_persistent_cache_enabled": lambda: False,
         "core.definitely_equal": lambda x, y: x is y or x == y,
         "export.shape_poly._bounds_decision": lambda e, precision: symbolic_dim_bounds(e),
         "core.reset_trace_state": lambda: True, "deprecations.is_accelerated": false,
@@ -197,15 +198,16 @@ def _counting():
     """Tell JAX's counters, by the names that they listen for, what ingot traces and compiles, and
     which calls of compiled functions find no program or no places of results made before."""
     from ingot.api import jit, shardings
+    from ingot.compiler import simplify
     from ingot.core.logs import LISTENERS
 
     stages = {"jaxpr_trace_duration": ["trace_to_jaxpr"],
               "backend_compile_duration": ["lower_jaxpr_to_module", "pxla_cached_compilation"]}
 
-    def tell(name):
+    def tell(name, *details):
         test_util = sys.modules.get("jax._src.test_util")
         if test_util is not None:
-            test_util.event_listener(name)
+            test_util.event_listener(name, *details)
 
     def listener(event, seconds, **details):
         for name in stages.get(event.rpartition("/")[2], ()):
@@ -235,6 +237,13 @@ def _counting():
     counted(jit._CompiledCall, "__init__", lambda self: hasattr(self, "jaxpr"))
     counted(shardings.ResultPlaces, "_divided", lambda self: len(self._known))
     jit.PjitFunction._run = run
+
+    @functools.wraps(simplify._simplify)
+    def simplified(jaxpr, passes, _simplify=simplify._simplify):
+        tell("lower_jaxpr_to_fun", jaxpr.debug_name)
+        return _simplify(jaxpr, passes)
+
+    simplify._simplify = simplified
     LISTENERS.append(listener)
 
 

@@ -63,7 +63,7 @@ class Compiler:
                        for s, a in zip(outs, jaxpr.out_avals, strict=True)]
         found = lowered(jaxpr, self._client.platform, [_attributes(n) for n in notes],
                         [_attributes([r]) for r in results],
-                        [] if mesh is None else [mesh_text(mesh)], located)
+                        [] if mesh is None else [mesh_text(mesh)], shardings, outs, located)
         _refuse(found)
         if found.calls_lapack:
             register_lapack(self._xc)

@@ -7,6 +7,7 @@ the primitive has several results. Families fill the table: one line an operatio
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -218,20 +219,30 @@ def expanded_on_tpus(name: str, expand: Rule) -> None:
         return evaluated_on_host(REGISTRY[name], b, args, out, params)
 
 
+def _unreduced(b: Builder, values: Sequence[Value], shardings: Sequence[Any]) -> list[Value]:
+    """Return arguments or results of the main function, of which those that are unreduced are
+    constrained as well: XLA takes no note of a function's attributes alone, and keeps or gives all
+    devices the whole sum."""
+    return [constrained(b, x, s) if isinstance(s, NamedSharding) and s.spec.unreduced else x
+            for x, s in itertools.zip_longest(values, shardings)]
+
+
 def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Sequence[str],
-            header: Sequence[str], located: bool = False) -> Module:
+            header: Sequence[str], ins: Sequence[Any] = (), outs: Sequence[Any] = (),
+            located: bool = False) -> Module:
     """Return a program as a module whose function `main` takes its arguments.
 
     attributes, results: what is noted at arguments and results; header: lines before functions;
-    located: whether operations know the user's lines that they come from.
+    ins, outs: how these are divided; located: whether operations know the user's lines that they
+    come from.
     """
     module = Module(jaxpr.debug_name, platform)
     module.located = located
     module.header.extend(header)
 
     def body(b: Builder, *names: str) -> list[Value]:
-        return lower_jaxpr(b, jaxpr, [value_of(n, a) for n, a in zip(
-            names, jaxpr.in_avals, strict=True)])
+        args = [value_of(n, a) for n, a in zip(names, jaxpr.in_avals, strict=True)]
+        return _unreduced(b, lower_jaxpr(b, jaxpr, _unreduced(b, args, ins)), outs)
 
     module.function("main", [tensor_of(a) for a in jaxpr.in_avals], body, public=True,
                     attributes=attributes, results=results)

@@ -28,6 +28,8 @@ def tiles(xc: Any, sharding: Sharding, ndim: int, numbers: Sequence[int] | None 
     counts, where = sharding._grid(ndim)
     copies = len(where) // max(int(np.prod(counts)), 1)
     if copies == len(where):
+        if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
+            return xc.HloSharding.unreduced()  # of equal parts jaxlib puts the first one everywhere
         return xc.HloSharding.replicate()
     # Devices by the part they hold; those that hold the same one are neighbors.
     order = np.argsort(np.ravel_multi_index(tuple(where.T), counts), kind="stable")
@@ -220,6 +222,6 @@ def _own_part(b: Builder, x: Value, out: Any, **_: Any) -> Value:
 
 
 @rule("sharding_constraint")
-def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding) -> Value:
+def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding, source: Any = None) -> Value:
     """The array divided as told, where the program is for that mesh."""
     return constrained(b, x, sharding) if isinstance(sharding, NamedSharding) else x
