@@ -16,6 +16,7 @@ from ingot.sharding import (
     NamedSharding,
     PartitionSpec as P,
     PositionalSharding,
+    UnreducedKind,
     reshard,
     set_mesh,
     shard_map,
@@ -330,3 +331,39 @@ def test_programs_of_parts_take_and_give_unreduced_arrays(spec):
                                          in_specs=divided, out_specs=spec))
             count = 4 if len(axes) == 2 else 2
             np.testing.assert_allclose(marked(given), X.reshape(count, -1, 4).sum(0), rtol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_unreduced_extremes(kind):
+    explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)
+    spec = P(None, unreduced={"x"}, unreduced_kind=getattr(UnreducedKind, kind))
+    reduce = getattr(lax, f"reduce_{kind}")
+    of_parts = {"max": lax.pmax, "min": lax.pmin}[kind]
+    x = np.where(X > 2, X, -X)
+    want = getattr(x, kind)(0)
+    with set_mesh(explicit):
+        given = ingot.device_put(x, P("x"))
+        total = ingot.jit(lambda x: reduce(x, axes=(0,), out_sharding=spec))(given)
+        kept = shard_map(lambda x: reduce(x, axes=(0,)), in_specs=P("x"), out_specs=spec,
+                         check_vma=False)
+        for out in (total, ingot.jit(kept)(given)):
+            assert out.sharding.spec.unreduced == {"x"}
+            np.testing.assert_array_equal(out, want)
+            np.testing.assert_array_equal(reshard(out, P()), want)
+            np.testing.assert_array_equal(ingot.jit(lambda x: reshard(x, P()))(out), want)
+            both = shard_map(lambda x: of_parts(x, "x"), in_specs=spec, out_specs=P())
+            np.testing.assert_array_equal(ingot.jit(both)(out), want)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_arrays_are_made_of_parts_in_any_order(spec):
+    sharding = NamedSharding(mesh((2, 0, 3, 1)), spec)
+    indices = sharding.addressable_devices_indices_map(X.shape)
+    devices = ingot.devices("xla")[:4]
+    for order in (devices, devices[::-1], [devices[k] for k in (1, 3, 0, 2)]):
+        parts = [ingot.device_put(X[indices[d]], d) for d in order]
+        out = ingot.sharding.make_array_from_single_device_arrays(X.shape, sharding, parts)
+        np.testing.assert_array_equal(out, X)
+        np.testing.assert_array_equal(ingot.jit(lambda x: x + 1)(out), X + 1)
+        for part in out.addressable_shards:
+            np.testing.assert_array_equal(part.data, X[indices[part.device]])

@@ -130,7 +130,8 @@ class Memory:
 
     def assembled(self, whole: Stored, sharding: Sharding, parts: dict[Device, np.ndarray],
                   committed: bool = True) -> Any:
-        """Return the array of which devices of this process hold these parts."""
+        """Return the array of which devices of this process hold these parts, in any order."""
+        parts = {d: parts[d] for d in sharding._device_assignment if d in parts}
         if not parts:
             raise ValueError(
                 f"an array cannot lie on {sharding} in this process, number"

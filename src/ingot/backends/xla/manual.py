@@ -10,13 +10,13 @@ import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.rules import as_kernel, call_jaxpr, is_ordered, lower_jaxpr, rule, value_of
-from ingot.backends.xla.sharding_text import marks_text, mesh_text
+from ingot.backends.xla.sharding_text import marks_text, mesh_text, summed_axes
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor_of
 from ingot.core.effects import NamedAxisEffect
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import BaseMesh
-from ingot.core.specs import PartitionSpec, names_of
+from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.errors import UndefinedRuleError
 
 INDEX = np.dtype(np.int32)
@@ -74,7 +74,8 @@ def _shard_map(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, mesh: BaseMesh,
     def body(inner: Builder, *parts: Value) -> list[Value]:
         own = {n: inner.reshape(p, ()) for n, p in zip(names, parts, strict=False)}
         inner.manual = Manual(mesh, {**outer, **own})
-        return lower_jaxpr(inner, jaxpr, parts[len(names):])
+        outs = lower_jaxpr(inner, jaxpr, parts[len(names):])
+        return [_whole_extreme(inner, x, s) for x, s in zip(outs, out_specs, strict=True)]
 
     local = [((1,), INDEX) for _ in names] + [
         (v.shape, v.dtype) for v in (value_of("", a) for a in jaxpr.in_avals)]
@@ -87,6 +88,15 @@ def _shard_map(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, mesh: BaseMesh,
         f" {_per_value(mesh, out_specs, [a.ndim for a in out], closed)}, manual_axes ="
         f" #sdy<manual_axes{{{axes}}}>", [b.region(local, body, "sdy.return")])
     return [value_of(n, a) for n, a in zip(found, out, strict=True)]
+
+
+def _whole_extreme(b: Builder, x: Value, spec: PartitionSpec) -> Value:
+    """A result that is unreduced by an extreme as the extreme of all parts: see `summed_axes`."""
+    axes = spec.unreduced - summed_axes(spec)
+    if not axes:
+        return x
+    ordered = [n for n in b.manual.mesh.axis_names if n in axes]
+    return _all_reduced(b, x, _EXTREMES[spec.unreduced_kind], ordered)
 
 
 def _per_value(mesh: BaseMesh, specs: Sequence[PartitionSpec], ndims: Sequence[int], closed: bool
@@ -114,13 +124,20 @@ def _combine(name: str) -> Callable[..., list[Value]]:
     return lambda inner, p, q: [inner.same(name, p, q)]
 
 
+_EXTREMES = {UnreducedKind.max: "maximum", UnreducedKind.min: "minimum"}
+
+
+def _all_reduced(b: Builder, x: Value, operation: str, axes: Sequence[Any]) -> Value:
+    body = b.region([((), x.dtype)] * 2, _combine(operation))
+    return b.op("stablehlo.all_reduce", [x], x.shape, x.dtype, _devices(b, b.manual.groups(axes)),
+                [body])
+
+
 def _reduced(primitive: str, operation: str) -> None:
     @rule(primitive)
     def _(b: Builder, x: Value, out: Any, axes: Any, **_: Any) -> Value:
-        here = _here(b, primitive)
-        body = b.region([((), x.dtype)] * 2, _combine(operation))
-        return b.op("stablehlo.all_reduce", [x], x.shape, x.dtype,
-                    _devices(b, here.groups(axes)), [body])
+        _here(b, primitive)
+        return _all_reduced(b, x, operation, axes)
 
 
 for _name in ("psum", "psum_invariant", "unreduced_psum"):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.host import evaluated_on_host
-from ingot.backends.xla.sharding_text import constrained
+from ingot.backends.xla.sharding_text import constrained, summed_axes
 from ingot.backends.xla.stablehlo import TOKEN, Builder, Module, Token, Value
 from ingot.backends.xla.types import device_dtype, tensor_of
 from ingot.config import config
@@ -223,7 +223,7 @@ def _unreduced(b: Builder, values: Sequence[Value], shardings: Sequence[Any]) ->
     """Return arguments or results of the main function, of which those that are unreduced are
     constrained as well: XLA takes no note of a function's attributes alone, and keeps or gives all
     devices the whole sum."""
-    return [constrained(b, x, s) if isinstance(s, NamedSharding) and s.spec.unreduced else x
+    return [constrained(b, x, s) if isinstance(s, NamedSharding) and summed_axes(s.spec) else x
             for x, s in itertools.zip_longest(values, shardings)]
 
 

@@ -9,7 +9,7 @@ from ingot.backends.xla.stablehlo import Builder, Module, Value
 from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
 from ingot.core.sharding import NamedSharding, Sharding
-from ingot.core.specs import UNCONSTRAINED, PartitionSpec, names_of
+from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, names_of
 
 
 def mesh_text(mesh: BaseMesh, name: str = "mesh") -> str:
@@ -38,9 +38,18 @@ def marks_text(spec: PartitionSpec, mesh: BaseMesh, fixed: Sequence[Any] = ()) -
     """Return the axes over which arrays are still to be combined, and those over which they are
     whole on each device: reduced ones, and others of the `fixed` ones, which XLA must not use."""
     whole = spec.reduced.union(fixed).difference(spec.names()) - spec.unreduced
-    said = [("replicated", whole), ("unreduced", spec.unreduced)]
+    said = [("replicated", whole), ("unreduced", summed_axes(spec))]
     quoted = [(what, [f'"{n}"' for n in mesh.axis_names if n in axes]) for what, axes in said]
     return "".join(f", {what}={{{', '.join(names)}}}" for what, names in quoted if names)
+
+
+def summed_axes(spec: PartitionSpec) -> frozenset[Any]:
+    """Return the axes over which devices of XLA hold parts that are to be summed.
+
+    An array that is unreduced by extremes is whole on each of them: the extreme of equal parts is
+    the same, and XLA makes no parts of a whole array but summands.
+    """
+    return spec.unreduced if spec.unreduced_kind is UnreducedKind.sum else frozenset()
 
 
 def constrained(b: Builder, x: Value, sharding: NamedSharding, by_type: bool = False) -> Value:

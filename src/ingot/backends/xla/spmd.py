@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.rules import rule
-from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_text
+from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_text, summed_axes
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
 from ingot.core.avals import ShapedArray
@@ -28,7 +28,7 @@ def tiles(xc: Any, sharding: Sharding, ndim: int, numbers: Sequence[int] | None 
     counts, where = sharding._grid(ndim)
     copies = len(where) // max(int(np.prod(counts)), 1)
     if copies == len(where):
-        if isinstance(sharding, NamedSharding) and sharding.spec.unreduced:
+        if isinstance(sharding, NamedSharding) and summed_axes(sharding.spec):
             return xc.HloSharding.unreduced()  # of equal parts jaxlib puts the first one everywhere
         return xc.HloSharding.replicate()
     # Devices by the part they hold; those that hold the same one are neighbors.
@@ -201,7 +201,7 @@ def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> V
     """The array divided as told. What becomes unreduced is whole before: Shardy would take the
     operation that makes it as one that makes parts, which are to be combined."""
     spec = dst_sharding.spec
-    if spec.unreduced - b.avals[0].sharding.spec.unreduced:
+    if summed_axes(spec) - b.avals[0].sharding.spec.unreduced:
         x = constrained(b, x, dst_sharding.update(spec=PartitionSpec(*spec.partitions)), True)
     return constrained(b, x, dst_sharding, by_type=True)
 
