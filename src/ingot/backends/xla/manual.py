@@ -124,7 +124,7 @@ def _combine(name: str) -> Callable[..., list[Value]]:
     return lambda inner, p, q: [inner.same(name, p, q)]
 
 
-_EXTREMES = {UnreducedKind.max: "maximum", UnreducedKind.min: "minimum"}
+_EXTREMES: dict[Any, str] = {UnreducedKind.max: "maximum", UnreducedKind.min: "minimum"}
 
 
 def _all_reduced(b: Builder, x: Value, operation: str, axes: Sequence[Any]) -> Value:
