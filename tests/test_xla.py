@@ -200,6 +200,18 @@ def test_operations_know_the_users_lines_where_it_is_asked_for(backend, fun):
 
 
 @needs_jaxlib
+def test_programs_say_that_they_are_for_the_devices_of_their_back_end():
+    assert in_new_process("""
+        import os
+        os.environ["INGOT_BACKEND"] = "xla"
+        import numpy as np, ingot
+        compiled = ingot.jit(lambda x: x + 1).lower(np.ones(3)).compile()
+        ((place,), _), first = compiled.input_shardings, ingot.devices()[0]
+        print(place.device is first, compiled.output_shardings.device is first)
+        """) == ["True", "True"]
+
+
+@needs_jaxlib
 def test_stages():
     lowered = on_xla(lambda x: jnp.sin(x) @ x).lower(np.ones(3))
     assert "stablehlo.sine" in lowered.as_text() and "sin" in lowered.as_text("jaxpr")

@@ -367,3 +367,20 @@ def test_arrays_are_made_of_parts_in_any_order(spec):
         np.testing.assert_array_equal(ingot.jit(lambda x: x + 1)(out), X + 1)
         for part in out.addressable_shards:
             np.testing.assert_array_equal(part.data, X[indices[part.device]])
+
+
+@pytest.mark.parametrize("shape, names", [((1,), ("x",)), ((1, 1), ("x", "y"))])
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize("device", [0, 2])
+def test_a_mesh_of_one_device_is_a_mesh(shape, names, kind, device):
+    one = Mesh(np.array(ingot.devices("xla")[device:device + 1]).reshape(shape), names,
+               axis_types=(kind,) * len(names))
+    x = ingot.device_put(X, NamedSharding(one, P("x")))
+    for f, spec in ((lambda x: x, P("x")), (lambda x: jnp.sin(x) + 1, P("x")),
+                    (lambda x: x.sum(0), P()), (lambda x: x.T, P(None, "x"))):
+        for out in (f(x), ingot.jit(f)(x), ingot.jit(f, backend="xla").lower(x).compile()(x)):
+            assert out.sharding.mesh == one
+            assert out.sharding.spec.padded(out.ndim) == spec.padded(out.ndim)
+            np.testing.assert_allclose(out, f(X), rtol=1e-15)
+    both = x + ingot.device_put(X, one.devices.flat[0])
+    assert both.sharding.mesh == one

@@ -26,7 +26,7 @@ from ingot.core.placement import (
     place,
     sharding_of,
 )
-from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
+from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
 from ingot.tree import PyTreeDef
 
@@ -152,14 +152,14 @@ class AheadShardings:
             common = common.update(spec=PartitionSpec())
         elif common is not None:
             common = common.replicated()
-        return [(common or ON_CPU) if s is None else s for s in self.asked]
+        return [(common or default_sharding()) if s is None else s for s in self.asked]
 
     def of_results(self, jaxpr: Jaxpr, consts: Sequence[Any], names: Sequence[str],
                    out_tree: PyTreeDef) -> list[Sharding]:
         """Return where each leaf of the result lies."""
         told = self.call.of_results(out_tree, jaxpr.out_avals)
         places = self.places(jaxpr, names).of_results(self._arguments(jaxpr, consts))
-        found = [ON_CPU] * len(told) if places is None else places
+        found = [default_sharding()] * len(told) if places is None else places
         return [f if t is None else t for f, t in zip(found, told, strict=True)]
 
     def _arguments(self, jaxpr: Jaxpr, consts: Sequence[Any]) -> list[Any]:

@@ -192,13 +192,13 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
     given = [sharding_of(x).spec for x in xs  # type: ignore[attr-defined] # spec_in has looked
              if any(spec_in(x, mesh))]
     for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
-        found = _place_of_result(mesh, spec, aval)
+        found = place_of_result(mesh, spec, aval)
         alike = (s for s in given if len(s) == aval.ndim and s == found.spec.padded(aval.ndim))
         outs.append(found.update(spec=next(alike, found.spec)))  # written as an argument's is
     return outs
 
 
-def _place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
+def place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
     """Return where a result lies: its type says what Explicit axes do, the spec what others do."""
     told = aval.sharding.spec
     if aval._sharding is not None and aval._sharding.mesh.shape_tuple != mesh.shape_tuple:

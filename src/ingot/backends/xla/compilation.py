@@ -17,6 +17,7 @@ from ingot.backends.xla.spmd import (
     of_type,
     on_devices,
     on_mesh,
+    one_device_mesh,
 )
 from ingot.backends.xla.stablehlo import Module
 from ingot.config import config
@@ -24,6 +25,8 @@ from ingot.core.avals import ShapedArray
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import BaseMesh, Mesh
+from ingot.core.placement import place_of_result
+from ingot.core.program_division import divide_program
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED
 from ingot.version import __version__
@@ -84,7 +87,7 @@ class Compiler:
             place = shardings[0] if shardings else home
             device = self._devices[place._device_assignment[0].id]
             loaded = self._loaded(module, [device], self._options(options, [device], False))
-            return loaded, [place] * len(jaxpr.outvars)
+            return loaded, _on_one_device(jaxpr, [*shardings, home], outs)
         devices = [self._devices[d.id] for d in mesh.devices.flat]
         divided = self.module(jaxpr, options, shardings, home)
         divided.callbacks, divided.raised = module.callbacks, module.raised
@@ -148,6 +151,20 @@ def _wanted(mesh: BaseMesh, told: Sharding | None, aval: ShapedArray) -> Shardin
     if told is not None:
         return on_mesh(mesh, told, aval.ndim) if isinstance(mesh, Mesh) else told
     return of_type(aval, mesh)
+
+
+def _on_one_device(jaxpr: Jaxpr, given: Sequence[Sharding], told: Sequence[Sharding | None]
+                   ) -> list[Sharding]:
+    """How the results of a program for one device lie: over its mesh, if it is one, as follows from
+    how the arguments do."""
+    mesh = one_device_mesh(given)
+    if mesh is None:
+        return [t or given[0] for t in told]
+    specs = [on_mesh(mesh, s, a.ndim).spec.padded(a.ndim).partitions
+             for s, a in zip(given, jaxpr.in_avals, strict=False)]
+    divided = divide_program(jaxpr, specs, mesh.shape)
+    return [t or place_of_result(mesh, s, a)
+            for t, s, a in zip(told, divided, jaxpr.out_avals, strict=True)]
 
 
 def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any) -> NamedSharding:

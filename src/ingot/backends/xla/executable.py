@@ -10,7 +10,7 @@ from ingot.backends.xla.arrays import Memory, stored
 from ingot.backends.xla.compilation import Compiler
 from ingot.backends.xla.host import raise_first
 from ingot.backends.xla.processes import explained
-from ingot.backends.xla.spmd import in_default_memory, mesh_of, on_mesh
+from ingot.backends.xla.spmd import in_default_memory, mesh_of, on_mesh, one_device_mesh
 from ingot.config import config
 from ingot.core.array import Array, to_host
 from ingot.core.avals import ShapedArray
@@ -203,7 +203,10 @@ class XLAExecutable:
             return [on_mesh(mesh, s, a.ndim)
                     for s, a in zip(given, self.jaxpr.in_avals, strict=True)]
         home = SingleDeviceSharding(fixed[0]._device_assignment[0]) if fixed else self._home
-        return [home] * len(given)
+        mesh = one_device_mesh([*fixed, *([] if fixed else [*given, self._home])])
+        if mesh is None or home._device_assignment != tuple(mesh.devices.flat):
+            return [home] * len(given)
+        return [on_mesh(mesh, s, a.ndim) for s, a in zip(given, self.jaxpr.in_avals, strict=True)]
 
     def _moved(self, x: Any, sharding: Sharding) -> Any:
         if type(x) is self._type:

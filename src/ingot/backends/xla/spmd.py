@@ -150,6 +150,13 @@ def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
     return None
 
 
+def one_device_mesh(shardings: Sequence[Sharding | None]) -> Mesh | None:
+    """Return the first mesh among shardings of arrays that are on one device; None if there is
+    none."""
+    return next((s.mesh for s in shardings if isinstance(s, NamedSharding)
+                 and isinstance(s.mesh, Mesh) and s.num_devices == 1), None)
+
+
 def mesh_of_program(shardings: Sequence[Sharding | None], ndims: Sequence[int],
                     home: Sharding | None) -> Mesh | None:
     """Return the mesh for which a program is compiled: that of its arguments and results, or its
