@@ -44,7 +44,12 @@ def default_device() -> Device:
 
 
 def default_sharding() -> Sharding:
-    """Return where an array lies about which nothing is said."""
+    """Return where an array lies about which nothing is said.
+
+    >>> from ingot.core.placement import default_sharding
+    >>> default_sharding()
+    SingleDeviceSharding(device=CpuDevice(id=0), memory_kind=device)
+    """
     return SingleDeviceSharding(default_device()) if config.elsewhere else ON_CPU
 
 
