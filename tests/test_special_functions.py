@@ -339,5 +339,5 @@ def test_integrals_to_the_last_digits(x):
         close(special.it2i0k0(x)[1], float(far * mpmath.exp(-at)), rtol=1e-13)
     with mpmath.workdps(160):
         i0, i1, l0, l1 = (f(n, at) for f in (mpmath.besseli, mpmath.struvel) for n in (0, 1))
-        want = float(at * i0 + mpmath.pi / 2 * at * (l0 * i1 - l1 * i0))  # DLMF 10.43.2
+        want = float(at * i0 + mpmath.pi / 2 * at * (l1 * i0 - l0 * i1))  # DLMF 10.43.2
     close(special.iti0k0(np.array([x, -x]))[0], [want, -want], rtol=1e-13)
