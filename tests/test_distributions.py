@@ -156,3 +156,73 @@ def test_beta_distribution_of_subnormal_numbers(a, b):
     upper = stats.beta.logsf(np.array([1.0 - 2.0**-53]), b, a)
     np.testing.assert_allclose(upper, a * np.log(2.0**-53) - np.log(a) - scipy.special.betaln(a, b),
                                rtol=1e-12)
+
+
+# ---- outside of supports, at infinities, and what is not a number --------------------------------
+CONTINUOUS = {name: parameters for name, (parameters, places) in LAWS.items() if places == 2
+              and not hasattr(getattr(stats, name), "pmf")}
+BEYOND = {"uniform": (-1e300, 1e300), "expon": (-1e300,), "beta": (-2.0, 3.0), "gamma": (-1e300,),
+          "chi2": (-1e300,), "pareto": (0.5, -1e300), "truncnorm": (-1.5, 2.5),
+          "wrapcauchy": (-1.0, 7.0)}
+
+
+def both_modes(fun, args):
+    """The derivatives in all arguments, forward and reverse."""
+    every = tuple(range(len(args)))
+    tangents = np.eye(len(args))
+    forward = [ingot.jvp(fun, args, tuple(t))[1] for t in tangents]
+    return [np.array(v, float) for v in (forward, ingot.grad(fun, every)(*args))]
+
+
+@pytest.mark.parametrize("law", CONTINUOUS)
+def test_derivatives_beyond_supports(law):
+    """The limits are constants: what is finite does not change with any argument; what is not a
+    number has no slope."""
+    module, rest = getattr(stats, law), (*CONTINUOUS[law], 0.5, 1.25)
+    for name in ("pdf", "logpdf", "cdf", "logcdf", "sf", "logsf"):
+        fun = getattr(module, name)
+        for x in (np.inf, -np.inf, *(0.5 + 1.25 * x for x in BEYOND.get(law, ()))):
+            value = float(fun(x, *rest))
+            forward, reverse = both_modes(fun, (x, *rest))
+            if np.isfinite(value):
+                np.testing.assert_array_equal(forward, 0, err_msg=f"{name} at {x}")
+                np.testing.assert_array_equal(reverse, 0, err_msg=f"{name} at {x}")
+            elif np.isfinite(x):
+                np.testing.assert_array_equal(forward, reverse, err_msg=f"{name} at {x}")
+        assert all(np.isnan(v[0]) for v in both_modes(fun, (np.nan, *rest)))
+        assert all(np.isnan(v[0]) for v in both_modes(fun, (1.0, *rest[:-1], 0.0)))
+    for name in ("ppf", "isf"):
+        for q in (-0.5, 1.5, np.nan):
+            assert all(np.isnan(v[0]) for v in both_modes(getattr(module, name), (q, *rest)))
+
+
+@pytest.mark.parametrize("kappa, x", [(0.0, -3.14159), (20.0, -3.0), (51.0, -2.0), (300.0, -1.0)])
+def test_tails_of_von_mises(kappa, x):
+    with mp.workdps(30):
+        k, at = mp.mpf(kappa), mp.mpf(x)
+        end = at + mp.pi
+        mass = mp.quad(lambda u: mp.exp(k * (mp.cos(at - u) - mp.cos(at))),
+                       [0, *(end / 2**i for i in range(10, -1, -2))])
+        want = float(mass * mp.exp(k * mp.cos(at)) / (2 * mp.pi * mp.besseli(0, k)))
+    np.testing.assert_allclose(stats.vonmises.cdf(x, kappa), want, rtol=1e-13)
+    np.testing.assert_allclose(stats.vonmises.sf(-x, kappa), want, rtol=1e-13)
+    np.testing.assert_allclose(stats.vonmises.cdf(x + 2 * np.pi, kappa), 1 + want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("z, df", [(-2.0, 300.0)])
+def test_second_derivatives_of_students_tail(z, df):
+    """Mixed ones are the same in either order, and the change of the first ones."""
+    slopes = ingot.grad(lambda p: stats.t.logcdf(p[0], p[1]))
+    at, steps = np.array([z, df]), np.array([1e-5, 1e-5 * df])
+    second = ingot.jacfwd(slopes)(at)
+    for i, h in enumerate(np.diag(steps)):
+        change = (np.asarray(slopes(at + h)) - np.asarray(slopes(at - h))) / (2 * steps[i])
+        np.testing.assert_allclose(second[i], change, rtol=1e-6)
+
+
+@pytest.mark.parametrize("z", [1e-300, -1e-300, -1e200])
+def test_students_slopes_at_extreme_places(z):
+    for df in (2.5, 1e10, np.inf):
+        values = [v for mode in both_modes(stats.t.logcdf, (z, df)) for v in mode]
+        assert np.all(np.isfinite(values))
+        np.testing.assert_allclose(values[:2], values[2:], rtol=1e-12)

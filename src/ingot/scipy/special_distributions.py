@@ -247,7 +247,8 @@ fdtri = of_reals("fdtri", "dfn dfd p", """
 
 # ---- Student's t ----
 def _t_density(df: Any, t: Any) -> Any:
-    """Density of Student's distribution."""
+    """Density of Student's distribution; of many degrees of freedom it is the normal one."""
+    df = jnp.minimum(df, 1e30)
     return jnp.exp(-(df + 1) / 2 * jnp.log1p(t * t / df) - betaln(df / 2, 0.5)) / jnp.sqrt(df)
 
 
@@ -304,16 +305,23 @@ def _t_tail(df: Any, t: Any) -> Any:
 
 
 def _stdtr_df(out: Any, df: Any, t: Any) -> Any:
-    usual = (t != 0) & (abs(t) < math.inf) & (df < math.inf)
-    large = usual & many(df, t)
-    few, x = usual & ~large, jnp.where(usual, t, 1)
-    near = abs(t) < 0.5
-    outer, inner = few & ~near, few & near
-    value = slope(_t_tail, 0, jnp.where(outer, df, 1), jnp.where(outer, t, 1))
+    """Beyond what squares hold the tail is a power of t, and near 0 the slope is as t."""
+    size, info = abs(t), jnp.finfo(t.dtype)
+    least, most = float(info.tiny) ** 0.45, float(info.max) ** 0.45
+    usual = (t != 0) & (size < math.inf) & (df < math.inf)
+    x = jnp.where(usual, jnp.clip(size, least, most), 1)
+    large = usual & many(df, x)
+    near = x < 0.5
+    outer, inner = usual & ~large & ~near, usual & ~large & near
+    value = slope(_t_tail, 0, jnp.where(outer, df, 1), jnp.where(outer, x, 1))
     value = jnp.where(inner, slope(_t_middle, 0, jnp.where(inner, df, 1),
-                                   jnp.where(inner, t, 0.25)), value)
+                                   jnp.where(inner, x, 0.25)), value)
     value = jnp.where(large, tail_slope(jnp.where(large, df, FEWEST), jnp.where(large, x, 1)),
                       value)
+    near_zero, far = usual & (size < least), usual & (size > most)
+    value = jnp.where(near_zero, value * (size / least), value)
+    ratio, few = jnp.where(far, size, most) / most, jnp.where(far, df, 1)
+    value = jnp.where(far, value * ratio**-few - stdtr(few, -ratio * most) * jnp.log(ratio), value)
     return jnp.where(usual, -jnp.sign(t) * value, 0)
 
 

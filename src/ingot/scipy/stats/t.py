@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ingot.control.custom_jvp import custom_jvp
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.arithmetic import sqrt
 from ingot.numpy.creation import full_like
@@ -15,7 +16,7 @@ from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.many_degrees import FEWEST, log_power, many, tail_slope
 from ingot.scipy.special import gammaln, log_ndtr
 from ingot.scipy.special_distributions import stdtr, stdtrit
-from ingot.scipy.special_table import zero_of_slope
+from ingot.scipy.special_table import slope, zero_of_slope
 from ingot.scipy.stats.common import INF, LINE, LOG_2PI, defined_where, exp, log1p_square
 from ingot.scipy.stats.densities import remainder
 
@@ -67,13 +68,34 @@ def _log_tail(z: Any, df: Any) -> Any:
     far, normal = z < -1, df > 1e30
     y, finite = where(far, z, -1), where(normal, 1, df)
     large = many(finite, y)
-    tail = _log_far_tail(y, where(large, stop_gradient(finite), finite)) - math.log(2)
-    slope = tail_slope(where(large, df, FEWEST), where(large, y, -1), stop_gradient(tail))
-    tail = tail + where(large, zero_of_slope(finite, slope), 0)
+    tail = where(large, _log_tail_of_many(where(large, y, -1), where(large, finite, FEWEST)),
+                 _log_far_tail(where(large, -1, y), where(large, 1, finite)))
     near = stdtr(df, where(far, 0, z))
     high = near > 0.5
     value = where(high, log1p(-stdtr(df, -where(high, z, 0))), log(where(high, 0.5, near)))
-    return where(far, where(normal, log_ndtr(z), tail), value)
+    return where(far, where(normal, log_ndtr(where(far & normal, z, -1)), tail), value)
+
+
+@custom_jvp
+def _log_tail_of_many(z: Any, df: Any) -> Any:
+    """`_log_far_tail` for many degrees of freedom, whose slope in them has a formula of its own."""
+    return _log_far_tail(z, df)
+
+
+def _slope_in_z(z: Any, df: Any) -> Any:
+    """That of the tail at fixed degrees of freedom; what it changes by with them is the change of
+    the other slope with z."""
+    fixed = stop_gradient(df)
+
+    def other(z: Any) -> Any:
+        return tail_slope(fixed, z, _log_far_tail(z, fixed))
+
+    own = slope(lambda z: _log_far_tail(z, fixed), 0, z)
+    return own + zero_of_slope(df, slope(other, 0, z))
+
+
+_log_tail_of_many.defjvps(lambda t, out, z, df: t * _slope_in_z(z, df),
+                          lambda t, out, z, df: t * tail_slope(df, z, out))
 
 
 def _log_far_tail(z: Any, df: Any) -> Any:
@@ -87,7 +109,8 @@ def _log_far_tail(z: Any, df: Any) -> Any:
     r, s = where(wide, 1 / v, 1), where(wide, 1, v)
     outer = log_betainc_p.bind(where(wide, a, 1), half, r * r / (1 + r * r), upper=False)
     inner = log_betainc_p.bind(half, where(wide, 1, a), s * s / (1 + s * s), upper=True)
-    return where(wide, outer, inner) - where(beyond, df * log(where(beyond, u, 1e100) / 1e100), 0)
+    power = where(beyond, df * log(where(beyond, u, 1e100) / 1e100), 0)
+    return where(wide, outer, inner) - power - math.log(2)
 
 
 @_defined

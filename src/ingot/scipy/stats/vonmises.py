@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from ingot.control.custom_jvp import custom_jvp
 from ingot.control.while_loop import fori_loop
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.arithmetic import sqrt
-from ingot.numpy.elementary import cos, log, sin
+from ingot.numpy.creation import asarray
+from ingot.numpy.elementary import arcsin, cos, log, sin
 from ingot.numpy.logic import where
 from ingot.numpy.rounding import rint
-from ingot.scipy.special import i0, i0e, ndtr
+from ingot.primitives.quadrature import gauss_legendre
+from ingot.primitives.shape import stop_gradient
+from ingot.scipy.special import i0, i0e, i1e
 from ingot.scipy.stats.common import defined_where, exp
 
 __all__ = ["cdf", "logpdf", "pdf", "sf"]
@@ -51,36 +57,48 @@ def pdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """
     return exp(logpdf(x, kappa, loc, scale))
 
-TERMS = 64
-"""Terms of the Fourier series: for kappa below 50 those beyond are less than 1e-17."""
 
 
-def _series(x: Any, kappa: Any) -> Any:
-    """The Fourier series of the distribution function from -pi on, its quotients of Bessel
-    functions by backward recurrence (G. W. Hill, ACM TOMS 3, 1977)."""
-    def step(i: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
-        ratio, total = state
-        n = TERMS - i
-        ratio = kappa / (2 * n + kappa * ratio)
-        return ratio, ratio * (sin(n * x) / n + total)
-
-    zero = 0 * x
-    total = fori_loop(0, TERMS, step, (zero, zero))[1]
-    return 0.5 + x / (2 * math.pi) + total / math.pi
+NODES, DROP = 48, 40.0
+"""Points of the quadrature, which ends where the density has fallen by exp(-DROP)."""
 
 
-def _concentrated(x: Any, kappa: Any) -> Any:
-    """The probability below x <= 0 for large kappa: with z = 2 sqrt(kappa) sin(x / 2) the density
-    is that of the normal distribution times a power series in z^2 / (4 kappa)."""
-    z = 2 * sqrt(kappa) * sin(x / 2)
-    density = exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-    moment, odd, factor = ndtr(z), z, 1 + 0 * z
-    total = moment
-    for m in range(1, 14):
-        moment = (2 * m - 1) * moment - odd * density
-        odd, factor = odd * z * z, factor * ((2 * m - 1) / (2 * m) / 4) / kappa
-        total = total + factor * moment
-    return total / (sqrt(2 * math.pi * kappa) * i0e(kappa))
+def _quadrature(x: Any, kappa: Any, weight: Any) -> Any:
+    """The integral of weight(t) times the density over t from -pi to x <= 0, which keeps its digits
+    where it is small: the integrand falls from x on."""
+    nodes, weights = (asarray(v, x.dtype) for v in gauss_legendre(NODES))
+    half_turn, rest = _two_parts_of_pi(x.dtype)
+    length = (x + half_turn) + rest
+    last = sin(x / 2) ** 2 + DROP / 2 / where(kappa > 0, kappa, 1)  # the sine's square there
+    ends = (last < 1) & (kappa > 0)
+    width = where(ends, x + stop_gradient(2 * arcsin(sqrt(where(ends, last, 0.5)))), length)
+
+    def step(i: Any, total: Any) -> Any:
+        u = width * (1 + nodes[i]) / 2
+        fall = exp(2 * kappa * sin(x - u / 2) * sin(u / 2))
+        return total + weights[i] * fall * weight(x - u)
+
+    total = fori_loop(0, NODES, step, 0 * x)
+    density = exp(-2 * kappa * sin(x / 2) ** 2) / (2 * math.pi * i0e(kappa))
+    return density * width / 2 * total
+
+
+def _two_parts_of_pi(dtype: Any) -> tuple[float, float]:
+    """pi as a number of the dtype and what is left."""
+    short = float(np.asarray(math.pi, dtype))
+    return short, 1.2246467991473532e-16 + (math.pi - short)
+
+
+@custom_jvp
+def _below(x: Any, kappa: Any) -> Any:
+    """The probability below x, for -pi <= x <= 0."""
+    return _quadrature(x, kappa, lambda t: 1)
+
+
+_below.defjvps(
+    lambda t, out, x, kappa: t * pdf(x, kappa),
+    lambda t, out, x, kappa: t * _quadrature(
+        x, kappa, lambda at: cos(at) - i1e(kappa) / i0e(kappa)))
 
 
 @_defined
@@ -95,12 +113,11 @@ def cdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """
     x = (x - loc) / scale
     turns = rint(x / (2 * math.pi))
-    y = x - 2 * math.pi * turns
-    wide = kappa < 50
-    flat = _series(y, where(wide, kappa, 1))
+    half_turn, rest = _two_parts_of_pi(x.dtype)
+    y = (x - turns * (2 * half_turn)) - turns * (2 * rest)
     upper = y > 0
-    tail = _concentrated(where(upper, -y, y), where(wide, 50, kappa))
-    return where(wide, flat, where(upper, 1 - tail, tail)) + turns
+    tail = _below(where(upper, -y, y), kappa)
+    return where(upper, 1 - tail, tail) + turns
 
 
 @_defined
