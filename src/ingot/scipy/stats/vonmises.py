@@ -14,6 +14,7 @@ from ingot.numpy.arithmetic import sqrt
 from ingot.numpy.creation import asarray
 from ingot.numpy.elementary import arcsin, cos, log, sin
 from ingot.numpy.logic import where
+from ingot.numpy.promotion import convert
 from ingot.numpy.rounding import rint
 from ingot.primitives.quadrature import gauss_legendre
 from ingot.primitives.shape import stop_gradient
@@ -66,7 +67,8 @@ NODES, DROP = 48, 40.0
 def _quadrature(x: Any, kappa: Any, weight: Any) -> Any:
     """The integral of weight(t) times the density over t from -pi to x <= 0, which keeps its digits
     where it is small: the integrand falls from x on."""
-    nodes, weights = (asarray(v, x.dtype) for v in gauss_legendre(NODES))
+    nodes, weights = (convert(asarray(v, x.dtype), x.dtype, x.aval.weak_type)
+                      for v in gauss_legendre(NODES))
     half_turn, rest = _two_parts_of_pi(x.dtype)
     length = (x + half_turn) + rest
     last = sin(x / 2) ** 2 + DROP / 2 / where(kappa > 0, kappa, 1)  # the sine's square there
