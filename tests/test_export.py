@@ -386,6 +386,13 @@ def test_programs_that_differ_by_platform_are_not_one():
         export.export(ingot.jit(lax.linalg.lu), platforms=["cuda", "tpu"])(square)
 
 
+def test_memory_is_given_up_on_all_platforms_or_on_none():
+    f = ingot.jit(jnp.sin, donate_argnums=0)
+    assert export.export(f, platforms=["cpu", "tpu"])(V).platforms == ("cpu", "tpu")
+    with pytest.raises(NotImplementedError, match="either all or no .* only .'cpu',. support"):
+        export.export(f, platforms=["cpu", "other"])(V)
+
+
 # ---- shardings -----------------------------------------------------------------------------------
 def in_new_process(code, *paths):
     """What a program prints that has four devices."""

@@ -1,5 +1,7 @@
 """What packages are given to extend ingot as they extend JAX: primitives, types, devices."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -293,6 +295,24 @@ def test_calls_keep_what_is_used_of_their_programs(calls, used):
         np.testing.assert_allclose(x, y, rtol=1e-15)
     everything, read = partial_eval.dce_jaxpr(program, [True, False, False], instantiate=True)
     assert read == [True] * 3 and len(everything.invars) == 3 and len(everything.outvars) == 1
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_primitives_whose_impl_is_their_lowering(several):
+    p = primitive("shifted")
+    p.multiple_results = several
+    p.def_abstract_eval(lambda x, *, by: [x] if several else x)
+    p.def_impl(functools.partial(privates.apply_primitive, p))
+    for run in (p.bind, ingot.jit(p.bind, static_argnames="by")):
+        with pytest.raises((errors.UndefinedRuleError, errors.HostCallError),
+                           match="register mlir.lower_fun"):
+            run(np.ones(3), by=2)
+    tables.register_lowering(p, lowering.lower_fun(
+        lambda x, by: [x + by] if several else x + by, several))
+    for run in (p.bind, ingot.jit(p.bind, static_argnames="by"),
+                lambda x, by: privates.apply_primitive(p, x, by=by)):
+        out = run(np.ones(3), by=2)
+        assert (np.asarray(out[0] if several else out) == 3).all()
 
 
 def test_private_conversions_are_those_of_jax():

@@ -253,6 +253,10 @@ def test_the_text_of_a_divided_program_shows_what_devices_exchange():
         compiled = ingot.jit(lambda x: x.sum(0)).lower(x).compile()
         assert "all-reduce" in compiled.as_text("hlo")
         assert "all-reduce" not in compiled.as_text()
+        with config.override("match_jax", True):
+            assert compiled.as_text() == compiled.as_text("hlo")
+            one = ingot.jit(lambda x: x.sum(0)).lower(np.ones((8, 4))).compile()
+            assert "HloModule" not in one.as_text()
 
 
 @pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")

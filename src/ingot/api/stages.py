@@ -262,9 +262,10 @@ class Compiled(Stage):
         """The program at a stage of compilation, by default the last that has a text.
 
         The stage 'hlo' is XLA's program for the devices over which arrays are divided, also where
-        these are names of the host's and another program runs.
+        these are names of the host's and another program runs. It is what programs written for JAX
+        get where nothing is said, as they look for what devices exchange.
         """
-        if stage == "hlo":
+        if stage == "hlo" or (stage is None and config.match_jax and self._divided()):
             text = None if self._apart else self._text_by_xla()  # XLA keeps no parts of results
             if text is not None:
                 return text

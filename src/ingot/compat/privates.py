@@ -19,6 +19,7 @@ from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.symbolic import is_symbolic, max_dim, min_dim
+from ingot.errors import UndefinedRuleError
 from ingot.primitives.convert import convert_element_type_p
 from ingot.primitives.movement import zeros
 from ingot.tree import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, is_tree_node
@@ -76,8 +77,18 @@ def wait_for_tokens() -> None:
 
 
 def apply_primitive(primitive: Any, *args: Any, **params: Any) -> Any:
-    """Run one operation."""
-    return primitive.bind(*args, **params)
+    """Run one operation; one whose `impl` is just this by the function that it is lowered to.
+
+    Raises UndefinedRuleError if that is a rule that builds MLIR, as nothing else says its meaning.
+    """
+    if getattr(getattr(primitive, "impl", None), "func", None) is not apply_primitive:
+        return primitive.bind(*args, **params)
+    if primitive.lowered is None:
+        raise UndefinedRuleError(
+            f"{primitive.name}: its impl is apply_primitive, and no lowering by mlir.lower_fun is"
+            " registered for it; rules that build MLIR cannot be used: give def_impl a function of"
+            " arrays, or register mlir.lower_fun(f)")
+    return primitive.lowered.fun(*args, **params)
 
 
 class _SingleOperations:

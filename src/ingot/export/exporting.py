@@ -26,6 +26,7 @@ from ingot.transforms.stage import stage
 minimum_supported_calling_convention_version = 9
 maximum_supported_calling_convention_version = 10
 OWN = __name__.partition(".")[0] + "."
+_DONATING = ("cpu", "cuda", "rocm", "tpu")
 _CANONICAL = {"gpu": "cuda", "llvm": "cpu", "xla": "cpu", "reference": "cpu"}
 
 
@@ -76,6 +77,12 @@ def export_traced(traced: Traced, platforms: tuple[str, ...],
                   out_shardings: Places) -> Exported:
     """Return a traced function as an exported program."""
     version = _version()
+    donating = [p for p in platforms if p in _DONATING]
+    if traced._options.donated and donating and len(donating) < len(platforms):
+        raise NotImplementedError(
+            "In multi-platform lowering either all or no lowering platforms should support"
+            f" donation. Lowering for {platforms} of which only {tuple(donating)} support donation;"
+            " export it for these alone, or without donated arguments")
     if traced._consts:
         raise ValueError(f"export: {traced.fun_name} uses values of a transformation around it;"
                          " pass them as arguments")
