@@ -131,9 +131,9 @@ def draw(found):
     right.plot(HOURS, -light_lost(jnp.asarray(TRUTH)), "k--", lw=1, label="truth")
     k, error = found["theta"][1], found["errors"][1]
     right.set(xlabel="time (h)", ylabel="flux (parts per thousand)", ylim=(-15, 5),
-              title=f"Radius {k:.4f} ± {error:.4f} of the star's (truth 0.1)")
+              title=f"Radius {k:.4f} ± {error:.4f}, truth 0.1")
     for axes in (left, right):
-        axes.legend(loc="upper center", ncols=3)
+        axes.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.2)
     return figure
 
 
