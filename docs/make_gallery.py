@@ -10,15 +10,19 @@ say so, and keep the picture that they have.
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 SCRIPTS = DOCS.parent / "examples" / "gallery"
+SLIDERS = DOCS.parent / "examples" / "notebooks"
+NOTEBOOKS = ["bivariate_normal", "curve_fit", "phase_portrait"]
 PICTURES = "pictures/gallery"
 BYTES = 58 * 1024  # of a picture at most
 COLORS = 256, 128, 64  # the first of these with which it is that small
@@ -43,7 +47,7 @@ def parts(name: str) -> tuple[str, str, str, str]:
 def text(rest: str) -> str:
     """Paragraphs of a docstring as Markdown: what is indented is a formula, shown as it is."""
     return "\n\n".join(
-        f"```text\n{part}\n```" if part.startswith(" ") else part.replace("*", r"\*")
+        f"```text\n{dedent(part)}\n```" if part.startswith(" ") else part.replace("*", r"\*")
         for part in rest.split("\n\n"))
 
 
@@ -67,7 +71,22 @@ def overview() -> str:
             title, sentences, *_ = parts(name)
             lines += [f"### [{title}]({name}.md)",
                       f"[![{title}](../{PICTURES}/{name}.png)]({name}.md)", sentences]
+    lines += ["## Notebooks with sliders", "Start Jupyter in `examples/notebooks`, run all cells "
+              "and move the sliders; each movement computes and draws anew. Jupyter itself is not "
+              "installed with `pip install .[examples]`."]
+    for name in NOTEBOOKS:
+        title, sentences, *_ = notebook(name)[0][0].split("\n\n")
+        lines += [f"##{title}", f"![{title[2:]}](../{PICTURES}/{name}.png)",
+                  f"`{name}.ipynb`. {sentences}"]
     return "\n\n".join(lines) + "\n"
+
+
+def notebook(name: str) -> tuple[list[str], list[str]]:
+    """The texts and the programs of a notebook."""
+    cells = json.loads((SLIDERS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts, programs = (["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+                       for kind in ("markdown", "code"))
+    return texts, programs
 
 
 def pages() -> dict[str, str]:
@@ -96,11 +115,15 @@ def on_files(files: Any, config: Any) -> Any:
 
 # ---- pictures ----
 def make(name: str, folder: str) -> None:
-    """Run a script in `folder`, and keep its picture."""
+    """Run a script in `folder`, or the cells of a notebook, and keep its picture."""
     from PIL import Image
 
-    begin = time.perf_counter()
-    done = subprocess.run([sys.executable, SCRIPTS / f"{name}.py"], cwd=folder, capture_output=True,
+    begin, program = time.perf_counter(), [SCRIPTS / f"{name}.py"]
+    if name in NOTEBOOKS:
+        keep = f"open({str(Path(folder, name + '.png'))!r}, 'wb').write(panel.image.value)"
+        program = ["-c", "\n".join([f"import sys; sys.path.insert(0, {str(SLIDERS)!r})",
+                                    *notebook(name)[1], keep])]
+    done = subprocess.run([sys.executable, *program], cwd=folder, capture_output=True,
                           text=True, check=False)
     seconds, drawn = time.perf_counter() - begin, Path(folder, f"{name}.png")
     if done.returncode:
@@ -119,5 +142,5 @@ def make(name: str, folder: str) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or NAMES:
+        for name in sys.argv[1:] or NAMES + NOTEBOOKS:
             make(name, folder)
