@@ -252,3 +252,17 @@ def test_polynomials_of_any_coefficients():
     np.testing.assert_array_equal(ingot.grad(lax.polynomial)(2.0, [1, 3, 5]), 23)
     np.testing.assert_array_equal(lax.polynomial(x, []), 0 * x)
     assert lax.polynomial(np.inf, [1, -2]) == -np.inf
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64"])
+def test_integers_at_their_ends(dtype):
+    """The smallest integer has no size, and divided by -1 no quotient: what NumPy has."""
+    info = np.iinfo(dtype)
+    ends = [info.min, info.min + 1, 0, 1, 6, info.max // 3 * 2, info.max]
+    x, y = np.meshgrid(*[np.array(ends + [-1, -4] * (info.min < 0), dtype)] * 2)
+    for name in ("gcd", "lcm", "floor_divide", "remainder", "fmod"):
+        fun, kept = getattr(jnp, name), (y != 0) | (name in ("gcd", "lcm"))
+        want = getattr(np, name)(x[kept], y[kept])
+        for f in (fun, ingot.jit(fun)):
+            np.testing.assert_array_equal(f(x[kept], y[kept]), want, err_msg=name)

@@ -27,10 +27,11 @@ def with_vjp(f):
 
 ROUNDED = re.compile(r"sin|cos|tan|exp|sqrt|log|erf|cbrt|hypot|sum|mean|var|prod|norm|vdot|einsum|@"
                      r"|linalg|fft|convolve|interp|polyval| [*/] |\*\*|power|softmax|gelu|\.add\("
-                     r"|astype\('b?float")
+                     r"|conv_|segment|bincount|arc|logistic|rsqrt|astype\('b?float")
 """Expressions whose results are rounded, so that another order of operations gives others."""
 
-CANCELLED = re.compile(r"sum|mean|var|vdot|einsum|@|solve|inv\(|fft|convolve")
+CANCELLED = re.compile(r"sum|mean|var|vdot|einsum|@|solve|inv\(|fft|convolve|conv_|segment|bincount"
+                       r"|at\[")
 """Those of them that add up terms which may cancel: where one order gives zero, others may not."""
 
 

@@ -11,6 +11,7 @@ from fuzz.control import HIGHER_ORDER, derivative, tuple_of, unpack
 from fuzz.families import FAMILIES
 from fuzz.generator import Generator, Retry, is_float, is_integer
 from fuzz.nested import LOOPS
+from fuzz.sums import TILED
 from fuzz.vocabulary import FIRST_ORDER
 
 
@@ -202,7 +203,7 @@ def halves(g: Generator) -> None:
     g.add(f"{f}({x}.astype({target!r}))")
 
 
-PLAIN = [*FIRST_ORDER, *FAMILIES, (complex_numbers, 3), (constants, 1), (empty, 0.5),
+PLAIN = [*FIRST_ORDER, *FAMILIES, *TILED, (complex_numbers, 3), (constants, 1), (empty, 0.5),
          (whole_numbers, 2), (halves, 2)]
 NESTED = [*HIGHER_ORDER, *LOOPS, (levels, 4), (waiting, 1.5), (choosing, 2), (curvature, 1.5)]
 DEEPEST = 3

@@ -111,8 +111,6 @@ def gcd(x1: Any, x2: Any) -> Any:
     x, y = promote("gcd", x1, x2)
     if kind_of(x) not in "iu":
         raise ValueError(f"gcd: the arguments must be of integer dtype, got {x.aval}")
-    if kind_of(x) == "i":
-        x, y = lax.abs(x), lax.abs(y)
 
     # Euclid's worst case, consecutive Fibonacci numbers, takes 1.44 steps a bit.
     def step(_: Any, pair: Any) -> Any:
@@ -121,7 +119,9 @@ def gcd(x1: Any, x2: Any) -> Any:
         return (lax.select(zero, a, b),
                 lax.select(zero, b, lax.rem(a, lax.select(zero, like(b, 1), b))))
 
-    return fori_loop(0, int(1.45 * dtypes.itemsize_bits(x.aval.dtype)) + 2, step, (x, y))[0]
+    # The size is taken last: that of the smallest integer is no integer, its remainders' are.
+    out = fori_loop(0, int(1.45 * dtypes.itemsize_bits(x.aval.dtype)) + 2, step, (x, y))[0]
+    return lax.abs(out) if kind_of(x) == "i" else out
 
 
 def lcm(x1: Any, x2: Any) -> Any:
