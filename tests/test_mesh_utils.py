@@ -8,7 +8,9 @@ import pytest
 
 import ingot
 from ingot.api.device_grids import over_split_grid, physical_grid
+from ingot.api.process_local import local_to_global_shape
 from ingot.experimental.mesh_utils import create_device_mesh, create_hybrid_device_mesh
+from ingot.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 
 @dataclass(frozen=True)
@@ -137,3 +139,38 @@ def test_meshes_of_chips_that_are_not_here():
     assert mesh.local_mesh is mesh
     with pytest.raises(ValueError, match="id and platform"):
         ingot.sharding.Mesh([0, 1], ("x",))
+
+
+def spread(processes):
+    """A mesh of 2 x 4 devices of these processes."""
+    return Mesh(np.array([At1(k, p) for k, p in enumerate(processes)]).reshape(2, 4), ("x", "y"))
+
+
+class At1:
+    """A device of some process, seen from process 1."""
+
+    def __init__(self, k, process):
+        self.id, self.process_index, self.device_kind, self.platform = k, process, "TPU v4", "tpu"
+        self.client = self.Client()
+
+    class Client:
+        def process_index(self):
+            return 1
+
+
+@pytest.mark.parametrize("processes, spec, want", [
+    ([0, 0, 1, 1] * 2, P(), (4, 6)), ([0, 0, 1, 1] * 2, P("x", "y"), (4, 12)),
+    ([0, 0, 1, 1] * 2, P("y", "x"), (8, 6)), ([0, 0, 1, 1] * 2, P(("x", "y")), (8, 6)),
+    ([0] * 4 + [1] * 4, P("x", "y"), (8, 6)), ([0, 1, 1, 0, 1, 0, 0, 1], P("x", "y"), (4, 6)),
+    ([0, 1, 1, 1, 0, 0, 0, 1], P("y", "x"), (None, 6))])
+def test_whole_shapes_follow_from_those_of_one_process(processes, spec, want):
+    assert local_to_global_shape(NamedSharding(spread(processes), spec), (4, 6)) == want
+
+
+def test_blocks_of_a_mesh_belong_to_processes():
+    mesh = spread([0, 0, 1, 1] * 2)
+    ids = [[d.id for d in mesh._local_mesh(k).devices.flat] for k in (0, 1)]
+    assert ids == [[0, 1, 4, 5], [2, 3, 6, 7]]
+    assert mesh.local_mesh == mesh._local_mesh(1)
+    with pytest.raises(ValueError, match="devices of process 1 are not a block"):
+        spread([0, 1, 1, 0, 0, 1, 0, 1])._local_mesh(1)

@@ -6,7 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ingot.core.mesh import is_local
 from ingot.core.sharding import Index, Sharding
+
+
+def _shares(sharding: Sharding, ndim: int) -> tuple[tuple[int, ...], list[list[int]], list[bool]]:
+    """Return into how many parts each axis of an array is divided, which of them devices of this
+    process hold, and whether all processes have as many, and the same or none of this one's."""
+    counts, where = sharding._grid(ndim)
+    devices, here, uniform = sharding._device_assignment, list[list[int]](), list[bool]()
+    for axis in range(ndim):
+        of: dict[int, set[int]] = {}
+        for device, place in zip(devices, where[:, axis].tolist(), strict=True):
+            of.setdefault(device.process_index, set()).add(place)
+        shares = list(of.values())
+        uniform.append(all(len(mine) == len(other) and (mine == other or not mine & other)
+                           for mine in shares for other in shares))
+        here.append(sorted({p for d, p in zip(devices, where[:, axis].tolist(), strict=True)
+                            if is_local(d)}))
+    return counts, here, uniform
+
+
+def local_to_global_shape(sharding: Sharding, local_shape: Sequence[int]
+                          ) -> tuple[int | None, ...]:
+    """Return the shape of an array of which this process has as much; None for the length of axes
+    of which processes have different shares."""
+    counts, here, uniform = _shares(sharding, len(local_shape))
+    return tuple(n * count // max(len(mine), 1) if same else None for n, count, mine, same in zip(
+        local_shape, counts, here, uniform, strict=True))
 
 
 class LocalAxes:
@@ -18,24 +45,11 @@ class LocalAxes:
 
     def __init__(self, title: str, sharding: Sharding, ndim: int):
         self.title, self.sharding = title, sharding
-        self.counts, where = sharding._grid(ndim)
-        devices = sharding._device_assignment
-        self.here: list[list[int]] = []
-        for axis in range(ndim):
-            of: dict[int, set[int]] = {}
-            for device, place in zip(devices, where[:, axis].tolist(), strict=True):
-                of.setdefault(device.process_index, set()).add(place)
-            self._check_uniform(axis, list(of.values()))
-            self.here.append(sorted({p for d, p in zip(devices, where[:, axis].tolist(),
-                                                       strict=True) if d.is_local}))
-
-    def _check_uniform(self, axis: int, parts: Sequence[set[int]]) -> None:
-        for mine in parts:
-            for other in parts:
-                if len(mine) != len(other) or (mine != other and mine & other):
-                    raise ValueError(
-                        f"{self.title}: {self.sharding} gives processes different shares of axis"
-                        f" {axis}; use make_array_from_callback, which asks for each part")
+        self.counts, self.here, uniform = _shares(sharding, ndim)
+        if not all(uniform):
+            raise ValueError(
+                f"{title}: {sharding} gives processes different shares of axis"
+                f" {uniform.index(False)}; use make_array_from_callback, which asks for each part")
 
     def global_shape(self, local: Sequence[int], wanted: Sequence[int | None] | None
                      ) -> tuple[int, ...]:

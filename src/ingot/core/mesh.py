@@ -7,7 +7,7 @@ import math
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from dataclasses import dataclass
 from typing import Any
@@ -287,13 +287,21 @@ class Mesh(BaseMesh, ContextDecorator):
     @property
     def local_mesh(self) -> Mesh:
         """The part of the mesh whose devices belong to this process."""
-        local = np.reshape([is_local(d) for d in self.devices.flat], self.devices.shape)
+        return self._block_of(is_local, "this process")
+
+    def _local_mesh(self, process_index: int) -> Mesh:
+        return self._block_of(lambda d: d.process_index == process_index,
+                              f"process {process_index}")
+
+    def _block_of(self, chosen: Callable[[Device], bool], whose: str) -> Mesh:
+        """The part of the mesh with some of the devices; ValueError if they are no block of it."""
+        local = np.reshape([chosen(d) for d in self.devices.flat], self.devices.shape)
         if local.all():
             return self
-        block = self.devices[np.ix_(*[np.unique(i) for i in np.nonzero(local)])]
-        if not all(map(is_local, block.flat)):
-            raise ValueError(f"{self}: the devices of this process are not a block of the mesh")
-        return Mesh(block, self.axis_names, self.axis_types)
+        places = np.ix_(*[np.unique(i) for i in np.nonzero(local)])
+        if not local[places].all():
+            raise ValueError(f"{self}: the devices of {whose} are not a block of the mesh")
+        return Mesh(self.devices[places], self.axis_names, self.axis_types)
 
     def update(self, devices: Any = None, axis_names: Any = None, axis_types: Any = None) -> Mesh:
         """A copy with some fields replaced."""
