@@ -341,3 +341,29 @@ def test_integrals_to_the_last_digits(x):
         i0, i1, l0, l1 = (f(n, at) for f in (mpmath.besseli, mpmath.struvel) for n in (0, 1))
         want = float(at * i0 + mpmath.pi / 2 * at * (l1 * i0 - l0 * i1))  # DLMF 10.43.2
     close(special.iti0k0(np.array([x, -x]))[0], [want, -want], rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name, order", [("i0e", 0), ("i1e", 1), ("k0e", 0), ("k1e", 1),
+                                         ("ive", 2.5), ("kve", 2.5), ("ive", 10), ("kve", 10)])
+def test_slopes_of_scaled_bessel_functions(name, order, dtype):
+    """They are as small as a difference of neighbours, which cancels far out."""
+    bessel, scale = (mpmath.besseli, -1) if name[0] == "i" else (mpmath.besselk, 1)
+    fun = getattr(special, name)
+    x = np.array([20, 59, 61, 300, 1e4, 1e8 if name[1] == "v" else 1e15], dtype)
+
+    def scaled(x):
+        return fun(order, x) if name[1] == "v" else fun(x)
+
+    slope = ingot.grad(lambda x: scaled(x).sum())
+    first, second = slope(x), ingot.grad(lambda x: slope(x).sum())(x)
+    with mpmath.workdps(60):
+        for i, at in enumerate(map(mpmath.mpf, map(float, x))):
+            below, value, above = (bessel(order + k, at) * mpmath.exp(scale * at)
+                                   for k in (-1, 0, 1))
+            change = -scale * (below + above) / 2
+            bend = (1 + (order / at) ** 2) * value - change / at
+            wanted = (scale * value + change, value + 2 * scale * change + bend)
+            for got, want in zip((first[i], second[i]), wanted, strict=True):
+                error = abs(float(got) / want - 1) / float(np.finfo(dtype).eps)
+                assert error < (8 if at > max(60, 2 * order**2) else 4 * at**2), float(at)

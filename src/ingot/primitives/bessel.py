@@ -9,9 +9,11 @@ import numpy as np
 
 from ingot.core.primitive import Primitive
 from ingot.kernel.rules import Lowering, elementwise
-from ingot.primitives.arithmetic import add, mul, sign, sub
+from ingot.primitives.arithmetic import abs, add, div, max, mul, neg, sign, sub
+from ingot.primitives.compare import gt
 from ingot.primitives.families import FLOAT, unary
 from ingot.primitives.movement import full_like
+from ingot.primitives.select import select
 from ingot.primitives.special import (
     DOUBLE,
     cython_special,
@@ -23,6 +25,10 @@ from ingot.primitives.special import (
 FAR = 1e8
 """Beyond this SciPy has no functions of higher order, and two terms for large arguments suffice."""
 
+LARGE, TERMS = 60.0, 20
+"""From there on, and where it is twice the square of the order, so many terms of the asymptotic
+series have all digits."""
+
 
 # ---- bessel_i0e, bessel_i1e, and those of higher order -------------------------------------------
 def _ive(order: int, x: Any) -> Any:
@@ -31,13 +37,32 @@ def _ive(order: int, x: Any) -> Any:
     return bessel_i1e(x) if order == 1 else bessel_ive_p.bind(x, order=order)
 
 
+def relative_slope(order: Any, x: Any, second_kind: bool) -> tuple[Any, Any]:
+    """Where |x| is large, and what a scaled function is multiplied by there to give its derivative,
+    by the asymptotic series (DLMF 10.40.1 and 2): differences of neighbours cancel."""
+    one, four = full_like(x, 1), full_like(x, 4)
+    square = mul(order, order)
+    far = gt(abs(x), max(full_like(x, LARGE), add(square, square)))
+    x = select(far, x, full_like(x, LARGE))
+    inverse, term = div(one, abs(x)), one
+    total, slope = one, full_like(x, 0.5)
+    for k in range(1, TERMS):
+        factor = sub(mul(four, square), full_like(x, (2 * k - 1) ** 2))
+        factor = mul(factor, full_like(x, (1 if second_kind else -1) / (8 * k)))
+        term = mul(mul(term, factor), inverse)
+        total, slope = add(total, term), add(slope, mul(term, full_like(x, k + 0.5)))
+    return far, neg(div(slope, mul(x, total)))
+
+
 def _slope(t: Any, out: Any, x: Any, order: int) -> Any:
     """With I' = (I of the order below + I of the order above) / 2, there is no quotient at 0."""
     if order == 0:
         around = _ive(1, x)
     else:
         around = mul(full_like(x, 0.5), add(_ive(order - 1, x), _ive(order + 1, x)))
-    return mul(t, sub(around, mul(sign(x), out)))
+    near = sub(around, mul(sign(x), out))
+    far, relative = relative_slope(full_like(x, order), x, False)
+    return mul(t, select(far, mul(out, relative), near))
 
 
 def _ive_eval(x: np.ndarray, *, order: int) -> np.ndarray:

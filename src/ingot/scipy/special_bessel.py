@@ -11,9 +11,21 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot.numpy.concrete import concrete_int
+from ingot.numpy.families import kind_of
+from ingot.primitives.bessel import relative_slope
 from ingot.scipy.special_table import BY_SCIPY, REAL, define, described, real
 
+
 # ---- of integer and real order ----
+def _scaled_slope(out: Any, v: Any, x: Any, second_kind: bool, near: Callable[[Any], Any]) -> Any:
+    """The derivative of a scaled function of order v: `near(x)`, but for large real x."""
+    if kind_of(x) == "c":
+        return near(x)
+    order = jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape)
+    far, relative = relative_slope(order, x, second_kind)
+    return jnp.where(far, out * relative, near(x))
+
+
 # Derivatives by the recurrences between orders (DLMF 10.6 and 10.29), which have no pole at 0.
 jv = define("jv", "v x", """
     Bessel function of the first kind J_v(x), DLMF 10.2.2.
@@ -51,7 +63,8 @@ ive = define("ive", "v x", """
     v: real order. x: real numbers; nan below 0 unless v is a whole number.
     >>> special.ive(0, 1000.0)
     Array(0.01261724, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)
+    """, None, lambda out, v, x: _scaled_slope(out, v, x, False, lambda x: (
+    (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)))
 kv = define("kv", "v x", """
     Modified Bessel function of the second kind K_v(x), DLMF 10.25.3.
     v: real order. x: real or complex; inf at 0, nan at real x < 0.
@@ -63,7 +76,8 @@ kve = define("kve", "v x", """
     v: real order. x: real or complex; inf at 0, nan at real x < 0.
     >>> special.kve(0.5, 1000.0)
     Array(0.03963327, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: out - (kve(v - 1, x) + kve(v + 1, x)) / 2, complex=True, orders=1)
+    """, None, lambda out, v, x: _scaled_slope(out, v, x, True, lambda x: (
+    out - (kve(v - 1, x) + kve(v + 1, x)) / 2)), complex=True, orders=1)
 
 
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
@@ -152,13 +166,13 @@ k0e = define("k0e", "x", """
     x: real numbers; inf at 0, nan below. It does not underflow.
     >>> special.k0e(1000.0)
     Array(0.03962832, dtype=float64, weak_type=True)
-    """, lambda out, x: out - k1e(x))
+    """, lambda out, x: _scaled_slope(out, 0, x, True, lambda x: out - k1e(x)))
 k1e = define("k1e", "x", """
     Modified Bessel function of the second kind of order 1, scaled: K_1(x) exp(x).
     x: real numbers; inf at 0, nan below. It does not underflow.
     >>> special.k1e(1000.0)
     Array(0.03964813, dtype=float64, weak_type=True)
-    """, lambda out, x: out - k0e(x) - out / x)
+    """, lambda out, x: _scaled_slope(out, 1, x, True, lambda x: out - k0e(x) - out / x))
 
 
 def _hankel(name: str, parameters: str, doc: str, sign: int, scaled: bool) -> Callable[..., Any]:
