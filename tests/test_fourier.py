@@ -6,9 +6,11 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot.kernel import numpy_fft
+from ingot.kernel.schedule import SCHEDULE
 from ingot.primitives import fft
 
-SHAPES = [(1,), (2,), (5,), (64,), (1000,), (9, 100), (3, 4, 5), (7, 65, 8), (37, 1), (5, 997)]
+SHAPES = [(1,), (2,), (5,), (64,), (1000,), (9, 100), (3, 4, 5), (7, 65, 8), (37, 1), (5, 997),
+          (256, 131), (4, 64, 130)]
 
 
 def draw(shape, dtype):
@@ -33,8 +35,17 @@ def same_bits(x, y):
     return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
 
 
+@pytest.fixture(params=[SCHEDULE.fft_column_span, 0], ids=["", "tiles"])
+def columns(request):
+    """From where on columns are copied to be rows."""
+    ingot.clear_caches()
+    with SCHEDULE.override(fft_column_span=request.param):
+        yield
+    ingot.clear_caches()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
-def test_compiled_transforms_give_the_bits_of_eager_ones(dtype):
+def test_compiled_transforms_give_the_bits_of_eager_ones(dtype, columns):
     for shape in SHAPES:
         x = draw(shape, dtype)
         for kind, lengths in cases(x):

@@ -206,6 +206,9 @@ class Schedule:
     fft_block_work: int = 1 << 16
     """Instructions of a block of rows, the work of one thread: some 20 microseconds."""
 
+    fft_column_span: int = 1 << 19
+    """Bytes from one end of a column to the other from which columns are copied to be rows."""
+
     @contextmanager
     def override(self, **values: Any) -> Iterator[None]:
         """Set fields inside the context, for all threads; AttributeError for unknown ones."""
