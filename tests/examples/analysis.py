@@ -17,6 +17,7 @@ from examples import (
 )
 from examples.arithmetic import slope
 from ingot.primitives import exponential, powers, trig
+from ingot.primitives.movement import full_like
 
 X, UNIT, POSITIVE = normal(3, 2), between(-0.9, 0.9, 3, 2), between(0.2, 3, 3, 2)
 ABOVE = between(1.1, 4, 3, 2)
@@ -115,6 +116,11 @@ def _powers():
         Example(p.pow, (np.array([-1.0, -1.0, 1.0]), np.array([2**62 + 1, 2**62, 2**62 + 1])),
                 ref=lambda x, y: np.array([-1.0, 1.0, 1.0]), diff=(), jax=False),
         # Derivatives at the edge of the domain.
+        *(Example(lambda x, y=y: p.pow(x, full_like(x, y)), (x,), ulps=2,
+                  ref=lambda x, y=y: power(x, np.full_like(x, y)), diff=(0,) if x is POSITIVE else (),
+                  name="pow_known", jax=False)
+          for y in (0, 1, 2, -1, 0.5, 1.5, -0.5, -1.5)
+          for x in (EDGES, POSITIVE, POSITIVE.astype(np.float32))),
         Example(lambda y: slope(lambda x: p.pow(x, y), np.zeros(4)), (np.array([0.0, 1, 2, 3]),),
                 ref=lambda y: np.array([0.0, 1, 0, 0]), diff=(), maps=(), name="pow_base_at_0",
                 jax=False),

@@ -81,8 +81,14 @@ class Builder:
             return self.select(*args)
         if Complex in map(type, args):
             return complex_op(self, name, *args)
-        if name == "convert" and args[0].dtype == dtype:
-            return args[0]
+        if name == "convert":
+            if args[0].dtype == dtype:
+                return args[0]
+            if args[0].op == "const" and args[0].dtype == BOOL:
+                return self.const(bool(args[0].attr), dtype)
+        if name in FOLDED and all(x.op == "const" for x in args) and args[0].dtype in FOLDED_TYPES:
+            with np.errstate(all="ignore"):
+                return self.const(FOLDED[name](*(x.attr for x in args)), dtype)
         known = simplified(name, args, attr)
         return known if known is not None else self._number(name, args, dtype, attr)
 
@@ -424,6 +430,15 @@ class Builder:
         return level(0, (), init)
 
 
+FOLDED: dict[str, Callable[..., Any]] = {
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
+    "ge": np.greater_equal, "add": np.add, "sub": np.subtract, "mul": np.multiply,
+    "neg": np.negative}
+"""Operations on constants that are done when a program is compiled, with the bits of later."""
+
+FOLDED_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def simplified(name: str, args: Sequence[Value], attr: Any) -> Value | None:
     """An operand that equals the result, for identities that hold exactly (NaN, -0 included)."""
     if name == "mul":
@@ -435,6 +450,10 @@ def simplified(name: str, args: Sequence[Value], attr: Any) -> Value | None:
             if y.op == "const" and y.attr == 0 and (attr or x.dtype.kind != "f"
                                                     or np.signbit(y.attr)):
                 return x
+    elif name in ("and", "or") and args[0].dtype == BOOL:
+        for x, y in ((args[0], args[1]), (args[1], args[0])):
+            if y.op == "const":
+                return y if bool(y.attr) is (name == "or") else x
     elif name in ("sub", "div") and args[1].op == "const":
         neutral = 0 if name == "sub" else 1
         if args[1].attr == neutral and not (name == "sub" and np.signbit(args[1].attr)):

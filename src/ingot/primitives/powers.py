@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -209,20 +210,49 @@ def _pow_eval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.where(zero, np.copysign(size, x.astype(np.float64)), sign * size).astype(x.dtype)
     if dtypes.kind(y.dtype) in "iu":
         y = y.astype(x.dtype)
-    return power(x, y) if x.dtype.kind == "c" else widened(np.power)(x, y)
+    return power(x, y) if x.dtype.kind == "c" else widened(_real_power)(x, y)
+
+
+def _real_power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    out = np.power(x, y)
+    root = y == 0.5
+    if root.any():  # of which NumPy may make square roots, that have other values at -0 and -inf
+        out = np.where(root & ((x == 0) | np.isneginf(x)), np.abs(x), out)
+    return out
 
 
 def _pow_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
     if out_dtype.kind == "c":
         return build.op("pow", x, build.converted(y, out_dtype))
     if dtypes.kind(y.dtype) == "f":
-        return build.op("pow", x, y)
+        known = _power_of_known(build, x, float(y.attr)) if y.op == "const" else None
+        return build.op("pow", x, y) if known is None else known
     if y.dtype.itemsize == 8:
         raise Unsupported("pow with exponents that float64 does not hold")
     double = np.dtype(np.float64)
     out = build.op("pow", build.op("convert", x, dtype=double),
                    build.op("convert", y, dtype=double))
     return build.op("convert", out, dtype=out_dtype)
+
+
+def _power_of_known(build: Lowering, x: Any, y: float) -> Any:
+    """The power by products and roots, for exponents where that takes at most 1.5 ulp, else None."""
+    one = build.const(1, x.dtype)
+    if y == 0:
+        return one
+    if y in (1, 2):
+        return x if y == 1 else build.op("mul", x, x)
+    if y == -1:
+        return build.op("div", one, x)
+    if abs(y) not in (0.5, 1.5) or y == -1.5:
+        return None
+    # Unlike those of its root, powers of -0 are those of 0, and those of -inf of inf.
+    zero, infinity = build.const(0, x.dtype), build.const(math.inf, x.dtype)
+    root = build.op("add", build.op("sqrt", x), zero)
+    root = build.select(build.op("eq", x, build.op("neg", infinity)), infinity, root)
+    if y == 1.5:
+        return build.op("mul", build.op("abs", x), root)
+    return root if y == 0.5 else build.op("div", one, root)
 
 
 def _pow_jvp_x(t: Any, out: Any, x: Any, y: Any) -> Any:
@@ -254,8 +284,8 @@ def pow(x: Any, y: Any) -> Any:
     """Elementwise `x` to the power `y`.
 
     x: inexact [...]; y: same dtype, or any integer dtype, of the same shape or one a scalar ->
-    type of `x`. 1 ulp. At x = 0 the derivative with respect to `y` is 0 for y >= 0. Raises
-    TypeError.
+    type of `x`. 1 ulp, in compiled programs 1.5 for the constants 1.5 and -0.5. At x = 0 the
+    derivative with respect to `y` is 0 for y >= 0. Raises TypeError.
 
     >>> lax.pow(2.0, 0.5), lax.pow(-2.0, 3)
     (Array(1.41421356, dtype=float64, weak_type=True), Array(-8., dtype=float64, weak_type=True))
