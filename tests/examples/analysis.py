@@ -117,8 +117,8 @@ def _powers():
                 ref=lambda x, y: np.array([-1.0, 1.0, 1.0]), diff=(), jax=False),
         # Derivatives at the edge of the domain.
         *(Example(lambda x, y=y: p.pow(x, full_like(x, y)), (x,), ulps=2,
-                  ref=lambda x, y=y: power(x, np.full_like(x, y)), diff=(0,) if x is POSITIVE else (),
-                  name="pow_known", jax=False)
+                  ref=lambda x, y=y: power(x, np.full_like(x, y)), name="pow_known", jax=False,
+                  diff=(0,) if x is POSITIVE else ())
           for y in (0, 1, 2, -1, 0.5, 1.5, -0.5, -1.5)
           for x in (EDGES, POSITIVE, POSITIVE.astype(np.float32))),
         Example(lambda y: slope(lambda x: p.pow(x, y), np.zeros(4)), (np.array([0.0, 1, 2, 3]),),
