@@ -236,7 +236,7 @@ def _pow_scalar(build: Lowering, x: Any, y: Any, *, out_dtype: np.dtype) -> Any:
 
 
 def _power_of_known(build: Lowering, x: Any, y: float) -> Any:
-    """The power by products and roots, for exponents where that takes at most 1.5 ulp, else None."""
+    """The power by products and roots, where that is right to 1.5 ulp, else None."""
     one = build.const(1, x.dtype)
     if y == 0:
         return one
