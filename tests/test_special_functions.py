@@ -146,7 +146,8 @@ INTEGRALS = [
     ("itmodstruve0", None, lambda t: mpmath.struvel(0, t))]
 
 
-@pytest.mark.parametrize("x", [0.25, 8.0, 20.0, 31.0, 61.0])
+@pytest.mark.parametrize("x", [0.25, 8.0, *(
+    pytest.param(x, marks=pytest.mark.long) for x in (20.0, 31.0, 61.0))])
 @pytest.mark.parametrize(("name", "part", "exact"), INTEGRALS)
 def test_integrals_in_all_digits(name, part, exact, x):
     with mpmath.workdps(25):
