@@ -2,11 +2,11 @@
 process that crashed says at the end of the report where."""
 
 import faulthandler
+import gc
 import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,14 +83,15 @@ def pytest_unconfigure(config):
 
 
 def pytest_runtest_teardown(item):
-    """Forget the programs of many tests: they fill gigabytes, which each collection of garbage
-    walks through."""
+    """Now and then forget programs, and have collections of garbage leave out what is there: to
+    walk through gigabytes again and again takes ten times as long as the tests themselves."""
     global _ended
     _ended += 1
     if _ended % BETWEEN_CLEARING == 0:
         clear_caches()
-        if "jax" in sys.modules:
-            sys.modules["jax"].clear_caches()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

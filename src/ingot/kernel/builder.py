@@ -86,7 +86,8 @@ class Builder:
                 return args[0]
             if args[0].op == "const" and args[0].dtype == BOOL:
                 return self.const(bool(args[0].attr), dtype)
-        if name in FOLDED and all(x.op == "const" for x in args) and args[0].dtype in FOLDED_TYPES:
+        if name in FOLDED and args[0].op == args[-1].op == "const" \
+                and args[0].dtype in FOLDED_TYPES:
             with np.errstate(all="ignore"):
                 return self.const(FOLDED[name](*(x.attr for x in args)), dtype)
         known = simplified(name, args, attr)
