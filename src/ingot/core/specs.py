@@ -208,7 +208,7 @@ class PartitionSpec:
         if not self.unreduced and not self.reduced:
             return f"P{self.partitions!r}"
         entries = list(map(repr, self.partitions))
-        entries += [f"{name}={set(axes)!r}" for name, axes in (
+        entries += [f"{name}={{{', '.join(sorted(map(repr, axes)))}}}" for name, axes in (
             ("unreduced", self.unreduced), ("reduced", self.reduced)) if axes]
         if self.unreduced_kind is not None:
             entries.append(f"unreduced_kind={self.unreduced_kind.name}")
