@@ -31,6 +31,7 @@ def test_values(name):
     np.testing.assert_allclose(single, theirs(A), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("a", [A, DEFECTIVE, COMPLEX], ids=["general", "defective", "complex"])
 def test_derivatives(name, a):
@@ -121,6 +122,7 @@ def test_rank_one_updates_of_cholesky_factors(dtype):
         lax.linalg.cholesky_update(np.ones((2, 3)), np.ones(2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_polar_decomposition_by_iteration(dtype):
     """Also of matrices whose singular values are far apart, and of padded ones."""
