@@ -29,7 +29,7 @@ $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 sunspots: $(call STAMP,examples)  ## Set up, then run the example of the README
 	$(BIN)/python examples/sunspots.py
 
-test: lint types doctest unit  ## Set up, then lint, check types, and run all tests (under 20 minutes)
+test: lint types doctest unit  ## Set up, then lint, check types, and run all tests but the long ones
 
 check: lint types doctest $(call STAMP,test)  ## As test, without the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not slow and not long'

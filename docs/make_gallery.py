@@ -2,8 +2,8 @@
 
 The docstring of a script has a title, a paragraph of two sentences that the overview shows, and
 then what its page says. `python docs/make_gallery.py [NAME ...]` runs the scripts, each in a
-process of its own, prints the seconds that each took, and keeps what they draw in
-pictures/gallery, with few colors, so that it is small. Scripts whose packages are not installed
+separate process, prints how long each ran, and saves their pictures in pictures/gallery, with few
+colors to keep the files small. Scripts whose packages are not installed
 say so, and keep the picture that they have.
 """
 
@@ -72,8 +72,8 @@ def overview() -> str:
             lines += [f"### [{title}]({name}.md)",
                       f"[![{title}](../{PICTURES}/{name}.png)]({name}.md)", sentences]
     lines += ["## Notebooks with sliders", "Start Jupyter in `examples/notebooks`, run all cells "
-              "and move the sliders; each movement computes and draws anew. Jupyter itself is not "
-              "installed with `pip install .[examples]`."]
+              "and move the sliders: the picture follows. Jupyter itself is not installed with "
+              "`pip install .[examples]`."]
     for name in NOTEBOOKS:
         title, sentences, *_ = notebook(name)[0][0].split("\n\n")
         lines += [f"##{title}", f"![{title[2:]}](../{PICTURES}/{name}.png)",

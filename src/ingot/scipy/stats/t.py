@@ -78,7 +78,7 @@ def _log_tail(z: Any, df: Any) -> Any:
 
 @custom_jvp
 def _log_tail_of_many(z: Any, df: Any) -> Any:
-    """`_log_far_tail` for many degrees of freedom, whose slope in them has a formula of its own."""
+    """`_log_far_tail` for many degrees of freedom, with its derivatives by closed formulas."""
     return _log_far_tail(z, df)
 
 
