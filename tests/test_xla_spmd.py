@@ -333,6 +333,29 @@ def test_programs_of_parts_take_and_give_unreduced_arrays(spec):
             np.testing.assert_allclose(marked(given), X.reshape(count, -1, 4).sum(0), rtol=1e-15)
 
 
+OF_SUMS = {
+    "stretched": lambda v: jnp.broadcast_to(v[:, :1], (2, 8, 3)),
+    "stretched beside": lambda v: v[:, :1] + v,
+    "repeated": lambda v: jnp.tile(v[:1], (3, 2)),
+    "scan of carries": lambda v: lax.scan(lambda c, _: (c + v, None), v, None, length=2)[0],
+    "scan of entries": lambda v: lax.scan(lambda c, x: (c + x, x + x), v[0], v)[1],
+    "scan to a sum": lambda v: lax.scan(lambda c, x: (c + x, None), v[0], v, reverse=True)[0],
+    "scan that stacks": lambda v: lax.scan(lambda c, _: (c, c + c), v, None, length=3)[1],
+    "while": lambda v: lax.fori_loop(0, 3, lambda _, c: c + v, v),
+}
+
+
+@pytest.mark.parametrize("name", OF_SUMS)
+def test_programs_of_unreduced_arrays_give_what_those_of_their_sums_do(name):
+    explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)
+    fun = OF_SUMS[name]
+    with set_mesh(explicit):
+        x, y = (ingot.device_put(a, s) for a, s in ((X, P(None, "x")), (X.T, P("x"))))
+        out = ingot.jit(lambda x, y: fun(jnp.dot(x, y, out_sharding=P(unreduced={"x"}))))(x, y)
+        assert out.sharding.spec.unreduced == {"x"}
+        np.testing.assert_allclose(reshard(out, P()), fun(jnp.dot(X, X.T)), rtol=1e-13)
+
+
 @pytest.mark.parametrize("kind", ["max", "min"])
 def test_unreduced_extremes(kind):
     explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)

@@ -64,7 +64,8 @@ def suite(family, version, folder, only, settings):
     return Suite(
         package=f"jax-{family}", version=version, source="wheel", tests=(f"tests/{file}.py",),
         arguments=("-p", "jax_on_ingot", "-c", str(settings), "--noconftest", "-k", terms),
-        environment={"XLA_FLAGS": DEVICES, "JAX_NUM_GENERATED_CASES": "1", "JAX_SUITE_JAX": folder},
+        environment={"XLA_FLAGS": DEVICES, "JAX_NUM_GENERATED_CASES": "1", "JAX_SUITE_JAX": folder,
+                     "PYTHONSAFEPATH": "1"},  # the checkout has a folder `jax` as well
         folders=(str(HERE / "plugin"),), timeout=240.0)
 
 

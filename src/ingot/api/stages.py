@@ -261,12 +261,13 @@ class Compiled(Stage):
     def as_text(self, stage: str | None = None) -> str:
         """The program at a stage of compilation, by default the last that has a text.
 
-        The stage 'hlo' is XLA's program for the devices over which arrays are divided, also where
-        these are names of the host's and another program runs. It is what programs written for JAX
-        get where nothing is said, as they look for what devices exchange.
+        The stage 'hlo' is XLA's program for the devices over which arrays are divided. On llvm it
+        says what devices of their own would exchange, not what runs: its devices share the host's
+        memory, and the program that runs is that of the stages 'kernels', 'llvm' and 'assembly'.
+        Programs written for JAX get 'hlo' where arrays are divided and they name no stage.
         """
         if stage == "hlo" or (stage is None and config.match_jax and self._divided()):
-            text = None if self._apart else self._text_by_xla()  # XLA keeps no parts of results
+            text = self._text_by_xla()
             if text is not None:
                 return text
         return self._executable.as_text(stage)

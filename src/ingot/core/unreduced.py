@@ -56,4 +56,5 @@ def combined(parts: np.ndarray, sharding: Any) -> np.ndarray:
     """Return the array whose parts along leading axes these are."""
     axes = tuple(range(len(unreduced_axes(sharding))))
     combine = _COMBINED[sharding.spec.unreduced_kind]
-    return combine(parts, axis=axes, **({"dtype": parts.dtype} if combine is np.sum else {}))
+    return np.asarray(combine(parts, axis=axes,
+                              **({"dtype": parts.dtype} if combine is np.sum else {})))

@@ -14,6 +14,7 @@ from ingot.backends.xla.rules import (
     is_ordered,
     lower_jaxpr,
     rule,
+    unreduced_as_told,
     value_of,
 )
 from ingot.backends.xla.stablehlo import TOKEN, Builder, Token, Value
@@ -66,17 +67,24 @@ def _linear_solve(b: Builder, *args: Value, out: Any, const_lengths: Any, jaxprs
 Body = Callable[[Builder, Sequence[Value]], Sequence[Value]]
 
 
-def loop(b: Builder, init: Sequence[Value], condition: Body, body: Body, ordered: bool = False
-         ) -> list[Value]:
+def loop(b: Builder, init: Sequence[Value], condition: Body, body: Body, ordered: bool = False,
+         shardings: Sequence[Any] = ()) -> list[Value]:
     """Append a loop over values: body(builder, values) -> values while condition(...) -> [truth].
+
+    shardings: of the last values, as types say them. In each turn XLA is told of unreduced ones,
+    else it would take the sum of their parts as the part of each device.
     """
+    shardings = [*[None] * (len(init) - len(shardings)), *shardings]
+    init = unreduced_as_told(b, init, shardings, True)
     first: list[Any] = [b.ordering_token()] if ordered else []
     types: list[Any] = [TOKEN] * ordered + [(v.shape, v.dtype) for v in init]
 
     def inside(fun: Body, returns_token: bool) -> Callable[..., Sequence[Any]]:
         def region(inner: Builder, *values: Any) -> Sequence[Any]:
             inner.token = values[0] if ordered else None
-            outs = list(fun(inner, values[ordered:]))
+            outs = fun(inner, unreduced_as_told(inner, values[ordered:], shardings, True))
+            if len(outs) == len(shardings):
+                outs = unreduced_as_told(inner, outs, shardings, True)
             return [inner.token, *outs] if ordered and returns_token else outs
 
         return region
@@ -93,28 +101,32 @@ def loop(b: Builder, init: Sequence[Value], condition: Body, body: Body, ordered
 def _while(b: Builder, *args: Value, out: Any, cond_jaxpr: Jaxpr, cond_nconsts: int,
            body_jaxpr: Jaxpr, body_nconsts: int, **_: Any) -> list[Value]:
     tests, consts, init = split_list(args, [cond_nconsts, body_nconsts])
+    shardings = [a._sharding for a in out]
 
     def holds(inner: Builder, carry: Sequence[Value]) -> list[Value]:
         return lower_jaxpr(inner, cond_jaxpr, [*tests, *carry])
 
     def turn(inner: Builder, carry: Sequence[Value]) -> list[Value]:
-        return lower_jaxpr(inner, body_jaxpr, [*consts, *carry])
+        own = unreduced_as_told(inner, consts, [a._sharding for a in body_jaxpr.in_avals], True)
+        return lower_jaxpr(inner, body_jaxpr, [*own, *carry])
 
     if not is_ordered(cond_jaxpr):
-        return loop(b, init, holds, turn, is_ordered(body_jaxpr))
+        return loop(b, init, holds, turn, is_ordered(body_jaxpr), shardings)
 
     # A condition that prints gives no token back: its truth is computed in the body instead.
     def both(inner: Builder, carry: Sequence[Value]) -> list[Value]:
         after = turn(inner, carry[1:])
         return [*holds(inner, after), *after]
 
-    return loop(b, [*holds(b, init), *init], lambda _, carry: carry[:1], both, True)[1:]
+    return loop(b, [*holds(b, init), *init], lambda _, carry: carry[:1], both, True,
+                shardings)[1:]
 
 
 @rule("scan")
 def _scan(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, length: int, reverse: bool,
           num_consts: int, num_carry: int, **_: Any) -> list[Value]:
     consts, init, xs = split_list(args, [num_consts, num_carry])
+    wholes = [a._sharding for a in b.avals[num_consts + num_carry:]]
     stacked = [b.full(a.shape, 0, v.dtype) for a, v in (
         (a, value_of("", a)) for a in out[num_carry:])]
     if not is_symbolic(length) and length == 0:
@@ -130,27 +142,39 @@ def _scan(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, length: int, reverse
     def turn(inner: Builder, carry: Sequence[Value]) -> list[Value]:
         (k, *state), made = carry[:1 + num_carry], carry[1 + num_carry:]
         place = inner.same("subtract", number(inner, length - 1), k) if reverse else k
-        outs = lower_jaxpr(inner, jaxpr, [*consts, *state, *(entry(inner, x, place) for x in xs)])
-        rows = [with_entry(inner, y, row, place)
-                for y, row in zip(made, outs[num_carry:], strict=True)]
+        entries = [entry(inner, x, place, s) for x, s in zip(xs, wholes, strict=True)]
+        outs = lower_jaxpr(inner, jaxpr, unreduced_as_told(
+            inner, [*consts, *state, *entries], [a._sharding for a in jaxpr.in_avals], True))
+        rows = [with_entry(inner, y, row, place, a._sharding)
+                for y, row, a in zip(made, outs[num_carry:], out[num_carry:], strict=True)]
         return [inner.same("add", k, inner.full_like(k, 1)), *outs[:num_carry], *rows]
 
-    return loop(b, [count, *init, *stacked], more, turn, is_ordered(jaxpr))[1:]
+    return loop(b, [count, *init, *stacked], more, turn, is_ordered(jaxpr),
+                [a._sharding for a in out])[1:]
 
 
-def entry(b: Builder, x: Value, place: Value) -> Value:
-    """Append the entry of an array at a place along its first axis."""
+def entry(b: Builder, x: Value, place: Value, sharding: Any = None) -> Value:
+    """Append the entry of an array, divided as told, at a place along its first axis."""
     zero, sizes = b.full_like(place, 0), (1, *x.shape[1:])
     apply: Any = RULES["dynamic_slice"]
+    (x,) = unreduced_as_told(b, [x], [sharding], True)
     found = apply(b, x, place, *[zero] * (len(sizes) - 1), slice_sizes=sizes,
                                    out=ShapedArray(sizes, x.dtype))
+    (found,) = unreduced_as_told(b, [found], [_of_entry(sharding)], True)
     return b.reshape(found, x.shape[1:])
 
 
-def with_entry(b: Builder, x: Value, new: Value, place: Value) -> Value:
-    """Append an array with another entry at a place along its first axis."""
+def with_entry(b: Builder, x: Value, new: Value, place: Value, sharding: Any = None) -> Value:
+    """Append an array, divided as told, with another entry at a place along its first axis."""
     zero, row = b.full_like(place, 0), b.reshape(new, (1, *new.shape))
+    (row,) = unreduced_as_told(b, [row], [_of_entry(sharding)], True)
     return b.same("dynamic_update_slice", x, row, place, *[zero] * len(new.shape))
+
+
+def _of_entry(sharding: Any) -> Any:
+    """How an entry of an array divided as told is divided, with its first axis."""
+    return sharding and sharding.update(
+        spec=sharding.spec.update(partitions=(None, *sharding.spec.partitions[1:])))
 
 
 # ---- branches ------------------------------------------------------------------------------------

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.rules import RULES, rule
+from ingot.backends.xla.sharding_text import constrained, summed_axes
 from ingot.backends.xla.stablehlo import LENGTH, PLATFORM, Builder, Value
 from ingot.backends.xla.types import device_dtype, i64_array
 from ingot.core.symbolic import is_symbolic
 
 RULES["reshape"] = lambda b, x, out, **_: b.reshape(x, out.shape)
 RULES["squeeze"] = lambda b, x, out, **_: b.reshape(x, out.shape)
-RULES["broadcast_in_dim"] = lambda b, x, out, shape, broadcast_dimensions, **_: b.broadcast(
-    x, out.shape, broadcast_dimensions)
 RULES["transpose"] = lambda b, x, out, permutation: b.transpose(x, permutation)
 RULES["rev"] = lambda b, x, out, dimensions: b.same(
     "reverse", x, attributes=f"dimensions = {i64_array(dimensions)}")
@@ -33,6 +32,22 @@ RULES["slice"] = lambda b, x, out, start_indices, limit_indices, strides: b.slic
 
 RULES["platform_index"] = lambda b, out: b.lengths[PLATFORM]
 RULES["dim_as_value"] = lambda b, out, dim, **_: b.convert(b.length(dim), device_dtype(out.dtype))
+
+
+@rule("broadcast_in_dim")
+def _broadcast(b: Builder, x: Value, out: Any, shape: Any, broadcast_dimensions: Any, **_: Any
+               ) -> Value:
+    """The array repeated. Of an unreduced one axes of length 1 go first: along those that it
+    stretches, XLA would take the sum as the part of each device."""
+    kept = [k for k, d in enumerate(broadcast_dimensions) if x.shape[k] == out.shape[d]]
+    sharding = b.avals[0]._sharding if b.avals else None
+    if len(kept) < len(x.shape) and sharding is not None and summed_axes(sharding.spec):
+        spec = sharding.spec.padded(len(x.shape))
+        x = b.reshape(x, tuple(x.shape[k] for k in kept))
+        x = constrained(b, x, sharding.update(
+            spec=spec.update(partitions=[spec.partitions[k] for k in kept])), True)
+        broadcast_dimensions = [broadcast_dimensions[k] for k in kept]
+    return b.broadcast(x, out.shape, broadcast_dimensions)
 
 
 @rule("optimization_barrier")

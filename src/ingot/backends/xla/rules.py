@@ -132,6 +132,16 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
     return [read(x) for x in jaxpr.outvars]
 
 
+def unreduced_as_told(b: Builder, values: Sequence[Value], shardings: Sequence[Any],
+                      by_type: bool = False) -> list[Value]:
+    """Return arguments or results of a function or a loop, of which those that are unreduced are
+    constrained: XLA takes no note of a function's attributes alone, and keeps or gives all devices
+    the whole sum."""
+    return [constrained(b, x, s, by_type)
+            if isinstance(s, NamedSharding) and summed_axes(s.spec) else x
+            for x, s in zip(values, [*shardings, *[None] * len(values)])]
+
+
 # ---- side effects in order -----------------------------------------------------------------------
 def is_ordered(jaxpr: Jaxpr) -> bool:
     """Return whether a program has side effects that keep their order."""
@@ -219,14 +229,6 @@ def expanded_on_tpus(name: str, expand: Rule) -> None:
         return evaluated_on_host(REGISTRY[name], b, args, out, params)
 
 
-def _unreduced(b: Builder, values: Sequence[Value], shardings: Sequence[Any]) -> list[Value]:
-    """Return arguments or results of the main function, of which those that are unreduced are
-    constrained as well: XLA takes no note of a function's attributes alone, and keeps or gives all
-    devices the whole sum."""
-    return [constrained(b, x, s) if isinstance(s, NamedSharding) and summed_axes(s.spec) else x
-            for x, s in itertools.zip_longest(values, shardings)]
-
-
 def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Sequence[str],
             header: Sequence[str], ins: Sequence[Any] = (), outs: Sequence[Any] = (),
             located: bool = False) -> Module:
@@ -242,7 +244,8 @@ def lowered(jaxpr: Jaxpr, platform: str, attributes: Sequence[str], results: Seq
 
     def body(b: Builder, *names: str) -> list[Value]:
         args = [value_of(n, a) for n, a in zip(names, jaxpr.in_avals, strict=True)]
-        return _unreduced(b, lower_jaxpr(b, jaxpr, _unreduced(b, args, ins)), outs)
+        outs_there = lower_jaxpr(b, jaxpr, unreduced_as_told(b, args, ins))
+        return unreduced_as_told(b, outs_there, outs)
 
     module.function("main", [tensor_of(a) for a in jaxpr.in_avals], body, public=True,
                     attributes=attributes, results=results)
