@@ -333,6 +333,19 @@ def test_programs_of_parts_take_and_give_unreduced_arrays(spec):
             np.testing.assert_allclose(marked(given), X.reshape(count, -1, 4).sum(0), rtol=1e-15)
 
 
+@pytest.mark.parametrize("sums", [
+    lambda x: jnp.dot(x, x.T, out_sharding=P(unreduced={"x"})),
+    lambda x: lax.reduce_sum(x, (1,), out_sharding=P(unreduced={"x"}))], ids=["dot", "sum"])
+def test_devices_exchange_nothing_before_unreduced_sums_are_used(sums):
+    explicit = mesh().update(axis_types=(AxisType.Explicit,) * 2)
+    with set_mesh(explicit):
+        x = ingot.device_put(X, P(None, "x"))
+        assert "all-reduce" not in ingot.jit(sums).lower(x).compile().as_text("hlo")
+        whole = ingot.jit(lambda x: reshard(sums(x), P()))
+        assert whole.lower(x).compile().as_text("hlo").count(" all-reduce(") == 1
+        np.testing.assert_allclose(whole(x), X @ X.T if whole(x).ndim == 2 else X.sum(1))
+
+
 OF_SUMS = {
     "stretched": lambda v: jnp.broadcast_to(v[:, :1], (2, 8, 3)),
     "stretched beside": lambda v: v[:, :1] + v,

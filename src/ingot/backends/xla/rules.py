@@ -7,7 +7,6 @@ the primitive has several results. Families fill the table: one line an operatio
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -114,7 +113,7 @@ def lower_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
         out = [v.aval for v in eqn.outvars]
         apply = _rule_of(eqn)
         values = [read(x) for x in eqn.invars]
-        b.avals = [x.aval for x in eqn.invars]
+        b.avals, b.equation = [x.aval for x in eqn.invars], (jaxpr, eqn)
         if b.module.located:
             b.location = _location(eqn)
         if eqn.primitive.multiple_results:
@@ -139,7 +138,7 @@ def unreduced_as_told(b: Builder, values: Sequence[Value], shardings: Sequence[A
     the whole sum."""
     return [constrained(b, x, s, by_type)
             if isinstance(s, NamedSharding) and summed_axes(s.spec) else x
-            for x, s in zip(values, [*shardings, *[None] * len(values)])]
+            for x, s in zip(values, [*shardings, *[None] * len(values)], strict=False)]
 
 
 # ---- side effects in order -----------------------------------------------------------------------

@@ -13,10 +13,12 @@ from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_te
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
 from ingot.core.avals import ShapedArray
-from ingot.core.jaxpr import Jaxpr, subjaxprs
+from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 from ingot.core.mesh import AxisType, BaseMesh, Mesh
+from ingot.core.rewrite import definitions
 from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
 from ingot.core.specs import PartitionSpec
+from ingot.primitives.constraint import own_part_p, reshard_p
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
@@ -205,12 +207,29 @@ def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
 
 @rule("reshard")
 def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> Value:
-    """The array divided as told. What becomes unreduced is whole before: Shardy would take the
-    operation that makes it as one that makes parts, which are to be combined."""
+    """The array divided as told. What becomes unreduced is whole before, unless it is a sum of own
+    parts: Shardy would take the operation that makes it as one that makes parts, which are to be
+    combined."""
     spec = dst_sharding.spec
-    if summed_axes(spec) - b.avals[0].sharding.spec.unreduced:
+    new = summed_axes(spec) - b.avals[0].sharding.spec.unreduced
+    if new and not _sums_own_parts(*b.equation, new):
         x = constrained(b, x, dst_sharding.update(spec=PartitionSpec(*spec.partitions)), True)
     return constrained(b, x, dst_sharding, by_type=True)
+
+
+def _sums_own_parts(jaxpr: Jaxpr, eqn: Eqn, axes: frozenset[Any]) -> bool:
+    """Whether the argument of an equation is a sum along these mesh axes, of which each device of
+    theirs has the part that it computes."""
+    made = jaxpr.memo("definitions", lambda: definitions(jaxpr.eqns))
+    source = made.get(eqn.invars[0])
+    if source is None or source.primitive.name not in ("dot_general", "reduce_sum"):
+        return False
+    for operand in map(made.get, source.invars):
+        while operand is not None and operand.primitive is reshard_p:
+            operand = made.get(operand.invars[0])
+        if operand is not None and operand.primitive is own_part_p:
+            return axes == frozenset(operand.params["axes"])
+    return False
 
 
 @rule("layout_constraint")
