@@ -71,9 +71,10 @@ def overview() -> str:
             title, sentences, *_ = parts(name)
             lines += [f"### [{title}]({name}.md)",
                       f"[![{title}](../{PICTURES}/{name}.png)]({name}.md)", sentences]
-    lines += ["## Notebooks with sliders", "Start Jupyter in `examples/notebooks`, run all cells "
-              "and move the sliders: the picture follows. Jupyter itself is not installed with "
-              "`pip install .[examples]`."]
+    lines += ["## Notebooks with sliders", "In `examples/notebooks`, start `jupyter lab "
+              "--config=jupyter_server_config.py`, run all cells and move the sliders: the picture "
+              "follows, some 30 times a second. (With that configuration the server passes small "
+              "messages on at once.) `pip install jupyterlab` brings Jupyter itself."]
     for name in NOTEBOOKS:
         title, sentences, *_ = notebook(name)[0][0].split("\n\n")
         lines += [f"##{title}", f"![{title[2:]}](../{PICTURES}/{name}.png)",
@@ -120,7 +121,8 @@ def make(name: str, folder: str) -> None:
 
     begin, program = time.perf_counter(), [SCRIPTS / f"{name}.py"]
     if name in NOTEBOOKS:
-        keep = f"open({str(Path(folder, name + '.png'))!r}, 'wb').write(panel.image.value)"
+        keep = ("from PIL import Image; Image.fromarray(np.array(panel.figure.canvas.buffer_rgba()))"
+                f".save({str(Path(folder, name + '.png'))!r})")
         program = ["-c", "\n".join([f"import sys; sys.path.insert(0, {str(SLIDERS)!r})",
                                     *notebook(name)[1], keep])]
     done = subprocess.run([sys.executable, *program], cwd=folder, capture_output=True,
