@@ -121,8 +121,7 @@ def make(name: str, folder: str) -> None:
 
     begin, program = time.perf_counter(), [SCRIPTS / f"{name}.py"]
     if name in NOTEBOOKS:
-        keep = ("from PIL import Image; Image.fromarray(np.array(panel.figure.canvas.buffer_rgba()))"
-                f".save({str(Path(folder, name + '.png'))!r})")
+        keep = f"plt.imsave({str(Path(folder, name + '.png'))!r}, figure.canvas.buffer_rgba())"
         program = ["-c", "\n".join([f"import sys; sys.path.insert(0, {str(SLIDERS)!r})",
                                     *notebook(name)[1], keep])]
     done = subprocess.run([sys.executable, *program], cwd=folder, capture_output=True,
