@@ -18,13 +18,16 @@ KINDS = {"b": "bool", "i": "int64", "u": "uint32", "f": "float64", "c": "complex
 
 # What has no value before an exported program is called: tests that export programs run it.
 EXPORTED = {"dim_as_value": "test_export_shapes.py", "platform_index": "test_export.py"}
+# What runs whole programs that it is given.
+PROGRAMS = {"call_exported": "test_export.py", "run_by_xla": "test_extend.py"}
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_has_rows(name: str) -> None:
     if name in EXPORTED:
         assert isinstance(REGISTRY[name].eval, NoRule)
-        assert Path(__file__).with_name(EXPORTED[name]).exists()
+    if name in EXPORTED | PROGRAMS:
+        assert name in Path(__file__).with_name((EXPORTED | PROGRAMS)[name]).read_text("utf-8")
     elif not rows_by_primitive().get(name):
         pytest.fail(f"{name}: no row in tests/examples/ runs this primitive")
 

@@ -1,17 +1,20 @@
 """What packages are given to extend ingot as they extend JAX: primitives, types, devices."""
 
 import functools
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 import ingot
-from ingot import errors, lax, numpy as jnp, sharding as sharding_module
-from ingot.compat import lowering, partial_eval, privates, tables
+from ingot import errors, export, lax, numpy as jnp, sharding as sharding_module
+from ingot.compat import lowering, mlir, mlir_rules, partial_eval, privates, tables
 from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp_call_p
 from ingot.extend import core
 from ingot.sharding import PartitionSpec as P
+
+needs_jaxlib = pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
 
 
 def primitive(name):
@@ -48,7 +51,7 @@ def test_functions_are_compiled_in_a_primitives_place(backend):
 
 
 @pytest.mark.llvm("rules of lowering")
-def test_lowering_rules_may_call_python_but_not_build_mlir():
+def test_lowering_rules_may_call_python_and_those_that_fail_leave_it_to_impl():
     calls, seen = [], []
 
     def lower(ctx, x, *, by):
@@ -74,6 +77,95 @@ def test_lowering_rules_may_call_python_but_not_build_mlir():
     np.testing.assert_array_equal(f(np.arange(100.0)), 2 * np.arange(1.0, 101))
     f(np.zeros(100))
     np.testing.assert_array_equal(kept[0], np.arange(1.0, 101))  # not memory of the program
+
+
+def built(name, rule, platform=None):
+    """A primitive of one array, of which a rule that builds MLIR is all that is known."""
+    p = core.Primitive(name)
+    p.def_abstract_eval(lambda x, **_: x)
+    tables.register_lowering(p, rule, platform)
+    return p
+
+
+def tripled(ctx, x, *, times=3):
+    assert [a.shape for a in ctx.avals_in] == [a.shape for a in ctx.avals_out]
+    factor = mlir.ir_constant(np.full(ctx.avals_in[0].shape, times, ctx.avals_in[0].dtype))
+    return [mlir.hlo.multiply(x, factor)]
+
+
+@needs_jaxlib
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "complex128", "bfloat16"])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_rules_that_build_mlir_are_programs_of_our_operations(dtype, shape):
+    p, x = built("tripled", tripled), jnp.asarray(np.ones(shape), dtype)
+    for run in (p.bind, *(ingot.jit(p.bind, backend=b) for b in ("llvm", "xla"))):
+        out = run(x)
+        assert out.dtype == x.dtype
+        np.testing.assert_array_equal(np.asarray(out), np.full(shape, 3, x.dtype))
+    assert ingot.jit(lambda x: p.bind(x, times=5))(x).shape == shape
+
+
+@needs_jaxlib
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_rules_that_build_mlir_call_functions_and_what_xla_alone_has(backend):
+    def rule(ctx, x):
+        (y,) = lowering.lower_fun(lambda x: jnp.sin(x) + 1, multiple_results=False)(ctx, x)
+        (z,) = lowering.lower_fun(lambda x: [2 * x])(ctx, y)
+        return mlir.hlo.add(z, y)
+
+    x = np.arange(4.0)
+    found = ingot.jit(lambda x: built("composed", rule).bind(x + 1), backend=backend)(x)
+    np.testing.assert_allclose(found, 3 * np.sin(x + 1) + 3, rtol=1e-15)
+    squared = lambda ctx, x: [mlir.hlo.einsum(x.type, x, x, "i,i->i")]
+    f = ingot.jit(built("squared", squared).bind, backend=backend)
+    np.testing.assert_array_equal(f(x), x * x)
+    assert "run_by_xla" in str(mlir_rules.program_of(built("squared", squared), [f(x).aval], {}))
+    opaque = lambda ctx, x: mlir.custom_call("annotate_nothing", result_types=[x.type],
+                                             operands=[x]).results
+    p = built("opaque", opaque)
+    with pytest.raises(ValueError, match="custom calls whose targets .*annotate_nothing"):
+        export.export(ingot.jit(lambda x: p.bind(x) + 1))(x)
+    kept = export.export(ingot.jit(lambda x: p.bind(x) + 1), disabled_checks=[
+        export.DisabledSafetyCheck.custom_call("annotate_nothing")])(x)
+    assert "annotate_nothing" in kept.mlir_module()
+
+
+@needs_jaxlib
+def test_rules_for_platforms_are_those_of_the_programs_for_them():
+    twice, thrice = (built(f"times_{n}", lambda ctx, x, n=n: tripled(ctx, x, times=n), platform)
+                     for n, platform in ((2, "cpu"), (3, "cuda")))
+    p = core.Primitive("times_2_or_3")
+    p.def_abstract_eval(lambda x: x)
+    for platform, inner in (("cpu", twice), ("cuda", thrice)):
+        tables.register_lowering(p, lowering.lower_fun(inner.bind, False), platform)
+    f, x = ingot.jit(p.bind), np.arange(3.0)
+    np.testing.assert_array_equal(f(x), 2 * x)
+    both = export.export(f, platforms=["cpu", "cuda"])(x)
+    np.testing.assert_array_equal(both.call(x), 2 * x)
+    assert "dense<3.0" in both.mlir_module()
+    with pytest.raises(errors.UndefinedRuleError, match="no lowering rule .* for tpu, only"):
+        export.export(f, platforms=["tpu"])(x)
+
+
+@needs_jaxlib
+def test_rules_are_told_what_programs_are_for_and_their_mistakes():
+    told = []
+
+    def rule(ctx, x):
+        around = ctx.module_context
+        told.append((around.lowering_parameters.for_export, around.platforms))
+        return [mlir.hlo.add(x, x)]
+
+    p, x = built("told", rule), np.arange(3.0)
+    p.bind(x)
+    export.export(ingot.jit(p.bind), platforms=["tpu"])(x)
+    assert told[0] == (False, ("cpu",)) and told[-1] == (True, ("tpu",))
+    wrong = built("wrong", lambda ctx, x: [mlir.ir_constant(np.ones(2))])
+    with pytest.raises(TypeError, match=r"wrong: its lowering rule returned .*tensor<2xf64>.*says"):
+        wrong.bind(x)
+    tables.register_lowering(wrong, None)
+    with pytest.raises(errors.UndefinedRuleError):
+        wrong.bind(x)
 
 
 def test_types_are_of_one_class():

@@ -1,11 +1,12 @@
-"""`jax.interpreters.mlir`, as far as there is something to compile without MLIR."""
+"""`jax.interpreters.mlir`: what lowering rules are told, functions as rules, calls of Python."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ingot.compat.mlir import TokenSet
 from ingot.control.callback import FlatCallback, io_callback_p, pure_callback_p
 from ingot.core.avals import ShapedArray
 from ingot.core.primitive import PythonFallback
@@ -30,7 +31,7 @@ class LoweredFunction:
 
     def __call__(self, ctx: LoweringRuleContext, *values: Any, **params: Any) -> Any:
         """The results of the function, compiled for these operands."""
-        avals = [ShapedArray(v.shape, v.dtype) for v in values]
+        avals = [ctx.aval_of(v) for v in values]
         return _inline(ctx, lambda *xs: self.fun(*xs, **params), avals, values)
 
 
@@ -44,53 +45,57 @@ def _inline(ctx: LoweringRuleContext, fun: Rule, avals: Sequence[ShapedArray],
     jaxpr = stage(lambda *xs: listed(fun(*xs)), avals)
     if not all(a.same_type(o) for a, o in zip(jaxpr.out_avals, ctx.avals_out, strict=True)):
         raise Unsupported("weakly typed arguments or keys")
-    return ctx.build.inline(jaxpr, list(values))
+    return ctx.inline(jaxpr, list(values))
 
 
 # ---- rules with a context ------------------------------------------------------------------------
+@dataclass(frozen=True)
+class LoweringParameters:
+    """What rules may ask about the purpose of a module."""
+
+    for_export: bool = False
+    export_ignore_forward_compatibility: bool = False
+    hoist_constants_as_args: bool = False
+
+
 @dataclass
 class ModuleContext:
-    """What rules ask of the module under construction: to keep something alive."""
+    """What rules ask of the module under construction: to keep something alive, MLIR's objects."""
 
     keepalives: list[Any] = field(default_factory=list)
     platforms: tuple[str, ...] = ("cpu",)
+    lowering_parameters: LoweringParameters = LoweringParameters()
+    module: Any = None
+    context: Any = None
 
     def add_keepalive(self, thing: Any) -> None:
         """Callbacks are kept by the program that calls them."""
         self.keepalives.append(thing)
 
 
+def _type_of(value: Any) -> ShapedArray:
+    return ShapedArray(value.shape, value.dtype)
+
+
 @dataclass
 class LoweringRuleContext:
-    """What a lowering rule is told: the types, and (`build`) where the code goes."""
+    """What a lowering rule is told: the types, and where programs go that are parts of it."""
 
     build: Any
     primitive: Any
     avals_in: list[ShapedArray]
     avals_out: list[ShapedArray]
     module_context: ModuleContext = field(default_factory=ModuleContext)
+    inline: Rule = Unsupported
+    aval_of: Rule = _type_of
+    tokens_in: TokenSet = field(default_factory=TokenSet)
 
+    def set_tokens_out(self, tokens: Any) -> None:
+        """Side effects are ordered by the program that has them."""
 
-def kernel_of(primitive: Any, rule: Rule) -> Rule:
-    """The `kernel` slot that follows a lowering rule of JAX's form.
-
-    A rule that asks for MLIR fails, whatever the error, and the operation is a host call.
-    """
-    def kernel(build: Any, *values: Any, out: Any, **params: Any) -> Any:
-        outs = listed(out)
-        ctx = LoweringRuleContext(build, primitive, [ShapedArray(v.shape, v.dtype) for v in values],
-                                  outs)
-        try:
-            found = listed(rule(ctx, *values, **params))
-        except Unsupported:
-            raise
-        except Exception as error:
-            if isinstance(rule, LoweredFunction):  # the error is the function's own
-                raise
-            raise Unsupported("its lowering rule builds MLIR") from error
-        return found if isinstance(out, (list, tuple)) else found[0]
-
-    return kernel
+    def replace(self, **changes: Any) -> LoweringRuleContext:
+        """The same with some things replaced."""
+        return replace(self, **changes)
 
 
 def emit_python_callback(ctx: LoweringRuleContext, callback: Rule, token: Any,
@@ -111,5 +116,5 @@ def emit_python_callback(ctx: LoweringRuleContext, callback: Rule, token: Any,
 HOST = PythonFallback("no lowering by mlir.lower_fun or to a callback is registered for it",
                       retains_inputs=True)
 
-__all__ = ["LoweredFunction", "LoweringRuleContext", "emit_python_callback", "kernel_of", "listed",
-           "lower_fun"]
+__all__ = ["LoweredFunction", "LoweringParameters", "LoweringRuleContext", "ModuleContext",
+           "emit_python_callback", "listed", "lower_fun"]

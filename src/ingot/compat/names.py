@@ -64,6 +64,8 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.extend.core": _CORE,
     "jax.extend.core.primitives": _COMPAT + "primitives",
     "jax.extend.ifrt_programs": _COMPAT + "ifrt_programs",
+    "jax.extend.mlir": _COMPAT + "mlir",
+    "jax.extend.mlir.dialects": _COMPAT + "mlir",
     "jax.extend.linear_util": "ingot.extend.linear_util",
     "jax.extend.random": ("ingot.random",),
     "jax.extend.source_info_util": "ingot.extend.source_info_util",
@@ -74,7 +76,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.interpreters.ad": _AD,
     "jax.interpreters.batching": (_COMPAT + "tables", _COMPAT + "vmappable",
                                   "ingot.transforms.batch"),
-    "jax.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering"),
+    "jax.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering", _COMPAT + "mlir"),
     "jax.interpreters.partial_eval": (_COMPAT + "partial_eval",),
     "jax.interpreters.pxla": ("ingot.sharding", _COMPAT + "meshes"),
     "jax._src.interpreters.pxla": ("ingot.sharding", _COMPAT + "meshes"),
@@ -147,7 +149,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.interpreters.ad": _AD,
     "jax._src.interpreters.batching": (_COMPAT + "tables", _COMPAT + "vmappable",
                                        "ingot.transforms.batch"),
-    "jax._src.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering"),
+    "jax._src.interpreters.mlir": (_COMPAT + "tables", _COMPAT + "lowering", _COMPAT + "mlir"),
     "jax._src.interpreters.partial_eval": (_COMPAT + "partial_eval",),
     "jax._src.lax": "ingot.lax",
     "jax._src.lax.control_flow": "ingot.lax",
@@ -159,6 +161,8 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.linear_util": "ingot.extend.linear_util",
     "jax._src.layout": "ingot.api.formats",
     "jax._src.lib": _COMPAT + "extension",
+    "jax._src.lib.mlir": _COMPAT + "mlir",
+    "jax._src.lib.mlir.dialects": _COMPAT + "mlir",
     "jax._src.lib.xla_client": ("ingot.api.devices", _COMPAT + "version", _COMPAT + "extension",
                                 _COMPAT + "hlo_sharding"),
     "jax._src.literals": _COMPAT + "literals",
@@ -202,7 +206,6 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
 MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
 
 
-_MLIR = "there is no MLIR here; register_lowering takes what lower_fun returns"
 _REFS = "arrays are immutable; carry them through loops, where they are updated in place"
 
 NAMES: dict[str, str | Missing] = {
@@ -230,7 +233,6 @@ NAMES: dict[str, str | Missing] = {
     "jax.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
     "jax._src.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
     "jax._src.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
-    "jax.interpreters.mlir.ir": Missing(_MLIR),
     "jax.lib.xla_bridge": _COMPAT + "clients",
     "jax._src.tree_util._registry": _COMPAT + "privates:_registry",
     "jaxlib.xla_client.Device": "ingot.api.devices:Device",
@@ -258,8 +260,6 @@ NAMES: dict[str, str | Missing] = {
     "jax.no_tracing": Missing("use checking_leaks and make_jaxpr to see what is traced"),
     "jax.no_execution": Missing("use eval_shape to trace without running"),
     "jax.ffi": Missing("functions of C are called by pure_callback with ctypes"),
-    "jax.extend.mlir": Missing(_MLIR),
-    "jax._src.lib.mlir": Missing(_MLIR),
     "jax.experimental.mosaic": Missing("a compiler of kernels for accelerators"),
     "jax.experimental.jax2tf": Missing("no conversion to TensorFlow"),
 }
@@ -271,6 +271,12 @@ for _theirs, _ours in {
         "_TPU_V4": "TPU_V4", "_TPU_7": "TPU_7", "_TPU_7X": "TPU_7X",
         "_TRANSPOSE_TRICKS": "CONTIGUOUS"}.items():
     NAMES[f"jax._src.mesh_utils.{_theirs}"] = f"ingot.api.device_grids:{_ours}"
+
+# Modules of jaxlib, if it is installed: MLIR and its dialects.
+for _module in ("jax.interpreters.mlir", "jax._src.interpreters.mlir", "jax.extend.mlir",
+                "jax.extend.mlir.dialects", "jax._src.lib.mlir", "jax._src.lib.mlir.dialects"):
+    NAMES.update({f"{_module}.{name}": f"{_COMPAT}mlir:{name}" for name in (
+        "chlo", "func", "func_dialect", "hlo", "ir", "sdy", "stablehlo")})
 
 # Names that JAX itself does not have (any more) and packages probe for: not worth a report.
 ABSENT = frozenset({

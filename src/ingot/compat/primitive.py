@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.compat.facades import Facade
-from ingot.compat.lowering import HOST, LoweredFunction, kernel_of, listed
+from ingot.compat.lowering import HOST, listed
 from ingot.core.effects import Effect
 from ingot.core.interpreter import EVAL, current, to_array
 from ingot.core.primitive import NoRule, Primitive as OurPrimitive
@@ -47,7 +47,7 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
             batch=none("interpreters.batching.primitive_batchers"),
             kernel=HOST,
             multiple_results=False, higher_order=True, register=False)
-        self.lowered: LoweredFunction | None = None
+        self.lowerings: dict[str | None, Rule] = {}
 
     def bind(self, *args: Any, **params: Any) -> Any:
         interpreter = current()
@@ -84,13 +84,6 @@ class Primitive(OurPrimitive, metaclass=Facade, stands_for=OurPrimitive):
         """JAX's interpreters call this rule; ours do not."""
         raise TypeError(f"{self.name}: def_bind_with_trace replaces what an interpreter does;"
                         " define the primitive's rules instead")
-
-    def lower_to(self, lowered: LoweredFunction) -> None:
-        """Compile a Python function in the operation's place."""
-        self.lowered = lowered
-        self.kernel = kernel_of(self, lowered)
-        if isinstance(self.eval, NoRule):
-            self.eval = lambda *xs, **params: listed(lowered.fun(*xs, **params))
 
     def get_bind_params(self, params: dict[str, Any]) -> dict[str, Any]:
         """Parameters of an equation as arguments of `bind`: they are the same."""

@@ -14,7 +14,7 @@ from ingot.api.devices import resharded
 from ingot.backends.operations import Operations
 from ingot.compat.facades import ArrayImpl
 from ingot.compat.literals import TypedNdArray
-from ingot.compat.tables import zeros_like_aval
+from ingot.compat.tables import evaluated_as_lowered, zeros_like_aval
 from ingot.core.array import Array, from_numpy
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
@@ -77,18 +77,19 @@ def wait_for_tokens() -> None:
 
 
 def apply_primitive(primitive: Any, *args: Any, **params: Any) -> Any:
-    """Run one operation; one whose `impl` is just this by the function that it is lowered to.
+    """Run one operation; one whose `impl` is just this as it is lowered.
 
-    Raises UndefinedRuleError if that is a rule that builds MLIR, as nothing else says its meaning.
+    Raises UndefinedRuleError if no lowering rule is registered for it, as nothing else says its
+    meaning.
     """
     if getattr(getattr(primitive, "impl", None), "func", None) is not apply_primitive:
         return primitive.bind(*args, **params)
-    if primitive.lowered is None:
+    if not primitive.lowerings:
         raise UndefinedRuleError(
-            f"{primitive.name}: its impl is apply_primitive, and no lowering by mlir.lower_fun is"
-            " registered for it; rules that build MLIR cannot be used: give def_impl a function of"
-            " arrays, or register mlir.lower_fun(f)")
-    return primitive.lowered.fun(*args, **params)
+            f"{primitive.name}: its impl is apply_primitive, and no lowering rule is registered for"
+            " it: give def_impl a function of arrays, or register mlir.lower_fun(f)")
+    found = evaluated_as_lowered(primitive, args, params)
+    return found if primitive.multiple_results else found[0]
 
 
 class _SingleOperations:

@@ -6,14 +6,16 @@ slot's, in JAX's form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingot.compat.lowering import LoweredFunction, kernel_of, listed
+from ingot.compat.lowering import HOST, listed
+from ingot.compat.mlir_rules import kernel_of, program_of
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
+from ingot.core.jaxpr import eval_jaxpr
 from ingot.core.primitive import (
     REGISTRY,
     NoRule,
@@ -236,21 +238,26 @@ def get_primitive_transpose(primitive: OurPrimitive) -> Rule:
     return primitive_transposes[primitive]
 
 
-def register_lowering(primitive: OurPrimitive, rule: Any, platform: str | None = None,
+def register_lowering(primitive: Any, rule: Any, platform: str | None = None,
                       inline: bool = True, cacheable: bool = True) -> Any:
-    """Say how an operation is compiled: `mlir.lower_fun(f)` compiles f in its place, and a rule
-    may call `mlir.emit_python_callback`.
+    """Say how an operation is compiled, on one platform or on all: `mlir.lower_fun(f)` compiles f
+    in its place; a rule may build MLIR, or call `mlir.emit_python_callback`; None takes one back.
 
-    Rules that build MLIR cannot be used; the operation then runs as a host call to its `impl`.
+    What it builds is read as a program of our primitives, or run by XLA where it is none. A rule
+    that fails leaves the operation to a host call of its `impl`.
     """
-    if platform not in (None, "cpu"):
-        return rule
-    lower_to = getattr(primitive, "lower_to", None)
-    if lower_to and isinstance(rule, LoweredFunction):
-        lower_to(rule)
-    else:
-        primitive.kernel = kernel_of(primitive, rule)
+    known = {**getattr(primitive, "lowerings", {}), platform: rule}
+    primitive.lowerings = {p: r for p, r in known.items() if r is not None}
+    primitive.kernel = kernel_of(primitive) if primitive.lowerings else HOST
+    if isinstance(primitive.eval, NoRule):
+        primitive.eval = lambda *xs, **params: evaluated_as_lowered(primitive, xs, params)
     return rule
+
+
+def evaluated_as_lowered(primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+    """Return the results of what the lowering rules of a primitive say."""
+    jaxpr = program_of(primitive, [typeof(x) for x in args], params)
+    return eval_jaxpr(jaxpr, jaxpr.consts, *args)
 
 
 # ---- helpers that define whole rules -------------------------------------------------------------

@@ -202,10 +202,12 @@ def program(fun: Callable[..., Any]) -> Rule:
 
 
 class _Inlining:
-    """Stands for the builder of kernels in rules that do no more than to call a program."""
+    """Stands for the builder of kernels in rules that do no more than to call a program, which may
+    depend on the platforms it is for."""
 
     def __init__(self, b: Builder):
-        self._builder = b
+        self._builder, self.for_export = b, b.module.for_export
+        self.platforms = b.module.platforms
 
     def inline(self, jaxpr: Jaxpr, args: Sequence[Value]) -> list[Value]:
         """Append the program."""

@@ -127,7 +127,7 @@ class Builder:
         self.token: Token | None = None  # of the last ordered side effect
         self.manual: Any = None  # inside a program of parts, which devices run it
         self.avals: list[Any] = []  # types of the arguments of the equation that is lowered
-        self.equation: Any = None  # that is lowered, behind its program
+        self.equation: tuple[Any, Any] = (None, None)  # that is lowered, behind its program
         self.location = ""  # of the user's line, behind operations
         self.lengths: dict[Any, Value] = {}  # of dimension variables, and of what was computed
         self._indent = "  " * depth
