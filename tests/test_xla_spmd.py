@@ -8,6 +8,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.config import config
 from ingot.core import backend
 from ingot.core.backend import CompileOptions
 from ingot.sharding import (
@@ -331,6 +332,33 @@ def test_programs_of_parts_take_and_give_unreduced_arrays(spec):
                                          in_specs=divided, out_specs=spec))
             count = 4 if len(axes) == 2 else 2
             np.testing.assert_allclose(marked(given), X.reshape(count, -1, 4).sum(0), rtol=1e-15)
+
+
+def test_results_are_where_jit_was_told_and_the_others_on_the_same_devices():
+    where, x = NamedSharding(mesh(), P("x")), np.arange(8.0)
+    for fun, args in ((lambda: (jnp.zeros(8), jnp.ones(8)), ()), (lambda x: (x, x + 1), (x,)),
+                      (lambda x: (x, x + 1), (ingot.device_put(x, NamedSharding(mesh(), P())),))):
+        for outs in ((None, where), (where, None)):
+            f = ingot.jit(fun, out_shardings=outs, backend=None)
+            with config.override("default_device", ingot.devices("xla")[0]):
+                for out, told in zip(f(*args), outs, strict=True):
+                    assert out.sharding.device_set == where.device_set
+                    assert told is None or out.sharding == told
+                    np.testing.assert_array_equal(out, fun(*args)[outs.index(told)])
+    one = ingot.device_put(x, ingot.devices("xla")[0])
+    with pytest.raises(ValueError, match="incompatible devices"):
+        ingot.jit(lambda x: x + 1, out_shardings=where)(one)
+    with pytest.raises(ValueError, match="incompatible devices"):
+        ingot.jit(lambda x: lax.with_sharding_constraint(x, where), device=one.device)(x)
+
+
+@pytest.mark.parametrize("spec", [P("x", "y"), P(("x", "y"), None), P(None, ("x", "y"))], ids=str)
+def test_results_that_lie_as_an_argument_lie_in_its_words(spec):
+    narrow = Mesh(np.array(ingot.devices("xla")[:2]).reshape(1, 2), ("x", "y"))
+    for over in (narrow, mesh()):
+        x = ingot.device_put(X, NamedSharding(over, spec))
+        for out in (x + 1, ingot.jit(jnp.sin)(x)):
+            assert out.sharding == x.sharding
 
 
 @pytest.mark.parametrize("sums", [

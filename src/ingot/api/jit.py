@@ -138,6 +138,7 @@ class _CompiledCall:
         self.fixed = backend is not None
         self.options = replace(options, donated=self.donated, committed=self.fixed)
         self.backend = backend or self.places.backend(arrays).name
+        self.options = shardings.compiled(self.options, self.backend, traced.out_tree, traced.jaxpr)
         self.executable, self.apart = compile_apart(traced.jaxpr, self.backend, self.options)
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)

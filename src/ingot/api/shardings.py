@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,13 @@ from ingot.api.devices import named
 from ingot.api.formats import AutoLayout, Format, Layout
 from ingot.config import config
 from ingot.core.array import Array
-from ingot.core.backend import Backend, backend_at, chosen_backend
+from ingot.core.backend import (
+    Backend,
+    CompileOptions,
+    backend_at,
+    chosen_backend,
+    get_backend,
+)
 from ingot.core.devices import Device
 from ingot.core.interpreter import Tracer
 from ingot.core.jaxpr import Jaxpr
@@ -36,7 +42,7 @@ from ingot.core.placement import (
 )
 from ingot.core.program_division import divide_program, own_sharding, whole_arrays
 from ingot.core.rewrite import used_arguments
-from ingot.core.sharding import NamedSharding, Sharding
+from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec
 from ingot.errors import DuplicateSpecError
 from ingot.primitives.constraint import sharding_constraint_p
@@ -146,6 +152,13 @@ def _mismatches(name: str, prefix: Any, values: Any) -> str:
         lines.append(f"pytree structure error: different {respect} at key path\n"
                      f"    {name}{keystr(d.path)}\nexpected {d.left}, got {d.right} ({d.why})")
     return f"Mismatch details ({len(lines)} found):\n" + "\n".join(lines)
+
+
+def _is_usual(sharding: Sharding) -> bool:
+    """Whether a sharding names devices, and the memory of theirs that programs have."""
+    known = not isinstance(sharding, NamedSharding) or sharding._is_concrete
+    return known and sharding.memory_kind in (
+        None, sharding._device_assignment[0].memory_kinds[0])
 
 
 @dataclass(frozen=True)
@@ -276,6 +289,23 @@ class CallShardings:
         if self.outs is None:
             return [None] * len(outs)
         return self._resolved("out_shardings", self.outs, tree_unflatten(out_tree, outs))
+
+    def compiled(self, options: CompileOptions, backend: str, out_tree: PyTreeDef, jaxpr: Jaxpr
+                 ) -> CompileOptions:
+        """Return options by which results of a program on devices are at once where they were told
+        to be, if that is in the memory that programs have.
+
+        Raises ValueError if it is for other devices than that on which `jit` has it run.
+        """
+        own = own_sharding(jaxpr) if options.devices else None
+        if own is not None:
+            here = SingleDeviceSharding(options.devices[0])
+            check_same_devices((here, "explicit output sharding"), own)
+        if self.outs is None or get_backend(backend).buffer_type is np.ndarray:
+            return options
+        found = self.of_results(out_tree, jaxpr.out_avals)
+        return replace(options, out_shardings=tuple(
+            s if s is not None and _is_usual(s) else None for s in found))
 
     def _result(self, x: Any, sharding: Sharding) -> Any:
         check_divisible("One of pjit outputs", x.aval, sharding)

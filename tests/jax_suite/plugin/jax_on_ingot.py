@@ -198,6 +198,8 @@ def _counting():
     """Tell JAX's counters, by the names that they listen for, what ingot traces and compiles, and
     which calls of compiled functions find no program or no places of results made before."""
     from ingot.api import jit, shardings
+    from ingot.backends.xla.executable import XLAExecutable
+    from ingot.backends.xla.stablehlo import Module
     from ingot.compiler import simplify
     from ingot.core.logs import LISTENERS
 
@@ -213,17 +215,24 @@ def _counting():
         for name in stages.get(event.rpartition("/")[2], ()):
             tell(name)
 
-    def counted(cls, name, changed):
+    def counted(cls, name, made):
+        """Note in `found` the calls of a method after which `made` says what was not there yet."""
         method = getattr(cls, name)
 
         @functools.wraps(method)
         def run(self, *args, **kwargs):
-            before = changed(self)
             result = method(self, *args, **kwargs)
-            found.extend([name] * (changed(self) != before))
+            new = set(made(self, *args, **kwargs)) - seen
+            seen.update(new)
+            found.extend(new)
             return result
 
         setattr(cls, name, run)
+
+    def loaded(self, *_):
+        if len(self._loaded) > 1 and (self, len(self._loaded)) not in seen:
+            tell("pxla_cached_compilation")  # the first one was told of as a whole
+        return [(self, n + 1) for n in range(len(self._loaded))]
 
     @functools.wraps(jit.PjitFunction._run)
     def run(self, *args, _run=jit.PjitFunction._run):
@@ -233,9 +242,11 @@ def _counting():
             tell("jit_cpp_cache_miss")
         return result
 
-    found = []
-    counted(jit._CompiledCall, "__init__", lambda self: hasattr(self, "jaxpr"))
-    counted(shardings.ResultPlaces, "_divided", lambda self: len(self._known))
+    found, seen = [], set()
+    counted(jit._CompiledCall, "__init__", lambda self, *_: [self.executable])
+    counted(shardings.ResultPlaces, "_divided", lambda self, common, arrays: [
+        (self.jaxpr, common, *map(shardings.sharding_of, arrays))])
+    counted(XLAExecutable, "_program", loaded)
     jit.PjitFunction._run = run
 
     @functools.wraps(simplify._simplify)
@@ -244,6 +255,14 @@ def _counting():
         return _simplify(jaxpr, passes)
 
     simplify._simplify = simplified
+
+    @functools.wraps(Module.function)
+    def function(self, name, *args, _function=Module.function, **kwargs):
+        tell("lower_jaxpr_to_fun", name)
+        return _function(self, name, *args, **kwargs)
+
+    if os.environ.get("INGOT_BACKEND") == "xla":  # which writes programs as they are
+        Module.function = function
     LISTENERS.append(listener)
 
 

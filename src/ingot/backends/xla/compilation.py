@@ -94,8 +94,9 @@ class Compiler:
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
         # XLA says of a program without results how the empty tuple lies.
         found = loaded.get_output_shardings() if jaxpr.outvars else []
-        return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p))
-                        for s, a, p in zip(outs, jaxpr.out_avals, found, strict=True)]
+        return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p),
+                              shardings) for s, a, p in zip(outs, jaxpr.out_avals, found,
+                                                            strict=True)]
 
     def read(self, data: bytes, jaxpr: Jaxpr, options: CompileOptions,
              shardings: Sequence[Sharding], results: Sequence[Sharding], home: Sharding) -> Any:
@@ -167,12 +168,21 @@ def _on_one_device(jaxpr: Jaxpr, given: Sequence[Sharding], told: Sequence[Shard
             for t, s, a in zip(told, divided, jaxpr.out_avals, strict=True)]
 
 
-def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any) -> NamedSharding:
-    """How a result lies: as was wanted, else as XLA has chosen."""
+def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any, given: Sequence[Sharding]
+          ) -> NamedSharding:
+    """How a result lies: as was wanted, else as XLA has chosen, in the words of an argument that
+    lies so."""
     if wanted is None or UNCONSTRAINED in wanted.spec.partitions or (
             wanted.mesh.auto_axes and not wanted.spec.unreduced):
-        return as_typed(named(mesh, found, aval.ndim), aval)
+        lies = as_typed(named(mesh, found, aval.ndim), aval)
+        return next((s for s in given if _says(s, lies, aval.ndim)), lies)
     return NamedSharding(mesh.update(axis_types=wanted.mesh.axis_types), wanted.spec)
+
+
+def _says(sharding: Sharding, found: NamedSharding, ndim: int) -> bool:
+    """Whether a sharding says with an entry for each axis how arrays lie that are divided."""
+    return isinstance(sharding, NamedSharding) and sharding.mesh == found.mesh and (
+        len(sharding.spec) == ndim and any(found.spec) and sharding.is_equivalent_to(found, ndim))
 
 
 def _refuse(module: Module) -> None:

@@ -194,11 +194,12 @@ class XLAExecutable:
 
     def _following(self, given: Sequence[Sharding | None], fixed: Sequence[Sharding]
                    ) -> Sequence[Sharding]:
-        """Where the arguments go: to the mesh that divides one of them, else to the device of a
-        committed one, else to the default device, unless the options say where."""
+        """Where the arguments go: to the mesh that divides one of them or a result, else to the
+        device of a committed one, else to the default device, unless the options say where."""
         if self.options.in_shardings or self.options.devices:
             return self.shardings
-        mesh = mesh_of(fixed) or mesh_of([*given, *([] if fixed else [self._home])])
+        outs = self.options.out_shardings or ()
+        mesh = mesh_of(fixed) or mesh_of([*outs, *given, *([] if fixed else [self._home])])
         if mesh is not None:
             return [on_mesh(mesh, s, a.ndim)
                     for s, a in zip(given, self.jaxpr.in_avals, strict=True)]
