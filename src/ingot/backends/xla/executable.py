@@ -40,8 +40,13 @@ class Program(NamedTuple):
 
 class Way(NamedTuple):
     """How the program is run on arguments that lie in some places: those that must be moved first
-    have a sharding."""
+    have a sharding.
 
+    Places are compared by their identity, `which`: once JAX is imported, it makes those equal that
+    divide arrays in the same way, of whichever mesh, and whether operations must follow or not.
+    """
+
+    which: tuple[int, ...]
     places: list[Any]
     run: Callable[..., Any]
     handlers: list[Any]
@@ -62,7 +67,7 @@ class XLAExecutable:
         self._ways: dict[Any, Way] = {}
         self._home = (SingleDeviceSharding(options.devices[0]) if options.devices
                       else memory.home(own_sharding(jaxpr)))
-        self._recent = Way([], self._nothing, [], [])
+        self._recent = Way((), [], self._nothing, [], [])
         chosen = options.in_shardings or (None,) * len(jaxpr.invars)
         mesh = mesh_of([*chosen, *(options.out_shardings or ()), self._home])
         self.shardings = [on_mesh(mesh, s, a.ndim) if mesh else s or self._home
@@ -129,10 +134,10 @@ class XLAExecutable:
         avals = list(out_avals)
 
         def call(arrays: Sequence[Array]) -> Any:
-            places, run, handlers, _ = self._recent
+            which, _, run, handlers, _ = self._recent
             try:
                 buffers = list(map(_data, arrays))
-                if list(map(_place, buffers)) != places or not handlers:
+                if tuple(map(id, map(_place, buffers))) != which or not handlers:
                     return ELSEWHERE
             except AttributeError:  # a traced value, or an array of another back end
                 return ELSEWHERE
@@ -178,8 +183,8 @@ class XLAExecutable:
     def _way(self, buffers: list[Any]) -> Way:
         """How the program runs on arguments that are where these are."""
         places = [x._sharding if type(x) is self._type else None for x in buffers]
-        key = tuple(map(id, places))
-        way = self._ways.get(key)
+        which = tuple(map(id, places))
+        way = self._ways.get(which)
         if way is None:
             given = [self._memory.sharding(x) if type(x) is self._type else None for x in buffers]
             fixed = [s for x, s, used in zip(buffers, given, self._used, strict=True)
@@ -189,7 +194,7 @@ class XLAExecutable:
             moves = [None if have is not None and have.is_equivalent_to(want, a.ndim) else want
                      for have, want, a in zip(given, program.shardings, self.jaxpr.in_avals,
                                               strict=True)]
-            way = self._ways[key] = Way(places, program.run, program.handlers, moves)
+            way = self._ways[which] = Way(which, places, program.run, program.handlers, moves)
         return way
 
     def _following(self, given: Sequence[Sharding | None], fixed: Sequence[Sharding]
