@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,9 +57,14 @@ def pytest_configure(config):
     faulthandler.enable(open(Path(os.environ[CRASHES], str(os.getpid())), "w"))  # noqa: SIM115
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that `-m` deselects
 def pytest_collection_modifyitems(items):
     """Leave out what the portable mode does in another way, and what is about LLVM's code where
-    another back end is chosen."""
+    another back end is chosen; of samples, all but a part is long."""
+    for item in items:
+        sampled = item.get_closest_marker("sampled")
+        if sampled and zlib.crc32(item.name.encode()) % sampled.args[0]:
+            item.add_marker(pytest.mark.long)
     left_out = {} if PORTABLE is None else {"native": PORTABLE}
     if config.backend != "llvm":
         left_out |= {"llvm": "about LLVM", "native": f"the back end is {config.backend}"}
@@ -65,6 +72,12 @@ def pytest_collection_modifyitems(items):
         for name, why in left_out.items():
             for mark in item.iter_markers(name):
                 item.add_marker(pytest.mark.skip(reason=f"{why}: {mark.args[0]}"))
+
+
+def pytest_collection_finish():
+    """JAX is here to compare with: to optimize its programs takes longer than to run them."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -89,6 +102,8 @@ def pytest_runtest_teardown(item):
     _ended += 1
     if _ended % BETWEEN_CLEARING == 0:
         clear_caches()
+        if "jax" in sys.modules:
+            sys.modules["jax"].clear_caches()
         gc.unfreeze()
         gc.collect()
         gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -87,12 +88,14 @@ def arguments(seed: int = 0) -> dict[str, Any]:
     }
 
 
-def environment(modules: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Names for one system: its modules, and the arguments as its arrays."""
-    jnp = modules["jnp"]
-    made = {name: jnp.asarray(value) for name, value in values.items()}
-    return {**modules, **made, "w": jnp.asarray(2.5), "wi": jnp.asarray(3),
-            "bf": made["x"].astype(jnp.bfloat16) if "x" in made else None}
+def environment(modules: dict[str, Any], values: dict[str, Any], expression: str
+                ) -> dict[str, Any]:
+    """Names for one system: its modules, and the arguments in the expression as its arrays."""
+    jnp, used = modules["jnp"], set(re.findall(r"\w+", expression))
+    made = {name: jnp.asarray(value) for name, value in values.items() if name in used}
+    if "bf" in used:
+        made["bf"] = jnp.asarray(values["x"]).astype(jnp.bfloat16)
+    return {**modules, **made, "w": jnp.asarray(2.5), "wi": jnp.asarray(3)}
 
 
 def leaves(result: Any) -> Iterator[Any]:
@@ -127,9 +130,9 @@ def check(expression: str, values: Callable[[], dict[str, Any]] = arguments,
     if expression in OTHERWISE:
         return
     given = values()
-    want, their_error = attempt(expression, environment(JAX, given))
+    want, their_error = attempt(expression, environment(JAX, given, expression))
     with config.override("match_jax", True):
-        got, our_error = attempt(expression, environment(INGOT, given))
+        got, our_error = attempt(expression, environment(INGOT, given, expression))
     if their_error is not None:
         assert our_error is not None, f"JAX raises {their_error!r}, ingot gives {got!r}"
         return
@@ -146,8 +149,8 @@ def check(expression: str, values: Callable[[], dict[str, Any]] = arguments,
 def check_error(expression: str, values: Callable[[], dict[str, Any]] = arguments) -> None:
     """Assert that ingot raises an error that whoever catches JAX's catches too."""
     given = values()
-    _, theirs = attempt(expression, environment(JAX, given))
-    got, ours = attempt(expression, environment(INGOT, given))
+    _, theirs = attempt(expression, environment(JAX, given, expression))
+    got, ours = attempt(expression, environment(INGOT, given, expression))
     assert theirs is not None, "no error in JAX"
     assert ours is not None, f"JAX raises {theirs!r}, ingot gives {got!r}"
     kind = next(c for c in type(theirs).__mro__ if c.__module__ == "builtins")

@@ -18,6 +18,7 @@ UFUNCS = ["add", "multiply", "maximum", "minimum", "subtract", "bitwise_and", "b
           "bitwise_xor", "logical_and", "logical_or", "logical_xor", "logaddexp", "logaddexp2"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", [*INTEGERS, "bool", "float32"])
 @pytest.mark.parametrize("name", UFUNCS)
 def test_methods_of_ufuncs(name, dtype):
@@ -65,6 +66,7 @@ def _put(mode):
     return put
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", ["clip", "wrap"])
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("name", ["take", "put", "choose", "ravel_multi_index"])

@@ -64,6 +64,7 @@ def sample(faults: list[Fault], n: int) -> list[Fault]:
     return sorted(faults, key=lambda f: zlib.crc32(str(f).encode()))[:n]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", sorted(rows_by_primitive()))
 def test_sample(name: str) -> None:
     for fault in sample(faults_of(REGISTRY[name]), 3):

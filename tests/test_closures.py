@@ -70,6 +70,7 @@ OUTER = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("outer", OUTER)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", PROGRAMS)

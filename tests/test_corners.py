@@ -154,6 +154,7 @@ jax.grad(lambda x:lax.while_loop(lambda x:x<3,lambda x:x*x,x))(w)
 """
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table("\n".join(
     [INDICES, FUNCTIONS, POWERS, SCIPY, CONVERSIONS])))
 def test_corner(expression):

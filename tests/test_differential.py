@@ -57,6 +57,7 @@ def uncertain(law, name, x, q):
     return np.zeros(x.shape, bool)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("law, name", FUNCTIONS)
 def test_distributions_on_a_grid(law, name):
@@ -71,6 +72,7 @@ def test_distributions_on_a_grid(law, name):
     np.testing.assert_allclose(got[keep], want[keep], rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("law, name", FUNCTIONS)
 def test_nothing_is_known_of_invalid_parameters(law, name):
     """The value is nan, derivatives are nan or absent."""
@@ -280,6 +282,7 @@ def test_cosine_transforms_of_complex_numbers_and_one_axis(name, type, norm):
                                getattr(scipy.fft, name + "n")(x.real, type, axes=0), rtol=1e-12)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("shapes", [((5, 6), (3, 2)), ((5, 6), (2, 4)), ((4, 4), (3, 3))])
 @pytest.mark.parametrize("boundary, fill", [("fill", 0), ("fill", 1.5), ("wrap", 0), ("symm", 0)])
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])

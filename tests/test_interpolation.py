@@ -59,6 +59,7 @@ IMAGE = R.randn(9, 6)
 PLACES = [np.r_[R.uniform(-7, 16, 40), 0, 8, 3, -30], np.r_[R.uniform(-5, 11, 40), 5, 0, 2, 30]]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("order", [2, 3, 4, 5])
 def test_splines_between_samples(order, mode):

@@ -5,17 +5,28 @@ import re
 import pytest
 
 from examples import Bad, Example, identifiers, is_further, table
-from laws import LAWS, Law, in_axes, law_loops, law_nested, law_refused, law_sizes, mapped_at_size
+from laws import (
+    LAWS,
+    Law,
+    in_axes,
+    law_loops,
+    law_nested,
+    law_refused,
+    law_second,
+    law_sizes,
+    law_vmap,
+    mapped_at_size,
+)
 
 EXAMPLES, BAD = table()
-COMPILING = (law_loops, law_nested, law_sizes)  # several programs of each row
+COSTLY = (law_loops, law_nested, law_second, law_sizes, law_vmap)  # several programs of each row
 
 
 def cases():
-    """Each law with each row; those that compile much, with the first rows of each operation."""
+    """Each law with each row; those that take long, with the first rows of each operation."""
     for law in LAWS:
         for row, name in zip(EXAMPLES, identifiers(EXAMPLES), strict=True):
-            long = law in COMPILING and is_further(name)
+            long = law in COSTLY and is_further(name)
             yield pytest.param(law, row, id=f"{law.__name__}-{name}",
                                marks=[pytest.mark.long] if long else [])
 
@@ -26,8 +37,8 @@ def test_law(law: Law, row: Example) -> None:
 
 
 # Their eager forms take seconds for so many matrices, or calls of Python.
-COSTLY = r"callback|lu|qr|eig|svd|schur|hess|ormqr|tridiag|solve|householder|cholesky|pinv|expm|log"
-LARGE = [row for i, row in enumerate(EXAMPLES) if i % 5 == 2 and not re.search(COSTLY, row.name)
+SLOW = r"callback|lu|qr|eig|svd|schur|hess|ormqr|tridiag|solve|householder|cholesky|pinv|expm|log"
+LARGE = [row for i, row in enumerate(EXAMPLES) if i % 5 == 2 and not re.search(SLOW, row.name)
          and any(x.size for x in row.args) and any(True for _ in in_axes(row))]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from house import rule_of
+
 _spec = importlib.util.spec_from_file_location(
     "make_map", Path(__file__).resolve().parent.parent / "docs" / "make_map.py"
 )
@@ -24,7 +26,7 @@ EARLY = {"numpy", "ml_dtypes", "ingot", *sys.stdlib_module_names}
 LATE = {"scipy", "llvmlite", "opt_einsum", "jaxlib", "rich", "tqdm"}  # the last if installed
 MAX_LINES = 500
 
-each_module = pytest.mark.parametrize("module", MODULES, ids=lambda m: m.as_posix())
+each_module = rule_of(MODULES)
 
 
 @cache
@@ -44,16 +46,17 @@ def imported(node, module):
     return []
 
 
+@cache
 def imports(module):
     """(node, name, whether inside a function) for all imports of a module."""
-    def walk(node, inside):
-        for child in ast.iter_child_nodes(node):
-            for name in imported(child, module):
-                yield child, name, inside
-            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from walk(child, inside or is_function)
-
-    return walk(tree_of(module), False)
+    found, left = [], [(tree_of(module), False)]
+    while left:
+        node, inside = left.pop()
+        found += [(node, name, inside) for name in imported(node, module)]
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.stmt | ast.mod | ast.ExceptHandler | ast.match_case):
+            left += [(child, inside) for child in ast.iter_child_nodes(node)]
+    return found
 
 
 def own_module(name):
@@ -151,12 +154,17 @@ def test_map_is_up_to_date():
 # ---- tests of these tests ----
 
 
+def forget():
+    tree_of.cache_clear()
+    imports.cache_clear()
+
+
 def planted(tmp_path, monkeypatch, source, name="core/planted.py"):
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source, "utf-8")
     monkeypatch.setattr(make_map, "PACKAGE", tmp_path)
-    tree_of.cache_clear()
+    forget()
     return Path(name)
 
 
@@ -178,7 +186,7 @@ def test_faults_are_found(test, source, tmp_path, monkeypatch):
     module = planted(tmp_path, monkeypatch, source)
     with pytest.raises(AssertionError):
         test(module)
-    tree_of.cache_clear()
+    forget()
 
 
 def test_reasons_are_accepted(tmp_path, monkeypatch):
@@ -188,4 +196,4 @@ def test_reasons_are_accepted(tmp_path, monkeypatch):
     module = planted(tmp_path, monkeypatch, source)
     test_start_up_imports_little(module)
     test_imports_only_from_lower_layers(module)
-    tree_of.cache_clear()
+    forget()

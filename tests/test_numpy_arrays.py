@@ -113,12 +113,14 @@ x.__array__().dtype; iter(w); x.foo; x.__array_priority__
 """
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table("\n".join(
     [CONVERSION, CREATION, RANGES, SEQUENCES, MATRICES, SHAPES])))
 def test_creation_and_shapes(expression):
     check(expression)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table("\n".join([JOINING, REPEATING, CHOOSING, SORTING])))
 def test_rearranging(expression):
     check(expression)

@@ -186,21 +186,25 @@ jnp.roots(z[0]); jnp.cov(x); jnp.average(i); jnp.percentile(x,50.); jnp.linspace
 """
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table("\n".join([PRODUCTS, EINSUM])))
 def test_products(expression):
     check(expression, tolerance=1e-9)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table("\n".join([LINALG, FFT])))
 def test_linear_algebra(expression):
     check(expression, tolerance=1e-9)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table("\n".join([STATISTICS, COUNTING, SIGNAL])))
 def test_statistics(expression):
     check(expression, tolerance=1e-9)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table("\n".join(
     [SETS, POLYNOMIALS, WINDOWS_AND_PADDING, FUNCTIONAL_AND_MORE, CORNERS])))
 def test_the_rest(expression):

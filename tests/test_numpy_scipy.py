@@ -119,16 +119,19 @@ def test_networks(expression):
     check(expression, arguments)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table(SPECIAL))
 def test_special(expression):
     check(expression, special, 1e-6)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table(LINALG))
 def test_linalg(expression):
     check(expression, matrices, 1e-8)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_distributions(name):
     import jax.scipy.stats

@@ -77,6 +77,7 @@ def functions(expression):
     return [eval(f"lambda x: {expression}", dict(names)) for names in (JAX, INGOT)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table(NUMPY + OTHERS))
 def test_gradient_is_that_of_jax(expression):
     theirs, ours = functions(expression)
@@ -93,6 +94,7 @@ def test_derivatives_where_arguments_are_equal(function, point):
     close(np.asarray(jax.hessian(theirs)(*point)), np.asarray(ingot.hessian(ours)(*point)), 1e-12)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table(NUMPY + OTHERS)[::3])
 def test_vmap_is_a_loop(expression):
     _, ours = functions(expression)
@@ -101,6 +103,7 @@ def test_vmap_is_a_loop(expression):
     close(loop, np.asarray(ingot.vmap(ours)(batch)), 1e-9)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table(NUMPY + OTHERS)[1::3])
 def test_jit_is_eager(expression):
     _, ours = functions(expression)

@@ -30,7 +30,7 @@ def lines(text: str) -> list[tuple[str, ...]]:
 
 def function(system: dict[str, Any], expression: str, dtype: str) -> Any:
     """The expression as a function of x, y and z, in a system's names."""
-    names = environment(system, {})
+    names = environment(system, {}, "")
 
     def fun(*args: Any) -> Any:
         return eval(expression, {**names, **dict(zip("xyz", args, strict=False))})

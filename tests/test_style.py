@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ingot
+from house import rule_of
 
 PACKAGE = Path(ingot.__file__).resolve().parent
 MODULES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
@@ -23,7 +24,7 @@ NO_CONDITION = {
     "random/continuous.py", "random/discrete.py",
 }
 
-each_module = pytest.mark.parametrize("module", MODULES)
+each_module = rule_of(MODULES)
 
 
 @cache

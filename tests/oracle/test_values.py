@@ -81,6 +81,7 @@ def values(got: np.ndarray, want: np.ndarray) -> None:
     close_to(got[keep] / scale, want[keep] / scale, tol)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name,row", ROWS, ids=[n for n, _ in ROWS])
 def test_value(name: str, row: Example) -> None:
     compare(row, [array(x)._data for x in row.args])
@@ -107,6 +108,7 @@ SCALARS = [(n, r) for n, r in ROWS if r.args and not any(x.ndim for x in r.args)
            and r.name != "random_gamma_grad"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name,row", SCALARS, ids=[n for n, _ in SCALARS])
 def test_python_scalars(name: str, row: Example) -> None:
     compare(row, [x.item() for x in row.args])

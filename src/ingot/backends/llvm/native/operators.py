@@ -309,8 +309,9 @@ def _signature(loop: np.ufunc, key: Any, args: tuple[Any, ...], result: Array) -
         else:
             raise UnsupportedCall
     words = _loop_words(loop, inner, strides, outer, result.aval.size)
-    _prove(words, [np.asarray(fetch(x) if type(x) is Array else x, inner) for x in args], outer,
-           result)
+    with np.errstate(all="ignore"):  # a number may be too large for the dtype
+        operands = [np.asarray(fetch(x) if type(x) is Array else x, inner) for x in args]
+        _prove(words, operands, outer, result)
     kernel = runtime.functions["run_loop_in_double" if single else "run_loop"]
     return Signature(_program(kernel, words, result.aval), key, len(args), (), layout, (None, None))
 
@@ -342,7 +343,5 @@ def _prove(words: NativeStruct, args: list[np.ndarray], dtype: np.dtype, result:
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(words[LOOP])
     function(ctypes.addressof(pointers), words.address + ELEMENTS, words.address + STRIDES,
              words[LOOP_DATA])
-    with np.errstate(all="ignore"):
-        same = out.astype(result.aval.storage).tobytes() == fetch(result).tobytes()
-    if not same:
+    if out.astype(result.aval.storage).tobytes() != fetch(result).tobytes():
         raise UnsupportedCall
