@@ -76,6 +76,7 @@ def values(got: np.ndarray, want: np.ndarray) -> None:
         return
     got, want, tol = wide(got), wide(want), RELATIVE[str(got.dtype)]
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want), err_msg="nan")
+    want = np.where((got == 0) & (np.abs(want) < 1e-15), 0, want)  # JAX's rounding: lgamma(2)
     keep = ~np.isnan(want)
     scale = np.max(np.abs(want[np.isfinite(want)]), initial=1e-300)
     close_to(got[keep] / scale, want[keep] / scale, tol)
