@@ -143,6 +143,7 @@ def test_distributions(name):
             check(f"T.{name}.{function}({at}, {DISTRIBUTIONS[name]})", samples, 1e-6)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expression", table(STATISTICS))
 def test_statistics(expression):
     check(expression, samples, 1e-6)

@@ -42,6 +42,7 @@ def test_results_with_all_passes(name):
     assert agree(compiled(name), expected(name))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("off", OPTIONAL)
 def test_any_optional_pass_can_be_left_out(off):
     with config.override("passes", f"-{off}"):

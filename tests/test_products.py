@@ -71,6 +71,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("work", [50, 1_000_000])

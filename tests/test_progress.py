@@ -48,6 +48,7 @@ TRANSFORMS = {
 NO_REVERSE = {"while_loop", "fori_loop traced"}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("loop", LOOPS)
 def test_loops_with_a_bar_give_the_same(loop, transform):

@@ -154,6 +154,7 @@ def kept_by_a_loop(values):
     return ir.Function(body, [], [result], [], memories, 256)
 
 
+@pytest.mark.sampled(3)
 # ---- functions of several scalars ----------------------------------------------------------------
 @pytest.mark.parametrize("op", sorted(FORMULAS))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

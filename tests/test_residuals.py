@@ -38,6 +38,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("shape", [(5, 100), (3, 100), (0, 100)])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derivatives_are_those_of_the_program_without_a_call(name, shape):

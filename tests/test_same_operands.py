@@ -84,6 +84,7 @@ def check(fun, avals):
     return True
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name, i, j", PAIRS, ids=str)
 def test_one_array_as_two_operands(name, i, j):
@@ -96,6 +97,7 @@ def test_one_array_as_two_operands(name, i, j):
                    for a in avals])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("n", [32, 40, 65, 200])
 @pytest.mark.parametrize("left_side", [False, True])
 @pytest.mark.parametrize("lower", [False, True])

@@ -47,6 +47,7 @@ MOVES = {
     "minus": lambda x: x - x.T.T * 3, "dot": lambda x: x[0] @ x[1]}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", MOVES)
 def test_beside_dense(name):
     fun = MOVES[name]

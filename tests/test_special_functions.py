@@ -84,6 +84,7 @@ def leaves(out):
     return [np.asarray(x) for x in (out if isinstance(out, tuple) else (out,))]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", CASES)
 def test_values(name):
     args, fun = CASES[name], getattr(special, name)
@@ -344,6 +345,7 @@ def test_integrals_to_the_last_digits(x):
     close(special.iti0k0(np.array([x, -x]))[0], [want, -want], rtol=1e-13)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name, order", [("i0e", 0), ("i1e", 1), ("k0e", 0), ("k1e", 1),
                                          ("ive", 2.5), ("kve", 2.5), ("ive", 10), ("kve", 10)])

@@ -103,6 +103,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_eager_sums_keep_their_digits(name, dtype):

@@ -92,6 +92,7 @@ def test_value(name: str, row: Example) -> None:
 NAN_THERE = {("cumlogsumexp", "float8_e4m3fn")}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("name,row", [
     pytest.param(n, r, id=n, marks=[pytest.mark.long] if is_further(n) else [])
