@@ -255,8 +255,22 @@ def test_the_text_of_a_divided_program_shows_what_devices_exchange():
         assert "all-reduce" not in compiled.as_text()
         with config.override("match_jax", True):
             assert compiled.as_text() == compiled.as_text("hlo")
-            one = ingot.jit(lambda x: x.sum(0)).lower(np.ones((8, 4))).compile()
-            assert "HloModule" not in one.as_text()
+    with config.override("match_jax", True):
+        one = ingot.jit(lambda x: x.sum(0)).lower(np.ones((8, 4))).compile()
+        assert "HloModule" not in one.as_text()
+
+
+@pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+def test_texts_have_the_constraints_of_programs_whose_arguments_lie_anywhere():
+    with config.override("num_cpu_devices", 2):
+        mesh = ingot.make_mesh((2,), "x", axis_types=sharding.AxisType.Auto)
+        f = ingot.jit(lambda x: lax.with_sharding_constraint(
+            x + 1, sharding.NamedSharding(mesh, P("x"))))
+        lowered = f.lower(np.ones(4))
+        assert '<@mesh, [{"x"}]>' in lowered.as_text("stablehlo")
+        assert "sharding={devices=[2]<=[2]}" in lowered.as_text("hlo")
+        with config.override("match_jax", True):
+            assert "num_partitions=2" in lowered.compile().as_text()
 
 
 @pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")

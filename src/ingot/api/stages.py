@@ -266,7 +266,7 @@ class Compiled(Stage):
         memory, and the program that runs is that of the stages 'kernels', 'llvm' and 'assembly'.
         Programs written for JAX get 'hlo' where arrays are divided and they name no stage.
         """
-        if stage == "hlo" or (stage is None and config.match_jax and self._divided()):
+        if stage == "hlo" or (stage is None and config.match_jax and self._on_several_devices()):
             text = self._text_by_xla()
             if text is not None:
                 return text
@@ -298,6 +298,9 @@ class Compiled(Stage):
         """Where arguments were said to lie, with closed-over ones, if several devices hold some."""
         asked = (*[None] * len(self._consts), *self._shardings.asked)
         return asked if any(s is not None and s.num_devices > 1 for s in asked) else ()
+
+    def _on_several_devices(self) -> bool:
+        return any(s.num_devices > 1 for s in (*self._in_shardings(), *self._out_shardings()))
 
     def _in_shardings(self) -> list[Sharding]:
         return self._shardings.of_arguments(self._jaxpr, self._consts, self._names())

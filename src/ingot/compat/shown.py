@@ -1,4 +1,4 @@
-"""Programs as JAX shows them: numbers beside arrays are literals of rank 0, not broadcast."""
+"""Programs as JAX shows them: operands of elementwise operations that fit are not broadcast."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ingot.transforms.stage import StagingInterpreter
 
 
 def shown(jaxpr: Jaxpr) -> Jaxpr:
-    """The program with literals of rank 0 where elementwise operations of two arguments get numbers
-    that were broadcast to the other's shape.
+    """The program with operands of rank 0, and axes of length 1, where elementwise operations of
+    two arguments get what was broadcast to the other's shape.
 
     Packages that walk over equations tell numbers from variables so (distrax inverts functions by
     it), and count equations. `bind` takes such operands, and so the program can be evaluated.
@@ -27,25 +27,35 @@ def shown(jaxpr: Jaxpr) -> Jaxpr:
 
 
 def _shown(jaxpr: Jaxpr) -> Jaxpr:
-    numbers = {e.outvars[0]: e.invars[0] for e in jaxpr.eqns if e.primitive is broadcast_in_dim_p
-               and type(e.invars[0]) is Literal}
-    if not numbers:
+    whole = {e.outvars[0]: e.invars[0] for e in jaxpr.eqns
+             if e.primitive is broadcast_in_dim_p and _fits(e)}
+    if not whole:
         return jaxpr
-    eqns = [_with_numbers(e, numbers) for e in jaxpr.eqns]
+    eqns = [_as_given(e, whole) for e in jaxpr.eqns]
     read = {v for e in eqns for v in e.invars if type(v) is not Literal}
     read.update(v for v in jaxpr.outvars if type(v) is not Literal)
     return jaxpr.replace(eqns=[e for e in eqns if e.outvars[0:1] == [] or e.outvars[0] in read
-                               or e.outvars[0] not in numbers])
+                               or e.outvars[0] not in whole])
 
 
-def _with_numbers(eqn: Eqn, numbers: dict[Any, Any]) -> Eqn:
+def _fits(eqn: Eqn) -> bool:
+    """Whether the operand of a broadcast may stand beside its result: it is a scalar, or of the
+    same rank."""
+    given, out = eqn.invars[0].aval.shape, eqn.outvars[0].aval.shape
+    return not given or (len(given) == len(out) and len(eqn.invars) == 1
+                         and tuple(eqn.params["broadcast_dimensions"]) == tuple(range(len(out))))
+
+
+def _as_given(eqn: Eqn, whole: dict[Any, Any]) -> Eqn:
     if not eqn.primitive.elementwise or len(eqn.invars) != 2:
         return eqn
-    known = [type(v) is not Literal and v in numbers for v in eqn.invars]
-    if known[0] == known[1]:
+    given = [v if type(v) is Literal else whole.get(v, v) for v in eqn.invars]
+    whole_shape = tuple(map(_longest, zip(*[v.aval.shape for v in given], strict=False)))
+    if all(g is v for g, v in zip(given, eqn.invars, strict=True)) or (
+            given[0] is not eqn.invars[0] and given[1] is not eqn.invars[1]
+            and whole_shape != eqn.outvars[0].aval.shape):
         return eqn
-    return eqn.replace(invars=[numbers[v] if k else v
-                               for v, k in zip(eqn.invars, known, strict=True)])
+    return eqn.replace(invars=given)
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
@@ -68,13 +78,22 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
 
 
 def _broadcast(args: Sequence[Any]) -> Sequence[Any]:
-    """Operands of one shape, if they are that but for some of rank 0; else themselves."""
+    """Operands of one shape, if they are that but for some of rank 0 and axes of length 1; else
+    themselves."""
     shapes = [getattr(x, "shape", ()) for x in args]
-    if all(s == shapes[0] for s in shapes) or len({*shapes} - {()}) != 1:
+    ranks = {len(s) for s in shapes} - {0}
+    if all(s == shapes[0] for s in shapes) or len(ranks) != 1:
         return args
-    shape = max(shapes, key=len)
-    return [x if s else broadcast_in_dim(to_array(x), shape, ())
+    shape = tuple(map(_longest, zip(*[s for s in shapes if s], strict=True)))
+    if any(n not in (1, m) for s in shapes for n, m in zip(s, shape, strict=False)):
+        return args
+    return [x if s == shape else broadcast_in_dim(to_array(x), shape, tuple(range(len(s))))
             for x, s in zip(args, shapes, strict=True)]
+
+
+def _longest(lengths: Sequence[Any]) -> Any:
+    """The length of an axis to which others of length 1 are stretched."""
+    return next((n for n in lengths if n != 1), 1)
 
 
 Primitive.bind = bind  # type: ignore[method-assign]

@@ -156,11 +156,13 @@ class XLABackend:
         """Return a jaxpr as a module of StableHLO or a computation of HLO, with the user's lines if
         they are asked for."""
         given = options.in_shardings or (None,) * len(jaxpr.invars)
-        home = self._memory.home(own_sharding(jaxpr))
+        own = own_sharding(jaxpr)
+        home = self._memory.home(own)
         shardings = [s or a._sharding or home
                      for s, a in zip(given, jaxpr.in_avals, strict=True)]
         context = config.abstract_mesh
-        mesh = mesh_of_types(jaxpr) or (context if context and context.size > 1 else None)
+        mesh = mesh_of_types(jaxpr) or next((m for m in (
+            context, getattr(own and own[0], "mesh", None)) if m and m.size > 1), None)
         text = self._compiler.module(jaxpr, options, shardings, home, mesh, located).text()
         counts = [s.num_devices for s in (*given, *(options.out_shardings or ()), home)
                   if s is not None] + ([] if mesh is None else [mesh.size])

@@ -175,7 +175,8 @@ def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any, given: Sequenc
     if wanted is None or UNCONSTRAINED in wanted.spec.partitions or (
             wanted.mesh.auto_axes and not wanted.spec.unreduced):
         lies = as_typed(named(mesh, found, aval.ndim), aval)
-        return next((s for s in given if _says(s, lies, aval.ndim)), lies)
+        words: Any = next((s for s in given if _says(s, lies, aval.ndim)), lies)
+        return words
     return NamedSharding(mesh.update(axis_types=wanted.mesh.axis_types), wanted.spec)
 
 
