@@ -108,6 +108,7 @@ def test_functions_are_called_from_lanes():
         np.testing.assert_array_equal(fast, full)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("n", "p"), [
     (100, 0.3), (100, 0.7), (5, 0.5), (100, 0.01), (np.array([5.0, 1000.0]), 0.5),
     (np.nan, 0.5), (-1.0, 0.5), (10.0, np.nan), (np.inf, 0.5), (30, np.array([0.1, 0.9]))])

@@ -97,6 +97,7 @@ BOUNDS = [(3.5, 4.0), (6.0, 7.0), (8.0, np.inf), (20.0, 20.1), (38.0, np.inf), (
           (-np.inf, -38.0), (-3.1, -3.0), (-np.inf, np.inf), (-9.0, 12.0)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("a, b", BOUNDS)
 def test_truncated_normal_in_tails(a, b, dtype):
@@ -127,6 +128,7 @@ def test_truncated_normal_at_limits():
     np.testing.assert_allclose(slope, (draw(6.00001, np.inf) - draw(5.99999, np.inf)) / 2e-5, 1e-5)
 
 
+@pytest.mark.sampled(3)
 # ---- counts --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("rate", [12.0, 1e4, 1e6, 1e7, 1e8, 1e9, 2e9, 1e17, 9e18])
@@ -143,6 +145,7 @@ def dtypes_max(wide):
     return np.iinfo(np.int64 if wide else np.int32).max
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n, p", [(100, 0.3), (1e5, 0.5), (1.6e7, 0.4), (1e8, 0.9), (1e9, 0.5),
                                   (1e9, 1e-7), (1e12, 0.3)])

@@ -148,6 +148,7 @@ MATRICES = [np.array([[0, 1e6], [0, 0]]), NILPOTENT * 1e6, np.diag([-1e6, -1.0, 
             np.zeros((3, 3)), NILPOTENT[:3, :3] * 1e100, np.diag([1e-20, 1e-30])]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("i", range(len(MATRICES)))
 def test_expm_of_large_matrices(i):
     a = MATRICES[i]

@@ -58,6 +58,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fun", [layers, newton, drawn, solved], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs(name, fun):
