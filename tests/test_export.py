@@ -14,7 +14,8 @@ import pytest
 
 import ingot
 import ingot.numpy as jnp
-from ingot import export, lax
+from ingot import P, export, lax, sharding
+from ingot.config import config
 from ingot.export import flatbuffer
 from ingot.export.schema import SCHEMA
 
@@ -448,6 +449,20 @@ def test_programs_say_how_their_arguments_are_divided(divided):
     assert "exported for 2 devices and is called in a context with 1 devices" in first
     assert "context with 4 devices" in second
     assert "does not match the one of the export" in third
+
+
+@pytest.mark.parametrize("backend", ["llvm", "xla"])
+def test_arguments_of_exported_programs_are_divided_as_they_were_for_it(backend):
+    with config.override("num_cpu_devices", 4):
+        devices = np.array(ingot.devices(backend)[:2])
+        mesh = sharding.Mesh(devices, ("x",), axis_types=(sharding.AxisType.Auto,))
+        x, rows = np.arange(8.0).reshape(4, 2), sharding.NamedSharding(mesh, P("x", None))
+        whole = ingot.device_put(x, sharding.NamedSharding(mesh, P()))
+        found = export.export(ingot.jit(lambda x: x + 1))(ingot.device_put(x, rows))
+        with ingot.set_mesh(mesh):
+            for out in (found.call(x), found.call(whole), ingot.jit(found.call)(x)):
+                assert out.sharding.is_equivalent_to(rows, 2)
+                np.testing.assert_array_equal(out, x + 1)
 
 
 @needs_jax

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -183,3 +184,24 @@ def test_the_mesh_that_is_set_is_an_option_of_jax():
         states.device_context.set_local(None)
     states.abstract_mesh_context_manager.set_local(AbstractMesh((), ()))
     assert states.abstract_mesh_context_manager.value is None
+
+
+@pytest.mark.skipif(find_spec("jaxlib") is None, reason="needs jaxlib")
+@pytest.mark.parametrize("op", [
+    OpSharding(Type.OTHER, [2, 2], [*range(4)]), OpSharding(Type.OTHER, [2, 2], [0, 2, 1, 3]),
+    OpSharding(Type.OTHER, [4, 1], [3, 1, 0, 2]), OpSharding(Type.REPLICATED),
+    OpSharding(Type.OTHER, [1, 2, 2], [*range(4)], replicate_on_last_tile_dim=True)],
+    ids=lambda op: str(HloSharding.from_proto(op)))
+def test_programs_of_xla_keep_what_descriptions_divide(op):
+    devices = ingot.devices("xla")[:4]
+    x, where = np.arange(32.0).reshape(8, 4), GSPMDSharding(devices, op)
+    whole = GSPMDSharding.get_replicated(devices)
+    for args in ((where,), (where, whole), (whole, where)):
+        xs = [ingot.device_put(x, s) for s in args]
+        out = ingot.jit(lambda *xs: sum(xs))(*xs)
+        np.testing.assert_array_equal(out, len(args) * x)
+        if not where.is_fully_replicated:
+            assert out.sharding.devices_indices_map(x.shape) == where.devices_indices_map(x.shape)
+    out = ingot.jit(lambda x: x + 1, out_shardings=where)(x)
+    assert out.sharding == where
+    np.testing.assert_array_equal(out, x + 1)

@@ -436,6 +436,21 @@ def test_arrays_are_made_of_parts_in_any_order(spec):
             np.testing.assert_array_equal(part.data, X[indices[part.device]])
 
 
+def test_places_that_jaxlib_takes_for_equal_are_places_of_their_own(monkeypatch):
+    """As after an import of jax, which gives jaxlib's shardings an equality."""
+    place = ingot.core.backend.get_backend("xla")._memory.xc.GSPMDSharding
+    monkeypatch.setattr(place, "__eq__", lambda a, b: a._hlo_sharding == b._hlo_sharding)
+    f = ingot.jit(lambda x: x + 1)
+    for names in (("x",), ("y",), ("x",)):
+        where = NamedSharding(Mesh(np.array(ingot.devices("xla")[:2]), names), P(names))
+        x = ingot.device_put(np.arange(4.0), where)
+        for out in (x, f(x), f(x), x + 1, ingot.device_put(f(x), where)):
+            assert out.sharding.mesh == where.mesh
+    once = ingot.device_put(ingot.device_put(np.arange(4.0), NamedSharding(
+        Mesh(np.array(ingot.devices("xla")[:2]), ("z",)), P("z"))), where)
+    assert once.sharding == where
+
+
 @pytest.mark.parametrize("shape, names", [((1,), ("x",)), ((1, 1), ("x", "y"))])
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
 @pytest.mark.parametrize("device", [0, 2])

@@ -120,6 +120,11 @@ class GSPMDSharding(Sharding):
             where[device, :len(ways)] = place[:len(ways)]
         return (*ways, *(1,) * (ndim - len(ways))), where
 
+    def device_grid(self) -> np.ndarray:
+        """The devices in the grid of the description, in a row where it has none."""
+        devices, grid = np.array(self._devices, dtype=object), self._hlo_sharding.grid
+        return devices if grid is None or self.is_fully_replicated else devices[grid]
+
     @property
     def is_fully_replicated(self) -> bool:
         """Whether each device holds the whole array."""

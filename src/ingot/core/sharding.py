@@ -68,6 +68,11 @@ class Sharding:
         """Whether each device holds the whole array."""
         raise NotImplementedError("sharding: a subclass must say whether it is replicated")
 
+    def device_grid(self) -> np.ndarray | None:
+        """Return the devices in an array with axes that divide arrays, where no mesh says it; None
+        for shardings over a mesh, and on one device."""
+        return None
+
     def shard_shape(self, global_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of the part on one device; IndivisibleError if parts are not equal."""
         shape = tuple(global_shape)
@@ -369,6 +374,10 @@ class PositionalSharding(Sharding):
         places = np.indices(self.devices.shape).reshape(divided + 1, -1).T[:, :divided]
         rest = ndim - divided
         return (*self.devices.shape[:-1], *(1,) * rest), np.pad(places, ((0, 0), (0, rest)))
+
+    def device_grid(self) -> np.ndarray:
+        """The array of devices."""
+        return self.devices
 
     @property
     def is_fully_replicated(self) -> bool:

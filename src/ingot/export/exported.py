@@ -138,6 +138,7 @@ def call(exported: Exported) -> Callable[..., Any]:
             _refuse_structure(exported, tree)
         arrays = [to_array(x) for x in leaves]
         _check_devices(exported, arrays)
+        arrays = placed(arrays, exported._in_named_shardings, arrays)
         results = _flat(exported)(*arrays)
         return tree_unflatten(exported.out_tree, placed(
             results, exported._out_named_shardings, arrays))

@@ -11,10 +11,12 @@ import numpy as np
 from ingot.api.jit import PjitFunction
 from ingot.api.stages import Traced
 from ingot.core.array import Array
-from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh, concrete_mesh
+from ingot.core.interpreter import Tracer
+from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh, abstract_mesh, concrete_mesh
 from ingot.core.placement import is_committed, place, sharding_of
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
+from ingot.primitives.constraint import sharding_constraint_p
 from ingot.tree import tree_leaves, tree_unflatten
 
 Places = tuple[NamedSharding | None, ...]
@@ -95,14 +97,27 @@ def devices_of(arrays: Sequence[Any]) -> tuple[Any, ...] | None:
     return max(assignments, key=len, default=None)
 
 
-def placed(results: Sequence[Any], shardings: Places, arrays: Sequence[Any]) -> list[Any]:
-    """Return results where an exported program says, on the devices of its arguments."""
+def placed(values: Sequence[Any], shardings: Places, arrays: Sequence[Any]) -> list[Any]:
+    """Return arguments or results where an exported program says, on the devices of its arguments;
+    traced ones with a constraint."""
     devices = devices_of(arrays)
-    return [_placed(x, s, devices) for x, s in zip(results, shardings, strict=True)]
+    return [x if s is None else _constrained(x, s) if isinstance(x, Tracer)
+            else _placed(x, s, devices) for x, s in zip(values, shardings, strict=True)]
 
 
-def _placed(x: Any, sharding: NamedSharding | None, devices: tuple[Any, ...] | None) -> Any:
-    if type(x) is not Array or sharding is None or devices is None:
+def _constrained(x: Any, sharding: NamedSharding) -> Any:
+    """A traced value that lies as told over the mesh that is set, or over one without devices; as
+    it is where types say how values lie."""
+    mesh = concrete_mesh()
+    if mesh.empty or mesh.shape_tuple != sharding.mesh.shape_tuple:
+        mesh = sharding.mesh
+    if not (mesh.are_all_axes_auto and abstract_mesh().are_all_axes_auto):
+        return x
+    return sharding_constraint_p.bind(x, sharding=NamedSharding(mesh, sharding.spec))
+
+
+def _placed(x: Any, sharding: NamedSharding, devices: tuple[Any, ...] | None) -> Any:
+    if type(x) is not Array or devices is None:
         return x
     mesh = sharding.mesh
     if mesh.size != len(devices) or mesh.size < 2:

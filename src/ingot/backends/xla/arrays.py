@@ -195,9 +195,13 @@ class Memory:
         return self._copied(buffer, buffer._sharding, self.xc.ArrayCopySemantics.ALWAYS_COPY)
 
     def _copied(self, buffer: Any, place: Any, how: Any) -> Any:
+        """An array at a place. Once jax is imported, places of other meshes may be equal, and then
+        jaxlib gives back what it got, if it is not told to copy."""
         devices = self.theirs(self._shardings[id(place)])
         (out,) = self.xc.batched_copy_array_to_devices_with_sharding(
             [buffer], [self.xc.DeviceList(tuple(devices))], [place], [how])
+        if out._sharding is not place:
+            return self._copied(buffer, place, self.xc.ArrayCopySemantics.ALWAYS_COPY)
         return out
 
     # ---- to the host -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.jaxpr import Eqn, Jaxpr, subjaxprs
 from ingot.core.mesh import AxisType, BaseMesh, Mesh
 from ingot.core.rewrite import definitions
-from ingot.core.sharding import NamedSharding, PositionalSharding, Sharding
+from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
 from ingot.primitives.constraint import own_part_p, reshard_p
 
@@ -145,11 +145,13 @@ def mesh_of(shardings: Sequence[Sharding | None]) -> Mesh | None:
     for sharding in several:
         if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, Mesh):
             return sharding.mesh
-    for sharding in several:
-        if isinstance(sharding, PositionalSharding):
-            names = tuple(f"axis{k}" for k in range(sharding.devices.ndim))
-            return Mesh(sharding.devices, names, axis_types=(AxisType.Auto,) * len(names))
-    return None
+    divided = sorted(several, key=lambda s: s.is_fully_replicated)
+    grids = [g for g in (s.device_grid() for s in divided) if g is not None]
+    if not grids:
+        return None
+    finest = max(grids, key=lambda grid: sum(n > 1 for n in grid.shape))
+    names = tuple(f"axis{k}" for k in range(finest.ndim))
+    return Mesh(finest, names, axis_types=(AxisType.Auto,) * len(names))
 
 
 def one_device_mesh(shardings: Sequence[Sharding | None]) -> Mesh | None:
@@ -178,8 +180,10 @@ def on_mesh(mesh: Mesh, sharding: Sharding | None, ndim: int) -> NamedSharding:
     if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
         return sharding
     if sharding is not None and sharding.num_devices > 1 and (
-            sharding._device_assignment == tuple(mesh.devices.flat)):
-        found = _over(mesh, *sharding._grid(ndim))
+            sharding.device_set == set(mesh.devices.flat)):
+        number = {d: k for k, d in enumerate(sharding._device_assignment)}
+        counts, where = sharding._grid(ndim)
+        found = _over(mesh, counts, where[[number[d] for d in mesh.devices.flat]])
         if found is not None:
             return found
     return NamedSharding(mesh, PartitionSpec())
