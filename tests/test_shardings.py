@@ -281,6 +281,19 @@ def test_programs_are_staged_for_the_mesh_in_force():
     assert "mhlo.num_partitions = 2" in lowered.as_text()
 
 
+def test_errors_say_what_the_user_wrote_that_needs_other_devices():
+    with config.override("num_cpu_devices", 4):
+        first = ingot.device_put(np.ones((4, 4)), ingot.devices()[0])
+        where = sharding.NamedSharding(sharding.Mesh(np.array(ingot.devices()[:2]), "x"), P("x"))
+        for inner, said in ((ingot.jit(lambda x: x, in_shardings=where), "jit"),
+                            (ingot.jit(lambda x: x, out_shardings=where), "jit"),
+                            (lambda x: lax.with_sharding_constraint(x, where),
+                             "sharding_constraint")):
+            for fun in (inner, ingot.vmap(inner)):
+                with pytest.raises(ValueError, match=rf"and {said} inside jit with device ids"):
+                    ingot.jit(lambda x, fun=fun: fun(x))(first)
+
+
 def test_what_keeps_parts_apart_exchanges_nothing():
     with config.override("num_cpu_devices", 2), ingot.set_mesh(ingot.make_mesh((2,), "x")):
         x = ingot.device_put(np.ones((8, 4)), P("x"))

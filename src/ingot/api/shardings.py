@@ -265,7 +265,7 @@ class CallShardings:
     def _argument(self, title: str, x: Any, sharding: Sharding) -> Any:
         check_divisible(f"One of pjit arguments: {title}", x.aval, sharding)
         if isinstance(x, Tracer):
-            return sharding_constraint_p.bind(x, sharding=sharding)
+            return sharding_constraint_p.bind(x, sharding=sharding, told_by="jit")
         sharding = _with_devices(sharding, x)
         if is_committed(x) and not sharding_of(x).is_equivalent_to(sharding, x.ndim):
             raise ValueError(
@@ -310,7 +310,7 @@ class CallShardings:
     def _result(self, x: Any, sharding: Sharding) -> Any:
         check_divisible("One of pjit outputs", x.aval, sharding)
         if isinstance(x, Tracer):
-            return sharding_constraint_p.bind(x, sharding=sharding)
+            return sharding_constraint_p.bind(x, sharding=sharding, told_by="jit")
         return place(x, _with_devices(sharding, x))
 
 

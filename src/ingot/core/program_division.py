@@ -56,7 +56,8 @@ def _said(jaxpr: Jaxpr) -> Iterator[tuple[Sharding, str]]:
     for eqn in jaxpr.eqns:
         sharding = eqn.params.get("sharding")
         if isinstance(sharding, NamedSharding) and sharding._is_concrete:
-            yield whole_arrays(sharding), "sharding_constraint inside jit"
+            told_by = eqn.params.get("told_by", "sharding_constraint")
+            yield whole_arrays(sharding), f"{told_by} inside jit"
         mesh = eqn.params.get("mesh")
         if isinstance(mesh, Mesh):
             yield NamedSharding(mesh, PartitionSpec()), f"{eqn.primitive.name} inside jit"

@@ -16,12 +16,14 @@ from ingot.core.specs import UNCONSTRAINED, PartitionSpec, UnreducedKind, filled
 
 
 # ---- sharding_constraint -------------------------------------------------------------------------
-def _type(x: ShapedArray, *, sharding: Sharding, source: Sharding | None = None) -> ShapedArray:
+def _type(x: ShapedArray, *, sharding: Sharding, **_: Any) -> ShapedArray:
+    """told_by: what a user wrote that has the constraint, if that is another function."""
     sharding.check_compatible_aval(x.shape)
     return type_at(x, sharding)
 
 
-def _transpose(ct: Any, x: Any, *, sharding: Sharding, source: Sharding | None = None) -> list[Any]:
+def _transpose(ct: Any, x: Any, *, sharding: Sharding, source: Sharding | None = None, **_: Any
+               ) -> list[Any]:
     """The cotangent lies as the result; from other devices it goes back to those of the argument.
     """
     back = {} if source is None else {"source": sharding}
@@ -29,7 +31,7 @@ def _transpose(ct: Any, x: Any, *, sharding: Sharding, source: Sharding | None =
 
 
 def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: Any,
-           source: Any = None) -> Any:
+           source: Any = None, **told: Any) -> Any:
     """Without `source`: the mapped array lies on one mesh only."""
     (x,), (dim,) = args, dims
     spmd = names_of(axis.spmd_name)
@@ -40,7 +42,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: An
                 f" divided over {spmd}. If you are using spmd_axis_name parameter of jax.vmap,"
                 " please make sure to run your jitted function inside the mesh context manager, and"
                 f" pass a PartitionSpec or a NamedSharding; got {sharding}")
-        return sharding_constraint_p.bind(x, sharding=sharding), dim
+        return sharding_constraint_p.bind(x, sharding=sharding, **told), dim
     if set(spmd).intersection(sharding.spec.names()):
         raise ValueError(f"vmap spmd_axis_name {spmd} cannot appear in with_sharding_constraint"
                          f" spec, but got spec {sharding.spec!r}")
@@ -48,7 +50,7 @@ def _batch(axis: Axis, args: Sequence[Any], dims: Sequence[Any], *, sharding: An
     mapped = axis.spmd_name or axis.explicit or (
         UNCONSTRAINED if sharding.mesh.auto_axes else None)
     batched = sharding.update(spec=PartitionSpec(*entries[:dim], mapped, *entries[dim:]))
-    return sharding_constraint_p.bind(x, sharding=batched), dim
+    return sharding_constraint_p.bind(x, sharding=batched, **told), dim
 
 
 def _division(given: Operands) -> list[Spec]:

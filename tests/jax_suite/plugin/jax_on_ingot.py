@@ -249,6 +249,15 @@ def _counting():
     counted(XLAExecutable, "_program", loaded)
     jit.PjitFunction._run = run
 
+    def evaluated(*args, jaxpr, _evaluate=jit.jit_p.eval, **params):
+        """A call among the equations of a program that is evaluated."""
+        if jaxpr not in seen:
+            seen.add(jaxpr)
+            tell("jit_cpp_cache_miss")
+        return _evaluate(*args, jaxpr=jaxpr, **params)
+
+    jit.jit_p.eval = evaluated
+
     @functools.wraps(simplify._simplify)
     def simplified(jaxpr, passes, _simplify=simplify._simplify):
         tell("lower_jaxpr_to_fun", jaxpr.debug_name)

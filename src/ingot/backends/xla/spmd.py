@@ -252,6 +252,6 @@ def _own_part(b: Builder, x: Value, out: Any, **_: Any) -> Value:
 
 
 @rule("sharding_constraint")
-def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding, source: Any = None) -> Value:
+def _constrained(b: Builder, x: Value, out: Any, sharding: Sharding, **_: Any) -> Value:
     """The array divided as told, where the program is for that mesh."""
     return constrained(b, x, sharding) if isinstance(sharding, NamedSharding) else x
