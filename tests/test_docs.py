@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,13 @@ if __name__ == "__main__":
     FAULTS = run(Path(sys.argv[1]))
     print(FAULTS)
     sys.exit(bool(FAULTS))
+
+
+def test_what_is_installed_has_the_name_and_the_extras_of_the_project():
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    sources = [*DOCS.rglob("*.md"), *Path(ingot.__file__).parent.rglob("*.py"),
+               DOCS.parent / "README.md"]
+    named = {found for path in sources for found in re.findall(
+        r"\b(ingot[-\w]*)\[(\w+)\]'", path.read_text("utf-8")) if found[1] != "all"}
+    extras = {(project["name"], extra) for extra in project["optional-dependencies"]}
+    assert ("ingot-arrays", "xla") in named <= extras, named - extras

@@ -427,7 +427,8 @@ PROGRAMS = {
         ValueError, "'a'", "'b'", remedy="missing|prefix"),
     "unknown device": row(
         "ingot.devices('gpu')",
-        RuntimeError, "'gpu'", remedy=r"install it with: pip install 'ingot\[cuda|no.*devices"),
+        RuntimeError, "'gpu'",
+        remedy=r"install it with: pip install 'ingot-arrays\[cuda|no.*devices"),
 }
 
 TABLE = SHAPES | CONCRETE | DERIVATIVES | MAPS | PROGRAMS

@@ -70,7 +70,7 @@ def test_without_jaxlib_the_error_says_what_to_install(monkeypatch):
     backends = {k: v for k, v in backend._backends.items() if k != "xla"}
     monkeypatch.setattr(backend, "_backends", backends)
     monkeypatch.setattr(client, "is_installed", lambda: False)
-    with pytest.raises(RuntimeError, match=r"needs jaxlib.*pip install 'ingot\[xla\]'"):
+    with pytest.raises(RuntimeError, match=r"needs jaxlib.*pip install 'ingot-arrays\[xla\]'"):
         on_xla(jnp.sin)(1.0)
     assert ingot.jit(jnp.sin)(0.0) == 0
 
@@ -87,7 +87,8 @@ def test_platforms_name_it():
 def test_accelerators_that_are_not_there(name, extra):
     if any(plugins.installed(platform) for platform in plugins.FINDERS):
         pytest.skip("a plugin is installed")
-    with pytest.raises(RuntimeError, match=rf"Unknown backend.*pip install 'ingot\[{extra}\]'"):
+    remedy = rf"Unknown backend.*pip install 'ingot-arrays\[{extra}\]'"
+    with pytest.raises(RuntimeError, match=remedy):
         ingot.devices(name)
 
 

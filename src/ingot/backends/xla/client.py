@@ -14,8 +14,8 @@ from typing import Any
 
 from ingot.backends.xla.installed import is_installed, module
 
-INSTALL = {"xla": "pip install 'ingot[xla]'", "cuda": "pip install 'ingot[cuda13]'",
-           "tpu": "pip install 'ingot[tpu]'"}
+INSTALL = {"xla": "pip install 'ingot-arrays[xla]'", "cuda": "pip install 'ingot-arrays[cuda13]'",
+           "tpu": "pip install 'ingot-arrays[tpu]'"}
 OLDEST, BEYOND = (0, 10), (0, 13)
 """The versions of jaxlib that are known to work: from the first on, below the second."""
 
