@@ -281,6 +281,18 @@ def test_programs_are_staged_for_the_mesh_in_force():
     assert "mhlo.num_partitions = 2" in lowered.as_text()
 
 
+def test_types_of_results_know_where_jit_was_told_that_they_lie():
+    with config.override("num_cpu_devices", 2):
+        mesh = ingot.make_mesh((2,), "x", axis_types=sharding.AxisType.Auto)
+        where = sharding.NamedSharding(mesh, P("x"))
+        f = ingot.jit(lambda x: {"a": x + 1, "b": x.sum()}, out_shardings={"a": where, "b": None})
+        x = np.ones(4)
+        for found in (ingot.eval_shape(f, x), f.eval_shape(x), f.trace(x).out_info,
+                      f.lower(x).out_info, ingot.eval_shape(f, ingot.ShapeDtypeStruct((4,), "f8"))):
+            assert found["a"].sharding == where and found["b"].sharding is None
+            assert found["a"].shape == (4,) and found["b"].shape == ()
+
+
 def test_errors_say_what_the_user_wrote_that_needs_other_devices():
     with config.override("num_cpu_devices", 4):
         first = ingot.device_put(np.ones((4, 4)), ingot.devices()[0])

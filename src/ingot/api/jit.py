@@ -25,7 +25,7 @@ from ingot.api.divided_calls import DividedCalls
 from ingot.api.donations import usable_donations
 from ingot.api.leaks import leaks_checked
 from ingot.api.recompiles import note_trace
-from ingot.api.shapes import abstractify, struct_of
+from ingot.api.shapes import abstractify
 from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
 from ingot.api.stages import Lowered, Traced
 from ingot.config import config, fast_path_guard
@@ -417,11 +417,7 @@ class PjitFunction(_Base):
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The result's shapes and dtypes as ShapeDtypeStructs; nothing is computed."""
-        traced = self.trace(*args, **kwargs)
-        told = traced._shardings.call.of_results(traced.out_tree, traced.out_avals)
-        structs = [struct_of(a) if s is None else struct_of(a).update(sharding=s)
-                   for a, s in zip(traced.out_avals, told, strict=True)]
-        return tree_unflatten(traced.out_tree, structs)
+        return self.trace(*args, **kwargs).out_info
 
     def clear_cache(self) -> None:
         """Forget everything traced and compiled for this function."""

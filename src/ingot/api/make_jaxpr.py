@@ -8,6 +8,7 @@ from typing import Any
 
 from ingot.api.arguments import ArgumentSelector, FlatFunction, check_callable, function_name
 from ingot.api.captured import captured
+from ingot.api.jit import PjitFunction
 from ingot.api.leaks import leaks_checked
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
 from ingot.calls import called
@@ -67,12 +68,14 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The shapes and dtypes of fun(*args, **kwargs), by tracing it.
 
     The arguments, and what fun returns, may be arrays, numbers or ShapeDtypeStructs -> a pytree of
-    ShapeDtypeStructs.
+    ShapeDtypeStructs, which know where `jit(out_shardings=...)` was told that results lie.
 
     >>> ingot.eval_shape(lambda x: {"a": x}, 1)
     {'a': ShapeDtypeStruct(shape=(), dtype=int64, weak_type=True)}
     """
     check_callable("eval_shape", fun)
+    if isinstance(fun, PjitFunction):
+        return fun.eval_shape(*args, **kwargs)
 
     @wraps(fun)
     def arrays(*args: Any, **kwargs: Any) -> Any:

@@ -118,8 +118,11 @@ class Stage:
 
     @property
     def out_info(self) -> Any:
-        """Shapes and dtypes of the result in its structure."""
-        return tree_unflatten(self.out_tree, [struct_of(a) for a in self.out_avals])
+        """Shapes and dtypes of the result in its structure, with shardings that were told."""
+        told = self._shardings.call.of_results(self.out_tree, self.out_avals)
+        return tree_unflatten(self.out_tree, [
+            struct_of(a) if s is None else struct_of(a).update(sharding=s)
+            for a, s in zip(self.out_avals, told, strict=True)])
 
     @property
     def donate_argnums(self) -> tuple[int, ...]:
