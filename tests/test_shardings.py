@@ -293,6 +293,19 @@ def test_types_of_results_know_where_jit_was_told_that_they_lie():
             assert found["a"].shape == (4,) and found["b"].shape == ()
 
 
+def test_parts_that_explicit_axes_divide_further_are_joined():
+    with config.override("num_cpu_devices", 4), ingot.set_mesh(ingot.make_mesh((2, 2), ("x", "y"))):
+        x = np.arange(16.0).reshape(8, 2)
+        given = ingot.device_put(x, P(("x", "y"), None))
+        f = ingot.shard_map(lambda x: jnp.sin(x) * 2, out_specs=P("x"), axis_names={"x"})
+        total = lambda x: ingot.reshard(f(x), P()).sum()
+        for run in (f, ingot.jit(f)):
+            out = run(given)
+            assert out.sharding.spec == P(("x", "y"), None)
+            np.testing.assert_allclose(out, 2 * np.sin(x), rtol=1e-15)
+        np.testing.assert_allclose(ingot.grad(total)(given), 2 * np.cos(x), rtol=1e-15)
+
+
 def test_errors_say_what_the_user_wrote_that_needs_other_devices():
     with config.override("num_cpu_devices", 4):
         first = ingot.device_put(np.ones((4, 4)), ingot.devices()[0])

@@ -16,11 +16,13 @@ from ingot.control.tracing import evaluate
 from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import Axis, named_axis
 from ingot.core.effects import NamedAxisEffect
+from ingot.core.interpreter import typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh
 from ingot.core.sharding import NamedSharding
 from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.primitives.movement import broadcast_in_dim, reduce_sum, reshape, scalar, transpose
+from ingot.primitives.out_sharding import undivided
 from ingot.primitives.reduce import reduce_max, reduce_min
 from ingot.primitives.slicing import concatenate, slice_in_dim
 from ingot.transforms.batch import batch_jaxpr
@@ -136,6 +138,9 @@ def join(x: Any, spec: PartitionSpec, sizes: dict[Any, int]) -> Any:
         elif n not in used:
             x = slice_in_dim(x, 0, 1, axis=axis)
     lead, order, shape = len(sizes), [], []
+    own = typeof(x)._sharding
+    if own is not None and any(own.spec.padded(x.ndim).partitions[lead:]):
+        x = undivided(x)  # as axes that divide parts come after those that parts lie along
     for k, entry in enumerate(spec.padded(x.ndim - lead)):
         names = names_of(entry)
         order += [*(list(sizes).index(n) for n in names), lead + k]
