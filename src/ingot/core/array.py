@@ -13,6 +13,11 @@ from ingot.core.avals import ShapedArray
 from ingot.core.devices import Device
 from ingot.core.transfers import guard
 
+if TYPE_CHECKING:
+    from ingot.core.array_members import ArrayMembers as _Members
+else:
+    _Members = object
+
 
 class _ArrayMeta(type):
     """Makes tracers count as instances of `Array`, as users expect of `isinstance`."""
@@ -23,20 +28,13 @@ class _ArrayMeta(type):
         return cls.__name__ == "Array" and isinstance(instance, ArrayBase)
 
 
-class ArrayBase:
+class ArrayBase(_Members):
     """What arrays and tracers have in common; `numpy/methods.py` hangs the operators here."""
 
     __slots__ = ("__weakref__",)
     __array_priority__ = 100
 
     aval: ShapedArray
-
-    if TYPE_CHECKING:  # of what is hung here, what ingot itself relies on
-        at: Any
-
-        def __index__(self) -> int: ...
-
-        def __int__(self) -> int: ...
 
     @property
     def shape(self) -> tuple[int, ...]:
