@@ -342,8 +342,9 @@ NAMES = {
     "numpy.linalg.sqrtm": "; there is ingot.scipy.linalg.sqrtm$",
     "numpy.random": "; there is ingot.random$", "numpy.__wrapped__": "'__wrapped__'$",
     "numpy.gamma": "there is .*ingot.scipy.special.gamma", "scipy.foo": "'foo'$",
-    "numpy.loadtxt": "; numpy.loadtxt can be called with ingot's arrays outside of jit, grad and"
-                     r" vmap, and inside by pure_callback\(numpy.loadtxt, ",
+    "numpy.loadtxt": "; numpy.loadtxt reads and writes files",
+    "random.seed": "come from a key", "scipy.stats.norm.rvs": "come from a key",
+    "optimize": "there is ingot.scipy.optimize$",
     "scipy.optimize.curve_fit": r"pure_callback\(scipy.optimize.curve_fit, ",
     "scipy.interpolate.CubicSpline": "scipy.interpolate.CubicSpline can be called.* vmap$",
     "lax.dot_generall": "did you mean dot_general", "jitt": "did you mean jit"}

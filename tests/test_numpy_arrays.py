@@ -95,7 +95,7 @@ jnp.take(x,jnp.array([9,-9]),0,mode='clip'); jnp.take(x,jnp.array([9,-9]),mode='
 jnp.take(x,k,1); jnp.take_along_axis(x,jnp.argsort(x,1),1);
 jnp.take_along_axis(x,jnp.array([[5]]),0); jnp.take_along_axis(x,iv,None);
 jnp.put_along_axis(x,jnp.array([[1],[0],[2]]),9.,1,inplace=False);
-jnp.put(x,iv,7.,inplace=False); jnp.partition(v,2)[2]
+jnp.put(x,iv,7.,inplace=False); jnp.put(x,iv,jnp.zeros(0),inplace=False); jnp.partition(v,2)[2]
 """
 METHODS = """
 x.argsort(); x.sort(); x.take(iv); x.item(); w.item(); x.tolist(); x.view('int64');
@@ -142,7 +142,8 @@ def test_reshape_leaves_arrays_of_numpy_to_numpy():
         jnp.reshape(x, (4, 2))
 
 
-HUNG = {name: value for name, value in vars(ArrayBase).items() if not name.startswith("_")}
+HUNG = {name: value for name, value in vars(ArrayBase).items()
+        if not name.startswith("_") and hasattr(ArrayBase, name)}
 
 
 @pytest.mark.parametrize("transform", [ingot.jit, ingot.grad, ingot.vmap],

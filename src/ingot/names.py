@@ -8,12 +8,16 @@ import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 PUBLIC = ("ingot", "ingot.numpy", "ingot.numpy.linalg", "ingot.numpy.fft", "ingot.lax", "ingot.nn",
-          "ingot.random", "ingot.scipy.special", "ingot.scipy.linalg", "ingot.scipy.signal",
+          "ingot.random", "ingot.scipy", "ingot.scipy.special", "ingot.scipy.linalg",
+          "ingot.scipy.signal",
           "ingot.scipy.optimize", "ingot.scipy.integrate", "ingot.scipy.interpolate",
           "ingot.scipy.ndimage", "ingot.scipy.fft", "ingot.scipy.stats", "ingot.tree",
           "ingot.debug")
 """Where a name is looked for, the likely places first."""
 
+_KEYS = ("random numbers come from a key, not from a hidden state, as in"
+         " ingot.random.normal(ingot.random.key(0), shape)")
+_FILES = ("loadtxt", "genfromtxt", "savetxt", "savez_compressed", "fromregex", "memmap")
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
 
@@ -71,6 +75,10 @@ def _near(module: str, name: str) -> str:
 def _of_numpy(module: str, name: str) -> str:
     """Whether NumPy or SciPy has the name, and how what it has is called from traced code."""
     theirs = module.removeprefix("ingot.")
+    if name == "rvs" or module == "ingot.random" and name in _generator_names():
+        return _KEYS
+    if name in _FILES:
+        return f"numpy.{name} reads and writes files; its arrays go into every function"
     if theirs.partition(".")[0] not in ("numpy", "scipy"):
         return ""
     try:
@@ -84,6 +92,10 @@ def _of_numpy(module: str, name: str) -> str:
         return text
     return text + (f", and inside by pure_callback({theirs}.{name},"
                    " ingot.ShapeDtypeStruct(shape, dtype), *args)")
+
+
+def _generator_names() -> list[str]:
+    return dir(importlib.import_module("numpy.random"))
 
 
 def explain_missing(module: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib.util
+import inspect
 import math
 import os
 import re
@@ -179,6 +180,12 @@ def canonicalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
         raise AxisError(f"{what} {axis} is out of bounds for an array of dimension {ndim};"
                         f" {axis_range(ndim)}")
     return axis % ndim if ndim else 0
+
+
+def call_of(fun: Callable[..., Any]) -> str:
+    """How a function is called: its name and its arguments, without their types."""
+    plain = [p.replace(annotation=p.empty) for p in inspect.signature(fun).parameters.values()]
+    return f"{fun.__name__}{inspect.Signature(plain)}"
 
 
 def moved(xs: Sequence[Any], src: int, dst: int) -> list[Any]:

@@ -370,4 +370,57 @@ f(jnp.ones(4000000))  #!
     mistake("tree structures differ", "ValueError", "a|b", "structure|key", """
 jax.tree.map(lambda x, y: x + y, {"a": 1.0}, {"b": 1.0})  #!
 """),
+    # ---- habits of NumPy ----
+    mistake("arrays that are not in a list", "TypeError", "concatenate|axis|f64[3]", "list", """
+jnp.concatenate(jnp.ones(3), jnp.ones(3))  #!
+"""),
+    mistake("axis that is no integer", "TypeError", "sum|axis|1.5", "integer", """
+jnp.sum(jnp.ones((2, 3)), axis=1.5)  #!
+"""),
+    mistake("axis of append", "ValueError", "append: axis 2|dimension 1", "0 to 0", """
+jnp.append(jnp.ones(3), 1.0, 2)  #!
+"""),
+    mistake("shape as several arguments", "TypeError", "zeros|3|dtype", "tuple", """
+jnp.zeros(2, 3)  #!
+"""),
+    mistake("argument of another name", "TypeError", "normal|size", "shape=|key", """
+jax.random.normal(size=3)  #!
+"""),
+    mistake("argument of a density", "TypeError", "norm.logpdf|sigma", "scale=", """
+jax.scipy.stats.norm.logpdf(1.0, sigma=2.0)  #!
+"""),
+    mistake("method that changes an array", "AttributeError", "Array|fill", "full_like", """
+jnp.zeros(3).fill(1.0)  #!
+"""),
+    mistake("generator of NumPy", "AttributeError", "ingot.random|seed", "key", """
+jax.random.seed(0)  #!
+"""),
+    mistake("file reader of NumPy", "AttributeError", "loadtxt", "numpy.loadtxt", """
+jnp.loadtxt("data.csv")  #!
+"""),
+    mistake("times", "TypeError", "datetime64[D]", "timedelta64", """
+jnp.asarray(np.array(["2020-01-01"], "datetime64[D]"))  #!
+"""),
+    mistake("records under jit", "TypeError", "jit of sum|'a'|not supported", "field", """
+jax.jit(jnp.sum)(np.zeros(3, [("a", float)]))  #!
+"""),
+    mistake("floats in a slice", "TypeError", "index|1.5", "integers", """
+x = jnp.arange(5)
+x[:1.5]  #!
+"""),
+    mistake("right side of a system", "ValueError", "solve|f64[3,3]|f64[4]", "3 rows", """
+jnp.linalg.solve(jnp.eye(3), jnp.ones(4))  #!
+"""),
+    mistake("no bins", "ValueError", "bins|0", "at least 1", """
+jnp.histogram(jnp.ones(3), bins=0)  #!
+"""),
+    mistake("method of an optimizer", "ValueError", "minimize|Nelder-Mead", "scipy.optimize", """
+jax.scipy.optimize.minimize(lambda x: (x**2).sum(), jnp.ones(2), method="Nelder-Mead")  #!
+"""),
+    mistake("format of a print", "KeyError|IndexError", "debug.print|x = {x}", "x=x", """
+jax.debug.print("x = {x}", 3.0)  #!
+"""),
+    mistake("seed that is a string", "TypeError", "seed|'a'", "integer", """
+jax.random.key("a")  #!
+"""),
 ]

@@ -6,6 +6,9 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ingot import dtypes
 from ingot.calls import called
 from ingot.control.tracing import function_name
 from ingot.core.interpreter import Tracer, is_number, to_array
@@ -78,6 +81,8 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
             out.append(to_array(leaf))
         except TypeError:
             name, kind = argument_names(fun, args, kwargs)[i], type(leaf).__name__
+            if isinstance(leaf, np.ndarray):
+                dtypes.supported(leaf.dtype, f"{transform} of {function_name(fun)}, {name}")
             if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
                 shape = f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
                 raise TypeError(f"Argument '{name}' of shape {shape} of type {type(leaf)} is not a"

@@ -74,7 +74,7 @@ def _show(write: Callable[[str], None], skip_format_check: bool, options: dict[s
     if not isinstance(fmt, str):
         raise TypeError(f"debug.print: the format must be a string, got {fmt!r:.60}")
     if not skip_format_check:
-        _Checker().vformat(fmt, [_Anything() for _ in args], {k: _Anything() for k in kwargs})
+        _check_format(fmt, args, kwargs)
     looks: Any = np.get_printoptions()
 
     def show(values: Any, named: Any) -> None:
@@ -83,6 +83,15 @@ def _show(write: Callable[[str], None], skip_format_check: bool, options: dict[s
                              **{k: _print_text(v) for k, v in named.items()}))
 
     debug_callback(show, args, kwargs, **options)
+
+
+def _check_format(fmt: str, args: Any, kwargs: Any) -> None:
+    try:
+        _Checker().vformat(fmt, [_Anything() for _ in args], {k: _Anything() for k in kwargs})
+    except (KeyError, IndexError) as error:
+        raise type(error)(f"debug.print: the format {fmt!r:.60} asks for more than the"
+                          f" {len(args)} values by position and the names {sorted(kwargs)}; write"
+                          " debug.print('{}', x) or debug.print('{x}', x=x)") from None
 
 
 def _print_text(x: Any) -> Any:

@@ -16,7 +16,7 @@ from ingot.config import Config, config
 from ingot.core.memory_errors import explain_memory
 from ingot.errors import TracerError
 from ingot.names import explain_missing
-from ingot.util import HERE
+from ingot.util import HERE, call_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _NUMPY, _STANDARD = (os.path.dirname(f) + os.sep for f in (np.__file__, os.__file__))
 _SCIPY, _INSTALLED = f"{os.sep}scipy{os.sep}", "-packages" + os.sep
 _UNHASHABLE = re.compile(r"unhashable type: '(\w*Tracer)'(\)|$)")
+_ARGUMENTS = re.compile(r"\(\) (got (an unexpected|multiple)|missing \d|takes )")
 _STORED = "setting an array element with a sequence."
 NOTE = ("The frames of ingot are left out of this traceback; traceback_filtering='off' shows them.")
 
@@ -32,10 +33,13 @@ class UnfilteredStackTrace(Exception):
     """The whole traceback, with ingot's frames: what `traceback_filtering='remove_frames'` adds."""
 
 
-def filter_traceback(error: BaseException) -> None:
+def filter_traceback(error: BaseException, fun: Callable[..., Any] | None = None) -> None:
     """Take ingot's frames out of the traceback of an error and of those behind it, in the way that
-    the flag `traceback_filtering` says; and say what Python's and NumPy's own errors mean."""
-    _explain(error)
+    the flag `traceback_filtering` says; and say what Python's and NumPy's own errors mean.
+
+    fun: our function that was called.
+    """
+    _explain(error, fun)
     how = config.traceback_filtering
     if how == "off":
         return
@@ -57,11 +61,13 @@ def filter_traceback(error: BaseException) -> None:
         error.__cause__ = UnfilteredStackTrace(f"the whole traceback is\n{lines}")
 
 
-def _explain(error: BaseException) -> None:
+def _explain(error: BaseException, fun: Callable[..., Any] | None) -> None:
     """Complete the texts of errors that Python and NumPy raise without asking a tracer."""
     text = str(error)
     if isinstance(error, MemoryError):
         explain_memory(error)
+    elif type(error) is TypeError and _ARGUMENTS.match(text.removeprefix(_name(fun))):
+        _name_arguments(error, fun)
     elif type(error) is TypeError and _UNHASHABLE.search(text):
         error.args = (f"{text}: a traced value has no value yet, so that it cannot be a key of a"
                       " dict, an element of a set, or an argument of a cached function. Choose"
@@ -71,6 +77,20 @@ def _explain(error: BaseException) -> None:
     elif type(error) is ValueError and text == _STORED and isinstance(error.__cause__, TracerError):
         error.args = (f"{text} A traced value cannot be stored into a NumPy array: use a jnp array"
                       f" and write o = o.at[i].set(x) instead of o[i] = x.\n{error.__cause__}",)
+        error.__cause__, error.__suppress_context__ = None, True  # it is in the text
+
+
+def _name_arguments(error: TypeError, fun: Any) -> None:
+    """Say what a function of ours takes, if it is the call of it that failed."""
+    frames, last = error.__traceback__, None
+    while frames is not None:
+        last, frames = frames.tb_frame.f_code.co_filename, frames.tb_next
+    if last is not None and last.startswith(HERE):
+        error.args = (f"{error}; the arguments are {call_of(fun)}",)
+
+
+def _name(fun: Any) -> str:
+    return getattr(fun, "__name__", "")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -130,7 +150,7 @@ def api_boundary(fun: F) -> F:
         try:
             return fun(*args, **kwargs)
         except Exception as error:
-            hide(error)
+            hide(error, fun)
             raise
 
     wrapper = FunctionType(entry.__code__, getattr(fun, "__globals__", globals()),

@@ -332,12 +332,25 @@ def supported(dtype: Any, fun_name: str) -> np.dtype[Any]:
     try:
         found = dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{fun_name}: {dtype!r} is not a dtype") from error
+        shape = ("; a shape with several axes is one tuple, as in (2, 3)"
+                 if isinstance(dtype, int) else "")
+        raise TypeError(f"{fun_name}: {dtype!r} is not a dtype{shape}") from error
     known = CANONICAL[True].get(found if found.isnative else found.newbyteorder("="))
     if known is None:
         raise TypeError(f"{fun_name}: dtype {found} is not supported; arrays hold booleans, "
-                        "numbers or PRNG keys")
+                        f"numbers or PRNG keys{instead_of(found)}")
     return known
+
+
+def instead_of(dtype: np.dtype[Any]) -> str:
+    """How data of a dtype that NumPy has and we have not become numbers."""
+    if dtype.kind in "mM":
+        return "; divide times by a unit first, as in (t - t[0]) / np.timedelta64(1, 's')"
+    if dtype.names:
+        return f"; take one field at a time, as in x[{dtype.names[0]!r}]"
+    if dtype.kind in "fcO":
+        return f"; convert it first, with x.astype({'complex' if dtype.kind == 'c' else 'float'})"
+    return ""
 
 
 # ---- from kind to kind ----

@@ -15,6 +15,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.placement import copied
 from ingot.dlpack import from_dlpack as _from_dlpack
+from ingot.dtypes.types import instead_of
 from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import canonical_shape, concrete_int
 from ingot.numpy.promotion import (
@@ -29,10 +30,7 @@ from ingot.primitives.out_sharding import takes_out_sharding
 
 _NUMBERS = (bool, int, float, complex)
 
-
 # ---- from data ----
-
-
 def _leaves(x: Any) -> list[Any]:
     if isinstance(x, (list, tuple)):
         return [leaf for element in x for leaf in _leaves(element)]
@@ -101,8 +99,9 @@ def _construct(x: Any, dtype: Any) -> Any:
         raise TypeError(f"array: arrays hold numbers, got the string {x!r:.40}")
     data = np.asarray(x)
     if data.dtype.kind not in "biufcV":
-        raise TypeError(
-            f"array: arrays hold numbers, got {type(x).__name__} with dtype {data.dtype}")
+        remedy = instead_of(data.dtype) if isinstance(x, np.ndarray) else ""
+        raise TypeError(f"array: arrays hold numbers, got {type(x).__name__} with dtype"
+                        f" {data.dtype}{remedy}")
     if dtype is not None and data.dtype != dtype:
         with np.errstate(all="ignore"):
             data = data.astype(dtype)

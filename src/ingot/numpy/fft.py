@@ -35,7 +35,7 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
     a = inexact(name, a)
     if axes is None:
         axes = range(a.aval.ndim) if s is None else range(a.aval.ndim - len(s), a.aval.ndim)
-    places = axes_of(name, tuple(operator.index(i) for i in axes), a.aval.ndim)
+    places = axes_of(name, axes, a.aval.ndim)
     if len(places) == 0:
         return a if kind in ("RFFT", "IRFFT") else convert(a, dtypes.to_complex(a.aval.dtype))
     if s is not None and len(s) != len(places):

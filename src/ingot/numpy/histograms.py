@@ -127,7 +127,10 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     same, half = lax.eq(low, high), convert(0.5, dtype)
     low = lax.select(same, lax.sub(low, half), low)
     high = lax.select(same, lax.add(high, half), high)
-    return linspace(low, high, concrete_int("histogram_bin_edges", bins, "bins") + 1, dtype=dtype)
+    count = concrete_int("histogram_bin_edges", bins, "bins")
+    if count < 1:
+        raise ValueError(f"histogram_bin_edges: bins must be at least 1, got {count}")
+    return linspace(low, high, count + 1, dtype=dtype)
 
 
 def _increasing(edges: Any) -> Any:

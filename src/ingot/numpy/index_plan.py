@@ -154,10 +154,18 @@ def _slice_entry(x: slice, axis: int, n: int) -> Entry:
             raise IndexError(
                 f"index: bounds of slices must be static, got {part.aval} at {here()};\nuse"
                 " lax.dynamic_slice(x, starts, sizes) for a slice of static size at a traced start")
-        bounds.append(None if part is None else length(part))
+        bounds.append(None if part is None else _bound(part))
     if any(map(is_symbolic, (*bounds, n))):
         return Entry("slice", _symbolic_indices(bounds, n), axis)
     return Entry("slice", slice(*bounds).indices(n), axis)
+
+
+def _bound(x: Any) -> Any:
+    try:
+        return length(x)
+    except TypeError:
+        raise TypeError(f"index: bounds of slices must be integers, got {x!r:.40}; convert them"
+                        " with int()") from None
 
 
 def _symbolic_indices(bounds: list[Any], n: Any) -> tuple[Any, Any, Any]:

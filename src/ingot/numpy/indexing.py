@@ -68,7 +68,7 @@ def _view(x: Array, index: Any) -> Any:
     """A view by a basic index, as nobody can write to eager arrays; None if it is out of bounds."""
     try:
         data = x._data[index]
-    except IndexError:
+    except (IndexError, TypeError):
         plan_of(index, x.aval.shape, None)  # raises our errors
         return None
     return Array(np.asarray(data), x.aval.update(shape=data.shape))

@@ -32,7 +32,7 @@ from ingot.numpy.promotion import (
     unsupported,
     user_dtype,
 )
-from ingot.numpy.reductions import axes_of
+from ingot.numpy.reductions import axes_of, one_axis
 
 # ---- joining ----
 
@@ -69,9 +69,9 @@ def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Any:
     if axis is None:
         return concatenate([ravel(a) for a in made], 0)
     first = made[0].aval
-    if first.ndim == 0:
+    if first.ndim == 0 and isinstance(axis, int):
         raise ValueError("concatenate: scalars have no axes to join; use stack")
-    (axis,) = axes_of("concatenate", operator.index(axis), first.ndim)
+    axis = one_axis("concatenate", axis, first.ndim)
     for a in made:
         if a.aval.ndim != first.ndim or any(i != axis and n != m for i, (n, m) in enumerate(
                 zip(a.aval.shape, first.shape, strict=True))):
@@ -111,7 +111,7 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> An
     if any(a.aval.shape != first.shape for a in made):
         raise ValueError("stack: all arrays must have one shape, got"
                          f" {', '.join(str(a.aval) for a in made[:8])}")
-    (axis,) = axes_of("stack", operator.index(axis), first.ndim + 1)
+    axis = one_axis("stack", axis, first.ndim + 1)
     return concatenate([lax.expand_dims(a, (axis,)) for a in made], axis, dtype)
 
 
@@ -238,7 +238,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     arr, values = as_array("append", arr), as_array("append", values)
     if axis is None:
         return concatenate([ravel(arr), ravel(values)], 0)
-    return concatenate([arr, values], axis)
+    return concatenate([arr, values], one_axis("append", axis, arr.aval.ndim))
 
 
 # ---- splitting ----

@@ -244,6 +244,41 @@ _PROTOCOLS: dict[str, Any] = {
     "__array_namespace__": _array_namespace,
 }
 
+class _Absent:
+    """A name that arrays of other libraries have: that ours have not is said with the remedy."""
+
+    def __init__(self, name: str, remedy: str):
+        self._name, self._remedy = name, remedy
+
+    @api_boundary
+    def __get__(self, obj: Any, kind: type) -> Any:
+        owner = kind.__name__ if obj is None else type(obj).__name__
+        raise AttributeError(f"{owner!r} object has no attribute {self._name!r}; {self._remedy}")
+
+
+_IMMUTABLE = "arrays are immutable: "
+_ABSENT = {
+    "append": "jnp.append(x, values) or jnp.concatenate([x, y]) is a new array",
+    "extend": "jnp.concatenate([x, y]) is a new array",
+    "fill": f"{_IMMUTABLE}jnp.full_like(x, value) is a new array",
+    "put": f"{_IMMUTABLE}x.at[indices].set(values) is a new array",
+    "itemset": f"{_IMMUTABLE}x.at[index].set(value) is a new array",
+    "resize": f"{_IMMUTABLE}jnp.resize(x, shape) is a new array",
+    "partition": f"{_IMMUTABLE}jnp.partition(x, kth) is a new array",
+    "setflags": f"{_IMMUTABLE}np.array(x) is a copy of NumPy's that can be written",
+    "tofile": "np.asarray(x) has it",
+    "numpy": "np.asarray(x) is an array of NumPy",
+    "values": "it is an array already; np.asarray(x) is one of NumPy",
+    "detach": "lax.stop_gradient(x) is constant in derivatives",
+    "backward": "ingot.grad(f)(x) is the gradient of a function",
+    "cpu": "np.asarray(x) is an array of NumPy",
+}
+
+
+def _dir(self: Any) -> list[str]:
+    return sorted(set(object.__dir__(self)) - _ABSENT.keys())
+
+
 _namespace: list[Any] = [None]
 
 
@@ -261,6 +296,9 @@ def install(namespace: Any) -> None:
         # The example in its docstring names a function of another module: the sentence suffices.
         doc = (function.__doc__ or "").partition("\n")[0]
         setattr(ArrayBase, name, property(_entry(function), doc=doc))
+    for name, remedy in _ABSENT.items():
+        setattr(ArrayBase, name, _Absent(name, remedy))
+    ArrayBase.__dir__ = _dir  # type: ignore[method-assign]
     native_calls().set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
                   | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
                      "invert": integers.bitwise_not})

@@ -33,10 +33,7 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """The axes meant by None, an axis or several, as distinct numbers in [0, ndim)."""
     if axis is None:
         return tuple(range(ndim))
-    if type(axis) is int:
-        given: tuple[int, ...] = (axis,)
-    else:
-        given = tuple(operator.index(i) for i in items(axis))
+    given = (axis,) if type(axis) is int else tuple(_integer_axis(name, i) for i in items(axis))
     for i in given:
         if not -ndim <= i < ndim:
             raise AxisError(f"{name}: axis {i} is out of bounds for an array of dimension {ndim};"
@@ -46,6 +43,20 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
         raise ShapeError(f"{name}: duplicate value in axis {given}; name each of the"
                          " axes once")
     return out
+
+
+def one_axis(name: str, axis: Any, ndim: int) -> int:
+    """The axis that is meant, in [0, ndim)."""
+    return axes_of(name, _integer_axis(name, axis), ndim)[0]
+
+
+def _integer_axis(name: str, axis: Any) -> int:
+    try:
+        return operator.index(axis)
+    except TypeError:
+        got = str(axis.aval) if hasattr(axis, "aval") else f"{axis!r:.40}"
+        raise TypeError(f"{name}: an axis is an integer, got {got}; several arrays are passed as"
+                        " one list or tuple") from None
 
 
 def keep_dims(reduced: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
@@ -313,7 +324,7 @@ def _arg(name: str, op: Callable[..., Any], a: Any, axis: int | None, out: None,
     else:
         if not shape:
             a = lax.reshape(a, (1,))
-        (axis_,) = axes_of(name, operator.index(axis), a.aval.ndim)
+        axis_ = one_axis(name, axis, a.aval.ndim)
     if a.aval.shape[axis_] == 0:
         raise ValueError(f"{name}: attempt to get {name} of an empty sequence: {a.aval}")
     found = op(a, axis_, dtypes.default_int())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ from ingot.numpy.promotion import (
     user_dtype,
 )
 from ingot.numpy.rearranging import flip
-from ingot.numpy.reductions import axes_of, sum as sum_
+from ingot.numpy.reductions import axes_of, one_axis, sum as sum_
 from ingot.numpy.rounding import conj
 from ingot.numpy.sorting import searchsorted
 
@@ -53,7 +52,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise ValueError(f"diff: n must not be negative, got {n}")
     if a.aval.ndim == 0:
         raise ValueError("diff: rank 1 at least is needed, got a scalar")
-    (axis,) = axes_of("diff", operator.index(axis), a.aval.ndim)
+    axis = one_axis("diff", axis, a.aval.ndim)
     if n == 0:
         return a
     ends = [_end(a, x, axis) for x in (prepend, append)]

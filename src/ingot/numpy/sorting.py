@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from ingot.numpy.promotion import (
     unsupported,
     user_dtype,
 )
-from ingot.numpy.reductions import axes_of, sum as sum_
+from ingot.numpy.reductions import axes_of, one_axis, sum as sum_
 
 # ---- sorting ----
 
@@ -63,7 +62,7 @@ def _axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     a = as_array(name, a)
     if axis is None:
         return ravel(a), 0
-    return a, axes_of(name, operator.index(axis), a.aval.ndim)[0]
+    return a, one_axis(name, axis, a.aval.ndim)
 
 
 @trace_cached
@@ -370,7 +369,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
         raise ValueError("put: arrays are immutable; pass inplace=False and use the result")
     a, ind, v = as_array("put", a), ravel(as_array("put", ind)), ravel(asarray(v))
     n = a.aval.size
-    if not n or not ind.aval.size:
+    if not n or not ind.aval.size or not v.aval.size:
         return a
     ind = holding(ind, n)
     if mode == "wrap":

@@ -56,6 +56,8 @@ def _seed_key(name: str, seed: Any, impl: Any) -> Any:
             raise OverflowError(f"{name}: seed {seed} does not fit in 64 bits; use seed % 2**63")
         # A 64-bit integer even where 64-bit types are off: then the upper half is dropped.
         return ops.random_seed(np.int64(seed), impl)
+    if isinstance(seed, str):
+        raise TypeError(f"{name}: the seed must be an integer, got {seed!r:.40}")
     aval = typeof(to_array(seed))
     if aval.shape:
         raise TypeError(f"{name}: expected one integer seed, got {aval}; map over seeds with vmap")

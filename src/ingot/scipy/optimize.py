@@ -93,7 +93,8 @@ def minimize(fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), *, me
         raise TypeError(f"minimize: args must be a tuple, got {type(args).__name__}")
     name = method.lower()
     if name not in _OPTIONS:
-        raise ValueError(f"minimize: the method must be one of {sorted(_OPTIONS)}, got {method!r}")
+        raise ValueError(f"minimize: the method must be one of {sorted(_OPTIONS)}, got {method!r};"
+                         " scipy.optimize.minimize has others, and takes functions of ingot")
     x0 = as_array("minimize", x0)
     kinds = dtypes.FLOAT if name == "bfgs" else (*dtypes.FLOAT, *dtypes.COMPLEX)
     if x0.aval.ndim != 1 or x0.aval.dtype not in kinds:

@@ -76,6 +76,7 @@ def solve(a: Any, b: Any) -> Any:
     a, b = promote_dtypes("solve", a, b, kind="inexact")
     a = matrices("solve", a)
     b = convert(b, a.aval.dtype)
+    given = b.aval
     if b.aval.ndim == 0:
         raise ValueError(f"solve: b must have rank 1 at least, got {b.aval}")
     vector = b.aval.ndim == 1
@@ -83,7 +84,7 @@ def solve(a: Any, b: Any) -> Any:
         b = lax.reshape(b, (*b.aval.shape, 1))
     n = a.aval.shape[-1]
     if b.aval.shape[-2] != n:
-        raise ValueError(f"solve: b must have {n} rows, got {a.aval} and {b.aval}")
+        raise ValueError(f"solve: b must have {n} rows, as a has, got {a.aval} and {given}")
     lead = common_shape("solve", (a, b), (a.aval.shape[:-2], b.aval.shape[:-2]))
     if 0 in lead:
         x = broadcast_to(convert(0, a.aval.dtype), (*lead, *b.aval.shape[-2:]))

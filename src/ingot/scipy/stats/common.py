@@ -19,7 +19,7 @@ from ingot.numpy.promotion import promote_dtypes
 from ingot.numpy.reductions import all as all_
 from ingot.numpy.rounding import floor
 from ingot.scipy.special_table import real as real
-from ingot.util import wraps
+from ingot.util import call_of, wraps
 
 INF, NAN = math.inf, math.nan
 LOG_2PI = math.log(2 * math.pi)
@@ -65,7 +65,10 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
 
         @wraps(fun)
         def defined(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{title}: {error}; the arguments are {call_of(fun)}") from None
             bound.apply_defaults()
             x, *rest = real(title, *bound.arguments.values())
             shapes = rest[:len(rest) - (2 if "scale" in bound.arguments else 1)]

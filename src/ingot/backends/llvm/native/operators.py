@@ -245,7 +245,7 @@ class Elementwise(NativeCallable):
         try:
             result = self._function(*args, **kwargs)
         except Exception as error:
-            filter_traceback(error)
+            filter_traceback(error, self._function)
             raise
         if type(result) is Array and not kwargs and runtime.ready(cost=2):
             self._see(args, result)
