@@ -49,6 +49,22 @@ def test_check_grads_finds_wrong_derivatives():
             check_grads(f, (0.5,), 1, modes)
 
 
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_check_grads_names_the_argument_and_the_entry(mode, shape):
+    @ingot.custom_jvp
+    def f(scale, p):
+        return scale * ingot.numpy.sum(p["w"] ** 2) * np.ones(shape)
+
+    f.defjvp(lambda primals, tangents: (f(*primals), f(tangents[0], primals[1]) + ingot.numpy.sum(
+        2 * primals[0] * primals[1]["w"] * tangents[1]["w"] * wrong) * np.ones(shape)))
+    wrong = np.ones((2, 3))
+    check_grads(f, (2.0, {"n": 3, "w": np.ones((2, 3))}), 2, (mode,))
+    wrong[1, 2] = 1.25
+    with pytest.raises(AssertionError, match=r"argument p\['w'\]\[1, 2\] is the farthest off"):
+        check_grads(f, (2.0, {"n": 3, "w": np.ones((2, 3))}), 1, (mode,))
+
+
 def test_check_grads_looks_near_by_and_where_rounding_allows():
     jnp = ingot.numpy
     steep = lambda x: jnp.where(x > 3.0, 100 * x, x)

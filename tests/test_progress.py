@@ -150,13 +150,13 @@ def test_python_is_called_seldom(monkeypatch, per_iteration, drawing):
 
 
 def test_lines(monkeypatch, capsys):
-    line = Lines("fit", 50)
+    line = Lines("fit", 50, 7.0)
     for done in range(1, 51):
         line.draw(done)
     line.close(50)
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 12 and shown[5].startswith("fit:  50 %, ")
-    assert shown[-1].startswith("fit: 100 %")
+    assert shown[-1].startswith("fit: 100 %, 7.")  # seconds since the loop began, not the bar
 
 
 @pytest.mark.parametrize("kind", ["rich", "tqdm", "plain", "off"])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.arguments import argument_names
 from ingot.api.grad import jvp, vjp
 from ingot.core.interpreter import typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.tree import tree_leaves, tree_map
+from ingot.tree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 Tolerance = float | Mapping[Any, float] | None
 """One number for all, or numbers by dtype; what a table does not name has its default."""
@@ -41,6 +45,8 @@ def _tolerance(x: np.ndarray, given: Tolerance, defaults: Mapping[Any, float]) -
 
 def _comparable(x: np.ndarray) -> np.ndarray:
     """The same numbers in a dtype that NumPy can compare with tolerances."""
+    if x.dtype == dtypes.float0:
+        return np.zeros(x.shape)
     added_to_numpy = x.dtype.isbuiltin == 2
     return x.astype(np.float32) if added_to_numpy else x
 
@@ -69,6 +75,10 @@ def _check_close(xs: Any, ys: Any, atol: Tolerance, rtol: Tolerance, err_msg: st
     tree_map(check, xs, ys)
 
 
+_ENTRIES = 500
+"""How many entries of an argument are tried to find the one whose derivative is wrong."""
+
+
 def _directions() -> np.random.RandomState:
     """Draws the directions in which JAX compares: programs near a branch depend on them."""
     return np.random.RandomState(0)
@@ -92,7 +102,11 @@ def _differences(f: Callable[..., Any], args: Any, tangents: Any, eps: float) ->
     def at(h: float) -> Any:
         return f(*tree_map(lambda x, t: _step(x, t, h), args, tangents))
 
-    return tree_map(lambda a, b: (np.asarray(a) - np.asarray(b)) / (2 * eps), at(eps), at(-eps))
+    def slope(a: Any, b: Any) -> Any:
+        a, b = np.asarray(a), np.asarray(b)
+        return a if a.dtype == dtypes.float0 else (a - b) / (2 * eps)
+
+    return tree_map(slope, at(eps), at(-eps))
 
 
 def _inner(xs: Any, ys: Any) -> Any:
@@ -101,8 +115,10 @@ def _inner(xs: Any, ys: Any) -> Any:
                 if np.asarray(x).dtype != dtypes.float0), 0.0)
 
 
-def _against_differences(check: Callable[[float], None], args: Any, eps: float | None) -> None:
-    """Run a check of derivatives with the first step size that it passes with."""
+def _against_differences(check: Callable[[float], None], f: Callable[..., Any], args: Any,
+                         slope: Callable[[Any, Any], Any], eps: float | None) -> None:
+    """Run a check of derivatives with the first step size that it passes with; if there is none,
+    say for which entry of which argument slope(tangents, weights) is wrong."""
     wide = all(np.finfo(x.dtype).bits >= 64 for x in map(np.asarray, tree_leaves(args))
                if x.dtype.kind in "fc")
     if not (eps or wide):
@@ -110,7 +126,38 @@ def _against_differences(check: Callable[[float], None], args: Any, eps: float |
             return check(_STEP)
         except AssertionError:
             eps = _LONG_STEP
-    return check(eps or _STEP)
+    try:
+        return check(eps or _STEP)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{_culprit(f, args, slope, eps or _STEP)}") from None
+
+
+def _culprit(f: Callable[..., Any], args: Any, slope: Callable[[Any, Any], Any], eps: float
+             ) -> str:
+    """The entry of an argument whose derivative is farthest from differences, in words."""
+    rng, out = _directions(), f(*args)
+    alone = sum(np.size(x) for x in tree_leaves(out)) == 1
+    weights = tree_map(lambda x: np.ones_like(x) if alone else _random_like(rng, x), out)
+    leaves, tree = tree_flatten(args)
+    found = []
+    for i, (name, x) in enumerate(zip(argument_names(f, args, {}), leaves, strict=True)):
+        zeros = [np.zeros_like(_random_like(rng, x)) for x in leaves]
+        for index in itertools.islice(np.ndindex(zeros[i].shape), _ENTRIES):
+            if zeros[i].dtype == dtypes.float0:
+                break
+            tangents = [z.copy() for z in zeros]
+            tangents[i][index] = 1
+            told = float(slope(tree_unflatten(tree, tangents), weights))
+            measured = float(_inner(_differences(f, args, tree_unflatten(tree, tangents), eps),
+                                    weights))
+            off = abs(told - measured) if math.isfinite(told - measured) else math.inf
+            found.append((off, f"argument {name}{list(index) if index else ''}", told, measured))
+    if not found:
+        return "no argument has a derivative"
+    _, place, told, measured = max(found, key=lambda row: row[0])
+    return (f"The derivative with respect to {place} is the farthest off: {told:.6g}, where"
+            f" differences give {measured:.6g}"
+            + ("" if alone else " (of a weighted sum of the result's entries)"))
 
 
 def check_jvp(f: Callable[..., Any], f_jvp: Callable[..., Any], args: Sequence[Any],
@@ -124,7 +171,7 @@ def check_jvp(f: Callable[..., Any], f_jvp: Callable[..., Any], args: Sequence[A
     _against_differences(
         lambda step: _check_close(found, _differences(f, tuple(args), tangents, step), atol, rtol,
                                   err_msg or "tangents against differences", _GRADIENT_TOLERANCE),
-        args, eps)
+        f, tuple(args), lambda ts, weights: _inner(f_jvp(tuple(args), ts)[1], weights), eps)
 
 
 def check_vjp(f: Callable[..., Any], f_vjp: Callable[..., Any], args: Sequence[Any],
@@ -135,7 +182,8 @@ def check_vjp(f: Callable[..., Any], f_vjp: Callable[..., Any], args: Sequence[A
     out, pullback = f_vjp(*args)
     tangents = tree_map(lambda x: _random_like(rng, x), tuple(args))
     cotangents = tree_map(lambda x: _random_like(rng, x), out)
-    dtype = np.result_type(*map(np.asarray, tree_leaves(out)))
+    dtype = np.result_type(*(x.dtype for x in map(np.asarray, tree_leaves(out))
+                             if x.dtype != dtypes.float0))
     found = np.asarray(_inner(pullback(cotangents), tangents)).astype(dtype)
 
     def check(step: float) -> None:
@@ -143,13 +191,17 @@ def check_vjp(f: Callable[..., Any], f_vjp: Callable[..., Any], args: Sequence[A
         _check_close(found, np.asarray(_inner(forward, cotangents)).astype(dtype), atol, rtol,
                      err_msg or "cotangents against differences", _GRADIENT_TOLERANCE)
 
-    _against_differences(check, args, eps)
+    _against_differences(check, f, tuple(args),
+                         lambda ts, weights: _inner(f_vjp(*args)[1](weights), ts), eps)
 
 
 def check_grads(f: Callable[..., Any], args: Sequence[Any], order: int,
                 modes: Sequence[str] = ("fwd", "rev"), atol: Tolerance = None,
                 rtol: Tolerance = None, eps: float | None = None) -> None:
-    """Check derivatives of f up to an order, forwards and backwards, against differences."""
+    """Check derivatives of f up to an order, forwards and backwards, against differences.
+
+    Raises AssertionError, which names the argument and the entry that is the farthest off.
+    """
     args = tuple(args)
     if "fwd" in modes:
         check_jvp(f, lambda xs, ts: jvp(f, xs, ts), args, atol, rtol, eps)
@@ -159,12 +211,12 @@ def check_grads(f: Callable[..., Any], args: Sequence[Any], order: int,
         rng = np.random.RandomState(1)
         tangents = tree_map(lambda x: _random_like(rng, x), args)
         if "fwd" in modes:
-            check_grads(lambda *xs: jvp(f, xs, tangents)[1], args, order - 1, modes, atol, rtol,
-                        eps)
+            check_grads(functools.wraps(f)(lambda *xs: jvp(f, xs, tangents)[1]), args, order - 1,
+                        modes, atol, rtol, eps)
         if "rev" in modes:
             cotangents = tree_map(lambda x: _random_like(rng, x), f(*args))
-            check_grads(lambda *xs: vjp(f, *xs)[1](cotangents), args, order - 1, modes, atol, rtol,
-                        eps)
+            check_grads(functools.wraps(f)(lambda *xs: vjp(f, *xs)[1](cotangents)), args,
+                        order - 1, modes, atol, rtol, eps)
 
 
 __all__ = ["check_close", "check_grads", "check_jvp", "check_vjp"]

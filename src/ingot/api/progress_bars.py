@@ -28,7 +28,7 @@ interrupted."""
 
 
 class Painter(Protocol):
-    """Draws one bar."""
+    """Draws one bar; `waited` is for how many seconds the loop has run when it begins to."""
 
     def draw(self, done: int) -> None:
         """Show how far the loop is."""
@@ -41,8 +41,9 @@ class Painter(Protocol):
 class Lines:
     """A line for each tenth, or every ten seconds where the total is not known."""
 
-    def __init__(self, label: str, total: int):
-        self.label, self.total, self.start, self.next = label, total, time.monotonic(), 0.0
+    def __init__(self, label: str, total: int, waited: float):
+        self.label, self.total, self.next = label, total, 0.0
+        self.start = time.monotonic() - waited
 
     def draw(self, done: int) -> None:
         """Show how far the loop is."""
@@ -64,10 +65,11 @@ class Lines:
 class Tqdm:
     """A bar of tqdm, in terminals and notebooks."""
 
-    def __init__(self, label: str, total: int):
+    def __init__(self, label: str, total: int, waited: float):
         from tqdm.auto import tqdm
 
         self._bar = tqdm(total=total if total >= 0 else None, desc=label or None)
+        self._bar.start_t -= waited
 
     def draw(self, done: int) -> None:
         """Show how far the loop is."""
@@ -86,7 +88,7 @@ class Rich:
     _display: Any = None
     _rows = 0  # that are open
 
-    def __init__(self, label: str, total: int):
+    def __init__(self, label: str, total: int, waited: float):
         cls = type(self)
         if cls._display is None:
             cls._display = _rich_display()
@@ -96,6 +98,7 @@ class Rich:
             if task.finished and task.description == label:
                 cls._display.remove_task(task.id)
         self._task = cls._display.add_task(label, total=total if total >= 0 else None)
+        cls._display.tasks[-1].start_time -= waited
 
     def draw(self, done: int) -> None:
         """Show how far the loop is."""
@@ -207,7 +210,9 @@ class _Open:
     def _new_painter(self) -> Painter:
         if self.show is not None:
             return Shown(self.show, self.total)
-        return Nothing() if config.progress == "off" else KINDS[_chosen()](self.label, self.total)
+        if config.progress == "off":
+            return Nothing()
+        return KINDS[_chosen()](self.label, self.total, time.perf_counter() - self.start)
 
     def close(self) -> None:
         """Leave it as it is at the end; loops that were over at once show nothing by themselves."""

@@ -65,13 +65,9 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
 
         @wraps(fun)
         def defined(*args: Any, **kwargs: Any) -> Any:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{title}: {error}; the arguments are {call_of(fun)}") from None
-            bound.apply_defaults()
-            x, *rest = real(title, *bound.arguments.values())
-            shapes = rest[:len(rest) - (2 if "scale" in bound.arguments else 1)]
+            given = _bind(title, fun, signature, args, kwargs)
+            x, *rest = real(title, *given.values())
+            shapes = rest[:len(rest) - (2 if "scale" in given else 1)]
             places = rest[len(shapes):]
             good = _good(x, shapes, *places, valid=valid, quantile=name in QUANTILES)
             factor = where(good, 1, like(x, NAN))
@@ -88,6 +84,17 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
         return defined
 
     return decorate
+
+
+def _bind(title: str, fun: Callable[..., Any], signature: inspect.Signature, args: Any,
+          kwargs: Any) -> dict[str, Any]:
+    """All arguments of a call by name."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{title}: {error}; the arguments are {call_of(fun)}") from None
+    bound.apply_defaults()
+    return bound.arguments
 
 
 def _good(x: Any, shapes: Sequence[Any], loc: Any, scale: Any = None, *, valid: Any, quantile: bool
