@@ -293,6 +293,23 @@ def test_types_of_results_know_where_jit_was_told_that_they_lie():
             assert found["a"].shape == (4,) and found["b"].shape == ()
 
 
+def test_constraints_over_another_arrangement_of_the_devices_leave_values_as_they_are():
+    auto = (sharding.AxisType.Auto,) * 2
+    with config.override("num_cpu_devices", 4), ingot.set_mesh(
+            ingot.make_mesh((2, 2), ("x", "y"), axis_types=auto)):
+        mesh = sharding.get_mesh()
+        other = mesh.abstract_mesh.update(axis_sizes=(4, 1), axis_names=("a", "b"))
+
+        def f(x):
+            with sharding.use_abstract_mesh(other):
+                return lax.with_sharding_constraint(jnp.sin(x), P(("a", "b"), None)) * 2
+
+        x = np.arange(16.0).reshape(8, 2)
+        out = ingot.jit(f)(ingot.device_put(x, P("x", "y")))
+        np.testing.assert_allclose(out, 2 * np.sin(x), rtol=1e-15)
+        assert out.sharding.device_set == set(mesh.devices.flat)
+
+
 def test_parts_that_explicit_axes_divide_further_are_joined():
     with config.override("num_cpu_devices", 4), ingot.set_mesh(ingot.make_mesh((2, 2), ("x", "y"))):
         x = np.arange(16.0).reshape(8, 2)

@@ -204,7 +204,8 @@ def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[S
 
 
 def place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
-    """Return where a result lies: its type says what Explicit axes do, the spec what others do."""
+    """Return where a result lies: its type says what Explicit axes do, the spec what others do, but
+    for those of another arrangement of the devices, which the mesh has not."""
     told = aval.sharding.spec
     if aval._sharding is not None and aval._sharding.mesh.shape_tuple != mesh.shape_tuple:
         other = aval._sharding.mesh  # the same devices in another arrangement
@@ -213,7 +214,8 @@ def place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
     sizes, explicit = mesh.shape, mesh.explicit_axes
     entries: list[Any] = []
     for known, entry, n in zip(told, spec, aval.shape, strict=True):
-        both = *names_of(known), *(m for m in names_of(entry) if m not in explicit)
+        both = *names_of(known), *(m for m in names_of(entry)
+                                   if m in sizes and m not in explicit)
         entries.append(both if n % math.prod(sizes[m] for m in both) == 0 else known)
     found = PartitionSpec(*entries)
     while entries and entries[-1] in ((), None) and not (
