@@ -24,7 +24,7 @@ config.update("enable_checks", True)
 
 # ci: the same examples in every run. fuzz: new ones each time, until stopped (make fuzz).
 hypothesis.settings.register_profile(
-    "ci", derandomize=True, deadline=None, max_examples=100, print_blob=True
+    "ci", derandomize=True, deadline=None, max_examples=60, print_blob=True
 )
 hypothesis.settings.register_profile(
     "fuzz",

@@ -62,7 +62,7 @@ def updating(lax, np):
     return f
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("program, args", [
     (updating, (3.0, 0.5)), (updating, (0.5, 0.5)), (updating, (9.0, 0.5)),
     (closing_over, (0.5, 1.3)), (closing_over, (-0.5, 1.3)),

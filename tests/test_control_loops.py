@@ -74,6 +74,7 @@ def prefixes(lax, np):
     return f
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("program, args", [
     (plain, (0.7, 0.3, X)), (counting, (0.4, 0.6)), (nested, (0.7, X[:3])), (fori, (0.7, 0.3)),
     (mapped, (0.7, X)), (prefixes, (0.9, X)),

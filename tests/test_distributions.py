@@ -176,6 +176,7 @@ def both_modes(fun, *args):
     return np.array(forward), np.array(reverse)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("law", CONTINUOUS)
 def test_derivatives_beyond_supports(law):
     """The limits are constants: what is finite does not change with any argument; what is not a

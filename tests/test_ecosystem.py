@@ -148,6 +148,7 @@ def test_files_of_packages_are_complete(package):
 SAMPLES = sorted((running.HERE / "samples").glob("*.py"))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.oracle
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_programs_of_packages_print_the_same_numbers(sample):

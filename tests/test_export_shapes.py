@@ -179,7 +179,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_of_unknown_lengths(name):
     fun = PROGRAMS[name]

@@ -44,6 +44,7 @@ def columns(request):
     ingot.clear_caches()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_compiled_transforms_give_the_bits_of_eager_ones(dtype, columns):
     for shape in SHAPES:

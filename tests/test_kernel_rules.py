@@ -62,6 +62,7 @@ def lower_computed(row, avals):
     lowered(lambda *xs: row.fun(*map(looked_up, xs[:n], xs[n:])), [*small, *index])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("factor, least", SIZES)
 def test_rules_build_nothing_before_they_refuse(factor, least):
     import_all()

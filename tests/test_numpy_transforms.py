@@ -77,7 +77,7 @@ def functions(expression):
     return [eval(f"lambda x: {expression}", dict(names)) for names in (JAX, INGOT)]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("expression", table(NUMPY + OTHERS))
 def test_gradient_is_that_of_jax(expression):
     theirs, ours = functions(expression)

@@ -234,6 +234,7 @@ def weights_of(dtype):
             "bias": drawn(dtype, 12)}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("shape", [(7, 9), (7, 3, 9), (4, 20, 9), (0, 2, 9)])
 def test_gradients_of_loops(shape, tier):

@@ -76,7 +76,7 @@ def both(name, args, kwargs, impl="threefry2x32"):
     return ours, theirs
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.oracle
 @pytest.mark.parametrize("name, args, kwargs", EXACT, ids=identifiers(EXACT))
 def test_stream_is_that_of_jax(name, args, kwargs):
@@ -84,7 +84,7 @@ def test_stream_is_that_of_jax(name, args, kwargs):
     np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.oracle
 @pytest.mark.parametrize("name, args, kwargs", CLOSE, ids=identifiers(CLOSE))
 def test_stream_is_that_of_jax_to_rounding(name, args, kwargs):
@@ -101,6 +101,7 @@ def test_streams_of_other_generators(impl):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.oracle
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
 @pytest.mark.parametrize("partitionable", [True, False])
@@ -200,7 +201,7 @@ def test_permutation_and_choice_without_replacement():
 LAWS = [row for row in [*EXACT, *CLOSE] if row[0] not in ("bits",)]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name, args, kwargs", LAWS, ids=identifiers(LAWS))
 def test_mapping_over_keys_is_a_loop(name, args, kwargs):
     keys = random.split(KEY, 3)

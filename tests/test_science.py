@@ -68,13 +68,13 @@ jet(lambda a,b:(a*b,b.sum()),(v,u),([u,v],[v,v])); jet(jnp.tanh,(v,),([u,v,u,v],
 """
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("expression", table("\n".join([IMAGES, SIGNALS])))
 def test_images_and_signals(expression):
     check(expression, tolerance=2e-7)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("expression", table("\n".join([SOLUTIONS, CURVES])))
 def test_solutions_and_curves(expression):
     check(expression, tolerance=1e-6)

@@ -121,7 +121,7 @@ def slopes(exact: str, at: float) -> list[float]:
         return [float((high - low) / (2 * h)), float((low - 2 * middle + high) / (h * h))]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 @pytest.mark.parametrize(("expression", "exact", "places"), lines(extreme_points.EXTREME),
                          ids=lambda f: f if "|" not in f else None)
@@ -157,7 +157,7 @@ def test_scalar(expression, at, first, second):
     check_point(expression, [value(at)], [value(first)], value(second))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("row", lines(points.SEVERAL + points.SUPPORTS),
                          ids=lambda r: f"{r[0]} at {r[1]}")
 def test_several(row):
@@ -198,7 +198,7 @@ def test_derivatives_in_parameters(expression, exact, places):
             np.testing.assert_allclose(got, w, 1e-9, 1e-15, err_msg=f"{place} {modes}")
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("row", lines(points.MATRICES), ids=lambda r: f"{r[0]} at {r[1]}")
 def test_matrix(row):
     expression, at, first, *second = row

@@ -114,6 +114,7 @@ def test_eager_sums_keep_their_digits(name, dtype):
                 check(function(jnp.asarray(x), axis), *reference(x, axis), dtype, n)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES[1:])
 @pytest.mark.parametrize("dtype", DTYPES[:4], ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", ["sum", "var", "cumsum", "reverse cumsum", "dot with ones"])
@@ -174,6 +175,7 @@ PATTERNS = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -200,6 +202,7 @@ def counting(monkeypatch):
         yield
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES[1:])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_additions_at_places_that_are_counted(pattern, mode, counting):
@@ -320,6 +323,7 @@ OTHERS = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES[:2])
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_sums_keep_their_digits(name, mode):
@@ -337,6 +341,7 @@ def test_histograms_count_further_than_float32_can_by_ones():
     assert counts.dtype == np.float32 and float(counts[1]) == n
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_of_matrices_and_vectors(dtype, mode):

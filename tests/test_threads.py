@@ -190,6 +190,7 @@ SIZES = [(1024, 128, 128), (130, 300, 1001), (129, 4099, 127), (3, 100_000, 3), 
          (2000, 200, 1), (1, 300_001, 1), (2, 200_000, 1), (128, 128, 128), (4099, 16, 16)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_large_products_are_cut_into_blocks(sizes, dtype):

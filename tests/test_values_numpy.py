@@ -93,7 +93,7 @@ TIMES = [[1.0, 0.5, -1], [0.0, 1, 0.5, 2, -1], [0.0, 0, 1, 1, 0], [1.0, 1], [3.0
          [-1.0, -2], [0.0, 1e-12, -1e-12]]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("ts", TIMES, ids=str)
 def test_odeint_in_any_direction(ts):
     def decay(y, t):

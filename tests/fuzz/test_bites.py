@@ -23,6 +23,7 @@ def run(*args: object) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent / 'src'}"})
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fault", LAWS)
 def test_laws_object(fault: str) -> None:
     done = run("law", fault)  # which passes without the fault, with the rest of the suite

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.llvm("compiled programs, in processes of their own")
 TESTS = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("k", range(len(SETS)), ids=["+".join(modes) for modes in SETS])
 def test_programs(k: int) -> None:
     modes, start = SETS[k], 1000 * (1 + k)  # `make fuzz` runs others for as long as asked
