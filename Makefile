@@ -43,7 +43,7 @@ types: $(call STAMP,test)  ## Check types with pyright
 unit: $(call STAMP,test) $(call STAMP,examples)
 	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not long'
 
-thorough: $(call STAMP,test)  ## The tests that take minutes: every planted fault, accuracy at more points
+thorough: $(call STAMP,test)  ## The long tests: every planted fault, all rows, accuracy at more points
 	$(BIN)/python -m pytest -n $(JOBS) -q -m long tests
 
 doctest: $(call STAMP,test)  ## Run the examples in docstrings
