@@ -43,7 +43,7 @@ def test_the_changes_apply(copy):
                        check=True)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.llvm("one example is a pass of LLVM's compiler")
 @needs_git
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda part: part.partition("\n")[0])

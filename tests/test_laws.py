@@ -19,15 +19,14 @@ from laws import (
 )
 
 EXAMPLES, BAD = table()
-# How many rows of each operation stand for the others, where several programs are made of each.
-ROWS = {law_loops: 1, law_nested: 1, law_second: 1, law_sizes: 2, law_vmap: 2}
+COSTLY = (law_loops, law_nested, law_second, law_sizes, law_vmap)  # several programs of each row
 
 
 def cases():
     """Each law with each row; those that take long, with the first rows of each operation."""
     for law in LAWS:
         for row, name in zip(EXAMPLES, identifiers(EXAMPLES), strict=True):
-            long = law in ROWS and is_further(name, ROWS[law])
+            long = law in COSTLY and is_further(name)
             yield pytest.param(law, row, id=f"{law.__name__}-{name}",
                                marks=[pytest.mark.long] if long else [])
 

@@ -199,7 +199,9 @@ def identifiers(rows: Sequence[Any]) -> list[str]:
     return names
 
 
-def is_further(name: str, rows: int = 2) -> bool:
-    """Whether a row has as many others of its operation before it, that stand for it in costly
-    tests."""
-    return int(name.rpartition("-")[2]) >= rows
+FIRST_ROWS = 2
+
+
+def is_further(name: str) -> bool:
+    """Whether a row has others of its operation before it that stand for it in costly tests."""
+    return int(name.rpartition("-")[2]) >= FIRST_ROWS
