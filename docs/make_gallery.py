@@ -73,7 +73,7 @@ def overview() -> str:
                       f"[![{title}](../{PICTURES}/{name}.png)]({name}.md)", sentences]
     lines += ["## Notebooks with sliders", "In `examples/notebooks`, start `jupyter lab "
               "--config=jupyter_server_config.py`, run all cells and move the sliders: the picture "
-              "follows, some 30 times a second. (With that configuration the server passes small "
+              "follows, 15 to 40 times a second. (With that configuration the server passes small "
               "messages on at once.) `pip install jupyterlab` brings Jupyter itself."]
     for name in NOTEBOOKS:
         title, sentences, *_ = notebook(name)[0][0].split("\n\n")
