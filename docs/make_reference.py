@@ -24,7 +24,7 @@ DISTRIBUTIONS = """bernoulli beta betabinom binom cauchy chi2 dirichlet expon ga
 GROUPS: dict[str, list[str]] = {
     "Transformations": [
         "ingot", "ingot.ad_checkpoint", "ingot.custom_batching", "ingot.custom_derivatives",
-        "ingot.stages"],
+        "ingot.ref", "ingot.stages"],
     "Arrays and functions": [
         "ingot.numpy", "ingot.numpy.fft", "ingot.numpy.linalg", "ingot.lax", "ingot.lax.linalg",
         "ingot.random", "ingot.nn", "ingot.nn.initializers", "ingot.image", "ingot.ops",

@@ -1,5 +1,7 @@
 """Kernels of large arrays, which examples of the laws are too small for: compiled against eager."""
 
+import io
+
 import mpmath
 import numpy as np
 import pytest
@@ -254,3 +256,18 @@ def test_costly_updates_are_computed_in_a_loop_of_their_own():
     want = np.zeros_like(table)
     np.add.at(want, places, 2 * np.tanh(table[places]) / np.cosh(table[places]) ** 2)
     np.testing.assert_allclose(gradient(table, places), want, rtol=1e-12, atol=1e-14)
+
+
+def test_functions_of_a_number_that_stands_for_an_array_are_computed_once():
+    out = io.StringIO()
+    ingot.debug.stages(lambda x, a: x + lax.lgamma(jnp.full(1000, a)), "kernels", file=out)(
+        np.arange(1000.0), 2.5)
+    text = out.getvalue()
+    assert text.index("lgamma") < text.index("for ")
+
+
+def test_quantiles_of_nothing_are_nan_in_every_dtype():
+    for dtype in ("f2", "f4", "f8"):
+        for fun in (jnp.median, jnp.nanmedian, lambda x: jnp.quantile(x, 0.5)):
+            out = fun(np.zeros(0, dtype))
+            assert out.dtype == dtype and np.isnan(out)

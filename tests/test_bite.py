@@ -8,6 +8,7 @@ import zlib
 import pytest
 
 from faults import Fault, faults_of, planted
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.config import config
 from ingot.core.primitive import REGISTRY
 from laws import LAWS
@@ -35,6 +36,8 @@ SURVIVORS = {
 
 
 def excused(fault: Fault) -> bool:
+    if PORTABLE is not None and str(fault).startswith("argpartition.kernel"):
+        return True  # NumPy's own code, which is called in its place, is not linked there
     return any(re.match(pattern, str(fault)) for pattern in SURVIVORS)
 
 

@@ -18,8 +18,9 @@ KINDS = {"b": "bool", "i": "int64", "u": "uint32", "f": "float64", "c": "complex
 
 # What has no value before an exported program is called: tests that export programs run it.
 EXPORTED = {"dim_as_value": "test_export_shapes.py", "platform_index": "test_export.py"}
-# What runs whole programs that it is given.
-PROGRAMS = {"call_exported": "test_export.py", "run_by_xla": "test_extend.py"}
+# What runs whole programs that it is given, or has no result.
+PROGRAMS = {"call_exported": "test_export.py", "run_by_xla": "test_extend.py",
+            "inspect_sharding": "test_debug_output.py"}
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))

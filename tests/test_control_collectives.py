@@ -227,3 +227,50 @@ def test_programs_that_refer_to_an_axis_without_mapped_arguments():
     ]:
         got = ingot.vmap(call, axis_name="i")(X)
         assert np.asarray(got).tolist() == want
+
+
+# ---- ragged_all_to_all, which XLA on CPUs does not run -------------------------------------------
+def exchanged(x, out, begin, length, place):
+    """The same as loops over pairs of devices."""
+    out = out.copy()
+    for i, j in np.ndindex(*length.shape):
+        target = j // (length.shape[1] // len(x))
+        out[target, place[i, j]:place[i, j] + length[i, j]] = (
+            x[i, begin[i, j]:begin[i, j] + length[i, j]])
+    return out
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_rows_of_ragged_exchanges_are_where_they_were_sent(each):
+    draw, n = np.random.default_rng(each), 3
+    length = draw.integers(0, 3, (n, n * each))
+    begin = np.cumsum(length, 1) - length
+    received = length.reshape(n, n, each).transpose(1, 0, 2).reshape(n, -1)
+    place = (np.cumsum(received, 1) - received).reshape(n, n, each).transpose(1, 0, 2).reshape(
+        n, -1)
+    x, out = draw.normal(size=(n, 14, 2)), draw.normal(size=(n, 15, 2))
+
+    def f(x, out):
+        return ingot.vmap(lambda *xs: lax.ragged_all_to_all(*xs, axis_name="i"), axis_name="i")(
+            x, out, begin, length, place, received)
+
+    want = exchanged(x, out, begin, length, place)
+    np.testing.assert_array_equal(f(x, out), want)
+    np.testing.assert_array_equal(ingot.jit(f)(x, out), want)
+    # It is linear, so that its transpose has the same inner products.
+    ct = draw.normal(size=want.shape)
+    cts = ingot.vjp(f, x, out)[1](ct)
+    np.testing.assert_allclose(np.vdot(ct, want), np.vdot(cts[0], x) + np.vdot(cts[1], out))
+
+
+def test_ragged_exchanges_refuse_other_tables():
+    n, x = np.zeros((2, 2), int), np.ones((2, 3))
+    call = lambda *xs, **kw: ingot.vmap(  # noqa: E731
+        lambda *xs: lax.ragged_all_to_all(*xs, axis_name="i", **kw), axis_name="i")(*xs)
+    for args, message in [((x, x, n * 1.0, n, n, n), "input_offsets must be integer"),
+                          ((x, x, n, n[:, :1], n, n), "send_sizes must be a vector"),
+                          ((x, x[..., None], n, n, n, n), "rows of its shape")]:
+        with pytest.raises(ValueError, match=message):
+            call(*args)
+    with pytest.raises(NotImplementedError, match="axis_index_groups must be None"):
+        call(x, x, n, n, n, n, axis_index_groups=[[0], [1]])

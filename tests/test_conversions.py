@@ -15,6 +15,7 @@ import ingot.numpy as jnp
 from harness import data, same
 from ingot import lax
 from ingot.backends.llvm import builtins, codegen, elf, engine
+from ingot.backends.llvm.native.abi import PORTABLE
 from ingot.backends.llvm.object_symbols import undefined
 from ingot.config import config
 from ingot.errors import InternalError
@@ -160,6 +161,7 @@ def test_what_llvm_may_call_is_there(symbol):
     assert engine.resolve(symbol)
 
 
+@pytest.mark.skipif(PORTABLE is not None, reason="object files are not read in the portable mode")
 @LOADERS
 def test_a_function_that_is_nowhere_is_an_error(loader, monkeypatch):
     if loader != "ours":

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -121,14 +122,59 @@ def test_options_can_be_named_first(capsys):
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    (lambda: debug.print("x", 1), "Unused positional arguments: .0."),
-    (lambda: debug.print("{x}", x=1, y=2), "Unused keyword arguments: .'y'.*f-string"),
+    (lambda: debug.print("x", 1), "Unused positional arguments to .*: .0."),
+    (lambda: debug.print("{x}", x=1, y=2), "Unused keyword arguments to .*: .'y'.*f-string"),
 ])
 def test_values_that_a_format_does_not_use_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         given()
 
 
+# ---- programs over a mesh ------------------------------------------------------------------------
+BACKENDS = ["llvm", pytest.param("xla", marks=pytest.mark.skipif(
+    find_spec("jaxlib") is None, reason="needs jaxlib"))]
+
+
+def divided(backend, shape, *spec):
+    """An array over a mesh of two devices of a back end."""
+    mesh = ingot.sharding.Mesh(np.array(ingot.devices(backend)[:2]), ("x",),
+                               axis_types=(ingot.sharding.AxisType.Auto,))
+    return ingot.device_put(np.arange(np.prod(shape)).reshape(shape),
+                            ingot.NamedSharding(mesh, P(*spec)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_shardings_inside_programs_are_those_that_follow(backend):
+    seen = []
+
+    @ingot.jit
+    def f(x):
+        debug.inspect_array_sharding(x.T, callback=seen.append)
+        return ingot.jit(lambda y: debug.inspect_array_sharding(y[0], callback=seen.append))(x)
+
+    for spec in [("x",), (None, "x"), ("x",)]:
+        f(divided(backend, (2, 4), *spec))
+    assert [s.spec for s in seen] == [P(None, "x"), P(), P("x"), P("x")]
+    f(np.ones((2, 4))), f(np.ones((2, 4)))
+    assert len(seen) == 6 and seen[5].num_devices == 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_devices_print_their_parts_if_asked_to(backend, capsys):
+    @ingot.jit
+    def f(x):
+        debug.print("{}", x, partitioned=True)
+        ingot.vmap(lambda row: debug.print("{}", row, partitioned=True))(x)
+        debug.print("{}", x)
+
+    f(divided(backend, (2, 2), None, "x"))
+    ingot.effects_barrier()
+    lines = " ".join(capsys.readouterr().out.split())
+    for text in ("[[0] [2]]", "[[1] [3]]", "[0] [2]", "[1] [3]", "[[0 1] [2 3]]"):
+        assert text in lines
+
+
+# ---- logging -------------------------------------------------------------------------------------
 def test_records_of_logging(caplog):
     def f(x):
         debug.log("x = {}", x)

@@ -87,8 +87,8 @@ def name_of(page):
 @pytest.mark.llvm("pages show its stages")
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p) and not is_alone(p)], ids=name_of)
 def test_pages(page):
-    if PORTABLE is not None and page.stem == "how_it_works":
-        pytest.skip(f"calls go through Python: {PORTABLE}")
+    if PORTABLE is not None and page.stem in ("how_it_works", "limit_threads"):
+        pytest.skip(f"calls go through Python, on one thread: {PORTABLE}")
     flags = config.snapshot()
     ingot.clear_caches()  # a reader's process has traced nothing but what the page shows
     config.update("check_memory", False)  # which `make memcheck` sets, and pages do not show

@@ -6,6 +6,7 @@ import pytest
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
+from ingot.api.formats import Format, Layout
 from ingot.backends.llvm.executable import LLVMExecutable, MachineCode
 from ingot.backends.llvm.native.runtime import runtime
 from ingot.core.backend import CompileOptions
@@ -285,3 +286,17 @@ def test_tiers_may_take_other_arguments():
     x = jnp.arange(1000.0)
     first, total = executable.run([x], consume=True)
     assert first[0] == 1 and x[0] == 0 and total == x.sum()
+
+
+@pytest.mark.parametrize(("given", "other"), [
+    ("in_shardings", "output"), ("out_shardings", "input")])
+def test_layouts_are_chosen_for_donated_arguments_and_results_or_for_neither(given, other):
+    auto = Format(Layout.AUTO)
+    f = ingot.jit(lambda x: x * 2, donate_argnums=0, **{given: auto})
+    with pytest.raises(ValueError, match=f"Did you mean to set the .*{other} layout.*AUTO"):
+        f(jnp.ones(3))
+    both = ingot.jit(lambda x: x * 2, donate_argnums=0, in_shardings=auto, out_shardings=auto)
+    assert both(jnp.ones(3)).tolist() == [2, 2, 2]
+    here = ingot.device_put(np.ones(3), ingot.devices()[0])
+    results = ingot.jit(lambda x: x * 2, donate_argnums=0, out_shardings=auto)
+    assert results(here).tolist() == [2, 2, 2] and here.is_deleted()

@@ -72,6 +72,9 @@ EFFECTS = {
     "match_jax": (True, lambda: jnp.mean(jnp.int32([1, 2])).dtype),
     "mesh": (sharding.make_mesh((1,), "x"), sharding.get_mesh),
     "abstract_mesh": (sharding.AbstractMesh((1,), "x"), sharding.get_abstract_mesh),
+    "auto_pcast": (False, lambda: ingot.shard_map(
+        lambda x, y: x * y, mesh=sharding.make_mesh((1,), "x", sharding.AxisType.Auto),
+        in_specs=(ingot.P("x"), ingot.P()), out_specs=ingot.P("x"))(x3, x3)),
     "remove_size_one_mesh_axis_from_type": (True, lambda: str(ingot.typeof(ingot.device_put(
         jnp.ones(2), sharding.NamedSharding(
             sharding.make_mesh((1,), "x"), sharding.PartitionSpec("x")))))),

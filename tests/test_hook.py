@@ -34,8 +34,23 @@ def test_ways_to_start_a_program(tmp_path):
     prints("2 a b __main__", "-m", "ingot", "-m", "script", "a", "b", cwd=tmp_path)
     prints("2 a b __main__", "-m", "ingot", "-c", code, "a", "b", cwd=tmp_path)
     prints("2 __main__", "-c", f"import ingot.as_jax; {code}")
-    missing = python("-m", "ingot", "nowhere.py", cwd=tmp_path)
-    assert missing.returncode == 2 and "there is no file" in missing.stderr
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["nowhere.py"], "there is no file 'nowhere.py'; "), (["-m", "nowhere"], "there is no module"),
+    (["info"], "--help")])
+def test_what_is_not_there(arguments, says, tmp_path):
+    done = python("-m", "ingot", *arguments, cwd=tmp_path)
+    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_errors_begin_with_the_script(tmp_path):
+    (tmp_path / "script.py").write_text("import jax\n1 / 0\n")
+    done = python("-m", "ingot", "script.py", cwd=tmp_path)
+    first, second, *_, last = done.stderr.splitlines()
+    assert done.returncode == 1 and first.startswith("Traceback")
+    assert second.strip().startswith('File "script.py", line 2')
+    assert last == "ZeroDivisionError: division by zero"
 
 
 def test_ipython_loads_an_extension():

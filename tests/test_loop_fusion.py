@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 import ingot
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.backends.llvm import compilation, engine
+from ingot.backends.llvm import compilation, engine, threads
 from ingot.backends.llvm.codegen import vector_bytes
 from ingot.compiler import loop_fusion, pipeline
 from ingot.compiler.array_contraction import shrink_temporaries
@@ -215,6 +215,7 @@ def test_parameters_of_a_network_are_each_passed_once():
     assert len(outermost(step, *trees)) == len(shapes)
 
 
+@pytest.mark.skipif(not threads.supported(), reason="loops are not divided among threads")
 @pytest.mark.parametrize(("n", "count"), [(1 << 20, 1), ((1 << 20) + 5120, 2)])
 def test_sums_in_parts_and_what_they_are_of(n, count):
     """One nest for whole parts, one for what is left; the sums of parts are short loops."""

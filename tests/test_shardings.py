@@ -17,6 +17,7 @@ from facts import is_asked, namespace, outcome, read
 from ingot import lax, sharding
 from ingot.api.formats import Format, Layout, with_layout_constraint
 from ingot.compat.meshes import top_level_all_gather
+from ingot.compat.top import device_put_replicated, device_put_sharded
 from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.experimental.compute_on import compute_on
@@ -342,3 +343,12 @@ def test_what_keeps_parts_apart_exchanges_nothing():
         f = ingot.jit(lambda x: lax.reduce_sum(x, (0,), out_sharding=P(unreduced={"x"})))
         with config.override("match_jax", True):
             assert "all-reduce" not in f.lower(x).compile().as_text()
+
+
+def test_keys_are_put_on_devices_side_by_side():
+    keys = ingot.random.split(ingot.random.key(0), 2)
+    with config.override("num_cpu_devices", 2):
+        out = device_put_sharded(list(keys), ingot.devices())
+        assert out.shape == (2,) and out.sharding.device_set == set(ingot.devices())
+        assert (out == keys).all() and (device_put_replicated(keys[1], ingot.devices())
+                                        == keys[1]).all()

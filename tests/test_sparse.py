@@ -168,3 +168,122 @@ def test_names_and_errors():
         M * R.randn(4)
     with pytest.raises(ValueError, match="inner sizes must match"):
         M @ N
+
+
+B = np.where(R.rand(2, 3, 4) < 0.5, R.randn(2, 3, 4), 0)
+B2 = np.where(R.rand(2, 3, 4) < 0.5, R.randn(2, 3, 4), 0)
+KINDS = [(1, 0), (2, 0), (0, 1), (1, 1), (0, 2), (3, 0)]
+X, Y, Z = R.randn(4), R.randn(4, 2), R.randn(2, 4, 5)
+
+
+def product(x, y, numbers):
+    if isinstance(x, sparse.BCOO) or isinstance(y, sparse.BCOO):
+        return sparse.bcoo_dot_general(x, y, dimension_numbers=numbers)
+    return ingot.lax.dot_general(x, y, numbers)
+
+
+BATCHED = {
+    "row": lambda x: x[1], "column": lambda x: x[:, 1:, 0], "reverse": lambda x: x[::-1, ::2, ::-1],
+    "new": lambda x: x[None, ..., None], "neg": lambda x: -x * 3 / 2, "dense": lambda x: x * B2,
+    "trailing": lambda x: x * X, "narrow": lambda x: x * B2[:1, :, :1], "square": lambda x: x * x,
+    "power": lambda x: abs(x) ** 2, "sum": lambda x: x.sum(), "plus": lambda x: x + x * 2 - x,
+    "quotient": lambda x: x / (B2 + 5), "sum 0": lambda x: x.sum(0), "sum 1": lambda x: x.sum(1),
+    "sum 2": lambda x: x.sum((2,)), "sum 01": lambda x: x.sum((0, 1)),
+    "sum 12": lambda x: x.sum((1, 2)), "join 0": lambda x: joined(x, 0),
+    "join 1": lambda x: joined(x, 1), "join 2": lambda x: joined(x, 2)}
+CONTRACTED = {
+    "vector": lambda x: x @ X, "matrix": lambda x: x @ Y, "stack": lambda x: x @ Z,
+    "batch": lambda x: product(x, Z, (((2,), (1,)), ((0,), (0,)))),
+    "left": lambda x: product(Z, x, (((1,), (2,)), ((0,), (0,)))),
+    "first": lambda x: product(x, R0, (((0,), (1,)), ((), ()))),
+    "two": lambda x: product(x, B2, (((1, 2), (1, 2)), ((), ()))),
+    "all": lambda x: product(x, B2, (((0, 1, 2), (0, 1, 2)), ((), ())))}
+R0 = R.randn(5, 2)
+
+
+def joined(x, axis):
+    parts = [x, x * 2]
+    if isinstance(x, sparse.BCOO):
+        return sparse.bcoo_concatenate(parts, dimension=axis)
+    return np.concatenate(parts, axis)
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_axes_of_batches_and_dense_ones(kinds):
+    batch, depth = kinds
+    m = sparse.BCOO.fromdense(B, n_batch=batch, n_dense=depth)
+    assert (m.n_batch, m.n_sparse, m.n_dense, m.shape) == (batch, 3 - batch - depth, depth, B.shape)
+    repeated = m + m * 0
+    for fun in BATCHED.values():
+        for x in (m, repeated):
+            close(dense(fun(x)), fun(B), atol=1e-14)
+    for fun in CONTRACTED.values() if not depth else ():
+        close(dense(fun(repeated)), fun(B), atol=1e-14)
+    for other in ((0, 0), kinds, (1, 0), (0, 1)):
+        moved = repeated.update_layout(n_batch=other[0], n_dense=other[1], on_inefficient=None)
+        assert (moved.n_batch, moved.n_dense) == other
+        close(dense(moved), B, atol=1e-15)
+    single = repeated.sum_duplicates()
+    close(single.data, m.data)
+    assert (single.indices == m.indices).all()
+    close(sparse.bcoo_extract(m, B2).data, (sparse.bcoo_extract(single, B2)).data)
+    if depth == 1 and not batch:
+        numbers = (((1,), (1,)), ((), ()))
+        close(product(m, Z[0, :3].T, numbers), product(B, Z[0, :3].T, numbers))
+
+
+def test_batches_are_what_vmap_and_scan_take_apart():
+    m = ingot.vmap(lambda x: sparse.BCOO.fromdense(x, nse=12))(B)
+    assert repr(m) == "BCOO(float64[2, 3, 4], nse=12, n_batch=1)"
+    close(ingot.vmap(lambda x, v: x @ v)(m, Z[:, :, 0]), np.einsum("bij,bj->bi", B, Z[:, :, 0]))
+    _, sums = ingot.lax.scan(lambda c, x: (c, (x @ X).sum()), 0, m)
+    close(sums, (B @ X).sum(1))
+    shared = sparse.BCOO((R.randn(1, 2), np.zeros((3, 2, 1), int)), shape=(3, 4))
+    close(dense(shared)[:, 0], np.full(3, shared.data.sum()))
+    a, b = (sparse.BCOO.fromdense(x, n_batch=1) for x in (B, B2))
+    pair = sparse.bcoo_dot_general(a, b, dimension_numbers=(((2,), (2,)), ((0,), (0,))))
+    close(dense(pair), np.einsum("bij,bkj->bik", B, B2), atol=1e-15)
+    s = sparse.BCOO.fromdense(D)
+    close(ingot.grad(lambda v: (ingot.vmap(lambda u: s._with(v) @ u, 1)(W.T) ** 2).sum())(s.data),
+          ingot.grad(lambda v: ((s._with(v) @ W.T) ** 2).sum())(s.data))
+    with pytest.raises(sparse.SparseEfficiencyError, match="n_batch from 0 to 1"):
+        s.update_layout(n_batch=1)
+    with pytest.raises(NotImplementedError, match="keep apart"):
+        a.transpose((1, 0, 2))
+    rows = sparse.BCSR.fromdense(B, n_batch=1)
+    close(rows @ X, B @ X)
+    close(dense(rows * B2), B * B2)
+    close(dense((rows * 2).T), 2 * B.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("kind", ["COO", "CSR", "CSC"])
+def test_forms_of_scipy(kind):
+    form = getattr(sparse, kind)
+    m = form.fromdense(D)
+    ours = [getattr(m, name) for name in m._parts]
+    theirs = getattr(scipy.sparse, kind.lower() + "_array")(D)
+    if kind != "COO":
+        for name, x in zip(m._parts, ours, strict=True):
+            close(x, getattr(theirs, name))
+    for fun in (lambda x: x.T, lambda x: x @ V, lambda x: x @ W.T, lambda x: W.T @ x,
+                lambda x: x * 2 + x, lambda x: -x / 3, lambda x: x @ x.T, lambda x: x * W):
+        close(dense(fun(m)), fun(D), atol=1e-14)
+        close(dense(ingot.jit(fun)(m)), fun(D), atol=1e-14)
+    close(dense(form.from_scipy_sparse(theirs)), D)
+    close(ingot.grad(lambda v: (m._with(v) @ V).sum())(m.data),
+          ingot.grad(lambda v: (m.to_bcoo()._with(v) @ V).sum())(m.data))
+    assert repr(sparse.eye(2, sparse_format=kind.lower())) == f"{kind}(float64[2, 2], nse=2)"
+    lowered = kind.lower()
+    if kind != "CSC":
+        matvec, matmat = (getattr(sparse, f"{lowered}_{n}") for n in ("matvec", "matmat"))
+        close(matvec(m, W[:, 0], transpose=True), D.T @ W[:, 0])
+        close(matmat(m, W.T), D @ W.T)
+
+
+def test_jacobians_have_batches():
+    m = sparse.BCOO.fromdense(D)
+    for transform in (sparse.jacrev, sparse.jacfwd):
+        jacobian = transform(lambda x, v: x @ v)(m, V)
+        assert isinstance(jacobian, sparse.BCOO) and jacobian.shape == (4, 4, 5)
+        want = np.where(D != 0, 1, 0)[None] * np.eye(4)[:, :, None] * V
+        close(dense(jacobian), want)

@@ -314,6 +314,36 @@ def test_polynomials_at_any_size(name):
         np.testing.assert_allclose(slope, want[:, 1], rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize(("name", "args", "want"), [
+    ("eval_jacobi", (1000, 1000.0, 2.0, -0.3), 4.065553114402383e91),
+    ("eval_jacobi", (400, 1000.0, 2.0, -0.95), 38312.68385472836),
+    ("eval_gegenbauer", (270, 1000.0, 0.3), -6.712290490347462e198),
+    ("eval_gegenbauer", (1000, 1000.0, 0.3), -np.inf),
+    ("eval_genlaguerre", (1000, 50.0, 2800.0), -np.inf), ("eval_laguerre", (400, 1520.0), np.inf),
+    ("eval_hermite", (400, 0.28), -np.inf), ("eval_hermitenorm", (270, 23.0), -np.inf)])
+def test_polynomials_whose_terms_overflow(name, args, want):
+    np.testing.assert_allclose(getattr(special, name)(*args), want, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("fun", "exact"), [
+    (special.expi, mpmath.ei), (special.i0, lambda x: mpmath.besseli(0, x)),
+    (lambda x: special.iv(2.5, x), lambda x: mpmath.besseli(2.5, x))])
+def test_functions_whose_exponential_overflows_first(fun, exact):
+    x = np.array([699.0, 705, 712])
+    slope = ingot.grad(lambda x: fun(x).sum())
+    for f, order in ((fun, 0), (ingot.jit(fun), 0), (slope, 1)):
+        want = [float(mpmath.diff(exact, v, order)) for v in x]
+        np.testing.assert_allclose(f(x), want, rtol=1e-12)
+        assert f(np.array([np.inf]))[0] == np.inf
+
+
+@pytest.mark.parametrize("x", [-4.0, -20.3, -60.2])
+def test_slopes_of_zeta_far_below_zero(x):
+    want = float(mpmath.diff(mpmath.zeta, x))
+    for fun in (special.zetac, lambda x: special.zeta(x, 1.0)):
+        np.testing.assert_allclose(ingot.grad(fun)(x), want, rtol=1e-12)
+
+
 def test_weights_of_quadrature():
     """NumPy's are off by 1e-11 for 128 points."""
     n = 128
@@ -353,7 +383,7 @@ def test_slopes_of_scaled_bessel_functions(name, order, dtype):
     """They are as small as a difference of neighbours, which cancels far out."""
     bessel, scale = (mpmath.besseli, -1) if name[0] == "i" else (mpmath.besselk, 1)
     fun = getattr(special, name)
-    x = np.array([20, 59, 61, 300, 1e4, 1e8 if name[1] == "v" else 1e15], dtype)
+    x = np.array([2, 19, 31, 300, 1e4, 9e7, 1e9, 1e15], dtype)
 
     def scaled(x):
         return fun(order, x) if name[1] == "v" else fun(x)
@@ -369,4 +399,38 @@ def test_slopes_of_scaled_bessel_functions(name, order, dtype):
             wanted = (scale * value + change, value + 2 * scale * change + bend)
             for got, want in zip((first[i], second[i]), wanted, strict=True):
                 error = abs(float(got) / want - 1) / float(np.finfo(dtype).eps)
-                assert error < (8 if at > max(60, 2 * order**2) else 4 * at**2), float(at)
+                exact = dtype == "float32" or at > 2 * max(15, order**2)
+                assert error < (8 if exact else max(40, 4 * at**2)), float(at)
+
+
+@pytest.mark.parametrize("name", ["jv", "yve", "ive", "kve", "hankel1", "hankel2e"])
+@pytest.mark.parametrize("order", [0.5, 3.0, 300.0])
+def test_bessel_functions_far_out(name, order):
+    """SciPy's are nan there, or those of a rounded phase."""
+    fun = getattr(special, name)
+    x = np.array([3e4, 2e8, 1e12, 1e30])
+    exact = {"jv": mpmath.besselj, "yve": mpmath.bessely, "hankel1": mpmath.hankel1,
+             "ive": lambda v, x: mpmath.exp(-x) * mpmath.besseli(v, x),
+             "kve": lambda v, x: mpmath.exp(x) * mpmath.besselk(v, x),
+             "hankel2e": lambda v, x: mpmath.exp(1j * x) * mpmath.hankel2(v, x)}[name]
+    with mpmath.workdps(80):
+        want = np.array([complex(exact(order, mpmath.mpf(v)) * mpmath.sqrt(v)) for v in x])
+    for compute in (fun, ingot.jit(fun)):
+        got = np.asarray(compute(order, x)) * np.sqrt(x)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+    narrow = x.astype("float32")
+    with mpmath.workdps(80):
+        want = np.array([complex(exact(order, mpmath.mpf(float(v))) * mpmath.sqrt(float(v)))
+                         for v in narrow])
+    got = np.asarray(fun(np.float32(order), narrow)) * np.sqrt(narrow.astype(float))
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["j0", "j1", "y0", "y1"])
+def test_bessel_functions_of_first_orders_keep_their_phase(name):
+    exact = mpmath.besselj if name[0] == "j" else mpmath.bessely
+    fun, x = getattr(special, name), np.array([3e4, 1e10, 1e20])
+    with mpmath.workdps(150):
+        want = [float(exact(int(name[1]), mpmath.mpf(v)) * mpmath.sqrt(v)) for v in x]
+    np.testing.assert_allclose(fun(x) * np.sqrt(x), want, rtol=1e-13, atol=1e-15)
+    assert fun(np.inf) == 0 and ingot.grad(fun)(np.inf) == 0

@@ -1,6 +1,7 @@
 """What strangers' programs ask for: any sequence as a shape, known arrays as static values, names,
 and programs of packages that hold traced values. Each case stopped a public program once."""
 
+import functools
 import inspect
 import re
 from importlib.util import find_spec
@@ -14,8 +15,9 @@ from ingot import lax, random, sharding
 from ingot.compat import extension, literals, pallas, shown, vmappable
 from ingot.compat.hook import resolve
 from ingot.compat.linear_util import infer_argnums_and_argnames
+from ingot.compat.missing_names import why_no_module
 from ingot.compat.names import MODULES, NAMES
-from ingot.config import config
+from ingot.config import config, context
 from ingot.control.custom_common import SymbolicZero, zero_from_primal
 from ingot.core.interpreter import Interpreter, Tracer, current
 from ingot.core.printing import pretty
@@ -556,3 +558,80 @@ def test_elementwise_operations_take_numbers_beside_arrays():
         lax.mul_p.bind(x, jnp.ones(3))
     with pytest.raises(TypeError, match="dtypes must match"):
         lax.mul_p.bind(x, jnp.float32(2))
+
+
+# ---- threads of JAX's issues ----
+def _conditional_rule(flag, x):
+    """A rule that reads a traced argument without derivative, when its branch is gone."""
+    @functools.partial(ingot.custom_jvp, nondiff_argnums=(0,))
+    def scaled(factor, y):
+        return factor * y
+
+    @scaled.defjvp
+    def rule(factor, primals, tangents):
+        return scaled(factor, *primals), factor * 10 * tangents[0]
+
+    return lax.cond(flag > 0, scaled, lambda f, y: y, flag, x)
+
+
+def test_arguments_without_derivative_may_be_traced():
+    for transform in (lambda f: f, ingot.jit):
+        assert float(transform(ingot.grad(_conditional_rule, 1))(2.0, 3.0)) == 20
+        assert float(transform(ingot.grad(_conditional_rule, 1))(-2.0, 3.0)) == 1
+    mapped = ingot.vmap(ingot.grad(_conditional_rule, 1))(np.array([2.0, 5.0, -1.0]), np.ones(3))
+    assert mapped.tolist() == [20, 50, 1]
+    with pytest.raises(ingot.errors.UnexpectedTracerError, match="nondiff_argnums is differ"):
+        ingot.grad(_conditional_rule, 0)(2.0, 3.0)
+
+
+def test_algorithms_of_contractions_are_accepted():
+    x = jnp.arange(4.0).reshape(2, 2)
+    for precision in (*lax.DotAlgorithmPreset, "TF32_TF32_F32",
+                      lax.DotAlgorithm("float32", "float32", "float32")):
+        assert (lax.dot(x, x, precision=precision) == x @ x).all()
+    with ingot.default_matmul_precision("BF16_BF16_F32"):
+        assert (jnp.einsum("ij,jk", x, x) == x @ x).all()
+    with pytest.raises(ValueError, match="precision: expected"):
+        lax.dot(x, x, precision="BF15")
+
+
+def test_what_jax_means_by_functions_of_scipy():
+    """Under the flag match_jax samples beyond the ends stand for themselves, in JAX's rounding."""
+    x, places = jnp.arange(6.0), [np.array([-0.5, 2.5, 5.5, -5.5])]
+    coordinates = ingot.scipy.ndimage.map_coordinates
+    skew = jnp.arange(9.0).reshape(3, 3)
+    with context("match_jax")(True):
+        assert coordinates(x, places, 1, cval=9.0).tolist() == [4.5, 2.5, 7.0, 9.0]
+        assert coordinates(x, places, 0, "wrap").tolist() == [5, 3, 0, 0]
+        np.testing.assert_allclose(ingot.scipy.linalg.eigh(skew)[0],
+                                   np.linalg.eigvalsh((skew + skew.T) / 2), atol=1e-12)
+        assert int(jnp.linalg.matrix_rank(np.diag([3.0, 2.1, 0.9]), 2.0)) == 2
+    assert int(jnp.linalg.matrix_rank(np.diag([3.0, 2.1, 0.9]), 0.5)) == 2
+
+
+def test_results_of_the_same_kind_as_in_jax():
+    assert type(lax.top_k(jnp.arange(3), 2)) is list and type(jnp.atleast_1d(1, 2)) is tuple
+    assert type(jnp.broadcast_arrays(1, 2)) is type(jnp.meshgrid(1, 2)) is tuple
+    assert jnp.polyadd(1.0, np.ones(2)).tolist() == [1, 2] and jnp.poly(2.0).tolist() == [1, -2]
+    with ingot.enable_x64(False):
+        assert jnp.frombuffer(np.arange(3.0)).tolist() == [0, 1, 2]
+    assert ingot.nn.relu6(3).dtype.kind == "f"
+    bad = jnp.full((2, 2), jnp.nan)
+    assert np.isnan(np.asarray(jnp.linalg.eig(bad)[0]).imag).all()
+    assert jnp.array([0, 1], jnp.uint1).astype(int).tolist() == [0, 1]
+
+
+def test_names_that_are_told_where_they_are_are_there():
+    for full, target in NAMES.items():
+        if isinstance(target, str) and not full.startswith(("jax.interpreters.mlir", "jax.extend.",
+                                                            "jax._src.")):
+            assert resolve(*full.rsplit(".", 1)) is not None
+    for full, word in (("jax.experimental.rnn", "CUDA"), ("jax.extend.xla.register", "XLA's"),
+                       ("jax.lax.psum_scatter_start", "ahead"), ("jax.nn.scaled_matmul", "GPUs"),
+                       ("jax.lax.after_all", "tokens")):
+        module, name = full.rsplit(".", 1)
+        if module in MODULES:
+            with pytest.raises(AttributeError, match=word):
+                resolve(module, name)
+        else:
+            assert word in why_no_module(full)

@@ -302,3 +302,8 @@ def test_special_functions_outside_their_domains():
     assert special.boxcox1p(1e-300, 1e-300) == 1e-300
     np.testing.assert_allclose(special.fdtr(np.float32(2), np.float32(0.3), np.float32(1e4)),
                                scipy.special.fdtr(2, np.float32(0.3), 1e4), rtol=2e-6)
+
+
+@pytest.mark.parametrize("x", [[np.nan, 1, 1], [np.nan, 1, 2], [np.nan, np.nan, 1], [np.nan]])
+def test_mode_takes_all_nan_for_equal(x):
+    np.testing.assert_array_equal(stats.mode(np.array(x)), scipy.stats.mode(x))

@@ -253,6 +253,15 @@ def test_what_tpus_do_not_multiply_is_refused_before_xla_fails():
 
 
 @needs_jaxlib
+def test_random_bits_are_the_same_and_say_nothing_without_64_bit_types():
+    with ingot.enable_x64(False):  # warnings are errors
+        key = ingot.random.key(3)
+        for fun in (lambda k: ingot.random.bits(k, (5,)), lambda k: ingot.random.bits(
+                ingot.random.split(ingot.random.fold_in(k, 7))[1], (3,), "uint8")):
+            np.testing.assert_array_equal(on_xla(fun)(key), fun(key))
+
+
+@needs_jaxlib
 def test_booleans_are_clamped():
     low, x, high = np.zeros(3, bool), np.array([True, False, True]), np.array([True, True, False])
     np.testing.assert_array_equal(on_xla(lax.clamp)(low, x, high), [True, False, False])

@@ -21,6 +21,8 @@ CHOSEN_BY_XLA = {
         "a result of which nothing is said stays on the first device",
     "with use_abstract_mesh(explicit.abstract_mesh.update(axis_sizes=(4, 2)": XLA_HAS_ONE_MESH,
     "u.sharding.spec, u.sharding.mesh.axis_names": XLA_HAS_ONE_MESH,
+    "shards(top), reshard(top, P()).tolist()":
+        "before 0.12, jaxlib has no words for parts of which the largest counts",
 }
 """Outcomes that are JAX's on LLVM alone, by how the lines begin, and why."""
 

@@ -84,6 +84,7 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
         ops as ops,
         profiler as profiler,
         random as random,
+        ref as ref,
         scipy as scipy,
         sharding as sharding,
         stages as stages,
@@ -93,6 +94,13 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
     from ingot.compat.environment import print_environment_info as print_environment_info
     from ingot.core.shards import Shard as Shard
     from ingot.core.transfers import transfer_guard as transfer_guard
+    from ingot.ref import (
+        Ref as Ref,
+        empty_ref as empty_ref,
+        free_ref as free_ref,
+        freeze as freeze,
+        new_ref as new_ref,
+    )
     from ingot.sharding import (
         NamedSharding as NamedSharding,
         PartitionSpec as P,
@@ -109,10 +117,11 @@ if TYPE_CHECKING:  # what is found lazily below, for readers of types
         use_abstract_mesh as use_abstract_mesh,
     )
 
-__all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tracer_leaks",
-           "checking_leaks", "checkpoint", "checkpoint_policies", "clear_caches", "closure_convert",
-           "config", "copy_to_host_async", "custom_gradient", "custom_jvp", "custom_vjp",
-           "debug_infs", "debug_nans", "default_backend", "default_device",
+__all__ = ["Array", "Device", "ShapeDtypeStruct", "auto_pcast", "block_until_ready",
+           "check_tracer_leaks", "checking_leaks", "checkpoint", "checkpoint_policies",
+           "clear_caches", "closure_convert", "config", "copy_to_host_async", "custom_gradient",
+           "custom_jvp", "custom_vjp", "debug_infs", "debug_nans", "default_backend",
+           "default_device",
            "default_matmul_precision", "default_prng_impl", "device_count", "device_get",
            "device_put", "devices", "disable_jit", "dtypes", "effects_barrier", "enable_checks",
            "enable_custom_prng", "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape",
@@ -130,6 +139,7 @@ __all__ = ["Array", "Device", "ShapeDtypeStruct", "block_until_ready", "check_tr
 __version__ = "0.1.0"
 
 check_tracer_leaks = checking_leaks = _context("check_tracer_leaks")
+auto_pcast = _context("auto_pcast")
 debug_infs = _context("debug_infs")
 debug_nans = _context("debug_nans")
 default_device = _context("default_device")
@@ -153,11 +163,12 @@ transfer_guard_host_to_device = _context("transfer_guard_host_to_device")
 __getattr__, __dir__ = _lazily(__name__, (
     "ad_checkpoint", "cache", "custom_batching", "custom_derivatives", "debug", "distributed",
     "dlpack", "example_libraries", "experimental", "export", "extend", "flatten_util", "image",
-    "lax", "memory", "monitoring", "nn", "ops", "profiler", "random", "scipy", "sharding", "stages",
-    "test_util"),
+    "lax", "memory", "monitoring", "nn", "ops", "profiler", "random", "ref", "scipy", "sharding",
+    "stages", "test_util"),
     {"P": "sharding:PartitionSpec", "Shard": "core.shards", "progress": "api.progress",
      "print_environment_info": "compat.environment",
      "transfer_guard": "core.transfers",
+     **dict.fromkeys(("Ref", "empty_ref", "free_ref", "freeze", "new_ref"), "ref"),
      **dict.fromkeys((
          "NamedSharding", "get_abstract_mesh", "get_mesh", "make_array_from_callback",
          "make_array_from_process_local_data", "make_array_from_single_device_arrays", "make_mesh",

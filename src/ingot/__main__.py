@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import sys
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from ingot.compat.doctor import doctor
 from ingot.compat.environment import environment
 from ingot.compat.hook import install
+from ingot.util import HERE
+from ingot.version import __version__
 
 USAGE = """\
 python -m ingot script.py [arguments]      run a script, with ingot as its jax
@@ -18,6 +21,7 @@ python -m ingot -c "code" [arguments]      run code
 python -m ingot doctor                     print the versions of packages, and the mode of ingot
 python -m ingot doctor PACKAGE [--deep]    say which names of JAX a package misses;
                                            --deep imports all its modules
+python -m ingot --version                  print the version
 """
 
 
@@ -41,12 +45,34 @@ def _script(path: str) -> None:
     _run_code(code, path, os.path.abspath(path))
 
 
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # of a package that is none
+        return False
+
+
+def _print_error(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """Print an error that ends the program as Python does of a script: from its first line on."""
+    while at is not None and at.tb_frame.f_code.co_filename.startswith((HERE, "<frozen runpy")):
+        at = at.tb_next
+    sys.__excepthook__(kind, error.with_traceback(at), at)
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"ingot: {text}; `python -m ingot --help` lists the commands\n")
+    return 2
+
+
 def main(arguments: list[str]) -> int:
     """The command line; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(USAGE)
         return 0 if arguments else 2
     first, rest = arguments[0], arguments[1:]
+    if first == "--version":
+        sys.stdout.write(f"ingot {__version__}\n")
+        return 0
     if first == "doctor" and not os.path.isfile(first):  # a folder of that name is no script
         names = [a for a in rest if not a.startswith("-")]
         if not rest:
@@ -60,9 +86,17 @@ def main(arguments: list[str]) -> int:
     if first in ("-m", "-c") and not rest:
         sys.stderr.write(USAGE)
         return 2
+    return _run(first, rest)
+
+
+def _run(first: str, rest: list[str]) -> int:
+    """Run a script, a module or code, with ingot as its jax."""
     install()
+    sys.excepthook = _print_error
     # Python has put the folder of `-m ingot` first on the path: the current one.
     if first == "-m":
+        if not _is_module(rest[0]):
+            return _complain(f"there is no module {rest[0]!r}")
         sys.argv = [rest[0], *rest[1:]]
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
@@ -70,8 +104,7 @@ def main(arguments: list[str]) -> int:
         _run_code(compile(rest[0], "<string>", "exec"), "-c", None)
     else:
         if not os.path.exists(first):
-            sys.stderr.write(f"ingot: there is no file {first!r}\n")
-            return 2
+            return _complain(f"there is no file {first!r}")
         sys.argv = [first, *rest]
         sys.path.pop(0)
         _script(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 import weakref
@@ -63,7 +64,9 @@ TABLE = [
          "What `precision` contractions are given where none is named; results on the CPU are the"
          " same for all, with all digits of the dtype.", True,
          (None, "default", "high", "highest", "bfloat16", "tensorfloat32", "float32", "fastest",
-          "bfloat16_3x")),
+          "bfloat16_3x", "F16_F16_F16", "F16_F16_F32", "BF16_BF16_BF16", "BF16_BF16_F32",
+          "BF16_BF16_F32_X3", "BF16_BF16_F32_X6", "BF16_BF16_F32_X9", "TF32_TF32_F32",
+          "TF32_TF32_F32_X3", "F32_F32_F32", "F64_F64_F64")),
     Flag("default_prng_impl", str, "threefry2x32", "Generator behind new PRNG keys.", True,
          ("threefry2x32", "rbg", "unsafe_rbg")),
     Flag("threefry_partitionable", bool, True,
@@ -133,6 +136,8 @@ TABLE = [
          " `use_abstract_mesh` sets it.", True),
     Flag("export_calling_convention_version", int, 10,
          "Version of the calling convention of exported programs: 9 or 10."),
+    Flag("auto_pcast", bool, True, "In shard_map, values that are equal along an axis of the mesh"
+         " may meet others that vary over it; otherwise pcast must say so.", True),
     Flag("remove_size_one_mesh_axis_from_type", bool, False,
          "Types do not name Explicit axes of a mesh that have one device.", True),
     Flag("export_platforms", object, None,
@@ -203,8 +208,9 @@ class Config(threading.local):
         there is none."""
         flag = _rows.get(name.removeprefix("jax_"))
         if flag is None:
-            raise AttributeError(f"ingot has no flag named {name!r}; the flags are"
-                                 f" {', '.join(_rows)}")
+            near = difflib.get_close_matches(name.removeprefix("jax_"), _rows, 3)
+            raise AttributeError(f"ingot has no flag named {name!r}; " + (
+                f"did you mean {' or '.join(near)}?" if near else "print(ingot.config) lists all"))
         return flag
 
     def update(self, name: str, value: Any) -> None:

@@ -14,8 +14,10 @@ from ingot.api.sharding_pictures import picture
 from ingot.backends.llvm.executable import executables
 from ingot.control.callback import debug_callback
 from ingot.control.debug_print import debug_log, debug_print
+from ingot.control.inspection import inspect_sharding_p
 from ingot.core.array import ArrayBase
 from ingot.core.devices import CPU
+from ingot.core.interpreter import Tracer
 from ingot.core.mesh import Mesh, concrete_mesh
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.source_info import here
@@ -133,13 +135,16 @@ def breakpoint(*, num_frames: int | None = None, ordered: bool = False, **_: Any
 def inspect_array_sharding(value: Any, *, callback: Callable[[Any], None]) -> None:
     """Call a function with how an array is divided over devices.
 
-    value: an array, traced ones too. callback: gets a sharding; of a traced array, what its type
-    says, on the devices of the mesh that is set: how Auto axes divide it is not known so early.
+    value: an array, traced ones too. callback: gets a sharding; of a traced array once it is known
+    how the program's arguments lie: when it is compiled for them.
 
     >>> debug.inspect_array_sharding(np.ones(2), callback=lambda s: print(type(s).__name__))
     SingleDeviceSharding
     """
-    callback(_sharding_of(value))
+    if isinstance(value, Tracer) and value.concrete() is None:
+        inspect_sharding_p.bind(value, callback=callback)
+    else:
+        callback(_sharding_of(value))
 
 
 def _sharding_of(value: Any) -> Sharding:
@@ -192,7 +197,8 @@ def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
     │ CPU 0 │
     └───────┘
     """
-    visualize_sharding(np.shape(arr), _sharding_of(arr), **kwargs)
+    inspect_array_sharding(arr, callback=lambda sharding: visualize_sharding(
+        np.shape(arr), sharding, **kwargs))
 
 
 callback = debug_callback

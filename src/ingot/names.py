@@ -17,6 +17,13 @@ PUBLIC = ("ingot", "ingot.numpy", "ingot.numpy.linalg", "ingot.numpy.fft", "ingo
 
 _KEYS = ("random numbers come from a key, not from a hidden state, as in"
          " ingot.random.normal(ingot.random.key(0), shape)")
+_CALLED_HERE = {
+    "trapz": "trapezoid", "in1d": "isin", "row_stack": "vstack", "product": "prod",
+    "cumproduct": "cumprod", "sometrue": "any", "alltrue": "all", "msort": "sort",
+    "cat": "concatenate", "clamp": "clip", "unsqueeze": "expand_dims", "mm": "matmul",
+    "bmm": "matmul", "tensor": "array", "from_numpy": "asarray", "shuffle": "permutation",
+    "randn": "normal", "rand": "uniform", "random_sample": "uniform"}
+"""Functions under the names of older NumPy, its generators and PyTorch, and our names."""
 _FILES = ("loadtxt", "genfromtxt", "savetxt", "savez_compressed", "fromregex", "memmap")
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
@@ -68,7 +75,10 @@ def _under_the_hook(module: str, name: str) -> str:
 
 
 def _near(module: str, name: str) -> str:
-    close = difflib.get_close_matches(name, _public_names(module), 3, 0.8)
+    names = _public_names(module)
+    close = difflib.get_close_matches(name, names, 3, 0.8)
+    if _CALLED_HERE.get(name) in names:
+        close = [_CALLED_HERE[name]]
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 

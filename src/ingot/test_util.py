@@ -202,6 +202,12 @@ def check_grads(f: Callable[..., Any], args: Sequence[Any], order: int,
 
     Raises AssertionError, which names the argument and the entry that is the farthest off.
     """
+    if not isinstance(args, (tuple, list)):
+        raise TypeError("check_grads: args must be a tuple with an entry for each argument, got"
+                        f" {type(args).__name__}; write (x,)")
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    if not {*modes} <= {"fwd", "rev"}:
+        raise ValueError(f"check_grads: modes are 'fwd' and 'rev', got {modes}")
     args = tuple(args)
     if "fwd" in modes:
         check_jvp(f, lambda xs, ts: jvp(f, xs, ts), args, atol, rtol, eps)

@@ -283,12 +283,17 @@ def load_extension_alone(name: str) -> Any:
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 """The folder of ingot: what lies in it is ours, whatever the folders around it are called."""
 
+_ARRAY_LIBRARIES = tuple(f"{os.sep}{kind}-packages{os.sep}{name}{os.sep}"
+                         for kind in ("site", "dist") for name in ("numpy", "scipy"))
+"""Users call their functions as they call ours: the line that matters is that of the call."""
+
 _ours: dict[str, bool] = {}  # by file: hashing code objects takes longer than all else here
 
 
 def _is_ours(name: str) -> bool:
     ours = _ours[name] = name.startswith((HERE, "<frozen")) or name.endswith(
-        (os.sep + "contextlib.py", os.sep + "functools.py"))
+        (os.sep + "contextlib.py", os.sep + "functools.py")) or any(
+            part in name for part in _ARRAY_LIBRARIES)
     return ours
 
 

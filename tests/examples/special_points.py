@@ -23,6 +23,14 @@ nn.soft_sign(x) | x/(1+abs(x)) | 1e4 -1e4 1e10 -1e10
 nn.squareplus(x) | (x+mp.sqrt(x*x+4))/2 | 0 30 -30 -1e4
 lax.erf(x) | mp.erf(x) | 0 -0.0 2 4 -4 6 -6
 lax.erfc(x) | mp.erfc(x) | 0 2 4 -4 6 -6
+S.ellipk(x) | mp.ellipk(x) | 0 .5 -3
+S.ellipe(x) | mp.ellipe(x) | 0 .5 -3
+S.ellipkm1(x) | mp.ellipk(1-x) | 1e-5 1 3
+S.agm(x,2.) | mp.agm(x,2) | .5 2 5
+S.zetac(x) | mp.zeta(x)-1 | 2 -.5
+jnp.i0(x) | mp.besseli(0,x) | 0 -0.0 1e-10 2
+jnp.sinc(x) | mp.sinc(mp.pi*x) if x else mpf(1) | 1 2.5 -3
+jnp.frexp(x)[0] | x/8 | 4.5 7
 S.i0(x) | mp.besseli(0,x) | 0 -0.0 1e-10 2 -2 30
 S.i1(x) | mp.besseli(1,x) | 0 -0.0 1e-10 2 -2 30
 S.i0e(x) | mp.besseli(0,x)*mp.exp(-abs(x)) | 1 -2 30
@@ -152,6 +160,8 @@ S.xlogy(x,y) | 0.,nan | nan; ?
 S.xlog1py(x,y) | 0.,-1. | -inf; 0
 S.xlog1py(x,y) | 0.,2. | 1.0986122886681098; 0 | 0
 S.rel_entr(x,y) | 0.,2. | ?; 0
+S.rel_entr(x,y) | 0.,0. | ?; 0
+S.kl_div(x,y) | 0.,0. | ?; 1
 S.rel_entr(x,y) | 1.,1. | 1; -1 | 1
 S.kl_div(x,y) | 1.,1. | 0; 0 | 1
 S.kl_div(x,y) | 0.,2. | ?; 1
@@ -205,6 +215,17 @@ S.betainc(x,y,z) | 2.,1.,1. | 0; 0; 2
 
 # Distributions at the edges of their supports, outside them and at infinity.
 SUPPORTS = """
+T.cauchy.logpdf(x,0.,y) | inf,2. | 0;.5
+T.cauchy.logcdf(x,y,3.) | -inf,2. | 0;0
+T.t.logpdf(x,y,0.,z) | -inf,3.,2. | 0;-inf;1.5
+T.t.logsf(x,y,0.,z) | inf,3.,2. | 0;-inf;1.5
+T.pareto.logpdf(x,y,0.,z) | inf,2.,3. | 0;-inf;2/3
+T.gamma.logsf(x,y,0.,z) | inf,2.5,2. | -.5;inf;inf
+T.gamma.logsf(x,y) | 1e12,2.5 | -1;26.927864475283304
+T.chi2.logpdf(x,y) | inf,2.5 | -.5;inf
+T.gennorm.logsf(x,y) | inf,1.5 | -inf;-inf
+T.truncnorm.logsf(x,-1.,np.inf,0.,y) | inf,2. | -inf;inf
+T.truncnorm.cdf(x,-1.,np.inf,0.,y) | inf,2. | 0;0
 T.gamma.logpdf(x,y) | 0.,1. | -1; -inf
 T.gamma.logpdf(x,y) | 0.,2. | inf; -inf
 T.gamma.logpdf(x,y) | -1.,2. | 0; 0

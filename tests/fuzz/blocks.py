@@ -77,7 +77,9 @@ class Function:
         yield f"def {self.name}({', '.join(self.arguments)}):"
         for statement in self.statements:
             yield from (f"    {line}" for line in statement.lines(noisy))
-        yield f"    return noisy({self.returns})" if noisy else f"    return {self.returns}"
+        cancelled = bool(CANCELLED.search(self.returns))
+        yield f"    return noisy({self.returns}, {cancelled})" if noisy else (
+            f"    return {self.returns}")
 
     def every(self) -> Iterator[Statement]:
         """All statements, those of inner functions included."""

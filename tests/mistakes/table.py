@@ -423,4 +423,286 @@ jax.debug.print("x = {x}", 3.0)  #!
     mistake("seed that is a string", "TypeError", "seed|'a'", "integer", """
 jax.random.key("a")  #!
 """),
+    # ---- more of shapes and axes ----
+    mistake("vmaps of other lengths", "ValueError",
+            "vmap|x: f64[3]|y: f64[4]", "None in in_axes", """
+f = jax.vmap(lambda x, y: x + y)
+jax.vmap(f)(jnp.ones((2, 3)), jnp.ones((2, 4)))  #!
+"""),
+    mistake("product inside of two vmaps", "TypeError|ValueError",
+            "matmul|f64[4]|f64[5]", "transpose", """
+def f(x, y):
+    return x @ y  #!
+jax.vmap(jax.vmap(f))(jnp.ones((2, 3, 4)), jnp.ones((2, 3, 5)))
+"""),
+    mistake("einsum with too few letters", "ValueError", "einsum|'i'|f64[2,3]", "letter", """
+jnp.einsum("i,jk->ik", jnp.ones((2, 3)), jnp.ones((3, 4)))  #!
+"""),
+    mistake("einsum with the operands first", "TypeError",
+            "einsum|subscripts", "first argument", """
+jnp.einsum(jnp.ones((2, 3)), "ij->ji")  #!
+"""),
+    mistake("two unknown lengths", "TypeError|ValueError", "reshape|(-1, -1)", "only one", """
+jnp.ones(6).reshape(-1, -1)  #!
+"""),
+    mistake("norm of a transform", "ValueError", "fft|'orto'", "ortho", """
+jnp.fft.fft(jnp.ones(4), norm="orto")  #!
+"""),
+    mistake("length of a transform", "TypeError", "fft|4.0", "integer", """
+jnp.fft.fft(jnp.ones(4), n=4.0)  #!
+"""),
+    mistake("update of another shape", "ValueError", "index update|(2,)|(3,)", "broadcast", """
+x = jnp.zeros(5)
+x.at[1:4].set(jnp.ones(2))  #!
+"""),
+    mistake("mask of another length", "IndexError", "mask|(4,)|(5,)", "shape", """
+x = jnp.zeros(5)
+x[jnp.ones(4, bool)]  #!
+"""),
+    mistake("indices of another rank", "ValueError",
+            "take_along_axis|i64[3]|f64[3,4]", "rank", """
+jnp.take_along_axis(jnp.ones((3, 4)), jnp.zeros(3, int), 1)  #!
+"""),
+    mistake("convolution of a picture alone", "ValueError",
+            "conv|f64[8,8]|(1, 1)", "x[None, None]", """
+lax.conv(jnp.ones((8, 8)), jnp.ones((3, 3)), (1, 1), "SAME")  #!
+"""),
+    mistake("factor without its half", "TypeError", "cho_solve|f64[3,3]", "cho_factor(a)", """
+jax.scipy.linalg.cho_solve(jnp.eye(3), jnp.ones(3))  #!
+"""),
+    # ---- more of loops and branches ----
+    mistake("carry of 32 bits", "TypeError", "scan|f32[]|f64[]", "astype", """
+def body(c, x):
+    return c * np.float64(2.0), None
+lax.scan(body, jnp.float32(0.0), jnp.ones(3))  #!
+"""),
+    mistake("carry with another key", "TypeError", "scan|'b'|'c'", "structure of init", """
+def body(c, x):
+    return {"a": c["a"], "c": c["b"]}, None
+lax.scan(body, {"a": 0.0, "b": 1.0}, jnp.ones(3))  #!
+"""),
+    mistake("carry as a list", "TypeError", "scan|a tuple|a list", "structure of init", """
+lax.scan(lambda c, x: ([c[0], c[1]], None), (0.0, 1.0), jnp.ones(3))  #!
+"""),
+    mistake("length in the place of xs", "ValueError", "scan|i64[]", "length", """
+lax.scan(lambda c, x: (c, x), 0.0, 10)  #!
+"""),
+    mistake("body of one argument", "TypeError", "scan|2 arguments", "takes 1", """
+lax.scan(lambda c: (c, c), 0.0, jnp.ones(3))  #!
+"""),
+    mistake("fori_loop body of one argument", "TypeError", "fori_loop|(i, carry)", "takes 1", """
+lax.fori_loop(0, 3, lambda x: x, 0.0)  #!
+"""),
+    mistake("carry that is changed", "TypeError", "fori_loop|'new'", "structure of init_val", """
+def body(i, s):
+    s["new"] = i
+    return s
+lax.fori_loop(0, 3, body, {"x": 0.0})  #!
+"""),
+    mistake("condition of many", "TypeError", "while_loop|bool[3]", ".any()", """
+lax.while_loop(lambda c: c < 3, lambda c: c + 1, jnp.zeros(3))  #!
+"""),
+    mistake("condition that is a pair", "TypeError", "while_loop|bool[]", "reduce", """
+lax.while_loop(lambda c: (c < 3, True), lambda c: c + 1, 0)  #!
+"""),
+    mistake("predicate of many", "TypeError", "cond|bool[3]", "where", """
+lax.cond(jnp.ones(3) > 0, lambda x: x, lambda x: -x, 1.0)  #!
+"""),
+    mistake("branches of other dtypes", "TypeError",
+            "false_fun returns i64[]|true_fun returns f64[]", "astype", """
+lax.cond(True, lambda x: x, lambda x: 0, jnp.ones(()))  #!
+"""),
+    mistake("branches without a list", "TypeError", "switch|function", "list of functions", """
+lax.switch(1, lambda x: x, 1.0)  #!
+"""),
+    mistake("index that is a float", "TypeError", "switch|f64[]", "convert", """
+lax.switch(1.0, [lambda x: x, lambda x: -x], 1.0)  #!
+"""),
+    # ---- more of values that are traced ----
+    mistake("NumPy under grad", "TracerArrayConversionError",
+            "f64[]|derivative", "stop_gradient", """
+jax.grad(lambda x: np.sin(x))(1.0)  #!
+"""),
+    mistake("number under grad", "ConcretizationTypeError",
+            "f64[]|derivative would be lost", "stop_gradient", """
+jax.grad(lambda x: float(x) ** 2)(1.0)  #!
+"""),
+    mistake("function of math", "ConcretizationTypeError", "f64[]", "jnp functions", """
+import math
+@jax.jit
+def f(x):
+    return math.sin(x)  #!
+f(1.0)
+"""),
+    mistake("max of Python", "TracerBoolConversionError", "bool[]", "where", """
+@jax.jit
+def f(x):
+    return max(x, 0.0)  #!
+f(1.0)
+"""),
+    mistake("slice of traced length", "IndexError", "static|i64[]", "dynamic_slice", """
+@jax.jit
+def f(x, n):
+    return x[:n]  #!
+f(jnp.ones(3), 2)
+"""),
+    mistake("axis that is traced", "ConcretizationTypeError", "sum|axis|i64[]", "static", """
+@jax.jit
+def f(x, a):
+    return jnp.sum(x, axis=a)  #!
+f(jnp.ones(3), 0)
+"""),
+    mistake("number of repeats", "ConcretizationTypeError",
+            "repeat|i64[]", "total_repeat_length", """
+@jax.jit
+def f(n):
+    return jnp.repeat(jnp.ones(3), n)  #!
+f(2)
+"""),
+    mistake("file written under jit", "TracerArrayConversionError",
+            "f64[]|file_written_under_jit.py:3", "pure_callback", """
+@jax.jit
+def f(x):
+    np.save("x.npy", x)  #!
+    return x
+f(1.0)
+"""),
+    mistake("traced value as a static argument", "ValueError", "jit|i64[]", "outer function", """
+g = jax.jit(lambda x, n: x * n, static_argnums=1)
+@jax.jit
+def f(x, n):
+    return g(x, n)  #!
+f(1.0, 2)
+"""),
+    mistake("text of a traced value", "TracerArrayConversionError",
+            "format|f64[]", "debug.print", """
+@jax.jit
+def f(x):
+    return f"{x:.3f}"  #!
+f(1.0)
+"""),
+    # ---- more of arguments and derivatives ----
+    mistake("static argument by name", "TypeError", "argnums|'n'", "argnames", """
+f = jax.jit(lambda x, n: x, static_argnums="n")  #!
+"""),
+    mistake("static argument of no function", "ValueError", "jit|'m'", "'n', 'x'", """
+f = jax.jit(lambda x, n: x, static_argnames="m")  #!
+"""),
+    mistake("dataclass as an argument", "TypeError", "jit|P(a=1.0)|p", "register_dataclass", """
+import dataclasses
+@dataclasses.dataclass
+class P:
+    a: float
+jax.jit(lambda p: p.a)(P(1.0))  #!
+"""),
+    mistake("in_axes of another structure", "ValueError", "vmap|in_axes[0]|'b'|'a'", "keys", """
+jax.vmap(lambda p, x: p["a"] * x, in_axes=({"b": 0}, 0))({"a": jnp.ones(3)}, jnp.ones(3))  #!
+"""),
+    mistake("out_axes of another structure", "ValueError",
+            "vmap|out_axes", "prefix of the result", """
+jax.vmap(lambda x: x, out_axes=(0, 0))(jnp.ones(3))  #!
+"""),
+    mistake("has_aux without a pair", "TypeError", "grad|has_aux|f64[]", "pair", """
+jax.grad(lambda x: x * 2, has_aux=True)(1.0)  #!
+"""),
+    mistake("cotangents one by one", "TypeError", "vjp function|2", "tuple", """
+jax.vjp(lambda x: x * 2, 1.0)[1](1.0, 2.0)  #!
+"""),
+    mistake("cotangents of a rule", "TypeError",
+            "custom_vjp|backward rule of f|2 cotangents", "None for zeros", """
+@jax.custom_vjp
+def f(x, y):
+    return x * y
+f.defvjp(lambda x, y: (x * y, (x, y)), lambda r, g: (g,))
+jax.grad(f)(1.0, 2.0)  #!
+"""),
+    mistake("forward rule without residuals", "TypeError",
+            "custom_vjp|forward rule of f", "pair", """
+@jax.custom_vjp
+def f(x):
+    return x
+f.defvjp(lambda x: x, lambda r, g: (g,))
+jax.grad(f)(1.0)  #!
+"""),
+    mistake("cotangent of a rule", "TypeError|ValueError",
+            "custom_vjp|f64[3]|f64[]", "types of the arguments", """
+@jax.custom_vjp
+def f(x):
+    return x.sum()
+f.defvjp(lambda x: (x.sum(), None), lambda r, g: (g,))
+jax.grad(f)(jnp.ones(3))  #!
+"""),
+    mistake("rule without a pair", "TypeError", "custom_jvp|rule of f", "pair", """
+@jax.custom_jvp
+def f(x):
+    return x
+f.defjvp(lambda p, t: t[0])
+jax.grad(f)(1.0)  #!
+"""),
+    mistake("derivative of a callback", "UndefinedRuleError",
+            "pure_callback|sin", "custom_vjp", """
+jax.grad(lambda x: jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), "float64"), x))(1.0)  #!
+"""),
+    mistake("tree before its function", "TypeError", "tree_map|dict", "after it", """
+jax.tree.map({"a": 1.0}, lambda x: x)  #!
+"""),
+    mistake("tree that ends early", "ValueError", "tree_map|['a']|float", "prefix", """
+jax.tree.map(lambda p, g: p - g, {"a": {"w": 1.0}}, {"a": 1.0})  #!
+"""),
+    # ---- more of values ----
+    mistake("update without an index", "AttributeError", "x.at", "x.at[:].set", """
+x = jnp.zeros(3)
+x.at.set(1.0)  #!
+"""),
+    mistake("update that there is not", "AttributeError", "'sub'", "subtract", """
+x = jnp.zeros(3)
+x.at[0].sub(1.0)  #!
+"""),
+    mistake("mode of an update", "ValueError", "'clamp'", "clip", """
+x = jnp.zeros(5)
+x.at[jnp.array(7)].set(1.0, mode="clamp")  #!
+"""),
+    mistake("donated array that is printed", "RuntimeError|ValueError",
+            "float64[1000]", "copy", """
+f = jax.jit(lambda x: x + 1, donate_argnums=0)
+x = jnp.ones(1000)
+f(x)
+print(x)  #!
+"""),
+    mistake("integer of 70 bits", "OverflowError", "i64", "holds", """
+jnp.array(2 ** 70)  #!
+"""),
+    mistake("missing number", "ValueError", "None", "nan", """
+jnp.array([1.0, None])  #!
+"""),
+    mistake("function of nothing", "TypeError", "sin|NoneType", "return", """
+jnp.sin(None)  #!
+"""),
+    mistake("density of a word", "TypeError", "norm.cdf|str", "float(text)", """
+jax.scipy.stats.norm.cdf("a")  #!
+"""),
+    mistake("product with a dictionary", "TypeError", "*|dict", "tree.map", """
+jnp.ones(3) * {"a": 1}  #!
+"""),
+    mistake("shape twice", "TypeError", "zeros|(4,)", "dtype", """
+jnp.zeros((2, 3), (4,))  #!
+"""),
+    mistake("dtype that there is not", "TypeError", "zeros|'flaot64'", "dtype", """
+jnp.zeros(3, dtype="flaot64")  #!
+"""),
+    mistake("number of keys", "TypeError", "split|2.5", "integers", """
+jax.random.split(jax.random.key(0), 2.5)  #!
+"""),
+    mistake("keys of two types", "ValueError", "int, str", "OrderedDict", """
+jax.jit(lambda d: d)({1: 1.0, "a": 2.0})  #!
+"""),
+    mistake("name of older NumPy", "AttributeError", "trapz", "trapezoid", """
+jnp.trapz(jnp.ones(3))  #!
+"""),
+    mistake("name of PyTorch", "AttributeError", "cat", "concatenate", """
+jnp.cat([jnp.ones(3)])  #!
+"""),
+    mistake("flag that there is not", "AttributeError", "jax_enable_x46", "enable_x64", """
+jax.config.update("jax_enable_x46", True)  #!
+"""),
 ]

@@ -25,6 +25,7 @@ from ingot.core.placement import (
     is_committed,
     place,
     sharding_of,
+    type_at,
 )
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
@@ -57,6 +58,7 @@ class AheadShardings:
         told, name, asked = call.of_arguments(tree, leaves), function_name(call.fun), list[Any]()
         for k, (x, aval, sharding) in enumerate(zip(leaves, avals, told, strict=True)):
             own = _own(x)
+            _check_size(mesh, own, f"argument {k} of {name}")
             if own is not None:
                 check_divisible(f"argument {k} of {name}", aval, own)
             if sharding is not None:
@@ -67,6 +69,13 @@ class AheadShardings:
                         f" Got sharding {sharding} for argument {k} of {name}, which lies as {own}")
             asked.append(own if sharding is None else sharding)
         return AheadShardings(call, tuple(asked), mesh)
+
+    def types(self, avals: Sequence[ShapedArray]) -> list[ShapedArray]:
+        """Return the types of arguments that lie as `jit` was told: Explicit axes are part of them.
+        """
+        if self.call.ins is None:
+            return list(avals)
+        return [a if s is None else type_at(a, s) for a, s in zip(avals, self.asked, strict=True)]
 
     # ---- meshes without devices ------------------------------------------------------------------
     def _abstract_meshes(self) -> list[BaseMesh]:
@@ -197,6 +206,16 @@ def _own(x: Any) -> Sharding | None:
     if type(x) is Array:
         return sharding_of(x) if is_committed(x) else None
     return x.sharding if isinstance(x, ShapeDtypeStruct) else None
+
+
+def _check_size(mesh: BaseMesh | None, sharding: Sharding | None, what: str) -> None:
+    """Raise ValueError for an argument over a mesh of another size than the abstract one in force.
+    """
+    if isinstance(mesh, AbstractMesh) and isinstance(sharding, NamedSharding) and (
+            not sharding.mesh.empty and sharding.mesh.size != mesh.size):
+        raise ValueError(f"{what} lies as {sharding}, over a mesh of size {sharding.mesh.size},"
+                         f" where {mesh} of size {mesh.size} is in force; place it over that mesh,"
+                         " or leave use_abstract_mesh")
 
 
 def _standing(aval: ShapedArray, sharding: Sharding | None) -> Array:

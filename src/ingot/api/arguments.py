@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ingot import dtypes
 from ingot.calls import called
 from ingot.control.tracing import function_name
 from ingot.core.interpreter import Tracer, is_number, to_array
+from ingot.core.references import ReferencePassed
 from ingot.tree import (
     PyTreeDef,
     SequenceKey,
@@ -79,6 +81,8 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
             continue
         try:
             out.append(to_array(leaf))
+        except ReferencePassed:
+            raise
         except TypeError:
             name, kind = argument_names(fun, args, kwargs)[i], type(leaf).__name__
             if isinstance(leaf, np.ndarray):
@@ -93,6 +97,8 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
             else:
                 got = (f"{leaf!r:.60} of type {kind} for {name}; mark it as static"
                        " (static_argnames), or close over it")
+                if is_dataclass(leaf):
+                    got += ", or make its class a pytree with tree_util.register_dataclass"
             raise TypeError(f"{transform}: arguments of {function_name(fun)} must be arrays,"
                             f" numbers or pytrees of them, got {got}") from None
     return out
@@ -107,6 +113,10 @@ def as_tuple(x: Any, kind: type) -> tuple[Any, ...]:
         return (x,)
     if kind is int and hasattr(x, "__index__"):
         return (x.__index__(),)
+    if isinstance(x, (int, float, str)) or not isinstance(x, Iterable):
+        name, other = ("argnums", "argnames") if kind is int else ("argnames", "argnums")
+        raise TypeError(f"{name} must be of type {kind.__name__} or several of them, got {x!r:.60};"
+                        f" {other} is the other way to name arguments")
     return tuple(x)
 
 
@@ -158,7 +168,9 @@ class ArgumentSelector:
             except TypeError:
                 name = where if isinstance(where, str) else argument_name(
                     self.fun, (SequenceKey(0), SequenceKey(where)))
-                remedy = ("use a tuple" if cls in (list, set, dict) else
+                remedy = ("make the argument that it comes from static in the outer function, too"
+                          if isinstance(value, Tracer) else
+                          "use a tuple" if cls in (list, set, dict) else
                           "pass arrays as ordinary arguments" if hasattr(value, "dtype") else
                           "give its class __hash__ and __eq__")
                 raise ValueError(
@@ -231,6 +243,8 @@ def flatten_result(transform: str, fun: Any, result: Any, numbers: bool = False
             continue
         try:
             out.append(to_array(leaf))
+        except ReferencePassed:
+            raise
         except TypeError:
             path = tree_flatten_with_path(result)[0][i][0]
             at = f" at result{keystr(path)}" if path else ""

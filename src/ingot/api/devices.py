@@ -15,7 +15,7 @@ from ingot.core.array import OWNERS, Array, delete, is_deleted, live_arrays as a
 from ingot.core.avals import ShapedArray, restricted, shown_axes
 from ingot.core.backend import Backend, backends, get_backend, owner_of
 from ingot.core.devices import CPU, Device, Space
-from ingot.core.interpreter import Tracer, to_array, trace_state_clean, typeof
+from ingot.core.interpreter import Tracer, current, to_array, trace_state_clean, typeof
 from ingot.core.mesh import BaseMesh, abstract_mesh, concrete_mesh, entered_mesh
 from ingot.core.placement import (
     argument,
@@ -246,6 +246,10 @@ def _put(x: Any, place: Any, stays: bool = False) -> Any:
         raise NotImplementedError("device_put: only parts that are to be summed can be made of an"
                                   f" array, got {sharding}")
     check_divisible("device_put", array.aval, sharding)
+    if isinstance(place, Device) and getattr(current(), "values", None) is not None:
+        raise ValueError("device_put: inside shard_map outside of compiled programs, each device"
+                         f" has its own values, and none can be put on one, got device {place!r};"
+                         " leave it out, or compile the function with jit")
     if isinstance(array, Tracer) or not trace_state_clean():
         source = _source(array, sharding)
         return sharding_constraint_p.bind(array, sharding=sharding, **source)

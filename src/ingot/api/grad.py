@@ -99,8 +99,10 @@ class DifferentiableArgs:
 
 def _pair(transform: str, fun: Any, out: Any) -> tuple[Any, Any]:
     if not isinstance(out, (tuple, list)) or len(out) != 2:
+        size = f" of length {len(out)}" if isinstance(out, (tuple, list)) else ""
+        got = getattr(out, "aval", f"a {type(out).__name__}{size}")
         raise TypeError(f"{transform}: with has_aux=True {function_name(fun)} must return a pair"
-                        f" (result, auxiliary data), got {type(out).__name__}")
+                        f" (result, auxiliary data), got {got}")
     return out[0], out[1]
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from types import MethodType
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 from ingot.api.ahead_shardings import AheadShardings
 from ingot.api.arguments import (
     ArgumentSelector,
-    FlatFunction,
     argument_names,
     check_callable,
     function_name,
@@ -23,14 +21,16 @@ from ingot.api.arguments import (
 from ingot.api.devices import block_until_ready
 from ingot.api.divided_calls import DividedCalls
 from ingot.api.donations import usable_donations
-from ingot.api.leaks import leaks_checked
 from ingot.api.recompiles import note_trace
+from ingot.api.reference_calls import ReferenceCalls
 from ingot.api.shapes import abstractify
 from ingot.api.shardings import CallShardings, ResultPlaces, any_placed, check_leaves
 from ingot.api.stages import Lowered, Traced
+from ingot.api.traces import TracedFunction, trace, traces_of
 from ingot.config import config, fast_path_guard
 from ingot.control.call import jit_p
 from ingot.control.custom_partitioning import is_partitioned
+from ingot.control.inspection import uninspected
 from ingot.control.unreduced import compile_apart, keep_parts, run_apart
 from ingot.core.array import OWNERS, Array, delete
 from ingot.core.avals import ShapedArray
@@ -45,15 +45,15 @@ from ingot.core.backend import (
 )
 from ingot.core.devices import Device
 from ingot.core.interpreter import EVAL, Tracer, current
-from ingot.core.jaxpr import Jaxpr, eval_jaxpr
+from ingot.core.jaxpr import eval_jaxpr
 from ingot.core.logs import tracing
 from ingot.core.memory_errors import explain_memory
 from ingot.core.native_calls import CallSignature, native_calls
+from ingot.core.references import ReferencePassed, ReferencesUsed
 from ingot.core.sharding import SingleDeviceSharding
 from ingot.core.source_info import here
 from ingot.core.spans import RECORDINGS, span
 from ingot.core.tracebacks import filter_traceback
-from ingot.transforms.stage import hoist_traced_constants, stage
 from ingot.tree import (
     PyTreeDef,
     tree_flatten,
@@ -63,61 +63,6 @@ from ingot.tree import (
 )
 from ingot.tree.treedef import unflattener
 from ingot.util import register_cache, update_wrapper
-
-
-@dataclass
-class TracedFunction:
-    """A traced function: its jaxpr, the tracers it closes over (its leading arguments), and the
-    structures of arguments and result."""
-
-    jaxpr: Jaxpr
-    consts: list[Any]
-    in_tree: PyTreeDef
-    out_tree: PyTreeDef
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether the tracers that the function closes over are still alive."""
-        return all(c._interpreter.alive for c in self.consts)
-
-
-def trace(transform: str, fun: Callable[..., Any], in_tree: PyTreeDef,
-          avals: Sequence[ShapedArray], static: tuple[Any, ...] = ()) -> TracedFunction:
-    """Trace a user function for arguments of these types."""
-    flat = FlatFunction(transform, fun, in_tree, static)
-    with leaks_checked(transform, fun):
-        jaxpr = stage(flat, avals, function_name(fun))
-    jaxpr, consts = hoist_traced_constants(jaxpr)
-    return TracedFunction(jaxpr, consts, in_tree, flat.out_tree)
-
-
-class _TraceCache(weakref.WeakKeyDictionary[Any, dict[Any, TracedFunction]]):
-    """The traces of each function, for as long as it lives."""
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
-
-    def clear(self) -> None:
-        """Forget the traces, but not which table belongs to which function."""
-        for table in list(self.values()):
-            table.clear()
-
-
-_traces = _TraceCache()
-register_cache(_traces)
-
-
-def _traces_of(fun: Any) -> dict[Any, TracedFunction]:
-    """Return the table of a function's traces, shared by all `jit(fun)`.
-
-    A callable that may equal another one, or that has no weak references, gets a separate one.
-    """
-    if type(fun).__eq__ is not object.__eq__:
-        return {}
-    try:
-        return _traces.setdefault(fun, {})
-    except TypeError:
-        return {}
-
 
 MAX_SIGNATURES = 8
 """Call signatures of one compiled function that are recorded for native calls."""
@@ -132,14 +77,16 @@ class _CompiledCall:
 
     def __init__(self, traced: TracedFunction, options: CompileOptions, backend: str | None,
                  shardings: CallShardings, names: Sequence[str], arrays: Sequence[Array]):
+        if options.donated:
+            shardings.check_donated(arrays)
         self.shardings, self.places = shardings, ResultPlaces(traced.jaxpr, names, shardings)
         self.donated = usable_donations(options.donated, traced.jaxpr)
-        self.jaxpr, self.out_tree = traced.jaxpr, traced.out_tree
+        self.jaxpr, self.out_tree = uninspected(traced.jaxpr), traced.out_tree
         self.fixed = backend is not None
         self.options = replace(options, donated=self.donated, committed=self.fixed)
         self.backend = backend or self.places.backend(arrays).name
         self.options = shardings.compiled(self.options, self.backend, traced.out_tree, traced.jaxpr)
-        self.executable, self.apart = compile_apart(traced.jaxpr, self.backend, self.options)
+        self.executable, self.apart = compile_apart(self.jaxpr, self.backend, self.options)
         self.out_avals = traced.jaxpr.out_avals
         self.single = treedef_is_strict_leaf(traced.out_tree)
         self.divided = DividedCalls(self.places, lambda jaxpr: _CompiledCall(
@@ -242,10 +189,12 @@ class PjitFunction(_Base):
         self._shardings = shardings or CallShardings(fun)
         self._fun, self._statics, self._inline, self._donate = fun, statics, inline, donate
         self._backend, self._options = backend, options
-        self._traces = _traces_of(fun)
+        self._traces = traces_of(fun)
         self._tables: dict[Any, dict[Any, _CompiledCall]] = {}
         self._current: tuple[Any, dict[Any, _CompiledCall]] = (None, {})
         self._recent: Callable[..., Any] | None = None
+        self._references: ReferenceCalls | None = None
+        self._own_references = True
         register_cache(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -261,9 +210,15 @@ class PjitFunction(_Base):
                     return found
             if config.disable_jit:
                 return self._fun(*args, **kwargs)
+            if self._references is not None:
+                return self._references(args, kwargs)
             if current() is EVAL:
                 return self._recorded(args, kwargs) if RECORDINGS else self._run(args, kwargs)
             return self._bind(args, kwargs)
+        except (ReferencePassed, ReferencesUsed):
+            if self._references is not None or not self._own_references:
+                raise
+            return self._with_references(args, kwargs)
         except Exception as error:
             filter_traceback(error)
             raise
@@ -282,6 +237,27 @@ class PjitFunction(_Base):
         """Run it as a span of the profile that is taken, until its results are there."""
         with span("call", function_name(self._fun), line=here()):
             return block_until_ready(self._run(args, kwargs))
+
+    def _with_references(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of a function that is given references, or closes over them."""
+        def make(run: Any) -> PjitFunction:
+            made = PjitFunction(
+                run, ArgumentSelector("jit", run, [i + (i >= 0) for i in self._statics.nums],
+                                      self._statics.names),
+                self._inline, ArgumentSelector("jit", run, None, None), self._backend,
+                self._options)
+            made._own_references = False
+            return made
+
+        calls = ReferenceCalls(self._fun, make)
+        out = calls(args, kwargs)
+        self._references = calls
+        return out
+
+    @property
+    def uses_references(self) -> bool:
+        """Whether a call was given references, or closed over them."""
+        return self._references is not None
 
     # ---- the eager call ----
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -405,6 +381,7 @@ class PjitFunction(_Base):
         leaves, tree = tree_flatten((dynamic, named))
         avals = [abstractify(x) for x in leaves]
         shardings = AheadShardings.of(self._shardings, tree, leaves, avals)
+        avals = shardings.types(avals)
         traced = self._traced(tree, static, avals)
         options = replace(self._options, donated=tuple(
             self._donated_leaves(len(args), static, tree)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.api.gradient_places import put_gradients
 from ingot.control.tracing import tree_differences
 from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.interpreter import is_number, to_array, typeof
@@ -71,6 +72,9 @@ class Pushforward(_LinearFunction):
         s = self.shape
         leaves = match_tangents(f"the linear function of {s.name}", tangents, s.in_tree, s.in_avals,
                                 "tangent", "argument")
+        for x, aval in zip(leaves, s.in_avals, strict=True):
+            check_parts(f"the linear function of {s.name}: tangent", x, aval.mat, "argument"
+                        " of linearize")
         given = [t for t, a in zip(leaves, s.in_avals, strict=True) if is_inexact(a)]
         outs = iter(eval_jaxpr(s.jaxpr, (), *self.residuals, *given))
         full = [next(outs) if h else zero_tangent(a)
@@ -82,12 +86,28 @@ class Pullback(_LinearFunction):
     """Cotangents of results -> cotangents of arguments; what `vjp` returns."""
 
     @api_boundary
-    def __call__(self, cotangent: Any) -> Any:
+    def __call__(self, *cotangents: Any) -> Any:
         """A cotangent, in the structure of the result, to a tuple of cotangents of arguments."""
         s = self.shape
+        if len(cotangents) != 1:
+            raise TypeError(f"the vjp function of {s.name} takes one argument, a cotangent in the"
+                            f" structure of the result, got {len(cotangents)}; of several results"
+                            " give a tuple, as they were returned")
+        cotangent, = cotangents
         cts = match_tangents(f"the vjp function of {s.name}", cotangent, s.out_tree, s.out_avals,
                              "cotangent", "result")
+        for x, aval in zip(cts, s.out_avals, strict=True):
+            check_parts(f"the vjp function of {s.name}: cotangent", x, aval.mat.to_ct_mat(),
+                        "result of the function")
         return tree_unflatten(s.in_tree, self.flat(cts))
+
+    def with_refs(self, *places: Any) -> Callable[[Any], tuple[Any, ...]]:
+        """The same, where cotangents of arguments are added to references.
+
+        places: for each argument a reference, or a tree of them; GradValue() to return the
+        cotangent, DontWant() to leave it out -> a function of the cotangent of the result.
+        """
+        return lambda cotangent: put_gradients(self(cotangent), places)
 
     def flat(self, cts: Sequence[Any]) -> list[Any]:
         """The same on flat lists; None stands for an absent cotangent."""
@@ -109,6 +129,22 @@ class Pullback(_LinearFunction):
 for _cls in (Pushforward, Pullback):
     register_pytree_node(_cls, lambda f: (tuple(f.residuals), f.shape),
                          lambda shape, residuals, _cls=_cls: _cls(shape, residuals))
+
+
+def check_parts(title: str, x: Any, expected: Any, of: str) -> None:
+    """Raise ValueError for a value that varies over other axes inside shard_map than expected of
+    its type: derivatives of parts would be those of something else."""
+    found = None if x is None else typeof(x).mat
+    if found is None or found == expected:
+        return
+    missing = tuple(sorted(found.varying - expected.varying, key=str))
+    other = tuple(sorted(expected.varying - found.varying, key=str))
+    remedy = (f"This might be fixed by applying `jax.lax.pcast(..., {missing or other},"
+              f" to='varying')` to the {'primal' if missing else 'tangent or cotangent'} value"
+              f" passed, or lax.psum over {missing or other}")
+    raise ValueError(f"{title} values inconsistent with the original primal values, the {of}: got"
+                     f" {typeof(x)}, expected one that varies over"
+                     f" {sorted(expected.varying, key=str)}. {remedy}")
 
 
 def match_tangents(title: str, tree: Any, treedef: PyTreeDef, avals: Sequence[ShapedArray],

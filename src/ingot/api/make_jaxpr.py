@@ -10,12 +10,14 @@ from ingot.api.arguments import ArgumentSelector, FlatFunction, check_callable, 
 from ingot.api.captured import captured
 from ingot.api.jit import PjitFunction
 from ingot.api.leaks import leaks_checked
+from ingot.api.reference_calls import with_local_references
 from ingot.api.shapes import ShapeDtypeStruct, abstractify, struct_of
 from ingot.calls import called
 from ingot.core.array import Array
 from ingot.core.axis_env import Axis, named_axis
 from ingot.core.interpreter import EVAL, Interpreter, Tracer, current, interpreting
 from ingot.core.jaxpr import Jaxpr
+from ingot.core.references import ReferencesUsed
 from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import zeros
 from ingot.transforms.stage import stage
@@ -29,8 +31,13 @@ def _stage(transform: str, fun: Callable[..., Any], statics: ArgumentSelector, a
     dynamic, named, static = statics.split(args, kwargs)
     leaves, tree = tree_flatten((dynamic, named))
     flat = FlatFunction(transform, fun, tree, static)
+    avals = [abstractify(x) for x in leaves]
     with leaks_checked(transform, fun):
-        jaxpr = stage(flat, [abstractify(x) for x in leaves], function_name(fun), kept)
+        try:
+            jaxpr = stage(with_local_references(flat, leaves), avals, function_name(fun), kept)
+        except ReferencesUsed as used:
+            jaxpr = stage(with_local_references(flat, leaves, used.references), avals,
+                          function_name(fun), kept)
     return jaxpr, tree_unflatten(flat.out_tree, [struct_of(a) for a in jaxpr.out_avals])
 
 
@@ -74,7 +81,7 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     {'a': ShapeDtypeStruct(shape=(), dtype=int64, weak_type=True)}
     """
     check_callable("eval_shape", fun)
-    if isinstance(fun, PjitFunction):
+    if isinstance(fun, PjitFunction) and not fun.uses_references:
         return fun.eval_shape(*args, **kwargs)
 
     @wraps(fun)

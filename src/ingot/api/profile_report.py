@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.api.arguments import check_callable
 from ingot.api.devices import block_until_ready
 from ingot.api.jit import PjitFunction, jit
 from ingot.core.costs import count_flops
@@ -136,6 +137,7 @@ def report(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Report:
     >>> [row.names for row in r.rows]
     [('exp', 'dot_general', 'reduce_sum')]
     """
+    check_callable("report", fun)
     jitted = fun if isinstance(fun, PjitFunction) else jit(fun)
     traced = jitted.trace(*args, **kwargs)
     block_until_ready(jitted(*args, **kwargs))

@@ -21,10 +21,11 @@ from ingot.api.shard_map_checks import (
     title_of,
 )
 from ingot.config import config
+from ingot.control.eager_parts import EagerParts, values_at_hand
 from ingot.control.shard_map import parts_program, shard_map_p
 from ingot.core.array import Array
 from ingot.core.axis_env import axis_sizes
-from ingot.core.interpreter import trace_state_clean, typeof
+from ingot.core.interpreter import current, trace_state_clean, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, concrete_mesh
 from ingot.core.placement import sharding_of
@@ -119,19 +120,25 @@ class _Call:
                config.trace_key(), tuple(axis_sizes().items()))
         known = self._known.get(key)
         if known is None:
-            known = self._trace(tree, leaves, specs, params)
-            if not known[1]:
+            arrays = values_at_hand(leaves)
+            eager = None if arrays is None else EagerParts(in_specs=specs, arrays=arrays, **params)
+            known = self._trace(tree, leaves, specs, params, eager)
+            if not known[1] and not (eager and eager.used):
                 self._known[key] = known
         return known
 
     def _trace(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[Any],
-               params: dict[str, Any]) -> Any:
+               params: dict[str, Any], eager: EagerParts | None = None) -> Any:
+        """As `_program`, with a program made anew; `eager` has values of its tracers, outside of
+        other programs."""
         out_trees: list[PyTreeDef] = []
         dynamic = [s is not None for s in specs]
         results = ResultChecks(self.title, params["mesh"], params["newly_manual_axes"],
                                self.check_vma, self.out_specs)
 
         def flat(*parts: Any) -> list[Any]:
+            if eager is not None:
+                eager.attach(current(), parts)
             rest = iter(parts)
             values = [next(rest) if d else x for d, x in zip(dynamic, leaves, strict=True)]
             outs, out_tree = tree_flatten(self.fun(*tree_unflatten(tree, values)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot.api.arguments import argument_names, function_name
-from ingot.core.avals import ShapedArray
+from ingot.core.avals import ShapedArray, restricted, shown_axes
 from ingot.core.axis_env import mapped_mesh_axes
 from ingot.core.mesh import AbstractMesh, AxisType, BaseMesh, Mesh, abstract_mesh
 from ingot.core.sharding import NamedSharding
@@ -187,7 +187,8 @@ class ArgumentChecks:
                                  f" {spec!r}, but {self.name(k)} is of type {aval}")
         whole = set(self.mesh.axis_names) - self.manual
         theirs = manual_spec(self.title, said, self.manual) if whole else said
-        if theirs.padded(aval.ndim) != spec.padded(aval.ndim):
+        shown = shown_axes(self.mesh)
+        if theirs.padded(aval.ndim) != restricted(spec, shown).padded(aval.ndim):
             raise ValueError(f"{self.title}: in_specs passed to shard_map: {spec!r} does not match"
                              f" the specs of the input: {said!r} for {self.name(k)} of type {aval};"
                              " leave in_specs out, or reshard the argument first")

@@ -40,7 +40,13 @@ from ingot.core.placement import (
     settled,
     sharding_of,
 )
-from ingot.core.program_division import divide_program, own_sharding, whole_arrays
+from ingot.core.program_division import (
+    divide_program,
+    made_of_arguments,
+    on_told_meshes,
+    own_sharding,
+    whole_arrays,
+)
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import NamedSharding, Sharding, SingleDeviceSharding
 from ingot.core.specs import UNCONSTRAINED, PartitionSpec
@@ -290,6 +296,20 @@ class CallShardings:
             return [None] * len(outs)
         return self._resolved("out_shardings", self.outs, tree_unflatten(out_tree, outs))
 
+    def check_donated(self, arrays: Sequence[Array]) -> None:
+        """Raise ValueError where the compiler is to choose how donated arguments lie in memory and
+        not how results do, or the other way round, unless the arguments lie somewhere already:
+        results could not take over the memory."""
+        chosen = [any(isinstance(leaf, Format) and leaf.layout is Layout.AUTO
+                      for leaf in tree_leaves(told, is_leaf=_is_leaf))
+                  for told in (self.ins, self.outs)]
+        if chosen[0] != chosen[1] and (chosen[0] or not all(map(is_committed, arrays))):
+            one, other = ("input", "output") if chosen[0] else ("output", "input")
+            raise ValueError(f"jit of {function_name(self.fun)}: arguments are donated, and the"
+                             f" {one} layout is AUTO. Did you mean to set the **{other} layout** to"
+                             " **Layout.AUTO** as well? Results take over the memory of arguments"
+                             " that lie as they do")
+
     def compiled(self, options: CompileOptions, backend: str, out_tree: PyTreeDef, jaxpr: Jaxpr
                  ) -> CompileOptions:
         """Return options by which results of a program on devices are at once where they were told
@@ -304,6 +324,9 @@ class CallShardings:
         if self.outs is None or get_backend(backend).buffer_type is np.ndarray:
             return options
         found = self.of_results(out_tree, jaxpr.out_avals)
+        for sharding, aval in zip(found, jaxpr.out_avals, strict=True):
+            if sharding is not None:
+                check_divisible("One of pjit outputs", aval, sharding)
         return replace(options, out_shardings=tuple(
             s if s is not None and _is_usual(s) else None for s in found))
 
@@ -371,9 +394,11 @@ class ResultPlaces:
         key = (common, *[sharding_of(x) for x in arrays])
         places = self._known.get(key)
         if places is None:
-            places = self._known[key] = places_of_results(
+            places = places_of_results(
                 common, arrays, self.jaxpr.out_avals,
-                lambda specs: divide_program(self.jaxpr, specs, common.mesh.shape))  # type: ignore[attr-defined]
+                lambda specs: divide_program(self.jaxpr, specs, common.mesh.shape),  # type: ignore[attr-defined]
+                made_of_arguments(self.jaxpr))
+            places = self._known[key] = on_told_meshes(self.jaxpr, key[1:], places)
         return places
 
     def backend(self, arrays: Sequence[Array]) -> Backend:

@@ -17,6 +17,7 @@ from ingot.api.arguments import (
 from ingot.api.leaks import leaks_checked
 from ingot.core.axis_env import Axis
 from ingot.core.interpreter import typeof
+from ingot.core.references import Ref, is_reference
 from ingot.core.tracebacks import api_boundary
 from ingot.transforms.batch import batch, mapped_axis, matchaxis
 from ingot.tree import (
@@ -111,14 +112,38 @@ def map_over(transform: str, fun: Callable[..., Any], in_axes: Any, out_axes: An
     dims += [0] * (len(leaves) - len(dims))
     # What is not mapped reaches the function as it is given: a Python number stays one.
     mapped = [d is not None for d in dims]
+    refs = {i: x for i, x in enumerate(leaves) if mapped[i] and is_reference(x)}
+    leaves = [refs[i][...] if i in refs else x for i, x in enumerate(leaves)] if refs else leaves
     leaves = to_arrays(transform, fun, args, kwargs, leaves, mapped)
     dims = _normalize(transform, fun, leaves, dims, names)
     size = mapped_size(transform, fun, leaves, dims, axis_size, names)
     flat = FlatFunction(transform, fun, tree)
     with leaks_checked(transform, fun):
         axis = mapped_axis(axis_name, size, leaves, dims, spmd_axis_name)
-        outs, out_dims = how(flat, axis, leaves, dims)
+        outs, out_dims = how(_with_references(flat, refs) if refs else flat, axis, leaves, dims)
+        outs, out_dims = _write_back(refs, outs, out_dims, dims, axis)
     return _place_results(transform, fun, flat, out_axes, outs, out_dims, axis)
+
+
+def _with_references(flat: FlatFunction, refs: dict[int, Any]) -> Callable[..., list[Any]]:
+    """The function with references to entries as arguments, whose last results are their values."""
+    def run(*leaves: Any) -> list[Any]:
+        made = {i: Ref(leaves[i]) for i in refs}
+        outs = flat(*(made.get(i, x) for i, x in enumerate(leaves)))
+        return [*outs, *(ref[...] for ref in made.values())]
+
+    return run
+
+
+def _write_back(refs: dict[int, Any], outs: Sequence[Any], dims: Sequence[int | None],
+                in_dims: Sequence[int | None], axis: Axis) -> tuple[Sequence[Any], Sequence[Any]]:
+    """References get the values that their entries have at the end; the other results."""
+    if not refs:
+        return outs, dims
+    n = len(outs) - len(refs)
+    for (i, ref), x, dim in zip(refs.items(), outs[n:], dims[n:], strict=True):
+        ref[...] = matchaxis(x, dim, in_dims[i], axis)
+    return outs[:n], dims[:n]
 
 
 def _place_results(transform: str, fun: Any, flat: FlatFunction, out_axes: Any,

@@ -81,7 +81,6 @@ _LEAVE = "leave it out"
 REFUSED: dict[str, tuple[Any, str]] = {
     "check_vma": (False, _LEAVE),
     "jax_array_garbage_collection_guard": (None, "Python's gc module finds cycles"),
-    "jax_auto_pcast": (True, _LEAVE),
     "jax_backend_target": ("", _LEAVE),
     "jax_debug_key_reuse": (False, "keys that are used twice are not looked for; leave it out"),
     "jax_debug_log_modules": ("", "jax_log_compiles and jax_explain_cache_misses log what there"

@@ -14,6 +14,7 @@ from typing import Any
 
 from ingot.backends.xla.installed import BY_NAME, set_aside
 from ingot.compat.flags import apply_environment
+from ingot.compat.missing_names import why_missing, why_no_module
 from ingot.compat.names import ABSENT, MODULES, NAMES, Missing
 from ingot.compat.version import __version__
 from ingot.config import config as ours
@@ -94,7 +95,7 @@ def resolve(module: str, name: str) -> Any:
         found, value = _from_sources(module, name)
         if found:
             return value
-        why = value
+        why = value or why_missing(module, name)
     else:
         why = target.why
     _record(full, why)
@@ -109,7 +110,7 @@ def _from_sources(module: str, name: str) -> tuple[bool, Any]:
         try:
             value = getattr(importlib.import_module(source), name)
         except AttributeError as error:
-            why = why or str(error).partition(f"{name!r}: ")[2]
+            why = why or getattr(error, "why", "")
             continue
         if not isinstance(value, ModuleType):  # ours are no part of the served names
             return True, value
@@ -140,7 +141,7 @@ class Finder(MetaPathFinder, Loader):
         if fullname.partition(".")[0] not in ROOTS:
             return None
         missing = NAMES.get(fullname)
-        why = missing.why if isinstance(missing, Missing) else ""
+        why = missing.why if isinstance(missing, Missing) else why_no_module(fullname)
         _record(fullname, why)
         if why:
             raise ModuleNotFoundError(f"No module named {fullname!r} (served by ingot): {why}",

@@ -26,6 +26,7 @@ _STATS = ("bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichle
 
 _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax": (_COMPAT + "top", "ingot"),
+    "jax.ad": "ingot.api.gradient_places",
     "jax.ad_checkpoint": "ingot.ad_checkpoint",
     "jax.api_util": _COMPAT + "linear_util",
     "jax.core": _CORE,
@@ -45,6 +46,8 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     **{f"jax.experimental.colocated_python{name}": _COMPAT + "colocated"
        for name in ("", ".func", ".serialization")},
     "jax.experimental.custom_partitioning": "ingot.experimental.custom_partitioning",
+    **{f"jax.experimental.compilation_cache{name}": _COMPAT + "compilation_cache"
+       for name in ("", ".compilation_cache")},
     "jax.experimental.hijax": _COMPAT + "hijax",
     "jax.experimental.mesh_utils": "ingot.experimental.mesh_utils",
     "jax.experimental.multihost_utils": "ingot.experimental.multihost_utils",
@@ -59,10 +62,12 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.experimental.checkify": "ingot.experimental.checkify",
     "jax.experimental.sparse": "ingot.experimental.sparse",
     "jax.experimental.sparse.linalg": "ingot.experimental.sparse_linalg",
+    **{f"jax.experimental.sparse.{name}": "ingot.experimental.sparse" for name in (
+        "ad", "api", "bcoo", "bcsr", "coo", "csr", "random", "transform", "util")},
     "jax.extend": "ingot.extend",
     "jax.extend.backend": (_COMPAT + "clients", "ingot"),
     "jax.extend.core": _CORE,
-    "jax.extend.core.primitives": _COMPAT + "primitives",
+    "jax.extend.core.primitives": (_COMPAT + "primitives", "ingot.lax.linalg"),
     "jax.extend.ifrt_programs": _COMPAT + "ifrt_programs",
     "jax.extend.mlir": _COMPAT + "mlir",
     "jax.extend.mlir.dialects": _COMPAT + "mlir",
@@ -93,6 +98,7 @@ _PUBLIC: dict[str, str | tuple[str, ...]] = {
     "jax.ops": "ingot.ops",
     "jax.profiler": "ingot.profiler",
     "jax.random": "ingot.random",
+    "jax.ref": "ingot.ref",
     **{f"jax.experimental.pallas{name}": _COMPAT + "pallas" for name in (
         "", ".fuser", ".gpu", ".mosaic_gpu", ".ops", ".ops.gpu", ".ops.tpu", ".tpu", ".triton")},
     "jax.scipy": "ingot.scipy",
@@ -206,8 +212,6 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
 MODULES: dict[str, str | tuple[str, ...]] = {**_PUBLIC, **_PRIVATE}
 
 
-_REFS = "arrays are immutable; carry them through loops, where they are updated in place"
-
 NAMES: dict[str, str | Missing] = {
     "jax.Device": "ingot.api.devices:Device",
     "jax.config": _COMPAT + "flags:config",
@@ -227,32 +231,38 @@ NAMES: dict[str, str | Missing] = {
     "jax._src.dtypes.default_float_dtype": "ingot.dtypes:default_float",
     "jax.errors.JaxprTypeError": "ingot.errors:InternalError",
     "jax.extend.core.primitives.jit_p": "ingot.control.call:jit_p",
-    "jax.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
+    "jax.interpreters.ad.JVPTrace": "ingot.transforms.jvp:JVPInterpreter",
     "jax.interpreters.ad.jvp": Missing("use jax.jvp"),
     "jax.interpreters.ad.linearize": Missing("use jax.linearize"),
-    "jax.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
-    "jax._src.interpreters.batching.BatchTrace": "ingot.transforms.batch:Batch",
-    "jax._src.interpreters.ad.JVPTrace": "ingot.transforms.jvp:Jvp",
+    "jax.interpreters.batching.BatchTrace": "ingot.transforms.batch:BatchInterpreter",
+    "jax._src.interpreters.batching.BatchTrace": "ingot.transforms.batch:BatchInterpreter",
+    "jax._src.interpreters.ad.JVPTrace": "ingot.transforms.jvp:JVPInterpreter",
     "jax.lib.xla_bridge": _COMPAT + "clients",
     "jax._src.tree_util._registry": _COMPAT + "privates:_registry",
     "jaxlib.xla_client.Device": "ingot.api.devices:Device",
-    "jax.Ref": _COMPAT + "top:Ref",
-    "jax.experimental.MutableArray": _COMPAT + "top:Ref",  # what flax asks for without new_ref
-    "jax.new_ref": Missing(_REFS),
-    "jax.freeze": Missing(_REFS),
-    "jax.empty_ref": Missing(_REFS),
-    "jax.free_ref": Missing(_REFS),
-    "jax.ref": Missing(_REFS),
-    "jax.ds": Missing("it indexes references; use lax.dynamic_slice"),
+    "jax.experimental.MutableArray": "ingot.ref:Ref",
+    "jax.experimental.mutable_array": "ingot.ref:new_ref",
+    "jax.core.Ref": "ingot.ref:Ref",
+    "jax.ad_checkpoint.name_p": "ingot.control.checkpoint:name_p",
+    "jax.experimental.hijax.AbstractRef": "ingot.ref:AbstractRef",
+    "jax.experimental.hijax.TransformedRef": "ingot.ref:TransformedRef",
+    "jax.experimental.multihost_utils.P": "ingot.sharding:PartitionSpec",
+    "jax.interpreters.ad.add_jaxvals": "ingot.transforms.jvp:add_tangents",
+    "jax.interpreters.ad.add_jaxvals_p": _COMPAT + "primitives:add_jaxvals_p",
+    "jax.random.Key": "ingot.core.array:Array",
+    "jax.random.random_gamma_p": Missing("there is no such primitive; gamma is made of others"),
+    "jax.lax.polynomial_p": Missing("there is no such primitive; the function is made of others"),
+    "jax.lax.psum_scatter_start": Missing("communication is not begun ahead; use psum_scatter"),
+    "jax.extend.linear_util.Callable": "collections.abc:Callable",
+    "jax.stages.CompilerOptions": "builtins:dict",
+    "jax.ds": "ingot.ref:Slice",
     **{f"jax.{name}": f"{_COMPAT}top:{name}" for name in (
         "array_garbage_collection_guard", "debug_key_reuse", "legacy_prng_key",
         "softmax_custom_jvp", "thread_guard")},
     "jax.CompilerEffortLevel": Missing("how long XLA's compiler tries; the flag optimize says how"
                                        " long ours does"),
     "jax.Inline": Missing("pass inline=True or inline=False to jit"),
-    "jax.ad": Missing("use jax.interpreters.ad"),
     "jax.allow_f16_reductions": Missing("sums of halves keep their digits; leave it out"),
-    "jax.auto_pcast": Missing("types are always cast by themselves; leave it out"),
     "jax.jax2tf_associative_scan_reductions": Missing("no conversion to TensorFlow"),
     "jax.make_user_context": Missing("flags are a fixed table; pass static arguments to jit"),
     "jax.tools": Missing("programs of the command line; see ingot.debug and ingot.profiler"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot import dtypes, numpy as jnp
 from ingot.api.devices import device_put
 from ingot.api.make_jaxpr import ensure_compile_time_eval
 from ingot.api.pmap import pmap
@@ -36,14 +37,16 @@ softmax_custom_jvp = option("jax_softmax_custom_jvp")
 jax_debug_infs = context("debug_infs")
 
 
-class Ref:
-    """Mutable arrays; there are none, so nothing is an instance."""
-
-
 def _over(devices: Any) -> NamedSharding:
     """A leading axis with an entry for each device."""
     return NamedSharding(Mesh(np.array(devices, dtype=object), ("_devices",)),
                          PartitionSpec("_devices"))
+
+
+def _stacked(xs: Any) -> Any:
+    """Arrays along a new leading axis, on the host, where keys have no form."""
+    keys = dtypes.is_key_dtype(getattr(xs[0], "dtype", None))
+    return jnp.stack(xs) if keys else np.stack(xs)
 
 
 def device_put_sharded(shards: Any, devices: Any) -> Any:
@@ -59,7 +62,7 @@ def device_put_sharded(shards: Any, devices: Any) -> Any:
     if len(shards) != len(devices):
         raise ValueError(f"device_put_sharded: expected a shard for each of {len(devices)} devices,"
                          f" got {len(shards)}")
-    return device_put(tree_map(lambda *xs: np.stack(xs), *shards), _over(devices))
+    return device_put(tree_map(lambda *xs: _stacked(xs), *shards), _over(devices))
 
 
 def device_put_replicated(x: Any, devices: Any) -> Any:
@@ -71,9 +74,9 @@ def device_put_replicated(x: Any, devices: Any) -> Any:
     >>> device_put_replicated(np.ones(3), ingot.devices()[:2]).shape
     (2, 3)
     """
-    return device_put(tree_map(lambda leaf: np.stack([leaf] * len(devices)), x), _over(devices))
+    return device_put(tree_map(lambda leaf: _stacked([leaf] * len(devices)), x), _over(devices))
 
 
-__all__ = ["Ref", "__version__", "__version_info__", "config", "default_device",
+__all__ = ["__version__", "__version_info__", "config", "default_device",
            "device_put_replicated", "device_put_sharded",
            "ensure_compile_time_eval", "pmap", "print_environment_info", "transfer_guard"]

@@ -275,7 +275,8 @@ def debug_callback(callback: Callable[..., Any] | None = None, *args: Any, order
     callback: gets NumPy arrays for the arrays among its arguments, other things as they are; its
     result is ignored; without it, `debug.callback(ordered=True)(callback, ...)` names the options
     first. args, kwargs: its arguments. ordered: whether calls keep the order of the program.
-    partitioned: without effect -> None. Under vmap it is called for each entry.
+    partitioned: whether, in programs over a mesh, each device calls it with its parts -> None.
+    Under vmap it is called for each entry.
 
     >>> debug.callback(print, 3)
     3

@@ -23,6 +23,13 @@ from ingot.core.axis_env import Axis
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.references import (
+    ReferencesUsed,
+    bind_references,
+    hide_references,
+    read_all,
+    write_all,
+)
 from ingot.core.rewrite import is_var
 from ingot.core.tracebacks import api_boundary
 from ingot.transforms.batch import batch_jaxpr
@@ -324,6 +331,23 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
 
 def _checkpoint(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
                 prevent_cse: bool, policy: Policy | None) -> Any:
+    args, kwargs = hide_references((args, kwargs))
+    try:
+        return _checkpoint_of_arrays(fun, call, args, kwargs, prevent_cse, policy)
+    except ReferencesUsed as used:
+        refs = used.references
+
+    def run(values: Any, *dynamic: Any, **named: Any) -> Any:
+        finals = bind_references(refs, values)
+        return call(*dynamic, **named), finals()
+
+    out, finals = _checkpoint(fun, run, (read_all(refs), *args), kwargs, prevent_cse, policy)
+    write_all(refs, finals)
+    return out
+
+
+def _checkpoint_of_arrays(fun: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+                          prevent_cse: bool, policy: Policy | None) -> Any:
     leaves, tree = flatten_arrays(f"checkpoint of {function_name(fun)}", "the arguments",
                                   (args, kwargs))
     target = call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,13 @@ from ingot.config import config
 from ingot.control import control_flow_kernels
 from ingot.control.batched_cond import Branches, select_branches, union
 from ingot.control.program_primitive import Equation, ProgramPrimitive, closes_over_traced
+from ingot.control.references import (
+    cond_passed,
+    cond_using,
+    switch_passed,
+    switch_using,
+    with_references,
+)
 from ingot.control.tracing import (
     TracedFunction,
     axes_of_programs,
@@ -257,16 +264,16 @@ def _with_constants(jaxpr: Jaxpr, places: tuple[int, ...], avals: tuple[ShapedAr
 def _check_outputs(what: str, funs: Sequence[Any], traced: Sequence[TracedFunction]) -> None:
     first = traced[0]
     for k, (f, other) in enumerate(zip(funs[1:], traced[1:], strict=True), 1):
-        names = f"{function_place(funs[0])} and {function_place(f)}"
+        roles = ("false_fun", "true_fun") if what == "cond" else ("branch 0", f"branch {k}")
+        names = f"{roles[0]}, {function_place(funs[0])}, and {roles[1]}, {function_place(f)},"
         if first.out_tree != other.out_tree:
             raise TypeError(
                 f"{what}: branches must return the same structure, but {names} differ:\n"
                 f"{tree_differences(first.out_tree, other.out_tree, 'result')}")
         wrong = type_differences(
             first.out_avals, other.out_avals, leaf_paths(first.out_tree),
-            f"{function_place(funs[0])} returns", f"{function_place(f)} returns", "result")
+            f"{roles[0]} returns", f"{roles[1]} returns", "result")
         if wrong:
-            roles = ("false_fun", "true_fun") if what == "cond" else ("branch 0", f"branch {k}")
             hints = pcast_hints([
                 (f"the output of {role}", a, b)
                 for x, y in zip(first.out_avals, other.out_avals, strict=True)
@@ -296,6 +303,7 @@ def _forwarded_operands(branches: Branches) -> list[int | None]:
             for column in zip(*found, strict=True)]
 
 
+@with_references(cond_using, cond_passed)
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any,
          operand: Any = _MISSING) -> Any:
     """Apply one of two functions, chosen at run time; only that one runs.
@@ -336,6 +344,7 @@ def _cond_per_branch(pred: Any, true_operand: Any, true_fun: Any, false_operand:
                 false_operand)
 
 
+@with_references(switch_using, switch_passed)
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
            operand: Any = _MISSING) -> Any:
     """Apply one of several functions, chosen at run time; only that one runs.
@@ -348,6 +357,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
     Array(10, dtype=int64, weak_type=True)
     """
     operands = _operands("switch", operands, operand)
+    if not isinstance(branches, Iterable):
+        raise TypeError(f"switch: branches must be a list of functions, got {branches!r:.60} of"
+                        f" type {type(branches).__name__}; operands come after it")
     branches = list(branches)
     if not branches:
         raise ValueError("switch: at least one branch is needed, got none")

@@ -23,6 +23,7 @@ from ingot.core.axis_env import axis_sizes
 from ingot.core.interpreter import Tracer, typeof
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import is_linear
+from ingot.core.references import is_reference
 from ingot.errors import ShapeError, UnexpectedTracerError
 from ingot.primitives.movement import zeros
 from ingot.transforms.stage import constants_to_arguments, stage
@@ -279,7 +280,8 @@ _NUMBERS = (bool, int, float, complex)
 
 
 def _is_value(x: Any) -> bool:
-    return isinstance(x, (Array, Tracer)) or hasattr(x, "dtype") or type(x) in _NUMBERS
+    return not is_reference(x) and (
+        isinstance(x, (Array, Tracer)) or hasattr(x, "dtype") or type(x) in _NUMBERS)
 
 
 def float0_of(x: Any) -> ShapedArray:

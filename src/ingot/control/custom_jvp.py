@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ingot.calls import called
@@ -26,17 +27,19 @@ from ingot.control.custom_common import (
 )
 from ingot.control.tracing import check_callable, evaluate, flatten_arrays, function_name
 from ingot.core.axis_env import Axis
-from ingot.core.interpreter import EVAL, current, interpreting, typeof
+from ingot.core.interpreter import EVAL, Tracer, current, interpreting, typeof
 from ingot.core.primitive import Primitive
+from ingot.core.references import hide_references
 from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import api_boundary
+from ingot.errors import UnexpectedTracerError
 from ingot.primitives.movement import zeros
 from ingot.transforms.batch import batch, matchaxis
 from ingot.transforms.jvp import add_tangents, instantiate
 from ingot.transforms.partial_eval import partial_eval_jaxpr
 from ingot.transforms.stage import StagingInterpreter, stage
 from ingot.tree import PyTreeDef, tree_flatten, tree_leaves, tree_map, tree_unflatten
-from ingot.util import update_wrapper
+from ingot.util import merge_lists, update_wrapper
 
 
 # ---- custom_jvp_call ----------------------------------------------------------------------------
@@ -251,9 +254,42 @@ class custom_jvp:  # noqa: N801 - a decorator
         split, rest = split_arguments(self.fun, args, self.nondiff_argnums)
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)
-        leaves, in_tree = flatten_arrays(name, "its arguments", rest)
+        if any(isinstance(x, Tracer) for x in tree_leaves(split.fixed)):
+            return self._with_traced(split)(*_traced(split.fixed), *rest)
+        leaves, in_tree = flatten_arrays(name, "its arguments", hide_references(rest))
         call = FlatCall(self.fun, split, in_tree, "custom_jvp")
         rule = _flat_rule(self.fun, self.jvp, split, in_tree, self.symbolic_zeros, call.trees)
         outs = custom_jvp_call_p.bind(*leaves, call_jaxpr=call, jvp_jaxpr_fun=rule, num_consts=0,
                                       symbolic_zeros=self.symbolic_zeros)
         return tree_unflatten(call.trees[-1], outs)
+
+    def _with_traced(self, split: PartitionedArgs) -> custom_jvp:
+        """The function with the traced values among its fixed arguments as arguments before the
+        others: a program may be differentiated when its variables are gone."""
+        leaves, tree = tree_flatten(split.fixed)
+        traced = [isinstance(x, Tracer) for x in leaves]
+        name, n = function_name(self.fun), sum(traced)
+
+        def fixed(values: Sequence[Any]) -> Any:
+            return tree_unflatten(tree, merge_lists(traced, [
+                x for x, t in zip(leaves, traced, strict=True) if not t], values))
+
+        def fun(*args: Any) -> Any:
+            return self.fun(*replace(split, fixed=fixed(args[:n])).join(args[n:]))
+
+        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+            if not all(isinstance(t, SymbolicZero) for t in tangents[:n]):
+                raise UnexpectedTracerError(
+                    f"custom_jvp: an argument of {name} in nondiff_argnums is differentiated; make"
+                    " it an ordinary argument")
+            given = tangents[n:] if self.symbolic_zeros else tree_map(_made, tangents[n:])
+            return self.jvp(*fixed(primals[:n]), primals[n:], given)  # type: ignore[misc]
+
+        fun.__name__ = name
+        made = custom_jvp(fun)
+        made.defjvp(rule, symbolic_zeros=True)
+        return made
+
+
+def _traced(fixed: Any) -> list[Any]:
+    return [x for x in tree_leaves(fixed) if isinstance(x, Tracer)]

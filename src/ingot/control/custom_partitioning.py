@@ -2,6 +2,7 @@
 
 Where it is not known how arguments lie, or they lie on one device, it is the function itself. Once
 it is known, `partitioned` puts a `shard_map` of what the user's `partition` returns in its place.
+It then calls those of the parts that were to be called with parts, and tells how arrays lie.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ingot.control.call import jit_p
+from ingot.control.callback import debug_callback_p
+from ingot.control.inspection import inspect_sharding_p, is_inspected
 from ingot.control.parts import local_type
 from ingot.control.program_primitive import ProgramPrimitive
+from ingot.control.scan import scan, scan_p
 from ingot.control.shard_map import parts_program, shard_map_p
 from ingot.control.tracing import axes_of_programs, evaluate
 from ingot.core.division import Operands, divide, whole
@@ -22,7 +26,7 @@ from ingot.core.primitive import NoRule
 from ingot.core.rewrite import bind_equation, primitives_of
 from ingot.core.sharding import NamedSharding
 from ingot.core.sharding_rules import SdyShardingRule, propagate
-from ingot.core.specs import PartitionSpec
+from ingot.core.specs import PartitionSpec, names_of
 from ingot.primitives.constraint import sharding_constraint_p
 from ingot.transforms.stage import stage
 from ingot.tree import PyTreeDef, broadcast_prefix, tree_flatten, tree_unflatten
@@ -56,8 +60,9 @@ custom_partitioning_p = ProgramPrimitive(
 def is_partitioned(jaxpr: Jaxpr) -> bool:
     """Whether a program, or one that it calls, has such a function."""
     def find() -> bool:
-        return custom_partitioning_p in primitives_of(jaxpr) or any(
-            is_partitioned(e.params["jaxpr"]) for e in jaxpr.eqns if e.primitive is jit_p)
+        return custom_partitioning_p in primitives_of(jaxpr) or is_inspected(jaxpr) or any(
+            _is_called_with_parts(e) or (
+                e.primitive is jit_p and is_partitioned(e.params["jaxpr"])) for e in jaxpr.eqns)
 
     return jaxpr.memo("partitioned", find)
 
@@ -85,6 +90,11 @@ def _run(jaxpr: Jaxpr, args: Sequence[Any], specs: Sequence[Any], mesh: Mesh
         values, given = list(map(read, eqn.invars)), list(map(spec, eqn.invars))
         if eqn.primitive is custom_partitioning_p:
             outs, found = _in_parts(values, given, mesh, **eqn.params)
+        elif eqn.primitive is inspect_sharding_p:
+            eqn.params["callback"](NamedSharding(mesh, _shortest(given[0])))
+            outs, found = [], []
+        elif _is_called_with_parts(eqn):
+            outs, found = _called_with_parts(eqn, values, given, mesh), []
         elif eqn.primitive is jit_p and is_partitioned(eqn.params["jaxpr"]):
             outs, found = _run(eqn.params["jaxpr"], values, given, mesh)
         else:
@@ -92,6 +102,56 @@ def _run(jaxpr: Jaxpr, args: Sequence[Any], specs: Sequence[Any], mesh: Mesh
         env.update(zip(eqn.outvars, outs, strict=True))
         known.update(zip(eqn.outvars, found, strict=True))
     return list(map(read, jaxpr.outvars)), list(map(spec, jaxpr.outvars))
+
+
+def _is_called_with_parts(eqn: Eqn) -> bool:
+    """Whether an equation calls functions for their side effects, each device with its parts: also
+    in a loop over the entries of arrays, which a mapped call is."""
+    if eqn.primitive is debug_callback_p:
+        return bool(eqn.params["partitioned"])
+    return eqn.primitive is scan_p and not eqn.outvars and all(
+        map(_is_called_with_parts, eqn.params["jaxpr"].eqns))
+
+
+def _called_with_parts(eqn: Eqn, values: Sequence[Any], given: Sequence[Any], mesh: Mesh
+                       ) -> list[Any]:
+    """Call it with the parts; arrays are whole along the axis over whose entries it loops."""
+    looped = len(values) - eqn.params["num_consts"] if eqn.primitive is scan_p else 0
+    specs = [PartitionSpec(*(g if k < len(values) - looped else (None, *g[1:])))
+             for k, g in enumerate(given)]
+    axes = frozenset(mesh.axis_names)
+
+    def flat(*parts: Any) -> list[Any]:
+        _call(eqn, parts)
+        return []
+
+    program, _ = parts_program(flat, [typeof(x) for x in values], "parts", mesh=mesh,
+                               in_specs=specs, newly_manual_axes=axes, check_vma=False,
+                               out_specs_of=lambda avals: [])
+    return shard_map_p.bind(*values, jaxpr=program, mesh=mesh, newly_manual_axes=axes,
+                            check_vma=False, in_specs=tuple(specs), out_specs=())
+
+
+def _call(eqn: Eqn, parts: Sequence[Any]) -> None:
+    """Do what an equation does, with arguments of other lengths."""
+    if eqn.primitive is debug_callback_p:
+        debug_callback_p.bind(*parts, **{**eqn.params, "partitioned": False})
+        return
+    jaxpr, n = eqn.params["jaxpr"], eqn.params["num_consts"]
+
+    def step(carry: tuple[()], xs: Sequence[Any]) -> Any:
+        env = dict(zip(jaxpr.invars, [*parts[:n], *xs], strict=True))
+        for inner in jaxpr.eqns:
+            _call(inner, [a.val if type(a) is Literal else env[a] for a in inner.invars])
+        return carry, ()
+
+    scan(step, (), list(parts[n:]), length=eqn.params["length"])
+
+
+def _shortest(entries: Sequence[Any]) -> PartitionSpec:
+    """A spec without entries at its end that say nothing."""
+    count = max((k + 1 for k, e in enumerate(entries) if names_of(e)), default=0)
+    return PartitionSpec(*entries[:count])
 
 
 def _bound(eqn: Eqn, values: Sequence[Any], given: Sequence[Any], mesh: Mesh) -> Any:

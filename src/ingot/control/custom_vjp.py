@@ -19,6 +19,7 @@ from ingot.control.custom_common import (
     check_no_tangents,
     check_same_structure,
     check_tangents,
+    leaf_paths,
     leaves_and_statics,
     nondiff_positions,
     positional,
@@ -30,6 +31,7 @@ from ingot.core.avals import ShapedArray, is_inexact
 from ingot.core.axis_env import Axis
 from ingot.core.interpreter import EVAL, Tracer, current, to_array, typeof
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.references import hide_references
 from ingot.core.tracebacks import api_boundary
 from ingot.errors import UndefinedRuleError, UnexpectedTracerError
 from ingot.primitives.convert import convert_element_type
@@ -272,8 +274,17 @@ def _cotangents(name: str, in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], 
     for i, (ct, tree) in enumerate(zip(found, treedef_children(in_tree), strict=True)):
         leaves += _with_zeros(rule, ct, tree, f"cotangents[{i}]")
     leaves = [_round_cotangent(ct, a) for ct, a in zip(leaves, in_avals, strict=True)]
-    return check_tangents(f"{rule} cotangents of the types of the arguments", in_tree, in_avals,
-                          leaves, "cotangents")
+    found = check_tangents(f"{rule} cotangents of the types of the arguments", in_tree, in_avals,
+                           leaves, "cotangents")
+    for i, (ct, aval) in enumerate(zip(found, in_avals, strict=True)):
+        if ct is not None and typeof(ct).mat != aval.mat.to_ct_mat():
+            raise ValueError(
+                f"custom_vjp: Custom VJP bwd rule attached to {name} must produce an output with"
+                f" the same type as the arguments, but at cotangents{leaf_paths(in_tree)[i]} it"
+                f" produced {typeof(ct)} for an argument of type {aval}, so that they vary over"
+                " other axes of the mesh; lax.psum makes a value equal along an axis,"
+                " lax.pcast(..., to='varying') varying")
+    return found
 
 
 def _round_cotangent(ct: Any, aval: ShapedArray) -> Any:
@@ -359,7 +370,7 @@ class custom_vjp:  # noqa: N801 - a decorator
         if current() is EVAL:  # no rule is needed, and the function may work on numbers
             return self.fun(*args)
         _check_fixed(name, split)
-        leaves, in_tree = flatten_arrays(name, "its arguments", rest)
+        leaves, in_tree = flatten_arrays(name, "its arguments", hide_references(rest))
         call = FlatCall(self.fun, split, in_tree, "custom_vjp")
         forward = _flat_forward(self, split, in_tree, call.trees)
         outs = custom_vjp_call_p.bind(

@@ -25,9 +25,9 @@ class _Checker(string.Formatter):
         for kind, unused in (("positional", positional), ("keyword", named)):
             if unused:
                 raise ValueError(
-                    f"debug.print: Unused {kind} arguments: {unused}; write {{}} or {{name}} for"
-                    " each in the format. You may be passing an f-string, whose values are put in"
-                    " before it is seen here: leave out the f")
+                    f"debug.print: Unused {kind} arguments to `jax.debug.print`: {unused}; write"
+                    " {} or {name} for each in the format. You may be passing an f-string, whose"
+                    " values are put in before it is seen here: leave out the f")
 
 
 @api_boundary
@@ -37,8 +37,9 @@ def debug_print(fmt: str | None = None, *args: Any, ordered: bool = False,
 
     fmt: a format; without it, `debug.print(ordered=True)(fmt, ...)` names the options first. args,
     kwargs: arrays and other values. ordered: whether lines keep the order of the program.
-    partitioned: without effect. skip_format_check: whether arguments that the format does not use,
-    e.g. when it is an f-string, are let pass; else ValueError -> None.
+    partitioned: whether, in programs over a mesh, each device prints its parts. skip_format_check:
+    whether arguments that the format does not use, e.g. when it is an f-string, are let pass; else
+    ValueError -> None.
 
     >>> debug.print("x = {x}", x=3)
     x = 3

@@ -55,7 +55,9 @@ def local_type(aval: ShapedArray, spec: PartitionSpec, mesh: BaseMesh, newly_man
     mat, sharding = aval.mat, None
     if check_vma:
         kind = spec.unreduced_kind if spec.unreduced else mat.unreduced_kind
-        mat = mat.update(varying=mat.varying.union(spec.names()), unreduced_kind=kind,
+        names = [n for n in spec.names()
+                 if sizes[n] > 1 or not config.remove_size_one_mesh_axis_from_type]
+        mat = mat.update(varying=mat.varying.union(names), unreduced_kind=kind,
                          unreduced=mat.unreduced | spec.unreduced,
                          reduced=mat.reduced | spec.reduced)
     if aval._sharding is not None:

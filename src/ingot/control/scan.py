@@ -12,6 +12,7 @@ from ingot.config import config
 from ingot.control import control_flow_kernels
 from ingot.control.loop_residuals import ClassifiedResiduals
 from ingot.control.program_primitive import Equation, ProgramPrimitive
+from ingot.control.references import scan_passed, scan_using, with_references
 from ingot.control.scan_bodies import (
     carry_fixpoint,
     groups,
@@ -250,6 +251,7 @@ scan_p = ProgramPrimitive(
 
 
 # ---- scan ---------------------------------------------------------------------------------------
+@with_references(scan_using, scan_passed)
 def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None,
          reverse: bool = False, unroll: int | bool = 1, _split_transpose: bool = False,
          _at_once: bool = False) -> Any:
@@ -339,7 +341,8 @@ def leading_length(what: str, xs: Sequence[Any], paths: Sequence[str], length: A
     for x, path in zip(xs, paths, strict=True):
         if not typeof(x).shape:
             raise ValueError(
-                f"{what}: every leaf of xs needs a leading axis, got {typeof(x)} at xs{path}")
+                f"{what}: every leaf of xs needs a leading axis, got {typeof(x)} at xs{path}; a"
+                " number of iterations is given as length=n")
     if length is not None:
         try:
             length = length.__index__()

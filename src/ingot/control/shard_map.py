@@ -25,6 +25,7 @@ from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import BaseMesh
 from ingot.core.placement import place_over
 from ingot.core.primitive import Primitive, is_linear
+from ingot.core.program_division import divide_program
 from ingot.core.specs import PartitionSpec, names_of
 from ingot.primitives.arithmetic import div
 from ingot.primitives.casts import varied
@@ -150,6 +151,13 @@ def _with_leading_axes(jaxpr: Jaxpr, count: int) -> Jaxpr:
     return stage(fun, jaxpr.in_avals, jaxpr.debug_name)
 
 
+def with_leading_axes(jaxpr: Jaxpr, mesh: BaseMesh, newly_manual_axes: Any) -> Jaxpr:
+    """Return a program of parts whose results have a leading axis of length 1, along which a spec
+    puts all parts side by side."""
+    with scope(mesh, newly_manual_axes, False):
+        return _with_leading_axes(jaxpr, 0)
+
+
 def _without_leading_axes(jaxpr: Jaxpr, fresh: Sequence[bool]) -> Jaxpr:
     """Return the program some of whose first arguments have a leading axis of length 1."""
     n = len(fresh)
@@ -265,11 +273,20 @@ def _effects(*, jaxpr: Jaxpr, newly_manual_axes: Any, **params: Any) -> frozense
 
 
 def _division(given: Operands) -> list[Spec]:
-    """Results are divided as their specs say, if arguments meet on a mesh with such axes."""
-    if not set(given.params["mesh"].axis_names) <= set(given.sizes):
+    """Results are divided as their specs say, and over the other axes of the mesh as parts are, if
+    arguments meet on a mesh with such axes."""
+    mesh, jaxpr = given.params["mesh"], given.params["jaxpr"]
+    if not set(mesh.axis_names) <= set(given.sizes):
         return [whole(a.ndim) for a in given.outs]
-    return [s.padded(a.ndim).partitions
-            for s, a in zip(given.params["out_specs"], given.outs, strict=True)]
+    specs = [s.padded(a.ndim).partitions
+             for s, a in zip(given.params["out_specs"], given.outs, strict=True)]
+    rest = {n: s for n, s in given.sizes.items() if n not in given.params["newly_manual_axes"]}
+    if not rest:
+        return specs
+    own = [tuple(tuple(n for n in names_of(e) if n in rest) or None for e in spec)
+           for spec in given.specs]
+    return [tuple((*names_of(e), *names_of(o)) or None for e, o in zip(spec, inner, strict=True))
+            for spec, inner in zip(specs, divide_program(jaxpr, own, rest), strict=True)]
 
 
 shard_map_p = Primitive(
@@ -302,4 +319,4 @@ def parts_program(fun: Any, avals: Sequence[ShapedArray], name: str, *, mesh: Ba
         return stage(flat, local, name), tuple(specs)
 
 
-__all__ = ["parts_program", "shard_map_p"]
+__all__ = ["parts_program", "shard_map_p", "with_leading_axes"]

@@ -22,6 +22,7 @@ from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.placement import place, places_of_results
 from ingot.core.primitive import Primitive
 from ingot.core.program_division import divide_program, own_sharding
+from ingot.core.references import ReferencePassed
 from ingot.core.source_info import describe, here
 from ingot.primitives.casts import in_mesh_order
 from ingot.primitives.convert import convert_element_type_p
@@ -40,7 +41,7 @@ from ingot.util import partition_list, split_list
 def check_callable(what: str, name: str, fun: Any) -> None:
     """Raise TypeError unless an argument is a function."""
     if not callable(fun):
-        raise TypeError(f"{what}: {name} must be a function, got {fun!r:.60} of type"
+        raise TypeError(f"{what}: {name} must be a function, or callable, got {fun!r:.60} of type"
                         f" {type(fun).__name__}")
 
 
@@ -53,6 +54,8 @@ def flatten_arrays(what: str, name: str, tree: Any, numbers: bool = False
     leaves, treedef = tree_flatten(tree)
     try:
         return [x if numbers and is_number(x) else to_array(x) for x in leaves], treedef
+    except ReferencePassed:
+        raise
     except TypeError:
         for path, leaf in tree_flatten_with_path(tree)[0]:
             try:

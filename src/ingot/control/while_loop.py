@@ -11,6 +11,7 @@ from ingot.calls import called
 from ingot.config import config
 from ingot.control import control_flow_kernels
 from ingot.control.program_primitive import Equation, ProgramPrimitive
+from ingot.control.references import fori_using, while_using, with_references
 from ingot.control.scan import bind_scan, scan_p, unroll_count
 from ingot.control.scan_bodies import carry_fixpoint
 from ingot.control.tracing import (
@@ -268,6 +269,7 @@ while_p = ProgramPrimitive(
 
 
 # ---- while_loop ---------------------------------------------------------------------------------
+@with_references(while_using)
 def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
     """`body_fun` applied to `init_val` again and again, for as long as `cond_fun` is true of it.
 
@@ -334,6 +336,7 @@ def _check_condition(cond_fun: Any, tree: Any, avals: Sequence[ShapedArray]) -> 
 
 
 # ---- fori_loop ----------------------------------------------------------------------------------
+@with_references(fori_using)
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any, *,
               unroll: int | bool | None = None) -> Any:
     """Repeat a function for each integer of a range.

@@ -57,6 +57,17 @@ def named_axis(axis: Axis, checked: bool = False) -> Iterator[None]:
         _scope.sizes, _scope.checked, _scope.spmd, _scope.explicit = before
 
 
+@contextmanager
+def no_axes() -> Iterator[None]:
+    """A context without named axes, as outside of all mapped functions."""
+    before = dict(_scope.__dict__)
+    _scope.__init__()  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        _scope.__dict__.update(before)
+
+
 def axis_sizes() -> dict[Any, int]:
     """Sizes of the named axes in scope."""
     return _scope.sizes

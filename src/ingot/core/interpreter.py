@@ -26,6 +26,8 @@ class Interpreter:
 
     parent: Interpreter | None = None
     alive = True
+    keeps_references = False
+    references: dict[Any, Any] | None = None  # what a program holds of them: core/references.py
 
     def process(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         raise TypeError("abstract")  # pragma: no cover - every interpreter overrides this
@@ -67,6 +69,14 @@ class Tracer(ArrayBase):
     def concrete(self) -> Any:
         """The value where it is known now (below jvp or vmap of eager code), else None."""
         return None
+
+    def computed(self) -> Any:
+        """The value where it is known or can be computed now, as Python needs it; else None."""
+        return self.concrete()
+
+    def differentiated(self) -> bool:
+        """Whether a derivative follows it, which would end at a copy of its value."""
+        return False
 
 
 def leaked_tracer_error(tracer: Tracer) -> UnexpectedTracerError:
@@ -266,9 +276,20 @@ def to_array(x: Any) -> Any:
         return to_array(base(x))
     shown = "an object" if hasattr(x, "__array__") else f"{x!r:.80}"  # tables have many lines
     raise TypeError(
-        f"expected an array or a number, got {shown} of type {type(x).__name__}; convert it with"
-        f" ingot.numpy.asarray first (at {here()})"
+        f"expected an array or a number, got {shown} of type {type(x).__name__};"
+        f" {array_remedy(x)} (at {here()})"
     )
+
+
+def array_remedy(x: Any) -> str:
+    """What to do with something that is given for an array and is none."""
+    if x is None:
+        return "a function without return gives None, and what is missing is nan"
+    if isinstance(x, (str, bytes)):
+        return "arrays hold numbers, which float(text) makes; words are static arguments"
+    if isinstance(x, dict):
+        return "give one of its entries, or go through all with tree.map"
+    return "convert it with ingot.numpy.asarray first"
 
 
 def typeof(x: Any) -> ShapedArray:
@@ -284,4 +305,6 @@ def typeof(x: Any) -> ShapedArray:
         return aval
     if type(x) in _PYTHON_SCALARS:
         return ShapedArray((), dtypes.dtype_of(x), type(x) is not bool)
+    if hasattr(aval, "inner_aval"):
+        return aval  # type: ignore[return-value] # that of a reference
     return to_array(x).aval

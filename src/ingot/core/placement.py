@@ -180,27 +180,51 @@ def spec_in(x: Any, mesh: Any) -> Spec:
     return whole(ndim)
 
 
+def sharding_in(x: Any, mesh: Any) -> NamedSharding | None:
+    """Return the sharding of a committed argument over a mesh; None if it lies elsewhere."""
+    found = sharding_of(x) if type(x) is Array and type(x._data) is not np.ndarray else None
+    if isinstance(found, NamedSharding) and is_committed(x) and _same_but_types(found.mesh, mesh):
+        return found
+    return None
+
+
 def _same_but_types(a: Any, b: Any) -> bool:
     """Whether two meshes differ in the types of axes at most."""
     return a == b or (a.axis_names == b.axis_names and a.update(axis_types=b.axis_types) == b)
 
 
 def places_of_results(common: Sharding, xs: Sequence[Any], out_avals: Sequence[ShapedArray],
-                      specs: Callable[[list[Spec]], list[Spec]]) -> list[Sharding]:
+                      specs: Callable[[list[Spec]], list[Spec]],
+                      made_of_arguments: Sequence[bool] | None = None) -> list[Sharding]:
     """Return where the results of an operation lie, whose arguments meet at `common`.
 
     specs: from how the arguments are divided over its mesh to how the results are.
+    made_of_arguments: which results depend on arguments, by default all.
     """
     if not isinstance(common, NamedSharding):
         return [common.replicated()] * len(out_avals)
-    mesh, outs = common.mesh, []
-    given = [sharding_of(x).spec for x in xs  # type: ignore[attr-defined] # spec_in has looked
-             if any(spec_in(x, mesh))]
-    for spec, aval in zip(specs([spec_in(x, mesh) for x in xs]), out_avals, strict=True):
-        found = place_of_result(mesh, spec, aval)
-        alike = (s for s in given if len(s) == aval.ndim and s == found.spec.padded(aval.ndim))
-        outs.append(found.update(spec=next(alike, found.spec)))  # written as an argument's is
-    return outs
+    mesh = common.mesh
+    divided = specs([spec_in(x, mesh) for x in xs])
+    outs = [place_of_result(mesh, s, a) for s, a in zip(divided, out_avals, strict=True)]
+    given = [(s, x.aval.ndim) for x in xs if (s := sharding_in(x, mesh)) is not None]
+    return [in_words_of(given, s, a.ndim) if made_of_arguments is None or made_of_arguments[k]
+            else s for k, (s, a) in enumerate(zip(outs, out_avals, strict=True))]
+
+
+def in_words_of(given: Sequence[tuple[NamedSharding, int]], found: NamedSharding, ndim: int
+                ) -> NamedSharding:
+    """Return where a result lies in the words of the first argument with as many axes that lies in
+    the same way; on Explicit axes of one with an entry for each."""
+    own = found.spec
+    for sharding, rank in given:
+        spec = sharding.spec
+        if found.mesh._any_axis_explicit and not (
+                any(spec) and spec.partitions == own.padded(ndim).partitions):
+            continue
+        if rank == ndim and (spec.unreduced, spec.reduced) == (own.unreduced, own.reduced) and (
+                sharding.is_equivalent_to(found, ndim)):
+            return found.update(spec=spec)
+    return found
 
 
 def place_of_result(mesh: Any, spec: Spec, aval: ShapedArray) -> NamedSharding:
@@ -336,11 +360,17 @@ def divided(primitive: Any, x: Any, params: dict[str, Any], out: Array, common: 
 
 
 def on_mesh_in_force() -> Sharding | None:
-    """Return how whole arrays lie on the mesh that is set; None if there is none, or a program
-    sees another one in its place."""
-    if config.mesh is None or config.abstract_mesh is not None:
+    """Return how whole arrays lie on the mesh that is set, by the names of an abstract one that is
+    in force; None if there is none, or programs of parts see another one in its place."""
+    mesh, seen = config.mesh, config.abstract_mesh
+    if mesh is None:
         return None
-    return NamedSharding(config.mesh, PartitionSpec())
+    if seen is not None:
+        if seen.empty or seen.manual_axes or seen.size != mesh.size:
+            return None
+        mesh = Mesh(mesh.devices.reshape(seen.axis_sizes), seen.axis_names,
+                    axis_types=seen.axis_types)
+    return NamedSharding(mesh, PartitionSpec())
 
 
 def follow(primitive: Any, xs: Sequence[Any], params: dict[str, Any], outs: Sequence[Array]

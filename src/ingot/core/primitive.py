@@ -185,6 +185,8 @@ class Primitive:
             found = list(out) if self.multiple_results else [out]
             if (self.manual is not None and checked_axes()) or any([a.is_placed for a in avals]):
                 found = self._placed(avals, found, params)
+                if len({a.vma for a in avals}) > 1:
+                    key = None  # the flag `auto_pcast` allows it or not
             if key is not None:
                 if len(self._types) >= MAX_TYPES:
                     self._types.clear()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingot.core.division import Operands, Spec, divide, whole
 from ingot.core.jaxpr import Jaxpr, Literal, subjaxprs
-from ingot.core.mesh import Mesh
+from ingot.core.mesh import BaseMesh, Mesh
 from ingot.core.placement import check_same_devices
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
@@ -41,6 +41,44 @@ def whole_arrays(sharding: Sharding) -> Sharding:
     if isinstance(sharding, NamedSharding):
         return sharding.update(spec=PartitionSpec())
     return sharding.replicated()
+
+
+def made_of_arguments(jaxpr: Jaxpr) -> list[bool]:
+    """Return which results of a program depend on its arguments."""
+    def find() -> list[bool]:
+        reached = set[Any](jaxpr.invars)
+        for eqn in jaxpr.eqns:
+            if not reached.isdisjoint(a for a in eqn.invars if type(a) is not Literal):
+                reached.update(eqn.outvars)
+        return [type(v) is not Literal and v in reached for v in jaxpr.outvars]
+
+    return jaxpr.memo("made of arguments", find)
+
+
+def on_told_meshes(jaxpr: Jaxpr, given: Sequence[Sharding | None], places: Sequence[Sharding]
+                   ) -> list[Sharding]:
+    """Return where results lie over meshes whose axes have other types than the arguments' common
+    one: arguments that are returned stay what they are, and others follow what was told last."""
+    known = {v: s for v, s in zip(jaxpr.invars, given, strict=True) if s is not None}
+    told = jaxpr.memo("told meshes", lambda: {
+        v: s.mesh for e in jaxpr.eqns for v in e.outvars
+        if isinstance(s := e.params.get("dst_sharding"), NamedSharding)})
+    return [_over_types(s, known[v] if v in known else None, told.get(v))
+            for s, v in zip(places, jaxpr.outvars, strict=True)]
+
+
+def _over_types(place: Sharding, given: Sharding | None, told: BaseMesh | None) -> Sharding:
+    if not isinstance(place, NamedSharding) or not isinstance(place.mesh, Mesh):
+        return place
+    own = getattr(given, "mesh", None)
+    if isinstance(own, Mesh) and own.axis_names == place.mesh.axis_names and (
+            own.axis_types != place.mesh.axis_types) and (
+            own == place.mesh.update(axis_types=own.axis_types)):
+        return given or place
+    if told is None or told.shape_tuple != place.mesh.shape_tuple or (
+            told.axis_types == place.mesh.axis_types or told.manual_axes):
+        return place
+    return place.update(mesh=place.mesh.update(axis_types=told.axis_types))
 
 
 def _own_sharding(jaxpr: Jaxpr) -> tuple[Sharding, str] | None:

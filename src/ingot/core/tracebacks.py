@@ -204,3 +204,4 @@ def _set_name(function: Any, module: str, name: str) -> Any:
 
 _ENTRY = api_boundary(filter_traceback).__code__
 Config.update = api_boundary(Config.update)  # `config` comes before this module
+Config.__getattr__ = api_boundary(Config.__getattr__)

@@ -331,10 +331,10 @@ def supported(dtype: Any, fun_name: str) -> np.dtype[Any]:
     """The one object that stands for this dtype, of 64 bits if that was asked for."""
     try:
         found = dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         shape = ("; a shape with several axes is one tuple, as in (2, 3)"
                  if isinstance(dtype, int) else "")
-        raise TypeError(f"{fun_name}: {dtype!r} is not a dtype{shape}") from error
+        raise TypeError(f"{fun_name}: {dtype!r} is not a dtype{shape}") from None
     known = CANONICAL[True].get(found if found.isnative else found.newbyteorder("="))
     if known is None:
         raise TypeError(f"{fun_name}: dtype {found} is not supported; arrays hold booleans, "

@@ -8,13 +8,24 @@ from typing import Any
 
 import ingot.numpy as jnp
 from ingot.api.grad import value_and_grad as _value_and_grad
+from ingot.api.jacobian import jacfwd as _jacfwd, jacrev as _jacrev
 from ingot.api.jit import jit
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.experimental import bcoo
-from ingot.experimental.bcoo import BCOO, JAXSparse
-from ingot.experimental.bcsr import BCSR
+from ingot.experimental.bcoo import BCOO, once
+from ingot.experimental.bcoo_axes import (
+    bcoo_broadcast_in_dim,
+    bcoo_concatenate,
+    bcoo_reduce_sum,
+    bcoo_reshape,
+    bcoo_rev,
+    bcoo_slice,
+    bcoo_squeeze,
+    bcoo_transpose,
+)
+from ingot.experimental.bcoo_products import bcoo_dot_general
+from ingot.experimental.coordinates import JAXSparse
 from ingot.transforms.stage import stage
 from ingot.tree import tree_flatten, tree_unflatten
 
@@ -75,21 +86,21 @@ def _sum(x: Any, y: Any) -> Any:
 
 
 def _reduce(x: Any, axes: Sequence[int]) -> Any:
-    return x.sum() if len(axes) == x.ndim else bcoo.bcoo_reduce_sum(x, axes=axes)
+    return x.sum() if len(axes) == x.ndim else bcoo_reduce_sum(x, axes=axes)
 
 
 _RULES: dict[str, Callable[..., Any]] = {
     "mul": _mul, "div": _div, "add": _sum, "add_any": _sum, "sub": lambda x, y: _sum(x, -y),
     "reduce_sum": lambda x, *, axes, **_: _reduce(x, axes),
-    "transpose": lambda x, *, permutation: bcoo.bcoo_transpose(x, permutation=permutation),
-    "reshape": lambda x, *, new_sizes, **_: bcoo.bcoo_reshape(x, new_sizes=new_sizes),
-    "squeeze": lambda x, *, dimensions: bcoo.bcoo_squeeze(x, dimensions=dimensions),
-    "rev": lambda x, *, dimensions: bcoo.bcoo_rev(x, dimensions),
-    "slice": lambda x, **bounds: bcoo.bcoo_slice(x, **bounds),
-    "concatenate": lambda *xs, dimension: bcoo.bcoo_concatenate(xs, dimension=dimension)
+    "transpose": lambda x, *, permutation: bcoo_transpose(x, permutation=permutation),
+    "reshape": lambda x, *, new_sizes, **_: bcoo_reshape(x, new_sizes=new_sizes),
+    "squeeze": lambda x, *, dimensions: bcoo_squeeze(x, dimensions=dimensions),
+    "rev": lambda x, *, dimensions: bcoo_rev(x, dimensions),
+    "slice": lambda x, **bounds: bcoo_slice(x, **bounds),
+    "concatenate": lambda *xs, dimension: bcoo_concatenate(xs, dimension=dimension)
     if all(isinstance(x, BCOO) for x in xs) else NotImplemented,
-    "broadcast_in_dim": lambda x, **places: bcoo.bcoo_broadcast_in_dim(x, **places),
-    "dot_general": lambda x, y, *, dimension_numbers, **_: bcoo.bcoo_dot_general(
+    "broadcast_in_dim": lambda x, **places: bcoo_broadcast_in_dim(x, **places),
+    "dot_general": lambda x, y, *, dimension_numbers, **_: bcoo_dot_general(
         *(a.todense() if isinstance(a, _Broadcast) else a for a in (x, y)),
         dimension_numbers=dimension_numbers)}
 # Functions of each element that are 0 at 0, applied once each coordinate is there once.
@@ -98,15 +109,11 @@ _ZERO_AT_ZERO = ("abs asin asinh atan atanh cbrt ceil expm1 floor imag integer_p
 _LINEAR = ("neg convert_element_type copy reduce_precision stop_gradient").split()
 
 
-def _once(x: BCOO) -> BCOO:
-    return x if x.unique_indices else x.sum_duplicates(x.nse)
-
-
 def _equation(eqn: Any, args: list[Any]) -> list[Any]:
     """The results of an equation with a sparse argument."""
     name = eqn.primitive.name
     if name in _ZERO_AT_ZERO or name in _LINEAR:
-        x = args[0] if name in _LINEAR else _once(args[0])
+        x = args[0] if name in _LINEAR else once(args[0])
         if name != "integer_pow" or eqn.params["y"] > 0:
             return [x._with(eqn.primitive.bind(x.data, **eqn.params))]
     if name == "jit":
@@ -153,7 +160,7 @@ def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., A
     """
     def sparse(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = tree_flatten((args, kwargs), is_leaf=_is_sparse)
-        leaves = [x.to_bcoo() if isinstance(x, BCSR) else x for x in leaves]
+        leaves = [x.to_bcoo() if hasattr(x, "to_bcoo") else x for x in leaves]
         places = [i for i, x in enumerate(leaves) if isinstance(x, BCOO) or hasattr(x, "dtype")]
         avals = [jnp.zeros((), x.dtype).aval.update(shape=x.shape) for x in (
             leaves[i] for i in places)]
@@ -241,6 +248,70 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
         return (grads, value[1]) if has_aux else grads
 
     return differentiated
+
+
+def _jacobian(transform: Callable[..., Any], fun: Callable[..., Any], argnums: Any, has_aux: bool,
+              options: dict[str, Any]) -> Callable[..., Any]:
+    """Derivatives of dense results in values, as BCOOs with the axes of results as batches."""
+    def differentiated(*args: Any, **named: Any) -> Any:
+        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        given = [args[i] for i in numbers]
+
+        def of_values(*values: Any) -> Any:
+            whole = list(args)
+            for i, x, v in zip(numbers, given, values, strict=True):
+                whole[i] = x._with(v) if _is_sparse(x) else v
+            return fun(*whole, **named)
+
+        out = transform(of_values, tuple(range(len(numbers))), has_aux=has_aux, **options)(
+            *(x.data if _is_sparse(x) else x for x in given))
+        found, aux = out if has_aux else (out, None)
+        made = [_derivative(x, d) if _is_sparse(x) else d for x, d in zip(
+            given, found, strict=True)]
+        result = made[0] if isinstance(argnums, int) else tuple(made)
+        return (result, aux) if has_aux else result
+
+    return differentiated
+
+
+def _derivative(x: Any, values: Any) -> Any:
+    """Derivatives of a result of any shape in the values of a BCOO: its axes are batches."""
+    if not isinstance(x, BCOO) or not hasattr(values, "shape"):
+        return values
+    lead = values.shape[:values.ndim - x.data.ndim]
+    indices = x.indices.reshape(*[1] * len(lead), *x.indices.shape)
+    return BCOO((values, indices), shape=(*lead, *x.shape))
+
+
+def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
+           **kwargs: Any) -> Callable[..., Any]:
+    """Make a function that returns the Jacobian of one of sparse arrays, by reverse mode.
+
+    fun, argnums, has_aux, kwargs: those of `ingot.jacrev`; the result of fun is a dense array -> a
+    function of the same arguments; derivatives in a BCOO are BCOOs.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.jacrev(lambda m: m @ np.ones(2))(sparse.eye(2))
+    BCOO(float64[2, 2, 2], nse=2, n_batch=1)
+    """
+    return _jacobian(_jacrev, fun, argnums, has_aux, kwargs)
+
+
+def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False,
+           **kwargs: Any) -> Callable[..., Any]:
+    """Make a function that returns the Jacobian of one of sparse arrays, by forward mode.
+
+    fun, argnums, has_aux, kwargs: those of `ingot.jacfwd`; the result of fun is a dense array -> a
+    function of the same arguments; derivatives in a BCOO are BCOOs.
+
+    >>> from ingot.experimental import sparse
+    >>> sparse.jacfwd(lambda m: m @ np.ones(2))(sparse.eye(2))
+    BCOO(float64[2, 2, 2], nse=2, n_batch=1)
+    """
+    return _jacobian(_jacfwd, fun, argnums, has_aux, kwargs)
+
+
+jacobian = jacrev
 
 
 _hide_frames_of(__name__)

@@ -79,21 +79,37 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
             # not after this one has returned.
             with build.inside(ir.Block()):
                 rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
+
+        def apply(build: Lowering, scalars: Sequence[Any]) -> Any:
+            return (build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
+                    else rule(build, *scalars, out_dtype=dtype, **params))
+
         if columns is not None:
             return RegisterArray(out.shape, dtype, [
-                build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
-                else rule(build, *scalars, out_dtype=dtype, **params)
-                for scalars in zip(*columns, strict=True)])
+                apply(build, scalars) for scalars in zip(*columns, strict=True)])
+        if out.shape and None not in (single := [_repeated(x) for x in xs]):
+            value = apply(build, [x.at(build, ()) for x in single if x])  # once for all
+            return repeat_of(RegisterArray((), dtype, [value]), out.shape)
 
         def at(build: Lowering, index: Sequence[Index]) -> Any:
-            scalars = [x.at(build, index if x.shape else ()) for x in xs]
-            if isinstance(rule, str):
-                return build.op(rule, *scalars, dtype=dtype)
-            return rule(build, *scalars, out_dtype=dtype, **params)
+            return apply(build, [x.at(build, index if x.shape else ()) for x in xs])
 
         return LazyArray(out.shape, dtype, at, xs, work)
 
     return kernel
+
+
+def repeat_of(x: RegisterArray, shape: Sequence[int]) -> LazyArray:
+    """An array of a shape, each element of which is the one of `x`."""
+    array = LazyArray(shape, x.dtype, lambda build, index: x.at(build, ()), [x])
+    array.repeated = x
+    return array
+
+
+def _repeated(x: ArrayValue) -> RegisterArray | None:
+    if type(x) is RegisterArray:
+        return None if x.shape else x
+    return x.repeated if type(x) is LazyArray else None
 
 
 def _columns(xs: Sequence[ArrayValue], shape: Sequence[int], price: int) -> list[Any] | None:

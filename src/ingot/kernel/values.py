@@ -69,6 +69,9 @@ class ArrayValue:
 class LazyArray(ArrayValue):
     """An array given as a function from index to scalar."""
 
+    repeated: RegisterArray | None = None
+    """The array of rank 0 that each of its elements is, where that is known."""
+
     def __init__(
         self,
         shape: Sequence[int],

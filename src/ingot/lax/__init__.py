@@ -45,6 +45,7 @@ from ingot.lax.ragged import (
     ragged_dot as ragged_dot,
     ragged_dot_general as ragged_dot_general,
 )
+from ingot.lax.ragged_exchange import ragged_all_to_all as ragged_all_to_all
 from ingot.lax.scaled import scaled_dot as scaled_dot
 from ingot.primitives.arithmetic import *
 from ingot.primitives.barriers import *

@@ -20,7 +20,6 @@ MISSING = {
     "device_put_p": _DEVICES,
     "precv": _DEVICES,
     "psend": _DEVICES,
-    "ragged_all_to_all": _DEVICES,
     "ragged_all_to_all_p": _DEVICES,
     "reduce_p": _LIBRARY,
     "reduce_window_p": _LIBRARY,
@@ -31,8 +30,6 @@ MISSING = {
     "rng_uniform_p": "a generator with hidden state; use ingot.random.uniform with a key",
     "stage": "an experiment of JAX",
     "stage_p": "an experiment of JAX",
-    "DotAlgorithm": "algorithms of accelerators; precision is that of the dtype",
-    "DotAlgorithmPreset": "algorithms of accelerators; precision is that of the dtype",
 }
 
 MISSING_LINALG = {

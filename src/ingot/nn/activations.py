@@ -63,13 +63,13 @@ def _relu(x: Any) -> Any:
 def relu6(x: Any) -> Any:
     """Rectified linear unit that is limited to 6, elementwise: min(max(x, 0), 6).
 
-    x: [...] of any real dtype -> [...] of the same dtype; the derivative at 0 and 6 is 0. Raises
-    TypeError for complex dtypes.
+    x: [...] of any real dtype -> [...] of the same dtype, floating; the derivative at 0 and 6 is 0.
+    Raises TypeError for complex dtypes.
 
     >>> nn.relu6(np.array([-1.0, 2.0, 8.0]))
     Array([0., 2., 6.], dtype=float64)
     """
-    x = _relu(_ordered("relu6", as_array("relu6", x)))
+    x = _relu(_ordered("relu6", inexact("relu6", x)))
     six = like(x, 6)
     return lax.select(lax.ge(x, six), six, x)
 

@@ -278,10 +278,10 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1,
 def _one_hot(x: Any, num_classes: int, dtype: Any, axis: Any) -> Any:
     try:
         classes = num_classes.__index__()
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError):
         raise ConcretizationTypeError(
             f"one_hot: num_classes must be known while tracing, got {num_classes!r} at {here()}"
-        ) from error
+        ) from None
     if classes < 0:
         raise ValueError(f"one_hot: num_classes must not be negative, got {classes}")
     x = holding(x, classes) if kind_of(x) in "iu" else x

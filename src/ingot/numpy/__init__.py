@@ -318,6 +318,7 @@ from ingot.numpy.rounding import (
     trunc as trunc,
 )
 from ingot.numpy.scalars import (
+    ONE_BIT as _ONE_BIT,
     bfloat16 as bfloat16,
     bool_ as bool_,
     can_cast as can_cast,
@@ -469,6 +470,7 @@ from ingot.numpy.windows import (
 )
 
 bool = bool_  # noqa: A001
+globals().update(_ONE_BIT)
 dtype = _np.dtype
 newaxis = None
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma

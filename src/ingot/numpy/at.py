@@ -48,6 +48,13 @@ class IndexUpdateHelper:
         raise TypeError("x.at[i] = y cannot change x, for arrays are immutable: write"
                         " x = x.at[i].set(y), and x = x.at[i].add(y) for x.at[i] += y")
 
+    @api_boundary
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(IndexUpdateRef, name) and not name.startswith("_"):
+            raise AttributeError(f"x.at is indexed first: write x.at[i].{name}(...), or"
+                                 f" x.at[:].{name}(...) for all elements")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.array!r})"
 
@@ -70,6 +77,14 @@ class IndexUpdateRef:
 
     def __init__(self, array: Any, index: Any):
         self.array, self.index = array, index
+
+    @api_boundary
+    def __getattr__(self, name: str) -> Any:
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if not name.startswith("_"):
+            methods = {n for n in dir(type(self)) if n[0] != "_"}.difference(self.__slots__)
+            text += f"; the methods are {', '.join(sorted(methods))}"
+        raise AttributeError(text)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.array!r}, {self.index!r})"

@@ -37,14 +37,20 @@ _ERRORS: dict[str, tuple[type[Exception], str, str]] = {
         "compute with arrays: astype(int) instead of int(x), jnp functions instead of math's,\n"
         "o = o.at[i].set(x) on a jnp array instead of o[i] = x on a NumPy array"),
 }
+_ERRORS["int"], _ERRORS["text"] = _ERRORS["item"], _ERRORS["array"]
+
+_CUTS = ("array", "item")
+"""Uses of a value that would silently make its derivative 0; whole numbers have none to lose."""
 
 
 def concrete_array(x: Any, use: str) -> Array:
     """The array behind an array or tracer; the error for this use if there is no value yet."""
     if type(x) is Array:
         return x
-    known = x.concrete()
+    known = x.computed()
     if known is not None:
+        if use in _CUTS and x.differentiated():
+            raise _cut_derivative(x, use)
         return known
     error, what, remedy = _ERRORS[use]
     made = f"\nThe value was made at {describe(x._source)}." if getattr(x, "_source", None) else ""
@@ -55,12 +61,21 @@ def concrete_array(x: Any, use: str) -> Array:
         " (static_argnums, static_argnames).")
 
 
+def _cut_derivative(x: Any, use: str) -> Exception:
+    """The error for a value that leaves what differentiates it, as a constant would."""
+    error, what, remedy = _ERRORS[use]
+    return error(
+        f"a value of type {x.aval} is traced by {x._interpreter.name()},\nand {what}\nat {here()},"
+        f" where its derivative would be lost.\nInstead: {remedy};\nor, if it is meant as a"
+        " constant, give lax.stop_gradient(x).")
+
+
 def scalar_of(x: Any, kind: type) -> Any:
     """An array of rank 0 as a Python int, float or complex."""
     if x.aval.ndim:
         raise TypeError(f"{kind.__name__}: only scalar arrays can be converted to Python scalars,"
                         f" got {x.aval}")
-    data: Any = concrete_array(x, "item")._data
+    data: Any = concrete_array(x, "int" if kind is int else "item")._data
     if type(data) is not ndarray:
         data = to_host(data)
     if kind is not complex and np.iscomplexobj(data):

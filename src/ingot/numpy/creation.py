@@ -42,7 +42,7 @@ def _from_sequence(x: Any, dtype: Any) -> Any:
     if all(type(leaf) in _NUMBERS for leaf in leaves):
         return to_array(_of_numbers(x, dtype if leaves else dtype or dtypes.default_float()))
     if any(leaf is None for leaf in leaves):
-        raise ValueError("array: None is not a number")
+        raise ValueError("array: None is not a number; write nan for what is missing")
     leaves = [leaf.__jax_array__() if hasattr(leaf, "__jax_array__") else leaf for leaf in leaves]
     if dtype is None:
         found = [leaf if isinstance(leaf, (ArrayBase, *_NUMBERS)) else np.asarray(leaf)
@@ -206,7 +206,8 @@ def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0
     Array([1, 2], dtype=int16)
     """
     held = np.asarray(buffer) if isinstance(buffer, Array) else buffer
-    return from_numpy(np.frombuffer(held, user_dtype("frombuffer", dtype), count, offset))
+    user_dtype("frombuffer", dtype)  # bytes are of the type itself, also where 64 bits are off
+    return from_numpy(np.frombuffer(held, np.dtype(dtype), count, offset))
 
 
 def fromfile(*args: Any, **kwargs: Any) -> Any:
@@ -429,16 +430,16 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: Any = None) -> Any:
     return broadcast(to_array(array), shape)
 
 
-def broadcast_arrays(*args: Any) -> list[Any]:
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     """Repeat arrays to their common shape.
 
-    args: arrays of any dtypes -> a list of arrays of one shape, each of its own dtype. Raises
+    args: arrays of any dtypes -> a tuple of arrays of one shape, each of its own dtype. Raises
     ValueError if the shapes do not broadcast.
 
     >>> jnp.broadcast_arrays(np.array([1, 2]), 3)
-    [Array([1, 2], dtype=int64), Array([3, 3], dtype=int64, weak_type=True)]
+    (Array([1, 2], dtype=int64), Array([3, 3], dtype=int64, weak_type=True))
     """
-    return promote_shapes("broadcast_arrays", *args)
+    return tuple(promote_shapes("broadcast_arrays", *args))
 
 
 # ---- grids ----

@@ -159,11 +159,8 @@ def frexp(x: Any, /) -> tuple[Any, Any]:
     exponent = lax.sub(convert(field, dtypes.int32), like(convert(field, dtypes.int32), bias - 1))
     exponent = lax.sub(exponent, lax.select(small, like(exponent, info.nmant + 1),
                                             like(exponent, 0)))
-    keep = ((1 << info.bits) - 1) ^ (((1 << (info.bits - info.nmant - 1)) - 1) << mantissa_bits)
-    half = lax.bitwise_or(lax.bitwise_and(bits, like(bits, keep)),
-                          like(bits, (bias - 1) << mantissa_bits))
-    mantissa = lax.bitcast_convert_type(half, x.aval.dtype)
-    return (lax.select(special, x, mantissa), lax.select(special, like(exponent, 0), exponent))
+    exponent = lax.select(special, like(exponent, 0), exponent)
+    return ldexp(x, lax.neg(exponent)), exponent
 
 
 def _bits(x: Any) -> tuple[Any, Any, Any]:
@@ -330,15 +327,27 @@ def sinc(x: Any, /) -> Any:
     float. Near 0 it is a Taylor series, so that all derivatives are right there.
 
     >>> jnp.sinc(np.array([0, 0.5, 1]))
-    Array([1.00000000e+00, 6.36619772e-01, 3.89817183e-17], dtype=float64)
+    Array([1.        , 0.63661977, 0.        ], dtype=float64)
     """
     x = inexact("sinc", x)
     scaled = lax.mul(x, like(x, math.pi))
     # Near 0 the Taylor series has the right derivatives of every order that matters.
     near = lax.lt(lax.abs(scaled), lax.abs(like(x, 0.02)))
-    safe = lax.select(near, like(x, 1), scaled)
+    endless = lax.eq(lax.abs(x), lax.abs(like(x, math.inf)))
+    safe = lax.select(lax.bitwise_or(near, endless), like(x, 1), x)
     small = lax.select(near, scaled, like(x, 0))
     squared, series = lax.mul(small, small), like(x, 0)
     for n in range(5, -1, -1):
         series = lax.add(lax.mul(series, squared), like(x, (-1) ** n / math.factorial(2 * n + 1)))
-    return lax.select(near, series, lax.div(lax.sin(safe), safe))
+    far = lax.div(_sine_of_turns(safe), lax.mul(safe, like(x, math.pi)))
+    return lax.select(near, series, lax.select(endless, like(x, 0), far))
+
+
+def _sine_of_turns(x: Any) -> Any:
+    """sin(pi x), exact at large numbers: whole ones are taken off first."""
+    part = lax.real(x) if kind_of(x) == "c" else x
+    whole = lax.round(part, lax.RoundingMethod.TO_NEAREST_EVEN)
+    odd = lax.ne(lax.mul(whole, like(whole, 0.5)), lax.floor(lax.mul(whole, like(whole, 0.5))))
+    rest = lax.sub(x, convert(whole, x.aval.dtype, x.aval.weak_type))
+    sine = lax.sin(lax.mul(rest, like(x, math.pi)))
+    return lax.select(odd, lax.sub(like(sine, 0), sine), sine)

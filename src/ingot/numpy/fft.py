@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +39,8 @@ def _transform(name: str, kind: str, a: Any, s: Shape, axes: Sequence[int] | Non
         return a if kind in ("RFFT", "IRFFT") else convert(a, dtypes.to_complex(a.aval.dtype))
     if s is not None and len(s) != len(places):
         raise ValueError(f"{name}: as many lengths as axes are needed, got {s} for {tuple(axes)}")
-    lengths = [a.aval.shape[i] for i in places] if s is None else [operator.index(n) for n in s]
+    lengths = ([a.aval.shape[i] for i in places] if s is None else
+               [concrete_int(name, n, "a length") for n in s])
     if s is None and kind == "IRFFT":
         lengths[-1] = max(2 * (lengths[-1] - 1), 0)
     if kind in ("FFT", "IFFT") and s is None and not a.aval.size:

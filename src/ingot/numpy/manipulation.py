@@ -161,11 +161,11 @@ def squeeze(a: Any, axis: int | Sequence[int] | None = None) -> Any:
 def atleast_1d(*arys: Any) -> Any:
     """Make scalars vectors of one element.
 
-    arys: arrays of any dtypes -> the array, or a list if there are several, each with one axis at
+    arys: arrays of any dtypes -> the array, or a tuple if there are several, each with one axis at
     least.
 
     >>> jnp.atleast_1d(1.0, np.ones(2))
-    [Array([1.], dtype=float64, weak_type=True), Array([1., 1.], dtype=float64)]
+    (Array([1.], dtype=float64, weak_type=True), Array([1., 1.], dtype=float64))
     """
     return _at_least("atleast_1d", arys, 1, lambda a: (1,))
 
@@ -173,7 +173,7 @@ def atleast_1d(*arys: Any) -> Any:
 def atleast_2d(*arys: Any) -> Any:
     """Make scalars and vectors matrices of one row.
 
-    arys: arrays of any dtypes -> the array, or a list if there are several, each with two axes at
+    arys: arrays of any dtypes -> the array, or a tuple if there are several, each with two axes at
     least.
 
     >>> jnp.atleast_2d(np.array([1, 2]))
@@ -185,7 +185,7 @@ def atleast_2d(*arys: Any) -> Any:
 def atleast_3d(*arys: Any) -> Any:
     """Give arrays three axes at least: [n] becomes [1, n, 1], and [m, n] becomes [m, n, 1].
 
-    arys: arrays of any dtypes -> the array, or a list if there are several, with the same elements.
+    arys: arrays of any dtypes -> the array, or a tuple if there are several.
 
     >>> [x.shape for x in jnp.atleast_3d(1.0, np.ones(2), np.ones((2, 3)))]
     [(1, 1, 1), (1, 2, 1), (2, 3, 1)]
@@ -197,7 +197,7 @@ def atleast_3d(*arys: Any) -> Any:
 def _at_least(name: str, arrays: Sequence[Any], rank: int, form: Any) -> Any:
     made = [as_array(name, a) for a in arrays]
     out = [a if a.aval.ndim >= rank else lax.reshape(a, form(a.aval.shape)) for a in made]
-    return out[0] if len(out) == 1 else out
+    return out[0] if len(out) == 1 else tuple(out)
 
 
 # ---- axes ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import operator
 from collections.abc import Callable, Iterator
 from types import FunctionType
@@ -39,7 +40,10 @@ from ingot.primitives.random_keys import words_of
 # ---- operators ----
 
 _ACCEPTED = (int, float, complex, np.generic, np.ndarray, ArrayBase)
-_REJECTED = (list, tuple, set, dict)
+_SEQUENCES = "convert sequences with jnp.asarray first"
+_REJECTED = {list: _SEQUENCES, tuple: _SEQUENCES, set: "make it a sequence with sorted first",
+             dict: "take an entry, or go through all with tree.map"}
+"""Types that operators refuse, and what to do instead."""
 
 
 def _operator(function: Callable[[Any, Any], Any], symbol: str, swap: bool) -> Callable[..., Any]:
@@ -50,8 +54,8 @@ def _operator(function: Callable[[Any, Any], Any], symbol: str, swap: bool) -> C
             elif type(other) in _REJECTED:  # subclasses may know arrays themselves
                 left, right = (other, self) if swap else (self, other)
                 raise TypeError(f"unsupported operand type(s) for {symbol}: "
-                                f"{type(left).__name__!r} and {type(right).__name__!r}; convert"
-                                " sequences with jnp.asarray first")
+                                f"{type(left).__name__!r} and {type(right).__name__!r};"
+                                f" {_REJECTED[type(other)]}")
             else:
                 return NotImplemented
         return function(other, self) if swap else function(self, other)
@@ -101,10 +105,13 @@ _NOT_ITERABLE = ("iteration over a 0-d array: {} has no axis to iterate over; jn
                  " it one")
 
 
+_element = api_boundary(indexing.getitem)  # loops call it themselves, with no frame of ours above
+
+
 def _iter(self: Any) -> Iterator[Any]:
     if not self.aval.shape:
         raise TypeError(_NOT_ITERABLE.format(self.aval))
-    return (indexing.getitem(self, i) for i in range(self.aval.shape[0]))
+    return map(functools.partial(_element, self), range(self.aval.shape[0]))
 
 
 def _reverse_operands(self: Any) -> Iterator[Any]:
@@ -147,10 +154,10 @@ def _format(self: Any, spec: str) -> str:
             f" {here()}, so there is no number yet that {spec!r} could format; print it when the"
             f" program runs, with debug.print('{{:{spec}}}', x)")
     if self.aval.ndim == 0 and not dtypes.is_key_dtype(self.aval.dtype):
-        return format(fetch(concrete_array(self, "array"))[()], spec)
+        return format(fetch(concrete_array(self, "text"))[()], spec)
     if not spec or dtypes.is_key_dtype(self.aval.dtype):
         return format(str(self), spec)
-    return np.array2string(fetch(concrete_array(self, "array")),
+    return np.array2string(fetch(concrete_array(self, "text")),
                            formatter={"all": lambda x: format(x, spec)})
 
 
@@ -302,5 +309,6 @@ def install(namespace: Any) -> None:
     native_calls().set_operators({name: function for name, _, function in (*_BINARY, *_COMPARISONS)}
                   | {"neg": arithmetic.negative, "abs": arithmetic.absolute,
                      "invert": integers.bitwise_not})
-    Array.__repr__, Array.__str__ = _repr, _str  # type: ignore[method-assign]
+    Array.__repr__ = api_boundary(_repr)  # type: ignore[method-assign]
+    Array.__str__ = api_boundary(_str)  # type: ignore[method-assign]
     Tracer.__reduce__ = _tracer_reduce  # type: ignore[method-assign]

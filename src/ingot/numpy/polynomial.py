@@ -65,7 +65,7 @@ def polyadd(a1: Any, a2: Any) -> Any:
     """Add two polynomials.
 
     a1, a2: [n], [m] coefficients, that of the highest power first -> [max(n, m)] of the dtype they
-    promote to. Raises ValueError for scalars.
+    promote to; scalars are polynomials of degree 0.
 
     >>> jnp.polyadd(np.array([1, 2, 3]), np.array([5]))
     Array([1, 2, 8], dtype=int64)
@@ -78,7 +78,7 @@ def polysub(a1: Any, a2: Any) -> Any:
     """Subtract two polynomials.
 
     a1, a2: [n], [m] coefficients, that of the highest power first -> [max(n, m)] of the dtype they
-    promote to. Raises ValueError for scalars.
+    promote to; scalars are polynomials of degree 0.
 
     >>> jnp.polysub(np.array([1, 2, 3]), np.array([5]))
     Array([ 1,  2, -2], dtype=int64)
@@ -88,8 +88,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 
 def _same_length(name: str, a1: Any, a2: Any) -> tuple[Any, Any]:
-    a, b = promote_dtypes(name, a1, a2)
-    _check_coefficients(name, a, b)
+    a, b = map(atleast_1d, promote_dtypes(name, a1, a2))
     n = max(a.aval.shape[0], b.aval.shape[0])
     zero = convert(0, a.aval.dtype, a.aval.weak_type)
     pad = [(0, 0, 0)]
@@ -196,7 +195,7 @@ def poly(seq_of_zeros: Any) -> Any:
     >>> jnp.poly(np.array([1, 2]))
     Array([ 1., -3.,  2.], dtype=float64)
     """
-    zeros = inexact("poly", seq_of_zeros)
+    zeros = atleast_1d(inexact("poly", seq_of_zeros))
     if zeros.aval.ndim == 2 and zeros.aval.shape[0] == zeros.aval.shape[1]:
         zeros = eigvals(zeros)
     if zeros.aval.ndim != 1:

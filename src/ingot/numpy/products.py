@@ -400,9 +400,10 @@ def _parse(subscripts: Any, operands: Sequence[Any]) -> tuple[list[str], str, li
         parts: list[Any] = [subscripts, *map(_stand_in, arrays)]
     else:  # operand, list of indices, operand, ... and perhaps the indices of the result
         given = [subscripts, *operands]
-        pairs = len(given) // 2 * 2
+        if any(isinstance(x, str) for x in given):
+            raise TypeError("einsum: the text of subscripts is the first argument")
+        pairs, parts = len(given) // 2 * 2, [*given]
         arrays = [as_array("einsum", x) for x in given[:pairs:2]]
-        parts = [*given]
         parts[:pairs:2] = map(_stand_in, arrays)
     try:
         inputs, output, _ = parse_einsum_input(parts)
@@ -435,14 +436,13 @@ def _check_terms(names: Sequence[str], output: str, arrays: Sequence[Any]) -> No
     lengths: dict[str, int] = {}
     for term, a in zip(names, arrays, strict=True):
         if len(term) != a.aval.ndim:
-            raise ValueError(f"einsum: term {term!r} names {len(term)} axes of {a.aval}")
+            raise ValueError(f"einsum: each axis needs a letter, {term!r} is not for {a.aval}")
         for letter, n in zip(term, a.aval.shape, strict=True):
             if lengths.setdefault(letter, n) not in (n, 1) and n != 1:
                 raise ValueError(f"einsum: index {letter!r} has lengths {lengths[letter]} and {n}")
             lengths[letter] = max(n, lengths[letter]) if n else 0
     if any(c not in lengths for c in output) or len(set(output)) != len(output):
-        raise ValueError(f"einsum: each index of the result {output!r} must occur once there and"
-                         " in an operand")
+        raise ValueError(f"einsum: indices of the result occur once, {output!r}, and in a term")
 
 
 def _needed(output: str, inputs: Sequence[str], i: int) -> set[str]:

@@ -12,7 +12,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.core.array import Array, ArrayBase
 from ingot.core.avals import ShapedArray
-from ingot.core.interpreter import EVAL, current, from_host, to_array, typeof
+from ingot.core.interpreter import EVAL, array_remedy, current, from_host, to_array, typeof
 from ingot.core.static import items
 from ingot.core.symbolic import length
 from ingot.dtypes.types import CANONICAL
@@ -36,7 +36,7 @@ def check_arraylike(name: str, *args: Any) -> None:
         if not isinstance(x, ArrayBase) and not is_arraylike(x):
             raise TypeError(
                 f"{name} requires ndarray or scalar arguments, got {type(x)} at position {i}; "
-                "convert it with jnp.asarray first")
+                f"{array_remedy(x)}")
 
 
 def aval_of(name: str, x: Any, position: int = 0) -> ShapedArray:
@@ -46,7 +46,7 @@ def aval_of(name: str, x: Any, position: int = 0) -> ShapedArray:
     if type(x) not in _NUMBERS and not is_arraylike(x):
         raise TypeError(
             f"{name} requires ndarray or scalar arguments, got {type(x)} at position {position}; "
-            "convert it with jnp.asarray first")
+            f"{array_remedy(x)}")
     return typeof(x)
 
 

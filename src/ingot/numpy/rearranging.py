@@ -267,11 +267,12 @@ def ix_(*args: Any) -> tuple[Any, ...]:
     return tuple(out)
 
 
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Any]:
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+             ) -> tuple[Any, ...]:
     """Make the coordinates of a grid, one array for each axis.
 
     xi: numbers or vectors [n_i]; copy: must be True; sparse: whether each array has length 1 but
-    along its axis; indexing: "ij", or "xy" with the first two axes exchanged -> a list of arrays
+    along its axis; indexing: "ij", or "xy" with the first two axes exchanged -> a tuple of arrays
     [n_0, n_1, ...], each of its own dtype. Raises ValueError for other ranks, copy=False and other
     `indexing`.
 
@@ -294,4 +295,4 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
                                 (i,)) for i, x in enumerate(axes)]
     if indexing == "xy" and len(out) > 1:
         out[:2] = out[1::-1]
-    return out
+    return tuple(out)

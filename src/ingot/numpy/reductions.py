@@ -10,9 +10,11 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.eager import trace_cached
+from ingot.core.interpreter import Tracer
 from ingot.core.static import items
 from ingot.errors import AxisError, ShapeError
 from ingot.numpy import primitives as lax
+from ingot.numpy.concrete import concrete_int
 from ingot.numpy.families import alias, kind_of, like, truth
 from ingot.numpy.promotion import (
     as_array,
@@ -54,6 +56,8 @@ def _integer_axis(name: str, axis: Any) -> int:
     try:
         return operator.index(axis)
     except TypeError:
+        if isinstance(axis, Tracer) and not axis.aval.ndim:
+            concrete_int(name, axis, "axis")  # says that it must be static
         got = str(axis.aval) if hasattr(axis, "aval") else f"{axis!r:.40}"
         raise TypeError(f"{name}: an axis is an integer, got {got}; several arrays are passed as"
                         " one list or tuple") from None

@@ -40,13 +40,15 @@ class ScalarMeta(type):
 
 def _scalar_type(name: str, scalar: Any) -> Any:
     made = ScalarMeta(name, (), {"dtype": np.dtype(scalar), "__module__": "ingot.numpy"})
+    number = -1 if name == "int1" else 1  # which has no 1
+    shown = _ONE.get(made.dtype.char, number) if made.dtype.isbuiltin == 1 else number
     made.__doc__ = f"""{_described(made.dtype)}: a dtype, and a function that makes arrays of it.
 
     x: anything array-like -> [...] of this dtype. Raises TypeError, ValueError and OverflowError as
     `jnp.asarray(x, dtype)`.
 
-    >>> jnp.{name}(1)
-    Array({_ONE.get(made.dtype.char, 1)}, dtype={name})
+    >>> jnp.{name}({number})
+    Array({shown}, dtype={name})
     """
     return made
 
@@ -74,6 +76,9 @@ int2, int4 = _scalar_type("int2", ml_dtypes.int2), _scalar_type("int4", ml_dtype
 int8, int16 = _scalar_type("int8", np.int8), _scalar_type("int16", np.int16)
 int32, int64 = _scalar_type("int32", np.int32), _scalar_type("int64", np.int64)
 uint2, uint4 = _scalar_type("uint2", ml_dtypes.uint2), _scalar_type("uint4", ml_dtypes.uint4)
+# Those of one bit, from ml_dtypes 0.6 on.
+ONE_BIT = {name: _scalar_type(name, getattr(ml_dtypes, name)) for name in ("int1", "uint1")
+           if hasattr(ml_dtypes, name)}
 uint8, uint16 = _scalar_type("uint8", np.uint8), _scalar_type("uint16", np.uint16)
 uint32, uint64 = _scalar_type("uint32", np.uint32), _scalar_type("uint64", np.uint64)
 float4_e2m1fn = _scalar_type("float4_e2m1fn", ml_dtypes.float4_e2m1fn)

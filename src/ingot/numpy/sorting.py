@@ -165,7 +165,7 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Any:
     return convert(out, dtypes.int32)
 
 
-def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
+def top_k(a: Any, k: int, *, axis: int = -1) -> list[Any]:
     """Return the k largest elements along an axis in descending order, and their indices.
 
     a: [..., n, ...] of any real dtype; k: an int; axis: the axis -> [..., k, ...] of the same
@@ -173,10 +173,10 @@ def top_k(a: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     ValueError unless 0 <= k <= n.
 
     >>> jnp.top_k(np.array([1, 3, 2]), 2)
-    (Array([3, 2], dtype=int64), Array([1, 2], dtype=int32))
+    [Array([3, 2], dtype=int64), Array([1, 2], dtype=int32)]
     """
     a, axis = _axis("top_k", a, axis)
-    return tuple(moveaxis(x, -1, axis) for x in lax.top_k(moveaxis(a, axis, -1), k))
+    return [moveaxis(x, -1, axis) for x in lax.top_k(moveaxis(a, axis, -1), k)]
 
 
 # ---- searching ----

@@ -121,7 +121,7 @@ def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool, known: np.ndarray |
     count = lax.broadcast_in_dim(count, full, range(rank, len(full)))
     qs = lax.broadcast_in_dim(q, full, range(rank))
     low, high, share = _positions(qs, count, method)
-    pick = [_pick(ordered, n, i, count, rank) for i in (low, high)]
+    pick = [convert(_pick(ordered, n, i, count, rank), dtype) for i in (low, high)]
     share = convert(share, dtype)
     # At an element itself the slope jumps: 0 there, as in JAX.
     share = lax.select(lax.eq(share, like(share, 0)), like(share, 0), share)

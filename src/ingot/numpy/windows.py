@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
-from ingot.control.custom_jvp import custom_jvp
 from ingot.core.array import from_numpy
 from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import concrete_int
@@ -94,8 +93,8 @@ def kaiser(M: int, beta: Any) -> Any:
 def i0(x: Any) -> Any:
     """Compute the modified Bessel function of order 0, elementwise.
 
-    x: [...] real -> [...] of the same dtype, of integers the default float. By `lax.bessel_i0e`
-    times exp(|x|). Raises ValueError for complex numbers.
+    x: [...] real -> [...] of the same dtype, of integers the default float. Raises ValueError for
+    complex numbers.
 
     >>> jnp.i0(np.array([0, 1, 2]))
     Array([1.        , 1.26606588, 2.2795853 ], dtype=float64)
@@ -103,17 +102,4 @@ def i0(x: Any) -> Any:
     x = inexact("i0", x)
     if dtypes.kind(x.aval.dtype) != "f":
         raise ValueError(f"i0: the argument must be real, got {x.aval}")
-    return _i0(x)
-
-
-@custom_jvp
-def _i0(x: Any) -> Any:
-    size = lax.abs(x)
-    return lax.mul(lax.exp(size), lax.bessel_i0e(size))
-
-
-@_i0.defjvp
-def _i0_jvp(primals: Any, tangents: Any) -> Any:
-    """The derivative is the odd function of order 1, which that of |x| does not give at 0."""
-    (x,), (t,) = primals, tangents
-    return _i0(x), lax.mul(t, lax.mul(lax.exp(lax.abs(x)), lax.bessel_i1e(x)))
+    return lax.bessel_i0(x)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ingot.core.interpreter import typeof
 from ingot.core.primitive import Primitive
 from ingot.kernel.rules import Lowering, elementwise
 from ingot.primitives.arithmetic import abs, add, div, max, mul, neg, sign, sub
 from ingot.primitives.compare import gt
+from ingot.primitives.complex import complex
+from ingot.primitives.convert import in_double_parts
 from ingot.primitives.families import FLOAT, unary
 from ingot.primitives.movement import full_like
 from ingot.primitives.select import select
@@ -25,7 +29,10 @@ from ingot.primitives.special import (
 FAR = 1e8
 """Beyond this SciPy has no functions of higher order, and two terms for large arguments suffice."""
 
-LARGE, TERMS = 60.0, 20
+STEP = 700.0
+"""Of larger numbers exponentials are products, since the smaller result may be finite."""
+
+LARGE, TERMS = 30.0, 20
 """From there on, and where it is twice the square of the order, so many terms of the asymptotic
 series have all digits."""
 
@@ -39,30 +46,43 @@ def _ive(order: int, x: Any) -> Any:
 
 def relative_slope(order: Any, x: Any, second_kind: bool) -> tuple[Any, Any]:
     """Where |x| is large, and what a scaled function is multiplied by there to give its derivative,
-    by the asymptotic series (DLMF 10.40.1 and 2): differences of neighbours cancel."""
-    one, four = full_like(x, 1), full_like(x, 4)
-    square = mul(order, order)
-    far = gt(abs(x), max(full_like(x, LARGE), add(square, square)))
+    by the asymptotic series (DLMF 10.40.1 and 2): differences of neighbours cancel.
+
+    order: real. x: real, or complex for functions of the second kind.
+    """
+    square, size = mul(order, order), abs(x)
+    far = gt(size, max(full_like(size, LARGE), add(square, square)))
     x = select(far, x, full_like(x, LARGE))
-    inverse, term = div(one, abs(x)), one
+    one = full_like(x, 1)
+    inverse, term = div(one, x if second_kind else abs(x)), one
     total, slope = one, full_like(x, 0.5)
     for k in range(1, TERMS):
-        factor = sub(mul(four, square), full_like(x, (2 * k - 1) ** 2))
-        factor = mul(factor, full_like(x, (1 if second_kind else -1) / (8 * k)))
-        term = mul(mul(term, factor), inverse)
+        factor = sub(mul(full_like(size, 4), square), full_like(size, (2 * k - 1) ** 2))
+        factor = mul(factor, full_like(size, (1 if second_kind else -1) / (8 * k)))
+        term = mul(mul(term, _as(factor, x)), inverse)
         total, slope = add(total, term), add(slope, mul(term, full_like(x, k + 0.5)))
     return far, neg(div(slope, mul(x, total)))
 
 
-def _slope(t: Any, out: Any, x: Any, order: int) -> Any:
+def _as(factor: Any, x: Any) -> Any:
+    """A real factor in the type of x."""
+    same = typeof(factor).dtype == typeof(x).dtype
+    return factor if same else complex(factor, full_like(factor, 0))
+
+
+def _slope(x: Any, order: int) -> Any:
     """With I' = (I of the order below + I of the order above) / 2, there is no quotient at 0."""
     if order == 0:
         around = _ive(1, x)
     else:
         around = mul(full_like(x, 0.5), add(_ive(order - 1, x), _ive(order + 1, x)))
-    near = sub(around, mul(sign(x), out))
+    out = _ive(order, x)
     far, relative = relative_slope(full_like(x, order), x, False)
-    return mul(t, select(far, mul(out, relative), near))
+    return select(far, mul(out, relative), sub(around, mul(sign(x), out)))
+
+
+def _ive_jvp(t: Any, out: Any, x: Any, *, order: int) -> Any:
+    return mul(t, in_double_parts(lambda x: _slope(x, order), x))
 
 
 def _ive_eval(x: np.ndarray, *, order: int) -> np.ndarray:
@@ -92,13 +112,13 @@ def _ive_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> 
 
 
 bessel_i0e_p = unary("bessel_i0e", FLOAT, eval=scipy_special("i0e"), kernel=cython_special("i0e"),
-                     jvp=[lambda t, out, x: _slope(t, out, x, 0)])
+                     jvp=[partial(_ive_jvp, order=0)])
 bessel_i1e_p = unary("bessel_i1e", FLOAT, eval=odd_scipy_special("i1e"),
                      kernel=cython_special("i1e", odd=True),
-                     jvp=[lambda t, out, x: _slope(t, out, x, 1)])
+                     jvp=[partial(_ive_jvp, order=1)])
 bessel_ive_p: Primitive = unary("bessel_ive", FLOAT, eval=_ive_eval,
                                 kernel=elementwise(_ive_scalar, cost=200),
-                                jvp=[lambda t, out, x, *, order: _slope(t, out, x, order)])
+                                jvp=[_ive_jvp])
 
 
 def bessel_i0e(x: Any) -> Any:
@@ -137,8 +157,16 @@ def _iv_jvp(t: Any, out: Any, x: Any, *, order: int) -> Any:
 def _iv_eval(x: np.ndarray, *, order: int) -> np.ndarray:
     scaled = {0: bessel_i0e_p, 1: bessel_i1e_p}.get(order, bessel_ive_p)
     params = {"order": order} if scaled is bessel_ive_p else {}
-    evaluate = in_double(lambda x: np.exp(np.abs(x)) * scaled.rule("eval")(x, **params))
-    return evaluate(x)
+
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        size = np.abs(x)
+        first = np.minimum(size, STEP)
+        value = scaled.rule("eval")(x, **params)
+        with np.errstate(invalid="ignore", over="ignore"):
+            out = np.exp(first) * value * np.exp(size - first)
+        return np.where(size == np.inf, np.copysign(np.inf, value), out)
+
+    return in_double(evaluate)(x)
 
 
 def _iv_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> Any:
@@ -148,7 +176,12 @@ def _iv_scalar(build: Lowering, x: Any, *, out_dtype: np.dtype, order: int) -> A
         scaled = build.op("copysign", scaled, x) if order else scaled
     else:
         scaled = _ive_scalar(build, x, out_dtype=DOUBLE, order=order)
-    out = build.op("mul", build.op("exp", build.op("abs", x)), scaled)
+    size = build.op("abs", x)
+    first = build.op("min", size, build.const(STEP, DOUBLE))
+    out = build.op("mul", build.op("exp", first), scaled)
+    out = build.op("mul", out, build.op("exp", build.op("sub", size, first)))
+    infinity = build.const(math.inf, DOUBLE)
+    out = build.select(build.op("eq", size, infinity), build.op("copysign", infinity, scaled), out)
     return build.op("convert", out, dtype=out_dtype)
 
 

@@ -377,12 +377,19 @@ def _pairs(padding: Any) -> tuple[tuple[int, int], ...]:
     """Numbers of elements to add before and after each axis, as integers."""
     try:
         return tuple((operator.index(low), operator.index(high)) for low, high in padding)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         raise ValueError("conv_general_dilated: padding must be a string or pairs (low, high) of"
-                         f" integers, got {padding!r}") from error
+                         f" integers, got {padding!r}") from None
 
 
 @takes_out_sharding
+def _check_strides(strides: Ints, x: ShapedArray) -> None:
+    if len(strides) != x.ndim - 2:
+        raise ValueError("conv_general_dilated: window_strides must have an entry for each spatial"
+                         f" axis of lhs, got {strides} for {x}; the other two axes are batch and"
+                         " features, as x[None, None] gives them")
+
+
 def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
                          lhs_dilation: Ints | None = None, rhs_dilation: Ints | None = None,
                          dimension_numbers: Any = None, feature_group_count: int = 1,
@@ -406,6 +413,7 @@ def conv_general_dilated(lhs: Any, rhs: Any, window_strides: Ints, padding: Any,
     holes = ones if lhs_dilation is None else tuple(int(d) for d in lhs_dilation)
     taps = ones if rhs_dilation is None else tuple(int(d) for d in rhs_dilation)
     strides = tuple(int(s) for s in window_strides)
+    _check_strides(strides, x)
     if isinstance(padding, str) or hasattr(padding, "name"):
         if any(d != 1 for d in holes):
             raise ValueError("conv_general_dilated: padding of a dilated lhs must be given as pairs"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.core.avals import ShapedArray
 from ingot.core.division import Operands, Spec, carried
-from ingot.core.interpreter import to_array
+from ingot.core.interpreter import to_array, typeof
 from ingot.core.primitive import LINEAR, ZERO, NoRule, Primitive
 from ingot.core.specs import names_of
 from ingot.kernel.rules import (
@@ -135,6 +136,19 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
         warn(f"convert_element_type: {aval} to {dtypes.short_name(dtype)} discards the"
                       " imaginary part", np.exceptions.ComplexWarning)
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=False, sharding=None)
+
+
+def in_double_parts(fun: Callable[..., Any], *xs: Any) -> Any:
+    """`fun` of floats or complex numbers of one type, computed in 64-bit parts, in their type: for
+    formulas in which digits cancel."""
+    have = typeof(xs[0]).dtype
+    want = np.dtype(np.complex128 if have in dtypes.COMPLEX else np.float64)
+    if have == want:
+        return fun(*xs)
+    with config.override("enable_x64", True):  # whatever is offered to users
+        out = fun(*(convert_element_type_p.bind(x, new_dtype=want, weak_type=False, sharding=None)
+                    for x in xs))
+    return convert_element_type_p.bind(out, new_dtype=have, weak_type=False, sharding=None)
 
 
 # ---- bitcast_convert_type ------------------------------------------------------------------------

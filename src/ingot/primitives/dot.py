@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,38 @@ class Precision(enum.Enum):
         return self.name
 
 
+class DotAlgorithm(NamedTuple):
+    """How an accelerator computes a contraction; a CPU computes no less precisely.
+
+    lhs_precision_type, rhs_precision_type: to what operands may be rounded. accumulation_type: of
+    sums. The others: of how many parts operands and products consist, and whether sums may lose
+    digits.
+
+    >>> lax.DotAlgorithm("float32", "float32", "float32").num_primitive_operations
+    1
+    """
+
+    lhs_precision_type: Any
+    rhs_precision_type: Any
+    accumulation_type: Any
+    lhs_component_count: int = 1
+    rhs_component_count: int = 1
+    num_primitive_operations: int = 1
+    allow_imprecise_accumulation: bool = False
+
+
+DotAlgorithmPreset = enum.Enum("DotAlgorithmPreset", (  # names: operands, sums, parts
+    "DEFAULT ANY_F8_ANY_F8_F32 ANY_F8_ANY_F8_F32_FAST_ACCUM ANY_F8_ANY_F8_ANY"
+    " ANY_F8_ANY_F8_ANY_FAST_ACCUM F16_F16_F16 F16_F16_F32 BF16_BF16_BF16 BF16_BF16_F32"
+    " BF16_BF16_F32_X3 BF16_BF16_F32_X6 BF16_BF16_F32_X9 TF32_TF32_F32 TF32_TF32_F32_X3 F32_F32_F32"
+    " F64_F64_F64"), module=__name__)
+DotAlgorithmPreset.__doc__ = """Names of algorithms by which accelerators compute contractions.
+
+    >>> lax.dot(np.ones(2), np.ones(2), precision=lax.DotAlgorithmPreset.F32_F32_F32)
+    Array(2., dtype=float64)
+    """
+
+
 _PRECISIONS = {
     "default": Precision.DEFAULT, "bfloat16": Precision.DEFAULT, "fastest": Precision.DEFAULT,
     "high": Precision.HIGH, "tensorfloat32": Precision.HIGH, "bfloat16_3x": Precision.HIGH,
@@ -57,6 +89,11 @@ def canonicalize_precision(precision: Any) -> tuple[Precision, Precision] | None
         precision = config.default_matmul_precision
         if precision is None:
             return None
+    if isinstance(precision, str) and precision in DotAlgorithmPreset.__members__:
+        precision = DotAlgorithmPreset[precision]
+    if isinstance(precision, (DotAlgorithm, DotAlgorithmPreset)):
+        default = precision is DotAlgorithmPreset.DEFAULT
+        precision = Precision.DEFAULT if default else Precision.HIGHEST
     pair = precision if isinstance(precision, (tuple, list)) else (precision, precision)
     found = [p if isinstance(p, Precision) or p is None else
              _PRECISIONS.get(p) if isinstance(p, str) else p for p in pair]
@@ -274,4 +311,5 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     return dot_general(lhs, rhs, (((x.ndim - 1,), (x.ndim - 2,)), (batch, batch)), precision)
 
 
-__all__ = ["Precision", "batch_matmul", "dot", "dot_general", "dot_general_p"]
+__all__ = ["DotAlgorithm", "DotAlgorithmPreset", "Precision", "batch_matmul", "dot",
+           "dot_general", "dot_general_p"]

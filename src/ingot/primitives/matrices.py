@@ -56,6 +56,9 @@ def batched(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 # ---- calls of LAPACK -----------------------------------------------------------------------------
+_NANS: dict[str, Any] = {"f": np.nan, "c": complex(np.nan, np.nan)}
+
+
 def each_matrix(fun: Callable[..., Sequence[np.ndarray]], outs: Sequence[ShapedArray],
                 *args: np.ndarray, finite: bool = False) -> list[np.ndarray]:
     """Apply a function of matrices to all in a stack; where it fails, the results are NaN.
@@ -71,7 +74,7 @@ def each_matrix(fun: Callable[..., Sequence[np.ndarray]], outs: Sequence[ShapedA
                 raise np.linalg.LinAlgError
             values = fun(*matrices)
         except np.linalg.LinAlgError:
-            values = [np.nan if dtypes.kind(r.dtype) in "fc" else 0 for r in results]
+            values = [_NANS.get(dtypes.kind(r.dtype), 0) for r in results]
         for result, value in zip(results, values, strict=True):
             result[index] = value
     return results

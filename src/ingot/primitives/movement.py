@@ -27,6 +27,7 @@ from ingot.kernel.rules import (
     RegisterArray,
     index_map,
     reduction,
+    repeat_of,
 )
 from ingot.primitives.constraint import reshard
 from ingot.primitives.out_sharding import (
@@ -96,6 +97,8 @@ def _broadcast_index(build: Lowering, index: Sequence[Index], x: ArrayValue, *, 
 def _broadcast_kernel(build: Lowering, x: ArrayValue, *, out: Any, **params: Any) -> ArrayValue:
     if x.cost > build.schedule.inline_max_cost and size_of(out.shape) > x.size:
         x = build.materialize(x)  # or each element would be computed again and again
+    if type(x) is RegisterArray and not x.shape:
+        return repeat_of(x, out.shape)
     return _broadcast_view(build, x, out=out, **params)
 
 

@@ -81,8 +81,18 @@ def divided(title: str, fun: Callable[..., Any], out_sharding: Any, *args: Any, 
     args, kwargs = tree_map(let_compiler_divide, (args, kwargs), is_leaf=lambda x: x is None)
     with config.override("abstract_mesh", automatic(sharding.mesh)):
         out = fun(*args, **kwargs)
+    if title == "at[].get":  # the sharding may be that of the array, which has more axes
+        sharding = _without_spare_entries(sharding, typeof(out).ndim)
     check_divides(title, typeof(out), sharding)
     return reshard(out, sharding)
+
+
+def _without_spare_entries(sharding: NamedSharding, ndim: int) -> NamedSharding:
+    """The sharding without entries for axes that an array has not, if they name none."""
+    spec = sharding.spec
+    if len(spec) <= ndim or any(map(names_of, spec.partitions[ndim:])):
+        return sharding
+    return sharding.update(spec=spec.update(partitions=spec.partitions[:ndim]))
 
 
 def check_divides(title: str, aval: ShapedArray, sharding: NamedSharding) -> None:

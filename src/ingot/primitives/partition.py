@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray
+from ingot.core.division import whole_along
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.rules import (
@@ -66,6 +67,7 @@ def _kernel(build: Lowering, x: ArrayValue, *, out: Any, kth: tuple[int, ...], a
 
 argpartition_p = Primitive("argpartition", type=_type, eval=_eval, jvp=ZERO, transpose=NOT_LINEAR,
                            batch=_batch, kernel=_kernel)
+argpartition_p.division = whole_along("axis", "The operand should be unsharded along the axis")
 
 
 def argpartition(operand: Any, kth: tuple[int, ...], axis: int = -1) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.core.avals import ShapedArray, is_inexact, short
-from ingot.core.division import whole_along
+from ingot.core.division import Operands, Spec, merged, whole_along
 from ingot.core.interpreter import typeof
 from ingot.core.primitive import NOT_LINEAR, ZERO, Primitive
 from ingot.kernel.rules import (
@@ -301,23 +301,22 @@ top_k_p = Primitive(
 top_k_p.division = whole_along("axis", "The input should be unsharded along the axis")
 
 
-def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
+def top_k(operand: Any, k: int, *, axis: int = -1) -> list[Any]:
     """The k largest elements along an axis, descending, and their indices (int32).
 
     operand: real [...] -> two arrays with that axis of length k. Equal elements keep their order.
     Raises ValueError when the axis is shorter than k.
 
     >>> lax.top_k(np.array([1.0, 3.0, 2.0]), 2)
-    (Array([3., 2.], dtype=float64), Array([1, 2], dtype=int32))
+    [Array([3., 2.], dtype=float64), Array([1, 2], dtype=int32)]
     """
     axis = canonicalize_axis(axis, typeof(operand).ndim)
-    values, places = top_k_p.bind(operand, k=int(k), axis=axis)
-    return values, places
+    return list(top_k_p.bind(operand, k=int(k), axis=axis))
 
 
 def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
                  reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
-                 ) -> tuple[Any, Any]:
+                 ) -> list[Any]:
     """Find the k largest elements along an axis and their indices; exact, whatever the recall.
 
     operand: real [..., n, ...]. k: a Python integer. reduction_dimension: the axis. recall_target,
@@ -325,21 +324,21 @@ def approx_max_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
     length k along the axis, descending. Raises ValueError when the axis is shorter than k.
 
     >>> lax.approx_max_k(np.array([1.0, 3.0, 2.0]), 1)
-    (Array([3.], dtype=float64), Array([1], dtype=int32))
+    [Array([3.], dtype=float64), Array([1], dtype=int32)]
     """
     return top_k(operand, k, axis=reduction_dimension)
 
 
 def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
                  reduction_input_size_override: int = -1, aggregate_to_topk: bool = True
-                 ) -> tuple[Any, Any]:
+                 ) -> list[Any]:
     """Find the k smallest elements along an axis and their indices; exact, whatever the recall.
 
     operand, k, reduction_dimension, recall_target, reduction_input_size_override,
     aggregate_to_topk, errors: those of `approx_max_k` -> (values, i32 indices), ascending.
 
     >>> lax.approx_min_k(np.array([1.0, 3.0, 2.0]), 1)
-    (Array([1.], dtype=float64), Array([0], dtype=int32))
+    [Array([1.], dtype=float64), Array([0], dtype=int32)]
     """
     axis = canonicalize_axis(reduction_dimension, typeof(operand).ndim)
     place = broadcasted_iota(np.int32, typeof(operand).shape, axis)
@@ -347,7 +346,7 @@ def approx_min_k(operand: Any, k: int, reduction_dimension: int = -1, recall_tar
     n = typeof(operand).shape[axis]
     if not 0 <= k <= n:
         raise ValueError(f"approx_min_k: k = {k} must be between 0 and {n}")
-    return slice_in_dim(values, 0, k, axis=axis), slice_in_dim(order, 0, k, axis=axis)
+    return [slice_in_dim(values, 0, k, axis=axis), slice_in_dim(order, 0, k, axis=axis)]
 
 
 # ---- searchsorted --------------------------------------------------------------------------------
@@ -404,6 +403,15 @@ def _search_kernel(build: Lowering, a: ArrayValue, v: ArrayValue, *, out: Any,
     return LazyArray(out.shape, out.dtype, at, [a, v], 8 * n.bit_length())
 
 
+def _search_division(given: Operands) -> list[Spec]:
+    """As the values that are sought; the sorted vectors must be whole."""
+    vectors, values = given.specs
+    lead = len(vectors) - 1
+    if vectors[lead]:
+        given.refuse("the sorted vector is divided")
+    return [(*merged(given, [vectors[:lead], values[:lead]]), *values[lead:])]
+
+
 def _search_batch(args: Any, dims: Any, *, side: str) -> Any:
     if dims[0] is None and typeof(args[0]).ndim == 1:
         return searchsorted_p.bind(*args, side=side), dims[1]
@@ -413,6 +421,7 @@ def _search_batch(args: Any, dims: Any, *, side: str) -> Any:
 searchsorted_p = Primitive(
     "searchsorted", type=_search_type, eval=_search_eval, jvp=ZERO, transpose=NOT_LINEAR,
     batch=_search_batch, kernel=_search_kernel)
+searchsorted_p.division = _search_division
 
 
 def searchsorted(a: Any, v: Any, side: str = "left") -> Any:

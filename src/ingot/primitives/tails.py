@@ -68,10 +68,11 @@ def log_gamma_mass_of(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 # ---- quadrature ----------------------------------------------------------------------------------
-def _extent(log_density: Function, mode: np.ndarray, side: np.ndarray) -> np.ndarray:
+def _extent(log_density: Function, mode: np.ndarray, side: np.ndarray, steepest: np.ndarray
+            ) -> np.ndarray:
     """How far to integrate; `log_density(d)` is f(z + d) - f(z), largest at `mode`."""
     top = log_density(np.where(side * mode > 0, mode, 0.0))
-    width = np.full(mode.shape, 1e-9)
+    width = 1 / (1 + steepest)
     for _ in range(1100):
         short = ~(top - log_density(side * width) >= DROP)
         if not short.any():
@@ -99,11 +100,14 @@ def _integrate(integrand: Callable[[np.ndarray, Any], np.ndarray], z: np.ndarray
     return total
 
 
-def _tail(log_density: Any, weight: Any, z: np.ndarray, mode: np.ndarray, left: np.ndarray
-          ) -> np.ndarray:
-    """Integral of exp(f(z + d) - f(z)) w(z + d) over the left tail, or minus the right one."""
+def _tail(log_density: Any, weight: Any, z: np.ndarray, mode: np.ndarray, left: np.ndarray,
+          steepest: np.ndarray) -> np.ndarray:
+    """Integral of exp(f(z + d) - f(z)) w(z + d) over the left tail, or minus the right one.
+
+    steepest: a bound of the slope of f near z.
+    """
     side = np.where(left, -1.0, 1.0)
-    width = _extent(lambda d: log_density(d, slice(None)), mode, side)
+    width = _extent(lambda d: log_density(d, slice(None)), mode, side, steepest)
     low, high = np.where(left, -width, 0.0), np.where(left, 0.0, width)
 
     def integrand(d: np.ndarray, rows: Any) -> np.ndarray:
@@ -158,7 +162,7 @@ def _gamma_rows(a: np.ndarray, x: np.ndarray, order: int) -> np.ndarray:
         first = (z - psi[0])[rows, None] + d
         return _polynomial([order], lambda k: first if k == 1 else -psi[k - 1][rows, None])
 
-    return _tail(log_density, weight, z, np.log(a) - z, z < psi[0])
+    return _tail(log_density, weight, z, np.log(a) - z, z < psi[0], a + x)
 
 
 def beta_tail(a: np.ndarray, b: np.ndarray, x: np.ndarray, orders: tuple[int, int]) -> np.ndarray:
@@ -202,4 +206,4 @@ def _beta_rows(a: np.ndarray, b: np.ndarray, x: np.ndarray, orders: tuple[int, i
         return _polynomial(orders, g)
 
     left = np.log(x) < means[0] if orders[0] else np.log1p(-x) > means[1]
-    return _tail(log_density, weight, z, np.log(a) - np.log(b) - z, left)
+    return _tail(log_density, weight, z, np.log(a) - np.log(b) - z, left, a + b)

@@ -57,8 +57,31 @@ def zeta_derivative(s: np.ndarray, q: np.ndarray, order: int) -> np.ndarray:
     """d^order zeta(s, q) / ds^order of float64 arrays, continued to s < 1; nan at s = 1 or q <= 0.
 
     For s > 1 the sum of (-log(q + k))^order (q + k)^-s; relative error 1e-14 times `order`, unless
-    terms of both signs cancel (q < 1). For s < 0 terms as large as (q + 16)^-s cancel.
+    terms of both signs cancel (q < 1). For s < 0 terms as large as (q + 16)^-s cancel, so that
+    first derivatives at q = 1 are by the functional equation, and others are nan below -4.
     """
+    mirrored = (s < -1) & (q == 1) & (order == 1)
+    out = _continued(np.where(mirrored | (s < -4), 1.0, s), q, order)
+    if not mirrored.any():
+        return out
+    out[mirrored] = _mirrored(s[mirrored])
+    return out
+
+
+def _mirrored(s: np.ndarray) -> np.ndarray:
+    """zeta'(s) for s < 0, as zeta(s) is 2 (2 pi)^(s-1) sin(pi s / 2) gamma(1-s) zeta(1-s)."""
+    import scipy.special
+
+    other, turn = 1 - s, math.pi / 2 * np.fmod(s, 4)
+    value = scipy.special.zeta(other, 1)
+    size = 2 * (2 * math.pi) ** (s - 1) * scipy.special.gamma(other) * value
+    change = (math.log(2 * math.pi) - scipy.special.psi(other)
+              - _continued(other, np.ones_like(s), 1) / value)
+    return size * (np.sin(turn) * change + math.pi / 2 * np.cos(turn))
+
+
+def _continued(s: np.ndarray, q: np.ndarray, order: int) -> np.ndarray:
+    """The derivative by Euler and Maclaurin's formula."""
     inside = (s != 1) & (s > -30) & (q > 0)
     s, q = np.where(inside, s, 2.0), np.where(inside, q, 1.0)
     total = _rest(q + TERMS, s, order)[order]

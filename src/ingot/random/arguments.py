@@ -66,9 +66,9 @@ def shape_of(name: str, shape: Any) -> Shape:
     """A shape given as integers or one integer; TypeError, ValueError for anything else."""
     try:
         out = tuple(length(n) for n in items(shape))
-    except TypeError as error:
+    except TypeError:
         raise TypeError(f"{name}: shape must consist of known integers, got"
-                        f" {shape!r:.80}") from error
+                        f" {shape!r:.80}") from None
     if any(n < 0 for n in out):
         raise ValueError(f"{name}: shape must not be negative, got {out}")
     return out
@@ -99,9 +99,9 @@ def check_broadcast(name: str, shape: Shape, *parameters: Any) -> None:
     shapes = [np.shape(p) for p in parameters]
     try:
         broadcast_shapes(shape, *shapes)
-    except ValueError as error:
+    except ValueError:
         raise ValueError(f"{name}: parameters of shapes {', '.join(map(str, shapes))} must"
-                         f" broadcast with the shape asked for, {shape}") from error
+                         f" broadcast with the shape asked for, {shape}") from None
 
 
 def dtype_of_kind(name: str, dtype: Any, kinds: str, default: Any) -> Any:

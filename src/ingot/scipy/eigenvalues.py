@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingot import dtypes
+from ingot.config import config
 from ingot.numpy import primitives as lax
 from ingot.numpy.concrete import concrete_int
 from ingot.numpy.creation import eye
@@ -26,11 +27,12 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
          eigvals: None = None, type: int = 1, check_finite: bool = True) -> Any:  # noqa: A002
     """Eigenvalues and eigenvectors of Hermitian matrices, by LAPACK.
 
-    a: [n, n], of which one triangle is read. b: positive definite [n, n]: a v = b v w for type 1, a
-    b v = v w for 2, b a v = v w for 3; else a v = v w. lower: which triangle. eigvals_only: whether
-    vectors are left out. eigvals: must be None, else NotImplementedError. overwrite_a, overwrite_b,
-    turbo, check_finite: without effect. -> (w [n] ascending, v [n, n] as columns, with v^H b v = 1,
-    for type 3 v^H b^-1 v = 1), or w. Raises ValueError for other types and shapes.
+    a: [n, n], of which one triangle is read (under the flag match_jax it is (a + a^H) / 2). b:
+    positive definite [n, n]: a v = b v w for type 1, a b v = v w for 2, b a v = v w for 3; else
+    a v = v w. lower: which triangle. eigvals_only: whether vectors are left out. eigvals: must be
+    None, else NotImplementedError. overwrite_a, overwrite_b, turbo, check_finite: without effect.
+    -> (w [n] ascending, v [n, n] as columns, with v^H b v = 1, for type 3 v^H b^-1 v = 1), or w.
+    Raises ValueError for other types and shapes.
 
     >>> linalg.eigh(np.array([[2.0]]), np.array([[4.0]]), eigvals_only=True)
     Array([0.5], dtype=float64)
@@ -41,7 +43,7 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False,
         raise NotImplementedError("eigh: a range of eigenvalues is not supported; slice the result")
     side = "L" if lower else "U"
     if b is None:
-        values, vectors = _eigh(a, side, symmetrize_input=False)
+        values, vectors = _eigh(a, side, symmetrize_input=config.match_jax)
         return values if eigvals_only else (values, vectors)
     a, b = promote_dtypes("eigh", a, b, kind="inexact")
     whole = from_triangle(matrices("eigh", a), lower)

@@ -79,6 +79,10 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
     >>> linalg.cho_solve(linalg.cho_factor(np.array([[4.0]])), np.array([8.0]))
     Array([2.], dtype=float64)
     """
+    if not isinstance(c_and_lower, (tuple, list)) or len(c_and_lower) != 2:
+        got = getattr(c_and_lower, "aval", type(c_and_lower).__name__)
+        raise TypeError(f"cho_solve: the first argument is the pair (c, lower), got {got}; give"
+                        " the result of cho_factor(a)")
     c, lower = c_and_lower
     c, b = as_array("cho_solve", c), as_array("cho_solve", b)
     _check_rows("cho_solve", c, b if b.aval.ndim > 1 else lax.reshape(b, (b.aval.size, 1)))

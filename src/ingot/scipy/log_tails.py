@@ -157,9 +157,14 @@ def _gamma_hazard_in_x(t: Any, out: Any, a: Any, x: Any, *, slope: bool) -> Any:
 
 gamma_hazard_p = nary("gamma_hazard", FLOAT, eval=in_double(_gamma_hazard), kernel=HOST,
                       jvp=[_gamma_hazard_in_a, _gamma_hazard_in_x])
+def _log_gammaincc_in_a(t: Any, out: Any, a: Any, x: Any) -> Any:
+    """It grows as log(x)."""
+    slope = lax.mul(gamma_tail_p.bind(a, x, order=1), lax.mul(x, _hazard(a, x)))
+    return lax.mul(t, lax.select(lax.eq(x, like(x, np.inf)), x, lax.neg(slope)))
+
+
 log_gammaincc_p = nary("log_gammaincc", FLOAT, eval=in_double(_log_gammaincc), kernel=HOST, jvp=[
-    lambda t, out, a, x: lax.mul(lax.neg(t), lax.mul(
-        gamma_tail_p.bind(a, x, order=1), lax.mul(x, _hazard(a, x)))),
+    _log_gammaincc_in_a,
     lambda t, out, a, x: lax.mul(lax.neg(t), _hazard(a, x))])
 
 

@@ -152,7 +152,8 @@ def _neighbors(x: Any, order: int) -> list[tuple[Any, Any]]:
     if order > 1:
         return _spline_neighbors(x, order)
     if order == 0 or kind_of(x) in "iu":
-        return [((x if kind_of(x) in "iu" else jnp.floor(x + 0.5)).astype("int32"), 1)]
+        nearest = _round(x) if config.match_jax or kind_of(x) in "iu" else jnp.floor(x + 0.5)
+        return [(nearest.astype("int32"), 1)]
     low = jnp.floor(x)
     weight = x - low
     return [(low.astype("int32"), 1 - weight), (low.astype("int32") + 1, weight)]
@@ -180,6 +181,14 @@ def _interpolate(x: Any, places: Sequence[Any], order: int, index_mode: str, out
     return functools.reduce(operator.add, total)
 
 
+def _jax_coordinates(x: Any, places: Sequence[Any], order: int, mode: str, outside: Any) -> Any:
+    """The nearest samples, or those around places, as JAX has them beyond the ends."""
+    constant = mode in ("constant", "grid-constant")
+    result = _interpolate(x, places, order, "grid-constant" if constant else mode,
+                          outside if constant else None)
+    return (_round(result) if kind_of(x) in "iu" else result).astype(x.dtype)
+
+
 @trace_cached
 def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: str = "constant",
                     cval: Any = 0.0) -> Any:
@@ -187,16 +196,16 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
 
     input: [...]; coordinates: an array for each axis, all of one shape; order: 0 to 5; mode: what
     is outside, 'constant' (cval beyond the first and the last sample), 'grid-constant' (samples
-    cval), 'nearest', 'wrap' (of period n - 1; under the flag match_jax n), 'grid-wrap' (n),
-    'mirror', 'reflect' or 'grid-mirror', as in scipy.ndimage. -> that shape, in the dtype of input.
+    cval), 'nearest', 'wrap' (of period n - 1), 'grid-wrap' (n), 'mirror', 'reflect' or
+    'grid-mirror', as in scipy.ndimage; under the flag match_jax 'constant' and 'wrap' are those of
+    grids below order 2. -> that shape, in the dtype of input.
     Raises ValueError for another number of coordinates, NotImplementedError for another order or
     mode.
 
     >>> ndimage.map_coordinates(np.array([0.0, 10.0]), [np.array([0.25, 2.0])], 1)
     Array([2.5, 0. ], dtype=float64)
     """
-    x = jnp.asarray(input)
-    places = [jnp.asarray(c) for c in coordinates]
+    x, places = jnp.asarray(input), [jnp.asarray(c) for c in coordinates]
     if len(places) != x.ndim:
         raise ValueError(f"map_coordinates: one array of coordinates is needed for each axis of"
                          f" {x.aval}, got {len(places)}")
@@ -204,12 +213,14 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
         raise NotImplementedError(f"map_coordinates: order must be from 0 to 5, got {order}")
     _check_mode("map_coordinates", mode)
     outside = jnp.asarray(cval, x.dtype)
-    places = jnp.broadcast_arrays(*places)
+    places = list(jnp.broadcast_arrays(*places))
     beyond = [(c < 0) | (c > n - 1) for c, n in zip(places, x.shape, strict=True)]
     dtype, integral, index_mode = x.dtype, kind_of(x) in "iu", mode
     if order > 1:
         x, places, index_mode = _coefficients(x, places, order, mode, outside)
-    elif mode == "wrap" and not config.match_jax:
+    elif config.match_jax:  # all samples are moved or replaced, none of the places
+        return _jax_coordinates(x, places, order, mode, outside)
+    elif mode == "wrap":
         places = [_wrap(c, n) for c, n in zip(places, x.shape, strict=True)]
     elif order == 0:  # the place is moved inside before it is rounded
         inside = _mirrored if mode == "mirror" else _MODES[mode]

@@ -306,9 +306,10 @@ def rel_entr(p: Any, q: Any) -> Any:
     wrong = lax.bitwise_or(wrong, endless)
     value = lax.select(wrong, like(p, math.nan), value)
     lost = lax.bitwise_not(lax.bitwise_or(both, lax.bitwise_and(none, lax.gt(q, zero))))
+    beside = lax.bitwise_not(lax.bitwise_or(both, none))
     steep = lax.select(none, like(p, -math.inf), zero)  # the slope of p log(p) at 0
     start = zero_of_slope(p, lax.select(lost, like(p, math.nan), steep))
-    return lax.add(value, lax.add(start, no_slope(q, lost)))
+    return lax.add(value, lax.add(start, no_slope(q, beside)))
 
 
 def kl_div(p: Any, q: Any) -> Any:
@@ -357,7 +358,7 @@ expi = of_reals("expi", "x", """
     x: real numbers; -inf at 0.
     >>> special.expi(1.0)
     Array(1.89511782, dtype=float64, weak_type=True)
-    """, more.expi_p.bind)
+    """, more.expi)
 exp1 = of_reals("exp1", "x", """
     Exponential integral E_1(x), that of exp(-t) / t from x to infinity, DLMF 6.2.1.
     x: real numbers; inf at 0, nan below.

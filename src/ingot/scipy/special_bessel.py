@@ -10,20 +10,30 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy.concrete import concrete_int
-from ingot.numpy.families import kind_of
-from ingot.primitives.bessel import relative_slope
+from ingot.numpy.families import kind_of, like
+from ingot.primitives.bessel import STEP, relative_slope
+from ingot.primitives.convert import in_double_parts
+from ingot.scipy import bessel_far as far
 from ingot.scipy.special_table import BY_SCIPY, REAL, define, described, real
 
 
 # ---- of integer and real order ----
-def _scaled_slope(out: Any, v: Any, x: Any, second_kind: bool, near: Callable[[Any], Any]) -> Any:
-    """The derivative of a scaled function of order v: `near(x)`, but for large real x."""
-    if kind_of(x) == "c":
-        return near(x)
-    order = jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape)
-    far, relative = relative_slope(order, x, second_kind)
-    return jnp.where(far, out * relative, near(x))
+def _scaled_slope(fun: Callable[[Any, Any], Any], v: Any, x: Any, second_kind: bool,
+                  near: Callable[[Any, Any, Any], Any], turn: complex = 1) -> Any:
+    """The derivative of a scaled function of order v: `near(value, v, x)`, but by a series far out.
+
+    turn: i or -i for Hankel's functions, which are modified ones of the second kind at turn x.
+    """
+    def slope(v: Any, x: Any) -> Any:
+        out = fun(v, x)
+        inner = x if turn == 1 else like(x, turn) * x
+        far, relative = relative_slope(jnp.real(v), inner, second_kind)
+        relative = relative if turn == 1 else like(x, turn) * relative
+        return jnp.where(far, out * relative, near(out, v, x))
+
+    return in_double_parts(slope, v, x)
 
 
 # Derivatives by the recurrences between orders (DLMF 10.6 and 10.29), which have no pole at 0.
@@ -32,39 +42,55 @@ jv = define("jv", "v x", """
     v: real order. x: real or complex; nan at x < 0 unless v is a whole number.
     >>> special.jv(0.5, np.pi / 2)
     Array(0.63661977, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (jv(v - 1, x) - jv(v + 1, x)) / 2, complex=True, orders=1)
+    """, None, lambda out, v, x: (jv(v - 1, x) - jv(v + 1, x)) / 2, complex=True, orders=1,
+    far=(far.is_far_wave, far.jv))
 jn = jv
 jve = define("jve", "v x", """
     Bessel function of the first kind, scaled: J_v(x) exp(-|imag(x)|), for real x that is J_v(x).
     v: real order. x: real numbers; nan below 0 unless v is a whole number.
     >>> special.jve(1, 2.0)
     Array(0.57672481, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (jve(v - 1, x) - jve(v + 1, x)) / 2)
+    """, None, lambda out, v, x: (jve(v - 1, x) - jve(v + 1, x)) / 2,
+    far=(far.is_far_wave, far.jv))
 yv = define("yv", "v x", """
     Bessel function of the second kind Y_v(x), DLMF 10.2.3.
     v: real order. x: real or complex; -inf at 0, nan at real x < 0.
     >>> special.yv(0.5, np.pi)
     Array(0.45015816, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (yv(v - 1, x) - yv(v + 1, x)) / 2, complex=True, orders=1)
+    """, None, lambda out, v, x: (yv(v - 1, x) - yv(v + 1, x)) / 2, complex=True, orders=1,
+    far=(far.is_far_wave, far.yv))
 yve = define("yve", "v x", """
     Bessel function of the second kind, scaled: Y_v(x) exp(-|imag(x)|), for real x that is Y_v(x).
     v: real order. x: real numbers; nan below 0.
     >>> special.yve(1, 2.0)
     Array(-0.10703243, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (yve(v - 1, x) - yve(v + 1, x)) / 2)
+    """, None, lambda out, v, x: (yve(v - 1, x) - yve(v + 1, x)) / 2,
+    far=(far.is_far_wave, far.yv))
 iv = define("iv", "v x", """
     Modified Bessel function of the first kind I_v(x), DLMF 10.25.2.
     v: real order. x: real or complex; nan at x < 0 unless v is a whole number.
     >>> special.iv(0, 1.0)
     Array(1.26606588, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: (iv(v - 1, x) + iv(v + 1, x)) / 2, complex=True, orders=1)
+    """, None, lambda out, v, x: (iv(v - 1, x) + iv(v + 1, x)) / 2, complex=True, orders=1,
+    far=(lambda v, x: (abs(x) > STEP) & (kind_of(x) != "c"),
+         lambda v, x: x if kind_of(x) == "c" else _large_iv(v, x)))
+
+
+@custom_jvp
+def _large_iv(v: Any, x: Any) -> Any:
+    """With the derivative of `iv`: that of a product of exponentials overflows."""
+    return far.unscaled(ive, v, x)
+
+
+_large_iv.defjvps(None, lambda t, out, v, x: t * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
+
 ive = define("ive", "v x", """
     Modified Bessel function of the first kind, scaled: I_v(x) exp(-|x|), which does not overflow.
     v: real order. x: real numbers; nan below 0 unless v is a whole number.
     >>> special.ive(0, 1000.0)
     Array(0.01261724, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: _scaled_slope(out, v, x, False, lambda x: (
-    (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)))
+    """, None, lambda out, v, x: _scaled_slope(ive, v, x, False, lambda out, v, x: (
+    (ive(v - 1, x) + ive(v + 1, x)) / 2 - jnp.sign(x) * out)), far=(far.is_far, far.ive))
 kv = define("kv", "v x", """
     Modified Bessel function of the second kind K_v(x), DLMF 10.25.3.
     v: real order. x: real or complex; inf at 0, nan at real x < 0.
@@ -76,8 +102,9 @@ kve = define("kve", "v x", """
     v: real order. x: real or complex; inf at 0, nan at real x < 0.
     >>> special.kve(0.5, 1000.0)
     Array(0.03963327, dtype=float64, weak_type=True)
-    """, None, lambda out, v, x: _scaled_slope(out, v, x, True, lambda x: (
-    out - (kve(v - 1, x) + kve(v + 1, x)) / 2)), complex=True, orders=1)
+    """, None, lambda out, v, x: _scaled_slope(kve, v, x, True, lambda out, v, x: (
+    out - (kve(v - 1, x) + kve(v + 1, x)) / 2)), complex=True, orders=1,
+    far=(far.is_far, far.kve))
 
 
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Any:
@@ -127,27 +154,27 @@ j0 = define("j0", "x", """
     x: real numbers.
     >>> special.j0(np.array([0.0, 2.404825557695773])).round(12)
     Array([ 1., -0.], dtype=float64)
-    """, lambda out, x: -j1(x))
+    """, lambda out, x: -j1(x), far=far.of_order(far.jv, 0))
 j1 = define("j1", "x", """
     Bessel function of the first kind of order 1, J_1(x), DLMF 10.2.2.
     x: real numbers.
     >>> special.j1(np.array([0.0, 1.0]))
     Array([0.        , 0.44005059], dtype=float64)
     """,
-    lambda out, x: (j0(x) - jv(2, x)) / 2)
+    lambda out, x: (j0(x) - jv(2, x)) / 2, far=far.of_order(far.jv, 1))
 y0 = define("y0", "x", """
     Bessel function of the second kind of order 0, Y_0(x), DLMF 10.2.3.
     x: real numbers; -inf at 0, nan below.
     >>> special.y0(np.array([0.0, 1.0]))
     Array([      -inf, 0.08825696], dtype=float64)
-    """, lambda out, x: -y1(x))
+    """, lambda out, x: -y1(x), far=far.of_order(far.yv, 0))
 y1 = define("y1", "x", """
     Bessel function of the second kind of order 1, Y_1(x), DLMF 10.2.3.
     x: real numbers; -inf at 0, nan below.
     >>> special.y1(np.array([0.0, 1.0]))
     Array([       -inf, -0.78121282], dtype=float64)
     """,
-    lambda out, x: y0(x) - out / x)
+    lambda out, x: y0(x) - out / x, far=far.of_order(far.yv, 1))
 k0 = define("k0", "x", """
     Modified Bessel function of the second kind of order 0, K_0(x), DLMF 10.25.3.
     x: real numbers; inf at 0, nan below.
@@ -166,21 +193,30 @@ k0e = define("k0e", "x", """
     x: real numbers; inf at 0, nan below. It does not underflow.
     >>> special.k0e(1000.0)
     Array(0.03962832, dtype=float64, weak_type=True)
-    """, lambda out, x: _scaled_slope(out, 0, x, True, lambda x: out - k1e(x)))
+    """, lambda out, x: _scaled_slope(
+    lambda v, x: k0e(x), like(x, 0), x, True, lambda out, v, x: out - k1e(x)))
 k1e = define("k1e", "x", """
     Modified Bessel function of the second kind of order 1, scaled: K_1(x) exp(x).
     x: real numbers; inf at 0, nan below. It does not underflow.
     >>> special.k1e(1000.0)
     Array(0.03964813, dtype=float64, weak_type=True)
-    """, lambda out, x: _scaled_slope(out, 1, x, True, lambda x: out - k0e(x) - out / x))
+    """, lambda out, x: _scaled_slope(
+    lambda v, x: k1e(x), like(x, 1), x, True, lambda out, v, x: out - k0e(x) - out / x))
 
 
 def _hankel(name: str, parameters: str, doc: str, sign: int, scaled: bool) -> Callable[..., Any]:
-    def derivative(out: Any, v: Any, x: Any) -> Any:
+    def near(out: Any, v: Any, x: Any) -> Any:
         slope = (fun(v - 1, x) - fun(v + 1, x)) / 2
         return slope - sign * 1j * out if scaled else slope
 
-    fun = define(name, parameters, doc, None, derivative, native=False, complex=True, orders=1)
+    def derivative(out: Any, v: Any, x: Any) -> Any:
+        return _scaled_slope(fun, v, x, True, near, -sign * 1j) if scaled else near(out, v, x)
+
+    def away(v: Any, z: Any) -> Any:
+        return far.hankel_e(v, z, sign) if scaled else far.hankel(v, z, sign)
+
+    fun = define(name, parameters, doc, None, derivative, native=False, complex=True, orders=1,
+                 far=(far.is_far_wave, away))
 
     def hankel(v: Any, z: Any) -> Any:
         return fun(v, jnp.asarray(z) + 0j)

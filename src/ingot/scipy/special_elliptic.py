@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 import ingot.numpy as jnp
+from ingot.numpy.families import kind_of, like
+from ingot.scipy.special_primitives import hyp2f1_p
 from ingot.scipy.special_table import define, real
 
 # ---- Carlson's symmetric integrals (DLMF 19.18) ----
@@ -32,15 +34,48 @@ elliprc = define("elliprc", "x y", """
     lambda out, x, y: -elliprd(x, y, y) / 3, complex=True)
 
 
+def _complete_slope(y: Any, z: Any) -> Any:
+    """The derivative of R_D(0, y, z) in z, -6 / y^(5/2) times K''(1 - z / y)."""
+    ratio = z / y
+    series = hyp2f1_p.bind(*(jnp.full_like(y, v) for v in (0.5, 0.5, 3)), 1 - ratio)
+    return -27 * math.pi / 32 * series / (ratio * ratio) / (y * y * jnp.sqrt(y))
+
+
+def _is_complete(x: Any) -> Any:
+    """Where the integral is a complete one: differences would be of infinities."""
+    return (x == 0) & (kind_of(x) != "c")
+
+
+def _or_complete(complete: Any, value: Callable[..., Any], general: Callable[..., Any], y: Any,
+                 *args: Any) -> Any:
+    """`value(y, z)` where the integral is complete, else `general(*args)`; z is the last one."""
+    if kind_of(y) == "c":
+        return general(*args)
+    inner = [jnp.where(complete, like(v, i + 1), v) for i, v in enumerate(args)]
+    y, z = (jnp.where(complete, v, like(v, 1)) for v in (y, args[-1]))
+    return jnp.where(complete, value(y, z), general(*inner))
+
+
 def _rd_derivative(out: Any, x: Any, y: Any, z: Any) -> Any:
-    """In x: a difference quotient of R_D, where x and z differ."""
-    return (elliprd(y, z, x) - out) / (2 * (x - z))
+    """In x: a difference quotient of R_D, where x and z differ; R_D is homogeneous of degree -3/2.
+    """
+    def general(x: Any, y: Any, z: Any) -> Any:
+        return (elliprd(y, z, x) - elliprd(x, y, z)) / (2 * (x - z))
+
+    def value(x: Any, z: Any) -> Any:
+        return -(1.5 * elliprd(like(x, 0), x, z) + z * _complete_slope(x, z)) / x
+
+    return _or_complete(_is_complete(y), value, general, x, x, y, z)
 
 
 def _rd_derivative_z(out: Any, x: Any, y: Any, z: Any) -> Any:
-    """R_D is homogeneous of degree -3/2."""
-    rest = x * _rd_derivative(out, x, y, z) + y * _rd_derivative(out, y, x, z)
-    return -(1.5 * out + rest) / z
+    def general(x: Any, y: Any, z: Any) -> Any:
+        out = elliprd(x, y, z)
+        rest = x * _rd_derivative(out, x, y, z) + y * _rd_derivative(out, y, x, z)
+        return -(1.5 * out + rest) / z
+
+    complete = _is_complete(x) | _is_complete(y)
+    return _or_complete(complete, _complete_slope, general, jnp.where(x == 0, y, x), x, y, z)
 
 
 elliprd = define("elliprd", "x y z", """

@@ -17,6 +17,9 @@ from ingot.scipy.special_table import define
 MOST = 2.0**31
 """Degrees below are integers, if they are whole."""
 
+MOST_STEPS = 10**5
+"""Of recurrences."""
+
 
 def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., Any],
                 leading: Callable[..., Any] = lambda *_: 1) -> Callable[..., Any]:
@@ -35,6 +38,7 @@ def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., 
         with np.errstate(all="ignore"):  # nan, warned of here, may be overwritten
             exact = fun(degree, *rest)
             exact = np.where(np.isnan(exact) & (degree >= 0), far_out(fun, degree, *rest), exact)
+            exact = _by_recurrence(name, exact, degree, *rest)
             exact = np.where(np.isnan(sum(rest, n)), np.nan, exact)
             return exact if np.all(integer) else np.where(integer, exact, fun(n, *rest))
 
@@ -50,6 +54,44 @@ def _polynomial(name: str, parameters: str, doc: str, derivative: Callable[..., 
     others = len(parameters.split()) - 1
     return define(name, parameters, doc, *[None] * others, lambda out, *xs: derivative(*xs),
                   evaluate=evaluate)
+
+
+# Of the recurrence P_{k+1} = (a x + b) P_k - c P_{k-1}, DLMF 18.9.1: a, b, c by k and parameters.
+RECURRENCES: dict[str, Callable[..., tuple[Any, Any, Any]]] = {
+    "eval_hermite": lambda k: (2, 0, 2 * k), "eval_hermitenorm": lambda k: (1, 0, k),
+    "eval_laguerre": lambda k: (-1 / (k + 1), (2 * k + 1) / (k + 1), k / (k + 1)),
+    "eval_genlaguerre": lambda k, a: (-1 / (k + 1), (2 * k + 1 + a) / (k + 1), (k + a) / (k + 1)),
+    "eval_gegenbauer": lambda k, a: (2 * (k + a) / (k + 1), 0, (k + 2 * a - 1) / (k + 1)),
+    "eval_jacobi": lambda k, a, b: _jacobi_step(k, a, b)}
+
+
+def _jacobi_step(k: int, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    if k == 0:
+        return (a + b + 2) / 2, (a - b) / 2, 0
+    double = 2 * k + a + b
+    below = 2 * (k + 1) * (k + a + b + 1)
+    return ((double + 1) * (double + 2) / below, (a * a - b * b) * (double + 1) / below / double,
+            2 * (k + a) * (k + b) * (double + 2) / below / double)
+
+
+def _by_recurrence(name: str, out: np.ndarray, n: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+    """`out`, but where it is not finite though all arguments are, the recurrence with powers of two
+    apart: SciPy's overflows before the polynomial does, and loses the sign."""
+    lost = ~np.isfinite(out) & np.isfinite(sum(rest)) & (n > 0) & (n <= MOST_STEPS)
+    if name not in RECURRENCES or not lost.any():
+        return out
+    n, *others, x = (np.broadcast_to(v, out.shape)[lost] for v in (n, *rest))
+    before, value, exponent, found = 0 * x, 0 * x + 1, np.zeros(x.shape, int), 0 * x
+    for k in range(int(n.max())):
+        a, b, c = RECURRENCES[name](k, *others)
+        before, value = value, (a * x + b) * value - c * before
+        shift = np.frexp(np.maximum(abs(before), abs(value)))[1]
+        before, value = np.ldexp(before, -shift), np.ldexp(value, -shift)
+        exponent += shift
+        found = np.where(n == k + 1, np.ldexp(value, np.minimum(exponent, 5000)), found)
+    out = np.array(out)
+    out[lost] = np.where(np.isnan(found), out[lost], found)
+    return out
 
 
 def _alternating(n: np.ndarray, *_: np.ndarray) -> np.ndarray:

@@ -93,6 +93,29 @@ exp1_p = _unary("exp1", lambda out, x: lax.neg(lax.div(  # there is none below 0
     lax.exp(lax.neg(x)), lax.select(lax.lt(x, like(x, 0)), like(x, math.nan), x))))
 
 
+@custom_jvp
+def expi(x: Any) -> Any:
+    """From 700 on by the asymptotic series, as exp(x) may overflow before the quotient by x."""
+    far = lax.gt(x, like(x, 700))
+    large = lax.select(far, x, like(x, 700))
+    inverse, series = lax.div(like(x, 1), large), like(x, 1)
+    for k in range(12, 0, -1):
+        series = lax.add(like(x, 1), lax.mul(series, lax.mul(like(x, k), inverse)))
+    half = lax.exp(lax.mul(large, like(x, 0.5)))
+    endless = lax.eq(x, like(x, math.inf))
+    value = lax.select(endless, x, lax.mul(lax.mul(half, lax.mul(series, inverse)), half))
+    return lax.select(far, value, expi_p.bind(lax.select(far, like(x, 700), x)))
+
+
+@expi.defjvp
+def _expi_jvp(primals: Any, tangents: Any) -> Any:
+    """exp(x) / x, in which the exponential may overflow first."""
+    (x,), (t,) = primals, tangents
+    half = lax.exp(lax.mul(x, like(x, 0.5)))
+    divisor = lax.select(lax.eq(x, like(x, math.inf)), like(x, 1), x)
+    return expi(x), lax.mul(t, lax.mul(lax.div(half, divisor), half))
+
+
 def _expn_eval(n: np.ndarray, x: np.ndarray) -> np.ndarray:
     import scipy.special
 

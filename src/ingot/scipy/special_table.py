@@ -118,9 +118,13 @@ def no_slope(x: Any, there: Any) -> Any:
 
 def define(name: str, parameters: str, doc: str, *partials: Callable[..., Any] | None,
            native: bool = True, evaluate: Callable[..., Any] | None = None,
-           scalar: Callable[..., Any] | None = None, complex: bool = False, orders: int = 0
-           ) -> Callable[..., Any]:
-    """A public function, now in the table; its derivatives are `partials`, one a parameter."""
+           scalar: Callable[..., Any] | None = None, complex: bool = False, orders: int = 0,
+           far: tuple[Callable[..., Any], Callable[..., Any]] | None = None) -> Callable[..., Any]:
+    """A public function, now in the table; its derivatives are `partials`, one a parameter.
+
+    far: where a formula takes the place of SciPy's function, and that formula, which is finite at
+    0 and a last argument of 1.
+    """
     TABLE[name] = Function(name, partials, evaluate, native and evaluate is None, complex,
                            orders, scalar)
     names = parameters.split()
@@ -128,7 +132,12 @@ def define(name: str, parameters: str, doc: str, *partials: Callable[..., Any] |
     def function(*args: Any) -> Any:
         check_count(name, names, args)
         same = promote(name, *args, kind="inexact") if complex else real(name, *args)
-        return scipy_function_p.bind(*same, name=name)
+        if far is None:
+            return scipy_function_p.bind(*same, name=name)
+        there, formula = far[0](*same), far[1]
+        near = [lax.select(there, like(x, 1), x) for x in same]
+        away = [lax.select(there, x, like(x, i == len(same) - 1)) for i, x in enumerate(same)]
+        return lax.select(there, formula(*away), scipy_function_p.bind(*near, name=name))
 
     return described(function, name, parameters, doc, complex=complex,
                      result=(INEXACT_RESULT if complex else REAL) + BY_SCIPY,

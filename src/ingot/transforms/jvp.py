@@ -36,6 +36,9 @@ class JVPTracer(Tracer):
     def concrete(self) -> Any:
         return self.primal.concrete() if isinstance(self.primal, Tracer) else to_array(self.primal)
 
+    def differentiated(self) -> bool:
+        return True
+
 
 class JVPInterpreter(Interpreter):
     """Primals are computed by `parent`, tangents by `tangents` (the same, or a linear stage)."""

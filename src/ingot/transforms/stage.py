@@ -29,6 +29,7 @@ from ingot.core.jaxpr import (
     subjaxprs,
 )
 from ingot.core.primitive import Primitive
+from ingot.core.references import ReferencesUsed, used_references
 from ingot.core.source_info import Source, source_context, user_source
 from ingot.core.typecheck import checked
 from ingot.util import gc_disabled
@@ -46,14 +47,28 @@ class JaxprTracer(Tracer):
     def concrete(self) -> Any:
         return self.atom.val if type(self.atom) is Literal else None
 
+    def computed(self) -> Any:
+        known, values = self.concrete(), self._interpreter.values  # type: ignore[attr-defined]
+        return known if known is not None or values is None else values.value(self)
+
+    def __repr__(self) -> str:
+        values = self._interpreter.values  # type: ignore[attr-defined]
+        return (values and values.text(self)) or super().__repr__()
+
+    __str__ = __repr__
+
 
 class StagingInterpreter(Interpreter):
     """Records equations. With `only_traced`, operations on known values go to the parent, so the
     program holds just what depends on its arguments (that is how linear programs are made)."""
 
+    # What computes values of its tracers while it is at work, if something does: `EagerParts`.
+    values: Any = None
+
     def __init__(self, parent: Interpreter, only_traced: bool = False):
         self.parent: Interpreter = parent
         self.only_traced = only_traced
+        self.keeps_references = not only_traced
         self.eqns: list[Eqn] = []
         self.constants: dict[int, tuple[Var, Any, Any]] = {}
         # Scalars that become constants, by their identities; all others become literals.
@@ -184,6 +199,8 @@ def stage(fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], name:
             jaxpr = interpreter.finish(args, outs, name)
         finally:
             interpreter.alive = False
+        if interpreter.references and (used := used_references(interpreter)):
+            raise ReferencesUsed(used)
     return checked(jaxpr, "stage")
 
 

@@ -64,6 +64,9 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | Non
     >>> ingot.tree.tree_map(lambda x, y: x + y, {"a": 1, "b": (2,)}, {"a": 10, "b": (20,)})
     {'a': 11, 'b': (22,)}
     """
+    if not callable(f):
+        raise TypeError(f"tree_map: f must be a function, got {f!r:.60} of type"
+                        f" {type(f).__name__}; the tree comes after it")
     leaves, treedef = tree_flatten(tree, is_leaf)
     return tree_unflatten(treedef, _map_rows(
         "tree_map", f, leaves, *_match("tree_map", treedef, rest)))

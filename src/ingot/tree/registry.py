@@ -77,12 +77,12 @@ def _dict_keys(data: Any, _: int) -> Sequence[KeyEntry]:
 def _flatten_dict(node: dict[Any, Any]) -> tuple[Children, tuple[Any, ...]]:
     try:
         keys = tuple(sorted(node))
-    except Exception as error:
+    except Exception:
         types = ", ".join(sorted({type(key).__name__ for key in node}))
         raise ValueError(
             f"tree_flatten: dict keys must be sortable, got keys of type {types}: {list(node)}; "
             "use keys of one ordered type, or an OrderedDict, which keeps its own order"
-        ) from error
+        ) from None
     return tuple(map(node.__getitem__, keys)), keys
 
 

@@ -80,7 +80,7 @@ def _written(emitter: Any, function: ir.Function) -> EmittedFunction:
             parameters.append(f"ptr {how} {memory.name}")
     with emitter.nested_function() as written:
         emitter.own, emitter.stop, emitter.scopes = None, True, Scopes(
-            function.temporaries, 1 + number)
+            function, 1 + number)
         emitter.called[function] = EmittedFunction(name, True, True)
         emitter.block(function.body)
         scopes = emitter.scopes

@@ -140,14 +140,31 @@ def new_target_machine(codegen_opt_level: int, far: bool = False) -> Any:
         cpu=cpu, features=features, opt=codegen_opt_level, reloc=reloc, codemodel=code_model)
 
 
-def run_passes(module: Any, machine: Any, opt_level: int, lines: int) -> None:
-    """LLVM's pipeline of a level, on a module in place."""
+def slp_choices(opt_level: int) -> tuple[bool, ...]:
+    """Whether straight-line code is vectorized, and what is tried where LLVM's verifier refuses
+    what came of it: its SLP vectorizer writes uses before definitions in rare programs."""
+    return (True, False) if opt_level > 1 else (False,)
+
+
+def optimized(text: str, machine: Any, opt_level: int, lines: int) -> Any:
+    """The module of a text after LLVM's pipeline of a level."""
     if not opt_level:
-        return
+        return parsed(text)
+    for slp in slp_choices(opt_level):
+        module = parsed(text)
+        run_passes(module, machine, opt_level, lines, slp)
+        with suppress(RuntimeError):
+            module.verify()
+            return module
+    return parsed(text)
+
+
+def run_passes(module: Any, machine: Any, opt_level: int, lines: int, slp: bool) -> None:
+    """LLVM's pipeline of a level, on a module in place."""
     binding = llvm()
     options = binding.create_pipeline_tuning_options(speed_level=opt_level)
     options.loop_vectorization = True
-    options.slp_vectorization = options.loop_interleaving = opt_level > 1
+    options.slp_vectorization, options.loop_interleaving = slp, opt_level > 1
     options.loop_unrolling = opt_level > 1 and lines <= MAX_UNROLLED
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
@@ -172,7 +189,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "PTOSetLoopInterleaving": (None, [P, B]), "PTOSetLoopUnrolling": (None, [P, B]),
     "CreatePassBuilder": (P, [P, P]), "DisposePassBuilder": (None, [P]),
     "buildPerModuleDefaultPipeline": (P, [P, I]), "DisposeNewModulePassManger": (None, [P]),
-    "RunNewModulePassManager": (None, [P, P, P])}
+    "RunNewModulePassManager": (None, [P, P, P]), "VerifyModule": (B, [P, P])}
 
 MORE: dict[str, tuple[tuple[int, int], Any, Any]] = {
     "ContextCreate": ((0, 44), B, True),  # whether pointers are opaque
@@ -255,27 +272,48 @@ class LLVMBinding:
 
     def object_code(self, text: str, opt_level: int, codegen_opt_level: int, lines: int) -> bytes:
         """The object file of a module."""
+        with self.machine(codegen_opt_level) as machine:
+            for slp in slp_choices(opt_level) if opt_level else ():
+                with self.module(text) as module:
+                    self.run_passes(module, machine, opt_level, lines, slp)
+                    if self.is_valid(module):
+                        return self.emitted(module, machine)
+            with self.module(text) as module:
+                return self.emitted(module, machine)
+
+    @contextmanager
+    def module(self, text: str) -> Iterator[Any]:
+        """A module for a while, in a context of its own."""
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())
             try:
-                with self.machine(codegen_opt_level) as machine:
-                    if opt_level:
-                        self.run_passes(module, machine, opt_level, lines)
-                    buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
+                yield module
             finally:
                 self.DisposeModule(module)
-            code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
-            self.DisposeMemoryBuffer(buffer)
-            return code
         finally:
             self.ContextDispose(context)
 
-    def run_passes(self, module: Any, machine: Any, opt_level: int, lines: int) -> None:
+    def emitted(self, module: Any, machine: Any) -> bytes:
+        """The object file of a module as it is."""
+        buffer = self.pointer(self.TargetMachineEmitToMemory, machine, module, 1)
+        code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
+        self.DisposeMemoryBuffer(buffer)
+        return code
+
+    def is_valid(self, module: Any) -> bool:
+        """Whether LLVM's verifier accepts a module."""
+        message = ctypes.c_char_p()
+        refused = self.VerifyModule(module, ctypes.byref(message))
+        if message:
+            self.DisposeString(message)
+        return not refused
+
+    def run_passes(self, module: Any, machine: Any, opt_level: int, lines: int, slp: bool) -> None:
         """What the function `run_passes` does."""
         options = self.CreatePipelineTuningOptions()
         self.PTOSetLoopVectorization(options, True)
-        self.PTOSetSLPVectorization(options, opt_level > 1)
+        self.PTOSetSLPVectorization(options, slp)
         self.PTOSetLoopInterleaving(options, opt_level > 1)
         self.PTOSetLoopUnrolling(options, opt_level > 1 and lines <= MAX_UNROLLED)
         builder = self.CreatePassBuilder(machine, options)
@@ -402,10 +440,8 @@ def object_code(text: str, opt_level: int, codegen_opt_level: int, lines: int = 
     if direct is not None:
         return direct.object_code(text, opt_level, codegen_opt_level, lines)
     with _lock:
-        module = parsed(text)
         machine = new_target_machine(codegen_opt_level)
-        run_passes(module, machine, opt_level, lines)
-        return machine.emit_object(module)
+        return machine.emit_object(optimized(text, machine, opt_level, lines))
 
 
 def object_codes(texts: Sequence[str], opt_level: int, codegen_opt_level: int,

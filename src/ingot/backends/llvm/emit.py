@@ -68,13 +68,14 @@ class Emitter:
         self.count = 0
         self.label, self.begun = "entry", 0
         self.scalar = ScalarEmitter(self.new, self.declarations)
-        self.scopes = Scopes(function.temporaries)
+        self.scopes = Scopes(function)
         self.may_fail = self.may_stop = False
         self.own: set[ir.Memory] | None = None  # in a divided loop: temporaries of each thread
         self.stop = False  # whether there is a word by which others say that one should stop
         self.functions: list[str] = []
         self.called: dict[ir.Function, calls.EmittedFunction] = {}
-        self.access = ""  # what marks loads and stores of a loop whose iterations are apart
+        self.groups: tuple[str, ...] = ()  # of the loops around whose iterations are apart
+        self.access = ""  # what says so of loads and stores
         self.marks = LoopMarks()
         self.uses_blas = self.copies_nontemporally = False
 
@@ -235,13 +236,14 @@ class Emitter:
         self.do(f"br label %{body}")
         self.start(body)
         node.index.name = self.fresh("i")
+        self.scalar.ranges.enter_loop(node)
         place = len(self.lines)
         self.name_phis(node)
-        mark, self.access = self.marks.of(node)
+        mark, group = self.marks.of(node)
         outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
-        with self.inlining(node.vector or few_functions(node.body)):
+        with self.inlining(node.vector or few_functions(node.body)), self.accesses_of(group):
             self.block(node.body)
-        self.access, self.scalar.hashes = "", outer
+        self.scalar.hashes = outer
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
         again = self.new(f"icmp {goes_on} i64 {following}, {stop}")
@@ -253,6 +255,16 @@ class Emitter:
             phi.result.name = self.name(phi.next)
         for pointer in node.pointers:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
+
+    @contextmanager
+    def accesses_of(self, group: str) -> Iterator[None]:
+        """Let loads and stores belong to a loop whose iterations are apart, if it is one."""
+        outer = self.groups, self.access
+        if group:
+            self.groups = (*self.groups, group)
+            self.access = self.marks.access(self.groups)
+        yield
+        self.groups, self.access = outer
 
     @contextmanager
     def inlining(self, inlined: bool) -> Iterator[None]:
@@ -392,7 +404,8 @@ class Emitter:
         kept, hashes = {name: getattr(self, name) for name in calls.STATE}, self.scalar.hashes
         self.scalar.hashes = "called"
         inlining, self.scalar.inlining = self.scalar.inlining, False
-        self.lines, self.head, self.label, self.begun, self.access = [], [], "entry", 0, ""
+        self.lines, self.head, self.label, self.begun = [], [], "entry", 0
+        self.groups, self.access = (), ""
         self.may_stop = self.may_fail = False
         written = calls.FunctionBody()
         yield written

@@ -71,10 +71,8 @@ def object_code(text: str, tier: Tier, background: bool = False, opt_level: int 
 def optimized_text(text: str, tier: Tier = FULL, opt_level: int = 2) -> str:
     """The module after LLVM's passes, at most at this level."""
     opt_level = min(opt_level, tier.opt_level)
-    module = codegen.parsed(codegen.in_dialect(text))
-    codegen.run_passes(module, codegen.new_target_machine(tier.codegen_opt_level), opt_level,
-                       text.count("\n"))
-    return str(module)
+    machine = codegen.new_target_machine(tier.codegen_opt_level)
+    return str(codegen.optimized(codegen.in_dialect(text), machine, opt_level, text.count("\n")))
 
 
 def assembly_text(text: str, tier: Tier, opt_level: int = 2) -> str:
@@ -120,10 +118,9 @@ def link(code: bytes, symbols: list[str], tier: Tier, cached: bool,
 
 def _far_reaching(text: str, tier: Tier) -> bytes:
     """An object file whose sections may lie anywhere in memory."""
-    module = codegen.parsed(codegen.in_dialect(text))
     machine = codegen.new_target_machine(tier.codegen_opt_level, far=True)
-    codegen.run_passes(module, machine, tier.opt_level, text.count("\n"))
-    return machine.emit_object(module)
+    return machine.emit_object(codegen.optimized(
+        codegen.in_dialect(text), machine, tier.opt_level, text.count("\n")))
 
 
 def _linked_by_llvm(code: bytes, symbols: list[str], tier: Tier, cached: bool) -> Code:

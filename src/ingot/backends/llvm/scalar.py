@@ -18,6 +18,7 @@ import numpy as np
 
 from ingot.backends.llvm import functions
 from ingot.backends.llvm.functions import hashing
+from ingot.backends.llvm.ranges import Ranges
 from ingot.kernel import ir
 
 CYTHON_SPECIAL = "scipy.special.cython_special:"
@@ -100,6 +101,7 @@ class ScalarEmitter:
         self.declarations = declarations
         self.hashes = "called"  # 'written out' in loops that vectorize, or 'of lanes'
         self.inlining = False  # of elementary functions: in loops that have few
+        self.ranges = Ranges()
 
     def call(self, name: str, result: str, types: Sequence[str], args: Sequence[str],
              attributes: str = "") -> str:
@@ -122,6 +124,7 @@ class ScalarEmitter:
 
     def _exact(self, node: ir.Value, args: Sequence[str]) -> str:
         dtype = node.args[0].dtype if node.args else node.dtype
+        flags = self.ranges.flags(node)
         method = getattr(self, "op_" + node.op, None)
         if method is not None:
             return method(node, args, dtype)
@@ -133,7 +136,7 @@ class ScalarEmitter:
             return self.new(f"icmp {sign}{node.op} {kind} {args[0]}, {args[1]}")
         if dtype.kind == "b" and node.op in ("add", "mul"):
             return self.new(f"{'or' if node.op == 'add' else 'and'} i1 {args[0]}, {args[1]}")
-        return self.new(f"{INT_BINARY[node.op]} {kind} {args[0]}, {args[1]}")
+        return self.new(f"{INT_BINARY[node.op]} {flags}{kind} {args[0]}, {args[1]}")
 
     def _float(self, node: ir.Value, args: Sequence[str], dtype: np.dtype, kind: str) -> str:
         if node.op in FLOAT_BINARY:

@@ -167,7 +167,7 @@ class Memory:
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.REUSE_INPUT)
         if len(given._device_assignment) == 1 == len(sharding._device_assignment):
             return self._copied(buffer, place, self.xc.ArrayCopySemantics.ALWAYS_COPY)
-        if not all_here(given, buffer.aval.shape):
+        if not all_here(given, buffer.aval.shape) or _keep_own_parts(given, sharding):
             return self._divided_anew(buffer, sharding, place)
         return self.put(self.fetch(buffer), sharding, committed)
 
@@ -265,6 +265,12 @@ def same_parts(given: Sharding, other: Sharding, ndim: int) -> bool:
     marks = [getattr(s, "spec", NOT_DIVIDED) for s in (given, other)]
     return given == other or (given.is_equivalent_to(other, ndim) and (
         marks[0].unreduced == marks[1].unreduced))
+
+
+def _keep_own_parts(given: Sharding, to: Sharding) -> bool:
+    """Whether an array becomes unreduced over axes that divide it: each device has what it had."""
+    return isinstance(given, NamedSharding) and isinstance(to, NamedSharding) and (
+        given.mesh == to.mesh and bool(to.spec.unreduced.intersection(given.spec.names())))
 
 
 def all_here(sharding: Sharding, shape: Shape) -> bool:

@@ -26,6 +26,12 @@ def _dce_sink(b: Builder, x: Value, out: Any, prevent_mlir_dce: bool) -> list[Va
                      dict(prevent_mlir_dce=True), effect=True)
 
 
+@rule("inspect_sharding")
+def _inspect_sharding(b: Builder, x: Value, out: Any, callback: Any) -> list[Value]:
+    """Told by who compiles the program, if it is divided."""
+    return []
+
+
 @rule("debug_callback")
 def _debug_callback(b: Builder, *args: Value, out: Any, effect: Any, **params: Any
                     ) -> list[Value]:

@@ -25,8 +25,8 @@ from ingot.core.avals import ShapedArray
 from ingot.core.backend import DEFAULTS, CompileOptions
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.mesh import BaseMesh, Mesh
-from ingot.core.placement import place_of_result
-from ingot.core.program_division import divide_program
+from ingot.core.placement import in_words_of, place_of_result
+from ingot.core.program_division import divide_program, made_of_arguments, on_told_meshes
 from ingot.core.sharding import ON_CPU, NamedSharding, Sharding
 from ingot.core.specs import UNCONSTRAINED
 from ingot.version import __version__
@@ -94,9 +94,16 @@ class Compiler:
         loaded = self._loaded(divided, devices, self._options(options, devices, True))
         # XLA says of a program without results how the empty tuple lies.
         found = loaded.get_output_shardings() if jaxpr.outvars else []
-        return loaded, [_lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p),
-                              shardings) for s, a, p in zip(outs, jaxpr.out_avals, found,
-                                                            strict=True)]
+        given = [(s, a.ndim) for s, a in zip(shardings, jaxpr.in_avals, strict=True)
+                 if isinstance(s, NamedSharding) and s.mesh == mesh]
+        places: list[Sharding] = [
+            _lies(mesh, _wanted(mesh, s, a), a, self._xc.HloSharding.from_proto(p),
+                  given if made else [])
+            for s, a, p, made in zip(outs, jaxpr.out_avals, found, made_of_arguments(jaxpr),
+                                     strict=True)]
+        told = on_told_meshes(jaxpr, shardings, places)
+        return loaded, [p if s is not None else t
+                        for s, p, t in zip(outs, places, told, strict=True)]
 
     def read(self, data: bytes, jaxpr: Jaxpr, options: CompileOptions,
              shardings: Sequence[Sharding], results: Sequence[Sharding], home: Sharding) -> Any:
@@ -168,22 +175,14 @@ def _on_one_device(jaxpr: Jaxpr, given: Sequence[Sharding], told: Sequence[Shard
             for t, s, a in zip(told, divided, jaxpr.out_avals, strict=True)]
 
 
-def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any, given: Sequence[Sharding]
-          ) -> NamedSharding:
+def _lies(mesh: Mesh, wanted: Any, aval: ShapedArray, found: Any,
+          given: Sequence[tuple[NamedSharding, int]]) -> NamedSharding:
     """How a result lies: as was wanted, else as XLA has chosen, in the words of an argument that
     lies so."""
     if wanted is None or UNCONSTRAINED in wanted.spec.partitions or (
             wanted.mesh.auto_axes and not wanted.spec.unreduced):
-        lies = as_typed(named(mesh, found, aval.ndim), aval)
-        words: Any = next((s for s in given if _says(s, lies, aval.ndim)), lies)
-        return words
+        return in_words_of(given, as_typed(named(mesh, found, aval.ndim), aval), aval.ndim)
     return NamedSharding(mesh.update(axis_types=wanted.mesh.axis_types), wanted.spec)
-
-
-def _says(sharding: Sharding, found: NamedSharding, ndim: int) -> bool:
-    """Whether a sharding says with an entry for each axis how arrays lie that are divided."""
-    return isinstance(sharding, NamedSharding) and sharding.mesh == found.mesh and (
-        len(sharding.spec) == ndim and any(found.spec) and sharding.is_equivalent_to(found, ndim))
 
 
 def _refuse(module: Module) -> None:

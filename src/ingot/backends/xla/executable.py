@@ -19,7 +19,7 @@ from ingot.core.executable_bytes import to_bytes
 from ingot.core.jaxpr import Eqn, Jaxpr
 from ingot.core.native_calls import NativeCalls
 from ingot.core.printing import pretty
-from ingot.core.program_division import own_sharding
+from ingot.core.program_division import on_told_meshes, own_sharding
 from ingot.core.rewrite import used_arguments
 from ingot.core.sharding import Sharding, SingleDeviceSharding
 
@@ -189,13 +189,26 @@ class XLAExecutable:
             given = [self._memory.sharding(x) if type(x) is self._type else None for x in buffers]
             fixed = [s for x, s, used in zip(buffers, given, self._used, strict=True)
                      if used and s is not None and self._memory.is_committed(x)]
-            wanted = map(in_default_memory, self._following(given, fixed))
-            program = self._program(list(wanted), bool(fixed) or self._stays)
+            wanted = list(map(in_default_memory, self._following(given, fixed)))
+            program = self._program(wanted, bool(fixed) or self._stays)
+            handlers = self._handlers(program, given, self._loaded[tuple(wanted)][1])
             moves = [None if have is not None and have.is_equivalent_to(want, a.ndim) else want
                      for have, want, a in zip(given, program.shardings, self.jaxpr.in_avals,
                                               strict=True)]
-            way = self._ways[which] = Way(which, places, program.run, program.handlers, moves)
+            way = self._ways[which] = Way(which, places, program.run, handlers, moves)
         return way
+
+    def _handlers(self, program: Program, given: Sequence[Sharding | None],
+                  results: Sequence[Sharding]) -> list[Any]:
+        """What makes arrays of the results, for arguments that lie so: those that are returned stay
+        over a mesh whose axes are of other types than the program's."""
+        told = results if self.options.out_shardings else on_told_meshes(
+            self.jaxpr, given, results)
+        if list(told) == list(results):
+            return program.handlers
+        avals = self.jaxpr.out_avals
+        return self._memory.handlers(list(map(stored, avals)), [
+            self._memory.place(s, a.ndim) for s, a in zip(told, avals, strict=True)])
 
     def _following(self, given: Sequence[Sharding | None], fixed: Sequence[Sharding]
                    ) -> Sequence[Sharding]:

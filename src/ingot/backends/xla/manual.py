@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ingot import dtypes
 from ingot.backends.xla.rules import as_kernel, call_jaxpr, is_ordered, lower_jaxpr, rule, value_of
-from ingot.backends.xla.sharding_text import marks_text, mesh_text, summed_axes
+from ingot.backends.xla.sharding_text import is_recent, marks_text, mesh_text, unreduced_here
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor_of
 from ingot.core.effects import NamedAxisEffect
-from ingot.core.jaxpr import Jaxpr
+from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
 from ingot.core.specs import PartitionSpec, UnreducedKind, names_of
 from ingot.errors import UndefinedRuleError
@@ -68,19 +68,24 @@ def _shard_map(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, mesh: BaseMesh,
                         out_specs=out_specs, newly_manual_axes=newly_manual_axes, **params)
     names = [n for n in mesh.axis_names if n in newly_manual_axes]
     closed = len({*names, *outer}) == len(mesh.axis_names)
-    # The place along an axis is a part of 0, 1, 2... divided over that axis.
-    places = [b.iota((mesh.shape[n],), INDEX, 0) for n in names]
+    asked = _asked(jaxpr)
+    outer = {n: place for n, place in outer.items() if n in asked}
+    placed = [n for n in names if n in asked]
+    # The place along an axis is a part of 0, 1, 2... divided over that axis; a computation sees no
+    # values from outside, so that places along outer axes are arguments as well.
+    places = [*(b.iota((mesh.shape[n],), INDEX, 0) for n in placed), *outer.values()]
 
     def body(inner: Builder, *parts: Value) -> list[Value]:
-        own = {n: inner.reshape(p, ()) for n, p in zip(names, parts, strict=False)}
-        inner.manual = Manual(mesh, {**outer, **own})
-        outs = lower_jaxpr(inner, jaxpr, parts[len(names):])
+        own = {n: inner.reshape(p, ()) for n, p in zip(placed, parts, strict=False)}
+        passed = dict(zip(outer, parts[len(placed):], strict=False))
+        inner.manual = Manual(mesh, {**passed, **own})
+        outs = lower_jaxpr(inner, jaxpr, parts[len(places):])
         return [_whole_extreme(inner, x, s) for x, s in zip(outs, out_specs, strict=True)]
 
-    local = [((1,), INDEX) for _ in names] + [
-        (v.shape, v.dtype) for v in (value_of("", a) for a in jaxpr.in_avals)]
-    specs = [*(PartitionSpec(n) for n in names), *in_specs]
-    ndims = [1] * len(names) + [len(x.shape) for x in args]
+    local = [*[((1,), INDEX)] * len(placed), *[((), INDEX)] * len(outer), *(
+        (v.shape, v.dtype) for v in (value_of("", a) for a in jaxpr.in_avals))]
+    specs = [*(PartitionSpec(n) for n in placed), *[PartitionSpec()] * len(outer), *in_specs]
+    ndims = [len(x.shape) for x in (*places, *args)]
     axes = ", ".join(f'"{n}"' for n in names)
     found = b.raw(
         "sdy.manual_computation", [*places, *args], [tensor_of(a) for a in out],
@@ -90,9 +95,21 @@ def _shard_map(b: Builder, *args: Value, out: Any, jaxpr: Jaxpr, mesh: BaseMesh,
     return [value_of(n, a) for n, a in zip(found, out, strict=True)]
 
 
+def _asked(jaxpr: Jaxpr) -> frozenset[Any]:
+    """The axes along which a program asks for the own place."""
+    def found() -> Iterator[Any]:
+        for eqn in jaxpr.eqns:
+            if eqn.primitive.name in ("axis_index", "pbroadcast"):
+                yield from names_of(eqn.params["axis_name"])
+            for inner in subjaxprs(eqn):
+                yield from _asked(inner)
+
+    return jaxpr.memo("places", lambda: frozenset(found()))
+
+
 def _whole_extreme(b: Builder, x: Value, spec: PartitionSpec) -> Value:
-    """A result that is unreduced by an extreme as the extreme of all parts: see `summed_axes`."""
-    axes = spec.unreduced - summed_axes(spec)
+    """A result that is unreduced by an extreme as that of all parts: see `unreduced_here`."""
+    axes = spec.unreduced - unreduced_here(spec)
     if not axes:
         return x
     ordered = [n for n in b.manual.mesh.axis_names if n in axes]
@@ -113,9 +130,17 @@ def _per_value(mesh: BaseMesh, specs: Sequence[PartitionSpec], ndims: Sequence[i
 
 
 # ---- collectives ---------------------------------------------------------------------------------
-def _devices(b: Builder, groups: np.ndarray) -> str:
-    rows = ", ".join(f"[{', '.join(map(str, row))}]" for row in groups.tolist())
-    return (f"replica_groups = dense<[{rows}]> : tensor<{groups.shape[0]}x{groups.shape[1]}xi64>,"
+def _devices(b: Builder, names: Sequence[Any]) -> str:
+    """Which devices communicate: those along some axes of the mesh, by the axes' names where this
+    jaxlib knows them, else by the devices' numbers."""
+    mesh, groups = b.manual.mesh, b.manual.groups(names)
+    if is_recent() and mesh_text(mesh) in b.module.header:
+        axes = ", ".join(f'#stablehlo.axis_ref<name = "{n}">' for n in names)
+        among = f"#stablehlo.replica_group_mesh_axes<mesh = @mesh, axes = [{axes}]>"
+    else:
+        rows = ", ".join(f"[{', '.join(map(str, row))}]" for row in groups.tolist())
+        among = f"dense<[{rows}]> : tensor<{groups.shape[0]}x{groups.shape[1]}xi64>"
+    return (f"replica_groups = {among},"
             f" channel_handle = #stablehlo.channel_handle<handle = {b.module.fresh()}, type = 1>,"
             " use_global_device_ids")
 
@@ -129,7 +154,7 @@ _EXTREMES: dict[Any, str] = {UnreducedKind.max: "maximum", UnreducedKind.min: "m
 
 def _all_reduced(b: Builder, x: Value, operation: str, axes: Sequence[Any]) -> Value:
     body = b.region([((), x.dtype)] * 2, _combine(operation))
-    return b.op("stablehlo.all_reduce", [x], x.shape, x.dtype, _devices(b, b.manual.groups(axes)),
+    return b.op("stablehlo.all_reduce", [x], x.shape, x.dtype, _devices(b, axes),
                 [body])
 
 
@@ -154,19 +179,21 @@ def _axis_index(b: Builder, out: Any, axis_name: Any) -> Value:
 @rule("all_gather", "all_gather_invariant", "all_gather_reduced")
 def _all_gather(b: Builder, x: Value, out: Any, all_gather_dimension: int, axis_name: Any,
                 axis_size: int, tiled: bool, **_: Any) -> Value:
-    here, d = _here(b, "all_gather"), all_gather_dimension
+    _here(b, "all_gather")
+    d = all_gather_dimension
     part = x if tiled else b.reshape(x, (*x.shape[:d], 1, *x.shape[d:]))
     return b.op("stablehlo.all_gather", [part], out.shape, x.dtype,
-                f"all_gather_dim = {d} : i64, {_devices(b, here.groups(names_of(axis_name)))}")
+                f"all_gather_dim = {d} : i64, {_devices(b, names_of(axis_name))}")
 
 
 @rule("reduce_scatter", "unreduced_reduce_scatter")
 def _reduce_scatter(b: Builder, x: Value, out: Any, scatter_dimension: int, axis_name: Any,
                     axis_size: int, **_: Any) -> Value:
-    here, d = _here(b, "reduce_scatter"), scatter_dimension
+    _here(b, "reduce_scatter")
+    d = scatter_dimension
     shape = (*x.shape[:d], x.shape[d] // axis_size, *x.shape[d + 1:])
     part = b.op("stablehlo.reduce_scatter", [x], shape, x.dtype,
-                f"scatter_dimension = {d} : i64, {_devices(b, here.groups(names_of(axis_name)))}",
+                f"scatter_dimension = {d} : i64, {_devices(b, names_of(axis_name))}",
                 [b.region([((), x.dtype)] * 2, _combine("add"))])
     return b.reshape(part, out.shape)
 
@@ -175,12 +202,12 @@ def _reduce_scatter(b: Builder, x: Value, out: Any, scatter_dimension: int, axis
 def _all_to_all(b: Builder, x: Value, out: Any, split_axis: int, concat_axis: int, axis_name: Any,
                 **_: Any) -> Value:
     here = _here(b, "all_to_all")
-    groups = here.groups(names_of(axis_name))
-    among = _devices(b, groups).removesuffix(", use_global_device_ids")
+    count = here.groups(names_of(axis_name)).shape[1]
+    among = _devices(b, names_of(axis_name)).removesuffix(", use_global_device_ids")
     exchanged = b.op(
         "stablehlo.all_to_all", [x], x.shape, x.dtype,
         f"split_dimension = {split_axis} : i64, concat_dimension = {split_axis} : i64, split_count"
-        f" = {groups.shape[1]} : i64, {among}")
+        f" = {count} : i64, {among}")
     order = [a for a in range(len(x.shape)) if a != split_axis]
     order.insert(concat_axis, split_axis)
     return b.transpose(exchanged, order)
@@ -206,6 +233,6 @@ def _pbroadcast(b: Builder, x: Value, out: Any, axis_name: Any, source: int) -> 
     as_number = b.convert(x, INDEX) if dtypes.kind(x.dtype) == "b" else x
     kept = b.select(mine, as_number, b.full_like(as_number, 0))
     total = b.op("stablehlo.all_reduce", [kept], kept.shape, kept.dtype,
-                 _devices(b, here.groups((name,))),
+                 _devices(b, (name,)),
                  [b.region([((), kept.dtype)] * 2, _combine("add"))])
     return b.convert(total, x.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.rules import RULES, rule
-from ingot.backends.xla.sharding_text import constrained, summed_axes
+from ingot.backends.xla.sharding_text import constrained, unreduced_here
 from ingot.backends.xla.stablehlo import LENGTH, PLATFORM, Builder, Value
 from ingot.backends.xla.types import device_dtype, i64_array
 from ingot.core.symbolic import is_symbolic
@@ -41,7 +41,7 @@ def _broadcast(b: Builder, x: Value, out: Any, shape: Any, broadcast_dimensions:
     stretches, XLA would take the sum as the part of each device."""
     kept = [k for k, d in enumerate(broadcast_dimensions) if x.shape[k] == out.shape[d]]
     sharding = b.avals[0]._sharding if b.avals else None
-    if len(kept) < len(x.shape) and sharding is not None and summed_axes(sharding.spec):
+    if len(kept) < len(x.shape) and sharding is not None and unreduced_here(sharding.spec):
         spec = sharding.spec.padded(len(x.shape))
         x = b.reshape(x, tuple(x.shape[k] for k in kept))
         x = constrained(b, x, sharding.update(

@@ -64,7 +64,7 @@ def _threefry2x32(*xs: Any) -> list[Any]:
     return list(_hash(*(_spread(x, shape) for x in xs)))
 
 
-RULES["threefry2x32"] = program(_threefry2x32)
+RULES["threefry2x32"] = program(_threefry2x32, wide=True)
 
 
 def _of_places(keys: Any, shape: Any) -> tuple[Any, Any]:
@@ -128,7 +128,7 @@ def _fold_in(keys: Any, data: Any) -> Any:
     return _joined(*_hash(_word(keys, 0), _word(keys, 1), full_like(data, 0), data))
 
 
-split, bits, fold_in = program(_split), program(_bits), program(_fold_in)
+split, bits, fold_in = (program(f, wide=True) for f in (_split, _bits, _fold_in))
 
 
 def _each_half(apply: Any, b: Builder, keys: Value, *args: Value, out: Any, **params: Any) -> Value:

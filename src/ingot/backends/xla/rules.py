@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.host import evaluated_on_host
-from ingot.backends.xla.sharding_text import constrained, summed_axes
+from ingot.backends.xla.sharding_text import constrained, unreduced_here
 from ingot.backends.xla.stablehlo import TOKEN, Builder, Module, Token, Value
 from ingot.backends.xla.types import device_dtype, tensor_of
 from ingot.config import config
@@ -137,7 +137,7 @@ def unreduced_as_told(b: Builder, values: Sequence[Value], shardings: Sequence[A
     constrained: XLA takes no note of a function's attributes alone, and keeps or gives all devices
     the whole sum."""
     return [constrained(b, x, s, by_type)
-            if isinstance(s, NamedSharding) and summed_axes(s.spec) else x
+            if isinstance(s, NamedSharding) and unreduced_here(s.spec) else x
             for x, s in zip(values, [*shardings, *[None] * len(values)], strict=False)]
 
 
@@ -172,11 +172,12 @@ def call_jaxpr(b: Builder, jaxpr: Jaxpr, args: Sequence[Value], name: str = "") 
     return [value_of(n, a) for n, a in zip(outs[ordered:], jaxpr.out_avals, strict=True)]
 
 
-def program(fun: Callable[..., Any]) -> Rule:
+def program(fun: Callable[..., Any], wide: bool = False) -> Rule:
     """Return the rule of a primitive that is a program of other primitives.
 
     fun(*arrays, **params) -> array or list of arrays. It is traced once for arguments of the same
-    types, and called as a function of the module. Keys come and go as integers of 64 bits.
+    types, and called as a function of the module. Keys come and go as integers of 64 bits, which
+    `wide` programs have whatever the flag `enable_x64` says.
     """
 
     def apply(b: Builder, *args: Value, out: Any, **params: Any) -> Any:
@@ -187,10 +188,11 @@ def program(fun: Callable[..., Any]) -> Rule:
                 found = fun(*xs, **params)
                 return list(found) if several else [found]
 
-            found = stage(flat, avals)
+            with config.override("enable_x64", wide or config.enable_x64):
+                found = stage(flat, avals)
             if [a.dtype for a in found.out_avals] == wanted:
                 return found
-            with config.override("enable_x64", True):  # halves of keys are wide in any case
+            with config.override("enable_x64", not config.enable_x64):
                 return stage(flat, avals)
 
         wanted = [device_dtype(a.dtype) for a in (out if several else [out])]

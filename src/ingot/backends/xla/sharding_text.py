@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+from ingot.backends.xla.client import version
 from ingot.backends.xla.stablehlo import Builder, Module, Value
 from ingot.core.jaxpr import Jaxpr, subjaxprs
 from ingot.core.mesh import BaseMesh
@@ -38,18 +40,32 @@ def marks_text(spec: PartitionSpec, mesh: BaseMesh, fixed: Sequence[Any] = ()) -
     """Return the axes over which arrays are still to be combined, and those over which they are
     whole on each device: reduced ones, and others of the `fixed` ones, which XLA must not use."""
     whole = spec.reduced.union(fixed).difference(spec.names()) - spec.unreduced
-    said = [("replicated", whole), ("unreduced", summed_axes(spec))]
+    chosen = spec.unreduced_kind
+    kind = "" if chosen in (None, UnreducedKind.sum) else chosen.name
+    said = [("replicated=", whole), (f"unreduced={kind}", unreduced_here(spec))]
     quoted = [(what, [f'"{n}"' for n in mesh.axis_names if n in axes]) for what, axes in said]
-    return "".join(f", {what}={{{', '.join(names)}}}" for what, names in quoted if names)
+    return "".join(f", {what}{{{', '.join(names)}}}" for what, names in quoted if names)
 
 
-def summed_axes(spec: PartitionSpec) -> frozenset[Any]:
-    """Return the axes over which devices of XLA hold parts that are to be summed.
+def is_sum(spec: PartitionSpec) -> bool:
+    """Return whether the parts of an unreduced array are summands, not values to choose from."""
+    return spec.unreduced_kind in (None, UnreducedKind.sum)
 
-    An array that is unreduced by extremes is whole on each of them: the extreme of equal parts is
-    the same, and XLA makes no parts of a whole array but summands.
+
+def unreduced_here(spec: PartitionSpec) -> frozenset[Any]:
+    """Return the axes over which devices of XLA hold parts that are to be combined.
+
+    Where this jaxlib has no word for parts that are combined by extremes, such an array is whole on
+    each of them: the extreme of equal parts is the same.
     """
-    return spec.unreduced if spec.unreduced_kind is UnreducedKind.sum else frozenset()
+    return spec.unreduced if is_sum(spec) or is_recent() else frozenset()
+
+
+@functools.cache
+def is_recent() -> bool:
+    """Return whether this jaxlib, from 0.12 on, has words for arrays that are unreduced by an
+    extreme, and for devices along axes of a mesh."""
+    return tuple(map(int, version().split(".")[:2])) >= (0, 12)
 
 
 def constrained(b: Builder, x: Value, sharding: NamedSharding, by_type: bool = False) -> Value:

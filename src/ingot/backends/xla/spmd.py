@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from ingot.backends.xla.rules import rule
-from ingot.backends.xla.sharding_text import constrained, mesh_text, sharding_text, summed_axes
+from ingot.backends.xla.sharding_text import (
+    constrained,
+    is_sum,
+    mesh_text,
+    sharding_text,
+    unreduced_here,
+)
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.backends.xla.types import tensor
 from ingot.core.avals import ShapedArray
@@ -18,7 +24,7 @@ from ingot.core.mesh import AxisType, BaseMesh, Mesh
 from ingot.core.rewrite import definitions
 from ingot.core.sharding import NamedSharding, Sharding
 from ingot.core.specs import PartitionSpec
-from ingot.primitives.constraint import own_part_p, reshard_p
+from ingot.primitives.constraint import own_part_p
 
 
 # ---- tiles ---------------------------------------------------------------------------------------
@@ -30,7 +36,8 @@ def tiles(xc: Any, sharding: Sharding, ndim: int, numbers: Sequence[int] | None 
     counts, where = sharding._grid(ndim)
     copies = len(where) // max(int(np.prod(counts)), 1)
     if copies == len(where):
-        if isinstance(sharding, NamedSharding) and summed_axes(sharding.spec):
+        if isinstance(sharding, NamedSharding) and sharding.spec.unreduced and (
+                is_sum(sharding.spec)):
             return xc.HloSharding.unreduced()  # of equal parts jaxlib puts the first one everywhere
         return xc.HloSharding.replicate()
     # Devices by the part they hold; those that hold the same one are neighbors.
@@ -52,9 +59,12 @@ def copying(xc: Any, given: Sharding, to: Sharding, aval: Any) -> tuple[str, boo
     """
     ndim, type_ = len(aval.shape), tensor(aval.shape, aval.dtype)
     if isinstance(given, NamedSharding) and isinstance(to, NamedSharding) and given.mesh == to.mesh:
-        before, after = (f"{{{sharding_text(s, ndim)}}}" for s in (given, to))
+        before, after = (sharding_text(s, ndim) for s in (given, to))
+        told = after.removeprefix("sdy.")
         return (f"module @divide {{\n{mesh_text(given.mesh)}\n  func.func public @main(%x: {type_}"
-                f" {before}) -> ({type_} {after}) {{ return %x : {type_} }} }}"), True
+                f" {{{before}}}) -> ({type_} {{{after}}}) {{\n"
+                f'    %y = "sdy.sharding_constraint"(%x) <{{{told}}}> : ({type_}) -> {type_}\n'
+                f"    return %y : {type_} }} }}"), True
     order = {d: k for k, d in enumerate(given._device_assignment)}
     places = [order[d] for d in to._device_assignment]
     before, after = (f'{{mhlo.sharding = "{x}"}}' for x in (
@@ -211,28 +221,37 @@ def mesh_of_types(jaxpr: Jaxpr) -> BaseMesh | None:
 
 @rule("reshard")
 def _resharded(b: Builder, x: Value, out: Any, dst_sharding: NamedSharding) -> Value:
-    """The array divided as told. What becomes unreduced is whole before, unless it is a sum of own
-    parts: Shardy would take the operation that makes it as one that makes parts, which are to be
-    combined."""
-    spec = dst_sharding.spec
-    new = summed_axes(spec) - b.avals[0].sharding.spec.unreduced
-    if new and not _sums_own_parts(*b.equation, new):
-        x = constrained(b, x, dst_sharding.update(spec=PartitionSpec(*spec.partitions)), True)
+    """The array divided as told. What becomes unreduced lies as it did before, unless it is made of
+    own parts: Shardy would take the operation that makes it as one that makes parts, which are to
+    be combined."""
+    spec, own = dst_sharding.spec, b.avals[0].sharding.spec
+    new = unreduced_here(spec) - own.unreduced
+    if new and not _is_of_own_parts(*b.equation, new):
+        before = own if new.intersection(own.names()) else spec
+        x = constrained(b, x, dst_sharding.update(spec=PartitionSpec(*before.partitions)), True)
     return constrained(b, x, dst_sharding, by_type=True)
 
 
-def _sums_own_parts(jaxpr: Jaxpr, eqn: Eqn, axes: frozenset[Any]) -> bool:
-    """Whether the argument of an equation is a sum along these mesh axes, of which each device of
-    theirs has the part that it computes."""
+_COMBINING = ("dot_general", "reduce_sum", "reduce_max", "reduce_min", "scatter-add")
+
+
+def _is_of_own_parts(jaxpr: Jaxpr, eqn: Eqn, axes: frozenset[Any]) -> bool:
+    """Whether the argument of an equation combines elements along these mesh axes, of which each
+    device of theirs has the part that it computes."""
     made = jaxpr.memo("definitions", lambda: definitions(jaxpr.eqns))
     source = made.get(eqn.invars[0])
-    if source is None or source.primitive.name not in ("dot_general", "reduce_sum"):
+    if source is None or source.primitive.name not in _COMBINING:
         return False
-    for operand in map(made.get, source.invars):
-        while operand is not None and operand.primitive is reshard_p:
-            operand = made.get(operand.invars[0])
-        if operand is not None and operand.primitive is own_part_p:
+    seen = set[Any]()
+    todo = list(source.invars)
+    while todo:
+        operand = made.get(atom) if (atom := todo.pop()) not in seen else None
+        seen.add(atom)
+        if operand is None or operand.primitive.name in _COMBINING:
+            continue
+        if operand.primitive is own_part_p:
             return axes == frozenset(operand.params["axes"])
+        todo += operand.invars
     return False
 
 

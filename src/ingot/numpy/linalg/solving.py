@@ -7,6 +7,7 @@ from typing import Any
 
 from ingot import dtypes
 from ingot.api.vmap import vmap
+from ingot.config import config
 from ingot.control.custom_jvp import custom_jvp
 from ingot.control.linear_solve import custom_linear_solve
 from ingot.numpy import primitives as lax
@@ -257,10 +258,12 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None) -> Any:
-    """Compute the rank of matrices: how many singular values are above rtol times the largest.
+    """Compute the rank of matrices: how many singular values are above a limit.
 
-    M: [..., m, n], or a vector, whose rank is 1 unless it is 0; rtol or tol: by default max(m, n)
-    eps; hermitian: M is -> [...] of the default integer. Raises ValueError for both rtol and tol.
+    M: [..., m, n], or a vector, whose rank is 1 unless it is 0; rtol: times the largest one is the
+    limit, by default max(m, n) eps (under the flag match_jax, what is given is the limit itself);
+    tol: another name of it; hermitian: M is -> [...] of the default integer. Raises ValueError for
+    both rtol and tol.
 
     >>> jnp.linalg.matrix_rank(np.array([[1.0, 2.0], [2.0, 4.0]]))
     Array(1, dtype=int64)
@@ -273,9 +276,11 @@ def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any =
     if rtol is not None and tol is not None:
         raise ValueError("matrix_rank: tol is another name of rtol; give one of them")
     rtol = tol if rtol is None else rtol
+    relative = rtol is None or not config.match_jax
     if rtol is None:
         rtol = max(M.aval.shape[-2:]) * float(dtypes.finfo(s.aval.dtype).eps)
     rtol = convert(as_array("matrix_rank", rtol), s.aval.dtype)
-    limit = multiply(max_(s, -1, initial=0), rtol)
+    limit = multiply(max_(s, -1, initial=0), rtol) if relative else broadcast_to(
+        rtol, s.aval.shape[:-1])
     return sum_(lax.gt(s, broadcast_to(lax.reshape(limit, (*limit.aval.shape, 1)), s.aval.shape)),
                 -1)

@@ -10,6 +10,7 @@ from ingot import dtypes
 from ingot.config import config
 from ingot.control.cond import cond
 from ingot.core.avals import ShapedArray
+from ingot.core.division import dropping
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.primitive import NOT_LINEAR, Primitive
 from ingot.numpy import primitives as lax
@@ -117,6 +118,7 @@ def _kernel(build: Any, x: Any, *, axes: Shape, out: ShapedArray) -> Any:
 
 two_norm_p = Primitive("two_norm", type=_type, eval=_eval, jvp=[_partial], transpose=NOT_LINEAR,
                        batch=_batch, kernel=_kernel)
+two_norm_p.division = dropping("axes")
 
 
 def two_norm(x: Any, axes: Shape) -> Any:

@@ -90,11 +90,11 @@ def _cg(A: Function, b: Any, x: Any, goal: Any, limit: Any, M: Function) -> Any:
     def body(state: Any) -> Any:
         x, r, p, gamma, k = state
         Ap = A(p)
-        alpha = gamma / jnp.vdot(p, Ap).real.astype(gamma.dtype)
+        alpha = (gamma / jnp.vdot(p, Ap).real.astype(gamma.dtype)).astype(p.dtype)
         x, r = x + alpha * p, r - alpha * Ap
         z = M(r)
         new = jnp.vdot(r, z).real
-        return x, r, z + new / gamma * p, new, k + 1
+        return x, r, z + (new / gamma).astype(p.dtype) * p, new, k + 1
 
     r = b - A(x)
     z = M(r)

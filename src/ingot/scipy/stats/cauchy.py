@@ -14,7 +14,7 @@ from ingot.scipy.stats.common import LINE, defined_where, exp, log1p_square
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 
-_defined = defined_where(support=LINE)
+_defined = defined_where(support=LINE, index=lambda: 1.0)
 
 
 @_defined

@@ -18,7 +18,7 @@ from ingot.numpy.logic import where
 from ingot.numpy.promotion import promote_dtypes
 from ingot.numpy.reductions import all as all_
 from ingot.numpy.rounding import floor
-from ingot.scipy.special_table import real as real
+from ingot.scipy.special_table import real as real, zero_of_slope
 from ingot.util import call_of, wraps
 
 INF, NAN = math.inf, math.nan
@@ -47,7 +47,8 @@ LINE, HALF_LINE, UNIT = (-INF, INF, 1.0), (0.0, INF, 1.0), (0.0, 1.0, 0.5)
 """Supports: their ends, and a point inside."""
 
 
-def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = None
+def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = None,
+                  index: Callable[..., Any] | None = None
                   ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for functions (x, *shape parameters, loc, scale) of a distribution: they get
     floats of one dtype and shape. The result is nan, and so are derivatives in x, where an argument
@@ -57,6 +58,9 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
     support: of continuous distributions, at loc 0 and scale 1: its ends and a point inside, or a
     function of the shape parameters that gives them. Outside of it, and at infinities with a finite
     limit, values are the limits and derivatives 0: there, functions see the point inside.
+
+    index: of shape parameters, the number a for which tails are like x^-a: logarithms of tails at
+    infinities change with the scale as a log(scale), and infinitely fast with shape parameters.
     """
     def decorate(fun: Callable[..., Any]) -> Any:
         signature, name = inspect.signature(fun), fun.__name__
@@ -72,18 +76,32 @@ def defined_where(valid: Callable[..., Any] | None = None, *, support: Any = Non
             good = _good(x, shapes, *places, valid=valid, quantile=name in QUANTILES)
             factor = where(good, 1, like(x, NAN))
             ends: Any = support(*shapes) if callable(support) else support
-            beyond = _beyond(x, limits, ends, *places) if limits else []
+            beyond = _beyond(x, limits, ends, places, index and index(*shapes)) if limits else []
+            steep = good & _endless(x, limits, ends) if index and limits else None
             x = x * factor
             for there, _ in beyond:
                 x = where(there, places[0] + places[1] * ends[2], x)
-            out = fun(x, *rest) * factor
-            for there, limit in beyond:
-                out = where(there & good, limit, out)
-            return out
+            out = _limited(fun(x, *rest) * factor, good, beyond)
+            return out if steep is None else _falling(out, shapes, x, steep)
 
         return defined
 
     return decorate
+
+
+def _limited(out: Any, good: Any, beyond: Sequence[tuple[Any, Any]]) -> Any:
+    """`out`, but the limits where they are known."""
+    for there, limit in beyond:
+        out = where(there & good, limit, out)
+    return out
+
+
+def _falling(out: Any, shapes: Sequence[Any], x: Any, there: Any) -> Any:
+    """`out`, with the slope -inf in shape parameters somewhere."""
+    slope = where(there, like(x, -INF), 0)
+    for shape in shapes:
+        out = out + zero_of_slope(shape, slope)
+    return out
 
 
 def _bind(title: str, fun: Callable[..., Any], signature: inspect.Signature, args: Any,
@@ -108,18 +126,27 @@ def _good(x: Any, shapes: Sequence[Any], loc: Any, scale: Any = None, *, valid: 
     return good if scale is None else good & (scale > 0)
 
 
-def _beyond(x: Any, limits: tuple[float, float], ends: tuple[Any, Any, Any], loc: Any, scale: Any
-            ) -> list[tuple[Any, float]]:
+def _beyond(x: Any, limits: tuple[float, float], ends: tuple[Any, Any, Any],
+            places: Sequence[Any], power: Any) -> list[tuple[Any, Any]]:
     """Where x is outside of the support, or infinite, and the limits there: below and above."""
+    loc, scale = places[0], places[1] if len(places) > 1 else 1.0
     z, out = (x - loc) / scale, []
     for end, limit, outside, infinite in (
             (ends[0], limits[0], lt, -INF), (ends[1], limits[1], gt, INF)):
         endless = type(end) is float and end == infinite
+        if limit != -INF:
+            out.append((x == infinite, limit))
+        elif power is not None and endless:
+            out.append((x == infinite, power * log(scale) - INF))
         if not endless:
             out.append((outside(z, end), limit))
-        elif limit != -INF:
-            out.append((x == infinite, limit))
     return out
+
+
+def _endless(x: Any, limits: tuple[float, float], ends: tuple[Any, Any, Any]) -> Any:
+    """Where x is an infinite end of the support at which the limit is -inf."""
+    return ((x == -INF) & (ends[0] == -INF) & (limits[0] == -INF)
+            | (x == INF) & (ends[1] == INF) & (limits[1] == -INF))
 
 
 def log1p_square(z: Any) -> Any:

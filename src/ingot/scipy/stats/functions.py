@@ -43,7 +43,7 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate",
     """Find the most frequent value along an axis, the smallest of several, and its count.
 
     a: [..., n, ...] of any real dtype. axis: an integer, or None for the whole array. nan_policy:
-    must be 'propagate'; a nan equals no other. keepdims: whether the axis stays with length 1 ->
+    must be 'propagate'; all nan are equal. keepdims: whether the axis stays with length 1 ->
     ModeResult(mode [...], count [...]). Raises ValueError for an empty axis, NotImplementedError
     for another nan_policy.
 
@@ -64,7 +64,8 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate",
 
     def one(row: Any) -> tuple[Any, Any]:
         ordered = lax.sort(row)
-        new = concatenate([np.ones(1, bool), lax.ne(ordered[1:], ordered[:-1])])
+        after, before = ordered[1:], ordered[:-1]  # nan are the last
+        new = concatenate([np.ones(1, bool), (after != before) & (before == before)])
         group = cumsum(new) - 1
         counts = convert(0, dtypes.default_int()) + np.zeros(n, np.int64)
         counts = counts.at[group].add(1)

@@ -6,10 +6,12 @@ from typing import Any
 
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.elementary import log
+from ingot.numpy.families import like
 from ingot.numpy.logic import where
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc, gammaln, xlogy
 from ingot.scipy.special_distributions import gammainccinv, gammaincinv
+from ingot.scipy.special_table import zero_of_slope
 from ingot.scipy.stats.common import HALF_LINE, INF, defined_where, exp
 from ingot.scipy.stats.densities import log_poisson
 
@@ -39,7 +41,7 @@ def log_density(y: Any, a: Any) -> Any:
     b, z = where(many, a, 9), where(many, y, 9)
     plain = xlogy(a - 1, y) - y - gammaln(a)
     value = where(many, log_poisson(b, z) + log(b) - log(z), plain)
-    return where(endless, -whole * (a / a), value)
+    return where(endless, -whole + zero_of_slope(a, where(endless, like(a, INF), 0)), value)
 
 
 @_defined

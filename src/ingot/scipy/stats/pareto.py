@@ -11,7 +11,8 @@ from ingot.scipy.stats.common import INF, defined_where, exp
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda b: b > 0, support=(1.0, INF, 2.0))
+_defined = defined_where(lambda b: b > 0, support=(1.0, INF, 2.0),
+                         index=lambda b: b)
 
 
 @_defined

@@ -17,12 +17,12 @@ from ingot.scipy.many_degrees import FEWEST, log_power, many, tail_slope
 from ingot.scipy.special import gammaln, log_ndtr
 from ingot.scipy.special_distributions import stdtr, stdtrit
 from ingot.scipy.special_table import slope, zero_of_slope
-from ingot.scipy.stats.common import INF, LINE, LOG_2PI, defined_where, exp, log1p_square
+from ingot.scipy.stats.common import INF, LINE, LOG_2PI, defined_where, exp
 from ingot.scipy.stats.densities import remainder
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
-_defined = defined_where(lambda df: df > 0, support=LINE)
+_defined = defined_where(lambda df: df > 0, support=LINE, index=lambda df: df)
 
 
 @_defined
@@ -45,7 +45,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     few = where(many, 1, half)
     plain = gammaln(few + 0.5) - gammaln(few) - 0.5 * log(few)
     norm = where(many, stirling, plain) - log(scale) - 0.5 * LOG_2PI
-    return norm - log_power(y, df) / 2 - log1p_square(y / sqrt(df)) / 2
+    return norm - log_power(y, df) * (0.5 + 0.5 / df)
 
 
 @_defined

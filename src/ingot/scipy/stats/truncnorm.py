@@ -96,9 +96,16 @@ def _inside(y: Any, a: Any, b: Any, value: Any) -> Any:
     return where((y >= a) & (y <= b), value, 0)
 
 
+def _reversed_hazard(y: Any, a: Any, b: Any, log_cdf: Any) -> Any:
+    """The density over the distribution function, which grows as -y."""
+    endless = y == -INF
+    return where(endless, INF, exp(_log_density(where(endless, 0, y), a, b)
+                                   - where(endless, 0, log_cdf)))
+
+
 # No difference that cancels, nor one of infinities.
 _logcdf.defjvps(
-    lambda t, out, y, a, b: t * _inside(y, a, b, exp(_log_density(y, a, b) - out)),
+    lambda t, out, y, a, b: t * _inside(y, a, b, _reversed_hazard(y, a, b, out)),
     lambda t, out, y, a, b: -t * _inside(y, a, b, exp(
         _log_density(a, a, b) + _logcdf(-y, -b, -a) - out)),
     lambda t, out, y, a, b: -t * _inside(y, a, b, exp(_log_density(b, a, b))))
