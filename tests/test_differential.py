@@ -308,7 +308,7 @@ POINTS = [  # function, arguments, derivatives: nan where there is none
     (special.beta, (1.0, -2.0), (nan, -0.25)), (special.beta, (-0.5, 0.5), (-2 * np.pi,) * 2),
     (special.betaln, (0.0, 1.0), (nan, nan)), (special.betaln, (-2.0, 1.0), (0.5, nan)),
     (special.kl_div, (0.0, 2.0), (-inf, 1.0)), (special.rel_entr, (0.0, 2.0), (-inf, 0.0)),
-    (special.kl_div, (0.0, 0.0), (nan, nan)), (special.rel_entr, (1.0, 0.0), (nan, nan)),
+    (special.kl_div, (0.0, 0.0), (nan, 1.0)), (special.rel_entr, (1.0, 0.0), (nan, nan)),
     (special.kl_div, (-1.0, 1.0), (nan, nan)), (special.kl_div, (1.0, 2.0), (-np.log(2), 0.5))]
 
 

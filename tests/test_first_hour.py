@@ -294,7 +294,7 @@ REMEDIES = {
     "minus of truth": (lambda: -(x3 > 0), "write ~x"),
     "bits of floats": (lambda: x3 & 1, r"x.astype\(int\)"),
     "table into jit": (lambda: ingot.jit(jnp.sum)(Table()), "a Table for a; convert it with jnp"),
-    "table into jnp": (lambda: jnp.sum(Table()), "convert it with jnp.asarray first"),
+    "table into jnp": (lambda: jnp.sum(Table()), "convert it with ingot.numpy.asarray first"),
     "table into lax": (lambda: lax.add(Table(), 1.0), "object of type Table; convert it"),
     "deleted": (lambda: donated(jnp.ones(3)), "Array has been deleted"),
     "NumPy in jit": (lambda: ingot.jit(lambda x: np.sin(x))(1.0), "or pure_callback for code"),

@@ -80,13 +80,16 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
             with build.inside(ir.Block()):
                 rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
 
+        if columns is not None:  # written out, for most of what small programs do comes here
+            return RegisterArray(out.shape, dtype, [
+                build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
+                else rule(build, *scalars, out_dtype=dtype, **params)
+                for scalars in zip(*columns, strict=True)])
+
         def apply(build: Lowering, scalars: Sequence[Any]) -> Any:
             return (build.op(rule, *scalars, dtype=dtype) if isinstance(rule, str)
                     else rule(build, *scalars, out_dtype=dtype, **params))
 
-        if columns is not None:
-            return RegisterArray(out.shape, dtype, [
-                apply(build, scalars) for scalars in zip(*columns, strict=True)])
         if out.shape and None not in (single := [_repeated(x) for x in xs]):
             value = apply(build, [x.at(build, ()) for x in single if x])  # once for all
             return repeat_of(RegisterArray((), dtype, [value]), out.shape)

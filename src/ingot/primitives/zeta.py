@@ -58,10 +58,11 @@ def zeta_derivative(s: np.ndarray, q: np.ndarray, order: int) -> np.ndarray:
 
     For s > 1 the sum of (-log(q + k))^order (q + k)^-s; relative error 1e-14 times `order`, unless
     terms of both signs cancel (q < 1). For s < 0 terms as large as (q + 16)^-s cancel, so that
-    first derivatives at q = 1 are by the functional equation, and others are nan below -4.
+    first derivatives at q = 1 are by the functional equation, and other derivatives nan below -4.
     """
     mirrored = (s < -1) & (q == 1) & (order == 1)
-    out = _continued(np.where(mirrored | (s < -4), 1.0, s), q, order)
+    left_out = mirrored | ((s < -4) & (order > 0))
+    out = _continued(np.where(left_out, 1.0, s), q, order)
     if not mirrored.any():
         return out
     out[mirrored] = _mirrored(s[mirrored])

@@ -241,8 +241,13 @@ class Emitter:
         self.name_phis(node)
         mark, group = self.marks.of(node)
         outer, self.scalar.hashes = self.scalar.hashes, self.hashes(node)
-        with self.inlining(node.vector or few_functions(node.body)), self.accesses_of(group):
+        groups, access = self.groups, self.access
+        if group:
+            self.groups = (*groups, group)
+            self.access = self.marks.access(self.groups)
+        with self.inlining(node.vector or few_functions(node.body)):
             self.block(node.body)
+        self.groups, self.access = groups, access
         self.scalar.hashes = outer
         poll = self.poll(node, before)
         following = self.new(f"add nuw nsw i64 {node.index.name}, 1")
@@ -255,16 +260,6 @@ class Emitter:
             phi.result.name = self.name(phi.next)
         for pointer in node.pointers:
             pointer.result.name = self.pointer(pointer.next)  # type: ignore[arg-type]
-
-    @contextmanager
-    def accesses_of(self, group: str) -> Iterator[None]:
-        """Let loads and stores belong to a loop whose iterations are apart, if it is one."""
-        outer = self.groups, self.access
-        if group:
-            self.groups = (*self.groups, group)
-            self.access = self.marks.access(self.groups)
-        yield
-        self.groups, self.access = outer
 
     @contextmanager
     def inlining(self, inlined: bool) -> Iterator[None]:

@@ -124,7 +124,7 @@ class ScalarEmitter:
 
     def _exact(self, node: ir.Value, args: Sequence[str]) -> str:
         dtype = node.args[0].dtype if node.args else node.dtype
-        flags = self.ranges.flags(node)
+        flags = self.ranges.flags(node) if dtype.kind == "i" else ""
         method = getattr(self, "op_" + node.op, None)
         if method is not None:
             return method(node, args, dtype)
