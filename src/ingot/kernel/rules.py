@@ -75,10 +75,7 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
             work = max(price, COMPLEX_COSTS.get(rule, 1))
         columns = _columns(xs, out.shape, work)
         if not isinstance(rule, str) and (columns is None or "c" in (dtype.kind, xs[0].dtype.kind)):
-            # A rule refuses types where it is applied: that must be before anything is built, and
-            # not after this one has returned.
-            with build.inside(ir.Block()):
-                rule(build, *(build.const(0, x.dtype) for x in xs), out_dtype=dtype, **params)
+            _try_types(build, rule, xs, out_dtype=dtype, **params)
 
         if columns is not None:  # written out, for most of what small programs do comes here
             return RegisterArray(out.shape, dtype, [
@@ -100,6 +97,13 @@ def elementwise(rule: ScalarRule, cost: int | None = None) -> Callable[..., Any]
         return LazyArray(out.shape, dtype, at, xs, work)
 
     return kernel
+
+
+def _try_types(build: Lowering, rule: Callable[..., Any], xs: Sequence[ArrayValue],
+               **params: Any) -> None:
+    """Let a rule refuse types before anything is built, and not when it is applied later."""
+    with build.inside(ir.Block()):
+        rule(build, *(build.const(0, x.dtype) for x in xs), **params)
 
 
 def repeat_of(x: RegisterArray, shape: Sequence[int]) -> LazyArray:
