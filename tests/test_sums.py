@@ -335,6 +335,16 @@ def test_other_sums_keep_their_digits(name, mode):
                 check(call(x), *reference(x), dtype, n)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex64])
+def test_eager_products_keep_the_digits_of_their_factors(dtype):
+    x = np.full((20_000, 2), 1 + np.finfo(dtype).eps, dtype)
+    x[:10_000] = 1 - np.finfo(dtype).eps
+    want = np.prod(x.astype(np.complex128), 0)
+    for got in (jnp.prod(x, 0), jnp.cumprod(x, 0)[-1], jnp.multiply.reduce(x, 0)):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(np.asarray(got), want, rtol=2 * np.finfo(dtype).eps)
+
+
 def test_histograms_count_further_than_float32_can_by_ones():
     n = (1 << 24) + 4
     counts = jnp.histogram(jnp.zeros(n, np.float32), 2, range=(-1, 0))[0]

@@ -12,6 +12,8 @@ from __future__ import annotations
 # and in single precision. function | of mpmath | points
 SMOOTH = """
 jnp.tanh(x) | mp.tanh(x) | 0 -0.0 3 12 -12 30 -30
+jnp.tanh(x+0j).real | mp.tanh(x) | 0 -0.0 .9 3 12 -12 30 -30
+jnp.tan(x*1j).imag | mp.tanh(x) | 0 .9 3 12 -12 30 -30
 nn.sigmoid(x) | 1/(1+mp.exp(-x)) | 0 12 -12 30 -30 60
 nn.log_sigmoid(x) | -mp.log(1+mp.exp(-x)) | 0 12 -12 30 -30
 nn.softplus(x) | mp.log(1+mp.exp(x)) | 0 12 -12 30 -30
@@ -251,6 +253,17 @@ T.bernoulli.logpmf(1.,x) | 1. | 1 | -1
 T.bernoulli.logpmf(0.,x) | 1. | -inf
 T.nbinom.logpmf(0.,3.,x) | 1. | 3 | -3
 T.geom.logpmf(1.,x) | 1. | 1 | -1
+T.binom.pmf(1.,3.,x) | 0. | 3 | -12
+T.binom.pmf(2.,3.,x) | 0. | 0 | 6
+T.binom.pmf(2.,3.,x) | 1. | -3 | -12
+T.binom.pmf(0.,3.,x) | 1. | 0 | 0
+T.bernoulli.pmf(1.,x) | 0. | 1 | 0
+T.bernoulli.pmf(0.,x) | 1. | -1 | 0
+T.poisson.pmf(1.,x) | 0. | 1 | -2
+T.poisson.pmf(2.,x) | 0. | 0 | 1
+T.geom.pmf(2.,x) | 1. | -1 | -2
+T.nbinom.pmf(1.,2.,x) | 1. | -2 | -8
+T.nbinom.pmf(2.,2.,x) | 1. | 0 | 6
 T.betabinom.logpmf(5.,3.,x,y) | 1.,1. | 0; 0
 T.pareto.logpdf(x,2.) | 1. | -3 | 3
 T.pareto.logsf(x,2.) | 1. | = | ?
@@ -391,6 +404,7 @@ jnp.ones(3).at[jnp.array([0,0,0])].multiply(x).sum() | array([0.,0.,3.]) | array
     | array([[0,3,0],[3,0,0],[0,0,0]])
 jnp.std(x) | array([1.,1.,1.]) | ?
 T.multinomial.logpmf(jnp.array([0.,2.]),2,x) | array([0.,1.]) | array([0,2])
+T.multinomial.pmf(jnp.array([1.,1.]),2,x) | array([0.,1.]) | array([2,0]) | array([[0,2],[2,0]])
 abs(jnp.linalg.eig(x)[1][0,0]) | array([[1.,2.],[3.,4.]])
     | array([[-.04594558451762295,.031525133760105975],
     [-.06696234035768359,.04594558451762295]])

@@ -19,7 +19,7 @@ from ingot.primitives.families import INEXACT, NUMBER, check_kind
 from ingot.primitives.movement import full_like
 from ingot.primitives.select import select
 from ingot.primitives.slicing import concatenate, slice_in_dim
-from ingot.primitives.sums import running
+from ingot.primitives.sums import longer, running
 from ingot.util import canonicalize_axis
 
 Combine = Callable[[Any, Any], Any]
@@ -95,8 +95,13 @@ def _cumprod_partial(t: Any, out: Any, x: Any, *, axis: int, reverse: bool) -> A
     return _scan_by_doubling(combine, [x, t], axis, reverse, (1, 0))[1]
 
 
+def _cumprod_eval(x: np.ndarray, axis: int) -> np.ndarray:
+    factors = longer(x)
+    return np.cumprod(factors, axis, dtype=factors.dtype).astype(x.dtype, copy=False)
+
+
 cumprod_p = _family(
-    "cumprod", NUMBER, eval=lambda x, axis: np.cumprod(x, axis, dtype=x.dtype),
+    "cumprod", NUMBER, eval=_cumprod_eval,
     jvp=[_cumprod_partial], transpose=NOT_LINEAR, combine="mul")
 
 

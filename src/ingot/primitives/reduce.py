@@ -37,6 +37,7 @@ from ingot.primitives.numerics import wide
 from ingot.primitives.out_sharding import divided_reduction, says_nothing, takes_out_sharding
 from ingot.primitives.shape import constant
 from ingot.primitives.slicing import concatenate, slice_in_dim
+from ingot.primitives.sums import longer
 from ingot.tree import tree_flatten, tree_unflatten
 from ingot.util import size_of
 
@@ -151,9 +152,8 @@ def reduce_min(operand: Any, axes: Shape, *, out_sharding: Any = None) -> Any:
 
 # ---- reduce_prod ---------------------------------------------------------------------------------
 def _prod_eval(x: np.ndarray, *, axes: Shape) -> Any:
-    if x.dtype.kind in "fV" and x.dtype.itemsize <= 2:
-        return np.prod(x.astype(np.float32), axis=axes).astype(x.dtype)
-    return np.prod(x, axis=axes, dtype=x.dtype)
+    factors = longer(x)
+    return np.prod(factors, axis=axes, dtype=factors.dtype).astype(x.dtype)
 
 
 def _prod_partial(t: Any, out: Any, x: Any, *, axes: Shape) -> Any:

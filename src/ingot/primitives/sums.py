@@ -114,6 +114,13 @@ def _is_closest(x: np.ndarray, axis: int) -> bool:
 
 
 # ---- running sums --------------------------------------------------------------------------------
+def longer(x: np.ndarray) -> np.ndarray:
+    """The array in a dtype in which products of its elements keep the digits of its own; itself
+    where there is none."""
+    narrow = np.dtype(np.float32) if is_narrow(x.dtype) else x.dtype
+    return x.astype(WIDE.get(x.dtype, narrow), copy=False)
+
+
 def running(x: np.ndarray, axis: int) -> np.ndarray:
     """The running sum along an axis, in the dtype of `x`."""
     n = x.shape[axis]

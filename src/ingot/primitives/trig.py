@@ -9,6 +9,7 @@ import numpy as np
 from ingot.core.primitive import Primitive
 from ingot.primitives.arithmetic import abs, add, div, is_complex, mul, neg, sub
 from ingot.primitives.compare import ge, gt
+from ingot.primitives.complex import complex, imag, real
 from ingot.primitives.exponential import logistic
 from ingot.primitives.families import INEXACT, nary, unary
 from ingot.primitives.movement import full_like
@@ -21,13 +22,32 @@ def _one(x: Any) -> Any:
     return full_like(x, 1)
 
 
+def _square_of_sech(x: Any, tanh_x: Any) -> Any:
+    """1 / cosh(x)^2, which does not cancel in the tails as 1 - tanh^2 does, nor overflow. Near the
+    poles of complex numbers it is 1 - tanh^2 that does not cancel."""
+    twice = add(x, x)
+    out = mul(full_like(x, 4), mul(logistic(twice), logistic(neg(twice))))
+    if not is_complex(x):
+        return out
+    across = abs(real(x))
+    return select(gt(across, _one(across)), out, one_minus_square(tanh_x))
+
+
 # ---- sin, cos, tan -------------------------------------------------------------------------------
 sin_p = unary("sin", INEXACT, eval=widened(np.sin), kernel="sin",
               jvp=[lambda t, out, x, **_: mul(t, cos(x))])
 cos_p = unary("cos", INEXACT, eval=widened(np.cos), kernel="cos",
               jvp=[lambda t, out, x, **_: neg(mul(t, sin(x)))])
-tan_p = unary("tan", INEXACT, eval=widened(np.tan), kernel="tan",
-              jvp=[lambda t, out, x, **_: mul(t, add(_one(out), square(out)))])
+
+
+def _tan_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
+    if is_complex(x):
+        turned, up = (complex(neg(imag(z)), real(z)) for z in (x, out))
+        return mul(t, _square_of_sech(turned, up))
+    return mul(t, add(_one(out), square(out)))
+
+
+tan_p = unary("tan", INEXACT, eval=widened(np.tan), kernel="tan", jvp=[_tan_jvp])
 
 
 def sin(x: Any, *, accuracy: Any = None) -> Any:
@@ -172,11 +192,7 @@ def atan2(x: Any, y: Any) -> Any:
 
 # ---- sinh, cosh, tanh ----------------------------------------------------------------------------
 def _tanh_jvp(t: Any, out: Any, x: Any, **_: Any) -> Any:
-    if is_complex(x):
-        return mul(t, one_minus_square(out))
-    # 1 / cosh^2, which does not cancel in the tails as 1 - tanh^2 does, nor overflow.
-    twice = add(x, x)
-    return mul(t, mul(full_like(x, 4), mul(logistic(twice), logistic(neg(twice)))))
+    return mul(t, _square_of_sech(x, out))
 
 
 def _tanh_eval(x: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
 from ingot.numpy.logic import where
 from ingot.scipy.special import xlog1py, xlogy
-from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts
+from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, like, log_of_parts
+from ingot.scipy.stats.densities import binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -40,7 +41,9 @@ def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.bernoulli.pmf(1, 0.25)
     Array(0.25, dtype=float64, weak_type=True)
     """
-    return exp(logpmf(k, p, loc))
+    x = k - loc
+    outside = (x != 0) & (x != 1)
+    return where(outside, 0, binomial(where(outside, 0, x), like(x, 1), p, 1 - p))
 
 
 @_defined

@@ -10,8 +10,8 @@ from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_betainc_p
 from ingot.scipy.special import betainc
 from ingot.scipy.special_distributions import betaincc
-from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, exp, real
-from ingot.scipy.stats.densities import log_binomial
+from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, real
+from ingot.scipy.stats.densities import binomial, log_binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -46,7 +46,9 @@ def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.binom.pmf(2, 3, 0.5)
     Array(0.375, dtype=float64, weak_type=True)
     """
-    return exp(logpmf(k, n, p, loc))
+    x = k - loc
+    outside = (x < 0) | (x > n) | (floor(x) != x)
+    return where(outside, 0, binomial(where(outside, 0, x), n, p, 1 - p))
 
 
 def _mass(name: str, k: Any, n: Any, p: Any, loc: Any, fun: Any, low: float, high: float) -> Any:

@@ -13,11 +13,11 @@ from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy import primitives as lax
 from ingot.numpy.elementary import log, log1p
 from ingot.numpy.logic import where
-from ingot.numpy.reductions import sum as sum_
+from ingot.numpy.reductions import prod, sum as sum_
 from ingot.primitives.densities import deviance, remainder
 from ingot.primitives.special import digamma, lgamma
 from ingot.scipy.special import xlogy
-from ingot.scipy.stats.common import LOG_2PI
+from ingot.scipy.stats.common import LOG_2PI, exp
 
 
 def _slope(x: Any, mean: Any) -> Any:
@@ -69,6 +69,60 @@ log_binomial.defjvps(
     lambda t, out, x, n, p, q: t * (digamma(n + 1) - digamma(n - x + 1) + log(q)),
     lambda t, out, x, n, p, q: t * _slope(x, p),
     lambda t, out, x, n, p, q: t * _slope(n - x, q))
+
+
+# The masses themselves have derivatives at the edges too, where those of their logarithms are
+# infinite: each is a difference of masses for one draw less.
+def _fewer(x: Any, fun: Any) -> Any:
+    """fun(x - 1) where x is at least 1, else 0."""
+    some = x >= 1
+    return where(some, fun(where(some, x, 1) - 1), 0)
+
+
+def _times_slope(mass: Any, slope: Any) -> Any:
+    """The derivative of a mass whose logarithm has this slope: 0 where there is none of it."""
+    none = mass == 0
+    return where(none, 0, mass * where(none, 0, slope))
+
+
+@custom_jvp
+def poisson(x: Any, mean: Any) -> Any:
+    """mean^x exp(-mean) / x!, for whole x >= 0."""
+    return exp(log_poisson(x, mean))
+
+
+poisson.defjvps(
+    lambda t, out, x, mean: t * _times_slope(out, log(mean) - digamma(x + 1)),
+    lambda t, out, x, mean: t * (_fewer(x, lambda y: poisson(y, mean)) - out))
+
+
+@custom_jvp
+def binomial(x: Any, n: Any, p: Any, q: Any) -> Any:
+    """n! / (x! (n - x)!) p^x q^(n - x), for whole x, 0 <= x <= n and p + q = 1."""
+    return exp(log_binomial(x, n, p, q))
+
+
+def _binomial_by_q(out: Any, x: Any, n: Any, p: Any, q: Any) -> Any:
+    """The derivative in q; n need not be whole."""
+    rest = n - x
+    fewer = _fewer(rest, lambda y: n * binomial(x, x + y, p, q))
+    return fewer + out * _slope(where(rest >= 1, 0, rest), q)
+
+
+binomial.defjvps(
+    lambda t, out, x, n, p, q: t * _times_slope(
+        out, digamma(n - x + 1) - digamma(x + 1) + log(p) - log(q)),
+    lambda t, out, x, n, p, q: t * _times_slope(out, digamma(n + 1) - digamma(n - x + 1) + log(q)),
+    lambda t, out, x, n, p, q: t * _fewer(x, lambda y: n * binomial(y, n - x + y, p, q)),
+    lambda t, out, x, n, p, q: t * _binomial_by_q(out, x, n, p, q))
+
+
+def multinomial(x: Any, n: Any, p: Any, axis: int) -> Any:
+    """n! / prod(x!) prod(p^x) for x >= 0 along an axis with the sum n: probabilities of 0 are
+    factors of their own, as the slope of their logarithm is infinite."""
+    edge = (p == 0) & (x > 0)
+    factors = where(edge, where(edge, p, 1) ** where(edge, x, 1), 1)
+    return exp(log_multinomial(x, n, where(edge, 1, p), axis)) * prod(factors, axis)
 
 
 def log_multinomial(x: Any, n: Any, p: Any, axis: int) -> Any:

@@ -10,6 +10,7 @@ from ingot.numpy.logic import where
 from ingot.numpy.rounding import floor
 from ingot.scipy.special import xlog1py
 from ingot.scipy.stats.common import INF, defined_where, discrete_quantile, exp, log_of_parts
+from ingot.scipy.stats.densities import binomial
 
 __all__ = ["cdf", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -42,7 +43,10 @@ def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     >>> stats.geom.pmf(2, 0.5)
     Array(0.25, dtype=float64, weak_type=True)
     """
-    return exp(logpmf(k, p, loc))
+    x = k - loc
+    outside = (x <= 0) | (x == INF) | (floor(x) != x)
+    before = where(outside, 1, x) - 1
+    return where(outside, 0, p * binomial(before, before, 1 - p, p))
 
 
 def _log_tail(k: Any, p: Any, loc: Any) -> Any:

@@ -16,8 +16,8 @@ from ingot.numpy.promotion import (
     promote_shapes,
 )
 from ingot.numpy.reductions import sum as sum_
-from ingot.scipy.stats.common import INF, exp, real_dtypes
-from ingot.scipy.stats.densities import log_multinomial
+from ingot.scipy.stats.common import INF, real_dtypes
+from ingot.scipy.stats.densities import log_multinomial, multinomial
 
 __all__ = ["logpmf", "pmf"]
 
@@ -31,15 +31,20 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
     >>> stats.multinomial.logpmf(np.array([1, 1]), 2, np.array([0.5, 0.5]))
     Array(-0.69314718, dtype=float64)
     """
-    counts = as_array("multinomial.logpmf", x)
-    x, p = real_dtypes("multinomial.logpmf", counts, p)
-    n = as_array("multinomial.logpmf", n)
+    return _of("multinomial.logpmf", log_multinomial, -INF, x, n, p)
+
+
+def _of(name: str, fun: Any, none: float, x: Any, n: Any, p: Any) -> Any:
+    """fun(x, n, p, axis) where the sum of the counts x is n, else `none`."""
+    counts = as_array(name, x)
+    x, p = real_dtypes(name, counts, p)
+    n = as_array(name, n)
     total = convert(n, x.aval.dtype)
-    x, p = promote_shapes("multinomial.logpmf", x, p)
+    x, p = promote_shapes(name, x, p)
     shape = broadcast_shapes(x.aval.shape, p.aval.shape)
     x, p = broadcast(x, shape), broadcast(p, shape)
-    value = log_multinomial(x, broadcast(total, shape[:-1]), p, len(shape) - 1)
-    return where(lax.eq(*promote_dtypes("multinomial.logpmf", sum_(counts, -1), n)), value, -INF)
+    value = fun(x, broadcast(total, shape[:-1]), p, len(shape) - 1)
+    return where(lax.eq(*promote_dtypes(name, sum_(counts, -1), n)), value, none)
 
 
 def pmf(x: Any, n: Any, p: Any) -> Any:
@@ -51,6 +56,7 @@ def pmf(x: Any, n: Any, p: Any) -> Any:
     >>> stats.multinomial.pmf(np.array([1, 1]), 2, np.array([0.5, 0.5]))
     Array(0.5, dtype=float64)
     """
-    return exp(logpmf(x, n, p))
+    return _of("multinomial.pmf", multinomial, 0, x, n, p)
+
 
 _hide_frames_of(__name__)

@@ -15,7 +15,7 @@ from ingot.numpy.rounding import floor
 from ingot.scipy.log_tails import log_gammainc_p, log_gammaincc_p
 from ingot.scipy.special import gammainc, gammaincc
 from ingot.scipy.stats.common import INF, NAN, defined_where, discrete_quantile, exp, real
-from ingot.scipy.stats.densities import log_poisson
+from ingot.scipy.stats.densities import log_poisson, poisson
 
 __all__ = ["cdf", "entropy", "isf", "logcdf", "logpmf", "logsf", "pmf", "ppf", "sf"]
 
@@ -48,7 +48,9 @@ def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     >>> stats.poisson.pmf(2, 2.0)
     Array(0.27067057, dtype=float64, weak_type=True)
     """
-    return exp(logpmf(k, mu, loc))
+    x = k - loc
+    outside = (x < 0) | (floor(x) != x)
+    return where(outside, 0, poisson(where(outside, 0, x), mu))
 
 
 @_defined
