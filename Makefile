@@ -64,7 +64,7 @@ fuzz: $(call STAMP,test)  ## Random programs, new ones each time (MINUTES=10 SEE
 bites: $(call STAMP,test)  ## Faults planted again: how soon random programs object to each (SEED=1000000)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.bites programs all $(or $(SEED),1000000)
 
-# The packages are installed beside the JAX that they were written for, away from the rest.
+# The packages are installed beside today's JAX, away from the rest; some need Python 3.12.
 ECO := build/ecosystem/venv
 
 # What the tests need besides ingot and JAX, which does not install beside the oldest versions.
@@ -114,7 +114,7 @@ jax-suite:  ## Run JAX's own tests of devices on ingot and on JAX (JAX_SOURCE=a 
 	PYTHONPATH=tests $(or $(JAX_PYTHON),$(BIN)/python) -m jax_suite $(FAMILY) --source $(JAX_SOURCE) $(OPTIONS)
 
 $(ECO)/.installed: pyproject.toml $(wildcard tests/ecosystem/packages/*.toml)
-	$(PYTHON) -m venv $(ECO)
+	$(BENCH_PYTHON) -m venv $(ECO)
 	PYTHONPATH=tests $(ECO)/bin/python -m ecosystem --requirements > $(ECO)/requirements.txt
 	$(ECO)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
 	  --requirement $(ECO)/requirements.txt

@@ -127,3 +127,31 @@ def test_mapped_functions_whose_rule_closes_over_a_value_of_an_outer_transformat
         return OUTER[outer](lambda y: jnp.sum(ingot.vmap(f(w, y))(XS + 0.1)))
 
     close(mapped(with_vmap), mapped(lambda f: f))
+
+
+# ---- containers that are no pytrees -------------------------------------------------------------
+class Closed:
+    """A node that cannot be taken apart."""
+
+
+ingot.tree.register_pytree_node(Closed, lambda _: 1 / 0, lambda _, __: Closed())
+
+
+@pytest.mark.parametrize("kind", ["globals", "list of itself", "keys without order", "closed"])
+@pytest.mark.parametrize("transform", [
+    ingot.jit, ingot.grad, ingot.vmap, lambda f: lambda x: ingot.make_jaxpr(f)(x)(x)])
+def test_a_container_that_a_function_closes_over_need_not_be_a_pytree(kind, transform):
+    space = {"two": jnp.array(2.0), "closed": Closed()}
+    if kind == "globals":
+        exec("def f(x): return space['two'] * x", space)
+        space["space"] = space
+        f = space["f"]
+    elif kind == "list of itself":
+        held = [jnp.array(2.0)]
+        held.append(held)
+        f = lambda x: held[0] * x
+    else:
+        other = {0: jnp.array(2.0), "a": 0} if kind == "keys without order" else space
+        f = lambda x: other.get(0, 2.0) * x
+    x = jnp.array([3.0, 1.0]) if transform is ingot.vmap else jnp.array(1.0)
+    np.testing.assert_array_equal(transform(f)(x), 2 * x if transform is ingot.vmap else 2.0)

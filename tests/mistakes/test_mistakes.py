@@ -43,7 +43,8 @@ def faults(mistake):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.name)
-def test_messages(mistake):
+def test_messages(mistake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     told = faults(mistake)
     assert not told, "\n".join(told)
 

@@ -11,7 +11,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from ingot.core.array import Array
-from ingot.tree import tree_leaves
+from ingot.tree.registry import node_type
 
 
 def captured(fun: Any) -> dict[int, Array]:
@@ -33,9 +33,24 @@ def captured(fun: Any) -> dict[int, Array]:
         elif isinstance(x, functools.partial):
             todo += [x.func, *x.args, *x.keywords.values()]
         else:
-            todo += [leaf for leaf in tree_leaves(x) if leaf is not x]
+            todo += _parts(x)
             todo += [w for w in (getattr(x, "__wrapped__", None),) if callable(w)]
     return found
+
+
+def _parts(x: Any) -> list[Any]:
+    """What a container holds: one level, for it may hold itself, as the globals of a module do."""
+    if isinstance(x, dict):
+        return list(x.values())  # of keys in any order
+    if isinstance(x, (list, tuple)):
+        return list(x)
+    kind = node_type(type(x))
+    if kind is None:
+        return []
+    try:
+        return list(kind.flatten(x)[0])
+    except Exception:  # the function itself may never take it apart
+        return []
 
 
 def _of_function(fun: FunctionType) -> list[Any]:
