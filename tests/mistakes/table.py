@@ -336,7 +336,7 @@ f(x)
 x + 1  #!
 """),
     mistake("NaN in a compiled loop", "FloatingPointError",
-            "nan|log|f64[]|iteration 2|scan", "where", """
+            "nan|log|f64[]|iteration 2|loop at", "where", """
 with jax.debug_nans(True):
     @jax.jit
     def f(x):
@@ -558,6 +558,24 @@ f(jnp.ones(3), 0)
 def f(n):
     return jnp.repeat(jnp.ones(3), n)  #!
 f(2)
+"""),
+    mistake("array larger than any memory", "ValueError", "2**63 bytes", "check its shape", """
+x = jnp.zeros((2**40, 2**40))  #!
+"""),
+    mistake("deleted element", "TypeError", "f64[3]|immutable", "jnp.delete", """
+x = jnp.ones(3)
+del x[0]  #!
+"""),
+    mistake("right side of a triangular system", "ValueError",
+            "solve_triangular|f64[3,3]|f64[2]", "must have 3 rows", """
+import ingot.scipy.linalg
+ingot.scipy.linalg.solve_triangular(jnp.eye(3), jnp.ones(2))  #!
+"""),
+    mistake("how a bar is shown", "TypeError", "progress", "show(done, total)", """
+jax.progress(range(3), show=3)  #!
+"""),
+    mistake("number of threads", "TypeError", "set_num_threads|'a'", "expected an integer", """
+jax.set_num_threads("a")  #!
 """),
     mistake("file written under jit", "TracerArrayConversionError",
             "f64[]|file_written_under_jit.py:3", "pure_callback", """

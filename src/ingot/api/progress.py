@@ -210,7 +210,7 @@ def progress(loop: Any, label: str = "", *, total: int | None = None, show: Show
     a bar, or an iterator over the entries. Bars of loops that run at once stand side by side; a
     loop under vmap has one. How often Python is called is
     chosen by the speed of the loop so far. Drawn by rich or tqdm if installed, else as lines; the
-    flag `progress` chooses. Raises TypeError for anything else.
+    flag `progress` chooses. Raises TypeError for anything else, and for `show` that is no function.
 
     >>> def body(i, x):
     ...     return x + i
@@ -220,6 +220,9 @@ def progress(loop: Any, label: str = "", *, total: int | None = None, show: Show
     2 of 2
     [1, 2]
     """
+    if show is not None and not callable(show):
+        raise TypeError(f"progress: show must be a function of two integers, show(done, total), got"
+                        f" {show!r:.60}")
     if callable(loop) and within(loop) in _LOOPS:
         return _around(loop, label, show)
     if not hasattr(loop, "__iter__"):

@@ -84,7 +84,7 @@ def _loop(args: Sequence[Array], *, jaxpr: Jaxpr, length: int, reverse: bool, nu
         try:
             outs = evaluate(jaxpr, *consts, *carry, *elements)
         except FloatingPointError as error:
-            note_iteration(error, "scan", i)
+            note_iteration(error, i)
             raise
         carry, ys = split_list(outs, [num_carry])
         for target, y in zip(stacked, ys, strict=True):

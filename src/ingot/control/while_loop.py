@@ -74,7 +74,7 @@ def _loop(args: Sequence[Array], *, cond_nconsts: int, cond_jaxpr: Jaxpr, body_n
                 break
             carry = evaluate(body_jaxpr, *body_consts, *carry)
         except FloatingPointError as error:
-            note_iteration(error, "while_loop", i)
+            note_iteration(error, i)
             raise
     return [Array(x._data, a) for x, a in zip(carry, body_jaxpr.out_avals, strict=True)]
 

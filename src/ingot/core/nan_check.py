@@ -61,10 +61,10 @@ def debug_check(name: str, results: Sequence[Array], args: Sequence[np.ndarray])
                              f" holds {found}, and {_told_of(args)}. {_remedy(derivative)}")
 
 
-def note_iteration(error: FloatingPointError, loop: str, number: int) -> None:
+def note_iteration(error: FloatingPointError, number: int) -> None:
     """Complete the text of an error by the iteration of the loop in which it was raised."""
     where = describe(source_context.origin or user_source())
-    error.args = (f"{error}; in iteration {number}, counted from 0, of the {loop} at {where}",)
+    error.args = (f"{error}; in iteration {number}, counted from 0, of the loop at {where}",)
 
 
 def _operation(name: str) -> tuple[bool, str]:

@@ -25,6 +25,7 @@ _NUMPY, _STANDARD = (os.path.dirname(f) + os.sep for f in (np.__file__, os.__fil
 _SCIPY, _INSTALLED = f"{os.sep}scipy{os.sep}", "-packages" + os.sep
 _UNHASHABLE = re.compile(r"unhashable type: '(\w*Tracer)'(\)|$)")
 _ARGUMENTS = re.compile(r"\(\) (got (an unexpected|multiple)|missing \d|takes )")
+_TOO_LARGE = ("iterator is too large", "Maximum allowed dimension exceeded", "array is too big")
 _STORED = "setting an array element with a sequence."
 NOTE = ("The frames of ingot are left out of this traceback; traceback_filtering='off' shows them.")
 
@@ -66,6 +67,9 @@ def _explain(error: BaseException, fun: Callable[..., Any] | None) -> None:
     text = str(error)
     if isinstance(error, MemoryError):
         explain_memory(error)
+    elif type(error) is ValueError and text.startswith(_TOO_LARGE):
+        error.args = (f"{text}: no memory holds an array of 2**63 bytes or more; check its shape, or"
+                      " compute in parts, by lax.map with batch_size or a scan",)
     elif type(error) is TypeError and _ARGUMENTS.match(text.removeprefix(_name(fun))):
         _name_arguments(error, fun)
     elif type(error) is TypeError and _UNHASHABLE.search(text):

@@ -126,6 +126,11 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
                     " of x[i] += y write x = x.at[i].add(y)")
 
 
+def _delitem(self: Any, index: Any) -> None:
+    raise TypeError(f"{type(self).__name__} of type {self.aval} does not support item deletion:"
+                    " arrays are immutable. Instead of del x[i] write x = jnp.delete(x, i)")
+
+
 def _contains(self: Any, item: Any) -> Any:
     if self.aval.ndim != 1:
         raise ValueError(f"in: the array must be a vector, got {self.aval}; use (x == item).any()")
@@ -241,7 +246,8 @@ _DLPACK_DEVICE = (1, 0)  # the CPU
 _PROTOCOLS: dict[str, Any] = {
     "__hash__": None,  # not a function that raises: programs ask isinstance(x, Hashable)
     "__len__": _len, "__iter__": _iter, "__reversed__": _reverse_operands,
-    "__getitem__": indexing.getitem, "__setitem__": _setitem, "__contains__": _contains,
+    "__getitem__": indexing.getitem, "__setitem__": _setitem, "__delitem__": _delitem,
+    "__contains__": _contains,
     "__bool__": _bool, "__index__": _index, "__array__": array_methods.to_numpy,
     "__format__": _format,
     "__int__": lambda self: scalar_of(self, int), "__float__": lambda self: scalar_of(self, float),

@@ -22,8 +22,8 @@ from ingot.numpy.linalg import (
     svd as _svd,
 )
 from ingot.numpy.linalg.factorizations import adjoint, matrices
-from ingot.numpy.linalg.solving import lu_solve_permuted
-from ingot.numpy.promotion import as_array, broadcast_shapes, convert, promote_dtypes
+from ingot.numpy.linalg.solving import common_shape, lu_solve_permuted
+from ingot.numpy.promotion import as_array, convert, promote_dtypes
 from ingot.numpy.triangles import diagonal, tril, triu
 from ingot.primitives import linalg as factors, qr as orthogonal
 from ingot.primitives.matrices import columns, divide_by_gap, matmul, rows
@@ -62,10 +62,10 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False,
 
 
 def _check_rows(name: str, a: Any, b: Any) -> None:
-    """Raise ValueError unless the right sides, as columns, have as many rows as the matrix."""
-    n = a.aval.shape[-1]
-    if b.aval.shape[-2] != n and b.aval.shape != a.aval.shape[:-1]:
-        raise ValueError(f"{name}: b must have {n} rows, got {a.aval} and {b.aval}")
+    """Raise ValueError unless the right sides, columns or vectors, have as many rows as `a`."""
+    n, shape = a.aval.shape[-1], b.aval.shape
+    if (shape[-2:] or (None,))[0] != n and shape != a.aval.shape[:-1]:
+        raise ValueError(f"{name}: b must have {n} rows, as a has, got {a.aval} and {b.aval}")
 
 
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
@@ -85,9 +85,9 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False,
                         " the result of cho_factor(a)")
     c, lower = c_and_lower
     c, b = as_array("cho_solve", c), as_array("cho_solve", b)
-    _check_rows("cho_solve", c, b if b.aval.ndim > 1 else lax.reshape(b, (b.aval.size, 1)))
+    _check_rows("cho_solve", c, b)
     if b.aval.ndim > 1 and b.aval.shape != c.aval.shape[:-1]:  # matrices beside stacks of them
-        lead = broadcast_shapes(c.aval.shape[:-2], b.aval.shape[:-2])
+        lead = common_shape("cho_solve", (c, b), (c.aval.shape[:-2], b.aval.shape[:-2]))
         c, b = (broadcast_to(x, (*lead, *x.aval.shape[-2:])) for x in (c, b))
     y = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(c, y, trans=2 if lower else 0, lower=lower)
@@ -117,9 +117,10 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False,
     if trans not in codes:
         raise ValueError(f"solve_triangular: trans must be 0, 1, 2, 'N', 'T' or 'C', got {trans!r}")
     transpose, conjugate = codes[trans]
+    _check_rows("solve_triangular", a, b)
     vector = b.aval.ndim == 1 or b.aval.ndim == a.aval.ndim - 1
     b = lax.reshape(b, (*b.aval.shape, 1)) if vector else b
-    lead = np.broadcast_shapes(a.aval.shape[:-2], b.aval.shape[:-2])
+    lead = common_shape("solve_triangular", (a, b), (a.aval.shape[:-2], b.aval.shape[:-2]))
     a = broadcast_to(a, (*lead, *a.aval.shape[-2:]))
     b = broadcast_to(b, (*lead, *b.aval.shape[-2:]))
     out = factors.triangular_solve(a, b, left_side=True, lower=lower, transpose_a=transpose,
@@ -166,7 +167,7 @@ def _solve_diagonal(a: Any, b: Any) -> Any:
     """Solve a x = b for diagonal matrices a [..., n, n] and b [n] or [..., n, k]."""
     n = a.aval.shape[-1]
     if b.aval.shape[-2:][:1] != (n,):
-        raise ValueError(f"solve: b must have {n} rows, got {a.aval} and {b.aval}")
+        raise ValueError(f"solve: b must have {n} rows, as a has, got {a.aval} and {b.aval}")
     entries = diagonal(a, 0, -2, -1)
     return b / (entries if b.aval.ndim == 1 else lax.expand_dims(entries, (entries.aval.ndim,)))
 
@@ -233,7 +234,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: b
     many = vectorize(one, signature="(n,n),(n),(n,k)->(n,k)")
     vector = b.aval.ndim == 1
     column = lax.reshape(b, (b.aval.size, 1)) if vector else b
-    _check_rows("lu_solve", packed, column)
+    _check_rows("lu_solve", packed, b)
     x = many(packed, permutation, column)
     return lax.squeeze(x, (x.aval.ndim - 1,)) if vector else x
 

@@ -9,6 +9,7 @@ to sleep, from which it takes long to wake; so does who waits for the others.
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import platform
 import signal
@@ -447,16 +448,20 @@ def set_num_threads(number: int) -> None:
 
     number: at least 1; BLAS is limited to it as well, NumPy's and SciPy's, for the whole process.
     What programs compute does not depend on it. In the portable mode it changes nothing. Raises
-    ValueError if it is less.
+    TypeError if it is no integer, ValueError if it is less.
 
     >>> ingot.set_num_threads(ingot.get_num_threads())
     """
+    try:
+        number = operator.index(number)
+    except TypeError:
+        raise TypeError(f"set_num_threads: expected an integer, got {number!r:.60}") from None
     if number < 1:
         raise ValueError(f"set_num_threads: at least one thread is needed, got {number}")
     if supported():
-        pool().limit = int(number)
+        pool().limit = number
     for library in blas.libraries():
-        library.threads = int(number)
+        library.threads = number
 
 
 @contextmanager
