@@ -68,8 +68,8 @@ def _explain(error: BaseException, fun: Callable[..., Any] | None) -> None:
     if isinstance(error, MemoryError):
         explain_memory(error)
     elif type(error) is ValueError and text.startswith(_TOO_LARGE):
-        error.args = (f"{text}: no memory holds an array of 2**63 bytes or more; check its shape, or"
-                      " compute in parts, by lax.map with batch_size or a scan",)
+        error.args = (f"{text}: no memory holds an array of 2**63 bytes or more; check its shape,"
+                      " or compute in parts, by lax.map with batch_size or a scan",)
     elif type(error) is TypeError and _ARGUMENTS.match(text.removeprefix(_name(fun))):
         _name_arguments(error, fun)
     elif type(error) is TypeError and _UNHASHABLE.search(text):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from ingot import dtypes
 from ingot.control.custom_jvp import custom_jvp
 from ingot.numpy import primitives as lax
