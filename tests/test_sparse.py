@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 
 import ingot
-from ingot import numpy as jnp
+from ingot import lax, numpy as jnp
 from ingot.experimental import sparse
 
 R = np.random.RandomState(0)
@@ -138,7 +138,14 @@ def test_sparsify():
                 lambda x, y: jnp.einsum("ij,kj", x, W), lambda x, y: abs(x) ** 2 + y.T.T,
                 lambda x, y: ingot.jit(jnp.tanh)(x.reshape(2, 10)), lambda x, y: x * V,
                 lambda x, y: jnp.exp(sparse.todense(x)),
-                lambda x, y: {"a": x[:, None], "b": V + 1}):
+                lambda x, y: {"a": x[:, None], "b": V + 1},
+                lambda x, y: lax.fori_loop(0, 3, lambda i, v: x.T @ (y @ v), V),
+                lambda x, y: lax.scan(lambda c, s: (c * s, (c @ V).sum()), x, V[:2]),
+                lambda x, y: lax.while_loop(lambda c: c[1] < 5, lambda c: (-c[0], c[1] + 2),
+                                            (x, 0.0)),
+                lambda x, y: lax.cond(V.sum() > 0, lambda: x * 2, lambda: -x),
+                lambda x, y: lax.switch(1, [lambda v: v, lambda v: x.T @ (y @ v)], V),
+                ingot.checkpoint(lambda x, y: jnp.sin(x) @ V)):
         out = ingot.tree.tree_leaves(sparse.sparsify(fun)(M, N), is_leaf=lambda x: isinstance(
             x, sparse.BCOO))
         for a, b in zip(out, ingot.tree.tree_leaves(fun(D, F)), strict=True):

@@ -10,6 +10,9 @@ import ingot.numpy as jnp
 from ingot.api.grad import value_and_grad as _value_and_grad
 from ingot.api.jacobian import jacfwd as _jacfwd, jacrev as _jacrev
 from ingot.api.jit import jit
+from ingot.control.cond import switch
+from ingot.control.scan import scan
+from ingot.control.while_loop import while_loop
 from ingot.core.jaxpr import Jaxpr
 from ingot.core.rewrite import bind_equation, interpret_jaxpr
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
@@ -109,6 +112,43 @@ _ZERO_AT_ZERO = ("abs asin asinh atan atanh cbrt ceil expm1 floor imag integer_p
 _LINEAR = ("neg convert_element_type copy reduce_precision stop_gradient").split()
 
 
+# ---- loops and branches ----
+# Their operands and carries are trees, of which a BCOO is one: its structure has to stay.
+def _cond(index: Any, *args: Any, branches: Sequence[Jaxpr], **_: Any) -> list[Any]:
+    def branch(jaxpr: Jaxpr) -> Callable[..., Any]:
+        return lambda *xs: _run(jaxpr, xs)
+
+    return switch(index, [branch(b) for b in branches], *args)
+
+
+def _while(*args: Any, cond_jaxpr: Jaxpr, body_jaxpr: Jaxpr, cond_nconsts: int, body_nconsts: int,
+           **_: Any) -> list[Any]:
+    ask, step = args[:cond_nconsts], args[cond_nconsts : cond_nconsts + body_nconsts]
+    return while_loop(lambda c: _run(cond_jaxpr, [*ask, *c])[0],
+                      lambda c: _run(body_jaxpr, [*step, *c]), list(args[len(ask) + len(step):]))
+
+
+def _scan(*args: Any, jaxpr: Jaxpr, num_consts: int, num_carry: int, length: int, reverse: bool,
+          unroll: Any, **_: Any) -> Any:
+    fixed, carry, xs = (args[:num_consts], list(args[num_consts : num_consts + num_carry]),
+                        list(args[num_consts + num_carry :]))
+    if any(isinstance(x, BCOO) for x in xs):
+        return NotImplemented
+
+    def step(carry: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
+        outs = _run(jaxpr, [*fixed, *carry, *xs])
+        return outs[:num_carry], [todense(y) for y in outs[num_carry:]]
+
+    carry, ys = scan(step, carry, xs, length, reverse, unroll)
+    return [*carry, *ys]
+
+
+_SEVERAL: dict[str, Callable[..., Any]] = {
+    "cond": _cond, "while": _while, "scan": _scan,
+    "remat2": lambda *args, jaxpr, **_: _run(jaxpr, args)}
+"""Rules of equations with several results."""
+
+
 def _equation(eqn: Any, args: list[Any]) -> list[Any]:
     """The results of an equation with a sparse argument."""
     name = eqn.primitive.name
@@ -121,12 +161,15 @@ def _equation(eqn: Any, args: list[Any]) -> list[Any]:
         if eqn.params["name"] == "_dense":
             return [x.todense() for x in args]
         return _run(inner, args)
-    out = _RULES[name](*args, **eqn.params) if name in _RULES else NotImplemented
+    if name in _SEVERAL:
+        out = _SEVERAL[name](*_densify(args), **eqn.params)
+    else:
+        out = _RULES[name](*args, **eqn.params) if name in _RULES else NotImplemented
     if out is NotImplemented:
         raise NotImplementedError(
             f"sparsify: there is no rule for {name} of sparse arguments, as its result is dense or"
             " would be; use sparse.todense() on the arguments if that is meant")
-    return [out]
+    return out if name in _SEVERAL else [out]
 
 
 def _run(jaxpr: Jaxpr, args: Sequence[Any]) -> list[Any]:
@@ -150,9 +193,9 @@ def sparsify(f: Callable[..., Any], use_tracer: bool = False) -> Callable[..., A
     """Make a function of dense arrays one of sparse arrays, which stay sparse where they can.
 
     f: a function of dense arrays. use_tracer: without effect -> a function of BCOOs, BCSRs and
-    dense arrays. Arithmetic, sums, products, slices, movement and functions that are 0 at 0 have
-    rules; others raise NotImplementedError. Functions that use the operators of BCOO are run as
-    well.
+    dense arrays. Arithmetic, sums, products, slices, movement, functions that are 0 at 0, loops and
+    branches have rules; others raise NotImplementedError. Functions that use the operators of BCOO
+    are run as well.
 
     >>> from ingot.experimental import sparse
     >>> sparse.sparsify(jnp.sin)(sparse.eye(2))
