@@ -1,6 +1,7 @@
 """The import hook, in processes of its own: the ways to start a program, what `jax` is then, and
 what the doctor says of a package."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ingot.compat import names
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
@@ -212,3 +215,20 @@ def test_options_are_contexts_that_have_a_value():
         "with version(9), config.jax_debug_nans(True):\n"
         "    print(version.value, config.jax_debug_nans.value, end=' ')\n"
         "print(version.value)"))
+
+
+def test_every_name_leads_to_something():
+    """What JAX's modules and names are taken from is there."""
+    lost = []
+    for name, sources in names.MODULES.items():
+        for source in [sources] if isinstance(sources, str) else sources:
+            try:
+                importlib.import_module(source)
+            except ImportError as error:
+                lost.append(f"{name}: {error}")
+    for name, source in names.NAMES.items():
+        if isinstance(source, str) and ":" in source:
+            module, _, attribute = source.partition(":")
+            if not hasattr(importlib.import_module(module), attribute):
+                lost.append(f"{name}: {source}")
+    assert not lost

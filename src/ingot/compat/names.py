@@ -188,7 +188,7 @@ _PRIVATE: dict[str, str | tuple[str, ...]] = {
     "jax._src.op_shardings": (_COMPAT + "op_shardings", _COMPAT + "hlo_sharding"),
     "jax._src.pjit": (_COMPAT + "meshes", "ingot.sharding", "ingot", "ingot.control.call"),
     "jax._src.prng": ("ingot.random",),
-    "jax._src.public_test_util": _COMPAT + "checks",
+    "jax._src.public_test_util": "ingot.test_util",
     "jax._src.random": "ingot.random",
     **{f"jax._src.random.{name}": _COMPAT + "prng" for name in ("prng", "rbg", "threefry2x32")},
     "jax._src.scipy": "ingot.scipy",
