@@ -12,7 +12,7 @@ import numpy as np
 from ingot import dtypes
 from ingot.calls import called
 from ingot.control.tracing import function_name
-from ingot.core.interpreter import Tracer, is_number, to_array
+from ingot.core.interpreter import Tracer, is_number, to_array, unconverted
 from ingot.core.references import ReferencePassed
 from ingot.tree import (
     PyTreeDef,
@@ -84,7 +84,7 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
         except ReferencePassed:
             raise
         except TypeError:
-            name, kind = argument_names(fun, args, kwargs)[i], type(leaf).__name__
+            name = argument_names(fun, args, kwargs)[i]
             if isinstance(leaf, np.ndarray):
                 dtypes.supported(leaf.dtype, f"{transform} of {function_name(fun)}, {name}")
             if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
@@ -92,13 +92,10 @@ def to_arrays(transform: str, fun: Any, args: Sequence[Any], kwargs: dict[str, A
                 raise TypeError(f"Argument '{name}' of shape {shape} of type {type(leaf)} is not a"
                                 f" valid JAX type. {transform} of {function_name(fun)} needs a"
                                 " value: pass an array, or call eval_shape") from None
-            if hasattr(leaf, "__array__") or hasattr(leaf, "__dlpack__"):
-                got = f"a {kind} for {name}; convert it with jnp.asarray first"
-            else:
-                got = (f"{leaf!r:.60} of type {kind} for {name}; mark it as static"
-                       " (static_argnames), or close over it")
-                if is_dataclass(leaf):
-                    got += ", or make its class a pytree with tree_util.register_dataclass"
+            remedy = "mark it as static (static_argnames), or close over it"
+            if is_dataclass(leaf):
+                remedy += ", or make its class a pytree with tree_util.register_dataclass"
+            got = unconverted(leaf, f"for {name}", remedy)
             raise TypeError(f"{transform}: arguments of {function_name(fun)} must be arrays,"
                             f" numbers or pytrees of them, got {got}") from None
     return out

@@ -20,7 +20,7 @@ from ingot.api.linear import LinearSpec, Pullback, Pushforward, match_tangents, 
 from ingot.api.shapes import abstractify
 from ingot.calls import called
 from ingot.core.avals import ShapedArray, is_inexact
-from ingot.core.interpreter import is_number, to_array, typeof
+from ingot.core.interpreter import is_number, to_array, typeof, unconverted
 from ingot.core.tracebacks import api_boundary
 from ingot.primitives.movement import full_like
 from ingot.transforms.jvp import jvp as push
@@ -71,10 +71,10 @@ class DifferentiableArgs:
         try:
             return to_array(x)
         except TypeError:
-            raise TypeError(
-                f"{self.transform}: arguments to differentiate must be arrays, numbers or pytrees"
-                f" of them, got {x!r:.60} of type {type(x).__name__} for {self.name(i)} of"
-                f" {function_name(self.fun)}; choose others by argnums") from None
+            place = f"for {self.name(i)} of {function_name(self.fun)}"
+            got = unconverted(x, place, "choose others by argnums")
+            raise TypeError(f"{self.transform}: arguments to differentiate must be arrays, numbers"
+                            f" or pytrees of them, got {got}") from None
 
     def __call__(self, *leaves: Any) -> list[Any]:
         """Leaves of the result and of the auxiliary data."""

@@ -17,7 +17,7 @@ from ingot.core.avals import ShapedArray
 from ingot.core.axis_env import axis_sizes
 from ingot.core.backend import run
 from ingot.core.effects import NamedAxisEffect
-from ingot.core.interpreter import Tracer, is_number, to_array, typeof
+from ingot.core.interpreter import Tracer, is_number, to_array, typeof, unconverted
 from ingot.core.jaxpr import Eqn, Jaxpr, Literal, Var, eval_jaxpr, subjaxprs
 from ingot.core.placement import place, places_of_results
 from ingot.core.primitive import Primitive
@@ -61,10 +61,10 @@ def flatten_arrays(what: str, name: str, tree: Any, numbers: bool = False
             try:
                 to_array(leaf)
             except TypeError:
-                raise TypeError(
-                    f"{what}: every leaf of {name} must be an array or a number, got {leaf!r:.60}"
-                    f" of type {type(leaf).__name__} at {name}{keystr(path)}; close over what is"
-                    " not an array") from None
+                got = unconverted(leaf, f"at {name}{keystr(path)}",
+                                  "close over what is not an array")
+                raise TypeError(f"{what}: every leaf of {name} must be an array or a number,"
+                                f" got {got}") from None
         raise
 
 

@@ -259,6 +259,15 @@ def from_host(x: Any) -> Any:
     return x
 
 
+def unconverted(x: Any, place: str, remedy: str) -> str:
+    """What is no array, where it was found, and what to do: arrays and tables of other libraries
+    are to be converted, and not shown, as their text has many lines; of others it is `remedy`."""
+    kind = type(x).__name__
+    if hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+        return f"a {kind} {place}; convert it with jnp.asarray first"
+    return f"{x!r:.60} of type {kind} {place}; {remedy}"
+
+
 def to_array(x: Any) -> Any:
     """Any array-like scalar or array as an `Array` (tracers pass through)."""
     if type(x) is Array or isinstance(x, Tracer):
