@@ -377,6 +377,42 @@ def test_devices_exchange_nothing_before_unreduced_sums_are_used(sums):
         np.testing.assert_allclose(whole(x), X @ X.T if whole(x).ndim == 2 else X.sum(1))
 
 
+SQUARE, WIDE = np.random.RandomState(0).randn(8, 4, 4), np.random.RandomState(1).randn(8, 6, 4)
+POSITIVE = SQUARE @ SQUARE.swapaxes(1, 2) + 4 * np.eye(4)
+BANDS = [SQUARE[:, 0], 9 + SQUARE[:, 1], SQUARE[:, 2], SQUARE]
+OF_MATRICES = {
+    "cholesky": [POSITIVE], "eig": [SQUARE], "eigh": [POSITIVE], "hessenberg": [SQUARE],
+    "lu": [WIDE], "qr": [WIDE], "schur": [SQUARE], "svd": [WIDE], "tridiagonal": [POSITIVE],
+    "triangular_solve": [POSITIVE, WIDE], "tridiagonal_solve": BANDS}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("divided", [slice(None), slice(-1, None)], ids=["all", "last"])
+@pytest.mark.parametrize("name", OF_MATRICES)
+def test_devices_compute_on_their_own_matrices(name, divided, dtype):
+    operation, args = getattr(lax.linalg, name), [x.astype(dtype) for x in OF_MATRICES[name]]
+    place = NamedSharding(mesh(), P("x"))
+    placed = [*args]
+    placed[divided] = ingot.device_put(placed[divided], place)
+    compiled = ingot.jit(operation).lower(*placed).compile()
+    exchanged = [line for line in compiled.as_text("hlo").splitlines()
+                 if "all-" in line and "metadata" not in line]
+    assert not exchanged
+    for out, whole in zip(ingot.tree.leaves(compiled(*placed)),
+                          ingot.tree.leaves(ingot.jit(operation, backend="xla")(*args)),
+                          strict=True):
+        assert out.sharding.is_equivalent_to(place, out.ndim)
+        np.testing.assert_allclose(out, whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["eigh", "svd"])
+def test_derivatives_of_values_need_no_host(name):
+    values = {"eigh": lambda x: lax.linalg.eigh(x)[1],
+              "svd": lambda x: lax.linalg.svd(x, compute_uv=False)}[name]
+    slope = ingot.jit(ingot.grad(lambda x: jnp.sum(values(x) ** 3)), backend="xla")
+    assert "callback" not in slope.lower(POSITIVE).as_text()
+
+
 OF_SUMS = {
     "stretched": lambda v: jnp.broadcast_to(v[:, :1], (2, 8, 3)),
     "stretched beside": lambda v: v[:, :1] + v,

@@ -150,6 +150,10 @@ class AheadShardings:
         with config.override("mesh", self.mesh):
             return ResultPlaces(jaxpr, names, self.call)
 
+    def backend(self, jaxpr: Jaxpr, consts: Sequence[Any], names: Sequence[str]) -> str:
+        """Return the name of the back end that a call of `jit` would choose."""
+        return self.places(jaxpr, names).backend(self._arguments(jaxpr, consts)).name
+
     # ---- arguments and results -------------------------------------------------------------------
     def of_arguments(self, jaxpr: Jaxpr, consts: Sequence[Any], names: Sequence[str]
                      ) -> list[Sharding]:

@@ -230,7 +230,8 @@ class Lowered(Stage):
 
     def compile(self, compiler_options: dict[str, Any] | None = None,
                 device_assignment: Sequence[Device] | None = None, **_: Any) -> Compiled:
-        """Compile for the back end that `jit` was given, by default the one chosen now.
+        """Compile for the back end that `jit` was given, by default that of the devices where its
+        arguments lie, else the one chosen now.
 
         compiler_options: in addition to those of `jit`; device_assignment: the devices, where only
         meshes without devices are known. Raises JaxRuntimeError for options that the back end does
@@ -256,8 +257,10 @@ class Compiled(Stage):
 
     def __init__(self, *parts: Any, executable: Executable | None = None):
         super().__init__(*parts)
-        self._apart = keeps_parts(self._jaxpr, self._backend)
-        self._executable = executable or compile_apart(self._jaxpr, self._backend, replace(
+        backend = self._backend or self._shardings.backend(
+            self._jaxpr, self._consts, self._names())
+        self._apart = keeps_parts(self._jaxpr, backend)
+        self._executable = executable or compile_apart(self._jaxpr, backend, replace(
             self._options, donated=(), in_shardings=self._divided()))[0]
         self._places = self._shardings.places(self._jaxpr, self._names())
 

@@ -223,7 +223,7 @@ def with_other_lengths(verb: str) -> Rule:
 
 def along_leading_axes(*ranks: int) -> Rule:
     """The rule of operations on the last axes of each argument, `ranks` of them, which must be
-    whole: leading axes are divided in one way."""
+    whole: leading axes are divided in one way, which arguments that leave them whole follow."""
 
     def rule(given: Operands) -> list[Spec]:
         leading = [tuple(s[:len(s) - r]) for s, r in zip(given.specs, ranks, strict=False)]
@@ -234,7 +234,7 @@ def along_leading_axes(*ranks: int) -> Rule:
         if given.strict and len(set(leading)) > 1:
             given.refuse("all arguments must have the same batch sharding, got"
                          f" {', '.join(map(str, leading))}")
-        batch = leading[0] if leading else ()
+        batch = merged(given, leading) if leading else ()
         return [(*batch, *whole(out.ndim - len(batch)))[:out.ndim] for out in given.outs]
 
     return rule

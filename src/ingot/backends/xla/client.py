@@ -84,6 +84,8 @@ def register_lapack(xc: Any) -> None:
     lapack = module("jaxlib.lapack")
     for name, capsule, version in lapack.registrations()["cpu"]:
         xc.register_custom_call_target(name, capsule, platform="cpu", api_version=version)
+    for name in lapack.batch_partitionable_targets():  # which devices run on their own matrices
+        xc.register_custom_call_as_batch_partitionable(name)
     lapack._lapack.initialize()
 
 

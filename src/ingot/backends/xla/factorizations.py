@@ -8,12 +8,12 @@ import numpy as np
 
 from ingot.backends.xla import lapack_calls
 from ingot.backends.xla.host import evaluated_on_host
-from ingot.backends.xla.rules import RULES, program
+from ingot.backends.xla.rules import RULES, program, rule
 from ingot.backends.xla.stablehlo import Builder, Value
 from ingot.control.while_loop import fori_loop
 from ingot.core.avals import ShapedArray
 from ingot.core.interpreter import typeof
-from ingot.core.primitive import REGISTRY, PythonFallback
+from ingot.core.primitive import REGISTRY
 from ingot.primitives.compare import eq
 from ingot.primitives.dynamic_slice import dynamic_index_in_dim
 from ingot.primitives.movement import broadcast_in_dim
@@ -23,8 +23,16 @@ from ingot.primitives.sort import take_along
 
 PLACE = np.dtype(np.int32)
 
-RULES.update(dict.fromkeys(
-    ("tridiagonal_solve", "basis_product", "untied"), PythonFallback("the host computes it")))
+
+# ---- what derivatives of factorizations are made of ----------------------------------------------
+@rule("untied")
+def _untied(b: Builder, x: Value, out: Any, mirrored: bool) -> Value:
+    return x
+
+
+@rule("basis_product")
+def _basis_product(b: Builder, u: Value, x: Value, w: Value, out: Any, **_: Any) -> Value:
+    return b.same("multiply", u, x)
 
 
 # ---- row exchanges -------------------------------------------------------------------------------

@@ -30,6 +30,12 @@ def takes(b: Builder, args: Sequence[Value]) -> bool:
             and all(is_symbolic(n) or n for n in sizes))
 
 
+def divides(b: Builder, args: Sequence[Value]) -> bool:
+    """Return whether LAPACK is to do what XLA also does by itself, but on all matrices at once, as
+    its partitioner knows no division of them. Exported programs are for readers, who know XLA's."""
+    return takes(b, args) and not b.module.for_export
+
+
 def call(b: Builder, name: str, args: Sequence[Value], outs: Sequence[Type], **options: Any
          ) -> list[Value]:
     """Append a call of a function of LAPACK; options are letters, booleans and integers."""
@@ -47,7 +53,30 @@ def call(b: Builder, name: str, args: Sequence[Value], outs: Sequence[Type], **o
     return b.ops("stablehlo.custom_call", operands, outs,
                  f'call_target_name = "lapack_{KINDS[args[0].dtype.name]}{name}_ffi", api_version ='
                  f" 4 : i32, backend_config = {{{texts}}}, operand_layouts = [{layouts[0]}],"
-                 f" result_layouts = [{layouts[1]}]{noted}")
+                 f" result_layouts = [{layouts[1]}]{noted or _matrix_by_matrix(args, outs)}")
+
+
+def _matrix_by_matrix(args: Sequence[Value], outs: Sequence[Type]) -> str:
+    """What lets devices that have some of the matrices compute on these alone: the leading axes
+    are common to arguments and results, each other axis is of its own and is needed whole."""
+    shapes = [x.shape for x in args], [shape for shape, _ in outs]
+    lead = max(len(shape) for shape in shapes[0]) - 2
+    sizes = list(args[0].shape[:lead])
+
+    def factors(shape: Sequence[int]) -> str:
+        first, end = len(sizes), len(sizes) + len(shape) - lead
+        sizes.extend(shape[lead:])
+        return f"[{', '.join(map(_factor, (*range(lead), *range(first, end))))}]"
+
+    sides = ["(" + ", ".join(map(factors, side)) + ")" for side in shapes]
+    lengths = ", ".join(f"{_factor(k)}={n}" for k, n in enumerate(sizes))
+    return (f', mhlo.frontend_attributes = {{num_batch_dims = "{lead}"}}, sdy.sharding_rule ='
+            f" #sdy.op_sharding_rule<{'->'.join(sides)} {{{lengths}}}, custom>")
+
+
+def _factor(number: int) -> str:
+    """A name of Shardy's: i to z, then z_1 and so on."""
+    return chr(ord("i") + number) if number < 18 else f"z_{number - 17}"
 
 
 def _attribute(value: Any) -> str:
@@ -81,8 +110,16 @@ def _over(b: Builder, which: Value, x: Value) -> Value:
 
 def known(b: Builder, good: Value, status: Value, outs: Sequence[Value]) -> list[Value]:
     """Append results with NaN for the matrices that are not good, or whose status is not 0."""
-    done = b.same("and", good, b.compare("EQ", status, b.full_like(status, 0)))
+    done = b.same("and", good, _is_zero(b, status))
     return [b.select(_over(b, done, x), x, b.full_like(x, np.nan)) for x in outs]
+
+
+def _is_zero(b: Builder, status: Value) -> Value:
+    return b.compare("EQ", status, b.full_like(status, 0))
+
+
+def _where_done(b: Builder, status: Value, x: Value) -> Value:
+    return b.select(_over(b, _is_zero(b, status), x), x, b.full_like(x, np.nan))
 
 
 def _shapes(x: Value) -> tuple[tuple[Any, ...], Any, Any, int]:
@@ -206,6 +243,33 @@ def _ormqr(b: Builder, a: Value, taus: Value, c: Value, out: Any, left: bool, tr
                 [(c.shape, c.dtype)], left=left, transpose=transpose)[0]
 
 
+def cholesky(b: Builder, x: Value) -> Value:
+    """Append the factors of matrices, below their diagonals; NaN where there is none."""
+    factor, status = call(b, "potrf", [x], [(x.shape, x.dtype), (x.shape[:-2], STATUS)], uplo="L")
+    return _where_done(b, status, factor)
+
+
+def triangular_solve(b: Builder, a: Value, right: Value, left_side: bool, lower: bool,
+                     transpose_a: bool, conjugate_a: bool, unit_diagonal: bool) -> Value:
+    """Append the solutions of triangular systems."""
+    form = ("C" if conjugate_a else "T") if transpose_a else "N"
+    return call(b, "trsm", [a, right], [(right.shape, right.dtype)], side="RL"[left_side],
+                uplo="UL"[lower], trans_x=form, diag="NU"[unit_diagonal])[0]
+
+
+def _tridiagonal_solve(b: Builder, dl: Value, d: Value, du: Value, right: Value, out: Any,
+                       perturb_singular: bool) -> Value:
+    args = [dl, d, du, right]
+    if perturb_singular:
+        return evaluated_on_host(REGISTRY["tridiagonal_solve"], b, args, out,
+                                 {"perturb_singular": True})
+    if d.shape[-1] == 1:
+        return b.same("divide", right, b.broadcast(d, right.shape, range(len(d.shape))))
+    *_, x, status = call(b, "gtsv", args, [*[(v.shape, v.dtype) for v in args],
+                                           (d.shape[:-1], STATUS)])
+    return _where_done(b, status, x)
+
+
 # ---- rules ---------------------------------------------------------------------------------------
 def by_lapack(name: str, expand: Rule, on_tpus: Rule | None = None) -> None:
     """Enter a rule: LAPACK's function on CPUs, what XLA expands on TPUs, else the host."""
@@ -220,8 +284,10 @@ def by_lapack(name: str, expand: Rule, on_tpus: Rule | None = None) -> None:
 
 
 for _name, _expand in (("svd", _svd), ("eig", _eig), ("schur", _schur), ("ormqr", _ormqr),
-                       ("hessenberg", _hessenberg), ("tridiagonal", _tridiagonal)):
+                       ("hessenberg", _hessenberg), ("tridiagonal", _tridiagonal),
+                       ("tridiagonal_solve", _tridiagonal_solve)):
     by_lapack(_name, _expand)
 
 eigh, lu = _eigh, _lu
-__all__ = ["by_lapack", "eigh", "geqrf", "lu", "pivoted", "product", "takes"]
+__all__ = ["by_lapack", "cholesky", "divides", "eigh", "geqrf", "lu", "pivoted", "product", "takes",
+           "triangular_solve"]

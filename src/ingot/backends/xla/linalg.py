@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ingot.backends.xla import lapack_calls
 from ingot.backends.xla.elementwise import conj
 from ingot.backends.xla.rules import rule
 from ingot.backends.xla.stablehlo import Builder, Value
@@ -23,7 +24,10 @@ def below(b: Builder, x: Value) -> Value:
 
 @rule("cholesky")
 def _cholesky(b: Builder, x: Value, out: Any) -> Value:
-    factor = b.same("cholesky", x, attributes="lower = true")
+    if lapack_calls.divides(b, [x]):
+        factor = lapack_calls.cholesky(b, x)
+    else:
+        factor = b.same("cholesky", x, attributes="lower = true")
     return b.select(below(b, x), factor, b.full_like(x, 0))
 
 
@@ -32,6 +36,9 @@ def _triangular_solve(b: Builder, a: Value, right: Value, out: Any, left_side: b
                       transpose_a: bool, conjugate_a: bool, unit_diagonal: bool) -> Value:
     if conjugate_a and not transpose_a and a.dtype.kind == "c":
         a = conj(b, a)
+    if lapack_calls.divides(b, [a, right]):
+        return lapack_calls.triangular_solve(b, a, right, left_side, lower, transpose_a,
+                                             conjugate_a, unit_diagonal)
     form = ("ADJOINT" if conjugate_a else "TRANSPOSE") if transpose_a else "NO_TRANSPOSE"
     truth = {True: "true", False: "false"}
     return b.op("stablehlo.triangular_solve", [a, right], right.shape, right.dtype,
