@@ -232,3 +232,13 @@ def test_every_name_leads_to_something():
             if not hasattr(importlib.import_module(module), attribute):
                 lost.append(f"{name}: {source}")
     assert not lost
+
+
+def test_back_ends_are_known_once_devices_were_asked_for():
+    prints("[] 6 ['cpu']", "-W", "ignore", "-c", textwrap.dedent("""
+        import os, ingot.as_jax, jax
+        from jax._src import xla_bridge
+        print(list(xla_bridge._backends))
+        os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=6"
+        print(len(jax.devices("cpu")), list(xla_bridge._backends))
+        """))

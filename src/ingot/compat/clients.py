@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingot.api.devices import device_count, devices, live_arrays, local_devices, process_index
 from ingot.core.backend import Backend, Device, get_backend as backend_called
+from ingot.core.devices import are_asked_for
 from ingot.version import __version__
 
 
@@ -75,6 +77,26 @@ def backends() -> dict[str, Client]:
     """The clients by the names of their platforms."""
     first = get_backend()
     return {first.platform: first, "cpu": get_backend("cpu")}
+
+
+class _Known(Mapping[str, Client]):
+    """The clients by name once devices have been asked for; nothing before, when packages may still
+    set XLA_FLAGS to have more of them."""
+
+    def __getitem__(self, name: str) -> Client:
+        return self._clients()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clients())
+
+    def __len__(self) -> int:
+        return len(self._clients())
+
+    def _clients(self) -> dict[str, Client]:
+        return backends() if are_asked_for() else {}
+
+
+_backends = _Known()
 
 
 def backends_are_initialized() -> bool:

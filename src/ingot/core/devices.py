@@ -143,6 +143,11 @@ def cpu_devices() -> list[Device]:
     return _cpus[:count]
 
 
+def are_asked_for() -> bool:
+    """Return whether devices have been asked for: from then on programs may rely on their number."""
+    return len(_cpus) > 1
+
+
 def _cpu(number: int) -> Device:
     """Return a name of the CPU by its number."""
     _cpus.extend(Device(i) for i in range(len(_cpus), number + 1))
