@@ -144,7 +144,7 @@ def cpu_devices() -> list[Device]:
 
 
 def are_asked_for() -> bool:
-    """Return whether devices have been asked for: from then on programs may rely on their number."""
+    """Return whether devices have been asked for: from then on their number is relied on."""
     return len(_cpus) > 1
 
 
