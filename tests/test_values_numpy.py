@@ -115,9 +115,46 @@ def test_odeint_in_any_direction(ts):
     h = 1e-4
     slope = ((exact(1.5 + h, ts) - exact(1.5 - h, ts)) / (2 * h) * weights).sum()
     close(ingot.grad(total)(1.5, ts), slope, 1e-5)
+    close(ingot.jacfwd(total)(1.5, ts), slope, 1e-5)
     by_time = [((exact(1.5, ts + h * e) - exact(1.5, ts - h * e)) / (2 * h) * weights).sum()
                for e in np.eye(len(ts))]
     close(ingot.grad(total, 1)(1.5, ts), by_time, 1e-4, 1e-7)
+    close(ingot.jacfwd(total, 1)(1.5, ts), by_time, 1e-4, 1e-7)
+
+
+MODES = {"fr": (ingot.jacfwd, ingot.jacrev), "rf": (ingot.jacrev, ingot.jacfwd),
+         "ff": (ingot.jacfwd, ingot.jacfwd), "rr": (ingot.jacrev, ingot.jacrev)}
+
+
+@pytest.mark.parametrize("modes", MODES)
+def test_second_derivatives_of_odeint(modes):
+    outer, inner = MODES[modes]
+
+    def last(p):  # y0 exp(-rate t), and an argument of whole numbers
+        return odeint(lambda y, t, c, k: -c["rate"] * y * k, p[0], jnp.stack([0.0, p[1]]),
+                      {"rate": p[2]}, 1)[1]
+
+    p = np.array([1.5, 0.8, 1.2])
+    y, t, c = p
+    want = np.array([[0, -c, -t], [-c, c * c * y, y * (c * t - 1)], [-t, y * (c * t - 1),
+                                                                     t * t * y]]) * np.exp(-c * t)
+    close(outer(inner(last))(p), want, 1e-5, 1e-7)
+    close(ingot.vmap(ingot.jit(outer(inner(last))))(p[None])[0], want, 1e-5, 1e-7)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_tangents_of_odeint_of_any_size_at_rest(size):
+    end = lambda y: odeint(lambda y, t: -y, y, np.array([0.0, 1]))[1]  # noqa: E731
+    close(ingot.jvp(end, (0.0,), (size,))[1], size * np.exp(-1), 1e-7)
+
+
+def test_odeint_of_nothing():
+    ts = np.array([0.0, 1, 2])
+    solve = lambda y: odeint(lambda y, t: y, y, ts)  # noqa: E731
+    assert solve(np.zeros((2, 0))).shape == (3, 2, 0) and solve(()) == ()
+    assert ingot.jacrev(solve)(np.zeros(0)).shape == (3, 0, 0)
+    slope = ingot.grad(lambda c: odeint(lambda y, t, c: c * y, np.zeros(0), ts, c).sum())
+    assert slope(2.0) == 0
 
 
 def test_odeint_gives_nan_where_it_does_not_arrive():

@@ -10,11 +10,11 @@ import numpy as np
 
 import ingot.numpy as jnp
 from ingot import lax
-from ingot.api.grad import vjp
+from ingot.api.grad import jvp, vjp
 from ingot.core.avals import is_inexact
 from ingot.core.interpreter import to_array, typeof
 from ingot.core.tracebacks import hide_frames_of as _hide_frames_of
-from ingot.custom_derivatives import closure_convert, custom_vjp
+from ingot.custom_derivatives import closure_convert, custom_jvp, linear_call
 from ingot.flatten_util import ravel_pytree
 from ingot.numpy.families import kind_of
 from ingot.tree import tree_flatten, tree_map, tree_unflatten
@@ -143,6 +143,8 @@ def _solve(f: Rates, y0: Any, ts: Any, options: _Options) -> Any:
         y = jnp.where(reached & jnp.isfinite(target), y, jnp.nan)
         return (s, y, jnp.where(jnp.isfinite(target), target, t)), y
 
+    if not y0.size:
+        return jnp.zeros((ts.shape[0], 0), y0.dtype)
     f0 = f(y0, ts[0])
     way = jnp.where(ts[-1] < ts[0], -1, 1).astype(ts.dtype)
     dt = jnp.clip(_first_step(f, y0, f0, ts[0], way, options), 0, options.hmax)
@@ -161,55 +163,76 @@ def _rates(func: Callable[..., Any], back: Callable[[Any], Any], args: Sequence[
     return lambda y, t: ravel_pytree(func(back(y), t, *args))[0].astype(y.dtype)
 
 
-@functools.partial(custom_vjp, nondiff_argnums=(0, 1, 2))
+@functools.partial(custom_jvp, nondiff_argnums=(0, 1, 2))
 def _odeint(func: Any, back: Any, options: _Options, y0: Any, ts: Any, args: Any) -> Any:
     return _solve(_rates(func, back, args), y0, ts, options)
 
 
-def _forward(func: Any, back: Any, options: _Options, y0: Any, ts: Any, args: Any) -> Any:
+@_odeint.defjvp
+def _moved(func: Any, back: Any, options: _Options, primals: Any, tangents: Any) -> Any:
+    """Both modes: the tangents' equation forwards, the adjoint equation in reverse."""
+    y0, ts, args = primals
     ys = _odeint(func, back, options, y0, ts, args)
-    return ys, (ys, ts, args)
-
-
-def _backward(func: Any, back: Any, options: _Options, saved: Any, cts: Any) -> Any:
-    """The adjoint equation, from the last time to the first, interval by interval."""
-    ys, ts, args = saved
     leaves, tree = tree_flatten(args)
     exact = [not is_inexact(typeof(x)) for x in leaves]
     moving, fixed = partition_list(exact, leaves)
+    moves, _ = partition_list(exact, tree_flatten(tangents[2])[0])
+
+    def rates(fixed: Any, moving: Any) -> Rates:
+        return _rates(func, back, tree_unflatten(tree, merge_lists(exact, moving, fixed)))
+
+    linear = (*tangents[:2], moves)
+    return ys, linear_call(functools.partial(_forward, rates, options),
+                           functools.partial(_backward, rates, options),
+                           (ys, ts, moving, fixed), linear)
+
+
+def _forward(rates: Callable[..., Rates], options: _Options, saved: Any, tangents: Any) -> Any:
+    """The equation of the tangents, solved beside that of the solution. They are scaled, as an
+    error allowed that is absolute would leave small ones without a digit."""
+    ys, ts, moving, fixed = saved
+    size = functools.reduce(jnp.maximum, [
+        jnp.max(jnp.abs(x), initial=0).astype(ts.dtype) for x in tree_flatten(tangents)[0]])
+    size = jnp.where(size > 0, size, 1)
+    dy, dts, moves = tree_map(lambda x: (x / size).astype(x.dtype), tangents)
+    slopes = lax.map(lambda at: rates(fixed, moving)(*at), (ys, ts))
+    shifts = (slopes * dts[:, None]).astype(ys.dtype)
+
+    def augmented(state: Any, t: Any, moving: Any, moves: Any, fixed: Any) -> Any:
+        y, dy = jnp.split(state, 2)
+        return jnp.concatenate(jvp(lambda y, *moving: rates(fixed, moving)(y, t),
+                                   (y, *moving), (dy, *moves)))
+
+    start = jnp.concatenate([ys[0], dy - shifts[0]])
+    both = _odeint(augmented, lambda v: v, options, start, ts, (moving, moves, fixed))
+    return ((jnp.split(both, 2, 1)[1] + shifts) * size).astype(ys.dtype)
+
+
+def _backward(rates: Callable[..., Rates], options: _Options, saved: Any, cts: Any) -> Any:
+    """The adjoint equation, from the last time to the first, interval by interval."""
+    ys, ts, moving, fixed = saved
 
     def interval(carry: Any, at: Any) -> Any:
         adjoint, ct_first, ct_args = carry
         y, t, earlier, ct_y, ct_next = at
-        ct_t = jnp.sum(_rates(func, back, args)(y, t) * ct_y).real.astype(t.dtype)
+        ct_t = jnp.sum(rates(fixed, moving)(y, t) * ct_y).real.astype(t.dtype)
         state, unravel = ravel_pytree((y, adjoint + ct_y, ct_first - ct_t, ct_args))
 
-        def augmented(state: Any, minus_t: Any, *args: Any) -> Any:
+        def augmented(state: Any, minus_t: Any, moving: Any, fixed: Any) -> Any:
             y, adjoint, _, _ = unravel(state)
-            moving, fixed = partition_list(exact, tree_flatten(args)[0])
-
-            def rates(y: Any, t: Any, *values: Any) -> Any:
-                full = tree_unflatten(tree, merge_lists(exact, values, fixed))
-                return _rates(func, back, full)(y, t)
-
-            f, pull = vjp(rates, y, -minus_t, *moving)
+            f, pull = vjp(lambda y, t, *moving: rates(fixed, moving)(y, t), y, -minus_t, *moving)
             ct_y, ct_t, *ct_values = pull(adjoint)
             return ravel_pytree((-f, ct_y, ct_t, ct_values))[0].astype(state.dtype)
 
         times = jnp.stack([-t, -earlier])
-        after = _odeint(augmented, lambda v: v, options, state, times, args)[1]
+        after = _odeint(augmented, lambda v: v, options, state, times, (moving, fixed))[1]
         _, adjoint, ct_first, ct_args = unravel(after)
         return (adjoint, ct_first, ct_args), ct_t
 
     start = (jnp.zeros_like(ys[0]), jnp.zeros_like(ts[0]), [jnp.zeros_like(x) for x in moving])
     (adjoint, ct_first, ct_args), ct_ts = lax.scan(
         interval, start, (ys[1:], ts[1:], ts[:-1], cts[1:], cts[:-1]), reverse=True)
-    zeros = [np.zeros(typeof(x).shape, typeof(x).to_tangent_aval().dtype) for x in fixed]
-    return (adjoint + cts[0], jnp.concatenate([ct_first[None], ct_ts]),
-            tree_unflatten(tree, merge_lists(exact, ct_args, zeros)))
-
-
-_odeint.defvjp(_forward, _backward)
+    return adjoint + cts[0], jnp.concatenate([ct_first[None], ct_ts]), ct_args
 
 
 def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.4e-8,
@@ -219,8 +242,8 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.
     func: (pytree like y0, time, args) -> its rate; y0: pytree of floats; t: floats [n], rising,
     falling or both; args: pytrees of arrays; rtol, atol: error allowed in each step; mxstep: most
     steps between two times; hmax: longest step. -> pytree of [n, ...], nan at times that are not
-    reached. Reverse mode solves the adjoint equation. Raises TypeError for times that are not
-    floats, or arguments that are no arrays.
+    reached. Reverse mode solves the adjoint equation, forward mode that of the tangents. Raises
+    TypeError for times that are not floats, or arguments that are no arrays.
 
     >>> from ingot.experimental.ode import odeint
     >>> odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])).round(6)
@@ -245,7 +268,7 @@ def _stack(back: Callable[[Any], Any], ys: Any) -> Any:
     leaves, tree = tree_flatten(from_row)
     starts = np.cumsum([0, *(x.size for x in leaves)])
     return tree_unflatten(tree, [
-        ys[:, a:b].reshape(-1, *x.shape).astype(x.dtype)
+        ys[:, a:b].reshape(ys.shape[0], *x.shape).astype(x.dtype)
         for x, a, b in zip(leaves, starts[:-1], starts[1:], strict=True)])
 
 
