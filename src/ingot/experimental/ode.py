@@ -143,8 +143,6 @@ def _solve(f: Rates, y0: Any, ts: Any, options: _Options) -> Any:
         y = jnp.where(reached & jnp.isfinite(target), y, jnp.nan)
         return (s, y, jnp.where(jnp.isfinite(target), target, t)), y
 
-    if not y0.size:
-        return jnp.zeros((ts.shape[0], 0), y0.dtype)
     f0 = f(y0, ts[0])
     way = jnp.where(ts[-1] < ts[0], -1, 1).astype(ts.dtype)
     dt = jnp.clip(_first_step(f, y0, f0, ts[0], way, options), 0, options.hmax)
@@ -165,6 +163,8 @@ def _rates(func: Callable[..., Any], back: Callable[[Any], Any], args: Sequence[
 
 @functools.partial(custom_jvp, nondiff_argnums=(0, 1, 2))
 def _odeint(func: Any, back: Any, options: _Options, y0: Any, ts: Any, args: Any) -> Any:
+    if not y0.size:
+        return jnp.zeros((ts.shape[0], 0), y0.dtype)
     return _solve(_rates(func, back, args), y0, ts, options)
 
 
