@@ -129,8 +129,8 @@ class _Call:
 
     def _trace(self, tree: PyTreeDef, leaves: Sequence[Any], specs: Sequence[Any],
                params: dict[str, Any], eager: EagerParts | None = None) -> Any:
-        """As `_program`, with a program made anew; `eager` has values of its tracers, outside of
-        other programs."""
+        """Trace the program that `_program` returns. Outside of other programs `eager` holds the
+        values of its tracers."""
         out_trees: list[PyTreeDef] = []
         dynamic = [s is not None for s in specs]
         results = ResultChecks(self.title, params["mesh"], params["newly_manual_axes"],

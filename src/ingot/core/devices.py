@@ -119,7 +119,7 @@ class Device:
 
 
 CPU = Device()
-_cpus = [CPU]
+_cpus: list[Device] = []  # those that have been asked for
 _DEFAULT = max(4, 1 << (os.cpu_count() or 1).bit_length() - 1)
 
 
@@ -145,10 +145,10 @@ def cpu_devices() -> list[Device]:
 
 def are_asked_for() -> bool:
     """Return whether devices have been asked for: from then on their number is relied on."""
-    return len(_cpus) > 1
+    return bool(_cpus)
 
 
 def _cpu(number: int) -> Device:
     """Return a name of the CPU by its number."""
-    _cpus.extend(Device(i) for i in range(len(_cpus), number + 1))
+    _cpus.extend(Device(i) if i else CPU for i in range(len(_cpus), number + 1))
     return _cpus[number]

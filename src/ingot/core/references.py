@@ -1,8 +1,8 @@
 """References: variables that hold an array and can be assigned to, also inside programs.
 
 Programs know nothing of them. A reference knows the interpreter in which it was made; a program
-that is staged inside of that one keeps a cell of its own for it, and whoever asked for the program
-learns which references it used (`ReferencesUsed`): they become arguments and results of it.
+that is staged inside that one keeps its own cell for it, and whoever asked for the program learns
+which references it used (`ReferencesUsed`): they become its arguments and results.
 """
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ def _padded(mat: Coordinates, nse: int) -> Coordinates:
 
 
 def bcoo_concatenate(operands: Sequence[Coordinates], *, dimension: int) -> Coordinates:
-    """Join arrays one after the other along an axis.
+    """Concatenate arrays along an axis.
 
     operands: BCOOs of the same other lengths and kinds of axes. dimension: the axis -> a BCOO.
 

@@ -273,7 +273,7 @@ def bcsr_broadcast_in_dim(mat: BCSR, *, shape: Sequence[int], broadcast_dimensio
 
 
 def bcsr_concatenate(operands: Sequence[BCSR], *, dimension: int) -> BCSR:
-    """Join matrices one after the other along an axis.
+    """Concatenate matrices along an axis.
 
     operands: BCSRs of the same other lengths. dimension: the axis -> a BCSR.
 

@@ -1,4 +1,4 @@
-"""Exchanges of rows among devices, of which each pair has numbers of its own."""
+"""Exchanges of rows among devices, where each pair of devices exchanges as many as it likes."""
 
 from __future__ import annotations
 

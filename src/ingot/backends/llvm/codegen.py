@@ -283,7 +283,7 @@ class LLVMBinding:
 
     @contextmanager
     def module(self, text: str) -> Iterator[Any]:
-        """A module for a while, in a context of its own."""
+        """Parse a module in a new context; both are freed at the end."""
         context = self.ContextCreate()
         try:
             module = self.pointer(self.ParseAssembly, context, text.encode())

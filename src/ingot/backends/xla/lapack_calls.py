@@ -57,8 +57,8 @@ def call(b: Builder, name: str, args: Sequence[Value], outs: Sequence[Type], **o
 
 
 def _matrix_by_matrix(args: Sequence[Value], outs: Sequence[Type]) -> str:
-    """What lets devices that have some of the matrices compute on these alone: the leading axes
-    are common to arguments and results, each other axis is of its own and is needed whole."""
+    """The attributes by which XLA lets each device compute on the matrices that it has: arguments
+    and results share their leading axes; no other axis may be divided."""
     shapes = [x.shape for x in args], [shape for shape, _ in outs]
     lead = max(len(shape) for shape in shapes[0]) - 2
     sizes = list(args[0].shape[:lead])
