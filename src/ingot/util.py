@@ -335,7 +335,7 @@ def available_cpus() -> int:
 
 
 def _quota(cores: int) -> int:
-    """The available_cpus that the control group of the process may use."""
+    """The CPUs that the control group of the process may use."""
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
             limit, period = file.read().split()

@@ -15,7 +15,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 def sort_into(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     """The elements of real numbers in ascending order; zeros of both signs stay as they came.
 
-    Vectors of float16 are sorted wrongly by NumPy on some available_cpus, where many are equal.
+    Vectors of float16 are sorted wrongly by NumPy on some processors, where many are equal.
     """
     if x.dtype == np.float16:
         places = np.argsort(ordinals(x), axis, kind="stable")  # of 16 bits: by counting
